@@ -1,0 +1,48 @@
+"""zcbench: zero-cost proxies and performance predictors for neural architecture search, evaluated honestly.
+
+The public names below are imported at first use, so that ``import zcbench`` stays fast.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zcbench.probe import Probe as Probe
+    from zcbench.proxies import get_proxy as get_proxy
+    from zcbench.proxies import list_proxies as list_proxies
+    from zcbench.proxies import register_proxy as register_proxy
+    from zcbench.proxies import score as score
+    from zcbench.types import Architecture as Architecture
+    from zcbench.types import Batch as Batch
+    from zcbench.types import Score as Score
+    from zcbench.types import Status as Status
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Architecture": "zcbench.types",
+    "Batch": "zcbench.types",
+    "Probe": "zcbench.probe",
+    "Score": "zcbench.types",
+    "Status": "zcbench.types",
+    "get_proxy": "zcbench.proxies",
+    "list_proxies": "zcbench.proxies",
+    "register_proxy": "zcbench.proxies",
+    "score": "zcbench.proxies",
+}
+
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'zcbench' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,87 @@
+"""What a forward pass calls, watched or changed as it happens, whether modules or plain functions call it.
+
+Function modes see ``nn.BatchNorm2d`` and ``F.batch_norm`` alike and leave no hooks behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from zcbench.errors import UnsupportedModelError
+
+BatchNorm = Literal["train", "eval", "per-sample", "off"]
+
+
+class BatchNormMode(TorchFunctionMode):
+    """Changes what batch norm does; "train" and "eval" leave it to the modules."""
+
+    def __init__(self, mode: BatchNorm) -> None:
+        super().__init__()
+        self.mode = mode
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func is F.batch_norm and self.mode in ("per-sample", "off"):
+            return _substitute(self.mode, *args, **kwargs)
+        return func(*args, **kwargs)
+
+
+def _substitute(
+    mode: BatchNorm,
+    input: Tensor,  # noqa: A002  # the names of F.batch_norm
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    if mode == "off":
+        return input
+    if input[0, 0].numel() < 2:
+        raise UnsupportedModelError(
+            "batch norm over single values has no statistics of one sample: this proxy takes samples one by one."
+        )
+    return F.instance_norm(input, None, None, weight, bias, use_input_stats=True, eps=eps)
+
+
+_RECTIFIERS = {F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_, F.relu6}
+
+
+class ReLURecorder(TorchFunctionMode):
+    """Records which inputs of every ReLU (and ReLU6) are positive, before an in-place one overwrites them."""
+
+    def __init__(self, batch: int) -> None:
+        super().__init__()
+        self.batch = batch
+        self.codes: list[Tensor] = []
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in _RECTIFIERS:
+            x: Tensor = args[0] if args else kwargs["input"]
+            if x.dim() < 2 or x.shape[0] != self.batch:
+                raise UnsupportedModelError(
+                    f"a ReLU runs on a tensor of shape {tuple(x.shape)}, whose first dimension does not count samples."
+                )
+            self.codes.append(x.detach().flatten(1) > 0)
+        return func(*args, **kwargs)

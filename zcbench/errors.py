@@ -1,0 +1,77 @@
+"""The exceptions of zcbench: each message says in one sentence what is wrong and what to do.
+
+The command line prints ``str(error)`` of a :class:`ZcbenchError` and exits with status 2; any other
+exception is a defect of ours.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ZcbenchError(Exception):
+    """Base of every error that zcbench raises on purpose."""
+
+
+class UnknownNameError(ZcbenchError, LookupError):
+    """A proxy, benchmark, space, target or operation that nobody registered.
+
+    Args:
+        kind: what was looked up, in words ("proxy").
+        name: the name that was asked for.
+        known: the names that exist.
+        hint: one further sentence, e.g. the command that lists them.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        options = sorted(known)
+        close = difflib.get_close_matches(name, options, n=3, cutoff=0.5)
+        if close:
+            advice = "did you mean " + " or ".join(repr(option) for option in close) + "?"
+        elif options:
+            shown = ", ".join(options[:12]) + (", …" if len(options) > 12 else "")
+            advice = f"known: {shown}."
+        else:
+            advice = "none is registered."
+        super().__init__(" ".join(filter(None, [f"unknown {kind} {name!r}: {advice}", hint])))
+        self.kind = kind
+        self.name = name
+
+
+class DuplicateNameError(ZcbenchError, ValueError):
+    """A name was registered twice."""
+
+
+class InvalidArchitectureError(ZcbenchError, ValueError):
+    """A string or object that does not denote an architecture of the search space."""
+
+
+class InvalidInputError(ZcbenchError, ValueError):
+    """An argument of a public function or command that cannot be used as given."""
+
+
+class UnsupportedModelError(ZcbenchError, TypeError):
+    """The network or the batch lacks what a proxy measures; becomes the status ``unsupported``."""
+
+
+class DataMissingError(ZcbenchError, FileNotFoundError):
+    """A table or a batch of data is not on this machine."""
+
+
+class DataCorruptError(ZcbenchError, ValueError):
+    """A table is truncated, unreadable, of the wrong version or asks for forbidden objects."""
+
+
+class MissingDependencyError(ZcbenchError, ImportError):
+    """An optional package is needed and absent."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package {package!r}, which is not installed: "
+            f'run  pip install "zcbench[{extra}]"'
+        )
+
+
+class StoreError(ZcbenchError, OSError):
+    """Records could not be written or read (disk full, no permission, another run is writing)."""

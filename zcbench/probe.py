@@ -1,0 +1,377 @@
+"""The measuring instrument: one network, one batch, and the signals that proxies share.
+
+    with Probe(model, batch) as probe:
+        probe.gradients        # computed at the first access, once
+        probe.input_gradients  # reuses the same forward pass
+
+While a probe is open, dropout and everything else that ``eval()`` freezes is frozen, except batch norm, which uses
+batch statistics (what the authors of nearly all proxies do); :meth:`Probe.forward_pass` takes another mode for the
+proxies that need one. When the probe closes the network is as it was found.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self, TypeVar, overload
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zcbench._functions import BatchNorm, BatchNormMode, ReLURecorder
+from zcbench._guard import Snapshot, untouched
+from zcbench._per_sample import Consumer, sample_gradients
+from zcbench.errors import InvalidInputError, UnsupportedModelError
+from zcbench.types import Batch, LossFunction
+
+T = TypeVar("T")
+
+
+@dataclass
+class _Measured:
+    """A cached signal: its value or the error that it raised, and what it cost."""
+
+    value: Any = None
+    error: Exception | None = None
+    seconds: float = 0.0  # without the signals it is made of
+    parts: set[str] = field(default_factory=set)  # all signals it is made of, itself included
+
+
+@dataclass
+class _Frame:
+    """Bookkeeping of one running computation."""
+
+    inner_seconds: float = 0.0
+    parts: set[str] = field(default_factory=set)
+
+
+class signal(functools.cached_property[T]):  # noqa: N801  # used as a decorator
+    """A property of :class:`Probe` that is computed once, with its cost on record; a failure is cached too."""
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        super().__init__(compute)
+        self.compute = compute
+
+    @overload
+    def __get__(self, probe: None, owner: type[Any] | None = None) -> Self: ...
+    @overload
+    def __get__(self, probe: object, owner: type[Any] | None = None) -> T: ...
+    def __get__(self, probe: object | None, owner: type[Any] | None = None) -> Self | T:
+        if probe is None:
+            return self
+        assert isinstance(probe, Probe)
+        assert self.attrname is not None
+        value: T = probe._measure(self.attrname, lambda: self.compute(probe))
+        return value
+
+
+class Probe:
+    """One network, one batch, one state.
+
+    Args:
+        model: the network; it must return a tensor or an object or mapping with ``logits``.
+        batch: inputs and, for proxies that need labels, targets.
+        loss_fn: from ``(outputs, targets)`` to a scalar that averages over samples. Default: cross-entropy for
+            integer targets, mean squared error for real ones.
+        seed: seeds every forward pass and :meth:`generator`.
+
+    Raises:
+        InvalidInputError: the model is no ``nn.Module``, or inputs and targets do not fit together.
+    """
+
+    def __init__(
+        self, model: nn.Module, batch: Batch, *, loss_fn: LossFunction | None = None, seed: int = 0
+    ) -> None:
+        _check(model, batch)
+        self.model = model
+        self.batch = batch
+        self.seed = seed
+        self._loss_fn = loss_fn
+        self._measured: dict[str, _Measured] = {}
+        self._frames: list[_Frame] = []
+        self._exit = ExitStack()
+        self._snapshot: Snapshot | None = None
+
+    def __enter__(self) -> Self:
+        self._snapshot = self._exit.enter_context(untouched(self.model))
+        self._exit.enter_context(torch.enable_grad())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._measured.clear()
+        self._exit.close()
+
+    # -- cost accounting -----------------------------------------------------------------------
+
+    def _measure(self, name: str, compute: Callable[[], T]) -> T:
+        if name not in self._measured:
+            frame, started = _Frame(), time.perf_counter()
+            self._frames.append(frame)
+            measured = _Measured()
+            try:
+                measured.value = compute()
+            except Exception as error:
+                measured.error = error
+            finally:
+                self._frames.pop()
+            elapsed = time.perf_counter() - started
+            measured.seconds = elapsed - frame.inner_seconds
+            measured.parts = frame.parts | {name}
+            self._measured[name] = measured
+            if self._frames:
+                self._frames[-1].inner_seconds += elapsed
+        measured = self._measured[name]
+        if self._frames:
+            self._frames[-1].parts |= measured.parts
+        if measured.error is not None:
+            raise measured.error
+        value: T = measured.value
+        return value
+
+    @contextmanager
+    def stopwatch(self) -> Iterator[Callable[[], float]]:
+        """Time a block as if it ran alone: signals that it shares with others count in full.
+
+        Yields:
+            a function that returns the seconds, to be called after the block.
+        """
+        frame, started, finished = _Frame(), time.perf_counter(), None
+        self._frames.append(frame)
+
+        def seconds() -> float:
+            own = (finished or time.perf_counter()) - started - frame.inner_seconds
+            return own + sum(self._measured[name].seconds for name in frame.parts if name in self._measured)
+
+        try:
+            yield seconds
+        finally:
+            finished = time.perf_counter()
+            self._frames.pop()
+
+    # -- passes --------------------------------------------------------------------------------
+
+    @contextmanager
+    def forward_pass(self, batch_norm: BatchNorm = "train") -> Iterator[None]:
+        """Run the network inside this block: modes set, random numbers seeded, buffers put back afterwards.
+
+        Args:
+            batch_norm: "train" for statistics of the batch, "eval" for running statistics, "per-sample" for
+                statistics of each sample alone (a batch of one in train mode), "off" for the identity.
+        """
+        assert self._snapshot is not None, "use the probe in a with block"
+        self.model.eval()
+        for module in self.model.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.training = batch_norm != "eval"
+        torch.manual_seed(self.seed)
+        try:
+            with BatchNormMode(batch_norm):
+                yield
+        finally:
+            self._snapshot.restore_structure()
+            self._snapshot.restore_buffers()
+
+    def call(self, inputs: object) -> Tensor:
+        """The network's output for ``inputs`` as one tensor; call it inside :meth:`forward_pass`.
+
+        Raises:
+            UnsupportedModelError: the output is not a tensor and has no ``logits``.
+        """
+        return as_tensor(invoke(self.model, inputs))
+
+    def generator(self, name: str) -> torch.Generator:
+        """A CPU generator for a proxy's own random numbers; it depends on the seed and ``name`` alone."""
+        offset = int.from_bytes(name.encode()[:8].ljust(8, b"\0"), "little")
+        return torch.Generator().manual_seed((self.seed * 6364136223846793005 + offset) % 2**63)
+
+    # -- what the network is made of ---------------------------------------------------------
+
+    @property
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """Trainable parameters by name; a parameter that is used twice appears once."""
+        return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+
+    @property
+    def weights(self) -> dict[str, nn.Parameter]:
+        """Trainable weight arrays of convolutional, linear and recurrent layers, by name.
+
+        That is: parameters called ``weight…`` (or ``…_weight``) with two dimensions or more, embeddings excepted. The
+        literature's "over all layers" means these.
+
+        Raises:
+            UnsupportedModelError: the network has none.
+        """
+        found = {}
+        for name, parameter in self.parameters.items():
+            owner, _, leaf = name.rpartition(".")
+            embedding = isinstance(self.model.get_submodule(owner), (nn.Embedding, nn.EmbeddingBag))
+            if "weight" in leaf and parameter.dim() >= 2 and not embedding:
+                found[name] = parameter
+        if not found:
+            raise UnsupportedModelError(
+                "the network has no trainable convolutional, linear or recurrent weight to measure."
+            )
+        return found
+
+    @property
+    def targets(self) -> Tensor:
+        """The batch's targets; UnsupportedModelError where there are none."""
+        if self.batch.targets is None:
+            raise UnsupportedModelError("this proxy needs targets: pass targets=… with the inputs.")
+        return self.batch.targets
+
+    # -- signals -------------------------------------------------------------------------------
+
+    @signal
+    def _leaves(self) -> Batch:
+        """The batch with inputs that gradients can be taken of."""
+
+        def leaf(tensor: Tensor) -> Tensor:
+            return tensor.detach().clone().requires_grad_() if tensor.is_floating_point() else tensor
+
+        return Batch(self.batch.map(leaf), self.batch.targets)
+
+    @signal
+    def outputs(self) -> Tensor:
+        """Output of the network for the batch, train-mode batch norm, graph attached."""
+        leaves = self._leaves
+        with self.forward_pass():
+            return self.call(leaves.inputs)
+
+    @signal
+    def loss(self) -> Tensor:
+        """Scalar loss of the batch, graph attached."""
+        return self.loss_of(self.outputs, self.targets)
+
+    def loss_of(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The loss function applied: ``loss_fn`` if one was given, else by the type of the targets."""
+        loss = (self._loss_fn or default_loss)(outputs, targets)
+        if not isinstance(loss, Tensor) or loss.numel() != 1:
+            raise UnsupportedModelError("the loss function must return one number as a tensor.")
+        return loss.reshape(())
+
+    @signal
+    def gradients(self) -> dict[str, Tensor]:
+        """Gradient of the loss by name of the trainable parameter; zero where the loss does not depend on it."""
+        return _gradients(self.loss, self.parameters)
+
+    @signal
+    def input_gradients(self) -> Tensor:
+        """Gradient of the sum of all outputs with respect to the inputs, ``(batch, features)``.
+
+        Raises:
+            UnsupportedModelError: no input is a floating-point tensor.
+        """
+        inputs = [tensor for tensor in self._leaves.tensors() if tensor.requires_grad]
+        if not inputs:
+            raise UnsupportedModelError("the inputs are integers: there is no gradient with respect to them.")
+        found = _gradients(self.outputs.sum(), dict(enumerate(inputs)))
+        return torch.cat([gradient.flatten(1) for gradient in found.values()], dim=1)
+
+    @signal
+    def relu_codes(self) -> list[Tensor]:
+        """For every application of a ReLU, which of its inputs are positive: bool ``(batch, units)`` each.
+
+        Modules and functions, in place or not, are all seen, in the order in which they run.
+
+        Raises:
+            UnsupportedModelError: no ReLU ran, or one ran on something other than the batch.
+        """
+        recorder = ReLURecorder(len(self.batch))
+        with torch.no_grad(), self.forward_pass(), recorder:
+            self.call(self.batch.inputs)
+        if not recorder.codes:
+            raise UnsupportedModelError("no ReLU ran: this proxy measures rectified linear networks.")
+        return recorder.codes
+
+    def each_sample_gradient(self, consume: Consumer) -> None:
+        """Stream the gradient of every sample's own loss to ``consume(name, gradients)``.
+
+        Batch norm uses each sample's own statistics, as a batch of one in train mode does. ``gradients`` is
+        ``(chunk, *shape)``; over all calls for one parameter every sample comes exactly once. Nothing of size
+        batch times parameters is ever held.
+        """
+        sample_gradients(self, consume)
+
+
+# -- helpers -----------------------------------------------------------------------------------
+
+
+def invoke(model: nn.Module, inputs: object) -> object:
+    """Call a network with a tensor, a tuple of tensors or a mapping of keyword tensors."""
+    if isinstance(inputs, Mapping):
+        return model(**inputs)
+    return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+
+
+def as_tensor(output: object) -> Tensor:
+    """The output tensor, or its ``logits``."""
+    if isinstance(output, Mapping) and "logits" in output:
+        output = output["logits"]
+    elif not isinstance(output, Tensor) and hasattr(output, "logits"):
+        output = output.logits
+    if not isinstance(output, Tensor):
+        raise UnsupportedModelError(
+            f"the network returned {type(output).__name__}: it must return a tensor or an object with .logits."
+        )
+    return output
+
+
+def default_loss(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross-entropy for integer targets (index -100 ignored), mean squared error for real ones."""
+    if targets.is_floating_point():
+        if targets.shape != outputs.shape:
+            raise UnsupportedModelError(
+                f"real targets of shape {tuple(targets.shape)} do not fit outputs of shape {tuple(outputs.shape)}."
+            )
+        return F.mse_loss(outputs, targets)
+    if outputs.dim() != targets.dim() + 1 or outputs.shape[: targets.dim()] != targets.shape:
+        raise UnsupportedModelError(
+            f"class targets of shape {tuple(targets.shape)} do not fit outputs of shape {tuple(outputs.shape)}: "
+            "the last dimension of the output must be the classes."
+        )
+    if targets.numel() and int(targets.max()) >= outputs.shape[-1]:
+        raise UnsupportedModelError(
+            f"target class {int(targets.max())} is out of range: the network has {outputs.shape[-1]} outputs."
+        )
+    return F.cross_entropy(outputs.flatten(0, -2), targets.flatten())
+
+
+K = TypeVar("K")
+
+
+def _gradients(scalar: Tensor, tensors: Mapping[K, Tensor]) -> dict[K, Tensor]:
+    if not tensors:
+        raise UnsupportedModelError("the network has no trainable parameter.")
+    if not scalar.requires_grad:
+        return {key: torch.zeros_like(tensor) for key, tensor in tensors.items()}
+    found = torch.autograd.grad(scalar, list(tensors.values()), retain_graph=True, allow_unused=True)
+    return {
+        key: torch.zeros_like(tensor) if gradient is None else gradient.detach()
+        for (key, tensor), gradient in zip(tensors.items(), found, strict=True)
+    }
+
+
+def _check(model: object, batch: Batch) -> None:
+    if not isinstance(model, nn.Module):
+        raise InvalidInputError(f"the model is a {type(model).__name__}: pass a torch.nn.Module instance.")
+    tensors = batch.tensors()
+    if not tensors or not all(isinstance(tensor, Tensor) for tensor in tensors):
+        raise InvalidInputError("inputs must be a tensor, a tuple of tensors or a mapping from names to tensors.")
+    if batch.targets is not None and not isinstance(batch.targets, Tensor):
+        raise InvalidInputError(f"targets are a {type(batch.targets).__name__}: pass a tensor.")
+    sizes = {int(t.shape[0]) if t.dim() else 0 for t in (*tensors, *([] if batch.targets is None else [batch.targets]))}
+    if len(sizes) != 1:
+        raise InvalidInputError(
+            f"inputs and targets have different first dimensions ({', '.join(map(str, sorted(sizes)))}): "
+            "each must count the samples."
+        )
+    if sizes == {0}:
+        raise InvalidInputError("the batch is empty: pass at least one sample.")

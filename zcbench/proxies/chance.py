@@ -1,0 +1,14 @@
+"""The floor of every leaderboard."""
+
+from __future__ import annotations
+
+import torch
+
+from zcbench.probe import Probe
+from zcbench.proxies import register_proxy
+
+
+@register_proxy("random", cost="static", stochastic=True, reference="baseline")
+def random(probe: Probe) -> float:
+    """A uniform random number that depends on the seed alone: what knowing nothing is worth."""
+    return float(torch.rand((), generator=probe.generator("random"), dtype=torch.float64))

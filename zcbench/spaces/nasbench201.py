@@ -1,0 +1,251 @@
+"""The cell search space of NAS-Bench-201 and of NATS-Bench's topology half.
+
+A cell is a complete directed acyclic graph on four nodes; each of its six edges carries one of five operations, so
+there are 5**6 = 15,625 cells. The network is a stem, ``stages`` stages of ``cells_per_stage`` cells with a residual
+reduction block between stages, and a linear classifier.
+
+Source: X. Dong, Y. Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search", ICLR 2020,
+arXiv:2001.00326, section 2.1 (cell, macro skeleton) and appendix A (isomorphism).
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zcbench.errors import InvalidArchitectureError, UnknownNameError
+from zcbench.types import Architecture
+
+if TYPE_CHECKING:
+    from torch import nn
+
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+#: (source node, target node) of each edge, in the order of the architecture string.
+EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+
+_EXAMPLE = (
+    "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|skip_connect~2|"
+)
+_SHAPE = re.compile(r"\|([^|~]+)~0\|\+\|([^|~]+)~0\|([^|~]+)~1\|\+\|([^|~]+)~0\|([^|~]+)~1\|([^|~]+)~2\|")
+
+
+class NASBench201Space:
+    """Cells of NAS-Bench-201 and the networks that are built from them.
+
+    The defaults give the benchmark's own CIFAR network: C = 16, N = 5, three stages, affine batch norm, convolutions
+    without bias, only the operations that the cell uses.
+
+    Args:
+        name: name of the space; architectures carry it.
+        channels: channels of the first stage (C); each later stage doubles them.
+        cells_per_stage: cells in each stage (N).
+        stages: number of stages; between two of them stands a stride-2 residual block.
+        in_channels: channels of the input images.
+    """
+
+    def __init__(
+        self,
+        name: str = "nasbench201",
+        *,
+        channels: int = 16,
+        cells_per_stage: int = 5,
+        stages: int = 3,
+        in_channels: int = 3,
+    ) -> None:
+        self.name = name
+        self.channels = channels
+        self.cells_per_stage = cells_per_stage
+        self.stages = stages
+        self.in_channels = in_channels
+
+    def __len__(self) -> int:
+        return len(OPERATIONS) ** len(EDGES)
+
+    def __iter__(self) -> Iterator[Architecture]:
+        """Yield all cells, the last edge varying fastest."""
+        for operations in itertools.product(OPERATIONS, repeat=len(EDGES)):
+            yield self.from_operations(operations)
+
+    def __contains__(self, architecture: object) -> bool:
+        return isinstance(architecture, Architecture) and architecture.space == self.name
+
+    # -- strings -------------------------------------------------------------------------------
+
+    def parse(self, text: str) -> Architecture:
+        """Read the benchmark's own string, e.g. ``|nor_conv_3x3~0|+|none~0|…|``.
+
+        Raises:
+            InvalidArchitectureError: the string is malformed.
+            UnknownNameError: it names an operation that is not in :data:`OPERATIONS`.
+        """
+        match = _SHAPE.fullmatch(text.strip())
+        if match is None:
+            raise InvalidArchitectureError(
+                f"{text!r} is not a NAS-Bench-201 cell: write six edges such as {_EXAMPLE!r}."
+            )
+        for operation in match.groups():
+            if operation not in OPERATIONS:
+                raise UnknownNameError("NAS-Bench-201 operation", operation, OPERATIONS)
+        return Architecture(self.name, match.group())
+
+    def from_operations(self, operations: tuple[str, ...]) -> Architecture:
+        """The architecture whose edges, in the order of :data:`EDGES`, carry ``operations``."""
+        a, b, c, d, e, f = operations
+        return Architecture(self.name, f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|")
+
+    def operations(self, architecture: Architecture) -> tuple[str, ...]:
+        """The six operations of a cell, in the order of :data:`EDGES`.
+
+        Raises:
+            InvalidArchitectureError: the architecture belongs to another space or is malformed.
+        """
+        if architecture.space != self.name:
+            raise InvalidArchitectureError(
+                f"{architecture} belongs to the space {architecture.space!r}, not to {self.name!r}."
+            )
+        match = _SHAPE.fullmatch(architecture.key)
+        if match is None:
+            return self.operations(self.parse(architecture.key))
+        return match.groups()
+
+    # -- drawing and changing ------------------------------------------------------------------
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """Draw uniformly from the 15,625 cells."""
+        choice = rng.integers(len(OPERATIONS), size=len(EDGES))
+        return self.from_operations(tuple(OPERATIONS[i] for i in choice))
+
+    def neighbors(self, architecture: Architecture) -> list[Architecture]:
+        """The 24 cells that differ in exactly one edge."""
+        operations = self.operations(architecture)
+        return [
+            self.from_operations((*operations[:edge], other, *operations[edge + 1 :]))
+            for edge in range(len(EDGES))
+            for other in OPERATIONS
+            if other != operations[edge]
+        ]
+
+    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        """A uniformly drawn neighbour."""
+        options = self.neighbors(architecture)
+        return options[int(rng.integers(len(options)))]
+
+    def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
+        """Uniform crossover: each edge comes from either parent with probability one half."""
+        pairs = zip(self.operations(a), self.operations(b), rng.integers(2, size=len(EDGES)), strict=True)
+        return self.from_operations(tuple((x, y)[int(side)] for x, y, side in pairs))
+
+    # -- equal cells ---------------------------------------------------------------------------
+
+    def canonical(self, architecture: Architecture) -> Architecture:
+        """The first cell, in iteration order, that denotes the same network with the same parameters.
+
+        Skips are followed, sums are unordered and nested sums are flattened; convolutions are told apart by how often
+        their output is used, so a shared convolution never equals two separate ones. Dead parts stay (11,640 classes).
+        """
+        return Architecture(self.name, _canonical_keys(self)[self._identity(architecture)])
+
+    def functional_key(self, architecture: Architecture) -> str:
+        """Expression that cells share when their networks compute the same function at initialisation (4,930 classes).
+
+        As :meth:`canonical`, but ``none`` edges and whatever they silence count as nothing, so members of a class may
+        differ in dead parameters. Split architectures by this key: no twin leaks. Every class is a union of the
+        benchmark's own "unique cells" (:meth:`unique_key`), which misses equalities that need flattened sums.
+        """
+        terms: dict[int, tuple[str, ...]] = {0: ("0",), 1: (), 2: (), 3: ()}
+        for (source, target), operation in zip(EDGES, self.operations(architecture), strict=True):
+            inputs = terms[source]
+            if operation == "none" or not inputs:
+                continue
+            added = inputs if operation == "skip_connect" else (f"{operation}({'+'.join(inputs)})",)
+            terms[target] = tuple(sorted(terms[target] + added))
+        return "+".join(terms[3])
+
+    def isomorphism_key(self, architecture: Architecture) -> str:
+        """The benchmark's own isomorphism string (12,751 classes; paper, appendix A).
+
+        Kept to agree with published counts and splits. It joins sorted terms without flattening nested sums and
+        expands shared nodes, so it neither merges all equal cells nor separates all different ones.
+        """
+        return self._official_key(architecture, zero=False)
+
+    def unique_key(self, architecture: Architecture) -> str:
+        """The benchmark's own string for "unique cells", ``none`` taken as zero (6,466 classes)."""
+        return self._official_key(architecture, zero=True)
+
+    def _official_key(self, architecture: Architecture, *, zero: bool) -> str:
+        nodes = {0: "0"}
+        incoming: dict[int, list[str]] = {1: [], 2: [], 3: []}
+        for (source, target), operation in zip(EDGES, self.operations(architecture), strict=True):
+            if source not in nodes:
+                nodes[source] = "+".join(sorted(incoming[source]))
+            if zero and (operation == "none" or nodes[source] == "#"):
+                term = "#"
+            elif operation == "skip_connect":
+                term = nodes[source]
+            else:
+                term = f"({nodes[source]})@{operation}"
+            incoming[target].append(term)
+        return "+".join(sorted(incoming[3]))
+
+    def _identity(self, architecture: Architecture) -> tuple[object, ...]:
+        operations = self.operations(architecture)
+        edges = list(zip(EDGES, operations, strict=True))
+        terms: dict[int, tuple[str, ...]] = {0: ("0",), 1: (), 2: (), 3: ()}
+        for (source, target), operation in edges:
+            added = terms[source]
+            if operation != "skip_connect":
+                added = (f"{operation}({'+'.join(added)})",)
+            terms[target] = tuple(sorted(terms[target] + added))
+        uses = {3: 1}  # paths from a node to the output: how often its value enters the expression
+        for node in (2, 1):
+            uses[node] = sum(uses[target] for source, target in EDGES if source == node)
+        convolutions = sorted(
+            (f"{operation}({'+'.join(terms[source])})", uses[target])
+            for (source, target), operation in edges
+            if operation.startswith("nor_conv")
+        )
+        return terms[3], tuple(convolutions)
+
+    # -- numbers and networks ------------------------------------------------------------------
+
+    def encode(self, architecture: Architecture) -> np.ndarray:
+        """One-hot code: float64 ``(30,)``, six edges times five operations."""
+        code = np.zeros((len(EDGES), len(OPERATIONS)))
+        for edge, operation in enumerate(self.operations(architecture)):
+            code[edge, OPERATIONS.index(operation)] = 1.0
+        return code.ravel()
+
+    def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
+        """The benchmark's network for a cell, with PyTorch's default initialisation.
+
+        Returns:
+            A module from images ``(batch, in_channels, height, width)`` to logits ``(batch, num_classes)``.
+        """
+        from zcbench.spaces._nasbench201_network import CellNetwork
+
+        return CellNetwork(
+            self.operations(architecture),
+            channels=self.channels,
+            cells_per_stage=self.cells_per_stage,
+            stages=self.stages,
+            in_channels=self.in_channels,
+            num_classes=num_classes,
+        )
+
+
+_CANONICAL: dict[str, dict[tuple[object, ...], str]] = {}
+
+
+def _canonical_keys(space: NASBench201Space) -> dict[tuple[object, ...], str]:
+    # Enumerated once per space name (about 0.2 s); the map depends on nothing else.
+    if space.name not in _CANONICAL:
+        first: dict[tuple[object, ...], str] = {}
+        for architecture in space:
+            first.setdefault(space._identity(architecture), architecture.key)
+        _CANONICAL[space.name] = first
+    return _CANONICAL[space.name]

@@ -1,0 +1,219 @@
+"""The nouns that travel between the parts of zcbench: small, immutable, free of heavy imports."""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from torch import Tensor, nn
+
+#: What a network is called with: one tensor, positional tensors, or keyword tensors.
+Inputs: TypeAlias = "Tensor | tuple[Tensor, ...] | Mapping[str, Tensor]"
+LossFunction: TypeAlias = "Callable[[Tensor, Tensor], Tensor]"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Architecture:
+    """One point of a search space.
+
+    Attributes:
+        space: name of the search space.
+        key: the space's own string for it; ``space.parse(key)`` gives it back.
+    """
+
+    space: str
+    key: str
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class SearchSpace(Protocol):
+    """A set of architectures and the networks they denote. Knows nothing of accuracies."""
+
+    name: str
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Architecture]: ...
+
+    def sample(self, rng: np.random.Generator) -> Architecture: ...
+
+    def neighbors(self, architecture: Architecture) -> list[Architecture]: ...
+
+    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture: ...
+
+    def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture: ...
+
+    def parse(self, text: str) -> Architecture: ...
+
+    def canonical(self, architecture: Architecture) -> Architecture: ...
+
+    def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module: ...
+
+    def encode(self, architecture: Architecture) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Inputs and targets as one object; the first dimension of every tensor counts the samples.
+
+    Attributes:
+        inputs: what the network is called with.
+        targets: class indices ``(batch,)`` or ``(batch, length)``, real targets shaped like the output, or None.
+        provenance: where the batch comes from, in words that identify it ("digits-201/train/64/seed 0").
+    """
+
+    inputs: Inputs
+    targets: Tensor | None = None
+    provenance: str = ""
+
+    def tensors(self) -> list[Tensor]:
+        """The input tensors in order."""
+        if isinstance(self.inputs, Mapping):
+            return list(self.inputs.values())
+        return list(self.inputs) if isinstance(self.inputs, tuple) else [self.inputs]
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Inputs:
+        """The inputs with ``function`` applied to every tensor."""
+        if isinstance(self.inputs, Mapping):
+            return {name: function(tensor) for name, tensor in self.inputs.items()}
+        if isinstance(self.inputs, tuple):
+            return tuple(function(tensor) for tensor in self.inputs)
+        return function(self.inputs)
+
+    def __len__(self) -> int:
+        return int(self.tensors()[0].shape[0])
+
+    def __getitem__(self, rows: slice) -> Batch:
+        targets = None if self.targets is None else self.targets[rows]
+        return Batch(self.map(lambda tensor: tensor[rows]), targets, self.provenance)
+
+
+class Status(enum.StrEnum):
+    """What became of a score. Only ``ok`` carries a value."""
+
+    OK = "ok"
+    UNSUPPORTED = "unsupported"  # the proxy does not apply to this network or batch
+    NON_FINITE = "non-finite"  # the formula gave nan or an infinity
+    FAILED = "failed"  # the network or the proxy raised
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A value or a reason, never a sentinel number.
+
+    Attributes:
+        value: a finite float if and only if ``status`` is ok, else None.
+        status: what became of it.
+        seconds: what the score costs alone, shared signals included in full.
+        detail: why there is no value, one sentence.
+    """
+
+    value: float | None
+    status: Status = Status.OK
+    seconds: float = math.nan
+    detail: str = ""
+
+    def __post_init__(self) -> None:
+        finite = self.value is not None and math.isfinite(self.value)
+        if finite != (self.status is Status.OK):
+            raise ValueError(f"a score with status {self.status} cannot have the value {self.value}")
+
+    def __float__(self) -> float:
+        """The value; nan where there is none."""
+        return math.nan if self.value is None else self.value
+
+
+class Cost(enum.StrEnum):
+    """The most expensive thing that a proxy does to the network."""
+
+    STATIC = "static"  # looks at parameters and shapes
+    FORWARD = "forward"  # forward passes
+    BACKWARD = "backward"  # forward and backward passes
+    PER_SAMPLE = "per-sample"  # gradients of every sample
+
+
+@dataclass(frozen=True)
+class ProxyInfo:
+    """A registered proxy: the function and what its author declares about it.
+
+    Attributes:
+        name: name in the registry.
+        function: from a ``zcbench.Probe`` to a float.
+        version: raised whenever values may change; scores of different versions never mix.
+        higher_is_better: direction in which the paper reads the score.
+        cost: cost class.
+        needs_labels: whether the score depends on targets.
+        stochastic: whether the score draws random numbers of its own.
+        domains: kinds of networks it is meant for ("any", "convolutional", "transformer", "recurrent").
+        reference: paper and section or equation that defines it.
+    """
+
+    name: str
+    function: Callable[[Any], float]
+    version: int = 1
+    higher_is_better: bool = True
+    cost: Cost = Cost.BACKWARD
+    needs_labels: bool = False
+    stochastic: bool = False
+    domains: tuple[str, ...] = ("any",)
+    reference: str = ""
+
+    @property
+    def summary(self) -> str:
+        """First line of the function's docstring."""
+        lines = (self.function.__doc__ or "").strip().splitlines()
+        return lines[0] if lines else ""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A column of ground truth.
+
+    Attributes:
+        name: name of the column.
+        dataset: data set that the networks were trained on.
+        higher_is_better: False for losses and errors.
+        description: what was measured, with its unit.
+    """
+
+    name: str
+    dataset: str
+    higher_is_better: bool
+    description: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """One measured score with everything needed to believe it.
+
+    Attributes:
+        benchmark: name and version of the benchmark, "digits-201@1".
+        architecture: the architecture's string.
+        proxy: name and version of the proxy, "naswot@1".
+        seed: seed of the run; weights and random numbers follow from it and the architecture.
+        batch: provenance of the batch.
+        score: the outcome.
+        environment: id of the environment line that the store keeps beside it.
+    """
+
+    benchmark: str
+    architecture: str
+    proxy: str
+    seed: int
+    batch: str
+    score: Score
+    environment: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str, int, str]:
+        """What identifies the measurement: two records with one key are the same measurement."""
+        return (self.benchmark, self.architecture, self.proxy, self.seed, self.batch)
