@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import argparse
 import copy
-import ctypes
 import dataclasses
-import hashlib
 import itertools
 import json
 import os
@@ -29,6 +27,7 @@ from scipy.stats import kendalltau
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zcbench._process import keep_freed_memory, stable_seed
 from zcbench.datasets._digits import load_digits
 from zcbench.spaces.nasbench201 import NASBench201Space
 from zcbench.types import Architecture
@@ -41,11 +40,12 @@ class Recipe:
     channels: int = 16
     epochs: int = 12
     batch: int = 64
-    lr: float = 0.05
+    lr: float = 0.02
     warmup: float = 0.1
     weight_decay: float = 5e-4
     momentum: float = 0.9
-    bn_momentum: float = 0.1
+    bn_momentum: float = 0.3
+    optimizer: str = "sgd"
 
 
 RECIPE = Recipe()
@@ -55,13 +55,8 @@ TABLE = Path(__file__).parent.parent / "zcbench" / "datasets" / "data" / "digits
 
 
 def space_of(recipe: Recipe) -> NASBench201Space:
+    """The search space with the recipe's width."""
     return NASBench201Space("digits-201", channels=recipe.channels, cells_per_stage=1, stages=2, in_channels=1)
-
-
-def stable_seed(*parts: object) -> int:
-    """A 63-bit seed that depends on nothing but the text of its parts."""
-    digest = hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()
-    return int.from_bytes(digest[:8], "little") >> 1
 
 
 # -- several networks as one -------------------------------------------------------------------
@@ -131,13 +126,24 @@ def train_cell(cell: Architecture, seeds: Sequence[int], recipe: Recipe = RECIPE
     labels = torch.from_numpy(digits["train"].targets)
     held_out = np.concatenate([digits["valid"].inputs, digits["test"].inputs])
     held_labels = torch.from_numpy(np.concatenate([digits["valid"].targets, digits["test"].targets]))
-    held_inputs = torch.from_numpy(held_out).expand(-1, len(seeds), -1, -1).contiguous(memory_format=torch.channels_last)
+    held_inputs = (
+        torch.from_numpy(held_out).expand(-1, len(seeds), -1, -1).contiguous(memory_format=torch.channels_last)
+    )
     n_valid = len(digits["valid"].targets)
 
-    optimizer = torch.optim.SGD(
-        network.parameters(), lr=recipe.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay, nesterov=True,
-        foreach=True,
-    )
+    if recipe.optimizer == "adamw":
+        optimizer: torch.optim.Optimizer = torch.optim.AdamW(
+            network.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay, foreach=True
+        )
+    else:
+        optimizer = torch.optim.SGD(
+            network.parameters(),
+            lr=recipe.lr,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            nesterov=True,
+            foreach=True,
+        )
     n = len(labels)
     steps_per_epoch = n // recipe.batch
     total = steps_per_epoch * recipe.epochs
@@ -226,22 +232,27 @@ def train(work: Path, limit: int | None, part: str) -> None:
             os.fsync(file.fileno())
             if i % 50 == 0:
                 rate = (time.monotonic() - started) / i
-                print(f"{i}/{len(todo)} cells, {rate:.2f} s each, {rate * (len(todo) - i) / 60:.0f} min left", flush=True)
+                print(
+                    f"{i}/{len(todo)} cells, {rate:.2f} s each, {rate * (len(todo) - i) / 60:.0f} min left", flush=True
+                )
 
 
 # -- choosing the recipe -----------------------------------------------------------------------
 
 CANDIDATES = {
-    "C=16, 12 epochs": Recipe(),
-    "C=16, 8 epochs": Recipe(epochs=8),
-    "C=16, 6 epochs": Recipe(epochs=6),
-    "C=24, 6 epochs": Recipe(channels=24, epochs=6),
-    "C=16, 12 epochs, batch 32": Recipe(batch=32),
-    "C=16, 12 epochs, BN .3": Recipe(bn_momentum=0.3),
-    "C=16, 8 epochs, BN .3": Recipe(epochs=8, bn_momentum=0.3),
-    "C=16, 8 epochs, batch 32, BN .2": Recipe(epochs=8, batch=32, bn_momentum=0.2),
-    "C=24, 8 epochs, BN .3": Recipe(channels=24, epochs=8, bn_momentum=0.3),
-    "C=16, 8 epochs, lr .02, BN .3": Recipe(epochs=8, lr=0.02, bn_momentum=0.3),
+    "12 epochs, lr .05, BN .1": Recipe(lr=0.05, bn_momentum=0.1),
+    "8 epochs, lr .05, BN .1": Recipe(epochs=8, lr=0.05, bn_momentum=0.1),
+    "6 epochs, lr .05, BN .1": Recipe(epochs=6, lr=0.05, bn_momentum=0.1),
+    "C=24, 6 epochs, lr .05, BN .1": Recipe(channels=24, epochs=6, lr=0.05, bn_momentum=0.1),
+    "12 epochs, lr .05, BN .3": Recipe(lr=0.05),
+    "8 epochs, lr .05, BN .3": Recipe(epochs=8, lr=0.05),
+    "8 epochs, lr .05, batch 32, BN .2": Recipe(epochs=8, batch=32, lr=0.05, bn_momentum=0.2),
+    "C=24, 8 epochs, lr .05, BN .3": Recipe(channels=24, epochs=8, lr=0.05),
+    "8 epochs, lr .02, BN .3": Recipe(epochs=8),
+    "12 epochs, lr .02, BN .3": Recipe(),
+    "16 epochs, lr .02, BN .3": Recipe(epochs=16),
+    "12 epochs, lr .03, BN .3": Recipe(lr=0.03),
+    "16 epochs, lr .01, BN .3": Recipe(epochs=16, lr=0.01),
 }
 
 
@@ -254,7 +265,9 @@ def seed_tau(values: np.ndarray) -> float:
 def compare_recipes(cells: Iterable[Architecture]) -> None:
     """Print seed-to-seed tau and cost of each candidate on the same cells, overall and in the better half."""
     cells = list(cells)
-    print(f"{len(cells)} cells, {len(SEEDS)} seeds | NLL: tau, top half | accuracy: tau, top half | mean acc | s per seed")
+    print(
+        f"{len(cells)} cells, {len(SEEDS)} seeds | NLL: tau, top half | accuracy: tau, top half | mean acc | s per seed"
+    )
     for name, recipe in CANDIDATES.items():
         rows = [train_cell(cell, SEEDS, recipe) for cell in cells]
         columns = []
@@ -264,8 +277,10 @@ def compare_recipes(cells: Iterable[Architecture]) -> None:
             columns += [seed_tau(final), seed_tau(top)]
         accuracy = np.mean([[curve[-1] for curve in row["test_hits"]] for row in rows]) / 1000  # type: ignore[attr-defined]
         seconds = np.mean([row["seconds"] for row in rows])  # type: ignore[arg-type]
-        print(f"{name:28s} {columns[0]:.3f} {columns[1]:.3f} | {columns[2]:.3f} {columns[3]:.3f} | {accuracy:.3f} | {seconds:.2f}",
-              flush=True)
+        print(
+            f"{name:28s} {columns[0]:.3f} {columns[1]:.3f} | {columns[2]:.3f} {columns[3]:.3f} | {accuracy:.3f} | {seconds:.2f}",
+            flush=True,
+        )
 
 
 # -- the table ---------------------------------------------------------------------------------
@@ -312,16 +327,6 @@ def compare_row(text: str) -> None:
     for key in ("test_hits", "test_nll"):
         for seed, (new, old) in enumerate(zip(fresh[key], stored[key], strict=True)):  # type: ignore[call-overload]
             print(f"{key} seed {seed}: trained now {new[-1]:.5g}, committed {old[-1]:.5g}")
-
-
-def keep_freed_memory() -> None:
-    """Ask glibc not to return freed blocks: fresh pages cost a third of the training time of such small networks."""
-    try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except OSError:  # another C library
-        return
-    mallopt(ctypes.c_int(-3), ctypes.c_int(2**30))  # M_MMAP_THRESHOLD
-    mallopt(ctypes.c_int(-1), ctypes.c_int(2**31 - 1))  # M_TRIM_THRESHOLD
 
 
 def main() -> None:

@@ -9,11 +9,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from zcbench.datasets import Benchmark as Benchmark
+    from zcbench.datasets import list_benchmarks as list_benchmarks
+    from zcbench.datasets import load_batch as load_batch
+    from zcbench.datasets import load_benchmark as load_benchmark
+    from zcbench.evaluation import Evaluation as Evaluation
+    from zcbench.evaluation import evaluate as evaluate
     from zcbench.probe import Probe as Probe
     from zcbench.proxies import get_proxy as get_proxy
     from zcbench.proxies import list_proxies as list_proxies
     from zcbench.proxies import register_proxy as register_proxy
     from zcbench.proxies import score as score
+    from zcbench.spaces import get_space as get_space
+    from zcbench.spaces import list_spaces as list_spaces
     from zcbench.types import Architecture as Architecture
     from zcbench.types import Batch as Batch
     from zcbench.types import Score as Score
@@ -24,10 +32,18 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Architecture": "zcbench.types",
     "Batch": "zcbench.types",
+    "Benchmark": "zcbench.datasets",
+    "Evaluation": "zcbench.evaluation",
     "Probe": "zcbench.probe",
     "Score": "zcbench.types",
     "Status": "zcbench.types",
+    "evaluate": "zcbench.evaluation",
     "get_proxy": "zcbench.proxies",
+    "get_space": "zcbench.spaces",
+    "list_benchmarks": "zcbench.datasets",
+    "list_spaces": "zcbench.spaces",
+    "load_batch": "zcbench.datasets",
+    "load_benchmark": "zcbench.datasets",
     "list_proxies": "zcbench.proxies",
     "register_proxy": "zcbench.proxies",
     "score": "zcbench.proxies",

@@ -68,8 +68,7 @@ class MissingDependencyError(ZcbenchError, ImportError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(
-            f"{purpose} needs the package {package!r}, which is not installed: "
-            f'run  pip install "zcbench[{extra}]"'
+            f'{purpose} needs the package {package!r}, which is not installed: run  pip install "zcbench[{extra}]"'
         )
 
 

@@ -84,9 +84,7 @@ class Probe:
         InvalidInputError: the model is no ``nn.Module``, or inputs and targets do not fit together.
     """
 
-    def __init__(
-        self, model: nn.Module, batch: Batch, *, loss_fn: LossFunction | None = None, seed: int = 0
-    ) -> None:
+    def __init__(self, model: nn.Module, batch: Batch, *, loss_fn: LossFunction | None = None, seed: int = 0) -> None:
         _check(model, batch)
         self.model = model
         self.batch = batch

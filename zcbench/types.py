@@ -168,6 +168,11 @@ class ProxyInfo:
     reference: str = ""
 
     @property
+    def identifier(self) -> str:
+        """Name and version, "naswot@1"."""
+        return f"{self.name}@{self.version}"
+
+    @property
     def summary(self) -> str:
         """First line of the function's docstring."""
         lines = (self.function.__doc__ or "").strip().splitlines()
@@ -202,6 +207,8 @@ class Record:
         seed: seed of the run; weights and random numbers follow from it and the architecture.
         batch: provenance of the batch.
         score: the outcome.
+        network: string of the network that was measured, if an equal one stood in for the architecture.
+        higher_is_better: direction that the proxy declares.
         environment: id of the environment line that the store keeps beside it.
     """
 
@@ -211,6 +218,8 @@ class Record:
     seed: int
     batch: str
     score: Score
+    network: str = ""
+    higher_is_better: bool = True
     environment: str = ""
 
     @property

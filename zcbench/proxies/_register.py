@@ -60,9 +60,7 @@ def register_proxy(
     try:
         cost = Cost(cost)
     except ValueError:
-        raise InvalidInputError(
-            f"proxy {name!r}: unknown cost class {cost!r}; known: {', '.join(Cost)}."
-        ) from None
+        raise InvalidInputError(f"proxy {name!r}: unknown cost class {cost!r}; known: {', '.join(Cost)}.") from None
 
     def decorate(function: F) -> F:
         info = ProxyInfo(

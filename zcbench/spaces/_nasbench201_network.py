@@ -80,9 +80,7 @@ class CellNetwork(nn.Module):
         num_classes: int,
     ) -> None:
         super().__init__()
-        self.stem = nn.Sequential(
-            nn.Conv2d(in_channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)
-        )
+        self.stem = nn.Sequential(nn.Conv2d(in_channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels))
         body: list[nn.Module] = []
         for stage in range(stages):
             width = channels * 2**stage
@@ -90,9 +88,7 @@ class CellNetwork(nn.Module):
                 body.append(ReductionBlock(width // 2, width))
             body.extend(Cell(operations, width) for _ in range(cells_per_stage))
         self.body = nn.Sequential(*body)
-        self.head = nn.Sequential(
-            nn.BatchNorm2d(width), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten()
-        )
+        self.head = nn.Sequential(nn.BatchNorm2d(width), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten())
         self.classifier = nn.Linear(width, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,0 +1,40 @@
+# Every target sets up what it needs: a virtual environment in .venv with the exact versions of constraints.txt.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# make leaderboard LIMIT=2000 WORKERS=4
+LIMIT ?= 1000
+WORKERS ?= $(shell $(PYTHON) -c "import os; print(os.cpu_count() or 1)")
+
+.PHONY: leaderboard test test-all lint format clean
+
+leaderboard: $(READY) ## score the embedded benchmark and show the leaderboard
+	$(BIN)/zcbench run digits-201 --limit $(LIMIT) --workers $(WORKERS) > /dev/null
+	$(BIN)/zcbench leaderboard digits-201 --seed 0 --out leaderboards
+
+test: $(READY) ## the tests, without the slow ones
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(READY) ## all tests
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## style, types, direction of dependencies
+	$(BIN)/ruff format --check zcbench tests scripts benchmarks
+	$(BIN)/ruff check zcbench tests scripts benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff format zcbench tests scripts benchmarks
+	$(BIN)/ruff check --fix zcbench tests scripts benchmarks
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'zcbench needs Python 3.11 or newer: make PYTHON=python3.12 …')"
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[all]" --group test --group lint
+	touch $(READY)
+
+clean: ## remove the virtual environment and what was computed
+	rm -rf $(VENV) runs leaderboards

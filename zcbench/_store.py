@@ -1,0 +1,194 @@
+"""Where records live: one append-only file of JSON lines per benchmark, written the moment a score exists.
+
+A line is a record or the description of an environment that records refer to. A process that dies loses at most
+the line it was writing; the next reader ignores a line without its end and the next writer removes it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from zcbench.errors import DataCorruptError, StoreError
+from zcbench.types import Record, Score, Status
+
+SCHEMA = 1
+
+
+class Store:
+    """A folder of ``<benchmark>.jsonl`` files.
+
+    Args:
+        folder: created at the first write.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+
+    def path(self, benchmark: str) -> Path:
+        """The file of a benchmark (its name without version)."""
+        return self.folder / f"{benchmark}.jsonl"
+
+    def benchmarks(self) -> list[str]:
+        """Names of the benchmarks that have records, sorted."""
+        return sorted(path.stem for path in self.folder.glob("*.jsonl") if path.stat().st_size)
+
+    def records(self, benchmark: str) -> list[Record]:
+        """All records of a benchmark; of two with one key, the later.
+
+        Raises:
+            DataCorruptError: a complete line is not a record.
+        """
+        found: dict[tuple[str, str, str, int, str], Record] = {}
+        for line in self._lines(benchmark):
+            if "proxy" in line:
+                record = _from_line(line, self.path(benchmark))
+                found[record.key] = record
+        return list(found.values())
+
+    def environments(self, benchmark: str) -> dict[str, dict[str, Any]]:
+        """Descriptions of the environments that the records refer to, by id."""
+        return {line["environment"]: line for line in self._lines(benchmark) if "proxy" not in line}
+
+    def _lines(self, benchmark: str) -> Iterator[dict[str, Any]]:
+        path = self.path(benchmark)
+        if not path.exists():
+            return
+        with path.open("rb") as file:
+            for number, text in enumerate(file, 1):
+                if not text.endswith(b"\n"):
+                    return  # cut short by a kill
+                try:
+                    line = json.loads(text)
+                    if line["schema"] > SCHEMA:
+                        raise DataCorruptError(
+                            f"{path} was written by a newer zcbench (schema {line['schema']}): upgrade zcbench."
+                        )
+                except (ValueError, KeyError, TypeError) as error:
+                    if isinstance(error, DataCorruptError):
+                        raise
+                    raise DataCorruptError(
+                        f"{path}, line {number} is not a record: delete that line, the rest of the file is kept."
+                    ) from None
+                yield line
+
+    @contextmanager
+    def writer(self, benchmark: str) -> Iterator[Writer]:
+        """Open a benchmark's file for appending; one process at a time.
+
+        Raises:
+            StoreError: the file cannot be written, or another run holds it.
+        """
+        from filelock import FileLock, Timeout
+
+        path = self.path(benchmark)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(path.with_suffix(".lock"), timeout=0)
+            lock.acquire()
+        except Timeout:
+            raise StoreError(
+                f"another run is writing to {path}: wait for it, or choose another folder with --store."
+            ) from None
+        except OSError as error:
+            raise StoreError(f"cannot write to {self.folder}: {error.strerror or error}.") from None
+        try:
+            try:
+                _drop_partial_line(path)
+                file = path.open("ab", buffering=0)
+            except OSError as error:
+                raise StoreError(f"cannot write to {path}: {error.strerror or error}.") from None
+            with file:
+                yield Writer(file, path)
+        finally:
+            lock.release()
+
+
+class Writer:
+    """Appends lines; each is one write, so it is there whole or not at all."""
+
+    def __init__(self, file: IO[bytes], path: Path) -> None:
+        self._file = file
+        self._path = path
+
+    def record(self, record: Record) -> None:
+        """Append a record."""
+        score = record.score
+        self._write(
+            {
+                "schema": SCHEMA,
+                "benchmark": record.benchmark,
+                "architecture": record.architecture,
+                "proxy": record.proxy,
+                "seed": record.seed,
+                "batch": record.batch,
+                "value": score.value,
+                "status": str(score.status),
+                "seconds": round(score.seconds, 6),
+                "detail": score.detail,
+                "network": record.network,
+                "higher_is_better": record.higher_is_better,
+                "environment": record.environment,
+            }
+        )
+
+    def environment(self, identifier: str, description: dict[str, Any]) -> None:
+        """Append the description of an environment."""
+        self._write({"schema": SCHEMA, "environment": identifier, **description})
+
+    def _write(self, line: dict[str, Any]) -> None:
+        text = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        position = os.fstat(self._file.fileno()).st_size
+        try:
+            if self._file.write(text) != len(text):
+                raise OSError(28, "No space left on device")
+        except OSError as error:
+            try:  # take a half-written line back, so that what follows it stays readable
+                os.ftruncate(self._file.fileno(), position)
+            except OSError:
+                pass
+            raise StoreError(
+                f"cannot write to {self._path}: {error.strerror or error}. Everything scored so far is kept; "
+                "make room and run the same command again to go on."
+            ) from None
+
+
+def _from_line(line: dict[str, Any], path: Path) -> Record:
+    try:
+        seconds = line["seconds"]
+        score = Score(line["value"], Status(line["status"]), float(seconds), line["detail"])
+        return Record(
+            line["benchmark"],
+            line["architecture"],
+            line["proxy"],
+            line["seed"],
+            line["batch"],
+            score,
+            line["network"],
+            line["higher_is_better"],
+            line["environment"],
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise DataCorruptError(f"{path} holds a malformed record ({error}): delete the line {line}.") from None
+
+
+def _drop_partial_line(path: Path) -> None:
+    if not path.exists():
+        return
+    with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        keep = size
+        while keep > 0:
+            start = max(0, keep - 65536)
+            file.seek(start)
+            block = file.read(keep - start)
+            if (end := block.rfind(b"\n")) >= 0:
+                keep = start + end + 1
+                break
+            keep = start
+        if keep != size:
+            file.truncate(keep)

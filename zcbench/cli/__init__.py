@@ -1,0 +1,80 @@
+"""The command line. Results go to stdout, progress and messages to stderr.
+
+Exit status: 0 done; 1 something is wrong (one sentence says what) or a score failed; 2 wrong usage; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+_COMMANDS = {
+    "run": "score a benchmark's networks, store every score, show the leaderboard",
+    "leaderboard": "show what has been run: terminal, CSV, Markdown, HTML",
+    "score": "score your own network",
+    "list": "list proxies, benchmarks or search spaces",
+    "show": "show one proxy or benchmark in full",
+    "data": "show where tables are, import an official file",
+    "env": "show versions, machine and folders",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser(
+        prog="zcbench",
+        description="Zero-cost proxies for neural architecture search, evaluated honestly.",
+        epilog="example:  zcbench run digits-201 --limit 300    then    zcbench leaderboard",
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and stop")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    wanted = next((a for a in arguments if not a.startswith("-")), None)
+    for name, summary in _COMMANDS.items():
+        # Only the wanted command's module is imported: --help stays fast.
+        if name == wanted:
+            module = importlib.import_module(f"zcbench.cli.{name}")
+            command = commands.add_parser(
+                name,
+                help=summary,
+                description=module.__doc__,
+                epilog=module.EXAMPLE,
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            )
+            module.configure(command)
+            command.set_defaults(execute=module.execute)
+        else:
+            commands.add_parser(name, help=summary, add_help=False)
+    options = parser.parse_args(arguments)
+    if options.version:
+        import zcbench
+
+        print(zcbench.__version__)
+        return 0
+    if options.command is None:
+        parser.print_help()
+        return 2
+    return _guarded(options)
+
+
+def _guarded(options: argparse.Namespace) -> int:
+    from zcbench.errors import ZcbenchError
+
+    try:
+        status: int = options.execute(options)
+        sys.stdout.flush()
+    except ZcbenchError as error:
+        print(f"zcbench: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("zcbench: interrupted; what was scored is kept, the same command goes on from there.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output went away
+        sys.stderr.close()
+        return 0
+    except OSError as error:
+        print(f"zcbench: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
+        return 1
+    return status

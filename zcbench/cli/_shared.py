@@ -1,0 +1,135 @@
+"""Arguments and output that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zcbench.evaluation import Evaluation
+    from zcbench.evaluation._run import Progress
+    from zcbench.types import Record
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """``--store``."""
+    parser.add_argument(
+        "--store",
+        metavar="DIR",
+        default=os.environ.get("ZCBENCH_RUNS", "runs"),
+        help="folder of the records (default: $ZCBENCH_RUNS, else runs)",
+    )
+
+
+def add_imports(parser: argparse.ArgumentParser) -> None:
+    """``--import``."""
+    parser.add_argument(
+        "--import",
+        dest="imports",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="Python file that registers further proxies; may be repeated",
+    )
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """``--json``."""
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def import_files(paths: Sequence[str]) -> None:
+    """Import the files of ``--import``."""
+    from zcbench.evaluation._work import import_file
+
+    for path in paths:
+        import_file(path)
+
+
+def split_names(text: str | None) -> list[str] | None:
+    """Names from ``a,b c*``; None for "all"."""
+    if text is None or text == "all":
+        return None
+    return [name for name in text.replace(",", " ").split() if name]
+
+
+def print_json(content: object) -> None:
+    """Print as JSON."""
+    import json
+
+    print(json.dumps(content, indent=2, ensure_ascii=False, default=str))
+
+
+def print_rows(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a plain table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*titles, box=None, pad_edge=False, header_style="bold")
+    for column in table.columns:
+        column.overflow = "fold"
+    for row in rows:
+        table.add_row(*(_plain(cell) for cell in row))
+    Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def print_leaderboard(evaluation: Evaluation) -> None:
+    """Print headline, table and footnotes."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from zcbench.leaderboards import COLUMNS, footnotes, headline
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    console.print(headline(evaluation), markup=False)
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in COLUMNS:
+        table.add_column(_plain(column.title), justify="right" if column.numeric else "left", no_wrap=True)
+    for rank, entry in enumerate(evaluation.entries, 1):
+        table.add_row(*(_plain(column.text(rank, entry)) for column in COLUMNS))
+    console.print(table)
+    for note in footnotes(evaluation):
+        console.print(f"  {note}", markup=False, style="dim")
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Progress]:
+    """A bar on a terminal's stderr, a line every ten seconds elsewhere."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("scores"),
+            TimeRemainingColumn(),
+            console=Console(file=sys.stderr),
+        )
+        with bar:
+            task = bar.add_task(title, total=None)
+            yield lambda done, total, record: bar.update(task, completed=done, total=total)
+        return
+    import time
+
+    last = 0.0
+
+    def report(done: int, total: int, record: Record | None) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= 10 or done == total:
+            last = now
+            print(f"{title}: {done}/{total} scores", file=sys.stderr, flush=True)
+
+    yield report

@@ -1,0 +1,48 @@
+"""Show what numbers are computed with: versions, machine, folders."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+
+from zcbench.cli._shared import add_json, print_json
+
+EXAMPLE = """example:
+  zcbench env --json"""
+
+_OPTIONAL = ("scikit-learn", "pyarrow", "nas-bench-201", "nats-bench", "lightgbm", "xgboost-cpu", "torch-geometric")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_json(parser)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run the command."""
+    from zcbench.datasets._paths import cache_folder
+    from zcbench.evaluation._environment import describe_environment
+
+    identifier, description = describe_environment()
+    content = {
+        "environment": identifier,
+        **description,
+        **{name: _version(name) for name in _OPTIONAL},
+        "ZCBENCH_DATA": os.environ.get("ZCBENCH_DATA", "not set"),
+        "ZCBENCH_RUNS": os.environ.get("ZCBENCH_RUNS", "not set (runs)"),
+        "cache": str(cache_folder()),
+    }
+    if options.json:
+        print_json(content)
+    else:
+        for key, value in content.items():
+            print(f"{key:18} {value}")
+    return 0
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"

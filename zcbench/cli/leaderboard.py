@@ -1,0 +1,113 @@
+"""Show what has been run: a table in the terminal, and with --out CSV, Markdown and one self-contained HTML file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zcbench.cli._shared import add_json, add_store, print_leaderboard
+
+if TYPE_CHECKING:
+    from zcbench.evaluation import Evaluation
+
+EXAMPLE = """examples:
+  zcbench leaderboard
+  zcbench leaderboard digits-201 --target test_accuracy
+  zcbench leaderboard digits-201 --out leaderboards     # digits-201.csv, .md and .html
+  zcbench leaderboard --common                          # only architectures that every proxy scored"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("benchmarks", nargs="*", metavar="BENCHMARK", help="default: all that have records")
+    parser.add_argument("--target", metavar="NAME", help="column to rank against (default: the benchmark's)")
+    parser.add_argument("--seed", type=int, help="only runs with this seed")
+    parser.add_argument("--source", metavar="PATH", help="read the table from this official file or folder")
+    parser.add_argument("--common", action="store_true", help="use only architectures that every proxy scored")
+    parser.add_argument("--out", metavar="DIR", help="write BENCHMARK.csv, .md and .html into this folder")
+    add_store(parser)
+    add_json(parser)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run the command."""
+    from zcbench._store import Store
+    from zcbench.errors import InvalidInputError, ZcbenchError
+    from zcbench.leaderboards import to_json
+
+    store = Store(options.store)
+    names = options.benchmarks or store.benchmarks()
+    if not names:
+        raise InvalidInputError(
+            f"nothing has been run in {options.store}: start with  zcbench run digits-201 --limit 300"
+        )
+    status, shown = 0, []
+    for name in names:
+        try:
+            evaluations = _evaluations(name, store, options)
+        except ZcbenchError as error:
+            if len(names) == 1:
+                raise
+            print(f"zcbench: {name}: {error}", file=sys.stderr)  # the other benchmarks are still shown
+            status = 1
+            continue
+        shown += evaluations
+        if options.out:
+            _write(Path(options.out), name, evaluations, store)
+    if options.json:
+        print("[" + ",\n".join(to_json(evaluation) for evaluation in shown) + "]")
+    else:
+        for number, evaluation in enumerate(shown):
+            if number:
+                print()
+            print_leaderboard(evaluation)
+    return status
+
+
+def _evaluations(name: str, store: object, options: argparse.Namespace) -> list[Evaluation]:
+    """One evaluation per seed and batch that was run, the largest first."""
+    from zcbench._store import Store
+    from zcbench.datasets import load_benchmark
+    from zcbench.errors import InvalidInputError
+    from zcbench.evaluation import summarize
+    from zcbench.types import Record
+
+    assert isinstance(store, Store)
+    benchmark = load_benchmark(name, options.source)
+    dataset = benchmark.target(options.target).dataset
+    tracks: dict[tuple[int, str], list[Record]] = {}
+    for record in store.records(name):
+        wanted = record.benchmark == benchmark.identifier and options.seed in (None, record.seed)
+        if wanted and record.batch.partition("/")[0] == dataset:
+            tracks.setdefault((record.seed, record.batch), []).append(record)
+    if not tracks:
+        raise InvalidInputError(
+            f"no records of {benchmark.identifier} on {dataset} in {options.store}: run  zcbench run {name}"
+        )
+    ordered = sorted(tracks.values(), key=len, reverse=True)
+    return [summarize(records, benchmark, options.target, common=options.common) for records in ordered]
+
+
+def _write(folder: Path, name: str, evaluations: list[Evaluation], store: object) -> None:
+    from zcbench._store import Store
+    from zcbench.leaderboards import to_csv, to_html, to_markdown
+
+    assert isinstance(store, Store)
+    folder.mkdir(parents=True, exist_ok=True)
+    header, *_ = to_csv(evaluations[0]).splitlines(keepends=True)
+    rows = [line for evaluation in evaluations for line in to_csv(evaluation).splitlines(keepends=True)[1:]]
+    used = {r.environment for r in store.records(name)}
+    environments = {key: text for key, text in store.environments(name).items() if key in used}
+    contents = {
+        "csv": header + "".join(rows),
+        "md": "\n".join(to_markdown(evaluation) for evaluation in evaluations),
+        "html": to_html(evaluations, environments),
+    }
+    for suffix, content in contents.items():
+        path = folder / f"{name}.{suffix}"
+        partial = path.with_name(path.name + ".partial")
+        partial.write_text(content, encoding="utf-8")
+        partial.replace(path)
+        print(f"wrote {path}", file=sys.stderr)

@@ -1,0 +1,57 @@
+"""List what there is: proxies, benchmarks or search spaces."""
+
+from __future__ import annotations
+
+import argparse
+
+from zcbench.cli._shared import add_imports, add_json, import_files, print_json, print_rows
+
+EXAMPLE = """examples:
+  zcbench list proxies
+  zcbench list benchmarks --json"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("kind", nargs="?", default="proxies", choices=("proxies", "benchmarks", "spaces"))
+    add_imports(parser)
+    add_json(parser)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run the command."""
+    import_files(options.imports)
+    titles, rows = {"proxies": _proxies, "benchmarks": _benchmarks, "spaces": _spaces}[options.kind]()
+    if options.json:
+        print_json([dict(zip(titles, row, strict=True)) for row in rows])
+    else:
+        print_rows(titles, rows)
+    return 0
+
+
+def _proxies() -> tuple[list[str], list[list[str]]]:
+    from zcbench.proxies import get_proxy, list_proxies
+
+    infos = [get_proxy(name) for name in list_proxies()]
+    return ["name", "cost", "labels", "better", "summary"], [
+        [i.name, i.cost, "yes" if i.needs_labels else "no", "high" if i.higher_is_better else "low", i.summary]
+        for i in infos
+    ]
+
+
+def _benchmarks() -> tuple[list[str], list[list[str]]]:
+    from zcbench.datasets import BENCHMARKS, list_benchmarks
+
+    infos = [BENCHMARKS[name] for name in list_benchmarks()]
+    return ["name", "table", "summary", "reference"], [
+        [i.name, "embedded" if i.embedded else "zcbench data", i.summary, i.reference] for i in infos
+    ]
+
+
+def _spaces() -> tuple[list[str], list[list[str]]]:
+    from zcbench.spaces import get_space, list_spaces
+
+    spaces = [get_space(name) for name in list_spaces()]
+    return ["name", "architectures", "summary"], [
+        [s.name, f"{len(s):,}", (type(s).__doc__ or "").splitlines()[0]] for s in spaces
+    ]

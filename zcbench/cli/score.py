@@ -1,0 +1,110 @@
+"""Score your own network: a function or class that returns a torch.nn.Module, on a random batch of the shape you give."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+from zcbench.cli._shared import add_imports, add_json, import_files, print_json, print_rows, split_names
+
+EXAMPLE = """examples:
+  zcbench score my_models.py:make_net --input 3x32x32
+  zcbench score package.module:Net --input 1x28x28 --classes 10 --proxies naswot,synflow --json"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("factory", metavar="MODULE:NAME", help="file.py:function or package.module:Class, no arguments")
+    parser.add_argument("--input", required=True, metavar="SHAPE", help="shape of one sample, e.g. 3x32x32")
+    parser.add_argument("--classes", type=int, help="number of classes (default: the width of the output)")
+    parser.add_argument("--batch-size", type=int, default=16, metavar="B", help="samples in the batch (default: 16)")
+    parser.add_argument("--proxies", metavar="NAMES", help="names or patterns, separated by commas (default: all)")
+    parser.add_argument("--seed", type=int, default=0, help="initial weights and the random batch (default: 0)")
+    add_imports(parser)
+    add_json(parser)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run the command; 1 if a score failed."""
+    import torch
+
+    from zcbench.errors import InvalidInputError
+    from zcbench.probe import as_tensor
+    from zcbench.proxies import score
+    from zcbench.types import Status
+
+    try:
+        shape = tuple(int(size) for size in options.input.lower().replace(",", "x").split("x"))
+        if min(shape) < 1 or options.batch_size < 1:
+            raise ValueError
+    except ValueError:
+        raise InvalidInputError(
+            f"{options.input!r} with batch size {options.batch_size}: give positive sizes such as 3x32x32."
+        ) from None
+    import_files(options.imports)
+    torch.manual_seed(options.seed)
+    model = _make(options.factory)
+    inputs = torch.randn(options.batch_size, *shape, generator=torch.Generator().manual_seed(options.seed))
+    classes = options.classes
+    if classes is None:
+        was_training = model.training
+        try:
+            with torch.no_grad():
+                classes = as_tensor(model.eval()(inputs[:1])).shape[-1]
+        except Exception as error:
+            raise InvalidInputError(
+                f"{options.factory} cannot take an input of shape (1, {', '.join(map(str, shape))}): {error}"
+            ) from None
+        finally:
+            model.train(was_training)
+    targets = torch.randint(classes, (len(inputs),), generator=torch.Generator().manual_seed(options.seed))
+    scores = score(model, inputs, targets, split_names(options.proxies), seed=options.seed)
+    if options.json:
+        print_json(
+            {
+                name: {"value": s.value, "status": s.status, "seconds": s.seconds, "detail": s.detail}
+                for name, s in scores.items()
+            }
+        )
+    else:
+        rows = [
+            [name, "" if s.value is None else f"{s.value:.6g}", s.status, f"{s.seconds * 1000:.1f} ms", s.detail]
+            for name, s in scores.items()
+        ]
+        print_rows(["proxy", "score", "status", "time", ""], rows)
+    failed = [name for name, s in scores.items() if s.status is Status.FAILED]
+    if failed:
+        print(f"zcbench: failed: {', '.join(failed)}; the last column says why.", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _make(text: str) -> Any:
+    from torch import nn
+
+    from zcbench.errors import InvalidInputError
+    from zcbench.evaluation._work import import_file
+
+    place, _, name = text.rpartition(":")
+    if not place:
+        raise InvalidInputError(f"{text!r} names no object: write file.py:function or package.module:Class.")
+    try:
+        if place.endswith(".py"):
+            module = import_file(place)
+        else:
+            sys.path.insert(0, str(Path.cwd()))
+            module = importlib.import_module(place)
+        factory = getattr(module, name)
+    except ImportError as error:
+        raise InvalidInputError(f"{place} could not be imported: {error}") from None
+    except AttributeError:
+        raise InvalidInputError(f"{place} has no {name!r}.") from None
+    try:
+        model = factory if isinstance(factory, nn.Module) else factory()
+    except Exception as error:
+        raise InvalidInputError(f"{text} raised {type(error).__name__}: {error}") from None
+    if not isinstance(model, nn.Module):
+        raise InvalidInputError(f"{text} returned a {type(model).__name__}: it must return a torch.nn.Module.")
+    return model

@@ -1,0 +1,97 @@
+"""Show one proxy (what it computes, what it declares, where it is defined) or one benchmark (targets, source, noise)."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from typing import Any
+
+from zcbench.cli._shared import add_imports, add_json, import_files, print_json
+
+EXAMPLE = """examples:
+  zcbench show naswot
+  zcbench show digits-201"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("name", metavar="NAME", help="a proxy or a benchmark")
+    add_imports(parser)
+    add_json(parser)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run the command."""
+    from zcbench.datasets import BENCHMARKS
+    from zcbench.errors import UnknownNameError
+    from zcbench.proxies import list_proxies
+
+    import_files(options.imports)
+    if options.name in BENCHMARKS:
+        content = _benchmark(options.name)
+    elif options.name in list_proxies():
+        content = _proxy(options.name)
+    else:
+        raise UnknownNameError("proxy or benchmark", options.name, [*BENCHMARKS, *list_proxies()])
+    if options.json:
+        print_json(content)
+    else:
+        for key, value in content.items():
+            if isinstance(value, dict):
+                print(f"{key}:")
+                width = max(map(len, value), default=0)
+                for name, text in value.items():
+                    print(f"  {name:{width}}  {text}")
+            elif "\n" in str(value):
+                print(f"\n{value}")
+            else:
+                print(f"{key}: {value}")
+    return 0
+
+
+def _proxy(name: str) -> dict[str, Any]:
+    from zcbench.proxies import get_proxy
+
+    info = get_proxy(name)
+    code = inspect.unwrap(info.function)
+    try:
+        defined = f"{inspect.getsourcefile(code)}:{inspect.getsourcelines(code)[1]}"
+    except (OSError, TypeError):
+        defined = code.__module__
+    return {
+        "proxy": info.name,
+        "version": info.version,
+        "better": "high" if info.higher_is_better else "low",
+        "cost": str(info.cost),
+        "needs labels": info.needs_labels,
+        "stochastic": info.stochastic,
+        "domains": ", ".join(info.domains),
+        "reference": info.reference,
+        "defined in": defined,
+        "description": (inspect.getdoc(code) or "") + "\n",
+    }
+
+
+def _benchmark(name: str) -> dict[str, Any]:
+    from zcbench.datasets import benchmark_info, load_benchmark
+    from zcbench.errors import DataMissingError, MissingDependencyError
+    from zcbench.leaderboards._columns import interval
+    from zcbench.metrics import noise_ceiling
+
+    info = benchmark_info(name)
+    content: dict[str, Any] = {"benchmark": info.name, "summary": info.summary, "reference": info.reference}
+    try:
+        table = load_benchmark(name)
+    except (DataMissingError, MissingDependencyError) as error:
+        return {**content, "table": str(error)}
+    repeats = table.repeats()
+    return {
+        **content,
+        "version": table.version,
+        "search space": table.space.name,
+        "architectures": f"{len(table):,}",
+        "source": table.source,
+        "default target": table.default_target,
+        "noise ceiling": "unknown: no repeats" if repeats is None else interval(noise_ceiling(repeats)),
+        "targets": {target.name: target.description for target in table.targets.values()},
+    }

@@ -1,0 +1,105 @@
+"""A benchmark: a search space and a table of what training gave. Knows nothing of scorers."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zcbench.errors import InvalidInputError, UnknownNameError
+from zcbench.types import Architecture, SearchSpace, Target
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Benchmark:
+    """Architectures and their measured results.
+
+    Attributes:
+        name: name of the benchmark.
+        version: raised whenever the table changes; results of different versions never mix.
+        space: search space of the architectures.
+        architectures: rows of the table.
+        targets: columns by name.
+        values: by target, ``(architectures, seeds)``; nan where a seed was not run. Sources that publish only an
+            average have one column.
+        default_target: what is ranked against unless told otherwise.
+        seeds: by target, the seed of each column; empty where the source does not tell seeds apart (averages).
+        curves: by target, ``(architectures, seeds, epochs)``.
+        facts: other columns ``(architectures,)``: training cost in seconds, parameters, FLOPs.
+        classes: number of classes by data set.
+        source: where the table was read from, in words.
+    """
+
+    name: str
+    version: int
+    space: SearchSpace
+    architectures: tuple[Architecture, ...]
+    targets: Mapping[str, Target]
+    values: Mapping[str, Floats]
+    default_target: str
+    classes: Mapping[str, int]
+    seeds: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    curves: Mapping[str, Floats] = field(default_factory=dict)
+    facts: Mapping[str, Floats] = field(default_factory=dict)
+    source: str = ""
+
+    def __len__(self) -> int:
+        return len(self.architectures)
+
+    @property
+    def identifier(self) -> str:
+        """Name and version, "digits-201@1"."""
+        return f"{self.name}@{self.version}"
+
+    def target(self, name: str | None = None) -> Target:
+        """A column's description; the default target for None.
+
+        Raises:
+            UnknownNameError: there is no such column.
+        """
+        name = name or self.default_target
+        if name not in self.targets:
+            raise UnknownNameError("target", name, self.targets, f"Try  zcbench show {self.name}")
+        return self.targets[name]
+
+    @functools.cached_property
+    def _rows(self) -> dict[Architecture, int]:
+        return {architecture: row for row, architecture in enumerate(self.architectures)}
+
+    def rows(self, architectures: Iterable[Architecture]) -> NDArray[np.intp]:
+        """Row numbers of architectures; InvalidInputError for one that is not in the table."""
+        try:
+            return np.asarray([self._rows[architecture] for architecture in architectures], np.intp)
+        except KeyError as error:
+            raise InvalidInputError(f"{error.args[0]} is not in the table of {self.name}.") from None
+
+    def truth(self, target: str | None = None) -> Floats:
+        """The mean over seeds of a column, ``(architectures,)``; nan where nothing was measured."""
+        values = self.values[self.target(target).name]
+        counted = np.isfinite(values)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean: Floats = np.where(counted, values, 0).sum(1) / counted.sum(1)
+        return mean
+
+    def repeats(self, target: str | None = None) -> Floats | None:
+        """Genuine repeats ``(architectures, seeds)``, or None where the source has one number per architecture."""
+        name = self.target(target).name
+        return self.values[name] if len(self.seeds.get(name, ())) > 1 else None
+
+    def sample(self, limit: int | None, seed: int) -> tuple[Architecture, ...]:
+        """The first ``limit`` architectures of a random order; a larger limit keeps what a smaller one had."""
+        order = np.random.RandomState(seed).permutation(len(self))
+        return tuple(self.architectures[row] for row in order[:limit])
+
+    def build(self, architecture: Architecture, dataset: str) -> nn.Module:
+        """The benchmark's network for one of its data sets, freshly initialised."""
+        return self.space.build(architecture, num_classes=self.classes[dataset])

@@ -1,0 +1,59 @@
+"""digits-201: cells of NAS-Bench-201 trained by this project on handwritten digits; the embedded default.
+
+``scripts/train_digits201.py`` made the table; ``docs/cards/digits-201.md`` says what it can and cannot tell.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import numpy as np
+
+from zcbench.datasets._benchmark import Benchmark
+from zcbench.datasets._digits import TEST, VALID
+from zcbench.errors import DataCorruptError
+from zcbench.spaces import get_space
+from zcbench.types import Target
+
+TARGETS = (
+    Target("test_nll", "digits", False, "test negative log-likelihood after 12 epochs, nats, 1,000 images"),
+    Target("test_accuracy", "digits", True, "test accuracy after 12 epochs, fraction of 1,000 images"),
+    Target("valid_nll", "digits", False, "validation negative log-likelihood after 12 epochs, nats, 297 images"),
+    Target("valid_accuracy", "digits", True, "validation accuracy after 12 epochs, fraction of 297 images"),
+)
+
+
+def load() -> Benchmark:
+    """Read the committed table.
+
+    Raises:
+        DataCorruptError: the file in the package is damaged.
+    """
+    resource = files("zcbench.datasets") / "data" / "digits201.npz"
+    try:
+        with resource.open("rb") as file, np.load(file, allow_pickle=False) as data:
+            table = {key: data[key] for key in data.files}
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise DataCorruptError(f"{resource} cannot be read ({error}): install zcbench again.") from None
+    space = get_space("digits-201")
+    curves = {
+        "test_nll": table["test_nll"].astype(np.float64),
+        "test_accuracy": table["test_hits"] / TEST,
+        "valid_nll": table["valid_nll"].astype(np.float64),
+        "valid_accuracy": table["valid_hits"] / VALID,
+    }
+    seeds = tuple(int(seed) for seed in table["seeds"])
+    return Benchmark(
+        name="digits-201",
+        version=int(table["version"]),
+        space=space,
+        architectures=tuple(space.parse(str(text)) for text in table["arch"]),
+        targets={target.name: target for target in TARGETS},
+        values={name: curve[:, :, -1] for name, curve in curves.items()},
+        default_target="test_nll",
+        classes={"digits": 10},
+        seeds=dict.fromkeys(curves, seeds),
+        curves=curves,
+        facts={"train_seconds": table["seconds"].astype(np.float64)},
+        source="embedded; trained by scripts/train_digits201.py",
+    )

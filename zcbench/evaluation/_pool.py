@@ -1,0 +1,125 @@
+"""Worker processes that survive what they compute.
+
+Each worker has a pipe of its own to the parent. A worker that dies (out of memory, a crash in native code) costs the
+score it was computing; a parent that dies, however suddenly, closes the pipes, and the workers end by themselves.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import traceback
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from zcbench._process import keep_freed_memory
+from zcbench.errors import ZcbenchError
+from zcbench.evaluation._work import Job, import_file, score_architecture
+from zcbench.types import Score, Status
+
+#: an architecture's key and the proxies to compute on it
+Task = tuple[str, tuple[str, ...]]
+
+
+@dataclass
+class _Worker:
+    process: Any  # multiprocessing's context classes have no common public type
+    pipe: Connection
+    key: str = ""
+    left: tuple[str, ...] = ()
+    ready: bool = False
+
+
+def score_in_parallel(job: Job, tasks: Iterable[Task], workers: int) -> Iterator[tuple[str, str, Score]]:
+    """Yield (architecture, proxy, score) from ``workers`` processes, each score as soon as it exists.
+
+    Raises:
+        ZcbenchError: a worker could not even start.
+    """
+    queue = deque(tasks)
+    context = multiprocessing.get_context("spawn")
+
+    def start() -> _Worker:
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_worker, args=(theirs, job), daemon=True)
+        process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+    alive = [start() for _ in range(min(workers, len(queue)))]
+    try:
+        while alive:
+            for pipe in wait([worker.pipe for worker in alive]):
+                worker = next(w for w in alive if w.pipe is pipe)
+                try:
+                    kind, *content = worker.pipe.recv()
+                except (EOFError, OSError):
+                    alive.remove(worker)
+                    yield from _bury(worker, queue)
+                    if queue:
+                        alive.append(start())
+                    continue
+                if kind == "error":
+                    raise ZcbenchError(f"a worker process could not start: {content[0]}")
+                if kind == "score":
+                    proxy, score = content
+                    worker.left = tuple(name for name in worker.left if name != proxy)
+                    yield worker.key, proxy, score
+                    continue
+                worker.ready = True  # it asks for work
+                if queue:
+                    worker.key, worker.left = queue.popleft()
+                    worker.pipe.send((worker.key, worker.left))
+                else:
+                    worker.pipe.close()
+                    worker.process.join()
+                    alive.remove(worker)
+    finally:
+        for worker in alive:
+            worker.process.kill()
+            worker.process.join()
+
+
+def _bury(worker: _Worker, queue: deque[Task]) -> Iterator[tuple[str, str, Score]]:
+    worker.process.join()
+    code = worker.process.exitcode
+    if not worker.ready:
+        raise ZcbenchError(f"a worker process ended with exit code {code} before it could start.")
+    if not worker.left:
+        return
+    cause = f"signal {-code}" if code and code < 0 else f"exit code {code}"
+    hint = " (killed, often for want of memory)" if code == -signal.SIGKILL else ""
+    lost, *rest = worker.left
+    if rest:
+        queue.appendleft((worker.key, tuple(rest)))
+    yield worker.key, lost, Score(None, Status.FAILED, 0.0, f"the worker process died with {cause}{hint}.")
+
+
+def _worker(pipe: Connection, job: Job) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    try:
+        import torch
+
+        torch.set_num_threads(1)
+        keep_freed_memory()
+        for path in job.imports:
+            import_file(path)
+    except BaseException:
+        pipe.send(("error", traceback.format_exc(limit=1).strip().splitlines()[-1]))
+        return
+    try:
+        pipe.send(("ready",))
+        while True:
+            key, proxies = pipe.recv()
+            _serve(pipe, job, key, proxies)
+            pipe.send(("ready",))
+    except (EOFError, OSError):  # the parent is gone or has no more work
+        return
+
+
+def _serve(pipe: Connection, job: Job, key: str, proxies: Sequence[str]) -> None:
+    for proxy, score in score_architecture(job, key, proxies):
+        pipe.send(("score", proxy, score))

@@ -1,0 +1,221 @@
+"""Run scorers on a benchmark's architectures; store each score the moment it exists; go on where a run was cut."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from zcbench._store import Store, Writer
+from zcbench.datasets import Benchmark, load_batch, load_benchmark
+from zcbench.errors import InvalidInputError
+from zcbench.evaluation._environment import describe_environment
+from zcbench.evaluation._pool import Task, score_in_parallel
+from zcbench.evaluation._summary import Evaluation, summarize
+from zcbench.evaluation._work import Job, score_architecture
+from zcbench.proxies._register import resolve
+from zcbench.types import Architecture, ProxyInfo, Record, Score
+
+#: called with (scores done, scores in all, the latest record or None)
+Progress = Callable[[int, int, Record | None], None]
+
+
+@dataclass(frozen=True)
+class Track:
+    """What makes scores comparable.
+
+    Attributes:
+        benchmark: name of the benchmark.
+        target: column to rank against; None for the benchmark's own choice. It also decides the data set.
+        limit: number of architectures, drawn at random; None for all. A larger limit keeps what a smaller one had.
+        seed: decides the sample, the batch and the initial weights.
+        batch_size: samples in the batch.
+    """
+
+    benchmark: str
+    target: str | None = None
+    limit: int | None = None
+    seed: int = 0
+    batch_size: int = 64
+
+
+def run(
+    track: Track,
+    benchmark: Benchmark,
+    proxies: Sequence[ProxyInfo],
+    store: Store,
+    *,
+    workers: int = 0,
+    imports: Sequence[str] = (),
+    retry_failed: bool = False,
+    progress: Progress | None = None,
+) -> None:
+    """Make sure that the store holds every score of the track.
+
+    Args:
+        track: what to score.
+        benchmark: its table.
+        proxies: the scorers.
+        store: where records go and where finished ones are found.
+        workers: worker processes with one thread each; 0 computes in this process. Scores do not depend on it.
+        imports: Python files that a worker imports for the proxies they register.
+        retry_failed: compute scores with the status "failed" again.
+        progress: called after every score.
+
+    Raises:
+        StoreError: a score cannot be written; all earlier ones are kept.
+    """
+    if track.limit is not None and track.limit < 1:
+        raise InvalidInputError(f"a limit of {track.limit} architectures: choose at least 1.")
+    dataset = benchmark.target(track.target).dataset
+    batch = load_batch(dataset, track.batch_size, track.seed)
+    job = Job(benchmark.space.name, benchmark.classes[dataset], batch, track.seed, tuple(imports))
+    plan = _Plan(track, benchmark, proxies, batch.provenance)
+    with store.writer(track.benchmark) as writer:
+        known = {r.key: r for r in store.records(track.benchmark) if not (retry_failed and r.score.status == "failed")}
+        environment, description = describe_environment()
+        if environment not in store.environments(track.benchmark):
+            writer.environment(environment, description)
+        tasks = plan.open(known, writer)
+        done, total = plan.total - sum(len(names) for _, names in tasks), plan.total
+        if progress:
+            progress(done, total, None)
+        results = score_in_parallel(job, tasks, workers) if workers else _here(job, tasks)
+        for key, name, score in results:
+            for record in plan.records(key, name, score, environment):
+                writer.record(record)
+            done += 1
+            if progress:
+                progress(done, total, record)
+
+
+class _Plan:
+    """Which networks are to be measured, and which architectures each measurement serves."""
+
+    def __init__(self, track: Track, benchmark: Benchmark, proxies: Sequence[ProxyInfo], batch: str) -> None:
+        self.benchmark = benchmark.identifier
+        self.proxies = {info.name: info for info in proxies}
+        self.seed = track.seed
+        self.batch = batch
+        #: network (canonical string) to the architectures it stands for
+        self.served: dict[str, list[str]] = {}
+        for architecture in benchmark.sample(track.limit, track.seed):
+            network = benchmark.space.canonical(architecture).key
+            self.served.setdefault(network, []).append(architecture.key)
+        self.total = len(self.served) * len(self.proxies)
+
+    def records(self, network: str, proxy: str, score: Score, environment: str) -> Iterator[Record]:
+        for key in self.served[network]:
+            yield self._record(key, network, self.proxies[proxy], score, environment)
+
+    def open(self, known: dict[tuple[str, str, str, int, str], Record], writer: Writer) -> list[Task]:
+        """Tasks without a score; an architecture whose equal was scored gets that score at once."""
+        tasks: list[Task] = []
+        measured = {(r.network or r.architecture, r.proxy, r.seed, r.batch): r for r in known.values()}
+        for network, keys in self.served.items():
+            left: list[str] = []
+            for info in self.proxies.values():
+                found = measured.get((network, info.identifier, self.seed, self.batch))
+                if found is None:
+                    left.append(info.name)
+                    continue
+                for key in keys:
+                    record = self._record(key, network, info, found.score, found.environment)
+                    if record.key not in known:
+                        writer.record(record)
+            if left:
+                tasks.append((network, tuple(left)))
+        return tasks
+
+    def _record(self, key: str, network: str, info: ProxyInfo, score: Score, environment: str) -> Record:
+        return Record(
+            benchmark=self.benchmark,
+            architecture=key,
+            proxy=info.identifier,
+            seed=self.seed,
+            batch=self.batch,
+            score=score,
+            network=network if network != key else "",
+            higher_is_better=info.higher_is_better,
+            environment=environment,
+        )
+
+
+def _here(job: Job, tasks: Iterable[Task]) -> Iterator[tuple[str, str, Score]]:
+    with _one_thread():
+        for key, proxies in tasks:
+            for name, score in score_architecture(job, key, proxies):
+                yield key, name, score
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    # As in a worker: sums are rounded alike and times compare.
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def evaluate(
+    benchmark: str | Benchmark,
+    proxies: Iterable[str] | None = None,
+    *,
+    target: str | None = None,
+    limit: int | None = 100,
+    seed: int = 0,
+    batch_size: int = 64,
+    workers: int = 0,
+    store: str | os.PathLike[str] | None = None,
+) -> Evaluation:
+    """Score a sample of a benchmark's networks and correlate with what training gave.
+
+    Args:
+        benchmark: name of a benchmark, or a loaded one.
+        proxies: names or shell patterns; default all.
+        target: column of the benchmark; default its own choice.
+        limit: number of architectures, drawn at random; None for all.
+        seed: decides the sample, the batch and the initial weights.
+        batch_size: samples in the batch.
+        workers: worker processes; 0 computes in this process (with workers, call from under
+            ``if __name__ == "__main__":``).
+        store: folder for the records; a second call with the same folder goes on where the first stopped. Default:
+            a temporary one.
+
+    Returns:
+        An :class:`Evaluation`: per proxy tau-b and rho with 95 % confidence intervals, what failed, seconds.
+
+    Example:
+        >>> import zcbench
+        >>> result = zcbench.evaluate("digits-201", ["params", "num_layers"], limit=20)
+        >>> [entry.n for entry in result.entries]
+        [20, 20]
+    """
+    import tempfile
+
+    table = load_benchmark(benchmark) if isinstance(benchmark, str) else benchmark
+    infos = resolve(proxies)
+    track = Track(table.name, target, limit, seed, batch_size)
+    with tempfile.TemporaryDirectory() as temporary:
+        place = Store(store if store is not None else temporary)
+        run(track, table, infos, place, workers=workers)
+        return collect(track, table, infos, place)
+
+
+def collect(track: Track, benchmark: Benchmark, proxies: Sequence[ProxyInfo], store: Store) -> Evaluation:
+    """The evaluation of exactly what a track asks for, from a store that may hold more."""
+    sampled = {architecture.key for architecture in benchmark.sample(track.limit, track.seed)}
+    names = {info.identifier for info in proxies}
+    batch = load_batch(benchmark.target(track.target).dataset, track.batch_size, track.seed).provenance
+    wanted = (benchmark.identifier, track.seed, batch)
+    records = [
+        r
+        for r in store.records(track.benchmark)
+        if (r.benchmark, r.seed, r.batch) == wanted and r.proxy in names and r.architecture in sampled
+    ]
+    return summarize(records, benchmark, track.target)

@@ -1,0 +1,82 @@
+"""Score one architecture: build its network, draw its weights, ask every proxy."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from zcbench._process import stable_seed
+from zcbench.errors import InvalidInputError, UnsupportedModelError
+from zcbench.proxies import get_proxy, score_with
+from zcbench.spaces import get_space
+from zcbench.types import Architecture, Batch, Score, Status
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is the same for all architectures of a run.
+
+    Attributes:
+        space: name of the search space.
+        classes: number of outputs.
+        batch: inputs and targets for all networks.
+        seed: seed of the run.
+        imports: Python files that register further proxies.
+    """
+
+    space: str
+    classes: int
+    batch: Batch
+    seed: int
+    imports: tuple[str, ...] = ()
+
+
+def score_architecture(job: Job, key: str, proxies: Sequence[str]) -> Iterator[tuple[str, Score]]:
+    """Yield (proxy, score) for one architecture as soon as each score exists.
+
+    Weights and random numbers follow from the run's seed and the architecture alone. Whatever goes wrong is a score.
+    """
+    import torch
+
+    seed = stable_seed("network", job.space, key, job.seed)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = get_space(job.space).build(Architecture(job.space, key), num_classes=job.classes)
+    except Exception as error:
+        status = Status.UNSUPPORTED if isinstance(error, UnsupportedModelError) else Status.FAILED
+        reason = f"the network cannot be built: {type(error).__name__}: {error}"
+        yield from ((name, Score(None, status, 0.0, reason)) for name in proxies)
+        return
+    infos = [get_proxy(name) for name in proxies]
+    for info, score in score_with(infos, network, job.batch, seed=seed):
+        yield info.name, score
+
+
+def import_file(path: str) -> ModuleType:
+    """Run a Python file, once, for what it registers or defines.
+
+    Raises:
+        InvalidInputError: the file does not exist or raises.
+    """
+    file = Path(path).resolve()
+    if not file.is_file():
+        raise InvalidInputError(f"{path} is not a file: give a Python file.")
+    name = f"zcbench_import_{stable_seed(file)}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise InvalidInputError(f"{path} is not a Python file: its name must end in .py.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise InvalidInputError(f"{path} could not be imported: {type(error).__name__}: {error}") from error
+    return module
