@@ -101,7 +101,7 @@ def _world() -> Callable[[], None]:
     flags = ("enabled", "benchmark", "deterministic", "allow_tf32")
     cudnn_flags = {flag: getattr(cudnn, flag) for flag in flags}
     rng = torch.get_rng_state()
-    cuda_rng = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
+    cuda_rng = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None  # type: ignore[no-untyped-call]
     python_rng, numpy_rng = random.getstate(), np.random.get_state()
     dtype, grad = torch.get_default_dtype(), torch.is_grad_enabled()
     deterministic = torch.are_deterministic_algorithms_enabled()

@@ -152,7 +152,10 @@ def _kendall_without_each(x: Floats, y: Floats) -> Floats:
 
 
 def _spearman_without_each(x: Floats, y: Floats) -> Floats:
-    """Rho of the columns without element i, for every i, in O(n^2): ranks above i fall by one, tied ones by a half."""
+    """Rho of the columns without element i, for every i, in O(n^2).
+
+    Ranks above i fall by one, those tied with i by a half.
+    """
     from scipy.stats import rankdata
 
     n = len(x)

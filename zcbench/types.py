@@ -40,25 +40,35 @@ class SearchSpace(Protocol):
 
     name: str
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """Number of architectures."""
 
-    def __iter__(self) -> Iterator[Architecture]: ...
+    def __iter__(self) -> Iterator[Architecture]:
+        """All architectures, lazily, in a fixed order."""
 
-    def sample(self, rng: np.random.Generator) -> Architecture: ...
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """Draw one at random."""
 
-    def neighbors(self, architecture: Architecture) -> list[Architecture]: ...
+    def neighbors(self, architecture: Architecture) -> list[Architecture]:
+        """Those one change away."""
 
-    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture: ...
+    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        """One change, drawn at random."""
 
-    def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture: ...
+    def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
+        """A mixture of two parents."""
 
-    def parse(self, text: str) -> Architecture: ...
+    def parse(self, text: str) -> Architecture:
+        """Read the space's own string; InvalidArchitectureError if it is malformed."""
 
-    def canonical(self, architecture: Architecture) -> Architecture: ...
+    def canonical(self, architecture: Architecture) -> Architecture:
+        """The one representative of all architectures that denote the same network."""
 
-    def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module: ...
+    def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
+        """The network, freshly initialised from torch's global random numbers."""
 
-    def encode(self, architecture: Architecture) -> np.ndarray: ...
+    def encode(self, architecture: Architecture) -> np.ndarray:
+        """A vector of numbers."""
 
 
 @dataclass(frozen=True)

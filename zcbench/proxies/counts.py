@@ -34,7 +34,7 @@ def flops(probe: Probe) -> float:
     few = probe.batch[:2]  # two samples, for layers that cannot take one in train mode
     with torch.no_grad(), probe.forward_pass("eval"), FlopCounterMode(display=False) as counter:
         probe.call(few.inputs)
-    return counter.get_total_flops() / len(few)
+    return float(counter.get_total_flops()) / len(few)
 
 
 @register_proxy("num_layers", cost="static", reference="Tybl and Neumann, CVPR 2025, arXiv:2502.04975, table 1")

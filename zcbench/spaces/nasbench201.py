@@ -61,7 +61,7 @@ class NASBench201Space:
         self.in_channels = in_channels
 
     def __len__(self) -> int:
-        return len(OPERATIONS) ** len(EDGES)
+        return int(len(OPERATIONS) ** len(EDGES))
 
     def __iter__(self) -> Iterator[Architecture]:
         """Yield all cells, the last edge varying fastest."""

@@ -1,0 +1,24 @@
+"""What all tests share: small networks, batches, real data where it is at hand."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of real tables; the test is skipped where there is none."""
+    name = os.environ.get("ZCBENCH_DATA", "")
+    if not name or not Path(name).is_dir():
+        pytest.skip("needs real tables: set ZCBENCH_DATA to their folder")
+    return Path(name)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Sums are rounded alike, and tests that run beside each other do not fight for cores."""
+    torch.set_num_threads(1)
