@@ -8,6 +8,7 @@ same result, slower.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -50,55 +51,72 @@ def _one_by_one(probe: Probe, consume: Consumer) -> None:
             consume(name, torch.zeros_like(parameter)[None] if gradient is None else gradient[None])
 
 
-def _by_hooks(probe: Probe, consume: Consumer) -> None:
-    batch, targets = len(probe.batch), probe.targets
-    calls = Counter[nn.Module]()
-    pending: dict[str, Tensor] = {}
-    parameters = probe.parameters
-    names = {id(parameter): name for name, parameter in parameters.items()}
-    sharing = Counter(
-        id(parameter) for module in probe.model.modules() for parameter in module.parameters(recurse=False)
-    )
-    unseen = set(names.values())
+class _Collector:
+    """Hooks on every layer with trainable parameters; gives each layer's per-sample gradients away as they come.
 
-    def forward_hook(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
+    A parameter that is used more than once is summed up first: only then is its gradient complete.
+    """
+
+    def __init__(self, probe: Probe, consume: Consumer) -> None:
+        self.batch = len(probe.batch)
+        self.consume = consume
+        self.parameters = probe.parameters
+        self.names = {id(parameter): name for name, parameter in self.parameters.items()}
+        self.layers = [
+            module
+            for module in probe.model.modules()
+            if type(module) in _RULES and any(id(p) in self.names for p in module.parameters(recurse=False))
+        ]
+        self.calls = Counter[nn.Module]()
+        self.owners = Counter(id(p) for module in self.layers for p in module.parameters(recurse=False))
+        self.pending: dict[str, Tensor] = {}
+        self.unseen = set(self.parameters)
+
+    def forward_hook(self, module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
         x = args[0].detach()
-        if x.shape[0] != batch:
+        if x.shape[0] != self.batch:
             raise UnsupportedModelError(
                 f"a {type(module).__name__} layer runs on a tensor of shape {tuple(x.shape)}, "
                 "whose first dimension does not count samples."
             )
-        calls[module] += 1
+        self.calls[module] += 1
         if output.requires_grad:
             # A hook on the tensor sees the gradient before any in-place operation that follows.
-            output.register_hook(lambda gradient: backward_hook(module, x, gradient))
+            hook: Callable[[Tensor], None] = functools.partial(self.backward_hook, module, x)
+            output.register_hook(hook)  # type: ignore[no-untyped-call]
 
-    def backward_hook(module: nn.Module, x: Tensor, gradient: Tensor) -> None:
-        owned = {leaf: names[id(p)] for leaf, p in module.named_parameters(recurse=False) if id(p) in names}
-        unseen.difference_update(owned.values())
+    def backward_hook(self, module: nn.Module, x: Tensor, gradient: Tensor) -> None:
+        owned = {leaf: self.names[id(p)] for leaf, p in module.named_parameters(recurse=False) if id(p) in self.names}
+        self.unseen.difference_update(owned.values())
         kept: dict[str, list[Tensor]] = {}
         for rows in _chunks(module, x, gradient):
             for leaf, part in _RULES[type(module)](module, x[rows], gradient[rows]):
                 if leaf not in owned:
                     continue
-                name = owned[leaf]
-                if used_once(module, name):
-                    consume(name, part)
+                if self.used_once(module, owned[leaf]):
+                    self.consume(owned[leaf], part)
                 else:
-                    kept.setdefault(name, []).append(part)
+                    kept.setdefault(owned[leaf], []).append(part)
         for name, parts in kept.items():
             total = torch.cat(parts)
-            pending[name] = pending[name] + total if name in pending else total
+            self.pending[name] = self.pending[name] + total if name in self.pending else total
 
-    def used_once(module: nn.Module, name: str) -> bool:
-        return calls[module] == 1 and sharing[id(parameters[name])] == 1
+    def used_once(self, module: nn.Module, name: str) -> bool:
+        return self.calls[module] == 1 and self.owners[id(self.parameters[name])] == 1
 
+    def finish(self) -> None:
+        for name, gradients in self.pending.items():
+            self.consume(name, gradients)
+        for name in self.unseen:
+            parameter = self.parameters[name]
+            self.consume(name, torch.zeros_like(parameter).expand(self.batch, *parameter.shape))
+
+
+def _by_hooks(probe: Probe, consume: Consumer) -> None:
+    batch, targets = len(probe.batch), probe.targets
+    collector = _Collector(probe, consume)
     with probe.forward_pass("per-sample"):
-        handles = [
-            module.register_forward_hook(forward_hook)  # type: ignore[arg-type]
-            for module in probe.model.modules()
-            if type(module) in _RULES and any(id(p) in names for p in module.parameters(recurse=False))
-        ]
+        handles = [layer.register_forward_hook(collector.forward_hook) for layer in collector.layers]
         outputs = probe.call(probe.batch.inputs)
         for handle in handles:
             handle.remove()
@@ -110,11 +128,8 @@ def _by_hooks(probe: Probe, consume: Consumer) -> None:
         loss = torch.stack(losses).sum()
         if loss.requires_grad:
             # Differentiating by the parameters makes the pass reach every layer; the result itself is not used.
-            torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
-    for name, gradients in pending.items():
-        consume(name, gradients)
-    for name in unseen:
-        consume(name, torch.zeros_like(parameters[name]).expand(batch, *parameters[name].shape))
+            torch.autograd.grad(loss, list(probe.parameters.values()), allow_unused=True)
+    collector.finish()
 
 
 def _covered(probe: Probe) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -147,10 +147,8 @@ class Writer:
             if self._file.write(text) != len(text):
                 raise OSError(28, "No space left on device")
         except OSError as error:
-            try:  # take a half-written line back, so that what follows it stays readable
+            with suppress(OSError):  # take a half-written line back, so that what follows it stays readable
                 os.ftruncate(self._file.fileno(), position)
-            except OSError:
-                pass
             raise StoreError(
                 f"cannot write to {self._path}: {error.strerror or error}. Everything scored so far is kept; "
                 "make room and run the same command again to go on."

@@ -115,7 +115,7 @@ def ceiling_fraction(scores: ArrayLike, values: ArrayLike) -> Estimate:
 
 
 def tau_difference(a: ArrayLike, b: ArrayLike, y: ArrayLike) -> Estimate:
-    """Tau-b of ``a`` with ``y`` minus tau-b of ``b`` with ``y``, paired: all three on the same architectures ``(n,)``."""
+    """Tau-b of ``a`` with ``y`` minus tau-b of ``b`` with ``y``, all ``(n,)`` over the same architectures."""
     first, target = _columns(a, y)
     second, _ = _columns(b, y)
     n = len(target)

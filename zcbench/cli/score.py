@@ -1,4 +1,4 @@
-"""Score your own network: a function or class that returns a torch.nn.Module, on a random batch of the shape you give."""
+"""Score your own network: a function or class that returns a torch.nn.Module, on a random batch of a given shape."""
 
 from __future__ import annotations
 

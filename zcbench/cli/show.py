@@ -1,4 +1,4 @@
-"""Show one proxy (what it computes, what it declares, where it is defined) or one benchmark (targets, source, noise)."""
+"""Show one proxy (what it computes and declares, where it is defined) or one benchmark (targets, source, noise)."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +48,7 @@ class Benchmark:
     default_target: str
     classes: Mapping[str, int]
     seeds: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    curves: Mapping[str, Floats] = field(default_factory=dict)
+    curves: Mapping[str, NDArray[np.floating[Any]]] = field(default_factory=dict)
     facts: Mapping[str, Floats] = field(default_factory=dict)
     source: str = ""
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from zcbench.errors import DataCorruptError, DataMissingError, MissingDependencyError
 
 Floats = NDArray[np.float64]
+Curves = NDArray[np.float32]
 #: one training: the fields of the official ResultsCount, by name
 Run = Mapping[str, Any]
 #: by epochs ("12", "200"), by (data set, seed)
@@ -68,7 +69,7 @@ class Table:
     architectures: list[str]
     seeds: tuple[int, ...]
     values: dict[str, Floats]
-    curves: dict[str, Floats] = field(default_factory=dict)
+    curves: dict[str, Curves] = field(default_factory=dict)
     facts: dict[str, Floats] = field(default_factory=dict)
     source: str = ""
 
@@ -92,7 +93,7 @@ def read_official(path: Path) -> Table:
         for name, column in COLUMNS.items()
         for metric in ("accuracy", "loss")
     }
-    curves: dict[str, list[Floats]] = {name: [] for name in cells if name.endswith("200ep")}
+    curves: dict[str, list[Curves]] = {name: [] for name in cells if name.endswith("200ep")}
     facts: dict[str, list[float]] = {"params_M": [], "flops_M": [], "train_seconds_12ep": [], "train_seconds_200ep": []}
     for text, runs in records:
         rows.append(text)
@@ -112,7 +113,7 @@ def read_official(path: Path) -> Table:
     )
 
 
-def _add_values(cells: dict[str, list[list[float]]], curves: dict[str, list[Floats]], runs: Runs) -> None:
+def _add_values(cells: dict[str, list[list[float]]], curves: dict[str, list[Curves]], runs: Runs) -> None:
     for name, column in COLUMNS.items():
         stem = name.rsplit("_", 1)[0]
         by_seed = _genuine(runs[str(column.epochs)], column.dataset)
@@ -287,7 +288,7 @@ def load_cache(path: Path) -> Table:
     """Read what :func:`save_cache` wrote."""
     try:
         with np.load(path, allow_pickle=False) as data:
-            groups: dict[str, dict[str, Floats]] = {"values": {}, "curves": {}, "facts": {}}
+            groups: dict[str, dict[str, Any]] = {"values": {}, "curves": {}, "facts": {}}
             for key in data.files:
                 group, _, name = key.partition("/")
                 if name:

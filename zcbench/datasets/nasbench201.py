@@ -1,8 +1,8 @@
 """NAS-Bench-201: accuracies of all 15,625 cells on three data sets, from whichever source is at hand.
 
 Source: X. Dong, Y. Yang, ICLR 2020, arXiv:2001.00326, and X. Dong et al., NATS-Bench, TPAMI 2021, arXiv:2009.00437.
-Accuracies are percentages. "test" of cifar10 is the official test set after training on all of train + valid; "valid" of
-cifar10 is the validation half after training on the other half ("cifar10-valid" in the official files).
+Accuracies are percentages. "test" of cifar10 is the official test set after training on all of train + valid; "valid"
+of cifar10 is the validation half after training on the other half ("cifar10-valid" in the official files).
 """
 
 from __future__ import annotations

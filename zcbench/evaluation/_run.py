@@ -15,7 +15,7 @@ from zcbench.evaluation._pool import Task, score_in_parallel
 from zcbench.evaluation._summary import Evaluation, summarize
 from zcbench.evaluation._work import Job, score_architecture
 from zcbench.proxies._register import resolve
-from zcbench.types import Architecture, ProxyInfo, Record, Score
+from zcbench.types import ProxyInfo, Record, Score
 
 #: called with (scores done, scores in all, the latest record or None)
 Progress = Callable[[int, int, Record | None], None]

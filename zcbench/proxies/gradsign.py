@@ -20,8 +20,8 @@ def gradsign(probe: Probe) -> float:
 
     If the optima of single samples lie close together, gradients at a random point agree in sign, and the paper bounds
     both training and population loss by that distance. The sum runs over all trainable parameters, as in the paper; the
-    authors' code leaves out biases and batch norm, and one of its two versions takes a mean instead, which
-    parameters that the network never uses dilute. Each sample goes alone through the network, so batch norm uses its own
+    authors' code leaves out biases and batch norm, and one of its two versions takes a mean instead, which parameters
+    that the network never uses dilute. Each sample goes alone through the network, so batch norm uses its own
     statistics (a batch of one in train mode). A gradient that is exactly zero has sign zero; one that is zero up to
     round-off (a convolution's mean direction before batch norm) has a random sign, so the last digits are noise.
     """

@@ -21,9 +21,9 @@ def jacov(probe: Probe) -> float:
     """Minus sum of log(v + k) + 1 / (v + k) over the eigenvalues v of the correlation of input gradients, k = 1e-5.
 
     Row n of the Jacobian is the gradient of the sum of all outputs with respect to input n. Identity correlation is
-    best, -B; perfectly correlated gradients are worst, near -(B - 1) / k. The second term dominates. Batch norm in train
-    mode couples the samples. Correlation and eigenvalues are taken in float64 with a symmetric solver: the authors'
-    general solver may return complex numbers. An input that no gradient reaches has no correlation: non-finite.
+    best, -B; perfectly correlated gradients are worst, near -(B - 1) / k. The second term dominates. Batch norm in
+    train mode couples the samples. Correlation and eigenvalues are taken in float64 with a symmetric solver: the
+    authors' general one may return complex numbers. An input that no gradient reaches has no correlation: non-finite.
     """
     if len(probe.batch) < 2:
         raise UnsupportedModelError("jacov compares samples: the batch must hold at least two.")

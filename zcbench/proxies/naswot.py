@@ -15,11 +15,11 @@ from zcbench.proxies import register_proxy
     reference="Mellor et al., 'Neural Architecture Search without Training', ICML 2021, arXiv:2006.04647, equation 2",
 )
 def naswot(probe: Probe) -> float:
-    """log |det K|, with K[i, j] the number of ReLUs whose state (on or off) samples i and j share.
+    """Log |det K|, with K[i, j] the number of ReLUs whose state (on or off) samples i and j share.
 
     Every ReLU unit counts once. The authors' code selects modules with "ReLU" in their class name, so on NAS-Bench-201
-    it counts each twice (once for the wrapper ReLUConvBN), which adds B log 2 to the score, and it counts only ReLUs that
-    a backward pass reaches. Two samples with equal codes make K singular: non-finite. Batch norm in train mode.
+    it counts each twice (once for the wrapper ReLUConvBN), which adds B log 2 to the score, and it counts only ReLUs
+    that a backward pass reaches. Two samples with equal codes make K singular: non-finite. Batch norm in train mode.
     """
     batch = len(probe.batch)
     kernel = torch.zeros(batch, batch, dtype=torch.float64)
