@@ -55,10 +55,19 @@ def _substitute(
         raise UnsupportedModelError(
             "batch norm over single values has no statistics of one sample: this proxy takes samples one by one."
         )
-    return F.instance_norm(input, None, None, weight, bias, use_input_stats=True, eps=eps)
+    # One group per channel is instance norm, several times faster; and its output is no view, so that the hooks on it
+    # survive an in-place operation that follows.
+    return F.group_norm(input, input.shape[1], weight, bias, eps)
 
 
 _RECTIFIERS = {F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_, F.relu6}
+_CLIPS = {F.hardtanh, F.hardtanh_}
+
+
+def _rectifies(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    if func in _CLIPS:  # nn.ReLU6 is a clip from 0 to 6
+        return (args[1] if len(args) > 1 else kwargs.get("min_val", -1.0)) == 0
+    return func in _RECTIFIERS
 
 
 class ReLURecorder(TorchFunctionMode):
@@ -77,7 +86,7 @@ class ReLURecorder(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        if func in _RECTIFIERS:
+        if _rectifies(func, args, kwargs):
             x: Tensor = args[0] if args else kwargs["input"]
             if x.dim() < 2 or x.shape[0] != self.batch:
                 raise UnsupportedModelError(

@@ -202,9 +202,8 @@ def _patches(module: nn.Conv1d | nn.Conv2d | nn.Conv3d, x: Tensor) -> Tensor:
 
 def _batch_norm(module: nn.Module, x: Tensor, gradient: Tensor) -> Iterator[tuple[str, Tensor]]:
     assert isinstance(module, nn.modules.batchnorm._BatchNorm)
-    flat = x.flatten(2)
-    normal = (flat - flat.mean(2, keepdim=True)) * torch.rsqrt(flat.var(2, unbiased=False, keepdim=True) + module.eps)
-    yield "weight", (gradient.flatten(2) * normal).sum(2)
+    normal = F.group_norm(x, x.shape[1], eps=module.eps)
+    yield "weight", (gradient * normal).flatten(2).sum(2)
     yield "bias", gradient.flatten(2).sum(2)
 
 

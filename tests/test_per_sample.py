@@ -1,0 +1,192 @@
+"""Per-sample gradients equal those of one network call per sample."""
+
+import pytest
+import torch
+from networks import convnet, images, zoo
+from torch import nn
+
+from zcbench import _per_sample
+from zcbench.errors import UnsupportedModelError
+from zcbench.probe import Probe, as_tensor, default_loss, invoke
+from zcbench.types import Batch
+
+
+def gather(model: nn.Module, inputs, targets, **options) -> dict[str, torch.Tensor]:
+    parts: dict[str, list[torch.Tensor]] = {}
+    with Probe(model, Batch(inputs, targets), **options) as probe:
+        probe.each_sample_gradient(lambda name, gradients: parts.setdefault(name, []).append(gradients.clone()))
+    return {name: torch.cat(chunks) for name, chunks in parts.items()}
+
+
+def one_at_a_time(model: nn.Module, inputs, targets, loss=default_loss) -> dict[str, torch.Tensor]:
+    """A batch of one in train mode, dropout frozen, for every sample."""
+    batch = Batch(inputs, targets)
+    model.eval()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.train()
+    rows = {name: [] for name, p in model.named_parameters() if p.requires_grad}
+    for i in range(len(batch)):
+        sample = batch[i : i + 1]
+        model.zero_grad()
+        value = loss(as_tensor(invoke(model, sample.inputs)), sample.targets)
+        value.backward()
+        for name, parameter in model.named_parameters():
+            if name in rows:
+                rows[name].append(torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.clone())
+    return {name: torch.stack(r) for name, r in rows.items()}
+
+
+def check(model, inputs, targets, *, by_hooks: bool, **options) -> None:
+    with Probe(model, Batch(inputs, targets)) as probe:
+        assert _per_sample._covered(probe) is by_hooks
+    found = gather(model, inputs, targets, **options)
+    expected = one_at_a_time(model, inputs, targets, options.get("loss_fn", default_loss))
+    assert found.keys() == expected.keys()
+    for name, gradients in expected.items():
+        torch.testing.assert_close(found[name], gradients, atol=1e-6, rtol=2e-4)
+
+
+@pytest.mark.parametrize("name", zoo())
+def test_zoo(name):
+    model, inputs, targets = zoo()[name]
+    check(model, inputs, targets, by_hooks=True)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv2d(3, 4, 3),
+        nn.Conv2d(3, 4, (3, 1), stride=2, padding=(2, 0), bias=False),
+        nn.Conv2d(3, 6, 3, padding=2, dilation=2, groups=3),
+        nn.Conv2d(3, 4, 4, padding="same"),
+        nn.Conv2d(3, 4, 3, padding="valid", dilation=2),
+        nn.GroupNorm(3, 3),
+        nn.LayerNorm([3, 8, 8]),
+        nn.Linear(8, 5, bias=False),
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+def test_layers_on_images(layer):
+    inputs, labels = images()
+    model = nn.Sequential(nn.BatchNorm2d(3), layer, nn.ReLU(inplace=True), nn.Flatten(), nn.LazyLinear(5))
+    model(inputs)
+    check(model, inputs, labels, by_hooks=True)
+
+
+@pytest.mark.parametrize("layer", [nn.Conv1d(3, 4, 3, padding=1), nn.BatchNorm1d(3), nn.GroupNorm(1, 3)], ids=str)
+def test_layers_on_sequences(layer):
+    inputs, labels = torch.randn(6, 3, 7), torch.randint(2, (6,))
+    model = nn.Sequential(layer, nn.Tanh(), nn.Flatten(), nn.LazyLinear(2))
+    model(inputs)
+    check(model, inputs, labels, by_hooks=True)
+
+
+def test_conv3d():
+    inputs, labels = torch.randn(3, 2, 4, 5, 6), torch.randint(2, (3,))
+    model = nn.Sequential(nn.Conv3d(2, 3, (3, 2, 1), stride=(1, 2, 2), padding=1), nn.Flatten(), nn.LazyLinear(2))
+    model(inputs)
+    check(model, inputs, labels, by_hooks=True)
+
+
+def test_tiny_chunks(monkeypatch):
+    monkeypatch.setattr(_per_sample, "_CHUNK", 1)
+    for name in ("convnet", "module twice", "tied weights"):
+        model, inputs, targets = zoo()[name]
+        check(model, inputs, targets, by_hooks=True)
+
+
+class Scaled(nn.Module):
+    """A bare parameter, which no rule covers."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.scale = nn.Linear(4, 3), nn.Parameter(torch.tensor([1.0, 2.0, 0.5]))
+
+    def forward(self, x):
+        return self.layer(x) * self.scale
+
+
+def circular() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1, padding_mode="circular"), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5)
+    )
+
+
+def normalised() -> nn.Sequential:
+    return nn.Sequential(nn.Flatten(), nn.utils.parametrizations.weight_norm(nn.Linear(192, 5)))
+
+
+def hooked() -> nn.Sequential:
+    model = convnet()
+    model[0].register_forward_hook(lambda module, args, output: 2 * output)
+    return model
+
+
+@pytest.mark.parametrize("build", [circular, normalised, hooked])
+def test_what_no_rule_covers_goes_one_by_one(build):
+    check(build(), *images(), by_hooks=False)
+
+
+def test_bare_parameters_and_recurrent_layers():
+    labels = torch.randint(3, (4,))
+    check(Scaled(), torch.randn(4, 4), labels, by_hooks=False)
+
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn, self.head = nn.GRU(4, 5, batch_first=True), nn.Linear(5, 3)
+
+        def forward(self, x):
+            return self.head(self.rnn(x)[0][:, -1])
+
+    check(Recurrent(), torch.randn(4, 6, 4), labels, by_hooks=False)
+
+
+def test_one_sample():
+    inputs, labels = images(batch=1)
+    check(convnet(), inputs, labels, by_hooks=True)
+
+
+def test_own_loss():
+    inputs, labels = images()
+
+    def loss(output, target):
+        return (output.logsumexp(1) * (target + 1)).mean()
+
+    check(convnet(), inputs, labels, by_hooks=True, loss_fn=loss)
+
+
+def test_batch_norm_over_single_values_is_unsupported():
+    model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 3))
+    with pytest.raises(UnsupportedModelError, match="samples one by one"):
+        gather(model, torch.randn(6, 4), torch.randint(3, (6,)))
+
+
+def test_layers_that_mix_samples_are_refused():
+    class Transposed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(6, 6)
+
+        def forward(self, x):
+            return self.layer(x.T).T
+
+    with pytest.raises(UnsupportedModelError, match="does not count samples"):
+        gather(Transposed(), torch.randn(6, 4), torch.randint(4, (6,)))
+
+
+def test_nothing_of_size_batch_times_parameters_is_held():
+    """Chunks are freed as they are consumed: no tensor that autograd or the hooks keep is that large."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(192, 3000), nn.ReLU(), nn.Linear(3000, 3000), nn.Linear(3000, 5))
+    inputs, labels = images(batch=16)
+    largest = 0
+
+    def watch(name: str, gradients: torch.Tensor) -> None:
+        nonlocal largest
+        largest = max(largest, gradients.numel())
+
+    with Probe(model, Batch(inputs, labels)) as probe:
+        probe.each_sample_gradient(watch)
+    assert largest <= max(p.numel() for p in model.parameters())
