@@ -5,7 +5,8 @@ Function modes see ``nn.BatchNorm2d`` and ``F.batch_norm`` alike and leave no ho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
@@ -66,7 +67,7 @@ _CLIPS = {F.hardtanh, F.hardtanh_}
 
 def _rectifies(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     if func in _CLIPS:  # nn.ReLU6 is a clip from 0 to 6
-        return (args[1] if len(args) > 1 else kwargs.get("min_val", -1.0)) == 0
+        return bool((args[1] if len(args) > 1 else kwargs.get("min_val", -1.0)) == 0)
     return func in _RECTIFIERS
 
 
@@ -94,3 +95,14 @@ class ReLURecorder(TorchFunctionMode):
                 )
             self.codes.append(x.detach().flatten(1) > 0)
         return func(*args, **kwargs)
+
+
+@contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    """Tensors that the network creates on its way have this type."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)

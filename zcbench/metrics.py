@@ -185,8 +185,9 @@ def _standard_error(without: Floats) -> float:
 def _fisher(value: float, without: Floats) -> Estimate:
     n = len(without)
     error = _standard_error(without) if n > 3 else math.nan
-    if not math.isfinite(error) or abs(value) >= 1:
-        end = value if abs(value) >= 1 and n > 3 else math.nan
+    perfect = abs(value) > 1 - 1e-12
+    if not math.isfinite(error) or perfect:
+        end = value if perfect and n > 3 else math.nan
         return Estimate(value, end, end, n)
     from scipy.stats import t
 

@@ -295,7 +295,12 @@ class Probe:
         Batch norm uses each sample's own statistics, as a batch of one in train mode does. ``gradients`` is
         ``(chunk, *shape)``; over all calls for one parameter every sample comes exactly once. Nothing of size
         batch times parameters is ever held.
+
+        Raises:
+            UnsupportedModelError: the network has no trainable parameter, or mixes samples.
         """
+        if not self.parameters:
+            raise UnsupportedModelError("the network has no trainable parameter.")
         sample_gradients(self, consume)
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
+from zcbench._functions import default_dtype
 from zcbench.errors import UnsupportedModelError
 from zcbench.probe import Probe, as_tensor
 from zcbench.proxies import register_proxy
@@ -38,7 +39,7 @@ def synflow(probe: Probe) -> float:
     }
     weights = {name: state[name].requires_grad_() for name in probe.weights}
     arguments, keywords = ((), inputs) if isinstance(inputs, dict) else (inputs, None)
-    with probe.forward_pass("off"):
+    with probe.forward_pass("off"), default_dtype(torch.float64):
         flow = as_tensor(functional_call(probe.model, state, arguments, keywords)).sum()
     if not flow.requires_grad:
         return 0.0  # the output does not depend on any weight
