@@ -49,6 +49,7 @@ class Registry(Generic[T]):
             raise InvalidInputError(
                 f"{name!r} cannot name a {self.kind}: use lower-case letters, digits, '_', '-' and '.'."
             )
+        self.discover()  # a built-in that came later would collide with what overrides it
         if not override and name in self._entries:
             raise DuplicateNameError(
                 f"a {self.kind} named {name!r} exists already: choose another name or pass override=True."

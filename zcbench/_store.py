@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,20 @@ from zcbench.errors import DataCorruptError, StoreError
 from zcbench.types import Record, Score, Status
 
 SCHEMA = 1
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "benchmark": str,
+    "architecture": str,
+    "proxy": str,
+    "seed": int,
+    "batch": str,
+    "status": str,
+    "seconds": (int, float),
+    "detail": str,
+    "network": str,
+    "higher_is_better": bool,
+    "environment": str,
+}
+_IDENTIFIER = re.compile(r".+@[0-9]+")
 
 
 class Store:
@@ -44,17 +59,20 @@ class Store:
             DataCorruptError: a complete line is not a record.
         """
         found: dict[tuple[str, str, str, int, str], Record] = {}
-        for line in self._lines(benchmark):
+        for number, line in self._lines(benchmark):
             if "proxy" in line:
-                record = _from_line(line, self.path(benchmark))
+                try:
+                    record = _from_line(line)
+                except (KeyError, ValueError, TypeError):
+                    raise _malformed(self.path(benchmark), number) from None
                 found[record.key] = record
         return list(found.values())
 
     def environments(self, benchmark: str) -> dict[str, dict[str, Any]]:
         """Descriptions of the environments that the records refer to, by id."""
-        return {line["environment"]: line for line in self._lines(benchmark) if "proxy" not in line}
+        return {line["environment"]: line for _, line in self._lines(benchmark) if "proxy" not in line}
 
-    def _lines(self, benchmark: str) -> Iterator[dict[str, Any]]:
+    def _lines(self, benchmark: str) -> Iterator[tuple[int, dict[str, Any]]]:
         path = self.path(benchmark)
         if not path.exists():
             return
@@ -64,17 +82,15 @@ class Store:
                     return  # cut short by a kill
                 try:
                     line = json.loads(text)
-                    if line["schema"] > SCHEMA:
-                        raise DataCorruptError(
-                            f"{path} was written by a newer zcbench (schema {line['schema']}): upgrade zcbench."
-                        )
-                except (ValueError, KeyError, TypeError) as error:
-                    if isinstance(error, DataCorruptError):
-                        raise
+                    newer = line["schema"] > SCHEMA
+                    hash(line["environment"])
+                except (ValueError, KeyError, TypeError):
+                    raise _malformed(path, number) from None
+                if newer:
                     raise DataCorruptError(
-                        f"{path}, line {number} is not a record: delete that line, the rest of the file is kept."
-                    ) from None
-                yield line
+                        f"{path} was written by a newer zcbench (schema {line['schema']}): upgrade zcbench."
+                    )
+                yield number, line
 
     @contextmanager
     def writer(self, benchmark: str) -> Iterator[Writer]:
@@ -95,13 +111,17 @@ class Store:
                 f"another run is writing to {path}: wait for it, or choose another folder with --store."
             ) from None
         except OSError as error:
-            raise StoreError(f"cannot write to {self.folder}: {error.strerror or error}.") from None
+            raise StoreError(
+                f"cannot write to {self.folder}: {error.strerror or error}. Choose another folder with --store."
+            ) from None
         try:
             try:
                 _drop_partial_line(path)
                 file = path.open("ab", buffering=0)
             except OSError as error:
-                raise StoreError(f"cannot write to {path}: {error.strerror or error}.") from None
+                raise StoreError(
+                    f"cannot write to {path}: {error.strerror or error}. Choose another folder with --store."
+                ) from None
             with file:
                 yield Writer(file, path)
         finally:
@@ -141,7 +161,8 @@ class Writer:
         self._write({"schema": SCHEMA, "environment": identifier, **description})
 
     def _write(self, line: dict[str, Any]) -> None:
-        text = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        # A reason may quote bytes that are no text; as a backslash escape they are valid JSON.
+        text = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace") + b"\n"
         position = os.fstat(self._file.fileno()).st_size
         try:
             if self._file.write(text) != len(text):
@@ -155,23 +176,27 @@ class Writer:
             ) from None
 
 
-def _from_line(line: dict[str, Any], path: Path) -> Record:
-    try:
-        seconds = line["seconds"]
-        score = Score(line["value"], Status(line["status"]), float(seconds), line["detail"])
-        return Record(
-            line["benchmark"],
-            line["architecture"],
-            line["proxy"],
-            line["seed"],
-            line["batch"],
-            score,
-            line["network"],
-            line["higher_is_better"],
-            line["environment"],
-        )
-    except (KeyError, ValueError, TypeError) as error:
-        raise DataCorruptError(f"{path} holds a malformed record ({error}): delete the line {line}.") from None
+def _from_line(line: dict[str, Any]) -> Record:
+    for name, kind in _TYPES.items():
+        if not isinstance(line[name], kind):
+            raise TypeError(name)
+    if not (_IDENTIFIER.fullmatch(line["proxy"]) and _IDENTIFIER.fullmatch(line["benchmark"])):
+        raise ValueError("an identifier has no version")
+    return Record(
+        line["benchmark"],
+        line["architecture"],
+        line["proxy"],
+        line["seed"],
+        line["batch"],
+        Score(line["value"], Status(line["status"]), float(line["seconds"]), line["detail"]),
+        line["network"],
+        line["higher_is_better"],
+        line["environment"],
+    )
+
+
+def _malformed(path: Path, number: int) -> DataCorruptError:
+    return DataCorruptError(f"{path}, line {number} is not a record: delete that line, the rest of the file is kept.")
 
 
 def _drop_partial_line(path: Path) -> None:

@@ -1,6 +1,6 @@
 """The exceptions of zcbench: each message says in one sentence what is wrong and what to do.
 
-The command line prints ``str(error)`` of a :class:`ZcbenchError` and exits with status 2; any other
+The command line prints ``str(error)`` of a :class:`ZcbenchError` and exits with status 1; any other
 exception is a defect of ours.
 """
 

@@ -139,7 +139,7 @@ class Score:
 
     def __float__(self) -> float:
         """The value; nan where there is none."""
-        return math.nan if self.value is None else self.value
+        return math.nan if self.value is None else float(self.value)
 
 
 class Cost(enum.StrEnum):

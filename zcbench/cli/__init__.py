@@ -9,6 +9,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 _COMMANDS = {
     "run": "score a benchmark's networks, store every score, show the leaderboard",
@@ -21,10 +22,15 @@ _COMMANDS = {
 }
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see  {self.prog} --help\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="zcbench",
         description="Zero-cost proxies for neural architecture search, evaluated honestly.",
         epilog="example:  zcbench run digits-201 --limit 300    then    zcbench leaderboard",

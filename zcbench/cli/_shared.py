@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from zcbench.evaluation import Evaluation
-    from zcbench.evaluation._run import Progress
+    from rich.console import RenderableType
+
+    from zcbench.evaluation import Evaluation, Progress
     from zcbench.types import Record
 
 
@@ -44,7 +45,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def import_files(paths: Sequence[str]) -> None:
     """Import the files of ``--import``."""
-    from zcbench.evaluation._work import import_file
+    from zcbench.evaluation import import_file
 
     for path in paths:
         import_file(path)
@@ -66,7 +67,6 @@ def print_json(content: object) -> None:
 
 def print_rows(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a plain table."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(*titles, box=None, pad_edge=False, header_style="bold")
@@ -74,7 +74,7 @@ def print_rows(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         column.overflow = "fold"
     for row in rows:
         table.add_row(*(_plain(cell) for cell in row))
-    Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
+    _print([table], width=200)
 
 
 def _plain(text: str) -> str:
@@ -85,21 +85,29 @@ def _plain(text: str) -> str:
 
 def print_leaderboard(evaluation: Evaluation) -> None:
     """Print headline, table and footnotes."""
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from zcbench.leaderboards import COLUMNS, footnotes, headline
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
-    console.print(headline(evaluation), markup=False)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for column in COLUMNS:
         table.add_column(_plain(column.title), justify="right" if column.numeric else "left", no_wrap=True)
     for rank, entry in enumerate(evaluation.entries, 1):
         table.add_row(*(_plain(column.text(rank, entry)) for column in COLUMNS))
-    console.print(table)
-    for note in footnotes(evaluation):
-        console.print(f"  {note}", markup=False, style="dim")
+    notes = [Text(f"  {note}", style="dim") for note in footnotes(evaluation)]
+    _print([Text(headline(evaluation)), table, *notes], width=160)
+
+
+def _print(parts: Sequence[RenderableType], width: int) -> None:
+    """Print, ``width`` columns wide where there is no terminal."""
+    from rich.console import Console
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else width)
+    with console.capture() as text:  # rich itself would end the process where the reader goes away
+        for part in parts:
+            console.print(part)
+    print(text.get(), end="")
 
 
 @contextmanager

@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     from zcbench.datasets._paths import cache_folder
-    from zcbench.evaluation._environment import describe_environment
+    from zcbench.evaluation import describe_environment
 
     identifier, description = describe_environment()
     content = {

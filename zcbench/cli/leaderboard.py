@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,10 +93,10 @@ def _evaluations(name: str, store: object, options: argparse.Namespace) -> list[
 
 def _write(folder: Path, name: str, evaluations: list[Evaluation], store: object) -> None:
     from zcbench._store import Store
+    from zcbench.errors import StoreError
     from zcbench.leaderboards import to_csv, to_html, to_markdown
 
     assert isinstance(store, Store)
-    folder.mkdir(parents=True, exist_ok=True)
     header, *_ = to_csv(evaluations[0]).splitlines(keepends=True)
     rows = [line for evaluation in evaluations for line in to_csv(evaluation).splitlines(keepends=True)[1:]]
     used = {r.environment for r in store.records(name)}
@@ -108,6 +109,14 @@ def _write(folder: Path, name: str, evaluations: list[Evaluation], store: object
     for suffix, content in contents.items():
         path = folder / f"{name}.{suffix}"
         partial = path.with_name(path.name + ".partial")
-        partial.write_text(content, encoding="utf-8")
-        partial.replace(path)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            partial.write_text(content, encoding="utf-8")
+            partial.replace(path)
+        except OSError as error:
+            with suppress(OSError):
+                partial.unlink()
+            raise StoreError(
+                f"cannot write {path}: {error.strerror or error}. Make room, or choose another folder with --out."
+            ) from None
         print(f"wrote {path}", file=sys.stderr)

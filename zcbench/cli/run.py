@@ -53,15 +53,11 @@ def execute(options: argparse.Namespace) -> int:
     """Run the command; 1 if a score failed."""
     from zcbench._store import Store
     from zcbench.datasets import load_benchmark
-    from zcbench.errors import InvalidInputError
-    from zcbench.evaluation import Track, run
-    from zcbench.evaluation._run import collect
+    from zcbench.evaluation import Track, collect, run
     from zcbench.leaderboards import to_json
-    from zcbench.proxies._register import resolve
+    from zcbench.proxies import resolve
     from zcbench.types import Status
 
-    if options.workers < 0:
-        raise InvalidInputError(f"{options.workers} workers: choose 0 (this process) or more.")
     import_files(options.imports)
     infos = resolve(split_names(options.proxies))
     benchmark = load_benchmark(options.benchmark, options.source)

@@ -44,6 +44,10 @@ def execute(options: argparse.Namespace) -> int:
         raise InvalidInputError(
             f"{options.input!r} with batch size {options.batch_size}: give positive sizes such as 3x32x32."
         ) from None
+    if not 0 <= options.seed < 2**32:
+        raise InvalidInputError(f"the seed {options.seed}: choose a number from 0 to {2**32 - 1}.")
+    if options.classes is not None and options.classes < 1:
+        raise InvalidInputError(f"{options.classes} classes: choose at least 1.")
     import_files(options.imports)
     torch.manual_seed(options.seed)
     model = _make(options.factory)
@@ -85,7 +89,7 @@ def _make(text: str) -> Any:
     from torch import nn
 
     from zcbench.errors import InvalidInputError
-    from zcbench.evaluation._work import import_file
+    from zcbench.evaluation import import_file
 
     place, _, name = text.rpartition(":")
     if not place:
@@ -96,11 +100,13 @@ def _make(text: str) -> Any:
         else:
             sys.path.insert(0, str(Path.cwd()))
             module = importlib.import_module(place)
-        factory = getattr(module, name)
-    except ImportError as error:
-        raise InvalidInputError(f"{place} could not be imported: {error}") from None
-    except AttributeError:
-        raise InvalidInputError(f"{place} has no {name!r}.") from None
+    except InvalidInputError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise InvalidInputError(f"{place} could not be imported: {type(error).__name__}: {error}") from None
+    factory = getattr(module, name, None)
+    if factory is None:
+        raise InvalidInputError(f"{place} has no {name!r}: write the name of a function or class in it.")
     try:
         model = factory if isinstance(factory, nn.Module) else factory()
     except Exception as error:

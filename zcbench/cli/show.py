@@ -75,7 +75,7 @@ def _proxy(name: str) -> dict[str, Any]:
 def _benchmark(name: str) -> dict[str, Any]:
     from zcbench.datasets import benchmark_info, load_benchmark
     from zcbench.errors import DataMissingError, MissingDependencyError
-    from zcbench.leaderboards._columns import interval
+    from zcbench.leaderboards import interval
     from zcbench.metrics import noise_ceiling
 
     info = benchmark_info(name)

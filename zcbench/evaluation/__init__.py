@@ -1,6 +1,20 @@
 """Scores against trained accuracies: run the scorers, store every score, correlate."""
 
-from zcbench.evaluation._run import Track, evaluate, run
+from zcbench.evaluation._environment import describe_environment
+from zcbench.evaluation._run import Progress, Track, collect, evaluate, run
 from zcbench.evaluation._summary import Entry, Evaluation, Failure, summarize
+from zcbench.evaluation._work import import_file
 
-__all__ = ["Entry", "Evaluation", "Failure", "Track", "evaluate", "run", "summarize"]
+__all__ = [
+    "Entry",
+    "Evaluation",
+    "Failure",
+    "Progress",
+    "Track",
+    "collect",
+    "describe_environment",
+    "evaluate",
+    "import_file",
+    "run",
+    "summarize",
+]

@@ -11,12 +11,13 @@ import signal
 import traceback
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from zcbench._process import keep_freed_memory
-from zcbench.errors import ZcbenchError
+from zcbench.errors import UnknownNameError, ZcbenchError
 from zcbench.evaluation._work import Job, import_file, score_architecture
 from zcbench.types import Score, Status
 
@@ -45,7 +46,8 @@ def score_in_parallel(job: Job, tasks: Iterable[Task], workers: int) -> Iterator
     def start() -> _Worker:
         ours, theirs = context.Pipe()
         process = context.Process(target=_worker, args=(theirs, job), daemon=True)
-        process.start()
+        with _no_interrupts():
+            process.start()
         theirs.close()
         return _Worker(process, ours)
 
@@ -72,7 +74,8 @@ def score_in_parallel(job: Job, tasks: Iterable[Task], workers: int) -> Iterator
                 worker.ready = True  # it asks for work
                 if queue:
                     worker.key, worker.left = queue.popleft()
-                    worker.pipe.send((worker.key, worker.left))
+                    with suppress(OSError):  # it died since; the next wait finds its pipe closed
+                        worker.pipe.send((worker.key, worker.left))
                 else:
                     worker.pipe.close()
                     worker.process.join()
@@ -81,6 +84,19 @@ def score_in_parallel(job: Job, tasks: Iterable[Task], workers: int) -> Iterator
         for worker in alive:
             worker.process.kill()
             worker.process.join()
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Hold SIGINT back; a process started meanwhile never sees it, not even while it still imports."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _bury(worker: _Worker, queue: deque[Task]) -> Iterator[tuple[str, str, Score]]:
@@ -116,6 +132,9 @@ def _worker(pipe: Connection, job: Job) -> None:
             key, proxies = pipe.recv()
             _serve(pipe, job, key, proxies)
             pipe.send(("ready",))
+    except UnknownNameError as error:
+        hint = "A worker process knows what installed packages and imported files register (--import)."
+        pipe.send(("error", f"{error} {hint}"))
     except (EOFError, OSError):  # the parent is gone or has no more work
         return
 

@@ -14,7 +14,7 @@ from zcbench.evaluation._environment import describe_environment
 from zcbench.evaluation._pool import Task, score_in_parallel
 from zcbench.evaluation._summary import Evaluation, summarize
 from zcbench.evaluation._work import Job, score_architecture
-from zcbench.proxies._register import resolve
+from zcbench.proxies import resolve
 from zcbench.types import ProxyInfo, Record, Score
 
 #: called with (scores done, scores in all, the latest record or None)
@@ -64,10 +64,15 @@ def run(
         progress: called after every score.
 
     Raises:
+        InvalidInputError: the limit, the seed or the number of workers is out of range.
         StoreError: a score cannot be written; all earlier ones are kept.
     """
     if track.limit is not None and track.limit < 1:
         raise InvalidInputError(f"a limit of {track.limit} architectures: choose at least 1.")
+    if not 0 <= track.seed < 2**32:
+        raise InvalidInputError(f"the seed {track.seed}: choose a number from 0 to {2**32 - 1}.")
+    if workers < 0:
+        raise InvalidInputError(f"{workers} workers: choose 0 (this process) or more.")
     dataset = benchmark.target(track.target).dataset
     batch = load_batch(dataset, track.batch_size, track.seed)
     job = Job(benchmark.space.name, benchmark.classes[dataset], batch, track.seed, tuple(imports))
@@ -112,7 +117,11 @@ class _Plan:
     def open(self, known: dict[tuple[str, str, str, int, str], Record], writer: Writer) -> list[Task]:
         """Tasks without a score; an architecture whose equal was scored gets that score at once."""
         tasks: list[Task] = []
-        measured = {(r.network or r.architecture, r.proxy, r.seed, r.batch): r for r in known.values()}
+        measured = {
+            (r.network or r.architecture, r.proxy, r.seed, r.batch): r
+            for r in known.values()
+            if r.benchmark == self.benchmark
+        }
         for network, keys in self.served.items():
             left: list[str] = []
             for info in self.proxies.values():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -48,13 +48,21 @@ def score_architecture(job: Job, key: str, proxies: Sequence[str]) -> Iterator[t
             torch.manual_seed(seed)
             network = get_space(job.space).build(Architecture(job.space, key), num_classes=job.classes)
     except Exception as error:
-        status = Status.UNSUPPORTED if isinstance(error, UnsupportedModelError) else Status.FAILED
-        reason = f"the network cannot be built: {type(error).__name__}: {error}"
-        yield from ((name, Score(None, status, 0.0, reason)) for name in proxies)
+        yield from _without(proxies, "the network cannot be built", error)
         return
-    infos = [get_proxy(name) for name in proxies]
-    for info, score in score_with(infos, network, job.batch, seed=seed):
-        yield info.name, score
+    left = {name: get_proxy(name) for name in proxies}
+    try:
+        for info, score in score_with(list(left.values()), network, job.batch, seed=seed):
+            del left[info.name]
+            yield info.name, score
+    except Exception as error:  # no network, or one that cannot be left as it was found
+        yield from _without(left, "the network cannot be measured", error)
+
+
+def _without(proxies: Iterable[str], what: str, error: Exception) -> Iterator[tuple[str, Score]]:
+    status = Status.UNSUPPORTED if isinstance(error, UnsupportedModelError) else Status.FAILED
+    reason = f"{what}: {type(error).__name__}: {error}".splitlines()[0]
+    yield from ((name, Score(None, status, 0.0, reason)) for name in proxies)
 
 
 def import_file(path: str) -> ModuleType:
@@ -76,7 +84,7 @@ def import_file(path: str) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise InvalidInputError(f"{path} could not be imported: {type(error).__name__}: {error}") from error
     return module

@@ -3,7 +3,7 @@
 Each file without a leading underscore holds one family and reads like its paper.
 """
 
-from zcbench.proxies._register import get_proxy, list_proxies, register_proxy
+from zcbench.proxies._register import get_proxy, list_proxies, register_proxy, resolve
 from zcbench.proxies._score import score, score_with
 
-__all__ = ["get_proxy", "list_proxies", "register_proxy", "score", "score_with"]
+__all__ = ["get_proxy", "list_proxies", "register_proxy", "resolve", "score", "score_with"]

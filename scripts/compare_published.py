@@ -1,0 +1,67 @@
+"""Our scores on NAS-Bench-201 beside published ones, architecture by architecture.
+
+    ZCBENCH_DATA=… zcbench run nasbench201 --limit 300
+    ZCBENCH_DATA=… python scripts/compare_published.py     # the second table of docs/leaderboards
+
+The published scores are those of NAS-Bench-Suite-Zero (Krishnakumar et al., NeurIPS 2022, arXiv:2210.03230) on
+CIFAR-10, for the 9,445 cells without unreachable operations, as ``ZCBENCH_DATA/nbsuitezero`` holds them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from zcbench._store import Store
+from zcbench.datasets import load_benchmark
+from zcbench.leaderboards import interval
+from zcbench.metrics import kendall_tau
+from zcbench.types import Status
+
+#: our name, theirs
+PROXIES = {
+    "params": "params",
+    "flops": "flops",
+    "l2_norm": "l2_norm",
+    "synflow": "synflow",
+    "naswot": "nwot",
+    "jacov": "jacov",
+    "snip": "snip",
+    "grad_norm": "grad_norm",
+}
+#: what their table writes where a score is not finite
+SENTINEL = -1e8
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--store", default="runs")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    file = Path(os.environ["ZCBENCH_DATA"]) / "nbsuitezero" / "nb201_zc_cifar10_9445.parquet"
+    table = pq.read_table(file).to_pydict()
+    published = {name: dict(zip(table["arch_str"], table[name], strict=True)) for name in PROXIES.values()}
+    benchmark = load_benchmark("nasbench201")
+    accuracy = dict(zip((a.key for a in benchmark.architectures), benchmark.truth(), strict=True))
+    records = [r for r in Store(options.store).records(benchmark.name) if r.seed == options.seed]
+
+    print("| proxy | cells | tau, zcbench | tau, published scores | tau between the two |\n|:---|---:|---:|---:|---:|")
+    for ours, theirs in PROXIES.items():
+        pairs = [
+            (float(r.score), published[theirs][r.architecture], accuracy[r.architecture])
+            for r in records
+            if r.proxy.rpartition("@")[0] == ours
+            and r.score.status is Status.OK
+            and published[theirs].get(r.architecture, SENTINEL) > SENTINEL
+        ]
+        a, b, truth = np.asarray(pairs).T
+        cells = " | ".join(interval(kendall_tau(x, y)) for x, y in ((a, truth), (b, truth), (a, b)))
+        print(f"| {ours} | {len(pairs)} | {cells} |")
+
+
+if __name__ == "__main__":
+    main()

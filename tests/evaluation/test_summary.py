@@ -1,0 +1,227 @@
+"""From records to correlations: what scipy says, read in the right direction, over the right architectures."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import kendalltau, spearmanr
+from toys import record, records, toy
+
+from zcbench.errors import InvalidInputError, UnknownNameError
+from zcbench.evaluation import summarize
+from zcbench.types import Status
+
+RNG = np.random.default_rng(3)
+TRUTH = np.round(RNG.normal(size=40), 1)  # with ties
+NOISY = np.round(TRUTH + RNG.normal(size=40), 1)
+
+
+def test_against_scipy():
+    benchmark = toy(TRUTH)
+    entry = summarize(records(benchmark, NOISY), benchmark)["mine"]
+    assert entry.tau.value == pytest.approx(kendalltau(NOISY, TRUTH).statistic, abs=1e-12)
+    assert entry.rho.value == pytest.approx(spearmanr(NOISY, TRUTH).statistic, abs=1e-12)
+    assert entry.tau.low < entry.tau.value < entry.tau.high
+    assert (entry.n, entry.total, entry.version, entry.failures) == (40, 40, 1, ())
+    assert entry.scores.tolist() == NOISY.tolist()
+    assert entry.truths.tolist() == TRUTH.tolist()
+    assert entry.architectures == tuple(a.key for a in benchmark.architectures)
+
+
+def test_order_of_records_does_not_matter():
+    benchmark = toy(TRUTH)
+    rows = records(benchmark, NOISY)
+    shuffled = [rows[i] for i in RNG.permutation(len(rows))]
+    assert summarize(shuffled, benchmark)["mine"].tau == summarize(rows, benchmark)["mine"].tau
+
+
+@pytest.mark.parametrize("target_up", [True, False])
+@pytest.mark.parametrize("proxy_up", [True, False])
+def test_positive_is_good_in_every_direction(target_up, proxy_up):
+    quality = np.arange(10.0)
+    benchmark = toy(quality if target_up else -quality, higher_is_better=target_up)
+    rows = records(benchmark, quality if proxy_up else -quality, higher_is_better=proxy_up)
+    entry = summarize(rows, benchmark)["mine"]
+    assert entry.tau.value == entry.rho.value == 1
+    assert entry.scores.tolist() == (quality if proxy_up else -quality).tolist()
+    assert entry.truths.tolist() == (quality if target_up else -quality).tolist()
+    assert entry.higher_is_better is proxy_up
+
+
+def test_the_best_comes_first_and_the_undefined_last():
+    benchmark = toy(TRUTH)
+    rows = [
+        *records(benchmark, [1.0] * 40, "constant@1"),
+        *records(benchmark, -TRUTH, "worst@1"),
+        *records(benchmark, NOISY, "good@1"),
+        *records(benchmark, TRUTH, "best@1"),
+    ]
+    evaluation = summarize(rows, benchmark)
+    assert [e.proxy for e in evaluation.entries] == ["best", "good", "worst", "constant"]
+    assert [e.tied_with_best for e in evaluation.entries] == [True, False, False, False]
+    assert evaluation.total == 40
+    with pytest.raises(KeyError):
+        evaluation["absent"]
+
+
+def test_what_is_equal_to_the_best_is_tied():
+    benchmark = toy(TRUTH)
+    rows = [*records(benchmark, NOISY, "a@1"), *records(benchmark, NOISY * 2 + 1, "b@1")]
+    assert [e.tied_with_best for e in summarize(rows, benchmark).entries] == [True, True]
+
+
+def test_constant_column():
+    benchmark = toy(TRUTH)
+    entry = summarize(records(benchmark, [7.0] * 40), benchmark)["mine"]
+    assert entry.n == 40
+    assert math.isnan(entry.tau.value)
+    assert math.isnan(entry.rho.value)
+
+
+def test_constant_truth():
+    benchmark = toy([0.5] * 10)
+    assert math.isnan(summarize(records(benchmark, range(10)), benchmark)["mine"].tau.value)
+
+
+def test_scores_without_a_value_are_counted_and_left_out():
+    benchmark = toy([1, 2, 3, 4, 5, 6])
+    values = [1.0, None, 3.0, None, 5.0, 6.0]
+    rows = records(benchmark, values, seconds=0.25)
+    keys = [a.key for a in benchmark.architectures]
+    rows[3] = record(keys[3], None, status="non-finite", detail="nan", seconds=99)
+    entry = summarize(rows, benchmark)["mine"]
+    assert (entry.n, entry.total) == (4, 6)
+    assert entry.tau.value == 1
+    assert {(f.status, f.count, f.example) for f in entry.failures} == {
+        (Status.FAILED, 1, "it broke."),
+        (Status.NON_FINITE, 1, "nan"),
+    }
+    assert entry.architectures == (keys[0], keys[2], keys[4], keys[5])
+    assert entry.seconds == 0.25
+
+
+def test_nothing_but_failures():
+    benchmark = toy([1, 2, 3])
+    entry = summarize(records(benchmark, [None] * 3), benchmark)["mine"]
+    assert (entry.n, entry.total, entry.failures[0].count) == (0, 3, 3)
+    assert math.isnan(entry.tau.value)
+    assert math.isnan(entry.seconds)
+
+
+def test_truths_that_are_nan_are_left_out():
+    truth = [1, math.nan, 3, 4, math.nan, 6]
+    benchmark = toy(truth)
+    entry = summarize(records(benchmark, [1, 99, 2, 3, -99, 4]), benchmark)["mine"]
+    assert entry.n == 4
+    assert entry.tau.value == 1
+    assert entry.truths.tolist() == [1, 3, 4, 6]
+
+
+def test_common_uses_the_same_architectures_for_all():
+    benchmark = toy([1, 2, 3, 4, 5, 6])
+    rows = [
+        *records(benchmark, [9, 1, 2, 3, 4, 5], "a@1"),
+        *records(benchmark, [None, 1, 2, 3, 4, None], "b@1"),
+    ]
+    apart, together = (summarize(rows, benchmark, common=common) for common in (False, True))
+    assert [apart[name].n for name in "ab"] == [6, 4]
+    assert apart["a"].tau.value == pytest.approx(kendalltau([9, 1, 2, 3, 4, 5], range(6)).statistic)
+    assert [together[name].n for name in "ab"] == [4, 4]
+    assert together["a"].tau.value == together["b"].tau.value == 1
+    assert together.total == 4
+    assert together["a"].architectures == together["b"].architectures
+
+
+def test_common_without_anything_in_common():
+    benchmark = toy([1, 2, 3, 4])
+    rows = [*records(benchmark, [1, 2, None, None], "a@1"), *records(benchmark, [None, None, 1, 2], "b@1")]
+    evaluation = summarize(rows, benchmark, common=True)
+    assert [e.n for e in evaluation.entries] == [0, 0]
+    assert evaluation.total == 0
+
+
+def test_over_params_is_paired():
+    benchmark = toy(TRUTH)
+    half = [v if i % 2 else None for i, v in enumerate(NOISY)]
+    rows = [*records(benchmark, half), *records(benchmark, TRUTH, "params@1")]
+    entry = summarize(rows, benchmark)["mine"]
+    expected = kendalltau(NOISY[1::2], TRUTH[1::2]).statistic - 1
+    assert entry.over_params.value == pytest.approx(expected)
+    assert entry.over_params.n == 20
+    assert math.isnan(summarize(records(benchmark, NOISY), benchmark)["mine"].over_params.value)
+
+
+def test_ceiling_over_the_sampled_architectures():
+    seeds = np.stack([TRUTH, NOISY], axis=1)
+    benchmark = toy(seeds)
+    sample = records(benchmark, seeds.mean(1))[:25]
+    evaluation = summarize(sample, benchmark)
+    between = kendalltau(TRUTH[:25], NOISY[:25]).statistic
+    assert evaluation.ceiling.value == pytest.approx(between)
+    mean = seeds.mean(1)[:25]
+    to_single = np.mean([kendalltau(mean, seeds[:25, i]).statistic for i in range(2)])
+    assert evaluation["mine"].of_ceiling.value == pytest.approx(to_single / between)
+    assert evaluation["mine"].tau.value == pytest.approx(1)
+    # A loss has the same ceiling as the accuracy that it mirrors.
+    mirrored = toy(-seeds, higher_is_better=False)
+    other = summarize(records(mirrored, seeds.mean(1))[:25], mirrored)
+    assert other.ceiling.value == pytest.approx(between)
+    assert other["mine"].of_ceiling.value == pytest.approx(to_single / between)
+
+
+def test_no_ceiling_without_repeats():
+    benchmark = toy(TRUTH)
+    evaluation = summarize(records(benchmark, NOISY), benchmark)
+    assert math.isnan(evaluation.ceiling.value)
+    assert math.isnan(evaluation["mine"].of_ceiling.value)
+
+
+def test_of_several_versions_the_latest():
+    benchmark = toy([1, 2, 3, 4])
+    rows = [*records(benchmark, [4, 3, 2, 1], "mine@10"), *records(benchmark, [1, 2, 3, 4], "mine@9")]
+    evaluation = summarize(rows, benchmark)
+    assert [(e.proxy, e.version) for e in evaluation.entries] == [("mine", 10)]
+    assert evaluation["mine"].tau.value == -1
+
+
+def test_another_target():
+    benchmark = toy([1, 2, 3, 4])
+    evaluation = summarize(records(benchmark, [1, 2, 3, 4]), benchmark, "other")
+    assert evaluation.target.name == "other"
+    assert evaluation["mine"].tau.value == -1
+    with pytest.raises(UnknownNameError, match=r"unknown target 'qualiti': did you mean 'quality'\? Try  zcbench show"):
+        summarize(records(benchmark, [1, 2, 3, 4]), benchmark, "qualiti")
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"batch": "digits/train/16/seed 0"}, {"benchmark": "toy@2"}])
+def test_tracks_do_not_mix(change):
+    benchmark = toy([1, 2, 3, 4])
+    rows = records(benchmark, [1, 2, 3, 4])
+    rows[2] = record(rows[2].architecture, 3.0, **change)
+    with pytest.raises(InvalidInputError, match="records of different tracks cannot be mixed"):
+        summarize(rows, benchmark)
+
+
+def test_records_of_another_version():
+    benchmark = toy([1, 2, 3, 4])
+    with pytest.raises(InvalidInputError):
+        summarize(records(benchmark, [1, 2, 3, 4]), toy([1, 2, 3, 4], version=2))
+
+
+def test_no_records():
+    with pytest.raises(InvalidInputError, match="no records of toy@1: run  zcbench run toy"):
+        summarize([], toy())
+
+
+def test_an_architecture_that_is_not_in_the_table():
+    with pytest.raises(InvalidInputError, match="nowhere is not in the table of toy"):
+        summarize([record("nowhere")], toy())
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_few_architectures(n):
+    benchmark = toy(list(range(n)))
+    entry = summarize(records(benchmark, list(range(n))), benchmark)["mine"]
+    assert entry.n == n
+    assert math.isnan(entry.tau.value) == (n == 1)
+    assert math.isnan(entry.tau.low)
