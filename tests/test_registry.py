@@ -5,7 +5,6 @@ import warnings
 
 import pytest
 
-from zcbench._registry import Registry
 from zcbench.errors import DuplicateNameError, InvalidInputError, UnknownNameError
 
 

@@ -2,15 +2,13 @@
 
 import json
 import math
-import resource
 import subprocess
 import sys
-from contextlib import contextmanager
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from toys import record
+from toys import disk_of, record
 
 from zcbench._store import SCHEMA, Store
 from zcbench.errors import DataCorruptError, StoreError, ZcbenchError
@@ -25,17 +23,6 @@ def write(store, *records):
     with store.writer("toy") as writer:
         for r in records:
             writer.record(r)
-
-
-@contextmanager
-def disk_of(size):
-    """Files cannot grow beyond ``size`` bytes: the kernel refuses as it does on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 RECORDS = [

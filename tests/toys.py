@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from zcbench.datasets import Benchmark
 from zcbench.spaces import get_space
 from zcbench.types import Record, Score, Status, Target
 
-BATCH = "digits/train/8/seed 0"
+BATCH = "digits/train/8 of 500/seed 0"
 
 
 def toy(
@@ -163,3 +164,14 @@ def registry_as_it_was() -> Iterator[None]:
     finally:
         _register._PROXIES._entries.clear()
         _register._PROXIES._entries.update(before)
+
+
+@contextmanager
+def disk_of(size: int) -> Iterator[None]:
+    """Files cannot grow beyond ``size`` bytes: the kernel refuses as it does on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

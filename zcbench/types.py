@@ -78,7 +78,7 @@ class Batch:
     Attributes:
         inputs: what the network is called with.
         targets: class indices ``(batch,)`` or ``(batch, length)``, real targets shaped like the output, or None.
-        provenance: where the batch comes from, in words that identify it ("digits-201/train/64/seed 0").
+        provenance: where the batch comes from, in words that identify it ("digits/train/64 of 500/seed 0").
     """
 
     inputs: Inputs

@@ -42,7 +42,7 @@ def test_positive_is_good_in_every_direction(target_up, proxy_up):
     benchmark = toy(quality if target_up else -quality, higher_is_better=target_up)
     rows = records(benchmark, quality if proxy_up else -quality, higher_is_better=proxy_up)
     entry = summarize(rows, benchmark)["mine"]
-    assert entry.tau.value == entry.rho.value == 1
+    assert (entry.tau.value, entry.rho.value) == pytest.approx((1, 1))
     assert entry.scores.tolist() == (quality if proxy_up else -quality).tolist()
     assert entry.truths.tolist() == (quality if target_up else -quality).tolist()
     assert entry.higher_is_better is proxy_up
@@ -91,7 +91,7 @@ def test_scores_without_a_value_are_counted_and_left_out():
     rows[3] = record(keys[3], None, status="non-finite", detail="nan", seconds=99)
     entry = summarize(rows, benchmark)["mine"]
     assert (entry.n, entry.total) == (4, 6)
-    assert entry.tau.value == 1
+    assert entry.tau.value == pytest.approx(1)
     assert {(f.status, f.count, f.example) for f in entry.failures} == {
         (Status.FAILED, 1, "it broke."),
         (Status.NON_FINITE, 1, "nan"),
@@ -113,7 +113,7 @@ def test_truths_that_are_nan_are_left_out():
     benchmark = toy(truth)
     entry = summarize(records(benchmark, [1, 99, 2, 3, -99, 4]), benchmark)["mine"]
     assert entry.n == 4
-    assert entry.tau.value == 1
+    assert entry.tau.value == pytest.approx(1)
     assert entry.truths.tolist() == [1, 3, 4, 6]
 
 
@@ -127,7 +127,7 @@ def test_common_uses_the_same_architectures_for_all():
     assert [apart[name].n for name in "ab"] == [6, 4]
     assert apart["a"].tau.value == pytest.approx(kendalltau([9, 1, 2, 3, 4, 5], range(6)).statistic)
     assert [together[name].n for name in "ab"] == [4, 4]
-    assert together["a"].tau.value == together["b"].tau.value == 1
+    assert (together["a"].tau.value, together["b"].tau.value) == pytest.approx((1, 1))
     assert together.total == 4
     assert together["a"].architectures == together["b"].architectures
 
@@ -181,19 +181,19 @@ def test_of_several_versions_the_latest():
     rows = [*records(benchmark, [4, 3, 2, 1], "mine@10"), *records(benchmark, [1, 2, 3, 4], "mine@9")]
     evaluation = summarize(rows, benchmark)
     assert [(e.proxy, e.version) for e in evaluation.entries] == [("mine", 10)]
-    assert evaluation["mine"].tau.value == -1
+    assert evaluation["mine"].tau.value == pytest.approx(-1)
 
 
 def test_another_target():
     benchmark = toy([1, 2, 3, 4])
     evaluation = summarize(records(benchmark, [1, 2, 3, 4]), benchmark, "other")
     assert evaluation.target.name == "other"
-    assert evaluation["mine"].tau.value == -1
+    assert evaluation["mine"].tau.value == pytest.approx(-1)
     with pytest.raises(UnknownNameError, match=r"unknown target 'qualiti': did you mean 'quality'\? Try  zcbench show"):
         summarize(records(benchmark, [1, 2, 3, 4]), benchmark, "qualiti")
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"batch": "digits/train/16/seed 0"}, {"benchmark": "toy@2"}])
+@pytest.mark.parametrize("change", [{"seed": 1}, {"batch": "digits/train/16 of 500/seed 0"}, {"benchmark": "toy@2"}])
 def test_tracks_do_not_mix(change):
     benchmark = toy([1, 2, 3, 4])
     rows = records(benchmark, [1, 2, 3, 4])

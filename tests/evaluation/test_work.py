@@ -5,8 +5,8 @@ import sys
 
 import pytest
 import torch
-from toys import calls, toy
 from torch import nn
+from toys import calls, toy
 
 from zcbench.datasets import load_batch
 from zcbench.errors import InvalidInputError, UnsupportedModelError

@@ -29,7 +29,8 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    # Not list(…): once the command of that name was imported, the name is its module.
+    arguments = [*(sys.argv[1:] if arguments is None else arguments)]
     parser = _Parser(
         prog="zcbench",
         description="Zero-cost proxies for neural architecture search, evaluated honestly.",

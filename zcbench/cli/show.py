@@ -80,6 +80,8 @@ def _benchmark(name: str) -> dict[str, Any]:
 
     info = benchmark_info(name)
     content: dict[str, Any] = {"benchmark": info.name, "summary": info.summary, "reference": info.reference}
+    if info.get:
+        content["published at"] = info.get
     try:
         table = load_benchmark(name)
     except (DataMissingError, MissingDependencyError) as error:

@@ -21,6 +21,7 @@ class BenchmarkInfo:
         summary: one line.
         embedded: whether the table comes with zcbench.
         reference: paper or script that made it.
+        get: where its authors publish the table, for one that is not embedded.
     """
 
     name: str
@@ -28,6 +29,7 @@ class BenchmarkInfo:
     summary: str
     embedded: bool
     reference: str
+    get: str = ""
 
 
 BENCHMARKS = {
@@ -46,6 +48,9 @@ BENCHMARKS = {
             "NAS-Bench-201: 15,625 cells on CIFAR-10, CIFAR-100 and ImageNet16-120",
             False,
             "Dong and Yang, ICLR 2020, arXiv:2001.00326; NATS-Bench, arXiv:2009.00437",
+            "NATS-tss-v1_0-3ffb9-simple.tar, drive.google.com/file/d/17_saCsj_krKjlCBLOJEpNtzPXArMCqxU (unpack, then "
+            "zcbench data import nasbench201 NATS-tss-v1_0-3ffb9-simple); or NAS-Bench-201-v1_1-096897.pth (4.7 GB, "
+            "needs 28 GB of memory), drive.google.com/open?id=16Y0UwGisiouVRxW-W5hEtbxmcHw_0hF_",
         ),
     )
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -11,6 +13,10 @@ from zcbench.datasets._paths import data_folder
 from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, UnknownNameError
 from zcbench.types import Batch
 
+_CIFAR_BINARY = {
+    "cifar10": "cifar-10-batches-bin/data_batch_*.bin",
+    "cifar100": "cifar-100-binary/train.bin",
+}
 # Mean and standard deviation of the full training sets, per channel, in units of one.
 _CIFAR_STATISTICS = {
     "cifar10": ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
@@ -22,7 +28,8 @@ def load_batch(dataset: str, size: int, seed: int = 0) -> Batch:
     """Draw training samples at random.
 
     Args:
-        dataset: "digits", "cifar10" or "cifar100". CIFAR images come from ``ZCBENCH_DATA/images``.
+        dataset: "digits", "cifar10" or "cifar100". CIFAR images come from the folder ``ZCBENCH_DATA``: a sample in
+            ``images``, else the official binary version.
         size: number of samples.
         seed: decides which.
 
@@ -47,7 +54,7 @@ def load_batch(dataset: str, size: int, seed: int = 0) -> Batch:
     return Batch(
         torch.from_numpy(np.ascontiguousarray(inputs[rows])),
         torch.from_numpy(targets[rows]),
-        provenance=f"{dataset}/train/{size}/seed {seed}",
+        provenance=f"{dataset}/train/{size} of {len(targets)}/seed {seed}",
     )
 
 
@@ -57,20 +64,41 @@ def _digits(_: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _cifar(name: str) -> tuple[np.ndarray, np.ndarray]:
-    path = data_folder() / "images" / f"{name}_sample.npz"
-    if not path.is_file():
+    folder = data_folder()
+    sample = folder / "images" / f"{name}_sample.npz"
+    binary = sorted(folder.glob(_CIFAR_BINARY[name]))
+    if sample.is_file():
+        images, labels = _read_sample(sample)
+    elif binary:
+        parts = [_read_binary(path, labels_per_record=1 if name == "cifar10" else 2) for path in binary]
+        images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    else:
         raise DataMissingError(
-            f"no {name} images at {path}: set ZCBENCH_DATA to a folder that holds images/{path.name} "
-            "(arrays x_train, uint8 (n, 32, 32, 3), and y_train)."
+            f"no {name} images in {folder}: put the official binary version there ({_CIFAR_BINARY[name]}), or "
+            f"images/{sample.name} with the arrays x_train, uint8 (n, 32, 32, 3), and y_train."
         )
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            images, labels = data["x_train"], data["y_train"]
-    except (ValueError, OSError, KeyError, EOFError) as error:
-        raise DataCorruptError(f"{path} cannot be read ({error}): copy it again.") from None
     mean, std = (np.asarray(v, np.float32)[:, None, None] for v in _CIFAR_STATISTICS[name])
     inputs = (images.transpose(0, 3, 1, 2).astype(np.float32) / 255 - mean) / std
     return inputs, labels.astype(np.int64)
+
+
+def _read_sample(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return data["x_train"], data["y_train"]
+    except (ValueError, OSError, KeyError, EOFError, BadZipFile) as error:
+        raise DataCorruptError(f"{path} cannot be read ({error}): copy it again.") from None
+
+
+def _read_binary(path: Path, labels_per_record: int) -> tuple[np.ndarray, np.ndarray]:
+    """Records of the official binary version: label bytes (the last is the fine one), then 3 x 32 x 32 pixels."""
+    content = np.fromfile(path, np.uint8)
+    length = labels_per_record + 3 * 32 * 32
+    if len(content) == 0 or len(content) % length:
+        raise DataCorruptError(f"{path} is not a whole number of records of {length} bytes: copy it again.")
+    records = content.reshape(-1, length)
+    images = records[:, labels_per_record:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    return images, records[:, labels_per_record - 1]
 
 
 _LOADERS: dict[str, Callable[[str], tuple[np.ndarray, np.ndarray]]] = {

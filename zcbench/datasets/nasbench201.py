@@ -59,8 +59,8 @@ def load(source: str | os.PathLike[str] | None = None) -> Benchmark:
         folder = data_folder()
     except DataMissingError as error:
         raise DataMissingError(
-            f"the table of nasbench201 is not on this machine. {error} Or import the official file: "
-            "zcbench data import nasbench201 NAS-Bench-201-v1_1-096897.pth (see  zcbench show nasbench201)."
+            "the table of nasbench201 is not on this machine: import the official file or folder with  zcbench data "
+            f"import nasbench201 PATH  (where to get it: zcbench show nasbench201). {error}"
         ) from None
     return _from_parquet(folder / "nasbench201" / "nb201_accuracies.parquet")
 

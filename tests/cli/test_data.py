@@ -1,0 +1,57 @@
+"""``zcbench data``: where tables are, and what is said when they are not."""
+
+import json
+
+import pytest
+
+import zcbench
+from zcbench.datasets import _load
+
+
+@pytest.fixture(autouse=True)
+def nothing_loaded():
+    _load._load.cache_clear()
+
+
+def test_list(cli):
+    result = cli("data")
+    assert (result.status, result.err) == (0, "")
+    assert result.out.splitlines()[0].split() == ["benchmark", "table", "architectures", "source"]
+    rows = {row["benchmark"]: row for row in json.loads(cli("data", "--json").out)}
+    assert list(rows) == zcbench.list_benchmarks()
+    table = zcbench.load_benchmark("digits-201")
+    assert rows["digits-201"] == {
+        "benchmark": "digits-201",
+        "table": "here",
+        "architectures": f"{len(table):,}",
+        "source": table.source,
+    }
+    assert rows["nasbench201"]["table"] == "missing"
+    assert "set it to the folder that holds the tables" in rows["nasbench201"]["source"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "say what to import: zcbench data import BENCHMARK FILE"),
+        (["nasbench201"], "say what to import"),
+        (["nasbench102", "x"], "unknown benchmark 'nasbench102': did you mean 'nasbench201'"),
+        (["digits-201", "x"], "digits-201 comes with zcbench: there is nothing to import."),
+        (["nasbench201", "absent.pth"], "absent.pth"),
+    ],
+)
+def test_import_says_what_is_wrong(cli, words, message):
+    result = cli("data", "import", *words)
+    assert "Traceback" not in result.err
+    assert result.status == 1
+    last = result.err.splitlines()[-1]
+    assert last.startswith("zcbench: ")
+    assert message in last
+
+
+def test_a_file_that_is_no_table(cli, place, tmp_path):
+    place.joinpath("fake.pth").write_bytes(b"not a table")
+    result = cli("data", "import", "nasbench201", "fake.pth")
+    assert result.status == 1
+    assert result.err.splitlines()[-1].startswith("zcbench: ")
+    assert not tmp_path.joinpath("cache").exists()

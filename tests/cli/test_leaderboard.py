@@ -1,0 +1,178 @@
+"""``zcbench leaderboard``: what has been run, as tables and files; every gap is said in one sentence."""
+
+import csv
+import io
+import json
+import shutil
+from html.parser import HTMLParser
+
+import pytest
+from toys import disk_of
+
+import zcbench
+from zcbench._store import Store
+
+RUN = ("run", "digits-201", "--workers", 0, "--batch-size", 8, "--proxies", "params,num_layers,random")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A store with a run of four architectures and, under seed 1, one of three."""
+    from zcbench.cli import main
+
+    folder = tmp_path_factory.mktemp("finished")
+    for words in (["--limit", "4"], ["--limit", "3", "--seed", "1"]):
+        assert main([*map(str, RUN), "--store", str(folder), "--json", *words]) == 0
+    return folder
+
+
+@pytest.fixture
+def runs(finished, place):
+    """A copy of it where commands look."""
+    shutil.copytree(finished, place / "runs")
+    return Store(place / "runs")
+
+
+def test_on_the_terminal(cli, runs):
+    result = cli("leaderboard")
+    assert (result.status, result.err) == (0, "")
+    first, second = result.out.split("\n\n")
+    assert "4 architectures against" in first
+    assert "seed 0" in first
+    assert "3 architectures against" in second
+    for text in (first, second):
+        assert all(f" {name} " in text for name in ("params", "num_layers", "random"))
+        assert "tau [95 % CI]" in text
+
+
+def test_json(cli, runs):
+    content = json.loads(cli("leaderboard", "--json").out)
+    assert [(c["seed"], c["architectures"]) for c in content] == [(0, 4), (1, 3)]
+    (only,) = json.loads(cli("leaderboard", "digits-201", "--seed", 1, "--target", "test_accuracy", "--json").out)
+    assert (only["seed"], only["target"]) == (1, "test_accuracy")
+
+
+def test_it_is_what_evaluate_says(cli, runs):
+    expected = zcbench.evaluate("digits-201", ["params", "num_layers", "random"], limit=4, batch_size=8)
+    (content,) = json.loads(cli("leaderboard", "--seed", 0, "--json").out)
+    assert [(e["proxy"], e["tau"]) for e in content["entries"]] == [
+        (e.proxy, None if e.tau.value != e.tau.value else e.tau.value) for e in expected.entries
+    ]
+
+
+def test_common(cli, runs):
+    cli(*RUN[:-1], "snip", "--limit", 2)
+    (apart,) = json.loads(cli("leaderboard", "--seed", 0, "--json").out)
+    assert {e["scored"] for e in apart["entries"]} == {2, 4}
+    assert "--common" in apart["notes"][-1]
+    (together,) = json.loads(cli("leaderboard", "--seed", 0, "--common", "--json").out)
+    assert {e["scored"] for e in together["entries"]} == {2}
+
+
+def test_files(cli, runs, place):
+    result = cli("leaderboard", "--out", "board/here", "--json")
+    assert result.status == 0
+    folder = place / "board" / "here"
+    assert sorted(p.name for p in folder.iterdir()) == ["digits-201.csv", "digits-201.html", "digits-201.md"]
+    assert [line.split(maxsplit=1)[0] for line in result.err.splitlines()] == ["wrote"] * 3
+    rows = list(csv.DictReader(io.StringIO(folder.joinpath("digits-201.csv").read_text())))
+    entries = [e for c in json.loads(result.out) for e in c["entries"]]
+    assert len(rows) == len(entries) == 6
+    for row, entry in zip(rows, entries, strict=True):
+        assert row["proxy"] == entry["proxy"]
+        assert (float(row["tau"]) if row["tau"] else None) == entry["tau"]
+    page = folder.joinpath("digits-201.html").read_text()
+    HTMLParser().feed(page)
+    (environment,) = runs.environments("digits-201")
+    assert page.count("data-proxy=") == 6
+    assert environment in page
+    markdown = folder.joinpath("digits-201.md").read_text()
+    assert sum(line.startswith("| ") for line in markdown.splitlines()) == 8
+    assert cli("leaderboard", "--out", "board/here").status == 0  # again, over the old ones
+
+
+def test_the_terminal_shows_the_table_whole(cli, runs):
+    out = cli("leaderboard", "--seed", 0).out
+    lines = out.splitlines()
+    start = next(i for i, line in enumerate(lines) if " proxy " in line)
+    assert [line.split()[1] for line in lines[start + 1 : start + 4]] == [
+        e["proxy"] for e in json.loads(cli("leaderboard", "--seed", 0, "--json").out)[0]["entries"]
+    ]
+    assert max(map(len, lines)) <= 160
+
+
+def test_another_benchmark_that_is_broken_does_not_hide_this_one(cli, runs):
+    runs.path("digits-200").write_text(runs.path("digits-201").read_text())
+    result = cli("leaderboard")
+    assert result.status == 1
+    assert result.err.startswith("zcbench: digits-200: unknown benchmark 'digits-200': did you mean 'digits-201'")
+    assert len(result.err.splitlines()) == 1
+    assert "4 architectures" in result.out
+
+
+# -- what is wrong is said ---------------------------------------------------------------------
+
+
+def test_nothing_has_been_run(cli):
+    expected = "zcbench: nothing has been run in runs: start with  zcbench run digits-201 --limit 300"
+    assert cli("leaderboard").sentence == expected
+    assert cli("leaderboard", "--json", "--store", "elsewhere").sentence == expected.replace("runs", "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["digits-20"], "unknown benchmark 'digits-20': did you mean 'digits-201'"),
+        (["digits-201", "--target", "acc"], "unknown target 'acc': "),
+        (["--seed", "7"], "no records of digits-201@"),
+        (["--source", "x"], "digits-201 comes with zcbench: it takes no source."),
+        (["nasbench201"], "ZCBENCH_DATA is not set: set it to the folder that holds the tables."),
+    ],
+)
+def test_bad_words(cli, runs, words, message):
+    from zcbench.datasets import _load
+
+    _load._load.cache_clear()
+    assert message in cli("leaderboard", *words).sentence
+
+
+def test_a_benchmark_without_records(cli):
+    assert cli("leaderboard", "digits-201").sentence.endswith("in runs: run  zcbench run digits-201")
+
+
+def test_a_corrupted_store(cli, runs):
+    path = runs.path("digits-201")
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], b"gibberish\n", *lines[2:]]))
+    sentence = cli("leaderboard").sentence
+    assert sentence.startswith("zcbench: runs/digits-201.jsonl, line 3 is not a record: delete that line")
+    path.write_bytes(b"".join(lines))
+    assert cli("leaderboard").status == 0
+
+
+def test_a_store_cut_in_the_middle_of_a_line_is_fine(cli, runs):
+    path = runs.path("digits-201")
+    path.write_bytes(path.read_bytes()[:-5])
+    content = json.loads(cli("leaderboard", "--json").out)
+    assert sum(e["scored"] for c in content for e in c["entries"]) == 4 * 3 + 3 * 3 - 1
+
+
+def test_records_of_an_unknown_architecture(cli, runs):
+    path = runs.path("digits-201")
+    *lines, last = path.read_text().splitlines()
+    path.write_text("\n".join([*lines, json.dumps(json.loads(last) | {"architecture": "|x~0|"})]) + "\n")
+    assert "|x~0| is not in the table of digits-201." in cli("leaderboard").sentence
+
+
+def test_out_is_a_file(cli, runs, place):
+    place.joinpath("board").write_text("")
+    sentence = cli("leaderboard", "--out", "board").sentence
+    assert sentence.startswith("zcbench: cannot write board/digits-201.csv: ")
+    assert sentence.endswith("Make room, or choose another folder with --out.")
+
+
+def test_out_on_a_full_disk(cli, runs, place):
+    with disk_of(100):
+        result = cli("leaderboard", "--out", "board")
+    assert "zcbench: cannot write board/digits-201.csv: " in result.sentence
+    assert list(place.joinpath("board").iterdir()) == []

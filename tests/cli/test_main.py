@@ -1,0 +1,169 @@
+"""What holds for every command: help with an example that works, streams, exit statuses."""
+
+import argparse
+import importlib
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import zcbench.errors
+from zcbench import cli as package
+from zcbench.cli import main
+
+COMMANDS = ("run", "leaderboard", "score", "list", "show", "data", "env")
+
+
+def examples(command):
+    """Argument lists of the examples in a command's help."""
+    text = importlib.import_module(f"zcbench.cli.{command}").EXAMPLE
+    lines = [shlex.split(line, comments=True) for line in text.splitlines() if "zcbench " in line]
+    assert lines
+    found = []
+    for words in lines:
+        while re.fullmatch(r"[A-Z_]+=.*", words[0]):
+            words = words[1:]
+        assert words[:2] == ["zcbench", command]
+        found.append(words[1:])
+    return found
+
+
+def test_every_command_is_tested():
+    assert tuple(package._COMMANDS) == COMMANDS
+
+
+def test_help(cli):
+    result = cli("--help")
+    assert result.status == 0
+    assert result.err == ""
+    assert all(f"  {name} " in result.out or f"  {name}\n" in result.out for name in COMMANDS)
+    assert "example:" in result.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command(cli, command):
+    result = cli(command, "--help")
+    assert result.status == 0
+    assert result.err == ""
+    assert re.search(rf"^examples?:\n  (\S+=\S+ )?zcbench {command}", result.out, re.MULTILINE)
+    assert result.out.startswith(f"usage: zcbench {command}")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_examples_are_understood(cli, command, monkeypatch):
+    seen = []
+    module = importlib.import_module(f"zcbench.cli.{command}")
+    monkeypatch.setattr(module, "execute", lambda options: seen.append(options) or 0)
+    for words in examples(command):
+        result = cli(*words)
+        assert result.status == 0, result.err
+    assert len(seen) == len(examples(command))
+    assert all(isinstance(options, argparse.Namespace) for options in seen)
+
+
+def test_every_option_says_what_it_does():
+    for name in COMMANDS:
+        parser = argparse.ArgumentParser()
+        importlib.import_module(f"zcbench.cli.{name}").configure(parser)
+        assert [a.dest for a in parser._actions if a.option_strings and not a.help] == []
+
+
+def test_help_needs_no_torch():
+    code = (
+        "import contextlib, io, sys\nfrom zcbench.cli import main\n"
+        "for words in [['--help'], ['--version'], *([c, '--help'] for c in sys.argv[1:])]:\n"
+        "    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+        "        main(words)\n"
+        "print(sorted({'torch', 'numpy', 'scipy', 'jinja2', 'rich'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *COMMANDS], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_version(cli):
+    assert cli("--version").out == f"{zcbench.__version__}\n"
+
+
+def test_no_command_shows_help(cli):
+    result = cli()
+    assert result.status == 2
+    assert "usage: zcbench" in result.out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["rnu"], r"invalid choice: 'rnu' \(choose from .*run.*; see  zcbench --help"),
+        (["run"], "the following arguments are required: BENCHMARK; see  zcbench run --help"),
+        (["run", "digits-201", "--limt", "3"], r"unrecognized arguments: --limt 3; see  zcbench"),
+        (["list", "proxy"], "invalid choice: 'proxy'"),
+        (["score", "x.py:f"], "required: --input"),
+    ],
+)
+def test_wrong_usage(cli, words, message):
+    result = cli(*words)
+    assert result.status == 2
+    assert re.search(message, result.sentence)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (zcbench.errors.InvalidInputError("do this."), 1, "zcbench: do this."),
+        (OSError(28, "No space left on device"), 1, "zcbench: No space left on device"),
+        (PermissionError(13, "Permission denied", "/x"), 1, "zcbench: Permission denied: /x"),
+        (KeyboardInterrupt(), 130, "zcbench: interrupted; what was scored is kept"),
+    ],
+)
+def test_errors_are_one_sentence(cli, monkeypatch, error, status, message):
+    def execute(options):
+        raise error
+
+    monkeypatch.setattr("zcbench.cli.env.execute", execute)
+    result = cli("env")
+    assert result.status == status
+    assert result.sentence.startswith(message)
+
+
+def test_our_own_defects_are_not_hidden(cli, monkeypatch):
+    def execute(options):
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr("zcbench.cli.env.execute", execute)
+    with pytest.raises(RuntimeError):
+        main(["env"])
+
+
+@pytest.mark.parametrize("words", [["list", "proxies"], ["list", "proxies", "--json"], ["show", "naswot"]])
+def test_a_reader_that_goes_away(words):
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as gone:
+        done = subprocess.run([sys.executable, "-m", "zcbench", *words], stdout=gone, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_head():
+    command = f"{shlex.quote(sys.executable)} -m zcbench list proxies | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert done.stdout.startswith("name")
+
+
+def test_output_to_a_full_disk():
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "zcbench", "env", "--json"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "zcbench: No space left on device\n"
+
+
+def test_json_is_utf8_and_names_are_readable(cli):
+    result = cli("env", "--json")
+    assert result.err == ""
+    json.loads(result.out)

@@ -1,0 +1,59 @@
+"""``zcbench show``: one proxy or benchmark in full."""
+
+import json
+import re
+from pathlib import Path
+
+import zcbench
+from zcbench.datasets import _load
+
+
+def test_a_proxy(cli):
+    result = cli("show", "naswot")
+    assert (result.status, result.err) == (0, "")
+    info = zcbench.get_proxy("naswot")
+    assert f"reference: {info.reference}" in result.out
+    assert info.summary in result.out
+    content = json.loads(cli("show", "naswot", "--json").out)
+    assert content["version"] == info.version
+    file, line = content["defined in"].rsplit(":", 1)
+    assert "def naswot(" in "".join(Path(file).read_text().splitlines()[int(line) - 1 : int(line) + 8])
+
+
+def test_a_plug_in(cli, plugin):
+    content = json.loads(cli("show", "t-low", "--import", plugin, "--json").out)
+    assert content["better"] == "low"
+    assert content["defined in"].startswith(str(Path(plugin)))
+
+
+def test_a_proxy_without_source(cli, place):
+    place.joinpath("mine.py").write_text("import math, zcbench\nzcbench.register_proxy('mine')(math.sqrt)\n")
+    content = json.loads(cli("show", "mine", "--import", "mine.py", "--json").out)
+    assert content["defined in"] == "math"
+
+
+def test_the_embedded_benchmark(cli):
+    table = zcbench.load_benchmark("digits-201")
+    result = cli("show", "digits-201")
+    assert (result.status, result.err) == (0, "")
+    assert f"architectures: {len(table):,}" in result.out
+    for name, target in table.targets.items():
+        assert re.search(rf"^  {name} +{re.escape(target.description)}$", result.out, re.MULTILINE)
+    content = json.loads(cli("show", "digits-201", "--json").out)
+    assert content["default target"] == table.default_target
+    assert re.fullmatch(r"0\.\d\d \[0\.\d\d, 0\.\d\d\]", content["noise ceiling"])
+
+
+def test_a_benchmark_without_its_table_still_says_what_it_is(cli):
+    _load._load.cache_clear()
+    result = cli("show", "nasbench201")
+    assert result.status == 0
+    assert "ZCBENCH_DATA is not set: set it to the folder that holds the tables." in result.out
+    assert "arXiv:2001.00326" in result.out
+
+
+def test_unknown_names(cli):
+    assert cli("show", "nasvot").sentence.startswith(
+        "zcbench: unknown proxy or benchmark 'nasvot': did you mean 'naswot'"
+    )
+    assert "did you mean 'digits-201'" in cli("show", "digits201").sentence
