@@ -1,0 +1,90 @@
+"""Cells as people read them."""
+
+import math
+
+import pytest
+
+from zcbench.leaderboards import COLUMNS, footnotes, headline, interval
+from zcbench.metrics import Estimate
+
+NAN = math.nan
+
+
+@pytest.mark.parametrize(
+    ("estimate", "text"),
+    [
+        (Estimate(0.617, 0.5801, 0.6599, 9), "0.62 [0.58, 0.66]"),
+        (Estimate(-0.5, -0.75, 0.25, 9), "-0.50 [-0.75, 0.25]"),
+        (Estimate(0.5, NAN, NAN, 2), "0.50"),
+        (Estimate(NAN, NAN, NAN, 0), "–"),
+    ],
+)
+def test_interval(estimate, text):
+    assert interval(estimate) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(NAN, "–"), (5e-5, "<0.1 ms"), (0.00123, "1.2 ms"), (0.05, "50 ms"), (0.5, "0.50 s"), (12.345, "12.35 s")],
+)
+def test_time(seconds, text, plain):
+    import dataclasses
+
+    entry = dataclasses.replace(plain.entries[0], seconds=seconds)
+    assert {c.title: c.text(1, entry) for c in COLUMNS}["time"] == text
+
+
+def cells(evaluation, proxy):
+    rank = [e.proxy for e in evaluation.entries].index(proxy) + 1
+    return {c.title: c.text(rank, evaluation[proxy]) for c in COLUMNS}
+
+
+def test_a_row(plain):
+    row = cells(plain, "first")
+    assert row["#"] == "1="
+    assert row["tau [95 % CI]"] == interval(plain["first"].tau)
+    assert row["scored"] == "30/30"
+    assert row["time"] == "0.33 ms"
+    assert cells(plain, "params")["over params"] == ""
+    assert cells(plain, "third")["#"] in {"3", "4"}
+
+
+def test_numbers_are_what_the_text_shows(plain):
+    for rank, entry in enumerate(plain.entries, 1):
+        numbers = {c.title: c.number(rank, entry) for c in COLUMNS}
+        assert numbers["tau [95 % CI]"] == entry.tau.value
+        assert numbers["rho [95 % CI]"] == entry.rho.value
+        assert numbers["of ceiling"] == entry.of_ceiling.value
+        assert numbers["scored"] == entry.n
+        assert numbers["time"] == entry.seconds
+
+
+def test_undefined_is_a_dash(odd):
+    for proxy in ("constant", "failed", "single"):
+        row = cells(odd, proxy)
+        assert {row["#"], row["tau [95 % CI]"], row["rho [95 % CI]"], row["of ceiling"]} == {"–"}
+    assert cells(odd, "failed")["time"] == "–"
+    assert cells(odd, "failed")["scored"] == "0/4"
+
+
+def test_headline(plain, odd):
+    text = headline(plain)
+    assert text.startswith("toy@1: 30 architectures against quality (how good; higher is better), seed 0, batch ")
+    assert f"(noise ceiling): {interval(plain.ceiling)}." in text
+    assert "lower is better" in headline(odd)
+    assert "noise ceiling is unknown" in headline(odd)
+
+
+def test_footnotes(plain, odd):
+    assert footnotes(plain) == []
+    notes = footnotes(odd)
+    assert "failed: 4 of 4 failed: it broke." not in notes
+    assert any(note.startswith("failed: 4 of 4 failed: two") for note in notes)
+    assert "constant: its 4 scores are all equal, so it ranks nothing." in notes
+    assert not any(note.startswith("single: its") for note in notes)
+    assert "--common" in notes[-1]
+
+
+def test_every_column_explains_itself():
+    assert all(column.title and column.help.endswith(".") for column in COLUMNS)
+    assert len({column.title for column in COLUMNS}) == len(COLUMNS)

@@ -1,0 +1,87 @@
+"""What machines read says the same as the evaluation, digit for digit."""
+
+import csv
+import io
+import json
+import math
+
+import pytest
+
+from zcbench.leaderboards import COLUMNS, footnotes, to_csv, to_json, to_markdown
+
+ESTIMATES = ("tau", "rho", "of_ceiling", "over_params")
+
+
+def rows(evaluation):
+    return list(csv.DictReader(io.StringIO(to_csv(evaluation))))
+
+
+def number(text):
+    return math.nan if text in ("", None) else float(text)
+
+
+def same(a, b):
+    return a == b or (math.isnan(a) and math.isnan(b))
+
+
+@pytest.mark.parametrize("which", ["plain", "odd"])
+def test_csv_in_full_precision(which, request):
+    evaluation = request.getfixturevalue(which)
+    parsed = rows(evaluation)
+    assert [r["proxy"] for r in parsed] == [e.proxy for e in evaluation.entries]
+    assert [r["rank"] for r in parsed] == [str(i + 1) for i in range(len(parsed))]
+    for row, entry in zip(parsed, evaluation.entries, strict=True):
+        for name in ESTIMATES:
+            estimate = getattr(entry, name)
+            for suffix, value in (("", estimate.value), ("_low", estimate.low), ("_high", estimate.high)):
+                assert same(number(row[name + suffix]), value), (entry.proxy, name + suffix)
+        assert same(number(row["seconds"]), entry.seconds)
+        assert (row["scored"], row["tried"]) == (str(entry.n), str(entry.total))
+        assert (row["benchmark"], row["target"], row["seed"]) == ("toy@1", "quality", "0")
+        assert (row["batch"], row["version"]) == (evaluation.batch, str(entry.version))
+        assert row["tied_with_best"] == str(entry.tied_with_best)
+
+
+def test_csv_counts_failures(odd):
+    found = {r["proxy"]: r["failures"] for r in rows(odd)}
+    assert found["failed"] == "4 failed"
+    assert found["constant"] == ""
+
+
+@pytest.mark.parametrize("which", ["plain", "odd"])
+def test_json(which, request):
+    evaluation = request.getfixturevalue(which)
+
+    def forbidden(text):
+        raise AssertionError(f"{text} is no JSON")
+
+    content = json.loads(to_json(evaluation), parse_constant=forbidden)
+    assert content["benchmark"] == evaluation.benchmark
+    assert content["architectures"] == evaluation.total
+    assert content["higher_is_better"] is evaluation.target.higher_is_better
+    assert content["notes"] == footnotes(evaluation)
+    for flat, entry in zip(content["entries"], evaluation.entries, strict=True):
+        assert flat["proxy"] == entry.proxy
+        assert same(math.nan if flat["tau"] is None else flat["tau"], entry.tau.value)
+        assert (flat["tau"] is None) == math.isnan(entry.tau.value)
+    assert set(content["entries"][0]) == set(rows(evaluation)[0])
+
+
+def cells(line):
+    """Cells of a Markdown row; an escaped bar separates nothing."""
+    return [c.replace("\0", "|").strip() for c in line.replace(r"\|", "\0").strip("|").split("|")]
+
+
+@pytest.mark.parametrize("which", ["plain", "odd"])
+def test_markdown(which, request):
+    evaluation = request.getfixturevalue(which)
+    lines = to_markdown(evaluation).splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    assert len(table) == 2 + len(evaluation.entries)
+    assert {len(cells(line)) for line in table} == {len(COLUMNS)}
+    assert cells(table[0]) == [column.title for column in COLUMNS]
+    for rank, (line, entry) in enumerate(zip(table[2:], evaluation.entries, strict=True), 1):
+        assert cells(line) == [column.text(rank, entry) for column in COLUMNS]
+    assert sum(line.startswith("- ") for line in lines) == len(footnotes(evaluation))
+    # Nothing but the headline, the table and the list: no note spills over its line.
+    assert all(line.startswith(("|", "- ")) for line in lines[2:] if line)

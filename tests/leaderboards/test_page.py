@@ -1,0 +1,139 @@
+"""One file that loads nothing, says what the evaluation says, and runs no stranger's code."""
+
+import json
+import math
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from toys import records, toy
+
+from zcbench.evaluation import summarize
+from zcbench.leaderboards import footnotes, headline, to_html
+
+VOID = {"meta", "br", "img", "input", "link", "hr", "source"}
+
+
+class Page(HTMLParser):
+    """Tags in order with their attributes, texts by innermost tag; complains about tags that do not match."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.stack, self.tags, self.texts = [], [], []
+        self.feed(html)
+        self.close()
+        assert self.stack == []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.stack.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.stack.pop() == tag
+
+    def handle_data(self, text):
+        if self.stack:
+            self.texts.append((self.stack[-1], text))
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    def text(self, tag):
+        return [text for name, text in self.texts if name == tag]
+
+
+def data(page):
+    return json.loads(page.text("script")[0])
+
+
+@pytest.mark.parametrize("which", ["plain", "odd"])
+def test_it_loads_nothing(which, request):
+    html = to_html([request.getfixturevalue(which)], {"e0": {"torch": "2"}})
+    page = Page(html)
+    assert {tag for tag, _ in page.tags} & {"link", "img", "iframe", "object", "embed", "base", "source"} == set()
+    for tag, attributes in page.tags:
+        assert not {"src", "href", "srcset", "action", "data", "background"} & set(attributes), tag
+        assert not [name for name in attributes if name.startswith("on")], tag
+    own = "".join(page.text("style")) + page.text("script")[1]
+    assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest|import\s*\(|innerHTML|document\.write", own)
+    assert re.findall(r"https?://[^\"\s]*", own) == ["http://www.w3.org/2000/svg"]
+
+
+@pytest.mark.parametrize("which", ["plain", "odd"])
+def test_one_row_per_proxy(which, request):
+    evaluation = request.getfixturevalue(which)
+    page = Page(to_html([evaluation]))
+    rows = [a for a in page.all("tr") if "data-proxy" in a]
+    assert [int(a["data-proxy"]) for a in rows] == list(range(len(evaluation.entries)))
+    assert headline(evaluation) in page.text("p")
+    assert [e["proxy"] for e in data(page)[0]["entries"]] == [e.proxy for e in evaluation.entries]
+
+
+@pytest.mark.parametrize("which", ["plain", "odd"])
+def test_the_points_are_those_of_the_evaluation(which, request):
+    evaluation = request.getfixturevalue(which)
+    (content,) = data(Page(to_html([evaluation])))
+    assert (content["benchmark"], content["target"]) == ("toy@1", "quality")
+    for found, entry in zip(content["entries"], evaluation.entries, strict=True):
+        assert [content["architectures"][i] for i in found["a"]] == list(entry.architectures)
+        np.testing.assert_allclose(found["x"], entry.scores, rtol=1e-4)
+        np.testing.assert_allclose(found["y"], entry.truths, rtol=1e-4)
+
+
+def test_strangers_words_stay_words(odd):
+    html = to_html([odd], {"e0": {"processor": "</script><b>&"}})
+    page = Page(html)
+    assert len(page.all("script")) == 2
+    assert page.all("img") == []
+    assert odd.entries[0].proxy in page.text("td")
+    assert all(note in page.text("li") for note in footnotes(odd))
+    # Inside a script element the parser of a browser also reacts to "<!--".
+    assert "<" not in page.text("script")[0]
+    assert any("processor </script><b>&" in text for text in page.text("li"))
+
+
+def sorting_keys(page):
+    return [a["data-value"] for a in page.all("td") if "data-value" in a and "text" not in a["class"].split()]
+
+
+def test_sorting_keys(plain, odd):
+    page = Page(to_html([plain]))
+    cells = [float(value) for value in sorting_keys(page)]
+    columns = np.reshape(cells, (len(plain.entries), -1))
+    assert columns[:, 1].tolist() == [e.tau.value for e in plain.entries]
+    assert columns[:, -1].tolist() == [e.seconds for e in plain.entries]
+    assert "nan" in sorting_keys(Page(to_html([odd])))
+
+
+def test_what_beats_params_is_marked(plain):
+    page = Page(to_html([plain]))
+    marks = [a["class"].split() for a in page.all("td") if {"strong", "weak"} & set(a.get("class", "").split())]
+    assert [marked == ["strong"] for marked in marks] == [e.over_params.low > 0 for e in plain.entries]
+    assert {tuple(marked) for marked in marks} == {("strong",), ("weak",)}
+
+
+def test_several_evaluations(plain, odd):
+    page = Page(to_html([plain, odd]))
+    assert [a["data-number"] for a in page.all("section")] == ["0", "1"]
+    assert len(data(page)) == 2
+    assert len({a["name"] for a in page.all("input")}) == 2
+
+
+def test_extreme_scores():
+    benchmark = toy([1, 2, 3, 4, 5])
+    values = [1e300, -1e300, 5e-324, 0.0, 1e307]
+    (content,) = data(Page(to_html([summarize(records(benchmark, values), benchmark)])))
+    assert all(math.isfinite(x) for x in content["entries"][0]["x"])
+    assert content["entries"][0]["x"][:2] == [1e300, -1e300]
+
+
+def test_forest_stays_on_its_axis(plain, odd):
+    for evaluation in (plain, odd):
+        for attributes in Page(to_html([evaluation])).all("b"):
+            if "style" in attributes:
+                left, width = map(float, re.fullmatch(r"left:(.*)%;width:(.*)%", attributes["style"]).groups())
+                assert left >= 0
+                assert width >= 0
+                assert left + width <= 100.01

@@ -1,0 +1,128 @@
+"""What a leaderboard shows: adding a column is adding an entry here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from zcbench.evaluation import Entry, Evaluation
+from zcbench.metrics import Estimate
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table.
+
+    Attributes:
+        title: heading.
+        text: the cell as people read it.
+        number: the cell as a number to sort by; nan if unknown.
+        help: one sentence that explains the column.
+        numeric: whether cells are numbers (aligned to the right).
+    """
+
+    title: str
+    text: Callable[[int, Entry], str]
+    number: Callable[[int, Entry], float]
+    help: str
+    numeric: bool = True
+
+
+def interval(estimate: Estimate) -> str:
+    """The value and its interval, ".62 [.58, .66]"; a dash if undefined."""
+    if math.isnan(estimate.value):
+        return "–"
+    if math.isnan(estimate.low):
+        return f"{estimate.value:.2f}"
+    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
+
+
+def _seconds(value: float) -> str:
+    if math.isnan(value):
+        return "–"
+    if value < 1e-4:
+        return "<0.1 ms"
+    return f"{value * 1000:.2g} ms" if value < 0.1 else f"{value:.2f} s"
+
+
+def _rank(rank: int, entry: Entry) -> str:
+    if math.isnan(entry.tau.value):
+        return "–"
+    return f"{rank}=" if entry.tied_with_best else str(rank)
+
+
+COLUMNS = (
+    Column("#", _rank, lambda rank, e: rank, "Rank by tau; = where the best is not significantly better."),
+    Column("proxy", lambda rank, e: e.proxy, lambda rank, e: rank, "Name in the registry.", numeric=False),
+    Column(
+        "tau [95 % CI]",
+        lambda rank, e: interval(e.tau),
+        lambda rank, e: e.tau.value,
+        "Kendall's tau-b with the target, read so that positive is good.",
+    ),
+    Column(
+        "rho [95 % CI]",
+        lambda rank, e: interval(e.rho),
+        lambda rank, e: e.rho.value,
+        "Spearman's rho with the target.",
+    ),
+    Column(
+        "of ceiling",
+        lambda rank, e: interval(e.of_ceiling),
+        lambda rank, e: e.of_ceiling.value,
+        "Tau against single trainings over the tau between two trainings: 1 ranks as well as training once.",
+    ),
+    Column(
+        "over params",
+        lambda rank, e: "" if e.proxy == "params" else interval(e.over_params),
+        lambda rank, e: e.over_params.value,
+        "Tau minus the tau of the number of parameters, paired.",
+    ),
+    Column(
+        "scored",
+        lambda rank, e: f"{e.n}/{e.total}",
+        lambda rank, e: e.n,
+        "Architectures with a score, of those tried; correlations are over the former.",
+    ),
+    Column(
+        "time",
+        lambda rank, e: _seconds(e.seconds),
+        lambda rank, e: e.seconds,
+        "Median time per architecture, one thread, as if the proxy ran alone.",
+    ),
+)
+
+
+def headline(evaluation: Evaluation) -> str:
+    """One sentence that says what the table ranks."""
+    direction = "higher is better" if evaluation.target.higher_is_better else "lower is better"
+    text = (
+        f"{evaluation.benchmark}: {evaluation.total:,} architectures against {evaluation.target.name} "
+        f"({evaluation.target.description}; {direction}), seed {evaluation.seed}, batch {evaluation.batch}."
+    )
+    if math.isfinite(evaluation.ceiling.value):
+        text += f" Seed-to-seed tau (noise ceiling): {interval(evaluation.ceiling)}."
+    else:
+        text += " No repeated trainings in this table: the noise ceiling is unknown."
+    return text
+
+
+def footnotes(evaluation: Evaluation) -> list[str]:
+    """A sentence for every kind of failure, and for what cannot be compared."""
+    notes = [
+        f"{entry.proxy}: {failure.count} of {entry.total} {failure.status}: {failure.example}"
+        for entry in evaluation.entries
+        for failure in entry.failures
+    ]
+    notes += [
+        f"{entry.proxy}: its {entry.n} scores are all equal, so it ranks nothing."
+        for entry in evaluation.entries
+        if entry.n > 1 and math.isnan(entry.tau.value)
+    ]
+    if len({entry.architectures for entry in evaluation.entries}) > 1:
+        notes.append(
+            "Proxies were correlated over different architectures (column 'scored'); compare them on the shared ones "
+            "with  zcbench leaderboard --common"
+        )
+    return notes

@@ -1,0 +1,89 @@
+"""The table as CSV (full precision), Markdown (as read) and JSON (everything but the points)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from typing import Any
+
+from zcbench.evaluation import Entry, Evaluation
+from zcbench.leaderboards._columns import COLUMNS, footnotes, headline
+from zcbench.metrics import Estimate
+
+
+def to_csv(evaluation: Evaluation) -> str:
+    """One line per proxy, numbers in full precision, empty where undefined."""
+    text = io.StringIO()
+    rows = [_flat(evaluation, rank, entry) for rank, entry in enumerate(evaluation.entries, 1)]
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def to_markdown(evaluation: Evaluation) -> str:
+    """Headline, table and footnotes."""
+    lines = [headline(evaluation), ""]
+    lines.append("| " + " | ".join(column.title for column in COLUMNS) + " |")
+    lines.append("|" + "|".join("---:" if column.numeric else ":---" for column in COLUMNS) + "|")
+    for rank, entry in enumerate(evaluation.entries, 1):
+        lines.append("| " + " | ".join(_cell(column.text(rank, entry)) for column in COLUMNS) + " |")
+    notes = footnotes(evaluation)
+    if notes:
+        lines += ["", *(f"- {' '.join(note.split())}" for note in notes)]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def to_json(evaluation: Evaluation) -> str:
+    """What machines read: the same keys as the CSV, null where undefined."""
+    content = {
+        "benchmark": evaluation.benchmark,
+        "target": evaluation.target.name,
+        "higher_is_better": evaluation.target.higher_is_better,
+        "seed": evaluation.seed,
+        "batch": evaluation.batch,
+        "architectures": evaluation.total,
+        "ceiling": _estimate("tau", evaluation.ceiling),
+        "entries": [_flat(evaluation, rank, entry) for rank, entry in enumerate(evaluation.entries, 1)],
+        "notes": footnotes(evaluation),
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def _flat(evaluation: Evaluation, rank: int, entry: Entry) -> dict[str, Any]:
+    return {
+        "benchmark": evaluation.benchmark,
+        "target": evaluation.target.name,
+        "seed": evaluation.seed,
+        "batch": evaluation.batch,
+        "rank": rank,
+        "proxy": entry.proxy,
+        "version": entry.version,
+        **_estimate("tau", entry.tau),
+        **_estimate("rho", entry.rho),
+        **_estimate("of_ceiling", entry.of_ceiling),
+        **_estimate("over_params", entry.over_params),
+        "tied_with_best": entry.tied_with_best,
+        "scored": entry.n,
+        "tried": entry.total,
+        "failures": "; ".join(f"{failure.count} {failure.status}" for failure in entry.failures),
+        "seconds": _number(entry.seconds),
+    }
+
+
+def _estimate(name: str, estimate: Estimate) -> dict[str, float | None]:
+    return {
+        name: _number(estimate.value),
+        f"{name}_low": _number(estimate.low),
+        f"{name}_high": _number(estimate.high),
+    }
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None

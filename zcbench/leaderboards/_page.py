@@ -1,0 +1,65 @@
+"""One self-contained HTML file: no network, no library, opens from ``file://``."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from zcbench.evaluation import Entry, Evaluation
+from zcbench.leaderboards._columns import COLUMNS, footnotes, headline
+from zcbench.metrics import Estimate
+
+
+def to_html(evaluations: Sequence[Evaluation], environments: Mapping[str, Mapping[str, Any]] | None = None) -> str:
+    """The page for one evaluation or several: a sortable table and a scatter plot per proxy.
+
+    Args:
+        evaluations: what to show, in order.
+        environments: descriptions of the machines that scored, by id.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("zcbench.leaderboards", "."), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    data = json.dumps([_data(evaluation) for evaluation in evaluations], ensure_ascii=True, allow_nan=False)
+    return environment.get_template("page.html.j2").render(
+        evaluations=evaluations,
+        columns=COLUMNS,
+        headline=headline,
+        footnotes=footnotes,
+        forest=_forest,
+        isfinite=math.isfinite,
+        data=data.replace("<", "\\u003c"),  # neither "</script" nor "<!--" may end or comment out the element
+        environments=environments or {},
+    )
+
+
+def _forest(estimate: Estimate) -> dict[str, float]:
+    """Positions in percent of an axis from -1 to 1."""
+    value = estimate.value
+    low = estimate.low if math.isfinite(estimate.low) else value
+    high = estimate.high if math.isfinite(estimate.high) else value
+    return {name: round(50 + 50 * x, 2) for name, x in (("value", value), ("low", low), ("high", high))}
+
+
+def _data(evaluation: Evaluation) -> dict[str, Any]:
+    names = sorted({name for entry in evaluation.entries for name in entry.architectures})
+    index = {name: position for position, name in enumerate(names)}
+    return {
+        "benchmark": evaluation.benchmark,
+        "target": evaluation.target.name,
+        "architectures": names,
+        "entries": [_points(entry, index) for entry in evaluation.entries],
+    }
+
+
+def _points(entry: Entry, index: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "proxy": entry.proxy,
+        "a": [index[name] for name in entry.architectures],
+        "x": [float(f"{value:.5g}") for value in entry.scores],
+        "y": [float(f"{value:.5g}") for value in entry.truths],
+    }
