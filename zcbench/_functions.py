@@ -61,42 +61,6 @@ def _substitute(
     return F.group_norm(input, input.shape[1], weight, bias, eps)
 
 
-_RECTIFIERS = {F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_, F.relu6}
-_CLIPS = {F.hardtanh, F.hardtanh_}
-
-
-def _rectifies(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    if func in _CLIPS:  # nn.ReLU6 is a clip from 0 to 6
-        return bool((args[1] if len(args) > 1 else kwargs.get("min_val", -1.0)) == 0)
-    return func in _RECTIFIERS
-
-
-class ReLURecorder(TorchFunctionMode):
-    """Records which inputs of every ReLU (and ReLU6) are positive, before an in-place one overwrites them."""
-
-    def __init__(self, batch: int) -> None:
-        super().__init__()
-        self.batch = batch
-        self.codes: list[Tensor] = []
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        kwargs = kwargs or {}
-        if _rectifies(func, args, kwargs):
-            x: Tensor = args[0] if args else kwargs["input"]
-            if x.dim() < 2 or x.shape[0] != self.batch:
-                raise UnsupportedModelError(
-                    f"a ReLU runs on a tensor of shape {tuple(x.shape)}, whose first dimension does not count samples."
-                )
-            self.codes.append(x.detach().flatten(1) > 0)
-        return func(*args, **kwargs)
-
-
 @contextmanager
 def default_dtype(dtype: torch.dtype) -> Iterator[None]:
     """Tensors that the network creates on its way have this type."""

@@ -7,6 +7,7 @@ the line it was writing; the next reader ignores a line without its end and the 
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -153,6 +154,7 @@ class Writer:
                 "network": record.network,
                 "higher_is_better": record.higher_is_better,
                 "environment": record.environment,
+                **({"repeats": score.repeats, "spread": _number(score.spread)} if score.repeats > 1 else {}),
             }
         )
 
@@ -188,11 +190,22 @@ def _from_line(line: dict[str, Any]) -> Record:
         line["proxy"],
         line["seed"],
         line["batch"],
-        Score(line["value"], Status(line["status"]), float(line["seconds"]), line["detail"]),
+        Score(
+            line["value"],
+            Status(line["status"]),
+            float(line["seconds"]),
+            line["detail"],
+            int(line.get("repeats", 1)),
+            math.nan if line.get("spread") is None else float(line["spread"]),
+        ),
         line["network"],
         line["higher_is_better"],
         line["environment"],
     )
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _malformed(path: Path, number: int) -> DataCorruptError:

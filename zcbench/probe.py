@@ -23,9 +23,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zcbench._functions import BatchNorm, BatchNormMode, ReLURecorder
+from zcbench._functions import BatchNorm, BatchNormMode
 from zcbench._guard import Snapshot, untouched
 from zcbench._per_sample import Consumer, sample_gradients
+from zcbench._watchers import GRAPH_SIGNALS, WATCHERS, ChannelProducts, ReLUCodes, Watcher
 from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.types import Batch, LossFunction
 
@@ -79,17 +80,29 @@ class Probe:
         loss_fn: from ``(outputs, targets)`` to a scalar that averages over samples. Default: cross-entropy for
             integer targets, mean squared error for real ones.
         seed: seeds every forward pass and :meth:`generator`.
+        wanted: names of signals that will be asked for. What can be seen in passing is then recorded during the one
+            pass that is made anyway; values do not depend on it.
 
     Raises:
         InvalidInputError: the model is no ``nn.Module``, or inputs and targets do not fit together.
     """
 
-    def __init__(self, model: nn.Module, batch: Batch, *, loss_fn: LossFunction | None = None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        batch: Batch,
+        *,
+        loss_fn: LossFunction | None = None,
+        seed: int = 0,
+        wanted: frozenset[str] = frozenset(),
+    ) -> None:
         _check(model, batch)
         self.model = model
         self.batch = batch
         self.seed = seed
         self._loss_fn = loss_fn
+        self._wanted = wanted
+        self._watchers: dict[str, Watcher] = {}
         self._measured: dict[str, _Measured] = {}
         self._frames: list[_Frame] = []
         self._exit = ExitStack()
@@ -104,6 +117,7 @@ class Probe:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._measured.clear()
+        self._watchers.clear()
         self._exit.close()
 
     # -- cost accounting -----------------------------------------------------------------------
@@ -240,8 +254,28 @@ class Probe:
     def outputs(self) -> Tensor:
         """Output of the network for the batch, train-mode batch norm, graph attached."""
         leaves = self._leaves
-        with self.forward_pass():
-            return self.call(leaves.inputs)
+        watchers = {name: make(self) for name, make in WATCHERS.items() if name in self._wanted}
+        with self.forward_pass(), ExitStack() as stack:
+            for watcher in watchers.values():
+                stack.enter_context(watcher)
+            outputs = self.call(leaves.inputs)
+        self._watchers = watchers
+        return outputs
+
+    def watched(self, name: str, *, graph: bool) -> Watcher:
+        """What a watcher saw: of the main pass if it was wanted in advance, else of a pass of its own.
+
+        Args:
+            name: key of :data:`WATCHERS`.
+            graph: whether the watcher needs the graph of the pass.
+        """
+        if name in self._wanted and (graph or self._wanted & GRAPH_SIGNALS):
+            _ = self.outputs
+            return self._watchers[name]
+        with self.forward_pass(), torch.set_grad_enabled(graph), WATCHERS[name](self) as watcher:
+            outputs = self.call(self._leaves.inputs if graph else self.batch.inputs)
+        watcher.outputs = outputs if graph else None
+        return watcher
 
     @signal
     def loss(self) -> Tensor:
@@ -258,7 +292,29 @@ class Probe:
     @signal
     def gradients(self) -> dict[str, Tensor]:
         """Gradient of the loss by name of the trainable parameter; zero where the loss does not depend on it."""
-        return _gradients(self.loss, self.parameters)
+        loss = self.loss
+        with ExitStack() as stack:
+            for watcher in self._watchers.values():
+                stack.enter_context(watcher.loss_pass())
+            return _gradients(loss, self.parameters)
+
+    @signal
+    def channel_products(self) -> dict[str, Tensor]:
+        """Activation times its gradient, summed over positions, by name of the convolutional or linear layer.
+
+        ``(batch, channels)``: sum over positions of a * dL/da, with a the layer's output before anything overwrites it
+        and L the mean loss. Uses of one layer in several places add up.
+        """
+        if "channel_products" in self._wanted:
+            _ = self.gradients
+            watcher = self._watchers["channel_products"]
+        else:
+            watcher = self.watched("channel_products", graph=True)
+            assert watcher.outputs is not None
+            with watcher.loss_pass():
+                _gradients(self.loss_of(watcher.outputs, self.targets), self.parameters)
+        assert isinstance(watcher, ChannelProducts)
+        return watcher.products
 
     @signal
     def input_gradients(self) -> Tensor:
@@ -282,12 +338,13 @@ class Probe:
         Raises:
             UnsupportedModelError: no ReLU ran, or one ran on something other than the batch.
         """
-        recorder = ReLURecorder(len(self.batch))
-        with torch.no_grad(), self.forward_pass(), recorder:
-            self.call(self.batch.inputs)
-        if not recorder.codes:
+        watcher = self.watched("relu_codes", graph=False)
+        assert isinstance(watcher, ReLUCodes)
+        if watcher.problem:
+            raise UnsupportedModelError(watcher.problem)
+        if not watcher.codes:
             raise UnsupportedModelError("no ReLU ran: this proxy measures rectified linear networks.")
-        return recorder.codes
+        return watcher.codes
 
     def each_sample_gradient(self, consume: Consumer) -> None:
         """Stream the gradient of every sample's own loss to ``consume(name, gradients)``.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,14 +123,18 @@ class Score:
     Attributes:
         value: a finite float if and only if ``status`` is ok, else None.
         status: what became of it.
-        seconds: what the score costs alone, shared signals included in full.
+        seconds: what the score costs alone, shared signals and training included in full.
         detail: why there is no value, one sentence.
+        repeats: number of initialisations that ``value`` is the mean over.
+        spread: standard deviation over them (n - 1 in the denominator); nan for a single one.
     """
 
     value: float | None
     status: Status = Status.OK
     seconds: float = math.nan
     detail: str = ""
+    repeats: int = 1
+    spread: float = math.nan
 
     def __post_init__(self) -> None:
         finite = self.value is not None and math.isfinite(self.value)
@@ -149,6 +153,13 @@ class Cost(enum.StrEnum):
     FORWARD = "forward"  # forward passes
     BACKWARD = "backward"  # forward and backward passes
     PER_SAMPLE = "per-sample"  # gradients of every sample
+    TRAINING = "training"  # steps of training first
+
+
+#: What a proxy's parameter can be.
+Setting: TypeAlias = "bool | int | float | str"
+#: Settings that every proxy has: initialisations to average over, training before the score.
+COMMON_SETTINGS: Mapping[str, Setting] = {"repeats": 1, "epochs": 0, "steps": 0}
 
 
 @dataclass(frozen=True)
@@ -157,30 +168,58 @@ class ProxyInfo:
 
     Attributes:
         name: name in the registry.
-        function: from a ``zcbench.Probe`` to a float.
+        function: from a ``zcbench.Probe`` to a float; keyword-only arguments are the proxy's parameters.
         version: raised whenever values may change; scores of different versions never mix.
         higher_is_better: direction in which the paper reads the score.
         cost: cost class.
         needs_labels: whether the score depends on targets.
         stochastic: whether the score draws random numbers of its own.
         domains: kinds of networks it is meant for ("any", "convolutional", "transformer", "recurrent").
+        invariances: what the score does not depend on (see ``register_proxy``).
+        signals: names of the probe's signals that it will ask for, so that one pass can serve several proxies.
         reference: paper and section or equation that defines it.
+        parameters: names of the function's parameters with their defaults.
+        settings: what was chosen otherwise, :data:`COMMON_SETTINGS` included.
     """
 
     name: str
-    function: Callable[[Any], float]
+    function: Callable[..., float]
     version: int = 1
     higher_is_better: bool = True
     cost: Cost = Cost.BACKWARD
     needs_labels: bool = False
     stochastic: bool = False
     domains: tuple[str, ...] = ("any",)
+    invariances: tuple[str, ...] = ()
+    signals: tuple[str, ...] = ()
     reference: str = ""
+    parameters: Mapping[str, Setting] = field(default_factory=dict)
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """Name and settings, "lga:batch_norm=eval:epochs=2"; ``get_proxy`` reads it back."""
+        return self.name + "".join(f":{name}={value}" for name, value in sorted(self.settings.items()))
 
     @property
     def identifier(self) -> str:
-        """Name and version, "naswot@1"."""
-        return f"{self.name}@{self.version}"
+        """Label and version, "naswot@1"."""
+        return f"{self.label}@{self.version}"
+
+    @property
+    def repeats(self) -> int:
+        """Number of initialisations to average over."""
+        return int(self.settings.get("repeats", 1))
+
+    @property
+    def trained(self) -> tuple[int, int]:
+        """Epochs and steps of training before the score."""
+        return int(self.settings.get("epochs", 0)), int(self.settings.get("steps", 0))
+
+    @property
+    def arguments(self) -> dict[str, Setting]:
+        """Keyword arguments for the function."""
+        return {name: value for name, value in self.settings.items() if name in self.parameters}
 
     @property
     def summary(self) -> str:
@@ -213,7 +252,7 @@ class Record:
     Attributes:
         benchmark: name and version of the benchmark, "digits-201@1".
         architecture: the architecture's string.
-        proxy: name and version of the proxy, "naswot@1".
+        proxy: label and version of the proxy, "naswot@1" or "naswot:repeats=3@1".
         seed: seed of the run; weights and random numbers follow from it and the architecture.
         batch: provenance of the batch.
         score: the outcome.

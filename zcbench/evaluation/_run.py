@@ -100,7 +100,7 @@ class _Plan:
 
     def __init__(self, track: Track, benchmark: Benchmark, proxies: Sequence[ProxyInfo], batch: str) -> None:
         self.benchmark = benchmark.identifier
-        self.proxies = {info.name: info for info in proxies}
+        self.proxies = {info.label: info for info in proxies}
         self.seed = track.seed
         self.batch = batch
         #: network (canonical string) to the architectures it stands for
@@ -127,7 +127,7 @@ class _Plan:
             for info in self.proxies.values():
                 found = measured.get((network, info.identifier, self.seed, self.batch))
                 if found is None:
-                    left.append(info.name)
+                    left.append(info.label)
                     continue
                 for key in keys:
                     record = self._record(key, network, info, found.score, found.environment)

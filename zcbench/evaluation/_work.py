@@ -53,8 +53,8 @@ def score_architecture(job: Job, key: str, proxies: Sequence[str]) -> Iterator[t
     left = {name: get_proxy(name) for name in proxies}
     try:
         for info, score in score_with(list(left.values()), network, job.batch, seed=seed):
-            del left[info.name]
-            yield info.name, score
+            del left[info.label]
+            yield info.label, score
     except Exception as error:  # no network, or one that cannot be left as it was found
         yield from _without(left, "the network cannot be measured", error)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from zcbench._registry import Registry
-from zcbench.errors import InvalidInputError
-from zcbench.types import Cost, ProxyInfo
+from zcbench.errors import InvalidInputError, UnknownNameError
+from zcbench.types import COMMON_SETTINGS, Cost, ProxyInfo, Setting
 
-F = TypeVar("F", bound=Callable[[Any], float])
+F = TypeVar("F", bound=Callable[..., float])
 
 DOMAINS = ("any", "convolutional", "transformer", "recurrent")
+INVARIANCES = ("sample-order", "class-names", "data", "weight-scale")
 
 _PROXIES: Registry[ProxyInfo] = Registry("proxy", package="zcbench.proxies", group="zcbench.proxies")
 
@@ -25,10 +28,15 @@ def register_proxy(
     needs_labels: bool = False,
     stochastic: bool = False,
     domains: tuple[str, ...] = ("any",),
+    invariances: tuple[str, ...] = (),
+    signals: tuple[str, ...] = (),
     reference: str = "",
     override: bool = False,
 ) -> Callable[[F], F]:
     """Register a function from a :class:`zcbench.Probe` to a float as a proxy.
+
+    Keyword-only arguments of the function with a default (bool, int, float or str) are parameters of the proxy; they
+    are set in its name: "ntk_cond:batch_norm=eval". A parameter ``batch_norm`` states the batch-norm mode.
 
     Args:
         name: lower-case letters, digits, ``_``, ``-``, ``.``.
@@ -38,6 +46,9 @@ def register_proxy(
         needs_labels: whether the score depends on targets.
         stochastic: whether the proxy draws random numbers of its own (from ``probe.generator``).
         domains: any of "any", "convolutional", "transformer", "recurrent".
+        invariances: any of "sample-order" (of the batch), "class-names" (which class has which number), "data" (inputs
+            and targets altogether), "weight-scale" (a positive factor on the weights of a layer before batch norm).
+        signals: names of the probe's signals that the proxy will ask for. Optional; with it, passes are shared better.
         reference: paper and section that define the score.
         override: replace a proxy of the same name.
 
@@ -57,6 +68,10 @@ def register_proxy(
         raise InvalidInputError(f"proxy {name!r}: the version must be a positive integer, not {version!r}.")
     if unknown := set(domains) - set(DOMAINS):
         raise InvalidInputError(f"proxy {name!r}: unknown domain {min(unknown)!r}; known: {', '.join(DOMAINS)}.")
+    if unknown := set(invariances) - set(INVARIANCES):
+        raise InvalidInputError(
+            f"proxy {name!r}: unknown invariance {min(unknown)!r}; known: {', '.join(INVARIANCES)}."
+        )
     try:
         cost = Cost(cost)
     except ValueError:
@@ -72,7 +87,10 @@ def register_proxy(
             needs_labels=needs_labels,
             stochastic=stochastic,
             domains=domains,
+            invariances=invariances,
+            signals=signals,
             reference=reference,
+            parameters=_parameters(name, function),
         )
         _PROXIES.add(name, info, override=override)
         return function
@@ -80,13 +98,61 @@ def register_proxy(
     return decorate
 
 
+def _parameters(name: str, function: Callable[..., float]) -> dict[str, Setting]:
+    found: dict[str, Setting] = {}
+    try:
+        declared = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # a callable without a readable signature has none
+        return found
+    for parameter in declared:
+        if parameter.kind is not parameter.KEYWORD_ONLY:
+            continue
+        if not isinstance(parameter.default, (bool, int, float, str)) or parameter.name in COMMON_SETTINGS:
+            raise InvalidInputError(
+                f"proxy {name!r}: the parameter {parameter.name!r} needs a default that is a bool, int, float or str, "
+                f"and a name other than {', '.join(COMMON_SETTINGS)}."
+            )
+        found[parameter.name] = parameter.default
+    return found
+
+
 def get_proxy(name: str) -> ProxyInfo:
-    """The proxy of that name.
+    """The proxy of that name, with the settings that follow it: "naswot" or "naswot:repeats=3".
 
     Raises:
-        UnknownNameError: there is none; the message suggests near names.
+        UnknownNameError: there is none, or it has no such setting; the message suggests near names.
+        InvalidInputError: a setting has no value, or one of the wrong kind.
     """
-    return _PROXIES.get(name)
+    name, *assignments = name.split(":")
+    info = _PROXIES.get(name)
+    if not assignments:
+        return info
+    known = {**info.parameters, **COMMON_SETTINGS}
+    settings: dict[str, Setting] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise InvalidInputError(f"{name}:{assignment}: write settings as {name}:setting=value.")
+        if key not in known:
+            raise UnknownNameError(f"setting of {name}", key, known)
+        value = _read(f"{name}:{assignment}", text, known[key])
+        if value != known[key]:
+            settings[key] = value
+    cost = Cost.TRAINING if {"epochs", "steps"} & settings.keys() else info.cost
+    return dataclasses.replace(info, settings=settings, cost=cost)
+
+
+def _read(where: str, text: str, default: Setting) -> Setting:
+    kind = type(default)
+    try:
+        if kind is bool:
+            return {"true": True, "false": False}[text.lower()]
+        value = kind(text)
+    except (ValueError, KeyError):
+        raise InvalidInputError(f"{where}: {text!r} is not a {kind.__name__}, as {default!r} is.") from None
+    if isinstance(value, int) and value < (1 if where.endswith(f"repeats={text}") else 0):
+        raise InvalidInputError(f"{where}: {value} is too small.")
+    return value
 
 
 def list_proxies(*patterns: str) -> list[str]:
@@ -99,12 +165,20 @@ def list_proxies(*patterns: str) -> list[str]:
 
 
 def resolve(proxies: Iterable[str] | None) -> list[ProxyInfo]:
-    """Infos for names and patterns in the order given, each once; all proxies for None."""
+    """Infos for names and patterns in the order given, each once; all proxies for None.
+
+    Settings may follow a pattern: "ntk_*:batch_norm=eval".
+    """
     if proxies is None:
         return [get_proxy(name) for name in list_proxies()]
     if isinstance(proxies, str):
         proxies = [proxies]
-    names = [name for pattern in proxies for name in list_proxies(pattern)]
-    if not names:
+    infos: dict[str, ProxyInfo] = {}
+    for text in proxies:
+        pattern, colon, settings = text.partition(":")
+        for name in list_proxies(pattern):
+            info = get_proxy(name + colon + settings)
+            infos[info.label] = info
+    if not infos:
         raise InvalidInputError("no proxy was chosen: name at least one, e.g. proxies=['naswot'].")
-    return [get_proxy(name) for name in dict.fromkeys(names)]
+    return list(infos.values())

@@ -1,11 +1,16 @@
-"""Score a network: every chosen proxy on one probe, each outcome a value or a reason."""
+"""Score a network: every chosen proxy, on one probe where it can be shared, each outcome a value or a reason."""
 
 from __future__ import annotations
 
 import math
+import statistics
+import time
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from zcbench._guard import Snapshot, untouched
+from zcbench._process import stable_seed
+from zcbench._training import Recipe, reinitialize, train
 from zcbench.errors import UnsupportedModelError
 from zcbench.probe import Probe
 from zcbench.proxies._register import resolve
@@ -23,6 +28,8 @@ def score(
     *,
     loss_fn: LossFunction | None = None,
     seed: int = 0,
+    training_data: Batch | None = None,
+    recipe: Recipe | None = None,
 ) -> dict[str, Score]:
     """Score any network with training-free proxies; the network comes back as it was.
 
@@ -31,10 +38,13 @@ def score(
         inputs: a tensor, a tuple (positional arguments) or a mapping (keyword arguments) of tensors whose first
             dimension counts the samples.
         targets: class indices or real targets; proxies that need labels are "unsupported" without them.
-        proxies: names or shell patterns such as "grad*"; default all.
+        proxies: names or shell patterns such as "grad*"; default all. Settings follow a colon: "naswot:repeats=3"
+            averages over three initialisations, the given one first; "lga:epochs=2" trains for two epochs first.
         loss_fn: from ``(outputs, targets)`` to a scalar that averages over samples. Default: cross-entropy for
             integer targets, mean squared error for real ones.
         seed: seeds everything random; the same seed gives the same scores.
+        training_data: what "epochs" and "steps" train on; default the batch itself.
+        recipe: how they train; default SGD at .05.
 
     Returns:
         A :class:`zcbench.Score` by name; ``float(score)`` is its value, nan where it has none.
@@ -52,7 +62,21 @@ def score(
     """
     infos = resolve(proxies)
     batch = Batch(inputs, targets)
-    return {info.name: result for info, result in score_with(infos, model, batch, loss_fn=loss_fn, seed=seed)}
+    found = {
+        info.label: result
+        for info, result in score_with(
+            infos, model, batch, loss_fn=loss_fn, seed=seed, training_data=training_data, recipe=recipe
+        )
+    }
+    return {info.label: found[info.label] for info in infos}
+
+
+class _State(NamedTuple):
+    """What is done to the network before a probe is opened on it."""
+
+    repeat: int = 0
+    epochs: int = 0
+    steps: int = 0
 
 
 def score_with(
@@ -62,25 +86,90 @@ def score_with(
     *,
     loss_fn: LossFunction | None = None,
     seed: int = 0,
+    training_data: Batch | None = None,
+    recipe: Recipe | None = None,
 ) -> Iterator[tuple[ProxyInfo, Score]]:
-    """Yield each proxy with its score as soon as it exists; all share one probe."""
-    with Probe(model, batch, loss_fn=loss_fn, seed=seed) as probe:
+    """Yield each proxy with its score as soon as it exists; all that want the same weights share one probe."""
+    states: dict[_State, list[ProxyInfo]] = {}
+    for info in infos:
+        for repeat in range(info.repeats):
+            states.setdefault(_State(repeat, *info.trained), []).append(info)
+    if set(states) <= {_State()}:
+        yield from _probe_all(states.get(_State(), []), model, batch, loss_fn, seed)
+        return
+    outcomes: dict[str, list[Score]] = {}
+    with untouched(model) as snapshot:
+        for state in sorted(states):
+            first = stable_seed(seed, "repeat", state.repeat) if state.repeat else seed
+            started = time.perf_counter()
+            try:
+                _prepare(model, snapshot, state, first, training_data or batch, loss_fn, recipe)
+            except Exception as error:
+                failure = _reason(error)
+                found: Iterable[tuple[ProxyInfo, Score]] = [(info, failure) for info in states[state]]
+            else:
+                found = _probe_all(states[state], model, batch, loss_fn, first)
+            preparation = time.perf_counter() - started
+            for info, one in found:
+                several = outcomes.setdefault(info.label, [])
+                several.append(Score(one.value, one.status, one.seconds + preparation, one.detail))
+                if len(several) == info.repeats:
+                    yield info, _mean(several)
+
+
+def _prepare(
+    model: nn.Module,
+    snapshot: Snapshot,
+    state: _State,
+    seed: int,
+    data: Batch,
+    loss_fn: LossFunction | None,
+    recipe: Recipe | None,
+) -> None:
+    snapshot.restore()
+    snapshot.detach_gradients()
+    if state.repeat:
+        reinitialize(model, seed)
+    if state.epochs or state.steps:
+        train(model, data, epochs=state.epochs, steps=state.steps, recipe=recipe, loss_fn=loss_fn, seed=seed)
+
+
+def _mean(scores: list[Score]) -> Score:
+    if len(scores) == 1:
+        return scores[0]
+    seconds = sum(score.seconds for score in scores)
+    for number, score in enumerate(scores, 1):
+        if score.value is None:
+            detail = f"initialisation {number} of {len(scores)}: {score.detail}"
+            return Score(None, score.status, seconds, detail, len(scores))
+    values = [float(score) for score in scores]
+    return Score(statistics.fmean(values), Status.OK, seconds, "", len(values), statistics.stdev(values))
+
+
+def _probe_all(
+    infos: list[ProxyInfo], model: nn.Module, batch: Batch, loss_fn: LossFunction | None, seed: int
+) -> Iterator[tuple[ProxyInfo, Score]]:
+    wanted = frozenset(name for info in infos for name in info.signals)
+    with Probe(model, batch, loss_fn=loss_fn, seed=seed, wanted=wanted) as probe:
         for info in infos:
             yield info, _one(info, probe)
 
 
 def _one(info: ProxyInfo, probe: Probe) -> Score:
-    detail = ""
-    value = math.nan
     with probe.stopwatch() as seconds:
         try:
             if info.needs_labels and probe.batch.targets is None:
                 raise UnsupportedModelError(f"{info.name} needs targets: pass targets=… with the inputs.")
-            value = float(info.function(probe))
-            status = Status.OK if math.isfinite(value) else Status.NON_FINITE
-            detail = "" if status is Status.OK else f"the formula gave {value}."
-        except UnsupportedModelError as error:
-            status, detail = Status.UNSUPPORTED, str(error)
+            value = float(info.function(probe, **info.arguments))
         except Exception as error:  # a proxy or a network that throws costs this score, not the run
-            status, detail = Status.FAILED, f"{type(error).__name__}: {error}".splitlines()[0]
-    return Score(value if status is Status.OK else None, status, seconds(), detail)
+            reason = _reason(error)
+            return Score(None, reason.status, seconds(), reason.detail)
+    if math.isfinite(value):
+        return Score(value, Status.OK, seconds())
+    return Score(None, Status.NON_FINITE, seconds(), f"the formula gave {value}.")
+
+
+def _reason(error: Exception) -> Score:
+    if isinstance(error, UnsupportedModelError):
+        return Score(None, Status.UNSUPPORTED, 0.0, str(error))
+    return Score(None, Status.FAILED, 0.0, f"{type(error).__name__}: {error}".splitlines()[0])

@@ -17,6 +17,7 @@ from zcbench.proxies import register_proxy
 @register_proxy(
     "grad_norm",
     needs_labels=True,
+    signals=("gradients",),
     reference="Abdelfattah et al., 'Zero-Cost Proxies for Lightweight NAS', ICLR 2021, arXiv:2101.08134, section 3.2",
 )
 def grad_norm(probe: Probe) -> float:
@@ -31,6 +32,7 @@ def grad_norm(probe: Probe) -> float:
 @register_proxy(
     "snip",
     needs_labels=True,
+    signals=("gradients",),
     reference="Lee et al., 'SNIP', ICLR 2019, arXiv:1810.02340, equation 6; summed as in arXiv:2101.08134, section 3.2",
 )
 def snip(probe: Probe) -> float:

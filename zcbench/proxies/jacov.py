@@ -15,6 +15,7 @@ EPSILON = 1e-5
 
 @register_proxy(
     "jacov",
+    signals=("input_gradients",),
     reference="Mellor et al., 'Neural Architecture Search without Training', arXiv:2006.04647v1, section 3",
 )
 def jacov(probe: Probe) -> float:

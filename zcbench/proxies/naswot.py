@@ -11,6 +11,7 @@ from zcbench.proxies import register_proxy
 @register_proxy(
     "naswot",
     cost="forward",
+    signals=("relu_codes",),
     domains=("convolutional",),
     reference="Mellor et al., 'Neural Architecture Search without Training', ICML 2021, arXiv:2006.04647, equation 2",
 )

@@ -1,0 +1,142 @@
+"""Change a network before it is scored: draw its weights anew, or train it for a while.
+
+Scores at initialisation need neither. Averages over initialisations do, and so does the neural tangent kernel, which
+says little before the first steps of training and much after (Mok et al., CVPR 2022, arXiv:2203.14577).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zcbench.errors import InvalidInputError, UnsupportedModelError
+from zcbench.probe import as_tensor, default_loss, invoke
+from zcbench.types import Batch, LossFunction
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained before it is scored.
+
+    Attributes:
+        optimizer: "sgd" (momentum .9, Nesterov) or "adamw".
+        learning_rate: constant.
+        weight_decay: as the optimizer understands it.
+        batch_size: samples in a step.
+    """
+
+    optimizer: str = "sgd"
+    learning_rate: float = 0.05
+    weight_decay: float = 5e-4
+    batch_size: int = 64
+
+    def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        """The optimizer; InvalidInputError for an unknown one."""
+        if self.optimizer == "sgd":
+            return torch.optim.SGD(
+                parameters, self.learning_rate, momentum=0.9, weight_decay=self.weight_decay, nesterov=True
+            )
+        if self.optimizer == "adamw":
+            return torch.optim.AdamW(parameters, self.learning_rate, weight_decay=self.weight_decay)
+        raise InvalidInputError(f"unknown optimizer {self.optimizer!r}: choose 'sgd' or 'adamw'.")
+
+
+def train(
+    model: nn.Module,
+    data: Batch,
+    *,
+    epochs: int = 0,
+    steps: int = 0,
+    recipe: Recipe | None = None,
+    loss_fn: LossFunction | None = None,
+    seed: int = 0,
+) -> int:
+    """Train a network in place: ``epochs`` passes over ``data`` and then ``steps`` more steps.
+
+    Args:
+        model: the network; modes are set to training and stay so.
+        data: inputs and targets; each epoch takes them in a new random order.
+        epochs: passes over the data.
+        steps: optimizer steps after them.
+        recipe: default SGD.
+        loss_fn: as for ``zcbench.score``.
+        seed: decides the order and everything random inside the network.
+
+    Returns:
+        Number of optimizer steps.
+
+    Raises:
+        UnsupportedModelError: there are no targets or no trainable parameters.
+        FloatingPointError: the loss is no longer finite.
+    """
+    recipe = recipe or Recipe()
+    if data.targets is None:
+        raise UnsupportedModelError("training before the score needs targets: pass targets=… with the inputs.")
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if not parameters:
+        raise UnsupportedModelError("the network has no trainable parameter.")
+    torch.manual_seed(seed)
+    model.train()
+    optimizer = recipe.build(parameters)
+    per_epoch = len(_cuts(len(data), recipe.batch_size))
+    total = epochs * per_epoch + steps
+    rows = _rows(len(data), recipe.batch_size, torch.Generator().manual_seed(seed))
+    with torch.enable_grad():
+        for step, chosen in enumerate(itertools.islice(rows, total), 1):
+            inputs = data.map(lambda tensor, chosen=chosen: tensor[chosen])  # type: ignore[misc]
+            loss = (loss_fn or default_loss)(as_tensor(invoke(model, inputs)), data.targets[chosen])
+            if not torch.isfinite(loss):
+                raise FloatingPointError(f"the loss is {loss.item()} at step {step} of training.")
+            optimizer.zero_grad(set_to_none=True)
+            if loss.requires_grad:
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return total
+
+
+def _cuts(samples: int, size: int) -> list[slice]:
+    """Batches of at least half the size: batch norm has no use for crumbs."""
+    count = max(1, round(samples / size))
+    bounds = [round(i * samples / count) for i in range(count + 1)]
+    return [slice(a, b) for a, b in itertools.pairwise(bounds)]
+
+
+def _rows(samples: int, size: int, generator: torch.Generator) -> Iterator[Tensor]:
+    cuts = _cuts(samples, size)
+    while True:
+        order = torch.randperm(samples, generator=generator)
+        yield from (order[cut] for cut in cuts)
+
+
+def reinitialize(model: nn.Module, seed: int) -> None:
+    """Draw all weights anew, in place, as the network's own classes do it.
+
+    Modules say how by ``reset_parameters`` (PyTorch) or the model by ``_init_weights`` (Hugging Face).
+
+    Raises:
+        UnsupportedModelError: a module with weights of its own says neither.
+    """
+    torch.manual_seed(seed)
+    for_all: Callable[[nn.Module], Any] | None = getattr(model, "_init_weights", None)
+    silent = []
+    with torch.no_grad():
+        for module in model.modules():
+            reset = getattr(module, "reset_parameters", None) or getattr(module, "_reset_parameters", None)
+            if callable(reset):
+                reset()
+            elif next(module.parameters(recurse=False), None) is not None:
+                silent.append(module)
+        if for_all is not None:
+            for tensor in (*model.parameters(), *model.buffers()):
+                vars(tensor).pop("_is_hf_initialized", None)
+            model.apply(for_all)
+    if silent and for_all is None:
+        raise UnsupportedModelError(
+            f"{type(silent[0]).__name__} has weights and no reset_parameters(): they cannot be drawn again for repeats."
+        )
