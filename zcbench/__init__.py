@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from zcbench.datasets import list_benchmarks as list_benchmarks
     from zcbench.datasets import load_batch as load_batch
     from zcbench.datasets import load_benchmark as load_benchmark
+    from zcbench.ensembles import get_ensemble as get_ensemble
+    from zcbench.ensembles import list_ensembles as list_ensembles
+    from zcbench.ensembles import register_ensemble as register_ensemble
     from zcbench.evaluation import Evaluation as Evaluation
     from zcbench.evaluation import evaluate as evaluate
     from zcbench.probe import Probe as Probe
@@ -38,13 +41,16 @@ _PUBLIC = {
     "Score": "zcbench.types",
     "Status": "zcbench.types",
     "evaluate": "zcbench.evaluation",
+    "get_ensemble": "zcbench.ensembles",
     "get_proxy": "zcbench.proxies",
     "get_space": "zcbench.spaces",
     "list_benchmarks": "zcbench.datasets",
+    "list_ensembles": "zcbench.ensembles",
     "list_spaces": "zcbench.spaces",
     "load_batch": "zcbench.datasets",
     "load_benchmark": "zcbench.datasets",
     "list_proxies": "zcbench.proxies",
+    "register_ensemble": "zcbench.ensembles",
     "register_proxy": "zcbench.proxies",
     "score": "zcbench.proxies",
 }

@@ -26,6 +26,15 @@ def add_store(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_ensembles(parser: argparse.ArgumentParser) -> None:
+    """``--ensembles``."""
+    parser.add_argument(
+        "--ensembles",
+        metavar="NAMES",
+        help='combinations to rank too, separated by commas: az_nas,"vote(naswot+synflow)"',
+    )
+
+
 def add_imports(parser: argparse.ArgumentParser) -> None:
     """``--import``."""
     parser.add_argument(

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zcbench.cli._shared import add_json, add_store, print_leaderboard
+from zcbench.cli._shared import add_ensembles, add_json, add_store, print_leaderboard, split_names
 
 if TYPE_CHECKING:
     from zcbench.evaluation import Evaluation
@@ -17,7 +17,8 @@ EXAMPLE = """examples:
   zcbench leaderboard
   zcbench leaderboard digits-201 --target test_accuracy
   zcbench leaderboard digits-201 --out leaderboards     # digits-201.csv, .md and .html
-  zcbench leaderboard --common                          # only architectures that every proxy scored"""
+  zcbench leaderboard --common                          # only architectures that every proxy scored
+  zcbench leaderboard digits-201 --ensembles vote,"mean_rank(gradsign+2*synflow)"  # combinations"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="only runs with this seed")
     parser.add_argument("--source", metavar="PATH", help="read the table from this official file or folder")
     parser.add_argument("--common", action="store_true", help="use only architectures that every proxy scored")
+    add_ensembles(parser)
     parser.add_argument("--out", metavar="DIR", help="write BENCHMARK.csv, .md and .html into this folder")
     add_store(parser)
     add_json(parser)
@@ -88,7 +90,10 @@ def _evaluations(name: str, store: object, options: argparse.Namespace) -> list[
             f"no records of {benchmark.identifier} on {dataset} in {options.store}: run  zcbench run {name}"
         )
     ordered = sorted(tracks.values(), key=len, reverse=True)
-    return [summarize(records, benchmark, options.target, common=options.common) for records in ordered]
+    ensembles = split_names(options.ensembles) or []
+    return [
+        summarize(records, benchmark, options.target, common=options.common, ensembles=ensembles) for records in ordered
+    ]
 
 
 def _write(folder: Path, name: str, evaluations: list[Evaluation], store: object) -> None:

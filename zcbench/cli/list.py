@@ -1,4 +1,4 @@
-"""List what there is: proxies, benchmarks or search spaces."""
+"""List what there is: proxies, ensembles, benchmarks or search spaces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EXAMPLE = """examples:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("kind", nargs="?", default="proxies", choices=("proxies", "benchmarks", "spaces"))
+    parser.add_argument("kind", nargs="?", default="proxies", choices=("proxies", "ensembles", "benchmarks", "spaces"))
     add_imports(parser)
     add_json(parser)
 
@@ -21,7 +21,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     import_files(options.imports)
-    titles, rows = {"proxies": _proxies, "benchmarks": _benchmarks, "spaces": _spaces}[options.kind]()
+    contents = {"proxies": _proxies, "ensembles": _ensembles, "benchmarks": _benchmarks, "spaces": _spaces}
+    titles, rows = contents[options.kind]()
     if options.json:
         print_json([dict(zip(titles, row, strict=True)) for row in rows])
     else:
@@ -37,6 +38,14 @@ def _proxies() -> tuple[list[str], list[list[str]]]:
         [i.name, i.cost, "yes" if i.needs_labels else "no", "high" if i.higher_is_better else "low", i.summary]
         for i in infos
     ]
+
+
+def _ensembles() -> tuple[list[str], list[list[str]]]:
+    from zcbench.ensembles import list_ensembles
+    from zcbench.ensembles._register import registered
+
+    infos = [registered(name) for name in list_ensembles()]
+    return ["name", "members", "summary"], [[i.name, "+".join(i.members) or "yours", i.summary] for i in infos]
 
 
 def _benchmarks() -> tuple[list[str], list[list[str]]]:

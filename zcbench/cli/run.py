@@ -11,6 +11,7 @@ import os
 import sys
 
 from zcbench.cli._shared import (
+    add_ensembles,
     add_imports,
     add_json,
     add_store,
@@ -31,6 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("benchmark", metavar="BENCHMARK", help="name of a benchmark; see  zcbench list benchmarks")
     parser.add_argument("--proxies", metavar="NAMES", help="names or patterns, separated by commas (default: all)")
+    add_ensembles(parser)
     parser.add_argument("--limit", type=int, metavar="N", help="score N architectures drawn at random (default: all)")
     parser.add_argument("--target", metavar="NAME", help="column to rank against (default: the benchmark's)")
     parser.add_argument("--seed", type=int, default=0, help="sample, batch and initial weights (default: 0)")
@@ -53,13 +55,14 @@ def execute(options: argparse.Namespace) -> int:
     """Run the command; 1 if a score failed."""
     from zcbench._store import Store
     from zcbench.datasets import load_benchmark
-    from zcbench.evaluation import Track, collect, run
+    from zcbench.evaluation import Track, collect, run, with_members
     from zcbench.leaderboards import to_json
     from zcbench.proxies import resolve
     from zcbench.types import Status
 
     import_files(options.imports)
-    infos = resolve(split_names(options.proxies))
+    ensembles = split_names(options.ensembles) or []
+    infos = with_members(resolve(split_names(options.proxies)), ensembles)
     benchmark = load_benchmark(options.benchmark, options.source)
     track = Track(options.benchmark, options.target, options.limit, options.seed, options.batch_size)
     store = Store(options.store)
@@ -74,7 +77,7 @@ def execute(options: argparse.Namespace) -> int:
             retry_failed=options.retry_failed,
             progress=progress,
         )
-    evaluation = collect(track, benchmark, infos, store)
+    evaluation = collect(track, benchmark, infos, store, ensembles)
     if options.json:
         print(to_json(evaluation))
     else:

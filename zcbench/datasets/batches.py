@@ -24,14 +24,14 @@ _CIFAR_STATISTICS = {
 }
 
 
-def load_batch(dataset: str, size: int, seed: int = 0) -> Batch:
+def load_batch(dataset: str, size: int | None, seed: int = 0) -> Batch:
     """Draw training samples at random.
 
     Args:
         dataset: "digits", "cifar10" or "cifar100". CIFAR images come from the folder ``ZCBENCH_DATA``: a sample in
             ``images``, else the official binary version.
-        size: number of samples.
-        seed: decides which.
+        size: number of samples; None for all, in random order.
+        seed: decides which. A smaller batch is the beginning of a larger one.
 
     Returns:
         Inputs ``(size, channels, height, width)`` float32, normalised, and class indices ``(size,)``.
@@ -45,9 +45,10 @@ def load_batch(dataset: str, size: int, seed: int = 0) -> Batch:
 
     if dataset not in _LOADERS:
         raise UnknownNameError("data set with batches", dataset, _LOADERS)
-    if size < 1:
+    if size is not None and size < 1:
         raise InvalidInputError(f"a batch of {size} samples is impossible: the size must be at least 1.")
     inputs, targets = _LOADERS[dataset](dataset)
+    size = len(targets) if size is None else size
     if size > len(targets):
         raise InvalidInputError(f"a batch of {size} samples: {dataset} has only {len(targets)} here.")
     rows = np.random.RandomState(seed).permutation(len(targets))[:size]

@@ -1,7 +1,7 @@
 """Scores against trained accuracies: run the scorers, store every score, correlate."""
 
 from zcbench.evaluation._environment import describe_environment
-from zcbench.evaluation._run import Progress, Track, collect, evaluate, run
+from zcbench.evaluation._run import Progress, Track, collect, evaluate, run, with_members
 from zcbench.evaluation._summary import Entry, Evaluation, Failure, summarize
 from zcbench.evaluation._work import import_file
 
@@ -17,4 +17,5 @@ __all__ = [
     "import_file",
     "run",
     "summarize",
+    "with_members",
 ]

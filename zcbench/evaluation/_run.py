@@ -9,16 +9,19 @@ from dataclasses import dataclass
 
 from zcbench._store import Store, Writer
 from zcbench.datasets import Benchmark, load_batch, load_benchmark
+from zcbench.ensembles import get_ensemble
 from zcbench.errors import InvalidInputError
 from zcbench.evaluation._environment import describe_environment
 from zcbench.evaluation._pool import Task, score_in_parallel
 from zcbench.evaluation._summary import Evaluation, summarize
 from zcbench.evaluation._work import Job, score_architecture
-from zcbench.proxies import resolve
+from zcbench.proxies import get_proxy, resolve
 from zcbench.types import ProxyInfo, Record, Score
 
 #: called with (scores done, scores in all, the latest record or None)
 Progress = Callable[[int, int, Record | None], None]
+#: What a proxy with "epochs" or "steps" trains on: that many training samples, the batch among them.
+TRAINING_SAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,9 @@ def run(
         raise InvalidInputError(f"{workers} workers: choose 0 (this process) or more.")
     dataset = benchmark.target(track.target).dataset
     batch = load_batch(dataset, track.batch_size, track.seed)
-    job = Job(benchmark.space.name, benchmark.classes[dataset], batch, track.seed, tuple(imports))
+    trained = any(any(info.trained) for info in proxies)
+    training_data = load_batch(dataset, None, track.seed)[:TRAINING_SAMPLES] if trained else None
+    job = Job(benchmark.space.name, benchmark.classes[dataset], batch, track.seed, tuple(imports), training_data)
     plan = _Plan(track, benchmark, proxies, batch.provenance)
     with store.writer(track.benchmark) as writer:
         known = {r.key: r for r in store.records(track.benchmark) if not (retry_failed and r.score.status == "failed")}
@@ -181,6 +186,7 @@ def evaluate(
     batch_size: int = 64,
     workers: int = 0,
     store: str | os.PathLike[str] | None = None,
+    ensembles: Iterable[str] = (),
 ) -> Evaluation:
     """Score a sample of a benchmark's networks and correlate with what training gave.
 
@@ -195,6 +201,7 @@ def evaluate(
             ``if __name__ == "__main__":``).
         store: folder for the records; a second call with the same folder goes on where the first stopped. Default:
             a temporary one.
+        ensembles: combinations such as "mean_rank(naswot+synflow)"; their members are scored too.
 
     Returns:
         An :class:`Evaluation`: per proxy tau-b and rho with 95 % confidence intervals, what failed, seconds.
@@ -208,15 +215,24 @@ def evaluate(
     import tempfile
 
     table = load_benchmark(benchmark) if isinstance(benchmark, str) else benchmark
-    infos = resolve(proxies)
+    ensembles = tuple(ensembles)
+    infos = with_members(resolve(proxies), ensembles)
     track = Track(table.name, target, limit, seed, batch_size)
     with tempfile.TemporaryDirectory() as temporary:
         place = Store(store if store is not None else temporary)
         run(track, table, infos, place, workers=workers)
-        return collect(track, table, infos, place)
+        return collect(track, table, infos, place, ensembles)
 
 
-def collect(track: Track, benchmark: Benchmark, proxies: Sequence[ProxyInfo], store: Store) -> Evaluation:
+def with_members(proxies: Sequence[ProxyInfo], ensembles: Iterable[str]) -> list[ProxyInfo]:
+    """The proxies and those that ensembles are made of."""
+    members = [get_proxy(member) for text in ensembles for member in get_ensemble(text).members]
+    return list({info.label: info for info in (*proxies, *members)}.values())
+
+
+def collect(
+    track: Track, benchmark: Benchmark, proxies: Sequence[ProxyInfo], store: Store, ensembles: Iterable[str] = ()
+) -> Evaluation:
     """The evaluation of exactly what a track asks for, from a store that may hold more."""
     sampled = {architecture.key for architecture in benchmark.sample(track.limit, track.seed)}
     names = {info.identifier for info in proxies}
@@ -227,4 +243,4 @@ def collect(track: Track, benchmark: Benchmark, proxies: Sequence[ProxyInfo], st
         for r in store.records(track.benchmark)
         if (r.benchmark, r.seed, r.batch) == wanted and r.proxy in names and r.architecture in sampled
     ]
-    return summarize(records, benchmark, track.target)
+    return summarize(records, benchmark, track.target, ensembles=ensembles)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zcbench.datasets import Benchmark
+from zcbench.ensembles import Ensemble, get_ensemble
 from zcbench.errors import InvalidInputError
 from zcbench.metrics import Estimate, ceiling_fraction, kendall_tau, noise_ceiling, spearman_rho, tau_difference
 from zcbench.types import Architecture, Record, Status, Target
@@ -35,8 +36,8 @@ class Entry:
     """One proxy against one target. All correlations are read so that positive is good.
 
     Attributes:
-        proxy: name.
-        version: integer version of the proxy.
+        proxy: label of the proxy or ensemble.
+        version: its integer version.
         higher_is_better: the proxy's declared direction.
         n: architectures with a score and a target value; correlations are over these.
         total: architectures that were tried.
@@ -46,7 +47,7 @@ class Entry:
         of_ceiling: tau against single trainings as a fraction of the seed-to-seed tau; nan without repeats.
         over_params: tau minus the tau of ``params`` on the same architectures.
         tied_with_best: whether the difference in tau to the best entry is within its 95 % interval.
-        seconds: median seconds per architecture.
+        seconds: median seconds per architecture; for an ensemble the sum over its members.
         architectures: strings of the n architectures.
         scores: their scores.
         truths: their target values.
@@ -103,9 +104,10 @@ class Evaluation:
 
 @dataclass
 class _Column:
-    """Scores of one proxy over all rows of the table: nan where there is none."""
+    """Scores of one proxy over all rows of the table, high is good: nan where there is none."""
 
-    record: Record
+    version: int
+    higher_is_better: bool
     scores: Floats
     total: int
     failures: tuple[Failure, ...]
@@ -113,7 +115,12 @@ class _Column:
 
 
 def summarize(
-    records: Iterable[Record], benchmark: Benchmark, target: str | None = None, *, common: bool = False
+    records: Iterable[Record],
+    benchmark: Benchmark,
+    target: str | None = None,
+    *,
+    common: bool = False,
+    ensembles: Iterable[str] = (),
 ) -> Evaluation:
     """Correlate the records of one track (one seed, one batch) with a target.
 
@@ -122,9 +129,12 @@ def summarize(
         benchmark: the table.
         target: column; default the benchmark's own choice.
         common: use only architectures for which every proxy has a value.
+        ensembles: combinations of the proxies to rank as well, such as "vote(naswot+synflow)"; each ranks the
+            sampled architectures that all its members scored.
 
     Raises:
-        InvalidInputError: there is no record, or they belong to different tracks.
+        UnknownNameError: there is no such ensemble.
+        InvalidInputError: there is no record, they belong to different tracks, or an ensemble lacks a member.
     """
     records = list(records)
     tracks = {(r.benchmark, r.seed, r.batch) for r in records}
@@ -146,6 +156,9 @@ def summarize(
         for c in columns.values():
             c.scores[~shared] = math.nan
         rows = rows[shared[rows]]
+    for text in ensembles:
+        ensemble = get_ensemble(text)
+        columns[ensemble.label] = _together(ensemble, columns)
     good = truth if column.higher_is_better else -truth
     repeats = benchmark.repeats(column.name)
     if repeats is not None and not column.higher_is_better:
@@ -188,7 +201,21 @@ def _column(records: list[Record], benchmark: Benchmark) -> _Column:
         if status is not Status.OK
     )
     seconds = [r.score.seconds for r in records if r.score.status is Status.OK]
-    return _Column(records[0], scores, len(records), failures, float(np.median(seconds)) if seconds else math.nan)
+    version = int(records[0].proxy.rpartition("@")[2])
+    up = records[0].higher_is_better
+    return _Column(version, up, scores, len(records), failures, float(np.median(seconds)) if seconds else math.nan)
+
+
+def _together(ensemble: Ensemble, columns: dict[str, _Column]) -> _Column:
+    scores = ensemble.combine({name: column.scores for name, column in columns.items()})
+    members = [columns[member] for member in ensemble.members]
+    failures = tuple(
+        Failure(failure.status, failure.count, f"{member}: {failure.example}")
+        for member, column in zip(ensemble.members, members, strict=True)
+        for failure in column.failures
+    )
+    total, seconds = max(c.total for c in members), sum(c.seconds for c in members)
+    return _Column(ensemble.version, True, scores, total, failures, seconds)
 
 
 def _paired(column: _Column, good: Floats) -> NDArray[np.bool_]:
@@ -221,8 +248,8 @@ def _entry(
     to_best = _difference(columns[best], column, good)
     return Entry(
         proxy=name,
-        version=int(column.record.proxy.rpartition("@")[2]),
-        higher_is_better=column.record.higher_is_better,
+        version=column.version,
+        higher_is_better=column.higher_is_better,
         n=int(rows.sum()),
         total=column.total,
         failures=column.failures,
@@ -233,7 +260,7 @@ def _entry(
         tied_with_best=name == best or to_best.low <= 0,
         seconds=column.seconds,
         architectures=tuple(benchmark.architectures[row].key for row in np.flatnonzero(rows)),
-        scores=column.scores[rows] if column.record.higher_is_better else -column.scores[rows],
+        scores=column.scores[rows] if column.higher_is_better else -column.scores[rows],
         truths=truth[rows],
     )
 

@@ -26,6 +26,7 @@ class Job:
         batch: inputs and targets for all networks.
         seed: seed of the run.
         imports: Python files that register further proxies.
+        training_data: what proxies with "epochs" or "steps" train on.
     """
 
     space: str
@@ -33,6 +34,7 @@ class Job:
     batch: Batch
     seed: int
     imports: tuple[str, ...] = ()
+    training_data: Batch | None = None
 
 
 def score_architecture(job: Job, key: str, proxies: Sequence[str]) -> Iterator[tuple[str, Score]]:
@@ -52,7 +54,9 @@ def score_architecture(job: Job, key: str, proxies: Sequence[str]) -> Iterator[t
         return
     left = {name: get_proxy(name) for name in proxies}
     try:
-        for info, score in score_with(list(left.values()), network, job.batch, seed=seed):
+        for info, score in score_with(
+            list(left.values()), network, job.batch, seed=seed, training_data=job.training_data
+        ):
             del left[info.label]
             yield info.label, score
     except Exception as error:  # no network, or one that cannot be left as it was found

@@ -1,0 +1,185 @@
+"""Combinations of proxies over a set, beside slow and obvious arithmetic."""
+
+import itertools
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from toys import record, records, registry_as_it_was, toy
+
+import zcbench
+from zcbench.ensembles import get_ensemble, list_ensembles, register_ensemble
+from zcbench.ensembles._register import registered
+from zcbench.errors import InvalidInputError, UnknownNameError
+from zcbench.evaluation import summarize
+
+TABLES = st.integers(1, 4).flatmap(
+    lambda members: st.integers(1, 6).flatmap(
+        lambda n: st.lists(st.lists(st.integers(-3, 3), min_size=n, max_size=n), min_size=members, max_size=members)
+    )
+)
+
+
+def slow_ranks(row):
+    """Number of candidates below, plus half of those level with it, plus a half."""
+    return [sum(b < a for b in row) + sum(b == a for b in row) / 2 + 0.5 for a in row]
+
+
+def slow(name, table, weights):
+    n = len(table[0])
+    ranks = [slow_ranks(row) for row in table]
+    if name == "mean_rank":
+        return [sum(w * r[i] for w, r in zip(weights, ranks, strict=True)) / sum(weights) for i in range(n)]
+    if name == "te_nas":
+        return [sum(w * r[i] for w, r in zip(weights, ranks, strict=True)) for i in range(n)]
+    if name == "az_nas":
+        return [sum(w * math.log(r[i] / n) for w, r in zip(weights, ranks, strict=True)) for i in range(n)]
+    if name == "weighted_sum":
+        scaled = [[(v - min(row)) / (max(row) - min(row)) if max(row) > min(row) else 0 for v in row] for row in table]
+        return [sum(w * r[i] for w, r in zip(weights, scaled, strict=True)) for i in range(n)]
+    wins = [0.0] * n
+    for i, j in itertools.combinations(range(n), 2):
+        votes = sum(w * ((row[i] > row[j]) - (row[i] < row[j])) for w, row in zip(weights, table, strict=True))
+        wins[i] += 1 if votes > 0 else 0.5 if votes == 0 else 0
+        wins[j] += 1 if votes < 0 else 0.5 if votes == 0 else 0
+    return wins
+
+
+@pytest.mark.parametrize("name", ["mean_rank", "te_nas", "az_nas", "vote", "weighted_sum"])
+@given(table=TABLES, data=st.data())
+def test_every_ensemble_is_its_arithmetic(name, table, data):
+    weights = data.draw(st.lists(st.sampled_from([0.5, 1, 2]), min_size=len(table), max_size=len(table)))
+    members = [f"m{i}" for i in range(len(table))]
+    text = f"{name}({'+'.join(f'{w}*{m}' for w, m in zip(weights, members, strict=True))})"
+    found = get_ensemble(text).combine(dict(zip(members, table, strict=True)))
+    assert found.tolist() == pytest.approx(slow(name, table, weights))
+
+
+@pytest.mark.parametrize("name", list_ensembles())
+def test_every_ensemble_says_what_it_is(name):
+    ensemble = registered(name)
+    assert ensemble.summary.endswith(".")
+    assert ensemble.reference == "baseline" or "arXiv:" in ensemble.reference
+    assert set(ensemble.members) <= set(zcbench.list_proxies())
+
+
+@pytest.mark.parametrize("name", ["mean_rank", "te_nas", "az_nas", "vote"])
+@given(values=st.lists(st.integers(-50, 50), min_size=2, max_size=8, unique=True))
+def test_rank_ensembles_ignore_the_scale_of_members(name, values):
+    ensemble = get_ensemble(f"{name}(a+b)")
+    b = values[::-1]
+    plain = ensemble.combine({"a": values, "b": b})
+    bent = ensemble.combine({"a": np.sign(values) * np.square(values) * 7 + 3, "b": b})
+    assert plain.tolist() == bent.tolist()
+
+
+def test_candidates_without_a_score_are_left_out_and_rank_nobody():
+    scores = {"a": [3.0, math.nan, 1.0, 2.0], "b": [1.0, 9.0, 2.0, -math.inf]}
+    found = get_ensemble("mean_rank(a+b)").combine(scores)
+    assert np.isnan(found).tolist() == [False, True, False, True]
+    assert found[[0, 2]].tolist() == [1.5, 1.5]
+    assert np.isnan(get_ensemble("vote(a)").combine({"a": [math.nan] * 3})).all()
+
+
+def test_labels_are_read_back():
+    labels = {
+        "vote": "vote",
+        "vote(naswot+2*synflow)": "vote(naswot+2*synflow)",
+        " mean_rank( 1*naswot:repeats=3 + 1e-2*snip )": "mean_rank(naswot:repeats=3+0.01*snip)",
+    }
+    for text, label in labels.items():
+        ensemble = get_ensemble(text)
+        assert ensemble.label == label
+        assert get_ensemble(label) == ensemble
+    assert get_ensemble("vote").members == ("synflow", "jacov", "snip")
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "message"),
+    [
+        ("votes", UnknownNameError, "unknown ensemble 'votes': did you mean 'vote'"),
+        ("mean_rank", InvalidInputError, r"has no members of its own: write mean_rank\(naswot\+synflow\)"),
+        ("vote(naswot", InvalidInputError, "write the members as"),
+        ("vote()", InvalidInputError, "write the members as"),
+        ("vote(naswot+)", InvalidInputError, "write the members as"),
+        ("vote(naswot+naswot)", InvalidInputError, "names a member twice"),
+        ("vote(0*naswot+snip)", InvalidInputError, "weights must be positive"),
+    ],
+)
+def test_names_that_make_no_sense(text, error, message):
+    with pytest.raises(error, match=message):
+        get_ensemble(text)
+
+
+def test_columns_that_do_not_fit():
+    with pytest.raises(InvalidInputError, match=r"vote\(a\+b\) needs scores of b: run these proxies too"):
+        get_ensemble("vote(a+b)").combine({"a": [1.0]})
+    with pytest.raises(InvalidInputError, match="vectors of one length"):
+        get_ensemble("vote(a+b)").combine({"a": [1.0, 2.0], "b": [1.0]})
+
+
+def test_in_an_evaluation():
+    benchmark = toy([1, 2, 3, 4, 5, 6])
+    up, down = [1, 3, 2, 4, 6, 5], [6, 5, 4, 3, 2, None]
+    rows = [
+        *records(benchmark, up, "up@1"),
+        *records(benchmark, down, "down@1", higher_is_better=False),
+        *(record(a.key, 1.0, "params@1", benchmark=benchmark.identifier) for a in benchmark.architectures),
+    ]
+    entry = summarize(rows, benchmark, ensembles=["mean_rank(up+down)"])["mean_rank(up+down)"]
+    assert (entry.n, entry.total, entry.higher_is_better, entry.version) == (5, 6, True, 1)
+    assert entry.scores.tolist() == [1, 2.5, 2.5, 4, 5]
+    assert [f.example for f in entry.failures] == ["down: it broke."]
+    assert entry.seconds == 1.0
+    with pytest.raises(InvalidInputError, match="needs scores of missing"):
+        summarize(rows, benchmark, ensembles=["mean_rank(up+missing)"])
+
+
+def test_common_ranks_among_the_shared_architectures():
+    benchmark = toy([1, 2, 3, 4])
+    rows = [*records(benchmark, [4, 1, 2, 3], "a@1"), *records(benchmark, [None, 1, 2, 3], "b@1")]
+    entry = summarize(rows, benchmark, common=True, ensembles=["mean_rank(a)"])["mean_rank(a)"]
+    assert entry.scores.tolist() == [1, 2, 3]
+
+
+def test_evaluate_scores_the_members_too():
+    result = zcbench.evaluate("digits-201", ["params"], limit=12, ensembles=["mean_rank(num_layers+l2_norm)"])
+    assert {e.proxy for e in result.entries} == {"params", "num_layers", "l2_norm", "mean_rank(num_layers+l2_norm)"}
+    assert result["mean_rank(num_layers+l2_norm)"].n == 12
+
+
+def test_on_the_command_line(tmp_path, capsys):
+    from zcbench.cli import main
+
+    store = ["--store", str(tmp_path)]
+    words = ["run", "digits-201", "--limit", "6", "--workers", "1", "--proxies", "params", "--json", *store]
+    assert main([*words, "--ensembles", "mean_rank(num_layers+l2_norm)"]) == 0
+    names = {entry["proxy"] for entry in json.loads(capsys.readouterr().out)["entries"]}
+    assert names == {"params", "num_layers", "l2_norm", "mean_rank(num_layers+l2_norm)"}
+    assert main(["leaderboard", "digits-201", *store, "--ensembles", "vote(params+l2_norm)"]) == 0
+    assert "vote(params+l2_norm)" in capsys.readouterr().out
+    assert main(["list", "ensembles"]) == 0
+    assert "synflow+jacov+snip" in capsys.readouterr().out
+    assert main(["leaderboard", "digits-201", *store, "--ensembles", "vote"]) == 1
+    assert "vote needs scores of synflow, jacov, snip" in capsys.readouterr().err
+
+
+def test_a_strangers_ensemble():
+    with registry_as_it_was():
+
+        @register_ensemble("t-last", members=("params",), reference="baseline")
+        def last(scores, weights):
+            """The last member alone."""
+            return scores[-1]
+
+        try:
+            assert get_ensemble("t-last(a+b)").combine({"a": [1, 2], "b": [4, 3]}).tolist() == [4, 3]
+            with pytest.raises(zcbench.errors.DuplicateNameError):
+                register_ensemble("t-last")(last)
+        finally:
+            from zcbench.ensembles import _register
+
+            del _register._ENSEMBLES._entries["t-last"]
