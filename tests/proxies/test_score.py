@@ -101,6 +101,7 @@ def test_float_of_a_score():
         (lambda probe: -torch.tensor(float("inf")), "non-finite", "the formula gave -inf."),
         (lambda probe: torch.tensor([2.5]), "ok", ""),
         (lambda probe: True, "ok", ""),
+        (lambda probe: probe.outputs.sum(), "ok", ""),
     ],
 )
 def test_what_a_stranger_may_return(proxy, function, status, detail):

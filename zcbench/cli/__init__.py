@@ -15,6 +15,7 @@ _COMMANDS = {
     "run": "score a benchmark's networks, store every score, show the leaderboard",
     "leaderboard": "show what has been run: terminal, CSV, Markdown, HTML",
     "score": "score your own network",
+    "check": "put proxies through the contract tests",
     "list": "list proxies, benchmarks or search spaces",
     "show": "show one proxy or benchmark in full",
     "data": "show where tables are, import an official file",

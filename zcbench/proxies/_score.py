@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from torch import Tensor
+
 from zcbench._guard import Snapshot, untouched
 from zcbench._process import stable_seed
 from zcbench._training import Recipe, reinitialize, train
@@ -17,7 +19,7 @@ from zcbench.proxies._register import resolve
 from zcbench.types import Batch, Inputs, LossFunction, ProxyInfo, Score, Status
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 
 def score(
@@ -160,7 +162,8 @@ def _one(info: ProxyInfo, probe: Probe) -> Score:
         try:
             if info.needs_labels and probe.batch.targets is None:
                 raise UnsupportedModelError(f"{info.name} needs targets: pass targets=… with the inputs.")
-            value = float(info.function(probe, **info.arguments))
+            result = info.function(probe, **info.arguments)
+            value = float(result.detach() if isinstance(result, Tensor) else result)
         except Exception as error:  # a proxy or a network that throws costs this score, not the run
             reason = _reason(error)
             return Score(None, reason.status, seconds(), reason.detail)

@@ -7,6 +7,9 @@ operations that the cell does not use. These count the network that is given.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 
 from zcbench.probe import Probe
@@ -32,9 +35,15 @@ def flops(probe: Probe) -> float:
     from torch.utils.flop_counter import FlopCounterMode
 
     few = probe.batch[:2]  # two samples, for layers that cannot take one in train mode
-    with torch.no_grad(), probe.forward_pass("eval"), FlopCounterMode(display=False) as counter:
+    fused = {torch.ops.aten.mkldnn_rnn_layer: _fused_rnn_flops}  # a whole LSTM layer as one operation
+    with torch.no_grad(), probe.forward_pass("eval"), FlopCounterMode(display=False, custom_mapping=fused) as counter:
         probe.call(few.inputs)
     return float(counter.get_total_flops()) / len(few)
+
+
+def _fused_rnn_flops(inputs: Sequence[int], *shapes: Sequence[int], out_shape: object = None, **_: object) -> int:
+    (length, batch, _width), (weight_ih, weight_hh) = inputs, shapes[:2]
+    return int(2 * length * batch * (math.prod(weight_ih) + math.prod(weight_hh)))
 
 
 @register_proxy("num_layers", cost="static", reference="Tybl and Neumann, CVPR 2025, arXiv:2502.04975, table 1")

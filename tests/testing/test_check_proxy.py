@@ -1,0 +1,247 @@
+"""The contract: every registered proxy keeps it, and every way to break it is caught by the check of that name."""
+
+import json
+import random as python_random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+from toys import registry_as_it_was
+
+import zcbench
+from zcbench.errors import UnknownNameError
+from zcbench.testing import check_proxy, naive_reference
+from zcbench.testing._zoo import oddities, specimens
+
+
+@pytest.mark.parametrize("name", zcbench.list_proxies())
+def test_every_registered_proxy_keeps_the_contract(name):
+    report = check_proxy(name)
+    assert report.ok, str(report)
+
+
+def outcomes(function, **declared):
+    """Statuses by check for a throw-away proxy."""
+    declared = {"reference": "baseline", **declared}
+    with registry_as_it_was():
+        zcbench.register_proxy("t-proxy", **declared)(function)
+        report = check_proxy("t-proxy")
+    return report, {outcome.check: outcome for outcome in report.outcomes}
+
+
+def good(probe):
+    """The largest gradient."""
+    return max(float(g.abs().max()) for g in probe.gradients.values())
+
+
+def test_a_good_proxy_passes():
+    report, checks = outcomes(good, needs_labels=True, invariances=("sample-order",))
+    assert report.ok, str(report)
+    assert {name for name, o in checks.items() if o.status == "skipped"} <= {"per-sample loop", "reference", "device"}
+    assert checks["per-sample loop"].detail == "it is declared backward"
+    assert checks["reference"].detail == "no independent reference was given"
+    assert report.count("passed") >= 10
+
+
+def writes(probe):
+    """Leaves a mark on the network behind the probe's back."""
+    probe.model.marked = True
+    object.__setattr__(probe, "_snapshot", probe._snapshot)
+    probe._snapshot._modules.clear()
+    return 1.0
+
+
+calls = []
+
+
+def counts_calls(probe):
+    """Another number every time."""
+    calls.append(1)
+    return len(calls)
+
+
+def looks_at_neighbours(probe):
+    """Depends on what others have computed."""
+    return float(len(probe._measured))
+
+
+def loop(probe):
+    """A backward pass per sample."""
+    total = 0.0
+    for i in range(len(probe.batch)):
+        with probe.forward_pass():
+            outputs = probe.call(probe.batch[i : i + 1].inputs)
+        weight = next(iter(probe.weights.values()))
+        (gradient,) = torch.autograd.grad(outputs.sum(), weight, allow_unused=True)
+        total += 0.0 if gradient is None else float(gradient.abs().sum())
+    return total
+
+
+def draws(probe):
+    """A random number."""
+    return float(torch.rand((), generator=probe.generator("t-proxy")))
+
+
+def forward(probe):
+    """Runs the network."""
+    with probe.forward_pass(), torch.no_grad():
+        return float(probe.call(probe.batch.inputs).double().norm())
+
+
+def size(probe):
+    """Number of weights."""
+    return float(sum(p.numel() for p in probe.parameters.values()))
+
+
+def total(probe):
+    """Sum of all weights' sizes."""
+    return float(sum(p.detach().double().abs().sum() for p in probe.parameters.values()))
+
+
+def first_sample(probe):
+    """Looks at the first sample only."""
+    return float(probe.outputs[0].detach().double().norm())
+
+
+def third_digit(probe):
+    """Round-off."""
+    return float((probe.outputs.detach().double().sum() * 1e7) % 1) + 1.0
+
+
+def gives_up(probe):
+    """Cannot cope with dead networks."""
+    return 1 / float(probe.gradients[next(iter(probe.weights))].abs().sum())
+
+
+@pytest.mark.parametrize(
+    ("function", "declared", "check", "message"),
+    [
+        (good, {"needs_labels": True, "reference": ""}, "declaration", "it cites no reference"),
+        (lambda probe: good(probe), {"needs_labels": True}, "declaration", "no docstring"),
+        (lambda probe: 1 / 0, {}, "finite", "ZeroDivisionError"),
+        (lambda probe: float("nan"), {}, "finite", "no score on any network; convolutions in a row: non-finite"),
+        (lambda probe: probe.relu_codes and 1.0, {"domains": ("recurrent",)}, "finite", "no score on any recurrent"),
+        (writes, {}, "untouched", "the network was changed"),
+        (counts_calls, {}, "same seed, same score", "and a second time"),
+        (looks_at_neighbours, {}, "company", "another score beside other proxies"),
+        (draws, {"cost": "static"}, "stochastic", "declare stochastic=True"),
+        (size, {"cost": "static", "stochastic": True}, "stochastic", "declared stochastic, but"),
+        (good, {}, "labels", "without the targets, convolutions in a row: unsupported"),
+        (forward, {"cost": "forward", "needs_labels": True}, "labels", "declare needs_labels=False"),
+        (forward, {"cost": "static"}, "cost", "1 forward and 0 backward passes, declared static"),
+        (good, {"cost": "forward", "needs_labels": True}, "cost", "declared forward"),
+        (loop, {"cost": "backward"}, "cost", "fewer with a smaller batch: declare cost='per-sample'"),
+        (forward, {"cost": "backward"}, "cost", "but no backward pass ran"),
+        (size, {"cost": "forward"}, "cost", "declare cost='static'"),
+        (first_sample, {"cost": "forward", "invariances": ("sample-order",)}, "invariance: sample-order", "becomes"),
+        (good, {"needs_labels": True, "invariances": ("class-names",)}, "invariance: class-names", "becomes"),
+        (forward, {"cost": "forward", "invariances": ("data",)}, "invariance: data", "becomes"),
+        (total, {"cost": "static", "invariances": ("weight-scale",)}, "invariance: weight-scale", "becomes"),
+        (third_digit, {"cost": "forward"}, "float64", "in float32"),
+        (gives_up, {"needs_labels": True}, "odd networks", "dead network: ZeroDivisionError"),
+    ],
+)
+def test_every_breach_is_caught_by_its_check(function, declared, check, message):
+    report, checks = outcomes(function, **declared)
+    assert not report.ok
+    assert checks[check].status == "failed", str(report)
+    assert message in checks[check].detail
+
+
+@pytest.mark.parametrize(
+    "vandal",
+    [
+        lambda: torch.rand(1),
+        lambda: np.random.rand(),
+        lambda: python_random.random(),
+        lambda: torch.set_default_dtype(torch.float32 if torch.get_default_dtype() is torch.float64 else torch.float64),
+    ],
+)
+def test_global_state_that_escapes_is_caught(vandal, monkeypatch):
+    import zcbench._guard as guard
+
+    monkeypatch.setattr(guard, "_world", lambda: lambda: None)
+    try:
+        _, checks = outcomes(lambda probe: [1.0, vandal()][0], cost="static")
+        assert "random state or global flags were changed" in checks["untouched"].detail
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_a_proxy_for_which_nothing_ran_fails():
+    report, checks = outcomes(lambda probe: float("nan"))
+    assert not report.ok
+    assert checks["float64"].status == "skipped"
+    assert checks["float64"].detail == "it gave no score on any network of its domains"
+
+
+def test_references_decide(capsys):
+    def loss(model, batch):
+        model.train()
+        return F.cross_entropy(model(batch.inputs).flatten(0, -2), batch.targets.flatten())
+
+    def ours(probe):
+        """The loss."""
+        return float(probe.loss.detach())
+
+    def images_only(model, batch):
+        if not batch.inputs.is_floating_point():
+            raise NotImplementedError
+        return loss(model, batch)
+
+    with registry_as_it_was():
+        zcbench.register_proxy("t-loss", cost="forward", needs_labels=True, reference="baseline")(ours)
+        results = {
+            reference: {o.check: o for o in check_proxy("t-loss", reference=reference).outcomes}["reference"]
+            for reference in (images_only, lambda model, batch: 1.01 * images_only(model, batch))
+        }
+        (right, wrong) = results.values()
+        assert (right.status, wrong.status) == ("passed", "failed")
+        assert right.detail.startswith("agrees on ")
+        assert "the reference says" in wrong.detail
+        naive_reference("t-loss")(images_only)
+        declared = {o.check: o for o in check_proxy("t-loss").outcomes}["reference"]
+        assert declared == right
+
+
+def test_settings_are_checked_too():
+    assert check_proxy("params:repeats=2").proxy == "params:repeats=2"
+    with pytest.raises(UnknownNameError):
+        check_proxy("parms")
+
+
+def test_the_zoo_is_fresh_and_the_same_every_time():
+    rng = torch.get_rng_state()
+    for specimen in specimens():
+        a, b = specimen.make(), specimen.make()
+        assert a is not b
+        assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
+        assert len(specimen.batch) == len(specimen.batch.targets)
+    assert len({name for name, _, _ in oddities()}) == len(list(oddities()))
+    assert torch.equal(rng, torch.get_rng_state())
+
+
+def test_on_the_command_line(tmp_path, capsys):
+    from zcbench.cli import main
+
+    path = Path(tmp_path, "mine.py")
+    path.write_text(
+        "import zcbench\n@zcbench.register_proxy('t-mine', cost='static', reference='mine')\ndef mine(probe):\n"
+        "    '''One.'''\n    return 1.0\n@zcbench.register_proxy('t-bad')\ndef bad(probe):\n    return 1 / 0\n"
+    )
+    with registry_as_it_was():
+        assert main(["check", str(path)]) == 1
+        out = capsys.readouterr().out
+        assert "t-mine: ok: " in out
+        assert "t-bad: FAILED: " in out
+        assert out.endswith("1 of 2 proxies ok; not: t-bad\n")
+        assert main(["check", "t-mine", "--json"]) == 0
+        (report,) = json.loads(capsys.readouterr().out)
+        assert (report["proxy"], report["ok"]) == ("t-mine", True)
+        assert {c["status"] for c in report["checks"]} == {"passed", "skipped"}
+        assert main(["check", str(path)]) == 1
+        assert "registers no proxy that was not there before" in capsys.readouterr().err
+        assert main(["check", "t-mime"]) == 1
+        assert "did you mean 't-mine'" in capsys.readouterr().err

@@ -1,0 +1,491 @@
+"""The checks, by name, and the report."""
+
+from __future__ import annotations
+
+import copy
+import math
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+from unittest import mock
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from zcbench import _per_sample
+from zcbench.errors import InvalidInputError
+from zcbench.proxies import get_proxy, score_with
+from zcbench.testing._zoo import Specimen, oddities, specimens
+from zcbench.types import Batch, Cost, ProxyInfo, Score, Status
+
+#: An independent computation of a score: from a network and its batch to a number.
+Reference: TypeAlias = Callable[[nn.Module, Batch], float]
+
+_REFERENCES: dict[str, Reference] = {}
+
+
+def naive_reference(proxy: str) -> Callable[[Reference], Reference]:
+    """Declare a slow, obvious, independent computation of a proxy, for the check "reference".
+
+    It gets a copy of the network in the mode it was built in, and the batch; it may do with them what it likes. It
+    raises NotImplementedError for networks that it was not written for.
+    """
+
+    def declare(function: Reference) -> Reference:
+        _REFERENCES[proxy] = function
+        return function
+
+    return declare
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one check.
+
+    Attributes:
+        check: its name.
+        status: "passed", "failed" or "skipped".
+        detail: what was compared, what went wrong, or why it was skipped.
+    """
+
+    check: str
+    status: str
+    detail: str = ""
+
+
+@dataclass
+class Report:
+    """All checks of one proxy.
+
+    Attributes:
+        proxy: its label.
+        outcomes: one per check.
+    """
+
+    proxy: str
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def count(self, status: str) -> int:
+        """Number of checks with that status."""
+        return sum(outcome.status == status for outcome in self.outcomes)
+
+    @property
+    def ok(self) -> bool:
+        """Nothing failed, and the proxy gave a score somewhere."""
+        return self.count("failed") == 0 and self.count("passed") > 0
+
+    def __str__(self) -> str:
+        """One line per check and a summary."""
+        width = max((len(o.check) for o in self.outcomes), default=0)
+        lines = [f"  {o.status:7} {o.check:{width}}  {o.detail}".rstrip() for o in self.outcomes]
+        verdict = "ok" if self.ok else "FAILED"
+        counts = ", ".join(f"{self.count(s)} {s}" for s in ("passed", "failed", "skipped"))
+        return "\n".join([f"{self.proxy}: {verdict}: {counts}", *lines])
+
+
+class _FailedError(AssertionError):
+    """A check that failed, in one sentence."""
+
+
+class _SkippedError(Exception):
+    """A check that does not apply, in one sentence."""
+
+
+@dataclass
+class _Case:
+    """A specimen on which the proxy gives a value."""
+
+    specimen: Specimen
+    value: float
+
+
+def check_proxy(name: str, *, reference: Reference | None = None, seed: int = 0) -> Report:
+    """Put a registered proxy, ours or a stranger's, through every check.
+
+    Args:
+        name: its name, with settings if wanted: "ntk_cond:batch_norm=eval".
+        reference: an independent computation to agree with; default the one declared with ``naive_reference``.
+        seed: seed of the scores.
+
+    Returns:
+        A :class:`Report`. ``report.ok`` is False too if the proxy gave no score on any network: then nothing ran.
+
+    Raises:
+        UnknownNameError: there is no such proxy.
+    """
+    info = get_proxy(name)
+    checker = _Checker(info, reference or _REFERENCES.get(info.name), seed)
+    report = Report(info.label)
+    for check, function in checker.checks().items():
+        try:
+            detail = function()
+        except _SkippedError as skip:
+            report.outcomes.append(Outcome(check, "skipped", str(skip)))
+        except _FailedError as failure:
+            report.outcomes.append(Outcome(check, "failed", str(failure)))
+        else:
+            report.outcomes.append(Outcome(check, "passed", detail))
+    return report
+
+
+class _Checker:
+    def __init__(self, info: ProxyInfo, reference: Reference | None, seed: int) -> None:
+        self.info = info
+        self.reference = reference
+        self.seed = seed
+        self.cases: list[_Case] = []
+        known = {"any"} if "any" in info.domains else set(info.domains)
+        self.wanted = [s for s in specimens() if "any" in known or s.domain in known]
+
+    def checks(self) -> dict[str, Callable[[], str]]:
+        """Checks by name, in the order in which they run."""
+        return {
+            "declaration": self.declaration,
+            "finite": self.finite,
+            "untouched": self.untouched,
+            "same seed, same score": self.deterministic,
+            "company": self.company,
+            "stochastic": self.stochastic,
+            "labels": self.labels,
+            "cost": self.cost,
+            **{f"invariance: {name}": self.invariance(name) for name in self.info.invariances},
+            "per-sample loop": self.per_sample,
+            "reference": self.naive,
+            "float64": self.double,
+            "device": self.device,
+            "odd networks": self.odd,
+        }
+
+    # -- helpers -------------------------------------------------------------------------------
+
+    def score(self, model: nn.Module, batch: Batch, seed: int | None = None) -> Score:
+        seed = self.seed if seed is None else seed
+        ((_, score),) = score_with([self.info], model, batch, seed=seed)
+        return score
+
+    def again(self, case: _Case, what: str, batch: Batch | None = None, seed: int | None = None) -> float:
+        score = self.score(case.specimen.make(), batch or case.specimen.batch, seed)
+        if score.value is None:
+            raise _FailedError(f"{what}, {case.specimen.name}: {score.status}: {score.detail}")
+        return score.value
+
+    def need_cases(self) -> list[_Case]:
+        if not self.cases:
+            raise _SkippedError("it gave no score on any network of its domains")
+        return self.cases
+
+    # -- the checks ----------------------------------------------------------------------------
+
+    def declaration(self) -> str:
+        if not self.info.reference:
+            raise _FailedError("it cites no reference: pass reference=… to register_proxy")
+        if not self.info.summary:
+            raise _FailedError("its function has no docstring: the first line is what lists show")
+        mode = self.info.parameters.get("batch_norm")
+        if mode is not None and mode not in ("train", "eval", "per-sample", "off"):
+            raise _FailedError(f"its default batch-norm mode is {mode!r}: train, eval, per-sample or off")
+        return (
+            f"{self.info.cost}, {'labels' if self.info.needs_labels else 'no labels'}, {', '.join(self.info.domains)}"
+        )
+
+    def finite(self) -> str:
+        silent, answered = [], set()
+        for specimen in self.wanted:
+            score = self.score(specimen.make(), specimen.batch)
+            if score.status is Status.FAILED:
+                raise _FailedError(f"{specimen.name}: {score.detail}")
+            if score.value is None:
+                silent.append(f"{specimen.name}: {score.status}: {score.detail}")
+            else:
+                self.cases.append(_Case(specimen, score.value))
+                answered.add(specimen.domain)
+        domains = {s.domain for s in self.wanted}
+        if "any" not in self.info.domains and (missing := domains - answered):
+            raise _FailedError(f"no score on any {min(missing)} network, though declared for them; {'; '.join(silent)}")
+        if not self.cases:
+            raise _FailedError(f"no score on any network; {'; '.join(silent)}")
+        return f"on {len(self.cases)} of {len(self.wanted)} networks"
+
+    def untouched(self) -> str:
+        for case in self.need_cases():
+            model = case.specimen.make()
+            model.train(mode=len(case.specimen.name) % 2 == 0)
+            for parameter in model.parameters():
+                parameter.grad = torch.full_like(parameter, 0.5)
+            before, world = _state(model), _world()
+            self.score(model, case.specimen.batch)
+            if _differs(before, _state(model)):
+                raise _FailedError(f"{case.specimen.name}: the network was changed")
+            if _differs(world, _world()):
+                raise _FailedError(f"{case.specimen.name}: random state or global flags were changed")
+        return f"weights, buffers, gradients, modes, hooks, random states and flags on {len(self.cases)} networks"
+
+    def deterministic(self) -> str:
+        for case in self.need_cases():
+            again = self.again(case, "a second time")
+            if again != case.value:
+                raise _FailedError(f"{case.specimen.name}: {case.value!r}, and a second time {again!r}")
+        return f"bit for bit on {len(self.cases)} networks"
+
+    def company(self) -> str:
+        others = [get_proxy(name) for name in ("grad_norm", "naswot", "jacov")]
+        for case in self.need_cases():
+            model, batch = case.specimen.make(), case.specimen.batch
+            for order in ([*others, self.info], [self.info, *others]):
+                found = {info.label: score for info, score in score_with(order, model, batch, seed=self.seed)}
+                if found[self.info.label].value != case.value:
+                    raise _FailedError(f"{case.specimen.name}: another score beside other proxies")
+        return "the same beside other proxies, before and after them"
+
+    def stochastic(self) -> str:
+        changed = any(self.again(case, "another seed", seed=self.seed + 1) != case.value for case in self.need_cases())
+        if self.info.stochastic and not changed:
+            raise _FailedError("declared stochastic, but another seed gives the same score")
+        if changed and not self.info.stochastic:
+            raise _FailedError("another seed gives another score: declare stochastic=True")
+        return "another seed gives another score" if changed else "the seed does not matter"
+
+    def labels(self) -> str:
+        if self.info.needs_labels:
+            for case in self.need_cases():
+                score = self.score(case.specimen.make(), Batch(case.specimen.batch.inputs))
+                if score.status is not Status.UNSUPPORTED:
+                    raise _FailedError(f"{case.specimen.name}: without targets the status is {score.status}")
+            if all(
+                self.again(case, "other targets", _rolled(case.specimen.batch)) == case.value for case in self.cases
+            ):
+                raise _FailedError("other targets give the same score: declare needs_labels=False")
+            return "targets matter, and without them it is unsupported"
+        for case in self.need_cases():
+            for batch in (Batch(case.specimen.batch.inputs), _rolled(case.specimen.batch)):
+                if self.again(case, "without the targets", batch) != case.value:
+                    raise _FailedError(f"{case.specimen.name}: targets change the score: declare needs_labels=True")
+        return "targets do not matter"
+
+    def cost(self) -> str:
+        declared, most = self.info.cost, (0, 0)
+        for case in self.need_cases():
+            small = self.passes(case.specimen, case.specimen.batch[: len(case.specimen.batch) // 2])
+            forward, backward = self.passes(case.specimen, case.specimen.batch)
+            most = max(most, (forward, backward), key=lambda pair: (pair[1], pair[0]))
+            counted = f"{case.specimen.name}: {forward} forward and {backward} backward passes"
+            if declared is Cost.STATIC and (forward or backward):
+                raise _FailedError(f"{counted}, declared static")
+            if declared is Cost.FORWARD and backward:
+                raise _FailedError(f"{counted}, declared forward")
+            if declared in (Cost.FORWARD, Cost.BACKWARD) and (forward, backward) > small and backward > small[1]:
+                raise _FailedError(f"{counted}, fewer with a smaller batch: declare cost='per-sample'")
+        if declared in (Cost.BACKWARD, Cost.PER_SAMPLE) and not most[1]:
+            raise _FailedError(f"declared {declared}, but no backward pass ran")
+        if declared is Cost.FORWARD and not most[0]:
+            raise _FailedError("declared forward, but the network did not run: declare cost='static'")
+        return f"at most {most[0]} forward and {most[1]} backward passes"
+
+    def passes(self, specimen: Specimen, batch: Batch) -> tuple[int, int]:
+        model, counts = specimen.make(), [0, 0]
+
+        def forward(*_: object) -> None:
+            counts[0] += 1
+
+        def counted(function: Callable[..., Any]) -> Callable[..., Any]:
+            def backward(*args: Any, **kwargs: Any) -> Any:
+                counts[1] += 1
+                return function(*args, **kwargs)
+
+            return backward
+
+        model.register_forward_pre_hook(forward)
+        with (
+            mock.patch.object(torch.autograd, "grad", counted(torch.autograd.grad)),
+            mock.patch.object(torch.autograd, "backward", counted(torch.autograd.backward)),
+        ):
+            self.score(model, batch)
+        return counts[0], counts[1]
+
+    def invariance(self, name: str) -> Callable[[], str]:
+        def check() -> str:
+            tried = 0
+            for case in self.need_cases():
+                for model, batch in _equivalents(name, case.specimen):
+                    score = self.score(model, batch)
+                    tried += 1
+                    if score.value is None or not _close(score.value, case.value, 1e-3):
+                        found = score.status if score.value is None else f"{score.value:.9g}"
+                        raise _FailedError(f"{case.specimen.name}: {case.value:.9g} becomes {found}")
+            if not tried:
+                raise _SkippedError("no network in the zoo can show it")
+            return f"{tried} comparisons"
+
+        return check
+
+    def per_sample(self) -> str:
+        if self.info.cost is not Cost.PER_SAMPLE:
+            raise _SkippedError(f"it is declared {self.info.cost}")
+        with mock.patch.object(_per_sample, "_covered", lambda *_: False):
+            for case in self.need_cases():
+                alone = self.again(case, "one sample at a time")
+                if not _close(alone, case.value, 2e-3):
+                    raise _FailedError(f"{case.specimen.name}: {case.value:.9g}, one sample at a time {alone:.9g}")
+        return f"equal on {len(self.cases)} networks"
+
+    def naive(self) -> str:
+        if self.reference is None:
+            raise _SkippedError("no independent reference was given")
+        compared = 0
+        for case in self.need_cases():
+            model = case.specimen.make()
+            try:
+                with torch.random.fork_rng(devices=[]):
+                    result = self.reference(model, copy.deepcopy(case.specimen.batch))
+            except NotImplementedError:
+                continue
+            compared += 1
+            expected = float(result.detach() if isinstance(result, Tensor) else result)
+            if not _close(case.value, expected, 2e-3):
+                raise _FailedError(f"{case.specimen.name}: {case.value:.9g}, the reference says {expected:.9g}")
+        if not compared:
+            raise _SkippedError("the reference is for none of these networks")
+        return f"agrees on {compared} networks"
+
+    def double(self) -> str:
+        worst = 0.0
+        for case in self.need_cases():
+            batch = case.specimen.batch
+            wide = Batch(batch.map(lambda t: t.double() if t.is_floating_point() else t), batch.targets)
+            score = self.score(case.specimen.make().double(), wide)
+            if score.value is None:
+                raise _FailedError(f"{case.specimen.name} in float64: {score.status}: {score.detail}")
+            worst = max(worst, _distance(score.value, case.value))
+            if not _close(score.value, case.value, 0.02):
+                raise _FailedError(f"{case.specimen.name}: {case.value:.9g} in float32, {score.value:.9g} in float64")
+        return f"largest relative difference {worst:.1e}"
+
+    def device(self) -> str:
+        if not torch.cuda.is_available():
+            raise _SkippedError("no GPU")
+        for case in self.need_cases():
+            batch = case.specimen.batch
+            targets = None if batch.targets is None else batch.targets.cuda()
+            score = self.score(case.specimen.make().cuda(), Batch(batch.map(lambda t: t.cuda()), targets))
+            if score.value is None or not _close(score.value, case.value, 0.02):
+                raise _FailedError(f"{case.specimen.name}: {case.value:.9g} on the CPU, {float(score):.9g} on the GPU")
+        return f"equal on {len(self.cases)} networks"
+
+    def odd(self) -> str:
+        statuses = []
+        for name, model, batch in oddities():
+            before = _state(model)
+            score = self.score(model, batch)
+            if score.status is Status.FAILED:
+                raise _FailedError(f"{name}: {score.detail}")
+            if _differs(before, _state(model)):
+                raise _FailedError(f"{name}: the network was changed")
+            statuses.append(score.status)
+        counts = {status: statuses.count(status) for status in dict.fromkeys(statuses)}
+        return ", ".join(f"{count} {status}" for status, count in counts.items())
+
+
+# -- what is compared --------------------------------------------------------------------------
+
+
+def _distance(a: float, b: float) -> float:
+    return abs(a - b) / max(abs(a), abs(b), 1e-12)
+
+
+def _close(a: float, b: float, tolerance: float) -> bool:
+    return math.isclose(a, b, rel_tol=tolerance, abs_tol=1e-6)
+
+
+def _rolled(batch: Batch) -> Batch:
+    """The same inputs with each sample's target given to the next."""
+    assert batch.targets is not None
+    return Batch(batch.inputs, batch.targets.roll(1, 0))
+
+
+def _equivalents(name: str, specimen: Specimen) -> Iterator[tuple[nn.Module, Batch]]:
+    """Networks and batches on which a score with that invariance is the same."""
+    batch, generator = specimen.batch, torch.Generator().manual_seed(3)
+    assert batch.targets is not None
+    if name == "sample-order":
+        order = torch.arange(len(batch)).flip(0)
+        yield specimen.make(), Batch(batch.map(lambda t: t[order]), batch.targets[order])
+    elif name == "class-names":
+        classes = int(batch.targets.max()) + 1
+        yield specimen.make(), Batch(batch.inputs, torch.randperm(classes, generator=generator)[batch.targets])
+    elif name == "data":
+
+        def other(tensor: Tensor) -> Tensor:
+            if tensor.is_floating_point():
+                return torch.randn(tensor.shape, generator=generator)
+            return tensor.flip(0)
+
+        yield specimen.make(), Batch(batch.map(other), batch.targets.flip(0))
+    elif name == "weight-scale":
+        if _scale_before_batch_norm(model := specimen.make()):
+            yield model, batch
+    else:
+        raise InvalidInputError(f"unknown invariance {name!r}.")
+
+
+def _scale_before_batch_norm(model: nn.Module) -> int:
+    """Double the weights of every convolution that stands directly before a batch norm; how many there were."""
+    scaled = 0
+    with torch.no_grad():
+        for sequence in model.modules():
+            if isinstance(sequence, nn.Sequential):
+                for first, second in zip(sequence, list(sequence)[1:], strict=False):
+                    if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                        scaled += 1
+                        for parameter in first.parameters():
+                            parameter.mul_(4.0)
+    return scaled
+
+
+def _state(model: nn.Module) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        gradient = None if tensor.grad is None else tensor.grad.detach().clone()
+        found[name] = (tensor.detach().clone(), tensor.requires_grad, id(tensor), gradient)
+    for name, module in model.named_modules():
+        hooks = (*module._forward_hooks, *module._forward_pre_hooks, *module._backward_hooks)
+        found[f"{name}()"] = (module.training, hooks, sorted(vars(module)), "forward" in vars(module))
+    return found
+
+
+def _world() -> dict[str, Any]:
+    cudnn: Any = torch.backends.cudnn
+    return {
+        "torch": torch.get_rng_state(),
+        "numpy": np.random.get_state(),
+        "python": random.getstate(),
+        "flags": (
+            (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, torch.get_default_dtype(), torch.is_grad_enabled()),
+            torch.get_num_threads(),
+        ),
+    }
+
+
+def _differs(a: object, b: object) -> bool:
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return a.shape != b.shape or not torch.equal(a.nan_to_num(1.5), b.nan_to_num(1.5))
+    if isinstance(a, np.ndarray):
+        return not np.array_equal(a, b)  # type: ignore[arg-type]
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() != b.keys() or any(_differs(a[key], b[key]) for key in a)
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) != len(b) or any(_differs(x, y) for x, y in zip(a, b, strict=True))
+    return a != b
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Bit-for-bit comparisons need sums in one order."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
