@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from zcbench.errors import UnsupportedModelError
+from zcbench.errors import UnsupportedModelError, first_line
 from zcbench.probe import Probe
 from zcbench.proxies._register import resolve
 from zcbench.types import Batch, Inputs, LossFunction, ProxyInfo, Score, Status
@@ -82,5 +82,5 @@ def _one(info: ProxyInfo, probe: Probe) -> Score:
         except UnsupportedModelError as error:
             status, detail = Status.UNSUPPORTED, str(error)
         except Exception as error:  # a proxy or a network that throws costs this score, not the run
-            status, detail = Status.FAILED, f"{type(error).__name__}: {error}".splitlines()[0]
+            status, detail = Status.FAILED, first_line(error)
     return Score(value if status is Status.OK else None, status, seconds(), detail)
