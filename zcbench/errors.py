@@ -74,3 +74,9 @@ class MissingDependencyError(ZcbenchError, ImportError):
 
 class StoreError(ZcbenchError, OSError):
     """Records could not be written or read (disk full, no permission, another run is writing)."""
+
+
+def first_line(error: BaseException) -> str:
+    """Type and first line of a stranger's exception, as text that can be printed and stored anywhere."""
+    line = (f"{type(error).__name__}: {error}".splitlines() or [""])[0]
+    return line.encode(errors="backslashreplace").decode()

@@ -167,7 +167,7 @@ def test_odd_proxies_cost_their_own_scores(store, plugin):
         **dict.fromkeys(odd, (0, 4)),
         **dict.fromkeys(["t-tensor", *NAMES], (4, 4)),
     }
-    assert evaluation["t-raises"].failures[0].example == "RuntimeError: no luck \udc80"
+    assert evaluation["t-raises"].failures[0].example == "RuntimeError: no luck \\udc80"
 
 
 def test_scores_do_not_depend_on_workers(store, tmp_path, plugin):

@@ -49,7 +49,7 @@ def test_company_order_and_global_state_do_not_matter(job, plugin):
 @pytest.mark.parametrize(
     ("proxy", "status", "detail"),
     [
-        ("t-raises", "failed", "RuntimeError: no luck \udc80"),
+        ("t-raises", "failed", "RuntimeError: no luck \\udc80"),
         ("t-none", "failed", "TypeError"),
         ("t-nan", "non-finite", "the formula gave nan."),
         ("t-inf", "non-finite", "the formula gave -inf."),

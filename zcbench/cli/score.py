@@ -49,8 +49,7 @@ def execute(options: argparse.Namespace) -> int:
     if options.classes is not None and options.classes < 1:
         raise InvalidInputError(f"{options.classes} classes: choose at least 1.")
     import_files(options.imports)
-    torch.manual_seed(options.seed)
-    model = _make(options.factory)
+    model = _make(options.factory, options.seed)
     inputs = torch.randn(options.batch_size, *shape, generator=torch.Generator().manual_seed(options.seed))
     classes = options.classes
     if classes is None:
@@ -85,7 +84,8 @@ def execute(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _make(text: str) -> Any:
+def _make(text: str, seed: int) -> Any:
+    import torch
     from torch import nn
 
     from zcbench.errors import InvalidInputError
@@ -107,6 +107,7 @@ def _make(text: str) -> Any:
     factory = getattr(module, name, None)
     if factory is None:
         raise InvalidInputError(f"{place} has no {name!r}: write the name of a function or class in it.")
+    torch.manual_seed(seed)  # after the import, which may draw numbers of its own
     try:
         model = factory if isinstance(factory, nn.Module) else factory()
     except Exception as error:

@@ -13,7 +13,8 @@ import pickle
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,9 +178,9 @@ def _read_pth(path: Path) -> Iterator[tuple[str, Runs]]:
     import torch
 
     try:
-        with torch.serialization.safe_globals(_numpy_scalars()):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
+        # Not weights_only: its refusal tells the reader how to switch it off. Ours admits less and names the culprit.
+        content = torch.load(path, map_location="cpu", weights_only=False, pickle_module=_RestrictedPickle)
+    except Exception as error:  # a damaged file can raise nearly anything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataCorruptError(f"{path} is not a readable NAS-Bench-201 file ({reason}): download it again.") from None
     if not isinstance(content, dict) or not {"meta_archs", "arch2infos"} <= content.keys():
@@ -189,7 +190,10 @@ def _read_pth(path: Path) -> Iterator[tuple[str, Runs]]:
         if index not in infos:
             continue
         state = infos.pop(index)  # frees what has been read
-        results = {epochs: ArchResults.create_from_state_dict(state[part]) for epochs, part in _PARTS.items()}
+        try:
+            results = {epochs: ArchResults.create_from_state_dict(state[part]) for epochs, part in _PARTS.items()}
+        except Exception as error:  # the package checks by assert
+            raise DataCorruptError(f"{path}: the record of {text} is not in the official format ({error!r}).") from None
         yield text, {epochs: {k: vars(run) for k, run in r.all_results.items()} for epochs, r in results.items()}
 
 
@@ -216,8 +220,10 @@ def _read_simple(folder: Path) -> Iterator[tuple[str, Runs]]:
 
 
 _ALLOWED = {
+    ("__builtin__", "set"),
+    ("_codecs", "encode"),
+    ("builtins", "set"),
     ("collections", "OrderedDict"),
-    ("collections", "defaultdict"),
     ("numpy", "dtype"),
     ("numpy", "ndarray"),
     ("numpy.core.multiarray", "scalar"),
@@ -235,6 +241,17 @@ class RestrictedUnpickler(pickle.Unpickler):
         return super().find_class(module, name)
 
 
+class _RestrictedPickle:
+    """What ``torch.load`` takes for the module ``pickle``."""
+
+    Unpickler = RestrictedUnpickler
+
+    @staticmethod
+    def load(file: IO[bytes], **options: Any) -> Any:
+        """Unpickle the next object of a file."""
+        return RestrictedUnpickler(file, **options).load()
+
+
 def _load_pickle(path: Path) -> Any:
     try:
         with bz2.open(path, "rb") as file:
@@ -243,20 +260,6 @@ def _load_pickle(path: Path) -> Any:
         raise DataMissingError(f"{path} does not exist: unpack the whole archive.") from None
     except Exception as error:  # a damaged pickle can raise nearly anything
         raise DataCorruptError(f"{path} was refused ({error}): download it again from the authors.") from None
-
-
-def _numpy_scalars() -> list[Any]:
-    from numpy import dtypes
-
-    scalar = np.float64(0).__reduce__()[0]  # numpy's own constructor of scalars
-    return [
-        scalar,
-        (scalar, "numpy.core.multiarray.scalar"),
-        np.dtype,
-        dtypes.Float64DType,
-        dtypes.Float32DType,
-        dtypes.Int64DType,
-    ]
 
 
 # -- the cache ---------------------------------------------------------------------------------
@@ -287,7 +290,7 @@ def save_cache(table: Table, path: Path) -> None:
 def load_cache(path: Path) -> Table:
     """Read what :func:`save_cache` wrote."""
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             groups: dict[str, dict[str, Any]] = {"values": {}, "curves": {}, "facts": {}}
             for key in data.files:
                 group, _, name = key.partition("/")
@@ -296,7 +299,7 @@ def load_cache(path: Path) -> Table:
             architectures = [str(text) for text in data["architectures"]]
             seeds = tuple(int(seed) for seed in data["seeds"])
             return Table(architectures, seeds, **groups, source=str(data["source"]))
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise DataCorruptError(
             f"{path} cannot be read ({error}): delete it and run  zcbench data import nasbench201 FILE  again."
         ) from None

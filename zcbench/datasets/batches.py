@@ -85,7 +85,7 @@ def _cifar(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _read_sample(path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             return data["x_train"], data["y_train"]
     except (ValueError, OSError, KeyError, EOFError, BadZipFile) as error:
         raise DataCorruptError(f"{path} cannot be read ({error}): copy it again.") from None

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def load() -> Benchmark:
     try:
         with resource.open("rb") as file, np.load(file, allow_pickle=False) as data:
             table = {key: data[key] for key in data.files}
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise DataCorruptError(f"{resource} cannot be read ({error}): install zcbench again.") from None
     space = get_space("digits-201")
     curves = {

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 from zcbench._process import stable_seed
-from zcbench.errors import InvalidInputError, UnsupportedModelError
+from zcbench.errors import InvalidInputError, UnsupportedModelError, first_line
 from zcbench.proxies import get_proxy, score_with
 from zcbench.spaces import get_space
 from zcbench.types import Architecture, Batch, Score, Status
@@ -65,7 +65,7 @@ def score_architecture(job: Job, key: str, proxies: Sequence[str]) -> Iterator[t
 
 def _without(proxies: Iterable[str], what: str, error: Exception) -> Iterator[tuple[str, Score]]:
     status = Status.UNSUPPORTED if isinstance(error, UnsupportedModelError) else Status.FAILED
-    reason = f"{what}: {type(error).__name__}: {error}".splitlines()[0]
+    reason = f"{what}: {first_line(error)}"
     yield from ((name, Score(None, status, 0.0, reason)) for name in proxies)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from zcbench._guard import Snapshot, untouched
 from zcbench._process import stable_seed
 from zcbench._training import Recipe, reinitialize, train
-from zcbench.errors import UnsupportedModelError
+from zcbench.errors import UnsupportedModelError, first_line
 from zcbench.probe import Probe
 from zcbench.proxies._register import resolve
 from zcbench.types import Batch, Inputs, LossFunction, ProxyInfo, Score, Status
@@ -175,4 +175,4 @@ def _one(info: ProxyInfo, probe: Probe) -> Score:
 def _reason(error: Exception) -> Score:
     if isinstance(error, UnsupportedModelError):
         return Score(None, Status.UNSUPPORTED, 0.0, str(error))
-    return Score(None, Status.FAILED, 0.0, f"{type(error).__name__}: {error}".splitlines()[0])
+    return Score(None, Status.FAILED, 0.0, first_line(error))

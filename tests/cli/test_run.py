@@ -1,0 +1,169 @@
+"""``zcbench run``: scores stored as they come, resumed after anything, one table at the end."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from toys import calls
+
+from zcbench._store import Store
+from zcbench.datasets import _load
+
+RUN = ("run", "digits-201", "--workers", "1")
+HERE = ("run", "digits-201", "--workers", "0")
+
+
+def table(out):
+    """What a leaderboard says, without times."""
+    evaluation = json.loads(out)
+    return {e["proxy"]: {k: v for k, v in e.items() if k != "seconds"} for e in evaluation["entries"]}
+
+
+def test_the_table_is_stdout_and_progress_is_stderr(cli, place):
+    result = cli(*RUN, "--limit", 4, "--proxies", "params,num_layers", "--batch-size", 8)
+    assert result.status == 0
+    assert "digits-201@" in result.out
+    assert "params" in result.out
+    assert "8/8 scores" in result.err
+    assert [path.name for path in sorted(place.joinpath("runs").iterdir())] == ["digits-201.jsonl", "digits-201.lock"]
+    shown = cli("leaderboard", "digits-201")
+    assert shown.out == result.out
+
+
+def test_json_is_all_of_stdout(cli):
+    result = cli(*RUN, "--limit", 5, "--proxies", "par*,l2_norm", "--json", "--target", "valid_accuracy", "--seed", 3)
+    evaluation = json.loads(result.out)
+    assert {e["proxy"] for e in evaluation["entries"]} == {"params", "l2_norm"}
+    assert [e["scored"] for e in evaluation["entries"]] == [5, 5]
+    assert evaluation["seed"] == 3
+    assert evaluation["target"] == "valid_accuracy"
+
+
+def test_a_second_run_computes_nothing(cli, plugin):
+    words = (*RUN, "--import", plugin, "--proxies", "t-count", "--limit", 5, "--workers", 0, "--store", "there")
+    first = cli(*words, "--json")
+    assert len(calls(plugin)) == 5
+    second = cli(*words, "--json")
+    assert len(calls(plugin)) == 5
+    assert table(first.out) == table(second.out)
+    cli(*words, "--limit", 7)
+    assert len(calls(plugin)) == 7
+
+
+def test_a_proxy_that_fails_is_named_and_the_rest_is_kept(cli, plugin):
+    result = cli(*RUN, "--import", plugin, "--proxies", "t-raises,params", "--limit", 3, "--workers", 0)
+    assert result.status == 1
+    last = result.err.splitlines()[-1]
+    assert last.startswith("zcbench: t-raises failed on 3 of 3 architectures: RuntimeError: no luck")
+    assert last.endswith("Mend it and run again with --retry-failed.")
+    assert "params" in result.out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("run", "digits-20"), "unknown benchmark 'digits-20': did you mean 'digits-201'"),
+        ((*RUN, "--proxies", "naswt"), "unknown proxy 'naswt': did you mean 'naswot'"),
+        ((*RUN, "--proxies", ","), "no proxy was chosen"),
+        ((*RUN, "--proxies", "params", "--target", "test_nl"), "unknown target 'test_nl': did you mean 'test_nll'"),
+        ((*RUN, "--proxies", "params", "--limit", 0), "a limit of 0 architectures: choose at least 1."),
+        ((*RUN, "--proxies", "params", "--limit", -2), "a limit of -2 architectures"),
+        ((*RUN, "--proxies", "params", "--seed", -1), "the seed -1: choose a number from 0"),
+        ((*RUN, "--proxies", "params", "--batch-size", 0), "a batch of 0 samples"),
+        ((*RUN, "--proxies", "params", "--batch-size", 1000), "digits has only 500 here"),
+        (("run", "digits-201", "--proxies", "params", "--workers", -1), "-1 workers"),
+        ((*RUN, "--source", "x"), "digits-201 comes with zcbench: it takes no source."),
+        ((*RUN, "--import", "absent.py"), "absent.py is not a file: give a Python file."),
+        (("run", "nasbench201"), "the table of nasbench201 is not on this machine"),
+        (("run", "nasbench201", "--source", "absent"), "absent does not exist: give the official .pth file or"),
+    ],
+)
+def test_what_is_wrong_in_one_sentence(cli, place, words, message):
+    _load._load.cache_clear()
+    result = cli(*words)
+    assert result.status == 1
+    assert message in result.sentence
+    assert not place.joinpath("runs", "digits-201.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [("run",), (*RUN, "--limit", "many"), (*RUN, "--unknown"), ("run", "digits-201", "x")]
+)
+def test_usage_errors_have_a_status_of_their_own(cli, words):
+    result = cli(*words)
+    assert result.status == 2
+    assert result.out == ""
+
+
+def test_a_store_that_is_a_file(cli, place):
+    place.joinpath("file").write_text("")
+    result = cli(*RUN, "--proxies", "params", "--limit", 2, "--store", "file")
+    assert "cannot write to file" in result.sentence
+    assert "choose another folder with --store" in result.sentence.lower()
+
+
+def test_a_damaged_store_is_not_overwritten(cli, place):
+    cli(*RUN, "--proxies", "params", "--limit", 2)
+    path = place / "runs" / "digits-201.jsonl"
+    path.write_text(path.read_text() + '{"schema": 1, "proxy": 3}\n')
+    before = path.read_bytes()
+    result = cli(*RUN, "--proxies", "params", "--limit", 3)
+    assert "digits-201.jsonl, line 4 is not a record: delete that line" in result.sentence
+    assert path.read_bytes() == before
+
+
+# -- the real command, killed ------------------------------------------------------------------
+
+
+def start(plugin, store, sleep, *more):
+    words = (*HERE, "--import", plugin, "--proxies", "t-count,params,random", "--limit", "12", "--json")
+    return subprocess.Popen(
+        [sys.executable, "-m", "zcbench", *words, "--store", str(store), *more],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"T_SLEEP": str(sleep)},
+    )
+
+
+def wait_for_lines(store, number, process):
+    path = store / "digits-201.jsonl"
+    while process.poll() is None and (not path.exists() or path.read_bytes().count(b"\n") < number):
+        time.sleep(0.01)
+
+
+def test_kill_9_at_any_point_and_run_again(place, plugin, tmp_path):
+    rng, store, done = random.Random(0), tmp_path / "killed", 1
+    for _ in range(2):
+        process = start(plugin, store, 0.15)
+        done += rng.randint(6, 14)
+        wait_for_lines(store, done, process)
+        process.kill()
+        process.communicate()
+        done = store.joinpath("digits-201.jsonl").read_bytes().count(b"\n")
+    assert process.returncode == -signal.SIGKILL
+    out, err = start(plugin, store, 0).communicate()
+    computed = len(calls(plugin))
+    assert 12 <= computed <= 12 + 2  # what was in flight is computed again, nothing else
+    whole, _ = start(plugin, tmp_path / "whole", 0).communicate()
+    assert table(out) == table(whole), err
+    keys = [record.key for record in Store(store).records("digits-201")]
+    assert len(keys) == len(set(keys)) == 36
+
+
+def test_control_c_keeps_what_was_computed(place, plugin, tmp_path):
+    store = tmp_path / "stopped"
+    process = start(plugin, store, 0.3)
+    wait_for_lines(store, 5, process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert out == ""
+    assert "Traceback" not in err
+    assert "interrupted; what was scored is kept, the same command goes on from there" in err.splitlines()[-1]
+    assert 4 <= len(Store(store).records("digits-201")) < 36

@@ -1,0 +1,115 @@
+"""``zcbench score``: a network of one's own from the shell."""
+
+import json
+
+import pytest
+import torch
+
+import zcbench
+
+MODELS = """
+import torch
+from torch import nn
+
+def net():
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 7))
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(5, 2)
+    def forward(self, x):
+        return self.layer(x)
+
+ready = nn.Linear(5, 2)
+number = 3
+def nothing(): return None
+def raises(): raise ValueError("no weights here")
+def needs(width): return nn.Linear(width, 2)
+class Text(nn.Linear):
+    def __init__(self): super().__init__(5, 2)
+    def forward(self, x): return "text"
+class Raises(nn.Linear):
+    def __init__(self): super().__init__(5, 2)
+    def forward(self, x):
+        if len(x) > 1: raise RuntimeError("too many")
+        return super().forward(x)
+"""
+
+
+@pytest.fixture
+def models(place):
+    place.joinpath("models.py").write_text(MODELS)
+    return place
+
+
+def test_a_table_of_every_proxy(cli, models):
+    result = cli("score", "models.py:net", "--input", "3x8x8")
+    assert (result.status, result.err) == (0, "")
+    lines = result.out.splitlines()
+    assert lines[0].split() == ["proxy", "score", "status", "time"]
+    assert [line.split()[0] for line in lines[1:]] == zcbench.list_proxies()
+
+
+def test_the_scores_are_those_of_the_function(cli, models):
+    words = ("score", "models.py:net", "--input", "3x8x8", "--proxies", "snip,naswot", "--seed", 5, "--batch-size", 12)
+    found = json.loads(cli(*words, "--json").out)
+    namespace = {}
+    exec(MODELS, namespace)
+    torch.manual_seed(5)
+    model = namespace["net"]()
+    inputs = torch.randn(12, 3, 8, 8, generator=torch.Generator().manual_seed(5))
+    targets = torch.randint(7, (12,), generator=torch.Generator().manual_seed(5))
+    expected = zcbench.score(model, inputs, targets, ["snip", "naswot"], seed=5)
+    assert {name: row["value"] for name, row in found.items()} == {name: s.value for name, s in expected.items()}
+    assert json.loads(cli(*words, "--json").out)["snip"]["value"] == found["snip"]["value"]
+
+
+@pytest.mark.parametrize("factory", ["models.py:Net", "models.py:ready", "models:Net"])
+def test_classes_instances_and_modules(cli, models, monkeypatch, factory):
+    monkeypatch.syspath_prepend(str(models))
+    result = cli("score", factory, "--input", "5", "--proxies", "params,num_layers", "--json")
+    assert json.loads(result.out)["params"]["value"] == 12
+    assert result.status == 0
+
+
+def test_what_does_not_apply_is_said_in_the_last_column(cli, models):
+    result = cli("score", "models.py:Net", "--input", "5", "--proxies", "naswot")
+    assert result.status == 0
+    assert "unsupported" in result.out
+    assert "no ReLU ran" in result.out
+
+
+def test_a_network_that_fails_has_a_status_of_its_own(cli, models):
+    result = cli("score", "models.py:Raises", "--input", "5", "--proxies", "snip,params")
+    assert result.status == 1
+    assert "RuntimeError: too many" in result.out
+    assert result.err == "zcbench: failed: snip; the last column says why.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("models.py",), "'models.py' names no object: write file.py:function or package.module:Class."),
+        (("absent.py:net",), "absent.py is not a file"),
+        (("absent_module:net",), "absent_module could not be imported: ModuleNotFoundError"),
+        (("models.py:nett",), "models.py has no 'nett'"),
+        (("models.py:number",), "models.py:number raised TypeError"),
+        (("models.py:nothing",), "models.py:nothing returned a NoneType: it must return a torch.nn.Module."),
+        (("models.py:raises",), "models.py:raises raised ValueError: no weights here"),
+        (("models.py:needs",), "models.py:needs raised TypeError"),
+        (("models.py:net", "--input", "3x9x9"), "models.py:net cannot take an input of shape (1, 3, 9, 9)"),
+        (("models.py:Text",), "models.py:Text cannot take an input of shape (1, 5): the network returned str"),
+        (("models.py:Net", "--input", "five"), "'five' with batch size 16: give positive sizes such as 3x32x32."),
+        (("models.py:Net", "--input", "0x3"), "give positive sizes"),
+        (("models.py:Net", "--batch-size", 0), "give positive sizes"),
+        (("models.py:Net", "--seed", -1), "the seed -1"),
+        (("models.py:Net", "--classes", 0), "0 classes: choose at least 1."),
+        (("models.py:Net", "--proxies", "parms"), "did you mean 'params'"),
+    ],
+)
+def test_what_is_wrong_in_one_sentence(cli, models, words, message):
+    shape = () if "--input" in words else ("--input", "5")
+    result = cli("score", *words, *shape)
+    assert result.status == 1
+    assert message in result.sentence

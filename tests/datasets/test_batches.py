@@ -1,0 +1,133 @@
+"""Batches of real images, from a sample or from the official binary files."""
+
+import numpy as np
+import pytest
+import torch
+
+from zcbench.datasets import load_batch
+from zcbench.datasets._digits import load_digits
+from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, UnknownNameError
+
+#: of the complete training sets, as everybody prints them
+MEANS = {"cifar10": (0.4914, 0.4822, 0.4465), "cifar100": (0.5071, 0.4865, 0.4409)}
+DEVIATIONS = {"cifar10": (0.2470, 0.2435, 0.2616), "cifar100": (0.2673, 0.2564, 0.2762)}
+
+
+def write_binary(folder, name, images, labels):
+    """The official binary version: label bytes, then the red, green and blue planes."""
+    records = []
+    for image, label in zip(images, labels, strict=True):
+        head = [label] if name == "cifar10" else [label // 5, label]  # coarse, fine
+        records.append(bytes(head) + b"".join(image[:, :, channel].tobytes() for channel in range(3)))
+    if name == "cifar100":
+        folder.joinpath("cifar-100-binary").mkdir()
+        folder.joinpath("cifar-100-binary", "train.bin").write_bytes(b"".join(records))
+        return
+    folder.joinpath("cifar-10-batches-bin").mkdir()
+    for part in (1, 2):
+        half = records[: len(records) // 2] if part == 1 else records[len(records) // 2 :]
+        folder.joinpath("cifar-10-batches-bin", f"data_batch_{part}.bin").write_bytes(b"".join(half))
+
+
+@pytest.fixture
+def images():
+    rng = np.random.RandomState(0)
+    return rng.randint(256, size=(20, 32, 32, 3), dtype=np.uint8), rng.randint(100, size=20).astype(np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZCBENCH_DATA", str(tmp_path))
+    return tmp_path
+
+
+def sample(folder, name, images, labels):
+    folder.joinpath("images").mkdir(exist_ok=True)
+    np.savez(folder / "images" / f"{name}_sample.npz", x_train=images, y_train=labels)
+
+
+@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
+@pytest.mark.parametrize("kind", ["sample", "binary"])
+def test_images_are_normalised_and_keep_their_labels(folder, images, name, kind):
+    (sample if kind == "sample" else write_binary)(folder, name, *images)
+    batch = load_batch(name, 20, seed=3)
+    assert batch.inputs.shape == (20, 3, 32, 32)
+    assert batch.inputs.dtype == torch.float32
+    assert batch.targets.dtype == torch.int64
+    assert sorted(batch.targets.tolist()) == sorted(images[1].tolist())
+    order = np.random.RandomState(3).permutation(20)
+    for row in (0, 7, 19):
+        image, label = images[0][order[row]], images[1][order[row]]
+        assert int(batch.targets[row]) == label
+        for channel, (y, x) in ((0, (0, 0)), (1, (5, 31)), (2, (31, 2))):
+            expected = (image[y, x, channel] / 255 - MEANS[name][channel]) / DEVIATIONS[name][channel]
+            assert float(batch.inputs[row, channel, y, x]) == pytest.approx(expected, rel=1e-4)
+    assert batch.provenance == f"{name}/train/20 of 20/seed 3"
+
+
+def test_a_sample_comes_before_the_binary_version(folder, images):
+    write_binary(folder, "cifar10", *images)
+    sample(folder, "cifar10", images[0][:5], images[1][:5])
+    assert load_batch("cifar10", 5).provenance.endswith("5 of 5/seed 0")
+
+
+@pytest.mark.parametrize("name", ["cifar10", "cifar100"])
+def test_the_real_samples(data_folder, name):
+    batch = load_batch(name, 256)
+    mean, std = batch.inputs.mean((0, 2, 3)), batch.inputs.std((0, 2, 3))
+    assert mean.abs().max() < 0.15
+    assert (std - 1).abs().max() < 0.15
+    assert 0 <= int(batch.targets.min()) <= int(batch.targets.max()) < int(name.removeprefix("cifar"))
+
+
+def test_digits_need_no_folder(monkeypatch):
+    monkeypatch.delenv("ZCBENCH_DATA", raising=False)
+    batch, train = load_batch("digits", 500), load_digits()["train"]
+    order = np.random.RandomState(0).permutation(500)
+    np.testing.assert_array_equal(batch.inputs.numpy(), train.inputs[order])
+    np.testing.assert_array_equal(batch.targets.numpy(), train.targets[order])
+
+
+def test_a_smaller_batch_begins_a_larger_and_seeds_differ():
+    small, large, other = load_batch("digits", 8, 1), load_batch("digits", 64, 1), load_batch("digits", 8, 2)
+    assert torch.equal(small.inputs, large.inputs[:8])
+    assert not torch.equal(small.inputs, other.inputs)
+    assert small.provenance == "digits/train/8 of 500/seed 1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (("digit", 8), UnknownNameError, "did you mean 'digits'"),
+        (("digits", 0), InvalidInputError, "a batch of 0 samples is impossible"),
+        (("digits", 501), InvalidInputError, "a batch of 501 samples: digits has only 500 here"),
+        (("cifar10", 8), DataMissingError, r"no cifar10 images in .*: put the official binary version there"),
+    ],
+)
+def test_what_cannot_be_had(folder, arguments, error, message):
+    with pytest.raises(error, match=message):
+        load_batch(*arguments)
+
+
+@pytest.mark.parametrize("content", [b"", b"\1" * 3072, b"\1" * 3074])
+def test_a_damaged_binary_file(folder, content):
+    folder.joinpath("cifar-10-batches-bin").mkdir()
+    folder.joinpath("cifar-10-batches-bin", "data_batch_1.bin").write_bytes(content)
+    with pytest.raises(DataCorruptError, match=r"data_batch_1\.bin is not a whole number of records of 3073 bytes"):
+        load_batch("cifar10", 1)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\3\4", b"<html>"])
+def test_a_damaged_sample(folder, content):
+    folder.joinpath("images").mkdir()
+    folder.joinpath("images", "cifar100_sample.npz").write_bytes(content)
+    with pytest.raises(DataCorruptError, match=r"cifar100_sample\.npz cannot be read \(.+\): copy it again"):
+        load_batch("cifar100", 1)
+
+
+def test_a_sample_that_would_run_code(folder):
+    folder.joinpath("images").mkdir()
+    objects = np.array([{"a": 1}], dtype=object)
+    np.savez(folder / "images" / "cifar10_sample.npz", x_train=objects, y_train=objects)
+    with pytest.raises(DataCorruptError, match="cannot be read"):
+        load_batch("cifar10", 1)
