@@ -237,6 +237,15 @@ def test_the_attacks_would_work(tmp_path):
 # -- damage ------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_program_in_a_pth_is_not_run(tmp_path):
+    program = torch.jit.trace(torch.nn.Linear(2, 2), torch.ones(1, 2))
+    path = tmp_path / "program.pth"
+    program.save(str(path))
+    with pytest.raises(DataCorruptError, match="is not a readable NAS-Bench-201 file"):
+        read_official(path)
+
+
 @pytest.mark.parametrize("container", [ZIP, LEGACY])
 @pytest.mark.parametrize("part", [0, 0.01, 0.5, 0.999])
 def test_truncated_pth(tmp_path, container, part):

@@ -13,13 +13,13 @@ import pickle
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, NamedTuple
-from zipfile import BadZipFile
+from typing import Any, NamedTuple
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zcbench.errors import DataCorruptError, DataMissingError, MissingDependencyError
+from zcbench.errors import DataCorruptError, DataMissingError, MissingDependencyError, first_line
 
 Floats = NDArray[np.float64]
 Curves = NDArray[np.float32]
@@ -103,12 +103,14 @@ def read_official(path: Path) -> Table:
             _add_facts(facts, runs)
         except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
             raise DataCorruptError(f"{path}: the record of {text} is not in the official format ({error!r}).") from None
+    if not rows:
+        raise DataCorruptError(f"{path} holds no records: download it again.")
     values = {name: np.asarray(column, np.float64) for name, column in cells.items()}
     return Table(
         architectures=rows,
         seeds=SEEDS,
         values={name: column for name, column in values.items() if np.isfinite(column).any()},
-        curves={name: np.stack(c) for name, c in curves.items() if all(np.isfinite(x).any() for x in c)},
+        curves={name: np.stack(c) for name, c in curves.items() if any(np.isfinite(x).any() for x in c)},
         facts={name: np.asarray(column, np.float64) for name, column in facts.items()},
         source=str(path),
     )
@@ -175,18 +177,15 @@ def _read_pth(path: Path) -> Iterator[tuple[str, Runs]]:
         from nas_201_api.api_utils import ArchResults
     except ImportError:
         raise MissingDependencyError("nas-bench-201", "nb201", f"reading {path.name}") from None
-    import torch
-
     try:
-        # Not weights_only: its refusal tells the reader how to switch it off. Ours admits less and names the culprit.
-        content = torch.load(path, map_location="cpu", weights_only=False, pickle_module=_RestrictedPickle)
+        content = _load_pth(path)
     except Exception as error:  # a damaged file can raise nearly anything
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error)
         raise DataCorruptError(f"{path} is not a readable NAS-Bench-201 file ({reason}): download it again.") from None
-    if not isinstance(content, dict) or not {"meta_archs", "arch2infos"} <= content.keys():
+    if not isinstance(content, dict) or not isinstance(content.get("arch2infos"), dict):
         raise DataCorruptError(f"{path} is no NAS-Bench-201 file: it lacks 'meta_archs' and 'arch2infos'.")
     infos = content["arch2infos"]
-    for index, text in enumerate(content["meta_archs"]):
+    for index, text in enumerate(_meta_archs(content, path)):
         if index not in infos:
             continue
         state = infos.pop(index)  # frees what has been read
@@ -202,10 +201,8 @@ _PARTS = {"12": "less", "200": "full"}
 
 def _read_simple(folder: Path) -> Iterator[tuple[str, Runs]]:
     meta = _load_pickle(folder / "meta.pickle.pbz2")
-    if not isinstance(meta, dict) or "meta_archs" not in meta:
-        raise DataCorruptError(f"{folder} is no NATS-Bench folder: meta.pickle.pbz2 lacks 'meta_archs'.")
     found = False
-    for index, text in enumerate(meta["meta_archs"]):
+    for index, text in enumerate(_meta_archs(meta, folder / "meta.pickle.pbz2")):
         path = folder / f"{index:06d}.pickle.pbz2"
         if not path.exists():
             continue
@@ -213,10 +210,17 @@ def _read_simple(folder: Path) -> Iterator[tuple[str, Runs]]:
         record = _load_pickle(path)
         try:
             yield text, {epochs: dict(record[epochs]["all_results"]) for epochs in ("12", "200")}
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, ValueError):
             raise DataCorruptError(f"{path} is no NATS-Bench topology record: it lacks '12' or '200'.") from None
     if not found:
         raise DataMissingError(f"{folder} holds no records (000000.pickle.pbz2 …): unpack the whole archive.")
+
+
+def _meta_archs(content: Any, path: Path) -> list[str]:
+    cells = content.get("meta_archs") if isinstance(content, dict) else None
+    if not isinstance(cells, list) or not all(isinstance(text, str) for text in cells):
+        raise DataCorruptError(f"{path} is not in the official format: it lacks 'meta_archs', the list of cells.")
+    return cells
 
 
 _ALLOWED = {
@@ -241,15 +245,25 @@ class RestrictedUnpickler(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-class _RestrictedPickle:
-    """What ``torch.load`` takes for the module ``pickle``."""
+_TORCH_MAGIC = 0x1950A86A20F9469CFC6C  # first of the pickles in the older of torch.save's containers
 
-    Unpickler = RestrictedUnpickler
 
-    @staticmethod
-    def load(file: IO[bytes], **options: Any) -> Any:
-        """Unpickle the next object of a file."""
-        return RestrictedUnpickler(file, **options).load()
+def _load_pth(path: Path) -> Any:
+    # Not torch.load: it hands archives of TorchScript, which may run code, to torch.jit.load.
+    with path.open("rb") as file:
+        if file.read(4) == b"PK\3\4":
+            with ZipFile(file) as archive:
+                name = next((name for name in archive.namelist() if name.endswith("/data.pkl")), "data.pkl")
+                with archive.open(name) as pickled:
+                    content = RestrictedUnpickler(pickled, encoding="utf-8").load()
+                    pickled.read()  # compares the checksum
+                    return content
+        file.seek(0)
+        if RestrictedUnpickler(file).load() != _TORCH_MAGIC:
+            raise pickle.UnpicklingError("torch.save did not write it")
+        for _ in ("version", "byte order"):
+            RestrictedUnpickler(file).load()
+        return RestrictedUnpickler(file, encoding="utf-8").load()
 
 
 def _load_pickle(path: Path) -> Any:
@@ -259,7 +273,9 @@ def _load_pickle(path: Path) -> Any:
     except FileNotFoundError:
         raise DataMissingError(f"{path} does not exist: unpack the whole archive.") from None
     except Exception as error:  # a damaged pickle can raise nearly anything
-        raise DataCorruptError(f"{path} was refused ({error}): download it again from the authors.") from None
+        raise DataCorruptError(
+            f"{path} was refused ({first_line(error)}): download it again from the authors."
+        ) from None
 
 
 # -- the cache ---------------------------------------------------------------------------------
@@ -299,7 +315,8 @@ def load_cache(path: Path) -> Table:
             architectures = [str(text) for text in data["architectures"]]
             seeds = tuple(int(seed) for seed in data["seeds"])
             return Table(architectures, seeds, **groups, source=str(data["source"]))
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+    except Exception as error:  # a damaged file can raise nearly anything
         raise DataCorruptError(
-            f"{path} cannot be read ({error}): delete it and run  zcbench data import nasbench201 FILE  again."
+            f"{path} cannot be read ({first_line(error)}): "
+            "delete it and run  zcbench data import nasbench201 FILE  again."
         ) from None

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from zcbench.datasets._digits import load_digits
 from zcbench.datasets._paths import data_folder
-from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, UnknownNameError
+from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, UnknownNameError, first_line
 from zcbench.types import Batch
 
 _CIFAR_BINARY = {
@@ -86,9 +85,13 @@ def _cifar(name: str) -> tuple[np.ndarray, np.ndarray]:
 def _read_sample(path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
-            return data["x_train"], data["y_train"]
-    except (ValueError, OSError, KeyError, EOFError, BadZipFile) as error:
-        raise DataCorruptError(f"{path} cannot be read ({error}): copy it again.") from None
+            images, labels = data["x_train"], data["y_train"]
+    except Exception as error:  # a damaged file can raise nearly anything
+        raise DataCorruptError(f"{path} cannot be read ({first_line(error)}): copy it again.") from None
+    whole = images.dtype == np.uint8 and np.issubdtype(labels.dtype, np.integer)
+    if not whole or images.shape[1:] != (32, 32, 3) or labels.shape != images.shape[:1]:
+        raise DataCorruptError(f"{path} must hold x_train, uint8 (n, 32, 32, 3), and y_train, integers (n,).")
+    return images, labels
 
 
 def _read_binary(path: Path, labels_per_record: int) -> tuple[np.ndarray, np.ndarray]:
