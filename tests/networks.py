@@ -78,7 +78,7 @@ class Dead(nn.Module):
         self.head = nn.Linear(4, 5)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(torch.zeros(len(x), 4))
+        return self.head(torch.zeros(len(x), 4, dtype=x.dtype))
 
 
 def zoo() -> dict[str, tuple[nn.Module, object, Tensor]]:

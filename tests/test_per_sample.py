@@ -173,8 +173,45 @@ def test_layers_that_mix_samples_are_refused():
         def forward(self, x):
             return self.layer(x.T).T
 
-    with pytest.raises(UnsupportedModelError, match="does not count samples"):
+    with pytest.raises(UnsupportedModelError, match="does not take 2 of its 6 samples alone"):
         gather(Transposed(), torch.randn(6, 4), torch.randint(4, (6,)))
+
+
+def test_positions_are_no_samples():
+    """An embedding of positions gets as many rows as there are positions, be that the batch size or not."""
+
+    class Positions(nn.Module):
+        def __init__(self, lead):
+            super().__init__()
+            torch.manual_seed(0)
+            self.lead = lead
+            self.words, self.places, self.head = nn.Embedding(9, 4), nn.Embedding(6, 4), nn.Linear(4, 3)
+
+        def forward(self, tokens):
+            places = torch.arange(tokens.shape[1])
+            x = self.words(tokens) + self.places(places[None] if self.lead else places)
+            return self.head(torch.tanh(x).mean(1))
+
+    for lead in (False, True):
+        for batch in (3, 6):  # six samples of six words
+            tokens = torch.randint(9, (batch, 6), generator=torch.Generator().manual_seed(batch))
+            check(Positions(lead), tokens, torch.arange(batch) % 3, by_hooks=True)
+
+
+def test_time_first():
+    """Where the first dimension counts positions, samples go one by one."""
+
+    class TimeFirst(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.layer, self.head = nn.Linear(4, 5), nn.Linear(5, 3)
+
+        def forward(self, x):
+            return self.head(torch.tanh(self.layer(x.transpose(0, 1))).mean(0))
+
+    for length in (6, 7):
+        check(TimeFirst(), torch.randn(6, length, 4), torch.arange(6) % 3, by_hooks=True)
 
 
 def test_nothing_of_size_batch_times_parameters_is_held():

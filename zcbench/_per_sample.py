@@ -1,9 +1,9 @@
-"""Gradients of single samples from one forward and one backward pass.
+"""Gradients of single samples, and their inner products, from one forward and one backward pass.
 
 A layer's weight gradient for sample i follows from what entered the layer and the gradient that came back to its
-output, both for sample i. Hooks see these two; the product is formed layer by layer, in chunks of samples, and given
-away at once. A network with a trainable parameter that no rule below covers is taken one sample at a time instead:
-same result, slower.
+output, both for sample i. Hooks see these two; the product is formed layer by layer, in chunks, and given away at
+once. Autograd itself computes no weight gradient at all: the parameters are frozen meanwhile. A network with a
+trainable parameter that no rule below covers is taken one sample at a time instead: same result, slower.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zcbench.errors import UnsupportedModelError
+from zcbench._functions import BatchNorm
+from zcbench.errors import UnsupportedModelError, first_line
 
 if TYPE_CHECKING:
     from zcbench.probe import Probe
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 Consumer: TypeAlias = Callable[[str, Tensor], None]
 #: From (module, input, gradient of the output) to (leaf name, per-sample gradients).
 Rule: TypeAlias = Callable[[nn.Module, Tensor, Tensor], Iterator[tuple[str, Tensor]]]
+#: From (outputs of some samples, where these samples start) to one number per sample.
+Scalars: TypeAlias = Callable[[Tensor, int], Tensor]
 
 #: Largest temporary of a rule, in numbers.
 _CHUNK = 4_000_000
@@ -34,21 +37,71 @@ _CHUNK = 4_000_000
 
 def sample_gradients(probe: Probe, consume: Consumer) -> None:
     """See ``Probe.each_sample_gradient``."""
+
+    def losses(outputs: Tensor, start: int) -> Tensor:
+        targets = probe.targets[start : start + len(outputs)]
+        return torch.stack([probe.loss_of(outputs[i : i + 1], targets[i : i + 1]) for i in range(len(outputs))])
+
     if _covered(probe):
-        _by_hooks(probe, consume)
-    else:
-        _one_by_one(probe, consume)
+        try:
+            _by_hooks(probe, _Collector(probe, consume), losses, "per-sample")
+            return
+        except _IrregularError:
+            pass
+    for row in _one_by_one(probe, losses, "per-sample"):
+        for name, gradient in row.items():
+            consume(name, gradient[None])
 
 
-def _one_by_one(probe: Probe, consume: Consumer) -> None:
-    parameters = probe.parameters
+def tangent_kernel(probe: Probe, batch_norm: BatchNorm) -> Tensor:
+    """Inner products of the gradients of every sample's summed outputs: ``(batch, batch)``, float64.
+
+    Batch norm in "train" mode couples the samples, so there every row of the Jacobian takes a backward pass of its own
+    and the whole of it is held; in the other modes it is never built.
+    """
+    if not probe.parameters:
+        raise UnsupportedModelError("the network has no trainable parameter.")
+    if batch_norm == "train":
+        return _products(list(_row_by_row(probe)))
+
+    def sums(outputs: Tensor, _: int) -> Tensor:
+        return outputs.flatten(1).sum(1)
+
+    if _covered(probe):
+        try:
+            kernel = _Kernel(probe, batch_norm)
+            _by_hooks(probe, kernel, sums, batch_norm)
+            return kernel.total
+        except _IrregularError:
+            pass
+    return _products(list(_one_by_one(probe, sums, batch_norm)))
+
+
+def _products(rows: list[dict[str, Tensor]]) -> Tensor:
+    total = torch.zeros(len(rows), len(rows), dtype=torch.float64)
+    for name in list(rows[0]):
+        part = torch.stack([row.pop(name).flatten() for row in rows])
+        total += (part @ part.T).double().cpu()
+    return total
+
+
+def _row_by_row(probe: Probe) -> Iterator[dict[str, Tensor]]:
+    sums = probe.outputs.flatten(1).sum(1)
+    if len(sums) != len(probe.batch):
+        raise UnsupportedModelError(_UNCOUNTED.format(shape=tuple(probe.outputs.shape), batch=len(probe.batch)))
+    for scalar in sums:
+        yield probe.gradients_of(scalar)
+
+
+def _one_by_one(probe: Probe, scalars: Scalars, batch_norm: BatchNorm) -> Iterator[dict[str, Tensor]]:
     for i in range(len(probe.batch)):
-        sample = probe.batch[i : i + 1]
-        with probe.forward_pass("per-sample"):
-            loss = probe.loss_of(probe.call(sample.inputs), probe.targets[i : i + 1])
-            found = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
-        for (name, parameter), gradient in zip(parameters.items(), found, strict=True):
-            consume(name, torch.zeros_like(parameter)[None] if gradient is None else gradient[None])
+        with probe.forward_pass(batch_norm):
+            scalar = scalars(probe.call(probe.batch[i : i + 1].inputs), i).sum()
+        yield probe.gradients_of(scalar)
+
+
+class _IrregularError(Exception):
+    """A layer runs on something of which the rules cannot tell which rows belong to which sample."""
 
 
 class _Collector:
@@ -57,9 +110,10 @@ class _Collector:
     A parameter that is used more than once is summed up first: only then is its gradient complete.
     """
 
-    def __init__(self, probe: Probe, consume: Consumer) -> None:
+    def __init__(self, probe: Probe, consume: Consumer, batch_norm: BatchNorm = "per-sample") -> None:
         self.batch = len(probe.batch)
         self.consume = consume
+        self.rules = _RULES if batch_norm == "per-sample" else {**_RULES, **_EVAL_RULES}
         self.parameters = probe.parameters
         self.names = {id(parameter): name for name, parameter in self.parameters.items()}
         self.layers = [
@@ -71,35 +125,55 @@ class _Collector:
         self.owners = Counter(id(p) for module in self.layers for p in module.parameters(recurse=False))
         self.pending: dict[str, Tensor] = {}
         self.unseen = set(self.parameters)
+        self.shapes: list[torch.Size] = []  # of what enters the layers, call by call, for two samples
+        self.at = 0
+        self.roots: list[Tensor] = []  # outputs that depend on no other layer's output
 
-    def forward_hook(self, module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
+    def shape_hook(self, _: nn.Module, args: tuple[Tensor, ...], __: Tensor) -> None:
+        self.shapes.append(args[0].shape)
+
+    def forward_hook(self, module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
         x = args[0].detach()
-        if x.shape[0] != self.batch:
-            raise UnsupportedModelError(
-                f"a {type(module).__name__} layer runs on a tensor of shape {tuple(x.shape)}, "
-                "whose first dimension does not count samples."
+        two = self.shapes[self.at] if self.at < len(self.shapes) else None
+        self.at += 1
+        changed = None
+        if two == x.shape:
+            # Nothing of the samples enters, such as positions: every sample gets a copy, which broadcasting would give.
+            x, output = (
+                tensor.expand(self.batch, *tensor.shape[tensor.shape[0] == 1 :]) for tensor in (x, output.detach())
             )
+            changed = output
+        elif two is None or two[0] != _FEW or x.shape[0] != self.batch:
+            raise _IrregularError
         self.calls[module] += 1
-        if output.requires_grad:
-            # A hook on the tensor sees the gradient before any in-place operation that follows.
-            hook: Callable[[Tensor], None] = functools.partial(self.backward_hook, module, x)
-            output.register_hook(hook)  # type: ignore[no-untyped-call]
+        if not output.requires_grad:
+            self.roots.append(output.detach().requires_grad_())
+            output = changed = self.roots[-1].clone()  # no leaf, so that the network may write to it
+        # A hook on the tensor sees the gradient before any in-place operation that follows.
+        hook: Callable[[Tensor], None] = functools.partial(self.backward_hook, module, x)
+        output.register_hook(hook)  # type: ignore[no-untyped-call]
+        return changed
 
     def backward_hook(self, module: nn.Module, x: Tensor, gradient: Tensor) -> None:
         owned = {leaf: self.names[id(p)] for leaf, p in module.named_parameters(recurse=False) if id(p) in self.names}
         self.unseen.difference_update(owned.values())
-        kept: dict[str, list[Tensor]] = {}
-        for rows in _chunks(module, x, gradient):
-            for leaf, part in _RULES[type(module)](module, x[rows], gradient[rows]):
-                if leaf not in owned:
-                    continue
-                if self.used_once(module, owned[leaf]):
-                    self.consume(owned[leaf], part)
-                else:
-                    kept.setdefault(owned[leaf], []).append(part)
-        for name, parts in kept.items():
-            total = torch.cat(parts)
+        once = {leaf: name for leaf, name in owned.items() if self.used_once(module, name)}
+        if once:
+            self.take(module, x, gradient, once)
+        several = {leaf: name for leaf, name in owned.items() if leaf not in once}
+        for leaf, name in several.items():
+            total = torch.cat([part for other, part in self.parts(module, x, gradient) if other == leaf])
             self.pending[name] = self.pending[name] + total if name in self.pending else total
+
+    def parts(self, module: nn.Module, x: Tensor, gradient: Tensor) -> Iterator[tuple[str, Tensor]]:
+        for rows in _chunks(module, x, gradient):
+            yield from self.rules[type(module)](module, x[rows], gradient[rows])
+
+    def take(self, module: nn.Module, x: Tensor, gradient: Tensor, names: dict[str, str]) -> None:
+        """Give away the gradients of a layer's parameters; ``names`` is from leaf names to full names."""
+        for leaf, part in self.parts(module, x, gradient):
+            if leaf in names:
+                self.consume(names[leaf], part)
 
     def used_once(self, module: nn.Module, name: str) -> bool:
         return self.calls[module] == 1 and self.owners[id(self.parameters[name])] == 1
@@ -112,24 +186,114 @@ class _Collector:
             self.consume(name, torch.zeros_like(parameter).expand(self.batch, *parameter.shape))
 
 
-def _by_hooks(probe: Probe, consume: Consumer) -> None:
-    batch, targets = len(probe.batch), probe.targets
-    collector = _Collector(probe, consume)
-    with probe.forward_pass("per-sample"):
-        handles = [layer.register_forward_hook(collector.forward_hook) for layer in collector.layers]
-        outputs = probe.call(probe.batch.inputs)
+class _Kernel(_Collector):
+    """Sums up, layer by layer, the inner products of the samples' gradients."""
+
+    def __init__(self, probe: Probe, batch_norm: BatchNorm) -> None:
+        super().__init__(probe, self.add_rows, batch_norm)
+        self.total = torch.zeros(self.batch, self.batch, dtype=torch.float64)
+
+    def add(self, products: Tensor) -> None:
+        self.total += products.double().cpu()
+
+    def add_rows(self, _: str, gradients: Tensor) -> None:
+        rows = gradients.flatten(1)
+        self.add(rows @ rows.T)
+
+    def finish(self) -> None:
+        self.unseen.clear()  # nothing plus nothing
+        super().finish()
+
+    def take(self, module: nn.Module, x: Tensor, gradient: Tensor, names: dict[str, str]) -> None:
+        if isinstance(module, nn.Embedding):
+            same = x.flatten()[:, None] == x.flatten()[None, :]
+            if module.padding_idx is not None:
+                same &= (x != module.padding_idx).flatten()
+            rows = gradient.flatten(0, -2)
+            self.add(_by_sample((rows @ rows.T) * same, self.batch))
+        elif isinstance(module, nn.Linear) and "weight" in names and _pairs_are_cheaper(module, x):
+            entered, came_back = x.flatten(0, -2), gradient.flatten(0, -2)
+            self.add(_by_sample((entered @ entered.T) * (came_back @ came_back.T), self.batch))
+            if "bias" in names:
+                self.add_rows("", gradient.flatten(1, -2).sum(1) if gradient.dim() > 2 else gradient)
+        else:
+            for channels in _channels(module, gradient):
+                found: dict[str, list[Tensor]] = {leaf: [] for leaf in names}
+                for leaf, part in self.parts(module, x, gradient[channels]):
+                    if leaf in found:
+                        found[leaf].append(part)
+                for parts in found.values():
+                    self.add_rows("", torch.cat(parts))
+
+
+def _by_sample(products: Tensor, batch: int) -> Tensor:
+    return products.reshape(batch, -1, batch, products.shape[0] // batch).sum((1, 3))
+
+
+def _pairs_are_cheaper(layer: nn.Linear, x: Tensor) -> bool:
+    """Whether all pairs of positions cost less than the gradient of each sample."""
+    batch, positions = len(x), x[0].numel() // layer.in_features
+    size = layer.in_features * layer.out_features
+    pairs = (batch * positions) ** 2
+    return pairs <= 16 * _CHUNK and pairs * (layer.in_features + layer.out_features) <= (
+        batch * positions * size + batch * batch * size
+    )
+
+
+def _channels(module: nn.Module, gradient: Tensor) -> Iterator[tuple[slice, ...]]:
+    """Slices of the output channels small enough that all samples' gradients of one slice fit a temporary."""
+    whole = (slice(None),)
+    if isinstance(module, nn.Linear):
+        axis, count, width = gradient.dim() - 1, module.out_features, module.in_features
+    elif isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d)) and module.groups == 1:
+        axis, count, width = 1, module.out_channels, module.weight[0].numel()
+    else:
+        yield whole
+        return
+    size = max(1, 4 * _CHUNK // (len(gradient) * width))
+    for start in range(0, count, size):
+        yield (slice(None),) * axis + (slice(start, start + size),)
+
+
+def _by_hooks(probe: Probe, collector: _Collector, scalars: Scalars, batch_norm: BatchNorm) -> None:
+    frozen = list(probe.parameters.values())
+    few = probe.batch[:_FEW]
+    if len(few) == len(probe.batch):
+        raise _IrregularError  # nothing to compare with
+    handles = [layer.register_forward_hook(collector.shape_hook) for layer in collector.layers]
+    try:
+        with torch.no_grad(), probe.forward_pass(batch_norm):
+            probe.call(few.inputs)
+    except RuntimeError as error:
+        with torch.no_grad(), probe.forward_pass(batch_norm):
+            probe.call(probe.batch.inputs)  # raises where the network itself is at fault
+        raise UnsupportedModelError(
+            f"the network does not take {_FEW} of its {len(probe.batch)} samples alone ({first_line(error)})."
+        ) from error
+    for handle in handles:
+        handle.remove()
+    handles = [layer.register_forward_hook(collector.forward_hook) for layer in collector.layers]
+    try:
+        for parameter in frozen:
+            parameter.requires_grad_(False)
+        with probe.forward_pass(batch_norm):
+            outputs = probe.call(probe.batch.inputs)
+            if outputs.shape[0] != collector.batch:
+                raise UnsupportedModelError(_UNCOUNTED.format(shape=tuple(outputs.shape), batch=collector.batch))
+            total = scalars(outputs, 0).sum()
+            if total.requires_grad and collector.roots:
+                torch.autograd.grad(total, collector.roots, allow_unused=True)
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_(True)
         for handle in handles:
             handle.remove()
-        if outputs.shape[0] != batch:
-            raise UnsupportedModelError(
-                f"the output has shape {tuple(outputs.shape)}: its first dimension must count the {batch} samples."
-            )
-        losses = [probe.loss_of(outputs[i : i + 1], targets[i : i + 1]) for i in range(batch)]
-        loss = torch.stack(losses).sum()
-        if loss.requires_grad:
-            # Differentiating by the parameters makes the pass reach every layer; the result itself is not used.
-            torch.autograd.grad(loss, list(probe.parameters.values()), allow_unused=True)
     collector.finish()
+
+
+#: Samples of the pass that tells which dimensions count samples.
+_FEW = 2
+_UNCOUNTED = "the output has shape {shape}: its first dimension must count the {batch} samples."
 
 
 def _covered(probe: Probe) -> bool:
@@ -174,8 +338,8 @@ def _conv(module: nn.Module, x: Tensor, gradient: Tensor) -> Iterator[tuple[str,
     assert isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d))
     samples = len(x)
     patches = _patches(module, x)  # (samples, groups, c_in / groups * kernel, positions)
-    columns = gradient.reshape(samples, module.groups, module.out_channels // module.groups, -1)
-    yield "weight", (columns @ patches.transpose(2, 3)).reshape(samples, *module.weight.shape)
+    columns = gradient.reshape(samples, module.groups, gradient.shape[1] // module.groups, -1)
+    yield "weight", (columns @ patches.transpose(2, 3)).reshape(samples, gradient.shape[1], *module.weight.shape[1:])
     yield "bias", gradient.flatten(2).sum(2)
 
 
@@ -205,6 +369,17 @@ def _batch_norm(module: nn.Module, x: Tensor, gradient: Tensor) -> Iterator[tupl
     normal = F.group_norm(x, x.shape[1], eps=module.eps)
     yield "weight", (gradient * normal).flatten(2).sum(2)
     yield "bias", gradient.flatten(2).sum(2)
+
+
+def _running_batch_norm(module: nn.Module, x: Tensor, gradient: Tensor) -> Iterator[tuple[str, Tensor]]:
+    assert isinstance(module, nn.modules.batchnorm._BatchNorm)
+    if module.running_mean is None or module.running_var is None:
+        raise UnsupportedModelError("a batch norm without running statistics has no eval mode.")
+    shape = (1, -1, *(1,) * (x.dim() - 2))
+    normal = (x - module.running_mean.view(shape)) * (module.running_var.view(shape) + module.eps).rsqrt()
+    product = gradient * normal
+    yield "weight", product.flatten(2).sum(2) if x.dim() > 2 else product
+    yield "bias", gradient.flatten(2).sum(2) if x.dim() > 2 else gradient
 
 
 def _layer_norm(module: nn.Module, x: Tensor, gradient: Tensor) -> Iterator[tuple[str, Tensor]]:
@@ -243,4 +418,10 @@ _RULES: dict[type[nn.Module], Rule] = {
     nn.LayerNorm: _layer_norm,
     nn.GroupNorm: _group_norm,
     nn.Embedding: _embedding,
+}
+
+_EVAL_RULES: dict[type[nn.Module], Rule] = {
+    nn.BatchNorm1d: _running_batch_norm,
+    nn.BatchNorm2d: _running_batch_norm,
+    nn.BatchNorm3d: _running_batch_norm,
 }

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from unittest import mock
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from zcbench.probe import Probe
 
 #: Signals that need the main pass with its graph anyway.
-GRAPH_SIGNALS = frozenset({"outputs", "loss", "gradients", "input_gradients", "channel_products", "blocks"})
+GRAPH_SIGNALS = frozenset(
+    {"outputs", "loss", "gradients", "input_gradients", "output_gradients", "channel_products", "blocks", "roles"}
+)
 
 
 class Watcher:
@@ -66,12 +70,20 @@ def _rectifies(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[
     return func in _RECTIFIERS
 
 
-class FunctionWatcher(TorchFunctionMode):
-    """Calls ``before(func, args, kwargs)`` ahead of every torch function that the network calls."""
+Before: TypeAlias = Callable[[Callable[..., Any], tuple[Any, ...], Mapping[str, Any]], None]
+After: TypeAlias = Callable[[Callable[..., Any], tuple[Any, ...], Mapping[str, Any], Any], None]
 
-    def __init__(self, before: Callable[[Callable[..., Any], tuple[Any, ...], Mapping[str, Any]], None]) -> None:
+
+class FunctionWatcher(TorchFunctionMode):
+    """Calls ``before(func, args, kwargs)`` and ``after(func, args, kwargs, result)`` around every torch function.
+
+    Multi-head attention, one function to torch, is looked into.
+    """
+
+    def __init__(self, before: Before | None = None, after: After | None = None) -> None:
         super().__init__()
         self.before = before
+        self.after = after
 
     def __torch_function__(
         self,
@@ -80,8 +92,16 @@ class FunctionWatcher(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        self.before(func, args, kwargs or {})
-        return func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        if func is F.multi_head_attention_forward:
+            with mock.patch.object(F, "has_torch_function", lambda _: False), self:
+                return func(*args, **kwargs)
+        if self.before:
+            self.before(func, args, kwargs)
+        result = func(*args, **kwargs)
+        if self.after:
+            self.after(func, args, kwargs, result)
+        return result
 
 
 class ReLUCodes(Watcher):
@@ -156,8 +176,7 @@ class ChannelProducts(Watcher):
             if not isinstance(output, Tensor) or not output.requires_grad or output.shape[0] != self.batch:
                 return
             kept = self.keeper.keep(output)
-            # Convolutions have their channels first, everything else last.
-            first = "Conv" in type(module).__name__ and output.dim() > 2 and hasattr(module, "kernel_size")
+            first = channels_first(module, output)
 
             def backward(gradient: Tensor) -> None:
                 if not self.active:
@@ -186,5 +205,292 @@ class ChannelProducts(Watcher):
             self.active = False
 
 
+def channels_first(module: nn.Module, output: Tensor) -> bool:
+    """Whether dimension 1 counts the channels: convolutions have them there, everything else last."""
+    return "Conv" in type(module).__name__ and output.dim() > 2 and hasattr(module, "kernel_size")
+
+
+class LinearOutputs(Watcher):
+    """Outputs of the layers with two-dimensional weights, before anything overwrites them, by name of the weight."""
+
+    def start(self) -> None:
+        """Hook the layers."""
+        self.kept: dict[str, list[_Kept]] = {}
+        self.keeper = self.stack.enter_context(Keeper())
+        for name, weight in self.probe.weights.items():
+            if weight.dim() == 2:
+                module = self.probe.model.get_submodule(name.rpartition(".")[0])
+                self.hook(module.register_forward_hook(self._hook(name)))
+
+    def _hook(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def forward(_: nn.Module, __: Any, output: Any) -> None:
+            if isinstance(output, Tensor):
+                self.kept.setdefault(name, []).append(self.keeper.keep(output))
+
+        return forward
+
+
+# -- blocks ------------------------------------------------------------------------------------
+
+
+@dataclass
+class Feature:
+    """What passes between two blocks: its values, and its place in the graph."""
+
+    kept: _Kept
+    edge: Any  # torch.autograd.graph.GradientEdge; None where the graph does not reach
+
+    @property
+    def values(self) -> Tensor:
+        """As it left the block, however it was overwritten later."""
+        return self.kept.tensor
+
+
+class Blocks(Watcher):
+    """What enters the first block of a network and what leaves every block, in the order in which they run.
+
+    Blocks are the elements of the outermost ``nn.Sequential`` and ``nn.ModuleList`` that have children of their own;
+    an element that is such a container, or has nothing but one, is looked into. A network without any has its
+    convolutional and linear layers for blocks.
+    """
+
+    def start(self) -> None:
+        """Hook the blocks."""
+        self.features: list[Feature] = []
+        self.keeper = self.stack.enter_context(Keeper())
+        for block in blocks_of(self.probe.model) or self._layers():
+            self.hook(block.register_forward_pre_hook(self._before, with_kwargs=True))
+            self.hook(block.register_forward_hook(self._after))
+
+    def _layers(self) -> list[nn.Module]:
+        names = dict.fromkeys(name.rpartition(".")[0] for name in self.probe.weights)
+        return [self.probe.model.get_submodule(name) for name in names]
+
+    def _before(self, _: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        if not self.features:
+            self._add(next(iter((*args, *kwargs.values())), None))
+
+    def _after(self, _: nn.Module, __: Any, output: Any) -> None:
+        self._add(output[0] if isinstance(output, tuple) and output else output)
+
+    def _add(self, x: Any) -> None:
+        if isinstance(x, Tensor) and x.dim() > 2 and x.shape[0] == self.batch and x.is_floating_point():
+            edge = torch.autograd.graph.get_gradient_edge(x) if x.requires_grad else None
+            self.features.append(Feature(self.keeper.keep(x), edge))
+
+
+def blocks_of(module: nn.Module) -> list[nn.Module]:
+    """The blocks of a network; see :class:`Blocks`."""
+    if not _is_container(module):
+        return [block for child in module.children() for block in blocks_of(child)]
+    found: list[nn.Module] = []
+    for element in module.children():
+        inner = blocks_of(element) if _is_container(element) or _only_container(element) else []
+        if inner:
+            found += inner
+        elif next(element.children(), None) is not None:
+            found.append(element)
+    return found
+
+
+def _is_container(module: nn.Module) -> bool:
+    return type(module) in (nn.Sequential, nn.ModuleList)
+
+
+def _only_container(module: nn.Module) -> bool:
+    trained = [child for child in module.children() if next(child.parameters(), None) is not None]
+    return len(trained) == 1 and _is_container(trained[0])
+
+
+# -- maps of one sample ------------------------------------------------------------------------
+
+
+class SampleMaps(Watcher):
+    """Output of every module without children for the first sample, where it is a map with channels first."""
+
+    def start(self) -> None:
+        """Hook the modules."""
+        self.maps: list[Tensor] = []
+        for module in self.probe.model.modules():
+            if next(module.children(), None) is None:
+                self.hook(module.register_forward_hook(self._hook))
+
+    def _hook(self, _: nn.Module, __: Any, output: Any) -> None:
+        if isinstance(output, Tensor) and output.dim() == 4 and output.shape[0] == self.batch:
+            self.maps.append(output[0].detach().flatten(1).clone())
+
+
+# -- what tokens become ------------------------------------------------------------------------
+
+
+class Embedded(Watcher):
+    """The place in the graph of the first embedding of the batch: what stands for the input where that is integer."""
+
+    def start(self) -> None:
+        """Hook the embeddings."""
+        self.embedded: Tensor | None = None
+        for module in self.probe.model.modules():
+            if isinstance(module, nn.Embedding):
+                self.hook(module.register_forward_hook(self._hook))
+
+    def _hook(self, _: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor | None:
+        counts = args and isinstance(args[0], Tensor) and args[0].dim() > 1 and args[0].shape[0] == self.batch
+        if self.embedded is not None or not counts:
+            return None
+        if not output.requires_grad:
+            output = output.detach().requires_grad_()
+        self.embedded = output
+        return output.clone()  # so that the network may write to it
+
+
+# -- attention ---------------------------------------------------------------------------------
+
+_SOFTMAX = {F.softmax, torch.softmax, Tensor.softmax}
+_MATMUL = {torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.bmm}
+
+
+@dataclass
+class Attended:
+    """One application of attention.
+
+    Attributes:
+        probabilities: ``(batch, heads, queries, keys)``.
+        heads: what the heads return, ``(batch, heads, queries, width)``.
+    """
+
+    probabilities: Tensor
+    heads: Tensor
+
+
+class Attention(Watcher):
+    """Every application of attention: fused, by ``nn.MultiheadAttention``, or a softmax followed by a product."""
+
+    def start(self) -> None:
+        """Watch functions."""
+        self.applications: list[Attended] = []
+        self.softmaxes: dict[int, Tensor] = {}
+        self.stack.enter_context(FunctionWatcher(after=self._after))
+
+    def _after(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> None:
+        if func in _SOFTMAX:
+            self.softmaxes[result.data_ptr()] = result.detach()  # held, so that the address stays taken
+        elif func is F.scaled_dot_product_attention:
+            self._add(_probabilities(*args, **kwargs), result)
+        elif func in _MATMUL and args[0].data_ptr() in self.softmaxes:
+            self._add(args[0], result)
+
+    def _add(self, probabilities: Tensor, heads: Tensor) -> None:
+        both = [x.detach() for x in (probabilities, heads)]
+        if both[0].dim() == 3:  # heads are folded into the batch
+            both = [x.reshape(self.batch, -1, *x.shape[1:]) for x in both]
+        if both[0].dim() == 4 and both[0].shape[0] % self.batch == 0:  # windows may be folded into it too
+            self.applications.append(Attended(*both))
+
+
+def _probabilities(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    with torch.no_grad():
+        if enable_gqa:
+            key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
+        scores = query @ key.transpose(-2, -1) * (query.shape[-1] ** -0.5 if scale is None else scale)
+        if is_causal:
+            scores = scores.masked_fill(scores.new_ones(scores.shape[-2:]).tril().logical_not(), -torch.inf)
+        if attn_mask is not None and attn_mask.dtype is torch.bool:
+            scores = scores.masked_fill(attn_mask.logical_not(), -torch.inf)
+        elif attn_mask is not None:
+            scores = scores + attn_mask
+        return scores.softmax(-1)
+
+
+# -- recurrence --------------------------------------------------------------------------------
+
+
+class HiddenStates(Watcher):
+    """Hidden states of the recurrent layers, ``(batch, length, width)`` each, in the order in which they run.
+
+    Layers are those of ``nn.RNN``, ``nn.LSTM`` and ``nn.GRU``, the cells of PyTorch, and every module with children
+    that runs once per position and returns its new state ``(batch, width)``, alone or first in a tuple.
+    """
+
+    def start(self) -> None:
+        """Hook everything that may turn out to be a cell."""
+        self.whole: dict[nn.Module, list[Tensor]] = {}
+        self.steps: dict[nn.Module, list[Tensor]] = {}
+        self.order: dict[nn.Module, None] = {}
+        for module in self.probe.model.modules():
+            if isinstance(module, nn.RNNBase):
+                self.hook(module.register_forward_hook(self._layers, with_kwargs=True))
+            elif isinstance(module, nn.RNNCellBase) or next(module.children(), None) is not None:
+                self.hook(module.register_forward_hook(self._step))
+
+    def _layers(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> None:
+        assert isinstance(module, nn.RNNBase)
+        x, states = args[0], args[1] if len(args) > 1 else kwargs.get("hx")
+        if not isinstance(x, Tensor) or x.dim() != 3:
+            return
+        found = [output[0].detach()]
+        if module.num_layers > 1:
+            with torch.no_grad():
+                found = list(_layer_by_layer(module, x.detach(), states))
+        if not module.batch_first:
+            found = [states.transpose(0, 1) for states in found]
+        self.order.setdefault(module)
+        self.whole.setdefault(module, []).extend(found)
+
+    def _step(self, module: nn.Module, _: Any, output: Any) -> None:
+        state = output[0] if isinstance(output, tuple) and output else output
+        if isinstance(state, Tensor) and state.dim() == 2 and state.shape[0] == self.batch:
+            self.order.setdefault(module)
+            self.steps.setdefault(module, []).append(state.detach().clone())
+
+    @property
+    def layers(self) -> list[Tensor]:
+        """Hidden states by layer."""
+        repeated = {module for module, states in self.steps.items() if len(states) > 1}
+        inside = {inner for module in repeated for inner in module.modules() if inner is not module}
+        found: list[Tensor] = []
+        for module in self.order:
+            if module in self.whole:
+                found += self.whole[module]
+            elif module in repeated - inside and len({state.shape for state in self.steps[module]}) == 1:
+                found.append(torch.stack(self.steps[module], 1))
+        return found
+
+
+def _layer_by_layer(module: nn.RNNBase, x: Tensor, states: Any) -> Iterator[Tensor]:
+    run = getattr(torch._VF, module.mode.lower())
+    directions = 2 if module.bidirectional else 1
+    batch = x.shape[0 if module.batch_first else 1]
+    for layer in range(module.num_layers):
+        rows = slice(layer * directions, (layer + 1) * directions)
+        weights = [tensor for group in module.all_weights[rows] for tensor in group]
+        if states is None:
+            width = module.proj_size or module.hidden_size
+            first: Any = x.new_zeros(directions, batch, width)
+            if module.mode == "LSTM":
+                first = (first, x.new_zeros(directions, batch, module.hidden_size))
+        else:
+            first = tuple(part[rows] for part in states) if module.mode == "LSTM" else states[rows]
+        x = run(x, first, weights, module.bias, 1, 0.0, False, module.bidirectional, module.batch_first)[0]
+        yield x
+
+
 #: Watchers by the name of the signal that they serve.
-WATCHERS: dict[str, type[Watcher]] = {"relu_codes": ReLUCodes, "channel_products": ChannelProducts}
+WATCHERS: dict[str, type[Watcher]] = {
+    "relu_codes": ReLUCodes,
+    "channel_products": ChannelProducts,
+    "linear_outputs": LinearOutputs,
+    "blocks": Blocks,
+    "sample_maps": SampleMaps,
+    "embedded": Embedded,
+    "attention": Attention,
+    "hidden_states": HiddenStates,
+}

@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
@@ -22,11 +22,27 @@ from typing import Any, Self, TypeVar, overload
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from zcbench._functions import BatchNorm, BatchNormMode
+from zcbench._functions import BatchNorm, BatchNormMode, unfused
 from zcbench._guard import Snapshot, untouched
-from zcbench._per_sample import Consumer, sample_gradients
-from zcbench._watchers import GRAPH_SIGNALS, WATCHERS, ChannelProducts, ReLUCodes, Watcher
+from zcbench._per_sample import Consumer, sample_gradients, tangent_kernel
+from zcbench._roles import Role, linear_roles
+from zcbench._watchers import (
+    GRAPH_SIGNALS,
+    WATCHERS,
+    Attended,
+    Attention,
+    Blocks,
+    ChannelProducts,
+    Embedded,
+    Feature,
+    HiddenStates,
+    LinearOutputs,
+    ReLUCodes,
+    SampleMaps,
+    Watcher,
+)
 from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.types import Batch, LossFunction
 
@@ -75,7 +91,7 @@ class Probe:
     """One network, one batch, one state.
 
     Args:
-        model: the network; it must return a tensor or an object or mapping with ``logits``.
+        model: the network; it must return a tensor or an object or mapping with ``logits`` or ``last_hidden_state``.
         batch: inputs and, for proxies that need labels, targets.
         loss_fn: from ``(outputs, targets)`` to a scalar that averages over samples. Default: cross-entropy for
             integer targets, mean squared error for real ones.
@@ -147,6 +163,10 @@ class Probe:
         value: T = measured.value
         return value
 
+    def once(self, name: str, compute: Callable[[], T]) -> T:
+        """A proxy's own signal: ``compute()`` at the first call, the same result afterwards, its cost on record."""
+        return self._measure(name, compute)
+
     @contextmanager
     def stopwatch(self) -> Iterator[Callable[[], float]]:
         """Time a block as if it ran alone: signals that it shares with others count in full.
@@ -194,7 +214,7 @@ class Probe:
         """The network's output for ``inputs`` as one tensor; call it inside :meth:`forward_pass`.
 
         Raises:
-            UnsupportedModelError: the output is not a tensor and has no ``logits``.
+            UnsupportedModelError: the output is not a tensor and has neither ``logits`` nor ``last_hidden_state``.
         """
         return as_tensor(invoke(self.model, inputs))
 
@@ -254,7 +274,8 @@ class Probe:
     def outputs(self) -> Tensor:
         """Output of the network for the batch, train-mode batch norm, graph attached."""
         leaves = self._leaves
-        watchers = {name: make(self) for name, make in WATCHERS.items() if name in self._wanted}
+        wanted = self._wanted if any(t.requires_grad for t in leaves.tensors()) else self._wanted | {"embedded"}
+        watchers = {name: make(self) for name, make in WATCHERS.items() if name in wanted}
         with self.forward_pass(), ExitStack() as stack:
             for watcher in watchers.values():
                 stack.enter_context(watcher)
@@ -269,7 +290,7 @@ class Probe:
             name: key of :data:`WATCHERS`.
             graph: whether the watcher needs the graph of the pass.
         """
-        if name in self._wanted and (graph or self._wanted & GRAPH_SIGNALS):
+        if name in self._watchers or (name in self._wanted and (graph or self._wanted & GRAPH_SIGNALS)):
             _ = self.outputs
             return self._watchers[name]
         with self.forward_pass(), torch.set_grad_enabled(graph), WATCHERS[name](self) as watcher:
@@ -298,6 +319,13 @@ class Probe:
                 stack.enter_context(watcher.loss_pass())
             return _gradients(loss, self.parameters)
 
+    def gradients_of(self, scalar: Tensor) -> dict[str, Tensor]:
+        """Gradient of a scalar by name of the trainable parameter; zero where it does not depend on it.
+
+        The graph is kept, so that several scalars of one pass can be differentiated.
+        """
+        return _gradients(scalar, self.parameters)
+
     @signal
     def channel_products(self) -> dict[str, Tensor]:
         """Activation times its gradient, summed over positions, by name of the convolutional or linear layer.
@@ -320,14 +348,185 @@ class Probe:
     def input_gradients(self) -> Tensor:
         """Gradient of the sum of all outputs with respect to the inputs, ``(batch, features)``.
 
+        Where the inputs are integers, with respect to what the first embedding makes of them.
+
         Raises:
-            UnsupportedModelError: no input is a floating-point tensor.
+            UnsupportedModelError: no input is a floating-point tensor, and no embedding takes them.
         """
+        if "output_gradients" in self._wanted:
+            return self._sum_pass[1]
+        return _rows(_gradients(self.outputs.sum(), dict(enumerate(self._entries()))))
+
+    @signal
+    def output_gradients(self) -> dict[str, Tensor]:
+        """Gradient of the sum of all outputs by name of the trainable parameter."""
+        if "input_gradients" in self._wanted:
+            return self._sum_pass[0]
+        return self.gradients_of(self.outputs.sum())
+
+    @signal
+    def _sum_pass(self) -> tuple[dict[str, Tensor], Tensor]:
+        """Both gradients of the sum of all outputs, by one backward pass."""
+        parameters, entries = self.parameters, dict(enumerate(self._entries()))
+        found = _gradients(self.outputs.sum(), {**parameters, **entries})
+        return {name: found[name] for name in parameters}, _rows({i: found[i] for i in entries})
+
+    def _entries(self) -> list[Tensor]:
         inputs = [tensor for tensor in self._leaves.tensors() if tensor.requires_grad]
         if not inputs:
-            raise UnsupportedModelError("the inputs are integers: there is no gradient with respect to them.")
-        found = _gradients(self.outputs.sum(), dict(enumerate(inputs)))
-        return torch.cat([gradient.flatten(1) for gradient in found.values()], dim=1)
+            _ = self.outputs
+            embedded = self._watchers["embedded"]
+            assert isinstance(embedded, Embedded)
+            if embedded.embedded is None:
+                raise UnsupportedModelError(
+                    "the inputs are integers and no embedding takes them: they have no gradient."
+                )
+            inputs = [embedded.embedded]
+        return inputs
+
+    def tangent_kernel(self, batch_norm: BatchNorm = "eval", samples: int = 0) -> Tensor:
+        """The neural tangent kernel of the sum of a sample's outputs, over all trainable parameters.
+
+        ``(samples, samples)``, float64: inner products of the gradients of every sample's summed outputs.
+
+        Args:
+            batch_norm: "eval" or "per-sample", where a sample's outputs are its own and the Jacobian is never built;
+                or "train", where they depend on the whole batch and every sample costs a backward pass.
+            samples: how many of the batch, from the first; 0 for all.
+
+        Raises:
+            UnsupportedModelError: the network has no trainable parameter, or mixes samples.
+            InvalidInputError: batch norm cannot be "off" here.
+        """
+        if batch_norm not in ("train", "eval", "per-sample"):
+            raise InvalidInputError(f"batch_norm={batch_norm!r}: choose train, eval or per-sample.")
+        if 0 < samples < len(self.batch):
+
+            def of_part() -> Tensor:
+                part = Probe(self.model, self.batch[:samples], loss_fn=self._loss_fn, seed=self.seed)
+                with part:
+                    return part.tangent_kernel(batch_norm)
+
+            return self._measure(f"tangent_kernel of {samples}, {batch_norm}", of_part)
+        return self._measure(f"tangent_kernel, {batch_norm}", lambda: tangent_kernel(self, batch_norm))
+
+    @signal
+    def class_kernel(self) -> Tensor:
+        """Mean of the train-mode tangent kernel over pairs of classes, ``(classes, classes)``, float64.
+
+        One backward pass per class that occurs in the batch, whatever the batch's size; exact.
+
+        Raises:
+            UnsupportedModelError: targets are not one class per sample.
+        """
+        classes = self.classes
+        sums, parameters = self.outputs.flatten(1).sum(1), self.parameters
+        rows = []
+        for label in torch.unique(classes):
+            one = _gradients(sums[classes == label].mean(), parameters)
+            rows.append(torch.cat([gradient.flatten() for gradient in one.values()]))
+        table = torch.stack(rows)
+        return (table @ table.T).double().cpu()
+
+    @property
+    def classes(self) -> Tensor:
+        """Class of every sample, ``(batch,)``; UnsupportedModelError where targets are something else."""
+        if self.targets.dim() != 1 or self.targets.is_floating_point():
+            raise UnsupportedModelError("this proxy needs one class per sample as targets.")
+        return self.targets
+
+    @signal
+    def blocks(self) -> list[Feature]:
+        """What enters the first block and what leaves every block of the network, in the order in which they run.
+
+        Values ``(batch, channels, *positions)`` or ``(batch, *positions, channels)``, and places in the graph of
+        :attr:`outputs`. Which modules are blocks: see ``zcbench._watchers.Blocks``.
+
+        Raises:
+            UnsupportedModelError: there are fewer than two features to compare.
+        """
+        watcher = self.watched("blocks", graph=True)
+        assert isinstance(watcher, Blocks)
+        if len(watcher.features) < 2:
+            raise UnsupportedModelError("the network has no two blocks in a row that return maps or sequences.")
+        return watcher.features
+
+    @signal
+    def sample_maps(self) -> list[Tensor]:
+        """Outputs ``(channels, positions)`` of every module without children for the first sample.
+
+        Raises:
+            UnsupportedModelError: no module returns maps.
+        """
+        watcher = self.watched("sample_maps", graph=False)
+        assert isinstance(watcher, SampleMaps)
+        if not watcher.maps:
+            raise UnsupportedModelError("no module returns maps (batch, channels, height, width).")
+        return watcher.maps
+
+    @signal
+    def roles(self) -> dict[str, Role]:
+        """What the linear layers of a transformer are for, by name of the weight: see ``zcbench._roles``.
+
+        Raises:
+            UnsupportedModelError: no linear layer has such a role.
+        """
+        found = linear_roles(self.outputs, self.weights)
+        if not found:
+            raise UnsupportedModelError("no linear layer feeds attention or a feed-forward block.")
+        return found
+
+    def weights_for(self, *roles: Role) -> list[str]:
+        """Names of the weights with one of these roles; UnsupportedModelError where there are none."""
+        names = [name for name, role in self.roles.items() if role in roles]
+        if not names:
+            raise UnsupportedModelError(f"no linear layer serves as {' or '.join(roles)}.")
+        return names
+
+    @signal
+    def feed_forward(self) -> list[Tensor]:
+        """Hidden activations of the feed-forward blocks before the non-linearity, ``(batch, positions, width)`` each.
+
+        Raises:
+            UnsupportedModelError: there is no feed-forward block.
+        """
+        names = self.weights_for(Role.FFN_IN)
+        watcher = self.watched("linear_outputs", graph=True)
+        assert isinstance(watcher, LinearOutputs)
+        batch = len(self.batch)
+        found = [kept.tensor for name in names for kept in watcher.kept.get(name, ())]
+        if not found:
+            raise UnsupportedModelError("the feed-forward layers are not called as modules.")
+        return [x.reshape(batch, -1, x.shape[-1]) for x in found]
+
+    @signal
+    def attention(self) -> list[Attended]:
+        """Every application of attention: its probabilities and what its heads return.
+
+        Raises:
+            UnsupportedModelError: there is none.
+        """
+        watcher = self.watched("attention", graph=False)
+        assert isinstance(watcher, Attention)
+        if not watcher.applications:
+            raise UnsupportedModelError("the network has no attention.")
+        return watcher.applications
+
+    @signal
+    def hidden_states(self) -> list[Tensor]:
+        """Hidden states ``(batch, length, width)`` of every recurrent layer, in the order in which they run.
+
+        Raises:
+            UnsupportedModelError: there is no recurrent layer.
+        """
+        watcher = self.watched("hidden_states", graph=False)
+        assert isinstance(watcher, HiddenStates)
+        if not watcher.layers:
+            raise UnsupportedModelError(
+                "the network has no recurrent layer: nn.LSTM and the like, or a module that runs once per position and "
+                "returns its state."
+            )
+        return watcher.layers
 
     @signal
     def relu_codes(self) -> list[Tensor]:
@@ -345,6 +544,16 @@ class Probe:
         if not watcher.codes:
             raise UnsupportedModelError("no ReLU ran: this proxy measures rectified linear networks.")
         return watcher.codes
+
+    def twice_differentiable_loss(self) -> Tensor:
+        """The loss by a pass of its own, through operations that have a second derivative.
+
+        Fused attention and fused recurrent layers have none; their written-out forms are used instead.
+        """
+        fused = any(isinstance(module, nn.RNNBase) for module in self.model.modules())
+        with self.forward_pass(), sdpa_kernel(SDPBackend.MATH), unfused() if fused else nullcontext():
+            outputs = self.call(self.batch.inputs)
+        return self.loss_of(outputs, self.targets)
 
     def each_sample_gradient(self, consume: Consumer) -> None:
         """Stream the gradient of every sample's own loss to ``consume(name, gradients)``.
@@ -372,11 +581,12 @@ def invoke(model: nn.Module, inputs: object) -> object:
 
 
 def as_tensor(output: object) -> Tensor:
-    """The output tensor, or its ``logits``."""
-    if isinstance(output, Mapping) and "logits" in output:
-        output = output["logits"]
-    elif not isinstance(output, Tensor) and hasattr(output, "logits"):
-        output = output.logits
+    """The output tensor, or its ``logits``, or its ``last_hidden_state``."""
+    for name in ("logits", "last_hidden_state"):
+        if isinstance(output, Mapping) and name in output:
+            output = output[name]
+        elif not isinstance(output, Tensor) and hasattr(output, name):
+            output = getattr(output, name)
     if not isinstance(output, Tensor):
         raise UnsupportedModelError(
             f"the network returned {type(output).__name__}: it must return a tensor or an object with .logits."
@@ -417,6 +627,10 @@ def _gradients(scalar: Tensor, tensors: Mapping[K, Tensor]) -> dict[K, Tensor]:
         key: torch.zeros_like(tensor) if gradient is None else gradient.detach()
         for (key, tensor), gradient in zip(tensors.items(), found, strict=True)
     }
+
+
+def _rows(gradients: Mapping[int, Tensor]) -> Tensor:
+    return torch.cat([gradient.flatten(1) for gradient in gradients.values()], dim=1)
 
 
 def _check(model: object, batch: Batch) -> None:

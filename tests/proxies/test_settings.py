@@ -58,8 +58,8 @@ def test_labels_are_canonical(powers):
 
 
 def test_patterns_take_settings():
-    infos = zcbench.proxies.resolve(["grad*:repeats=2", "snip"])
-    assert [info.label for info in infos][:2] == ["grad_norm:repeats=2", "gradsign:repeats=2"]
+    infos = zcbench.proxies.resolve(["synflow*:repeats=2", "snip"])
+    assert [info.label for info in infos][:2] == ["synflow:repeats=2", "synflow_log:repeats=2"]
     assert infos[-1].label == "snip"
 
 

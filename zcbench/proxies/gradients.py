@@ -1,37 +1,58 @@
-"""Sizes of the gradient at initialisation: one forward and one backward pass, shared.
+"""Sizes of the gradient at initialisation: one forward and one backward pass, shared by all of them.
 
-Intuition: a network whose loss reacts strongly to its weights can be trained. Both scores grow with depth and width
-and ignore whether the gradients of different samples agree. Batch norm in train mode, one batch, over convolutional,
+Intuition: a network whose loss reacts strongly to its weights can be trained. The scores grow with depth and width and
+ignore whether the gradients of different samples agree. Batch norm in train mode, one batch, over convolutional,
 linear and recurrent weights; biases and batch-norm parameters are left out, as in Abdelfattah et al.
 
-The reference code accumulates gradients of parts of the batch when memory is short, which changes its values; these
-never split the batch.
+Deviations: the reference code accumulates gradients of parts of the batch when memory is short, which changes its
+values; these never split the batch.
 """
 
 from __future__ import annotations
 
+import math
+
+import torch
+
+from zcbench.errors import UnsupportedModelError
 from zcbench.probe import Probe
 from zcbench.proxies import register_proxy
 
+_ABDELFATTAH = "Abdelfattah et al., 'Zero-Cost Proxies for Lightweight NAS', ICLR 2021, arXiv:2101.08134, section 3.2"
+
 
 @register_proxy(
-    "grad_norm",
-    needs_labels=True,
-    signals=("gradients",),
-    reference="Abdelfattah et al., 'Zero-Cost Proxies for Lightweight NAS', ICLR 2021, arXiv:2101.08134, section 3.2",
+    "grad_norm", needs_labels=True, invariances=("sample-order",), signals=("gradients",), reference=_ABDELFATTAH
 )
 def grad_norm(probe: Probe) -> float:
     """Sum over layers of ||dL/dw||, Euclidean.
 
-    ZenNAS and AZ-NAS mean something else by the name: the norm over all parameters at once, on random data.
+    ZenNAS and AZ-NAS mean something else by the name: see grad_norm_all.
     """
     gradients = probe.gradients
     return float(sum(gradients[name].norm() for name in probe.weights))
 
 
 @register_proxy(
+    "grad_norm_all",
+    needs_labels=True,
+    invariances=("sample-order",),
+    signals=("gradients",),
+    reference="Lin et al., 'Zen-NAS', ICCV 2021, arXiv:2102.01063, code of the baseline",
+)
+def grad_norm_all(probe: Probe) -> float:
+    """Norm of the whole gradient, ||dL/dtheta|| over all parameters at once, biases and batch norm included.
+
+    Its square is the trace that NASI (arXiv:2109.00817) approximates. The code it comes from feeds Gaussian noise and
+    random labels to a network drawn anew; this measures the network and the batch that are given.
+    """
+    return math.sqrt(float(sum(gradient.double().square().sum() for gradient in probe.gradients.values())))
+
+
+@register_proxy(
     "snip",
     needs_labels=True,
+    invariances=("sample-order", "weight-scale"),
     signals=("gradients",),
     reference="Lee et al., 'SNIP', ICLR 2019, arXiv:1810.02340, equation 6; summed as in arXiv:2101.08134, section 3.2",
 )
@@ -42,3 +63,75 @@ def snip(probe: Probe) -> float:
     """
     gradients = probe.gradients
     return float(sum((gradients[name] * w.detach()).abs().sum() for name, w in probe.weights.items()))
+
+
+@register_proxy(
+    "plain", needs_labels=True, invariances=("sample-order",), signals=("gradients",), reference=_ABDELFATTAH
+)
+def plain(probe: Probe) -> float:
+    """Sum over all weights of w dL/dw, signs kept.
+
+    The loss does not depend on the scale of a layer before batch norm, so such a layer's sum is zero: only layers
+    without batch norm behind them count, and the rest is round-off. Summed in float64 to keep that small. Published
+    correlations are negative on NAS-Bench-201; the direction is the one declared in the reference code.
+    """
+    gradients = probe.gradients
+    return float(sum((gradients[name] * w.detach()).double().sum() for name, w in probe.weights.items()))
+
+
+@register_proxy(
+    "fisher",
+    needs_labels=True,
+    invariances=("sample-order",),
+    signals=("gradients", "channel_products"),
+    reference="Theis et al., arXiv:1801.05787, equation 9; Turner et al., ICLR 2020, arXiv:1906.04113, equation 2",
+)
+def fisher(probe: Probe, *, per_weight: bool = False) -> float:
+    """Sum over channels c of 1/2 mean over samples n of (sum over positions of a dl_n/da)^2, a the layer's output.
+
+    To second order, with the Fisher information for the Hessian, how much the loss changes when a channel is removed.
+
+    Args:
+        probe: the probe.
+        per_weight: count a channel once for every weight that makes it (c_in k^2 times), as zero-cost-nas and NASLib do
+            by broadcasting. Their values are those with this, divided by the square of the batch size: they
+            differentiate the mean loss where the papers differentiate each sample's.
+    """
+    products, weights = probe.channel_products, probe.weights
+    if not products:
+        raise UnsupportedModelError("no convolutional or linear layer was called as a module.")
+    factors = dict.fromkeys(products, 1)
+    if per_weight:
+        factors = {name.rpartition(".")[0]: weight[0].numel() for name, weight in weights.items()}
+    batch = len(probe.batch)
+    total = sum(
+        factors[name] * 0.5 * (batch * product.double()).square().mean(0).sum() for name, product in products.items()
+    )
+    return float(total)
+
+
+@register_proxy(
+    "grasp",
+    needs_labels=True,
+    invariances=("sample-order",),
+    reference="Wang et al., 'GraSP', ICLR 2020, arXiv:2002.07376, equation 8; summed as in arXiv:2101.08134",
+)
+def grasp(probe: Probe) -> float:
+    """Minus sum over all weights of w (H g), with g the gradient and H the Hessian of the loss.
+
+    To first order, how much removing the weights reduces the squared norm of the gradient. The sign is that of
+    Abdelfattah et al.; GraSP itself removes the weights for which it is lowest. H g is the gradient of g constant times
+    g. The reference code computes g twice on the same data; once is enough and gives identical values.
+    """
+    loss, weights = probe.twice_differentiable_loss(), probe.weights
+    if not loss.requires_grad:
+        return 0.0
+    names = list(weights)
+    first = torch.autograd.grad(loss, [weights[n] for n in names], create_graph=True, allow_unused=True)
+    used = [(name, g) for name, g in zip(names, first, strict=True) if g is not None and g.requires_grad]
+    if not used:
+        return 0.0
+    scalar = torch.stack([(g.detach() * g).sum() for _, g in used]).sum()
+    second = torch.autograd.grad(scalar, [weights[n] for n, _ in used], allow_unused=True)
+    pairs = zip(used, second, strict=True)
+    return -float(sum((weights[n].detach() * h).double().sum() for (n, _), h in pairs if h is not None))

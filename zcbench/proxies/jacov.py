@@ -1,4 +1,9 @@
-"""Jacobian covariance: do different inputs pull the output in different directions?"""
+"""Do different inputs pull the output in different directions? Correlations of input gradients.
+
+Row n of the Jacobian is the gradient of the sum of all outputs with respect to input n; where inputs are tokens, with
+respect to their embeddings. Batch norm in train mode couples the samples. An input that no gradient reaches has no
+correlation: non-finite.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +14,22 @@ from zcbench.errors import UnsupportedModelError
 from zcbench.probe import Probe
 from zcbench.proxies import register_proxy
 
-#: the authors' k, added to each eigenvalue
+#: the authors' k, added to each eigenvalue and each correlation
 EPSILON = 1e-5
 
 
 @register_proxy(
     "jacov",
     signals=("input_gradients",),
+    invariances=("sample-order",),
     reference="Mellor et al., 'Neural Architecture Search without Training', arXiv:2006.04647v1, section 3",
 )
 def jacov(probe: Probe) -> float:
     """Minus sum of log(v + k) + 1 / (v + k) over the eigenvalues v of the correlation of input gradients, k = 1e-5.
 
-    Row n of the Jacobian is the gradient of the sum of all outputs with respect to input n. Identity correlation is
-    best, -B; perfectly correlated gradients are worst, near -(B - 1) / k. The second term dominates. Batch norm in
-    train mode couples the samples. Correlation and eigenvalues are taken in float64 with a symmetric solver: the
-    authors' general one may return complex numbers. An input that no gradient reaches has no correlation: non-finite.
+    Identity correlation is best, -B; perfectly correlated gradients are worst, near -(B - 1) / k. The second term
+    dominates. Correlation and eigenvalues are taken in float64 with a symmetric solver: the authors' general one may
+    return complex numbers.
     """
     if len(probe.batch) < 2:
         raise UnsupportedModelError("jacov compares samples: the batch must hold at least two.")
@@ -38,3 +43,37 @@ def correlation_score(rows: Tensor) -> float:
         return float("nan")
     eigenvalues = torch.linalg.eigvalsh(correlation) + EPSILON
     return float(-(eigenvalues.log() + 1 / eigenvalues).sum())
+
+
+@register_proxy(
+    "epe_nas",
+    needs_labels=True,
+    signals=("input_gradients",),
+    invariances=("sample-order", "class-names"),
+    reference="Lopes et al., 'EPE-NAS', ICANN 2021, arXiv:2102.08099, equations 3 to 5",
+)
+def epe_nas(probe: Probe, *, many: int = 100) -> float:
+    """Sum over classes c of |s_c|, with s_c = sum of log(|C| + k) over the correlations C within the class, k = 1e-5.
+
+    With more than ``many`` classes the paper takes another formula: the sum of |s_c - s_d| over pairs of classes,
+    divided by the number of classes, with s_c divided by its class's samples. The two are different scores; on
+    ImageNet16-120 the second ranks much worse. Classes are those of the network's output. A class with one sample in
+    the batch has s_c = log(1 + k); one without any adds nothing.
+
+    Args:
+        probe: the probe.
+        many: above this number of classes the second formula is used.
+    """
+    classes, rows = probe.classes, probe.input_gradients.double()
+    found = []
+    for label in torch.unique(classes):
+        members = rows[classes == label]
+        correlation = torch.corrcoef(members).reshape(len(members), -1)
+        if len(members) == 1:  # defined as 1 where there is nothing to compare
+            correlation = torch.ones_like(correlation)
+        score = (correlation.abs() + EPSILON).log().sum()
+        found.append(score / correlation.numel() if probe.outputs.shape[-1] > many else score)
+    scores = torch.stack(found)
+    if probe.outputs.shape[-1] <= many:
+        return float(scores.abs().sum())
+    return float((scores[:, None] - scores).abs().sum() / len(scores))

@@ -1,7 +1,14 @@
-"""NASWOT: does the untrained network tell the samples of a batch apart by which of its ReLUs are on?"""
+"""Which ReLUs are on: how well the untrained network tells the samples of a batch apart, or carves up their space.
+
+A ReLU network is linear wherever the same units are on, so the codes of on and off count its linear regions. All four
+scores look at codes alone, at no size of any activation; batch norm in train mode; no labels.
+"""
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import torch
 
 from zcbench.probe import Probe
@@ -13,6 +20,7 @@ from zcbench.proxies import register_proxy
     cost="forward",
     signals=("relu_codes",),
     domains=("convolutional",),
+    invariances=("sample-order", "weight-scale"),
     reference="Mellor et al., 'Neural Architecture Search without Training', ICML 2021, arXiv:2006.04647, equation 2",
 )
 def naswot(probe: Probe) -> float:
@@ -20,7 +28,7 @@ def naswot(probe: Probe) -> float:
 
     Every ReLU unit counts once. The authors' code selects modules with "ReLU" in their class name, so on NAS-Bench-201
     it counts each twice (once for the wrapper ReLUConvBN), which adds B log 2 to the score, and it counts only ReLUs
-    that a backward pass reaches. Two samples with equal codes make K singular: non-finite. Batch norm in train mode.
+    that a backward pass reaches. Two samples with equal codes make K singular: non-finite.
     """
     batch = len(probe.batch)
     kernel = torch.zeros(batch, batch, dtype=torch.float64)
@@ -31,3 +39,66 @@ def naswot(probe: Probe) -> float:
         alone = on.sum(1)
         kernel += (code.shape[1] - alone[:, None] - alone[None, :] + 2 * shared).double().cpu()
     return float(torch.linalg.slogdet(kernel).logabsdet)
+
+
+@register_proxy(
+    "swap",
+    cost="forward",
+    signals=("relu_codes",),
+    domains=("convolutional",),
+    invariances=("sample-order", "weight-scale"),
+    reference="Peng et al., 'SWAP-NAS', ICLR 2024, arXiv:2403.04161, definition 3.3",
+)
+def swap(probe: Probe) -> float:
+    """Number of different patterns that units show over the batch: on for which samples, off for which.
+
+    Sample-wise: a pattern belongs to a unit and has one bit per sample, so B samples allow 2^B. The paper's batch of 16
+    is used up by the wide networks of NAS-Bench-201 (65,393 of 65,536); a batch of 64 never is. The authors draw the
+    weights from N(0, 1) and average over 32 draws ("swap:repeats=32" averages over draws of the network's own).
+    """
+    units = [np.packbits(code.cpu().numpy(), axis=0) for code in probe.relu_codes]  # (ceil(batch / 8), units)
+    packed = np.concatenate(units, axis=1)
+    words = np.zeros((packed.shape[1], math.ceil(len(packed) / 8) * 8), np.uint8)
+    words[:, : len(packed)] = packed.T
+    numbers = words.view(np.uint64)
+    if numbers.shape[1] == 1:
+        return float(len(np.unique(numbers)))
+    return float(len(np.unique(numbers.view([("", np.uint64)] * numbers.shape[1]))))
+
+
+@register_proxy(
+    "reg_swap",
+    cost="forward",
+    signals=("relu_codes",),
+    domains=("convolutional",),
+    invariances=("sample-order", "weight-scale"),
+    reference="Peng et al., 'SWAP-NAS', ICLR 2024, arXiv:2403.04161, definition 3.4",
+)
+def reg_swap(probe: Probe, *, mu: float = 1000.0, sigma: float = 1e6) -> float:
+    """Swap times exp(-(P - mu)^2 / sigma), with P the number of parameters in thousands.
+
+    Args:
+        probe: the probe.
+        mu: the size that is wanted, in thousands of parameters. The paper sets it by the search at hand; so do you.
+        sigma: how strictly, in their square.
+    """
+    thousands = sum(parameter.numel() for parameter in probe.parameters.values()) / 1e3
+    return swap(probe) * math.exp(-((thousands - mu) ** 2) / sigma)
+
+
+@register_proxy(
+    "linear_regions",
+    cost="forward",
+    signals=("relu_codes",),
+    domains=("convolutional",),
+    invariances=("sample-order", "weight-scale"),
+    reference="Chen et al., 'TE-NAS', ICLR 2021, arXiv:2102.11535, section 3.1.2",
+)
+def linear_regions(probe: Probe) -> float:
+    """Number of different codes among the samples of the batch: linear regions that they fall into.
+
+    Networks of useful size tell all samples of a batch apart, and the score is then the batch's size. TE-NAS measures
+    a network thinned to one channel on 1,000 Gaussian images of 3 x 3: give it both, and this is its score.
+    """
+    rows = np.concatenate([np.packbits(code.cpu().numpy(), axis=1) for code in probe.relu_codes], axis=1)
+    return float(len({row.tobytes() for row in rows}))

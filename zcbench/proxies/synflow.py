@@ -1,48 +1,159 @@
-"""Synaptic flow: how much signal passes through all positive paths of the network. No data, no labels."""
+"""Synaptic flow: how much signal passes through all positive paths of the network. No data, no labels.
+
+R is the sum of the outputs for one input of ones and all parameters |w|, in float64. Batch norm is taken out entirely:
+with it the scores are nearly constant. The values are products over depth: they span dozens of orders of magnitude and
+only their rank means anything.
+
+Three different scores are called "logsynflow" in the literature: logsynflow, synflow_log and logsynflow_emq here.
+
+Deviations: copies of synflow differ in batch norm: zero-cost-nas leaves it in NAS-Bench-201's reduction blocks, NASLib
+and we nowhere.
+"""
 
 from __future__ import annotations
+
+import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from zcbench._functions import default_dtype
+from zcbench._functions import BatchNorm, default_dtype
 from zcbench.errors import UnsupportedModelError
 from zcbench.probe import Probe, as_tensor
 from zcbench.proxies import register_proxy
 
+_DOMAINS = ("convolutional", "transformer")
+_TANAKA = "Tanaka et al., NeurIPS 2020, arXiv:2006.05467, equation 3; summed as in arXiv:2101.08134, section 3.2"
+
 
 @register_proxy(
-    "synflow",
-    domains=("convolutional", "transformer"),
-    reference="Tanaka et al., NeurIPS 2020, arXiv:2006.05467, equation 3; summed as in arXiv:2101.08134, section 3.2",
+    "synflow", domains=_DOMAINS, invariances=("sample-order", "data"), signals=("positive_flow",), reference=_TANAKA
 )
 def synflow(probe: Probe) -> float:
-    """Sum over all weights of |w dR/dw|, with R = sum of the outputs for an input of ones and all parameters |w|.
+    """Sum over all weights of |w dR/dw|.
 
-    In float64, one sample. Batch norm is taken out entirely: with it the score is nearly constant. Copies differ here:
-    zero-cost-nas leaves batch norm in NAS-Bench-201's reduction blocks, NASLib and we in none; NASLib's tables hold
-    the logarithm of this value.
-
-    The value is a product over depth: it spans dozens of orders of magnitude and only its rank means anything.
+    Above 1.8e308 there is no number for it: non-finite. synflow_log ranks alike and has no such limit.
     """
+    flow = positive_flow(probe)
+    return float(sum((w * g).abs().sum() for w, g in flow.pairs.values())) if flow.scale == 0 else math.inf
+
+
+@register_proxy(
+    "synflow_log",
+    domains=_DOMAINS,
+    invariances=("sample-order", "data"),
+    signals=("positive_flow",),
+    reference=f"{_TANAKA}; logarithm of the sum as in NASLib",
+)
+def synflow_log(probe: Probe) -> float:
+    """Log of synflow, of any size: what NASLib's tables hold as "synflow". Ranks exactly as synflow does.
+
+    Where synflow overflows, the flow is computed for inputs and biases scaled down and the gradient of a scaled-down
+    output; for networks whose flow is homogeneous (convolutions, pooling, ReLU) that is exact, for others non-finite.
+    """
+    flow = positive_flow(probe)
+    total = float(sum((w * g).abs().sum() for w, g in flow.pairs.values()))
+    return math.log(total) + flow.scale if total > 0 else -math.inf
+
+
+@register_proxy(
+    "logsynflow",
+    domains=_DOMAINS,
+    invariances=("sample-order", "data"),
+    signals=("positive_flow",),
+    reference="Cavagnero et al., 'FreeREA', WACV 2023, arXiv:2207.05135, section 3.1",
+)
+def logsynflow(probe: Probe) -> float:
+    """Sum over all weights of |w| log(1 + |dR/dw|): the logarithm tames the gradient before it is summed."""
+    flow = positive_flow(probe)
+    nothing = torch.zeros((), dtype=torch.float64)
+    return float(sum((w * torch.logaddexp(g.abs().log() + flow.scale, nothing)).sum() for w, g in flow.pairs.values()))
+
+
+@register_proxy(
+    "logsynflow_emq",
+    domains=_DOMAINS,
+    invariances=("sample-order", "data"),
+    signals=("positive_flow",),
+    reference="Dong et al., 'EMQ', ICCV 2023, arXiv:2307.10554, code",
+)
+def logsynflow_emq(probe: Probe) -> float:
+    """Sum over all weights of |w| |log |dR/dw||: what EMQ's code calls logsynflow.
+
+    The logarithm is taken of the bare gradient, so a weight that no flow reaches makes the score infinite: non-finite.
+    """
+    flow = positive_flow(probe)
+    return float(sum((w * (g.abs().log() + flow.scale).abs()).sum() for w, g in flow.pairs.values()))
+
+
+class Flow(NamedTuple):
+    """Weights with their gradients.
+
+    Attributes:
+        pairs: |w| and dR/dw times exp(-scale), by name of the weight.
+        scale: 0 unless the flow overflows.
+    """
+
+    pairs: dict[str, tuple[Tensor, Tensor]]
+    scale: float
+
+
+def positive_flow(probe: Probe, batch_norm: BatchNorm = "off") -> Flow:
+    """The flow and its gradients.
+
+    Raises:
+        UnsupportedModelError: the inputs are integers.
+    """
+
+    def compute() -> Flow:
+        pairs = _flow(probe, batch_norm, 0)
+        if _fits(pairs):
+            return Flow(pairs, 0.0)
+        # Twice, with different factors: if the results disagree, the network's flow is not homogeneous.
+        exponents = (980, 1000)
+        found = [_flow(probe, batch_norm, exponent) for exponent in exponents]
+        totals = [
+            float(sum((w * g).abs().sum() for w, g in pairs.values())) * 2.0 ** (2 * (exponent - exponents[0]))
+            for pairs, exponent in zip(found, exponents, strict=True)
+        ]
+        if not math.isclose(*totals, rel_tol=1e-6):
+            return Flow(pairs, 0.0)
+        return Flow(found[0], 2 * exponents[0] * math.log(2))
+
+    return probe.once(f"positive_flow, {batch_norm}", compute)
+
+
+def _fits(pairs: dict[str, tuple[Tensor, Tensor]]) -> bool:
+    return math.isfinite(sum(float((w * g).abs().sum()) for w, g in pairs.values()))
+
+
+def _flow(probe: Probe, batch_norm: BatchNorm, exponent: int) -> dict[str, tuple[Tensor, Tensor]]:
+    """Weights and gradients, inputs, biases and the output's gradient scaled by 2 to the minus exponent."""
+    factor = 2.0**-exponent
 
     def ones(tensor: Tensor) -> Tensor:
         if not tensor.is_floating_point():
             raise UnsupportedModelError("synflow feeds an input of ones, and the inputs here are integers.")
-        return torch.ones_like(tensor, dtype=torch.float64)
+        return torch.full_like(tensor, factor, dtype=torch.float64)
 
     inputs = probe.batch[:1].map(ones)
+    weights = probe.weights
     state = {
-        name: tensor.detach().double().abs() if tensor.is_floating_point() else tensor
+        name: tensor.detach().double().abs() * (1.0 if name in weights else factor)
+        if tensor.is_floating_point()
+        else tensor
         for name, tensor in (*probe.model.named_parameters(), *probe.model.named_buffers())
     }
-    weights = {name: state[name].requires_grad_() for name in probe.weights}
+    watched = {name: state[name].requires_grad_() for name in weights}
     arguments, keywords = ((), inputs) if isinstance(inputs, dict) else (inputs, None)
-    with probe.forward_pass("off"), default_dtype(torch.float64):
-        flow = as_tensor(functional_call(probe.model, state, arguments, keywords)).sum()
-    if not flow.requires_grad:
-        return 0.0  # the output does not depend on any weight
-    found = torch.autograd.grad(flow, list(weights.values()), allow_unused=True)
-    pairs = zip(weights.values(), found, strict=True)
-    return float(sum((w.detach() * g).abs().sum() for w, g in pairs if g is not None))
+    with probe.forward_pass(batch_norm), default_dtype(torch.float64):
+        flow = as_tensor(functional_call(probe.model, state, arguments, keywords)).sum() * factor
+    found: tuple[Tensor | None, ...] = (None,) * len(watched)
+    if flow.requires_grad:
+        found = torch.autograd.grad(flow, list(watched.values()), allow_unused=True)
+    return {
+        name: (w.detach(), torch.zeros_like(w) if g is None else g)
+        for (name, w), g in zip(watched.items(), found, strict=True)
+    }

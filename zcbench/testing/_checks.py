@@ -255,12 +255,13 @@ class _Checker:
                 if score.status is not Status.UNSUPPORTED:
                     raise _FailedError(f"{case.specimen.name}: without targets the status is {score.status}")
             if all(
-                self.again(case, "other targets", _rolled(case.specimen.batch)) == case.value for case in self.cases
+                self.again(case, "other targets", _mislabelled(case.specimen.batch)) == case.value
+                for case in self.cases
             ):
                 raise _FailedError("other targets give the same score: declare needs_labels=False")
             return "targets matter, and without them it is unsupported"
         for case in self.need_cases():
-            for batch in (Batch(case.specimen.batch.inputs), _rolled(case.specimen.batch)):
+            for batch in (Batch(case.specimen.batch.inputs), _mislabelled(case.specimen.batch)):
                 if self.again(case, "without the targets", batch) != case.value:
                     raise _FailedError(f"{case.specimen.name}: targets change the score: declare needs_labels=True")
         return "targets do not matter"
@@ -399,10 +400,12 @@ def _close(a: float, b: float, tolerance: float) -> bool:
     return math.isclose(a, b, rel_tol=tolerance, abs_tol=1e-6)
 
 
-def _rolled(batch: Batch) -> Batch:
-    """The same inputs with each sample's target given to the next."""
+def _mislabelled(batch: Batch) -> Batch:
+    """The same inputs with the targets of the first two samples exchanged."""
     assert batch.targets is not None
-    return Batch(batch.inputs, batch.targets.roll(1, 0))
+    order = torch.arange(len(batch))
+    order[:2] = order[:2].flip(0)
+    return Batch(batch.inputs, batch.targets[order])
 
 
 def _equivalents(name: str, specimen: Specimen) -> Iterator[tuple[nn.Module, Batch]]:

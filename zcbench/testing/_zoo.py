@@ -186,23 +186,33 @@ class Recurrent(nn.Module):
         return logits
 
 
-class HandWrittenCell(nn.Module):
-    """A gated recurrent cell made of linear layers, called once per word."""
+class Cell(nn.Module):
+    """A gated recurrent cell made of linear layers."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.gate, self.new = nn.Linear(2 * width, width), nn.Linear(2 * width, width)
+
+    def forward(self, x: Tensor, state: Tensor) -> Tensor:
+        """Input and state ``(batch, width)`` to the new state."""
+        both = torch.cat([x, state], 1)
+        gate = torch.sigmoid(self.gate(both))
+        return gate * state + (1 - gate) * torch.tanh(self.new(both))
+
+
+class HandWritten(nn.Module):
+    """A language model around a hand-written cell, called once per word."""
 
     def __init__(self, width: int = 12) -> None:
         super().__init__()
-        self.words = nn.Embedding(WORDS, width)
-        self.gate, self.new = nn.Linear(2 * width, width), nn.Linear(2 * width, width)
-        self.head = nn.Linear(width, WORDS)
+        self.words, self.cell, self.head = nn.Embedding(WORDS, width), Cell(width), nn.Linear(width, WORDS)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """``(batch, length)`` to logits ``(batch, length, words)``."""
-        state = torch.zeros(len(tokens), self.gate.out_features, dtype=self.gate.weight.dtype, device=tokens.device)
+        state = self.head.weight.new_zeros(len(tokens), self.head.in_features)
         outputs = []
         for x in self.words(tokens).unbind(1):
-            both = torch.cat([x, state], 1)
-            gate = torch.sigmoid(self.gate(both))
-            state = gate * state + (1 - gate) * torch.tanh(self.new(both))
+            state = self.cell(x, state)
             outputs.append(self.head(state))
         return torch.stack(outputs, 1)
 
@@ -236,7 +246,7 @@ def specimens() -> list[Specimen]:
         Specimen("vision transformer", "transformer", _seeded(VisionTransformer), _images()),
         Specimen("LSTM", "recurrent", _seeded(lambda: Recurrent(nn.LSTM)), words),
         Specimen("GRU", "recurrent", _seeded(lambda: Recurrent(nn.GRU, layers=1)), words),
-        Specimen("hand-written cell", "recurrent", _seeded(HandWrittenCell), words),
+        Specimen("hand-written cell", "recurrent", _seeded(HandWritten), words),
         Specimen("perceptron", "perceptron", _seeded(perceptron), _images()),
     ]
 

@@ -1,0 +1,116 @@
+"""Which linear layers of a transformer do what, read off the autograd graph: what feeds attention, what feeds what.
+
+Names and shapes of modules differ from library to library; what happens to a layer's output does not.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+from torch import Tensor
+
+Node: TypeAlias = Any  # torch.autograd.graph.Node
+
+
+class Role(enum.StrEnum):
+    """What a linear layer is for."""
+
+    ATTENTION = "attention"  # makes queries, keys or values, or takes what the heads return
+    FFN_IN = "ffn-in"  # its output goes through a non-linearity to a layer that brings it back to its width
+    FFN_OUT = "ffn-out"  # that layer
+
+
+_PRODUCTS = {"AddmmBackward0", "MmBackward0", "LinearBackward0", "MkldnnLinearBackward0", "AddBackward1"}
+_ATTENTION = {
+    "BmmBackward0",
+    "BaddbmmBackward0",
+    "ScaledDotProductFlashAttentionForCpuBackward0",
+    "ScaledDotProductFlashAttentionBackward0",
+    "ScaledDotProductEfficientAttentionBackward0",
+    "ScaledDotProductCudnnAttentionBackward0",
+}
+_SHAPES = {
+    *("ViewBackward0", "UnsafeViewBackward0", "ReshapeAliasBackward0", "UnflattenBackward0", "FlattenBackward0"),
+    *("TransposeBackward0", "PermuteBackward0", "TBackward0", "AliasBackward0", "CloneBackward0", "ToCopyBackward0"),
+    *("UnbindBackward0", "SplitBackward0", "SplitWithSizesBackward0", "UnsafeSplitBackward0", "ChunkBackward0"),
+    *("SelectBackward0", "SliceBackward0", "IndexBackward0", "RollBackward0", "UnfoldBackward0", "CatBackward0"),
+    *("SqueezeBackward0", "SqueezeBackward1", "UnsqueezeBackward0", "ExpandBackward0", "StackBackward0"),
+    "NativeDropoutBackward0",
+}
+_SCALES = {"MulBackward0", "DivBackward0", "NegBackward0", "AddBackward0", "SubBackward0"}
+_BENDS = {
+    *("GeluBackward0", "ReluBackward0", "SiluBackward0", "MishBackward0", "EluBackward0", "LeakyReluBackward0"),
+    *("HardswishBackward0", "HardtanhBackward0", "SoftplusBackward0", "SigmoidBackward0", "TanhBackward0"),
+    *("PowBackward0", "ErfBackward0"),
+}
+
+
+def linear_roles(outputs: Tensor, weights: Mapping[str, Tensor]) -> dict[str, Role]:
+    """Roles of weights by name, for those that have one.
+
+    Args:
+        outputs: output of the network with its graph.
+        weights: two-dimensional trainable weights by name.
+    """
+    users, leaves = _graph(outputs)
+    names = {id(weight): name for name, weight in weights.items() if weight.dim() == 2}
+    products: dict[Node, str] = {}
+    for leaf in leaves:
+        if name := names.get(id(leaf.variable)):
+            for node, _ in _downstream(leaf, users, _SHAPES):
+                if node.name() in _PRODUCTS | _ATTENTION:  # a three-dimensional product may become a batch of them
+                    products[node] = name
+    found: dict[str, Role] = {}
+    for product, name in products.items():
+        for node, bent in _downstream(product, users, _SHAPES | _SCALES | _BENDS):
+            other = products.get(node)
+            if other is None:
+                if node.name() in _ATTENTION and not bent:
+                    found[name] = Role.ATTENTION
+                    for out, _ in _downstream(node, users, _SHAPES):
+                        if out in products:
+                            found.setdefault(products[out], Role.ATTENTION)
+            elif bent and weights[other].shape == weights[name].shape[::-1]:
+                found.setdefault(name, Role.FFN_IN)
+                found.setdefault(other, Role.FFN_OUT)
+    return found
+
+
+def _graph(outputs: Tensor) -> tuple[dict[Node, list[Node]], list[Node]]:
+    """Who uses each node's result, and the nodes of leaf tensors."""
+    users: dict[Node, list[Node]] = defaultdict(list)
+    leaves: list[Node] = []
+    stack, seen = [outputs.grad_fn], {outputs.grad_fn}
+    while stack:
+        node = stack.pop()
+        if node is None:
+            continue
+        if hasattr(node, "variable"):
+            leaves.append(node)
+        for child, _ in node.next_functions:
+            if child is not None:
+                users[child].append(node)
+                if child not in seen:
+                    seen.add(child)
+                    stack.append(child)
+    return users, leaves
+
+
+def _downstream(start: Node, users: Mapping[Node, list[Node]], through: set[str]) -> Iterator[tuple[Node, bool]]:
+    """Where a result arrives when followed through operations of these names; and whether a non-linearity bent it."""
+    stack, seen = [(start, False)], {(start, False)}
+    while stack:
+        node, bent = stack.pop()
+        for user in users.get(node, ()):
+            passes = user.name() in through
+            state = (user, bent or user.name() in _BENDS)
+            if state in seen:
+                continue
+            seen.add(state)
+            if passes:
+                stack.append(state)
+            else:
+                yield state

@@ -1,0 +1,134 @@
+"""The four parts of AZ-NAS; ``az_nas`` among the ensembles puts them together, which takes a set of candidates.
+
+Features are what enters the first block of the network and what leaves every block (stem and cells on NAS-Bench-201).
+Batch norm in train mode, no labels.
+
+Deviations: the authors draw the weights anew (Kaiming, fan-in); these measure the network that is given. Candidates
+with a degenerate spectrum get minus infinity there and are "non-finite" here.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from zcbench._watchers import Feature
+from zcbench.errors import UnsupportedModelError
+from zcbench.probe import Probe
+from zcbench.proxies import register_proxy
+from zcbench.proxies.counts import flops
+
+_DOMAINS = ("convolutional", "transformer")
+_LEE = "Lee and Ham, 'AZ-NAS', CVPR 2024, arXiv:2403.19232"
+
+
+@register_proxy(
+    "az_expressivity",
+    cost="forward",
+    domains=_DOMAINS,
+    invariances=("sample-order",),
+    signals=("blocks", "spectra"),
+    reference=f"{_LEE}, equation 3",
+)
+def az_expressivity(probe: Probe) -> float:
+    """Sum over features of the entropy of the normalised eigenvalues of the covariance of their channels.
+
+    How evenly a feature uses the directions that its channels span.
+    """
+    return sum(_entropies(probe))
+
+
+@register_proxy(
+    "az_progressivity",
+    cost="forward",
+    domains=_DOMAINS,
+    invariances=("sample-order",),
+    signals=("blocks", "spectra"),
+    reference=f"{_LEE}, equation 4",
+)
+def az_progressivity(probe: Probe) -> float:
+    """Smallest increase of that entropy from one feature to the next."""
+    entropies = _entropies(probe)
+    return min(b - a for a, b in itertools.pairwise(entropies))
+
+
+@register_proxy(
+    "az_trainability",
+    stochastic=True,
+    domains=_DOMAINS,
+    signals=("blocks", "outputs"),
+    reference=f"{_LEE}, equation 7",
+)
+def az_trainability(probe: Probe) -> float:
+    """Mean over blocks of 2 - s - 1 / (s + 1e-6), with s the largest singular value of the block's backward map.
+
+    The map is estimated from a random gradient of signs at the block's output and what it becomes at the input; s = 1,
+    which neither blows gradients up nor shrinks them, is best. A block that passes gradients on unchanged counts as
+    degenerate: non-finite.
+    """
+    generator = probe.generator("az_trainability")
+    scores = []
+    features = probe.blocks
+    for before, after in zip(features[-2::-1], features[:0:-1], strict=True):
+        if before.edge is None or after.edge is None:
+            continue
+        signs = torch.randint(0, 2, after.values.shape, generator=generator).to(after.values) * 2 - 1
+        (pulled,) = torch.autograd.grad(
+            outputs=[after.edge],
+            inputs=[before.edge],
+            grad_outputs=[signs],
+            retain_graph=True,
+            allow_unused=True,
+        )
+        if pulled is None:
+            continue
+        if pulled.shape == signs.shape and torch.equal(pulled, signs):
+            return float("-inf")
+        s = _largest_singular_value(pulled, signs)
+        scores.append(2 - s - 1 / (s + 1e-6))
+    if not scores:
+        raise UnsupportedModelError("no gradient passes from block to block.")
+    return sum(scores) / len(scores)
+
+
+@register_proxy("az_complexity", cost="forward", domains=_DOMAINS, reference=f"{_LEE}, section 3.2")
+def az_complexity(probe: Probe) -> float:
+    """Floating-point operations: the same as flops, under the name that AZ-NAS gives it."""
+    return flops(probe)
+
+
+def _entropies(probe: Probe) -> list[float]:
+    def compute() -> list[float]:
+        return [_entropy(feature) for feature in probe.blocks]
+
+    return probe.once("spectra", compute)
+
+
+def _entropy(feature: Feature) -> float:
+    rows = _positions(feature.values)
+    rows = rows - rows.mean(0)
+    covariance = (rows.T @ rows).double() / len(rows)
+    if not covariance.isfinite().all():
+        return float("nan")
+    eigenvalues = torch.linalg.eigvalsh(covariance)
+    shares = eigenvalues / eigenvalues.sum()
+    return -float((shares * (shares.clamp(min=0) + 1e-8).log()).sum())
+
+
+def _positions(x: Tensor) -> Tensor:
+    """``(batch * positions, channels)``."""
+    return x.movedim(1, -1).flatten(0, -2) if x.dim() == 4 else x.flatten(0, -2)
+
+
+def _largest_singular_value(pulled: Tensor, signs: Tensor) -> float:
+    if pulled.dim() == 4 and pulled.shape[2:] != signs.shape[2:]:
+        stride = round(pulled.shape[2] / signs.shape[2])
+        pulled = F.pixel_unshuffle(pulled, stride)
+    rows, columns = _positions(pulled), _positions(signs)
+    if len(rows) != len(columns):
+        raise UnsupportedModelError("a block changes the number of positions by no whole factor.")
+    product = (rows.T @ columns).double() / len(rows)
+    return float(torch.linalg.matrix_norm(product, 2)) if product.isfinite().all() else float("nan")

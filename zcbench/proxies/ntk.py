@@ -1,0 +1,154 @@
+"""The neural tangent kernel at initialisation or after some training: K[i, j] = <df(x_i)/dtheta, df(x_j)/dtheta>.
+
+To first order, gradient descent trains a network as kernel regression with K would: its spectrum says how fast, and its
+alignment with the labels how well. f is the sum of a sample's outputs (one scalar, as in TE-NAS's code; the true kernel
+has one block per pair of outputs), theta all trainable parameters (TE-NAS's code leaves out biases).
+
+``batch_norm`` decides what kernel it is. "train": statistics of the batch, as in TE-NAS; every f depends on every
+sample, and K takes one backward pass of the whole batch per sample: keep the batch small ("ntk_cond:samples=16").
+"eval": running statistics, which are those of the identity in a network that was never trained. "per-sample":
+statistics of each image alone. In the last two, K takes one pass and the Jacobian is never built.
+
+Mok et al. show that none of these scores means much before training, and that label-gradient alignment does after a
+little: "lga:epochs=2".
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from zcbench.errors import UnsupportedModelError
+from zcbench.probe import Probe
+from zcbench.proxies import register_proxy
+
+_MOK = "Mok et al., 'Demystifying the Neural Tangent Kernel', CVPR 2022, arXiv:2203.14577"
+
+
+@register_proxy(
+    "ntk_cond",
+    cost="per-sample",
+    higher_is_better=False,
+    invariances=("sample-order",),
+    reference="Chen et al., 'TE-NAS', ICLR 2021, arXiv:2102.11535, equation 2",
+)
+def ntk_cond(probe: Probe, *, batch_norm: str = "train", samples: int = 0) -> float:
+    """Condition number, largest eigenvalue over smallest; small promises easy training.
+
+    A smallest eigenvalue that is zero up to round-off (a negative one included) leaves it undefined: non-finite. The
+    authors' code returns 100,000 there, or a negative number; it also draws the weights three times and averages
+    ("ntk_cond:repeats=3").
+
+    Args:
+        probe: the probe.
+        batch_norm: train, eval or per-sample.
+        samples: how many of the batch, from the first; 0 for all.
+    """
+    kernel = _kernel(probe, batch_norm, samples)
+    if len(kernel) < 2:
+        raise UnsupportedModelError("a condition number compares samples: the batch must hold at least two.")
+    if not kernel.isfinite().all():
+        return float("nan")
+    eigenvalues = torch.linalg.eigvalsh(kernel)
+    smallest, largest = float(eigenvalues[0]), float(eigenvalues[-1])
+    # Gradients are float32, so eigenvalues are known to about 1e-7 of the largest.
+    return largest / smallest if smallest > 1e-7 * largest else float("inf")
+
+
+@register_proxy(
+    "ntk_trace",
+    cost="per-sample",
+    invariances=("sample-order",),
+    reference="Shu et al., 'Unifying and Boosting Gradient-Based Training-Free NAS', NeurIPS 2022, arXiv:2201.09785",
+)
+def ntk_trace(probe: Probe, *, batch_norm: str = "eval", samples: int = 0) -> float:
+    """Square root of trace / number of samples: root mean square of the samples' gradient norms.
+
+    The authors' code takes the output of the true class for f, and under batch norm in train mode splits the batch's
+    gradient into parts, which are not the samples' gradients.
+
+    Args:
+        probe: the probe.
+        batch_norm: train, eval or per-sample.
+        samples: how many of the batch, from the first; 0 for all.
+    """
+    kernel = _kernel(probe, batch_norm, samples)
+    return math.sqrt(float(kernel.trace()) / len(kernel))
+
+
+@register_proxy("ntk_norm", cost="per-sample", invariances=("sample-order",), reference=f"{_MOK}, section 3")
+def ntk_norm(probe: Probe, *, batch_norm: str = "eval", samples: int = 0) -> float:
+    """Frobenius norm.
+
+    Args:
+        probe: the probe.
+        batch_norm: train, eval or per-sample.
+        samples: how many of the batch, from the first; 0 for all.
+    """
+    return float(_kernel(probe, batch_norm, samples).norm())
+
+
+@register_proxy(
+    "ntk_mean", signals=("output_gradients",), invariances=("sample-order",), reference=f"{_MOK}, section 3"
+)
+def ntk_mean(probe: Probe) -> float:
+    """Mean of all entries, batch norm in train mode.
+
+    Equal to the squared norm of the gradient of all outputs' sum, divided by B^2: exact, by one backward pass.
+    """
+    total = sum(gradient.double().square().sum() for gradient in probe.output_gradients.values())
+    return float(total) / len(probe.batch) ** 2
+
+
+@register_proxy(
+    "lga",
+    cost="per-sample",
+    needs_labels=True,
+    invariances=("sample-order", "class-names"),
+    reference=f"{_MOK}, section 5",
+)
+def lga(probe: Probe, *, batch_norm: str = "eval", samples: int = 0) -> float:
+    """Label-gradient alignment: cosine between K and L, both centred, with L[i, j] = 1 in one class and -1 across.
+
+    How much more alike the gradients within a class are. With one class in the batch L is constant: non-finite.
+
+    Args:
+        probe: the probe.
+        batch_norm: train, eval or per-sample.
+        samples: how many of the batch, from the first; 0 for all.
+    """
+    classes = probe.classes.cpu()
+    kernel = _kernel(probe, batch_norm, samples)
+    classes = classes[: len(kernel)]
+    return alignment(kernel, classes[:, None] == classes)
+
+
+@register_proxy(
+    "lga_classes",
+    needs_labels=True,
+    signals=("outputs",),
+    invariances=("sample-order", "class-names"),
+    reference=f"{_MOK}, section 5, applied to the class means of the kernel: zcbench's own",
+)
+def lga_classes(probe: Probe) -> float:
+    """Label-gradient alignment of the kernel's means over pairs of classes, batch norm in train mode.
+
+    These means take one backward pass per class instead of one per sample, and are exact. Pairs within a class include
+    each sample with itself. Not in the paper: the alignment of means is not the mean alignment.
+    """
+    kernel = probe.class_kernel
+    return alignment(kernel, torch.eye(len(kernel), dtype=torch.bool))
+
+
+def alignment(kernel: Tensor, same: Tensor) -> float:
+    """Cosine between a kernel and +1 where ``same``, -1 elsewhere, both centred; nan where one is constant."""
+    labels = same.double() * 2 - 1
+    a, b = kernel - kernel.mean(), labels - labels.mean()
+    norms = float(a.norm() * b.norm())
+    return float((a * b).sum()) / norms if norms > 0 else float("nan")
+
+
+def _kernel(probe: Probe, batch_norm: str, samples: int) -> Tensor:
+    return probe.tangent_kernel(batch_norm, samples)  # type: ignore[arg-type]  # it checks

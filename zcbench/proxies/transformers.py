@@ -1,0 +1,282 @@
+"""Transformers: attention, feed-forward blocks, and what pruning says about them.
+
+Layers are known by what they do (``zcbench._roles``), not by their names. "Gradient" is that of the sum of all outputs:
+no labels. "Normalised" divides by the number of layers or heads that were summed over, which takes the depth out; the
+literature prints now one and now the other under one name.
+
+Deviations from the code of Serianni and Kalita: it matches names and widths of modules (attention projections with at
+least 128 outputs), takes the sequence axis for the head axis in both confidences, and looks at sample 0 for the
+activation distance.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from zcbench._roles import Role
+from zcbench.errors import UnsupportedModelError
+from zcbench.probe import Probe
+from zcbench.proxies import register_proxy
+from zcbench.proxies.synflow import positive_flow
+
+_SERIANNI = "Serianni and Kalita, ACL 2023, arXiv:2306.00288, section 3"
+_LANGUAGE = ("transformer",)
+
+
+# -- principal components of the hidden activations ---------------------------------------------
+
+
+@register_proxy(
+    "v_pca",
+    domains=_LANGUAGE,
+    cost="forward",
+    invariances=("sample-order",),
+    signals=("linear_outputs", "principal_components"),
+    reference="Wang et al., 'W-PCA Based Gradient-Free Proxy', ICLR 2025, arXiv:2504.15983, equation 4",
+)
+def v_pca(probe: Probe, *, eta: float = 0.99) -> float:
+    """Sum over feed-forward blocks of the number of principal components that hold ``eta`` of the variance.
+
+    Of the hidden activations before the non-linearity, over all samples and positions, padding included.
+
+    Args:
+        probe: the probe.
+        eta: share of the variance. .99 in most of the authors' models, .9 in one.
+    """
+
+    def compute() -> float:
+        return float(sum(_components(hidden, eta) for hidden in probe.feed_forward))
+
+    return probe.once(f"v_pca of {eta}", compute)
+
+
+@register_proxy(
+    "w_pca",
+    domains=_LANGUAGE,
+    cost="forward",
+    invariances=("sample-order",),
+    signals=("linear_outputs", "principal_components"),
+    reference="Wang et al., 'W-PCA Based Gradient-Free Proxy', ICLR 2025, arXiv:2504.15983, equation 5",
+)
+def w_pca(probe: Probe, *, eta: float = 0.99) -> float:
+    """Number of parameters times v_pca.
+
+    Args:
+        probe: the probe.
+        eta: share of the variance.
+    """
+    return sum(parameter.numel() for parameter in probe.parameters.values()) * v_pca(probe, eta=eta)
+
+
+def _components(hidden: Tensor, eta: float) -> int:
+    rows = hidden.flatten(0, -2).double()
+    rows = rows - rows.mean(0)
+    if not rows.isfinite().all():
+        raise UnsupportedModelError("the hidden activations are not finite.")
+    # The smaller of the two Gram matrices has the same eigenvalues.
+    gram = rows.T @ rows if rows.shape[1] <= len(rows) else rows @ rows.T
+    variances = torch.linalg.eigvalsh(gram).flip(0).clamp(min=0)
+    if not float(variances.sum()):
+        return 0
+    shares = variances.cumsum(0) / variances.sum()
+    return int((shares < eta).sum()) + 1
+
+
+# -- attention ---------------------------------------------------------------------------------
+
+
+@register_proxy(
+    "head_confidence",
+    cost="forward",
+    domains=_LANGUAGE,
+    invariances=("sample-order",),
+    signals=("attention",),
+    reference=f"{_SERIANNI}, attention confidence; Voita et al., ACL 2019, arXiv:1905.09418",
+)
+def head_confidence(probe: Probe, *, normalized: bool = False) -> float:
+    """Sum over heads of the mean over samples of |largest entry of what the head returns|.
+
+    Args:
+        probe: the probe.
+        normalized: mean over heads instead.
+    """
+    return _confidence([one.heads for one in probe.attention], len(probe.batch), normalized)
+
+
+@register_proxy(
+    "softmax_confidence",
+    cost="forward",
+    domains=_LANGUAGE,
+    invariances=("sample-order",),
+    signals=("attention",),
+    reference=f"{_SERIANNI}, softmax confidence",
+)
+def softmax_confidence(probe: Probe, *, normalized: bool = False) -> float:
+    """Sum over heads of the mean over samples of the largest attention probability.
+
+    Args:
+        probe: the probe.
+        normalized: mean over heads instead.
+    """
+    return _confidence([one.probabilities for one in probe.attention], len(probe.batch), normalized)
+
+
+def _confidence(applications: list[Tensor], batch: int, normalized: bool) -> float:
+    total, heads = 0.0, 0
+    for x in applications:
+        # Windows that are folded into the batch belong to their sample.
+        largest = x.flatten(2).amax(2).reshape(batch, -1, x.shape[1]).amax(1)  # (batch, heads)
+        total += float(largest.abs().double().mean(0).sum())
+        heads += x.shape[1]
+    return total / heads if normalized else total
+
+
+@register_proxy(
+    "head_importance",
+    domains=_LANGUAGE,
+    invariances=("sample-order",),
+    signals=("output_gradients", "roles"),
+    reference=f"{_SERIANNI}, head importance; Michel et al., NeurIPS 2019, arXiv:1905.10650",
+)
+def head_importance(probe: Probe, *, normalized: bool = False) -> float:
+    """Sum over the weights of attention of |w dR/dw|, R the sum of all outputs.
+
+    Args:
+        probe: the probe.
+        normalized: divided by the number of layers.
+    """
+    return _saliency(probe, Role.ATTENTION, normalized)
+
+
+@register_proxy(
+    "synaptic_saliency",
+    domains=_LANGUAGE,
+    invariances=("sample-order",),
+    signals=("output_gradients", "roles"),
+    reference=f"{_SERIANNI}, synaptic saliency; Tanaka et al., arXiv:2006.05467",
+)
+def synaptic_saliency(probe: Probe, *, normalized: bool = False) -> float:
+    """Sum over the weights of the feed-forward blocks of |w dR/dw|, R the sum of all outputs.
+
+    Args:
+        probe: the probe.
+        normalized: divided by the number of layers.
+    """
+    return _saliency(probe, Role.FFN_IN, normalized, Role.FFN_OUT)
+
+
+def _saliency(probe: Probe, role: Role, normalized: bool, *more: Role) -> float:
+    gradients, weights = probe.output_gradients, probe.weights
+    names = probe.weights_for(role, *more)
+    total = float(sum((weights[name].detach() * gradients[name]).abs().sum() for name in names))
+    return total / len(names) if normalized else total
+
+
+@register_proxy(
+    "synaptic_diversity",
+    domains=_LANGUAGE,
+    invariances=("sample-order",),
+    signals=("output_gradients", "roles"),
+    reference=f"{_SERIANNI}, synaptic diversity; Zhou et al., 'TF-TAS', CVPR 2022, arXiv:2203.12217, equation 3",
+)
+def synaptic_diversity(probe: Probe, *, normalized: bool = False) -> float:
+    """Sum over the weights of attention of ||dR/dw||_* ||w||_* (nuclear norms), R the sum of all outputs.
+
+    Args:
+        probe: the probe.
+        normalized: divided by the number of layers.
+    """
+    gradients, weights = probe.output_gradients, probe.weights
+    names = probe.weights_for(Role.ATTENTION)
+    total = sum(_nuclear(weights[name].detach()) * _nuclear(gradients[name]) for name in names)
+    return total / len(names) if normalized else total
+
+
+def _nuclear(matrix: Tensor) -> float:
+    if not matrix.isfinite().all():
+        return float("nan")
+    return float(torch.linalg.svdvals(matrix).sum())
+
+
+# -- activations -------------------------------------------------------------------------------
+
+
+@register_proxy(
+    "activation_distance",
+    cost="forward",
+    domains=_LANGUAGE,
+    invariances=("sample-order",),
+    signals=("linear_outputs", "roles"),
+    reference=f"{_SERIANNI}, activation distance; Mellor et al., ICML 2021, arXiv:2006.04647",
+)
+def activation_distance(probe: Probe, *, normalized: bool = False) -> float:
+    """Sum over pairs of samples of the number of feed-forward units with the same sign, before the non-linearity.
+
+    The kernel of NASWOT, summed where NASWOT takes the determinant.
+
+    Args:
+        probe: the probe.
+        normalized: divided by the number of layers.
+    """
+    layers = probe.feed_forward
+    total = 0.0
+    for hidden in layers:
+        signs = (hidden.flatten(1) > 0).float() * 2 - 1
+        units, same = signs.shape[1], signs.double().sum(0)
+        # Sum over pairs of (units + <s_i, s_j>) / 2.
+        total += 0.5 * (len(signs) ** 2 * units + float(same @ same))
+    return total / len(layers) if normalized else total
+
+
+# -- Jacobians ---------------------------------------------------------------------------------
+
+
+@register_proxy(
+    "jacobian_cosine",
+    domains=("transformer", "recurrent", "convolutional"),
+    invariances=("sample-order",),
+    signals=("input_gradients",),
+    reference=f"{_SERIANNI}, Jacobian cosine; Celotti et al., 2020",
+)
+def jacobian_cosine(probe: Probe) -> float:
+    """1 - mean over pairs of |cos - identity|^(1/20), with cos between the samples' input gradients.
+
+    The sum runs over all entries and is divided by B^2 - B, as the authors write it.
+    """
+    rows, batch = probe.input_gradients.double(), len(probe.batch)
+    if batch < 2:
+        raise UnsupportedModelError("jacobian_cosine compares samples: the batch must hold at least two.")
+    rows = rows / rows.norm(dim=1, keepdim=True)
+    off = (rows @ rows.T).fill_diagonal_(1.0) - torch.eye(batch, dtype=torch.float64, device=rows.device)
+    return 1 - float(off.abs().pow(1 / 20).sum()) / (batch**2 - batch)
+
+
+# -- TF-TAS ------------------------------------------------------------------------------------
+
+
+@register_proxy(
+    "dss",
+    domains=_LANGUAGE,
+    invariances=("sample-order", "data"),
+    signals=("roles",),
+    reference="Zhou et al., 'TF-TAS', CVPR 2022, arXiv:2203.12217, equation 6",
+)
+def dss(probe: Probe) -> float:
+    """Synaptic diversity of attention plus synaptic saliency of everything else, for an input of ones and weights |w|.
+
+    Attention: sum of ||dR/dw||_* ||w||_*; all other linear layers: sum of |w dR/dw|; R as in synflow. Layer norm stays.
+    Batch norm, where there is any, is taken out. In float64. For inputs that are images.
+
+    Deviations: the authors' code tells layers apart by their shapes (a square one counts as attention, one with 1,000
+    outputs as the head) and may count the head twice.
+    """
+    flow = positive_flow(probe)
+    attention = set(probe.weights_for(Role.ATTENTION))
+    total = 0.0
+    for name, (w, g) in flow.pairs.items():
+        if name in attention:
+            total += _nuclear(w) * _nuclear(g)
+        elif w.dim() == 2:
+            total += float((w * g).abs().sum())
+    return total

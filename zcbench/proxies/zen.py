@@ -1,0 +1,122 @@
+"""Zen-score: how strongly a random network reacts to a small change of its input.
+
+Data-free: weights and inputs are Gaussian. The Gaussian complexity of the function is read off the features before
+global pooling; what batch norm scales away is added back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zcbench._watchers import FunctionWatcher
+from zcbench.errors import UnsupportedModelError
+from zcbench.probe import Probe
+from zcbench.proxies import register_proxy
+
+#: the size of the change
+GAMMA = 0.01
+
+
+@register_proxy(
+    "zen",
+    cost="forward",
+    stochastic=True,
+    domains=("convolutional",),
+    invariances=("data",),
+    reference="Lin et al., 'Zen-NAS', ICCV 2021, arXiv:2102.01063, algorithm 1",
+)
+def zen(probe: Probe) -> float:
+    """Log of the mean change of the features + sum over batch norms of half the log of the mean variance.
+
+    Weights ~ N(0, 1), batch norm at 1 and 0; inputs x, x' ~ N(0, 1), shaped as the batch; the change is the sum of
+    |f(x) - f(x + .01 x')| over the features of a sample. Features are what enters the last global pooling or
+    flattening. One draw by default ("zen:repeats=32" averages over 32).
+
+    Deviations: the paper takes residual links out, which a finished module does not allow (its authors say that the
+    score has no theory on NAS-Bench-201 for that reason). The variance is the batch's own, as in the paper; the
+    authors' code reads a running average that still holds a tenth of it and nine tenths of one.
+    """
+    generator = probe.generator("zen")
+
+    def noise(tensor: Tensor) -> Tensor:
+        if not tensor.is_floating_point():
+            raise UnsupportedModelError("zen feeds Gaussian noise, and the inputs here are integers.")
+        return torch.randn(tensor.shape, generator=generator).to(tensor.device, tensor.dtype)
+
+    state = {name: p.detach().clone() for name, p in probe.model.named_parameters()}
+    try:
+        _draw(probe.model, generator)
+        first = probe.batch.map(noise)
+        second = probe.batch.map(noise)
+        pairs = iter(_tensors(second))
+        nearby = type(probe.batch)(first).map(lambda tensor: tensor + GAMMA * next(pairs))
+        with torch.no_grad():
+            features, variances = _features(probe, first)
+            changed, _ = _features(probe, nearby)
+    finally:
+        with torch.no_grad():
+            for name, parameter in probe.model.named_parameters():
+                parameter.copy_(state[name])
+    change = float((features - changed).abs().flatten(1).sum(1).double().mean())
+    if change <= 0:
+        return -math.inf
+    return math.log(change) + sum(0.5 * math.log(v) if v > 0 else -math.inf for v in variances)
+
+
+def _tensors(inputs: Any) -> list[Tensor]:
+    if isinstance(inputs, Mapping):
+        return list(inputs.values())
+    return list(inputs) if isinstance(inputs, tuple) else [inputs]
+
+
+def _draw(model: nn.Module, generator: torch.Generator) -> None:
+    with torch.no_grad():
+        for module in model.modules():
+            for name, parameter in module.named_parameters(recurse=False):
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    parameter.fill_(float(name == "weight"))
+                elif name == "bias":
+                    parameter.zero_()
+                else:
+                    drawn = torch.randn(parameter.shape, generator=generator)
+                    parameter.copy_(drawn.to(parameter.device, parameter.dtype))
+
+
+def _features(probe: Probe, inputs: Any) -> tuple[Tensor, list[float]]:
+    """Features before the last pooling or flattening of maps, and each batch norm's mean variance."""
+    maps: list[Tensor] = []
+    variances: list[float] = []
+
+    def before(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        x = args[0] if args else kwargs.get("input")
+        if not isinstance(x, Tensor) or x.dim() != 4:
+            return
+        if func is F.batch_norm:
+            variances.append(float(x.var((0, 2, 3), correction=0).mean()))
+        elif _ends_maps(func, args, kwargs, x):
+            maps.append(x.clone())
+
+    with probe.forward_pass(), FunctionWatcher(before):
+        probe.call(inputs)
+    if not maps:
+        raise UnsupportedModelError("zen needs maps that are pooled or flattened at the end, and found none.")
+    return maps[-1], variances
+
+
+def _ends_maps(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], x: Tensor) -> bool:
+    if func is F.adaptive_avg_pool2d:
+        size = args[1] if len(args) > 1 else kwargs["output_size"]
+        return size in (1, (1, 1), [1, 1])
+    if func in (torch.mean, Tensor.mean):
+        dims = args[1] if len(args) > 1 else kwargs.get("dim", kwargs.get("axis"))
+        return isinstance(dims, (tuple, list)) and {d % 4 for d in dims} == {2, 3}
+    if func in (torch.flatten, Tensor.flatten):
+        start = args[1] if len(args) > 1 else kwargs.get("start_dim", 0)
+        return start == 1 and x.shape[2:].numel() > 1
+    return False
