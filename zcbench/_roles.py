@@ -63,20 +63,53 @@ def linear_roles(outputs: Tensor, weights: Mapping[str, Tensor]) -> dict[str, Ro
             for node, _ in _downstream(leaf, users, _SHAPES):
                 if node.name() in _PRODUCTS | _ATTENTION:  # a three-dimensional product may become a batch of them
                     products[node] = name
-    found: dict[str, Role] = {}
+    lands: dict[str, list[tuple[Node, bool]]] = defaultdict(list)
     for product, name in products.items():
-        for node, bent in _downstream(product, users, _SHAPES | _SCALES | _BENDS):
-            other = products.get(node)
-            if other is None:
-                if node.name() in _ATTENTION and not bent:
-                    found[name] = Role.ATTENTION
-                    for out, _ in _downstream(node, users, _SHAPES):
-                        if out in products:
-                            found.setdefault(products[out], Role.ATTENTION)
-            elif bent and weights[other].shape == weights[name].shape[::-1]:
-                found.setdefault(name, Role.FFN_IN)
-                found.setdefault(other, Role.FFN_OUT)
+        lands[name] += _downstream(product, users, _SHAPES | _SCALES | _BENDS)
+    found: dict[str, Role] = {}
+    for name, ends in lands.items():
+        for node, bent in ends:
+            if node.name() in _ATTENTION and node not in products and not bent:
+                found[name] = Role.ATTENTION
+                for out, _ in _downstream(node, users, _SHAPES):
+                    if out in products:
+                        found.setdefault(products[out], Role.ATTENTION)
+    for name, ends in lands.items():
+        feeds = {products[node] for node, bent in ends if node in products and not bent}
+        if any(found.get(other) is Role.ATTENTION and _is_square(weights[other]) for other in feeds - {name}):
+            found.setdefault(name, Role.ATTENTION)  # through a second product, as weighted multiplicative attention
+        for chain in _chains(name, weights, lands, products):
+            for middle in chain[:-1]:
+                found.setdefault(middle, Role.FFN_IN)
+            found.setdefault(chain[-1], Role.FFN_OUT)
     return found
+
+
+def _chains(
+    name: str,
+    weights: Mapping[str, Tensor],
+    lands: Mapping[str, list[tuple[Node, bool]]],
+    products: Mapping[Node, str],
+) -> Iterator[list[str]]:
+    """Layers from this one, each behind a non-linearity, to the one that brings its output back to its input's width.
+
+    In between there may be layers from the inner width to itself.
+    """
+    stack = [[name]]
+    while stack:
+        chain = stack.pop()
+        for node, bent in lands[chain[-1]]:
+            other = products.get(node)
+            if other is None or not bent or other in chain:
+                continue
+            if weights[other].shape == weights[name].shape[::-1]:
+                yield [*chain, other]
+            elif _is_square(weights[other]) and weights[other].shape[0] in weights[name].shape:
+                stack.append([*chain, other])
+
+
+def _is_square(weight: Tensor) -> bool:
+    return weight.shape[0] == weight.shape[1]
 
 
 def _graph(outputs: Tensor) -> tuple[dict[Node, list[Node]], list[Node]]:
