@@ -1,70 +1,348 @@
-"""What proxies cost, as ratios to the obvious way in the same process: NAS-Bench-201, five 3x3 convolutions, batch 64.
+"""What proxies cost, as ratios to the obvious way in the same process.
 
-python benchmarks/proxies.py        # about two minutes
+python benchmarks/proxies.py           # about ten minutes; CPU time, one thread
+python benchmarks/proxies.py --quick   # the smallest of everything: does it run?
+
+Networks: NAS-Bench-201's with five 3 x 3 convolutions (batch 64; 32 for the kernels) and an encoder of four layers,
+256 wide, on 16 sequences of 64 words. "Obvious" is the way in which the authors of a proxy compute it: a pass per
+sample and all gradients kept for GradSign, a backward pass per sample and the whole Jacobian for the kernels, a pass
+per proxy for the rest. Values are compared before times are.
 """
 
+from __future__ import annotations
+
+import argparse
+import math
+import resource
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 import zcbench
+from zcbench.probe import Probe
+from zcbench.spaces._flexibert_network import Encoder
+from zcbench.types import Batch
 
 CELL = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|"
-ROUNDS = 3
+SMALL = "|none~0|+|none~0|none~1|+|nor_conv_1x1~0|none~1|none~2|"
+#: "ntk_cond" itself is train-mode: a backward pass of the whole batch per sample, which nothing speeds up
+KERNELS = ("ntk_cond:batch_norm=eval",)
 
 
-def cpu_seconds(work: Callable[[], object]) -> float:
+def cpu_seconds(work: Callable[[], object], rounds: int = 2) -> float:
     """The fastest of a few rounds, in CPU time: other processes on the machine count little."""
     times = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         started = time.process_time()
         work()
         times.append(time.process_time() - started)
     return min(times)
 
 
-def gradsign_loop(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> float:
-    """One forward and one backward pass for every image, as the authors do it."""
+def network(cell: str) -> nn.Module:
+    """NAS-Bench-201's own network."""
+    torch.manual_seed(0)
+    space = zcbench.get_space("nasbench201")
+    return space.build(space.parse(cell))
+
+
+class Classifier(nn.Module):
+    """A small BERT with ten classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        layer = {
+            "operation_type": "SA",
+            "operation_parameter": "SDP",
+            "num_operation_heads": 4,
+            "feed_forward_dimension": 1024,
+            "num_feed_forward": 1,
+        }
+        self.encoder, self.head = Encoder(256, [layer] * 4, words=2000), nn.Linear(256, 10)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """``(batch, length)`` to logits."""
+        logits: Tensor = self.head(self.encoder(tokens).mean(1))
+        return logits
+
+
+# -- the obvious ways --------------------------------------------------------------------------
+
+
+def gradsign_loop(model: nn.Module, inputs: Tensor, targets: Tensor) -> float:
+    """A forward and a backward pass for every sample; the gradients of all are kept, then their signs are summed."""
     model.train()
-    totals = [torch.zeros_like(p) for p in model.parameters()]
+    rows = []
     for x, y in zip(inputs, targets, strict=True):
-        loss = F.cross_entropy(model(x[None]), y[None])
-        gradients = torch.autograd.grad(loss, list(model.parameters()))
+        model.zero_grad()
+        F.cross_entropy(model(x[None]), y[None]).backward()
+        rows.append(
+            torch.cat([torch.zeros(p.numel()) if p.grad is None else p.grad.flatten() for p in model.parameters()])
+        )
+    model.zero_grad()
+    return float(torch.stack(rows).sign().sum(0).abs().sum())
+
+
+def gradsign_lean_loop(model: nn.Module, inputs: Tensor, targets: Tensor) -> float:
+    """The same, the signs summed up as they come."""
+    model.train()
+    parameters = list(model.parameters())
+    totals = [torch.zeros_like(p) for p in parameters]
+    for x, y in zip(inputs, targets, strict=True):
+        gradients = torch.autograd.grad(F.cross_entropy(model(x[None]), y[None]), parameters, allow_unused=True)
         for total, gradient in zip(totals, gradients, strict=True):
-            total += gradient.sign()
+            if gradient is not None:
+                total += gradient.sign()
     return float(sum(total.abs().sum() for total in totals))
 
 
-def main() -> None:
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    space = zcbench.get_space("nasbench201")
-    model = space.build(space.parse(CELL))
-    inputs, targets = torch.randn(64, 3, 32, 32), torch.randint(10, (64,))
+def jacobian(model: nn.Module, inputs: Tensor, *, train: bool) -> Tensor:
+    """Gradients of every sample's summed outputs, ``(batch, parameters)``, a backward pass each."""
+    model.train(train)
+    sums, parameters = model(inputs).sum(1), list(model.parameters())
+    rows = [torch.autograd.grad(s, parameters, retain_graph=True) for s in sums]
+    return torch.stack([torch.cat([g.flatten() for g in row]) for row in rows])
+
+
+# -- measurements ------------------------------------------------------------------------------
+
+
+def report(what: str, value: float, unit: str, target: str = "", note: str = "") -> None:
+    """A line of the result."""
+    print(f"{what:66} {value:6.2f} {unit:18} {target:16} {note}".rstrip(), flush=True)
+
+
+def against(what: str, slow: Callable[[], float], fast: Callable[[], float], target: str, tolerance: float) -> None:
+    """Compare values, then times."""
+    a, b = slow(), fast()
+    assert math.isclose(a, b, rel_tol=tolerance), f"{what}: {a} and {b}"
+    slow_seconds, seconds = cpu_seconds(slow, 1), cpu_seconds(fast)
+    report(what, slow_seconds / seconds, "x faster", target, f"{seconds:.2f} s; values {b:.7g} and {a:.7g}")
+
+
+def images(cell: str, batch: int, few: int) -> None:
+    """Everything on the cell network."""
+    model = network(cell)
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(batch, 3, 32, 32, generator=generator)
+    targets = torch.arange(batch) % 10
+
+    def forward() -> None:
+        with torch.no_grad():
+            model(inputs)
 
     def forward_backward() -> None:
-        loss = F.cross_entropy(model(inputs), targets)
-        torch.autograd.grad(loss, list(model.parameters()))
+        torch.autograd.grad(F.cross_entropy(model(inputs), targets), list(model.parameters()))
 
-    def ours(*names: str) -> dict[str, zcbench.Score]:
-        return zcbench.score(model, inputs, targets, names or None)
+    def ours(*names: str, size: int = batch) -> float:
+        scores = zcbench.score(model, inputs[:size], targets[:size], names)
+        assert all(s.status == "ok" for s in scores.values()), scores
+        return float(next(iter(scores.values())))
 
-    forward_backward()  # warm up
-    loop, streamed = gradsign_loop(model, inputs, targets), float(ours("gradsign")["gradsign"])
-    unit = cpu_seconds(forward_backward)
-    alone = {name: cpu_seconds(lambda name=name: ours(name)) for name in zcbench.list_proxies()}  # type: ignore[misc]
-    together = cpu_seconds(ours)
-    looped = cpu_seconds(lambda: gradsign_loop(model, inputs, targets))
-    print(f"one forward and backward pass: {unit:.2f} s")
-    for name, seconds in sorted(alone.items(), key=lambda item: item[1]):
-        print(f"{name:12} {seconds / unit:5.2f} x forward and backward")
-    print(
-        f"gradsign: {looped / alone['gradsign']:.1f} times faster than the loop; values {streamed:.6g} and {loop:.6g}"
+    forward_backward()
+    unit, pass_ = cpu_seconds(forward_backward, 3), cpu_seconds(forward, 3)
+    print(f"one forward pass {pass_:.2f} s, forward and backward {unit:.2f} s of CPU time\n")
+
+    # The signs of gradients that are zero up to round-off are noise: a few in ten thousand.
+    against(
+        "GradSign: loop over samples, gradients kept",
+        lambda: gradsign_loop(model, inputs, targets),
+        lambda: ours("gradsign"),
+        ">= 3",
+        2e-3,
     )
-    print(f"all together: {together / sum(alone.values()):.2f} of the sum of each alone")
+    against(
+        "GradSign: loop over samples, signs summed at once",
+        lambda: gradsign_lean_loop(model, inputs, targets),
+        lambda: ours("gradsign"),
+        "",
+        2e-3,
+    )
+    x = inputs[:few]
+
+    def gram(train: bool) -> Tensor:
+        rows = jacobian(model, x, train=train)
+        return rows @ rows.T
+
+    against(
+        f"NTK, batch norm eval, B = {few}: Jacobian row by row",
+        lambda: float(gram(train=False).norm()),
+        lambda: ours("ntk_norm", size=few),
+        ">= 10",
+        1e-3,
+    )
+    against(
+        f"NTK mean, batch norm train, B = {few}",
+        lambda: float(gram(train=True).mean()),
+        lambda: ours("ntk_mean", size=few),
+        ">= 15",
+        1e-3,
+    )
+    classes = targets[:few]
+    picks = torch.stack([(classes == c).float() / (classes == c).sum() for c in classes.unique()])
+
+    def class_means() -> float:
+        with Probe(model, Batch(x, classes)) as probe:
+            return float(probe.class_kernel.norm())
+
+    against(
+        f"LGA's class sums, batch norm train, B = {few}",
+        lambda: float((picks @ gram(train=True) @ picks.T).norm()),
+        class_means,
+        ">= 3",
+        1e-3,
+    )
+
+    fused = ("fisher", "snip", "plain", "grad_norm", "l2_norm")
+    report(", ".join(fused), cpu_seconds(lambda: ours(*fused)) / unit, "forward+backward", "<= 1.25")
+    codes = ("naswot", "swap", "linear_regions")
+    report(", ".join(codes), cpu_seconds(lambda: ours(*codes)) / pass_, "forward", "<= 2")
+    everything(model, inputs, targets, unit, "convolutional")
+
+
+def everything(model: nn.Module, inputs: Tensor, targets: Tensor, unit: float, domain: str) -> None:
+    """Each proxy of a domain alone, and all together."""
+    names = [
+        name
+        for name in zcbench.list_proxies()
+        if {"any", domain} & set(zcbench.get_proxy(name).domains) and name != "ntk_cond"
+    ]
+    names += KERNELS
+
+    def work(*chosen: str) -> None:
+        zcbench.score(model, inputs, targets, chosen)
+
+    alone = {name: cpu_seconds(lambda name=name: work(name)) for name in names}  # type: ignore[misc]
+    together = cpu_seconds(lambda: work(*names))
+    print()
+    report(
+        f"all {len(names)} {domain} proxies together, of the sum of each alone",
+        together / sum(alone.values()),
+        "",
+        "<= 0.4",
+        f"{together:.2f} s of {sum(alone.values()):.2f} s",
+    )
+    for name, seconds in sorted(alone.items(), key=lambda item: item[1]):
+        report(f"  {name}", seconds / unit, "forward+backward")
+
+
+def memory(cell: str, batch: int) -> None:
+    """GradSign's extra memory, in processes of their own: peak over what the process had before."""
+    found = {}
+    for what in ("forward+backward", "gradsign", "loop"):
+        command = [sys.executable, __file__, "--memory", what, "--cell", cell, "--batch", str(batch)]
+        found[what] = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    if not found["forward+backward"]:
+        return  # too small to be seen
+    size = sum(p.numel() for p in network(cell).parameters()) * 4 / 2**20
+    note = f"MiB; forward and backward {found['forward+backward']:.0f}, a copy of the parameters {size:.0f}"
+    report(
+        "\nGradSign's peak memory, of one forward and backward + parameters",
+        found["gradsign"] / (found["forward+backward"] + size),
+        "",
+        "<= 1",
+        f"{found['gradsign']:.0f} {note}; the loop that keeps gradients {found['loop']:.0f}",
+    )
+
+
+def peak(what: str, cell: str, batch: int) -> float:
+    """MiB by which one computation raises this process's peak."""
+    torch.set_num_threads(1)
+    model = network(cell)
+    inputs, targets = torch.randn(batch, 3, 32, 32), torch.arange(batch) % 10
+    zcbench.score(model, inputs[:3], targets[:3], ["gradsign"])  # what is imported and compiled once
+    gradsign_loop(model, inputs[:3], targets[:3])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    if what == "gradsign":
+        zcbench.score(model, inputs, targets, ["gradsign"])
+    elif what == "loop":
+        gradsign_loop(model, inputs, targets)
+    else:
+        torch.autograd.grad(F.cross_entropy(model(inputs), targets), list(model.parameters()))
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+def workers(limit: int) -> None:
+    """A run with one worker and with two, and their records."""
+    seconds, values = {}, {}
+    for number in (1, 2):
+        with tempfile.TemporaryDirectory() as folder:
+            started = time.perf_counter()
+            evaluation = zcbench.evaluate(
+                "digits-201", ["naswot", "grad_norm", "gradsign"], limit=limit, workers=number, store=folder
+            )
+            seconds[number] = time.perf_counter() - started
+            values[number] = {r.proxy: r.tau.value for r in evaluation.results}
+    assert values[1] == values[2], values
+    print()
+    report(
+        f"two workers against one, digits-201, {limit} cells, wall time",
+        seconds[1] / seconds[2],
+        "x faster",
+        ">= 1.8",
+        f"{seconds[1]:.0f} s and {seconds[2]:.0f} s, start included",
+    )
+
+
+def words(batch: int) -> None:
+    """The same for a small BERT."""
+    model = Classifier()
+    tokens = torch.randint(2000, (batch, 64), generator=torch.Generator().manual_seed(0))
+    targets = torch.arange(batch) % 10
+
+    def forward_backward() -> None:
+        torch.autograd.grad(F.cross_entropy(model(tokens), targets), list(model.parameters()), allow_unused=True)
+
+    def ours(name: str) -> float:
+        return float(zcbench.score(model, tokens, targets, [name])[name])
+
+    forward_backward()
+    unit = cpu_seconds(forward_backward, 3)
+    print(f"\nsmall BERT, {batch} x 64 words: forward and backward {unit:.2f} s of CPU time\n")
+    against(
+        "GradSign: loop over samples, gradients kept",
+        lambda: gradsign_loop(model, tokens, targets),
+        lambda: ours("gradsign"),
+        ">= 3",
+        2e-2,
+    )
+
+    def gram() -> float:
+        rows = []
+        for sum_ in model(tokens).sum(1):
+            found = torch.autograd.grad(sum_, list(model.parameters()), retain_graph=True, allow_unused=True)
+            rows.append(torch.cat([g.flatten() for g in found if g is not None]))
+        table = torch.stack(rows)
+        return float((table @ table.T).norm())
+
+    # One float32 product over all parameters is off by .2 %; ours is summed up layer by layer in float64 (off by 1e-6).
+    against(f"NTK, B = {batch}: Jacobian row by row", gram, lambda: ours("ntk_norm"), ">= 10", 5e-3)
+    everything(model, tokens, targets, unit, "transformer")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--memory", help=argparse.SUPPRESS)
+    parser.add_argument("--cell", default=CELL, help=argparse.SUPPRESS)
+    parser.add_argument("--batch", type=int, default=64, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.memory:
+        print(peak(options.memory, options.cell, options.batch))
+        return
+    torch.set_num_threads(1)
+    cell, batch, few = (SMALL, 20, 20) if options.quick else (CELL, 64, 32)
+    images(cell, batch, few)
+    memory(cell, batch)
+    words(10 if options.quick else 16)
+    workers(4 if options.quick else 100)
 
 
 if __name__ == "__main__":

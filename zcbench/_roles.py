@@ -41,6 +41,7 @@ _SHAPES = {
     "NativeDropoutBackward0",
 }
 _SCALES = {"MulBackward0", "DivBackward0", "NegBackward0", "AddBackward0", "SubBackward0"}
+_ROOTS = {"RsqrtBackward0", "SqrtBackward0"}
 _BENDS = {
     *("GeluBackward0", "ReluBackward0", "SiluBackward0", "MishBackward0", "EluBackward0", "LeakyReluBackward0"),
     *("HardswishBackward0", "HardtanhBackward0", "SoftplusBackward0", "SigmoidBackward0", "TanhBackward0"),
@@ -56,17 +57,41 @@ def linear_roles(outputs: Tensor, weights: Mapping[str, Tensor]) -> dict[str, Ro
         weights: two-dimensional trainable weights by name.
     """
     users, leaves = _graph(outputs)
-    names = {id(weight): name for name, weight in weights.items() if weight.dim() == 2}
-    products: dict[Node, str] = {}
+    products = _products(users, leaves, {id(weight): name for name, weight in weights.items() if weight.dim() == 2})
+    lands: dict[str, list[tuple[Node, bool]]] = defaultdict(list)
+    for product, name in products.items():
+        lands[name] += _downstream(product, users, _SHAPES | _SCALES | _BENDS)
+    found = _attention(users, products, lands)
+    for name, ends in lands.items():
+        feeds = {products.get(node, "") for node, bent in ends if not bent}
+        if len(feeds) == 1 and found.get(other := feeds.pop()) is Role.ATTENTION and _is_square(weights[other]):
+            found.setdefault(name, Role.ATTENTION)  # through a second product, as weighted multiplicative attention
+    for name in sorted(lands, key=lambda name: _is_square(weights[name])):  # square ones may be inside a chain
+        if name in found:
+            continue
+        for chain in _chains(name, weights, lands, products):
+            for inner in chain[:-1]:
+                found.setdefault(inner, Role.FFN_IN)
+            found.setdefault(chain[-1], Role.FFN_OUT)
+    return found
+
+
+def _products(users: Mapping[Node, list[Node]], leaves: list[Node], names: Mapping[int, str]) -> dict[Node, str]:
+    """Nodes that multiply by a weight, and its name."""
+    found = {}
     for leaf in leaves:
         if name := names.get(id(leaf.variable)):
             for node, _ in _downstream(leaf, users, _SHAPES):
                 if node.name() in _PRODUCTS | _ATTENTION:  # a three-dimensional product may become a batch of them
-                    products[node] = name
-    lands: dict[str, list[tuple[Node, bool]]] = defaultdict(list)
-    for product, name in products.items():
-        lands[name] += _downstream(product, users, _SHAPES | _SCALES | _BENDS)
-    found: dict[str, Role] = {}
+                    found[node] = name
+    return found
+
+
+def _attention(
+    users: Mapping[Node, list[Node]], products: Mapping[Node, str], lands: Mapping[str, list[tuple[Node, bool]]]
+) -> dict[str, Role]:
+    """Layers that make queries, keys and values, and those that take what comes of them."""
+    found = {}
     for name, ends in lands.items():
         for node, bent in ends:
             if node.name() in _ATTENTION and node not in products and not bent:
@@ -74,14 +99,6 @@ def linear_roles(outputs: Tensor, weights: Mapping[str, Tensor]) -> dict[str, Ro
                 for out, _ in _downstream(node, users, _SHAPES):
                     if out in products:
                         found.setdefault(products[out], Role.ATTENTION)
-    for name, ends in lands.items():
-        feeds = {products[node] for node, bent in ends if node in products and not bent}
-        if any(found.get(other) is Role.ATTENTION and _is_square(weights[other]) for other in feeds - {name}):
-            found.setdefault(name, Role.ATTENTION)  # through a second product, as weighted multiplicative attention
-        for chain in _chains(name, weights, lands, products):
-            for middle in chain[:-1]:
-                found.setdefault(middle, Role.FFN_IN)
-            found.setdefault(chain[-1], Role.FFN_OUT)
     return found
 
 
@@ -106,6 +123,11 @@ def _chains(
                 yield [*chain, other]
             elif _is_square(weights[other]) and weights[other].shape[0] in weights[name].shape:
                 stack.append([*chain, other])
+
+
+def _normalizes(node: Node) -> bool:
+    """Whether a product is the last step of a norm that is written out: x times 1 / root of its mean square."""
+    return any(child is not None and child.name() in _ROOTS for child, _ in node.next_functions)
 
 
 def _is_square(weight: Tensor) -> bool:
@@ -138,7 +160,7 @@ def _downstream(start: Node, users: Mapping[Node, list[Node]], through: set[str]
     while stack:
         node, bent = stack.pop()
         for user in users.get(node, ()):
-            passes = user.name() in through
+            passes = user.name() in through and not _normalizes(user)
             state = (user, bent or user.name() in _BENDS)
             if state in seen:
                 continue

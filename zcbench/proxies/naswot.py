@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from zcbench.probe import Probe
 from zcbench.proxies import register_proxy
@@ -56,14 +57,25 @@ def swap(probe: Probe) -> float:
     is used up by the wide networks of NAS-Bench-201 (65,393 of 65,536); a batch of 64 never is. The authors draw the
     weights from N(0, 1) and average over 32 draws ("swap:repeats=32" averages over draws of the network's own).
     """
-    units = [np.packbits(code.cpu().numpy(), axis=0) for code in probe.relu_codes]  # (ceil(batch / 8), units)
-    packed = np.concatenate(units, axis=1)
-    words = np.zeros((packed.shape[1], math.ceil(len(packed) / 8) * 8), np.uint8)
-    words[:, : len(packed)] = packed.T
-    numbers = words.view(np.uint64)
-    if numbers.shape[1] == 1:
-        return float(len(np.unique(numbers)))
-    return float(len(np.unique(numbers.view([("", np.uint64)] * numbers.shape[1]))))
+    patterns = torch.cat([_patterns(code) for code in probe.relu_codes], dim=1)  # (words, units)
+    words = patterns.cpu().numpy()
+    order = np.lexsort(words) if len(words) > 1 else np.argsort(words[0])
+    words = words[:, order]
+    return 1.0 + float((words[:, 1:] != words[:, :-1]).any(0).sum())
+
+
+def _patterns(code: Tensor) -> Tensor:
+    """Bits of all samples for every unit: from bool ``(batch, units)`` to int64 ``(ceil(batch / 63), units)``."""
+    words = []
+    for part in torch.split(code, 63):
+        word = torch.zeros(code.shape[1], dtype=torch.int64, device=code.device)
+        for eight in torch.split(part, 8):
+            byte = eight[0].to(torch.uint8)
+            for row in eight[1:]:
+                byte = byte << 1 | row
+            word = word << 8 | byte
+        words.append(word)
+    return torch.stack(words)
 
 
 @register_proxy(
@@ -100,5 +112,17 @@ def linear_regions(probe: Probe) -> float:
     Networks of useful size tell all samples of a batch apart, and the score is then the batch's size. TE-NAS measures
     a network thinned to one channel on 1,000 Gaussian images of 3 x 3: give it both, and this is its score.
     """
-    rows = np.concatenate([np.packbits(code.cpu().numpy(), axis=1) for code in probe.relu_codes], axis=1)
-    return float(len({row.tobytes() for row in rows}))
+    undecided = [list(range(len(probe.batch)))]  # groups of samples that no ReLU has told apart yet
+    decided = 0
+    for code in probe.relu_codes:
+        split: list[list[int]] = []
+        for group in undecided:
+            parts: dict[bytes, list[int]] = {}
+            for sample in group:
+                parts.setdefault(code[sample].cpu().numpy().tobytes(), []).append(sample)
+            split += parts.values()
+        undecided = [group for group in split if len(group) > 1]
+        decided += len(split) - len(undecided)
+        if not undecided:
+            break
+    return float(decided + len(undecided))

@@ -7,6 +7,7 @@ networks 256 wide with stacks 1,024 wide, whatever the architecture says.)
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -33,7 +34,8 @@ class SelfAttention(nn.Module):
             y.unflatten(2, (self.heads, -1)).transpose(1, 2)
             for y in (self.query(x), self.between(self.key(x)), self.value(x))
         )
-        return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        mixed: Tensor = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        return mixed
 
 
 class Transform(nn.Module):
@@ -46,7 +48,8 @@ class Transform(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``(batch, length, width)`` to the same shape."""
         if self.kind == "DFT":
-            return torch.fft.fft2(x, dim=(1, 2)).real
+            mixed: Tensor = torch.fft.fft2(x, dim=(1, 2)).real
+            return mixed
         return _dct(_dct(x, 1), 2)
 
 
@@ -77,7 +80,7 @@ class Convolution(nn.Module):
         span = self.pointwise(self.depthwise(x.transpose(1, 2))).transpose(1, 2)
         kernels = self.kernels(span * query).unflatten(2, (self.heads, self.kernel)).softmax(3)
         windows = F.pad(self.convolved(x), (0, 0, self.kernel // 2, self.kernel // 2)).unfold(1, self.kernel, 1)
-        windows = windows.unflatten(2, (self.heads, -1))  # (batch, length, heads, width, kernel)
+        windows = windows.reshape(len(x), length, self.heads, -1, self.kernel)
         convolved = (windows * kernels[:, :, :, None]).sum(4).reshape(len(x), length, -1)
         q, k, v = (y.unflatten(2, (self.heads, -1)).transpose(1, 2) for y in (query, self.key(x), self.value(x)))
         attended = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
@@ -100,7 +103,7 @@ class Layer(nn.Module):
         self.norm1 = nn.Identity() if kind == "LT" else nn.LayerNorm(width, eps=1e-12)
         inner = layer["feed_forward_dimension"]
         widths = [width, *[inner] * layer["num_feed_forward"]]
-        self.up = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.up = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
         self.down = nn.Linear(inner, width)
         self.norm2 = nn.LayerNorm(width, eps=1e-12)
 
@@ -145,4 +148,5 @@ class Encoder(nn.Module):
         x = self.project(self.norm(x))
         for layer in self.layers:
             x = layer(x)
-        return x
+        out: Tensor = x
+        return out

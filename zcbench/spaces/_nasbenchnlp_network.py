@@ -6,6 +6,8 @@ A recipe names nodes; each applies an operation to the input ``x``, previous sta
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -37,7 +39,7 @@ class Cell(nn.Module):
         self.recipe, self.width = recipe, width
         self.states = sorted(
             {name for node in recipe.values() for name in node["input"] if name.startswith("h_prev_")}
-            | {name.replace("new", "prev") for name in recipe if name.startswith("h_new_")}
+            | {name.replace("new", "prev") for name in recipe if re.fullmatch(r"h_new_\d+", name)}
         )
         # One product over all inputs side by side; the published counts have one bias per node.
         self.linear = nn.ModuleDict(
@@ -98,7 +100,7 @@ class LanguageModel(nn.Module):
         super().__init__()
         self.encoder = nn.Embedding(words, width_in)
         widths = [width_in, *[width] * (layers - 1), width_in]
-        self.cells = nn.ModuleList(Cell(recipe, a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.cells = nn.ModuleList(Cell(recipe, a, b) for a, b in itertools.pairwise(widths))
         self.decoder = nn.Linear(width_in, words)
         self.decoder.weight = self.encoder.weight
         nn.init.uniform_(self.encoder.weight, -0.1, 0.1)
