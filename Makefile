@@ -3,14 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# make leaderboard LIMIT=2000 WORKERS=4
+# make leaderboard LIMIT=2000 WORKERS=4 PROXIES=all
 LIMIT ?= 1000
+PROXIES ?= standard
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(os.cpu_count() or 1)")
 
 .PHONY: leaderboard test test-all lint format clean
 
 leaderboard: $(READY) ## score the embedded benchmark and show the leaderboard
-	$(BIN)/zcbench run digits-201 --limit $(LIMIT) --workers $(WORKERS) > /dev/null
+	$(BIN)/zcbench run digits-201 --limit $(LIMIT) --proxies "$(PROXIES)" --workers $(WORKERS) > /dev/null
 	$(BIN)/zcbench leaderboard digits-201 --seed 0 --out leaderboards
 
 test: $(READY) ## the tests, without the slow ones

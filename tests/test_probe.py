@@ -52,8 +52,12 @@ def test_input_gradients():
     assert not inputs.requires_grad
 
 
-def test_input_gradients_of_integers_are_unsupported():
-    with Probe(Tied(), Batch({"tokens": torch.ones(2, 3, dtype=torch.long)})) as probe:
+def test_input_gradients_of_integers_need_an_embedding():
+    class OneHot(nn.Module):
+        def forward(self, x):
+            return nn.functional.one_hot(x, 5).float().sum(1)
+
+    with Probe(OneHot(), Batch(torch.ones(2, 3, dtype=torch.long))) as probe:
         with pytest.raises(UnsupportedModelError, match="integers"):
             _ = probe.input_gradients
 

@@ -30,7 +30,7 @@ GRAPH_SIGNALS = frozenset(
 class Watcher:
     """Base of all watchers: hooks that are removed after the pass."""
 
-    #: output of the pass, for a watcher that had a pass with a graph of its own
+    #: output of the pass
     outputs: Tensor | None = None
 
     def __init__(self, probe: Probe) -> None:

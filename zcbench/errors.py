@@ -55,6 +55,10 @@ class UnsupportedModelError(ZcbenchError, TypeError):
     """The network or the batch lacks what a proxy measures; becomes the status ``unsupported``."""
 
 
+class NonFiniteError(ZcbenchError, ArithmeticError):
+    """What a score is made of is nan or infinite; becomes the status ``non-finite``."""
+
+
 class DataMissingError(ZcbenchError, FileNotFoundError):
     """A table or a batch of data is not on this machine."""
 

@@ -43,7 +43,7 @@ from zcbench._watchers import (
     SampleMaps,
     Watcher,
 )
-from zcbench.errors import InvalidInputError, UnsupportedModelError
+from zcbench.errors import InvalidInputError, NonFiniteError, UnsupportedModelError
 from zcbench.types import Batch, LossFunction
 
 T = TypeVar("T")
@@ -291,11 +291,11 @@ class Probe:
             graph: whether the watcher needs the graph of the pass.
         """
         if name in self._watchers or (name in self._wanted and (graph or self._wanted & GRAPH_SIGNALS)):
-            _ = self.outputs
+            outputs = self.outputs
+            self._watchers[name].outputs = outputs
             return self._watchers[name]
         with self.forward_pass(), torch.set_grad_enabled(graph), WATCHERS[name](self) as watcher:
-            outputs = self.call(self._leaves.inputs if graph else self.batch.inputs)
-        watcher.outputs = outputs if graph else None
+            watcher.outputs = self.call(self._leaves.inputs if graph else self.batch.inputs)
         return watcher
 
     @signal
@@ -543,6 +543,8 @@ class Probe:
             raise UnsupportedModelError(watcher.problem)
         if not watcher.codes:
             raise UnsupportedModelError("no ReLU ran: this proxy measures rectified linear networks.")
+        if watcher.outputs is not None and not watcher.outputs.isfinite().all():
+            raise NonFiniteError("the network's outputs are not finite, so which ReLUs are on means nothing.")
         return watcher.codes
 
     def twice_differentiable_loss(self) -> Tensor:

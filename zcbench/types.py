@@ -176,6 +176,8 @@ class ProxyInfo:
         stochastic: whether the score draws random numbers of its own.
         domains: kinds of networks it is meant for ("any", "convolutional", "transformer", "recurrent").
         invariances: what the score does not depend on (see ``register_proxy``).
+        declared_batch_norm: mode of batch norm that it asks the network to run in ("train", "eval", "per-sample",
+            "off"; "any" where it does not run), unless a parameter ``batch_norm`` decides.
         signals: names of the probe's signals that it will ask for, so that one pass can serve several proxies.
         reference: paper and section or equation that defines it.
         parameters: names of the function's parameters with their defaults.
@@ -191,6 +193,7 @@ class ProxyInfo:
     stochastic: bool = False
     domains: tuple[str, ...] = ("any",)
     invariances: tuple[str, ...] = ()
+    declared_batch_norm: str = "train"
     signals: tuple[str, ...] = ()
     reference: str = ""
     parameters: Mapping[str, Setting] = field(default_factory=dict)
@@ -215,6 +218,12 @@ class ProxyInfo:
     def trained(self) -> tuple[int, int]:
         """Epochs and steps of training before the score."""
         return int(self.settings.get("epochs", 0)), int(self.settings.get("steps", 0))
+
+    @property
+    def batch_norm(self) -> str:
+        """Mode of batch norm in which the network runs."""
+        default = self.parameters.get("batch_norm", self.declared_batch_norm)
+        return str(self.settings.get("batch_norm", default))
 
     @property
     def arguments(self) -> dict[str, Setting]:

@@ -32,6 +32,9 @@ def test_what_is_said_of_a_proxy(cli):
         "cost": "static",
         "labels": "no",
         "better": "high",
+        "domains": "any",
+        "batch norm": "any",
+        "paper": "baseline",
         "summary": zcbench.get_proxy("params").summary,
     }
 

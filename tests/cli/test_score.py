@@ -44,7 +44,9 @@ def models(place):
 
 
 def test_a_table_of_every_proxy(cli, models):
-    result = cli("score", "models.py:net", "--input", "3x8x8")
+    default = cli("score", "models.py:net", "--input", "3x8x8").out.splitlines()
+    assert [line.split()[0] for line in default[1:]] == [info.name for info in zcbench.proxies.resolve(None)]
+    result = cli("score", "models.py:net", "--input", "3x8x8", "--proxies", "all")
     assert (result.status, result.err) == (0, "")
     lines = result.out.splitlines()
     assert lines[0].split() == ["proxy", "score", "status", "time"]

@@ -165,7 +165,7 @@ def test_hugging_face_models_get_a_score_or_a_reason(name):
     model, inputs, targets = built(name)
     before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
     domain = "transformer" if name in WORDS else "convolutional"
-    found = zcbench.score(model, inputs, targets)
+    found = zcbench.score(model, inputs, targets, "all")
     for label, score in found.items():
         info = zcbench.get_proxy(label)
         assert score.status in ("ok", "unsupported", "non-finite"), f"{label}: {score.detail}"

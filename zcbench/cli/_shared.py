@@ -61,8 +61,8 @@ def import_files(paths: Sequence[str]) -> None:
 
 
 def split_names(text: str | None) -> list[str] | None:
-    """Names from ``a,b c*``; None for "all"."""
-    if text is None or text == "all":
+    """Names from ``a,b c*``; None for None."""
+    if text is None:
         return None
     return [name for name in text.replace(",", " ").split() if name]
 

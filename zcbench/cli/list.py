@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 from zcbench.cli._shared import add_imports, add_json, import_files, print_json, print_rows
 
@@ -34,10 +35,25 @@ def _proxies() -> tuple[list[str], list[list[str]]]:
     from zcbench.proxies import get_proxy, list_proxies
 
     infos = [get_proxy(name) for name in list_proxies()]
-    return ["name", "cost", "labels", "better", "summary"], [
-        [i.name, i.cost, "yes" if i.needs_labels else "no", "high" if i.higher_is_better else "low", i.summary]
+    return ["name", "cost", "labels", "better", "domains", "batch norm", "paper", "summary"], [
+        [
+            i.name,
+            i.cost,
+            "yes" if i.needs_labels else "no",
+            "high" if i.higher_is_better else "low",
+            "+".join(i.domains),
+            i.batch_norm,
+            _paper(i.reference),
+            i.summary,
+        ]
         for i in infos
     ]
+
+
+def _paper(reference: str) -> str:
+    """The arXiv id of a reference, else its first words."""
+    found = re.search(r"arXiv:[0-9.]+[0-9]", reference)
+    return found.group() if found else reference.partition(",")[0].partition(";")[0]
 
 
 def _ensembles() -> tuple[list[str], list[list[str]]]:

@@ -31,7 +31,9 @@ EXAMPLE = """examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("benchmark", metavar="BENCHMARK", help="name of a benchmark; see  zcbench list benchmarks")
-    parser.add_argument("--proxies", metavar="NAMES", help="names or patterns, separated by commas (default: all)")
+    parser.add_argument(
+        "--proxies", metavar="NAMES", help="names or patterns, separated by commas; all (default: standard)"
+    )
     add_ensembles(parser)
     parser.add_argument("--limit", type=int, metavar="N", help="score N architectures drawn at random (default: all)")
     parser.add_argument("--target", metavar="NAME", help="column to rank against (default: the benchmark's)")

@@ -21,7 +21,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input", required=True, metavar="SHAPE", help="shape of one sample, e.g. 3x32x32")
     parser.add_argument("--classes", type=int, help="number of classes (default: the width of the output)")
     parser.add_argument("--batch-size", type=int, default=16, metavar="B", help="samples in the batch (default: 16)")
-    parser.add_argument("--proxies", metavar="NAMES", help="names or patterns, separated by commas (default: all)")
+    parser.add_argument(
+        "--proxies", metavar="NAMES", help="names or patterns, separated by commas; all (default: standard)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="initial weights and the random batch (default: 0)")
     add_imports(parser)
     add_json(parser)

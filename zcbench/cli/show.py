@@ -51,6 +51,7 @@ def execute(options: argparse.Namespace) -> int:
 
 def _proxy(name: str) -> dict[str, Any]:
     from zcbench.proxies import get_proxy
+    from zcbench.types import COMMON_SETTINGS
 
     info = get_proxy(name)
     code = inspect.unwrap(info.function)
@@ -66,6 +67,9 @@ def _proxy(name: str) -> dict[str, Any]:
         "needs labels": info.needs_labels,
         "stochastic": info.stochastic,
         "domains": ", ".join(info.domains),
+        "batch norm": info.batch_norm,
+        "invariant to": ", ".join(info.invariances) or "nothing declared",
+        "settings": {**info.parameters, **COMMON_SETTINGS},
         "reference": info.reference,
         "defined in": defined,
         "description": (inspect.getdoc(code) or "") + "\n",

@@ -192,7 +192,7 @@ def evaluate(
 
     Args:
         benchmark: name of a benchmark, or a loaded one.
-        proxies: names or shell patterns; default all.
+        proxies: names, shell patterns or "all"; default "standard".
         target: column of the benchmark; default its own choice.
         limit: number of architectures, drawn at random; None for all.
         seed: decides the sample, the batch and the initial weights.

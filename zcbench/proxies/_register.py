@@ -14,7 +14,14 @@ from zcbench.types import COMMON_SETTINGS, Cost, ProxyInfo, Setting
 F = TypeVar("F", bound=Callable[..., float])
 
 DOMAINS = ("any", "convolutional", "transformer", "recurrent")
+BATCH_NORM = ("train", "eval", "per-sample", "off", "any")
 INVARIANCES = ("sample-order", "class-names", "data", "weight-scale")
+
+#: What runs unless told otherwise: cheap, and old acquaintances of the field.
+STANDARD = (
+    *("params", "flops", "num_layers", "l2_norm", "random"),
+    *("grad_norm", "snip", "synflow", "jacov", "naswot", "gradsign"),
+)
 
 _PROXIES: Registry[ProxyInfo] = Registry("proxy", package="zcbench.proxies", group="zcbench.proxies")
 
@@ -29,6 +36,7 @@ def register_proxy(
     stochastic: bool = False,
     domains: tuple[str, ...] = ("any",),
     invariances: tuple[str, ...] = (),
+    batch_norm: str | None = None,
     signals: tuple[str, ...] = (),
     reference: str = "",
     override: bool = False,
@@ -36,7 +44,7 @@ def register_proxy(
     """Register a function from a :class:`zcbench.Probe` to a float as a proxy.
 
     Keyword-only arguments of the function with a default (bool, int, float or str) are parameters of the proxy; they
-    are set in its name: "ntk_cond:batch_norm=eval". A parameter ``batch_norm`` states the batch-norm mode.
+    are set in its name: "ntk_cond:batch_norm=eval".
 
     Args:
         name: lower-case letters, digits, ``_``, ``-``, ``.``.
@@ -48,6 +56,8 @@ def register_proxy(
         domains: any of "any", "convolutional", "transformer", "recurrent".
         invariances: any of "sample-order" (of the batch), "class-names" (which class has which number), "data" (inputs
             and targets altogether), "weight-scale" (a positive factor on the weights of a layer before batch norm).
+        batch_norm: mode of batch norm in which it runs the network: "train", "eval", "per-sample" or "off"; "any" where
+            it does not run. Default: "train" ("any" for static proxies). A parameter ``batch_norm`` overrides it.
         signals: names of the probe's signals that the proxy will ask for. Optional; with it, passes are shared better.
         reference: paper and section that define the score.
         override: replace a proxy of the same name.
@@ -77,6 +87,10 @@ def register_proxy(
     except ValueError:
         raise InvalidInputError(f"proxy {name!r}: unknown cost class {cost!r}; known: {', '.join(Cost)}.") from None
 
+    mode = batch_norm or ("any" if cost is Cost.STATIC else "train")
+    if mode not in BATCH_NORM:
+        raise InvalidInputError(f"proxy {name!r}: unknown batch-norm mode {mode!r}; known: {', '.join(BATCH_NORM)}.")
+
     def decorate(function: F) -> F:
         info = ProxyInfo(
             name=name,
@@ -88,6 +102,7 @@ def register_proxy(
             stochastic=stochastic,
             domains=domains,
             invariances=invariances,
+            declared_batch_norm=mode,
             signals=signals,
             reference=reference,
             parameters=_parameters(name, function),
@@ -165,18 +180,19 @@ def list_proxies(*patterns: str) -> list[str]:
 
 
 def resolve(proxies: Iterable[str] | None) -> list[ProxyInfo]:
-    """Infos for names and patterns in the order given, each once; all proxies for None.
+    """Infos for names and patterns in the order given, each once; :data:`STANDARD` for None.
 
-    Settings may follow a pattern: "ntk_*:batch_norm=eval".
+    Settings may follow a pattern: "ntk_*:batch_norm=eval". "standard" and "all" stand for these sets.
     """
     if proxies is None:
-        return [get_proxy(name) for name in list_proxies()]
+        proxies = ["standard"]
     if isinstance(proxies, str):
         proxies = [proxies]
     infos: dict[str, ProxyInfo] = {}
     for text in proxies:
         pattern, colon, settings = text.partition(":")
-        for name in list_proxies(pattern):
+        names = STANDARD if pattern == "standard" else list_proxies("*" if pattern == "all" else pattern)
+        for name in names:
             info = get_proxy(name + colon + settings)
             infos[info.label] = info
     if not infos:

@@ -13,7 +13,7 @@ from torch import Tensor
 from zcbench._guard import Snapshot, untouched
 from zcbench._process import stable_seed
 from zcbench._training import Recipe, reinitialize, train
-from zcbench.errors import UnsupportedModelError, first_line
+from zcbench.errors import NonFiniteError, UnsupportedModelError, first_line
 from zcbench.probe import Probe
 from zcbench.proxies._register import resolve
 from zcbench.types import Batch, Inputs, LossFunction, ProxyInfo, Score, Status
@@ -40,8 +40,9 @@ def score(
         inputs: a tensor, a tuple (positional arguments) or a mapping (keyword arguments) of tensors whose first
             dimension counts the samples.
         targets: class indices or real targets; proxies that need labels are "unsupported" without them.
-        proxies: names or shell patterns such as "grad*"; default all. Settings follow a colon: "naswot:repeats=3"
-            averages over three initialisations, the given one first; "lga:epochs=2" trains for two epochs first.
+        proxies: names, shell patterns such as "grad*", or "all"; default "standard": ten cheap ones and chance.
+            Settings follow a colon: "naswot:repeats=3" averages over three initialisations, the given one first;
+            "lga:epochs=2" trains for two epochs first.
         loss_fn: from ``(outputs, targets)`` to a scalar that averages over samples. Default: cross-entropy for
             integer targets, mean squared error for real ones.
         seed: seeds everything random; the same seed gives the same scores.
@@ -173,6 +174,7 @@ def _one(info: ProxyInfo, probe: Probe) -> Score:
 
 
 def _reason(error: Exception) -> Score:
-    if isinstance(error, UnsupportedModelError):
-        return Score(None, Status.UNSUPPORTED, 0.0, str(error))
+    for kind, status in ((UnsupportedModelError, Status.UNSUPPORTED), (NonFiniteError, Status.NON_FINITE)):
+        if isinstance(error, kind):
+            return Score(None, status, 0.0, str(error))
     return Score(None, Status.FAILED, 0.0, first_line(error))

@@ -25,6 +25,7 @@ def params(probe: Probe) -> float:
 @register_proxy(
     "flops",
     cost="forward",
+    batch_norm="eval",
     reference="baseline; counted by torch.utils.flop_counter",
 )
 def flops(probe: Probe) -> float:

@@ -29,7 +29,12 @@ _TANAKA = "Tanaka et al., NeurIPS 2020, arXiv:2006.05467, equation 3; summed as 
 
 
 @register_proxy(
-    "synflow", domains=_DOMAINS, invariances=("sample-order", "data"), signals=("positive_flow",), reference=_TANAKA
+    "synflow",
+    domains=_DOMAINS,
+    invariances=("sample-order", "data"),
+    batch_norm="off",
+    signals=("positive_flow",),
+    reference=_TANAKA,
 )
 def synflow(probe: Probe) -> float:
     """Sum over all weights of |w dR/dw|.
@@ -44,6 +49,7 @@ def synflow(probe: Probe) -> float:
     "synflow_log",
     domains=_DOMAINS,
     invariances=("sample-order", "data"),
+    batch_norm="off",
     signals=("positive_flow",),
     reference=f"{_TANAKA}; logarithm of the sum as in NASLib",
 )
@@ -62,6 +68,7 @@ def synflow_log(probe: Probe) -> float:
     "logsynflow",
     domains=_DOMAINS,
     invariances=("sample-order", "data"),
+    batch_norm="off",
     signals=("positive_flow",),
     reference="Cavagnero et al., 'FreeREA', WACV 2023, arXiv:2207.05135, section 3.1",
 )
@@ -76,6 +83,7 @@ def logsynflow(probe: Probe) -> float:
     "logsynflow_emq",
     domains=_DOMAINS,
     invariances=("sample-order", "data"),
+    batch_norm="off",
     signals=("positive_flow",),
     reference="Dong et al., 'EMQ', ICCV 2023, arXiv:2307.10554, code",
 )

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from zcbench._roles import Role
-from zcbench.errors import UnsupportedModelError
+from zcbench.errors import NonFiniteError, UnsupportedModelError
 from zcbench.probe import Probe
 from zcbench.proxies import register_proxy
 from zcbench.proxies.synflow import positive_flow
@@ -73,7 +73,7 @@ def _components(hidden: Tensor, eta: float) -> int:
     rows = hidden.flatten(0, -2).double()
     rows = rows - rows.mean(0)
     if not rows.isfinite().all():
-        raise UnsupportedModelError("the hidden activations are not finite.")
+        raise NonFiniteError("the hidden activations are not finite.")
     # The smaller of the two Gram matrices has the same eigenvalues.
     gram = rows.T @ rows if rows.shape[1] <= len(rows) else rows @ rows.T
     variances = torch.linalg.eigvalsh(gram).flip(0).clamp(min=0)
@@ -265,14 +265,14 @@ def jacobian_cosine(probe: Probe) -> float:
 def dss(probe: Probe) -> float:
     """Synaptic diversity of attention plus synaptic saliency of everything else, for an input of ones and weights |w|.
 
-    Attention: sum of ||dR/dw||_* ||w||_*; all other linear layers: sum of |w dR/dw|; R as in synflow. Layer norm stays.
-    Batch norm, where there is any, is taken out. In float64. For inputs that are images.
+    Attention: sum of ||dR/dw||_* ||w||_*; all other linear layers: sum of |w dR/dw|; R as in synflow, but
+    norms stay. In float64. For inputs that are images.
 
     Deviations: the authors' code tells layers apart by their shapes (a square one counts as attention, one with 1,000
     outputs as the head) and may count the head twice.
     """
-    flow = positive_flow(probe)
     attention = set(probe.weights_for(Role.ATTENTION))
+    flow = positive_flow(probe, "train")
     total = 0.0
     for name, (w, g) in flow.pairs.items():
         if name in attention:

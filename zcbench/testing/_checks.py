@@ -17,7 +17,9 @@ from torch import Tensor, nn
 
 from zcbench import _per_sample
 from zcbench.errors import InvalidInputError
+from zcbench.probe import Probe
 from zcbench.proxies import get_proxy, score_with
+from zcbench.proxies._register import BATCH_NORM
 from zcbench.testing._zoo import Specimen, oddities, specimens
 from zcbench.types import Batch, Cost, ProxyInfo, Score, Status
 
@@ -151,6 +153,7 @@ class _Checker:
             "stochastic": self.stochastic,
             "labels": self.labels,
             "cost": self.cost,
+            "batch norm": self.batch_norm,
             **{f"invariance: {name}": self.invariance(name) for name in self.info.invariances},
             "per-sample loop": self.per_sample,
             "reference": self.naive,
@@ -184,9 +187,8 @@ class _Checker:
             raise _FailedError("it cites no reference: pass reference=… to register_proxy")
         if not self.info.summary:
             raise _FailedError("its function has no docstring: the first line is what lists show")
-        mode = self.info.parameters.get("batch_norm")
-        if mode is not None and mode not in ("train", "eval", "per-sample", "off"):
-            raise _FailedError(f"its default batch-norm mode is {mode!r}: train, eval, per-sample or off")
+        if self.info.batch_norm not in BATCH_NORM:
+            raise _FailedError(f"its batch-norm mode is {self.info.batch_norm!r}: {', '.join(BATCH_NORM)}")
         return (
             f"{self.info.cost}, {'labels' if self.info.needs_labels else 'no labels'}, {', '.join(self.info.domains)}"
         )
@@ -284,6 +286,22 @@ class _Checker:
         if declared is Cost.FORWARD and not most[0]:
             raise _FailedError("declared forward, but the network did not run: declare cost='static'")
         return f"at most {most[0]} forward and {most[1]} backward passes"
+
+    def batch_norm(self) -> str:
+        seen: set[str] = set()
+        run = Probe.forward_pass
+
+        def watched(probe: Probe, batch_norm: Any = "train") -> Any:
+            seen.add(batch_norm)
+            return run(probe, batch_norm)
+
+        with mock.patch.object(Probe, "forward_pass", watched):
+            for case in self.need_cases():
+                self.again(case, "once more")
+        declared = self.info.batch_norm
+        if other := seen - {declared}:
+            raise _FailedError(f"the network runs with batch norm in mode {min(other)}, declared {declared}")
+        return f"mode {declared}" if seen else "the network does not run"
 
     def passes(self, specimen: Specimen, batch: Batch) -> tuple[int, int]:
         model, counts = specimen.make(), [0, 0]
