@@ -18,6 +18,8 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
 
+from zcbench.errors import UnsupportedModelError
+
 if TYPE_CHECKING:
     from zcbench.probe import Probe
 
@@ -47,6 +49,14 @@ class Watcher:
 
     def start(self) -> None:
         """Set hooks and function modes through ``self.stack``."""
+
+    @property
+    def weights(self) -> dict[str, nn.Parameter]:
+        """The probe's weights, none where it says that there are none."""
+        try:
+            return self.probe.weights
+        except UnsupportedModelError:
+            return {}
 
     def hook(self, handle: RemovableHandle) -> None:
         """Have a hook removed after the pass."""
@@ -166,7 +176,7 @@ class ChannelProducts(Watcher):
         self.products: dict[str, Tensor] = {}
         self.active = False
         self.keeper = self.stack.enter_context(Keeper())
-        names = {name.rpartition(".")[0] for name in self.probe.weights}
+        names = {name.rpartition(".")[0] for name in self.weights}
         for name, module in self.probe.model.named_modules():
             if name in names:
                 self.hook(module.register_forward_hook(self._hook(name)))
@@ -217,7 +227,7 @@ class LinearOutputs(Watcher):
         """Hook the layers."""
         self.kept: dict[str, list[_Kept]] = {}
         self.keeper = self.stack.enter_context(Keeper())
-        for name, weight in self.probe.weights.items():
+        for name, weight in self.weights.items():
             if weight.dim() == 2:
                 module = self.probe.model.get_submodule(name.rpartition(".")[0])
                 self.hook(module.register_forward_hook(self._hook(name)))
@@ -263,8 +273,12 @@ class Blocks(Watcher):
             self.hook(block.register_forward_hook(self._after))
 
     def _layers(self) -> list[nn.Module]:
-        names = dict.fromkeys(name.rpartition(".")[0] for name in self.probe.weights)
-        return [self.probe.model.get_submodule(name) for name in names]
+        return [
+            module
+            for module in self.probe.model.modules()
+            if not isinstance(module, (nn.Embedding, nn.EmbeddingBag))
+            and any("weight" in name and p.dim() > 1 for name, p in module.named_parameters(recurse=False))
+        ]
 
     def _before(self, _: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         if not self.features:

@@ -360,7 +360,7 @@ class Probe:
     @signal
     def output_gradients(self) -> dict[str, Tensor]:
         """Gradient of the sum of all outputs by name of the trainable parameter."""
-        if "input_gradients" in self._wanted:
+        if "input_gradients" in self._wanted and self.parameters:
             return self._sum_pass[0]
         return self.gradients_of(self.outputs.sum())
 

@@ -6,9 +6,12 @@ import argparse
 import importlib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zcbench.cli._shared import add_imports, add_json, import_files, print_json, print_rows, split_names
+
+if TYPE_CHECKING:
+    from zcbench.types import Score
 
 EXAMPLE = """examples:
   zcbench score my_models.py:make_net --input 3x32x32
@@ -70,20 +73,29 @@ def execute(options: argparse.Namespace) -> int:
     if options.json:
         print_json(
             {
-                name: {"value": s.value, "status": s.status, "seconds": s.seconds, "detail": s.detail}
+                name: {
+                    "value": s.value,
+                    "status": s.status,
+                    "seconds": s.seconds,
+                    "detail": s.detail,
+                    **({"repeats": s.repeats, "spread": s.spread} if s.repeats > 1 else {}),
+                }
                 for name, s in scores.items()
             }
         )
     else:
-        rows = [
-            [name, "" if s.value is None else f"{s.value:.6g}", s.status, f"{s.seconds * 1000:.1f} ms", s.detail]
-            for name, s in scores.items()
-        ]
+        rows = [[name, _number(s), s.status, f"{s.seconds * 1000:.1f} ms", s.detail] for name, s in scores.items()]
         print_rows(["proxy", "score", "status", "time", ""], rows)
     failed = [name for name, s in scores.items() if s.status is Status.FAILED]
     if failed:
         print(f"zcbench: failed: {', '.join(failed)}; the last column says why.", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _number(score: Score) -> str:
+    if score.value is None:
+        return ""
+    return f"{score.value:.6g}" + (f" ± {score.spread:.2g}" if score.repeats > 1 else "")
 
 
 def _make(text: str, seed: int) -> Any:

@@ -10,6 +10,7 @@ with a degenerate spectrum get minus infinity there and are "non-finite" here.
 from __future__ import annotations
 
 import itertools
+import math
 
 import torch
 from torch import Tensor
@@ -52,6 +53,8 @@ def az_expressivity(probe: Probe) -> float:
 def az_progressivity(probe: Probe) -> float:
     """Smallest increase of that entropy from one feature to the next."""
     entropies = _entropies(probe)
+    if any(math.isnan(entropy) for entropy in entropies):
+        return math.nan
     return min(b - a for a, b in itertools.pairwise(entropies))
 
 

@@ -61,7 +61,7 @@ def synflow_log(probe: Probe) -> float:
     """
     flow = positive_flow(probe)
     total = float(sum((w * g).abs().sum() for w, g in flow.pairs.values()))
-    return math.log(total) + flow.scale if total > 0 else -math.inf
+    return math.log(total) + flow.scale if total > 0 else total - math.inf
 
 
 @register_proxy(

@@ -119,7 +119,7 @@ def check_proxy(name: str, *, reference: Reference | None = None, seed: int = 0)
         UnknownNameError: there is no such proxy.
     """
     info = get_proxy(name)
-    checker = _Checker(info, reference or _REFERENCES.get(info.name), seed)
+    checker = _Checker(info, reference or (None if info.settings else _REFERENCES.get(info.name)), seed)
     report = Report(info.label)
     for check, function in checker.checks().items():
         try:

@@ -281,11 +281,21 @@ class Twice(nn.Module):
         return logits
 
 
+class Rounded(Residual):
+    """Rounds its features: their gradient is zero everywhere."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images to logits."""
+        logits: Tensor = self.head(self.pool(self.stem(x).round()).flatten(1).repeat(1, 2)[:, :12])
+        return logits
+
+
 def oddities() -> Iterator[tuple[str, nn.Module, Batch]]:
     """Networks and batches that must give a right number or a reason, never an exception."""
     images = _images()
     assert isinstance(images.targets, Tensor)
     yield "dead network", _seeded(Dead)(), images
+    yield "non-differentiable operation", _seeded(Rounded)(), images
     yield "module used twice", _seeded(Twice)(), images
     yield "batch of one", _seeded(Residual)(), images[:1]
     yield "one class only", _seeded(Residual)(), Batch(images.inputs, torch.zeros_like(images.targets))

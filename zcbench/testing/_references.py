@@ -1,0 +1,253 @@
+"""Independent computations of our proxies, for the check "reference": plain PyTorch and numpy, no probe, no sharing.
+
+Each follows the definition in the slowest obvious way: one backward pass per sample, whole Jacobians, hooks on modules.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zcbench.testing._checks import naive_reference
+from zcbench.types import Batch
+
+Floats = NDArray[np.float64]
+
+
+def _prepared(model: nn.Module, *, batch_statistics: bool) -> nn.Module:
+    model.double().eval()
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.training = batch_statistics
+    return model
+
+
+def _inputs(batch: Batch, rows: slice = slice(None)) -> Tensor:
+    assert isinstance(batch.inputs, Tensor)
+    inputs = batch.inputs[rows]
+    return inputs.double() if inputs.is_floating_point() else inputs
+
+
+def _loss(model: nn.Module, batch: Batch, rows: slice = slice(None)) -> Tensor:
+    assert batch.targets is not None
+    outputs, targets = model(_inputs(batch, rows)), batch.targets[rows]
+    return F.cross_entropy(outputs.flatten(0, -2), targets.flatten())
+
+
+def _weights(model: nn.Module) -> list[nn.Parameter]:
+    found = []
+    for module in model.modules():
+        if not isinstance(module, nn.Embedding):
+            found += [p for n, p in module.named_parameters(recurse=False) if "weight" in n and p.dim() > 1]
+    return found
+
+
+def _gradients(scalar: Tensor, parameters: list[nn.Parameter]) -> list[Floats]:
+    found = torch.autograd.grad(scalar, parameters, allow_unused=True, retain_graph=True)
+    return [
+        np.zeros(p.shape) if g is None else g.numpy().astype(np.float64) for p, g in zip(parameters, found, strict=True)
+    ]
+
+
+def _of_the_loss(model: nn.Module, batch: Batch) -> list[tuple[Floats, Floats]]:
+    model, weights = _prepared(model, batch_statistics=True), _weights(model)
+    gradients = _gradients(_loss(model, batch), weights)
+    return [(w.detach().numpy(), g) for w, g in zip(weights, gradients, strict=True)]
+
+
+# -- sizes -------------------------------------------------------------------------------------
+
+
+@naive_reference("params")
+def params(model: nn.Module, batch: Batch) -> float:
+    """Entries of all parameters."""
+    return float(sum(np.prod(p.shape) for p in set(model.parameters())))
+
+
+@naive_reference("l2_norm")
+def l2_norm(model: nn.Module, batch: Batch) -> float:
+    """Norms by numpy."""
+    return float(sum(np.linalg.norm(w.detach().numpy().ravel()) for w in _weights(model)))
+
+
+# -- gradients of the loss ---------------------------------------------------------------------
+
+
+@naive_reference("grad_norm")
+def grad_norm(model: nn.Module, batch: Batch) -> float:
+    """Sum of norms."""
+    return float(sum(np.linalg.norm(g.ravel()) for _, g in _of_the_loss(model, batch)))
+
+
+@naive_reference("grad_norm_all")
+def grad_norm_all(model: nn.Module, batch: Batch) -> float:
+    """Norm of everything."""
+    model = _prepared(model, batch_statistics=True)
+    return float(
+        np.linalg.norm(np.concatenate([g.ravel() for g in _gradients(_loss(model, batch), list(model.parameters()))]))
+    )
+
+
+@naive_reference("snip")
+def snip(model: nn.Module, batch: Batch) -> float:
+    """Absolute products."""
+    return float(sum(np.abs(w * g).sum() for w, g in _of_the_loss(model, batch)))
+
+
+@naive_reference("zico")
+def zico(model: nn.Module, batch: Batch) -> float:
+    """Two halves of the batch."""
+    model, weights, half = _prepared(model, batch_statistics=True), _weights(model), len(batch) // 2
+    first, second = (_gradients(_loss(model, batch, rows), weights) for rows in (slice(0, half), slice(half, 2 * half)))
+    total = 0.0
+    for a, b in zip(first, second, strict=True):
+        varies = a != b
+        if varies.any():
+            ratios = (np.abs(a) + np.abs(b))[varies] / np.abs(a - b)[varies]
+            total += math.log(ratios.sum())
+    return total
+
+
+@naive_reference("gradsign")
+def gradsign(model: nn.Module, batch: Batch) -> float:
+    """Sample by sample, in the network's own precision: a zero up to round-off has the sign of the round-off."""
+    dtype = next(model.parameters()).dtype
+    _prepared(model, batch_statistics=True).to(dtype)
+    parameters = list(model.parameters())
+    total: Floats = np.zeros(sum(p.numel() for p in parameters))
+    assert isinstance(batch.inputs, Tensor)
+    assert batch.targets is not None
+    for i in range(len(batch)):
+        outputs = model(batch.inputs[i : i + 1])
+        loss = F.cross_entropy(outputs.flatten(0, -2), batch.targets[i : i + 1].flatten())
+        total = total + np.concatenate([np.sign(g).ravel() for g in _gradients(loss, parameters)])
+    return float(np.abs(total).sum())
+
+
+@naive_reference("gradsign_mean")
+def gradsign_mean(model: nn.Module, batch: Batch) -> float:
+    """The same per parameter."""
+    return gradsign(model, batch) / params(model, batch)
+
+
+# -- Jacobians ---------------------------------------------------------------------------------
+
+
+def _jacobian(model: nn.Module, batch: Batch, *, batch_statistics: bool) -> Floats:
+    model = _prepared(model, batch_statistics=batch_statistics)
+    sums = model(_inputs(batch)).flatten(1).sum(1)
+    return np.stack([np.concatenate([g.ravel() for g in _gradients(s, list(model.parameters()))]) for s in sums])
+
+
+@naive_reference("ntk_mean")
+def ntk_mean(model: nn.Module, batch: Batch) -> float:
+    """All pairs of samples."""
+    rows = _jacobian(model, batch, batch_statistics=True)
+    return float(np.mean([a @ b for a, b in itertools.product(rows, rows)]))
+
+
+@naive_reference("ntk_trace")
+def ntk_trace(model: nn.Module, batch: Batch) -> float:
+    """Squared norms of rows."""
+    return math.sqrt(np.mean([row @ row for row in _jacobian(model, batch, batch_statistics=False)]))
+
+
+@naive_reference("ntk_norm")
+def ntk_norm(model: nn.Module, batch: Batch) -> float:
+    """All pairs of samples."""
+    rows = _jacobian(model, batch, batch_statistics=False)
+    return math.sqrt(sum((a @ b) ** 2 for a, b in itertools.product(rows, rows)))
+
+
+@naive_reference("ntk_cond")
+def ntk_cond(model: nn.Module, batch: Batch) -> float:
+    """From the singular values of the Jacobian."""
+    rows = _jacobian(model, batch, batch_statistics=True)
+    values = np.linalg.svd(rows, compute_uv=False)
+    if values[-1] < 1e-2 * values[0]:
+        raise NotImplementedError  # float32 cannot tell how small
+    return float((values[0] / values[-1]) ** 2)
+
+
+@naive_reference("lga")
+def lga(model: nn.Module, batch: Batch) -> float:
+    """Pearson's correlation of all entries of the kernel with those of the labels."""
+    assert batch.targets is not None
+    if batch.targets.dim() != 1:
+        raise NotImplementedError
+    rows, classes = _jacobian(model, batch, batch_statistics=False), batch.targets.tolist()
+    kernel = [a @ b for a, b in itertools.product(rows, rows)]
+    same = [1.0 if a == b else -1.0 for a, b in itertools.product(classes, classes)]
+    return float(np.corrcoef(kernel, same)[0, 1])
+
+
+def _input_rows(model: nn.Module, batch: Batch) -> Floats:
+    inputs = _inputs(batch)
+    if not inputs.is_floating_point():
+        raise NotImplementedError
+    leaf = inputs.clone().requires_grad_()
+    (found,) = torch.autograd.grad(_prepared(model, batch_statistics=True)(leaf).sum(), leaf)
+    return found.flatten(1).numpy().astype(np.float64)
+
+
+@naive_reference("jacov")
+def jacov(model: nn.Module, batch: Batch) -> float:
+    """Numpy's correlation and general eigenvalues."""
+    values = np.linalg.eigvals(np.corrcoef(_input_rows(model, batch))).real + 1e-5
+    return float(-(np.log(values) + 1 / values).sum())
+
+
+@naive_reference("jacobian_cosine")
+def jacobian_cosine(model: nn.Module, batch: Batch) -> float:
+    """All pairs of samples."""
+    rows = _input_rows(model, batch)
+    terms = [abs(a @ b / np.linalg.norm(a) / np.linalg.norm(b)) ** 0.05 for a, b in itertools.permutations(rows, 2)]
+    return 1 - float(np.mean(terms))
+
+
+# -- codes of ReLUs ----------------------------------------------------------------------------
+
+
+def _codes(model: nn.Module, batch: Batch) -> NDArray[np.bool_]:
+    """``(batch, units)``, from hooks on modules."""
+    if any("relu_" in vars(type(module))["forward"].__code__.co_names for module in model.modules() if _own(module)):
+        raise NotImplementedError  # functions are not seen by hooks
+    found: list[NDArray[np.bool_]] = []
+    for module in model.modules():
+        if isinstance(module, nn.ReLU):
+            module.register_forward_pre_hook(lambda _, args: found.append((args[0].flatten(1) > 0).numpy()))
+    with torch.no_grad():
+        _prepared(model, batch_statistics=True)(_inputs(batch))
+    if not found:
+        raise NotImplementedError
+    return np.concatenate(found, axis=1)
+
+
+def _own(module: nn.Module) -> bool:
+    return "forward" in vars(type(module)) and hasattr(vars(type(module))["forward"], "__code__")
+
+
+@naive_reference("naswot")
+def naswot(model: nn.Module, batch: Batch) -> float:
+    """Agreements counted pair by pair."""
+    codes = _codes(model, batch)
+    kernel = [[float((a == b).sum()) for a in codes] for b in codes]
+    return math.log(abs(np.linalg.det(np.array(kernel))))
+
+
+@naive_reference("swap")
+def swap(model: nn.Module, batch: Batch) -> float:
+    """A set of tuples."""
+    return float(len({tuple(column) for column in _codes(model, batch).T.tolist()}))
+
+
+@naive_reference("linear_regions")
+def linear_regions(model: nn.Module, batch: Batch) -> float:
+    """A set of tuples."""
+    return float(len({tuple(row) for row in _codes(model, batch).tolist()}))
