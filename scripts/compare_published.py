@@ -1,6 +1,6 @@
 """Our scores on NAS-Bench-201 beside published ones, architecture by architecture.
 
-    ZCBENCH_DATA=… zcbench run nasbench201 --limit 300
+    ZCBENCH_DATA=… zcbench run nasbench201 --limit 510 --proxies all
     ZCBENCH_DATA=… python scripts/compare_published.py     # the second table of docs/leaderboards
 
 The published scores are those of NAS-Bench-Suite-Zero (Krishnakumar et al., NeurIPS 2022, arXiv:2210.03230) on
@@ -32,6 +32,12 @@ PROXIES = {
     "jacov": "jacov",
     "snip": "snip",
     "grad_norm": "grad_norm",
+    "plain": "plain",
+    "fisher": "fisher",
+    "fisher:per_weight=True": "fisher",
+    "grasp": "grasp",
+    "epe_nas": "epe_nas",
+    "zen": "zen",
 }
 #: what their table writes where a score is not finite
 SENTINEL = -1e8

@@ -81,6 +81,7 @@ def test_every_way_to_sum_up_a_layer(width, monkeypatch):
         for chunk in (100, 4_000_000):
             monkeypatch.setattr(_per_sample, "_pairs_are_cheaper", way)
             monkeypatch.setattr(_per_sample, "_CHUNK", chunk)
+            monkeypatch.setattr(_per_sample, "_LARGEST", chunk)
             np.testing.assert_allclose(kernel(model, inputs, "eval"), rows @ rows.T, rtol=1e-4)
 
 
