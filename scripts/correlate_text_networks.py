@@ -2,6 +2,7 @@
 
     ZCBENCH_DATA=../shared/data python scripts/correlate_text_networks.py score bert   # resumes; --part 0/2 for two
     ZCBENCH_DATA=../shared/data python scripts/correlate_text_networks.py table bert
+    ZCBENCH_DATA=../shared/data python scripts/correlate_text_networks.py explain bert  # why ours are not theirs
 
 Networks have the published architectures, freshly drawn weights and a batch of WikiText-2. Scores are appended to
 runs/bert.jsonl (nlp, head) as they come. Not a benchmark of the package: the tables are read from ZCBENCH_DATA.
@@ -32,7 +33,7 @@ from zcbench.spaces._flexibert_network import Encoder
 from zcbench.spaces._nasbenchnlp_network import LanguageModel
 
 RUNS = Path(__file__).parents[1] / "runs"
-COMMON = ["params", "flops", "num_layers", "l2_norm", "random", "jacov", "jacobian_cosine", "ntk_mean"]
+COMMON = ["params", "flops", "num_layers", "l2_norm", "jacov", "jacobian_cosine", "ntk_mean"]
 PAIRED = [
     *("head_confidence", "softmax_confidence", "head_importance", "synaptic_saliency", "synaptic_diversity"),
     "activation_distance",
@@ -218,6 +219,64 @@ def table(kind: str) -> None:
         print(f"| {name} | {counted} | " + " | ".join(parts) + " |")
 
 
+def explain() -> None:
+    """Head confidence and activation distance as the authors' code computes them, on the row's network and on theirs.
+
+    "theirs": 256 wide with stacks of 1,024 in every row, which is what the published counts of parameters say.
+    """
+    torch.set_num_threads(1)
+    inputs = tokens(30522, 16, 64)[:, :-1]
+    path = RUNS / "explain.jsonl"
+    known = {json.loads(line)["key"] for line in path.read_text().splitlines()} if path.exists() else set()
+    with path.open("a") as file:
+        for row in rows("bert"):
+            if row["key"] in known:
+                continue
+            found = {}
+            wide = [{**layer, "feed_forward_dimension": 1024} for layer in row["layers"]]
+            for which, other in (("row's", row), ("theirs", {**row, "width": 256, "layers": wide})):
+                network = build("bert", other)
+                scores = zcbench.score(network, inputs, None, ["head_confidence", "activation_distance"])
+                found |= {f"{name}, network {which}": one.value for name, one in scores.items()}
+                found |= {f"{name}, network {which}": value for name, value in _as_they_do(network, inputs).items()}
+            file.write(json.dumps({"key": row["key"], **found}) + "\n")
+            file.flush()
+    by_key = {entry["key"]: entry for entry in map(json.loads, path.read_text().splitlines())}
+    print("| score | τ with GLUE | τ with the published scores |\n|---|---|---|")
+    table_ = rows("bert")
+    for name in next(iter(by_key.values())):
+        if name == "key":
+            continue
+        column = "activation_distance" if "activation" in name else "head_confidence"
+        triples = [(by_key[r["key"]][name], r["targets"]["GLUE"], float(r["published"][column])) for r in table_]
+        ours, truth, theirs = np.array([t for t in triples if t[0] is not None]).T
+        print(f"| {name} | {text(kendall_tau(ours, truth))} | {text(kendall_tau(ours, theirs))} |")
+
+
+def _as_they_do(network: nn.Module, inputs: torch.Tensor) -> dict[str, float]:
+    """Largest value over positions of query, key and value projections, averaged; signs of sample 0's hidden units."""
+    confidence, distance = 0.0, 0.0
+
+    def projection(_: nn.Module, __: object, output: torch.Tensor) -> None:
+        nonlocal confidence
+        confidence += float(output.max(1).values.mean())
+
+    def hidden(_: nn.Module, __: object, output: torch.Tensor) -> None:
+        nonlocal distance
+        signs = (output[0] > 0).float() * 2 - 1  # positions by units
+        same = signs.sum(0)
+        distance += 0.5 * (len(signs) ** 2 * signs.shape[1] + float(same @ same))
+
+    for name, module in network.named_modules():
+        if name.endswith((".query", ".key", ".value")):
+            module.register_forward_hook(projection)
+        elif ".up." in name:
+            module.register_forward_hook(hidden)
+    with torch.no_grad():
+        network.eval()(inputs)
+    return {"head confidence as their code": confidence, "activation distance as their code": distance}
+
+
 def text(estimate: Any) -> str:
     """An estimate with its interval."""
     if estimate is None or not math.isfinite(estimate.value):
@@ -227,11 +286,13 @@ def text(estimate: Any) -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("action", choices=("score", "table"))
+    parser.add_argument("action", choices=("score", "table", "explain"))
     parser.add_argument("kind", choices=tuple(PROXIES))
     parser.add_argument("--part", default="0/1", help="score every n-th network: 0/2 and 1/2 for two processes")
     options = parser.parse_args()
     if options.action == "score":
         score(options.kind, options.part)
+    elif options.action == "explain":
+        explain()
     else:
         table(options.kind)

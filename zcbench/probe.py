@@ -26,7 +26,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from zcbench._functions import BatchNorm, BatchNormMode, unfused
 from zcbench._guard import Snapshot, untouched
-from zcbench._per_sample import Consumer, sample_gradients, tangent_kernel
+from zcbench._per_sample import Consumer, inner_products, sample_gradients, tangent_kernel
 from zcbench._roles import Role, linear_roles
 from zcbench._watchers import (
     GRAPH_SIGNALS,
@@ -421,12 +421,9 @@ class Probe:
         """
         classes = self.classes
         sums, parameters = self.outputs.flatten(1).sum(1), self.parameters
-        rows = []
-        for label in torch.unique(classes):
-            one = _gradients(sums[classes == label].mean(), parameters)
-            rows.append(torch.cat([gradient.flatten() for gradient in one.values()]))
-        table = torch.stack(rows)
-        return (table @ table.T).double().cpu()
+        return inner_products(
+            [_gradients(sums[classes == label].mean(), parameters) for label in torch.unique(classes)]
+        )
 
     @property
     def classes(self) -> Tensor:

@@ -217,6 +217,25 @@ class HandWritten(nn.Module):
         return torch.stack(outputs, 1)
 
 
+class Mixed(nn.Module):
+    """Convolutions, then attention over the positions of the map, then an LSTM over what attention makes of them."""
+
+    def __init__(self, width: int = 8) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, width, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)
+        )
+        self.attention = nn.TransformerEncoderLayer(width, 2, 2 * width, 0.1, "gelu", batch_first=True)
+        self.core = nn.LSTM(width, width, batch_first=True)
+        self.head = nn.Linear(width, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images to logits."""
+        sequence = self.attention(self.stem(x).flatten(2).transpose(1, 2))
+        logits: Tensor = self.head(self.core(sequence)[0][:, -1])
+        return logits
+
+
 def perceptron() -> nn.Module:
     """Two hidden layers."""
     return nn.Sequential(
@@ -247,6 +266,7 @@ def specimens() -> list[Specimen]:
         Specimen("LSTM", "recurrent", _seeded(lambda: Recurrent(nn.LSTM)), words),
         Specimen("GRU", "recurrent", _seeded(lambda: Recurrent(nn.GRU, layers=1)), words),
         Specimen("hand-written cell", "recurrent", _seeded(HandWritten), words),
+        Specimen("convolutions, attention and an LSTM", "mixed", _seeded(Mixed), _images()),
         Specimen("perceptron", "perceptron", _seeded(perceptron), _images()),
     ]
 
