@@ -20,7 +20,11 @@ BatchNorm = Literal["train", "eval", "per-sample", "off"]
 
 
 class BatchNormMode(TorchFunctionMode):
-    """Changes what batch norm does; "train" and "eval" leave it to the modules."""
+    """Changes what batch norm does; "eval" leaves it to the modules.
+
+    Statistics of the batch are used but not recorded: the graph of an earlier pass has saved the running ones, and
+    would be void if they changed.
+    """
 
     def __init__(self, mode: BatchNorm) -> None:
         super().__init__()
@@ -34,12 +38,12 @@ class BatchNormMode(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        if func is F.batch_norm and self.mode in ("per-sample", "off"):
-            return _substitute(self.mode, *args, **kwargs)
+        if func is F.batch_norm:
+            return _batch_norm(self.mode, *args, **kwargs)
         return func(*args, **kwargs)
 
 
-def _substitute(
+def _batch_norm(
     mode: BatchNorm,
     input: Tensor,  # noqa: A002  # the names of F.batch_norm
     running_mean: Tensor | None,
@@ -52,6 +56,9 @@ def _substitute(
 ) -> Tensor:
     if mode == "off":
         return input
+    if mode != "per-sample":
+        running = (running_mean, running_var) if not training else (None, None)
+        return F.batch_norm(input, *running, weight, bias, training, momentum, eps)
     if input[0, 0].numel() < 2:
         raise UnsupportedModelError(
             "batch norm over single values has no statistics of one sample: this proxy takes samples one by one."

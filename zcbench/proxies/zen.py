@@ -31,7 +31,7 @@ GAMMA = 0.01
     invariances=("data",),
     reference="Lin et al., 'Zen-NAS', ICCV 2021, arXiv:2102.01063, algorithm 1",
 )
-def zen(probe: Probe) -> float:
+def zen(probe: Probe, *, running: bool = False) -> float:
     """Log of the mean change of the features + sum over batch norms of half the log of the mean variance.
 
     Weights ~ N(0, 1), batch norm at 1 and 0; inputs x, x' ~ N(0, 1), shaped as the batch; the change is the sum of
@@ -39,8 +39,13 @@ def zen(probe: Probe) -> float:
     flattening. One draw by default ("zen:repeats=32" averages over 32).
 
     Deviations: the paper takes residual links out, which a finished module does not allow (its authors say that the
-    score has no theory on NAS-Bench-201 for that reason). The variance is the batch's own, as in the paper; the
-    authors' code reads a running average that still holds a tenth of it and nine tenths of one.
+    score has no theory on NAS-Bench-201 for that reason). A batch norm that sees zeros only makes the score minus
+    infinity.
+
+    Args:
+        probe: the probe.
+        running: read the variance as the authors' code does, off running averages with momentum .1 that start at one and
+            have seen the two passes; the paper has the batch's own.
     """
     generator = probe.generator("zen")
 
@@ -58,14 +63,15 @@ def zen(probe: Probe) -> float:
         nearby = type(probe.batch)(first).map(lambda tensor: tensor + GAMMA * next(pairs))
         with torch.no_grad():
             features, variances = _features(probe, first)
-            changed, _ = _features(probe, nearby)
+            changed, again = _features(probe, nearby)
     finally:
-        with torch.no_grad():
-            for name, parameter in probe.model.named_parameters():
-                parameter.copy_(state[name])
+        for name, parameter in probe.model.named_parameters():
+            parameter.data.copy_(state[name])
     change = float((features - changed).abs().flatten(1).sum(1).double().mean())
     if change <= 0:
         return -math.inf
+    if running:
+        variances = [0.81 + 0.09 * a + 0.1 * b for a, b in zip(variances, again, strict=True)]  # two passes old
     return math.log(change) + sum(0.5 * math.log(v) if v > 0 else -math.inf for v in variances)
 
 
@@ -76,16 +82,15 @@ def _tensors(inputs: Any) -> list[Tensor]:
 
 
 def _draw(model: nn.Module, generator: torch.Generator) -> None:
-    with torch.no_grad():
-        for module in model.modules():
-            for name, parameter in module.named_parameters(recurse=False):
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    parameter.fill_(float(name == "weight"))
-                elif name == "bias":
-                    parameter.zero_()
-                else:
-                    drawn = torch.randn(parameter.shape, generator=generator)
-                    parameter.copy_(drawn.to(parameter.device, parameter.dtype))
+    # Through .data, so that the graphs of earlier passes, which saved the weights, stay valid.
+    for module in model.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                parameter.data.fill_(float(name == "weight"))
+            elif name == "bias":
+                parameter.data.zero_()
+            else:
+                parameter.data.copy_(torch.randn(parameter.shape, generator=generator))
 
 
 def _features(probe: Probe, inputs: Any) -> tuple[Tensor, list[float]]:

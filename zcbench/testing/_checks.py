@@ -233,7 +233,8 @@ class _Checker:
         return f"bit for bit on {len(self.cases)} networks"
 
     def company(self) -> str:
-        others = [get_proxy(name) for name in ("grad_norm", "naswot", "jacov")]
+        # Some of them run the network again, in other modes, on other data, with other weights.
+        others = [get_proxy(name) for name in ("grad_norm", "naswot", "jacov", "gradsign", "zico", "zen", "synflow")]
         for case in self.need_cases():
             model, batch = case.specimen.make(), case.specimen.batch
             for order in ([*others, self.info], [self.info, *others]):
