@@ -44,8 +44,8 @@ def zen(probe: Probe, *, running: bool = False) -> float:
 
     Args:
         probe: the probe.
-        running: read the variance as the authors' code does, off running averages with momentum .1 that start at one and
-            have seen the two passes; the paper has the batch's own.
+        running: read the variance as the authors' code does, off running averages with momentum .1 that start at one
+            and have seen the two passes; the paper has the batch's own.
     """
     generator = probe.generator("zen")
 
