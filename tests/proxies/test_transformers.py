@@ -219,6 +219,20 @@ def test_eager_and_fused_attention_score_alike(name):
     assert found[0] == pytest.approx(found[1], rel=1e-4)
 
 
+@pytest.mark.parametrize("name", ["bert", "gpt2", "vit"])
+def test_gradsign_of_hugging_face_models_is_the_loop_s(name):
+    model, inputs, targets = built(name)
+    found = value("gradsign", model, inputs, targets)
+    model.eval()
+    total = 0
+    for i in range(6):
+        logits = model(**{key: tensor[i : i + 1] for key, tensor in inputs.items()}).logits
+        loss = F.cross_entropy(logits.flatten(0, -2), targets[i : i + 1].flatten())
+        gradients = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
+        total = total + torch.cat([g.sign().flatten() for g in gradients if g is not None])
+    assert found == pytest.approx(float(total.abs().sum()), rel=5e-3)
+
+
 def test_a_model_without_a_head():
     transformers = pytest.importorskip("transformers", reason="needs the extra zcbench[hf]")
     _, config, inputs = hugging_face()["bert"]

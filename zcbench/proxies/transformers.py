@@ -183,6 +183,8 @@ def _saliency(probe: Probe, role: Role, normalized: bool, *more: Role) -> float:
 def synaptic_diversity(probe: Probe, *, normalized: bool = False) -> float:
     """Sum over the weights of attention of ||dR/dw||_* ||w||_* (nuclear norms), R the sum of all outputs.
 
+    Projections that a network packs into one matrix count as one.
+
     Args:
         probe: the probe.
         normalized: divided by the number of layers.
