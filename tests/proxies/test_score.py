@@ -161,7 +161,7 @@ def test_a_network_that_returns_nothing_or_has_no_layers():
     assert "must return a tensor" in scores["snip"].detail
     scores = zcbench.score(nn.Flatten(), torch.randn(4, 3), labels, "all")
     assert {name for name, score in scores.items() if score.status == "ok"} == {
-        *("flops", "az_complexity", "params", "random")
+        *("flops", "az_complexity", "params", "random", "jacobian_cosine")
     }
 
 
