@@ -31,7 +31,8 @@ from zcbench.types import Batch
 
 CELL = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|"
 SMALL = "|none~0|+|none~0|none~1|+|nor_conv_1x1~0|none~1|none~2|"
-#: "ntk_cond" itself is train-mode: a backward pass of the whole batch per sample, which nothing speeds up
+#: kernels with batch norm in train mode: a backward pass of the whole batch per sample, or per class
+TRAIN_MODE = ("ntk_cond", "lga_classes")
 KERNELS = ("ntk_cond:batch_norm=eval",)
 
 
@@ -212,7 +213,7 @@ def everything(model: nn.Module, inputs: Tensor, targets: Tensor, unit: float, d
     names = [
         name
         for name in zcbench.list_proxies()
-        if {"any", domain} & set(zcbench.get_proxy(name).domains) and name != "ntk_cond"
+        if {"any", domain} & set(zcbench.get_proxy(name).domains) and name not in TRAIN_MODE
     ]
     names += KERNELS
 
@@ -279,7 +280,7 @@ def workers(limit: int) -> None:
                 "digits-201", ["naswot", "grad_norm", "gradsign"], limit=limit, workers=number, store=folder
             )
             seconds[number] = time.perf_counter() - started
-            values[number] = {r.proxy: r.tau.value for r in evaluation.results}
+            values[number] = {e.proxy: e.tau.value for e in evaluation.entries}
     assert values[1] == values[2], values
     print()
     report(

@@ -76,6 +76,12 @@ def linear_roles(outputs: Tensor, weights: Mapping[str, Tensor]) -> dict[str, Ro
     return found
 
 
+def operations(outputs: Tensor) -> set[str]:
+    """Names of the operations in a tensor's graph."""
+    users, _ = _graph(outputs)
+    return {node.name() for node in {*users, *(user for several in users.values() for user in several)}}
+
+
 def _products(users: Mapping[Node, list[Node]], leaves: list[Node], names: Mapping[int, str]) -> dict[Node, str]:
     """Nodes that multiply by a weight, and its name."""
     found = {}

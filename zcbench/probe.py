@@ -27,7 +27,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from zcbench._functions import BatchNorm, BatchNormMode, unfused
 from zcbench._guard import Snapshot, untouched
 from zcbench._per_sample import Consumer, inner_products, sample_gradients, tangent_kernel
-from zcbench._roles import Role, linear_roles
+from zcbench._roles import Role, linear_roles, operations
 from zcbench._watchers import (
     GRAPH_SIGNALS,
     WATCHERS,
@@ -545,10 +545,13 @@ class Probe:
         return watcher.codes
 
     def twice_differentiable_loss(self) -> Tensor:
-        """The loss by a pass of its own, through operations that have a second derivative.
+        """The loss through operations that have a second derivative.
 
-        Fused attention and fused recurrent layers have none; their written-out forms are used instead.
+        Fused attention and fused recurrent layers have none; where they ran, a pass of its own uses their written-out
+        forms instead.
         """
+        if not any("ScaledDotProduct" in name or "Rnn" in name for name in operations(self.loss)):
+            return self.loss
         fused = any(isinstance(module, nn.RNNBase) for module in self.model.modules())
         with self.forward_pass(), sdpa_kernel(SDPBackend.MATH), unfused() if fused else nullcontext():
             outputs = self.call(self.batch.inputs)

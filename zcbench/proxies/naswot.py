@@ -57,6 +57,10 @@ def swap(probe: Probe) -> float:
     is used up by the wide networks of NAS-Bench-201 (65,393 of 65,536); a batch of 64 never is. The authors draw the
     weights from N(0, 1) and average over 32 draws ("swap:repeats=32" averages over draws of the network's own).
     """
+    return probe.once("swap", lambda: _different_patterns(probe))
+
+
+def _different_patterns(probe: Probe) -> float:
     patterns = torch.cat([_patterns(code) for code in probe.relu_codes], dim=1)  # (words, units)
     words = patterns.cpu().numpy()
     order = np.lexsort(words) if len(words) > 1 else np.argsort(words[0])

@@ -103,7 +103,7 @@ def _features(probe: Probe, inputs: Any) -> tuple[Tensor, list[float]]:
         if not isinstance(x, Tensor) or x.dim() != 4:
             return
         if func is F.batch_norm:
-            variances.append(float(x.var((0, 2, 3), correction=0).mean()))
+            variances.append(_mean_variance(x))
         elif _ends_maps(func, args, kwargs, x):
             maps.append(x.clone())
 
@@ -112,6 +112,14 @@ def _features(probe: Probe, inputs: Any) -> tuple[Tensor, list[float]]:
     if not maps:
         raise UnsupportedModelError("zen needs maps that are pooled or flattened at the end, and found none.")
     return maps[-1], variances
+
+
+def _mean_variance(x: Tensor) -> float:
+    """Mean over channels of the variance over everything else; reduced along memory, which is much faster."""
+    rows, size = x.flatten(2), x.shape[2:].numel()
+    mean = rows.sum(2).double().mean(0) / size
+    square = torch.linalg.vector_norm(rows, dim=2).double().square().mean(0) / size
+    return float((square - mean.square()).clamp(min=0).mean())
 
 
 def _ends_maps(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], x: Tensor) -> bool:
