@@ -218,7 +218,8 @@ def everything(model: nn.Module, inputs: Tensor, targets: Tensor, unit: float, d
     names += KERNELS
 
     def work(*chosen: str) -> None:
-        zcbench.score(model, inputs, targets, chosen)
+        scores = zcbench.score(model, inputs, targets, chosen)
+        assert not (failed := [name for name, one in scores.items() if one.status == "failed"]), failed
 
     alone = {name: cpu_seconds(lambda name=name: work(name)) for name in names}  # type: ignore[misc]
     together = cpu_seconds(lambda: work(*names))

@@ -132,6 +132,7 @@ def grasp(probe: Probe) -> float:
     if not used:
         return 0.0
     scalar = torch.stack([(g.detach() * g).sum() for _, g in used]).sum()
-    second = torch.autograd.grad(scalar, [weights[n] for n, _ in used], allow_unused=True)
+    # The graph is that of the main pass: others need it after this.
+    second = torch.autograd.grad(scalar, [weights[n] for n, _ in used], allow_unused=True, retain_graph=True)
     pairs = zip(used, second, strict=True)
     return -float(sum((weights[n].detach() * h).double().sum() for (n, _), h in pairs if h is not None))

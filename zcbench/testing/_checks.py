@@ -235,12 +235,16 @@ class _Checker:
     def company(self) -> str:
         # Some of them run the network again, in other modes, on other data, with other weights.
         others = [get_proxy(name) for name in ("grad_norm", "naswot", "jacov", "gradsign", "zico", "zen", "synflow")]
+        others = [info for info in others if info.name != self.info.name]
         for case in self.need_cases():
             model, batch = case.specimen.make(), case.specimen.batch
+            without = {info.label: one.value for info, one in score_with(others, model, batch, seed=self.seed)}
             for order in ([*others, self.info], [self.info, *others]):
-                found = {info.label: score for info, score in score_with(order, model, batch, seed=self.seed)}
-                if found[self.info.label].value != case.value:
+                found = {info.label: one.value for info, one in score_with(order, model, batch, seed=self.seed)}
+                if found.pop(self.info.label) != case.value:
                     raise _FailedError(f"{case.specimen.name}: another score beside other proxies")
+                if harmed := [label for label, value in without.items() if found[label] != value]:
+                    raise _FailedError(f"{case.specimen.name}: it changes the score of {', '.join(harmed)}")
         return "the same beside other proxies, before and after them"
 
     def stochastic(self) -> str:
