@@ -23,7 +23,7 @@ class Role(enum.StrEnum):
     FFN_OUT = "ffn-out"  # that layer
 
 
-_PRODUCTS = {"AddmmBackward0", "MmBackward0", "LinearBackward0", "MkldnnLinearBackward0", "AddBackward1"}
+_PRODUCTS = {"AddmmBackward0", "MmBackward0", "LinearBackward0", "MkldnnLinearBackward0"}
 _ATTENTION = {
     "BmmBackward0",
     "BaddbmmBackward0",

@@ -31,7 +31,7 @@ _LEE = "Lee and Ham, 'AZ-NAS', CVPR 2024, arXiv:2403.19232"
     cost="forward",
     domains=_DOMAINS,
     invariances=("sample-order",),
-    signals=("blocks", "spectra"),
+    signals=("blocks",),
     reference=f"{_LEE}, equation 3",
 )
 def az_expressivity(probe: Probe) -> float:
@@ -47,7 +47,7 @@ def az_expressivity(probe: Probe) -> float:
     cost="forward",
     domains=_DOMAINS,
     invariances=("sample-order",),
-    signals=("blocks", "spectra"),
+    signals=("blocks",),
     reference=f"{_LEE}, equation 4",
 )
 def az_progressivity(probe: Probe) -> float:

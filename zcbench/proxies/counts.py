@@ -33,6 +33,10 @@ def flops(probe: Probe) -> float:
 
     Convolutions, matrix products and attention count; batch norm, activations and pooling count nothing.
     """
+    return probe.once("flops", lambda: _flops(probe))
+
+
+def _flops(probe: Probe) -> float:
     from torch.utils.flop_counter import FlopCounterMode
 
     few = probe.batch[:2]  # two samples, for layers that cannot take one in train mode

@@ -28,7 +28,6 @@ _REFERENCE = "Zhang and Jia, 'GradSign', ICLR 2022, arXiv:2110.08616, algorithm 
     needs_labels=True,
     batch_norm="per-sample",
     invariances=("sample-order",),
-    signals=("sign_sums",),
     reference=_REFERENCE,
 )
 def gradsign(probe: Probe) -> float:
@@ -42,7 +41,6 @@ def gradsign(probe: Probe) -> float:
     needs_labels=True,
     batch_norm="per-sample",
     invariances=("sample-order",),
-    signals=("sign_sums",),
     reference=f"{_REFERENCE}; averaged as in the authors' gradsign.py",
 )
 def gradsign_mean(probe: Probe) -> float:

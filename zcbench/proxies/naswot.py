@@ -14,6 +14,7 @@ from torch import Tensor
 
 from zcbench.probe import Probe
 from zcbench.proxies import register_proxy
+from zcbench.proxies.counts import params
 
 
 @register_proxy(
@@ -98,8 +99,7 @@ def reg_swap(probe: Probe, *, mu: float = 1000.0, sigma: float = 1e6) -> float:
         mu: the size that is wanted, in thousands of parameters. The paper sets it by the search at hand; so do you.
         sigma: how strictly, in their square.
     """
-    thousands = sum(parameter.numel() for parameter in probe.parameters.values()) / 1e3
-    return swap(probe) * math.exp(-((thousands - mu) ** 2) / sigma)
+    return swap(probe) * math.exp(-((params(probe) / 1e3 - mu) ** 2) / sigma)
 
 
 @register_proxy(

@@ -33,7 +33,6 @@ _TANAKA = "Tanaka et al., NeurIPS 2020, arXiv:2006.05467, equation 3; summed as 
     domains=_DOMAINS,
     invariances=("sample-order", "data"),
     batch_norm="off",
-    signals=("positive_flow",),
     reference=_TANAKA,
 )
 def synflow(probe: Probe) -> float:
@@ -42,7 +41,7 @@ def synflow(probe: Probe) -> float:
     Above 1.8e308 there is no number for it: non-finite. synflow_log ranks alike and has no such limit.
     """
     flow = positive_flow(probe)
-    return float(sum((w * g).abs().sum() for w, g in flow.pairs.values())) if flow.scale == 0 else math.inf
+    return _total(flow.pairs) if flow.scale == 0 else math.inf
 
 
 @register_proxy(
@@ -50,7 +49,6 @@ def synflow(probe: Probe) -> float:
     domains=_DOMAINS,
     invariances=("sample-order", "data"),
     batch_norm="off",
-    signals=("positive_flow",),
     reference=f"{_TANAKA}; logarithm of the sum as in NASLib",
 )
 def synflow_log(probe: Probe) -> float:
@@ -60,7 +58,7 @@ def synflow_log(probe: Probe) -> float:
     output; for networks whose flow is homogeneous (convolutions, pooling, ReLU) that is exact, for others non-finite.
     """
     flow = positive_flow(probe)
-    total = float(sum((w * g).abs().sum() for w, g in flow.pairs.values()))
+    total = _total(flow.pairs)
     return math.log(total) + flow.scale if total > 0 else total - math.inf
 
 
@@ -69,7 +67,6 @@ def synflow_log(probe: Probe) -> float:
     domains=_DOMAINS,
     invariances=("sample-order", "data"),
     batch_norm="off",
-    signals=("positive_flow",),
     reference="Cavagnero et al., 'FreeREA', WACV 2023, arXiv:2207.05135, section 3.1",
 )
 def logsynflow(probe: Probe) -> float:
@@ -84,7 +81,6 @@ def logsynflow(probe: Probe) -> float:
     domains=_DOMAINS,
     invariances=("sample-order", "data"),
     batch_norm="off",
-    signals=("positive_flow",),
     reference="Dong et al., 'EMQ', ICCV 2023, arXiv:2307.10554, code",
 )
 def logsynflow_emq(probe: Probe) -> float:
@@ -117,13 +113,13 @@ def positive_flow(probe: Probe, batch_norm: BatchNorm = "off") -> Flow:
 
     def compute() -> Flow:
         pairs = _flow(probe, batch_norm, 0)
-        if _fits(pairs):
+        if math.isfinite(_total(pairs)):
             return Flow(pairs, 0.0)
         # Twice, with different factors: if the results disagree, the network's flow is not homogeneous.
         exponents = (980, 1000)
         found = [_flow(probe, batch_norm, exponent) for exponent in exponents]
         totals = [
-            float(sum((w * g).abs().sum() for w, g in pairs.values())) * 2.0 ** (2 * (exponent - exponents[0]))
+            _total(pairs) * 2.0 ** (2 * (exponent - exponents[0]))
             for pairs, exponent in zip(found, exponents, strict=True)
         ]
         if not math.isclose(*totals, rel_tol=1e-6):
@@ -133,8 +129,8 @@ def positive_flow(probe: Probe, batch_norm: BatchNorm = "off") -> Flow:
     return probe.once(f"positive_flow, {batch_norm}", compute)
 
 
-def _fits(pairs: dict[str, tuple[Tensor, Tensor]]) -> bool:
-    return math.isfinite(sum(float((w * g).abs().sum()) for w, g in pairs.values()))
+def _total(pairs: dict[str, tuple[Tensor, Tensor]]) -> float:
+    return float(sum((w * g).abs().sum() for w, g in pairs.values()))
 
 
 def _flow(probe: Probe, batch_norm: BatchNorm, exponent: int) -> dict[str, tuple[Tensor, Tensor]]:

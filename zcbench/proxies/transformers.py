@@ -18,6 +18,7 @@ from zcbench._roles import Role
 from zcbench.errors import NonFiniteError, UnsupportedModelError
 from zcbench.probe import Probe
 from zcbench.proxies import register_proxy
+from zcbench.proxies.counts import params
 from zcbench.proxies.synflow import positive_flow
 
 _SERIANNI = "Serianni and Kalita, ACL 2023, arXiv:2306.00288, section 3"
@@ -32,7 +33,7 @@ _LANGUAGE = ("transformer",)
     domains=_LANGUAGE,
     cost="forward",
     invariances=("sample-order",),
-    signals=("linear_outputs", "principal_components"),
+    signals=("linear_outputs", "roles"),
     reference="Wang et al., 'W-PCA Based Gradient-Free Proxy', ICLR 2025, arXiv:2504.15983, equation 4",
 )
 def v_pca(probe: Probe, *, eta: float = 0.99) -> float:
@@ -56,7 +57,7 @@ def v_pca(probe: Probe, *, eta: float = 0.99) -> float:
     domains=_LANGUAGE,
     cost="forward",
     invariances=("sample-order",),
-    signals=("linear_outputs", "principal_components"),
+    signals=("linear_outputs", "roles"),
     reference="Wang et al., 'W-PCA Based Gradient-Free Proxy', ICLR 2025, arXiv:2504.15983, equation 5",
 )
 def w_pca(probe: Probe, *, eta: float = 0.99) -> float:
@@ -66,7 +67,7 @@ def w_pca(probe: Probe, *, eta: float = 0.99) -> float:
         probe: the probe.
         eta: share of the variance.
     """
-    return sum(parameter.numel() for parameter in probe.parameters.values()) * v_pca(probe, eta=eta)
+    return params(probe) * v_pca(probe, eta=eta)
 
 
 def _components(hidden: Tensor, eta: float) -> int:
@@ -146,7 +147,7 @@ def head_importance(probe: Probe, *, normalized: bool = False) -> float:
         probe: the probe.
         normalized: divided by the number of layers.
     """
-    return _saliency(probe, Role.ATTENTION, normalized)
+    return _saliency(probe, normalized, Role.ATTENTION)
 
 
 @register_proxy(
@@ -163,12 +164,12 @@ def synaptic_saliency(probe: Probe, *, normalized: bool = False) -> float:
         probe: the probe.
         normalized: divided by the number of layers.
     """
-    return _saliency(probe, Role.FFN_IN, normalized, Role.FFN_OUT)
+    return _saliency(probe, normalized, Role.FFN_IN, Role.FFN_OUT)
 
 
-def _saliency(probe: Probe, role: Role, normalized: bool, *more: Role) -> float:
+def _saliency(probe: Probe, normalized: bool, *roles: Role) -> float:
     gradients, weights = probe.output_gradients, probe.weights
-    names = probe.weights_for(role, *more)
+    names = probe.weights_for(*roles)
     total = float(sum((weights[name].detach() * gradients[name]).abs().sum() for name in names))
     return total / len(names) if normalized else total
 

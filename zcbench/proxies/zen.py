@@ -18,6 +18,7 @@ from zcbench._watchers import FunctionWatcher
 from zcbench.errors import UnsupportedModelError
 from zcbench.probe import Probe
 from zcbench.proxies import register_proxy
+from zcbench.types import Batch, Inputs
 
 #: the size of the change
 GAMMA = 0.01
@@ -59,8 +60,8 @@ def zen(probe: Probe, *, running: bool = False) -> float:
         _draw(probe.model, generator)
         first = probe.batch.map(noise)
         second = probe.batch.map(noise)
-        pairs = iter(_tensors(second))
-        nearby = type(probe.batch)(first).map(lambda tensor: tensor + GAMMA * next(pairs))
+        directions = iter(Batch(second).tensors())
+        nearby = Batch(first).map(lambda tensor: tensor + GAMMA * next(directions))
         with torch.no_grad():
             features, variances = _features(probe, first)
             changed, again = _features(probe, nearby)
@@ -75,12 +76,6 @@ def zen(probe: Probe, *, running: bool = False) -> float:
     return math.log(change) + sum(0.5 * math.log(v) if v > 0 else -math.inf for v in variances)
 
 
-def _tensors(inputs: Any) -> list[Tensor]:
-    if isinstance(inputs, Mapping):
-        return list(inputs.values())
-    return list(inputs) if isinstance(inputs, tuple) else [inputs]
-
-
 def _draw(model: nn.Module, generator: torch.Generator) -> None:
     # Through .data, so that the graphs of earlier passes, which saved the weights, stay valid.
     for module in model.modules():
@@ -93,7 +88,7 @@ def _draw(model: nn.Module, generator: torch.Generator) -> None:
                 parameter.data.copy_(torch.randn(parameter.shape, generator=generator))
 
 
-def _features(probe: Probe, inputs: Any) -> tuple[Tensor, list[float]]:
+def _features(probe: Probe, inputs: Inputs) -> tuple[Tensor, list[float]]:
     """Features before the last pooling or flattening of maps, and each batch norm's mean variance."""
     maps: list[Tensor] = []
     variances: list[float] = []

@@ -6,7 +6,6 @@ import copy
 import math
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from unittest import mock
@@ -504,14 +503,3 @@ def _differs(a: object, b: object) -> bool:
     if isinstance(a, tuple) and isinstance(b, tuple):
         return len(a) != len(b) or any(_differs(x, y) for x, y in zip(a, b, strict=True))
     return a != b
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Bit-for-bit comparisons need sums in one order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
