@@ -201,7 +201,7 @@ def representatives() -> list[Architecture]:
     space = space_of(RECIPE)
     best: dict[str, tuple[int, int, Architecture]] = {}
     for position, cell in enumerate(space):
-        weight = sum(operation.startswith("nor_conv") for operation in space.operations(cell))
+        weight = sum(operation.startswith("nor_conv") for operation in space.choices(cell))
         entry = (weight, position, cell)
         key = space.functional_key(cell)
         if key not in best or entry[:2] < best[key][:2]:

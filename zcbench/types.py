@@ -6,7 +6,7 @@ import enum
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,16 +35,47 @@ class Architecture:
         return self.key
 
 
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """An architecture as a directed acyclic graph of operations.
+
+    Attributes:
+        nodes: label of each node: its operation, "input", "output".
+        edges: (source, target), numbers of nodes.
+    """
+
+    nodes: tuple[str, ...]
+    edges: tuple[tuple[int, int], ...]
+
+    def adjacency(self) -> np.ndarray:
+        """Float64 ``(nodes, nodes)``: 1 where an edge goes from the row's node to the column's."""
+        import numpy as np
+
+        matrix = np.zeros((len(self.nodes), len(self.nodes)))
+        for source, target in self.edges:
+            matrix[source, target] = 1.0
+        return matrix
+
+
 class SearchSpace(Protocol):
-    """A set of architectures and the networks they denote. Knows nothing of accuracies."""
+    """A set of architectures and the networks they denote. Knows nothing of accuracies.
+
+    Attributes:
+        name: name of the space; its architectures carry it.
+        domains: kinds of networks ("convolutional", "transformer", "recurrent"); none if it builds no networks.
+        input_shape: of the inputs of its networks without the batch: an image's, or the length of a text.
+    """
 
     name: str
+    domains: ClassVar[tuple[str, ...]]
+    input_shape: tuple[int, ...]
 
-    def __len__(self) -> int:
-        """Number of architectures."""
+    @property
+    def size(self) -> int | None:
+        """Number of architectures, as their strings count them; None if there is no end to them."""
 
     def __iter__(self) -> Iterator[Architecture]:
-        """All architectures, lazily, in a fixed order."""
+        """All architectures, lazily, in a fixed order; spaces without end yield samples."""
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         """Draw one at random."""
@@ -68,7 +99,10 @@ class SearchSpace(Protocol):
         """The network, freshly initialised from torch's global random numbers."""
 
     def encode(self, architecture: Architecture) -> np.ndarray:
-        """A vector of numbers."""
+        """A vector of numbers, of the same length for all architectures."""
+
+    def graph(self, architecture: Architecture) -> Graph:
+        """The operations of the network's searched part and how they are connected."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from zcbench.spaces.nasbench201 import EDGES, OPERATIONS
 from zcbench.types import Architecture
 
 SPACE = zcbench.get_space("nasbench201")
-CELLS = st.tuples(*[st.sampled_from(OPERATIONS)] * 6).map(SPACE.from_operations)
+CELLS = st.tuples(*[st.sampled_from(OPERATIONS)] * 6).map(SPACE.from_choices)
 
 
 @functools.cache
@@ -43,15 +43,15 @@ def test_there_are_15625_different_strings():
 
 @given(st.tuples(*[st.sampled_from(OPERATIONS)] * 6))
 def test_strings_are_read_back(operations):
-    architecture = SPACE.from_operations(operations)
-    assert SPACE.operations(architecture) == operations
+    architecture = SPACE.from_choices(operations)
+    assert SPACE.choices(architecture) == operations
     assert SPACE.parse(architecture.key) == SPACE.parse(f" {architecture}\n") == architecture
 
 
 def test_the_string_names_each_edge_by_its_source():
     one, two, three, four, five = OPERATIONS
     cell = SPACE.parse(f"|{one}~0|+|{two}~0|{three}~1|+|{four}~0|{five}~1|{one}~2|")
-    found = dict(zip(EDGES, SPACE.operations(cell), strict=True))
+    found = dict(zip(EDGES, SPACE.choices(cell), strict=True))
     assert found == {(0, 1): one, (0, 2): two, (1, 2): three, (0, 3): four, (1, 3): five, (2, 3): one}
 
 
@@ -70,7 +70,7 @@ def test_malformed_strings(text):
     with pytest.raises(InvalidArchitectureError, match="is not a NAS-Bench-201 cell: write six edges such as"):
         SPACE.parse(text)
     with pytest.raises(InvalidArchitectureError):
-        SPACE.operations(Architecture("nasbench201", text))
+        SPACE.choices(Architecture("nasbench201", text))
 
 
 def test_unknown_operations_and_foreign_architectures():
@@ -78,7 +78,7 @@ def test_unknown_operations_and_foreign_architectures():
         SPACE.parse("|nor_conv_3x4~0|+|none~0|none~1|+|none~0|none~1|none~2|")
     foreign = zcbench.get_space("digits-201").parse(everything()[7].key)
     with pytest.raises(InvalidArchitectureError, match="belongs to the space 'digits-201', not to 'nasbench201'"):
-        SPACE.operations(foreign)
+        SPACE.choices(foreign)
 
 
 # -- drawing and changing ----------------------------------------------------------------------
@@ -86,11 +86,11 @@ def test_unknown_operations_and_foreign_architectures():
 
 @given(CELLS)
 def test_neighbours_are_all_cells_one_edge_away(cell):
-    operations = SPACE.operations(cell)
+    operations = SPACE.choices(cell)
     neighbours = SPACE.neighbors(cell)
     assert len(set(neighbours)) == len(neighbours) == 24
     for other in neighbours:
-        assert sum(a != b for a, b in zip(operations, SPACE.operations(other), strict=True)) == 1
+        assert sum(a != b for a, b in zip(operations, SPACE.choices(other), strict=True)) == 1
 
 
 def test_mutation_draws_neighbours_evenly():
@@ -104,12 +104,12 @@ def test_mutation_draws_neighbours_evenly():
 @given(CELLS, CELLS, st.integers(0, 2**32 - 1))
 def test_children_take_every_edge_from_a_parent(a, b, seed):
     child = SPACE.crossover(a, b, np.random.default_rng(seed))
-    edges = zip(*(SPACE.operations(cell) for cell in (a, b, child)), strict=True)
+    edges = zip(*(SPACE.choices(cell) for cell in (a, b, child)), strict=True)
     assert all(z in (x, y) for x, y, z in edges)
 
 
 def test_crossover_takes_edges_from_both():
-    a, b = (SPACE.from_operations((operation,) * 6) for operation in OPERATIONS[:2])
+    a, b = (SPACE.from_choices((operation,) * 6) for operation in OPERATIONS[:2])
     rng = np.random.default_rng(0)
     children = Counter(SPACE.crossover(a, b, rng) for _ in range(2000))
     assert len(children) == 64
@@ -119,7 +119,7 @@ def test_crossover_takes_edges_from_both():
 def test_samples_are_uniform_and_follow_the_generator():
     draws = [[SPACE.sample(rng) for _ in range(3000)] for rng in (np.random.default_rng(1), np.random.default_rng(1))]
     assert draws[0] == draws[1]
-    counts = Counter(op for cell in draws[0] for op in SPACE.operations(cell))
+    counts = Counter(op for cell in draws[0] for op in SPACE.choices(cell))
     assert all(abs(counts[operation] / 18_000 - 0.2) < 0.02 for operation in OPERATIONS)
 
 
@@ -129,7 +129,7 @@ def test_codes_are_one_hot():
     assert (codes.reshape(-1, 6, 5).sum(2) == 1).all()
     assert len(np.unique(codes, axis=0)) == len(codes)
     cell = everything()[1234]
-    assert [OPERATIONS[i] for i in SPACE.encode(cell).reshape(6, 5).argmax(1)] == list(SPACE.operations(cell))
+    assert [OPERATIONS[i] for i in SPACE.encode(cell).reshape(6, 5).argmax(1)] == list(SPACE.choices(cell))
 
 
 # -- equal cells -------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ def polynomial(operations):
 def test_functional_classes_are_equal_functions_and_no_others():
     by_key, by_value = {}, {}
     for cell in everything():
-        key, value = SPACE.functional_key(cell), polynomial(SPACE.operations(cell))
+        key, value = SPACE.functional_key(cell), polynomial(SPACE.choices(cell))
         assert by_key.setdefault(key, value) == value
         assert by_value.setdefault(value, key) == key
     assert len(by_value) == 4_930
@@ -221,7 +221,7 @@ def test_a_shared_convolution_is_not_two_separate_ones():
 @pytest.mark.parametrize("classes", [10, 100, 120])
 def test_parameters_follow_the_published_formula(classes):
     for cell in some(200, seed=classes):
-        operations = SPACE.operations(cell)
+        operations = SPACE.choices(cell)
         convolutions = 9 * operations.count("nor_conv_3x3") + operations.count("nor_conv_1x1")
         normalised = operations.count("nor_conv_3x3") + operations.count("nor_conv_1x1")
         # Five cells in each of three stages of 16, 32 and 64 channels; batch norm has two numbers per channel.
@@ -300,7 +300,7 @@ def test_the_network_is_the_papers(seed):
             nn.init.uniform_(module.weight, 0.5, 2)
             nn.init.normal_(module.bias)
     x = torch.randn(3, 3, 16, 16)
-    expected = by_hand(network, space.operations(cell), x, stages=3, cells=5)
+    expected = by_hand(network, space.choices(cell), x, stages=3, cells=5)
     torch.testing.assert_close(network(x), expected, rtol=1e-3, atol=1e-4)
 
 
@@ -309,7 +309,7 @@ def test_the_digits_network_is_a_small_one_of_the_same():
     cell = space.parse("|nor_conv_3x3~0|+|nor_conv_1x1~0|avg_pool_3x3~1|+|skip_connect~0|none~1|nor_conv_3x3~2|")
     torch.manual_seed(0)
     network, x = space.build(cell), torch.randn(5, 1, 8, 8)
-    expected = by_hand(network, space.operations(cell), x, stages=2, cells=1)
+    expected = by_hand(network, space.choices(cell), x, stages=2, cells=1)
     torch.testing.assert_close(network(x), expected, rtol=1e-4, atol=1e-5)
     convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
     assert all(conv.bias is None for conv in convolutions)

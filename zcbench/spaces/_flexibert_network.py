@@ -16,8 +16,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-EMBEDDING = 128
-
 
 class SelfAttention(nn.Module):
     """Scaled dot-product attention; "WMA" puts a matrix between queries and keys."""
@@ -126,27 +124,41 @@ class Encoder(nn.Module):
             DCT; the kernel), ``num_operation_heads``, ``feed_forward_dimension`` and ``num_feed_forward``.
         words: size of the vocabulary.
         places: longest sequence.
+        embedding: width of the embeddings.
+        logits: width of a linear head on top, if there is to be one.
+        std: standard deviation of the initial weights.
     """
 
-    def __init__(self, width: int, layers: Sequence[Mapping[str, Any]], *, words: int = 30522, places: int = 512):
+    def __init__(
+        self,
+        width: int,
+        layers: Sequence[Mapping[str, Any]],
+        *,
+        words: int = 30522,
+        places: int = 512,
+        embedding: int = 128,
+        logits: int | None = None,
+        std: float = 0.02,
+    ) -> None:
         super().__init__()
-        self.words, self.places = nn.Embedding(words, EMBEDDING), nn.Embedding(places, EMBEDDING)
-        self.types = nn.Embedding(2, EMBEDDING)
-        self.norm = nn.LayerNorm(EMBEDDING, eps=1e-12)
-        self.project = nn.Identity() if width == EMBEDDING else nn.Linear(EMBEDDING, width)
+        self.words, self.places = nn.Embedding(words, embedding), nn.Embedding(places, embedding)
+        self.types = nn.Embedding(2, embedding)
+        self.norm = nn.LayerNorm(embedding, eps=1e-12)
+        self.project = nn.Identity() if width == embedding else nn.Linear(embedding, width)
         self.layers = nn.ModuleList(Layer(width, layer) for layer in layers)
+        self.head = nn.Identity() if logits is None else nn.Linear(width, logits)
         for module in self.modules():
             if isinstance(module, (nn.Linear, nn.Embedding)):
-                nn.init.normal_(module.weight, std=0.02)
+                nn.init.normal_(module.weight, std=std)
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """``(batch, length)`` to ``(batch, length, width)``."""
+        """``(batch, length)`` to ``(batch, length, width)``, or ``logits`` wide."""
         places = torch.arange(tokens.shape[1], device=tokens.device)
         x = self.words(tokens) + self.places(places) + self.types(torch.zeros_like(tokens))
         x = self.project(self.norm(x))
         for layer in self.layers:
             x = layer(x)
-        out: Tensor = x
+        out: Tensor = self.head(x)
         return out

@@ -36,20 +36,27 @@ class ReductionBlock(nn.Module):
 
 
 class Cell(nn.Module):
-    """Four nodes; node j is the sum over i < j of operation (i, j) applied to node i."""
+    """Four nodes; node j is the sum over i < j of operation (i, j) applied to node i.
 
-    def __init__(self, operations: Sequence[str], channels: int) -> None:
+    Edges from node 0 change the number of channels where ``c_in`` is another (size search space); a skip does so by a
+    convolution and batch norm.
+    """
+
+    def __init__(self, operations: Sequence[str], channels: int, c_in: int | None = None) -> None:
         super().__init__()
         self.edges = nn.ModuleDict()
         for (source, target), operation in zip(EDGES, operations, strict=True):
+            width = channels if c_in is None or source else c_in
             if operation == "nor_conv_3x3":
-                layer: nn.Module = ReLUConvBN(channels, channels, 3)
+                layer: nn.Module = ReLUConvBN(width, channels, 3)
             elif operation == "nor_conv_1x1":
-                layer = ReLUConvBN(channels, channels, 1)
+                layer = ReLUConvBN(width, channels, 1)
             elif operation == "avg_pool_3x3":
                 layer = nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
-            elif operation == "skip_connect":
+            elif operation == "skip_connect" and width == channels:
                 layer = nn.Identity()
+            elif operation == "skip_connect":
+                layer = nn.Sequential(nn.Conv2d(width, channels, 1, bias=False), nn.BatchNorm2d(channels))
             else:  # "none": the edge is absent
                 continue
             self.edges[f"{source}{target}"] = layer
@@ -92,5 +99,28 @@ class CellNetwork(nn.Module):
         self.classifier = nn.Linear(width, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.classifier(self.head(self.body(self.stem(x))))
+        return logits
+
+
+class SizedNetwork(nn.Module):
+    """The size search space's network: stem, cell, reduction, cell, reduction, cell, classifier; widths are searched."""
+
+    def __init__(self, operations: Sequence[str], channels: Sequence[int], *, num_classes: int) -> None:
+        super().__init__()
+        a, b, c, d, e = channels
+        self.stem = nn.Sequential(nn.Conv2d(3, a, 3, padding=1, bias=False), nn.BatchNorm2d(a))
+        self.body = nn.Sequential(
+            Cell(operations, a),
+            ReductionBlock(a, b),
+            Cell(operations, c, b),
+            ReductionBlock(c, d),
+            Cell(operations, e, d),
+        )
+        self.head = nn.Sequential(nn.BatchNorm2d(e), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.classifier = nn.Linear(e, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``."""
         logits: Tensor = self.classifier(self.head(self.body(self.stem(x))))
         return logits

@@ -6,6 +6,7 @@ A recipe names nodes; each applies an operation to the input ``x``, previous sta
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Callable, Mapping
@@ -19,8 +20,8 @@ _ELEMENTWISE: dict[str, Callable[..., Tensor]] = {
     "activation_tanh": torch.tanh,
     "activation_sigm": torch.sigmoid,
     "activation_leaky_relu": F.leaky_relu,
-    "elementwise_sum": lambda *inputs: torch.stack(inputs).sum(0),
-    "elementwise_prod": lambda *inputs: torch.stack(inputs).prod(0),
+    "elementwise_sum": lambda *inputs: functools.reduce(torch.add, inputs),
+    "elementwise_prod": lambda *inputs: functools.reduce(torch.mul, inputs),
     "blend": lambda gate, a, b: gate * a + (1 - gate) * b,
 }
 
@@ -65,13 +66,13 @@ class Cell(nn.Module):
         return order
 
     def forward(self, x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        """Input ``(batch, wide_in)`` and states ``(batch, width)`` to the new states."""
+        """Input ``(…, wide_in)`` and states ``(…, width)`` to the new states."""
         values = {"x": x, **dict(zip(self.states, states, strict=True))}
         for name in self.order:
             node = self.recipe[name]
             inputs = [values[source] for source in node["input"]]
             if node["op"] == "linear":
-                values[name] = self.linear[name](torch.cat(inputs, 1))
+                values[name] = self.linear[name](torch.cat(inputs, -1))
             else:
                 values[name] = _ELEMENTWISE[node["op"]](*inputs)
         return tuple(values.get(name.replace("prev", "new"), values[name]) for name in self.states)
@@ -107,13 +108,13 @@ class LanguageModel(nn.Module):
         nn.init.zeros_(self.decoder.bias)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """``(batch, length)`` to logits ``(batch, length, words)``."""
-        sequence = list(self.encoder(tokens).unbind(1))
+        """``(…, length)`` to logits ``(…, length, words)``."""
+        sequence = list(self.encoder(tokens).unbind(-2))
         for cell in self.cells:
             assert isinstance(cell, Cell)
-            states = tuple(sequence[0].new_zeros(len(tokens), cell.width) for _ in cell.states)
+            states = tuple(sequence[0].new_zeros(*tokens.shape[:-1], cell.width) for _ in cell.states)
             for step, x in enumerate(sequence):
                 states = cell(x, *states)
                 sequence[step] = states[0]
-        logits: Tensor = self.decoder(torch.stack(sequence, 1))
+        logits: Tensor = self.decoder(torch.stack(sequence, -2))
         return logits

@@ -10,15 +10,13 @@ arXiv:2001.00326, section 2.1 (cell, macro skeleton) and appendix A (isomorphism
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from zcbench.errors import InvalidArchitectureError, UnknownNameError
-from zcbench.types import Architecture
+from zcbench.spaces._base import ChoiceSpace
+from zcbench.types import Architecture, Graph
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,7 +29,7 @@ _EXAMPLE = "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor
 _SHAPE = re.compile(r"\|([^|~]+)~0\|\+\|([^|~]+)~0\|([^|~]+)~1\|\+\|([^|~]+)~0\|([^|~]+)~1\|([^|~]+)~2\|")
 
 
-class NASBench201Space:
+class NASBench201Space(ChoiceSpace):
     """Cells of NAS-Bench-201 and the networks that are built from them.
 
     The defaults give the benchmark's own CIFAR network: C = 16, N = 5, three stages, affine batch norm, convolutions
@@ -54,33 +52,21 @@ class NASBench201Space:
         stages: int = 3,
         in_channels: int = 3,
     ) -> None:
-        self.name = name
+        super().__init__(name, [OPERATIONS] * len(EDGES))
         self.channels = channels
         self.cells_per_stage = cells_per_stage
         self.stages = stages
         self.in_channels = in_channels
+        self.input_shape = (in_channels, 32, 32)
 
-    def __len__(self) -> int:
-        return int(len(OPERATIONS) ** len(EDGES))
-
-    def __iter__(self) -> Iterator[Architecture]:
-        """Yield all cells, the last edge varying fastest."""
-        for operations in itertools.product(OPERATIONS, repeat=len(EDGES)):
-            yield self.from_operations(operations)
-
-    def __contains__(self, architecture: object) -> bool:
-        return isinstance(architecture, Architecture) and architecture.space == self.name
-
-    # -- strings -------------------------------------------------------------------------------
-
-    def parse(self, text: str) -> Architecture:
-        """Read the benchmark's own string, e.g. ``|nor_conv_3x3~0|+|none~0|…|``.
+    def read(self, text: str) -> tuple[str, ...]:
+        """The six operations of the benchmark's own string, e.g. ``|nor_conv_3x3~0|+|none~0|…|``.
 
         Raises:
             InvalidArchitectureError: the string is malformed.
             UnknownNameError: it names an operation that is not in :data:`OPERATIONS`.
         """
-        match = _SHAPE.fullmatch(text.strip())
+        match = _SHAPE.fullmatch(text)
         if match is None:
             raise InvalidArchitectureError(
                 f"{text!r} is not a NAS-Bench-201 cell: write six edges such as {_EXAMPLE!r}."
@@ -88,54 +74,12 @@ class NASBench201Space:
         for operation in match.groups():
             if operation not in OPERATIONS:
                 raise UnknownNameError("NAS-Bench-201 operation", operation, OPERATIONS)
-        return Architecture(self.name, match.group())
-
-    def from_operations(self, operations: tuple[str, ...]) -> Architecture:
-        """The architecture whose edges, in the order of :data:`EDGES`, carry ``operations``."""
-        a, b, c, d, e, f = operations
-        return Architecture(self.name, f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|")
-
-    def operations(self, architecture: Architecture) -> tuple[str, ...]:
-        """The six operations of a cell, in the order of :data:`EDGES`.
-
-        Raises:
-            InvalidArchitectureError: the architecture belongs to another space or is malformed.
-        """
-        if architecture.space != self.name:
-            raise InvalidArchitectureError(
-                f"{architecture} belongs to the space {architecture.space!r}, not to {self.name!r}."
-            )
-        match = _SHAPE.fullmatch(architecture.key)
-        if match is None:
-            return self.operations(self.parse(architecture.key))
         return match.groups()
 
-    # -- drawing and changing ------------------------------------------------------------------
-
-    def sample(self, rng: np.random.Generator) -> Architecture:
-        """Draw uniformly from the 15,625 cells."""
-        choice = rng.integers(len(OPERATIONS), size=len(EDGES))
-        return self.from_operations(tuple(OPERATIONS[i] for i in choice))
-
-    def neighbors(self, architecture: Architecture) -> list[Architecture]:
-        """The 24 cells that differ in exactly one edge."""
-        operations = self.operations(architecture)
-        return [
-            self.from_operations((*operations[:edge], other, *operations[edge + 1 :]))
-            for edge in range(len(EDGES))
-            for other in OPERATIONS
-            if other != operations[edge]
-        ]
-
-    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-        """A uniformly drawn neighbour."""
-        options = self.neighbors(architecture)
-        return options[int(rng.integers(len(options)))]
-
-    def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
-        """Uniform crossover: each edge comes from either parent with probability one half."""
-        pairs = zip(self.operations(a), self.operations(b), rng.integers(2, size=len(EDGES)), strict=True)
-        return self.from_operations(tuple((x, y)[int(side)] for x, y, side in pairs))
+    def write(self, choices: Sequence[str]) -> str:
+        """The string of the cell whose edges, in the order of :data:`EDGES`, carry these operations."""
+        a, b, c, d, e, f = choices
+        return f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
 
     # -- equal cells ---------------------------------------------------------------------------
 
@@ -155,7 +99,7 @@ class NASBench201Space:
         benchmark's own "unique cells" (:meth:`unique_key`), which misses equalities that need flattened sums.
         """
         terms: dict[int, tuple[str, ...]] = {0: ("0",), 1: (), 2: (), 3: ()}
-        for (source, target), operation in zip(EDGES, self.operations(architecture), strict=True):
+        for (source, target), operation in zip(EDGES, self.choices(architecture), strict=True):
             inputs = terms[source]
             if operation == "none" or not inputs:
                 continue
@@ -178,7 +122,7 @@ class NASBench201Space:
     def _official_key(self, architecture: Architecture, *, zero: bool) -> str:
         nodes = {0: "0"}
         incoming: dict[int, list[str]] = {1: [], 2: [], 3: []}
-        for (source, target), operation in zip(EDGES, self.operations(architecture), strict=True):
+        for (source, target), operation in zip(EDGES, self.choices(architecture), strict=True):
             if source not in nodes:
                 nodes[source] = "+".join(sorted(incoming[source]))
             if zero and (operation == "none" or nodes[source] == "#"):
@@ -191,7 +135,7 @@ class NASBench201Space:
         return "+".join(sorted(incoming[3]))
 
     def _identity(self, architecture: Architecture) -> tuple[object, ...]:
-        operations = self.operations(architecture)
+        operations = self.choices(architecture)
         edges = list(zip(EDGES, operations, strict=True))
         terms: dict[int, tuple[str, ...]] = {0: ("0",), 1: (), 2: (), 3: ()}
         for (source, target), operation in edges:
@@ -211,12 +155,9 @@ class NASBench201Space:
 
     # -- numbers and networks ------------------------------------------------------------------
 
-    def encode(self, architecture: Architecture) -> np.ndarray:
-        """One-hot code: float64 ``(30,)``, six edges times five operations."""
-        code = np.zeros((len(EDGES), len(OPERATIONS)))
-        for edge, operation in enumerate(self.operations(architecture)):
-            code[edge, OPERATIONS.index(operation)] = 1.0
-        return code.ravel()
+    def graph(self, architecture: Architecture) -> Graph:
+        """The six operations as nodes, each fed by those that end where its edge begins."""
+        return cell_graph(self.choices(architecture))
 
     def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
         """The benchmark's network for a cell, with PyTorch's default initialisation.
@@ -227,13 +168,22 @@ class NASBench201Space:
         from zcbench.spaces._nasbench201_network import CellNetwork
 
         return CellNetwork(
-            self.operations(architecture),
+            self.choices(architecture),
             channels=self.channels,
             cells_per_stage=self.cells_per_stage,
             stages=self.stages,
             in_channels=self.in_channels,
             num_classes=num_classes,
         )
+
+
+def cell_graph(operations: Sequence[str]) -> Graph:
+    """The graph of a cell whose edges, in the order of :data:`EDGES`, carry ``operations``."""
+    numbers = {edge: i for i, edge in enumerate(EDGES, 1)}
+    edges = [(0, number) for (source, _), number in numbers.items() if source == 0]
+    edges += [(numbers[a], numbers[b]) for a in EDGES for b in EDGES if a[1] == b[0]]
+    edges += [(number, len(EDGES) + 1) for (_, target), number in numbers.items() if target == 3]
+    return Graph(("input", *operations, "output"), tuple(sorted(edges)))
 
 
 _CANONICAL: dict[str, dict[tuple[object, ...], str]] = {}

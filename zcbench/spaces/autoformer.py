@@ -1,0 +1,154 @@
+"""The search space of AutoFormer (tiny): vision transformers whose blocks differ in heads and width of the MLP.
+
+Source: M. Chen, H. Peng, J. Fu, H. Ling, "AutoFormer: Searching Transformers for Visual Recognition", ICCV 2021,
+arXiv:2107.00651, table 1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zcbench.errors import InvalidArchitectureError
+from zcbench.spaces._base import Space, chain
+from zcbench.types import Architecture, Graph
+
+if TYPE_CHECKING:
+    from torch import nn
+
+WIDTHS = (192, 216, 240)
+DEPTHS = (12, 13, 14)
+HEADS = (3, 4)
+RATIOS = (3.5, 4.0)
+_BLOCKS = tuple((heads, ratio) for heads in HEADS for ratio in RATIOS)
+
+
+class AutoFormerSpace(Space):
+    """Vision transformers; the string is the width and each block's heads and MLP ratio, ``216|4x3.5|3x4.0|…``.
+
+    Args:
+        name: name of the space; architectures carry it.
+        image: height and width of the images.
+        patch: height and width of a patch.
+        attention: width of queries, keys and values together; None for the paper's 64 per head.
+    """
+
+    domains = ("transformer",)
+    #: 3 widths, 12 to 14 blocks of four kinds
+    size = len(WIDTHS) * sum(len(_BLOCKS) ** depth for depth in DEPTHS)
+
+    def __init__(
+        self, name: str = "autoformer-tiny", *, image: int = 224, patch: int = 16, attention: int | None = None
+    ) -> None:
+        super().__init__(name)
+        self.attention = attention
+        self.image = image
+        self.patch = patch
+        self.input_shape = (3, image, image)
+
+    def __iter__(self) -> Iterator[Architecture]:
+        """All transformers, shallow ones first, the last block varying fastest."""
+        for depth in DEPTHS:
+            for width in WIDTHS:
+                for number in range(len(_BLOCKS) ** depth):
+                    digits = np.base_repr(number, len(_BLOCKS)).zfill(depth)
+                    yield self.from_blocks(width, [_BLOCKS[int(digit)] for digit in digits])
+
+    # -- strings -------------------------------------------------------------------------------
+
+    def parse(self, text: str) -> Architecture:
+        """Read a string such as ``216|4x3.5|3x4.0|…``.
+
+        Raises:
+            InvalidArchitectureError: it is malformed or leaves the space.
+        """
+        width, blocks = self._read(text.strip())
+        return self.from_blocks(width, blocks)
+
+    def from_blocks(self, width: int, blocks: Sequence[tuple[int, float]]) -> Architecture:
+        """The transformer of that width with those blocks (heads, MLP ratio)."""
+        return Architecture(self.name, "|".join([str(width), *(f"{h}x{r:.1f}" for h, r in blocks)]))
+
+    def blocks(self, architecture: Architecture) -> tuple[int, list[tuple[int, float]]]:
+        """Width, and heads and MLP ratio of each block."""
+        return self._read(self.key(architecture))
+
+    def _read(self, text: str) -> tuple[int, list[tuple[int, float]]]:
+        head, *rest = text.split("|")
+        blocks = [(int(part[0]), float(part[2:])) for part in rest if re.fullmatch(r"[34]x(3\.5|4|4\.0)", part)]
+        if head not in map(str, WIDTHS) or len(blocks) != len(rest) or len(blocks) not in DEPTHS:
+            raise InvalidArchitectureError(
+                f"{text!r} is not a transformer of {self.name}: write the width (192, 216, 240) and 12 to 14 blocks,"
+                " heads (3, 4) x MLP ratio (3.5, 4.0), e.g. '192|3x3.5|4x4.0|…'."
+            )
+        return int(head), blocks
+
+    # -- drawing and changing ------------------------------------------------------------------
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """Draw width, depth and every block uniformly, as the supernet is trained."""
+        width, depth = (options[int(rng.integers(3))] for options in (WIDTHS, DEPTHS))
+        return self.from_blocks(width, [_BLOCKS[i] for i in rng.integers(len(_BLOCKS), size=depth)])
+
+    def neighbors(self, architecture: Architecture) -> list[Architecture]:
+        """Those that differ in the width, in heads or ratio of a block, or that lost or repeat their last block."""
+        width, blocks = self.blocks(architecture)
+        found = [(other, blocks) for other in WIDTHS if other != width]
+        for i, (heads, ratio) in enumerate(blocks):
+            for block in ((sum(HEADS) - heads, ratio), (heads, sum(RATIOS) - ratio)):
+                found.append((width, [*blocks[:i], block, *blocks[i + 1 :]]))
+        if len(blocks) > min(DEPTHS):
+            found.append((width, blocks[:-1]))
+        if len(blocks) < max(DEPTHS):
+            found.append((width, [*blocks, blocks[-1]]))
+        return [self.from_blocks(*other) for other in found]
+
+    def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
+        """Width, depth and each block from either parent (where it has that block)."""
+        parents = (self.blocks(a), self.blocks(b))
+        width = parents[int(rng.integers(2))][0]
+        blocks = []
+        for i in range(len(parents[int(rng.integers(2))][1])):
+            having = [blocks_of for _, blocks_of in parents if i < len(blocks_of)]
+            blocks.append(having[int(rng.integers(len(having)))][i])
+        return self.from_blocks(width, blocks)
+
+    def canonical(self, architecture: Architecture) -> Architecture:
+        """The same blocks, ratios with one decimal."""
+        return self.from_blocks(*self.blocks(architecture))
+
+    # -- numbers and networks ------------------------------------------------------------------
+
+    def encode(self, architecture: Architecture) -> np.ndarray:
+        """Float64 ``(43,)``: width / 240; for each of 14 places whether there is a block, 4 heads, ratio 4."""
+        width, blocks = self.blocks(architecture)
+        code = np.zeros((max(DEPTHS), 3))
+        for row, (heads, ratio) in zip(code, blocks, strict=False):
+            row[:] = (1, heads == HEADS[-1], ratio == RATIOS[-1])
+        return np.concatenate([[width / max(WIDTHS)], code.ravel()])
+
+    def graph(self, architecture: Architecture) -> Graph:
+        """The embedding, labelled by its width, and the blocks in a row."""
+        width, blocks = self.blocks(architecture)
+        return chain([f"embed-{width}", *(f"block-{heads}x{ratio:.1f}" for heads, ratio in blocks)])
+
+    def build(self, architecture: Architecture, *, num_classes: int = 1000) -> nn.Module:
+        """The subnet as a network of its own, with the authors' initialisation (truncated normal, deviation .02).
+
+        Returns:
+            A module from images ``(batch, 3, image, image)`` to logits ``(batch, num_classes)``.
+        """
+        from zcbench.spaces._autoformer_network import VisionTransformer
+
+        width, blocks = self.blocks(architecture)
+        return VisionTransformer(
+            width,
+            blocks,
+            attention=self.attention,
+            image=self.image,
+            patch=self.patch,
+            num_classes=num_classes,
+        )

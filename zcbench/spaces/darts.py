@@ -1,0 +1,270 @@
+"""The cell search space of DARTS, with the small networks that NAS-Bench-301 trains.
+
+A normal and a reduction cell; each of a cell's four nodes adds two operations, each applied to one of the cell's two
+inputs or to an earlier node; the cell's output joins the channels of the four nodes.
+
+Source: H. Liu, K. Simonyan, Y. Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, arXiv:1806.09055, section
+3.1 and appendix A.1; J. Siems et al., "NAS-Bench-301 and the Case for Surrogate Benchmarks", arXiv:2008.09777, section 4.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zcbench.errors import InvalidArchitectureError
+from zcbench.spaces._base import Space
+from zcbench.spaces._graphs import Edge, canonical_order
+from zcbench.types import Architecture, Graph
+
+if TYPE_CHECKING:
+    from torch import nn
+
+OPERATIONS = (
+    "max_pool_3x3",
+    "avg_pool_3x3",
+    "skip_connect",
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+)
+NODES = 4
+#: two (operation, source) for each node; sources 0 and 1 are the cell's inputs, 2 to 4 earlier nodes
+DartsCell = tuple[tuple[str, int], ...]
+_GENOTYPE = re.compile(r"Genotype\(\s*normal=(\[.*?\]).*?reduce=(\[.*?\])", re.DOTALL)
+_EDGE = re.compile(r"([a-z_0-9]+)~(\d)")
+
+
+class DARTSSpace(Space):
+    """Pairs of cells; the string lists the two edges of each node, ``skip_connect~0,sep_conv_3x3~1|…;…``.
+
+    Nodes are separated by ``|``, normal and reduction cell by ``;``. The usual ``Genotype(normal=[('sep_conv_3x3', 0),
+    …], …, reduce=[…], …)`` and NASLib's pair of lists of (source, number of operation) are read too.
+
+    Args:
+        name: name of the space; architectures carry it.
+        zero: whether an edge may carry the operation "none", and both edges of a node may come from the same source,
+            as some published tables have it. DARTS itself allows neither.
+        channels: channels of the first cells.
+        cells: number of cells; those at one and two thirds of the depth reduce.
+    """
+
+    def __init__(
+        self, name: str = "nasbench301", *, zero: bool = False, channels: int = 32, cells: int = 8
+    ) -> None:
+        super().__init__(name)
+        self.operations = ("none", *OPERATIONS) if zero else OPERATIONS
+        self.zero = zero
+        self.channels = channels
+        self.cells = cells
+
+    def _sources(self, node: int) -> list[tuple[int, int]]:
+        choose = itertools.combinations_with_replacement if self.zero else itertools.combinations
+        return list(choose(range(node + 2), 2))
+
+    @property
+    def size(self) -> int:
+        """Number of pairs of cells, edges of a node unordered where their sources differ: 1.1e18 without "none"."""
+        n = len(self.operations)
+        cell = 1
+        for node in range(NODES):
+            cell *= sum(n * n if a != b else n * (n + 1) // 2 for a, b in self._sources(node))
+        return cell * cell
+
+    def __iter__(self) -> Iterator[Architecture]:
+        """All pairs of cells, the last edge of the reduction cell varying fastest."""
+        yield from (self.from_cells(normal, reduce) for normal in self._cells() for reduce in self._cells())
+
+    def _cells(self, node: int = 0) -> Iterator[DartsCell]:
+        if node == NODES:
+            yield ()
+            return
+        for a, b in self._sources(node):
+            for first, second in itertools.product(self.operations, repeat=2):
+                if a != b or self.operations.index(first) <= self.operations.index(second):
+                    for rest in self._cells(node + 1):
+                        yield ((first, a), (second, b), *rest)
+
+    # -- strings -------------------------------------------------------------------------------
+
+    def parse(self, text: str) -> Architecture:
+        """Read the space's string, a ``Genotype(…)``, or NASLib's lists.
+
+        Raises:
+            InvalidArchitectureError: it is malformed or leaves the space.
+        """
+        text = text.strip()
+        try:
+            cells = _read(text)
+            for cell in cells:
+                self._check(cell)
+        except (ValueError, SyntaxError, TypeError, IndexError, MemoryError, RecursionError) as error:
+            reason = f" ({error})" if type(error) is ValueError else ""
+            raise InvalidArchitectureError(
+                f"{text[:200]!r} is not a pair of DARTS cells{reason}: write eight edges of the normal and eight of the"
+                " reduction cell, e.g. 'sep_conv_3x3~0,skip_connect~1|…|…|…;…|…|…|…'; operations"
+                f" {', '.join(self.operations)}."
+            ) from None
+        return self.from_cells(*cells)
+
+    def _check(self, cell: DartsCell) -> None:
+        if len(cell) != 2 * NODES:
+            raise ValueError(f"{len(cell)} edges in a cell")
+        for i, (operation, source) in enumerate(cell):
+            if operation not in self.operations:
+                raise ValueError(f"unknown operation {operation!r}")
+            if not 0 <= source < i // 2 + 2:
+                raise ValueError(f"node {i // 2} has the source {source}")
+            if i % 2 and source == cell[i - 1][1] and not self.zero:
+                raise ValueError(f"node {i // 2} has the source {source} twice")
+
+    def from_cells(self, normal: DartsCell, reduce: DartsCell) -> Architecture:
+        """The architecture of a normal and a reduction cell."""
+
+        def write(cell: DartsCell) -> str:
+            edges = [f"{operation}~{source}" for operation, source in cell]
+            return "|".join(",".join(edges[2 * node : 2 * node + 2]) for node in range(NODES))
+
+        return Architecture(self.name, f"{write(normal)};{write(reduce)}")
+
+    def cells_of(self, architecture: Architecture) -> tuple[DartsCell, DartsCell]:
+        """Normal and reduction cell; InvalidArchitectureError for an architecture of another space."""
+        normal, reduce = _read(self.parse(self.key(architecture)).key)
+        return normal, reduce
+
+    # -- drawing and changing ------------------------------------------------------------------
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """Draw every operation, and for each node two different sources, uniformly."""
+
+        def cell() -> DartsCell:
+            edges: list[tuple[str, int]] = []
+            for node in range(NODES):
+                sources = sorted(int(s) for s in rng.choice(node + 2, size=2, replace=False))
+                edges += [(OPERATIONS[int(rng.integers(len(OPERATIONS)))], source) for source in sources]
+            return tuple(edges)
+
+        return self.from_cells(cell(), cell())
+
+    def neighbors(self, architecture: Architecture) -> list[Architecture]:
+        """Those in which one edge has another operation or another source."""
+        cells, found = self.cells_of(architecture), []
+        for which, cell in enumerate(cells):
+            for i, (operation, source) in enumerate(cell):
+                twin = cell[i ^ 1][1]
+                edges = [(other, source) for other in self.operations if other != operation]
+                edges += [(operation, s) for s in range(i // 2 + 2) if s != source and (self.zero or s != twin)]
+                for edge in edges:
+                    changed = (*cell[:i], edge, *cell[i + 1 :])
+                    found.append(self.from_cells(*((changed, cells[1]) if which == 0 else (cells[0], changed))))
+        return found
+
+    def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
+        """Each node, with both its edges, from either parent."""
+        children = []
+        for pair in zip(self.cells_of(a), self.cells_of(b), strict=True):
+            sides = rng.integers(2, size=NODES)
+            children.append(tuple(edge for node in range(NODES) for edge in pair[sides[node]][2 * node : 2 * node + 2]))
+        return self.from_cells(children[0], children[1])
+
+    def canonical(self, architecture: Architecture) -> Architecture:
+        """One form of all pairs of cells that denote the same network.
+
+        The edges of a node and the nodes themselves have no order (another order permutes channels); an edge that
+        carries "none" counts as coming from the first input.
+        """
+        normal, reduce = (_canonical(cell) for cell in self.cells_of(architecture))
+        return self.from_cells(normal, reduce)
+
+    # -- numbers and networks ------------------------------------------------------------------
+
+    def encode(self, architecture: Architecture) -> np.ndarray:
+        """For each cell, node and source the sum of one-hot codes of the operations that come from it.
+
+        Float64, 2 cells x (2 + 3 + 4 + 5) sources x operations: ``(196,)``, or ``(224,)`` with "none".
+        """
+        code = np.zeros((2, NODES, NODES + 1, len(self.operations)))
+        for rows, cell in zip(code, self.cells_of(architecture), strict=True):
+            for i, (operation, source) in enumerate(cell):
+                rows[i // 2, source, self.operations.index(operation)] += 1
+        return np.concatenate([code[:, node, : node + 2].ravel() for node in range(NODES)])
+
+    def graph(self, architecture: Architecture) -> Graph:
+        """Operations as nodes, of both cells one after the other: the normal cell's output is the other's input.
+
+        Labels of the reduction cell end in ":reduce". Each operation is fed by those that end where it begins.
+        """
+        nodes, edges, inputs = ["input"], [], [0]
+        for suffix, cell in zip(("", ":reduce"), self.cells_of(architecture), strict=True):
+            #: what feeds each source: the graph's nodes
+            feeds: list[list[int]] = [inputs, inputs]
+            for node in range(NODES):
+                ends = []
+                for operation, source in cell[2 * node : 2 * node + 2]:
+                    edges += [(feed, len(nodes)) for feed in feeds[source]]
+                    ends.append(len(nodes))
+                    nodes.append(operation + suffix)
+                feeds.append(ends)
+            inputs = [len(nodes)]
+            edges += [(end, len(nodes)) for ends in feeds[2:] for end in ends]
+            nodes.append("output" + suffix)
+        return Graph(tuple(nodes), tuple(edges))
+
+    def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
+        """The CIFAR network without auxiliary head or drop-path, with PyTorch's default initialisation.
+
+        Returns:
+            A module from images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``.
+        """
+        from zcbench.spaces._darts_network import DARTSNetwork
+
+        normal, reduce = self.cells_of(architecture)
+        return DARTSNetwork(normal, reduce, channels=self.channels, cells=self.cells, num_classes=num_classes)
+
+
+def _read(text: str) -> tuple[DartsCell, DartsCell]:
+    genotype = _GENOTYPE.match(text)
+    if genotype:
+        normal, reduce = (
+            tuple((str(operation), int(source)) for operation, source in ast.literal_eval(part))
+            for part in genotype.groups()
+        )
+        return normal, reduce
+    if text.startswith("["):
+        normal, reduce = (
+            tuple((OPERATIONS[int(operation)], int(source)) for source, operation in cell)
+            for cell in ast.literal_eval(text)
+        )
+        return normal, reduce
+    cells = []
+    for part in text.split(";"):
+        edges = [edge for node in part.split("|") for edge in node.split(",")]
+        found = [_EDGE.fullmatch(edge) for edge in edges]
+        if not all(found):
+            raise ValueError("edges are written operation~source")
+        cells.append(tuple((match[1], int(match[2])) for match in found if match))
+    normal, reduce = cells
+    return normal, reduce
+
+
+def _canonical(cell: DartsCell) -> DartsCell:
+    cell = tuple((operation, 0 if operation == "none" else source) for operation, source in cell)
+    labels = ["0", "1", *["node"] * NODES]
+    edges: list[Edge] = [(source, 2 + i // 2, operation) for i, (operation, source) in enumerate(cell)]
+    order = canonical_order(labels, edges)
+    place, waiting, nodes = {0: 0, 1: 1}, [node for node in order if node > 1], []
+    while waiting:
+        node = next(n for n in waiting if all(source in place for _, source in cell[2 * n - 4 : 2 * n - 2]))
+        waiting.remove(node)
+        place[node] = 2 + len(nodes)
+        nodes.append(sorted((place[source], operation) for operation, source in cell[2 * node - 4 : 2 * node - 2]))
+    return tuple((operation, source) for node in nodes for source, operation in node)
+
+
+__all__: Sequence[str] = ["NODES", "OPERATIONS", "DARTSSpace", "DartsCell"]

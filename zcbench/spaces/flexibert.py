@@ -1,0 +1,238 @@
+"""The encoders of the FlexiBERT space: layers that differ in what mixes positions, heads, width and depth of the stack.
+
+Source: S. Tuli et al., "FlexiBERT: Are Current Transformer Architectures too Homogeneous and Rigid?", JAIR 77 (2023),
+arXiv:2205.11656, table 1; with the settings that A. Serianni and J. Kalita trained, "Training-free Neural Architecture
+Search for RNNs and Transformers", ACL 2023, arXiv:2306.00288, section 4.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from zcbench.errors import InvalidArchitectureError
+from zcbench.types import Architecture
+
+if TYPE_CHECKING:
+    from torch import nn
+
+#: what mixes positions: attention (scaled dot product, weighted multiplicative), Fourier and cosine transform,
+#: span-wise convolution with kernels of 5 and 9
+OPERATIONS = ("SA-SDP", "SA-WMA", "LT-DFT", "LT-DCT", "DSC-5", "DSC-9")
+HEADS = (2, 4)
+STACKS = (1, 3)
+DEPTHS = (2, 4)
+_LAYER = re.compile(r"(SA-SDP|SA-WMA|LT-DFT|LT-DCT|DSC-5|DSC-9)-(\d+)-(\d+)x(\d+)")
+
+
+class LayerChoice(NamedTuple):
+    """One layer: operation, its heads, width of the feed-forward stack, number of its hidden layers."""
+
+    operation: str
+    heads: int
+    inner: int
+    stack: int
+
+    def __str__(self) -> str:
+        return f"{self.operation}-{self.heads}-{self.inner}x{self.stack}"
+
+
+class FlexiBERTSpace:
+    """Encoders of two or four layers, each layer with choices of its own.
+
+    The string of an architecture is its width and its layers, ``256|SA-SDP-4-1024x1|LT-DFT-2-512x3``: operation,
+    heads, width of the feed-forward stack and number of its hidden layers.
+
+    Args:
+        name: name of the space; architectures carry it.
+        widths: hidden sizes.
+        inner: widths of the feed-forward stack.
+        words: size of the vocabulary.
+        places: longest sequence.
+        embedding: width of the embeddings of words and places.
+        std: standard deviation of the initial weights; BERT's is .02 for a width of 768.
+    """
+
+    domains = ("transformer",)
+
+    def __init__(
+        self,
+        name: str = "flexibert",
+        *,
+        widths: tuple[int, ...] = (128, 256),
+        inner: tuple[int, ...] = (512, 1024),
+        words: int = 30_522,
+        places: int = 512,
+        embedding: int = 128,
+        std: float = 0.02,
+    ) -> None:
+        self.name = name
+        self.widths = widths
+        self.inner = inner
+        self.words = words
+        self.places = places
+        self.embedding = embedding
+        self.std = std
+
+    @property
+    def size(self) -> int:
+        """Number of strings: 10,621,440, of which 5,123,200 differ (a transform has no heads)."""
+        layers = len(OPERATIONS) * len(HEADS) * len(self.inner) * len(STACKS)
+        return len(self.widths) * sum(layers**depth for depth in DEPTHS)
+
+    def __iter__(self) -> Iterator[Architecture]:
+        """Yield all encoders, the last layer varying fastest."""
+        choices = [LayerChoice(*choice) for choice in itertools.product(OPERATIONS, HEADS, self.inner, STACKS)]
+        for depth, width in itertools.product(DEPTHS, self.widths):
+            for layers in itertools.product(choices, repeat=depth):
+                yield self.from_layers(width, layers)
+
+    def __contains__(self, architecture: object) -> bool:
+        return isinstance(architecture, Architecture) and architecture.space == self.name
+
+    # -- strings -------------------------------------------------------------------------------
+
+    def parse(self, text: str) -> Architecture:
+        """Read a string such as ``256|SA-SDP-4-1024x1|LT-DFT-2-512x3``.
+
+        Raises:
+            InvalidArchitectureError: it is malformed or leaves the space.
+        """
+        width, layers = self._read(text.strip())
+        return self.from_layers(width, layers)
+
+    def from_layers(self, width: int, layers: Sequence[LayerChoice]) -> Architecture:
+        """The encoder of that width with those layers."""
+        return Architecture(self.name, "|".join([str(width), *map(str, layers)]))
+
+    def layers(self, architecture: Architecture) -> tuple[int, list[LayerChoice]]:
+        """Width and layers of an encoder.
+
+        Raises:
+            InvalidArchitectureError: the architecture belongs to another space or is malformed.
+        """
+        if architecture.space != self.name:
+            raise InvalidArchitectureError(
+                f"{architecture} belongs to the space {architecture.space!r}, not to {self.name!r}."
+            )
+        return self._read(architecture.key)
+
+    def _read(self, text: str) -> tuple[int, list[LayerChoice]]:
+        head, *rest = text.split("|")
+        found = [_LAYER.fullmatch(part) for part in rest]
+        layers = [LayerChoice(m[1], int(m[2]), int(m[3]), int(m[4])) for m in found if m]
+        good = (
+            head.isascii()
+            and head.isdigit()
+            and int(head) in self.widths
+            and len(layers) == len(found)
+            and len(layers) in DEPTHS
+            and all(layer.heads in HEADS and layer.inner in self.inner and layer.stack in STACKS for layer in layers)
+        )
+        if not good:
+            raise InvalidArchitectureError(
+                f"{text!r} is not an encoder of {self.name}: write the width ({_either(self.widths)}) and {_either(DEPTHS)}"
+                f" layers, e.g. '{self.widths[0]}|SA-SDP-2-{self.inner[0]}x1|LT-DFT-4-{self.inner[-1]}x3'; operations"
+                f" {', '.join(OPERATIONS)}, heads {_either(HEADS)}, stacks of {_either(STACKS)}."
+            )
+        return int(head), layers
+
+    # -- drawing and changing ------------------------------------------------------------------
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """Draw width, depth and every layer's choices uniformly."""
+
+        def one(options: Sequence[Any]) -> Any:
+            return options[int(rng.integers(len(options)))]
+
+        width, depth = one(self.widths), one(DEPTHS)
+        layers = [LayerChoice(one(OPERATIONS), one(HEADS), one(self.inner), one(STACKS)) for _ in range(depth)]
+        return self.from_layers(width, layers)
+
+    def neighbors(self, architecture: Architecture) -> list[Architecture]:
+        """Those that differ in the width, in one choice of one layer, or by doubling or halving the layers."""
+        width, layers = self.layers(architecture)
+        found = [self.from_layers(other, layers) for other in self.widths if other != width]
+        for place, layer in enumerate(layers):
+            for field, options in zip(LayerChoice._fields, (OPERATIONS, HEADS, self.inner, STACKS), strict=True):
+                for option in options:
+                    if option != getattr(layer, field):
+                        changed = layer._replace(**{field: option})
+                        found.append(self.from_layers(width, [*layers[:place], changed, *layers[place + 1 :]]))
+        other = layers[::2] if len(layers) == max(DEPTHS) else [layer for layer in layers for _ in range(2)]
+        return [*found, self.from_layers(width, other)]
+
+    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        """A uniformly drawn neighbour."""
+        options = self.neighbors(architecture)
+        return options[int(rng.integers(len(options)))]
+
+    def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
+        """Uniform crossover: width, depth and each layer come from either parent (where it has that layer)."""
+        parents = (self.layers(a), self.layers(b))
+        width = parents[int(rng.integers(2))][0]
+        depth = len(parents[int(rng.integers(2))][1])
+        layers = []
+        for place in range(depth):
+            having = [layers_of for _, layers_of in parents if place < len(layers_of)]
+            layers.append(having[int(rng.integers(len(having)))][place])
+        return self.from_layers(width, layers)
+
+    def canonical(self, architecture: Architecture) -> Architecture:
+        """The same encoder with two heads wherever heads mean nothing (Fourier and cosine transforms)."""
+        width, layers = self.layers(architecture)
+        return self.from_layers(
+            width, [layer._replace(heads=HEADS[0]) if layer.operation.startswith("LT") else layer for layer in layers]
+        )
+
+    # -- numbers and networks ------------------------------------------------------------------
+
+    def encode(self, architecture: Architecture) -> np.ndarray:
+        """Float64 ``(37,)``: is it the larger width; for each of four places, one-hot operation, heads, inner, stack.
+
+        Heads, inner and stack are 1 for the larger option; places that a shallow encoder lacks are zero.
+        """
+        width, layers = self.layers(self.canonical(architecture))
+        code = np.zeros((max(DEPTHS), len(OPERATIONS) + 3))
+        for row, layer in zip(code, layers, strict=False):
+            row[OPERATIONS.index(layer.operation)] = 1
+            row[-3:] = (layer.heads == HEADS[-1], layer.inner == self.inner[-1], layer.stack == STACKS[-1])
+        return np.concatenate([[width == self.widths[-1]], code.ravel()]).astype(np.float64)
+
+    def build(self, architecture: Architecture, *, num_classes: int | None = None) -> nn.Module:
+        """The encoder with BERT's initialisation (normal weights, biases zero).
+
+        Returns:
+            A module from tokens ``(batch, length)`` to hidden states ``(batch, length, width)``; with ``num_classes`` a
+            linear layer on top makes them logits ``(batch, length, num_classes)``.
+        """
+        from zcbench.spaces._flexibert_network import Encoder
+
+        width, layers = self.layers(architecture)
+        described = [
+            {
+                "operation_type": layer.operation.split("-")[0],
+                "operation_parameter": layer.operation.split("-")[1],
+                "num_operation_heads": layer.heads,
+                "feed_forward_dimension": layer.inner,
+                "num_feed_forward": layer.stack,
+            }
+            for layer in layers
+        ]
+        return Encoder(
+            width,
+            described,
+            words=self.words,
+            places=self.places,
+            embedding=self.embedding,
+            logits=num_classes,
+            std=self.std,
+        )
+
+
+def _either(options: Sequence[int]) -> str:
+    return " or ".join(map(str, options))

@@ -1,0 +1,63 @@
+"""The search space of NAS-Bench-Macro: one of three operations in each of eight layers.
+
+Source: X. Su, T. Huang, Y. Li et al., "Prioritized Architecture Sampling with Monto-Carlo Tree Search", CVPR 2021,
+arXiv:2103.11922, section 5.1 and appendix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from zcbench.spaces._base import ChoiceSpace, chain
+from zcbench.types import Architecture, Graph
+
+if TYPE_CHECKING:
+    from torch import nn
+
+#: what the digits mean: identity (a 1x1 convolution where the size changes), MobileNetV2's inverted residual blocks
+OPERATIONS = {"0": "identity", "1": "mb3_3x3", "2": "mb6_5x5"}
+#: layers of each stage; its first doubles the channels and halves the resolution
+STAGES = (2, 3, 3)
+
+
+class NASBenchMacroSpace(ChoiceSpace):
+    """Networks of eight layers; the string has a digit for each, ``02012100``.
+
+    Args:
+        name: name of the space; architectures carry it.
+    """
+
+    def __init__(self, name: str = "nasbenchmacro") -> None:
+        super().__init__(name, [tuple(OPERATIONS)] * sum(STAGES))
+
+    def read(self, text: str) -> tuple[str, ...]:
+        """The digits."""
+        return tuple(text)
+
+    def write(self, choices: Sequence[str]) -> str:
+        """The digits, joined."""
+        return "".join(choices)
+
+    def canonical(self, architecture: Architecture) -> Architecture:
+        """The network with the identities of a stage moved to its end: after the first layer they do nothing."""
+        choices, kept, start = self.choices(architecture), [], 0
+        for layers in STAGES:
+            first, *rest = choices[start : start + layers]
+            kept += [first, *sorted(rest, key=lambda choice: choice == "0")]
+            start += layers
+        return self.from_choices(kept)
+
+    def graph(self, architecture: Architecture) -> Graph:
+        """The operations in a row."""
+        return chain([OPERATIONS[choice] for choice in self.choices(architecture)])
+
+    def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
+        """The benchmark's CIFAR network, with PyTorch's default initialisation.
+
+        Returns:
+            A module from images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``.
+        """
+        from zcbench.spaces._nasbenchmacro_network import MacroNetwork
+
+        return MacroNetwork([OPERATIONS[choice] for choice in self.choices(architecture)], num_classes=num_classes)

@@ -1,0 +1,60 @@
+"""The size search space of NATS-Bench: how many channels each of five groups of layers has.
+
+Source: X. Dong, L. Liu, K. Musial, B. Gabrys, "NATS-Bench: Benchmarking NAS Algorithms for Architecture Topology and
+Size", TPAMI 2021, arXiv:2009.00437, section 3.2. The cell is the best one of NAS-Bench-201 on CIFAR-100.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zcbench.spaces._base import ChoiceSpace, chain
+from zcbench.types import Architecture, Graph
+
+if TYPE_CHECKING:
+    from torch import nn
+
+CHANNELS = ("8", "16", "24", "32", "40", "48", "56", "64")
+#: operations of the cell in all architectures, by edge of NAS-Bench-201
+CELL = ("nor_conv_3x3", "nor_conv_3x3", "nor_conv_3x3", "skip_connect", "nor_conv_3x3", "nor_conv_3x3")
+LAYERS = ("cell", "reduction", "cell", "reduction", "cell")
+
+
+class NATSSizeSpace(ChoiceSpace):
+    """Networks of NATS-Bench's size half; the string lists the channels, ``8:16:32:48:64``.
+
+    Args:
+        name: name of the space; architectures carry it.
+    """
+
+    def __init__(self, name: str = "nats-size") -> None:
+        super().__init__(name, [CHANNELS] * len(LAYERS))
+
+    def read(self, text: str) -> tuple[str, ...]:
+        """Channels of the five groups."""
+        return tuple(text.split(":"))
+
+    def write(self, choices: Sequence[str]) -> str:
+        """Channels joined by colons."""
+        return ":".join(choices)
+
+    def encode(self, architecture: Architecture) -> np.ndarray:
+        """Float64 ``(5,)``: channels divided by 64. They have an order, which one-hot codes would hide."""
+        return np.asarray([int(choice) / 64 for choice in self.choices(architecture)])
+
+    def graph(self, architecture: Architecture) -> Graph:
+        """The five groups in a row, labelled by kind and channels."""
+        return chain([f"{layer}-{c}" for layer, c in zip(LAYERS, self.choices(architecture), strict=True)])
+
+    def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
+        """The benchmark's CIFAR network, with PyTorch's default initialisation.
+
+        Returns:
+            A module from images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``.
+        """
+        from zcbench.spaces._nasbench201_network import SizedNetwork
+
+        return SizedNetwork(CELL, [int(choice) for choice in self.choices(architecture)], num_classes=num_classes)

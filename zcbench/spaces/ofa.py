@@ -1,0 +1,185 @@
+"""The once-for-all MobileNetV3 space: kernel and expansion of every layer, depth of every stage.
+
+Source: H. Cai, C. Gan, T. Wang, Z. Zhang, S. Han, "Once-for-All: Train One Network and Specialize it for Efficient
+Deployment", ICLR 2020, arXiv:1908.09791, section 4 and appendix A; the layers are those of MobileNetV3-Large.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zcbench.errors import InvalidArchitectureError
+from zcbench.spaces._base import Space, chain
+from zcbench.types import Architecture, Graph
+
+if TYPE_CHECKING:
+    from torch import nn
+
+KERNELS = (3, 5, 7)
+EXPANSIONS = (3, 4, 6)
+DEPTHS = (2, 3, 4)
+STAGES = 5
+_LAYERS = tuple((kernel, expansion) for kernel in KERNELS for expansion in EXPANSIONS)
+
+#: kernel and expansion of each layer of a stage
+Stage = tuple[tuple[int, int], ...]
+
+
+class OFAMobileNetV3Space(Space):
+    """Subnets of the once-for-all network: five stages of two to four layers.
+
+    The string lists the layers of each stage, kernel and expansion: ``3x6,5x4|7x3,3x3,5x6|…``. Settings of the full
+    network as in the authors' code, ``{'ks': [20 numbers], 'e': [20 numbers], 'd': [5 numbers]}``, are read too; what
+    they say of layers beyond a stage's depth means nothing and is dropped.
+
+    Args:
+        name: name of the space; architectures carry it.
+        width: factor of all channels (1.0 and 1.2 were published).
+    """
+
+    input_shape = (3, 224, 224)
+    #: number of subnets, ((3 * 3)**2 + (3 * 3)**3 + (3 * 3)**4)**5
+    size = sum(len(_LAYERS) ** depth for depth in DEPTHS) ** STAGES
+
+    def __init__(self, name: str = "ofa-mbv3", *, width: float = 1.0) -> None:
+        super().__init__(name)
+        self.width = width
+
+    def __iter__(self) -> Iterator[Architecture]:
+        """All subnets, the last stage varying fastest, shallow stages first (there are 2e19)."""
+        yield from (self.from_stages(stages) for stages in _products(STAGES))
+
+    # -- strings -------------------------------------------------------------------------------
+
+    def parse(self, text: str) -> Architecture:
+        """Read a string of layers or the settings of the full network.
+
+        Raises:
+            InvalidArchitectureError: it is malformed or leaves the space.
+        """
+        text = text.strip()
+        try:
+            stages = _settings(text) if text.startswith("{") else _stages(text)
+        except (ValueError, SyntaxError, KeyError, TypeError, IndexError, MemoryError, RecursionError):
+            stages = ()
+        good = len(stages) == STAGES and all(
+            len(stage) in DEPTHS and all(layer in _LAYERS for layer in stage) for stage in stages
+        )
+        if not good:
+            raise InvalidArchitectureError(
+                f"{text!r} is not a subnet of {self.name}: write five stages of two to four layers, kernel (3, 5, 7) x"
+                " expansion (3, 4, 6), e.g. '3x6,5x4|7x3,3x3|3x3,3x3|5x6,5x6,5x6,5x6|3x3,7x6'."
+            )
+        return self.from_stages(stages)
+
+    def from_stages(self, stages: Sequence[Stage]) -> Architecture:
+        """The subnet with these stages."""
+        return Architecture(self.name, "|".join(",".join(f"{k}x{e}" for k, e in stage) for stage in stages))
+
+    def stages(self, architecture: Architecture) -> tuple[Stage, ...]:
+        """Kernel and expansion of every layer, by stage."""
+        return _stages(self.parse(self.key(architecture)).key)
+
+    # -- drawing and changing ------------------------------------------------------------------
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """Draw depths, kernels and expansions uniformly, as supernets are trained."""
+        depths = [DEPTHS[i] for i in rng.integers(len(DEPTHS), size=STAGES)]
+        return self.from_stages([tuple(_LAYERS[i] for i in rng.integers(len(_LAYERS), size=d)) for d in depths])
+
+    def neighbors(self, architecture: Architecture) -> list[Architecture]:
+        """Those that differ in the kernel or expansion of a layer, or whose stage lost or repeats its last layer."""
+        stages, found = self.stages(architecture), []
+        for place, stage in enumerate(stages):
+            others: list[Stage] = []
+            for i, (kernel, expansion) in enumerate(stage):
+                layers = [(k, expansion) for k in KERNELS if k != kernel]
+                layers += [(kernel, e) for e in EXPANSIONS if e != expansion]
+                others += [(*stage[:i], layer, *stage[i + 1 :]) for layer in layers]
+            if len(stage) > min(DEPTHS):
+                others.append(stage[:-1])
+            if len(stage) < max(DEPTHS):
+                others.append((*stage, stage[-1]))
+            found += [self.from_stages((*stages[:place], other, *stages[place + 1 :])) for other in others]
+        return found
+
+    def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
+        """For each stage the depth from either parent, and each layer from either (where it has that layer)."""
+        child = []
+        for pair in zip(self.stages(a), self.stages(b), strict=True):
+            layers: list[tuple[int, int]] = []
+            for i in range(len(pair[int(rng.integers(2))])):
+                having = [stage for stage in pair if i < len(stage)]
+                layers.append(having[int(rng.integers(len(having)))][i])
+            child.append(tuple(layers))
+        return self.from_stages(child)
+
+    def canonical(self, architecture: Architecture) -> Architecture:
+        """The same subnet without what lies beyond a stage's depth: the parsed string has none."""
+        return self.parse(self.key(architecture))
+
+    # -- numbers and networks ------------------------------------------------------------------
+
+    def encode(self, architecture: Architecture) -> np.ndarray:
+        """Float64 ``(120,)``: for each of 5 x 4 places one-hot kernel and expansion; zeros beyond a stage's depth."""
+        code = np.zeros((STAGES, max(DEPTHS), 6))
+        for rows, stage in zip(code, self.stages(architecture), strict=True):
+            for row, (kernel, expansion) in zip(rows, stage, strict=False):
+                row[KERNELS.index(kernel)] = row[3 + EXPANSIONS.index(expansion)] = 1
+        return code.ravel()
+
+    def graph(self, architecture: Architecture) -> Graph:
+        """The layers in a row, labelled by kernel and expansion."""
+        return chain([f"mb{e}_{k}x{k}" for stage in self.stages(architecture) for k, e in stage])
+
+    def build(self, architecture: Architecture, *, num_classes: int = 1000) -> nn.Module:
+        """The subnet as a network of its own, with the authors' initialisation (He, fan out).
+
+        Returns:
+            A module from images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``.
+        """
+        from zcbench.spaces._ofa_network import MobileNetV3
+
+        return MobileNetV3(self.stages(architecture), width=self.width, num_classes=num_classes)
+
+
+def _products(stages: int) -> Iterator[tuple[Stage, ...]]:
+    # itertools.product would first list all options of each stage once: 7,371 here, which is fine, but of tuples.
+    if not stages:
+        yield ()
+        return
+    for first in _products(stages - 1):
+        for depth in DEPTHS:
+            yield from ((*first, stage) for stage in _stage_options(depth))
+
+
+def _stage_options(depth: int) -> Iterator[Stage]:
+    if not depth:
+        yield ()
+        return
+    for first in _stage_options(depth - 1):
+        yield from ((*first, layer) for layer in _LAYERS)
+
+
+def _stages(text: str) -> tuple[Stage, ...]:
+    if not re.fullmatch(r"[0-9x,|]+", text):
+        raise ValueError(text)
+    return tuple(
+        tuple((int(layer.split("x")[0]), int(layer.split("x")[1])) for layer in stage.split(","))
+        for stage in text.split("|")
+    )
+
+
+def _settings(text: str) -> tuple[Stage, ...]:
+    settings = ast.literal_eval(text)
+    kernels, expansions, depths = settings["ks"], settings["e"], settings["d"]
+    if (len(kernels), len(expansions), len(depths)) != (20, 20, 5):
+        raise ValueError(text)
+    return tuple(
+        tuple((kernels[4 * i + j], expansions[4 * i + j]) for j in range(depth)) for i, depth in enumerate(depths)
+    )

@@ -1,0 +1,117 @@
+"""The model zoo of ``timm``: every model name is an architecture.
+
+Source: R. Wightman, "PyTorch Image Models", https://github.com/huggingface/pytorch-image-models (Apache-2.0).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zcbench.errors import InvalidArchitectureError, MissingDependencyError
+from zcbench.spaces._base import Space
+from zcbench.types import Architecture, Graph
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from torch import nn
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_]*(\.[A-Za-z0-9_]+)?")
+
+
+class TimmSpace(Space):
+    """Models of ``timm`` by name; a tag after a point (``vit_base_patch16_224.augreg_in21k``) tells weights apart.
+
+    Models that differ in the tag alone are one network, trained differently. The zoo has no structure: neighbours are the
+    models of one family, the first word of the name.
+
+    Args:
+        name: name of the space; architectures carry it.
+    """
+
+    domains = ("convolutional", "transformer")
+    input_shape = (3, 224, 224)
+    #: grows with every release
+    size = None
+
+    def __init__(self, name: str = "timm") -> None:
+        super().__init__(name)
+
+    def __iter__(self) -> Iterator[Architecture]:
+        """Every model of the installed ``timm``; MissingDependencyError without it."""
+        return (Architecture(self.name, model) for model in sorted(_timm().list_models()))
+
+    def parse(self, text: str) -> Architecture:
+        """A model name, with or without tag; it need not exist in the installed ``timm``.
+
+        Raises:
+            InvalidArchitectureError: it cannot be a model name.
+        """
+        text = text.strip()
+        if not _NAME.fullmatch(text):
+            raise InvalidArchitectureError(f"{text!r} is not the name of a timm model: write e.g. 'resnet18'.")
+        return Architecture(self.name, text)
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """Draw a model of the installed ``timm`` uniformly."""
+        models = list(self)
+        return models[int(rng.integers(len(models)))]
+
+    def neighbors(self, architecture: Architecture) -> list[Architecture]:
+        """The other models of its family in the installed ``timm``."""
+        here = self.canonical(architecture)
+        family = here.key.split("_")[0]
+        return [other for other in self if other.key.split("_")[0] == family and other != here]
+
+    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        """A uniformly drawn neighbour; the model itself if it has none."""
+        options = self.neighbors(architecture) or [architecture]
+        return options[int(rng.integers(len(options)))]
+
+    def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
+        """One of the parents: models cannot be mixed."""
+        return (a, b)[int(rng.integers(2))]
+
+    def canonical(self, architecture: Architecture) -> Architecture:
+        """The name without its tag."""
+        return Architecture(self.name, self.parse(self.key(architecture)).key.split(".")[0])
+
+    def encode(self, architecture: Architecture) -> np.ndarray:
+        """There is no code for arbitrary networks.
+
+        Raises:
+            InvalidArchitectureError: always; encode parameters, FLOPs or scores of the networks instead.
+        """
+        raise InvalidArchitectureError(
+            f"{architecture}: models of timm have no common code; use scores of their networks as features."
+        )
+
+    def graph(self, architecture: Architecture) -> Graph:
+        """As :meth:`encode`: there is none. InvalidArchitectureError always."""
+        raise InvalidArchitectureError(f"{architecture}: models of timm have no common graph of operations.")
+
+    def build(self, architecture: Architecture, *, num_classes: int = 1000) -> nn.Module:
+        """The model without published weights.
+
+        Raises:
+            MissingDependencyError: ``timm`` cannot be imported.
+            InvalidArchitectureError: the installed ``timm`` has no such model.
+        """
+        timm = _timm()
+        name = self.canonical(architecture).key
+        if not timm.is_model(name):
+            raise InvalidArchitectureError(f"timm {timm.__version__} has no model {name!r}.")
+        network: nn.Module = timm.create_model(name, pretrained=False, num_classes=num_classes)
+        return network
+
+
+def _timm() -> ModuleType:
+    try:
+        import timm
+    except ImportError:
+        raise MissingDependencyError("timm", "timm", "building models of timm") from None
+    return timm

@@ -1,0 +1,183 @@
+"""The two search spaces of TransNAS-Bench-101: cells of a fixed skeleton (micro), skeletons of fixed blocks (macro).
+
+Source: Y. Duan, X. Chen, H. Xu et al., "TransNAS-Bench-101: Improving Transferability and Generalizability of
+Cross-Task Neural Architecture Search", CVPR 2021, arXiv:2105.11871, section 3.
+"""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zcbench.errors import InvalidArchitectureError
+from zcbench.spaces._base import ChoiceSpace, Space, chain
+from zcbench.spaces.nasbench201 import EDGES, cell_graph
+from zcbench.types import Architecture, Graph
+
+if TYPE_CHECKING:
+    from torch import nn
+
+#: operations of a cell's edges; their places are the digits of the string
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3")
+MODULES = ("1", "2", "3", "4")
+
+
+class TransNASMicroSpace(ChoiceSpace):
+    """Cells of four nodes in the skeleton 64-41414; the string is the benchmark's, ``64-41414-1_02_333``.
+
+    Its digits are the operations of the edges into node 1, 2 and 3; (1, 0, 2, 3, 3, 3), as NASLib writes them, is read
+    too.
+
+    Args:
+        name: name of the space; architectures carry it.
+    """
+
+    input_shape = (3, 256, 256)
+
+    def __init__(self, name: str = "transnasbench101-micro") -> None:
+        super().__init__(name, [OPERATIONS] * len(EDGES))
+
+    def read(self, text: str) -> tuple[str, ...]:
+        """Operations of the six edges."""
+        match = re.fullmatch(r"64-41414-([0-3])_([0-3]{2})_([0-3]{3})", text)
+        digits = "".join(match.groups()) if match else "".join(map(str, _tuple(text)))
+        if not re.fullmatch(r"[0-3]{6}", digits):
+            raise self.malformed(text)
+        return tuple(OPERATIONS[int(digit)] for digit in digits)
+
+    def write(self, choices: Sequence[str]) -> str:
+        """The benchmark's own string."""
+        digits = "".join(str(OPERATIONS.index(choice)) for choice in choices)
+        return f"64-41414-{digits[0]}_{digits[1:3]}_{digits[3:]}"
+
+    def graph(self, architecture: Architecture) -> Graph:
+        """The six operations as nodes, each fed by those that end where its edge begins."""
+        return cell_graph(self.choices(architecture))
+
+    def build(self, architecture: Architecture, *, num_classes: int = 75) -> nn.Module:
+        """The benchmark's classifier (75 objects, 47 scenes, 9 room parameters), Kaiming initialisation.
+
+        The decoders of its dense tasks are not built: for those a proxy sees encoder, pooling and classifier.
+
+        Returns:
+            A module from images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``.
+        """
+        from zcbench.spaces._transnasbench101_network import MacroNet
+
+        return MacroNet("41414", self.choices(architecture), num_classes=num_classes)
+
+
+class TransNASMacroSpace(Space):
+    """Four to six modules of residual blocks; the string is the benchmark's, ``64-1234-basic``.
+
+    A module leaves the size alone (1), doubles the channels (2), halves the resolution (3), or both (4). Channels are
+    doubled one to three times, the resolution is halved one to four times. (1, 2, 3, 4, 0, 0), as NASLib writes them, is
+    read too.
+
+    Args:
+        name: name of the space; architectures carry it.
+    """
+
+    input_shape = (3, 256, 256)
+    #: number of strings
+    size = 3256
+
+    def __init__(self, name: str = "transnasbench101-macro") -> None:
+        super().__init__(name)
+
+    def __iter__(self) -> Iterator[Architecture]:
+        """All skeletons, shorter ones first."""
+        for depth in (4, 5, 6):
+            for modules in itertools.product(MODULES, repeat=depth):
+                if _allowed("".join(modules)):
+                    yield self.from_modules("".join(modules))
+
+    def parse(self, text: str) -> Architecture:
+        """Read ``64-1234-basic``; InvalidArchitectureError if it is malformed or leaves the space."""
+        text = text.strip()
+        match = re.fullmatch(r"64-([1-4]{4,6})-basic", text)
+        modules = match[1] if match else "".join(map(str, _tuple(text))).rstrip("0")
+        if not re.fullmatch(r"[1-4]{4,6}", modules) or not _allowed(modules):
+            raise InvalidArchitectureError(
+                f"{text!r} is not a skeleton of {self.name}: write four to six modules, e.g. '64-1234-basic', of which"
+                " one to three double the channels (2, 4) and one to four halve the resolution (3, 4)."
+            )
+        return self.from_modules(modules)
+
+    def from_modules(self, modules: str) -> Architecture:
+        """The skeleton with these modules, "1234"."""
+        return Architecture(self.name, f"64-{modules}-basic")
+
+    def modules(self, architecture: Architecture) -> str:
+        """Types of the modules, "1234"."""
+        return self.parse(self.key(architecture)).key.split("-")[1]
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """Draw uniformly from the 3,256 skeletons."""
+        while True:
+            # Uniform over all strings: longer ones are more.
+            depth = 4 + int(rng.choice(3, p=np.array([4**4, 4**5, 4**6]) / (4**4 + 4**5 + 4**6)))
+            modules = "".join(MODULES[i] for i in rng.integers(4, size=depth))
+            if _allowed(modules):
+                return self.from_modules(modules)
+
+    def neighbors(self, architecture: Architecture) -> list[Architecture]:
+        """Those in which one module is of another type, was taken out or put in."""
+        modules = self.modules(architecture)
+        found = {modules[:i] + m + modules[i + 1 :] for i in range(len(modules)) for m in MODULES}
+        found |= {modules[:i] + modules[i + 1 :] for i in range(len(modules))}
+        found |= {modules[:i] + m + modules[i:] for i in range(len(modules) + 1) for m in MODULES}
+        good = {other for other in found if 4 <= len(other) <= 6 and _allowed(other)} - {modules}
+        return [self.from_modules(other) for other in sorted(good)]
+
+    def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
+        """Each module from either parent, the length too; drawn again until the child is allowed."""
+        first, second = self.modules(a), self.modules(b)
+        for _ in range(100):
+            length = len((first, second)[int(rng.integers(2))])
+            sides = [(first, second)[int(side)] for side in rng.integers(2, size=length)]
+            child = "".join((side if i < len(side) else max(first, second, key=len))[i] for i, side in enumerate(sides))
+            if _allowed(child):
+                return self.from_modules(child)
+        return self.from_modules(first)
+
+    def canonical(self, architecture: Architecture) -> Architecture:
+        """The same skeleton in the benchmark's own string."""
+        return self.from_modules(self.modules(architecture))
+
+    def encode(self, architecture: Architecture) -> np.ndarray:
+        """Float64 ``(24,)``: for each of six places the type, one-hot; zeros where there is no module."""
+        code = np.zeros((6, 4))
+        for row, module in zip(code, self.modules(architecture), strict=False):
+            row[MODULES.index(module)] = 1
+        return code.ravel()
+
+    def graph(self, architecture: Architecture) -> Graph:
+        """The modules in a row."""
+        return chain([f"module-{module}" for module in self.modules(architecture)])
+
+    def build(self, architecture: Architecture, *, num_classes: int = 75) -> nn.Module:
+        """As :meth:`TransNASMicroSpace.build`."""
+        from zcbench.spaces._transnasbench101_network import MacroNet
+
+        return MacroNet(self.modules(architecture), None, num_classes=num_classes)
+
+
+def _allowed(modules: str) -> bool:
+    wider = sum(module in "24" for module in modules)
+    lower = sum(module in "34" for module in modules)
+    return 1 <= wider <= 3 and 1 <= lower <= 4
+
+
+def _tuple(text: str) -> tuple[int, ...]:
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return ()
+    digits = isinstance(value, (tuple, list)) and all(type(v) is int and 0 <= v <= 9 for v in value)
+    return tuple(value) if digits else ()
