@@ -66,7 +66,7 @@ class Recipe:
     hidden: float = 0.15
 
 
-RECIPES = {"rnn": Recipe(steps=320, lr=0.01), "bert": Recipe(steps=320, lr=0.003)}
+RECIPES = {"rnn": Recipe(steps=320, lr=0.003), "bert": Recipe(steps=300, lr=0.003)}
 #: a network whose loss is not finite for so many steps in a row has diverged
 PATIENCE = 10
 #: blocks of the validation part that a curve is measured on

@@ -6,7 +6,7 @@ import enum
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +67,7 @@ class SearchSpace(Protocol):
     """
 
     name: str
-    domains: ClassVar[tuple[str, ...]]
+    domains: tuple[str, ...]
     input_shape: tuple[int, ...]
 
     @property

@@ -1,31 +1,35 @@
-"""Show where each benchmark's table is, or import an official file: it is read once and kept as a compact table."""
+"""Show where each benchmark's table is; get one from where its authors publish it; import a file that you have.
+
+A table is read once and kept, compact, in the cache (ZCBENCH_CACHE, else the user's cache folder).
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
+import time
 
 from zcbench.cli._shared import add_json, print_json, print_rows
 
 EXAMPLE = """examples:
   zcbench data
-  zcbench data import nasbench201 NAS-Bench-201-v1_1-096897.pth    # needs about 28 GB of memory
-  zcbench data import nasbench201 NATS-tss-v1_0-3ffb9-simple       # read file by file"""
+  zcbench data get nasbenchmacro                                   # downloads, checks, converts; resumes if broken off
+  zcbench data import nasbench201 NATS-tss-v1_0-3ffb9-simple       # read file by file
+  zcbench data import nasbench201 NAS-Bench-201-v1_1-096897.pth    # needs about 28 GB of memory"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("action", nargs="?", default="list", choices=("list", "import"))
+    parser.add_argument("action", nargs="?", default="list", choices=("list", "get", "import"))
     parser.add_argument("benchmark", nargs="?", metavar="BENCHMARK")
-    parser.add_argument("path", nargs="?", metavar="FILE", help="official file or folder")
+    parser.add_argument("paths", nargs="*", metavar="FILE", help="the authors' files or folder")
     add_json(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
-    if options.action == "import":
-        return _import(options)
+    if options.action != "list":
+        return _get(options)
     from zcbench.datasets import list_benchmarks, load_benchmark
     from zcbench.errors import ZcbenchError
 
@@ -44,21 +48,31 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _import(options: argparse.Namespace) -> int:
-    from zcbench.datasets import benchmark_info
+def _get(options: argparse.Namespace) -> int:
+    from zcbench.datasets import get_benchmark, import_benchmark, load_benchmark
     from zcbench.errors import InvalidInputError
 
-    if options.benchmark is None or options.path is None:
-        raise InvalidInputError("say what to import: zcbench data import BENCHMARK FILE")
-    info = benchmark_info(options.benchmark)
-    if info.embedded:
-        raise InvalidInputError(f"{info.name} comes with zcbench: there is nothing to import.")
-    from zcbench.datasets._nasbench201_files import read_official, save_cache
-    from zcbench.datasets.nasbench201 import cache_path, from_table
-
-    print(f"reading {options.path} …", file=sys.stderr)
-    table = read_official(Path(options.path))
-    from_table(table)  # fails here rather than at the next load
-    save_cache(table, cache_path())
-    print(f"{len(table.architectures):,} architectures, {len(table.values)} targets: {cache_path()}")
+    if options.benchmark is None or (options.action == "import") != bool(options.paths):
+        raise InvalidInputError("say what to get: zcbench data get BENCHMARK, or  zcbench data import BENCHMARK FILE")
+    if options.action == "import":
+        print(f"reading {', '.join(options.paths)} …", file=sys.stderr)
+        path = import_benchmark(options.benchmark, options.paths)
+    else:
+        path = get_benchmark(options.benchmark, _report)
+    table = load_benchmark(options.benchmark)
+    print(f"{len(table):,} architectures, {len(table.targets)} targets: {path}")
     return 0
+
+
+_last = 0.0
+
+
+def _report(done: int, total: int) -> None:
+    """A line that overwrites itself on a terminal, one every ten seconds elsewhere."""
+    global _last
+    terminal, now = sys.stderr.isatty(), time.monotonic()
+    if now - _last < (0.1 if terminal else 10) and done != total:
+        return
+    _last = now
+    of = f" of {total / 1e6:.1f} MB ({100 * done / total:.0f} %)" if total else " MB"
+    print(f"\r{done / 1e6:.1f}{of}", end="" if terminal and done != total else "\n", file=sys.stderr, flush=True)

@@ -66,10 +66,21 @@ def _ensembles() -> tuple[list[str], list[list[str]]]:
 
 def _benchmarks() -> tuple[list[str], list[list[str]]]:
     from zcbench.datasets import BENCHMARKS, list_benchmarks
+    from zcbench.spaces import get_space
 
     infos = [BENCHMARKS[name] for name in list_benchmarks()]
-    return ["name", "table", "summary", "reference"], [
-        [i.name, "embedded" if i.embedded else "zcbench data", i.summary, i.reference] for i in infos
+    return ["name", "rows", "targets", "networks", "licence", "table", "summary", "reference"], [
+        [
+            i.name,
+            f"{i.rows:,}" if i.rows else "varies",
+            str(i.targets),
+            "+".join(get_space(i.space).domains) or "none",
+            i.licence,
+            i.source,
+            i.summary,
+            i.reference,
+        ]
+        for i in infos
     ]
 
 
@@ -77,6 +88,13 @@ def _spaces() -> tuple[list[str], list[list[str]]]:
     from zcbench.spaces import get_space, list_spaces
 
     spaces = [get_space(name) for name in list_spaces()]
-    return ["name", "architectures", "summary"], [
-        [s.name, f"{len(s):,}", (type(s).__doc__ or "").splitlines()[0]] for s in spaces
+    return ["name", "architectures", "networks", "summary"], [
+        [s.name, _count(s.size), "+".join(s.domains) or "none", (type(s).__doc__ or "").splitlines()[0]]
+        for s in spaces
     ]
+
+
+def _count(size: int | None) -> str:
+    if size is None:
+        return "open"
+    return f"{size:,}" if size < 1e9 else f"{size:.1e}"

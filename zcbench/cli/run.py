@@ -1,5 +1,8 @@
 """Score a sample of a benchmark's networks with proxies and show the leaderboard.
 
+A benchmark is one of  zcbench list benchmarks, or a table of your own: a CSV file with a row per architecture. Of that the
+columns of numbers are correlated with the target; with --space or --factory its networks are built and scored.
+
 Every score is stored the moment it exists. A run that was stopped, however suddenly, goes on where it was when the
 same command is given again.
 """
@@ -9,6 +12,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zcbench.cli._shared import (
     add_ensembles,
@@ -21,16 +27,23 @@ from zcbench.cli._shared import (
     split_names,
 )
 
+if TYPE_CHECKING:
+    from zcbench.datasets import Benchmark
+    from zcbench.evaluation import Evaluation
+
 EXAMPLE = """examples:
   zcbench run digits-201 --limit 300
   zcbench run digits-201 --proxies "naswot,grad*" --workers 2 --json
   zcbench run digits-201 --import my_proxies.py --proxies mine,params
+  zcbench run my.csv --target acc                       # correlates all columns of numbers with acc
+  zcbench run my.csv --target acc --factory nets.py:build --data digits
   ZCBENCH_DATA=../shared/data zcbench run nasbench201 --limit 300 --target cifar100_test_accuracy_200ep"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("benchmark", metavar="BENCHMARK", help="name of a benchmark; see  zcbench list benchmarks")
+    parser.add_argument("name", nargs="?", metavar="BENCHMARK", help="name of a benchmark, or your own CSV file")
+    parser.add_argument("--benchmark", metavar="BENCHMARK", help="the same")
     parser.add_argument(
         "--proxies", metavar="NAMES", help="names or patterns, separated by commas; all (default: standard)"
     )
@@ -47,6 +60,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="processes, one thread each; scores do not depend on it (default: all cores)",
     )
     parser.add_argument("--source", metavar="PATH", help="read the table from this official file or folder")
+    own = parser.add_argument_group("for a table of your own")
+    own.add_argument("--arch", metavar="COLUMN", help="column that names the architectures (default: arch, model, …)")
+    own.add_argument("--lower", metavar="COLUMNS", help="columns in which lower is better, separated by commas")
+    own.add_argument("--space", metavar="NAME", help="build the networks: the names are strings of this search space")
+    own.add_argument("--factory", metavar="FILE.py:FUNCTION", help="build the networks: the function makes one of a name")
+    own.add_argument("--data", metavar="NAME", default="cifar10", help="what the networks see (default: cifar10)")
+    own.add_argument("--classes", type=int, metavar="N", default=10, help="outputs of the networks (default: 10)")
     parser.add_argument("--retry-failed", action="store_true", help="compute failed scores again")
     add_imports(parser)
     add_store(parser)
@@ -55,31 +75,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command; 1 if a score failed."""
-    from zcbench._store import Store
-    from zcbench.datasets import load_benchmark
-    from zcbench.evaluation import Track, collect, run, with_members
+    from zcbench.errors import InvalidInputError
     from zcbench.leaderboards import to_json
-    from zcbench.proxies import resolve
     from zcbench.types import Status
 
     import_files(options.imports)
-    ensembles = split_names(options.ensembles) or []
-    infos = with_members(resolve(split_names(options.proxies)), ensembles)
-    benchmark = load_benchmark(options.benchmark, options.source)
-    track = Track(options.benchmark, options.target, options.limit, options.seed, options.batch_size)
-    store = Store(options.store)
-    with progress_bar(options.benchmark) as progress:
-        run(
-            track,
-            benchmark,
-            infos,
-            store,
-            workers=options.workers,
-            imports=options.imports,
-            retry_failed=options.retry_failed,
-            progress=progress,
-        )
-    evaluation = collect(track, benchmark, infos, store, ensembles)
+    names = [name for name in (options.name, options.benchmark) if name]
+    if len(names) != 1:
+        raise InvalidInputError("say which benchmark: zcbench run BENCHMARK, or  zcbench run my.csv --target COLUMN")
+    own = Path(names[0]).suffix.lower() in (".csv", ".tsv", ".txt", ".parquet") or os.sep in names[0]
+    evaluation = _own(options, names[0]) if own else _scored(options, _benchmark(options, names[0]))
     if options.json:
         print(to_json(evaluation))
     else:
@@ -92,3 +97,62 @@ def execute(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     return 1 if failed else 0
+
+
+def _benchmark(options: argparse.Namespace, name: str) -> Benchmark:
+    from zcbench.datasets import load_benchmark
+
+    return load_benchmark(name, options.source)
+
+
+def _own(options: argparse.Namespace, path: str) -> Evaluation:
+    """The evaluation of one's own table: its columns, or its networks."""
+    from zcbench.datasets import own_benchmark
+    from zcbench.errors import InvalidInputError
+    from zcbench.evaluation import correlate_columns, space_named
+
+    if options.target is None:
+        raise InvalidInputError(f"say which column of {path} to rank against: --target COLUMN")
+    if options.space and options.factory:
+        raise InvalidInputError("--space and --factory both say how to build networks: choose one.")
+    builds = options.space or options.factory
+    lower = split_names(options.lower) or []
+    table = own_benchmark(
+        path,
+        options.target,
+        arch=options.arch,
+        space=space_named(builds) if builds else None,
+        lower=lower,
+        batch=options.data,
+        classes=options.classes,
+        limit=None if builds else options.limit,
+        seed=options.seed,
+    )
+    if builds:
+        return _scored(options, table)
+    names = options.proxies and [c for c in table.facts if any(fnmatch(c, p) for p in options.proxies.split(","))]
+    return correlate_columns(table, names, lower=lower)
+
+
+def _scored(options: argparse.Namespace, benchmark: Benchmark) -> Evaluation:
+    """Score networks and evaluate."""
+    from zcbench._store import Store
+    from zcbench.evaluation import Track, collect, run, with_members
+    from zcbench.proxies import resolve
+
+    ensembles = split_names(options.ensembles) or []
+    infos = with_members(resolve(split_names(options.proxies), benchmark.space.domains), ensembles)
+    track = Track(benchmark.name, options.target, options.limit, options.seed, options.batch_size)
+    store = Store(options.store)
+    with progress_bar(benchmark.name) as progress:
+        run(
+            track,
+            benchmark,
+            infos,
+            store,
+            workers=options.workers,
+            imports=options.imports,
+            retry_failed=options.retry_failed,
+            progress=progress,
+        )
+    return collect(track, benchmark, infos, store, ensembles)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import math
 from typing import Any
 
 from zcbench.cli._shared import add_imports, add_json, import_files, print_json
@@ -80,17 +81,19 @@ def _benchmark(name: str) -> dict[str, Any]:
     from zcbench.datasets import benchmark_info, load_benchmark
     from zcbench.errors import DataMissingError, MissingDependencyError
     from zcbench.leaderboards import interval
-    from zcbench.metrics import noise_ceiling
 
     info = benchmark_info(name)
     content: dict[str, Any] = {"benchmark": info.name, "summary": info.summary, "reference": info.reference}
-    if info.get:
-        content["published at"] = info.get
+    content["licence"] = info.licence
+    if info.remotes:
+        content["published at"] = ", ".join(remote.urls[0] for remote in info.remotes)
+    if info.by_hand:
+        content["published at"] = info.by_hand
     try:
         table = load_benchmark(name)
     except (DataMissingError, MissingDependencyError) as error:
         return {**content, "table": str(error)}
-    repeats = table.repeats()
+    ceiling = table.noise_ceiling()
     return {
         **content,
         "version": table.version,
@@ -98,6 +101,8 @@ def _benchmark(name: str) -> dict[str, Any]:
         "architectures": f"{len(table):,}",
         "source": table.source,
         "default target": table.default_target,
-        "noise ceiling": "unknown: no repeats" if repeats is None else interval(noise_ceiling(repeats)),
+        "noise ceiling": interval(ceiling) if math.isfinite(ceiling.value) else "unknown: no repeats",
+        "facts": ", ".join(table.facts) or "none",
+        "proxies see": table.batch_of() if table.space.domains else "nothing: no networks",
         "targets": {target.name: target.description for target in table.targets.values()},
     }

@@ -16,6 +16,8 @@ from zcbench.types import Architecture, SearchSpace, Target
 if TYPE_CHECKING:
     from torch import nn
 
+    from zcbench.metrics import Estimate
+
 Floats = NDArray[np.float64]
 
 
@@ -35,7 +37,8 @@ class Benchmark:
         seeds: by target, the seed of each column; empty where the source does not tell seeds apart (averages).
         curves: by target, ``(architectures, seeds, epochs)``.
         facts: other columns ``(architectures,)``: training cost in seconds, parameters, FLOPs.
-        classes: number of classes by data set.
+        classes: number of outputs of the networks by data set.
+        batches: what stands in for a data set that zcbench has no samples of, by data set.
         source: where the table was read from, in words.
     """
 
@@ -51,6 +54,7 @@ class Benchmark:
     curves: Mapping[str, NDArray[np.floating[Any]]] = field(default_factory=dict)
     facts: Mapping[str, Floats] = field(default_factory=dict)
     source: str = ""
+    batches: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.architectures)
@@ -94,6 +98,21 @@ class Benchmark:
         """Genuine repeats ``(architectures, seeds)``, or None where the source has one number per architecture."""
         name = self.target(target).name
         return self.values[name] if len(self.seeds.get(name, ())) > 1 else None
+
+    def noise_ceiling(self, target: str | None = None) -> Estimate:
+        """Mean Kendall tau-b between two trainings of the same architectures that differ in the seed alone.
+
+        From genuine repeats only; nan where the source has one number per architecture. As :func:`metrics.noise_ceiling`.
+        """
+        from zcbench.metrics import Estimate, noise_ceiling
+
+        repeats = self.repeats(target)
+        return Estimate(np.nan, np.nan, np.nan) if repeats is None else noise_ceiling(repeats)
+
+    def batch_of(self, target: str | None = None) -> str:
+        """Name for ``load_batch`` of the samples that proxies see when ranked against a target."""
+        dataset = self.target(target).dataset
+        return self.batches.get(dataset, dataset)
 
     def sample(self, limit: int | None, seed: int) -> tuple[Architecture, ...]:
         """The first ``limit`` architectures of a random order; a larger limit keeps what a smaller one had."""

@@ -26,7 +26,7 @@ class Remote:
         name: name that it gets on this machine.
         urls: where it is; later ones are mirrors.
         sha256: of its content; empty where the authors' place may change it and nobody stated one.
-        size: in bytes, 0 if unknown.
+        size: in bytes, about; 0 if unknown.
     """
 
     name: str

@@ -5,60 +5,47 @@ from __future__ import annotations
 import functools
 import importlib
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from pathlib import Path
 
 from zcbench.datasets._benchmark import Benchmark
-from zcbench.errors import InvalidInputError, UnknownNameError
+from zcbench.datasets._download import Progress, fetch
+from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._paths import cache_folder, data_folder
+from zcbench.datasets._table import Table, load_table, save_table
+from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, UnknownNameError, ZcbenchError
+from zcbench.spaces import get_space
+from zcbench.types import Architecture
 
+#: one file per benchmark or family of them; each lists its BENCHMARKS
+_FILES = (
+    "digits201",
+    "chars",
+    "nasbench101",
+    "nasbench201",
+    "nats_size",
+    "nasbench301",
+    "transnasbench101",
+    "nasbenchmacro",
+    "hwnasbench",
+    "ofa",
+    "autoformer",
+    "flexibert",
+    "nasbenchnlp",
+    "timm_zoo",
+    "nasbenchmr",
+    "nasbenchgraph",
+    "nds",
+)
 
-@dataclass(frozen=True)
-class BenchmarkInfo:
-    """What can be said of a benchmark before its table is read.
-
-    Attributes:
-        name: name of the benchmark.
-        module: module whose ``load`` reads it.
-        summary: one line.
-        embedded: whether the table comes with zcbench.
-        reference: paper or script that made it.
-        get: where its authors publish the table, for one that is not embedded.
-    """
-
-    name: str
-    module: str
-    summary: str
-    embedded: bool
-    reference: str
-    get: str = ""
-
-
-BENCHMARKS = {
-    info.name: info
-    for info in (
-        BenchmarkInfo(
-            "digits-201",
-            "zcbench.datasets.digits201",
-            "NAS-Bench-201 cells, trained by this project on handwritten digits; three seeds, per-epoch curves",
-            True,
-            "scripts/train_digits201.py",
-        ),
-        BenchmarkInfo(
-            "nasbench201",
-            "zcbench.datasets.nasbench201",
-            "NAS-Bench-201: 15,625 cells on CIFAR-10, CIFAR-100 and ImageNet16-120",
-            False,
-            "Dong and Yang, ICLR 2020, arXiv:2001.00326; NATS-Bench, arXiv:2009.00437",
-            "NATS-tss-v1_0-3ffb9-simple.tar, drive.google.com/file/d/17_saCsj_krKjlCBLOJEpNtzPXArMCqxU (unpack, then "
-            "zcbench data import nasbench201 NATS-tss-v1_0-3ffb9-simple); or NAS-Bench-201-v1_1-096897.pth (4.7 GB, "
-            "needs 28 GB of memory), drive.google.com/open?id=16Y0UwGisiouVRxW-W5hEtbxmcHw_0hF_",
-        ),
-    )
+BENCHMARKS: dict[str, BenchmarkInfo] = {
+    info.name: info for file in _FILES for info in importlib.import_module(f"zcbench.datasets.{file}").BENCHMARKS
 }
 
 
 def list_benchmarks() -> list[str]:
     """Names of the benchmarks, the embedded ones first."""
-    return sorted(BENCHMARKS, key=lambda name: (not BENCHMARKS[name].embedded, name))
+    return sorted(BENCHMARKS, key=lambda name: (BENCHMARKS[name].embedded is None, name))
 
 
 def benchmark_info(name: str) -> BenchmarkInfo:
@@ -72,9 +59,9 @@ def load_benchmark(name: str, source: str | os.PathLike[str] | None = None) -> B
     """Load a benchmark's table.
 
     Args:
-        name: "digits-201" (embedded) or "nasbench201".
-        source: for nasbench201, the official ``.pth`` file or NATS-Bench ``-simple`` folder to read. Default: what
-            ``zcbench data import`` stored, else the columns in ``ZCBENCH_DATA``.
+        name: name of the benchmark.
+        source: the authors' file or folder to read. Default: what ``zcbench data get`` or ``zcbench data import`` stored,
+            else the columns in ``ZCBENCH_DATA``.
 
     Raises:
         UnknownNameError: there is no such benchmark.
@@ -83,14 +70,109 @@ def load_benchmark(name: str, source: str | os.PathLike[str] | None = None) -> B
     """
     info = benchmark_info(name)
     if source is None:
-        return _load(name)
+        return _load(name, os.environ.get("ZCBENCH_DATA", ""), str(cache_folder()))
+    return make_benchmark(info, read_source(info, [Path(source)]))
+
+
+def read_source(info: BenchmarkInfo, paths: Sequence[Path]) -> Table:
+    """The table in the authors' files; its architectures as the search space writes them."""
+    if info.read is None:
+        raise InvalidInputError(f"{info.name} comes with zcbench: it takes no source.")
+    for path in paths:
+        if not path.exists():
+            raise DataMissingError(f"{path} does not exist: give the authors' file or folder.")
+    return _checked(info, info.read(paths))
+
+
+def import_benchmark(name: str, paths: Sequence[str | os.PathLike[str]]) -> Path:
+    """Read the authors' files once and keep the table in the cache; returns where.
+
+    Raises:
+        As :func:`load_benchmark`; StoreError if the cache cannot be written.
+    """
+    info = benchmark_info(name)
+    table = read_source(info, [Path(path) for path in paths])
+    save_table(table, cache_path(name))
+    return cache_path(name)
+
+
+def get_benchmark(name: str, progress: Progress | None = None) -> Path:
+    """Download the authors' files, read them once and keep the table in the cache; returns where.
+
+    Raises:
+        DataMissingError: no program can download the file (the message says what to do), or no place gives it.
+        DataCorruptError: what came is not the authors' file.
+        StoreError: it cannot be written.
+    """
+    info = benchmark_info(name)
     if info.embedded:
-        raise InvalidInputError(f"{name} comes with zcbench: it takes no source.")
-    benchmark: Benchmark = importlib.import_module(info.module).load(source)
-    return benchmark
+        raise InvalidInputError(f"{name} comes with zcbench: there is nothing to get.")
+    if not info.remotes:
+        raise DataMissingError(
+            f"the table of {name} must be fetched by hand: {info.by_hand}. Then run  zcbench data import {name} FILE"
+        )
+    folder = cache_folder() / "downloads" / name
+    return import_benchmark(name, [fetch(remote, folder, progress) for remote in info.remotes])
 
 
-@functools.cache
-def _load(name: str) -> Benchmark:
-    benchmark: Benchmark = importlib.import_module(BENCHMARKS[name].module).load()
-    return benchmark
+def cache_path(name: str) -> Path:
+    """Where the converted table of a benchmark is kept."""
+    return cache_folder() / f"{name}.npz"
+
+
+@functools.lru_cache(maxsize=8)
+def _load(name: str, data: str, cache: str) -> Benchmark:
+    # The folders are arguments so that a changed environment is not answered from memory.
+    info = benchmark_info(name)
+    if info.embedded:
+        return make_benchmark(info, info.embedded())
+    if cache_path(name).is_file():
+        return make_benchmark(info, load_table(cache_path(name)))
+    if not data or info.convert is None:
+        raise DataMissingError(
+            f"the table of {name} is not on this machine: {info.how_to_get}, or set ZCBENCH_DATA to a folder that holds it."
+        )
+    try:
+        return make_benchmark(info, _checked(info, info.convert(data_folder())))
+    except DataMissingError as error:
+        raise DataMissingError(f"the table of {name} is not on this machine: {info.how_to_get} ({error})") from None
+
+
+def _checked(info: BenchmarkInfo, table: Table) -> Table:
+    """The table with architectures as the search space writes them, each once."""
+    space = get_space(info.space)
+    try:
+        keys = [space.parse(text).key for text in table.architectures]
+    except ZcbenchError as error:
+        raise DataCorruptError(f"{table.source}: {error}") from None
+    if not keys:
+        raise DataCorruptError(f"{table.source} holds no architectures: get it again.")
+    if len(set(keys)) < len(keys):
+        twice = next(key for i, key in enumerate(keys) if key in keys[:i])
+        raise DataCorruptError(f"{table.source} has the architecture {twice} twice.")
+    table.architectures = keys
+    return table
+
+
+def make_benchmark(info: BenchmarkInfo, table: Table) -> Benchmark:
+    """A benchmark of what is declared of it and its table."""
+    space = get_space(info.space)
+    n = len(table.architectures)
+    sized = [*table.values.values(), *table.facts.values()]
+    if any(len(column) != n for column in sized) or {t.name for t in table.targets} != set(table.values):
+        raise DataCorruptError(f"{table.source} has columns of different lengths: get it again.")
+    return Benchmark(
+        name=info.name,
+        version=info.version,
+        space=space,
+        architectures=tuple(Architecture(space.name, text) for text in table.architectures),
+        targets={target.name: target for target in table.targets},
+        values=table.values,
+        default_target=table.targets[0].name,
+        classes=info.classes,
+        batches=info.batches,
+        seeds=table.seeds,
+        curves=table.curves,
+        facts=table.facts,
+        source=table.source,
+    )

@@ -50,6 +50,32 @@ def columns(values: Mapping[str, Any]) -> dict[str, Floats]:
     }
 
 
+def with_repeats(table: Table, most: int = 2) -> Table:
+    """The table with one row per architecture: further rows of one that was trained again become columns.
+
+    At most ``most`` trainings are kept, in the order of the rows, so that noise is measured between as many as possible;
+    curves and facts are those of the first.
+    """
+    rows: dict[str, list[int]] = {}
+    for row, text in enumerate(table.architectures):
+        rows.setdefault(text, []).append(row)
+    first = [numbers[0] for numbers in rows.values()]
+    values = {}
+    for name, column in table.values.items():
+        values[name] = np.full((len(rows), most), np.nan)
+        for row, numbers in enumerate(rows.values()):
+            values[name][row, : len(numbers)] = column[numbers[:most], 0]
+    return Table(
+        list(rows),
+        table.targets,
+        values,
+        seeds=dict.fromkeys(values, tuple(range(most))),
+        curves={name: curve[first] for name, curve in table.curves.items()},
+        facts={name: column[first] for name, column in table.facts.items()},
+        source=table.source,
+    )
+
+
 def save_table(table: Table, path: Path) -> None:
     """Write a table, whole or not at all.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +11,8 @@ import numpy as np
 
 from zcbench.datasets._digits import load_digits
 from zcbench.datasets._paths import data_folder
+from zcbench.datasets._read import explained
+from zcbench.datasets._text import load_text
 from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, UnknownNameError, first_line
 from zcbench.types import Batch
 
@@ -23,39 +27,95 @@ _CIFAR_STATISTICS = {
 }
 
 
+#: words of a text in a batch, and the part of them that a masked language model has to predict
+_LENGTH, _HIDDEN = 64, 0.15
+#: target of a word that is not to be predicted: what torch's cross-entropy ignores
+_IGNORED = -100
+#: id of BERT's [MASK]
+_BERT_MASK = 103
+
+
 def load_batch(dataset: str, size: int | None, seed: int = 0) -> Batch:
     """Draw training samples at random.
 
     Args:
-        dataset: "digits", "cifar10" or "cifar100". CIFAR images come from the folder ``ZCBENCH_DATA``: a sample in
-            ``images``, else the official binary version.
+        dataset: one of
+
+            - "digits", "cifar10", "cifar100": images. CIFAR images come from the folder ``ZCBENCH_DATA``: a sample in
+              ``images``, else the official binary version. "cifar100@224" scales them to 224 pixels (bilinear).
+            - "noise@64": standard normal images of 64 pixels with labels of nine classes.
+            - "pydoc", "pydoc-masked": characters of Python's help texts; the next one, or hidden ones, are the target.
+            - "wikitext2", "wikitext2-masked": words of WikiText-2's validation text in ``ZCBENCH_DATA``, numbered by
+              frequency; the next one, or hidden ones, are the target.
         size: number of samples; None for all, in random order.
         seed: decides which. A smaller batch is the beginning of a larger one.
 
     Returns:
-        Inputs ``(size, channels, height, width)`` float32, normalised, and class indices ``(size,)``.
+        Inputs ``(size, channels, height, width)`` float32, normalised, and class indices ``(size,)``; of texts ids
+        ``(size, 64)`` (characters: 32) and target ids of the same shape, -100 where nothing is to be predicted.
 
     Raises:
         UnknownNameError: no batches of that data set are known.
-        DataMissingError: the images are not on this machine.
+        DataMissingError: the samples are not on this machine.
         InvalidInputError: the data set has fewer samples than ``size``.
     """
     import torch
 
-    if dataset not in _LOADERS:
+    name, at, side = dataset.partition("@")
+    if name not in _LOADERS or (at and (not side.isdigit() or name not in _RESIZED)):
         raise UnknownNameError("data set with batches", dataset, _LOADERS)
     if size is not None and size < 1:
         raise InvalidInputError(f"a batch of {size} samples is impossible: the size must be at least 1.")
-    inputs, targets = _LOADERS[dataset](dataset)
+    inputs, targets = _LOADERS[name](name)
     size = len(targets) if size is None else size
     if size > len(targets):
         raise InvalidInputError(f"a batch of {size} samples: {dataset} has only {len(targets)} here.")
     rows = np.random.RandomState(seed).permutation(len(targets))[:size]
+    tensor = torch.from_numpy(np.ascontiguousarray(inputs[rows]))
+    if at:
+        scaled = torch.nn.functional.interpolate(
+            tensor, size=(int(side), int(side)), mode="bilinear", antialias=True, align_corners=False
+        )
+        tensor = scaled.contiguous()
     return Batch(
-        torch.from_numpy(np.ascontiguousarray(inputs[rows])),
-        torch.from_numpy(targets[rows]),
-        provenance=f"{dataset}/train/{size} of {len(targets)}/seed {seed}",
+        tensor, torch.from_numpy(targets[rows]), provenance=f"{dataset}/train/{size} of {len(targets)}/seed {seed}"
     )
+
+
+def _noise(_: str) -> tuple[np.ndarray, np.ndarray]:
+    """As many images as CIFAR's sample has; their size is that of the smallest, 32 pixels."""
+    random = np.random.RandomState(0)
+    return random.standard_normal((512, 3, 32, 32)).astype(np.float32), random.randint(9, size=512)
+
+
+def _characters(name: str) -> tuple[np.ndarray, np.ndarray]:
+    text = load_text()
+    windows = text.parts["train"][:, : 127 * 32 + 1]
+    inputs = windows[:, :-1].reshape(-1, 32)
+    if name == "pydoc":
+        return inputs, windows[:, 1:].reshape(-1, 32)
+    return _masked(inputs, text.mask)
+
+
+def _words(name: str) -> tuple[np.ndarray, np.ndarray]:
+    path = data_folder() / "text" / "wikitext2.valid.tokens.gz"
+    if not path.is_file():
+        raise DataMissingError(f"no text at {path}: put WikiText-2's validation tokens there, compressed by gzip.")
+    with explained(path):
+        words = gzip.decompress(path.read_bytes()).decode().split()
+    rank = {word: i for i, (word, _) in enumerate(Counter(words).most_common())}
+    ids = np.asarray([rank[word] for word in words], np.int64)
+    count = (len(ids) - 1) // _LENGTH
+    inputs, following = (ids[start : start + count * _LENGTH].reshape(count, _LENGTH) for start in (0, 1))
+    if name == "wikitext2":
+        return inputs, following
+    # BERT's first thousand ids are not words.
+    return _masked(inputs + 1000, _BERT_MASK)
+
+
+def _masked(ids: np.ndarray, mask: int) -> tuple[np.ndarray, np.ndarray]:
+    hidden = np.random.RandomState(0).random_sample(ids.shape) < _HIDDEN
+    return np.where(hidden, mask, ids), np.where(hidden, ids, _IGNORED)
 
 
 def _digits(_: str) -> tuple[np.ndarray, np.ndarray]:
@@ -109,4 +169,10 @@ _LOADERS: dict[str, Callable[[str], tuple[np.ndarray, np.ndarray]]] = {
     "digits": _digits,
     "cifar10": _cifar,
     "cifar100": _cifar,
+    "noise": _noise,
+    "pydoc": _characters,
+    "pydoc-masked": _characters,
+    "wikitext2": _words,
+    "wikitext2-masked": _words,
 }
+_RESIZED = ("cifar10", "cifar100", "noise")

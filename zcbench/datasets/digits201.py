@@ -9,10 +9,10 @@ from importlib.resources import files
 
 import numpy as np
 
-from zcbench.datasets._benchmark import Benchmark
 from zcbench.datasets._digits import TEST, VALID
+from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._table import Table
 from zcbench.errors import DataCorruptError, first_line
-from zcbench.spaces import get_space
 from zcbench.types import Target
 
 TARGETS = (
@@ -23,7 +23,7 @@ TARGETS = (
 )
 
 
-def load() -> Benchmark:
+def load() -> Table:
     """Read the committed table.
 
     Raises:
@@ -35,7 +35,6 @@ def load() -> Benchmark:
             table = {key: data[key] for key in data.files}
     except Exception as error:  # a damaged file can raise nearly anything
         raise DataCorruptError(f"{resource} cannot be read ({first_line(error)}): install zcbench again.") from None
-    space = get_space("digits-201")
     curves = {
         "test_nll": table["test_nll"].astype(np.float64),
         "test_accuracy": table["test_hits"] / TEST,
@@ -43,17 +42,27 @@ def load() -> Benchmark:
         "valid_accuracy": table["valid_hits"] / VALID,
     }
     seeds = tuple(int(seed) for seed in table["seeds"])
-    return Benchmark(
-        name="digits-201",
-        version=int(table["version"]),
-        space=space,
-        architectures=tuple(space.parse(str(text)) for text in table["arch"]),
-        targets={target.name: target for target in TARGETS},
+    return Table(
+        architectures=table["arch"].tolist(),
+        targets=TARGETS,
         values={name: curve[:, :, -1] for name, curve in curves.items()},
-        default_target="test_nll",
-        classes={"digits": 10},
         seeds=dict.fromkeys(curves, seeds),
         curves=curves,
         facts={"train_seconds": table["seconds"].astype(np.float64)},
         source="embedded; trained by scripts/train_digits201.py",
     )
+
+
+BENCHMARKS = (
+    BenchmarkInfo(
+        name="digits-201",
+        space="digits-201",
+        summary="NAS-Bench-201 cells, trained by this project on handwritten digits; three seeds, per-epoch curves",
+        rows=4_930,
+        targets=len(TARGETS),
+        licence="Apache-2.0 (digits: CC BY 4.0)",
+        reference="scripts/train_digits201.py",
+        classes={"digits": 10},
+        embedded=load,
+    ),
+)

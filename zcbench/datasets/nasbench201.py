@@ -7,24 +7,14 @@ of cifar10 is the validation half after training on the other half ("cifar10-val
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-import numpy as np
-
-from zcbench.datasets._benchmark import Benchmark
-from zcbench.datasets._nasbench201_files import COLUMNS, Table, load_cache, read_official
-from zcbench.datasets._paths import cache_folder, data_folder
-from zcbench.errors import DataCorruptError, DataMissingError, MissingDependencyError, first_line
-from zcbench.spaces import get_space
-from zcbench.types import Target
+from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._nasbench201_files import read_official, target_of
+from zcbench.datasets._read import read_parquet, single
+from zcbench.datasets._table import Table, columns
 
 CLASSES = {"cifar10": 10, "cifar10-valid": 10, "cifar100": 100, "ImageNet16-120": 120}
-DEFAULT_TARGET = "cifar10_test_accuracy_200ep"
-_DESCRIPTIONS = {
-    "accuracy": "{split} accuracy on {dataset} after {epochs} epochs, percent",
-    "loss": "{split} cross-entropy on {dataset} after {epochs} epochs, nats",
-}
 #: columns of the parquet table in ZCBENCH_DATA, by target
 _PARQUET = {
     "cifar10_test_accuracy_200ep": "cifar10_test_acc_200ep",
@@ -44,93 +34,37 @@ _PARQUET = {
 }
 
 
-def load(source: str | os.PathLike[str] | None = None) -> Benchmark:
-    """Read the table from ``source``, else from the imported cache, else from the columns in ``ZCBENCH_DATA``.
-
-    Raises:
-        DataMissingError: none of them is there.
-        DataCorruptError: the one that is there cannot be read.
-    """
-    if source is not None:
-        return from_table(read_official(Path(source)))
-    if cache_path().is_file():
-        return from_table(load_cache(cache_path()))
-    try:
-        folder = data_folder()
-    except DataMissingError as error:
-        raise DataMissingError(
-            "the table of nasbench201 is not on this machine: import the official file or folder with  zcbench data "
-            f"import nasbench201 PATH  (where to get it: zcbench show nasbench201). {error}"
-        ) from None
-    return _from_parquet(folder / "nasbench201" / "nb201_accuracies.parquet")
-
-
-def cache_path() -> Path:
-    """Where ``zcbench data import nasbench201`` keeps the converted table."""
-    return cache_folder() / "nasbench201.npz"
-
-
-def from_table(table: Table) -> Benchmark:
-    """A benchmark from a table read by :func:`read_official` or from the cache of one."""
-    space = get_space("nasbench201")
-    values = {name: table.values[name] for name in table.values}
-    return Benchmark(
-        name="nasbench201",
-        version=1,
-        space=space,
-        architectures=tuple(space.parse(text) for text in table.architectures),
-        targets={name: _target(name) for name in values},
-        values=values,
-        default_target=DEFAULT_TARGET,
-        classes=CLASSES,
-        seeds=dict.fromkeys(values, table.seeds),
-        curves=table.curves,
-        facts=table.facts,
-        source=table.source,
-    )
-
-
-def _target(name: str) -> Target:
-    dataset, split, metric, epochs = name.removesuffix("_nats").split("_")
-    description = _DESCRIPTIONS[metric].format(split=split, dataset=dataset, epochs=epochs.removesuffix("ep"))
-    if name.endswith("_nats"):
-        description += " (as NATS-Bench averages the seeds)"
-    return Target(name, dataset, metric == "accuracy", description)
-
-
-def _from_parquet(path: Path) -> Benchmark:
-    if not path.is_file():
-        raise DataMissingError(
-            f"no table at {path}: set ZCBENCH_DATA to a folder that holds {path.parent.name}/{path.name}, or import "
-            "the official file with  zcbench data import nasbench201 FILE"
-        )
-    try:
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise MissingDependencyError("pyarrow", "parquet", f"reading {path.name}") from None
-    try:
-        frame = pq.read_table(path).to_pydict()
-        space = get_space("nasbench201")
-        architectures = tuple(space.parse(text) for text in frame["arch_str"])
-        values = {name: np.asarray(frame[column], np.float64)[:, None] for name, column in _PARQUET.items()}
-        facts = {
-            "params_M": np.asarray(frame["cifar10_params_M"], np.float64),
-            "train_seconds_12ep": np.asarray(frame["cifar10_cost_12ep_s"], np.float64),
-        }
-    except Exception as error:  # a damaged file can raise nearly anything
-        raise DataCorruptError(f"{path} cannot be read ({first_line(error)}): copy it again.") from None
-    return Benchmark(
-        name="nasbench201",
-        version=1,
-        space=space,
-        architectures=architectures,
-        targets={name: _target(name) for name in values},
-        values=values,
-        default_target=DEFAULT_TARGET,
-        classes=CLASSES,
-        facts=facts,
+def convert(folder: Path) -> Table:
+    """The columns in ``ZCBENCH_DATA``: averages over seeds, as API v1.1 and (``_nats``) NATS-Bench give them."""
+    path = folder / "nasbench201" / "nb201_accuracies.parquet"
+    frame = read_parquet(path, ["arch_str", *_PARQUET.values(), "cifar10_params_M", "cifar10_cost_12ep_s"])
+    facts = columns({"params_M": frame["cifar10_params_M"], "train_seconds_12ep": frame["cifar10_cost_12ep_s"]})
+    return Table(
+        frame["arch_str"],
+        tuple(target_of(name) for name in _PARQUET),
+        columns({name: frame[column] for name, column in _PARQUET.items()}),
+        facts={name: column[:, 0] for name, column in facts.items()},
         source=f"{path} (averages over seeds, API v1.1; columns *_nats: NATS-Bench)",
     )
 
 
-__all__ = ["CLASSES", "COLUMNS", "cache_path", "from_table", "load"]
+BENCHMARKS = (
+    BenchmarkInfo(
+        name="nasbench201",
+        space="nasbench201",
+        summary="NAS-Bench-201 / NATS topology: all 15,625 cells on CIFAR-10, CIFAR-100 and ImageNet16-120",
+        rows=15_625,
+        targets=28,
+        licence="MIT",
+        reference="Dong and Yang, ICLR 2020, arXiv:2001.00326; NATS-Bench, arXiv:2009.00437",
+        classes=CLASSES,
+        batches={"cifar10-valid": "cifar10", "ImageNet16-120": "cifar100@16"},
+        read=single(read_official),
+        convert=convert,
+        by_hand=(
+            "download NATS-tss-v1_0-3ffb9-simple.tar from drive.google.com/file/d/17_saCsj_krKjlCBLOJEpNtzPXArMCqxU and"
+            " unpack it; or NAS-Bench-201-v1_1-096897.pth, 4.7 GB, which needs 28 GB of memory to read, from"
+            " drive.google.com/open?id=16Y0UwGisiouVRxW-W5hEtbxmcHw_0hF_"
+        ),
+    ),
+)

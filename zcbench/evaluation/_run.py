@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,13 +11,13 @@ from dataclasses import dataclass
 from zcbench._store import Store, Writer
 from zcbench.datasets import Benchmark, load_batch, load_benchmark
 from zcbench.ensembles import get_ensemble
-from zcbench.errors import InvalidInputError
+from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation._environment import describe_environment
 from zcbench.evaluation._pool import Task, score_in_parallel
 from zcbench.evaluation._summary import Evaluation, summarize
 from zcbench.evaluation._work import Job, score_architecture
-from zcbench.proxies import get_proxy, resolve
-from zcbench.types import ProxyInfo, Record, Score
+from zcbench.proxies import get_proxy, list_proxies, resolve
+from zcbench.types import ProxyInfo, Record, Score, Status
 
 #: called with (scores done, scores in all, the latest record or None)
 Progress = Callable[[int, int, Record | None], None]
@@ -77,9 +78,10 @@ def run(
     if workers < 0:
         raise InvalidInputError(f"{workers} workers: choose 0 (this process) or more.")
     dataset = benchmark.target(track.target).dataset
-    batch = load_batch(dataset, track.batch_size, track.seed)
+    samples = benchmark.batch_of(track.target)
+    batch = load_batch(samples, track.batch_size, track.seed)
     trained = any(any(info.trained) for info in proxies)
-    training_data = load_batch(dataset, None, track.seed)[:TRAINING_SAMPLES] if trained else None
+    training_data = load_batch(samples, None, track.seed)[:TRAINING_SAMPLES] if trained else None
     job = Job(benchmark.space.name, benchmark.classes[dataset], batch, track.seed, tuple(imports), training_data)
     plan = _Plan(track, benchmark, proxies, batch.provenance)
     with store.writer(track.benchmark) as writer:
@@ -216,7 +218,7 @@ def evaluate(
 
     table = load_benchmark(benchmark) if isinstance(benchmark, str) else benchmark
     ensembles = tuple(ensembles)
-    infos = with_members(resolve(proxies), ensembles)
+    infos = with_members(resolve(proxies, table.space.domains), ensembles)
     track = Track(table.name, target, limit, seed, batch_size)
     with tempfile.TemporaryDirectory() as temporary:
         place = Store(store if store is not None else temporary)
@@ -236,7 +238,7 @@ def collect(
     """The evaluation of exactly what a track asks for, from a store that may hold more."""
     sampled = {architecture.key for architecture in benchmark.sample(track.limit, track.seed)}
     names = {info.identifier for info in proxies}
-    batch = load_batch(benchmark.target(track.target).dataset, track.batch_size, track.seed).provenance
+    batch = load_batch(benchmark.batch_of(track.target), track.batch_size, track.seed).provenance
     wanted = (benchmark.identifier, track.seed, batch)
     records = [
         r
@@ -244,3 +246,37 @@ def collect(
         if (r.benchmark, r.seed, r.batch) == wanted and r.proxy in names and r.architecture in sampled
     ]
     return summarize(records, benchmark, track.target, ensembles=ensembles)
+
+
+def correlate_columns(
+    benchmark: Benchmark, columns: Iterable[str] | None = None, *, target: str | None = None, lower: Iterable[str] = ()
+) -> Evaluation:
+    """Correlate columns of precomputed numbers with a target; no network is built.
+
+    Args:
+        benchmark: its facts are the columns, e.g. from :func:`zcbench.datasets.own_benchmark`.
+        columns: names of facts; None for all.
+        target: column to rank against; default its own choice.
+        lower: columns in which lower is better. One that is named like a registered proxy has the proxy's direction.
+
+    Raises:
+        UnknownNameError: there is no such column.
+        InvalidInputError: there are no columns besides the target.
+    """
+    names = list(benchmark.facts if columns is None else columns)
+    if not names:
+        raise InvalidInputError(f"{benchmark.source} has no columns of numbers besides the target.")
+    for name in names:
+        if name not in benchmark.facts:
+            raise UnknownNameError("column", name, benchmark.facts)
+    known, low = set(list_proxies()), set(lower)
+    records = []
+    for name in names:
+        high = name not in low and (name not in known or get_proxy(name).higher_is_better)
+        for architecture, value in zip(benchmark.architectures, benchmark.facts[name].tolist(), strict=True):
+            good = math.isfinite(value)
+            score = Score(value if good else None, Status.OK if good else Status.NON_FINITE, 0.0, "" if good else "missing")
+            records.append(
+                Record(benchmark.identifier, architecture.key, f"{name}@1", 0, "", score, higher_is_better=high)
+            )
+    return summarize(records, benchmark, target)

@@ -12,8 +12,8 @@ from types import ModuleType
 from zcbench._process import stable_seed
 from zcbench.errors import InvalidInputError, UnsupportedModelError, first_line
 from zcbench.proxies import get_proxy, score_with
-from zcbench.spaces import get_space
-from zcbench.types import Architecture, Batch, Score, Status
+from zcbench.spaces import FactorySpace, get_space
+from zcbench.types import Architecture, Batch, Score, SearchSpace, Status
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Job:
     """What is the same for all architectures of a run.
 
     Attributes:
-        space: name of the search space.
+        space: name of the search space, or the file and function of one's own networks, "my_networks.py:build".
         classes: number of outputs.
         batch: inputs and targets for all networks.
         seed: seed of the run.
@@ -48,7 +48,7 @@ def score_architecture(job: Job, key: str, proxies: Sequence[str]) -> Iterator[t
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            network = get_space(job.space).build(Architecture(job.space, key), num_classes=job.classes)
+            network = space_named(job.space).build(Architecture(job.space, key), num_classes=job.classes)
     except Exception as error:
         yield from _without(proxies, "the network cannot be built", error)
         return
@@ -61,6 +61,22 @@ def score_architecture(job: Job, key: str, proxies: Sequence[str]) -> Iterator[t
             yield info.label, score
     except Exception as error:  # no network, or one that cannot be left as it was found
         yield from _without(left, "the network cannot be measured", error)
+
+
+def space_named(name: str) -> SearchSpace:
+    """The search space of that name; for "file.py:function" the one whose networks the function builds.
+
+    Raises:
+        UnknownNameError: there is no such search space.
+        InvalidInputError: the file cannot be imported, or has no such function.
+    """
+    file, colon, function = name.rpartition(":")
+    if not (colon and file.endswith(".py")):
+        return get_space(name)
+    build = getattr(import_file(file), function, None)
+    if not callable(build):
+        raise InvalidInputError(f"{file} has no function {function!r}: write  --factory FILE.py:FUNCTION")
+    return FactorySpace(name, build)
 
 
 def _without(proxies: Iterable[str], what: str, error: Exception) -> Iterator[tuple[str, Score]]:

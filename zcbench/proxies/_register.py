@@ -179,11 +179,13 @@ def list_proxies(*patterns: str) -> list[str]:
     return _PROXIES.names(patterns or ("*",))
 
 
-def resolve(proxies: Iterable[str] | None) -> list[ProxyInfo]:
+def resolve(proxies: Iterable[str] | None, domains: Iterable[str] = ()) -> list[ProxyInfo]:
     """Infos for names and patterns in the order given, each once; :data:`STANDARD` for None.
 
-    Settings may follow a pattern: "ntk_*:batch_norm=eval". "standard" and "all" stand for these sets.
+    Settings may follow a pattern: "ntk_*:batch_norm=eval". "standard" and "all" stand for these sets, as far as they are
+    meant for networks of the given ``domains`` (all, if none are given); what is asked for by name is always there.
     """
+    kinds = {"any", *domains}
     if proxies is None:
         proxies = ["standard"]
     if isinstance(proxies, str):
@@ -194,7 +196,8 @@ def resolve(proxies: Iterable[str] | None) -> list[ProxyInfo]:
         names = STANDARD if pattern == "standard" else list_proxies("*" if pattern == "all" else pattern)
         for name in names:
             info = get_proxy(name + colon + settings)
-            infos[info.label] = info
+            if pattern not in ("standard", "all") or kinds == {"any"} or kinds.intersection(info.domains):
+                infos[info.label] = info
     if not infos:
         raise InvalidInputError("no proxy was chosen: name at least one, e.g. proxies=['naswot'].")
     return list(infos.values())

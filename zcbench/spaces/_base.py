@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,7 +24,7 @@ class Space:
     """
 
     #: kinds of networks: "convolutional", "transformer", "recurrent"
-    domains: ClassVar[tuple[str, ...]] = ("convolutional",)
+    domains: tuple[str, ...] = ("convolutional",)
     #: an input of the space's networks, without the batch: shape of an image, or length of a text
     input_shape: tuple[int, ...] = (3, 32, 32)
 

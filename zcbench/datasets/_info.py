@@ -1,0 +1,65 @@
+"""What a benchmark's file declares: what it is, where its table comes from, and how each source is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from zcbench.datasets._download import Remote
+from zcbench.datasets._table import Table
+
+
+@dataclass(frozen=True)
+class BenchmarkInfo:
+    """What can be said of a benchmark before its table is read, and how it is read.
+
+    Attributes:
+        name: name of the benchmark.
+        space: name of its search space.
+        summary: one line.
+        rows: number of architectures in the authors' table.
+        targets: number of columns of ground truth.
+        licence: of the table.
+        reference: paper or script that made it.
+        version: raised whenever the table or its reading changes; results of different versions never mix.
+        classes: outputs of the networks, by data set of the targets.
+        batches: what stands in for a data set that zcbench has no samples of, by data set: names for ``load_batch``.
+        embedded: reads the table that comes with zcbench, for one that does.
+        read: reads the authors' own files or folders.
+        convert: reads neutral columns in the folder ``ZCBENCH_DATA``.
+        remotes: the authors' files, as ``zcbench data get`` downloads them and ``read`` takes them.
+        by_hand: how to get a file that no program can download, step by step.
+    """
+
+    name: str
+    space: str
+    summary: str
+    rows: int
+    targets: int
+    licence: str
+    reference: str
+    version: int = 1
+    classes: Mapping[str, int] = field(default_factory=dict)
+    batches: Mapping[str, str] = field(default_factory=dict)
+    embedded: Callable[[], Table] | None = None
+    read: Callable[[Sequence[Path]], Table] | None = None
+    convert: Callable[[Path], Table] | None = None
+    remotes: tuple[Remote, ...] = ()
+    by_hand: str = ""
+
+    @property
+    def source(self) -> str:
+        """Where the table comes from, in a few words."""
+        if self.embedded:
+            return "embedded"
+        if self.remotes:
+            return f"zcbench data get {self.name}"
+        return f"by hand, then  zcbench data import {self.name}"
+
+    @property
+    def how_to_get(self) -> str:
+        """One sentence on how to bring the table to this machine."""
+        if self.remotes:
+            return f"run  zcbench data get {self.name}"
+        return f"get the authors' file ({self.by_hand}) and run  zcbench data import {self.name} FILE"

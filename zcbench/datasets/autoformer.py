@@ -1,0 +1,143 @@
+"""AutoFormer-T subnets with inherited weights on CIFAR-100, from the supernets of TangleNAS.
+
+Source: R. S. Sukthanker et al., "Weight-Entanglement Meets Gradient-Based Neural Architecture Search", arXiv:2312.10440;
+results in github.com/automl/TangleNAS. **Accuracies with inherited weights**, not of networks trained alone. Each of the
+supernets was sampled on its own, so a subnet has a value for few of them.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import numpy as np
+
+from zcbench.datasets._download import github
+from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._read import explained, read_parquet, single
+from zcbench.datasets._table import Table
+from zcbench.errors import DataCorruptError
+from zcbench.spaces.autoformer import AutoFormerSpace
+from zcbench.types import Target
+
+#: how the supernets were trained; those of gdas are degenerate (one accuracy for all subnets) and left out
+SUPERNETS = tuple((optimizer, prior) for optimizer in ("drnas", "darts") for prior in (False, True))
+_FIELDS = ("optimizer", "img_size", "prior", "layer_num", "embed_dim", "mlp_ratio", "num_heads", "acc1", "params", "flops")
+
+
+def target(optimizer: str, prior: bool) -> Target:
+    """The column of a supernet."""
+    name = f"top1_{optimizer}{'_prior' if prior else ''}"
+    how = f"trained by {optimizer}{' with a prior' if prior else ''}"
+    return Target(name, "cifar100", True, f"top-1 accuracy on CIFAR-100 with weights of the supernet {how}, percent")
+
+
+def convert(folder: Path, size: int) -> Table:
+    """The columns in ``ZCBENCH_DATA``."""
+    path = folder / "autoformer_vit" / "tanglenas_autoformer_cifar100.parquet"
+    frame = read_parquet(path, _FIELDS)
+    rows = [dict(zip(frame, row, strict=True)) for row in zip(*frame.values(), strict=True)]
+    for row in rows:
+        row["mlp_ratio"], row["num_heads"] = json.loads(row["mlp_ratio"]), json.loads(row["num_heads"])
+    return _table(rows, size, str(path))
+
+
+def read(path: Path, size: int) -> Table:
+    """The authors' ``results.zip``: Python literals in files named ``samples.json``.
+
+    Raises:
+        DataCorruptError: it is damaged or holds no samples.
+    """
+    rows: list[dict[str, Any]] = []
+    with explained(path), ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.endswith("samples.json"):
+                content = ast.literal_eval(archive.read(name).decode())
+                rows += [dict(row) for row in _leaves(content, {})]
+    if not rows:
+        raise DataCorruptError(f"{path} holds no samples: give the authors' results.zip.")
+    return _table(rows, size, str(path))
+
+
+def _leaves(content: Any, above: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    """Records (mappings with an accuracy) anywhere below, with the fields of what encloses them."""
+    if isinstance(content, Mapping):
+        fields = {**above, **{k: v for k, v in content.items() if isinstance(k, str) and not isinstance(v, (dict, tuple))}}
+        if "acc1" in content:
+            inner: dict[str, Any] = {}
+            for value in content.values():
+                if isinstance(value, Mapping):
+                    inner |= value
+            yield {**fields, **inner}
+            return
+        for value in content.values():
+            yield from _leaves(value, fields)
+    elif isinstance(content, (list, tuple)):
+        for value in content:
+            yield from _leaves(value, above)
+
+
+def _table(rows: Iterable[Mapping[str, Any]], size: int, source: str) -> Table:
+    space = AutoFormerSpace(f"autoformer-{size}", image=size)
+    found: dict[str, int] = {}
+    cells: list[tuple[int, int, float]] = []
+    facts: dict[str, list[float]] = {"params_M": [], "flops_G": []}
+    for row in rows:
+        supernet = (row["optimizer"], bool(row["prior"]))
+        if supernet not in SUPERNETS or row["img_size"] != size:
+            continue
+        depth = row["layer_num"]
+        blocks = list(zip(row["num_heads"][:depth], row["mlp_ratio"][:depth], strict=True))
+        key = space.from_blocks(row["embed_dim"], blocks).key
+        if key not in found:
+            found[key] = len(found)
+            facts["params_M"].append(row["params"] / 1e6)
+            facts["flops_G"].append(row["flops"])
+        cells.append((found[key], SUPERNETS.index(supernet), row["acc1"]))
+    values = np.full((len(found), len(SUPERNETS)), np.nan)
+    for row_number, column, accuracy in cells:
+        values[row_number, column] = accuracy
+    targets = tuple(target(*supernet) for supernet in SUPERNETS)
+    return Table(
+        list(found),
+        targets,
+        {t.name: values[:, [i]] for i, t in enumerate(targets)},
+        facts={name: np.asarray(column) for name, column in facts.items()},
+        source=source,
+    )
+
+
+def _read(paths: Sequence[Path], size: int) -> Table:
+    return single(functools.partial(read, size=size))(paths)
+
+
+BENCHMARKS = tuple(
+    BenchmarkInfo(
+        name=f"autoformer-{size}",
+        space=f"autoformer-{size}",
+        summary=f"AutoFormer-T subnets at {size} pixels on CIFAR-100 with inherited weights, from four supernets",
+        rows=6_012 if size == 32 else 5_982,
+        targets=len(SUPERNETS),
+        licence="none stated",
+        reference="Sukthanker et al., arXiv:2312.10440",
+        classes={"cifar100": 100},
+        batches={"cifar100": "cifar100" if size == 32 else f"cifar100@{size}"},
+        read=functools.partial(_read, size=size),
+        convert=functools.partial(convert, size=size),
+        remotes=(
+            github(
+                "automl/TangleNAS",
+                "20aa4b119db0b60fa6172464aa24ec628024f54a",
+                "search_spaces/AutoFormer/analysis/results.zip",
+                "4a0ebea7e016be40b07d87c5c012960e908c8b198642a1111161af5bc4f9a9af",
+                1_008_629,
+            ),
+        ),
+    )
+    for size in (32, 224)
+)

@@ -1,0 +1,117 @@
+"""500 encoders of the FlexiBERT space, pre-trained and evaluated on GLUE.
+
+Source: A. Serianni, J. Kalita, ACL 2023, arXiv:2306.00288; github.com/aaronserianni/training-free-nas. (The counts of
+parameters that they publish are of networks 256 wide with stacks 1,024 wide, whatever the architecture says.)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zcbench.datasets._download import github
+from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._read import explained, read_json, read_parquet, single
+from zcbench.datasets._table import Table, columns, with_repeats
+from zcbench.spaces.flexibert import FlexiBERTSpace, LayerChoice
+from zcbench.types import Target
+
+TASKS = {
+    "glue": "mean over eight GLUE tasks",
+    "cola": "CoLA, Matthews correlation x 100",
+    "mnli": "MNLI, accuracy, percent",
+    "mrpc": "MRPC, F1 or accuracy x 100",
+    "qnli": "QNLI, accuracy, percent",
+    "qqp": "QQP, F1 or accuracy x 100",
+    "rte": "RTE, accuracy, percent",
+    "sst": "SST-2, accuracy, percent",
+    "sts": "STS-B, correlation x 100",
+}
+TARGETS = tuple(Target(task, "glue", True, what) for task, what in TASKS.items())
+
+
+def key_of(width: int, layers: Sequence[Mapping[str, Any]]) -> str:
+    """The space's canonical string of an encoder as the authors describe it."""
+    choices = [
+        LayerChoice(
+            f"{layer['operation_type']}-{layer['operation_parameter']}",
+            int(layer["num_operation_heads"]),
+            int(layer["feed_forward_dimension"]),
+            int(layer["num_feed_forward"]),
+        )
+        for layer in layers
+    ]
+    space = FlexiBERTSpace()
+    return space.canonical(space.from_layers(width, choices)).key
+
+
+def convert(folder: Path) -> Table:
+    """The columns in ``ZCBENCH_DATA``."""
+    path = folder / "bert_nas" / "bert_benchmark_500.parquet"
+    names = ["glue", *(f"glue_{task}" for task in TASKS if task != "glue")]
+    frame = read_parquet(path, ["hidden_size", "layers", "time_to_train", *names])
+    with explained(path):
+        texts = [
+            key_of(int(w), json.loads(layers)) for w, layers in zip(frame["hidden_size"], frame["layers"], strict=True)
+        ]
+    return with_repeats(
+        Table(
+            texts,
+            TARGETS,
+            columns({t.name: frame[name] for t, name in zip(TARGETS, names, strict=True)}),
+            facts={"train_seconds": np.asarray(frame["time_to_train"], np.float64)},
+            source=str(path),
+        )
+    )
+
+
+def read(path: Path) -> Table:
+    """The authors' ``BERT_benchmark.json``; encoders whose training was not completed are left out.
+
+    Raises:
+        DataCorruptError: it is damaged or of another format.
+    """
+    content = read_json(path)
+    with explained(path):
+        entries = [entry for entry in content if entry["completed"]]
+        settings = [entry["hparams"]["model_hparam_overrides"] for entry in entries]
+        return with_repeats(
+            Table(
+                [key_of(s["hidden_size"], s["nas_config"]["encoder_layers"]) for s in settings],
+                TARGETS,
+                columns({task: [entry["scores"][task] for entry in entries] for task in TASKS}),
+                facts={"train_seconds": np.asarray([entry["time_to_train"] for entry in entries], np.float64)},
+                source=str(path),
+            )
+        )
+
+
+BENCHMARKS = (
+    BenchmarkInfo(
+        name="flexibert",
+        space="flexibert",
+        summary="FlexiBERT encoders: 500 BERTs of unequal layers, pre-trained, on eight tasks of GLUE",
+        rows=500,
+        targets=len(TASKS),
+        licence="CC BY 4.0",
+        reference="Serianni and Kalita, ACL 2023, arXiv:2306.00288",
+        # The networks as they are pre-trained: they predict hidden words.
+        classes={"glue": 30_522},
+        batches={"glue": "wikitext2-masked"},
+        read=single(read),
+        convert=convert,
+        remotes=(
+            github(
+                "aaronserianni/training-free-nas",
+                "2d76e01b9586cad7340e8268dadba3056efd070b",
+                "data/BERT_benchmark.json",
+                "fa2ff7198dcd71e0b8021ed2ace1c221672c33cc56931b6dff31fda3d044784f",
+                453_164,
+            ),
+        ),
+    ),
+)

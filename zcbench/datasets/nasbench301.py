@@ -1,0 +1,121 @@
+"""The DARTS space: accuracies that NAS-Bench-301's surrogate predicts, and short trainings by the authors of SWAP.
+
+Sources: J. Siems et al., arXiv:2008.09777, through NAS-Bench-Suite-Zero, arXiv:2210.03230 (**predictions of a surrogate,
+not trainings**); Y. Peng et al., "SWAP-NAS", ICLR 2024, arXiv:2403.04161 (real, short trainings).
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+from zcbench.datasets._download import github
+from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._read import explained, read_parquet, single
+from zcbench.datasets._suitezero import read_suite_zero
+from zcbench.datasets._table import Table, columns
+from zcbench.errors import DataCorruptError
+from zcbench.types import Target
+
+SURROGATE = Target(
+    "valid_accuracy_surrogate", "cifar10", True, "validation accuracy on CIFAR-10 as NAS-Bench-301 predicts it, percent"
+)
+SHORT = Target("valid_accuracy", "cifar10", True, "validation accuracy on CIFAR-10 after short training, percent")
+
+
+def convert_surrogate(folder: Path) -> Table:
+    """The two published samples in ``ZCBENCH_DATA``, each architecture once."""
+    paths = [folder / "nbsuitezero" / f"zc_nasbench301_{n}.parquet" for n in (725, 500)]
+    rows: dict[str, list[float]] = {}
+    for path in paths:
+        frame = read_parquet(path, ["arch", "val_accuracy", "params", "flops"])
+        for text, *numbers in zip(*frame.values(), strict=True):
+            rows.setdefault(text, numbers)
+    facts = columns({name: [row[i] for row in rows.values()] for i, name in ((1, "params_M"), (2, "flops_M"))})
+    return Table(
+        list(rows),
+        (SURROGATE,),
+        columns({SURROGATE.name: [row[0] for row in rows.values()]}),
+        facts={name: column[:, 0] for name, column in facts.items()},
+        source=f"{paths[0]} and {paths[1].name}",
+    )
+
+
+def convert_swap(folder: Path) -> Table:
+    """The 1,000 genotypes in ``ZCBENCH_DATA``."""
+    path = folder / "nasbench301" / "swap_darts_cifar10.parquet"
+    frame = read_parquet(path, ["genotype", "valid_acc"])
+    return Table(frame["genotype"], (SHORT,), columns({SHORT.name: frame["valid_acc"]}), source=str(path))
+
+
+def read_swap(path: Path) -> Table:
+    """The authors' CSV: a genotype and its accuracy in each row.
+
+    Raises:
+        DataCorruptError: it lacks the columns.
+    """
+    with explained(path), path.open(newline="", encoding="utf8") as file:
+        rows = list(csv.reader(file))
+        genotypes: list[str] = []
+        accuracies: list[float] = []
+        for row in rows:
+            cell = next((text for text in row if text.strip().startswith("Genotype(")), None)
+            numbers = [text for text in row if text is not cell and _number(text)]
+            if cell is not None and numbers:
+                genotypes.append(cell)
+                accuracies.append(float(numbers[-1]))
+        if not genotypes:
+            raise DataCorruptError(f"{path} has no rows with a genotype and an accuracy: give the authors' file.")
+    return Table(genotypes, (SHORT,), columns({SHORT.name: accuracies}), source=str(path))
+
+
+def _number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _suite_zero(paths: Sequence[Path]) -> Table:
+    return single(functools.partial(read_suite_zero, targets={"cifar10": SURROGATE}))(paths)
+
+
+BENCHMARKS = (
+    BenchmarkInfo(
+        name="nasbench301",
+        space="nasbench301",
+        summary="DARTS cells; accuracy as the surrogate of NAS-Bench-301 predicts it, not as trained",
+        rows=11_221,
+        targets=1,
+        licence="Apache-2.0",
+        reference="Siems et al., arXiv:2008.09777; NAS-Bench-Suite-Zero, arXiv:2210.03230",
+        classes={"cifar10": 10},
+        read=_suite_zero,
+        convert=convert_surrogate,
+        by_hand="download zc_nasbench301.json from drive.google.com/file/d/1RddgmwqjWJ1czGT8gEPB8qqhUHazp92G",
+    ),
+    BenchmarkInfo(
+        name="darts-swap",
+        space="darts-zero",
+        summary="DARTS cells with zero operations, trained for a short time on CIFAR-10 by the authors of SWAP-NAS",
+        rows=1_000,
+        targets=1,
+        licence="none stated",
+        reference="Peng et al., ICLR 2024, arXiv:2403.04161",
+        classes={"cifar10": 10},
+        read=single(read_swap),
+        convert=convert_swap,
+        remotes=(
+            github(
+                "pym1024/SWAP",
+                "f6049f7c979b0cfc9ac5a13666fedb79dfe3cce8",
+                "datasets/DARTS_archs_CIFAR10.csv",
+                "d28d263aa7dd4103b6a1da1775b1b03ae16ffd2516409ca3bd493c8784abe6b0",
+                423_509,
+            ),
+        ),
+    ),
+)

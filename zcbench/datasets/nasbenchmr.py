@@ -1,0 +1,111 @@
+"""NAS-Bench-MR: 2,507 multi-resolution networks on eight tasks of classification, segmentation and video.
+
+Source: M. Ding, Y. Huo, H. Lu et al., "Learning Versatile Neural Architectures by Propagating Network Codes", ICLR 2022,
+arXiv:2103.13253; github.com/dingmyu/NCP. Networks are named by their code of 27 numbers; zcbench does not build them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zcbench.datasets._download import github
+from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._pickles import read_pickle
+from zcbench.datasets._read import explained, read_parquet
+from zcbench.datasets._table import Table
+from zcbench.errors import DataCorruptError
+from zcbench.types import Target
+
+#: by task: the metric that ranks it, and what it is
+TASKS = {
+    "cls-50-1000": ("top1", "top-1 accuracy, ImageNet, 50 classes, 1,000 images each, percent"),
+    "cls-50-100": ("top1", "top-1 accuracy, ImageNet, 50 classes, 100 images each, percent"),
+    "cls-10-1000": ("top1", "top-1 accuracy, ImageNet, 10 classes, 1,000 images each, percent"),
+    "cls-10c": ("top1", "top-1 accuracy, ImageNet, 10 classes, 10 epochs, percent"),
+    "seg": ("mIoU", "mean intersection over union, Cityscapes, percent"),
+    "seg-4x": ("mIoU", "mean intersection over union, Cityscapes at a quarter of the resolution, percent"),
+    "video": ("top1", "top-1 accuracy, HMDB51, percent"),
+    "video-p": ("top1", "top-1 accuracy, HMDB51, pre-trained, percent"),
+}
+
+
+def convert(folder: Path) -> Table:
+    """The columns in ``ZCBENCH_DATA``."""
+    path = folder / "nasbenchmr" / "nasbenchmr.parquet"
+    frame = read_parquet(path, ["task", "embedding", "top1", "mIoU", "params", "flops"])
+    rows = [dict(zip(frame, row, strict=True)) for row in zip(*frame.values(), strict=True)]
+    return _table(((row["task"], json.loads(row["embedding"]), row) for row in rows), str(path))
+
+
+def read(paths: Sequence[Path]) -> Table:
+    """The authors' pickles, each in a folder (or with a name) that says its task: ``cls-50-1000/trainval.pkl``.
+
+    Raises:
+        DataCorruptError: one is damaged, of another format, or asks for forbidden objects.
+    """
+    found = []
+    for path in paths:
+        task = next((name for name in (path.stem, path.parent.name) if name in TASKS), None)
+        if task is None:
+            raise DataCorruptError(f"{path} says no task: keep the authors' folders, cls-50-1000/trainval.pkl ….")
+        content: Any = read_pickle(path)
+        with explained(path):
+            entries = content.values() if isinstance(content, Mapping) else content
+            found += [(task, list(entry["embedding"]), entry) for entry in entries]
+    return _table(found, ", ".join(map(str, paths)))
+
+
+def _table(rows: Any, source: str) -> Table:
+    values: dict[str, dict[str, float]] = {}
+    facts: dict[str, Mapping[str, Any]] = {}
+    for task, embedding, row in rows:
+        key = json.dumps([int(number) for number in embedding])
+        values.setdefault(task, {})[key] = float(row[TASKS[task][0]])
+        facts.setdefault(key, row)
+    present = [task for task in TASKS if task in values]
+    return Table(
+        list(facts),
+        tuple(Target(task, task, True, f"validation {TASKS[task][1]}") for task in present),
+        {task: np.asarray([[values[task].get(key, np.nan)] for key in facts]) for task in present},
+        facts={
+            "params_M": np.asarray([float(row["params"]) for row in facts.values()]),
+            "flops_G": np.asarray([float(row["flops"]) for row in facts.values()]),
+        },
+        source=source,
+    )
+
+
+_FILES = (
+    ("cls-50-1000", "ce6588f4ee339b49b2fa2acf2ca55fa92a75bd813b5590796f5a5fc7cc280a6c", 1118011),
+    ("cls-50-100", "f6c7f8d67c84abc3aa226f5c5115c6c35adf576f41dd4d157b683148486f559b", 1118011),
+    ("cls-10-1000", "423e0a511b72b47587fb418f91122b8a7b0e6ea6d89e029a2703374916fca4ca", 1118011),
+    ("cls-10c", "99d8e31680794790ef6e01dc65d7ba714786b3c15cbf97ee25cf61ea2bef34d6", 1118011),
+    ("seg", "1854e1ec044c8416cc53d4068cdef4d019a24bcd1e72d07020255550f56ea729", 1145600),
+    ("seg-4x", "c111b4ad884e63fd16a1fd2d91fe5eb25ef39a9f3c8b5534a34b025aed06d434", 1145600),
+    ("video", "ec40f09230374c5cb80fa689b16e8c0767060dac7312fb3a6c48610972df2e4d", 1118011),
+    ("video-p", "f004d8a270712858ea166a609f619e577287c5fabe8f46979364565bdddbb1b0", 1118011),
+)
+_COMMIT = "5259acdf9876c3adf4b8b1133afc3ac0d1077d65"
+
+BENCHMARKS = (
+    BenchmarkInfo(
+        name="nasbenchmr",
+        space="nasbenchmr",
+        summary="NAS-Bench-MR: 2,507 multi-resolution networks on eight tasks (table only)",
+        rows=2_507,
+        targets=len(TASKS),
+        licence="BSD",
+        reference="Ding et al., ICLR 2022, arXiv:2103.13253",
+        read=read,
+        convert=convert,
+        remotes=tuple(
+            github("dingmyu/NCP", _COMMIT, f"data/{task}/trainval.pkl", sha256, size, name=f"{task}.pkl")
+            for task, sha256, size in _FILES
+        ),
+    ),
+)

@@ -1,0 +1,90 @@
+"""NDS: sweeps over design spaces, tens of thousands of trainings on CIFAR-10 and ImageNet with their curves.
+
+Source: I. Radosavovic, J. Johnson, S. Xie, W.-Y. Lo, P. Dollár, "On Network Design Spaces for Visual Recognition", ICCV
+2019, arXiv:1905.13214; dl.fbaipublicfiles.com/nds/data.zip. Networks are named by the authors' own configuration;
+zcbench does not build them (those of the DARTS files differ in depth, width and head).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._read import explained, read_json, single
+from zcbench.datasets._table import Table
+from zcbench.errors import DataCorruptError
+from zcbench.types import Target
+
+TARGETS = (
+    Target("test_accuracy", "nds", True, "top-1 test accuracy after the last epoch, percent"),
+    Target("test_accuracy_best", "nds", True, "top-1 test accuracy of the best epoch, percent"),
+)
+
+
+def read(path: Path) -> Table:
+    """One of the authors' JSON files, ``DARTS.json`` … ``ResNet.json``: a list of trainings, or "top" and "mid".
+
+    A network that was trained with several seeds or recipes is one row per recipe (its optimiser is part of its name),
+    with a column per seed.
+
+    Raises:
+        DataCorruptError: it is damaged or of another format.
+    """
+    content: Any = read_json(path)
+    with explained(path):
+        if isinstance(content, Mapping):
+            content = [*content["top"], *content["mid"]]
+        if not content:
+            raise DataCorruptError(f"{path} holds no trainings: download it again.")
+        rows: dict[str, list[Mapping[str, Any]]] = {}
+        for entry in content:
+            name = json.dumps([entry["net"], entry["optim"]], sort_keys=True, separators=(",", ":"))
+            rows.setdefault(name, []).append(entry)
+        repeats = max(map(len, rows.values()))
+        values = {target.name: np.full((len(rows), repeats), np.nan) for target in TARGETS}
+        for row, runs in enumerate(rows.values()):
+            for column, run in enumerate(runs):
+                errors = [float(error) for error in run["test_ep_top1"]]
+                values["test_accuracy"][row, column] = 100 - errors[-1]
+                values["test_accuracy_best"][row, column] = 100 - min(errors)
+        epochs = {len(run["test_ep_top1"]) for runs in rows.values() for run in runs}
+        curves: dict[str, Any] = {}
+        if len(epochs) == 1:
+            curve = np.full((len(rows), repeats, epochs.pop()), np.nan, np.float32)
+            for row, runs in enumerate(rows.values()):
+                for column, run in enumerate(runs):
+                    curve[row, column] = 100 - np.asarray(run["test_ep_top1"], np.float32)
+            curves["test_accuracy"] = curve
+        first = [runs[0] for runs in rows.values()]
+        return Table(
+            list(rows),
+            TARGETS,
+            values,
+            seeds={target.name: tuple(range(repeats)) for target in TARGETS},
+            curves=curves,
+            facts={
+                "params_M": np.asarray([float(run["params"]) / 1e6 for run in first]),
+                "flops_M": np.asarray([float(run["flops"]) / 1e6 for run in first]),
+            },
+            source=str(path),
+        )
+
+
+BENCHMARKS = (
+    BenchmarkInfo(
+        name="nds",
+        space="nds",
+        summary="NDS: one of the authors' sweeps (DARTS, NASNet, Amoeba, PNAS, ENAS, ResNet, ResNeXt) (table only)",
+        rows=0,
+        targets=len(TARGETS),
+        licence="CC BY-NC 4.0",
+        reference="Radosavovic et al., ICCV 2019, arXiv:1905.13214",
+        read=single(read),
+        by_hand="download dl.fbaipublicfiles.com/nds/data.zip, unpack it and choose a file, e.g. DARTS.json",
+    ),
+)

@@ -1,0 +1,130 @@
+"""timm's results: ImageNet accuracies of published weights, on the validation set and on harder test sets.
+
+Source: R. Wightman, github.com/huggingface/pytorch-image-models, folder ``results`` (Apache-2.0). Each row is a model
+*with its weights*: training data, resolution and recipe differ from row to row.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from zcbench.datasets._download import github
+from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._read import explained
+from zcbench.datasets._table import Table
+from zcbench.errors import DataCorruptError, DataMissingError
+from zcbench.types import Target
+
+#: by name of the authors' file: what the images are
+SETS = {
+    "imagenet": "the ImageNet validation set",
+    "imagenet-real": "ImageNet with reassessed labels (ReaL)",
+    "imagenetv2-matched-frequency": "ImageNet-V2, matched frequency",
+    "sketch": "ImageNet-Sketch",
+    "imagenet-a": "ImageNet-A (natural adversarial examples)",
+    "imagenet-r": "ImageNet-R (renditions)",
+}
+_SPEED = "benchmark-infer-amp-nchw-pt240-cu124-rtx4090"
+
+
+def target(name: str) -> Target:
+    """The column of a set of images."""
+    return Target(f"top1_{name}", "imagenet", True, f"top-1 accuracy of published weights on {SETS[name]}, percent")
+
+
+def convert(folder: Path) -> Table:
+    """The files in ``ZCBENCH_DATA``."""
+    files = [folder / "timm" / f"results-{name}.csv.gz" for name in SETS]
+    if not files[0].is_file():
+        raise DataMissingError(f"no table at {files[0]}.")
+    return read([file for file in [*files, folder / "timm" / f"{_SPEED}.csv.gz"] if file.is_file()])
+
+
+def read(paths: Sequence[Path]) -> Table:
+    """The authors' CSV files by their names, compressed or not: ``results-imagenet.csv`` at least.
+
+    Raises:
+        DataCorruptError: one is damaged, lacks a column, or is none of the authors' files.
+    """
+    columns: dict[str, dict[str, float]] = {}
+    facts: dict[str, dict[str, float]] = {"params_M": {}, "image_size": {}, "gmacs": {}, "images_per_second": {}}
+    rows: dict[str, None] = {}
+    for path in paths:
+        stem = path.name.removesuffix(".gz").removesuffix(".csv")
+        with explained(path):
+            table = _read_csv(path)
+            if stem.startswith("results-") and stem.removeprefix("results-") in SETS:
+                columns[stem.removeprefix("results-")] = {row["model"]: _number(row["top1"]) for row in table}
+            elif not stem.startswith("benchmark-infer"):
+                raise DataCorruptError(f"{path} is none of timm's results: keep their names, results-imagenet.csv ….")
+            if stem == "results-imagenet":
+                for row in table:
+                    rows[row["model"]] = None
+                    facts["params_M"][row["model"]] = _number(row["param_count"])
+                    facts["image_size"][row["model"]] = _number(row["img_size"])
+            if stem.startswith("benchmark-infer"):
+                # Speeds are of networks: all weights of one name share them.
+                for row in table:
+                    facts["gmacs"][row["model"].split(".")[0]] = _number(row["infer_gmacs"])
+                    facts["images_per_second"][row["model"].split(".")[0]] = _number(row["infer_samples_per_sec"])
+    if not rows:
+        raise DataCorruptError("results-imagenet.csv is missing: give it with the others.")
+    present = [name for name in SETS if name in columns]
+    return Table(
+        list(rows),
+        tuple(target(name) for name in present),
+        {target(name).name: np.asarray([[columns[name].get(row, np.nan)] for row in rows]) for name in present},
+        facts={
+            name: np.asarray([column.get(row, column.get(row.split(".")[0], np.nan)) for row in rows])
+            for name, column in facts.items()
+            if column
+        },
+        source=str(paths[0].parent),
+    )
+
+
+def _read_csv(path: Path) -> list[dict[str, str]]:
+    with gzip.open(path, "rt", encoding="utf8") if path.suffix == ".gz" else path.open(encoding="utf8") as file:
+        lines: Iterable[str] = file
+        return list(csv.DictReader(lines))
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", ""))
+
+
+_FILES = (
+    ("results-imagenet", "30972bf7c7ab451bbd4480ec6116b13d0a84441c57bbc946896fd312264acfcd", 123104),
+    ("results-imagenet-real", "e94696aed665475e4d0235195733775c5e1b3f36d6f5f7de99f4386e7ed11630", 150724),
+    ("results-imagenetv2-matched-frequency", "1d066d8897c40224b14f3cf1d02029c49ebdc56b761ba9a3841bd3bdd3bd0a8e", 152771),
+    ("results-sketch", "f3176de38d4a26aa808b3d0cc1fee4261268d70b2be7c9d43e65cb03b3864f46", 156199),
+    ("results-imagenet-a", "89471dcea0cd98b56211e2b808cb6bbf7b3c8bb4fe691ba58fec1f198e3fcf91", 155354),
+    ("results-imagenet-r", "2dcc1f3dea098ffc1080ad04309b11477646f6f25837b041ce6075610f863209", 156142),
+    ("benchmark-infer-amp-nchw-pt240-cu124-rtx4090", "3ead09bcdd508312cd52f69eeefca1e7edae714b2fd55e2daec5d32e2325f396", 84400),
+)
+_COMMIT = "aa4b5850c1543fa488abf260f18390eda46cf85d"
+
+BENCHMARKS = (
+    BenchmarkInfo(
+        name="timm",
+        space="timm",
+        summary="timm: published weights of 1,266 models on ImageNet and five harder test sets",
+        rows=1_266,
+        targets=len(SETS),
+        licence="Apache-2.0",
+        reference="Wightman, github.com/huggingface/pytorch-image-models",
+        classes={"imagenet": 1000},
+        batches={"imagenet": "cifar100@224"},
+        read=read,
+        convert=convert,
+        remotes=tuple(
+            github("huggingface/pytorch-image-models", _COMMIT, f"results/{name}.csv", sha256, size)
+            for name, sha256, size in _FILES
+        ),
+    ),
+)

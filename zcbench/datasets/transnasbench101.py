@@ -1,0 +1,122 @@
+"""TransNAS-Bench-101: cells and skeletons on seven tasks of Taskonomy.
+
+Source: Y. Duan et al., CVPR 2021, arXiv:2105.11871. zcbench has no samples of Taskonomy: proxies see CIFAR-10 images
+enlarged to a quarter of the tasks' resolution per side (64 pixels), and the networks' classifier.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._pickles import read_torch
+from zcbench.datasets._read import explained, read_parquet
+from zcbench.datasets._suitezero import read_suite_zero
+from zcbench.datasets._table import Table, columns
+from zcbench.errors import DataCorruptError
+from zcbench.types import Target
+
+#: by task: what was measured on the validation set, and its name in the authors' file
+TASKS = {
+    "class_scene": ("top-1 accuracy of 47 scenes, percent", "valid_top1"),
+    "class_object": ("top-1 accuracy of 75 objects, percent", "valid_top1"),
+    "jigsaw": ("top-1 accuracy of 1,000 permutations, percent", "valid_top1"),
+    "room_layout": ("negative loss of the room layout", "valid_neg_loss"),
+    "segmentsemantic": ("pixel accuracy of the segmentation, percent", "valid_acc"),
+    "normal": ("structural similarity of surface normals", "valid_ssim"),
+    "autoencoder": ("structural similarity of the image", "valid_ssim"),
+}
+TARGETS = {task: Target(task, task, True, f"validation {what}") for task, (what, _) in TASKS.items()}
+#: outputs of the classifier that proxies see; dense tasks have none of their own
+CLASSES = {
+    "class_scene": 47,
+    "class_object": 75,
+    "jigsaw": 1000,
+    "room_layout": 9,
+    "segmentsemantic": 17,
+    "normal": 10,
+    "autoencoder": 10,
+}
+
+
+def convert(folder: Path, half: str) -> Table:
+    """The columns in ``ZCBENCH_DATA``: validation metric of each task."""
+    path = folder / "transnasbench101" / f"tnb101_{half}.parquet"
+    frame = read_parquet(path, ["arch", *TASKS])
+    texts = frame.pop("arch")
+    return Table(texts, tuple(TARGETS.values()), columns(frame), source=str(path))
+
+
+def read(paths: Sequence[Path], half: str) -> Table:
+    """The authors' ``.pth`` file, or NAS-Bench-Suite-Zero's JSON.
+
+    Raises:
+        DataCorruptError: it is neither.
+    """
+    if len(paths) != 1:
+        raise DataCorruptError(f"{len(paths)} files were given: this benchmark is read from one.")
+    path = paths[0]
+    if path.suffix == ".json":
+        return read_suite_zero(path, TARGETS)
+    content = read_torch(path)
+    with explained(path):
+        if not isinstance(content, dict) or half not in content.get("data", {}):
+            raise DataCorruptError(f"{path} is no file of TransNAS-Bench-101: it lacks 'data' with {half!r}.")
+        return _from_database(content, half, str(path))
+
+
+def _from_database(content: dict[str, Any], half: str, source: str) -> Table:
+    records = content["data"][half]
+    values = {task: np.full((len(records), 1), np.nan) for task in TASKS}
+    curves: dict[str, list[list[float]]] = {task: [] for task in TASKS}
+    params, flops = [], []
+    for row, tasks in enumerate(records.values()):
+        for task, (_, metric) in TASKS.items():
+            points = [float(point) for point in tasks[task]["metrics"][metric]] if task in tasks else []
+            curves[task].append(points)
+            if points:
+                values[task][row, 0] = max(points)  # the authors' "best"
+        info = next(iter(tasks.values()))["model_info"]
+        params.append(info.get("encoder_params", np.nan))
+        flops.append(info.get("encoder_FLOPs", np.nan))
+    facts = {"encoder_params": params, "encoder_flops": flops}
+    return Table(
+        list(records),
+        tuple(TARGETS.values()),
+        values,
+        curves={
+            task: np.asarray(curve)[:, None]
+            for task, curve in curves.items()
+            if len({len(points) for points in curve}) == 1 and curve[0]
+        },
+        facts={name: np.asarray(c, np.float64) for name, c in facts.items() if np.isfinite(c).any()},
+        source=source,
+    )
+
+
+BENCHMARKS = tuple(
+    BenchmarkInfo(
+        name=f"transnasbench101-{half}",
+        space=f"transnasbench101-{half}",
+        summary=f"TransNAS-Bench-101 {half}: {what} on seven tasks of Taskonomy",
+        rows=rows,
+        targets=len(TASKS),
+        licence="MIT",
+        reference="Duan et al., CVPR 2021, arXiv:2105.11871",
+        classes=CLASSES,
+        # A classifier of room layouts has nine outputs: labels of ten classes would not fit.
+        batches={**dict.fromkeys(TASKS, "cifar10@64"), "room_layout": "noise@64"},
+        read=functools.partial(read, half=half),
+        convert=functools.partial(convert, half=half),
+        by_hand=(
+            "download transnas-bench_v10141024.pth from the folder drive.google.com/drive/folders/"
+            "1HlLr2ihZX_ZuV3lJX_4i7q4w-ZBdhJ6o"
+        ),
+    )
+    for half, rows, what in (("micro", 4_096, "cells"), ("macro", 3_256, "skeletons"))
+)

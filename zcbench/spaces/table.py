@@ -1,0 +1,101 @@
+"""Rows of a table as architectures: names that nobody can build a network from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zcbench.errors import InvalidArchitectureError, UnsupportedModelError
+from zcbench.spaces._base import Space
+from zcbench.types import Architecture, Graph
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class TableSpace(Space):
+    """Architectures of which only a name is known: those of benchmarks without networks, and of your own tables.
+
+    Any text without line breaks is an architecture. Nothing can be drawn, changed or built; a name that is a list of
+    numbers ("[64, 2, 3]") is its own code.
+
+    Args:
+        name: name of the space; architectures carry it.
+    """
+
+    domains = ()
+    input_shape = ()
+    size = None
+
+    def __init__(self, name: str = "table") -> None:
+        super().__init__(name)
+
+    def __iter__(self) -> Iterator[Architecture]:
+        """Nothing: the names are in the table."""
+        return iter(())
+
+    def parse(self, text: str) -> Architecture:
+        """The name as it stands; InvalidArchitectureError if it is empty or has line breaks."""
+        text = text.strip()
+        if not text or len(text.splitlines()) > 1:
+            raise InvalidArchitectureError(f"{text!r} is no name: give one line of text.")
+        return Architecture(self.name, text)
+
+    def canonical(self, architecture: Architecture) -> Architecture:
+        """The name itself."""
+        return self.parse(self.key(architecture))
+
+    def encode(self, architecture: Architecture) -> np.ndarray:
+        """The numbers of a name that is a JSON list of numbers, float64; InvalidArchitectureError for others."""
+        try:
+            code = np.asarray(json.loads(self.key(architecture)), np.float64)
+        except (ValueError, TypeError):
+            code = np.empty(())
+        if code.ndim != 1:
+            raise InvalidArchitectureError(f"{architecture} is only a name: there is no code for it.")
+        return code
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """Not possible. UnsupportedModelError always; draw rows of the table instead."""
+        raise self._only_names("drawn from the space: use benchmark.sample")
+
+    def neighbors(self, architecture: Architecture) -> list[Architecture]:
+        """Not possible. UnsupportedModelError always."""
+        raise self._only_names("changed")
+
+    def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
+        """Not possible. UnsupportedModelError always."""
+        raise self._only_names("mixed")
+
+    def graph(self, architecture: Architecture) -> Graph:
+        """Not possible. UnsupportedModelError always."""
+        raise self._only_names("drawn as graphs")
+
+    def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
+        """Not possible. UnsupportedModelError always."""
+        raise self._only_names("built")
+
+    def _only_names(self, what: str) -> UnsupportedModelError:
+        return UnsupportedModelError(f"of the architectures of {self.name} only names are known: they cannot be {what}.")
+
+
+class FactorySpace(TableSpace):
+    """Architectures of your own: any names, and a function that builds the network of a name.
+
+    Args:
+        name: where the function is, ``my_networks.py:build``; a worker process imports it from there.
+        build: from the name to a network; called with the name alone.
+        domains: kinds of networks ("convolutional", "transformer", "recurrent"); unknown unless told.
+    """
+
+    def __init__(self, name: str, build: Callable[[str], nn.Module], domains: tuple[str, ...] = ()) -> None:
+        super().__init__(name)
+        self.function = build
+        self.domains = domains
+
+    def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
+        """What the function makes of the name; ``num_classes`` is the function's own affair."""
+        return self.function(self.key(architecture))
