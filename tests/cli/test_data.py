@@ -27,16 +27,16 @@ def test_list(cli):
         "source": table.source,
     }
     assert rows["nasbench201"]["table"] == "missing"
-    assert "set it to the folder that holds the tables" in rows["nasbench201"]["source"]
+    assert "set ZCBENCH_DATA to a folder that holds it" in rows["nasbench201"]["source"]
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "say what to import: zcbench data import BENCHMARK FILE"),
-        (["nasbench201"], "say what to import"),
-        (["nasbench102", "x"], "unknown benchmark 'nasbench102': did you mean 'nasbench201'"),
-        (["digits-201", "x"], "digits-201 comes with zcbench: there is nothing to import."),
+        ([], "say what to get: zcbench data get BENCHMARK, or  zcbench data import BENCHMARK FILE"),
+        (["nasbench201"], "say what to get"),
+        (["nasbench102", "x"], "unknown benchmark 'nasbench102': did you mean 'nasbench101'"),
+        (["digits-201", "x"], "digits-201 comes with zcbench: it takes no source."),
         (["nasbench201", "absent.pth"], "absent.pth"),
     ],
 )

@@ -126,7 +126,7 @@ def test_nothing_has_been_run(cli):
         (["digits-201", "--target", "acc"], "unknown target 'acc': "),
         (["--seed", "7"], "no records of digits-201@"),
         (["--source", "x"], "digits-201 comes with zcbench: it takes no source."),
-        (["nasbench201"], "ZCBENCH_DATA is not set: set it to the folder that holds the tables."),
+        (["nasbench201"], "or set ZCBENCH_DATA to a folder that holds it."),
     ],
 )
 def test_bad_words(cli, runs, words, message):

@@ -99,7 +99,7 @@ def test_no_command_shows_help(cli):
     ("words", "message"),
     [
         (["rnu"], r"invalid choice: 'rnu' \(choose from .*run.*; see  zcbench --help"),
-        (["run"], "the following arguments are required: BENCHMARK; see  zcbench run --help"),
+        (["check"], "the following arguments are required: NAME"),
         (["run", "digits-201", "--limt", "3"], r"unrecognized arguments: --limt 3; see  zcbench"),
         (["list", "proxy"], "invalid choice: 'proxy'"),
         (["score", "x.py:f"], "required: --input"),

@@ -67,6 +67,8 @@ def test_a_proxy_that_fails_is_named_and_the_rest_is_kept(cli, plugin):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (("run",), "say which benchmark: zcbench run BENCHMARK"),
+        (("run", "digits-201", "--benchmark", "x"), "say which benchmark: zcbench run BENCHMARK"),
         (("run", "digits-20"), "unknown benchmark 'digits-20': did you mean 'digits-201'"),
         ((*RUN, "--proxies", "naswt"), "unknown proxy 'naswt': did you mean 'naswot'"),
         ((*RUN, "--proxies", ","), "no proxy was chosen"),
@@ -80,7 +82,7 @@ def test_a_proxy_that_fails_is_named_and_the_rest_is_kept(cli, plugin):
         ((*RUN, "--source", "x"), "digits-201 comes with zcbench: it takes no source."),
         ((*RUN, "--import", "absent.py"), "absent.py is not a file: give a Python file."),
         (("run", "nasbench201"), "the table of nasbench201 is not on this machine"),
-        (("run", "nasbench201", "--source", "absent"), "absent does not exist: give the official .pth file or"),
+        (("run", "nasbench201", "--source", "absent"), "absent does not exist: give the authors' file or folder."),
     ],
 )
 def test_what_is_wrong_in_one_sentence(cli, place, words, message):
@@ -92,7 +94,7 @@ def test_what_is_wrong_in_one_sentence(cli, place, words, message):
 
 
 @pytest.mark.parametrize(
-    "words", [("run",), (*RUN, "--limit", "many"), (*RUN, "--unknown"), ("run", "digits-201", "x")]
+    "words", [(*RUN, "--limit", "many"), (*RUN, "--unknown"), ("run", "digits-201", "x")]
 )
 def test_usage_errors_have_a_status_of_their_own(cli, words):
     result = cli(*words)

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 import torch
 from official import CELLS, SEEDS, dump, real_records, states, write_pth, write_simple
-from toys import disk_of
 
 import zcbench
-from zcbench.datasets._nasbench201_files import load_cache, read_official, save_cache
+from zcbench.datasets._nasbench201_files import read_official
 from zcbench.errors import DataCorruptError, DataMissingError
 
 ZIP = {}
@@ -242,7 +241,7 @@ def test_a_program_in_a_pth_is_not_run(tmp_path):
     program = torch.jit.trace(torch.nn.Linear(2, 2), torch.ones(1, 2))
     path = tmp_path / "program.pth"
     program.save(str(path))
-    with pytest.raises(DataCorruptError, match="is not a readable NAS-Bench-201 file"):
+    with pytest.raises(DataCorruptError, match=r"program\.pth was refused"):
         read_official(path)
 
 
@@ -252,7 +251,7 @@ def test_truncated_pth(tmp_path, container, part):
     path = write_pth(tmp_path / "cut.pth", states(), **container)
     path.write_bytes(path.read_bytes()[: int(part * path.stat().st_size)])
     with pytest.raises(
-        DataCorruptError, match=r"cut\.pth is not a readable NAS-Bench-201 file \(.+\): download it again"
+        DataCorruptError, match=r"cut\.pth was refused \(.+\): download it again"
     ):
         read_official(path)
 
@@ -261,7 +260,7 @@ def test_truncated_pth(tmp_path, container, part):
 def test_another_file_where_a_pth_should_be(tmp_path, content):
     path = tmp_path / "page.pth"
     path.write_bytes(content)
-    with pytest.raises(DataCorruptError, match=r"page\.pth is n"):
+    with pytest.raises(DataCorruptError, match=r"page\.pth (was refused|is no)"):
         read_official(path)
 
 
@@ -312,7 +311,7 @@ def test_folders_that_lack_something(tmp_path):
 def test_a_record_without_200_epochs(tmp_path):
     records = states()
     del records[2]["200"]
-    with pytest.raises(DataCorruptError, match=r"000002\.pickle\.pbz2 is no NATS-Bench topology record"):
+    with pytest.raises(DataCorruptError, match=r"000002\.pickle\.pbz2 is no NATS-Bench record"):
         read_official(write_simple(tmp_path / "simple", records))
 
 
@@ -321,34 +320,3 @@ def test_a_record_that_lacks_a_field(tmp_path):
     del records[1]["12"]["all_results"]["cifar10-valid", 777]["eval_acc1es"]
     with pytest.raises(DataCorruptError, match="is not in the official format"):
         read_official(write_simple(tmp_path / "simple", records))
-
-
-# -- the cache ---------------------------------------------------------------------------------
-
-
-def test_the_cache_holds_everything(tmp_path):
-    table = read_official(write_simple(tmp_path / "simple", states()))
-    save_cache(table, tmp_path / "deep" / "cache.npz")
-    again = load_cache(tmp_path / "deep" / "cache.npz")
-    assert (again.architectures, again.seeds, again.source) == (table.architectures, table.seeds, table.source)
-    for group in ("values", "curves", "facts"):
-        before, after = getattr(table, group), getattr(again, group)
-        assert before.keys() == after.keys()
-        assert all(np.array_equal(before[name], after[name], equal_nan=True) for name in before)
-
-
-@pytest.mark.parametrize("part", [0, 0.3, 0.99])
-def test_a_truncated_cache(tmp_path, part):
-    path = tmp_path / "cache.npz"
-    save_cache(read_official(write_simple(tmp_path / "simple", states())), path)
-    path.write_bytes(path.read_bytes()[: int(part * path.stat().st_size)])
-    with pytest.raises(DataCorruptError, match="delete it and run  zcbench data import nasbench201 FILE  again"):
-        load_cache(path)
-
-
-def test_a_full_disk_leaves_no_half_cache(tmp_path):
-    table = read_official(write_simple(tmp_path / "simple", states()))
-    path = tmp_path / "cache" / "cache.npz"
-    with disk_of(2000), pytest.raises(OSError, match="File too large"):
-        save_cache(table, path)
-    assert list(path.parent.iterdir()) == []

@@ -35,7 +35,7 @@ def some(number, seed=0):
 
 
 def test_there_are_15625_different_strings():
-    assert len(SPACE) == len(set(everything())) == 15_625
+    assert SPACE.size == len(set(everything())) == 15_625
     assert all(architecture in SPACE for architecture in everything()[::1000])
     assert Architecture("digits-201", everything()[0].key) not in SPACE
     assert everything()[0].key not in SPACE

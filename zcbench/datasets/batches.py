@@ -46,7 +46,8 @@ def load_batch(dataset: str, size: int | None, seed: int = 0) -> Batch:
             - "noise@64": standard normal images of 64 pixels with labels of nine classes.
             - "pydoc", "pydoc-masked": characters of Python's help texts; the next one, or hidden ones, are the target.
             - "wikitext2", "wikitext2-masked": words of WikiText-2's validation text in ``ZCBENCH_DATA``, numbered by
-              frequency; the next one, or hidden ones, are the target.
+              frequency; the next one, or hidden ones, are the target. "wikitext2@10000" has a vocabulary of 10,000: all
+              rarer words are one.
         size: number of samples; None for all, in random order.
         seed: decides which. A smaller batch is the beginning of a larger one.
 
@@ -72,14 +73,15 @@ def load_batch(dataset: str, size: int | None, seed: int = 0) -> Batch:
         raise InvalidInputError(f"a batch of {size} samples: {dataset} has only {len(targets)} here.")
     rows = np.random.RandomState(seed).permutation(len(targets))[:size]
     tensor = torch.from_numpy(np.ascontiguousarray(inputs[rows]))
-    if at:
+    labels = torch.from_numpy(targets[rows])
+    if at and name == "wikitext2":
+        tensor, labels = tensor.clamp(max=int(side) - 1), labels.clamp(max=int(side) - 1)
+    elif at:
         scaled = torch.nn.functional.interpolate(
             tensor, size=(int(side), int(side)), mode="bilinear", antialias=True, align_corners=False
         )
         tensor = scaled.contiguous()
-    return Batch(
-        tensor, torch.from_numpy(targets[rows]), provenance=f"{dataset}/train/{size} of {len(targets)}/seed {seed}"
-    )
+    return Batch(tensor, labels, provenance=f"{dataset}/train/{size} of {len(targets)}/seed {seed}")
 
 
 def _noise(_: str) -> tuple[np.ndarray, np.ndarray]:
@@ -175,4 +177,4 @@ _LOADERS: dict[str, Callable[[str], tuple[np.ndarray, np.ndarray]]] = {
     "wikitext2": _words,
     "wikitext2-masked": _words,
 }
-_RESIZED = ("cifar10", "cifar100", "noise")
+_RESIZED = ("cifar10", "cifar100", "noise", "wikitext2")

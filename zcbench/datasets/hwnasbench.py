@@ -18,7 +18,7 @@ from zcbench.datasets._info import BenchmarkInfo
 from zcbench.datasets._pickles import read_pickle
 from zcbench.datasets._read import explained, read_parquet
 from zcbench.datasets._table import Table, columns
-from zcbench.datasets.nasbench201 import CLASSES
+from zcbench.datasets.nasbench201 import BATCHES, CLASSES
 from zcbench.errors import DataCorruptError, DataMissingError
 from zcbench.types import Target
 
@@ -140,7 +140,7 @@ BENCHMARKS = (
         licence="MIT",
         reference="Li et al., ICLR 2021, arXiv:2103.10584; HELP, arXiv:2106.08630",
         classes=CLASSES,
-        batches={"ImageNet16-120": "cifar100@16"},
+        batches=BATCHES,
         read=read,
         convert=convert,
         remotes=(

@@ -15,6 +15,8 @@ from zcbench.datasets._read import read_parquet, single
 from zcbench.datasets._table import Table, columns
 
 CLASSES = {"cifar10": 10, "cifar10-valid": 10, "cifar100": 100, "ImageNet16-120": 120}
+#: ImageNet16-120 is not at hand: CIFAR-100 at its resolution stands in
+BATCHES = {"cifar10-valid": "cifar10", "ImageNet16-120": "cifar100@16"}
 #: columns of the parquet table in ZCBENCH_DATA, by target
 _PARQUET = {
     "cifar10_test_accuracy_200ep": "cifar10_test_acc_200ep",
@@ -58,7 +60,7 @@ BENCHMARKS = (
         licence="MIT",
         reference="Dong and Yang, ICLR 2020, arXiv:2001.00326; NATS-Bench, arXiv:2009.00437",
         classes=CLASSES,
-        batches={"cifar10-valid": "cifar10", "ImageNet16-120": "cifar100@16"},
+        batches=BATCHES,
         read=single(read_official),
         convert=convert,
         by_hand=(

@@ -12,7 +12,7 @@ from zcbench.datasets._info import BenchmarkInfo
 from zcbench.datasets._nasbench201_files import read_official, target_of
 from zcbench.datasets._read import read_parquet, single
 from zcbench.datasets._table import Table, columns
-from zcbench.datasets.nasbench201 import CLASSES
+from zcbench.datasets.nasbench201 import BATCHES, CLASSES
 
 
 def convert(folder: Path) -> Table:
@@ -33,7 +33,7 @@ BENCHMARKS = (
         licence="MIT",
         reference="Dong et al., TPAMI 2021, arXiv:2009.00437",
         classes=CLASSES,
-        batches={"cifar10-valid": "cifar10", "ImageNet16-120": "cifar100@16"},
+        batches=BATCHES,
         read=single(functools.partial(read_official, half="size")),
         convert=convert,
         by_hand=(

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from zcbench.errors import InvalidArchitectureError
-from zcbench.types import Architecture
+from zcbench.spaces._base import Space, chain
+from zcbench.types import Architecture, Graph
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,7 +42,7 @@ class LayerChoice(NamedTuple):
         return f"{self.operation}-{self.heads}-{self.inner}x{self.stack}"
 
 
-class FlexiBERTSpace:
+class FlexiBERTSpace(Space):
     """Encoders of two or four layers, each layer with choices of its own.
 
     The string of an architecture is its width and its layers, ``256|SA-SDP-4-1024x1|LT-DFT-2-512x3``: operation,
@@ -70,13 +71,14 @@ class FlexiBERTSpace:
         embedding: int = 128,
         std: float = 0.02,
     ) -> None:
-        self.name = name
+        super().__init__(name)
         self.widths = widths
         self.inner = inner
         self.words = words
         self.places = places
         self.embedding = embedding
         self.std = std
+        self.input_shape = (places,)
 
     @property
     def size(self) -> int:
@@ -90,9 +92,6 @@ class FlexiBERTSpace:
         for depth, width in itertools.product(DEPTHS, self.widths):
             for layers in itertools.product(choices, repeat=depth):
                 yield self.from_layers(width, layers)
-
-    def __contains__(self, architecture: object) -> bool:
-        return isinstance(architecture, Architecture) and architecture.space == self.name
 
     # -- strings -------------------------------------------------------------------------------
 
@@ -115,27 +114,21 @@ class FlexiBERTSpace:
         Raises:
             InvalidArchitectureError: the architecture belongs to another space or is malformed.
         """
-        if architecture.space != self.name:
-            raise InvalidArchitectureError(
-                f"{architecture} belongs to the space {architecture.space!r}, not to {self.name!r}."
-            )
-        return self._read(architecture.key)
+        return self._read(self.key(architecture))
 
     def _read(self, text: str) -> tuple[int, list[LayerChoice]]:
         head, *rest = text.split("|")
         found = [_LAYER.fullmatch(part) for part in rest]
         layers = [LayerChoice(m[1], int(m[2]), int(m[3]), int(m[4])) for m in found if m]
         good = (
-            head.isascii()
-            and head.isdigit()
-            and int(head) in self.widths
+            head in map(str, self.widths)
             and len(layers) == len(found)
             and len(layers) in DEPTHS
             and all(layer.heads in HEADS and layer.inner in self.inner and layer.stack in STACKS for layer in layers)
         )
         if not good:
             raise InvalidArchitectureError(
-                f"{text!r} is not an encoder of {self.name}: write the width ({_either(self.widths)}) and {_either(DEPTHS)}"
+                f"{text[:200]!r} is not an encoder of {self.name}: write the width ({_either(self.widths)}) and {_either(DEPTHS)}"
                 f" layers, e.g. '{self.widths[0]}|SA-SDP-2-{self.inner[0]}x1|LT-DFT-4-{self.inner[-1]}x3'; operations"
                 f" {', '.join(OPERATIONS)}, heads {_either(HEADS)}, stacks of {_either(STACKS)}."
             )
@@ -165,11 +158,6 @@ class FlexiBERTSpace:
                         found.append(self.from_layers(width, [*layers[:place], changed, *layers[place + 1 :]]))
         other = layers[::2] if len(layers) == max(DEPTHS) else [layer for layer in layers for _ in range(2)]
         return [*found, self.from_layers(width, other)]
-
-    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-        """A uniformly drawn neighbour."""
-        options = self.neighbors(architecture)
-        return options[int(rng.integers(len(options)))]
 
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
         """Uniform crossover: width, depth and each layer come from either parent (where it has that layer)."""
@@ -202,6 +190,11 @@ class FlexiBERTSpace:
             row[OPERATIONS.index(layer.operation)] = 1
             row[-3:] = (layer.heads == HEADS[-1], layer.inner == self.inner[-1], layer.stack == STACKS[-1])
         return np.concatenate([[width == self.widths[-1]], code.ravel()]).astype(np.float64)
+
+    def graph(self, architecture: Architecture) -> Graph:
+        """The width, as a node of its own, and the layers in a row."""
+        width, layers = self.layers(self.canonical(architecture))
+        return chain([f"width-{width}", *map(str, layers)])
 
     def build(self, architecture: Architecture, *, num_classes: int | None = None) -> nn.Module:
         """The encoder with BERT's initialisation (normal weights, biases zero).

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from zcbench.errors import InvalidArchitectureError
+from zcbench.spaces._base import Space
 from zcbench.spaces._graphs import Edge, canonical_order
-from zcbench.types import Architecture
+from zcbench.types import Architecture, Graph
 
 if TYPE_CHECKING:
     from torch import nn
@@ -54,7 +55,7 @@ class Cell(NamedTuple):
     new: tuple[int, ...]
 
 
-class NASBenchNLPSpace:
+class NASBenchNLPSpace(Space):
     """Recurrent cells, and the language models whose layers they are.
 
     The string of an architecture is its recipe as compact JSON, the format of the benchmark's own logs.
@@ -68,6 +69,8 @@ class NASBenchNLPSpace:
     """
 
     domains = ("recurrent",)
+    #: words of a text; networks take any number
+    input_shape = (64,)
     #: the benchmark sets no end to what recipes can be written
     size = None
 
@@ -80,7 +83,7 @@ class NASBenchNLPSpace:
         width: int = 600,
         layers: int = 3,
     ) -> None:
-        self.name = name
+        super().__init__(name)
         self.words = words
         self.width_in = width_in
         self.width = width
@@ -94,9 +97,6 @@ class NASBenchNLPSpace:
             if architecture not in seen:
                 seen.add(architecture)
                 yield architecture
-
-    def __contains__(self, architecture: object) -> bool:
-        return isinstance(architecture, Architecture) and architecture.space == self.name
 
     # -- recipes -------------------------------------------------------------------------------
 
@@ -122,11 +122,7 @@ class NASBenchNLPSpace:
         Raises:
             InvalidArchitectureError: the architecture belongs to another space or is malformed.
         """
-        if architecture.space != self.name:
-            raise InvalidArchitectureError(
-                f"{architecture} belongs to the space {architecture.space!r}, not to {self.name!r}."
-            )
-        recipe: dict[str, dict[str, Any]] = json.loads(self.parse(architecture.key).key)
+        recipe: dict[str, dict[str, Any]] = json.loads(self.parse(self.key(architecture)).key)
         return recipe
 
     def cell(self, architecture: Architecture) -> Cell:
@@ -231,6 +227,14 @@ class NASBenchNLPSpace:
         return np.concatenate(
             [[cell.states], counts, sources[:1, 0], sources[:, 1:].ravel(), [max(depth)]]
         ).astype(np.float64)
+
+    def graph(self, architecture: Architecture) -> Graph:
+        """Nodes of one step: the input, previous states, operations, new states (which lead to the next step's)."""
+        cell = self.cell(architecture)
+        labels = ("input", *("h_prev",) * cell.states, *(node.operation for node in cell.nodes))
+        edges = [(a, b) for b, node in enumerate(cell.nodes, 1 + cell.states) for a in dict.fromkeys(node.inputs)]
+        edges += [(node, len(labels) + i) for i, node in enumerate(cell.new)]
+        return Graph((*labels, "output", *("h_new",) * (cell.states - 1)), tuple(edges))
 
     def build(self, architecture: Architecture, *, num_classes: int | None = None) -> nn.Module:
         """The language model whose layers are this cell; embedding and decoder share their weights.
