@@ -11,7 +11,6 @@ import lzma
 import platform
 import sys
 from pathlib import Path
-
 from pydoc_data.topics import topics
 
 TARGET = Path(__file__).parents[1] / "zcbench" / "datasets" / "data" / "pydoc_topics.txt.xz"
@@ -22,7 +21,9 @@ def main() -> None:
     text = "\n".join(topics[name].strip() + "\n" for name in sorted(topics)).encode()
     digest = hashlib.sha256(text).hexdigest()
     if digest != SHA256:
-        sys.exit(f"Python {platform.python_version()} has another text (SHA-256 {digest}): run this with CPython 3.11.7.")
+        sys.exit(
+            f"Python {platform.python_version()} has another text (SHA-256 {digest}): run this with CPython 3.11.7."
+        )
     TARGET.write_bytes(lzma.compress(text, preset=9 | lzma.PRESET_EXTREME))
     print(f"{TARGET}: {len(text):,} bytes in {TARGET.stat().st_size:,}")
 

@@ -172,9 +172,7 @@ def train(kind: str, architecture: Architecture, seeds: Sequence[int], recipe: R
     return {"arch": architecture.key, **curves, "seconds": round((time.process_time() - started) / len(seeds), 3)}
 
 
-def _train(
-    kind: str, architecture: Architecture, seeds: Sequence[int], recipe: Recipe
-) -> dict[str, list[Any]]:
+def _train(kind: str, architecture: Architecture, seeds: Sequence[int], recipe: Recipe) -> dict[str, list[Any]]:
     text, space = load_text(), get_space(f"chars-{kind}")
     networks, generators = [], []
     for seed in seeds:
@@ -233,15 +231,15 @@ def evaluate(kind: str, network: nn.Module, blocks: NDArray[np.int64], recipe: R
     """NLL per character and seed, in windows of the training length."""
     count = (blocks.shape[1] - 1) // recipe.length
     starts = np.arange(count) * recipe.length
-    tokens = torch.from_numpy(
-        blocks[:, starts[:, None] + np.arange(recipe.length + 1)].reshape(-1, recipe.length + 1)
-    )
+    tokens = torch.from_numpy(blocks[:, starts[:, None] + np.arange(recipe.length + 1)].reshape(-1, recipe.length + 1))
     hidden = torch.from_numpy(np.random.RandomState(201).random_sample(tokens.shape) < recipe.hidden)
     network.eval()
     total, weight = torch.zeros(seeds), 0.0
     for rows, hide in zip(tokens.split(256), hidden.split(256), strict=True):
         amount = float(hide.sum()) if kind == "bert" else len(rows)
-        total += amount * losses(kind, network, rows.expand(seeds, -1, -1), hide.expand(seeds, -1, -1), load_text().mask)
+        total += amount * losses(
+            kind, network, rows.expand(seeds, -1, -1), hide.expand(seeds, -1, -1), load_text().mask
+        )
         weight += amount
     network.train()
     return [float(value) if math.isfinite(value) else math.nan for value in total / weight]
@@ -262,7 +260,8 @@ CANDIDATES = {
 def compare_recipes(kind: str) -> None:
     """Print what each candidate gives on the selection architectures: ceiling, spread, cost."""
     chosen = pool(kind)[-SELECTION:]
-    print(f"{len(chosen)} architectures, {len(SEEDS)} seeds\nrecipe | trained | tau of seeds | quantiles of NLL | s per seed")
+    print(f"{len(chosen)} architectures, {len(SEEDS)} seeds")
+    print("recipe | trained | tau of seeds | quantiles of NLL | s per seed")
     for name, recipe in CANDIDATES[kind].items():
         rows: list[Any] = [train(kind, architecture, SEEDS, recipe) for architecture in chosen]
         final = np.asarray([row["test_nll"] for row in rows], float)

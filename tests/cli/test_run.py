@@ -11,6 +11,7 @@ import time
 import pytest
 from toys import calls
 
+import zcbench
 from zcbench._store import Store
 from zcbench.datasets import _load
 
@@ -93,9 +94,7 @@ def test_what_is_wrong_in_one_sentence(cli, place, words, message):
     assert not place.joinpath("runs", "digits-201.jsonl").exists()
 
 
-@pytest.mark.parametrize(
-    "words", [(*RUN, "--limit", "many"), (*RUN, "--unknown"), ("run", "digits-201", "x")]
-)
+@pytest.mark.parametrize("words", [(*RUN, "--limit", "many"), (*RUN, "--unknown"), ("run", "digits-201", "x")])
 def test_usage_errors_have_a_status_of_their_own(cli, words):
     result = cli(*words)
     assert result.status == 2
@@ -169,3 +168,70 @@ def test_control_c_keeps_what_was_computed(place, plugin, tmp_path):
     assert "Traceback" not in err
     assert "interrupted; what was scored is kept, the same command goes on from there" in err.splitlines()[-1]
     assert 4 <= len(Store(store).records("digits-201")) < 36
+
+
+# -- a table of one's own ----------------------------------------------------------------------
+
+OWN = "arch,acc,score,size\na,1,1,9\nb,2,3,8\nc,3,2,7\nd,4,4,6\n"
+FACTORY = """
+import torch
+def build(name):
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 1 + ord(name) - 96), torch.nn.ReLU(),
+                               torch.nn.Linear(1 + ord(name) - 96, 10))
+"""
+
+
+@pytest.mark.parametrize("words", [("my.csv",), ("--benchmark", "my.csv")])
+def test_columns_of_one_s_own_table(cli, place, words):
+    place.joinpath("my.csv").write_text(OWN)
+    result = cli("run", *words, "--target", "acc", "--lower", "size", "--json")
+    assert (result.status, result.err) == (0, "")
+    taus = {entry["proxy"]: entry["tau"] for entry in json.loads(result.out)["entries"]}
+    assert taus == {"size": pytest.approx(1), "score": pytest.approx(2 / 3)}
+    assert "size" in cli("run", *words, "--target", "acc").out
+    assert not place.joinpath("runs").exists()
+    only = json.loads(cli("run", *words, "--target", "acc", "--proxies", "sc*", "--json").out)
+    assert [entry["proxy"] for entry in only["entries"]] == ["score"]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_networks_of_one_s_own(cli, place, workers):
+    place.joinpath("my.csv").write_text(OWN)
+    place.joinpath("nets.py").write_text(FACTORY)
+    words = ("--target", "acc", "--factory", "nets.py:build", "--data", "digits", "--proxies", "params,l2_norm")
+    result = cli("run", "my.csv", *words, "--workers", workers, "--json")
+    assert result.status == 0, result.err
+    entries = {entry["proxy"]: entry for entry in json.loads(result.out)["entries"]}
+    assert entries["params"]["tau"] == pytest.approx(1)
+    assert entries["l2_norm"]["scored"] == 4
+
+
+def test_networks_of_a_space(cli, place):
+    cells = [a.key for a in zcbench.load_benchmark("digits-201").sample(3, 0)]
+    place.joinpath("my.csv").write_text("arch;acc\n" + "".join(f"{cell};{i}\n" for i, cell in enumerate(cells)))
+    result = cli(
+        *("run", "my.csv", "--target", "acc", "--space", "digits-201", "--data", "digits", "--proxies", "params"),
+        *("--workers", 0, "--json"),
+    )
+    assert result.status == 0, result.err
+    assert json.loads(result.out)["entries"][0]["scored"] == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "say which column of my.csv to rank against: --target COLUMN"),
+        (("--target", "ac"), "unknown column 'ac': did you mean 'acc'"),
+        (("--target", "acc", "--space", "digits-201", "--factory", "x.py:f"), "choose one"),
+        (("--target", "acc", "--factory", "absent.py:f"), "absent.py is not a file"),
+        (("--target", "acc", "--factory", "nets.py:biuld"), "nets.py has no function 'biuld'"),
+        (("--target", "acc", "--factory", "build"), "--factory takes FILE.py:FUNCTION, not 'build'"),
+        (("--target", "acc", "--space", "nasbench2001"), "unknown search space 'nasbench2001': did you mean"),
+    ],
+)
+def test_what_is_wrong_with_one_s_own_table(cli, place, words, message):
+    place.joinpath("my.csv").write_text(OWN)
+    place.joinpath("nets.py").write_text(FACTORY)
+    result = cli("run", "my.csv", *words)
+    assert result.status == 1
+    assert message in result.sentence

@@ -153,7 +153,9 @@ def test_source_before_cache_before_data_folder(nowhere, monkeypatch):
     assert len(zcbench.load_benchmark("nasbench201", folder)) == 3
     kept.unlink()
     _load._load.cache_clear()
-    with pytest.raises(DataMissingError, match="is not on this machine: get the authors' file .+ and run  zcbench data import"):
+    with pytest.raises(
+        DataMissingError, match=r"is not on this machine: get the authors' file .+ and run  zcbench data import"
+    ):
         zcbench.load_benchmark("nasbench201")
     monkeypatch.setenv("ZCBENCH_DATA", str(nowhere))
     with pytest.raises(DataMissingError, match=r"zcbench data import .* \(no table at .*nb201_accuracies\.parquet"):

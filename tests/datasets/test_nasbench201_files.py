@@ -250,9 +250,7 @@ def test_a_program_in_a_pth_is_not_run(tmp_path):
 def test_truncated_pth(tmp_path, container, part):
     path = write_pth(tmp_path / "cut.pth", states(), **container)
     path.write_bytes(path.read_bytes()[: int(part * path.stat().st_size)])
-    with pytest.raises(
-        DataCorruptError, match=r"cut\.pth was refused \(.+\): download it again"
-    ):
+    with pytest.raises(DataCorruptError, match=r"cut\.pth was refused \(.+\): download it again"):
         read_official(path)
 
 

@@ -110,7 +110,10 @@ def test_nas_bench_301(data_folder):
     for row in rows(data_folder / "nbsuitezero" / "zc_nasbench301_725.parquet", 90):
         network = space.build(space.parse(row["arch"]))
         inside = sum(
-            count(module) for cell in network.cells for module in cell.edges.modules() if isinstance(module, nn.BatchNorm2d)
+            count(module)
+            for cell in network.cells
+            for module in cell.edges.modules()
+            if isinstance(module, nn.BatchNorm2d)
         )
         assert count(network) - inside == round(row["params"] * 1e6)
 
@@ -186,7 +189,8 @@ def test_autoformer_has_64_per_head():
 
 def test_a_darts_cell_by_hand():
     space = get_space("nasbench301")
-    edge = "skip_connect~0,avg_pool_3x3~1|max_pool_3x3~0,skip_connect~2|skip_connect~1,skip_connect~3|max_pool_3x3~2,skip_connect~4"
+    edge = "skip_connect~0,avg_pool_3x3~1|max_pool_3x3~0,skip_connect~2"
+    edge += "|skip_connect~1,skip_connect~3|max_pool_3x3~2,skip_connect~4"
     network = space.build(space.parse(f"{edge};{edge}")).eval()
     cell, x, y = network.cells[0], torch.randn(2, 96, 8, 8), torch.randn(2, 96, 8, 8)
     a, b = cell.before(x), cell.last(y)

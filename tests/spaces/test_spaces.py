@@ -106,7 +106,8 @@ def test_a_canonical_form_is_the_same_network(name):
     changed = [a for a in draws(space, 60, seed=2) if space.canonical(a) != a][:2]
     for architecture in changed:
         sizes = [
-            sorted(p.numel() for p in build(space, each).parameters()) for each in (architecture, space.canonical(architecture))
+            sorted(p.numel() for p in build(space, each).parameters())
+            for each in (architecture, space.canonical(architecture))
         ]
         assert sum(sizes[0]) == pytest.approx(sum(sizes[1]), rel=0.01)
 

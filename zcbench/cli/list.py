@@ -89,8 +89,7 @@ def _spaces() -> tuple[list[str], list[list[str]]]:
 
     spaces = [get_space(name) for name in list_spaces()]
     return ["name", "architectures", "networks", "summary"], [
-        [s.name, _count(s.size), "+".join(s.domains) or "none", (type(s).__doc__ or "").splitlines()[0]]
-        for s in spaces
+        [s.name, _count(s.size), "+".join(s.domains) or "none", (type(s).__doc__ or "").splitlines()[0]] for s in spaces
     ]
 
 

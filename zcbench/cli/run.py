@@ -1,7 +1,7 @@
 """Score a sample of a benchmark's networks with proxies and show the leaderboard.
 
-A benchmark is one of  zcbench list benchmarks, or a table of your own: a CSV file with a row per architecture. Of that the
-columns of numbers are correlated with the target; with --space or --factory its networks are built and scored.
+A benchmark is one of  zcbench list benchmarks, or a table of your own: a CSV file with a row per architecture. Of that
+the columns of numbers are correlated with the target; with --space or --factory its networks are built and scored.
 
 Every score is stored the moment it exists. A run that was stopped, however suddenly, goes on where it was when the
 same command is given again.
@@ -64,7 +64,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     own.add_argument("--arch", metavar="COLUMN", help="column that names the architectures (default: arch, model, …)")
     own.add_argument("--lower", metavar="COLUMNS", help="columns in which lower is better, separated by commas")
     own.add_argument("--space", metavar="NAME", help="build the networks: the names are strings of this search space")
-    own.add_argument("--factory", metavar="FILE.py:FUNCTION", help="build the networks: the function makes one of a name")
+    own.add_argument(
+        "--factory", metavar="FILE.py:FUNCTION", help="build the networks: the function makes one of a name"
+    )
     own.add_argument("--data", metavar="NAME", default="cifar10", help="what the networks see (default: cifar10)")
     own.add_argument("--classes", type=int, metavar="N", default=10, help="outputs of the networks (default: 10)")
     parser.add_argument("--retry-failed", action="store_true", help="compute failed scores again")
@@ -115,6 +117,8 @@ def _own(options: argparse.Namespace, path: str) -> Evaluation:
         raise InvalidInputError(f"say which column of {path} to rank against: --target COLUMN")
     if options.space and options.factory:
         raise InvalidInputError("--space and --factory both say how to build networks: choose one.")
+    if options.factory and ".py:" not in options.factory:
+        raise InvalidInputError(f"--factory takes FILE.py:FUNCTION, not {options.factory!r}.")
     builds = options.space or options.factory
     lower = split_names(options.lower) or []
     table = own_benchmark(

@@ -102,12 +102,12 @@ class Benchmark:
     def noise_ceiling(self, target: str | None = None) -> Estimate:
         """Mean Kendall tau-b between two trainings of the same architectures that differ in the seed alone.
 
-        From genuine repeats only; nan where the source has one number per architecture. As :func:`metrics.noise_ceiling`.
+        From genuine repeats only (:func:`zcbench.metrics.noise_ceiling`); nan where the source has one number for each.
         """
         from zcbench.metrics import Estimate, noise_ceiling
 
         repeats = self.repeats(target)
-        return Estimate(np.nan, np.nan, np.nan) if repeats is None else noise_ceiling(repeats)
+        return Estimate(np.nan, np.nan, np.nan, 0) if repeats is None else noise_ceiling(repeats)
 
     def batch_of(self, target: str | None = None) -> str:
         """Name for ``load_batch`` of the samples that proxies see when ranked against a target."""

@@ -13,7 +13,7 @@ from zcbench.errors import DataCorruptError, DataMissingError, MissingDependency
 
 #: called with (bytes so far, bytes in all or 0)
 Progress = Callable[[int, int], None]
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
 _TIMEOUT = 30
 _ATTEMPTS = 3
 
@@ -59,7 +59,7 @@ def fetch(remote: Remote, folder: Path, progress: Progress | None = None) -> Pat
         StoreError: it cannot be written.
     """
     try:
-        import pooch
+        import pooch  # type: ignore[import-untyped]
     except ImportError:
         raise MissingDependencyError("pooch", "download", f"downloading {remote.name}") from None
 
@@ -81,7 +81,7 @@ def fetch(remote: Remote, folder: Path, progress: Progress | None = None) -> Pat
                     downloader=downloader,
                 )
             )
-        except _Refused as error:
+        except _RefusedError as error:
             reasons.append(f"{url}: {error}")
         except ValueError as error:  # pooch: another hash
             if "hash" not in str(error):
@@ -95,7 +95,7 @@ def fetch(remote: Remote, folder: Path, progress: Progress | None = None) -> Pat
     raise DataMissingError(f"{remote.name} could not be downloaded. " + "; ".join(reasons))
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """A place does not give the file; the text says why."""
 
 
@@ -106,16 +106,16 @@ def _resume(url: str, part: Path, progress: Progress | None) -> None:
         try:
             _attempt(url, part, progress)
             return
-        except _Broken as error:
+        except _BrokenError as error:
             after = part.stat().st_size if part.exists() else 0
             if attempt == _ATTEMPTS - 1 or after <= before:
-                raise _Refused(
+                raise _RefusedError(
                     f"the connection broke after {after:,} bytes, which are kept: run the command again ({error})"
                 ) from None
             time.sleep(0.1 * 2**attempt)
 
 
-class _Broken(Exception):
+class _BrokenError(Exception):
     """The connection broke; what came is kept."""
 
 
@@ -127,18 +127,19 @@ def _attempt(url: str, part: Path, progress: Progress | None) -> None:
     try:
         response = requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT)
     except requests.RequestException as error:
-        raise _Refused(f"no answer ({type(error).__name__})") from None
+        raise _RefusedError(f"no answer ({type(error).__name__})") from None
     with response:
         if response.status_code == 416:  # nothing is missing, or what is there is of another file
             total = response.headers.get("Content-Range", "").rpartition("/")[2]
             if total == str(have):
                 return
             part.unlink()
-            raise _Broken("the part on this machine was of another file")
+            _attempt(url, part, progress)
+            return
         if response.status_code not in (200, 206):
-            raise _Refused(f"answered {response.status_code} {response.reason}")
+            raise _RefusedError(f"answered {response.status_code} {response.reason}")
         if "text/html" in response.headers.get("Content-Type", ""):
-            raise _Refused("gave a web page instead of the file")
+            raise _RefusedError("gave a web page instead of the file")
         if response.status_code == 200:
             have = 0  # the server began anew
         length = int(response.headers.get("Content-Length") or 0)
@@ -147,15 +148,15 @@ def _attempt(url: str, part: Path, progress: Progress | None) -> None:
             try:
                 for chunk in response.iter_content(_CHUNK):
                     if not have and chunk.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
-                        raise _Refused("gave a web page instead of the file")
+                        raise _RefusedError("gave a web page instead of the file")
                     file.write(chunk)
                     have += len(chunk)
                     if progress:
                         progress(have, total_bytes)
             except requests.RequestException as error:
-                raise _Broken(type(error).__name__) from None
+                raise _BrokenError(type(error).__name__) from None
             finally:
                 file.flush()
                 os.fsync(file.fileno())
     if total_bytes and have < total_bytes:
-        raise _Broken(f"{have:,} of {total_bytes:,} bytes came")
+        raise _BrokenError(f"{have:,} of {total_bytes:,} bytes came")

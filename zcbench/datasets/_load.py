@@ -60,8 +60,8 @@ def load_benchmark(name: str, source: str | os.PathLike[str] | None = None) -> B
 
     Args:
         name: name of the benchmark.
-        source: the authors' file or folder to read. Default: what ``zcbench data get`` or ``zcbench data import`` stored,
-            else the columns in ``ZCBENCH_DATA``.
+        source: the authors' file or folder to read. Default: what ``zcbench data get`` or ``import`` stored, else the
+            columns in ``ZCBENCH_DATA``.
 
     Raises:
         UnknownNameError: there is no such benchmark.
@@ -130,7 +130,8 @@ def _load(name: str, data: str, cache: str) -> Benchmark:
         return make_benchmark(info, load_table(cache_path(name)))
     if not data or info.convert is None:
         raise DataMissingError(
-            f"the table of {name} is not on this machine: {info.how_to_get}, or set ZCBENCH_DATA to a folder that holds it."
+            f"the table of {name} is not on this machine: {info.how_to_get}, or set ZCBENCH_DATA to a folder that holds"
+            " it."
         )
     try:
         return make_benchmark(info, _checked(info, info.convert(data_folder())))

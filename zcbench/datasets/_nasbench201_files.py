@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zcbench.datasets._pickles import read_pickle, read_torch
-from zcbench.datasets._table import Floats, Table
+from zcbench.datasets._table import Table
 from zcbench.errors import DataCorruptError, DataMissingError, MissingDependencyError
 from zcbench.types import Target
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from zcbench.datasets._table import Table
 from zcbench.errors import DataCorruptError, DataMissingError, MissingDependencyError, ZcbenchError, first_line
 
 
@@ -69,10 +70,10 @@ def _web_page(path: Path) -> str:
     return "is a web page, not a table" if start.startswith((b"<!doctype html", b"<html")) else ""
 
 
-def single(reader: Callable[[Path], Any]) -> Callable[[Sequence[Path]], Any]:
+def single(reader: Callable[[Path], Table]) -> Callable[[Sequence[Path]], Table]:
     """A reader of one file as a reader of a list of files; DataCorruptError for any other number."""
 
-    def read(paths: Sequence[Path]) -> Any:
+    def read(paths: Sequence[Path]) -> Table:
         if len(paths) != 1:
             raise DataCorruptError(f"{len(paths)} files were given: this benchmark is read from one.")
         return reader(paths[0])

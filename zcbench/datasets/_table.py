@@ -53,8 +53,7 @@ def columns(values: Mapping[str, Any]) -> dict[str, Floats]:
 def with_repeats(table: Table, most: int = 2) -> Table:
     """The table with one row per architecture: further rows of one that was trained again become columns.
 
-    At most ``most`` trainings are kept, in the order of the rows, so that noise is measured between as many as possible;
-    curves and facts are those of the first.
+    At most ``most`` trainings are kept, in the order of the rows; curves and facts are those of the first.
     """
     rows: dict[str, list[int]] = {}
     for row, text in enumerate(table.architectures):
@@ -119,7 +118,7 @@ def load_table(path: Path) -> Table:
     """
     advice = f"delete it and get the benchmark again:  zcbench data get {path.stem}"
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
             head = json.loads(data["head"].tobytes())
             if head["layout"] != LAYOUT:
                 raise DataCorruptError(f"{path} was written by another version of zcbench: {advice}")
@@ -158,7 +157,7 @@ class LazyCurves(Mapping[str, NDArray[np.floating[Any]]]):
             raise KeyError(name)
         if name not in self._read:
             try:
-                with np.load(self._path, allow_pickle=False) as data:
+                with self._path.open("rb") as file, np.load(file, allow_pickle=False) as data:
                     self._read[name] = data[f"curves/{name}"]
             except Exception as error:  # a damaged file can raise nearly anything
                 raise DataCorruptError(f"{self._path} cannot be read ({first_line(error)}): {self._advice}") from None

@@ -1,8 +1,8 @@
 """AutoFormer-T subnets with inherited weights on CIFAR-100, from the supernets of TangleNAS.
 
-Source: R. S. Sukthanker et al., "Weight-Entanglement Meets Gradient-Based Neural Architecture Search", arXiv:2312.10440;
-results in github.com/automl/TangleNAS. **Accuracies with inherited weights**, not of networks trained alone. Each of the
-supernets was sampled on its own, so a subnet has a value for few of them.
+Source: R. S. Sukthanker et al., "Weight-Entanglement Meets Gradient-Based Neural Architecture Search",
+arXiv:2312.10440; results in github.com/automl/TangleNAS. **Accuracies with inherited weights**, not of networks
+trained alone. Each of the supernets was sampled on its own, so a subnet has a value for few of them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,18 @@ from zcbench.types import Target
 
 #: how the supernets were trained; those of gdas are degenerate (one accuracy for all subnets) and left out
 SUPERNETS = tuple((optimizer, prior) for optimizer in ("drnas", "darts") for prior in (False, True))
-_FIELDS = ("optimizer", "img_size", "prior", "layer_num", "embed_dim", "mlp_ratio", "num_heads", "acc1", "params", "flops")
+_FIELDS = (
+    "optimizer",
+    "img_size",
+    "prior",
+    "layer_num",
+    "embed_dim",
+    "mlp_ratio",
+    "num_heads",
+    "acc1",
+    "params",
+    "flops",
+)
 
 
 def target(optimizer: str, prior: bool) -> Target:
@@ -67,7 +78,10 @@ def read(path: Path, size: int) -> Table:
 def _leaves(content: Any, above: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
     """Records (mappings with an accuracy) anywhere below, with the fields of what encloses them."""
     if isinstance(content, Mapping):
-        fields = {**above, **{k: v for k, v in content.items() if isinstance(k, str) and not isinstance(v, (dict, tuple))}}
+        fields = {
+            **above,
+            **{k: v for k, v in content.items() if isinstance(k, str) and not isinstance(v, (dict, tuple))},
+        }
         if "acc1" in content:
             inner: dict[str, Any] = {}
             for value in content.values():

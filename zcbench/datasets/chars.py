@@ -26,7 +26,9 @@ def targets(kind: str) -> tuple[Target, ...]:
     return (
         Target("test_nll", dataset, False, f"negative log-likelihood of the {what}, test text, nats"),
         Target("test_perplexity", dataset, False, f"perplexity of the {what}, test text"),
-        Target("valid_nll", dataset, False, f"negative log-likelihood of the {what}, part of the validation text, nats"),
+        Target(
+            "valid_nll", dataset, False, f"negative log-likelihood of the {what}, part of the validation text, nats"
+        ),
     )
 
 
@@ -71,7 +73,15 @@ BENCHMARKS = tuple(
         embedded=functools.partial(load, kind),
     )
     for kind, rows, summary in (
-        ("rnn", 300, "NAS-Bench-NLP cells as character models, trained by this project on Python's help texts; two seeds"),
-        ("bert", 310, "FlexiBERT encoders, masked characters, trained by this project on Python's help texts; two seeds"),
+        (
+            "rnn",
+            300,
+            "NAS-Bench-NLP cells as character models, trained by this project on Python's help texts; two seeds",
+        ),
+        (
+            "bert",
+            310,
+            "FlexiBERT encoders, masked characters, trained by this project on Python's help texts; two seeds",
+        ),
     )
 )

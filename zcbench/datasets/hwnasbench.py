@@ -92,7 +92,9 @@ def read(paths: Sequence[Path]) -> Table:
     if len(paths) == 1 and paths[0].suffix != ".csv":
         return _read_pickle(paths[0])
     if len(paths) != len(DATASETS):
-        raise DataCorruptError("give HW-NAS-Bench-v1_0.pickle, or hw_cifar10.csv hw_cifar100.csv hw_ImageNet16-120.csv.")
+        raise DataCorruptError(
+            "give HW-NAS-Bench-v1_0.pickle, or hw_cifar10.csv hw_cifar100.csv hw_ImageNet16-120.csv."
+        )
     import csv
 
     texts: list[str] = []

@@ -1,7 +1,7 @@
 """The DARTS space: accuracies that NAS-Bench-301's surrogate predicts, and short trainings by the authors of SWAP.
 
-Sources: J. Siems et al., arXiv:2008.09777, through NAS-Bench-Suite-Zero, arXiv:2210.03230 (**predictions of a surrogate,
-not trainings**); Y. Peng et al., "SWAP-NAS", ICLR 2024, arXiv:2403.04161 (real, short trainings).
+Sources: J. Siems et al., arXiv:2008.09777, through NAS-Bench-Suite-Zero, arXiv:2210.03230 (**predictions of a
+surrogate, not trainings**); Y. Peng et al., "SWAP-NAS", ICLR 2024, arXiv:2403.04161 (real, short trainings).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """NAS-Bench-MR: 2,507 multi-resolution networks on eight tasks of classification, segmentation and video.
 
-Source: M. Ding, Y. Huo, H. Lu et al., "Learning Versatile Neural Architectures by Propagating Network Codes", ICLR 2022,
-arXiv:2103.13253; github.com/dingmyu/NCP. Networks are named by their code of 27 numbers; zcbench does not build them.
+Source: M. Ding, Y. Huo, H. Lu et al., "Learning Versatile Neural Architectures by Propagating Network Codes", ICLR
+2022, arXiv:2103.13253; github.com/dingmyu/NCP. Networks are named by their code of 27 numbers; zcbench does not build
+them.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -26,7 +26,9 @@ from zcbench.types import Target
 EPOCHS = 50
 TARGETS = {
     "test_nll": Target("test_nll", "wikitext2", False, "negative log-likelihood per word, test text, best epoch, nats"),
-    "valid_nll": Target("valid_nll", "wikitext2", False, "negative log-likelihood per word, validation text, best, nats"),
+    "valid_nll": Target(
+        "valid_nll", "wikitext2", False, "negative log-likelihood per word, validation text, best, nats"
+    ),
     "ptb_perplexity": Target("ptb_perplexity", "ptb", False, "perplexity on Penn Treebank as the authors give it"),
 }
 _FIELDS = ("recepie", "num_params", "wall_times", "val_losses", "test_losses", "status")
@@ -57,7 +59,7 @@ def read(path: Path) -> Table:
         return _table([json.loads(archive.read(name)) for name in names], str(path))
 
 
-def _table(runs: list[Mapping[str, Any]], source: str) -> Table:
+def _table(runs: Sequence[Mapping[str, Any]], source: str) -> Table:
     """Trainings that ended well. Recipes that denote one network (some were drawn again) are its repeats."""
     space = get_space("nasbenchnlp")
     kept = [run for run in runs if run["status"] == "OK" and run["val_losses"]]

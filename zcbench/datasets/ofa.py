@@ -1,8 +1,8 @@
 """Once-for-all MobileNetV3: ImageNet accuracies of subnets that searches by Intel's DyNAS-T have measured.
 
-Source: the search logs in github.com/IntelLabs/DyNAS-T (D. Cummings, A. Sarah et al., arXiv:2202.12954); supernet: H. Cai
-et al., ICLR 2020, arXiv:1908.09791. **Accuracies with inherited weights**, of subnets that searches chose: the sample is
-biased towards good ones.
+Source: the search logs in github.com/IntelLabs/DyNAS-T (D. Cummings, A. Sarah et al., arXiv:2202.12954); supernet: H.
+Cai et al., ICLR 2020, arXiv:1908.09791. **Accuracies with inherited weights**, of subnets that searches chose: the
+sample is biased towards good ones.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ BENCHMARKS = (
     BenchmarkInfo(
         name="ofa-mbv3",
         space="ofa-mbv3",
-        summary="once-for-all MobileNetV3 (w 1.0): ImageNet accuracy of subnets with inherited weights, from search logs",
+        summary="once-for-all MobileNetV3 (w 1.0): ImageNet accuracy of subnets with inherited weights",
         rows=2_162,
         targets=1,
         licence="Apache-2.0",
@@ -85,7 +85,9 @@ BENCHMARKS = (
         remotes=(
             _log("mbnv3w10_evoga_acc", "460efa9d68388f0523248c68996738a4cf1580115299c5223386acefd01c2904", 87_347),
             _log(
-                "mbnv3w10_evonsga2_acc_macs", "26382008e3311c93cbb1f8de3310ac69a37c650c9692e032c90e04805e523cbe", 129_555
+                "mbnv3w10_evonsga2_acc_macs",
+                "26382008e3311c93cbb1f8de3310ac69a37c650c9692e032c90e04805e523cbe",
+                129_555,
             ),
             _log(
                 "mbnv3w10_evounsga3_acc_macs_params",
@@ -94,7 +96,9 @@ BENCHMARKS = (
             ),
             _log("mbnv3w10_linasga_acc", "63f986501c47e44f3c7426acbcbf8787662a8aa93683d95461a6f6bb659765f7", 86_622),
             _log(
-                "mbnv3w10_linasnsga2_acc_macs", "cc49278a179df47e6a8f5906e0bd32a6d2f4d29c0d0424ab0ac14eb4a10f8962", 132_896
+                "mbnv3w10_linasnsga2_acc_macs",
+                "cc49278a179df47e6a8f5906e0bd32a6d2f4d29c0d0424ab0ac14eb4a10f8962",
+                132_896,
             ),
         ),
     ),

@@ -69,7 +69,9 @@ def read_columns(path: str | Path, limit: int | None = None, seed: int = 0) -> C
     if twice is not None:
         raise DataCorruptError(f"{path} has two columns named {twice!r}: rename one.")
     if "" in header:
-        raise DataCorruptError(f"{path}: column {header.index('') + 1} has no name: the first line must name all columns.")
+        raise DataCorruptError(
+            f"{path}: column {header.index('') + 1} has no name: the first line must name all columns."
+        )
     if all(_number(name) is not None for name in header):
         raise DataCorruptError(f"{path} has no header: its first line must name the columns.")
     return _columns(path, header, _sample(path, lines, limit, seed))
@@ -114,7 +116,7 @@ def _sample(
     if limit is not None and limit < 1:
         raise InvalidInputError(f"a limit of {limit} rows: choose at least 1.")
     if limit is None:
-        kept = []
+        kept: list[tuple[int, list[str]]] = []
         for row in lines:
             if len(kept) == MOST_ROWS:
                 raise InvalidInputError(

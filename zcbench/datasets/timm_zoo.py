@@ -73,7 +73,8 @@ def read(paths: Sequence[Path]) -> Table:
                     facts["gmacs"][row["model"].split(".")[0]] = _number(row["infer_gmacs"])
                     facts["images_per_second"][row["model"].split(".")[0]] = _number(row["infer_samples_per_sec"])
     if not rows:
-        raise DataCorruptError("results-imagenet.csv is missing: give it with the others.")
+        names = ", ".join(map(str, paths))
+        raise DataCorruptError(f"{names}: results-imagenet.csv is missing or empty: give it with the others.")
     present = [name for name in SETS if name in columns]
     return Table(
         list(rows),
@@ -101,11 +102,19 @@ def _number(text: str) -> float:
 _FILES = (
     ("results-imagenet", "30972bf7c7ab451bbd4480ec6116b13d0a84441c57bbc946896fd312264acfcd", 123104),
     ("results-imagenet-real", "e94696aed665475e4d0235195733775c5e1b3f36d6f5f7de99f4386e7ed11630", 150724),
-    ("results-imagenetv2-matched-frequency", "1d066d8897c40224b14f3cf1d02029c49ebdc56b761ba9a3841bd3bdd3bd0a8e", 152771),
+    (
+        "results-imagenetv2-matched-frequency",
+        "1d066d8897c40224b14f3cf1d02029c49ebdc56b761ba9a3841bd3bdd3bd0a8e",
+        152771,
+    ),
     ("results-sketch", "f3176de38d4a26aa808b3d0cc1fee4261268d70b2be7c9d43e65cb03b3864f46", 156199),
     ("results-imagenet-a", "89471dcea0cd98b56211e2b808cb6bbf7b3c8bb4fe691ba58fec1f198e3fcf91", 155354),
     ("results-imagenet-r", "2dcc1f3dea098ffc1080ad04309b11477646f6f25837b041ce6075610f863209", 156142),
-    ("benchmark-infer-amp-nchw-pt240-cu124-rtx4090", "3ead09bcdd508312cd52f69eeefca1e7edae714b2fd55e2daec5d32e2325f396", 84400),
+    (
+        "benchmark-infer-amp-nchw-pt240-cu124-rtx4090",
+        "3ead09bcdd508312cd52f69eeefca1e7edae714b2fd55e2daec5d32e2325f396",
+        84400,
+    ),
 )
 _COMMIT = "aa4b5850c1543fa488abf260f18390eda46cf85d"
 

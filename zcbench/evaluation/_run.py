@@ -275,7 +275,9 @@ def correlate_columns(
         high = name not in low and (name not in known or get_proxy(name).higher_is_better)
         for architecture, value in zip(benchmark.architectures, benchmark.facts[name].tolist(), strict=True):
             good = math.isfinite(value)
-            score = Score(value if good else None, Status.OK if good else Status.NON_FINITE, 0.0, "" if good else "missing")
+            score = Score(
+                value if good else None, Status.OK if good else Status.NON_FINITE, 0.0, "" if good else "missing"
+            )
             records.append(
                 Record(benchmark.identifier, architecture.key, f"{name}@1", 0, "", score, higher_is_better=high)
             )

@@ -182,8 +182,8 @@ def list_proxies(*patterns: str) -> list[str]:
 def resolve(proxies: Iterable[str] | None, domains: Iterable[str] = ()) -> list[ProxyInfo]:
     """Infos for names and patterns in the order given, each once; :data:`STANDARD` for None.
 
-    Settings may follow a pattern: "ntk_*:batch_norm=eval". "standard" and "all" stand for these sets, as far as they are
-    meant for networks of the given ``domains`` (all, if none are given); what is asked for by name is always there.
+    Settings may follow a pattern: "ntk_*:batch_norm=eval". "standard" and "all" stand for these sets, as far as they
+    are meant for networks of the given ``domains`` (all, if none are given); what is named is always there.
     """
     kinds = {"any", *domains}
     if proxies is None:

@@ -70,9 +70,7 @@ class DARTSCell(nn.Module):
         self.before = FactorizedReduce(c_before, c) if reduced_before else ReLUConvBN(c_before, c, 1)
         self.last = ReLUConvBN(c_last, c, 1)
         self.sources = [source for _, source in edges]
-        self.edges = nn.ModuleList(
-            operation(name, c, 2 if reduction and source < 2 else 1) for name, source in edges
-        )
+        self.edges = nn.ModuleList(operation(name, c, 2 if reduction and source < 2 else 1) for name, source in edges)
 
     def forward(self, before: Tensor, last: Tensor) -> Tensor:
         """Outputs of the last two cells to ``(batch, nodes * c, h, w)``, h and w halved in a reduction cell."""

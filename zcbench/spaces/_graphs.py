@@ -59,9 +59,7 @@ def _refine(colors: list[int], into: list[list[tuple[str, int]]], out: list[list
     return colors
 
 
-def _orders(
-    colors: list[int], into: list[list[tuple[str, int]]], out: list[list[tuple[str, int]]]
-) -> list[list[int]]:
+def _orders(colors: list[int], into: list[list[tuple[str, int]]], out: list[list[tuple[str, int]]]) -> list[list[int]]:
     colors = _refine(colors, into, out)
     cells: dict[int, list[int]] = defaultdict(list)
     for node, color in enumerate(colors):

@@ -43,9 +43,7 @@ class Cell(nn.Module):
         self.last = len(operations) + 1
         self.into = [[a for a, b in edges if b == vertex] for vertex in range(self.last + 1)]
         self.channels = vertex_channels(c_in, c_out, edges, self.last + 1)
-        self.projections = nn.ModuleDict(
-            {str(b): ConvBNReLU(c_in, self.channels[b], 1) for a, b in edges if a == 0}
-        )
+        self.projections = nn.ModuleDict({str(b): ConvBNReLU(c_in, self.channels[b], 1) for a, b in edges if a == 0})
         self.operations = nn.ModuleList()
         for vertex, operation in enumerate(operations, 1):
             c = self.channels[vertex]
@@ -78,7 +76,8 @@ class CellNetwork(nn.Module):
     def __init__(self, edges: Sequence[tuple[int, int]], operations: Sequence[str], *, num_classes: int) -> None:
         super().__init__()
         self.stem = ConvBNReLU(3, STEM, 3)
-        width, body = STEM, []
+        width = STEM
+        body: list[nn.Module] = []
         for stack in range(STACKS):
             c_in, width = width, STEM * 2**stack
             if stack:

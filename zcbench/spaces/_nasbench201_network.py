@@ -104,7 +104,7 @@ class CellNetwork(nn.Module):
 
 
 class SizedNetwork(nn.Module):
-    """The size search space's network: stem, cell, reduction, cell, reduction, cell, classifier; widths are searched."""
+    """The size search space's network: cells and reductions in turn, all of widths that are searched."""
 
     def __init__(self, operations: Sequence[str], channels: Sequence[int], *, num_classes: int) -> None:
         super().__init__()

@@ -43,9 +43,7 @@ class MicroCell(nn.Module):
             if operation == "none":
                 continue
             if operation == "skip_connect":
-                layer: nn.Module = (
-                    nn.Identity() if step == 1 and width == c_out else FactorizedReduce(width, c_out)
-                )
+                layer: nn.Module = nn.Identity() if step == 1 and width == c_out else FactorizedReduce(width, c_out)
             else:
                 layer = ReLUConvBN(width, c_out, 3 if operation == "nor_conv_3x3" else 1, step)
             self.edges[f"{source}{target}"] = layer

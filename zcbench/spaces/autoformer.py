@@ -36,7 +36,7 @@ class AutoFormerSpace(Space):
         attention: width of queries, keys and values together; None for the paper's 64 per head.
     """
 
-    domains = ("transformer",)
+    domains: tuple[str, ...] = ("transformer",)
     #: 3 widths, 12 to 14 blocks of four kinds
     size = len(WIDTHS) * sum(len(_BLOCKS) ** depth for depth in DEPTHS)
 

@@ -3,8 +3,9 @@
 A normal and a reduction cell; each of a cell's four nodes adds two operations, each applied to one of the cell's two
 inputs or to an earlier node; the cell's output joins the channels of the four nodes.
 
-Source: H. Liu, K. Simonyan, Y. Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, arXiv:1806.09055, section
-3.1 and appendix A.1; J. Siems et al., "NAS-Bench-301 and the Case for Surrogate Benchmarks", arXiv:2008.09777, section 4.
+Source: H. Liu, K. Simonyan, Y. Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, arXiv:1806.09055,
+section 3.1 and appendix A.1; J. Siems et al., "NAS-Bench-301 and the Case for Surrogate Benchmarks",
+arXiv:2008.09777, section 4.
 """
 
 from __future__ import annotations
@@ -55,9 +56,7 @@ class DARTSSpace(Space):
         cells: number of cells; those at one and two thirds of the depth reduce.
     """
 
-    def __init__(
-        self, name: str = "nasbench301", *, zero: bool = False, channels: int = 32, cells: int = 8
-    ) -> None:
+    def __init__(self, name: str = "nasbench301", *, zero: bool = False, channels: int = 32, cells: int = 8) -> None:
         super().__init__(name)
         self.operations = ("none", *OPERATIONS) if zero else OPERATIONS
         self.zero = zero
@@ -258,7 +257,8 @@ def _canonical(cell: DartsCell) -> DartsCell:
     labels = ["0", "1", *["node"] * NODES]
     edges: list[Edge] = [(source, 2 + i // 2, operation) for i, (operation, source) in enumerate(cell)]
     order = canonical_order(labels, edges)
-    place, waiting, nodes = {0: 0, 1: 1}, [node for node in order if node > 1], []
+    place, waiting = {0: 0, 1: 1}, [node for node in order if node > 1]
+    nodes: list[list[tuple[int, str]]] = []
     while waiting:
         node = next(n for n in waiting if all(source in place for _, source in cell[2 * n - 4 : 2 * n - 2]))
         waiting.remove(node)

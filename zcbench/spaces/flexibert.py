@@ -58,7 +58,7 @@ class FlexiBERTSpace(Space):
         std: standard deviation of the initial weights; BERT's is .02 for a width of 768.
     """
 
-    domains = ("transformer",)
+    domains: tuple[str, ...] = ("transformer",)
 
     def __init__(
         self,
@@ -84,7 +84,8 @@ class FlexiBERTSpace(Space):
     def size(self) -> int:
         """Number of strings: 10,621,440, of which 5,123,200 differ (a transform has no heads)."""
         layers = len(OPERATIONS) * len(HEADS) * len(self.inner) * len(STACKS)
-        return len(self.widths) * sum(layers**depth for depth in DEPTHS)
+        encoders: int = sum(layers**depth for depth in DEPTHS)
+        return len(self.widths) * encoders
 
     def __iter__(self) -> Iterator[Architecture]:
         """Yield all encoders, the last layer varying fastest."""
@@ -128,9 +129,9 @@ class FlexiBERTSpace(Space):
         )
         if not good:
             raise InvalidArchitectureError(
-                f"{text[:200]!r} is not an encoder of {self.name}: write the width ({_either(self.widths)}) and {_either(DEPTHS)}"
-                f" layers, e.g. '{self.widths[0]}|SA-SDP-2-{self.inner[0]}x1|LT-DFT-4-{self.inner[-1]}x3'; operations"
-                f" {', '.join(OPERATIONS)}, heads {_either(HEADS)}, stacks of {_either(STACKS)}."
+                f"{text[:200]!r} is not an encoder of {self.name}: write the width ({_either(self.widths)}) and"
+                f" {_either(DEPTHS)} layers, e.g. '{self.widths[0]}|SA-SDP-2-{self.inner[0]}x1|LT-DFT-4-{self.inner[1]}x3';"
+                f" operations {', '.join(OPERATIONS)}, heads {_either(HEADS)}, stacks of {_either(STACKS)}."
             )
         return int(head), layers
 
@@ -154,7 +155,7 @@ class FlexiBERTSpace(Space):
             for field, options in zip(LayerChoice._fields, (OPERATIONS, HEADS, self.inner, STACKS), strict=True):
                 for option in options:
                     if option != getattr(layer, field):
-                        changed = layer._replace(**{field: option})
+                        changed = layer._replace(**{field: option})  # type: ignore[arg-type]
                         found.append(self.from_layers(width, [*layers[:place], changed, *layers[place + 1 :]]))
         other = layers[::2] if len(layers) == max(DEPTHS) else [layer for layer in layers for _ in range(2)]
         return [*found, self.from_layers(width, other)]

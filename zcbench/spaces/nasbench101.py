@@ -97,8 +97,8 @@ class NASBench101Space(Space):
 
     def _malformed(self, text: str) -> InvalidArchitectureError:
         return InvalidArchitectureError(
-            f"{text!r} is not a NAS-Bench-101 cell: write the upper triangle of the matrix of at most seven vertices and"
-            " the operations between input and output (0 = 3x3, 1 = 1x1, 2 = pooling), e.g."
+            f"{text[:200]!r} is not a NAS-Bench-101 cell: write the upper triangle of the matrix of at most seven"
+            " vertices and the operations between input and output (0 = 3x3, 1 = 1x1, 2 = pooling), e.g."
             " '110010010000010101101:00201'."
         )
 
@@ -157,7 +157,7 @@ class NASBench101Space(Space):
                 return self.from_cell(_prune(cell))
 
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
-        """Those in which one edge is put in or taken out, or one vertex has another operation, dead vertices dropped."""
+        """Those with one edge more or less, one vertex more, or another operation; dead vertices are dropped."""
         cell = self.cell(architecture)
         found = []
         for pair in itertools.combinations(range(cell.vertices), 2):

@@ -68,9 +68,9 @@ class NASBenchNLPSpace(Space):
         layers: how many.
     """
 
-    domains = ("recurrent",)
+    domains: tuple[str, ...] = ("recurrent",)
     #: words of a text; networks take any number
-    input_shape = (64,)
+    input_shape: tuple[int, ...] = (64,)
     #: the benchmark sets no end to what recipes can be written
     size = None
 
@@ -111,9 +111,7 @@ class NASBenchNLPSpace(Space):
             _check(recipe)
         except (ValueError, TypeError, RecursionError) as error:
             reason = "not JSON" if isinstance(error, json.JSONDecodeError) else str(error)
-            raise InvalidArchitectureError(
-                f"not a recipe of NAS-Bench-NLP ({reason}): write e.g. {_EXAMPLE}"
-            ) from None
+            raise InvalidArchitectureError(f"not a recipe of NAS-Bench-NLP ({reason}): write e.g. {_EXAMPLE}") from None
         return Architecture(self.name, json.dumps(recipe, separators=(",", ":")))
 
     def recipe(self, architecture: Architecture) -> dict[str, dict[str, Any]]:
@@ -130,7 +128,7 @@ class NASBenchNLPSpace(Space):
         return _unname(self.recipe(architecture))
 
     def from_cell(self, cell: Cell) -> Architecture:
-        """The architecture of a cell; nodes are named n0, n1, … in order, new states h_new_0, …"""
+        """The architecture of a cell; nodes are named n0, n1 and so on, new states h_new_0 and so on."""
         names = ["x", *(f"h_prev_{i}" for i in range(cell.states))]
         new = {node: i for i, node in enumerate(cell.new)}
         recipe = {}
@@ -209,8 +207,10 @@ class NASBenchNLPSpace(Space):
     # -- numbers and networks ------------------------------------------------------------------
 
     def encode(self, architecture: Architecture) -> np.ndarray:
-        """Float64 ``(38,)``: states; nodes by operation; for each operation how often its inputs are x, a state, or
-        the result of each kind (linear, activation, elementwise); longest chain of nodes.
+        """Numbers that describe the cell.
+
+        Float64 ``(38,)``: states; nodes by operation; for each operation how often its inputs are x, a state, or the
+        result of each kind (linear, activation, elementwise); longest chain of nodes.
         """
         cell = self.cell(architecture)
         kinds = {"linear": 2, **dict.fromkeys(ACTIVATIONS, 3)}
@@ -224,9 +224,9 @@ class NASBenchNLPSpace(Space):
                 sources[row, kind[source]] += 1
             depth.append(1 + max(depth[source] for source in node.inputs))
         # x enters linear nodes only: of its column one number is kept.
-        return np.concatenate(
-            [[cell.states], counts, sources[:1, 0], sources[:, 1:].ravel(), [max(depth)]]
-        ).astype(np.float64)
+        return np.concatenate([[cell.states], counts, sources[:1, 0], sources[:, 1:].ravel(), [max(depth)]]).astype(
+            np.float64
+        )
 
     def graph(self, architecture: Architecture) -> Graph:
         """Nodes of one step: the input, previous states, operations, new states (which lead to the next step's)."""
@@ -302,7 +302,9 @@ def _unname(recipe: Mapping[str, Mapping[str, Any]]) -> Cell:
 def _merge(cell: Cell) -> Cell:
     """Make one of equal nodes without weights, and of states that are equal therefore: all start at zero."""
     first = 1 + cell.states
-    place, nodes, known = list(range(first)), [], {}
+    place = list(range(first))
+    nodes: list[Node] = []
+    known: dict[tuple[str, tuple[int, ...]], int] = {}
     for node in cell.nodes:
         inputs = tuple(place[source] for source in node.inputs)
         key = (node.operation, inputs if node.operation == "blend" else tuple(sorted(inputs)))

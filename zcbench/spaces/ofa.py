@@ -42,7 +42,7 @@ class OFAMobileNetV3Space(Space):
         width: factor of all channels (1.0 and 1.2 were published).
     """
 
-    input_shape = (3, 224, 224)
+    input_shape: tuple[int, ...] = (3, 224, 224)
     #: number of subnets, ((3 * 3)**2 + (3 * 3)**3 + (3 * 3)**4)**5
     size = sum(len(_LAYERS) ** depth for depth in DEPTHS) ** STAGES
 

@@ -26,8 +26,8 @@ class TableSpace(Space):
         name: name of the space; architectures carry it.
     """
 
-    domains = ()
-    input_shape = ()
+    domains: tuple[str, ...] = ()
+    input_shape: tuple[int, ...] = ()
     size = None
 
     def __init__(self, name: str = "table") -> None:
@@ -79,7 +79,9 @@ class TableSpace(Space):
         raise self._only_names("built")
 
     def _only_names(self, what: str) -> UnsupportedModelError:
-        return UnsupportedModelError(f"of the architectures of {self.name} only names are known: they cannot be {what}.")
+        return UnsupportedModelError(
+            f"of the architectures of {self.name} only names are known: they cannot be {what}."
+        )
 
 
 class FactorySpace(TableSpace):

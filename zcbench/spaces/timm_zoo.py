@@ -26,15 +26,15 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_]*(\.[A-Za-z0-9_]+)?")
 class TimmSpace(Space):
     """Models of ``timm`` by name; a tag after a point (``vit_base_patch16_224.augreg_in21k``) tells weights apart.
 
-    Models that differ in the tag alone are one network, trained differently. The zoo has no structure: neighbours are the
-    models of one family, the first word of the name.
+    Models that differ in the tag alone are one network, trained differently. The zoo has no structure: neighbours are
+    the models of one family, the first word of the name.
 
     Args:
         name: name of the space; architectures carry it.
     """
 
-    domains = ("convolutional", "transformer")
-    input_shape = (3, 224, 224)
+    domains: tuple[str, ...] = ("convolutional", "transformer")
+    input_shape: tuple[int, ...] = (3, 224, 224)
     #: grows with every release
     size = None
 
@@ -111,7 +111,8 @@ class TimmSpace(Space):
 
 def _timm() -> ModuleType:
     try:
-        import timm
+        import timm  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
         raise MissingDependencyError("timm", "timm", "building models of timm") from None
-    return timm
+    module: ModuleType = timm
+    return module

@@ -37,7 +37,7 @@ class TransNASMicroSpace(ChoiceSpace):
         name: name of the space; architectures carry it.
     """
 
-    input_shape = (3, 256, 256)
+    input_shape: tuple[int, ...] = (3, 256, 256)
 
     def __init__(self, name: str = "transnasbench101-micro") -> None:
         super().__init__(name, [OPERATIONS] * len(EDGES))
@@ -76,14 +76,13 @@ class TransNASMacroSpace(Space):
     """Four to six modules of residual blocks; the string is the benchmark's, ``64-1234-basic``.
 
     A module leaves the size alone (1), doubles the channels (2), halves the resolution (3), or both (4). Channels are
-    doubled one to three times, the resolution is halved one to four times. (1, 2, 3, 4, 0, 0), as NASLib writes them, is
-    read too.
+    doubled one to three times, the resolution is halved one to four times. NASLib's (1, 2, 3, 4, 0, 0) is read too.
 
     Args:
         name: name of the space; architectures carry it.
     """
 
-    input_shape = (3, 256, 256)
+    input_shape: tuple[int, ...] = (3, 256, 256)
     #: number of strings
     size = 3256
 

@@ -1,0 +1,224 @@
+"""Downloads, against a server on loopback: whole, broken off, resumed, refused, replaced by a web page."""
+
+import functools
+import hashlib
+import http.server
+import json
+import threading
+
+import pytest
+from toys import disk_of
+
+import zcbench
+from zcbench.datasets import BENCHMARKS, _download, _load, get_benchmark
+from zcbench.datasets._download import Remote, fetch, github
+from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, StoreError
+
+pytest.importorskip("pooch")
+CONTENT = bytes(range(256)) * 20_000  # 5 MB
+SHA = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Paths say what happens: /whole, /breaks (half of what is left, each time), /norange, /page, /sneaky, /404 …"""
+
+    def do_GET(self):
+        self.server.asked.append((self.path, self.headers.get("Range", "")))
+        start = 0
+        if (wanted := self.headers.get("Range")) and self.path != "/norange":
+            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+        if self.path == "/404":
+            self.send_error(404)
+        elif self.path == "/page":
+            self.answer(b"<!DOCTYPE html><html>Quota exceeded</html>", kind="text/html; charset=utf-8")
+        elif self.path == "/sneaky":
+            self.answer(b"<html>Quota exceeded</html>")
+        elif start >= len(CONTENT):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(CONTENT)}")
+            self.end_headers()
+        else:
+            rest = CONTENT[start:]
+            if self.path == "/other":
+                rest = b"x" * len(rest)
+            self.answer(rest, status=206 if start else 200, cut=len(rest) // 2 if self.path == "/breaks" else None)
+
+    def answer(self, body, kind="application/octet-stream", status=200, cut=None):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[:cut])
+
+    def log_message(self, *_):
+        """Quiet."""
+
+
+@pytest.fixture
+def server():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.asked = []
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(_download.time, "sleep", lambda _: None)
+
+
+def remote(server, *paths, sha256=SHA):
+    return Remote("file.bin", tuple(f"http://127.0.0.1:{server.server_port}/{path}" for path in paths), sha256)
+
+
+def test_a_whole_file_is_fetched_once(server, tmp_path):
+    seen = []
+    path = fetch(remote(server, "whole"), tmp_path / "deep", lambda *numbers: seen.append(numbers))
+    assert path == tmp_path / "deep" / "file.bin"
+    assert path.read_bytes() == CONTENT
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert fetch(remote(server, "whole"), tmp_path / "deep") == path
+    assert len(server.asked) == 1
+    assert [p.name for p in path.parent.iterdir()] == ["file.bin"]
+
+
+def test_what_broke_off_is_taken_up_again(server, tmp_path):
+    # Each answer stops half-way: of three attempts an eighth is left.
+    with pytest.raises(DataMissingError, match=r"the connection broke after [0-9,]+ bytes, which are kept: run the"):
+        fetch(remote(server, "breaks"), tmp_path)
+    starts = [int(wanted.strip("bytes=-") or 0) for _, wanted in server.asked]
+    assert starts == sorted(set(starts))
+    assert len(starts) == 3
+    kept = (tmp_path / "file.bin.part").read_bytes()
+    assert kept == CONTENT[: len(kept)]
+    assert 0.85 * len(CONTENT) < len(kept) < len(CONTENT)
+    path = fetch(remote(server, "whole"), tmp_path)
+    assert server.asked[-1] == ("/whole", f"bytes={len(kept)}-")
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_server_that_cannot_resume_begins_anew(server, tmp_path):
+    (tmp_path / "file.bin.part").write_bytes(CONTENT[:100])
+    assert fetch(remote(server, "norange"), tmp_path).read_bytes() == CONTENT
+
+
+def test_a_part_that_is_whole_is_the_file(server, tmp_path):
+    (tmp_path / "file.bin.part").write_bytes(CONTENT)
+    assert fetch(remote(server, "whole"), tmp_path).read_bytes() == CONTENT
+
+
+def test_a_part_of_another_file_is_thrown_away(server, tmp_path):
+    (tmp_path / "file.bin.part").write_bytes(CONTENT + b"more")
+    assert fetch(remote(server, "whole"), tmp_path).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("404", "answered 404 Not Found"),
+        ("page", "gave a web page instead of the file"),
+        ("sneaky", "gave a web page instead of the file"),
+    ],
+)
+def test_a_place_that_refuses(server, tmp_path, path, reason):
+    with pytest.raises(DataMissingError, match=reason):
+        fetch(remote(server, path), tmp_path)
+    assert not (tmp_path / "file.bin").exists()
+    assert fetch(remote(server, path, "whole"), tmp_path).read_bytes() == CONTENT
+
+
+def test_another_file_than_the_authors(server, tmp_path):
+    with pytest.raises(DataCorruptError, match=r"gave another file than the authors published .* SHA-256 is not"):
+        fetch(remote(server, "other"), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert fetch(remote(server, "whole"), tmp_path).read_bytes() == CONTENT
+
+
+def test_a_damaged_file_on_this_machine_is_fetched_again(server, tmp_path):
+    (tmp_path / "file.bin").write_bytes(CONTENT[:-1])
+    assert fetch(remote(server, "whole"), tmp_path).read_bytes() == CONTENT
+
+
+def test_no_network(tmp_path):
+    with pytest.raises(
+        DataMissingError, match=r"file\.bin could not be downloaded\. http://127\.0\.0\.1:9/x: no answer"
+    ):
+        fetch(Remote("file.bin", ("http://127.0.0.1:9/x",)), tmp_path)
+
+
+def test_no_disk(server, tmp_path):
+    with disk_of(100_000), pytest.raises(StoreError, match=r"file\.bin cannot be written: File too large"):
+        fetch(remote(server, "whole"), tmp_path)
+    assert not (tmp_path / "file.bin").exists()
+
+
+def test_places_of_a_repository():
+    found = github("someone/thing", "abc", "data/x.csv", "0" * 64, 5)
+    assert found.name == "x.csv"
+    assert found.urls[0] == "https://raw.githubusercontent.com/someone/thing/abc/data/x.csv"
+
+
+# -- a benchmark, from the server to the table -------------------------------------------------
+
+
+@pytest.fixture
+def macro(monkeypatch, tmp_path):
+    """nasbenchmacro, whose authors' file is on the server as /whole."""
+    monkeypatch.setenv("ZCBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("ZCBENCH_DATA", raising=False)
+    _load._load.cache_clear()
+    entry = {"test_acc": [1, 2, 3], "params": 5, "flops": 6}
+    content = json.dumps({"02012100": entry, "22222222": {**entry, "test_acc": [4, 5, 6]}}).encode()
+    digest = hashlib.sha256(content).hexdigest()
+    monkeypatch.setattr(Handler, "answer", functools.partialmethod(_answer_with, content))
+
+    def point(server, path="whole", sha256=digest):
+        info = BENCHMARKS["nasbenchmacro"]
+        url = f"http://127.0.0.1:{server.server_port}/{path}"
+        changed = {**info.__dict__, "remotes": (Remote("macro.json", (url,), sha256),)}
+        monkeypatch.setitem(BENCHMARKS, "nasbenchmacro", type(info)(**changed))
+
+    yield point
+    _load._load.cache_clear()
+
+
+def _answer_with(handler, content, body, kind="application/octet-stream", status=200, cut=None):
+    if kind.startswith("text/html") or body.startswith(b"<html"):
+        content = body
+    handler.send_response(200)
+    handler.send_header("Content-Type", kind)
+    handler.send_header("Content-Length", str(len(content)))
+    handler.end_headers()
+    handler.wfile.write(content)
+
+
+def test_get(macro, server, tmp_path):
+    macro(server)
+    path = get_benchmark("nasbenchmacro")
+    assert path == tmp_path / "cache" / "nasbenchmacro.npz"
+    table = zcbench.load_benchmark("nasbenchmacro")
+    assert table.truth().tolist() == [2, 5]
+
+
+def test_get_from_a_place_that_gives_something_else(macro, server, tmp_path):
+    macro(server, "page")
+    with pytest.raises(DataMissingError, match="gave a web page"):
+        get_benchmark("nasbenchmacro")
+    assert not (tmp_path / "cache" / "nasbenchmacro.npz").exists()
+    macro(server, sha256="")  # nobody stated a hash, and the content is of another format
+    Handler.answer = functools.partialmethod(_answer_with, b"{}")
+    with pytest.raises(DataCorruptError):
+        get_benchmark("nasbenchmacro")
+    assert not (tmp_path / "cache" / "nasbenchmacro.npz").exists()
+
+
+def test_what_cannot_be_downloaded_says_what_to_do():
+    with pytest.raises(
+        DataMissingError, match=r"must be fetched by hand: download NATS-tss.* Then run  zcbench data import"
+    ):
+        get_benchmark("nasbench201")
+    with pytest.raises(InvalidInputError, match="digits-201 comes with zcbench"):
+        get_benchmark("digits-201")
