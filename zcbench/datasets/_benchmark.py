@@ -114,9 +114,14 @@ class Benchmark:
         dataset = self.target(target).dataset
         return self.batches.get(dataset, dataset)
 
-    def sample(self, limit: int | None, seed: int) -> tuple[Architecture, ...]:
-        """The first ``limit`` architectures of a random order; a larger limit keeps what a smaller one had."""
+    def sample(self, limit: int | None, seed: int, target: str | None = None) -> tuple[Architecture, ...]:
+        """The first ``limit`` architectures of a random order; a larger limit keeps what a smaller one had.
+
+        With a target, only of those that have a value in its column.
+        """
         order = np.random.RandomState(seed).permutation(len(self))
+        if target is not None:
+            order = order[np.isfinite(self.truth(target))[order]]
         return tuple(self.architectures[row] for row in order[:limit])
 
     def build(self, architecture: Architecture, dataset: str) -> nn.Module:

@@ -112,7 +112,7 @@ class _Plan:
         self.batch = batch
         #: network (canonical string) to the architectures it stands for
         self.served: dict[str, list[str]] = {}
-        for architecture in benchmark.sample(track.limit, track.seed):
+        for architecture in benchmark.sample(track.limit, track.seed, benchmark.target(track.target).name):
             network = benchmark.space.canonical(architecture).key
             self.served.setdefault(network, []).append(architecture.key)
         self.total = len(self.served) * len(self.proxies)
@@ -236,7 +236,8 @@ def collect(
     track: Track, benchmark: Benchmark, proxies: Sequence[ProxyInfo], store: Store, ensembles: Iterable[str] = ()
 ) -> Evaluation:
     """The evaluation of exactly what a track asks for, from a store that may hold more."""
-    sampled = {architecture.key for architecture in benchmark.sample(track.limit, track.seed)}
+    column = benchmark.target(track.target).name
+    sampled = {architecture.key for architecture in benchmark.sample(track.limit, track.seed, column)}
     names = {info.identifier for info in proxies}
     batch = load_batch(benchmark.batch_of(track.target), track.batch_size, track.seed).provenance
     wanted = (benchmark.identifier, track.seed, batch)

@@ -130,8 +130,8 @@ class FlexiBERTSpace(Space):
         if not good:
             raise InvalidArchitectureError(
                 f"{text[:200]!r} is not an encoder of {self.name}: write the width ({_either(self.widths)}) and"
-                f" {_either(DEPTHS)} layers, e.g. '{self.widths[0]}|SA-SDP-2-{self.inner[0]}x1|LT-DFT-4-{self.inner[1]}x3';"
-                f" operations {', '.join(OPERATIONS)}, heads {_either(HEADS)}, stacks of {_either(STACKS)}."
+                f" {_either(DEPTHS)} layers, e.g. '{self.widths[0]}|SA-SDP-2-{self.inner[0]}x1|LT-DFT-4-{self.inner[1]}x3'"
+                f"; operations {', '.join(OPERATIONS)}, heads {_either(HEADS)}, stacks of {_either(STACKS)}."
             )
         return int(head), layers
 
