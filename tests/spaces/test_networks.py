@@ -79,11 +79,11 @@ def test_naslib_s_strings_of_nas_bench_101(data_folder):
     ],
 )
 def test_nats_size(text, classes, params, flops):
-    """As the authors' records (nats_fixtures) give them; their FLOPs count the batch norms' and poolings' too."""
+    """As the authors' records (nats_fixtures) give them; their FLOPs count the classifier's biases too."""
     space = get_space("nats-size")
     network = space.build(space.parse(text), num_classes=classes)
     assert count(network) == params
-    assert macs(network, torch.zeros(1, 3, 32, 32)) / 1e6 == pytest.approx(flops, rel=0.08)
+    assert macs(network, torch.zeros(1, 3, 32, 32)) + classes == round(flops * 1e6)
 
 
 def test_nas_bench_macro(data_folder):
@@ -91,7 +91,7 @@ def test_nas_bench_macro(data_folder):
     for row in rows(data_folder / "nasbenchmacro" / "nasbenchmacro_cifar10.parquet", 600):
         network = space.build(space.parse(row["arch"]))
         assert count(network) == row["params"]
-        assert macs(network, torch.zeros(1, 3, 32, 32)) == pytest.approx(row["flops"], rel=0.06)
+        assert macs(network, torch.zeros(1, 3, 32, 32)) == row["flops"]
 
 
 @pytest.mark.parametrize("half", ["micro_711x7", "macro_725x7"])
@@ -123,7 +123,7 @@ def test_once_for_all(data_folder):
     for row in rows(data_folder / "ofa_mbv3" / "dynas_mbv3_w10.parquet", 400):
         network = space.build(space.parse(row["Sub-network"]))
         assert count(network) == row["Model Parameters"]
-        assert macs(network, torch.zeros(1, 3, 224, 224)) == pytest.approx(row["MACs"], rel=0.02)
+        assert macs(network, torch.zeros(1, 3, 224, 224)) == row["MACs"]
 
 
 def test_autoformer(data_folder):
