@@ -1,6 +1,6 @@
 """Write the figures of docs/cards/*.md: what each table holds, between the markers, everything else is written by hand.
 
-    ZCBENCH_DATA=../shared/data python scripts/describe_benchmarks.py [BENCHMARK …]
+ZCBENCH_DATA=../shared/data python scripts/describe_benchmarks.py [BENCHMARK …]
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zcbench.datasets import BENCHMARKS, Benchmark, load_benchmark
+from zcbench.datasets import Benchmark, benchmark_info, list_benchmarks, load_benchmark
 from zcbench.errors import DataMissingError
 from zcbench.leaderboards import interval
 from zcbench.spaces import get_space
@@ -21,7 +21,7 @@ BEGIN, END = "<!-- figures: scripts/describe_benchmarks.py -->", "<!-- end of fi
 
 def figures(name: str) -> str:
     """The block between the markers."""
-    info = BENCHMARKS[name]
+    info = benchmark_info(name)
     space = get_space(info.space)
     size = "open" if space.size is None else f"{space.size:,}" if space.size < 1e12 else f"{space.size:.1e}"
     rows = [
@@ -72,7 +72,7 @@ def _row(table: Benchmark, target: str) -> str:
 
 
 def main() -> None:
-    for name in sys.argv[1:] or BENCHMARKS:
+    for name in sys.argv[1:] or list_benchmarks():
         card = CARDS / f"{name}.md"
         text = card.read_text(encoding="utf8") if card.exists() else f"# {name}\n\n{BEGIN}\n{END}\n"
         if BEGIN not in text:

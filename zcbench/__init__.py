@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from zcbench.datasets import list_benchmarks as list_benchmarks
     from zcbench.datasets import load_batch as load_batch
     from zcbench.datasets import load_benchmark as load_benchmark
+    from zcbench.datasets import own_benchmark as own_benchmark
+    from zcbench.datasets import register_benchmark as register_benchmark
     from zcbench.ensembles import get_ensemble as get_ensemble
     from zcbench.ensembles import list_ensembles as list_ensembles
     from zcbench.ensembles import register_ensemble as register_ensemble
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from zcbench.proxies import score as score
     from zcbench.spaces import get_space as get_space
     from zcbench.spaces import list_spaces as list_spaces
+    from zcbench.spaces import register_space as register_space
     from zcbench.types import Architecture as Architecture
     from zcbench.types import Batch as Batch
     from zcbench.types import Score as Score
@@ -50,8 +53,11 @@ _PUBLIC = {
     "load_batch": "zcbench.datasets",
     "load_benchmark": "zcbench.datasets",
     "list_proxies": "zcbench.proxies",
+    "own_benchmark": "zcbench.datasets",
+    "register_benchmark": "zcbench.datasets",
     "register_ensemble": "zcbench.ensembles",
     "register_proxy": "zcbench.proxies",
+    "register_space": "zcbench.spaces",
     "score": "zcbench.proxies",
 }
 

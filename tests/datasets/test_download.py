@@ -10,7 +10,7 @@ import pytest
 from toys import disk_of
 
 import zcbench
-from zcbench.datasets import BENCHMARKS, _download, _load, get_benchmark
+from zcbench.datasets import _download, _load, benchmark_info, get_benchmark, register_benchmark
 from zcbench.datasets._download import Remote, fetch, github
 from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, StoreError
 
@@ -176,12 +176,14 @@ def macro(monkeypatch, tmp_path):
     monkeypatch.setattr(Handler, "answer", functools.partialmethod(_answer_with, content))
 
     def point(server, path="whole", sha256=digest):
-        info = BENCHMARKS["nasbenchmacro"]
+        info = benchmark_info("nasbenchmacro")
         url = f"http://127.0.0.1:{server.server_port}/{path}"
         changed = {**info.__dict__, "remotes": (Remote("macro.json", (url,), sha256),)}
-        monkeypatch.setitem(BENCHMARKS, "nasbenchmacro", type(info)(**changed))
+        register_benchmark(type(info)(**changed), override=True)
 
+    before = benchmark_info("nasbenchmacro")
     yield point
+    register_benchmark(before, override=True)
     _load._load.cache_clear()
 
 

@@ -209,7 +209,7 @@ def test_timm_names():
 
 def test_benchmarks_see_batches_that_fit_their_networks(data_folder):
     for name in zcbench.list_benchmarks():
-        info = zcbench.datasets.BENCHMARKS[name]
+        info = zcbench.datasets.benchmark_info(name)
         space = get_space(info.space)
         if not space.domains:
             assert not info.classes

@@ -65,10 +65,10 @@ def _ensembles() -> tuple[list[str], list[list[str]]]:
 
 
 def _benchmarks() -> tuple[list[str], list[list[str]]]:
-    from zcbench.datasets import BENCHMARKS, list_benchmarks
+    from zcbench.datasets import benchmark_info, list_benchmarks
     from zcbench.spaces import get_space
 
-    infos = [BENCHMARKS[name] for name in list_benchmarks()]
+    infos = [benchmark_info(name) for name in list_benchmarks()]
     return ["name", "rows", "targets", "networks", "licence", "table", "summary", "reference"], [
         [
             i.name,

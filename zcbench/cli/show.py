@@ -23,17 +23,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
-    from zcbench.datasets import BENCHMARKS
+    from zcbench.datasets import list_benchmarks
     from zcbench.errors import UnknownNameError
     from zcbench.proxies import list_proxies
 
     import_files(options.imports)
-    if options.name in BENCHMARKS:
+    if options.name in list_benchmarks():
         content = _benchmark(options.name)
     elif options.name in list_proxies():
         content = _proxy(options.name)
     else:
-        raise UnknownNameError("proxy or benchmark", options.name, [*BENCHMARKS, *list_proxies()])
+        raise UnknownNameError("proxy or benchmark", options.name, [*list_benchmarks(), *list_proxies()])
     if options.json:
         print_json(content)
     else:

@@ -1,22 +1,20 @@
-"""Benchmarks: search spaces with tables of what training gave, and batches of the data they were trained on."""
+"""Benchmarks: search spaces with tables of what training gave, and batches of the data they were trained on.
+
+A file without a leading underscore, ``batches.py`` and ``own.py`` apart, is a benchmark or a family of them: it says
+where the table comes from and how each source is read, and registers what it describes.
+"""
 
 from zcbench.datasets._benchmark import Benchmark
-from zcbench.datasets._info import BenchmarkInfo
-from zcbench.datasets._load import (
-    BENCHMARKS,
-    benchmark_info,
-    get_benchmark,
-    import_benchmark,
-    list_benchmarks,
-    load_benchmark,
-)
+from zcbench.datasets._info import BenchmarkInfo, benchmark_info, list_benchmarks, register_benchmark
+from zcbench.datasets._load import get_benchmark, import_benchmark, load_benchmark
+from zcbench.datasets._table import Table
 from zcbench.datasets.batches import load_batch
 from zcbench.datasets.own import own_benchmark, read_columns
 
 __all__ = [
-    "BENCHMARKS",
     "Benchmark",
     "BenchmarkInfo",
+    "Table",
     "benchmark_info",
     "get_benchmark",
     "import_benchmark",
@@ -25,4 +23,5 @@ __all__ = [
     "load_benchmark",
     "own_benchmark",
     "read_columns",
+    "register_benchmark",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zcbench._registry import Registry
 from zcbench.datasets._download import Remote
 from zcbench.datasets._table import Table
 
@@ -63,3 +64,27 @@ class BenchmarkInfo:
         if self.remotes:
             return f"run  zcbench data get {self.name}"
         return f"get the authors' file ({self.by_hand}) and run  zcbench data import {self.name} FILE"
+
+
+_BENCHMARKS: Registry[BenchmarkInfo] = Registry("benchmark", package="zcbench.datasets", group="zcbench.benchmarks")
+
+
+def register_benchmark(*infos: BenchmarkInfo, override: bool = False) -> None:
+    """Register benchmarks under their names.
+
+    Raises:
+        InvalidInputError: a name has other characters than lower-case letters, digits, "_", "-" and ".".
+        DuplicateNameError: a name is taken and ``override`` is False.
+    """
+    for info in infos:
+        _BENCHMARKS.add(info.name, info, override=override)
+
+
+def list_benchmarks() -> list[str]:
+    """Names of the benchmarks, the embedded ones first."""
+    return sorted(_BENCHMARKS.names(), key=lambda name: (_BENCHMARKS.get(name).embedded is None, name))
+
+
+def benchmark_info(name: str) -> BenchmarkInfo:
+    """What can be said of a benchmark before its table is read; UnknownNameError if there is none."""
+    return _BENCHMARKS.get(name)

@@ -1,58 +1,20 @@
-"""The benchmarks that exist and how each is loaded."""
+"""How a benchmark's table is found, read and kept."""
 
 from __future__ import annotations
 
 import functools
-import importlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from zcbench.datasets._benchmark import Benchmark
 from zcbench.datasets._download import Progress, fetch
-from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._info import BenchmarkInfo, benchmark_info
 from zcbench.datasets._paths import cache_folder, data_folder
 from zcbench.datasets._table import Table, load_table, save_table
-from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, UnknownNameError, ZcbenchError
+from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, ZcbenchError
 from zcbench.spaces import get_space
 from zcbench.types import Architecture
-
-#: one file per benchmark or family of them; each lists its BENCHMARKS
-_FILES = (
-    "digits201",
-    "chars",
-    "nasbench101",
-    "nasbench201",
-    "nats_size",
-    "nasbench301",
-    "transnasbench101",
-    "nasbenchmacro",
-    "hwnasbench",
-    "ofa",
-    "autoformer",
-    "flexibert",
-    "nasbenchnlp",
-    "timm_zoo",
-    "nasbenchmr",
-    "nasbenchgraph",
-    "nds",
-)
-
-BENCHMARKS: dict[str, BenchmarkInfo] = {
-    info.name: info for file in _FILES for info in importlib.import_module(f"zcbench.datasets.{file}").BENCHMARKS
-}
-
-
-def list_benchmarks() -> list[str]:
-    """Names of the benchmarks, the embedded ones first."""
-    return sorted(BENCHMARKS, key=lambda name: (BENCHMARKS[name].embedded is None, name))
-
-
-def benchmark_info(name: str) -> BenchmarkInfo:
-    """What can be said of a benchmark before its table is read; UnknownNameError if there is none."""
-    if name not in BENCHMARKS:
-        raise UnknownNameError("benchmark", name, BENCHMARKS)
-    return BENCHMARKS[name]
 
 
 def load_benchmark(name: str, source: str | os.PathLike[str] | None = None) -> Benchmark:

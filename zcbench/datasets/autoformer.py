@@ -18,7 +18,7 @@ from zipfile import ZipFile
 import numpy as np
 
 from zcbench.datasets._download import github
-from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._read import explained, read_parquet, single
 from zcbench.datasets._table import Table
 from zcbench.errors import DataCorruptError
@@ -130,28 +130,30 @@ def _read(paths: Sequence[Path], size: int) -> Table:
     return single(functools.partial(read, size=size))(paths)
 
 
-BENCHMARKS = tuple(
-    BenchmarkInfo(
-        name=f"autoformer-{size}",
-        space=f"autoformer-{size}",
-        summary=f"AutoFormer-T subnets at {size} pixels on CIFAR-100 with inherited weights, from four supernets",
-        rows=6_012 if size == 32 else 5_982,
-        targets=len(SUPERNETS),
-        licence="none stated",
-        reference="Sukthanker et al., arXiv:2312.10440",
-        classes={"cifar100": 100},
-        batches={"cifar100": "cifar100" if size == 32 else f"cifar100@{size}"},
-        read=functools.partial(_read, size=size),
-        convert=functools.partial(convert, size=size),
-        remotes=(
-            github(
-                "automl/TangleNAS",
-                "20aa4b119db0b60fa6172464aa24ec628024f54a",
-                "search_spaces/AutoFormer/analysis/results.zip",
-                "4a0ebea7e016be40b07d87c5c012960e908c8b198642a1111161af5bc4f9a9af",
-                1_008_629,
+register_benchmark(
+    *(
+        BenchmarkInfo(
+            name=f"autoformer-{size}",
+            space=f"autoformer-{size}",
+            summary=f"AutoFormer-T subnets at {size} pixels on CIFAR-100 with inherited weights, from four supernets",
+            rows=6_012 if size == 32 else 5_982,
+            targets=len(SUPERNETS),
+            licence="none stated",
+            reference="Sukthanker et al., arXiv:2312.10440",
+            classes={"cifar100": 100},
+            batches={"cifar100": "cifar100" if size == 32 else f"cifar100@{size}"},
+            read=functools.partial(_read, size=size),
+            convert=functools.partial(convert, size=size),
+            remotes=(
+                github(
+                    "automl/TangleNAS",
+                    "20aa4b119db0b60fa6172464aa24ec628024f54a",
+                    "search_spaces/AutoFormer/analysis/results.zip",
+                    "4a0ebea7e016be40b07d87c5c012960e908c8b198642a1111161af5bc4f9a9af",
+                    1_008_629,
+                ),
             ),
-        ),
+        )
+        for size in (32, 224)
     )
-    for size in (32, 224)
 )

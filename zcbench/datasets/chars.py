@@ -10,7 +10,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._table import Table
 from zcbench.errors import DataCorruptError, first_line
 from zcbench.types import Target
@@ -60,28 +60,30 @@ def load(kind: str) -> Table:
     )
 
 
-BENCHMARKS = tuple(
-    BenchmarkInfo(
-        name=f"chars-{kind}",
-        space=f"chars-{kind}",
-        summary=summary,
-        rows=rows,
-        targets=len(targets(kind)),
-        licence="Apache-2.0 (text: PSF License 2)",
-        reference="scripts/train_chars.py",
-        classes={"pydoc": WORDS, "pydoc-masked": WORDS},
-        embedded=functools.partial(load, kind),
-    )
-    for kind, rows, summary in (
-        (
-            "rnn",
-            300,
-            "NAS-Bench-NLP cells as character models, trained by this project on Python's help texts; two seeds",
-        ),
-        (
-            "bert",
-            310,
-            "FlexiBERT encoders, masked characters, trained by this project on Python's help texts; two seeds",
-        ),
+register_benchmark(
+    *(
+        BenchmarkInfo(
+            name=f"chars-{kind}",
+            space=f"chars-{kind}",
+            summary=summary,
+            rows=rows,
+            targets=len(targets(kind)),
+            licence="Apache-2.0 (text: PSF License 2)",
+            reference="scripts/train_chars.py",
+            classes={"pydoc": WORDS, "pydoc-masked": WORDS},
+            embedded=functools.partial(load, kind),
+        )
+        for kind, rows, summary in (
+            (
+                "rnn",
+                300,
+                "NAS-Bench-NLP cells as character models, trained by this project on Python's help texts; two seeds",
+            ),
+            (
+                "bert",
+                310,
+                "FlexiBERT encoders, masked characters, trained by this project on Python's help texts; two seeds",
+            ),
+        )
     )
 )

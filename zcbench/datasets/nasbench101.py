@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from zcbench.datasets._download import Remote
-from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._read import explained, read_parquet, single
 from zcbench.datasets._table import Table, columns
 from zcbench.errors import DataCorruptError
@@ -201,7 +201,7 @@ def _text(bits: str, operations: str) -> str:
     return f"{upper}:{''.join(str(OPERATIONS.index(name)) for name in names[1:-1])}"
 
 
-BENCHMARKS = (
+register_benchmark(
     BenchmarkInfo(
         name="nasbench101",
         space="nasbench101",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._nasbench201_files import read_official, target_of
 from zcbench.datasets._read import read_parquet, single
 from zcbench.datasets._table import Table, columns
@@ -50,7 +50,7 @@ def convert(folder: Path) -> Table:
     )
 
 
-BENCHMARKS = (
+register_benchmark(
     BenchmarkInfo(
         name="nasbench201",
         space="nasbench201",

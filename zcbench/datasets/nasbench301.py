@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zcbench.datasets._download import github
-from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._read import explained, read_parquet, single
 from zcbench.datasets._suitezero import read_suite_zero
 from zcbench.datasets._table import Table, columns
@@ -83,7 +83,7 @@ def _suite_zero(paths: Sequence[Path]) -> Table:
     return single(functools.partial(read_suite_zero, targets={"cifar10": SURROGATE}))(paths)
 
 
-BENCHMARKS = (
+register_benchmark(
     BenchmarkInfo(
         name="nasbench301",
         space="nasbench301",

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from zcbench.datasets._download import github
-from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._pickles import read_pickle
 from zcbench.datasets._read import explained, read_parquet
 from zcbench.datasets._table import Table
@@ -89,7 +89,7 @@ _FILES = (
 )
 _COMMIT = "be42534b56f6aaab2c3d6145b10eda9cbde10193"
 
-BENCHMARKS = (
+register_benchmark(
     BenchmarkInfo(
         name="nasbenchgraph",
         space="nasbenchgraph",

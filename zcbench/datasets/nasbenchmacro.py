@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from zcbench.datasets._download import github
-from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._read import explained, read_json, read_parquet, single
 from zcbench.datasets._table import Table
 from zcbench.types import Target
@@ -58,7 +58,7 @@ def read(path: Path) -> Table:
         )
 
 
-BENCHMARKS = (
+register_benchmark(
     BenchmarkInfo(
         name="nasbenchmacro",
         space="nasbenchmacro",

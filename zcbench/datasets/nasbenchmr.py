@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from zcbench.datasets._download import github
-from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._pickles import read_pickle
 from zcbench.datasets._read import explained, read_parquet
 from zcbench.datasets._table import Table
@@ -93,7 +93,7 @@ _FILES = (
 )
 _COMMIT = "5259acdf9876c3adf4b8b1133afc3ac0d1077d65"
 
-BENCHMARKS = (
+register_benchmark(
     BenchmarkInfo(
         name="nasbenchmr",
         space="nasbenchmr",

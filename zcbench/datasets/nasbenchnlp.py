@@ -16,7 +16,7 @@ from zipfile import ZipFile
 import numpy as np
 
 from zcbench.datasets._download import github
-from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._read import explained, read_parquet, single
 from zcbench.datasets._table import Table, with_repeats
 from zcbench.errors import DataCorruptError
@@ -90,7 +90,7 @@ def _table(runs: Sequence[Mapping[str, Any]], source: str) -> Table:
     )
 
 
-BENCHMARKS = (
+register_benchmark(
     BenchmarkInfo(
         name="nasbenchnlp",
         space="nasbenchnlp",

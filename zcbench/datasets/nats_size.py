@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._nasbench201_files import read_official, target_of
 from zcbench.datasets._read import read_parquet, single
 from zcbench.datasets._table import Table, columns
@@ -23,7 +23,7 @@ def convert(folder: Path) -> Table:
     return Table(frame["arch"], (target_of(name),), columns({name: frame["cifar10_acc"]}), source=str(path))
 
 
-BENCHMARKS = (
+register_benchmark(
     BenchmarkInfo(
         name="nats-size",
         space="nats-size",

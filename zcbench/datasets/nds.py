@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._read import explained, read_json, single
 from zcbench.datasets._table import Table
 from zcbench.errors import DataCorruptError
@@ -75,7 +75,7 @@ def read(path: Path) -> Table:
         )
 
 
-BENCHMARKS = (
+register_benchmark(
     BenchmarkInfo(
         name="nds",
         space="nds",

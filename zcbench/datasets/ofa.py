@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from zcbench.datasets._download import github
-from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._read import explained, read_parquet
 from zcbench.datasets._table import Table, columns
 from zcbench.spaces import get_space
@@ -69,7 +69,7 @@ def _log(name: str, sha256: str, size: int) -> Any:
     return github("IntelLabs/DyNAS-T", commit, f"notebooks/data/{name}.csv", sha256, size)
 
 
-BENCHMARKS = (
+register_benchmark(
     BenchmarkInfo(
         name="ofa-mbv3",
         space="ofa-mbv3",

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from zcbench.datasets._download import github
-from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._read import explained
 from zcbench.datasets._table import Table
 from zcbench.errors import DataCorruptError, DataMissingError
@@ -118,7 +118,7 @@ _FILES = (
 )
 _COMMIT = "aa4b5850c1543fa488abf260f18390eda46cf85d"
 
-BENCHMARKS = (
+register_benchmark(
     BenchmarkInfo(
         name="timm",
         space="timm",

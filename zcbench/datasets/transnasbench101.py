@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from zcbench.datasets._info import BenchmarkInfo
+from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._pickles import read_torch
 from zcbench.datasets._read import explained, read_parquet
 from zcbench.datasets._suitezero import read_suite_zero
@@ -99,24 +99,26 @@ def _from_database(content: dict[str, Any], half: str, source: str) -> Table:
     )
 
 
-BENCHMARKS = tuple(
-    BenchmarkInfo(
-        name=f"transnasbench101-{half}",
-        space=f"transnasbench101-{half}",
-        summary=f"TransNAS-Bench-101 {half}: {what} on seven tasks of Taskonomy",
-        rows=rows,
-        targets=len(TASKS),
-        licence="MIT",
-        reference="Duan et al., CVPR 2021, arXiv:2105.11871",
-        classes=CLASSES,
-        # A classifier of room layouts has nine outputs: labels of ten classes would not fit.
-        batches={**dict.fromkeys(TASKS, "cifar10@64"), "room_layout": "noise@64"},
-        read=functools.partial(read, half=half),
-        convert=functools.partial(convert, half=half),
-        by_hand=(
-            "download transnas-bench_v10141024.pth from the folder drive.google.com/drive/folders/"
-            "1HlLr2ihZX_ZuV3lJX_4i7q4w-ZBdhJ6o"
-        ),
+register_benchmark(
+    *(
+        BenchmarkInfo(
+            name=f"transnasbench101-{half}",
+            space=f"transnasbench101-{half}",
+            summary=f"TransNAS-Bench-101 {half}: {what} on seven tasks of Taskonomy",
+            rows=rows,
+            targets=len(TASKS),
+            licence="MIT",
+            reference="Duan et al., CVPR 2021, arXiv:2105.11871",
+            classes=CLASSES,
+            # A classifier of room layouts has nine outputs: labels of ten classes would not fit.
+            batches={**dict.fromkeys(TASKS, "cifar10@64"), "room_layout": "noise@64"},
+            read=functools.partial(read, half=half),
+            convert=functools.partial(convert, half=half),
+            by_hand=(
+                "download transnas-bench_v10141024.pth from the folder drive.google.com/drive/folders/"
+                "1HlLr2ihZX_ZuV3lJX_4i7q4w-ZBdhJ6o"
+            ),
+        )
+        for half, rows, what in (("micro", 4_096, "cells"), ("macro", 3_256, "skeletons"))
     )
-    for half, rows, what in (("micro", 4_096, "cells"), ("macro", 3_256, "skeletons"))
 )

@@ -14,6 +14,7 @@ import numpy as np
 
 from zcbench.errors import InvalidArchitectureError
 from zcbench.spaces._base import Space, chain
+from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
 if TYPE_CHECKING:
@@ -152,3 +153,11 @@ class AutoFormerSpace(Space):
             patch=self.patch,
             num_classes=num_classes,
         )
+
+
+register_space(
+    AutoFormerSpace(),
+    # As in TangleNAS: queries, keys and values are 240 wide whatever the heads.
+    AutoFormerSpace("autoformer-224", attention=240),
+    AutoFormerSpace("autoformer-32", image=32, patch=2, attention=240),
+)

@@ -21,6 +21,7 @@ import numpy as np
 from zcbench.errors import InvalidArchitectureError
 from zcbench.spaces._base import Space
 from zcbench.spaces._graphs import Edge, canonical_order
+from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
 if TYPE_CHECKING:
@@ -266,5 +267,10 @@ def _canonical(cell: DartsCell) -> DartsCell:
         nodes.append(sorted((place[source], operation) for operation, source in cell[2 * node - 4 : 2 * node - 2]))
     return tuple((operation, source) for node in nodes for source, operation in node)
 
+
+register_space(
+    DARTSSpace(),
+    DARTSSpace("darts-zero", zero=True),
+)
 
 __all__: Sequence[str] = ["NODES", "OPERATIONS", "DARTSSpace", "DartsCell"]

@@ -16,6 +16,7 @@ import numpy as np
 
 from zcbench.errors import InvalidArchitectureError
 from zcbench.spaces._base import Space, chain
+from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
 if TYPE_CHECKING:
@@ -130,8 +131,9 @@ class FlexiBERTSpace(Space):
         if not good:
             raise InvalidArchitectureError(
                 f"{text[:200]!r} is not an encoder of {self.name}: write the width ({_either(self.widths)}) and"
-                f" {_either(DEPTHS)} layers, e.g. '{self.widths[0]}|SA-SDP-2-{self.inner[0]}x1|LT-DFT-4-{self.inner[1]}x3'"
-                f"; operations {', '.join(OPERATIONS)}, heads {_either(HEADS)}, stacks of {_either(STACKS)}."
+                f" {_either(DEPTHS)} layers,"
+                f" e.g. '{self.widths[0]}|SA-SDP-2-{self.inner[0]}x1|LT-DFT-4-{self.inner[1]}x3';"
+                f" operations: {', '.join(OPERATIONS)}; heads: {_either(HEADS)}; stacks: {_either(STACKS)}."
             )
         return int(head), layers
 
@@ -230,3 +232,10 @@ class FlexiBERTSpace(Space):
 
 def _either(options: Sequence[int]) -> str:
     return " or ".join(map(str, options))
+
+
+register_space(
+    FlexiBERTSpace(),
+    # BERT's initial weights, scaled to widths some 16 times smaller: with .02 small encoders hardly start to learn.
+    FlexiBERTSpace("chars-bert", widths=(32, 64), inner=(64, 128), words=90, places=64, embedding=32, std=0.08),
+)

@@ -17,6 +17,7 @@ import numpy as np
 from zcbench.errors import InvalidArchitectureError
 from zcbench.spaces._base import Space
 from zcbench.spaces._graphs import canonical_order
+from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
 if TYPE_CHECKING:
@@ -328,3 +329,6 @@ def _graphs(vertices: int) -> Iterator[tuple[tuple[int, int], ...]]:
 
 def _md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+register_space(NASBench101Space())

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from zcbench.errors import InvalidArchitectureError, UnknownNameError
 from zcbench.spaces._base import ChoiceSpace
+from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
 if TYPE_CHECKING:
@@ -197,3 +198,9 @@ def _canonical_keys(space: NASBench201Space) -> dict[tuple[object, ...], str]:
             first.setdefault(space._identity(architecture), architecture.key)
         _CANONICAL[space.name] = first
     return _CANONICAL[space.name]
+
+
+register_space(
+    NASBench201Space(),
+    NASBench201Space("digits-201", channels=16, cells_per_stage=1, stages=2, in_channels=1),
+)

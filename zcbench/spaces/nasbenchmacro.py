@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from zcbench.spaces._base import ChoiceSpace, chain
+from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
 if TYPE_CHECKING:
@@ -61,3 +62,6 @@ class NASBenchMacroSpace(ChoiceSpace):
         from zcbench.spaces._nasbenchmacro_network import MacroNetwork
 
         return MacroNetwork([OPERATIONS[choice] for choice in self.choices(architecture)], num_classes=num_classes)
+
+
+register_space(NASBenchMacroSpace())

@@ -21,6 +21,7 @@ import numpy as np
 from zcbench.errors import InvalidArchitectureError
 from zcbench.spaces._base import Space
 from zcbench.spaces._graphs import Edge, canonical_order
+from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
 if TYPE_CHECKING:
@@ -408,3 +409,9 @@ def _draw(rng: np.random.Generator) -> Cell | None:
     new = [*ends, *others[: states - len(ends)]]
     rng.shuffle(new)
     return Cell(states, tuple(nodes), tuple(new))
+
+
+register_space(
+    NASBenchNLPSpace(),
+    NASBenchNLPSpace("chars-rnn", words=90, width_in=32, width=48, layers=2),
+)

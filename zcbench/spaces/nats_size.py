@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zcbench.spaces._base import ChoiceSpace, chain
+from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
 if TYPE_CHECKING:
@@ -58,3 +59,6 @@ class NATSSizeSpace(ChoiceSpace):
         from zcbench.spaces._nasbench201_network import SizedNetwork
 
         return SizedNetwork(CELL, [int(choice) for choice in self.choices(architecture)], num_classes=num_classes)
+
+
+register_space(NATSSizeSpace())

@@ -15,6 +15,7 @@ import numpy as np
 
 from zcbench.errors import InvalidArchitectureError
 from zcbench.spaces._base import Space, chain
+from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
 if TYPE_CHECKING:
@@ -183,3 +184,9 @@ def _settings(text: str) -> tuple[Stage, ...]:
     return tuple(
         tuple((kernels[4 * i + j], expansions[4 * i + j]) for j in range(depth)) for i, depth in enumerate(depths)
     )
+
+
+register_space(
+    OFAMobileNetV3Space(),
+    OFAMobileNetV3Space("ofa-mbv3-w1.2", width=1.2),
+)

@@ -10,6 +10,7 @@ import numpy as np
 
 from zcbench.errors import InvalidArchitectureError, UnsupportedModelError
 from zcbench.spaces._base import Space
+from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
 if TYPE_CHECKING:
@@ -101,3 +102,11 @@ class FactorySpace(TableSpace):
     def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
         """What the function makes of the name; ``num_classes`` is the function's own affair."""
         return self.function(self.key(architecture))
+
+
+register_space(
+    TableSpace(),
+    TableSpace("nasbenchmr"),
+    TableSpace("nasbenchgraph"),
+    TableSpace("nds"),
+)

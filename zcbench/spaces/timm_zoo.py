@@ -13,6 +13,7 @@ import numpy as np
 
 from zcbench.errors import InvalidArchitectureError, MissingDependencyError
 from zcbench.spaces._base import Space
+from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
 if TYPE_CHECKING:
@@ -116,3 +117,6 @@ def _timm() -> ModuleType:
         raise MissingDependencyError("timm", "timm", "building models of timm") from None
     module: ModuleType = timm
     return module
+
+
+register_space(TimmSpace())

@@ -16,6 +16,7 @@ import numpy as np
 
 from zcbench.errors import InvalidArchitectureError
 from zcbench.spaces._base import ChoiceSpace, Space, chain
+from zcbench.spaces._register import register_space
 from zcbench.spaces.nasbench201 import EDGES, cell_graph
 from zcbench.types import Architecture, Graph
 
@@ -180,3 +181,9 @@ def _tuple(text: str) -> tuple[int, ...]:
         return ()
     digits = isinstance(value, (tuple, list)) and all(type(v) is int and 0 <= v <= 9 for v in value)
     return tuple(value) if digits else ()
+
+
+register_space(
+    TransNASMicroSpace(),
+    TransNASMacroSpace(),
+)

@@ -1,0 +1,71 @@
+"""A stranger's search space and benchmark, in one file."""
+
+import json
+
+import numpy as np
+import pytest
+
+import zcbench
+from zcbench.cli import main
+from zcbench.datasets import _info, _load
+from zcbench.errors import DuplicateNameError, InvalidInputError
+from zcbench.spaces import _register
+
+STRANGER = '''
+from pathlib import Path
+from torch import nn
+import numpy as np
+import zcbench
+from zcbench.datasets import BenchmarkInfo, Table
+from zcbench.spaces._base import ChoiceSpace
+from zcbench.types import Target
+
+class Widths(ChoiceSpace):
+    """Two hidden layers."""
+    def read(self, text): return tuple(text.split("-"))
+    def write(self, choices): return "-".join(choices)
+    def graph(self, architecture): raise NotImplementedError
+    def build(self, architecture, *, num_classes=10):
+        a, b = map(int, self.choices(architecture))
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, a), nn.ReLU(), nn.Linear(a, b), nn.ReLU(), nn.Linear(b, num_classes))
+
+SPACE = Widths("widths", [["4", "8", "16"]] * 2)
+zcbench.register_space(SPACE)
+
+def table():
+    keys = [architecture.key for architecture in SPACE]
+    return Table(keys, (Target("size", "digits", True, "made up"),), {"size": np.arange(9.0)[:, None]}, source="made up")
+
+zcbench.register_benchmark(BenchmarkInfo("widths", "widths", "Two widths", 9, 1, "none", "nobody",
+                                         classes={"digits": 10}, embedded=table))
+'''
+
+
+@pytest.fixture
+def stranger(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(STRANGER)
+    zcbench.list_spaces(), zcbench.list_benchmarks()  # all of ours are there
+    spaces, benchmarks = dict(_register._SPACES._entries), dict(_info._BENCHMARKS._entries)
+    yield
+    _register._SPACES._entries, _info._BENCHMARKS._entries = spaces, benchmarks
+    _load._load.cache_clear()
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_it_runs_like_ours(stranger, capsys, workers):
+    words = ["run", "widths", "--import", "mine.py", "--proxies", "params", "--json", "--workers", workers]
+    assert main(words) == 0
+    entry = json.loads(capsys.readouterr().out)["entries"][0]
+    assert entry["scored"] == 9
+    assert entry["tau"] > 0.5
+    assert np.array_equal(zcbench.load_benchmark("widths").truth(), np.arange(9.0))
+
+
+def test_names_are_taken_once():
+    with pytest.raises(DuplicateNameError, match="a search space named 'nasbench201' exists already"):
+        zcbench.register_space(zcbench.get_space("nasbench201"))
+    with pytest.raises(DuplicateNameError, match="a benchmark named 'nds' exists already"):
+        zcbench.register_benchmark(zcbench.datasets.benchmark_info("nds"))
+    with pytest.raises(InvalidInputError, match="cannot name a search space"):
+        zcbench.register_space(type(zcbench.get_space("table"))("My Space"))
