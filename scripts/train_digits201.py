@@ -17,7 +17,6 @@ import copy
 import dataclasses
 import itertools
 import json
-import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from _rows import append_rows, rows_of
 from scipy.stats import kendalltau
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -210,38 +210,13 @@ def representatives() -> list[Architecture]:
     return [cells[i] for i in np.random.RandomState(201).permutation(len(cells))]
 
 
-def done_rows(path: Path) -> dict[str, dict[str, object]]:
-    """Finished rows by cell; a line cut short by a kill is dropped from the file."""
-    if not path.exists():
-        return {}
-    text = path.read_bytes()
-    whole = text[: text.rfind(b"\n") + 1]
-    if len(whole) != len(text):
-        with path.open("r+b") as file:
-            file.truncate(len(whole))
-    rows = [json.loads(line) for line in whole.splitlines()]
-    return {row["arch"]: row for row in rows}
-
-
 def train(work: Path, limit: int | None, part: str) -> None:
     """Train all cells that are not done yet; ``part`` "i/n" takes every n-th, for n processes side by side."""
-    work.mkdir(parents=True, exist_ok=True)
     index, count = map(int, part.split("/"))
-    path = work / f"rows-{index}of{count}.jsonl"
-    finished = {arch for file in work.glob("rows-*.jsonl") for arch in done_rows(file)} | committed_rows(TABLE).keys()
+    finished = rows_of(work).keys() | committed_rows(TABLE).keys()
     cells = representatives()[:limit]
     todo = [cell for i, cell in enumerate(cells) if i % count == index and cell.key not in finished]
-    started = time.monotonic()
-    with path.open("a") as file:
-        for i, cell in enumerate(todo, 1):
-            file.write(json.dumps(train_cell(cell, SEEDS)) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-            if i % 50 == 0:
-                rate = (time.monotonic() - started) / i
-                print(
-                    f"{i}/{len(todo)} cells, {rate:.2f} s each, {rate * (len(todo) - i) / 60:.0f} min left", flush=True
-                )
+    append_rows(work, part, todo, lambda cell: train_cell(cell, SEEDS), every=50)
 
 
 # -- choosing the recipe -----------------------------------------------------------------------
@@ -324,8 +299,7 @@ def describe() -> None:
 
 def pack(work: Path, table: Path) -> None:
     """Gather all finished rows into the committed table, in the order of the space."""
-    rows = {arch: row for file in sorted(work.glob("rows-*.jsonl")) for arch, row in done_rows(file).items()}
-    rows = {**committed_rows(table), **rows}  # rows of earlier sessions stay
+    rows = {**committed_rows(table), **rows_of(work)}  # rows of earlier sessions stay
     space = space_of(RECIPE)
     kept = [rows[cell.key] for cell in space if cell.key in rows]
     arrays = {key: np.asarray([row[key] for row in kept], np.uint16) for key in ("valid_hits", "test_hits")}

@@ -131,3 +131,64 @@ def test_a_sample_that_would_run_code(folder):
     np.savez(folder / "images" / "cifar10_sample.npz", x_train=objects, y_train=objects)
     with pytest.raises(DataCorruptError, match="cannot be read"):
         load_batch("cifar10", 1)
+
+
+# -- other sizes, and texts --------------------------------------------------------------------
+
+
+def test_images_of_another_size(data_folder, monkeypatch):
+    monkeypatch.setenv("ZCBENCH_DATA", str(data_folder))
+    plain, large, small = (load_batch(f"cifar100{at}", 3, 2) for at in ("", "@96", "@16"))
+    assert large.inputs.shape == (3, 3, 96, 96)
+    assert large.provenance == "cifar100@96/train/3 of 2000/seed 2"
+    torch.testing.assert_close(large.targets, plain.targets)
+    # Three times as large: averages over blocks of three give the image back, but for what bilinear weights smooth.
+    back = large.inputs.unflatten(2, (32, 3)).unflatten(4, (32, 3)).mean((3, 5))
+    assert (back - plain.inputs).abs().mean() < 0.15
+    torch.testing.assert_close(small.inputs.mean(), plain.inputs.mean(), atol=0.02, rtol=0)
+
+
+def test_noise():
+    batch = load_batch("noise@8", 100)
+    assert batch.inputs.shape == (100, 3, 8, 8)
+    assert set(batch.targets.tolist()) == set(range(9))
+    assert torch.equal(batch.inputs, load_batch("noise@8", 100).inputs)
+
+
+def test_characters():
+    batch, hidden = load_batch("pydoc", 40, 3), load_batch("pydoc-masked", 40, 3)
+    assert batch.inputs.shape == batch.targets.shape == (40, 32)
+    assert torch.equal(batch.inputs[:, 1:], batch.targets[:, :-1])
+    assert int(batch.inputs.min()) >= 0 and int(batch.inputs.max()) < 89
+    covered = hidden.targets >= 0
+    assert 0.1 < covered.float().mean() < 0.2
+    assert (hidden.inputs[covered] == 89).all()
+    assert (hidden.targets[~covered] == -100).all()
+    assert torch.equal(torch.where(covered, hidden.targets, hidden.inputs), batch.inputs)
+
+
+def test_words(data_folder, monkeypatch):
+    monkeypatch.setenv("ZCBENCH_DATA", str(data_folder))
+    batch, few, hidden = (load_batch(f"wikitext2{kind}", 5, 1) for kind in ("", "@100", "-masked"))
+    assert batch.inputs.shape == (5, 64)
+    assert torch.equal(batch.inputs[:, 1:], batch.targets[:, :-1])
+    assert torch.equal(few.inputs, batch.inputs.clamp(max=99))
+    assert torch.equal(few.targets, batch.targets.clamp(max=99))
+    covered = hidden.targets >= 0
+    assert (hidden.inputs[covered] == 103).all()
+    assert torch.equal(torch.where(covered, hidden.targets, hidden.inputs) - 1000, batch.inputs)
+
+
+@pytest.mark.parametrize("name", ["digits@16", "pydoc@5", "cifar10@", "cifar10@x", "mnist@3"])
+def test_sizes_that_make_no_sense(name):
+    with pytest.raises(UnknownNameError, match="unknown data set with batches"):
+        load_batch(name, 2)
+
+
+def test_a_damaged_text(folder):
+    with pytest.raises(DataMissingError, match="no text at"):
+        load_batch("wikitext2", 2)
+    folder.joinpath("text").mkdir()
+    folder.joinpath("text", "wikitext2.valid.tokens.gz").write_bytes(b"not gzip")
+    with pytest.raises(DataCorruptError, match=r"tokens\.gz cannot be read"):
+        load_batch("wikitext2", 2)

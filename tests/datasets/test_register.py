@@ -27,14 +27,16 @@ class Widths(ChoiceSpace):
     def graph(self, architecture): raise NotImplementedError
     def build(self, architecture, *, num_classes=10):
         a, b = map(int, self.choices(architecture))
-        return nn.Sequential(nn.Flatten(), nn.Linear(64, a), nn.ReLU(), nn.Linear(a, b), nn.ReLU(), nn.Linear(b, num_classes))
+        layers = [nn.Linear(64, a), nn.ReLU(), nn.Linear(a, b), nn.ReLU(), nn.Linear(b, num_classes)]
+        return nn.Sequential(nn.Flatten(), *layers)
 
 SPACE = Widths("widths", [["4", "8", "16"]] * 2)
 zcbench.register_space(SPACE)
 
 def table():
     keys = [architecture.key for architecture in SPACE]
-    return Table(keys, (Target("size", "digits", True, "made up"),), {"size": np.arange(9.0)[:, None]}, source="made up")
+    target = Target("size", "digits", True, "made up")
+    return Table(keys, (target,), {"size": np.arange(9.0)[:, None]}, source="made up")
 
 zcbench.register_benchmark(BenchmarkInfo("widths", "widths", "Two widths", 9, 1, "none", "nobody",
                                          classes={"digits": 10}, embedded=table))

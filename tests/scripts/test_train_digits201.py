@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import train_digits201 as trainer
+from _rows import done_rows
 
 import zcbench
 
@@ -110,7 +111,7 @@ def test_parts_share_the_work_and_a_killed_part_goes_on(short, tmp_path):
     path.write_bytes(whole[: whole.rfind(b"\n", 0, -1) + 30])  # killed while it wrote the last row
     trainer.train(work, 6, "0/2")
     assert short[5:] == [cells[4]]
-    assert sorted(trainer.done_rows(path)) == sorted(cells[i] for i in (0, 2, 4))
+    assert sorted(done_rows(path)) == sorted(cells[i] for i in (0, 2, 4))
     trainer.train(work, None, "0/1")  # another way to share it
     assert short[6:] == [cells[5]]
 
@@ -120,7 +121,7 @@ def test_packed_rows_are_the_rows(short, tmp_path):
     trainer.train(work, 3, "0/1")
     trainer.pack(work, trainer.TABLE)
     with np.load(trainer.TABLE) as table:
-        rows = trainer.done_rows(work / "rows-0of1.jsonl")
+        rows = done_rows(work / "rows-0of1.jsonl")
         order = [c.key for c in trainer.space_of(SHORT) if c.key in rows]
         assert table["arch"].tolist() == order
         assert json.loads(str(table["recipe"])) == dataclasses.asdict(SHORT)

@@ -1,0 +1,195 @@
+"""The trainer of chars-rnn and chars-bert: deterministic, resumable, side by side as good as alone, honest."""
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+import train_chars as trainer
+from _rows import done_rows, rows_of
+
+import zcbench
+from zcbench.datasets import chars
+from zcbench.datasets._text import load_text
+from zcbench.errors import DataCorruptError
+from zcbench.types import Architecture
+
+SHORT = {kind: dataclasses.replace(recipe, steps=8, evaluations=2) for kind, recipe in trainer.RECIPES.items()}
+RECIPE = {
+    "a": {"op": "linear", "input": ["x", "h_prev_0"]},
+    "z": {"op": "linear", "input": ["x", "h_prev_0", "a"]},
+    "gate": {"op": "activation_sigm", "input": ["z"]},
+    "new": {"op": "activation_tanh", "input": ["a"]},
+    "h_new_0": {"op": "blend", "input": ["gate", "h_prev_0", "new"]},
+}
+#: doubles its state at every step and squares it
+EXPLODING = {
+    "a": {"op": "linear", "input": ["x", "h_prev_0"]},
+    "b": {"op": "elementwise_sum", "input": ["a", "h_prev_0"]},
+    "h_new_0": {"op": "elementwise_prod", "input": ["b", "a"]},
+}
+
+
+@pytest.fixture
+def few_tests(monkeypatch):
+    """A text of a few blocks: evaluation is most of what these tests would cost."""
+    text = load_text()
+    parts = {part: blocks[: 6 if part == "train" else 1] for part, blocks in text.parts.items()}
+    monkeypatch.setattr(trainer, "load_text", lambda: dataclasses.replace(text, parts=parts))
+
+
+def architecture(kind):
+    if kind == "rnn":
+        return zcbench.get_space("chars-rnn").parse(json.dumps(RECIPE))
+    return zcbench.get_space("chars-bert").parse("32|SA-SDP-2-64x1|DSC-5-4-128x3")
+
+
+@pytest.mark.parametrize("kind", ["rnn", "bert"])
+def test_training_is_deterministic_and_seeds_differ(few_tests, kind):
+    first = trainer.train(kind, architecture(kind), (0, 1), SHORT[kind])
+    again = trainer.train(kind, architecture(kind), (0, 1), SHORT[kind])
+    assert first["valid_nll"] == again["valid_nll"]
+    assert first["test_nll"] == again["test_nll"]
+    assert first["test_nll"][0] != first["test_nll"][1]
+    assert np.asarray(first["valid_nll"]).shape == (2, 2)
+    assert first["test_nll"][0] < math.log(90)  # less than knowing nothing
+
+
+def test_seeds_trained_side_by_side_are_seeds_trained_alone(few_tests):
+    together = trainer.train("rnn", architecture("rnn"), (0, 1), SHORT["rnn"])
+    for seed in (0, 1):
+        alone = trainer.train("rnn", architecture("rnn"), (seed,), SHORT["rnn"])
+        np.testing.assert_allclose(alone["test_nll"][0], together["test_nll"][seed], rtol=1e-3)
+
+
+def test_stacked_networks_compute_what_each_computes():
+    space, networks = zcbench.get_space("chars-rnn"), []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        networks.append(space.build(architecture("rnn")))
+    tokens = torch.randint(90, (3, 4, 7))
+    stacked = trainer.stack(networks)
+    assert stacked.decoder.weight is stacked.encoder.weight
+    for network, x, out in zip(networks, tokens, stacked(tokens), strict=True):
+        torch.testing.assert_close(network(x), out, rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_are_clipped_seed_by_seed():
+    a, b = torch.nn.Parameter(torch.zeros(2, 3)), torch.nn.Parameter(torch.zeros(2, 1))
+    a.grad, b.grad = torch.tensor([[3.0, 0, 0], [0.1, 0, 0]]), torch.tensor([[4.0], [0.0]])
+    trainer._clip([a, b], 1.0, 2)
+    torch.testing.assert_close(a.grad, torch.tensor([[0.6, 0, 0], [0.1, 0, 0]]), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(b.grad, torch.tensor([[0.8], [0.0]]), rtol=1e-5, atol=1e-6)
+    a.grad, b.grad = torch.tensor([[torch.inf, 0, 0], [3.0, 0, 0]]), torch.tensor([[1.0], [4.0]])
+    trainer._clip([a, b], 1.0, 2)
+    assert a.grad[0].tolist() == [0, 0, 0]
+    torch.testing.assert_close(b.grad, torch.tensor([[0.0], [0.8]]), rtol=1e-5, atol=1e-6)
+
+
+def test_cells_that_explode_are_left_out_of_the_pool_or_said_to_have_diverged(few_tests):
+    space = zcbench.get_space("chars-rnn")
+    assert trainer.runs(architecture("rnn"))
+    recipe = dataclasses.replace(SHORT["rnn"], lr=1e4, clip=1e9, steps=40)
+    row = trainer.train("rnn", space.parse(json.dumps(EXPLODING)), (0, 1), recipe)
+    assert np.isnan(row["test_nll"]).all()
+    assert np.asarray(row["valid_nll"]).shape == (2, 2)
+
+
+def test_hidden_characters_are_all_that_counts():
+    text = load_text()
+    network = zcbench.get_space("chars-bert").build(architecture("bert"), num_classes=text.words)
+    tokens = torch.from_numpy(text.parts["test"][:1, :24].copy())
+    hidden = torch.zeros(1, 24, dtype=torch.bool)
+    hidden[0, [3, 10]] = True
+    loss = trainer.losses("bert", network, tokens[None], hidden[None], text.mask)
+    masked = tokens.clone()
+    masked[hidden] = text.mask
+    log_p = network(masked).log_softmax(2)
+    expected = -sum(log_p[0, place, tokens[0, place]] for place in (3, 10)) / 2
+    torch.testing.assert_close(loss[0], expected)
+
+
+def test_a_kill_costs_the_line_that_was_being_written(few_tests, monkeypatch, tmp_path, capsys):
+    cells = [Architecture("chars-bert", f"32|SA-SDP-2-64x1|DSC-5-{heads}-64x1") for heads in (2, 4)]
+    monkeypatch.setattr(trainer, "pool", lambda kind: cells)
+    monkeypatch.setattr(trainer, "RECIPES", SHORT)
+    monkeypatch.setattr(trainer, "DATA", tmp_path)
+    monkeypatch.setattr(trainer, "POOL", len(cells) + trainer.SELECTION)
+    work = tmp_path / "work"
+    words = ["train_chars.py", "train", "bert", "--work", str(work)]
+    monkeypatch.setattr("sys.argv", words)
+    trainer.main()
+    path = work / "rows-0of1.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-20])
+    assert list(rows_of(work)) == [cells[0].key]
+    trainer.main()
+    rows = done_rows(path)
+    assert [row["test_nll"] for row in rows.values()] == [json.loads(line)["test_nll"] for line in whole.splitlines()]
+    trainer.pack("bert", work)
+    with np.load(tmp_path / "chars-bert.npz") as table:
+        assert table["arch"].tolist() == [cell.key for cell in cells]
+        assert table["test_nll"].shape == (2, 2)
+    path.unlink()
+    trainer.main()  # what is committed is not trained again
+    assert not rows_of(work)
+    capsys.readouterr()
+    trainer.compare_row("bert", 1)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == cells[1].key
+    assert all(line.split("now ")[1].split(",")[0] == line.split("committed ")[1] for line in lines[1:])
+    with pytest.raises(SystemExit, match="the table has rows 0 to 1"):
+        trainer.compare_row("bert", 2)
+
+
+# -- what was committed ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["rnn", "bert"])
+def test_the_embedded_tables_are_whole(kind):
+    table = zcbench.load_benchmark(f"chars-{kind}")
+    assert len(table) >= 300
+    assert len({table.space.canonical(a) for a in table.architectures}) == len(table)
+    nll = table.values["test_nll"]
+    assert nll.shape == (len(table), 2)
+    assert np.isfinite(nll).all()
+    assert (nll[:, 0] != nll[:, 1]).all()
+    assert np.median(nll) < 3.3  # the entropy of single characters
+    assert table.curves["valid_nll"].shape == (len(table), 2, 10)
+    np.testing.assert_allclose(table.values["test_perplexity"], np.exp(np.minimum(nll, 700)))
+    assert table.noise_ceiling().value > 0.7
+    pool = {a.key for a in trainer.pool(kind)[: trainer.POOL - trainer.SELECTION]} if kind == "bert" else None
+    assert pool is None or {a.key for a in table.architectures} <= pool
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["rnn", "bert"])
+def test_a_row_can_be_trained_again(kind):
+    rows = trainer.committed_rows(kind)
+    row = rows[next(iter(rows))]
+    fresh = trainer.train(kind, Architecture(f"chars-{kind}", row["arch"]), trainer.SEEDS, trainer.RECIPES[kind])
+    np.testing.assert_allclose(fresh["test_nll"], row["test_nll"], rtol=2e-2)
+
+
+def test_a_damaged_table_is_said_to_be_one(monkeypatch, tmp_path):
+    monkeypatch.setattr(chars, "files", lambda _: tmp_path)
+    tmp_path.joinpath("data").mkdir()
+    for content in (None, b"", b"text"):
+        if content is not None:
+            tmp_path.joinpath("data", "chars-rnn.npz").write_bytes(content)
+        with pytest.raises(DataCorruptError, match="install zcbench again"):
+            chars.load("rnn")
+
+
+def test_the_split_of_the_text():
+    text = load_text()
+    sizes = {part: len(blocks) for part, blocks in text.parts.items()}
+    assert sizes == {"train": 79, "valid": 11, "test": 23}
+    assert text.words == chars.WORDS == 90
+    everything = np.concatenate(list(text.parts.values()))
+    assert len(np.unique(everything, axis=0)) == 113
+    assert everything.min() >= 0 and everything.max() <= text.other < text.mask
+    letters = "".join(text.symbols[i] if i < text.other else "?" for i in text.parts["train"][0])
+    assert " the " in letters
