@@ -69,7 +69,7 @@ def _benchmarks() -> tuple[list[str], list[list[str]]]:
     from zcbench.spaces import get_space
 
     infos = [benchmark_info(name) for name in list_benchmarks()]
-    return ["name", "rows", "targets", "networks", "licence", "table", "summary", "reference"], [
+    return ["name", "rows", "targets", "networks", "licence", "table", "where it comes from", "summary"], [
         [
             i.name,
             f"{i.rows:,}" if i.rows else "varies",
@@ -77,8 +77,8 @@ def _benchmarks() -> tuple[list[str], list[list[str]]]:
             "+".join(get_space(i.space).domains) or "none",
             i.licence,
             i.source,
+            _paper(i.reference),
             i.summary,
-            i.reference,
         ]
         for i in infos
     ]

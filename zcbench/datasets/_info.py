@@ -51,12 +51,10 @@ class BenchmarkInfo:
 
     @property
     def source(self) -> str:
-        """Where the table comes from, in a few words."""
+        """How the table comes to this machine, in a word or two."""
         if self.embedded:
             return "embedded"
-        if self.remotes:
-            return f"zcbench data get {self.name}"
-        return f"by hand, then  zcbench data import {self.name}"
+        return "data get" if self.remotes else "data import"
 
     @property
     def how_to_get(self) -> str:

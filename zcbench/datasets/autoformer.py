@@ -135,7 +135,7 @@ register_benchmark(
         BenchmarkInfo(
             name=f"autoformer-{size}",
             space=f"autoformer-{size}",
-            summary=f"AutoFormer-T subnets at {size} pixels on CIFAR-100 with inherited weights, from four supernets",
+            summary=f"AutoFormer-T subnets at {size} pixels on CIFAR-100, weights of four supernets",
             rows=6_012 if size == 32 else 5_982,
             targets=len(SUPERNETS),
             licence="none stated",

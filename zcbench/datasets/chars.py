@@ -77,12 +77,12 @@ register_benchmark(
             (
                 "rnn",
                 300,
-                "NAS-Bench-NLP cells as character models, trained by this project on Python's help texts; two seeds",
+                "recurrent cells as character models, trained by this project; two seeds, curves",
             ),
             (
                 "bert",
                 310,
-                "FlexiBERT encoders, masked characters, trained by this project on Python's help texts; two seeds",
+                "encoders that fill in characters, trained by this project; two seeds, curves",
             ),
         )
     )

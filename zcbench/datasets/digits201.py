@@ -57,7 +57,7 @@ register_benchmark(
     BenchmarkInfo(
         name="digits-201",
         space="digits-201",
-        summary="NAS-Bench-201 cells, trained by this project on handwritten digits; three seeds, per-epoch curves",
+        summary="NAS-Bench-201 cells on handwritten digits, trained by this project; three seeds, curves",
         rows=4_930,
         targets=len(TARGETS),
         licence="Apache-2.0 (digits: CC BY 4.0)",

@@ -94,7 +94,7 @@ register_benchmark(
     BenchmarkInfo(
         name="flexibert",
         space="flexibert",
-        summary="FlexiBERT encoders: 500 BERTs of unequal layers, pre-trained, on eight tasks of GLUE",
+        summary="encoders of unequal layers, pre-trained, on eight tasks of GLUE",
         rows=500,
         targets=len(TASKS),
         licence="CC BY 4.0",

@@ -136,7 +136,7 @@ register_benchmark(
     BenchmarkInfo(
         name="hwnasbench",
         space="nasbench201",
-        summary="HW-NAS-Bench: latency and energy of NAS-Bench-201's 15,625 networks on six devices",
+        summary="latency and energy of NAS-Bench-201's networks on six devices",
         rows=15_625,
         targets=len(METRICS) * len(DATASETS),
         licence="MIT",

@@ -205,7 +205,7 @@ register_benchmark(
     BenchmarkInfo(
         name="nasbench101",
         space="nasbench101",
-        summary="NAS-Bench-101: 423,624 cells on CIFAR-10, three trainings each for 108 epochs",
+        summary="cells on CIFAR-10, three trainings each, 108 epochs",
         rows=423_624,
         targets=2,
         licence="Apache-2.0",

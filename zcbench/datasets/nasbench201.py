@@ -54,7 +54,7 @@ register_benchmark(
     BenchmarkInfo(
         name="nasbench201",
         space="nasbench201",
-        summary="NAS-Bench-201 / NATS topology: all 15,625 cells on CIFAR-10, CIFAR-100 and ImageNet16-120",
+        summary="cells on CIFAR-10, CIFAR-100 and ImageNet16-120, 12 and 200 epochs",
         rows=15_625,
         targets=28,
         licence="MIT",

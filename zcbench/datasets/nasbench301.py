@@ -87,7 +87,7 @@ register_benchmark(
     BenchmarkInfo(
         name="nasbench301",
         space="nasbench301",
-        summary="DARTS cells; accuracy as the surrogate of NAS-Bench-301 predicts it, not as trained",
+        summary="DARTS cells on CIFAR-10: a surrogate's predictions, not trainings",
         rows=11_221,
         targets=1,
         licence="Apache-2.0",
@@ -100,7 +100,7 @@ register_benchmark(
     BenchmarkInfo(
         name="darts-swap",
         space="darts-zero",
-        summary="DARTS cells with zero operations, trained for a short time on CIFAR-10 by the authors of SWAP-NAS",
+        summary="DARTS cells with zero operations on CIFAR-10, short trainings",
         rows=1_000,
         targets=1,
         licence="none stated",

@@ -93,7 +93,7 @@ register_benchmark(
     BenchmarkInfo(
         name="nasbenchgraph",
         space="nasbenchgraph",
-        summary="NAS-Bench-Graph: 26,206 graph neural networks on nine graphs (table only)",
+        summary="graph neural networks on nine graphs",
         rows=26_206,
         targets=2 * len(GRAPHS),
         licence="Apache-2.0",

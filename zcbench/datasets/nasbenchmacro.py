@@ -1,4 +1,4 @@
-"""NAS-Bench-Macro: 6,561 networks of MobileNet blocks on CIFAR-10, three seeds each.
+"""networks of MobileNet blocks on CIFAR-10, three seeds each.
 
 Source: X. Su et al., CVPR 2021, arXiv:2103.11922.
 """
@@ -62,7 +62,7 @@ register_benchmark(
     BenchmarkInfo(
         name="nasbenchmacro",
         space="nasbenchmacro",
-        summary="NAS-Bench-Macro: 6,561 networks of MobileNet blocks on CIFAR-10, three seeds",
+        summary="networks of MobileNet blocks on CIFAR-10, three seeds",
         rows=6_561,
         targets=1,
         licence="Apache-2.0",

@@ -97,7 +97,7 @@ register_benchmark(
     BenchmarkInfo(
         name="nasbenchmr",
         space="nasbenchmr",
-        summary="NAS-Bench-MR: 2,507 multi-resolution networks on eight tasks (table only)",
+        summary="multi-resolution networks on eight tasks",
         rows=2_507,
         targets=len(TASKS),
         licence="BSD",

@@ -94,7 +94,7 @@ register_benchmark(
     BenchmarkInfo(
         name="nasbenchnlp",
         space="nasbenchnlp",
-        summary="NAS-Bench-NLP: recurrent cells as language models on WikiText-2, with 50-epoch curves",
+        summary="recurrent cells as language models on WikiText-2, curves",
         rows=263,
         targets=2,
         licence="Apache-2.0",

@@ -27,7 +27,7 @@ register_benchmark(
     BenchmarkInfo(
         name="nats-size",
         space="nats-size",
-        summary="NATS-Bench size: channels of 32,768 networks, on CIFAR-10, CIFAR-100 and ImageNet16-120",
+        summary="channels of networks on CIFAR-10, CIFAR-100 and ImageNet16-120",
         rows=32_768,
         targets=42,
         licence="MIT",

@@ -79,10 +79,10 @@ register_benchmark(
     BenchmarkInfo(
         name="nds",
         space="nds",
-        summary="NDS: one of the authors' sweeps (DARTS, NASNet, Amoeba, PNAS, ENAS, ResNet, ResNeXt) (table only)",
+        summary="one of the authors' sweeps over DARTS, NASNet, Amoeba, PNAS, ENAS, ResNet, ResNeXt",
         rows=0,
         targets=len(TARGETS),
-        licence="CC BY-NC 4.0",
+        licence="none stated",
         reference="Radosavovic et al., ICCV 2019, arXiv:1905.13214",
         read=single(read),
         by_hand="download dl.fbaipublicfiles.com/nds/data.zip, unpack it and choose a file, e.g. DARTS.json",

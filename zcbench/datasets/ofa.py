@@ -73,7 +73,7 @@ register_benchmark(
     BenchmarkInfo(
         name="ofa-mbv3",
         space="ofa-mbv3",
-        summary="once-for-all MobileNetV3 (w 1.0): ImageNet accuracy of subnets with inherited weights",
+        summary="once-for-all MobileNetV3 subnets on ImageNet, weights of the supernet",
         rows=2_162,
         targets=1,
         licence="Apache-2.0",

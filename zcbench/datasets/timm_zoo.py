@@ -122,11 +122,11 @@ register_benchmark(
     BenchmarkInfo(
         name="timm",
         space="timm",
-        summary="timm: published weights of 1,266 models on ImageNet and five harder test sets",
+        summary="published weights on ImageNet and five harder test sets",
         rows=1_266,
         targets=len(SETS),
         licence="Apache-2.0",
-        reference="Wightman, github.com/huggingface/pytorch-image-models",
+        reference="github.com/huggingface/pytorch-image-models, Wightman",
         classes={"imagenet": 1000},
         batches={"imagenet": "cifar100@224"},
         read=read,

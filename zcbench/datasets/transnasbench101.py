@@ -104,7 +104,7 @@ register_benchmark(
         BenchmarkInfo(
             name=f"transnasbench101-{half}",
             space=f"transnasbench101-{half}",
-            summary=f"TransNAS-Bench-101 {half}: {what} on seven tasks of Taskonomy",
+            summary=f"{what} on seven tasks of Taskonomy",
             rows=rows,
             targets=len(TASKS),
             licence="MIT",
