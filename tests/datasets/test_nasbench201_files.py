@@ -318,3 +318,41 @@ def test_a_record_that_lacks_a_field(tmp_path):
     del records[1]["12"]["all_results"]["cifar10-valid", 777]["eval_acc1es"]
     with pytest.raises(DataCorruptError, match="is not in the official format"):
         read_official(write_simple(tmp_path / "simple", records))
+
+
+# -- memory ------------------------------------------------------------------------------------
+
+
+def peak(work):
+    import tracemalloc
+
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("container", [ZIP, LEGACY])
+def test_a_pth_is_read_record_by_record(tmp_path, container):
+    """Twice as many records need twice the memory when all is loaded, and a little more when rows are kept."""
+    from zcbench.datasets._pickles import read_torch
+
+    cells = [a.key for a, _ in zip(zcbench.get_space("nasbench201"), range(24), strict=False)]
+    few = write_pth(tmp_path / "few.pth", states(cells[:12]), cells, **container)
+    many = write_pth(tmp_path / "many.pth", states(cells), cells, **container)
+    read_official(few)  # what is imported and cached once
+    grown = peak(lambda: read_official(many)) - peak(lambda: read_official(few))
+    whole = peak(lambda: read_torch(many)) - peak(lambda: read_torch(few))
+    assert grown < 0.35 * whole
+
+
+def test_records_that_share_parts_are_read_at_once(tmp_path):
+    records = states()
+    records[2]["200"]["all_results"]["cifar10", 777] = records[1]["200"]["all_results"]["cifar10", 777]
+    path = write_pth(tmp_path / "shared.pth", records)
+    table = zcbench.load_benchmark("nasbench201", path)
+    name = "cifar10_test_accuracy_200ep"
+    column = table.seeds[name].index(777)
+    assert table.values[name][1, column] == table.values[name][2, column]
