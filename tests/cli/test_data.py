@@ -27,7 +27,8 @@ def test_list(cli):
         "source": table.source,
     }
     assert rows["nasbench201"]["table"] == "missing"
-    assert "set ZCBENCH_DATA to a folder that holds it" in rows["nasbench201"]["source"]
+    assert rows["nasbench201"]["source"] == "by hand: see  zcbench show nasbench201"
+    assert rows["nasbenchmacro"]["source"] == "zcbench data get nasbenchmacro"
 
 
 @pytest.mark.parametrize(

@@ -30,16 +30,21 @@ def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     if options.action != "list":
         return _get(options)
-    from zcbench.datasets import list_benchmarks, load_benchmark
-    from zcbench.errors import ZcbenchError
+    from zcbench.datasets import benchmark_info, list_benchmarks, load_benchmark
+    from zcbench.errors import DataMissingError, ZcbenchError
 
     rows = []
     for name in list_benchmarks():
         try:
             table = load_benchmark(name)
             rows.append([name, "here", f"{len(table):,}", table.source])
+        except DataMissingError:
+            by_hand = "by hand: see  zcbench show "
+            rows.append(
+                [name, "missing", "", ("zcbench data get " if benchmark_info(name).remotes else by_hand) + name]
+            )
         except ZcbenchError as error:
-            rows.append([name, "missing", "", str(error)])
+            rows.append([name, "damaged", "", str(error)])
     titles = ["benchmark", "table", "architectures", "source"]
     if options.json:
         print_json([dict(zip(titles, row, strict=True)) for row in rows])

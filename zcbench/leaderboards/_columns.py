@@ -99,8 +99,10 @@ def headline(evaluation: Evaluation) -> str:
     direction = "higher is better" if evaluation.target.higher_is_better else "lower is better"
     text = (
         f"{evaluation.benchmark}: {evaluation.total:,} architectures against {evaluation.target.name} "
-        f"({evaluation.target.description}; {direction}), seed {evaluation.seed}, batch {evaluation.batch}."
+        f"({evaluation.target.description}; {direction})"
     )
+    # Columns of one's own table were computed elsewhere.
+    text += f", seed {evaluation.seed}, batch {evaluation.batch}." if evaluation.batch else "."
     if math.isfinite(evaluation.ceiling.value):
         text += f" Seed-to-seed tau (noise ceiling): {interval(evaluation.ceiling)}."
     else:
