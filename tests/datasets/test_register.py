@@ -1,6 +1,7 @@
 """A stranger's search space and benchmark, in one file."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from torch import nn
 import numpy as np
 import zcbench
 from zcbench.datasets import BenchmarkInfo, Table
-from zcbench.spaces._base import ChoiceSpace
+from zcbench.spaces import ChoiceSpace
 from zcbench.types import Target
 
 class Widths(ChoiceSpace):
@@ -62,6 +63,18 @@ def test_it_runs_like_ours(stranger, capsys, workers):
     assert entry["scored"] == 9
     assert entry["tau"] > 0.5
     assert np.array_equal(zcbench.load_benchmark("widths").truth(), np.arange(9.0))
+
+
+def test_the_example_of_the_guide_runs(stranger, tmp_path, capsys):
+    guide = Path(__file__).parents[2] / "CONTRIBUTING.md"
+    code = guide.read_text(encoding="utf8").split("## Add a search space")[1].split("```python")[1].split("```")[0]
+    (tmp_path / "my_benchmark.py").write_text(code)
+    (tmp_path / "results.txt").write_text("8-8 80\n8-16 85\n16-32 91\n32-32 90\n")
+    words = ["run", "widths", "--import", "my_benchmark.py", "--source", "results.txt", "--proxies", "params", "--json"]
+    assert main([*words, "--workers", "1"]) == 0
+    entry = json.loads(capsys.readouterr().out)["entries"][0]
+    assert entry["scored"] == 4
+    assert entry["tau"] == pytest.approx(2 / 3)
 
 
 def test_names_are_taken_once():

@@ -8,6 +8,7 @@ import json
 import pickle
 import struct
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,6 +80,11 @@ def test_what_every_benchmark_declares():
         assert info.summary and info.licence and info.reference
         assert info.embedded or (info.read and (info.remotes or info.by_hand))
         assert set(info.batches) <= set(info.classes)
+        cards = Path(__file__).parents[2] / "docs" / "cards"
+        card = (cards / f"{name}.md").read_text(encoding="utf8")
+        assert card.startswith(f"# {name}\n")
+        assert name == "digits-201" or f"| {info.licence} |" in card
+        assert f"cards/{name}.md" in (cards.parents[1] / "README.md").read_text(encoding="utf8")
         for remote in info.remotes:
             assert len(remote.sha256) == 64
             assert all(url.startswith("https://") for url in remote.urls)

@@ -5,6 +5,7 @@ Each file without a leading underscore holds one family and registers its spaces
 
 from __future__ import annotations
 
+from zcbench.spaces._base import ChoiceSpace, Space
 from zcbench.spaces._register import get_space, list_spaces, register_space
 from zcbench.spaces.autoformer import AutoFormerSpace
 from zcbench.spaces.darts import DARTSSpace
@@ -21,6 +22,7 @@ from zcbench.spaces.transnasbench101 import TransNASMacroSpace, TransNASMicroSpa
 
 __all__ = [
     "AutoFormerSpace",
+    "ChoiceSpace",
     "DARTSSpace",
     "FactorySpace",
     "FlexiBERTSpace",
@@ -30,6 +32,7 @@ __all__ = [
     "NASBenchNLPSpace",
     "NATSSizeSpace",
     "OFAMobileNetV3Space",
+    "Space",
     "TableSpace",
     "TimmSpace",
     "TransNASMacroSpace",

@@ -56,6 +56,17 @@ class TransNASMicroSpace(ChoiceSpace):
         digits = "".join(str(OPERATIONS.index(choice)) for choice in choices)
         return f"64-41414-{digits[0]}_{digits[1:3]}_{digits[3:]}"
 
+    def canonical(self, architecture: Architecture) -> Architecture:
+        """Of two cells that differ in the names of nodes 1 and 2, the first.
+
+        They can change places where no operation leads from one to the other.
+        """
+        choices = self.choices(architecture)
+        if choices[2] != "none":
+            return self.from_choices(choices)
+        a, b, none, c, d, e = choices
+        return min(self.from_choices(choices), self.from_choices((b, a, none, c, e, d)))
+
     def graph(self, architecture: Architecture) -> Graph:
         """The six operations as nodes, each fed by those that end where its edge begins."""
         return cell_graph(self.choices(architecture))
