@@ -41,6 +41,11 @@ def convert(folder: Path) -> Table:
     path = folder / "nasbench201" / "nb201_accuracies.parquet"
     frame = read_parquet(path, ["arch_str", *_PARQUET.values(), "cifar10_params_M", "cifar10_cost_12ep_s"])
     facts = columns({"params_M": frame["cifar10_params_M"], "train_seconds_12ep": frame["cifar10_cost_12ep_s"]})
+    flops = folder / "nasbench201" / "nb201_ncp_flops_params.parquet"
+    if flops.is_file():
+        more = read_parquet(flops, ["arch_str", "flops_M"])
+        by_cell = dict(zip(more["arch_str"], more["flops_M"], strict=True))
+        facts |= columns({"flops_M": [by_cell.get(text) for text in frame["arch_str"]]})
     return Table(
         frame["arch_str"],
         tuple(target_of(name) for name in _PARQUET),
