@@ -25,7 +25,7 @@ def figures(name: str) -> str:
     space = get_space(info.space)
     size = "open" if space.size is None else f"{space.size:,}" if space.size < 1e12 else f"{space.size:.1e}"
     rows = [
-        ("architectures in the authors' table", f"{info.rows:,}" if info.rows else "varies with the file"),
+        ("architectures in the whole table", f"{info.rows:,}" if info.rows else "varies with the file"),
         ("search space", f"`{info.space}`, {size} strings; networks: {' and '.join(space.domains) or 'none'}"),
         ("licence of the table", info.licence),
         ("source", info.reference),
