@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
+
+# A machine may be busy: what a test takes says nothing of whether it passes.
+settings.register_profile("zcbench", deadline=None)
+settings.load_profile("zcbench")
 
 
 @pytest.fixture(scope="session")
