@@ -77,6 +77,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command; 1 if a score failed."""
+    from zcbench.datasets import load_benchmark
     from zcbench.errors import InvalidInputError
     from zcbench.leaderboards import to_json
     from zcbench.types import Status
@@ -86,7 +87,7 @@ def execute(options: argparse.Namespace) -> int:
     if len(names) != 1:
         raise InvalidInputError("say which benchmark: zcbench run BENCHMARK, or  zcbench run my.csv --target COLUMN")
     own = Path(names[0]).suffix.lower() in (".csv", ".tsv", ".txt", ".parquet") or os.sep in names[0]
-    evaluation = _own(options, names[0]) if own else _scored(options, _benchmark(options, names[0]))
+    evaluation = _own(options, names[0]) if own else _scored(options, load_benchmark(names[0], options.source))
     if options.json:
         print(to_json(evaluation))
     else:
@@ -99,12 +100,6 @@ def execute(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     return 1 if failed else 0
-
-
-def _benchmark(options: argparse.Namespace, name: str) -> Benchmark:
-    from zcbench.datasets import load_benchmark
-
-    return load_benchmark(name, options.source)
 
 
 def _own(options: argparse.Namespace, path: str) -> Evaluation:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zcbench.datasets._read import is_web_page
 from zcbench.errors import DataCorruptError, DataMissingError, MissingDependencyError, StoreError
 
 #: called with (bytes so far, bytes in all or 0)
@@ -147,7 +148,7 @@ def _attempt(url: str, part: Path, progress: Progress | None) -> None:
         with part.open("ab" if have else "wb") as file:
             try:
                 for chunk in response.iter_content(_CHUNK):
-                    if not have and chunk.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
+                    if not have and is_web_page(chunk):
                         raise _RefusedError("gave a web page instead of the file")
                     file.write(chunk)
                     have += len(chunk)

@@ -34,6 +34,11 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> dict[str, 
         return {name: table.column(name).to_pylist() for name in names}
 
 
+def as_records(frame: dict[str, list[Any]]) -> list[dict[str, Any]]:
+    """Rows of columns, each by the columns' names."""
+    return [dict(zip(frame, row, strict=True)) for row in zip(*frame.values(), strict=True)]
+
+
 def read_json(path: Path) -> Any:
     """Content of a JSON file.
 
@@ -57,17 +62,21 @@ def explained(path: Path) -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:  # a damaged file can raise nearly anything
-        if path.is_file() and (page := _web_page(path)):
-            raise DataCorruptError(f"{path} {page}: download the file itself.") from None
+        if path.is_file() and _holds_web_page(path):
+            raise DataCorruptError(f"{path} is a web page, not a table: download the file itself.") from None
         raise DataCorruptError(
             f"{path} cannot be read ({first_line(error)}): get it again, or check that it is the authors' file."
         ) from None
 
 
-def _web_page(path: Path) -> str:
+def _holds_web_page(path: Path) -> bool:
     with path.open("rb") as file:
-        start = file.read(512).lstrip().lower()
-    return "is a web page, not a table" if start.startswith((b"<!doctype html", b"<html")) else ""
+        return is_web_page(file.read(512))
+
+
+def is_web_page(start: bytes) -> bool:
+    """Whether a file that begins so is a web page: drives and proxies give one where a file should be."""
+    return start.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html"))
 
 
 def single(reader: Callable[[Path], Table]) -> Callable[[Sequence[Path]], Table]:

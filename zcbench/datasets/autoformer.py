@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import functools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -19,7 +19,7 @@ import numpy as np
 
 from zcbench.datasets._download import github
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
-from zcbench.datasets._read import explained, read_parquet, single
+from zcbench.datasets._read import as_records, explained, read_parquet, single
 from zcbench.datasets._table import Table
 from zcbench.errors import DataCorruptError
 from zcbench.spaces.autoformer import AutoFormerSpace
@@ -52,7 +52,7 @@ def convert(folder: Path, size: int) -> Table:
     """The columns in ``ZCBENCH_DATA``."""
     path = folder / "autoformer_vit" / "tanglenas_autoformer_cifar100.parquet"
     frame = read_parquet(path, _FIELDS)
-    rows = [dict(zip(frame, row, strict=True)) for row in zip(*frame.values(), strict=True)]
+    rows = as_records(frame)
     for row in rows:
         row["mlp_ratio"], row["num_heads"] = json.loads(row["mlp_ratio"]), json.loads(row["num_heads"])
     return _table(rows, size, str(path))
@@ -126,10 +126,6 @@ def _table(rows: Iterable[Mapping[str, Any]], size: int, source: str) -> Table:
     )
 
 
-def _read(paths: Sequence[Path], size: int) -> Table:
-    return single(functools.partial(read, size=size))(paths)
-
-
 register_benchmark(
     *(
         BenchmarkInfo(
@@ -142,7 +138,7 @@ register_benchmark(
             reference="Sukthanker et al., arXiv:2312.10440",
             classes={"cifar100": 100},
             batches={"cifar100": "cifar100" if size == 32 else f"cifar100@{size}"},
-            read=functools.partial(_read, size=size),
+            read=single(functools.partial(read, size=size)),
             convert=functools.partial(convert, size=size),
             remotes=(
                 github(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import functools
-from collections.abc import Sequence
 from pathlib import Path
 
 from zcbench.datasets._download import github
@@ -79,10 +78,6 @@ def _number(text: str) -> bool:
     return True
 
 
-def _suite_zero(paths: Sequence[Path]) -> Table:
-    return single(functools.partial(read_suite_zero, targets={"cifar10": SURROGATE}))(paths)
-
-
 register_benchmark(
     BenchmarkInfo(
         name="nasbench301",
@@ -93,7 +88,7 @@ register_benchmark(
         licence="Apache-2.0",
         reference="Siems et al., arXiv:2008.09777; NAS-Bench-Suite-Zero, arXiv:2210.03230",
         classes={"cifar10": 10},
-        read=_suite_zero,
+        read=single(functools.partial(read_suite_zero, targets={"cifar10": SURROGATE})),
         convert=convert_surrogate,
         by_hand="download zc_nasbench301.json from drive.google.com/file/d/1RddgmwqjWJ1czGT8gEPB8qqhUHazp92G",
     ),

@@ -17,7 +17,7 @@ import numpy as np
 from zcbench.datasets._download import github
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._pickles import read_pickle
-from zcbench.datasets._read import explained, read_parquet
+from zcbench.datasets._read import as_records, explained, read_parquet
 from zcbench.datasets._table import Table
 from zcbench.errors import DataCorruptError
 from zcbench.types import Target
@@ -39,7 +39,7 @@ def convert(folder: Path) -> Table:
     """The columns in ``ZCBENCH_DATA``."""
     path = folder / "nasbenchmr" / "nasbenchmr.parquet"
     frame = read_parquet(path, ["task", "embedding", "top1", "mIoU", "params", "flops"])
-    rows = [dict(zip(frame, row, strict=True)) for row in zip(*frame.values(), strict=True)]
+    rows = as_records(frame)
     return _table(((row["task"], json.loads(row["embedding"]), row) for row in rows), str(path))
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from zcbench.datasets._download import github
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
-from zcbench.datasets._read import explained, read_parquet, single
+from zcbench.datasets._read import as_records, explained, read_parquet, single
 from zcbench.datasets._table import Table, with_repeats
 from zcbench.errors import DataCorruptError
 from zcbench.spaces import get_space
@@ -40,8 +40,7 @@ def convert(folder: Path) -> Table:
     frame = read_parquet(path, [*_FIELDS, "ptb_perplexity"])
     with explained(path):
         runs = []
-        for values in zip(*frame.values(), strict=True):
-            run = dict(zip(frame, values, strict=True))
+        for run in as_records(frame):
             runs.append({k: json.loads(v) if k.endswith(("times", "losses")) else v for k, v in run.items()})
         return _table(runs, str(path))
 

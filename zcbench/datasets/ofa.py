@@ -16,7 +16,7 @@ import numpy as np
 
 from zcbench.datasets._download import github
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
-from zcbench.datasets._read import explained, read_parquet
+from zcbench.datasets._read import as_records, explained, read_parquet
 from zcbench.datasets._table import Table, columns
 from zcbench.spaces import get_space
 from zcbench.types import Target
@@ -29,7 +29,7 @@ def convert(folder: Path) -> Table:
     """The columns in ``ZCBENCH_DATA``."""
     path = folder / "ofa_mbv3" / "dynas_mbv3_w10.parquet"
     frame = read_parquet(path, list(_COLUMNS))
-    return _table([dict(zip(frame, row, strict=True)) for row in zip(*frame.values(), strict=True)], str(path))
+    return _table(as_records(frame), str(path))
 
 
 def read(paths: Sequence[Path]) -> Table:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from zcbench.datasets._benchmark import Benchmark
-from zcbench.datasets._read import read_parquet
+from zcbench.datasets._read import is_web_page, read_parquet
 from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, UnknownNameError
 from zcbench.spaces import TableSpace, get_space
 from zcbench.types import Architecture, SearchSpace, Target
@@ -84,7 +84,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
             start = file.read(1 << 16)
             if "\0" in start:
                 raise DataCorruptError(f"{path} is not a text file: give a CSV file.")
-            if start.lstrip()[:15].lower().startswith(("<!doctype html", "<html")):
+            if is_web_page(start.encode()):
                 raise DataCorruptError(f"{path} is a web page, not a table: download the file itself.")
             first = start.split("\n", 1)[0]
             delimiter = max(",;\t", key=first.count)

@@ -7,7 +7,6 @@ enlarged to a quarter of the tasks' resolution per side (64 pixels), and the net
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._pickles import read_torch
-from zcbench.datasets._read import explained, read_parquet
+from zcbench.datasets._read import explained, read_parquet, single
 from zcbench.datasets._suitezero import read_suite_zero
 from zcbench.datasets._table import Table, columns
 from zcbench.errors import DataCorruptError
@@ -52,15 +51,12 @@ def convert(folder: Path, half: str) -> Table:
     return Table(texts, tuple(TARGETS.values()), columns(frame), source=str(path))
 
 
-def read(paths: Sequence[Path], half: str) -> Table:
+def read(path: Path, half: str) -> Table:
     """The authors' ``.pth`` file, or NAS-Bench-Suite-Zero's JSON.
 
     Raises:
         DataCorruptError: it is neither.
     """
-    if len(paths) != 1:
-        raise DataCorruptError(f"{len(paths)} files were given: this benchmark is read from one.")
-    path = paths[0]
     if path.suffix == ".json":
         return read_suite_zero(path, TARGETS)
     content = read_torch(path)
@@ -112,7 +108,7 @@ register_benchmark(
             classes=CLASSES,
             # A classifier of room layouts has nine outputs: labels of ten classes would not fit.
             batches={**dict.fromkeys(TASKS, "cifar10@64"), "room_layout": "noise@64"},
-            read=functools.partial(read, half=half),
+            read=single(functools.partial(read, half=half)),
             convert=functools.partial(convert, half=half),
             by_hand=(
                 "download transnas-bench_v10141024.pth from the folder drive.google.com/drive/folders/"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from zcbench.types import Architecture, Graph
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+Layer = TypeVar("Layer")
 
 
 class Space:
@@ -163,6 +166,15 @@ class ChoiceSpace(Space):
     def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
         """The benchmark's network, freshly initialised."""
         raise NotImplementedError
+
+
+def mix_layers(a: Sequence[Layer], b: Sequence[Layer], rng: np.random.Generator) -> list[Layer]:
+    """As many layers as either parent has, each from either (where it has that layer)."""
+    parents, layers = (a, b), []
+    for place in range(len(parents[int(rng.integers(2))])):
+        having = [parent for parent in parents if place < len(parent)]
+        layers.append(having[int(rng.integers(len(having)))][place])
+    return layers
 
 
 def chain(labels: Sequence[str]) -> Graph:

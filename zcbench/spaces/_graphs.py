@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 Edge = tuple[int, int, str]
 
@@ -29,6 +29,23 @@ def canonical_order(labels: Sequence[str], edges: Sequence[Edge]) -> list[int]:
         out[source].append((label, target))
     first = _ranks(list(labels))
     return min(_orders(first, into, out), key=lambda order: certificate(labels, edges, order))
+
+
+def after_sources(order: Iterable[int], sources: Callable[[int], Iterable[int]], known: Iterable[int]) -> list[int]:
+    """The nodes in that order as far as possible: each as soon as all that it takes its inputs from stand before it.
+
+    Args:
+        order: of the nodes of a graph without cycles.
+        sources: of a node.
+        known: nodes that stand before all others.
+    """
+    before, waiting, placed = set(known), list(order), []
+    while waiting:
+        node = next(node for node in waiting if before.issuperset(sources(node)))
+        waiting.remove(node)
+        before.add(node)
+        placed.append(node)
+    return placed
 
 
 def certificate(labels: Sequence[str], edges: Sequence[Edge], order: Sequence[int]) -> tuple[object, ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zcbench.errors import InvalidArchitectureError
-from zcbench.spaces._base import Space, chain
+from zcbench.spaces._base import Space, chain, mix_layers
 from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
@@ -111,11 +111,7 @@ class AutoFormerSpace(Space):
         """Width, depth and each block from either parent (where it has that block)."""
         parents = (self.blocks(a), self.blocks(b))
         width = parents[int(rng.integers(2))][0]
-        blocks = []
-        for i in range(len(parents[int(rng.integers(2))][1])):
-            having = [blocks_of for _, blocks_of in parents if i < len(blocks_of)]
-            blocks.append(having[int(rng.integers(len(having)))][i])
-        return self.from_blocks(width, blocks)
+        return self.from_blocks(width, mix_layers(parents[0][1], parents[1][1], rng))
 
     def canonical(self, architecture: Architecture) -> Architecture:
         """The same blocks, ratios with one decimal."""

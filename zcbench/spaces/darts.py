@@ -13,14 +13,14 @@ from __future__ import annotations
 import ast
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zcbench.errors import InvalidArchitectureError
 from zcbench.spaces._base import Space
-from zcbench.spaces._graphs import Edge, canonical_order
+from zcbench.spaces._graphs import Edge, after_sources, canonical_order
 from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
@@ -258,13 +258,10 @@ def _canonical(cell: DartsCell) -> DartsCell:
     labels = ["0", "1", *["node"] * NODES]
     edges: list[Edge] = [(source, 2 + i // 2, operation) for i, (operation, source) in enumerate(cell)]
     order = canonical_order(labels, edges)
-    place, waiting = {0: 0, 1: 1}, [node for node in order if node > 1]
-    nodes: list[list[tuple[int, str]]] = []
-    while waiting:
-        node = next(n for n in waiting if all(source in place for _, source in cell[2 * n - 4 : 2 * n - 2]))
-        waiting.remove(node)
-        place[node] = 2 + len(nodes)
-        nodes.append(sorted((place[source], operation) for operation, source in cell[2 * node - 4 : 2 * node - 2]))
+    into = {node: cell[2 * node - 4 : 2 * node - 2] for node in order if node > 1}
+    placed = after_sources(into, lambda node: (source for _, source in into[node]), (0, 1))
+    place = {node: i for i, node in enumerate([0, 1, *placed])}
+    nodes = [sorted((place[source], operation) for operation, source in into[node]) for node in placed]
     return tuple((operation, source) for node in nodes for source, operation in node)
 
 
@@ -272,5 +269,3 @@ register_space(
     DARTSSpace(),
     DARTSSpace("darts-zero", zero=True),
 )
-
-__all__: Sequence[str] = ["NODES", "OPERATIONS", "DARTSSpace", "DartsCell"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from zcbench.errors import InvalidArchitectureError
-from zcbench.spaces._base import Space, chain
+from zcbench.spaces._base import Space, chain, mix_layers
 from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
@@ -166,12 +166,7 @@ class FlexiBERTSpace(Space):
         """Uniform crossover: width, depth and each layer come from either parent (where it has that layer)."""
         parents = (self.layers(a), self.layers(b))
         width = parents[int(rng.integers(2))][0]
-        depth = len(parents[int(rng.integers(2))][1])
-        layers = []
-        for place in range(depth):
-            having = [layers_of for _, layers_of in parents if place < len(layers_of)]
-            layers.append(having[int(rng.integers(len(having)))][place])
-        return self.from_layers(width, layers)
+        return self.from_layers(width, mix_layers(parents[0][1], parents[1][1], rng))
 
     def canonical(self, architecture: Architecture) -> Architecture:
         """The same encoder with two heads wherever heads mean nothing (Fourier and cosine transforms)."""

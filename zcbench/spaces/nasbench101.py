@@ -16,7 +16,7 @@ import numpy as np
 
 from zcbench.errors import InvalidArchitectureError
 from zcbench.spaces._base import Space
-from zcbench.spaces._graphs import canonical_order
+from zcbench.spaces._graphs import after_sources, canonical_order
 from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
@@ -89,11 +89,11 @@ class NASBench101Space(Space):
         vertices = len(match[2]) + 2
         if len(match[1]) != vertices * (vertices - 1) // 2 or vertices > MAX_VERTICES:
             raise self._malformed(text)
-        cell = _prune(_cell(text)) if _reaching(_cell(text)) else None
-        if cell and len(cell.edges) > MAX_EDGES:
-            raise InvalidArchitectureError(f"{text!r} has {len(cell.edges)} edges: a cell has at most {MAX_EDGES}.")
-        if cell is None:
+        cell = _cell(text)
+        if not _reaching(cell):
             raise InvalidArchitectureError(f"{text!r} has no path from its input to its output.")
+        if (edges := len(_prune(cell).edges)) > MAX_EDGES:
+            raise InvalidArchitectureError(f"{text!r} has {edges} edges: a cell has at most {MAX_EDGES}.")
         return Architecture(self.name, text)
 
     def _malformed(self, text: str) -> InvalidArchitectureError:
@@ -299,16 +299,11 @@ def _canonical(cell: Cell) -> Cell:
     into: dict[int, set[int]] = {vertex: set() for vertex in range(cell.vertices)}
     for a, b in cell.edges:
         into[b].add(a)
-    place: dict[int, int] = {}
-    waiting = list(order)
-    while waiting:
-        # The output last: others never wait for it.
-        ready = (v for v in waiting if into[v] <= place.keys() and (v != cell.vertices - 1 or len(waiting) == 1))
-        vertex = next(ready)
-        waiting.remove(vertex)
-        place[vertex] = len(place)
+    last = cell.vertices - 1
+    inner = after_sources((v for v in order if 0 < v < last), into.__getitem__, (0,))
+    place = {vertex: i for i, vertex in enumerate([0, *inner, last])}
     edges = tuple(sorted((place[a], place[b]) for a, b in cell.edges))
-    return Cell(edges, tuple(cell.operations[v - 1] for v in sorted(place, key=place.__getitem__)[1:-1]))
+    return Cell(edges, tuple(cell.operations[v - 1] for v in inner))
 
 
 def _graphs(vertices: int) -> Iterator[tuple[tuple[int, int], ...]]:

@@ -20,7 +20,7 @@ import numpy as np
 
 from zcbench.errors import InvalidArchitectureError
 from zcbench.spaces._base import Space
-from zcbench.spaces._graphs import Edge, canonical_order
+from zcbench.spaces._graphs import Edge, after_sources, canonical_order
 from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
@@ -344,10 +344,9 @@ def _renumber(cell: Cell, order: Sequence[int]) -> Cell:
     for old in order:
         if 1 < old < first:
             place[old] = len(place)
-    waiting, nodes = [old for old in order if old >= first], []
-    while waiting:
-        old = next(old for old in waiting if all(source in place for source in cell.nodes[old - first].inputs))
-        waiting.remove(old)
+    nodes = []
+    inner = [old for old in order if old >= first]
+    for old in after_sources(inner, lambda old: cell.nodes[old - first].inputs, range(first)):
         node = cell.nodes[old - first]
         inputs = [place[source] for source in node.inputs]
         nodes.append(node._replace(inputs=tuple(inputs if node.operation == "blend" else sorted(inputs))))

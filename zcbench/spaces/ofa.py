@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zcbench.errors import InvalidArchitectureError
-from zcbench.spaces._base import Space, chain
+from zcbench.spaces._base import Space, chain, mix_layers
 from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
@@ -111,14 +111,8 @@ class OFAMobileNetV3Space(Space):
 
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
         """For each stage the depth from either parent, and each layer from either (where it has that layer)."""
-        child = []
-        for pair in zip(self.stages(a), self.stages(b), strict=True):
-            layers: list[tuple[int, int]] = []
-            for i in range(len(pair[int(rng.integers(2))])):
-                having = [stage for stage in pair if i < len(stage)]
-                layers.append(having[int(rng.integers(len(having)))][i])
-            child.append(tuple(layers))
-        return self.from_stages(child)
+        pairs = zip(self.stages(a), self.stages(b), strict=True)
+        return self.from_stages([tuple(mix_layers(*pair, rng)) for pair in pairs])
 
     def canonical(self, architecture: Architecture) -> Architecture:
         """The same subnet without what lies beyond a stage's depth: the parsed string has none."""
