@@ -15,11 +15,20 @@ if TYPE_CHECKING:
     from zcbench.datasets import load_benchmark as load_benchmark
     from zcbench.datasets import own_benchmark as own_benchmark
     from zcbench.datasets import register_benchmark as register_benchmark
+    from zcbench.encodings import Encoding as Encoding
+    from zcbench.encodings import get_encoding as get_encoding
+    from zcbench.encodings import list_encodings as list_encodings
+    from zcbench.encodings import register_encoding as register_encoding
     from zcbench.ensembles import get_ensemble as get_ensemble
     from zcbench.ensembles import list_ensembles as list_ensembles
     from zcbench.ensembles import register_ensemble as register_ensemble
     from zcbench.evaluation import Evaluation as Evaluation
     from zcbench.evaluation import evaluate as evaluate
+    from zcbench.predictors import Predictor as Predictor
+    from zcbench.predictors import VectorPredictor as VectorPredictor
+    from zcbench.predictors import get_predictor as get_predictor
+    from zcbench.predictors import list_predictors as list_predictors
+    from zcbench.predictors import register_predictor as register_predictor
     from zcbench.probe import Probe as Probe
     from zcbench.proxies import get_proxy as get_proxy
     from zcbench.proxies import list_proxies as list_proxies
@@ -39,23 +48,32 @@ _PUBLIC = {
     "Architecture": "zcbench.types",
     "Batch": "zcbench.types",
     "Benchmark": "zcbench.datasets",
+    "Encoding": "zcbench.encodings",
     "Evaluation": "zcbench.evaluation",
+    "Predictor": "zcbench.predictors",
     "Probe": "zcbench.probe",
     "Score": "zcbench.types",
     "Status": "zcbench.types",
+    "VectorPredictor": "zcbench.predictors",
     "evaluate": "zcbench.evaluation",
+    "get_encoding": "zcbench.encodings",
     "get_ensemble": "zcbench.ensembles",
+    "get_predictor": "zcbench.predictors",
     "get_proxy": "zcbench.proxies",
     "get_space": "zcbench.spaces",
     "list_benchmarks": "zcbench.datasets",
+    "list_encodings": "zcbench.encodings",
     "list_ensembles": "zcbench.ensembles",
+    "list_predictors": "zcbench.predictors",
     "list_spaces": "zcbench.spaces",
     "load_batch": "zcbench.datasets",
     "load_benchmark": "zcbench.datasets",
     "list_proxies": "zcbench.proxies",
     "own_benchmark": "zcbench.datasets",
     "register_benchmark": "zcbench.datasets",
+    "register_encoding": "zcbench.encodings",
     "register_ensemble": "zcbench.ensembles",
+    "register_predictor": "zcbench.predictors",
     "register_proxy": "zcbench.proxies",
     "register_space": "zcbench.spaces",
     "score": "zcbench.proxies",

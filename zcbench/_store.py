@@ -6,17 +6,18 @@ the line it was writing; the next reader ignores a line without its end and the 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol, TypeVar
 
 from zcbench.errors import DataCorruptError, StoreError
-from zcbench.types import Record, Score, Status
+from zcbench.types import Record, Score, Status, Trial
 
 SCHEMA = 1
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -35,12 +36,23 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 _IDENTIFIER = re.compile(r".+@[0-9]+")
 
 
-class Store:
+class _Keyed(Protocol):
+    @property
+    def key(self) -> Any: ...
+
+
+T = TypeVar("T", bound=_Keyed)
+
+
+class _Lines:
     """A folder of ``<benchmark>.jsonl`` files.
 
     Args:
         folder: created at the first write.
     """
+
+    #: the field that tells a line apart from the description of an environment
+    mark = ""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
@@ -50,28 +62,24 @@ class Store:
         return self.folder / f"{benchmark}.jsonl"
 
     def benchmarks(self) -> list[str]:
-        """Names of the benchmarks that have records, sorted."""
+        """Names of the benchmarks that have lines, sorted."""
         return sorted(path.stem for path in self.folder.glob("*.jsonl") if path.stat().st_size)
 
-    def records(self, benchmark: str) -> list[Record]:
-        """All records of a benchmark; of two with one key, the later.
+    def environments(self, benchmark: str) -> dict[str, dict[str, Any]]:
+        """Descriptions of the environments that the lines refer to, by id."""
+        return {line["environment"]: line for _, line in self._lines(benchmark) if self.mark not in line}
 
-        Raises:
-            DataCorruptError: a complete line is not a record.
-        """
-        found: dict[tuple[str, str, str, int, str], Record] = {}
+    def _read(self, benchmark: str, parse: Callable[[dict[str, Any]], T]) -> list[T]:
+        """All lines of a benchmark; of two with one key, the later."""
+        found: dict[object, T] = {}
         for number, line in self._lines(benchmark):
-            if "proxy" in line:
+            if self.mark in line:
                 try:
-                    record = _from_line(line)
+                    item = parse(line)
                 except (KeyError, ValueError, TypeError):
                     raise _malformed(self.path(benchmark), number) from None
-                found[record.key] = record
+                found[item.key] = item
         return list(found.values())
-
-    def environments(self, benchmark: str) -> dict[str, dict[str, Any]]:
-        """Descriptions of the environments that the records refer to, by id."""
-        return {line["environment"]: line for _, line in self._lines(benchmark) if "proxy" not in line}
 
     def _lines(self, benchmark: str) -> Iterator[tuple[int, dict[str, Any]]]:
         path = self.path(benchmark)
@@ -129,6 +137,47 @@ class Store:
             lock.release()
 
 
+class Store(_Lines):
+    """Records of proxies: a folder of ``<benchmark>.jsonl`` files.
+
+    Args:
+        folder: created at the first write.
+    """
+
+    mark = "proxy"
+
+    def records(self, benchmark: str) -> list[Record]:
+        """All records of a benchmark; of two with one key, the later.
+
+        Raises:
+            DataCorruptError: a complete line is not a record.
+        """
+        return self._read(benchmark, _from_line)
+
+    @property
+    def trials(self) -> TrialStore:
+        """Where the trials of predictors live: the folder ``predictors`` in this one."""
+        return TrialStore(self.folder / "predictors")
+
+
+class TrialStore(_Lines):
+    """Trials of predictors: a folder of ``<benchmark>.jsonl`` files.
+
+    Args:
+        folder: created at the first write.
+    """
+
+    mark = "predictor"
+
+    def trials(self, benchmark: str) -> list[Trial]:
+        """All trials on a benchmark; of two with one key, the later.
+
+        Raises:
+            DataCorruptError: a complete line is not a trial.
+        """
+        return self._read(benchmark, _trial)
+
+
 class Writer:
     """Appends lines; each is one write, so it is there whole or not at all."""
 
@@ -157,6 +206,12 @@ class Writer:
                 **({"repeats": score.repeats, "spread": _number(score.spread)} if score.repeats > 1 else {}),
             }
         )
+
+    def trial(self, trial: Trial) -> None:
+        """Append a trial."""
+        line = dataclasses.asdict(trial)
+        line["metrics"] = {name: _number(value) for name, value in trial.metrics.items()}
+        self._write({"schema": SCHEMA, **line, "status": str(trial.status)})
 
     def environment(self, identifier: str, description: dict[str, Any]) -> None:
         """Append the description of an environment."""
@@ -202,6 +257,17 @@ def _from_line(line: dict[str, Any]) -> Record:
         line["higher_is_better"],
         line["environment"],
     )
+
+
+def _trial(line: dict[str, Any]) -> Trial:
+    fields = {field.name: line[field.name] for field in dataclasses.fields(Trial)}
+    numbers = {name: math.nan if value is None else float(value) for name, value in line["metrics"].items()}
+    for name in ("pool", "train_size", "tuned_size", "seed"):
+        if not isinstance(fields[name], int):
+            raise TypeError(name)
+    if not all(_IDENTIFIER.fullmatch(fields[name]) for name in ("predictor", "benchmark")):
+        raise ValueError("an identifier has no version")
+    return Trial(**{**fields, "status": Status(line["status"]), "metrics": numbers})
 
 
 def _number(value: float) -> float | None:

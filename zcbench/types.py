@@ -318,3 +318,44 @@ class Record:
     def key(self) -> tuple[str, str, str, int, str]:
         """What identifies the measurement: two records with one key are the same measurement."""
         return (self.benchmark, self.architecture, self.proxy, self.seed, self.batch)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One predictor, fitted once and tested once.
+
+    Attributes:
+        benchmark: name and version of the benchmark it was tested on.
+        target: its column.
+        source: benchmark and column it was fitted on ("nasbench101@1/…") if that is another; else empty.
+        predictor: label and version, "gp:encoding=onehot@1".
+        pool: number of architectures, one of each equivalence class, that were split.
+        train_size: networks of the source that it was fitted on; of the benchmark itself if there is no other source.
+        tuned_size: networks of the benchmark that it saw after those of the source.
+        seed: decides the split and everything random in the predictor.
+        status: what became of it.
+        metrics: by name; nan where undefined.
+        detail: why there are no metrics, or what is odd about them; one sentence.
+        environment: id of the environment line that the store keeps beside it.
+    """
+
+    benchmark: str
+    target: str
+    source: str
+    predictor: str
+    pool: int
+    train_size: int
+    tuned_size: int
+    seed: int
+    status: Status
+    metrics: Mapping[str, float]
+    detail: str = ""
+    environment: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str, str, int, int, int, int]:
+        """What identifies the trial: two with one key are the same."""
+        return (
+            *(self.benchmark, self.target, self.source, self.predictor),
+            *(self.pool, self.train_size, self.tuned_size, self.seed),
+        )

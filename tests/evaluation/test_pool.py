@@ -11,8 +11,8 @@ from zcbench._store import Store
 from zcbench.datasets import load_batch
 from zcbench.errors import ZcbenchError
 from zcbench.evaluation import Track, run
-from zcbench.evaluation._pool import score_in_parallel
-from zcbench.evaluation._work import Job, score_architecture
+from zcbench.evaluation._pool import in_parallel
+from zcbench.evaluation._work import Job
 from zcbench.proxies import resolve
 
 # Three networks of different sizes.
@@ -27,7 +27,7 @@ def job(*imports):
 
 
 def sizes():
-    return [int(dict(score_architecture(job(), key, ["params"]))["params"].value) for key in KEYS]
+    return [int(dict(job().results(key, ["params"]))["params"].value) for key in KEYS]
 
 
 def test_a_worker_that_dies_costs_one_score(tmp_path, plugin, monkeypatch):
@@ -46,7 +46,7 @@ def test_a_worker_that_dies_costs_one_score(tmp_path, plugin, monkeypatch):
     }
     assert len(calls(plugin)) == 3  # what the architecture had scored before is not computed again
     assert found[KEYS[1], "params@1"].value == sizes()[1]
-    alone = dict(score_architecture(job(), KEYS[1], ["t-count"]))
+    alone = dict(job().results(KEYS[1], ["t-count"]))
     assert found[KEYS[1], "t-count@1"].value == alone["t-count"].value
 
 
@@ -56,19 +56,19 @@ def test_a_worker_that_cannot_import_says_so(tmp_path):
         "import multiprocessing\nif multiprocessing.parent_process(): raise RuntimeError('not here')\nimport zcbench\n"
     )
     with pytest.raises(ZcbenchError, match=r"could not start: .*parent_only\.py could not be imported: RuntimeError"):
-        list(score_in_parallel(job(str(path)), [(KEYS[0], ("params",))], 1))
+        list(in_parallel(job(str(path)), [(KEYS[0], ("params",))], 1))
     assert multiprocessing.active_children() == []
 
 
 def test_a_proxy_that_only_this_process_knows(plugin):
     zcbench.register_proxy("t-local")(lambda probe: 1.0)
     with pytest.raises(ZcbenchError, match=r"unknown proxy 't-local'.* A worker process knows what installed packages"):
-        list(score_in_parallel(job(plugin), [(KEYS[0], ("t-local",))], 1))
+        list(in_parallel(job(plugin), [(KEYS[0], ("t-local",))], 1))
 
 
 def test_workers_end_with_the_one_who_asked(plugin, monkeypatch):
     monkeypatch.setenv("T_SLEEP", "30")
-    results = score_in_parallel(job(plugin), [(KEYS[0], ("params", "t-count"))], 4)
+    results = in_parallel(job(plugin), [(KEYS[0], ("params", "t-count"))], 4)
     assert next(results)[1] == "params"
     assert len(multiprocessing.active_children()) == 1  # no more workers than tasks
     started = time.monotonic()
@@ -78,5 +78,5 @@ def test_workers_end_with_the_one_who_asked(plugin, monkeypatch):
 
 
 def test_no_tasks_no_workers():
-    assert list(score_in_parallel(job(), [], 2)) == []
+    assert list(in_parallel(job(), [], 2)) == []
     assert multiprocessing.active_children() == []

@@ -11,7 +11,7 @@ from toys import calls, toy
 from zcbench.datasets import load_batch
 from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.evaluation import _work, import_file
-from zcbench.evaluation._work import Job, score_architecture
+from zcbench.evaluation._work import Job
 from zcbench.spaces import get_space
 
 KEY, OTHER = (a.key for a in toy().architectures[:2])
@@ -23,7 +23,7 @@ def job():
 
 
 def scores(job, proxies, key=KEY):
-    return dict(score_architecture(job, key, proxies))
+    return dict(job.results(key, proxies))
 
 
 def test_seed_and_architecture_decide(job, plugin):

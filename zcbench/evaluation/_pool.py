@@ -1,7 +1,7 @@
 """Worker processes that survive what they compute.
 
 Each worker has a pipe of its own to the parent. A worker that dies (out of memory, a crash in native code) costs the
-score it was computing; a parent that dies, however suddenly, closes the pipes, and the workers end by themselves.
+result it was computing; a parent that dies, however suddenly, closes the pipes, and the workers end by themselves.
 """
 
 from __future__ import annotations
@@ -14,15 +14,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import Any, Protocol
 
 from zcbench._process import keep_freed_memory
 from zcbench.errors import UnknownNameError, ZcbenchError
-from zcbench.evaluation._work import Job, import_file, score_architecture
-from zcbench.types import Score, Status
 
-#: an architecture's key and the proxies to compute on it
+#: what the parts of a task have in common (an architecture), and the parts (proxies to compute on it)
 Task = tuple[str, tuple[str, ...]]
+
+
+class Work(Protocol):
+    """What worker processes do; it travels to them by pickle."""
+
+    def prepare(self) -> None:
+        """Set up a worker; called once in each."""
+
+    def results(self, key: str, parts: Sequence[str]) -> Iterator[tuple[str, Any]]:
+        """Yield (part, result) for a task as soon as each result exists."""
+
+    def lost(self, reason: str) -> Any:
+        """The result of a part that killed its worker."""
 
 
 @dataclass
@@ -34,8 +45,8 @@ class _Worker:
     ready: bool = False
 
 
-def score_in_parallel(job: Job, tasks: Iterable[Task], workers: int) -> Iterator[tuple[str, str, Score]]:
-    """Yield (architecture, proxy, score) from ``workers`` processes, each score as soon as it exists.
+def in_parallel(work: Work, tasks: Iterable[Task], workers: int) -> Iterator[tuple[str, str, Any]]:
+    """Yield (key, part, result) from ``workers`` processes, each result as soon as it exists.
 
     Raises:
         ZcbenchError: a worker could not even start.
@@ -45,10 +56,12 @@ def score_in_parallel(job: Job, tasks: Iterable[Task], workers: int) -> Iterator
 
     def start() -> _Worker:
         ours, theirs = context.Pipe()
-        process = context.Process(target=_worker, args=(theirs, job), daemon=True)
+        process = context.Process(target=_worker, args=(theirs,), daemon=True)
         with _no_interrupts():
             process.start()
         theirs.close()
+        with suppress(OSError):  # it died at once; the first wait finds its pipe closed
+            ours.send(work)  # not as an argument: a process that dies before it reads a long one would hang the start
         return _Worker(process, ours)
 
     alive = [start() for _ in range(min(workers, len(queue)))]
@@ -60,16 +73,16 @@ def score_in_parallel(job: Job, tasks: Iterable[Task], workers: int) -> Iterator
                     kind, *content = worker.pipe.recv()
                 except (EOFError, OSError):
                     alive.remove(worker)
-                    yield from _bury(worker, queue)
+                    yield from _bury(work, worker, queue)
                     if queue:
                         alive.append(start())
                     continue
                 if kind == "error":
                     raise ZcbenchError(f"a worker process could not start: {content[0]}")
-                if kind == "score":
-                    proxy, score = content
-                    worker.left = tuple(name for name in worker.left if name != proxy)
-                    yield worker.key, proxy, score
+                if kind == "result":
+                    part, result = content
+                    worker.left = tuple(name for name in worker.left if name != part)
+                    yield worker.key, part, result
                     continue
                 worker.ready = True  # it asks for work
                 if queue:
@@ -86,6 +99,27 @@ def score_in_parallel(job: Job, tasks: Iterable[Task], workers: int) -> Iterator
             worker.process.join()
 
 
+def here(work: Work, tasks: Iterable[Task]) -> Iterator[tuple[str, str, Any]]:
+    """As :func:`in_parallel`, in this process."""
+    with _one_thread():
+        for key, parts in tasks:
+            for part, result in work.results(key, parts):
+                yield key, part, result
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    # As in a worker: sums are rounded alike and times compare.
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 @contextmanager
 def _no_interrupts() -> Iterator[None]:
     """Hold SIGINT back; a process started meanwhile never sees it, not even while it still imports."""
@@ -99,7 +133,7 @@ def _no_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _bury(worker: _Worker, queue: deque[Task]) -> Iterator[tuple[str, str, Score]]:
+def _bury(work: Work, worker: _Worker, queue: deque[Task]) -> Iterator[tuple[str, str, Any]]:
     worker.process.join()
     code = worker.process.exitcode
     if not worker.ready:
@@ -111,34 +145,31 @@ def _bury(worker: _Worker, queue: deque[Task]) -> Iterator[tuple[str, str, Score
     lost, *rest = worker.left
     if rest:
         queue.appendleft((worker.key, tuple(rest)))
-    yield worker.key, lost, Score(None, Status.FAILED, 0.0, f"the worker process died with {cause}{hint}.")
+    yield worker.key, lost, work.lost(f"the worker process died with {cause}{hint}.")
 
 
-def _worker(pipe: Connection, job: Job) -> None:
+def _worker(pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     try:
         import torch
 
+        work: Work = pipe.recv()
+
         torch.set_num_threads(1)
         keep_freed_memory()
-        for path in job.imports:
-            import_file(path)
+        work.prepare()
     except BaseException:
         pipe.send(("error", traceback.format_exc(limit=1).strip().splitlines()[-1]))
         return
     try:
         pipe.send(("ready",))
         while True:
-            key, proxies = pipe.recv()
-            _serve(pipe, job, key, proxies)
+            key, parts = pipe.recv()
+            for part, result in work.results(key, parts):
+                pipe.send(("result", part, result))
             pipe.send(("ready",))
     except UnknownNameError as error:
         hint = "A worker process knows what installed packages and imported files register (--import)."
         pipe.send(("error", f"{error} {hint}"))
     except (EOFError, OSError):  # the parent is gone or has no more work
         return
-
-
-def _serve(pipe: Connection, job: Job, key: str, proxies: Sequence[str]) -> None:
-    for proxy, score in score_architecture(job, key, proxies):
-        pipe.send(("score", proxy, score))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from zcbench._store import Store, Writer
@@ -13,11 +12,11 @@ from zcbench.datasets import Benchmark, load_batch, load_benchmark
 from zcbench.ensembles import get_ensemble
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation._environment import describe_environment
-from zcbench.evaluation._pool import Task, score_in_parallel
+from zcbench.evaluation._pool import Task, here, in_parallel
 from zcbench.evaluation._summary import Evaluation, summarize
-from zcbench.evaluation._work import Job, score_architecture
+from zcbench.evaluation._work import Job
 from zcbench.proxies import get_proxy, list_proxies, resolve
-from zcbench.types import ProxyInfo, Record, Score, Status
+from zcbench.types import Architecture, ProxyInfo, Record, Score, Status
 
 #: called with (scores done, scores in all, the latest record or None)
 Progress = Callable[[int, int, Record | None], None]
@@ -54,6 +53,7 @@ def run(
     imports: Sequence[str] = (),
     retry_failed: bool = False,
     progress: Progress | None = None,
+    architectures: Sequence[Architecture] | None = None,
 ) -> None:
     """Make sure that the store holds every score of the track.
 
@@ -66,6 +66,7 @@ def run(
         imports: Python files that a worker imports for the proxies they register.
         retry_failed: compute scores with the status "failed" again.
         progress: called after every score.
+        architectures: what to score instead of a random sample.
 
     Raises:
         InvalidInputError: the limit, the seed or the number of workers is out of range.
@@ -83,7 +84,7 @@ def run(
     trained = any(any(info.trained) for info in proxies)
     training_data = load_batch(samples, None, track.seed)[:TRAINING_SAMPLES] if trained else None
     job = Job(benchmark.space.name, benchmark.classes[dataset], batch, track.seed, tuple(imports), training_data)
-    plan = _Plan(track, benchmark, proxies, batch.provenance)
+    plan = _Plan(track, benchmark, proxies, batch.provenance, architectures)
     with store.writer(track.benchmark) as writer:
         known = {r.key: r for r in store.records(track.benchmark) if not (retry_failed and r.score.status == "failed")}
         environment, description = describe_environment()
@@ -93,7 +94,7 @@ def run(
         done, total = plan.total - sum(len(names) for _, names in tasks), plan.total
         if progress:
             progress(done, total, None)
-        results = score_in_parallel(job, tasks, workers) if workers else _here(job, tasks)
+        results = in_parallel(job, tasks, workers) if workers else here(job, tasks)
         for key, name, score in results:
             for record in plan.records(key, name, score, environment):
                 writer.record(record)
@@ -105,14 +106,23 @@ def run(
 class _Plan:
     """Which networks are to be measured, and which architectures each measurement serves."""
 
-    def __init__(self, track: Track, benchmark: Benchmark, proxies: Sequence[ProxyInfo], batch: str) -> None:
+    def __init__(
+        self,
+        track: Track,
+        benchmark: Benchmark,
+        proxies: Sequence[ProxyInfo],
+        batch: str,
+        architectures: Sequence[Architecture] | None,
+    ) -> None:
         self.benchmark = benchmark.identifier
         self.proxies = {info.label: info for info in proxies}
         self.seed = track.seed
         self.batch = batch
         #: network (canonical string) to the architectures it stands for
         self.served: dict[str, list[str]] = {}
-        for architecture in benchmark.sample(track.limit, track.seed, benchmark.target(track.target).name):
+        if architectures is None:
+            architectures = benchmark.sample(track.limit, track.seed, benchmark.target(track.target).name)
+        for architecture in architectures:
             network = benchmark.space.canonical(architecture).key
             self.served.setdefault(network, []).append(architecture.key)
         self.total = len(self.served) * len(self.proxies)
@@ -156,26 +166,6 @@ class _Plan:
             higher_is_better=info.higher_is_better,
             environment=environment,
         )
-
-
-def _here(job: Job, tasks: Iterable[Task]) -> Iterator[tuple[str, str, Score]]:
-    with _one_thread():
-        for key, proxies in tasks:
-            for name, score in score_architecture(job, key, proxies):
-                yield key, name, score
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    # As in a worker: sums are rounded alike and times compare.
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def evaluate(

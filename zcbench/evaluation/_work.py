@@ -1,17 +1,17 @@
-"""Score one architecture: build its network, draw its weights, ask every proxy."""
+"""What a worker is told, and how it finds networks and files of the user's own."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 from zcbench._process import stable_seed
-from zcbench.errors import InvalidInputError, UnsupportedModelError, first_line
-from zcbench.proxies import get_proxy, score_with
+from zcbench.errors import InvalidInputError
+from zcbench.proxies import score_architecture
 from zcbench.spaces import FactorySpace, get_space
 from zcbench.types import Architecture, Batch, Score, SearchSpace, Status
 
@@ -36,31 +36,26 @@ class Job:
     imports: tuple[str, ...] = ()
     training_data: Batch | None = None
 
+    def prepare(self) -> None:
+        """Import what registers further proxies."""
+        for path in self.imports:
+            import_file(path)
 
-def score_architecture(job: Job, key: str, proxies: Sequence[str]) -> Iterator[tuple[str, Score]]:
-    """Yield (proxy, score) for one architecture as soon as each score exists.
+    def results(self, key: str, parts: Sequence[str]) -> Iterator[tuple[str, Score]]:
+        """Yield (proxy, score) for one architecture as soon as each score exists."""
+        yield from score_architecture(
+            lambda: space_named(self.space),
+            Architecture(self.space, key),
+            parts,
+            self.batch,
+            classes=self.classes,
+            seed=self.seed,
+            training_data=self.training_data,
+        )
 
-    Weights and random numbers follow from the run's seed and the architecture alone. Whatever goes wrong is a score.
-    """
-    import torch
-
-    seed = stable_seed("network", job.space, key, job.seed)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            network = space_named(job.space).build(Architecture(job.space, key), num_classes=job.classes)
-    except Exception as error:
-        yield from _without(proxies, "the network cannot be built", error)
-        return
-    left = {name: get_proxy(name) for name in proxies}
-    try:
-        for info, score in score_with(
-            list(left.values()), network, job.batch, seed=seed, training_data=job.training_data
-        ):
-            del left[info.label]
-            yield info.label, score
-    except Exception as error:  # no network, or one that cannot be left as it was found
-        yield from _without(left, "the network cannot be measured", error)
+    def lost(self, reason: str) -> Score:
+        """The score of a proxy that killed its worker."""
+        return Score(None, Status.FAILED, 0.0, reason)
 
 
 def space_named(name: str) -> SearchSpace:
@@ -77,12 +72,6 @@ def space_named(name: str) -> SearchSpace:
     if not callable(build):
         raise InvalidInputError(f"{file} has no function {function!r}: write  --factory FILE.py:FUNCTION")
     return FactorySpace(name, build)
-
-
-def _without(proxies: Iterable[str], what: str, error: Exception) -> Iterator[tuple[str, Score]]:
-    status = Status.UNSUPPORTED if isinstance(error, UnsupportedModelError) else Status.FAILED
-    reason = f"{what}: {first_line(error)}"
-    yield from ((name, Score(None, status, 0.0, reason)) for name in proxies)
 
 
 def import_file(path: str) -> ModuleType:

@@ -48,6 +48,17 @@ class Space:
             )
         return architecture.key
 
+    def functional_key(self, architecture: Architecture) -> str:
+        """What architectures share whose networks compute the same function at initialisation: split by it.
+
+        The string of the canonical form, where a space knows of no further equalities.
+        """
+        return self.canonical(architecture).key
+
+    def canonical(self, architecture: Architecture) -> Architecture:
+        """The one representative of all architectures that denote the same network."""
+        raise NotImplementedError
+
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
         """Those one change away."""
         raise NotImplementedError

@@ -1,0 +1,20 @@
+"""Encodings: what a predictor sees of an architecture. Vectors, graphs, statistics of layers, computation graphs.
+
+Each file without a leading underscore holds one family and registers its encodings.
+"""
+
+from zcbench.encodings._base import Encoder, Encoding, EncodingInfo, Joined
+from zcbench.encodings._register import get_encoding, list_encodings, register_encoding
+from zcbench.encodings.proxies import ColumnEncoding, ProxyEncoding
+
+__all__ = [
+    "ColumnEncoding",
+    "Encoder",
+    "Encoding",
+    "EncodingInfo",
+    "Joined",
+    "ProxyEncoding",
+    "get_encoding",
+    "list_encodings",
+    "register_encoding",
+]

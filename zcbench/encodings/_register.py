@@ -1,0 +1,95 @@
+"""The registry of encodings, and the notation for joining them: "onehot+stats+proxies(params+naswot)"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from zcbench._registry import Registry, split_outside
+from zcbench.encodings._base import KINDS, Encoding, EncodingInfo, Joined
+from zcbench.errors import InvalidInputError
+from zcbench.types import SearchSpace
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_ENCODINGS: Registry[EncodingInfo] = Registry("encoding", package="zcbench.encodings", group="zcbench.encodings")
+_MADE: dict[str, Encoding] = {}
+
+
+def register_encoding(
+    name: str, *, kind: str = "vector", version: int = 1, reference: str = "", override: bool = False
+) -> Callable[[F], F]:
+    """Register a function from a search space and an architecture to what predictors see of it.
+
+    Args:
+        name: lower-case letters, digits, ``_``, ``-``, ``.``.
+        kind: "vector": the function returns a vector of one length for the whole space, or a mapping from names to
+            numbers; "graph": a :class:`zcbench.types.Graph`; "layers" and "computation": see the encodings of that name.
+        version: a positive integer, raised whenever rows may change.
+        reference: paper and section.
+        override: replace an encoding of the same name.
+
+    Example:
+        >>> import zcbench
+        >>> @zcbench.register_encoding("key-length")
+        ... def key_length(space, architecture):
+        ...     return [len(architecture.key)]
+        >>> zcbench.get_encoding("key-length").kind
+        'vector'
+    """
+    if kind not in KINDS:
+        raise InvalidInputError(f"encoding {name!r}: unknown kind {kind!r}; known: {', '.join(KINDS)}.")
+
+    def decorate(function: F) -> F:
+        _ENCODINGS.add(name, EncodingInfo(name, function, kind, version, reference), override=override)
+        _MADE.pop(name, None)
+        return function
+
+    return decorate
+
+
+def get_encoding(text: str | Encoding, space: SearchSpace | None = None) -> Encoding:
+    """The encoding of that name, or several joined by "+".
+
+    Args:
+        text: a name; "proxies(params+naswot)" for scores of proxies; "onehot+stats" for both one behind the other. An
+            encoding is returned as it is.
+        space: the search space, if it is not a registered one.
+
+    Raises:
+        UnknownNameError: there is no such encoding or proxy.
+        InvalidInputError: brackets do not match, or what is joined are not vectors.
+    """
+    if isinstance(text, Encoding):
+        return text
+    parts = [_part(part.strip(), space) for part in split_outside(text, "+")]
+    return parts[0] if len(parts) == 1 else Joined(parts)
+
+
+def _part(text: str, space: SearchSpace | None) -> Encoding:
+    if space is None and text in _MADE:
+        return _MADE[text]
+    name, bracket, rest = text.partition("(")
+    if bracket or name == "proxies":
+        if name != "proxies" or (bracket and not rest.endswith(")")):
+            raise InvalidInputError(f"{text!r}: brackets name proxies, as in proxies(params+naswot).")
+        from zcbench.encodings.proxies import ProxyEncoding
+
+        members = split_outside(rest.removesuffix(")"), "+") if bracket else None
+        made: Encoding = ProxyEncoding(members, space=space)
+    else:
+        info = _ENCODINGS.get(name)
+        made = Encoding(name, info.function, info.kind, space)
+    if space is None:
+        _MADE[text] = made  # one object per name: what it remembers serves all predictors
+    return made
+
+
+def encoding_info(name: str) -> EncodingInfo:
+    """The encoding as it was registered; UnknownNameError if there is none."""
+    return _ENCODINGS.get(name)
+
+
+def list_encodings(*patterns: str) -> list[str]:
+    """Names of the registered encodings that match any of the shell patterns (all without one), sorted."""
+    return _ENCODINGS.names(patterns or ("*",))

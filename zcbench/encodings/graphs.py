@@ -1,0 +1,131 @@
+"""Encodings of the architecture's graph: the graph itself, its paths, and statistics of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+
+from zcbench.encodings._register import register_encoding
+from zcbench.types import Architecture, Graph, SearchSpace
+
+#: Operations that let nothing through, in the words of the registered spaces.
+ZERO = frozenset({"none", "zeroize"})
+#: Operations that change nothing.
+IDENTITY = frozenset({"skip_connect", "identity", "input", "output", "null"})
+#: Longest and most paths that are told apart; beyond, statistics serve better.
+_LONGEST, _MOST = 12, 256
+
+
+@register_encoding("graph", kind="graph")
+def graph(space: SearchSpace, architecture: Architecture) -> Graph:
+    """The operations as nodes and what feeds them as edges (``space.graph``)."""
+    return space.graph(architecture)
+
+
+@register_encoding(
+    "path", reference="White et al., 'BANANAS', AAAI 2021, arXiv:1910.11858, section 3; skips and dead paths removed"
+)
+def path(space: SearchSpace, architecture: Architecture) -> Mapping[str, float]:
+    """How often each sequence of operations leads from the input to the output."""
+    live = living(space.graph(architecture))
+    targets: dict[int, list[int]] = {}
+    for source, target in live.edges:
+        targets.setdefault(source, []).append(target)
+    last = len(live.nodes) - 1
+    found: Counter[str] = Counter()
+    stack: list[tuple[int, tuple[str, ...]]] = [(0, ())]
+    while stack and sum(found.values()) < _MOST:
+        node, so_far = stack.pop()
+        label = live.nodes[node]
+        if label not in IDENTITY:
+            so_far = (*so_far, label)
+        if node == last:
+            found[">".join(so_far[:_LONGEST])] += 1
+            continue
+        stack.extend((target, so_far) for target in sorted(targets.get(node, ()), reverse=True))
+    return {name: float(count) for name, count in found.items()}
+
+
+@register_encoding("stats")
+def stats(space: SearchSpace, architecture: Architecture) -> Mapping[str, float]:
+    """Numbers that do not depend on how nodes are numbered: operations in all and along paths, depth, paths.
+
+    Of what lies on a path from the input to the output: nodes and edges; for each operation, for all with weights and
+    for all pooling, how many there are, and the most, the least and the mean number on a path; the number of paths, of
+    paths without weights and of paths without any operation.
+    """
+    live = living(space.graph(architecture))
+    kinds = sorted(set(live.nodes) - IDENTITY)
+    weights = np.array(
+        [[label == kind for kind in kinds] + [has_weights(label), is_pooling(label)] for label in live.nodes], float
+    )
+    names = [*kinds, "weighted", "pooling"]
+    found = {"nodes": float(len(live.nodes)), "edges": float(len(live.edges))}
+    found.update({f"count {name}": float(total) for name, total in zip(names, weights.sum(0), strict=True)})
+    sources: list[list[int]] = [[] for _ in live.nodes]
+    for source, target in live.edges:
+        sources[target].append(source)
+    n = len(live.nodes)
+    number = np.zeros(n)
+    total, most, least = np.zeros((n, len(names))), np.zeros((n, len(names))), np.zeros((n, len(names)))
+    free, idle = np.zeros(n), np.zeros(n)  # paths without weights, without any operation
+    for node in range(n):
+        before = sources[node]
+        if node == 0:
+            number[0] = free[0] = idle[0] = 1
+        elif not before:
+            continue
+        else:
+            number[node] = number[before].sum()
+            total[node] = total[before].sum(0)
+            most[node], least[node] = most[before].max(0), least[before].min(0)
+            free[node] = 0.0 if has_weights(live.nodes[node]) else free[before].sum()
+            idle[node] = idle[before].sum() if live.nodes[node] in IDENTITY else 0.0
+        total[node] += number[node] * weights[node]
+        most[node] += weights[node]
+        least[node] += weights[node]
+    end = n - 1
+    found |= {"paths": _log(number[end]), "paths free": _log(free[end]), "paths idle": _log(idle[end])}
+    for i, name in enumerate(names):
+        found[f"most {name}"], found[f"least {name}"] = float(most[end, i]), float(least[end, i])
+        found[f"mean {name}"] = float(total[end, i] / max(number[end], 1))
+    return found
+
+
+def _log(count: float) -> float:
+    # Paths multiply: their number counts by its magnitude.
+    return float(np.log2(1 + count))
+
+
+def living(graph: Graph) -> Graph:
+    """What lies on a path from the first node to the last through no zero operation; input and output always."""
+    n = len(graph.nodes)
+    passes = [label not in ZERO for label in graph.nodes]
+    reached, needed = [False] * n, [False] * n
+    reached[0] = needed[n - 1] = True
+    edges = sorted(graph.edges)
+    for source, target in edges:  # sources come before targets
+        if reached[source] and passes[target]:
+            reached[target] = True
+    for source, target in sorted(edges, key=lambda edge: -edge[0]):
+        if needed[target] and passes[source]:
+            needed[source] = True
+    kept = [i for i in range(n) if (reached[i] and needed[i]) or i in (0, n - 1)]
+    number = {old: new for new, old in enumerate(kept)}
+    alive = {i for i in kept if reached[i] and needed[i]}
+    return Graph(
+        tuple(graph.nodes[i] for i in kept),
+        tuple((number[a], number[b]) for a, b in edges if a in alive and b in alive),
+    )
+
+
+def has_weights(label: str) -> bool:
+    """Whether an operation learns anything, as far as its label tells."""
+    return label not in IDENTITY and label not in ZERO and not is_pooling(label)
+
+
+def is_pooling(label: str) -> bool:
+    """Whether an operation is pooling, as far as its label tells."""
+    return "pool" in label

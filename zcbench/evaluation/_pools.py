@@ -1,0 +1,102 @@
+"""What predictors are fitted on and tested on: one architecture of each equivalence class, and random splits of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zcbench._process import stable_seed
+from zcbench.datasets import Benchmark
+from zcbench.errors import InvalidInputError
+from zcbench.types import Architecture, SearchSpace, Target
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Architectures that no equivalence joins, and what training gave. It travels to worker processes.
+
+    Attributes:
+        benchmark: name and version.
+        target: the column.
+        space: name of the search space.
+        keys: strings of the architectures.
+        truth: ``(n,)``.
+        columns: scores and numbers that are known of all of them, ``(n,)`` each, by name.
+    """
+
+    benchmark: str
+    target: Target
+    space: str
+    keys: tuple[str, ...]
+    truth: Floats
+    columns: Mapping[str, Floats] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def architectures(self) -> list[Architecture]:
+        """The architectures in order."""
+        return [Architecture(self.space, key) for key in self.keys]
+
+    @property
+    def good(self) -> Floats:
+        """The truth, turned so that high is good."""
+        return self.truth if self.target.higher_is_better else -self.truth
+
+    def order(self, seed: int) -> NDArray[np.intp]:
+        """A random order: the first n are trained on, the others are the test. It depends on pool and seed alone."""
+        random = np.random.default_rng(stable_seed("split", self.benchmark, len(self), seed))
+        return random.permutation(len(self))
+
+
+def equivalence(space: SearchSpace, architecture: Architecture) -> str:
+    """What twins share: the space's functional key, or the canonical string if it knows of no other."""
+    key = getattr(space, "functional_key", None)
+    return str(key(architecture)) if key is not None else space.canonical(architecture).key
+
+
+def pool_of(benchmark: Benchmark, target: str | None = None, limit: int | None = None) -> Pool:
+    """The first row of each equivalence class that has a value of the target.
+
+    Args:
+        benchmark: a table.
+        target: column; default the benchmark's own choice.
+        limit: number of classes, drawn at random; None for all. A larger limit keeps what a smaller one had.
+
+    Raises:
+        InvalidInputError: fewer than four classes are left.
+    """
+    column = benchmark.target(target)
+    truth = benchmark.truth(column.name)
+    seen: dict[str, int] = {}
+    for row in np.flatnonzero(np.isfinite(truth)):
+        seen.setdefault(equivalence(benchmark.space, benchmark.architectures[row]), int(row))
+    rows = np.array(sorted(seen.values()), np.intp)
+    if limit is not None and limit < len(rows):
+        random = np.random.default_rng(stable_seed("pool", benchmark.identifier))
+        rows = rows[np.sort(random.permutation(len(rows))[:limit])]
+    if len(rows) < 4:
+        raise InvalidInputError(f"{benchmark.source} has {len(rows)} different architectures: predictors need four.")
+    return Pool(
+        benchmark.identifier,
+        column,
+        benchmark.space.name,
+        tuple(benchmark.architectures[row].key for row in rows),
+        truth[rows],
+        {name: values[rows] for name, values in benchmark.facts.items()},
+    )
+
+
+def check_sizes(sizes: Sequence[int], available: int, what: str) -> None:
+    """InvalidInputError for a size that leaves fewer than two architectures to test on, or is no size."""
+    for size in sizes:
+        if size < 1:
+            raise InvalidInputError(f"a training set of {size} networks: choose at least 1.")
+        if size > available:
+            raise InvalidInputError(f"a training set of {size} networks: {what} has only {available} to spare.")

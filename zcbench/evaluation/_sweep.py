@@ -1,0 +1,190 @@
+"""Predictors against the number of trained networks: every trial stored the moment it exists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from zcbench._store import Store
+from zcbench.datasets import Benchmark, load_batch
+from zcbench.errors import InvalidInputError
+from zcbench.evaluation._environment import describe_environment
+from zcbench.evaluation._fitting import Fitting, Result
+from zcbench.evaluation._pool import Task, here, in_parallel
+from zcbench.evaluation._pools import Pool, check_sizes, pool_of
+from zcbench.evaluation._run import Progress, Track, run
+from zcbench.proxies import resolve
+from zcbench.types import Status, Trial
+
+SIZES = (10, 20, 50, 100, 200, 500, 1000)
+SEEDS = 10
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What makes trials comparable.
+
+    Attributes:
+        benchmark: name of the benchmark that predictors are tested on.
+        target: column to predict; None for the benchmark's own choice.
+        sizes: training networks; with a source, those of the source.
+        seeds: number of splits, seeds 0, 1, …; all predictors see the same.
+        limit: number of equivalence classes of architectures, drawn at random; None for all.
+        tuned: with a source, networks of the benchmark itself that are seen after those of the source.
+        batch_size: samples that proxies see where they are features.
+    """
+
+    benchmark: str
+    target: str | None = None
+    sizes: tuple[int, ...] = SIZES
+    seeds: int = SEEDS
+    limit: int | None = None
+    tuned: tuple[int, ...] = (0,)
+    batch_size: int = 64
+
+
+def run_sweep(
+    sweep: Sweep,
+    benchmark: Benchmark,
+    predictors: Sequence[str],
+    store: Store,
+    *,
+    source: tuple[Benchmark, str | None] | None = None,
+    workers: int = 0,
+    imports: Sequence[str] = (),
+    retry_failed: bool = False,
+    progress: Progress | None = None,
+    tell: Callable[[int, int, Trial | None], None] | None = None,
+) -> list[Trial]:
+    """Make sure that the store holds every trial of the sweep, and return them.
+
+    Proxies that are features are measured first, on all architectures of the pool, and stored as records.
+
+    Args:
+        sweep: sizes and seeds.
+        benchmark: its table.
+        predictors: labels, as :func:`zcbench.predictors.resolve_predictors` gives them.
+        store: where trials and records go and where finished ones are found.
+        source: a benchmark and its column to learn from; default the benchmark itself.
+        workers: worker processes with one thread each; 0 computes in this process.
+        imports: Python files that a worker imports.
+        retry_failed: compute trials with the status "failed" again.
+        progress: called after every score of a proxy.
+        tell: called after every trial with how many are done, how many there are, and the latest or None.
+
+    Raises:
+        InvalidInputError: a size or the number of seeds is out of range.
+        StoreError: a trial cannot be written; all earlier ones are kept.
+    """
+    if sweep.seeds < 1:
+        raise InvalidInputError(f"{sweep.seeds} seeds: choose at least 1.")
+    members = sorted({member for label in predictors for member in _members(label)})
+    pool = _measured(pool_of(benchmark, sweep.target, sweep.limit), benchmark, sweep, members, store, workers, progress)
+    origin = None
+    if source is None:
+        check_sizes(sweep.sizes, len(pool) - 2, benchmark.name)
+    else:
+        origin = pool_of(source[0], source[1], sweep.limit)
+        check_sizes(sweep.sizes, len(origin), source[0].name)
+        check_sizes([k for k in sweep.tuned if k], len(pool) - 2, benchmark.name)
+        origin = _measured(origin, source[0], replace(sweep, target=source[1]), members, store, workers, progress)
+    fitting = Fitting(pool, origin, tuple(imports))
+    wanted = _wanted(sweep, fitting, predictors)
+    trials = store.trials
+    with trials.writer(benchmark.name) as writer:
+        known = {t.key: t for t in trials.trials(benchmark.name) if not (retry_failed and t.status == "failed")}
+        environment, description = describe_environment()
+        left = {key: trial for key, trial in wanted.items() if trial.key not in known}
+        if left and environment not in trials.environments(benchmark.name):
+            writer.environment(environment, description)
+        done = len(wanted) - len(left)
+        if tell:
+            tell(done, len(wanted), None)
+        tasks = _tasks(left)
+        results = in_parallel(fitting, tasks, workers) if workers else here(fitting, tasks)
+        for key, part, result in results:
+            trial = _filled(wanted[key, part], result, environment)
+            writer.trial(trial)
+            known[trial.key] = trial
+            done += 1
+            if tell:
+                tell(done, len(wanted), trial)
+    return [known[trial.key] for trial in wanted.values()]
+
+
+def _filled(trial: Trial, result: Result, environment: str) -> Trial:
+    return replace(
+        trial, status=result.status, metrics=result.metrics, detail=result.detail, environment=environment
+    )
+
+
+def _tasks(left: Iterable[tuple[str, str]]) -> list[Task]:
+    # Seed by seed: what is cut off early still compares all predictors on the same splits.
+    by_key: dict[str, list[str]] = {}
+    for key, part in left:
+        by_key.setdefault(key, []).append(part)
+    return [(key, tuple(parts)) for key, parts in by_key.items()]
+
+
+def _wanted(sweep: Sweep, fitting: Fitting, predictors: Sequence[str]) -> dict[tuple[str, str], Trial]:
+    """Trials without results, by the worker's key and part."""
+    from zcbench.predictors import predictor_info
+
+    pool, source = fitting.pool, fitting.source
+    found: dict[tuple[str, str], Trial] = {}
+    for seed in range(sweep.seeds):
+        for label in predictors:
+            version = predictor_info(label.partition(":")[0]).version
+            for size in sweep.sizes:
+                for tuned in sweep.tuned if source is not None else (0,):
+                    part = f"{size}+{tuned}" if source is not None else str(size)
+                    found[f"{seed} {label}", part] = Trial(
+                        benchmark=pool.benchmark,
+                        target=pool.target.name,
+                        source="" if source is None else f"{source.benchmark}/{source.target.name}",
+                        predictor=f"{label}@{version}",
+                        pool=len(pool),
+                        train_size=size,
+                        tuned_size=tuned,
+                        seed=seed,
+                        status=Status.FAILED,
+                        metrics={},
+                    )
+    return found
+
+
+def _members(label: str) -> tuple[str, ...]:
+    from zcbench.encodings import get_encoding
+    from zcbench.predictors import get_predictor
+
+    encoding = getattr(get_predictor(label), "encoding", None)
+    return () if encoding in (None, "columns") else get_encoding(encoding).members
+
+
+def _measured(
+    pool: Pool,
+    benchmark: Benchmark,
+    sweep: Sweep,
+    members: Sequence[str],
+    store: Store,
+    workers: int,
+    progress: Progress | None,
+) -> Pool:
+    """The pool with the scores of proxies as columns, as they are: predictors learn the direction."""
+    missing = [member for member in members if member not in pool.columns]
+    if not missing:
+        return pool
+    infos = resolve(missing)
+    track = Track(benchmark.name, sweep.target, None, 0, sweep.batch_size)
+    run(track, benchmark, infos, store, workers=workers, progress=progress, architectures=pool.architectures)
+    batch = load_batch(benchmark.batch_of(sweep.target), sweep.batch_size, 0).provenance
+    row = {key: i for i, key in enumerate(pool.keys)}
+    columns = {info.label: np.full(len(pool), np.nan) for info in infos}
+    labels = {info.identifier: info.label for info in infos}
+    for record in store.records(benchmark.name):
+        same = (record.benchmark, record.seed, record.batch) == (pool.benchmark, 0, batch)
+        if same and record.proxy in labels and record.architecture in row:
+            columns[labels[record.proxy]][row[record.architecture]] = float(record.score)
+    return replace(pool, columns={**pool.columns, **columns})

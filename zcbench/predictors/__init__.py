@@ -1,0 +1,25 @@
+"""Learned predictors: fitted to a few trained networks, they rank the rest. scikit-learn's contract.
+
+Each file without a leading underscore holds one family, reads like its paper and registers its predictors.
+"""
+
+from zcbench.predictors._base import Predictor, UncertainPredictor, VectorPredictor
+from zcbench.predictors._register import (
+    PredictorInfo,
+    get_predictor,
+    list_predictors,
+    predictor_info,
+    register_predictor,
+)
+
+__all__ = [
+    "Predictor",
+    "PredictorInfo",
+    "UncertainPredictor",
+    "VectorPredictor",
+    "get_predictor",
+    "list_predictors",
+    "predictor_info",
+    "register_predictor",
+    "resolve_predictors",
+]

@@ -1,0 +1,238 @@
+"""What all predictors share: checks of what is fitted, an order of its own, the easy cases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, Self, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+
+from zcbench.encodings import Encoder, Encoding, get_encoding
+from zcbench.errors import InvalidInputError
+from zcbench.predictors._features import Scaling
+from zcbench.predictors._targets import Floats, Ranks, TargetScale, target_scale
+from zcbench.types import Architecture
+
+
+class Predictor(BaseEstimator):  # type: ignore[misc]
+    """From a few trained architectures to all others: ``fit``, ``predict``, and scikit-learn's ``clone``.
+
+    A subclass writes :meth:`_fit` and :meth:`_predict`; where an uncertainty means something, ``predict_std`` too. Its
+    constructor only stores its arguments. Training rows reach ``_fit`` sorted, so that nothing depends on their order,
+    and only if their targets differ: otherwise the prediction is that target.
+
+    Args:
+        encoding: what it sees of an architecture: a name, several joined by "+", or an object.
+        seed: decides everything random.
+    """
+
+    #: kind of encoding it takes
+    kind = "vector"
+    #: whether predictions are in the targets' units; if not, they only grow with it
+    calibrated = True
+
+    def __init__(self, encoding: str | Encoding = "onehot", seed: int = 0) -> None:
+        self.encoding = encoding
+        self.seed = seed
+
+    # -- what users call -----------------------------------------------------------------------
+
+    def fit(self, architectures: Iterable[Architecture], targets: ArrayLike) -> Self:
+        """Learn from trained architectures.
+
+        Args:
+            architectures: ``n`` of them; one may be there several times.
+            targets: ``(n,)`` what training gave.
+
+        Raises:
+            InvalidInputError: there are none, lengths differ, or a target is nan or infinite.
+        """
+        known, values = checked(architectures, targets)
+        self.constant_: float | None = None if np.ptp(values) > 0 else float(values[0])
+        self.fitted_ = len(known)
+        if self.constant_ is None:
+            self._fit(known, values)
+        return self
+
+    def fit_across(
+        self,
+        source: Iterable[Architecture],
+        source_targets: ArrayLike,
+        architectures: Iterable[Architecture] = (),
+        targets: ArrayLike = (),
+    ) -> Self:
+        """Learn from the networks of another benchmark first, then from a few, or none, of the one in question.
+
+        The two benchmarks' targets have nothing in common but their direction, so each set is replaced by the normal
+        scores of its ranks and one fit sees both. Predictors that are made for it override this. Predictions rank; they
+        are in no unit.
+
+        Args:
+            source: ``n`` architectures of the other benchmark.
+            source_targets: ``(n,)``.
+            architectures: ``k`` of the benchmark in question.
+            targets: ``(k,)``, of the same direction.
+        """
+        others, values = checked(source, source_targets)
+        few = list(architectures)
+        normal = [Ranks(values).forward(values)]
+        if few:
+            few, own = checked(few, targets)
+            normal.append(Ranks(own).forward(own))
+        return self.fit([*others, *few], np.concatenate(normal))
+
+    def predict(self, architectures: Iterable[Architecture]) -> Floats:
+        """Predicted targets ``(m,)``; where ``calibrated`` is False, scores that grow with the target.
+
+        Raises:
+            InvalidInputError: the predictor was not fitted.
+        """
+        unseen = self._asked(architectures)
+        if self.constant_ is not None or not unseen:
+            return np.full(len(unseen), self.constant_ or 0.0)
+        return np.asarray(self._predict(unseen), np.float64)
+
+    def rank(self, architectures: Iterable[Architecture], *, higher_is_better: bool = True) -> list[Architecture]:
+        """The architectures, most promising first; equal predictions keep their order.
+
+        Args:
+            architectures: candidates.
+            higher_is_better: False if the targets were losses or errors.
+        """
+        candidates = list(architectures)
+        predicted = self.predict(candidates)
+        order = np.argsort(-predicted if higher_is_better else predicted, kind="stable")
+        return [candidates[i] for i in order]
+
+    # -- what subclasses write -----------------------------------------------------------------
+
+    def _fit(self, architectures: Sequence[Architecture], targets: Floats) -> None:
+        raise NotImplementedError
+
+    def _predict(self, architectures: Sequence[Architecture]) -> Floats:
+        raise NotImplementedError
+
+    # -- what they use -------------------------------------------------------------------------
+
+    @property
+    def _encoding(self) -> Encoding:
+        encoding = get_encoding(self.encoding)
+        if encoding.kind != self.kind:
+            raise InvalidInputError(
+                f"{type(self).__name__} takes encodings of the kind {self.kind!r}; {encoding.name} is {encoding.kind!r}."
+            )
+        return encoding
+
+    def _asked(self, architectures: Iterable[Architecture]) -> list[Architecture]:
+        if not hasattr(self, "constant_"):
+            raise InvalidInputError(f"{type(self).__name__} is not fitted: call fit(architectures, targets) first.")
+        unseen = list(architectures)
+        _only_architectures(unseen)
+        return unseen
+
+
+def checked(architectures: Iterable[Architecture], targets: ArrayLike) -> tuple[list[Architecture], Floats]:
+    """Architectures and targets in one canonical order.
+
+    Raises:
+        InvalidInputError: there are none, lengths differ, or a target is nan or infinite.
+    """
+    known = list(architectures)
+    _only_architectures(known)
+    values = np.asarray(targets, np.float64)
+    if values.shape != (len(known),):
+        raise InvalidInputError(
+            f"{len(known)} architectures and targets of shape {values.shape}: give one target each."
+        )
+    if not known:
+        raise InvalidInputError("there is nothing to learn from: give at least one architecture with its target.")
+    if bad := [a for a, value in zip(known, values, strict=True) if not np.isfinite(value)]:
+        raise InvalidInputError(f"the target of {bad[0]} is nan or infinite ({len(bad)} in all): leave such rows out.")
+    order = sorted(range(len(known)), key=lambda i: (known[i], values[i]))
+    return [known[i] for i in order], values[order]
+
+
+def _only_architectures(items: Sequence[Any]) -> None:
+    for item in items:
+        if not isinstance(item, Architecture):
+            raise InvalidInputError(
+                f"{item!r} is no architecture: make one with  space.parse({item!r})."
+                if isinstance(item, str)
+                else f"{type(item).__name__} is no architecture: give zcbench.Architecture objects."
+            )
+
+
+@runtime_checkable
+class Uncertain(Protocol):
+    """A predictor with an uncertainty."""
+
+    def predict_std(self, architectures: Iterable[Architecture]) -> Floats:
+        """Standard deviation of each prediction ``(m,)``, in the targets' units; nan where nothing is known of it."""
+
+
+class VectorPredictor(Predictor):
+    """A predictor that learns from a matrix of numbers.
+
+    A subclass writes :meth:`_learn` and :meth:`_value`.
+
+    Args:
+        encoding: vectors.
+        targets: "standard" (zero mean, unit deviation) or "ranks" (normal scores of ranks; predictions are mapped
+            back).
+        seed: decides everything random.
+    """
+
+    #: whether columns are scaled and gaps filled; trees need neither
+    scaled = True
+
+    def __init__(self, encoding: str | Encoding = "onehot+stats", targets: str = "ranks", seed: int = 0) -> None:
+        super().__init__(encoding, seed)
+        self.targets = targets
+
+    def _learn(self, x: Floats, y: Floats) -> None:
+        """Learn from ``(n, columns)`` and transformed targets ``(n,)``."""
+        raise NotImplementedError
+
+    def _value(self, x: Floats) -> Floats:
+        """Predict transformed targets ``(m,)``."""
+        raise NotImplementedError
+
+    def _fit(self, architectures: Sequence[Architecture], targets: Floats) -> None:
+        self.encoder_: Encoder = self._encoding.fit(architectures)
+        x = self.encoder_.transform(architectures)
+        self.scaling_ = Scaling(x, self.encoder_.groups) if self.scaled else None
+        self.scale_: TargetScale = target_scale(self.targets, targets)
+        self._learn(self._scaled(x), self.scale_.forward(targets))
+
+    def _predict(self, architectures: Sequence[Architecture]) -> Floats:
+        return self.scale_.backward(self._value(self._matrix(architectures)))
+
+    def _matrix(self, architectures: Sequence[Architecture]) -> Floats:
+        return self._scaled(self.encoder_.transform(architectures))
+
+    def _scaled(self, x: Floats) -> Floats:
+        return x if self.scaling_ is None else self.scaling_(x)
+
+
+class UncertainPredictor(VectorPredictor):
+    """A predictor from a matrix of numbers that knows how sure it is; a subclass writes :meth:`_value_and_std`."""
+
+    def _value_and_std(self, x: Floats) -> tuple[Floats, Floats]:
+        """Transformed targets and their standard deviations, both ``(m,)``."""
+        raise NotImplementedError
+
+    def _value(self, x: Floats) -> Floats:
+        return self._value_and_std(x)[0]
+
+    def predict_std(self, architectures: Iterable[Architecture]) -> Floats:
+        """Standard deviation of each prediction ``(m,)`` in the targets' units; nan if all targets were the same.
+
+        Half of what mean ± one deviation spans there, exact where the scale of targets is linear.
+        """
+        unseen = self._asked(architectures)
+        if self.constant_ is not None or not unseen:  # one result says nothing of how far others are from it
+            return np.full(len(unseen), np.nan)
+        mean, deviation = self._value_and_std(self._matrix(unseen))
+        return (self.scale_.backward(mean + deviation) - self.scale_.backward(mean - deviation)) / 2

@@ -1,0 +1,50 @@
+"""Columns of an encoding, made fit for methods that measure distances."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zcbench.predictors._targets import Floats
+
+#: A column whose largest number is so many times its median is read by its magnitude (proxies that multiply layers).
+_HEAVY = 100.0
+
+
+class Scaling:
+    """Fill gaps, tame heavy columns, drop constant ones, scale to zero mean and unit standard deviation.
+
+    Everything is learned from the training rows. A gap (a proxy without a score) takes the column's median.
+
+    Args:
+        x: ``(n, columns)``; nan marks gaps.
+        groups: number of the part that each column belongs to.
+
+    Attributes:
+        groups: of the columns that are left.
+    """
+
+    def __init__(self, x: Floats, groups: NDArray[np.int_]) -> None:
+        finite = np.isfinite(x)
+        self.median = np.array([np.median(c[ok]) if ok.any() else 0.0 for c, ok in zip(x.T, finite.T, strict=True)])
+        filled = np.where(finite, x, self.median)
+        size = np.abs(filled)
+        unit = np.array([np.quantile(c[c > 0], 0.05) if (c > 0).any() else 1.0 for c in size.T])
+        typical = np.array([np.median(c[c > 0]) if (c > 0).any() else 1.0 for c in size.T])
+        self.unit = np.where(size.max(0, initial=0.0) > _HEAVY * typical, unit, np.nan)
+        tamed = self._tamed(filled)
+        self.mean, deviation = tamed.mean(0), tamed.std(0)
+        self.kept = deviation > 1e-12 * np.maximum(1.0, np.abs(self.mean))
+        self.deviation = np.where(self.kept, deviation, 1.0)
+        self.groups = groups[self.kept]
+
+    def __call__(self, x: Floats) -> Floats:
+        """``(m, columns)`` to ``(m, columns that are left)``."""
+        tamed = self._tamed(np.where(np.isfinite(x), x, self.median))
+        scaled: Floats = ((tamed - self.mean) / self.deviation)[:, self.kept]
+        return scaled
+
+    def _tamed(self, x: Floats) -> Floats:
+        heavy = np.isfinite(self.unit)
+        with np.errstate(invalid="ignore"):
+            return np.where(heavy, np.sign(x) * np.log1p(np.abs(x) / np.where(heavy, self.unit, 1.0)), x)

@@ -1,0 +1,390 @@
+"""Random forests and gradient-boosted trees, as regressors and as rankers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zcbench.errors import MissingDependencyError
+from zcbench.predictors._base import UncertainPredictor, VectorPredictor
+from zcbench.predictors._register import register_predictor
+from zcbench.predictors._targets import Floats
+
+if TYPE_CHECKING:
+    from zcbench.encodings import Encoding
+
+DEFAULT = "onehot+stats+path"
+#: Queries of LightGBM's rankers are no longer.
+_LONGEST_QUERY = 2000
+
+
+def _package(name: str) -> Any:
+    import importlib
+
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        extra = "ngboost" if name == "ngboost" else "predictors"
+        raise MissingDependencyError(name, extra, f"the predictor {name}") from None
+
+
+@register_predictor(
+    "random_forest", reference="L. Breiman, 'Random Forests', Machine Learning 45, 2001; scikit-learn's"
+)
+class RandomForest(UncertainPredictor):
+    """Mean of trees grown on bootstrap samples; the trees' disagreement is the uncertainty.
+
+    Args:
+        encoding: vectors.
+        trees: number of trees.
+        targets: as for every predictor of vectors.
+        seed: decides samples and splits.
+    """
+
+    scaled = False
+
+    def __init__(
+        self, encoding: str | Encoding = DEFAULT, trees: int = 200, targets: str = "ranks", seed: int = 0
+    ) -> None:
+        super().__init__(encoding, targets, seed)
+        self.trees = trees
+
+    def _learn(self, x: Floats, y: Floats) -> None:
+        from sklearn.ensemble import RandomForestRegressor
+
+        self.model_ = RandomForestRegressor(
+            self.trees, max_features=0.5, min_samples_leaf=2 if len(y) > 20 else 1, random_state=self.seed, n_jobs=1
+        ).fit(x, y)
+
+    def _value_and_std(self, x: Floats) -> tuple[Floats, Floats]:
+        x32 = x.astype(np.float32)
+        votes = np.stack([tree.predict(x32) for tree in self.model_.estimators_])
+        return votes.mean(0), votes.std(0)
+
+
+@register_predictor("lightgbm", reference="G. Ke et al., 'LightGBM', NeurIPS 2017", extra="predictors")
+class LightGBM(VectorPredictor):
+    """Gradient-boosted trees of LightGBM: small leaves, so that they learn from ten networks as from a thousand.
+
+    Args:
+        encoding: vectors.
+        rounds: number of trees.
+        learning_rate: shrinkage.
+        leaves: leaves of a tree at most.
+        targets: as for every predictor of vectors.
+        seed: decides everything random.
+    """
+
+    scaled = False
+
+    def __init__(
+        self,
+        encoding: str | Encoding = DEFAULT,
+        rounds: int = 300,
+        learning_rate: float = 0.05,
+        leaves: int = 15,
+        targets: str = "ranks",
+        seed: int = 0,
+    ) -> None:
+        super().__init__(encoding, targets, seed)
+        self.rounds = rounds
+        self.learning_rate = learning_rate
+        self.leaves = leaves
+
+    def _learn(self, x: Floats, y: Floats) -> None:
+        self.model_ = _package("lightgbm").train(
+            {
+                "objective": "regression",
+                "learning_rate": self.learning_rate,
+                "num_leaves": self.leaves,
+                "min_data_in_leaf": leaf_size(len(y)),
+                "feature_fraction": 0.7,
+                "bagging_fraction": 0.8,
+                "bagging_freq": 1,
+                **_quiet(self.seed),
+            },
+            _lightgbm_data(x, y),
+            self.rounds,
+        )
+
+    def _value(self, x: Floats) -> Floats:
+        value: Floats = self.model_.predict(x)
+        return value
+
+
+def leaf_size(rows: int) -> int:
+    """Rows in a leaf at least: LightGBM's own 20 makes every prediction the same below 50 rows."""
+    return max(1, min(20, rows // 50))
+
+
+def _quiet(seed: int) -> dict[str, Any]:
+    return {
+        "seed": seed,
+        "num_threads": 1,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+        "min_data_in_bin": 1,
+        "feature_pre_filter": False,
+    }
+
+
+def _lightgbm_data(x: Floats, y: Floats, **more: Any) -> Any:
+    return _package("lightgbm").Dataset(x, y, params={"verbosity": -1, "min_data_in_bin": 1}, **more)
+
+
+@register_predictor(
+    "gbdt_nas",
+    reference="R. Luo et al., 'Accuracy Prediction with Non-neural Model for NAS' (GBDT-NAS), arXiv:2007.04785, "
+    "section 3.1 and the authors' settings",
+    extra="predictors",
+)
+class GBDTNAS(VectorPredictor):
+    """LightGBM as in GBDT-NAS: one-hot features, squared error, 100 rounds, 31 leaves, rate .05, sampled rows and columns.
+
+    The authors fit thousand networks. Below a few hundred LightGBM's least leaf of 20 rows leaves nothing to split;
+    there it shrinks with the number of rows.
+
+    Args:
+        encoding: vectors; the authors' is one-hot.
+        targets: "standard" as the authors', or "ranks".
+        seed: decides which rows and columns each tree sees.
+    """
+
+    scaled = False
+
+    def __init__(self, encoding: str | Encoding = "onehot", targets: str = "standard", seed: int = 0) -> None:
+        super().__init__(encoding, targets, seed)
+
+    def _learn(self, x: Floats, y: Floats) -> None:
+        self.model_ = _package("lightgbm").train(
+            {
+                "objective": "regression",
+                "learning_rate": 0.05,
+                "num_leaves": 31,
+                "min_data_in_leaf": leaf_size(len(y)),
+                "feature_fraction": 0.9,
+                "bagging_fraction": 0.8,
+                "bagging_freq": 5,
+                **_quiet(self.seed),
+            },
+            _lightgbm_data(x, y),
+            100,
+        )
+
+    def _value(self, x: Floats) -> Floats:
+        value: Floats = self.model_.predict(x)
+        return value
+
+
+@register_predictor(
+    "lightgbm_ranker",
+    reference="C. Burges, 'From RankNet to LambdaRank to LambdaMART', MSR-TR-2010-82; LightGBM's lambdarank",
+    extra="predictors",
+)
+class LightGBMRanker(VectorPredictor):
+    """LambdaMART over whole rankings: gains grow linearly and nothing is truncated, else it learns the top thirty only.
+
+    Args:
+        encoding: vectors.
+        rounds: number of trees.
+        learning_rate: shrinkage.
+        leaves: leaves of a tree at most.
+        seed: decides everything random.
+    """
+
+    scaled = False
+    calibrated = False
+
+    def __init__(
+        self,
+        encoding: str | Encoding = DEFAULT,
+        rounds: int = 300,
+        learning_rate: float = 0.05,
+        leaves: int = 15,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(encoding, "standard", seed)
+        self.rounds = rounds
+        self.learning_rate = learning_rate
+        self.leaves = leaves
+
+    def _learn(self, x: Floats, y: Floats) -> None:
+        relevance, groups, order = queries(y, self.seed)
+        self.model_ = _package("lightgbm").train(
+            {
+                "objective": "lambdarank",
+                "lambdarank_truncation_level": max(groups),
+                "label_gain": list(range(int(relevance.max()) + 1)),
+                "learning_rate": self.learning_rate,
+                "num_leaves": self.leaves,
+                "min_data_in_leaf": leaf_size(len(y)),
+                "feature_fraction": 0.7,
+                **_quiet(self.seed),
+            },
+            _lightgbm_data(x[order], relevance, group=groups),
+            self.rounds,
+        )
+
+    def _predict(self, architectures: Any) -> Floats:
+        value: Floats = self.model_.predict(self._matrix(architectures))
+        return value
+
+
+def queries(y: Floats, seed: int) -> tuple[Floats, list[int], Floats]:
+    """Targets as relevances 0, 1, … of queries that are short enough: relevances, sizes, and the order of rows."""
+    pieces = -(-len(y) // _LONGEST_QUERY)
+    order = np.random.default_rng(seed).permutation(len(y)) if pieces > 1 else np.arange(len(y))
+    parts = np.array_split(order, pieces)
+    relevance = np.concatenate([np.unique(y[part], return_inverse=True)[1] for part in parts])
+    return relevance.astype(np.float64), [len(part) for part in parts], order
+
+
+@register_predictor(
+    "xgboost", reference="T. Chen, C. Guestrin, 'XGBoost', KDD 2016, arXiv:1603.02754", extra="predictors"
+)
+class XGBoost(VectorPredictor):
+    """Gradient-boosted trees of XGBoost, shallow and slow learning.
+
+    Args:
+        encoding: vectors.
+        rounds: number of trees.
+        learning_rate: shrinkage.
+        depth: of a tree at most.
+        targets: as for every predictor of vectors.
+        seed: decides everything random.
+    """
+
+    scaled = False
+    objective: dict[str, Any] = {"objective": "reg:squarederror"}  # noqa: RUF012
+
+    def __init__(
+        self,
+        encoding: str | Encoding = DEFAULT,
+        rounds: int = 500,
+        learning_rate: float = 0.05,
+        depth: int = 4,
+        targets: str = "ranks",
+        seed: int = 0,
+    ) -> None:
+        super().__init__(encoding, targets, seed)
+        self.rounds = rounds
+        self.learning_rate = learning_rate
+        self.depth = depth
+
+    def _learn(self, x: Floats, y: Floats) -> None:
+        self.model_ = self._boost(x, y)
+
+    def _boost(self, x: Floats, y: Floats, **data: Any) -> Any:
+        xgboost = _package("xgboost")
+        settings = {
+            **self.objective,
+            "eta": self.learning_rate,
+            "max_depth": self.depth,
+            "subsample": 0.8,
+            "colsample_bytree": 0.7,
+            "tree_method": "hist",
+            "seed": self.seed,
+            "nthread": 1,
+            "verbosity": 0,
+        }
+        return xgboost.train(settings, xgboost.DMatrix(x, y, **data), self.rounds)
+
+    def _value(self, x: Floats) -> Floats:
+        value: Floats = self.model_.predict(_package("xgboost").DMatrix(x)).astype(np.float64)
+        return value
+
+
+@register_predictor(
+    "xgboost_ranker",
+    reference="C. Burges, 'From RankNet to LambdaRank to LambdaMART', MSR-TR-2010-82; XGBoost's rank:pairwise",
+    extra="predictors",
+)
+class XGBoostRanker(XGBoost):
+    """RankNet on trees: pairs are drawn from the whole ranking, eight for each row, else it learns the top only.
+
+    Args:
+        encoding: vectors.
+        rounds: number of trees.
+        learning_rate: shrinkage.
+        depth: of a tree at most.
+        seed: decides everything random.
+    """
+
+    calibrated = False
+    objective: dict[str, Any] = {  # noqa: RUF012
+        "objective": "rank:pairwise",
+        "lambdarank_pair_method": "mean",
+        "lambdarank_num_pair_per_sample": 8,
+        "ndcg_exp_gain": False,
+    }
+
+    def __init__(
+        self,
+        encoding: str | Encoding = DEFAULT,
+        rounds: int = 500,
+        learning_rate: float = 0.05,
+        depth: int = 4,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(encoding, rounds, learning_rate, depth, "standard", seed)
+
+    def _learn(self, x: Floats, y: Floats) -> None:
+        relevance, groups, order = queries(y, self.seed)
+        self.model_ = self._boost(x[order], relevance, group=groups)
+
+    def _predict(self, architectures: Any) -> Floats:
+        return self._value(self._matrix(architectures))
+
+
+@register_predictor("ngboost", reference="T. Duan et al., 'NGBoost', ICML 2020, arXiv:1910.03225", extra="ngboost")
+class NGBoost(UncertainPredictor):
+    """Natural gradient boosting of a normal distribution, with the settings of White et al. (NASLib).
+
+    Args:
+        encoding: vectors.
+        rounds: number of trees for each of mean and deviation.
+        learning_rate: shrinkage.
+        targets: as for every predictor of vectors.
+        seed: decides everything random.
+    """
+
+    def __init__(
+        self,
+        encoding: str | Encoding = DEFAULT,
+        rounds: int = 505,
+        learning_rate: float = 0.08127,
+        targets: str = "ranks",
+        seed: int = 0,
+    ) -> None:
+        super().__init__(encoding, targets, seed)
+        self.rounds = rounds
+        self.learning_rate = learning_rate
+
+    def _learn(self, x: Floats, y: Floats) -> None:
+        from sklearn.tree import DecisionTreeRegressor
+
+        base = DecisionTreeRegressor(
+            criterion="friedman_mse",
+            max_depth=6,
+            max_features=0.79,
+            min_samples_leaf=1,
+            min_samples_split=2,
+            random_state=self.seed,
+        )
+        self.model_ = (
+            _package("ngboost")
+            .NGBRegressor(
+                Base=base,
+                n_estimators=self.rounds,
+                learning_rate=self.learning_rate,
+                verbose=False,
+                random_state=self.seed,
+            )
+            .fit(x, y)
+        )
+
+    def _value_and_std(self, x: Floats) -> tuple[Floats, Floats]:
+        found = self.model_.pred_dist(x)
+        return found.loc, found.scale
