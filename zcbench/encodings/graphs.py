@@ -16,12 +16,19 @@ ZERO = frozenset({"none", "zeroize"})
 IDENTITY = frozenset({"skip_connect", "identity", "input", "output", "null"})
 #: Longest and most paths that are told apart; beyond, statistics serve better.
 _LONGEST, _MOST = 12, 256
+_ROUNDS = 3
 
 
 @register_encoding("graph", kind="graph")
 def graph(space: SearchSpace, architecture: Architecture) -> Graph:
     """The operations as nodes and what feeds them as edges (``space.graph``)."""
     return space.graph(architecture)
+
+
+@register_encoding("flow-graph", kind="graph")
+def flow_graph(space: SearchSpace, architecture: Architecture) -> Graph:
+    """The graph without operations that are dead or change nothing; two ways between the same nodes are two edges."""
+    return without_identities(living(space.graph(architecture)))
 
 
 @register_encoding(
@@ -129,3 +136,46 @@ def has_weights(label: str) -> bool:
 def is_pooling(label: str) -> bool:
     """Whether an operation is pooling, as far as its label tells."""
     return "pool" in label
+
+
+@register_encoding(
+    "wl",
+    reference="Ru et al., 'Interpretable NAS via Bayesian Optimisation with Weisfeiler-Lehman Kernels', ICLR 2021, "
+    "arXiv:2006.07556, section 3.1; on living operations, skips removed",
+)
+def wl(space: SearchSpace, architecture: Architecture) -> Mapping[str, float]:
+    """How often each neighbourhood occurs: an operation, with what feeds it, with what feeds that.
+
+    Weisfeiler-Lehman labels of the living graph without identities, three rounds along the edges; those with equal
+    inputs are equal. The output's label after three rounds tells small cells apart altogether.
+    """
+    live = without_identities(living(space.graph(architecture)))
+    sources: list[list[int]] = [[] for _ in live.nodes]
+    for source, target in live.edges:
+        sources[target].append(source)
+    labels = list(live.nodes)
+    found: Counter[str] = Counter(labels)
+    for _ in range(_ROUNDS):
+        fed = [f"{live.nodes[i]}({','.join(sorted(labels[j] for j in sources[i]))})" for i in range(len(labels))]
+        if fed == labels:
+            break
+        labels = fed
+        found.update(labels)
+    return {name: float(count) for name, count in found.items()}
+
+
+def without_identities(graph: Graph) -> Graph:
+    """The graph in which what fed an identity feeds what the identity fed; an edge may then occur several times."""
+    n = len(graph.nodes)
+    feeds: list[list[int]] = [[] for _ in range(n)]  # of each node, what reaches it through identities
+    sources: list[list[int]] = [[] for _ in range(n)]
+    for source, target in graph.edges:
+        sources[target].append(source)
+    ends = (0, n - 1)
+    kept = [i for i in range(n) if i in ends or graph.nodes[i] not in IDENTITY]
+    number = {old: new for new, old in enumerate(kept)}
+    for node in range(n):
+        for source in sources[node]:
+            feeds[node] += [source] if source in number else feeds[source]
+    edges = sorted((number[source], number[node]) for node in kept for source in feeds[node])
+    return Graph(tuple(graph.nodes[i] for i in kept), tuple(edges))

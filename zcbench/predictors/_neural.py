@@ -1,0 +1,157 @@
+"""The engine of neural predictors: batches, a training loop, random numbers of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from zcbench.predictors._base import Predictor
+from zcbench.predictors._losses import loss_named
+from zcbench.predictors._targets import Floats, TargetScale, target_scale
+from zcbench.types import Architecture
+
+if TYPE_CHECKING:
+    from zcbench.encodings import Encoding
+
+#: Inputs of a network for ``n`` architectures; it can be indexed by rows.
+Rows: TypeAlias = Any
+#: architectures that are predicted at a time
+_BATCH = 1024
+
+
+class NeuralPredictor(Predictor):
+    """A predictor that is a network, trained by AdamW with a cosine schedule.
+
+    A subclass writes :meth:`_prepare` (what the training set fixes, e.g. the vocabulary), :meth:`_rows` and
+    :meth:`_network`; the network maps rows to scores ``(n,)``.
+
+    Args:
+        encoding: what it sees.
+        loss: "mse", "hinge" or "diffkendall"; with the last two predictions only rank.
+        epochs: passes over the training set.
+        batch_size: architectures in a step.
+        learning_rate: at the start.
+        weight_decay: AdamW's.
+        targets: "standard" or "ranks".
+        seed: decides initial weights and the order of batches.
+    """
+
+    def __init__(
+        self,
+        encoding: str | Encoding = "graph",
+        loss: str = "mse",
+        epochs: int = 150,
+        batch_size: int = 16,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 1e-5,
+        targets: str = "ranks",
+        seed: int = 0,
+    ) -> None:
+        super().__init__(encoding, seed)
+        self.loss = loss
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.targets = targets
+
+    @property
+    def calibrated(self) -> bool:  # type: ignore[override]
+        """Whether predictions are in the targets' units."""
+        return self.loss == "mse"
+
+    def _prepare(self, architectures: Sequence[Architecture]) -> None:
+        """Fix what depends on the training set."""
+
+    def _rows(self, architectures: Sequence[Architecture]) -> Rows:
+        raise NotImplementedError
+
+    def _network(self) -> nn.Module:
+        raise NotImplementedError
+
+    def _fit(self, architectures: Sequence[Architecture], targets: Floats) -> None:
+        self.scale_: TargetScale = target_scale(self.targets, targets)
+        values = torch.from_numpy(self.scale_.forward(targets)).float()
+        with seeded(self.seed):
+            self._prepare(architectures)
+            self.network_ = self._network()
+            self._train(self.network_, self._rows(architectures), values)
+
+    def _train(self, network: nn.Module, rows: Rows, values: Tensor) -> None:
+        loss = loss_named(self.loss)
+        train(
+            network,
+            lambda batch: loss(network(rows[batch]), values[batch]),
+            len(values),
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+        )
+
+    def _predict(self, architectures: Sequence[Architecture]) -> Floats:
+        score = self._scores(architectures)
+        return self.scale_.backward(score) if self.calibrated else score
+
+    def _scores(self, architectures: Sequence[Architecture]) -> Floats:
+        self.network_.eval()
+        found = []
+        with torch.no_grad():
+            for start in range(0, len(architectures), _BATCH):
+                found.append(self.network_(self._rows(architectures[start : start + _BATCH])).double().numpy())
+        score: Floats = np.concatenate(found)
+        return score
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Torch's global random numbers, seeded inside and as they were afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def train(
+    network: nn.Module,
+    loss: Callable[[Tensor], Tensor],
+    rows: int,
+    *,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    weight_decay: float = 0.0,
+    parameters: Sequence[nn.Parameter] | None = None,
+) -> None:
+    """Minimise a loss of batches by AdamW; the learning rate falls to zero along a cosine. Leaves the network in eval mode.
+
+    Args:
+        network: what is trained.
+        loss: from numbers of rows ``(b,)`` to a scalar.
+        rows: number of rows.
+        epochs: passes over them.
+        batch_size: rows in a step. A last batch of one row joins the one before: a loss over pairs needs two.
+        learning_rate: at the start.
+        weight_decay: AdamW's.
+        parameters: what to change; default all of the network.
+    """
+    optimizer = torch.optim.AdamW(
+        list(network.parameters() if parameters is None else parameters), learning_rate, weight_decay=weight_decay
+    )
+    sizes = [batch_size] * (rows // batch_size) + ([rows % batch_size] if rows % batch_size else [])
+    if len(sizes) > 1 and sizes[-1] == 1:
+        sizes[-2:] = [sizes[-2] + 1]
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(epochs * len(sizes), 1))
+    network.train()
+    for _ in range(epochs):
+        for batch in torch.randperm(rows).split(sizes):
+            optimizer.zero_grad()
+            loss(batch).backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+            optimizer.step()
+            schedule.step()
+    network.eval()
