@@ -14,10 +14,11 @@ from typing import NoReturn
 _COMMANDS = {
     "run": "score a benchmark's networks, store every score, show the leaderboard",
     "leaderboard": "show what has been run: terminal, CSV, Markdown, HTML",
+    "curves": "show predictors against the number of trained networks: terminal, CSV, Markdown, figure",
     "score": "score your own network",
-    "check": "put proxies through the contract tests",
-    "list": "list proxies, benchmarks or search spaces",
-    "show": "show one proxy or benchmark in full",
+    "check": "put proxies and predictors through the contract tests",
+    "list": "list proxies, predictors, encodings, benchmarks or search spaces",
+    "show": "show one proxy, predictor or benchmark in full",
     "data": "show where tables are, import an official file",
     "env": "show versions, machine and folders",
 }
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = [*(sys.argv[1:] if arguments is None else arguments)]
     parser = _Parser(
         prog="zcbench",
-        description="Zero-cost proxies for neural architecture search, evaluated honestly.",
+        description="Zero-cost proxies and performance predictors for neural architecture search, evaluated honestly.",
         epilog="example:  zcbench run digits-201 --limit 300    then    zcbench leaderboard",
     )
     parser.add_argument("--version", action="store_true", help="print the version and stop")

@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from zcbench.evaluation import Evaluation, Progress
-    from zcbench.types import Record
+    from zcbench._store import Store
+    from zcbench.datasets import Benchmark
+    from zcbench.evaluation import Curves, Evaluation
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:
@@ -67,6 +68,44 @@ def split_names(text: str | None) -> list[str] | None:
     return [name for name in text.replace(",", " ").split() if name]
 
 
+def split_labels(text: str | None) -> list[str] | None:
+    """Labels from ``gp:encoding=proxies(a+b),lightgbm``; commas in brackets stay. None for None."""
+    from zcbench._registry import split_outside
+
+    return None if text is None else [label.strip() for label in split_outside(text, ",") if label.strip()]
+
+
+def numbers(option: str, text: str | None) -> tuple[int, ...]:
+    """Whole numbers from "10,20,50", ascending; nothing for None.
+
+    Raises:
+        InvalidInputError: something in it is no whole number.
+    """
+    from zcbench.errors import InvalidInputError
+
+    try:
+        return tuple(sorted({int(part) for part in (text or "").split(",") if part.strip()}))
+    except ValueError:
+        raise InvalidInputError(f"{option} {text!r}: write whole numbers separated by commas, 10,50,200.") from None
+
+
+def at_zero(benchmark: Benchmark, target: str | None, store: Store) -> Evaluation | None:
+    """The proxies of the largest run on a benchmark, if any: what zero trained networks buy."""
+    from zcbench.evaluation import summarize
+    from zcbench.types import Record
+
+    dataset = benchmark.batch_of(target)
+    tracks: dict[tuple[int, str], list[Record]] = {}
+    for record in store.records(benchmark.name):
+        if record.benchmark == benchmark.identifier and record.batch.partition("/")[0] == dataset:
+            tracks.setdefault((record.seed, record.batch), []).append(record)
+    return summarize(max(tracks.values(), key=_length), benchmark, target) if tracks else None
+
+
+def _length(records: Sequence[object]) -> int:
+    return len(records)
+
+
 def print_json(content: object) -> None:
     """Print as JSON."""
     import json
@@ -108,6 +147,23 @@ def print_leaderboard(evaluation: Evaluation) -> None:
     _print([Text(headline(evaluation)), table, *notes], width=160)
 
 
+def print_curves(curves: Curves) -> None:
+    """Print headline, table and notes."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from zcbench.leaderboards import curve_headline, curve_notes, curve_rows
+
+    titles, rows = curve_rows(curves)
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for number, title in enumerate(titles):
+        table.add_column(_plain(title), justify="right" if number else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(_plain(cell) for cell in row))
+    notes = [Text(f"  {note}", style="dim") for note in curve_notes(curves)]
+    _print([Text(curve_headline(curves)), table, *notes], width=200)
+
+
 def _print(parts: Sequence[RenderableType], width: int) -> None:
     """Print, ``width`` columns wide where there is no terminal."""
     from rich.console import Console
@@ -120,7 +176,7 @@ def _print(parts: Sequence[RenderableType], width: int) -> None:
 
 
 @contextmanager
-def progress_bar(title: str) -> Iterator[Progress]:
+def progress_bar(title: str, what: str = "scores") -> Iterator[Callable[[int, int, object], None]]:
     """A bar on a terminal's stderr, a line every ten seconds elsewhere."""
     if sys.stderr.isatty():
         from rich.console import Console
@@ -130,23 +186,23 @@ def progress_bar(title: str) -> Iterator[Progress]:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("scores"),
+            TextColumn(what),
             TimeRemainingColumn(),
             console=Console(file=sys.stderr),
         )
         with bar:
             task = bar.add_task(title, total=None)
-            yield lambda done, total, record: bar.update(task, completed=done, total=total)
+            yield lambda done, total, latest: bar.update(task, completed=done, total=total)
         return
     import time
 
     last = 0.0
 
-    def report(done: int, total: int, record: Record | None) -> None:
+    def report(done: int, total: int, latest: object) -> None:
         nonlocal last
         now = time.monotonic()
         if now - last >= 10 or done == total:
             last = now
-            print(f"{title}: {done}/{total} scores", file=sys.stderr, flush=True)
+            print(f"{title}: {done}/{total} {what}", file=sys.stderr, flush=True)
 
     yield report

@@ -1,4 +1,7 @@
-"""Score a sample of a benchmark's networks with proxies and show the leaderboard.
+"""Score a sample of a benchmark's networks with proxies and show the leaderboard; or fit predictors and show curves.
+
+With --predictors or --suite, learned predictors are fitted to a few trained networks of the benchmark (or of another,
+with --fit-on) and tested on all others; twins of one equivalence class are never on both sides.
 
 A benchmark is one of  zcbench list benchmarks, or a table of your own: a CSV file with a row per architecture. Of that
 the columns of numbers are correlated with the target; with --space or --factory its networks are built and scored.
@@ -21,9 +24,13 @@ from zcbench.cli._shared import (
     add_imports,
     add_json,
     add_store,
+    at_zero,
     import_files,
+    numbers,
+    print_curves,
     print_leaderboard,
     progress_bar,
+    split_labels,
     split_names,
 )
 
@@ -35,6 +42,9 @@ EXAMPLE = """examples:
   zcbench run digits-201 --limit 300
   zcbench run digits-201 --proxies "naswot,grad*" --workers 2 --json
   zcbench run digits-201 --import my_proxies.py --proxies mine,params
+  zcbench run nasbench201 --predictors gp,xgboost --train-sizes 10,50,200
+  zcbench run nasbench201 --predictors "gp:encoding=stats+proxies(params+zen)" --limit 500
+  zcbench run nasbench201 --fit-on nasbench101 --predictors gp:encoding=stats --train-sizes 500 --tuned 0,50
   zcbench run my.csv --target acc                       # correlates all columns of numbers with acc
   zcbench run my.csv --target acc --factory nets.py:build --data digits
   ZCBENCH_DATA=../shared/data zcbench run nasbench201 --limit 300 --target cifar100_test_accuracy_200ep"""
@@ -60,6 +70,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="processes, one thread each; scores do not depend on it (default: all cores)",
     )
     parser.add_argument("--source", metavar="PATH", help="read the table from this official file or folder")
+    learned = parser.add_argument_group("for learned predictors")
+    learned.add_argument("--predictors", metavar="NAMES", help="names or patterns, separated by commas; all")
+    learned.add_argument("--suite", metavar="NAME", help="a named sweep: zcbench list suites")
+    learned.add_argument(
+        "--train-sizes", metavar="N,N", help="trained networks to learn from (default: 10,20,50,100,200,500,1000)"
+    )
+    learned.add_argument("--seeds", type=int, metavar="N", help="number of random splits (default: 10)")
+    learned.add_argument(
+        "--fit-on", metavar="BENCHMARK[/TARGET]", help="learn from this benchmark or target, test on the other"
+    )
+    learned.add_argument(
+        "--tuned",
+        metavar="N,N",
+        default="0",
+        help="with --fit-on: networks of the tested benchmark seen last (default: 0)",
+    )
     own = parser.add_argument_group("for a table of your own")
     own.add_argument("--arch", metavar="COLUMN", help="column that names the architectures (default: arch, model, …)")
     own.add_argument("--lower", metavar="COLUMNS", help="columns in which lower is better, separated by commas")
@@ -86,7 +112,11 @@ def execute(options: argparse.Namespace) -> int:
     names = [name for name in (options.name, options.benchmark) if name]
     if len(names) != 1:
         raise InvalidInputError("say which benchmark: zcbench run BENCHMARK, or  zcbench run my.csv --target COLUMN")
-    own = Path(names[0]).suffix.lower() in (".csv", ".tsv", ".txt", ".parquet") or os.sep in names[0]
+    if options.predictors or options.suite:
+        return _swept(options, names[0])
+    if given := [f for f in ("train_sizes", "seeds", "fit_on") if getattr(options, f) is not None]:
+        raise InvalidInputError(f"--{given[0].replace('_', '-')} goes with --predictors or --suite.")
+    own = _is_own(names[0])
     evaluation = _own(options, names[0]) if own else _scored(options, load_benchmark(names[0], options.source))
     if options.json:
         print(to_json(evaluation))
@@ -102,11 +132,26 @@ def execute(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def _is_own(name: str) -> bool:
+    return Path(name).suffix.lower() in (".csv", ".tsv", ".txt", ".parquet") or os.sep in name
+
+
 def _own(options: argparse.Namespace, path: str) -> Evaluation:
     """The evaluation of one's own table: its columns, or its networks."""
+    from zcbench.evaluation import correlate_columns
+
+    table, lower = _own_table(options, path), split_names(options.lower) or []
+    if options.space or options.factory:
+        return _scored(options, table)
+    names = options.proxies and [c for c in table.facts if any(fnmatch(c, p) for p in options.proxies.split(","))]
+    return correlate_columns(table, names, lower=lower)
+
+
+def _own_table(options: argparse.Namespace, path: str) -> Benchmark:
+    """One's own table."""
     from zcbench.datasets import own_benchmark
     from zcbench.errors import InvalidInputError
-    from zcbench.evaluation import correlate_columns, space_named
+    from zcbench.evaluation import space_named
 
     if options.target is None:
         raise InvalidInputError(f"say which column of {path} to rank against: --target COLUMN")
@@ -116,7 +161,8 @@ def _own(options: argparse.Namespace, path: str) -> Evaluation:
         raise InvalidInputError(f"--factory takes FILE.py:FUNCTION, not {options.factory!r}.")
     builds = options.space or options.factory
     lower = split_names(options.lower) or []
-    table = own_benchmark(
+    sampled = not builds and not (options.predictors or options.suite)
+    return own_benchmark(
         path,
         options.target,
         arch=options.arch,
@@ -124,13 +170,59 @@ def _own(options: argparse.Namespace, path: str) -> Evaluation:
         lower=lower,
         batch=options.data,
         classes=options.classes,
-        limit=None if builds else options.limit,
+        limit=options.limit if sampled else None,
         seed=options.seed,
     )
-    if builds:
-        return _scored(options, table)
-    names = options.proxies and [c for c in table.facts if any(fnmatch(c, p) for p in options.proxies.split(","))]
-    return correlate_columns(table, names, lower=lower)
+
+
+def _swept(options: argparse.Namespace, name: str) -> int:
+    """Fit predictors, store every trial, show the curves; 1 if a trial failed."""
+    from zcbench._store import Store
+    from zcbench.datasets import load_benchmark
+    from zcbench.errors import InvalidInputError
+    from zcbench.evaluation import SEEDS, SIZES, Sweep, curves, get_suite, run_sweep
+    from zcbench.leaderboards import curves_to_json
+    from zcbench.predictors import resolve_predictors
+    from zcbench.types import Status
+
+    suite = get_suite(options.suite) if options.suite else None
+    table = _own_table(options, name) if _is_own(name) else load_benchmark(name, options.source)
+    labels = resolve_predictors([*(suite.predictors if suite else ()), *(split_labels(options.predictors) or [])])
+    sizes = numbers("--train-sizes", options.train_sizes) or (suite.sizes if suite else _fitting(SIZES, len(table)))
+    seeds = options.seeds if options.seeds is not None else (suite.seeds if suite else SEEDS)
+    tuned = numbers("--tuned", options.tuned) or (0,)
+    sweep = Sweep(table.name, options.target, sizes, seeds, options.limit, tuned, options.batch_size)
+    source = None
+    if options.fit_on:
+        other, _, column = options.fit_on.partition("/")
+        source = (table if other == table.name else load_benchmark(other), column or None)
+        if source[0].name == table.name and source[0].target(column or None) == table.target(options.target):
+            raise InvalidInputError("--fit-on names what is tested: leave it out, or name another benchmark or target.")
+    store = Store(options.store)
+    with progress_bar(f"{table.name}, proxies") as progress, progress_bar(table.name, "trials") as tell:
+        trials = run_sweep(
+            sweep,
+            table,
+            labels,
+            store,
+            source=source,
+            workers=options.workers,
+            imports=options.imports,
+            retry_failed=options.retry_failed,
+            progress=progress,
+            tell=tell,
+        )
+    found = curves(trials, table, at_zero(table, options.target, store))
+    if options.json:
+        print(curves_to_json(found))
+    else:
+        print_curves(found)
+    return 1 if any(trial.status is Status.FAILED for trial in trials) else 0
+
+
+def _fitting(sizes: tuple[int, ...], rows: int) -> tuple[int, ...]:
+    """The default sizes, as far as a small table has room for them beside as many to test on."""
+    return tuple(size for size in sizes if 2 * size <= rows) or (max(1, rows // 2),)
 
 
 def _scored(options: argparse.Namespace, benchmark: Benchmark) -> Evaluation:

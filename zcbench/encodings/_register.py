@@ -24,7 +24,7 @@ def register_encoding(
     Args:
         name: lower-case letters, digits, ``_``, ``-``, ``.``.
         kind: "vector": the function returns a vector of one length for the whole space, or a mapping from names to
-            numbers; "graph": a :class:`zcbench.types.Graph`; "layers" and "computation": see the encodings of that name.
+            numbers; "graph": a :class:`zcbench.types.Graph`; "layers", "computation": see the encodings of that name.
         version: a positive integer, raised whenever rows may change.
         reference: paper and section.
         override: replace an encoding of the same name.

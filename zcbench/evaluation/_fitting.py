@@ -73,6 +73,8 @@ class Fitting:
             yield part, result
 
     def _trial(self, label: str, seed: int, part: str) -> Result:
+        from zcbench.encodings import Encoding
+
         predictor = self._predictor(label, seed)
         first, _, second = part.partition("+")
         encode = self._encode(predictor)
@@ -100,6 +102,9 @@ class Fitting:
             deviation = predictor.predict_std([everything[i] for i in test])
             metrics |= calibration(predicted, deviation, self.pool.truth[test])
         metrics |= {"fit_seconds": fitted - started, "predict_seconds": done - fitted, "encode_seconds": encode}
+        members = getattr(predictor, "encoding", None)
+        members = members.members if isinstance(members, Encoding) else ()
+        metrics["proxy_seconds"] = sum(self.pool.costs.get(member, 0.0) for member in members)
         constant = bool(np.ptp(predicted) == 0)
         detail = "all predictions are the same: tau and rho count as 0" if constant else ""
         return Result(Status.OK, metrics, detail)

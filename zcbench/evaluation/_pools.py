@@ -1,4 +1,4 @@
-"""What predictors are fitted on and tested on: one architecture of each equivalence class, and random splits of them."""
+"""What predictors are fitted and tested on: one architecture of each equivalence class, and random splits of them."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Pool:
         keys: strings of the architectures.
         truth: ``(n,)``.
         columns: scores and numbers that are known of all of them, ``(n,)`` each, by name.
+        costs: median seconds of those that were measured, as if each were measured alone.
     """
 
     benchmark: str
@@ -35,6 +36,7 @@ class Pool:
     keys: tuple[str, ...]
     truth: Floats
     columns: Mapping[str, Floats] = field(default_factory=dict)
+    costs: Mapping[str, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.keys)

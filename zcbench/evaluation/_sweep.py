@@ -115,9 +115,7 @@ def run_sweep(
 
 
 def _filled(trial: Trial, result: Result, environment: str) -> Trial:
-    return replace(
-        trial, status=result.status, metrics=result.metrics, detail=result.detail, environment=environment
-    )
+    return replace(trial, status=result.status, metrics=result.metrics, detail=result.detail, environment=environment)
 
 
 def _tasks(left: Iterable[tuple[str, str]]) -> list[Task]:
@@ -182,9 +180,12 @@ def _measured(
     batch = load_batch(benchmark.batch_of(sweep.target), sweep.batch_size, 0).provenance
     row = {key: i for i, key in enumerate(pool.keys)}
     columns = {info.label: np.full(len(pool), np.nan) for info in infos}
+    seconds = {info.label: np.full(len(pool), np.nan) for info in infos}
     labels = {info.identifier: info.label for info in infos}
     for record in store.records(benchmark.name):
         same = (record.benchmark, record.seed, record.batch) == (pool.benchmark, 0, batch)
         if same and record.proxy in labels and record.architecture in row:
             columns[labels[record.proxy]][row[record.architecture]] = float(record.score)
-    return replace(pool, columns={**pool.columns, **columns})
+            seconds[labels[record.proxy]][row[record.architecture]] = record.score.seconds
+    costs = {label: float(np.nanmedian(spent)) for label, spent in seconds.items()}
+    return replace(pool, columns={**pool.columns, **columns}, costs={**pool.costs, **costs})

@@ -10,6 +10,7 @@ from zcbench.predictors._register import (
     list_predictors,
     predictor_info,
     register_predictor,
+    resolve_predictors,
 )
 
 __all__ = [

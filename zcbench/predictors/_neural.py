@@ -127,7 +127,7 @@ def train(
     weight_decay: float = 0.0,
     parameters: Sequence[nn.Parameter] | None = None,
 ) -> None:
-    """Minimise a loss of batches by AdamW; the learning rate falls to zero along a cosine. Leaves the network in eval mode.
+    """Minimise a loss of batches by AdamW; the learning rate falls to zero along a cosine; eval mode in the end.
 
     Args:
         network: what is trained.
@@ -148,7 +148,7 @@ def train(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(epochs * len(sizes), 1))
     network.train()
     for _ in range(epochs):
-        for batch in torch.randperm(rows).split(sizes):
+        for batch in torch.split(torch.randperm(rows), sizes):
             optimizer.zero_grad()
             loss(batch).backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), 5.0)

@@ -30,11 +30,13 @@ class Standard:
 
     def forward(self, values: Floats) -> Floats:
         """Targets to the scale that is learned."""
-        return (values - self.mean) / self.deviation
+        scaled: Floats = (values - self.mean) / self.deviation
+        return scaled
 
     def backward(self, values: Floats) -> Floats:
         """Predictions to the targets' units."""
-        return values * self.deviation + self.mean
+        original: Floats = values * self.deviation + self.mean
+        return original
 
 
 class Ranks:
@@ -72,7 +74,7 @@ def _linear(x: Floats, knots: Floats, images: Floats) -> Floats:
 
 def target_scale(name: str, targets: Floats) -> TargetScale:
     """The scale of that name, fitted to targets."""
-    kinds = {"standard": Standard, "ranks": Ranks}
+    kinds: dict[str, type[Standard] | type[Ranks]] = {"standard": Standard, "ranks": Ranks}
     if name not in kinds:
         raise InvalidInputError(f"targets={name!r}: choose one of {', '.join(kinds)}.")
     return kinds[name](targets)

@@ -35,7 +35,11 @@ class GaussianProcess(UncertainPredictor):
     """
 
     def __init__(
-        self, encoding: str | Encoding = "onehot+stats+path", kernel: str = "rbf", targets: str = "ranks", seed: int = 0
+        self,
+        encoding: str | Encoding = "onehot+stats+path",
+        kernel: str = "matern",
+        targets: str = "ranks",
+        seed: int = 0,
     ) -> None:
         super().__init__(encoding, targets, seed)
         self.kernel = kernel

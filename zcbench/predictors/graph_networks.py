@@ -142,9 +142,7 @@ class GCNPredictor(GraphPredictor):
         targets: str = "ranks",
         seed: int = 0,
     ) -> None:
-        super().__init__(
-            encoding, loss, hidden, layers, epochs, batch_size, learning_rate, weight_decay, targets, seed
-        )
+        super().__init__(encoding, loss, hidden, layers, epochs, batch_size, learning_rate, weight_decay, targets, seed)
 
     def _network(self) -> nn.Module:
         return GCN(self._labels, self.hidden, self.layers)
@@ -426,9 +424,7 @@ class FLANPredictor(GraphPredictor):
         targets: str = "ranks",
         seed: int = 0,
     ) -> None:
-        super().__init__(
-            encoding, loss, hidden, layers, epochs, batch_size, learning_rate, weight_decay, targets, seed
-        )
+        super().__init__(encoding, loss, hidden, layers, epochs, batch_size, learning_rate, weight_decay, targets, seed)
         self.steps = steps
 
     def _network(self) -> nn.Module:
@@ -530,9 +526,7 @@ class GraphTransformerPredictor(GraphPredictor):
         targets: str = "ranks",
         seed: int = 0,
     ) -> None:
-        super().__init__(
-            encoding, loss, hidden, layers, epochs, batch_size, learning_rate, weight_decay, targets, seed
-        )
+        super().__init__(encoding, loss, hidden, layers, epochs, batch_size, learning_rate, weight_decay, targets, seed)
 
     def _network(self) -> nn.Module:
         return GraphTransformer(self._labels, self.hidden, self.layers)

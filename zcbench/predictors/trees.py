@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zcbench.errors import MissingDependencyError
 from zcbench.predictors._base import UncertainPredictor, VectorPredictor
@@ -141,7 +142,7 @@ def _lightgbm_data(x: Floats, y: Floats, **more: Any) -> Any:
     extra="predictors",
 )
 class GBDTNAS(VectorPredictor):
-    """LightGBM as in GBDT-NAS: one-hot features, squared error, 100 rounds, 31 leaves, rate .05, sampled rows and columns.
+    """LightGBM as in GBDT-NAS: one-hot features, squared error, 100 rounds of 31 leaves, rate .05, sampling.
 
     The authors fit thousand networks. Below a few hundred LightGBM's least leaf of 20 rows leaves nothing to split;
     there it shrinks with the number of rows.
@@ -232,7 +233,7 @@ class LightGBMRanker(VectorPredictor):
         return value
 
 
-def queries(y: Floats, seed: int) -> tuple[Floats, list[int], Floats]:
+def queries(y: Floats, seed: int) -> tuple[Floats, list[int], NDArray[np.intp]]:
     """Targets as relevances 0, 1, … of queries that are short enough: relevances, sizes, and the order of rows."""
     pieces = -(-len(y) // _LONGEST_QUERY)
     order = np.random.default_rng(seed).permutation(len(y)) if pieces > 1 else np.arange(len(y))

@@ -1,0 +1,91 @@
+"""Show predictors against the number of trained networks and against seconds, from what has been run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zcbench.cli._shared import add_json, add_store, at_zero, print_curves, split_labels
+
+if TYPE_CHECKING:
+    from zcbench.evaluation import Curves
+
+EXAMPLE = """examples:
+  zcbench run digits-201 --suite quick && zcbench curves digits-201
+  zcbench curves nasbench201 --target cifar100_test_accuracy_200ep --out leaderboards
+  zcbench curves nasbench201 --show gp,xgboost --out leaderboards"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("benchmarks", nargs="*", metavar="BENCHMARK", help="default: all that have trials")
+    parser.add_argument("--target", metavar="NAME", help="column that was predicted (default: the benchmark's)")
+    parser.add_argument("--source", metavar="PATH", help="read the table from this official file or folder")
+    parser.add_argument("--show", metavar="NAMES", help="only these predictors, separated by commas")
+    parser.add_argument("--transfer", action="store_true", help="only trials that were fitted on another benchmark")
+    parser.add_argument("--out", metavar="DIR", help="write BENCHMARK-predictors.csv, .md and .svg into this folder")
+    add_store(parser)
+    add_json(parser)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run the command."""
+    from zcbench._store import Store
+    from zcbench.errors import InvalidInputError
+    from zcbench.leaderboards import curves_to_json
+
+    store = Store(options.store)
+    names = options.benchmarks or store.trials.benchmarks()
+    if not names:
+        raise InvalidInputError(
+            f"no predictor has been run in {options.store}: start with  zcbench run digits-201 --suite quick"
+        )
+    for number, name in enumerate(names):
+        found = _curves(name, store, options)
+        if options.json:
+            print(curves_to_json(found))
+        else:
+            if number:
+                print()
+            print_curves(found)
+        if options.out:
+            _write(Path(options.out), name + ("-transfer" if options.transfer else "-predictors"), found)
+    return 0
+
+
+def _curves(name: str, store: object, options: argparse.Namespace) -> Curves:
+    """The curves of the largest pool that was split."""
+    from zcbench._store import Store
+    from zcbench.datasets import load_benchmark
+    from zcbench.evaluation import curves
+
+    assert isinstance(store, Store)
+    benchmark = load_benchmark(name, options.source)
+    target = benchmark.target(options.target).name
+    shown = split_labels(options.show)
+    trials = [
+        t
+        for t in store.trials.trials(name)
+        if t.benchmark == benchmark.identifier
+        and t.target == target
+        and bool(t.source) == options.transfer
+        and (shown is None or t.predictor.rpartition("@")[0] in shown)
+    ]
+    largest = max((t.pool for t in trials), default=0)
+    return curves([t for t in trials if t.pool == largest], benchmark, at_zero(benchmark, target, store))
+
+
+def _write(folder: Path, stem: str, found: Curves) -> None:
+    from zcbench.leaderboards import curves_to_csv, curves_to_markdown, draw_curves
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{stem}.csv").write_text(curves_to_csv(found), encoding="utf-8")
+    (folder / f"{stem}.md").write_text(curves_to_markdown(found), encoding="utf-8")
+    written = ["csv", "md"]
+    if any(not point.source for point in found.points):
+        draw_curves(found, folder / f"{stem}.svg")
+        written.append("svg")
+    for suffix in written:
+        print(f"wrote {folder / stem}.{suffix}", file=sys.stderr)

@@ -1,0 +1,197 @@
+"""From trials to curves: what each predictor reaches, how surely, at what cost. A pure function, no torch."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from zcbench.datasets import Benchmark
+from zcbench.errors import InvalidInputError
+from zcbench.evaluation._summary import Evaluation
+from zcbench.metrics import Estimate
+from zcbench.types import Status, Target, Trial
+
+
+@dataclass(frozen=True)
+class Point:
+    """One predictor at one size of the training set, over seeds.
+
+    Attributes:
+        predictor: its label.
+        version: its integer version.
+        source: what it was fitted on first, if that is another benchmark or column.
+        train_size: networks it was fitted on.
+        tuned_size: with a source, networks of the benchmark that it saw after those.
+        metrics: by name, the mean over seeds with a 95 % interval (Student's t over seeds).
+        behind: tau of the best at this size minus its own, paired by seed.
+        tied_with_best: whether that interval reaches zero.
+        constant: seeds whose predictions were all the same.
+        failures: seeds without predictions, by reason.
+        seconds: of everything: training the networks, features of all architectures, fitting, predicting; nan where the
+            benchmark does not tell what training took.
+    """
+
+    predictor: str
+    version: int
+    source: str
+    train_size: int
+    tuned_size: int
+    metrics: Mapping[str, Estimate]
+    behind: Estimate
+    tied_with_best: bool
+    constant: int
+    failures: Mapping[str, int]
+    seconds: float
+
+    @property
+    def size(self) -> tuple[str, int, int]:
+        """What points must share to be compared."""
+        return (self.source, self.train_size, self.tuned_size)
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """Predictors against the number of trained networks; proxies are the points at zero.
+
+    Attributes:
+        benchmark: name and version.
+        target: the column.
+        pool: number of architectures, one of each equivalence class.
+        seeds: number of splits.
+        training_seconds: median time to train one network; nan if unknown.
+        points: by size, the best tau first.
+        proxies: the proxies on the same benchmark, if they were run.
+    """
+
+    benchmark: str
+    target: Target
+    pool: int
+    seeds: int
+    training_seconds: float
+    points: tuple[Point, ...]
+    proxies: Evaluation | None = None
+
+    @property
+    def predictors(self) -> list[str]:
+        """Labels, in the order of their best tau."""
+        return list(dict.fromkeys(p.predictor for p in sorted(self.points, key=lambda p: -_tau(p))))
+
+
+def curves(trials: Iterable[Trial], benchmark: Benchmark, proxies: Evaluation | None = None) -> Curves:
+    """Summarise trials on one target and one pool.
+
+    Args:
+        trials: of one benchmark version, target and pool.
+        benchmark: its table.
+        proxies: what to show at zero trained networks.
+
+    Raises:
+        InvalidInputError: there are none, or they cannot be compared.
+    """
+    trials = list(trials)
+    kinds = {(t.benchmark, t.target, t.pool) for t in trials}
+    if len(kinds) != 1:
+        raise InvalidInputError(
+            f"trials of different benchmarks, targets or pools cannot be mixed: {sorted(kinds)}."
+            if kinds
+            else f"no trials of predictors on {benchmark.name}: run  zcbench run {benchmark.name} --predictors gp"
+        )
+    ((identifier, target, pool),) = kinds
+    by_point: dict[tuple[str, str, int, int], list[Trial]] = {}
+    for trial in _latest(trials):
+        by_point.setdefault((trial.predictor, trial.source, trial.train_size, trial.tuned_size), []).append(trial)
+    cost = training_seconds(benchmark, target)
+    taus = {key: {t.seed: t.metrics["tau"] for t in rows if t.status is Status.OK} for key, rows in by_point.items()}
+    best: dict[tuple[str, int, int], dict[int, float]] = {}
+    for key, values in taus.items():
+        size = key[1:]
+        if values and (size not in best or np.mean(list(values.values())) > np.mean(list(best[size].values()))):
+            best[size] = values
+    points = [_point(key, rows, taus[key], best.get(key[1:], {}), cost) for key, rows in by_point.items()]
+    points.sort(key=lambda p: (p.source, p.train_size, p.tuned_size, -_tau(p), p.predictor))
+    return Curves(
+        identifier,
+        benchmark.target(target),
+        pool,
+        len({t.seed for t in trials}),
+        cost,
+        tuple(points),
+        proxies,
+    )
+
+
+def _latest(trials: list[Trial]) -> list[Trial]:
+    """Of several versions of a predictor, the latest."""
+    latest: dict[str, int] = {}
+    for trial in trials:
+        label, _, version = trial.predictor.rpartition("@")
+        latest[label] = max(latest.get(label, 0), int(version))
+    return [t for t in trials if int(t.predictor.rpartition("@")[2]) == latest[t.predictor.rpartition("@")[0]]]
+
+
+def _point(
+    key: tuple[str, str, int, int], rows: list[Trial], own: dict[int, float], best: dict[int, float], cost: float
+) -> Point:
+    identifier, source, train_size, tuned_size = key
+    label, _, version = identifier.rpartition("@")
+    good = [t for t in rows if t.status is Status.OK]
+    names = list(dict.fromkeys(name for t in good for name in t.metrics))
+    metrics = {name: mean_interval([t.metrics.get(name, math.nan) for t in good]) for name in names}
+    behind = mean_interval([best[seed] - own[seed] for seed in sorted(own.keys() & best.keys())])
+    trained = (0 if source else train_size) + tuned_size
+    spent = sum(metrics[name].value for name in ("fit_seconds", "predict_seconds") if name in metrics)
+    pool = rows[0].pool
+    features = sum(metrics[name].value for name in ("encode_seconds", "proxy_seconds") if name in metrics) * pool
+    return Point(
+        label,
+        int(version),
+        source,
+        train_size,
+        tuned_size,
+        metrics,
+        behind,
+        own == best or not behind.low > 0,
+        sum(bool(t.detail) for t in good),
+        Counter(t.detail for t in rows if t.status is not Status.OK),
+        trained * cost + spent + features,
+    )
+
+
+def mean_interval(values: Iterable[float]) -> Estimate:
+    """The mean with a 95 % interval of Student's t; nan where a value is, no interval for fewer than two."""
+    from scipy.stats import t
+
+    numbers = np.asarray(list(values), np.float64)
+    n = len(numbers)
+    if not n:
+        return Estimate(math.nan, math.nan, math.nan, 0)
+    mean = float(numbers.mean())
+    if n < 2:
+        return Estimate(mean, math.nan, math.nan, n)
+    half = float(t.ppf(0.975, n - 1) * numbers.std(ddof=1) / math.sqrt(n))
+    return Estimate(mean, mean - half, mean + half, n)
+
+
+def training_seconds(benchmark: Benchmark, target: str) -> float:
+    """Median time that training one network to the target's epoch took; nan if the table does not tell.
+
+    From the fact "train_seconds", or from "train_seconds_12ep" scaled to the epochs that the target's name gives.
+    """
+    if "train_seconds" in benchmark.facts:
+        return float(np.nanmedian(benchmark.facts["train_seconds"]))
+    wanted = re.search(r"_(\d+)ep", target)
+    for name, values in benchmark.facts.items():
+        found = re.fullmatch(r"train_seconds_(\d+)ep", name)
+        if found and wanted:
+            return float(np.nanmedian(values)) * int(wanted[1]) / int(found[1])
+    return math.nan
+
+
+def _tau(point: Point) -> float:
+    tau = point.metrics["tau"].value if "tau" in point.metrics else math.nan
+    return tau if math.isfinite(tau) else -2.0

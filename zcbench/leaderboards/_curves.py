@@ -1,0 +1,201 @@
+"""Curves of predictors as Markdown, CSV and a figure."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from zcbench.errors import MissingDependencyError
+from zcbench.evaluation import Curves, Entry, Point
+from zcbench.leaderboards._columns import interval
+from zcbench.metrics import Estimate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: proxies that the table and the figure show at zero trained networks
+_SHOWN = 5
+
+
+def curve_headline(curves: Curves) -> str:
+    """One sentence that says what the table shows."""
+    text = (
+        f"{curves.benchmark}: Kendall's tau with {curves.target.name} on all other of {curves.pool:,} architectures, one "
+        f"of each equivalence class; mean and 95 % interval over {curves.seeds} splits."
+    )
+    if math.isfinite(curves.training_seconds):
+        text += f" One trained network takes {_time(curves.training_seconds)} (median)."
+    return text
+
+
+def curve_rows(curves: Curves) -> tuple[list[str], list[list[str]]]:
+    """Titles and cells: a row per predictor, best first, a column per number of trained networks."""
+    sizes = sorted({point.size for point in curves.points})
+    titles = ["predictor", *(_size(size) for size in sizes)]
+    found = {(point.predictor, point.size): point for point in curves.points}
+    rows = [[label, *(_cell(found.get((label, size))) for size in sizes)] for label in curves.predictors]
+    return titles, rows
+
+
+def curve_notes(curves: Curves) -> list[str]:
+    """What a reader has to know besides the numbers."""
+    notes = []
+    if curves.proxies is not None and curves.proxies.entries:
+        best = [e for e in curves.proxies.entries if math.isfinite(e.tau.value)][:_SHOWN]
+        shown = ", ".join(f"{e.proxy} {interval(e.tau)}" for e in best)
+        notes.append(f"At 0 trained networks, the best proxies ({best[0].n} architectures): {shown}.")
+    constant = [p for p in curves.points if p.constant]
+    for point in constant:
+        notes.append(
+            f"{point.predictor} at {_size(point.size)}: all predictions were the same in {point.constant} splits; tau and"
+            " rho count as 0 there."
+        )
+    for point in curves.points:
+        for reason, count in point.failures.items():
+            notes.append(f"{point.predictor} at {_size(point.size)}: no predictions in {count} splits: {reason}")
+    notes.append("* marks predictors that paired splits cannot tell from the best of their column.")
+    return notes
+
+
+def _size(size: tuple[str, int, int]) -> str:
+    source, train, tuned = size
+    return str(train) if not source else f"{train} of {source.partition('@')[0]} + {tuned}"
+
+
+def _cell(point: Point | None) -> str:
+    if point is None or "tau" not in point.metrics:
+        return "–"
+    tau = point.metrics["tau"]
+    half = "" if math.isnan(tau.low) else f" ± {tau.high - tau.value:.3f}"
+    return f"{tau.value:.3f}{half}{'*' if point.tied_with_best else ''}"
+
+
+def curves_to_markdown(curves: Curves) -> str:
+    """Headline, table and notes."""
+    titles, rows = curve_rows(curves)
+    lines = [curve_headline(curves), "", "| " + " | ".join(titles) + " |", "|:---" + "|---:" * (len(titles) - 1) + "|"]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([*lines, "", *(f"- {note}" for note in curve_notes(curves))]) + "\n"
+
+
+def curves_to_csv(curves: Curves) -> str:
+    """One line per predictor and size, all metrics in full precision, empty where undefined."""
+    rows = [flat_point(curves, point) for point in curves.points]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n", restval="")
+    writer.writeheader()
+    writer.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def curves_to_json(curves: Curves) -> str:
+    """What machines read: the same keys as the CSV, null where undefined; the proxies at zero."""
+    proxies = [] if curves.proxies is None else curves.proxies.entries
+    content = {
+        "benchmark": curves.benchmark,
+        "target": curves.target.name,
+        "pool": curves.pool,
+        "seeds": curves.seeds,
+        "training_seconds": _number(curves.training_seconds),
+        "points": [flat_point(curves, point) for point in curves.points],
+        "proxies": [
+            {"proxy": e.proxy, "n": e.n, "seconds": _number(e.seconds), **_estimate("tau", e.tau)} for e in proxies
+        ],
+        "notes": curve_notes(curves),
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def flat_point(curves: Curves, point: Point) -> dict[str, Any]:
+    """A point as numbers by name; None where undefined."""
+    row: dict[str, Any] = {
+        "benchmark": curves.benchmark,
+        "target": curves.target.name,
+        "pool": curves.pool,
+        "predictor": point.predictor,
+        "version": point.version,
+        "source": point.source,
+        "train_size": point.train_size,
+        "tuned_size": point.tuned_size,
+        "seconds": _number(point.seconds),
+        "constant": point.constant,
+        "failed": sum(point.failures.values()),
+        "tied_with_best": point.tied_with_best,
+        **_estimate("behind_best", point.behind),
+    }
+    for name, estimate in point.metrics.items():
+        row |= _estimate(name, estimate)
+    return row
+
+
+def _estimate(name: str, estimate: Estimate) -> dict[str, float | None]:
+    return {
+        name: _number(estimate.value),
+        f"{name}_low": _number(estimate.low),
+        f"{name}_high": _number(estimate.high),
+    }
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def draw_curves(curves: Curves, path: Path, labels: list[str] | None = None) -> None:
+    """Tau against the number of trained networks and against seconds, with bands; proxies at zero.
+
+    Args:
+        curves: without a source.
+        path: an image; its suffix says which kind.
+        labels: predictors to show; default all.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
+    try:
+        import matplotlib
+    except ImportError:
+        raise MissingDependencyError("matplotlib", "plots", "a figure") from None
+    from matplotlib.figure import Figure
+
+    matplotlib.rcParams["svg.hashsalt"] = "zcbench"  # the same figure is the same file
+    figure = Figure(figsize=(11, 4.8), layout="constrained")
+    by_size, by_time = figure.subplots(1, 2, sharey=True)
+    shown = [label for label in curves.predictors if labels is None or label in labels]
+    styles = ["-", "--", ":", "-."]
+    for i, label in enumerate(shown):
+        points = sorted((p for p in curves.points if p.predictor == label and not p.source), key=lambda p: p.train_size)
+        points = [p for p in points if "tau" in p.metrics]
+        tau = [p.metrics["tau"] for p in points]
+        style: dict[str, Any] = {"color": f"C{i % 10}", "linestyle": styles[(i // 10) % 4]}
+        for axis, x in ((by_size, [p.train_size for p in points]), (by_time, [p.seconds for p in points])):
+            axis.plot(x, [t.value for t in tau], marker=".", label=label, **style)
+            axis.fill_between(x, [t.low for t in tau], [t.high for t in tau], color=style["color"], alpha=0.15, lw=0)
+    for entry in _at_zero(curves):
+        for axis in (by_size, by_time):
+            axis.axhline(entry.tau.value, color="0.4", lw=0.8, linestyle=(0, (1, 2)))
+        by_size.annotate(
+            entry.proxy, (0.01, entry.tau.value), xycoords=("axes fraction", "data"), fontsize=7, va="bottom"
+        )
+        by_time.plot([max(entry.seconds, 1e-4) * curves.pool], [entry.tau.value], "k^", ms=4)
+    by_size.set(xscale="log", xlabel="trained networks", ylabel="Kendall's tau-b", title=curves.benchmark)
+    by_time.set(xscale="log", xlabel="seconds: training, features, fit, predict", title=curves.target.name)
+    for axis in (by_size, by_time):
+        axis.grid(alpha=0.3)
+    figure.legend(*by_size.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+
+
+def _at_zero(curves: Curves) -> list[Entry]:
+    if curves.proxies is None:
+        return []
+    return [e for e in curves.proxies.entries if math.isfinite(e.tau.value) and e.tau.value > 0][:_SHOWN]
+
+
+def _time(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.2g} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
