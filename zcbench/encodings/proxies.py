@@ -106,7 +106,7 @@ class ProxyEncoding(Encoding):
         self._known.update(zip(architectures, stacked(self, self._members, architectures, scores), strict=True))
 
     def _measure(self, space: SearchSpace, architecture: Architecture) -> np.ndarray:
-        batch = self.batch if self.batch is not None else _stand_in(space)
+        batch = self.batch if self.batch is not None else stand_in(space)
         scores = score_architecture(
             lambda: space, architecture, self._members, batch, classes=self.classes, seed=self.seed
         )
@@ -114,7 +114,8 @@ class ProxyEncoding(Encoding):
         return np.array([found[member] for member in self._members])
 
 
-def _stand_in(space: SearchSpace) -> Batch:
+def stand_in(space: SearchSpace) -> Batch:
+    """What a space's networks see where nothing better is known: 32 samples of noise, or of Python's help texts."""
     from zcbench.datasets import load_batch
 
     if len(space.input_shape) != 3:

@@ -24,7 +24,8 @@ class Mean(Predictor):
     rank are scaled by what they say of the training networks.
 
     Args:
-        members: labels of predictors, separated by "+".
+        members: labels of predictors, separated by "+"; in brackets if they have settings:
+            "mean:members=(gp+gcn:loss=hinge)".
         seed: goes to every member.
     """
 
@@ -35,7 +36,7 @@ class Mean(Predictor):
         self.seed = seed
 
     def _fit(self, architectures: Sequence[Architecture], targets: Floats) -> None:
-        labels = split_outside(self.members, "+")
+        labels = split_outside(self.members.removeprefix("(").removesuffix(")"), "+")
         if not all(labels):
             raise InvalidInputError(f"members={self.members!r}: write labels of predictors joined by '+'.")
         scores = Ranks(targets).forward(targets)
