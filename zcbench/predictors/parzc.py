@@ -126,7 +126,7 @@ class ParZC(NeuralPredictor):
         loss: str = "diffkendall",
         hidden: int = 32,
         blocks: int = 2,
-        divergence: float = 1e-4,
+        divergence: float = 0.5,
         epochs: int = 150,
         batch_size: int = 32,
         learning_rate: float = 2e-3,
