@@ -99,11 +99,8 @@ def at_zero(benchmark: Benchmark, target: str | None, store: Store) -> Evaluatio
     for record in store.records(benchmark.name):
         if record.benchmark == benchmark.identifier and record.batch.partition("/")[0] == dataset:
             tracks.setdefault((record.seed, record.batch), []).append(record)
-    return summarize(max(tracks.values(), key=_length), benchmark, target) if tracks else None
-
-
-def _length(records: Sequence[object]) -> int:
-    return len(records)
+    largest = max(tracks, key=lambda track: len(tracks[track]), default=None)
+    return None if largest is None else summarize(tracks[largest], benchmark, target)
 
 
 def print_json(content: object) -> None:

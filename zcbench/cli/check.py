@@ -1,4 +1,4 @@
-"""Put proxies through the contract tests: registered ones by name, or all that a Python file registers."""
+"""Put proxies and predictors through the contract tests: registered ones by name, or all that a file registers."""
 
 from __future__ import annotations
 
@@ -8,44 +8,37 @@ from zcbench.cli._shared import add_imports, add_json, import_files, print_json
 
 EXAMPLE = """examples:
   zcbench check my_proxies.py
-  zcbench check naswot "grad*" --json"""
+  zcbench check naswot "grad*" --json
+  zcbench check gp gcn:loss=hinge"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("names", nargs="+", metavar="NAME", help="name or pattern of proxies, or a Python file")
+    parser.add_argument(
+        "names", nargs="+", metavar="NAME", help="name or pattern of proxies or predictors, or a Python file"
+    )
     add_imports(parser)
     add_json(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command; 1 if a proxy fails a check."""
-    from zcbench.errors import InvalidInputError
-    from zcbench.proxies import list_proxies, resolve
-    from zcbench.testing import check_proxy
+    from zcbench.testing import check_predictor, check_proxy
 
     import_files(options.imports)
-    labels: list[str] = []
-    for name in options.names:
-        if not name.endswith(".py"):
-            labels += [info.label for info in resolve([name])]
-            continue
-        before = set(list_proxies())
-        import_files([name])
-        found = sorted(set(list_proxies()) - before)
-        if not found:
-            raise InvalidInputError(f"{name} registers no proxy that was not there before.")
-        labels += found
     reports = []
-    for label in dict.fromkeys(labels):
-        reports.append(check_proxy(label))
-        if not options.json:
-            print(reports[-1], flush=True)
+    for name in options.names:
+        proxies, predictors = _registered_by(name) if name.endswith(".py") else _named(name)
+        for check, labels in ((check_proxy, proxies), (check_predictor, predictors)):
+            for label in labels:
+                reports.append(check(label))
+                if not options.json:
+                    print(reports[-1], flush=True)
     if options.json:
         print_json(
             [
                 {
-                    "proxy": r.proxy,
+                    "name": r.name,
                     "ok": r.ok,
                     "checks": [{"check": o.check, "status": o.status, "detail": o.detail} for o in r.outcomes],
                 }
@@ -53,6 +46,39 @@ def execute(options: argparse.Namespace) -> int:
             ]
         )
     elif len(reports) > 1:
-        bad = [report.proxy for report in reports if not report.ok]
-        print(f"\n{len(reports) - len(bad)} of {len(reports)} proxies ok" + (f"; not: {', '.join(bad)}" if bad else ""))
+        bad = [report.name for report in reports if not report.ok]
+        print(f"\n{len(reports) - len(bad)} of {len(reports)} ok" + (f"; not: {', '.join(bad)}" if bad else ""))
     return 0 if all(report.ok for report in reports) else 1
+
+
+def _named(text: str) -> tuple[list[str], list[str]]:
+    """Labels of proxies and of predictors that a name or pattern matches; UnknownNameError if there are none."""
+    from zcbench.errors import UnknownNameError
+    from zcbench.predictors import list_predictors, resolve_predictors
+    from zcbench.proxies import list_proxies, resolve
+
+    found: list[list[str]] = []
+    for labels in (lambda: [info.label for info in resolve([text])], lambda: resolve_predictors([text])):
+        try:
+            found.append(labels())
+        except UnknownNameError as error:
+            if "setting" in error.kind:
+                raise
+            found.append([])
+    if not any(found):
+        raise UnknownNameError("proxy or predictor", text, [*list_proxies(), *list_predictors()])
+    return found[0], found[1]
+
+
+def _registered_by(file: str) -> tuple[list[str], list[str]]:
+    """Names of the proxies and predictors that a file adds."""
+    from zcbench.errors import InvalidInputError
+    from zcbench.predictors import list_predictors
+    from zcbench.proxies import list_proxies
+
+    before = set(list_proxies()), set(list_predictors())
+    import_files([file])
+    found = sorted(set(list_proxies()) - before[0]), sorted(set(list_predictors()) - before[1])
+    if not any(found):
+        raise InvalidInputError(f"{file} registers no proxy or predictor that was not there before.")
+    return found

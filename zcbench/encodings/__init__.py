@@ -5,10 +5,12 @@ Each file without a leading underscore holds one family and registers its encodi
 
 from zcbench.encodings._base import Encoder, Encoding, EncodingInfo, Joined
 from zcbench.encodings._register import get_encoding, list_encodings, register_encoding
+from zcbench.encodings.curves import CurveEncoding
 from zcbench.encodings.proxies import ColumnEncoding, ProxyEncoding
 
 __all__ = [
     "ColumnEncoding",
+    "CurveEncoding",
     "Encoder",
     "Encoding",
     "EncodingInfo",

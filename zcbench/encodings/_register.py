@@ -52,8 +52,8 @@ def get_encoding(text: str | Encoding, space: SearchSpace | None = None) -> Enco
     """The encoding of that name, or several joined by "+".
 
     Args:
-        text: a name; "proxies(params+naswot)" for scores of proxies; "onehot+stats" for both one behind the other. An
-            encoding is returned as it is.
+        text: a name; "proxies(params+naswot)" for scores of proxies; "curve(valid_nll/3)" for three epochs of a
+            table's learning curves; "onehot+stats" for both one behind the other. An encoding is returned as it is.
         space: the search space, if it is not a registered one.
 
     Raises:
@@ -71,18 +71,25 @@ def _part(text: str, space: SearchSpace | None) -> Encoding:
         return _MADE[text]
     name, bracket, rest = text.partition("(")
     if bracket or name == "proxies":
-        if name != "proxies" or (bracket and not rest.endswith(")")):
-            raise InvalidInputError(f"{text!r}: brackets name proxies, as in proxies(params+naswot).")
-        from zcbench.encodings.proxies import ProxyEncoding
-
-        members = split_outside(rest.removesuffix(")"), "+") if bracket else None
-        made: Encoding = ProxyEncoding(members, space=space)
+        made = _with_brackets(text, name, rest.removesuffix(")") if bracket else None, space)
     else:
         info = _ENCODINGS.get(name)
         made = Encoding(name, info.function, info.kind, space)
-    if space is None:
+    if space is None and name != "curve":
         _MADE[text] = made  # one object per name: what it remembers serves all predictors
     return made
+
+
+def _with_brackets(text: str, name: str, inside: str | None, space: SearchSpace | None) -> Encoding:
+    from zcbench.encodings.curves import CurveEncoding
+    from zcbench.encodings.proxies import ProxyEncoding
+
+    if name == "proxies" and (inside is None or text.endswith(")")):
+        return ProxyEncoding(None if inside is None else split_outside(inside, "+"), space=space)
+    metric, _, epochs = (inside or "").partition("/")
+    if name == "curve" and epochs.isdigit():
+        return CurveEncoding(metric, int(epochs))
+    raise InvalidInputError(f"{text!r}: brackets are for proxies(params+naswot) and curve(valid_nll/3).")
 
 
 def encoding_info(name: str) -> EncodingInfo:

@@ -18,11 +18,7 @@ from zcbench.types import Architecture, SearchSpace
 
 #: Operations that only look at their input in another way, or make a tensor of nothing: no nodes.
 _VIEWS = frozenset(
-    "alias as_strided clone contiguous copy_ detach detach_ empty empty_like expand expand_as flatten full full_like lift "
-    "lift_fresh new_zeros ones ones_like permute reshape select slice split split_with_sizes squeeze squeeze_ t "
-    "to _to_copy transpose unbind unsafe_split unsqueeze unsqueeze_ view _unsafe_view zeros zeros_like dropout "
-    "native_dropout arange scalar_tensor bernoulli_ div_ empty_strided resize_ chunk movedim narrow "
-    "_reshape_alias view_as".split()
+    ["alias", "as_strided", "clone", "contiguous", "copy_", "detach", "detach_", "empty", "empty_like", "expand", "expand_as", "flatten", "full", "full_like", "lift", "lift_fresh", "new_zeros", "ones", "ones_like", "permute", "reshape", "select", "slice", "split", "split_with_sizes", "squeeze", "squeeze_", "t", "to", "_to_copy", "transpose", "unbind", "unsafe_split", "unsqueeze", "unsqueeze_", "view", "_unsafe_view", "zeros", "zeros_like", "dropout", "native_dropout", "arange", "scalar_tensor", "empty_strided", "chunk", "movedim", "narrow", "_reshape_alias", "view_as"]
 )
 #: What an operation is called here, where PyTorch has several names for it.
 _SAME = {
@@ -89,7 +85,7 @@ class _Recorder(TorchDispatchMode):
     """Notes every operation with its inputs; a tensor's maker is found by the tensor's identity."""
 
     def __init__(self, inputs: Sequence[Tensor], parameters: Mapping[int, int]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.maker: dict[int, int] = {id(tensor): 0 for tensor in inputs}
         self.parameters = parameters  # identity to number of elements
         self.kept: list[Any] = list(inputs)  # identities are of living tensors only
@@ -259,7 +255,8 @@ def computation(space: SearchSpace, architecture: Architecture) -> ComputationGr
 
 
 @register_encoding(
-    "atoms", reference="counts and paths of the graph of arXiv:2211.17226, section 3.1; the same columns for every space"
+    "atoms",
+    reference="counts and paths of the graph of arXiv:2211.17226, section 3.1; the same columns for every space",
 )
 def atoms(space: SearchSpace, architecture: Architecture) -> np.ndarray:
     """Size, depth and width of the computation graph, in numbers that every network has."""

@@ -26,8 +26,8 @@ class CurveEncoding(Encoding):
 
     def __init__(self, metric: str, epochs: int) -> None:
         if epochs < 1:
-            raise InvalidInputError(f"curve({metric},{epochs}): choose at least one epoch.")
-        super().__init__(f"curve({metric},{epochs})", self._look_up)
+            raise InvalidInputError(f"curve({metric}/{epochs}): choose at least one epoch.")
+        super().__init__(f"curve({metric}/{epochs})", self._look_up)
         self.metric = metric
         self.epochs = epochs
 

@@ -73,8 +73,6 @@ class Fitting:
             yield part, result
 
     def _trial(self, label: str, seed: int, part: str) -> Result:
-        from zcbench.encodings import Encoding
-
         predictor = self._predictor(label, seed)
         first, _, second = part.partition("+")
         encode = self._encode(predictor)
@@ -102,9 +100,7 @@ class Fitting:
             deviation = predictor.predict_std([everything[i] for i in test])
             metrics |= calibration(predicted, deviation, self.pool.truth[test])
         metrics |= {"fit_seconds": fitted - started, "predict_seconds": done - fitted, "encode_seconds": encode}
-        members = getattr(predictor, "encoding", None)
-        members = members.members if isinstance(members, Encoding) else ()
-        metrics["proxy_seconds"] = sum(self.pool.costs.get(member, 0.0) for member in members)
+        metrics["proxy_seconds"] = self._feature_cost(getattr(predictor, "encoding", None))
         constant = bool(np.ptp(predicted) == 0)
         detail = "all predictions are the same: tau and rho count as 0" if constant else ""
         return Result(Status.OK, metrics, detail)
@@ -118,7 +114,7 @@ class Fitting:
 
     def given(self, predictor: Predictor) -> Encoding | None:
         """The predictor's encoding with what the pools already know of it."""
-        from zcbench.encodings import ColumnEncoding, Joined, ProxyEncoding, get_encoding
+        from zcbench.encodings import ColumnEncoding, CurveEncoding, Joined, ProxyEncoding, get_encoding
 
         if not hasattr(predictor, "encoding"):
             return None
@@ -134,8 +130,22 @@ class Fitting:
                 part = ProxyEncoding(part.members if part.name != "proxies" else None)
                 for pool in pools:
                     part.remember(pool.architectures, pool.columns)
+            elif isinstance(part, CurveEncoding):
+                part = CurveEncoding(part.metric, part.epochs)
+                for pool in pools:
+                    part.remember(pool.architectures, pool.curves[part.metric])
             parts.append(part)
         return parts[0] if len(parts) == 1 else Joined(parts)
+
+    def _feature_cost(self, encoding: object) -> float:
+        """Seconds per architecture of what was measured of it: proxies, epochs of training."""
+        from zcbench.encodings import CurveEncoding, Encoding
+
+        if not isinstance(encoding, Encoding):
+            return 0.0
+        proxies = sum(self.pool.costs.get(member, 0.0) for member in encoding.members)
+        curves = [part for part in encoding.parts if isinstance(part, CurveEncoding)]
+        return proxies + sum(part.epochs * self.pool.costs[f"curve {part.metric}"] for part in curves)
 
     def _own_space(self) -> Any:
         return space_named(self.pool.space) if ".py:" in self.pool.space else None
@@ -149,8 +159,6 @@ class Fitting:
         encoding = get_encoding(predictor.encoding)
         if encoding.name not in self.encoding_seconds:
             architectures: list[Architecture] = self.pool.architectures
-            if self.source is not None:
-                architectures = architectures + self.source.architectures
             started = time.perf_counter()
             for part in encoding.parts:
                 part.rows(architectures)

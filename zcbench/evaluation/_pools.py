@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ class Pool:
         truth: ``(n,)``.
         columns: scores and numbers that are known of all of them, ``(n,)`` each, by name.
         costs: median seconds of those that were measured, as if each were measured alone.
+        curves: by metric, the mean over seeds of the learning curves, ``(n, epochs)``.
     """
 
     benchmark: str
@@ -37,6 +39,7 @@ class Pool:
     truth: Floats
     columns: Mapping[str, Floats] = field(default_factory=dict)
     costs: Mapping[str, float] = field(default_factory=dict)
+    curves: Mapping[str, NDArray[np.floating[Any]]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zcbench._store import Store
 from zcbench.datasets import Benchmark, load_batch
-from zcbench.errors import InvalidInputError
+from zcbench.errors import InvalidInputError, UnknownNameError
+from zcbench.evaluation._curves import training_seconds
 from zcbench.evaluation._environment import describe_environment
 from zcbench.evaluation._fitting import Fitting, Result
 from zcbench.evaluation._pool import Task, here, in_parallel
@@ -17,6 +19,9 @@ from zcbench.evaluation._pools import Pool, check_sizes, pool_of
 from zcbench.evaluation._run import Progress, Track, run
 from zcbench.proxies import resolve
 from zcbench.types import Status, Trial
+
+if TYPE_CHECKING:
+    from zcbench.encodings import Encoding
 
 SIZES = (10, 20, 50, 100, 200, 500, 1000)
 SEEDS = 10
@@ -80,8 +85,11 @@ def run_sweep(
     """
     if sweep.seeds < 1:
         raise InvalidInputError(f"{sweep.seeds} seeds: choose at least 1.")
-    members = sorted({member for label in predictors for member in _members(label)})
-    pool = _measured(pool_of(benchmark, sweep.target, sweep.limit), benchmark, sweep, members, store, workers, progress)
+    encodings = [encoding for label in predictors if (encoding := _encoding(label)) is not None]
+    members = sorted({member for encoding in encodings for member in encoding.members})
+    pool = pool_of(benchmark, sweep.target, sweep.limit)
+    pool = _measured(pool, benchmark, sweep, members, store, workers, progress)
+    pool = _with_curves(pool, benchmark, encodings)
     origin = None
     if source is None:
         check_sizes(sweep.sizes, len(pool) - 2, benchmark.name)
@@ -153,12 +161,30 @@ def _wanted(sweep: Sweep, fitting: Fitting, predictors: Sequence[str]) -> dict[t
     return found
 
 
-def _members(label: str) -> tuple[str, ...]:
+def _encoding(label: str) -> Encoding | None:
     from zcbench.encodings import get_encoding
     from zcbench.predictors import get_predictor
 
     encoding = getattr(get_predictor(label), "encoding", None)
-    return () if encoding in (None, "columns") else get_encoding(encoding).members
+    return None if encoding in (None, "columns") else get_encoding(encoding)
+
+
+def _with_curves(pool: Pool, benchmark: Benchmark, encodings: Sequence[Encoding]) -> Pool:
+    """The pool with the learning curves that encodings see."""
+    from zcbench.encodings import CurveEncoding
+
+    found = {}
+    for part in (part for encoding in encodings for part in encoding.parts):
+        if isinstance(part, CurveEncoding):
+            if part.metric not in benchmark.curves:
+                raise UnknownNameError("learning curve", part.metric, benchmark.curves)
+            rows = benchmark.rows(pool.architectures)
+            found[part.metric] = np.asarray(benchmark.curves[part.metric][rows], np.float64).mean(1)
+    costs = {}
+    if found:
+        seconds = training_seconds(benchmark, pool.target.name)
+        costs = {f"curve {metric}": seconds / curve.shape[1] for metric, curve in found.items()}
+    return replace(pool, curves=found, costs={**pool.costs, **costs})
 
 
 def _measured(

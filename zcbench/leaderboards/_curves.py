@@ -23,8 +23,8 @@ _SHOWN = 5
 def curve_headline(curves: Curves) -> str:
     """One sentence that says what the table shows."""
     text = (
-        f"{curves.benchmark}: Kendall's tau with {curves.target.name} on all other of {curves.pool:,} architectures, one "
-        f"of each equivalence class; mean and 95 % interval over {curves.seeds} splits."
+        f"{curves.benchmark}: Kendall's tau with {curves.target.name} on all other of {curves.pool:,} architectures, "
+        f"one of each equivalence class; mean and 95 % interval over {curves.seeds} splits."
     )
     if math.isfinite(curves.training_seconds):
         text += f" One trained network takes {_time(curves.training_seconds)} (median)."
@@ -50,8 +50,8 @@ def curve_notes(curves: Curves) -> list[str]:
     constant = [p for p in curves.points if p.constant]
     for point in constant:
         notes.append(
-            f"{point.predictor} at {_size(point.size)}: all predictions were the same in {point.constant} splits; tau and"
-            " rho count as 0 there."
+            f"{point.predictor} at {_size(point.size)}: all predictions were the same in {point.constant} splits; "
+            "tau and rho count as 0 there."
         )
     for point in curves.points:
         for reason, count in point.failures.items():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -53,7 +54,8 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         self.constant_: float | None = None if np.ptp(values) > 0 else float(values[0])
         self.fitted_ = len(known)
         if self.constant_ is None:
-            self._fit(known, values)
+            with _own_random_numbers(self.seed):
+                self._fit(known, values)
         return self
 
     def fit_across(
@@ -131,6 +133,17 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         unseen = list(architectures)
         _only_architectures(unseen)
         return unseen
+
+
+@contextmanager
+def _own_random_numbers(seed: int) -> Iterator[None]:
+    """Numpy's global random numbers, which some libraries draw from unasked: seeded inside, as they were afterwards."""
+    before = np.random.get_state()
+    np.random.seed(seed)
+    try:
+        yield
+    finally:
+        np.random.set_state(before)
 
 
 def checked(architectures: Iterable[Architecture], targets: ArrayLike) -> tuple[list[Architecture], Floats]:

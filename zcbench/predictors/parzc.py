@@ -37,9 +37,17 @@ class BayesianLinear(nn.Module):
         self.log_deviation = nn.Parameter(torch.full((outputs, inputs), math.log(0.1 / math.sqrt(inputs))))
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.prior = 1 / math.sqrt(inputs)
+        #: weights to use instead of new draws
+        self.fixed: Tensor | None = None
+
+    def fix(self) -> None:
+        """Draw the weights once, for all inputs to come."""
+        self.fixed = self.mean + self.log_deviation.exp() * torch.randn_like(self.mean)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(…, inputs)`` to ``(…, outputs)``, drawn anew at every call."""
+        """``(…, inputs)`` to ``(…, outputs)``, drawn anew at every call unless the weights are fixed."""
+        if self.fixed is not None:
+            return x @ self.fixed.T + self.bias
         mean = x @ self.mean.T + self.bias
         variance = x.square() @ (2 * self.log_deviation).exp().T
         return mean + (variance + 1e-12).sqrt() * torch.randn_like(mean)
@@ -187,13 +195,16 @@ class ParZC(NeuralPredictor):
 
     def _draws(self, rows: Tensor) -> Floats:
         """Scores ``(draws, n)``; the draws do not depend on which other networks are asked for."""
-        self.network_.eval()
+        # Weights are drawn, not outputs as in training: a prediction must not depend on its place in a batch.
+        layers = [module for module in self.network_.modules() if isinstance(module, BayesianLinear)]
         found = []
         with seeded(self.seed), torch.no_grad():
-            network = Fixed(self.network_)
             for _ in range(DRAWS):
-                network.draw()
-                found.append(torch.cat([network(part) for part in rows.split(1024)]).double().numpy())
+                for layer in layers:
+                    layer.fix()
+                found.append(torch.cat([self.network_(part) for part in torch.split(rows, 1024)]).double().numpy())
+        for layer in layers:
+            layer.fixed = None
         return np.stack(found)
 
     def _predict(self, architectures: Sequence[Architecture]) -> Floats:
@@ -210,33 +221,3 @@ class ParZC(NeuralPredictor):
         deviation = np.sqrt((self.slope_ * draws.std(0)) ** 2 + self.residual_**2)
         half: Floats = (self.scale_.backward(mean + deviation) - self.scale_.backward(mean - deviation)) / 2
         return half
-
-
-class Fixed:
-    """A network of Bayesian layers with one draw of their weights for all inputs.
-
-    Drawing outputs, as training does, would make a prediction depend on its place in a batch.
-    """
-
-    def __init__(self, network: nn.Module) -> None:
-        self.network = network
-        self.layers = [module for module in network.modules() if isinstance(module, BayesianLinear)]
-
-    def draw(self) -> None:
-        """Draw all weights anew."""
-        self.drawn = [layer.mean + layer.log_deviation.exp() * torch.randn_like(layer.mean) for layer in self.layers]
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Scores ``(n,)``."""
-        hooks = [
-            layer.register_forward_hook(
-                lambda module, arguments, _, weight=weight: arguments[0] @ weight.T + module.bias
-            )
-            for layer, weight in zip(self.layers, self.drawn, strict=True)
-        ]
-        try:
-            score: Tensor = self.network(x)
-        finally:
-            for hook in hooks:
-                hook.remove()
-        return score

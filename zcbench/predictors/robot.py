@@ -42,7 +42,8 @@ def normalised(metrics: Floats) -> Floats:
     """Each column ``(n, m)`` scaled to [0, 1] over the pool; a missing score counts as the worst."""
     low, high = np.nanmin(metrics, axis=0), np.nanmax(metrics, axis=0)
     span = np.where(high > low, high - low, 1.0)
-    return np.nan_to_num((metrics - low) / span, nan=0.0)
+    scaled: Floats = np.nan_to_num((metrics - low) / span, nan=0.0)
+    return scaled
 
 
 def robot_search(
@@ -72,7 +73,8 @@ def robot_search(
         raise InvalidInputError("RoBoT needs a pool, metrics and a budget of at least one evaluation.")
     random = np.random.default_rng(seed)
     known: dict[int, float] = {}
-    tried, worth = [], []
+    tried: list[Floats] = []
+    worth: list[float] = []
     for _ in range(exploring or budget):
         weights = _next_weights(np.array(tried), np.array(worth), scores.shape[1], random)
         first = int(np.argmax(scores @ weights))
@@ -95,7 +97,8 @@ def robot_search(
 def _next_weights(tried: Floats, worth: Floats, metrics: int, random: np.random.Generator) -> Floats:
     candidates: Floats = random.uniform(-1, 1, (_CANDIDATES, metrics))
     if len(tried) < 2 or np.ptp(worth) == 0:
-        return candidates[0]
+        first: Floats = candidates[0]
+        return first
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import Matern
 

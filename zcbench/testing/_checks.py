@@ -6,7 +6,7 @@ import copy
 import math
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 from unittest import mock
 
@@ -19,6 +19,7 @@ from zcbench.errors import InvalidInputError
 from zcbench.probe import Probe
 from zcbench.proxies import get_proxy, score_with
 from zcbench.proxies._register import BATCH_NORM
+from zcbench.testing._report import FailedError, Report, SkippedError, run_checks
 from zcbench.testing._zoo import Specimen, oddities, specimens
 from zcbench.types import Batch, Cost, ProxyInfo, Score, Status
 
@@ -40,59 +41,6 @@ def naive_reference(proxy: str) -> Callable[[Reference], Reference]:
         return function
 
     return declare
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one check.
-
-    Attributes:
-        check: its name.
-        status: "passed", "failed" or "skipped".
-        detail: what was compared, what went wrong, or why it was skipped.
-    """
-
-    check: str
-    status: str
-    detail: str = ""
-
-
-@dataclass
-class Report:
-    """All checks of one proxy.
-
-    Attributes:
-        proxy: its label.
-        outcomes: one per check.
-    """
-
-    proxy: str
-    outcomes: list[Outcome] = field(default_factory=list)
-
-    def count(self, status: str) -> int:
-        """Number of checks with that status."""
-        return sum(outcome.status == status for outcome in self.outcomes)
-
-    @property
-    def ok(self) -> bool:
-        """Nothing failed, and the proxy gave a score somewhere."""
-        return self.count("failed") == 0 and self.count("passed") > 0
-
-    def __str__(self) -> str:
-        """One line per check and a summary."""
-        width = max((len(o.check) for o in self.outcomes), default=0)
-        lines = [f"  {o.status:7} {o.check:{width}}  {o.detail}".rstrip() for o in self.outcomes]
-        verdict = "ok" if self.ok else "FAILED"
-        counts = ", ".join(f"{self.count(s)} {s}" for s in ("passed", "failed", "skipped"))
-        return "\n".join([f"{self.proxy}: {verdict}: {counts}", *lines])
-
-
-class _FailedError(AssertionError):
-    """A check that failed, in one sentence."""
-
-
-class _SkippedError(Exception):
-    """A check that does not apply, in one sentence."""
 
 
 @dataclass
@@ -119,17 +67,7 @@ def check_proxy(name: str, *, reference: Reference | None = None, seed: int = 0)
     """
     info = get_proxy(name)
     checker = _Checker(info, reference or (None if info.settings else _REFERENCES.get(info.name)), seed)
-    report = Report(info.label)
-    for check, function in checker.checks().items():
-        try:
-            detail = function()
-        except _SkippedError as skip:
-            report.outcomes.append(Outcome(check, "skipped", str(skip)))
-        except _FailedError as failure:
-            report.outcomes.append(Outcome(check, "failed", str(failure)))
-        else:
-            report.outcomes.append(Outcome(check, "passed", detail))
-    return report
+    return run_checks(info.label, checker.checks())
 
 
 class _Checker:
@@ -171,23 +109,23 @@ class _Checker:
     def again(self, case: _Case, what: str, batch: Batch | None = None, seed: int | None = None) -> float:
         score = self.score(case.specimen.make(), batch or case.specimen.batch, seed)
         if score.value is None:
-            raise _FailedError(f"{what}, {case.specimen.name}: {score.status}: {score.detail}")
+            raise FailedError(f"{what}, {case.specimen.name}: {score.status}: {score.detail}")
         return score.value
 
     def need_cases(self) -> list[_Case]:
         if not self.cases:
-            raise _SkippedError("it gave no score on any network of its domains")
+            raise SkippedError("it gave no score on any network of its domains")
         return self.cases
 
     # -- the checks ----------------------------------------------------------------------------
 
     def declaration(self) -> str:
         if not self.info.reference:
-            raise _FailedError("it cites no reference: pass reference=… to register_proxy")
+            raise FailedError("it cites no reference: pass reference=… to register_proxy")
         if not self.info.summary:
-            raise _FailedError("its function has no docstring: the first line is what lists show")
+            raise FailedError("its function has no docstring: the first line is what lists show")
         if self.info.batch_norm not in BATCH_NORM:
-            raise _FailedError(f"its batch-norm mode is {self.info.batch_norm!r}: {', '.join(BATCH_NORM)}")
+            raise FailedError(f"its batch-norm mode is {self.info.batch_norm!r}: {', '.join(BATCH_NORM)}")
         return (
             f"{self.info.cost}, {'labels' if self.info.needs_labels else 'no labels'}, {', '.join(self.info.domains)}"
         )
@@ -197,7 +135,7 @@ class _Checker:
         for specimen in self.wanted:
             score = self.score(specimen.make(), specimen.batch)
             if score.status is Status.FAILED:
-                raise _FailedError(f"{specimen.name}: {score.detail}")
+                raise FailedError(f"{specimen.name}: {score.detail}")
             if score.value is None:
                 silent.append(f"{specimen.name}: {score.status}: {score.detail}")
             else:
@@ -205,9 +143,9 @@ class _Checker:
                 answered.add(specimen.domain)
         domains = {s.domain for s in self.wanted}
         if "any" not in self.info.domains and (missing := domains - answered):
-            raise _FailedError(f"no score on any {min(missing)} network, though declared for them; {'; '.join(silent)}")
+            raise FailedError(f"no score on any {min(missing)} network, though declared for them; {'; '.join(silent)}")
         if not self.cases:
-            raise _FailedError(f"no score on any network; {'; '.join(silent)}")
+            raise FailedError(f"no score on any network; {'; '.join(silent)}")
         return f"on {len(self.cases)} of {len(self.wanted)} networks"
 
     def untouched(self) -> str:
@@ -219,16 +157,16 @@ class _Checker:
             before, world = _state(model), _world()
             self.score(model, case.specimen.batch)
             if _differs(before, _state(model)):
-                raise _FailedError(f"{case.specimen.name}: the network was changed")
+                raise FailedError(f"{case.specimen.name}: the network was changed")
             if _differs(world, _world()):
-                raise _FailedError(f"{case.specimen.name}: random state or global flags were changed")
+                raise FailedError(f"{case.specimen.name}: random state or global flags were changed")
         return f"weights, buffers, gradients, modes, hooks, random states and flags on {len(self.cases)} networks"
 
     def deterministic(self) -> str:
         for case in self.need_cases():
             again = self.again(case, "a second time")
             if again != case.value:
-                raise _FailedError(f"{case.specimen.name}: {case.value!r}, and a second time {again!r}")
+                raise FailedError(f"{case.specimen.name}: {case.value!r}, and a second time {again!r}")
         return f"bit for bit on {len(self.cases)} networks"
 
     def company(self) -> str:
@@ -241,17 +179,17 @@ class _Checker:
             for order in ([*others, self.info], [self.info, *others]):
                 found = {info.label: one.value for info, one in score_with(order, model, batch, seed=self.seed)}
                 if found.pop(self.info.label) != case.value:
-                    raise _FailedError(f"{case.specimen.name}: another score beside other proxies")
+                    raise FailedError(f"{case.specimen.name}: another score beside other proxies")
                 if harmed := [label for label, value in without.items() if found[label] != value]:
-                    raise _FailedError(f"{case.specimen.name}: it changes the score of {', '.join(harmed)}")
+                    raise FailedError(f"{case.specimen.name}: it changes the score of {', '.join(harmed)}")
         return "the same beside other proxies, before and after them"
 
     def stochastic(self) -> str:
         changed = any(self.again(case, "another seed", seed=self.seed + 1) != case.value for case in self.need_cases())
         if self.info.stochastic and not changed:
-            raise _FailedError("declared stochastic, but another seed gives the same score")
+            raise FailedError("declared stochastic, but another seed gives the same score")
         if changed and not self.info.stochastic:
-            raise _FailedError("another seed gives another score: declare stochastic=True")
+            raise FailedError("another seed gives another score: declare stochastic=True")
         return "another seed gives another score" if changed else "the seed does not matter"
 
     def labels(self) -> str:
@@ -259,17 +197,17 @@ class _Checker:
             for case in self.need_cases():
                 score = self.score(case.specimen.make(), Batch(case.specimen.batch.inputs))
                 if score.status is not Status.UNSUPPORTED:
-                    raise _FailedError(f"{case.specimen.name}: without targets the status is {score.status}")
+                    raise FailedError(f"{case.specimen.name}: without targets the status is {score.status}")
             if all(
                 self.again(case, "other targets", _mislabelled(case.specimen.batch)) == case.value
                 for case in self.cases
             ):
-                raise _FailedError("other targets give the same score: declare needs_labels=False")
+                raise FailedError("other targets give the same score: declare needs_labels=False")
             return "targets matter, and without them it is unsupported"
         for case in self.need_cases():
             for batch in (Batch(case.specimen.batch.inputs), _mislabelled(case.specimen.batch)):
                 if self.again(case, "without the targets", batch) != case.value:
-                    raise _FailedError(f"{case.specimen.name}: targets change the score: declare needs_labels=True")
+                    raise FailedError(f"{case.specimen.name}: targets change the score: declare needs_labels=True")
         return "targets do not matter"
 
     def cost(self) -> str:
@@ -280,15 +218,15 @@ class _Checker:
             most = max(most, (forward, backward), key=lambda pair: (pair[1], pair[0]))
             counted = f"{case.specimen.name}: {forward} forward and {backward} backward passes"
             if declared is Cost.STATIC and (forward or backward):
-                raise _FailedError(f"{counted}, declared static")
+                raise FailedError(f"{counted}, declared static")
             if declared is Cost.FORWARD and backward:
-                raise _FailedError(f"{counted}, declared forward")
+                raise FailedError(f"{counted}, declared forward")
             if declared in (Cost.FORWARD, Cost.BACKWARD) and (forward, backward) > small and backward > small[1]:
-                raise _FailedError(f"{counted}, fewer with a smaller batch: declare cost='per-sample'")
+                raise FailedError(f"{counted}, fewer with a smaller batch: declare cost='per-sample'")
         if declared in (Cost.BACKWARD, Cost.PER_SAMPLE) and not most[1]:
-            raise _FailedError(f"declared {declared}, but no backward pass ran")
+            raise FailedError(f"declared {declared}, but no backward pass ran")
         if declared is Cost.FORWARD and not most[0]:
-            raise _FailedError("declared forward, but the network did not run: declare cost='static'")
+            raise FailedError("declared forward, but the network did not run: declare cost='static'")
         return f"at most {most[0]} forward and {most[1]} backward passes"
 
     def batch_norm(self) -> str:
@@ -304,7 +242,7 @@ class _Checker:
                 self.again(case, "once more")
         declared = self.info.batch_norm
         if other := seen - {declared}:
-            raise _FailedError(f"the network runs with batch norm in mode {min(other)}, declared {declared}")
+            raise FailedError(f"the network runs with batch norm in mode {min(other)}, declared {declared}")
         return f"mode {declared}" if seen else "the network does not run"
 
     def passes(self, specimen: Specimen, batch: Batch) -> tuple[int, int]:
@@ -337,26 +275,26 @@ class _Checker:
                     tried += 1
                     if score.value is None or not _close(score.value, case.value, 1e-3):
                         found = score.status if score.value is None else f"{score.value:.9g}"
-                        raise _FailedError(f"{case.specimen.name}: {case.value:.9g} becomes {found}")
+                        raise FailedError(f"{case.specimen.name}: {case.value:.9g} becomes {found}")
             if not tried:
-                raise _SkippedError("no network in the zoo can show it")
+                raise SkippedError("no network in the zoo can show it")
             return f"{tried} comparisons"
 
         return check
 
     def per_sample(self) -> str:
         if self.info.cost is not Cost.PER_SAMPLE:
-            raise _SkippedError(f"it is declared {self.info.cost}")
+            raise SkippedError(f"it is declared {self.info.cost}")
         with mock.patch.object(_per_sample, "_covered", lambda *_: False):
             for case in self.need_cases():
                 alone = self.again(case, "one sample at a time")
                 if not _close(alone, case.value, 2e-3):
-                    raise _FailedError(f"{case.specimen.name}: {case.value:.9g}, one sample at a time {alone:.9g}")
+                    raise FailedError(f"{case.specimen.name}: {case.value:.9g}, one sample at a time {alone:.9g}")
         return f"equal on {len(self.cases)} networks"
 
     def naive(self) -> str:
         if self.reference is None:
-            raise _SkippedError("no independent reference was given")
+            raise SkippedError("no independent reference was given")
         compared = 0
         for case in self.need_cases():
             model = case.specimen.make()
@@ -368,9 +306,9 @@ class _Checker:
             compared += 1
             expected = float(result.detach() if isinstance(result, Tensor) else result)
             if not _close(case.value, expected, 2e-3):
-                raise _FailedError(f"{case.specimen.name}: {case.value:.9g}, the reference says {expected:.9g}")
+                raise FailedError(f"{case.specimen.name}: {case.value:.9g}, the reference says {expected:.9g}")
         if not compared:
-            raise _SkippedError("the reference is for none of these networks")
+            raise SkippedError("the reference is for none of these networks")
         return f"agrees on {compared} networks"
 
     def double(self) -> str:
@@ -380,21 +318,21 @@ class _Checker:
             wide = Batch(batch.map(lambda t: t.double() if t.is_floating_point() else t), batch.targets)
             score = self.score(case.specimen.make().double(), wide)
             if score.value is None:
-                raise _FailedError(f"{case.specimen.name} in float64: {score.status}: {score.detail}")
+                raise FailedError(f"{case.specimen.name} in float64: {score.status}: {score.detail}")
             worst = max(worst, _distance(score.value, case.value))
             if not _close(score.value, case.value, 0.02):
-                raise _FailedError(f"{case.specimen.name}: {case.value:.9g} in float32, {score.value:.9g} in float64")
+                raise FailedError(f"{case.specimen.name}: {case.value:.9g} in float32, {score.value:.9g} in float64")
         return f"largest relative difference {worst:.1e}"
 
     def device(self) -> str:
         if not torch.cuda.is_available():
-            raise _SkippedError("no GPU")
+            raise SkippedError("no GPU")
         for case in self.need_cases():
             batch = case.specimen.batch
             targets = None if batch.targets is None else batch.targets.cuda()
             score = self.score(case.specimen.make().cuda(), Batch(batch.map(lambda t: t.cuda()), targets))
             if score.value is None or not _close(score.value, case.value, 0.02):
-                raise _FailedError(f"{case.specimen.name}: {case.value:.9g} on the CPU, {float(score):.9g} on the GPU")
+                raise FailedError(f"{case.specimen.name}: {case.value:.9g} on the CPU, {float(score):.9g} on the GPU")
         return f"equal on {len(self.cases)} networks"
 
     def odd(self) -> str:
@@ -403,9 +341,9 @@ class _Checker:
             before = _state(model)
             score = self.score(model, batch)
             if score.status is Status.FAILED:
-                raise _FailedError(f"{name}: {score.detail}")
+                raise FailedError(f"{name}: {score.detail}")
             if _differs(before, _state(model)):
-                raise _FailedError(f"{name}: the network was changed")
+                raise FailedError(f"{name}: the network was changed")
             statuses.append(score.status)
         counts = {status: statuses.count(status) for status in dict.fromkeys(statuses)}
         return ", ".join(f"{count} {status}" for status, count in counts.items())

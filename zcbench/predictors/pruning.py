@@ -1,0 +1,163 @@
+"""GBDT-NAS's pruning of a search space: options, and pairs of options, that boosted trees hold against a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from zcbench.errors import InvalidInputError
+from zcbench.predictors._base import checked
+from zcbench.predictors._targets import Floats
+from zcbench.predictors.trees import GBDTNAS, XGBoost
+from zcbench.spaces import ChoiceSpace
+from zcbench.types import Architecture
+
+#: A choice (its number) and an option of it.
+Option: TypeAlias = tuple[int, str]
+_TRIES = 1000
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """A search space without what was pruned.
+
+    Attributes:
+        space: the whole search space.
+        options: options that are left out.
+        pairs: pairs of options of different choices that are not taken together.
+    """
+
+    space: ChoiceSpace
+    options: frozenset[Option] = frozenset()
+    pairs: frozenset[tuple[Option, Option]] = frozenset()
+
+    def allows(self, architecture: Architecture) -> bool:
+        """Whether an architecture makes none of the pruned choices."""
+        made = list(enumerate(self.space.choices(architecture)))
+        return not any(choice in self.options for choice in made) and not any(
+            (a, b) in self.pairs for i, a in enumerate(made) for b in made[i + 1 :]
+        )
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """Draw uniformly from what is left.
+
+        Raises:
+            InvalidInputError: so little is left that a thousand draws find none.
+        """
+        left = [
+            [option for option in options if (i, option) not in self.options]
+            for i, options in enumerate(self.space.options)
+        ]
+        for _ in range(_TRIES):
+            drawn = self.space.from_choices([options[int(rng.integers(len(options)))] for options in left])
+            if self.allows(drawn):
+                return drawn
+        raise InvalidInputError(f"of {self.space.name} hardly anything is left: prune fewer pairs.")
+
+
+def prune(
+    space: ChoiceSpace,
+    architectures: Sequence[Architecture],
+    targets: ArrayLike,
+    *,
+    most_options: int = 20,
+    most_pairs: int = 20,
+    higher_is_better: bool = True,
+    seed: int = 0,
+) -> Pruned:
+    """Prune a search space by what boosted trees say of a few hundred trained networks.
+
+    First order: the mean SHAP value of each option over the networks that take it; the worst are left out, but never
+    a choice's last option. Second order: for each pair of options of two choices, the mean of both options' own
+    contributions and of their interaction over the networks that take both; the worst pairs are not taken together.
+    Only negative contributions are pruned. SHAP values are exact (LightGBM's ``pred_contrib``, XGBoost's
+    ``pred_interactions``).
+
+    Args:
+        space: a space of choices.
+        architectures: trained networks ``(n,)``.
+        targets: ``(n,)``.
+        most_options: options to leave out at most.
+        most_pairs: pairs to forbid at most.
+        higher_is_better: False if targets are losses or errors.
+        seed: of the trees.
+
+    Raises:
+        InvalidInputError: the space makes no choices, or targets cannot be learned from.
+
+    Source: R. Luo et al., "Accuracy Prediction with Non-neural Model for Neural Architecture Search" (GBDT-NAS),
+    arXiv:2007.04785, section 3.2.
+    """
+    if not isinstance(space, ChoiceSpace):
+        raise InvalidInputError(
+            f"{getattr(space, 'name', space)} is no space of choices: there are no options to prune."
+        )
+    known, values = checked(architectures, targets)
+    good = values if higher_is_better else -values
+    columns: list[Option] = [(i, option) for i, options in enumerate(space.options) for option in options]
+    taken = np.array([[choice[i] == option for i, option in columns] for choice in map(space.choices, known)])
+    if np.ptp(good) == 0:
+        return Pruned(space)
+    first = option_effects(taken.astype(np.float64), good, seed)
+    options: set[Option] = set()
+    for column in np.argsort(first):
+        i, option = columns[column]
+        left = sum((i, other) not in options for other in space.options[i])
+        if first[column] >= 0 or len(options) == most_options:
+            break
+        if left > 1:
+            options.add((i, option))
+    both = pair_effects(taken.astype(np.float64), good, seed) if most_pairs else np.zeros((len(columns),) * 2)
+    pairs: list[tuple[Option, Option]] = []
+    for flat in np.argsort(both, axis=None):
+        a, b = np.unravel_index(flat, both.shape)
+        if both[a, b] >= 0 or len(pairs) == most_pairs:
+            break
+        apart = columns[a][0] < columns[b][0]
+        if apart and not {columns[a], columns[b]} & options:
+            pairs.append((columns[a], columns[b]))
+    return Pruned(space, frozenset(options), frozenset(pairs))
+
+
+def option_effects(taken: Floats, good: Floats, seed: int = 0) -> Floats:
+    """Mean SHAP value ``(columns,)`` of each option over the networks that take it; 0 where none does.
+
+    Args:
+        taken: ``(n, columns)``, 1 where a network takes an option.
+        good: targets ``(n,)``, high is good.
+        seed: of the trees.
+    """
+    model = GBDTNAS(seed=seed)
+    model._learn(taken, (good - good.mean()) / good.std())
+    shap = np.asarray(model.model_.predict(taken, pred_contrib=True))[:, :-1]
+    effect: Floats = (shap * taken).sum(0) / np.maximum(taken.sum(0), 1)
+    return effect
+
+
+def pair_effects(taken: Floats, good: Floats, seed: int = 0) -> Floats:
+    """Joint effect ``(columns, columns)`` of each pair over the networks that take both; 0 where none does.
+
+    Both options' main effects and twice their interaction value, which XGBoost splits between the two halves of a
+    symmetric matrix.
+
+    Args:
+        taken: ``(n, columns)``, 1 where a network takes an option.
+        good: targets ``(n,)``, high is good.
+        seed: of the trees.
+    """
+    import xgboost
+
+    model = XGBoost(seed=seed)
+    model._learn(taken, (good - good.mean()) / good.std())
+    values = np.asarray(model.model_.predict(xgboost.DMatrix(taken), pred_interactions=True), np.float64)[:, :-1, :-1]
+    main = np.einsum("nii->ni", values)
+    count = taken.T @ taken
+    own = (main * taken).T @ taken  # sums of a's main effect over those that take a and b
+    joint = np.einsum("nab,na,nb->ab", values, taken, taken)
+    effect: Floats = (own + own.T + 2 * joint) / np.maximum(count, 1)
+    np.fill_diagonal(effect, 0)
+    return effect

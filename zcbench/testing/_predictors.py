@@ -1,0 +1,322 @@
+"""The contract of predictors: named checks on an easy table whose truth is known."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import math
+import pickle
+import random
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.base import clone
+
+from zcbench.encodings import CurveEncoding, Encoding, Joined, get_encoding
+from zcbench.encodings.graphs import has_weights, living
+from zcbench.errors import DataMissingError, InvalidInputError, MissingDependencyError
+from zcbench.predictors import Predictor, get_predictor, predictor_info
+from zcbench.spaces import get_space
+from zcbench.testing._report import FailedError, Report, SkippedError, run_checks
+from zcbench.types import Architecture
+
+#: Trained and unseen architectures of the easy table.
+_TRAINED, _UNSEEN = 48, 80
+
+
+@dataclass(frozen=True)
+class EasyTable:
+    """Cells of digits-201 whose target says how much of them learns: weights on living operations, and a little noise.
+
+    Attributes:
+        known: architectures to learn from.
+        targets: theirs ``(n,)``.
+        unseen: architectures to predict.
+        truth: theirs ``(m,)``.
+        curves: a learning curve ``(n + m, 4)`` of each, known ones first.
+    """
+
+    known: tuple[Architecture, ...]
+    targets: np.ndarray
+    unseen: tuple[Architecture, ...]
+    truth: np.ndarray
+    curves: np.ndarray
+
+
+@functools.cache
+def easy_table(seed: int = 0) -> EasyTable:
+    """The same for the same seed; architectures differ."""
+    space = get_space("digits-201")
+    numbers = np.random.default_rng(seed)
+    drawn: dict[Architecture, None] = {}
+    while len(drawn) < _TRAINED + _UNSEEN:
+        drawn[space.sample(numbers)] = None
+    architectures = list(drawn)
+    value = np.array([_learning(space.graph(a).nodes, living(space.graph(a)).nodes) for a in architectures])
+    value = 60 + 5 * value + numbers.normal(0, 0.3, len(value))
+    epochs = np.arange(1, 5)
+    curves = (100 - value[:, None]) / 20 + 1 / epochs + numbers.normal(0, 0.02, (len(value), 4))
+    return EasyTable(
+        tuple(architectures[:_TRAINED]),
+        value[:_TRAINED],
+        tuple(architectures[_TRAINED:]),
+        value[_TRAINED:],
+        curves,
+    )
+
+
+def _learning(nodes: Sequence[str], alive: Sequence[str]) -> float:
+    wide = sum(label == "nor_conv_3x3" for label in alive)
+    return 2.0 * sum(map(has_weights, alive)) + wide + 0.3 * sum(label == "skip_connect" for label in nodes)
+
+
+def check_predictor(name: str, *, seed: int = 0) -> Report:
+    """Put a registered predictor, ours or a stranger's, through every check.
+
+    Args:
+        name: its name, with settings if wanted: "gcn:loss=hinge".
+        seed: of the table and of the predictor.
+
+    Returns:
+        A :class:`Report`. Where an optional package or weights are missing, the checks that need them are skipped.
+
+    Raises:
+        UnknownNameError: there is no such predictor, or it has no such setting.
+    """
+    checker = _Checker(name, seed)
+    return run_checks(checker.make().label_, checker.checks())
+
+
+class _Checker:
+    def __init__(self, name: str, seed: int) -> None:
+        self.name = name
+        self.seed = seed
+        self.table = easy_table(seed)
+        self.info = predictor_info(name.partition(":")[0])
+
+    def checks(self) -> dict[str, Callable[[], str]]:
+        """Checks by name, in the order in which they run."""
+        return {
+            "declaration": self.declaration,
+            "parameters": self.parameters,
+            "shape": self.shape,
+            "inputs untouched": self.untouched,
+            "better than chance": self.better_than_chance,
+            "same seed, same predictions": self.deterministic,
+            "order of the training set": self.training_order,
+            "company": self.company,
+            "pickle": self.pickled,
+            "uncertainty": self.uncertainty,
+            "units": self.units,
+            "one network": self.one,
+            "two networks": self.two,
+            "constant targets": self.constant,
+            "duplicates": self.duplicates,
+            "bad targets": self.bad_targets,
+            "not fitted": self.not_fitted,
+        }
+
+    # -- helpers -------------------------------------------------------------------------------
+
+    def make(self) -> Predictor:
+        """A new one, its curves taken from the table."""
+        predictor = get_predictor(self.name) if ":seed=" in self.name else get_predictor(self.name, seed=self.seed)
+        label = predictor.label_
+        encoding = getattr(predictor, "encoding", None)
+        if encoding is not None:
+            predictor.set_params(encoding=self._encoding(encoding))
+        predictor.label_ = label
+        return predictor
+
+    def _encoding(self, text: str | Encoding) -> Encoding:
+        parts: list[Encoding] = []
+        for part in get_encoding(text).parts:
+            if isinstance(part, CurveEncoding):
+                part = CurveEncoding(part.metric, part.epochs)
+                part.remember([*self.table.known, *self.table.unseen], self.table.curves)
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else Joined(parts)
+
+    def fit(self, predictor: Predictor, known: Sequence[Architecture], targets: np.ndarray) -> Predictor:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return predictor.fit(known, targets)
+        except (MissingDependencyError, DataMissingError) as error:
+            raise SkippedError(str(error)) from None
+
+    @functools.cached_property
+    def fitted(self) -> Predictor:
+        return self.fit(self.make(), self.table.known, self.table.targets)
+
+    @functools.cached_property
+    def predicted(self) -> np.ndarray:
+        return self.fitted.predict(self.table.unseen)
+
+    # -- the checks ----------------------------------------------------------------------------
+
+    def declaration(self) -> str:
+        if not self.info.reference:
+            raise FailedError("it cites no reference: pass reference=… to register_predictor")
+        if not self.info.summary:
+            raise FailedError("its class has no docstring: the first line is what lists show")
+        return f"{self.info.kind}{', uncertain' if self.info.uncertain else ''}"
+
+    def parameters(self) -> str:
+        predictor = self.make()
+        before = predictor.get_params(deep=False)
+        if set(before) != set(self.info.parameters):
+            raise FailedError("its constructor stores something else than its arguments: get_params misses some")
+        again = clone(predictor)
+        if {k: str(v) for k, v in again.get_params(deep=False).items()} != {k: str(v) for k, v in before.items()}:
+            raise FailedError("clone has other parameters")
+        if hasattr(again, "constant_"):
+            raise FailedError("clone is fitted")
+        return f"{len(before)}, and clone keeps them"
+
+    def shape(self) -> str:
+        if self.fitted.fit is None or self.predicted.shape != (len(self.table.unseen),):
+            raise FailedError(f"predictions of shape {self.predicted.shape} for {len(self.table.unseen)} architectures")
+        if self.predicted.dtype != np.float64 or not np.isfinite(self.predicted).all():
+            raise FailedError("predictions are not finite float64 numbers")
+        if self.fitted.predict([]).shape != (0,):
+            raise FailedError("no architectures do not give no predictions")
+        if self.make().fit(self.table.known[:1], self.table.targets[:1]) is None:
+            raise FailedError("fit does not return the predictor")
+        return f"({len(self.predicted)},) float64"
+
+    def untouched(self) -> str:
+        known, targets = list(self.table.known[:12]), self.table.targets[:12].copy()
+        before, world = (list(known), targets.copy()), _world()
+        predictor = self.fit(self.make(), known, targets)
+        predictor.predict(self.table.unseen[:5])
+        if known != before[0] or not np.array_equal(targets, before[1]):
+            raise FailedError("fit changed the architectures or the targets it was given")
+        if _differs(world, _world()):
+            raise FailedError("global random states of Python, numpy or torch were changed")
+        return "architectures, targets, random states"
+
+    def better_than_chance(self) -> str:
+        from scipy.stats import kendalltau
+
+        tau = kendalltau(self.predicted, self.table.truth).statistic
+        floor = 3 * math.sqrt(2 * (2 * _UNSEEN + 5) / (9 * _UNSEEN * (_UNSEEN - 1)))  # three deviations of chance
+        if not tau > floor:
+            raise FailedError(f"tau {tau:.2f} on an easy table, where chance reaches {floor:.2f}")
+        return f"tau {tau:.2f} on {_UNSEEN} unseen architectures; chance reaches {floor:.2f}"
+
+    def deterministic(self) -> str:
+        again = self.fit(clone(self.fitted), self.table.known, self.table.targets).predict(self.table.unseen)
+        if not np.array_equal(again, self.predicted):
+            raise FailedError("a second fit predicts otherwise")
+        if not np.array_equal(self.fitted.predict(self.table.unseen), self.predicted):
+            raise FailedError("a second predict predicts otherwise")
+        return "bit for bit, after clone"
+
+    def training_order(self) -> str:
+        order = np.random.default_rng(self.seed).permutation(len(self.table.known))
+        shuffled = self.fit(self.make(), [self.table.known[i] for i in order], self.table.targets[order])
+        if not np.allclose(shuffled.predict(self.table.unseen), self.predicted, rtol=1e-6, atol=1e-9):
+            raise FailedError("the order of the training set changes predictions")
+        return "does not matter"
+
+    def company(self) -> str:
+        alone = np.concatenate([self.fitted.predict([a]) for a in self.table.unseen[:6]])
+        back = self.fitted.predict(self.table.unseen[::-1])[::-1]
+        if not np.allclose(back, self.predicted, rtol=1e-4, atol=1e-6):
+            raise FailedError("the order of what is predicted changes predictions")
+        if not np.allclose(alone, self.predicted[:6], rtol=1e-4, atol=1e-6):
+            raise FailedError("a prediction depends on what is predicted beside it")
+        return "predictions do not depend on it"
+
+    def pickled(self) -> str:
+        again: Predictor = pickle.loads(pickle.dumps(self.fitted))
+        if not np.array_equal(again.predict(self.table.unseen), self.predicted):
+            raise FailedError("a pickled copy predicts otherwise")
+        return f"{len(pickle.dumps(self.fitted)) / 1e6:.2f} MB"
+
+    def uncertainty(self) -> str:
+        if not self.info.uncertain:
+            raise SkippedError("it has no predict_std")
+        deviation = self.fitted.predict_std(self.table.unseen)  # type: ignore[attr-defined]
+        if deviation.shape != self.predicted.shape or not (np.isfinite(deviation).all() and (deviation > 0).all()):
+            raise FailedError("deviations are not finite and positive")
+        distance = np.abs(self.predicted - self.table.truth)
+        inside = float(np.mean(distance <= 3 * deviation))
+        if inside < 0.5:
+            raise FailedError(f"only {inside:.0%} of the truth lies within three deviations")
+        return f"{inside:.0%} of the truth within three deviations"
+
+    def units(self) -> str:
+        if not self.fitted.calibrated:
+            raise SkippedError("its predictions only rank")
+        low, high = self.table.targets.min(), self.table.targets.max()
+        span = high - low
+        if self.predicted.min() < low - span or self.predicted.max() > high + span:
+            raise FailedError("predictions are not in the targets' units")
+        return "predictions lie where targets do"
+
+    def one(self) -> str:
+        predicted = self.fit(self.make(), self.table.known[:1], self.table.targets[:1]).predict(self.table.unseen)
+        if not np.array_equal(predicted, np.full(len(self.table.unseen), self.table.targets[0])):
+            raise FailedError("after one network the prediction is not its target")
+        return "its target is the prediction"
+
+    def two(self) -> str:
+        low, high = int(np.argmin(self.table.targets)), int(np.argmax(self.table.targets))
+        known = [self.table.known[low], self.table.known[high]]
+        predicted = self.fit(self.make(), known, self.table.targets[[low, high]]).predict(self.table.unseen)
+        if not np.isfinite(predicted).all():
+            raise FailedError("after two networks predictions are not finite")
+        return "finite predictions"
+
+    def constant(self) -> str:
+        predicted = self.fit(self.make(), self.table.known[:6], np.full(6, 71.5)).predict(self.table.unseen)
+        if not np.array_equal(predicted, np.full(len(self.table.unseen), 71.5)):
+            raise FailedError("where all targets are the same the prediction is not that")
+        return "predicted as they are"
+
+    def duplicates(self) -> str:
+        known = [*self.table.known[:10], *self.table.known[:4]]
+        targets = np.concatenate([self.table.targets[:10], self.table.targets[:4] + 0.5])
+        if not np.isfinite(self.fit(self.make(), known, targets).predict(self.table.unseen)).all():
+            raise FailedError("with an architecture twice, predictions are not finite")
+        return "one architecture may have several targets"
+
+    def bad_targets(self) -> str:
+        targets = self.table.targets[:5].copy()
+        targets[3] = math.nan
+        culprit = self.table.known[3]
+        try:
+            self.make().fit(self.table.known[:5], targets)
+        except InvalidInputError as error:
+            if str(culprit) not in str(error):
+                raise FailedError(f"the message does not name {culprit}: {error}") from None
+        else:
+            raise FailedError("a target that is nan is taken")
+        for known, values in ((self.table.known[:3], targets[:2]), ((), ()), (("text",), (1.0,))):
+            try:
+                self.make().fit(known, values)  # type: ignore[arg-type]
+            except InvalidInputError:
+                continue
+            raise FailedError("lengths that differ, nothing at all, or text for an architecture is taken")
+        return "refused by name"
+
+    def not_fitted(self) -> str:
+        try:
+            self.make().predict(self.table.unseen[:1])
+        except InvalidInputError:
+            return "says so"
+        raise FailedError("predict before fit gives something")
+
+
+def _world() -> list[object]:
+    state = np.random.get_state()  # the one that others may use
+    return [random.getstate(), copy.deepcopy(state), torch.get_rng_state().clone(), torch.get_num_threads()]
+
+
+def _differs(a: list[object], b: list[object]) -> bool:
+    return str(a[0]) != str(b[0]) or str(a[1]) != str(b[1]) or not torch.equal(a[2], b[2]) or a[3] != b[3]  # type: ignore[arg-type]
