@@ -153,17 +153,21 @@ def calls(plugin: str) -> list[str]:
 
 @contextmanager
 def registry_as_it_was() -> Iterator[None]:
-    """Forget proxies that were registered meanwhile."""
+    """Forget proxies, predictors and encodings that were registered meanwhile."""
     import zcbench
-    from zcbench.proxies import _register
+    from zcbench.encodings import _register as encodings
+    from zcbench.predictors import _register as predictors
+    from zcbench.proxies import _register as proxies
 
-    zcbench.list_proxies()
-    before = dict(_register._PROXIES._entries)
+    zcbench.list_proxies(), zcbench.list_predictors(), zcbench.list_encodings()
+    registries = [proxies._PROXIES, predictors._PREDICTORS, encodings._ENCODINGS]
+    before = [dict(registry._entries) for registry in registries]
     try:
         yield
     finally:
-        _register._PROXIES._entries.clear()
-        _register._PROXIES._entries.update(before)
+        for registry, entries in zip(registries, before, strict=True):
+            registry._entries.clear()
+            registry._entries.update(entries)
 
 
 @contextmanager

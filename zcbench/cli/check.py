@@ -55,12 +55,12 @@ def _named(text: str) -> tuple[list[str], list[str]]:
     """Labels of proxies and of predictors that a name or pattern matches; UnknownNameError if there are none."""
     from zcbench.errors import UnknownNameError
     from zcbench.predictors import list_predictors, resolve_predictors
-    from zcbench.proxies import list_proxies, resolve
+    from zcbench.proxies import list_proxies
 
     found: list[list[str]] = []
-    for labels in (lambda: [info.label for info in resolve([text])], lambda: resolve_predictors([text])):
+    for resolved in (_proxies, resolve_predictors):
         try:
-            found.append(labels())
+            found.append(resolved([text]))
         except UnknownNameError as error:
             if "setting" in error.kind:
                 raise
@@ -68,6 +68,12 @@ def _named(text: str) -> tuple[list[str], list[str]]:
     if not any(found):
         raise UnknownNameError("proxy or predictor", text, [*list_proxies(), *list_predictors()])
     return found[0], found[1]
+
+
+def _proxies(names: list[str]) -> list[str]:
+    from zcbench.proxies import resolve
+
+    return [info.label for info in resolve(names)]
 
 
 def _registered_by(file: str) -> tuple[list[str], list[str]]:

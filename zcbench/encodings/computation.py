@@ -18,7 +18,15 @@ from zcbench.types import Architecture, SearchSpace
 
 #: Operations that only look at their input in another way, or make a tensor of nothing: no nodes.
 _VIEWS = frozenset(
-    ["alias", "as_strided", "clone", "contiguous", "copy_", "detach", "detach_", "empty", "empty_like", "expand", "expand_as", "flatten", "full", "full_like", "lift", "lift_fresh", "new_zeros", "ones", "ones_like", "permute", "reshape", "select", "slice", "split", "split_with_sizes", "squeeze", "squeeze_", "t", "to", "_to_copy", "transpose", "unbind", "unsafe_split", "unsqueeze", "unsqueeze_", "view", "_unsafe_view", "zeros", "zeros_like", "dropout", "native_dropout", "arange", "scalar_tensor", "empty_strided", "chunk", "movedim", "narrow", "_reshape_alias", "view_as"]
+    (
+        *("alias", "as_strided", "clone", "contiguous", "copy_", "detach", "detach_", "empty", "empty_like"),
+        *("expand", "expand_as", "flatten", "full", "full_like", "lift", "lift_fresh", "new_zeros", "ones"),
+        *("ones_like", "permute", "reshape", "select", "slice", "split", "split_with_sizes", "squeeze"),
+        *("squeeze_", "t", "to", "_to_copy", "transpose", "unbind", "unsafe_split", "unsqueeze"),
+        *("unsqueeze_", "view", "_unsafe_view", "zeros", "zeros_like", "dropout", "native_dropout"),
+        *("arange", "scalar_tensor", "empty_strided", "chunk", "movedim", "narrow", "_reshape_alias"),
+        *("view_as"),
+    )
 )
 #: What an operation is called here, where PyTorch has several names for it.
 _SAME = {
@@ -91,6 +99,7 @@ class _Recorder(TorchDispatchMode):
         self.kept: list[Any] = list(inputs)  # identities are of living tensors only
         self.atoms: list[int] = [_NUMBER["input"]]
         first = inputs[0]
+        self.samples = max(first.shape[0], 1) if first.dim() else 1
         self.numbers: list[tuple[float, ...]] = [_numbers([first], [first], 0, 0, 0)]
         self.edges: list[tuple[int, int]] = []
         self.flops = 0.0
@@ -133,7 +142,7 @@ class _Recorder(TorchDispatchMode):
             atom = "depthwise" if groups > 1 and weight.shape[1] == 1 else "conv"
         elif atom in ("avg_pool", "max_pool"):
             kernel = args[1][0]
-        flops = _flops(atom, inputs, outputs[0])
+        flops = _flops(atom, inputs, outputs[0]) / self.samples
         self.flops += flops
         self.atoms.append(_NUMBER.get(atom, 0))
         self.numbers.append(_numbers(inputs, outputs, kernel, weights, flops))

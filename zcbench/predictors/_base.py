@@ -123,7 +123,8 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         encoding = get_encoding(self.encoding)
         if encoding.kind != self.kind:
             raise InvalidInputError(
-                f"{type(self).__name__} takes encodings of the kind {self.kind!r}; {encoding.name} is {encoding.kind!r}."
+                f"{type(self).__name__} takes encodings of the kind {self.kind!r}, and {encoding.name} is of another: "
+                f"{encoding.kind!r}."
             )
         return encoding
 

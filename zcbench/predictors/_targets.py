@@ -65,11 +65,11 @@ def _linear(x: Floats, knots: Floats, images: Floats) -> Floats:
     """Interpolate; beyond the ends go on with the mean slope of the outer tenth of the knots."""
     inside: Floats = np.interp(x, knots, images)
     if len(knots) < 2:
-        return inside + (x - knots[0])
+        return np.asarray(inside + (x - knots[0]))
     tenth = max(1, len(knots) // 10)
     low = (images[tenth] - images[0]) / (knots[tenth] - knots[0])
     high = (images[-1] - images[-1 - tenth]) / (knots[-1] - knots[-1 - tenth])
-    return inside + low * np.minimum(x - knots[0], 0) + high * np.maximum(x - knots[-1], 0)
+    return np.asarray(inside + low * np.minimum(x - knots[0], 0) + high * np.maximum(x - knots[-1], 0))
 
 
 def target_scale(name: str, targets: Floats) -> TargetScale:

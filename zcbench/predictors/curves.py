@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -68,7 +69,7 @@ class SoTL(_CurveScore):
 
 @register_predictor(
     "sotl_e",
-    reference="B. Ru et al., 'Speedy Performance Estimation for NAS', NeurIPS 2021, arXiv:2006.04492, equation 2 with E=1",
+    reference="B. Ru et al., 'Speedy Performance Estimation for NAS', NeurIPS 2021, arXiv:2006.04492, eq. 2 with E=1",
 )
 class SoTLE(_CurveScore):
     """The loss of the last epoch that was seen (SoTL-E).
@@ -136,7 +137,9 @@ class LcSVR(VectorPredictor):
         search = RandomizedSearchCV(
             NuSVR(max_iter=20000), space, n_iter=self.draws, cv=folds, random_state=self.seed, scoring="r2"
         )
-        self.model_ = search.fit(x, y).best_estimator_
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # some draws do not converge: cross-validation passes them over
+            self.model_ = search.fit(x, y).best_estimator_
 
     def _value(self, x: Floats) -> Floats:
         value: Floats = self.model_.predict(x)
@@ -145,7 +148,7 @@ class LcSVR(VectorPredictor):
 
 @register_predictor(
     "omni",
-    reference="C. White et al., 'How Powerful are Performance Predictors in Neural Architecture Search?', NeurIPS 2021, "
+    reference="C. White et al., 'How Powerful are Performance Predictors in NAS?', NeurIPS 2021, "
     "arXiv:2104.01177, section 5",
     extra="predictors",
 )

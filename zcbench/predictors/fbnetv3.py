@@ -46,7 +46,7 @@ class TwoHeads(nn.Module):
 class FBNetV3(Predictor):
     """A network with two heads: one learns free statistics of many architectures, the other the accuracy of few.
 
-    First the encoder and the head of statistics learn from architectures that nobody trained: as many as ``free``, drawn
+    First the encoder and the head of statistics learn from architectures that nobody trained: ``free`` of them, drawn
     from the search space, or the training set where the space cannot be drawn from. Then the head of accuracy learns
     with the encoder frozen, then both, by the Huber loss. Recipes are columns of the encoding like any others, so
     architecture and recipe are learned jointly where a table has both ("columns", say).

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from zcbench.errors import MissingDependencyError
 from zcbench.predictors._graph_batches import GraphBatch, as_batch, vocabulary
 from zcbench.predictors._neural import NeuralPredictor, Rows
+from zcbench.predictors._optional import package
 from zcbench.predictors._register import register_predictor
 from zcbench.types import Architecture
 
@@ -80,13 +80,10 @@ class GCN(nn.Module):
 
     def __init__(self, labels: int, hidden: int, layers: int) -> None:
         super().__init__()
-        try:
-            from torch_geometric.nn import DenseGCNConv
-        except ImportError:
-            raise MissingDependencyError("torch-geometric", "predictors", "the predictor gcn") from None
+        convolution = package("torch_geometric.nn", "gcn").DenseGCNConv
         self.embedding = nn.Embedding(labels, hidden)
-        self.along = nn.ModuleList([DenseGCNConv(hidden, hidden) for _ in range(layers)])
-        self.against = nn.ModuleList([DenseGCNConv(hidden, hidden) for _ in range(layers)])
+        self.along = nn.ModuleList([convolution(hidden, hidden) for _ in range(layers)])
+        self.against = nn.ModuleList([convolution(hidden, hidden) for _ in range(layers)])
         self.norms = nn.ModuleList([nn.LayerNorm(hidden) for _ in range(layers)])
         self.head = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -51,9 +52,9 @@ def robot_search(
 ) -> RobotSearch:
     """RoBoT, algorithm 1: explore weights of the metrics, then go down the ranking of the best weights.
 
-    A weighting w in [-1, 1]^m is worth what its first choice, argmax_i Σ_m w_m s_im, is worth; the next w is the one with
-    the highest upper confidence bound of a Gaussian process over those tried. First choices that were evaluated before
-    cost nothing. What is left of the budget goes to the highest ranked of the best weighting.
+    A weighting w in [-1, 1]^m is worth what its first choice, argmax_i Σ_m w_m s_im, is worth; the next w is the one
+    with the highest upper confidence bound of a Gaussian process over those tried. First choices that were evaluated
+    before cost nothing. What is left of the budget goes to the highest ranked of the best weighting.
 
     Args:
         metrics: scores ``(n, m)`` of training-free metrics over the pool, high is good; nan where there is none.
@@ -68,9 +69,9 @@ def robot_search(
     Source: Z. He et al., "Robustifying and Boosting Training-Free Neural Architecture Search", ICLR 2024,
     arXiv:2403.07591, algorithms 1 and 2.
     """
-    scores = normalised(np.asarray(metrics, np.float64))
-    if not scores.size or budget < 1:
+    if not np.size(metrics) or budget < 1:
         raise InvalidInputError("RoBoT needs a pool, metrics and a budget of at least one evaluation.")
+    scores = normalised(np.asarray(metrics, np.float64))
     random = np.random.default_rng(seed)
     known: dict[int, float] = {}
     tried: list[Floats] = []
@@ -102,8 +103,11 @@ def _next_weights(tried: Floats, worth: Floats, metrics: int, random: np.random.
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import Matern
 
-    process = GaussianProcessRegressor(Matern(nu=2.5), alpha=1e-6, normalize_y=True, random_state=0)
-    mean, deviation = process.fit(tried, worth).predict(candidates, return_std=True)
+    kernel = Matern(nu=2.5, length_scale_bounds=(0.05, 10.0))
+    process = GaussianProcessRegressor(kernel, alpha=1e-6, normalize_y=True, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a length scale at its bound is as good as any
+        mean, deviation = process.fit(tried, worth).predict(candidates, return_std=True)
     choice: Floats = candidates[int(np.argmax(mean + _KAPPA * deviation))]
     return choice
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @register_predictor(
     "tabpfn",
-    reference="N. Hollmann et al., 'Accurate predictions on small data with a tabular foundation model', Nature 637, 2025",
+    reference="N. Hollmann et al., 'Accurate predictions on small data with a tabular foundation model', Nature 637",
     extra="tabpfn",
 )
 class TabPFN(VectorPredictor):

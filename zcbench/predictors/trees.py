@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zcbench.errors import MissingDependencyError
 from zcbench.predictors._base import UncertainPredictor, VectorPredictor
+from zcbench.predictors._optional import package
 from zcbench.predictors._register import register_predictor
 from zcbench.predictors._targets import Floats
 
@@ -18,16 +18,6 @@ if TYPE_CHECKING:
 DEFAULT = "onehot+stats+path"
 #: Queries of LightGBM's rankers are no longer.
 _LONGEST_QUERY = 2000
-
-
-def _package(name: str) -> Any:
-    import importlib
-
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        extra = "ngboost" if name == "ngboost" else "predictors"
-        raise MissingDependencyError(name, extra, f"the predictor {name}") from None
 
 
 @register_predictor(
@@ -94,7 +84,7 @@ class LightGBM(VectorPredictor):
         self.leaves = leaves
 
     def _learn(self, x: Floats, y: Floats) -> None:
-        self.model_ = _package("lightgbm").train(
+        self.model_ = package("lightgbm", "lightgbm").train(
             {
                 "objective": "regression",
                 "learning_rate": self.learning_rate,
@@ -132,7 +122,7 @@ def _quiet(seed: int) -> dict[str, Any]:
 
 
 def _lightgbm_data(x: Floats, y: Floats, **more: Any) -> Any:
-    return _package("lightgbm").Dataset(x, y, params={"verbosity": -1, "min_data_in_bin": 1}, **more)
+    return package("lightgbm", "lightgbm").Dataset(x, y, params={"verbosity": -1, "min_data_in_bin": 1}, **more)
 
 
 @register_predictor(
@@ -159,7 +149,7 @@ class GBDTNAS(VectorPredictor):
         super().__init__(encoding, targets, seed)
 
     def _learn(self, x: Floats, y: Floats) -> None:
-        self.model_ = _package("lightgbm").train(
+        self.model_ = package("lightgbm", "lightgbm").train(
             {
                 "objective": "regression",
                 "learning_rate": 0.05,
@@ -213,7 +203,7 @@ class LightGBMRanker(VectorPredictor):
 
     def _learn(self, x: Floats, y: Floats) -> None:
         relevance, groups, order = queries(y, self.seed)
-        self.model_ = _package("lightgbm").train(
+        self.model_ = package("lightgbm", "lightgbm").train(
             {
                 "objective": "lambdarank",
                 "lambdarank_truncation_level": max(groups),
@@ -278,7 +268,7 @@ class XGBoost(VectorPredictor):
         self.model_ = self._boost(x, y)
 
     def _boost(self, x: Floats, y: Floats, **data: Any) -> Any:
-        xgboost = _package("xgboost")
+        xgboost = package("xgboost", "xgboost")
         settings = {
             **self.objective,
             "eta": self.learning_rate,
@@ -293,7 +283,7 @@ class XGBoost(VectorPredictor):
         return xgboost.train(settings, xgboost.DMatrix(x, y, **data), self.rounds)
 
     def _value(self, x: Floats) -> Floats:
-        value: Floats = self.model_.predict(_package("xgboost").DMatrix(x)).astype(np.float64)
+        value: Floats = self.model_.predict(package("xgboost", "xgboost").DMatrix(x)).astype(np.float64)
         return value
 
 
@@ -375,7 +365,7 @@ class NGBoost(UncertainPredictor):
             random_state=self.seed,
         )
         self.model_ = (
-            _package("ngboost")
+            package("ngboost", "ngboost")
             .NGBRegressor(
                 Base=base,
                 n_estimators=self.rounds,

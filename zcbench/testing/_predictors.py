@@ -10,6 +10,7 @@ import random
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -241,7 +242,7 @@ class _Checker:
     def uncertainty(self) -> str:
         if not self.info.uncertain:
             raise SkippedError("it has no predict_std")
-        deviation = self.fitted.predict_std(self.table.unseen)  # type: ignore[attr-defined]
+        deviation = self.fitted.predict_std(self.table.unseen)
         if deviation.shape != self.predicted.shape or not (np.isfinite(deviation).all() and (deviation > 0).all()):
             raise FailedError("deviations are not finite and positive")
         distance = np.abs(self.predicted - self.table.truth)
@@ -297,9 +298,14 @@ class _Checker:
                 raise FailedError(f"the message does not name {culprit}: {error}") from None
         else:
             raise FailedError("a target that is nan is taken")
-        for known, values in ((self.table.known[:3], targets[:2]), ((), ()), (("text",), (1.0,))):
+        bad: list[tuple[Sequence[Any], Sequence[float]]] = [
+            (self.table.known[:3], (1.0, 2.0)),
+            ((), ()),
+            (["a"], [1.0]),
+        ]
+        for known, values in bad:
             try:
-                self.make().fit(known, values)  # type: ignore[arg-type]
+                self.make().fit(known, values)
             except InvalidInputError:
                 continue
             raise FailedError("lengths that differ, nothing at all, or text for an architecture is taken")

@@ -1,0 +1,134 @@
+"""``zcbench run --predictors`` and ``zcbench curves``."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+import zcbench
+
+RUN = ("run", "digits-201", "--predictors", "bayesian_ridge,gp", "--workers", 0, "--limit", 60)
+
+
+def test_a_sweep_and_its_curves(cli, place):
+    result = cli(*RUN, "--train-sizes", "10,20", "--seeds", 2)
+    assert result.status == 0
+    assert "digits-201@1: Kendall's tau with test_nll on all other of 60 architectures" in result.out
+    assert "8/8 trials" in result.err
+    assert cli("curves").out == result.out
+    found = json.loads(cli("curves", "digits-201", "--json").out)
+    assert len(found["points"]) == 4
+    assert found["training_seconds"] > 0
+    shown = json.loads(cli("curves", "--show", "gp", "--json").out)
+    assert {point["predictor"] for point in shown["points"]} == {"gp"}
+    written = cli("curves", "--out", "figures")
+    assert written.status == 0
+    folder = place / "figures"
+    assert sorted(path.suffix for path in folder.iterdir()) == [".csv", ".md", ".svg"]
+    rows = list(csv.DictReader((folder / "digits-201-predictors.csv").read_text().splitlines()))
+    assert [float(row["tau"]) for row in rows] == [point["tau"] for point in found["points"]]
+    assert "<svg" in (folder / "digits-201-predictors.svg").read_text()
+    again = (folder / "digits-201-predictors.svg").read_bytes()
+    cli("curves", "--out", "figures")
+    assert (folder / "digits-201-predictors.svg").read_bytes() == again
+
+
+def test_proxies_stand_at_zero(cli):
+    cli("run", "digits-201", "--proxies", "params,num_layers", "--limit", 8, "--workers", 0)
+    result = cli(*RUN, "--train-sizes", 10, "--seeds", 1)
+    assert "At 0 trained networks, the best proxies (8 architectures):" in result.out
+    assert len(json.loads(cli("curves", "--json").out)["proxies"]) == 2
+
+
+def test_transfer(cli):
+    words = ("--fit-on", "digits-201/valid_accuracy", "--train-sizes", 20, "--tuned", "0,10", "--seeds", 2)
+    result = cli(*RUN, *words)
+    assert result.status == 0
+    assert "20 of digits-201 + 0" in result.out
+    assert cli("curves", "--transfer").out == result.out
+    assert "no trials of predictors" in cli("curves", "digits-201").sentence
+    assert "--fit-on names what is tested" in cli(*RUN, "--fit-on", "digits-201/test_nll").sentence
+
+
+def test_a_suite(cli, monkeypatch):
+    from zcbench.evaluation import _suites
+
+    small = _suites.Suite("quick", "small", ("bayesian_ridge",), (10,), 2)
+    monkeypatch.setitem(_suites._SUITES, "quick", small)
+    result = cli("run", "digits-201", "--suite", "quick", "--limit", 40, "--workers", 0)
+    assert result.status == 0
+    assert "2/2 trials" in result.err
+
+
+def test_ones_own_table_of_numbers(cli, place):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(50, 3))
+    rows = [f"net{i},{a},{b},{c},{a + b * b}" for i, (a, b, c) in enumerate(x)]
+    (place / "my.csv").write_text("\n".join(["arch,a,b,c,acc", *rows]) + "\n")
+    result = cli(
+        "run", "my.csv", "--target", "acc", "--predictors", "gp:encoding=columns", "--seeds", 2, "--workers", 0
+    )
+    assert result.status == 0, result.err
+    assert "10  " in result.out
+    assert "20" in result.out
+    assert "50" not in result.out.splitlines()[1]  # no sizes that leave too little to test on
+
+
+def test_ones_own_table_of_a_space(cli, place):
+    space = zcbench.get_space("nasbench201")
+    drawn = {a.key: len(a.key) for a in (space.sample(np.random.default_rng(s)) for s in range(40))}
+    (place / "my.csv").write_text("\n".join(["arch,acc", *(f"{key},{value}" for key, value in drawn.items())]) + "\n")
+    words = ("--space", "nasbench201", "--train-sizes", 10, "--seeds", 1, "--workers", 0)
+    result = cli("run", "my.csv", "--target", "acc", "--predictors", "bayesian_ridge", *words)
+    assert result.status == 0, result.err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--predictors", "gpp"), "did you mean 'gp'"),
+        (("--predictors", "gp:kernal=rbf"), "did you mean 'kernel'"),
+        (("--predictors", "gp:seed=x"), "'x' is not a int"),
+        (("--predictors", "gp:encoding=proxies(a"), "brackets do not match"),
+        (("--predictors", "gp", "--train-sizes", "10,many"), "write whole numbers"),
+        (("--predictors", "gp", "--train-sizes", "9999"), "has only"),
+        (("--predictors", "gp", "--seeds", "0"), "choose at least 1"),
+        (("--suite", "all"), "unknown suite"),
+        (("--train-sizes", "10"), "--train-sizes goes with --predictors or --suite"),
+        (("--predictors", "gp", "--fit-on", "nothing"), "unknown benchmark"),
+    ],
+)
+def test_bad_words(cli, words, sentence):
+    assert sentence in cli("run", "digits-201", "--limit", 50, "--workers", 0, *words).sentence
+
+
+def test_nothing_was_run(cli):
+    assert "no predictor has been run" in cli("curves").sentence
+
+
+def test_a_predictor_of_ones_own(cli, place):
+    (place / "mine.py").write_text(
+        '''
+import numpy as np
+import zcbench
+
+
+@zcbench.register_predictor("t-nearest", reference="mine")
+class Nearest(zcbench.VectorPredictor):
+    """The target of the nearest network."""
+
+    def _learn(self, x, y):
+        self.x_, self.y_ = x, y
+
+    def _value(self, x):
+        return self.y_[((x[:, None] - self.x_) ** 2).sum(-1).argmin(1)]
+'''
+    )
+    checked = cli("check", "mine.py")
+    assert checked.status == 0, checked.out
+    assert "t-nearest: ok" in checked.out
+    words = ("--import", "mine.py", "--predictors", "t-nearest", "--train-sizes", 20, "--seeds", 2, "--limit", 60)
+    result = cli("run", "digits-201", *words, "--workers", 1)
+    assert result.status == 0, result.err
+    assert "t-nearest" in result.out

@@ -1,0 +1,335 @@
+"""Predictors on splits by equivalence class: nothing leaks, nothing is lost, everything compares."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import kendalltau, spearmanr, t
+from toys import toy
+
+import zcbench
+from zcbench._store import Store
+from zcbench.errors import DataCorruptError, InvalidInputError, UnknownNameError
+from zcbench.evaluation import Sweep, curves, get_suite, list_suites, run_sweep
+from zcbench.evaluation._curves import mean_interval, training_seconds
+from zcbench.evaluation._fitting import Fitting
+from zcbench.evaluation._pools import equivalence, pool_of
+from zcbench.types import Status
+
+SPACE = zcbench.get_space("digits-201")
+
+
+def table(n=60, **changes):
+    """Cells whose quality is the number of operations with weights, on distinct networks."""
+    cells = {}
+    for architecture in list(SPACE)[:: 15625 // (3 * n)]:
+        cells.setdefault(SPACE.functional_key(architecture), architecture)
+    drawn = list(cells.values())[:n]
+    quality = [zcbench.get_encoding("stats").rows([a])[0]["count weighted"] + 0.01 * i for i, a in enumerate(drawn)]
+    return toy(quality, keys=[a.key for a in drawn], **changes)
+
+
+def sweep(store, benchmark=None, predictors=("gp", "random_forest:trees=10"), **changes):
+    plan = Sweep("toy", sizes=(8, 20), seeds=3)
+    return run_sweep(
+        dataclasses.replace(
+            plan, **{k: v for k, v in changes.items() if k in {f.name for f in dataclasses.fields(Sweep)}}
+        ),
+        benchmark or table(),
+        predictors,
+        store,
+        **{k: v for k, v in changes.items() if k not in {f.name for f in dataclasses.fields(Sweep)}},
+    )
+
+
+# -- pools -------------------------------------------------------------------------------------
+
+
+def test_a_pool_has_one_of_each_class_and_no_gaps():
+    twins = [
+        "|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|",
+        "|none~0|+|none~0|nor_conv_1x1~1|+|nor_conv_3x3~0|none~1|none~2|",
+    ]
+    other = "|none~0|+|none~0|none~1|+|nor_conv_1x1~0|none~1|none~2|"
+    more = [f"|none~0|+|none~0|none~1|+|{op}~0|none~1|none~2|" for op in ("none", "skip_connect", "avg_pool_3x3")]
+    benchmark = toy([1.0, 2.0, 3.0, math.nan, 5.0, 6.0], keys=[*twins, other, *more])
+    pool = pool_of(benchmark)
+    assert pool.keys == (twins[0], other, more[1], more[2])
+    assert pool.truth.tolist() == [1, 3, 5, 6]
+    assert pool_of(benchmark, "other").truth.tolist() == [6, 3, 2, 1]  # 6, 5, nan, 3, 2, 1
+
+
+def test_a_limit_keeps_what_a_smaller_one_had():
+    benchmark = table()
+    small, large = pool_of(benchmark, None, 10), pool_of(benchmark, None, 30)
+    assert set(small.keys) < set(large.keys)
+    assert len(small) == 10
+    assert pool_of(benchmark, None, 999).keys == pool_of(benchmark).keys
+
+
+def test_too_small_a_table():
+    with pytest.raises(InvalidInputError, match="predictors need four"):
+        pool_of(toy([1.0, 2.0, 3.0]))
+
+
+def test_real_pools_leak_no_twin(data_folder):
+    benchmark = zcbench.load_benchmark("nasbench201")
+    pool = pool_of(benchmark)
+    assert len(pool) == 4930
+    assert len({SPACE.functional_key(zcbench.Architecture("digits-201", key)) for key in pool.keys}) == 4930
+
+
+def test_spaces_of_others_need_no_functional_key():
+    class Plain:
+        def canonical(self, architecture):
+            return zcbench.Architecture("plain", architecture.key.lower())
+
+    assert equivalence(Plain(), zcbench.Architecture("plain", "AbC")) == "abc"
+
+
+def test_splits_are_nested_random_and_repeatable():
+    pool = pool_of(table())
+    order = pool.order(0)
+    assert sorted(order.tolist()) == list(range(len(pool)))
+    assert (pool.order(0) == order).all()
+    assert (pool.order(1) != order).any()
+
+
+# -- trials ------------------------------------------------------------------------------------
+
+
+def test_metrics_are_those_of_the_unseen(tmp_path):
+    benchmark = table()
+    (trial,) = sweep(Store(tmp_path), benchmark, ["bayesian_ridge"], sizes=(20,), seeds=1)
+    pool = pool_of(benchmark)
+    order = pool.order(0)
+    a = pool.architectures
+    predictor = zcbench.get_predictor("bayesian_ridge", seed=0).fit([a[i] for i in order[:20]], pool.truth[order[:20]])
+    test = [a[i] for i in order[20:]]
+    predicted, truth = predictor.predict(test), pool.truth[order[20:]]
+    assert trial.metrics["tau"] == pytest.approx(kendalltau(predicted, truth).statistic)
+    assert trial.metrics["rho"] == pytest.approx(spearmanr(predicted, truth).statistic)
+    best = np.argsort(-predicted)[:10]
+    assert trial.metrics["regret@10"] == pytest.approx(truth.max() - truth[best].max())
+    assert trial.metrics["precision@10"] == pytest.approx(len(set(best) & set(np.argsort(-truth)[:10])) / 10)
+    deviation = predictor.predict_std(test)
+    assert trial.metrics["coverage"] == pytest.approx(np.mean(np.abs(predicted - truth) < 1.96 * deviation))
+    assert {"nll", "fit_seconds", "predict_seconds", "encode_seconds"} <= set(trial.metrics)
+    assert (trial.pool, trial.train_size, trial.seed, trial.predictor) == (60, 20, 0, "bayesian_ridge@1")
+
+
+def test_losses_are_turned(tmp_path):
+    up = sweep(Store(tmp_path / "up"), table())
+    mirrored = table(higher_is_better=False)
+    mirrored = dataclasses.replace(mirrored, values={"quality": -mirrored.values["quality"]})
+    down = sweep(Store(tmp_path / "down"), mirrored)
+    for a, b in zip(up, down, strict=True):
+        if a.predictor.startswith("gp"):
+            assert a.metrics["tau"] == pytest.approx(b.metrics["tau"], abs=0.02)
+        assert b.metrics["tau"] > 0.15
+
+
+def test_a_second_run_computes_nothing_and_a_larger_one_the_rest(tmp_path, monkeypatch):
+    store, done = Store(tmp_path), []
+    first = sweep(store)
+    assert len(first) == 2 * 2 * 3
+    real = Fitting._trial
+    monkeypatch.setattr(Fitting, "_trial", lambda self, *a: done.append(a) or real(self, *a))
+    again = sweep(store)
+    assert [x.key for x in again] == [x.key for x in first]
+    assert [x.metrics for x in again] == [x.metrics for x in first]
+    assert not done
+    sweep(store, seeds=4)
+    assert len(done) == 4
+    sweep(store, limit=40, seeds=1)  # another pool: nothing of it is known
+    assert len(done) == 8
+
+
+def test_workers_change_nothing_but_the_time(tmp_path):
+    here, there = sweep(Store(tmp_path / "a")), sweep(Store(tmp_path / "b"), workers=2)
+    for a, b in zip(here, there, strict=True):
+        assert a.key == b.key
+        assert {k: v for k, v in a.metrics.items() if "seconds" not in k} == pytest.approx(
+            {k: v for k, v in b.metrics.items() if "seconds" not in k}
+        )
+
+
+def test_what_goes_wrong_is_a_trial(tmp_path):
+    trials = sweep(Store(tmp_path), predictors=["gp:kernel=cubic", "tabpfn", "gp"], seeds=1, sizes=(8,))
+    assert [x.status for x in trials] == ["failed", "failed", "ok"]
+    assert trials[0].detail == "kernel='cubic': choose one of rbf, matern."
+    assert "needs its weights" in trials[1].detail
+    found = curves(trials, table())
+    assert found.predictors[0] == "gp"
+    retried = sweep(Store(tmp_path), predictors=["gp:kernel=cubic"], seeds=1, sizes=(8,), retry_failed=True)
+    assert retried[0].status is Status.FAILED
+
+
+def test_a_constant_prediction_is_flagged_and_counts_as_nothing(tmp_path):
+    benchmark = table()
+    values = np.ones_like(benchmark.values["quality"])
+    values[pool_of(benchmark).order(0)[-3:]] = 2.0  # never trained on
+    benchmark = dataclasses.replace(benchmark, values={"quality": values})
+    (trial,) = sweep(Store(tmp_path), benchmark, ["gp"], sizes=(8,), seeds=1)
+    assert trial.metrics["tau"] == trial.metrics["rho"] == 0
+    assert "all predictions are the same" in trial.detail
+    assert math.isnan(trial.metrics["nll"])
+    assert trial.metrics["precision@10"] == pytest.approx(10 / 52)  # what chance gives
+    point = curves([trial], benchmark).points[0]
+    assert point.constant == 1
+
+
+def test_sizes_and_seeds_out_of_range(tmp_path):
+    for changes, message in (
+        ({"sizes": (59,)}, "59 networks: toy has only 58 to spare"),
+        ({"sizes": (0,)}, "choose at least 1"),
+        ({"seeds": 0}, "0 seeds: choose at least 1"),
+    ):
+        with pytest.raises(InvalidInputError, match=message):
+            sweep(Store(tmp_path), **changes)
+
+
+def test_proxies_as_features_are_measured_once_and_stored(tmp_path):
+    store, benchmark = Store(tmp_path), table(12)
+    encoding = "proxies(params+num_layers)"
+    trials = sweep(store, benchmark, [f"bayesian_ridge:encoding={encoding}"], sizes=(6,), seeds=2, batch_size=8)
+    assert {x.status for x in trials} == {"ok"}
+    records = store.records("toy")
+    assert len(records) == 24
+    pool = pool_of(benchmark)
+    fitting = Fitting(dataclasses.replace(pool, columns={"params": np.arange(12.0), "num_layers": np.ones(12)}))
+    given = fitting.given(zcbench.get_predictor(f"gp:encoding={encoding}"))
+    assert given.rows(pool.architectures)[3].tolist() == [3.0, 1.0]
+    assert trials[0].metrics["proxy_seconds"] > 0
+
+
+def test_curves_as_features(tmp_path):
+    benchmark = table()
+    shape = np.exp(-np.arange(5))
+    losses = (10 - benchmark.values["quality"])[:, :, None] + shape
+    benchmark = dataclasses.replace(benchmark, curves={"loss": losses}, facts={"train_seconds": np.full(60, 50.0)})
+    trials = sweep(Store(tmp_path), benchmark, ["sotl:encoding=curve(loss/2)"], sizes=(8,), seeds=1)
+    assert trials[0].metrics["tau"] == pytest.approx(1.0)
+    assert trials[0].metrics["proxy_seconds"] == 2 * 10.0  # two of five epochs
+    point = curves(trials, benchmark).points[0]
+    assert point.seconds == pytest.approx(8 * 50 + 60 * 20, rel=0.05)
+    with pytest.raises(UnknownNameError, match="learning curve 'nll'"):
+        sweep(Store(tmp_path), benchmark, ["sotl:encoding=curve(nll/2)"])
+
+
+def test_columns_of_ones_own_table(tmp_path):
+    benchmark = table()
+    facts = {"a": benchmark.values["quality"][:, 0] ** 2, "noise": np.random.default_rng(0).normal(size=60)}
+    trials = sweep(
+        Store(tmp_path), dataclasses.replace(benchmark, facts=facts), ["random_forest:encoding=columns"], seeds=1
+    )
+    assert trials[1].metrics["tau"] > 0.6
+
+
+# -- transfer ----------------------------------------------------------------------------------
+
+
+def test_fit_on_one_target_test_on_another(tmp_path):
+    benchmark = table()
+    reverse = dataclasses.replace(benchmark, values={**benchmark.values, "other": -benchmark.values["quality"]})
+    trials = sweep(Store(tmp_path), reverse, ["gp"], sizes=(20,), tuned=(0, 10), source=(reverse, "other"), seeds=2)
+    zero = [x.metrics["tau"] for x in trials if x.tuned_size == 0]
+    assert max(zero) < -0.5  # what it learned is the opposite
+    assert {x.source for x in trials} == {"toy@1/other"}
+    same = sweep(Store(tmp_path), benchmark, ["gp"], sizes=(20,), source=(benchmark, "quality"), seeds=2)
+    assert min(x.metrics["tau"] for x in same) > 0.5
+    with pytest.raises(InvalidInputError, match="61 networks: toy has only 60"):
+        sweep(Store(tmp_path), benchmark, ["gp"], sizes=(61,), source=(benchmark, "other"))
+
+
+def test_a_source_whose_direction_differs(tmp_path):
+    benchmark = table()
+    loss = dataclasses.replace(
+        table(higher_is_better=False), name="losses", values={"quality": -benchmark.values["quality"]}
+    )
+    trials = sweep(Store(tmp_path), benchmark, ["gp"], sizes=(30,), source=(loss, "quality"), seeds=1)
+    assert trials[0].metrics["tau"] > 0.5
+    back = sweep(Store(tmp_path), loss, ["gp"], sizes=(30,), source=(benchmark, "quality"), seeds=1)
+    assert back[0].metrics["tau"] > 0.5
+
+
+# -- curves ------------------------------------------------------------------------------------
+
+
+def test_means_over_seeds_and_paired_differences(tmp_path):
+    benchmark = table()
+    trials = sweep(Store(tmp_path), benchmark, ["gp", "random_forest:trees=5"], seeds=4)
+    found = curves(trials, benchmark)
+    assert found.seeds == 4
+    for point in found.points:
+        own = [
+            x.metrics["tau"]
+            for x in trials
+            if (x.predictor, x.train_size) == (f"{point.predictor}@1", point.train_size)
+        ]
+        half = t.ppf(0.975, 3) * np.std(own, ddof=1) / 2
+        assert point.metrics["tau"].value == pytest.approx(np.mean(own))
+        assert point.metrics["tau"].high == pytest.approx(np.mean(own) + half)
+    for size in (8, 20):
+        first, second = (p for p in found.points if p.train_size == size)
+        assert first.behind.value == 0
+        assert first.tied_with_best
+        assert second.behind.value == pytest.approx(first.metrics["tau"].value - second.metrics["tau"].value)
+        assert second.tied_with_best == (second.behind.low <= 0)
+
+
+def test_interval_of_a_mean():
+    assert mean_interval([]).n == 0
+    assert math.isnan(mean_interval([1.0]).low)
+    assert math.isnan(mean_interval([1.0, math.nan]).value)
+
+
+def test_what_training_takes():
+    benchmark = table()
+    assert math.isnan(training_seconds(benchmark, "quality"))
+    own = dataclasses.replace(benchmark, facts={"train_seconds": np.array([1.0, 3.0, np.nan])})
+    assert training_seconds(own, "quality") == 2.0
+    scaled = dataclasses.replace(benchmark, facts={"train_seconds_12ep": np.array([24.0])})
+    assert training_seconds(scaled, "test_accuracy_200ep") == 400.0
+    assert math.isnan(training_seconds(scaled, "test_accuracy"))
+
+
+def test_trials_of_different_pools_are_not_mixed(tmp_path):
+    trials = [*sweep(Store(tmp_path), seeds=1), *sweep(Store(tmp_path), seeds=1, limit=40)]
+    with pytest.raises(InvalidInputError, match="cannot be mixed"):
+        curves(trials, table())
+    with pytest.raises(InvalidInputError, match="no trials of predictors on toy: run"):
+        curves([], table())
+
+
+def test_a_newer_version_of_a_predictor_replaces_the_older(tmp_path):
+    trials = sweep(Store(tmp_path), predictors=["gp"], seeds=1)
+    newer = [dataclasses.replace(x, predictor="gp@2", metrics={**x.metrics, "tau": 0.123}) for x in trials]
+    found = curves([*newer, *trials], table())
+    assert {p.version for p in found.points} == {2}
+    assert found.points[0].metrics["tau"].value == 0.123
+
+
+def test_a_broken_line_is_named(tmp_path):
+    store = Store(tmp_path)
+    sweep(store, predictors=["gp"], seeds=1)
+    path = store.trials.path("toy")
+    text = path.read_text()
+    path.write_text(text + '{"schema":1,"environment":"e","predictor":"gp"}\n')
+    with pytest.raises(DataCorruptError, match=f"line {len(text.splitlines()) + 1} is not a record"):
+        store.trials.trials("toy")
+    path.write_text(text + text.splitlines()[-1][:40])  # cut by a kill
+    assert len(store.trials.trials("toy")) == 2
+    assert len(sweep(store, predictors=["gp"], seeds=2)) == 4
+
+
+def test_suites_name_predictors_that_exist():
+    from zcbench.predictors import resolve_predictors
+
+    for name in list_suites():
+        suite = get_suite(name)
+        assert resolve_predictors(suite.predictors)
+        assert suite.seeds >= 10
+    with pytest.raises(UnknownNameError, match="did you mean 'quick'"):
+        get_suite("quik")

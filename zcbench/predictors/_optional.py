@@ -1,0 +1,23 @@
+"""Optional packages, imported where they are used."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from typing import Any
+
+from zcbench.errors import MissingDependencyError
+
+#: package to import, and the package to install, its extra
+_EXTRAS = {"ngboost": ("ngboost", "ngboost"), "torch_geometric.nn": ("torch-geometric", "predictors")}
+
+
+def package(module: str, predictor: str) -> Any:
+    """A module that a predictor needs; MissingDependencyError if it is not installed."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # theirs, at import: not the user's affair
+            return importlib.import_module(module)
+    except ImportError:
+        name, extra = _EXTRAS.get(module, (module, "predictors"))
+        raise MissingDependencyError(name, extra, f"the predictor {predictor}") from None
