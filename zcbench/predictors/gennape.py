@@ -1,0 +1,382 @@
+"""GENNAPE: one encoder for the computation graphs of all networks, and heads that share them by fuzzy clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from zcbench.encodings.computation import ATOMS, NODE_NUMBERS, ComputationGraph, atom_numbers
+from zcbench.predictors._base import Predictor, checked
+from zcbench.predictors._features import Scaling
+from zcbench.predictors._losses import pairwise_hinge
+from zcbench.predictors._neural import seeded, train
+from zcbench.predictors._optional import package
+from zcbench.predictors._register import register_predictor
+from zcbench.predictors._targets import Floats, Ranks, TargetScale, target_scale
+from zcbench.types import Architecture
+
+if TYPE_CHECKING:
+    from zcbench.encodings import Encoding
+
+#: smallest eigenvalues of the Laplacian that describe a graph's shape; GENNAPE's number
+EIGENVALUES = 21
+#: graphs that are encoded at a time
+_BATCH = 64
+
+
+# -- graphs ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Several computation graphs side by side, as torch-geometric has them.
+
+    Attributes:
+        atoms: operations of all graphs ``(nodes,)``.
+        numbers: theirs ``(nodes, numbers)``.
+        edges: ``(2, edges)``.
+        graph: number of the graph of each node ``(nodes,)``.
+        size: number of graphs.
+    """
+
+    atoms: Tensor
+    numbers: Tensor
+    edges: Tensor
+    graph: Tensor
+    size: int
+
+
+def pack(graphs: Sequence[ComputationGraph]) -> Packed:
+    """Put graphs side by side; a node's numbers are divided by eight, so that most lie between 0 and 2."""
+    starts = np.cumsum([0, *(len(graph.atoms) for graph in graphs)])
+    edges = [graph.edges + start for graph, start in zip(graphs, starts, strict=False)]
+    return Packed(
+        torch.from_numpy(np.concatenate([graph.atoms for graph in graphs])),
+        torch.from_numpy(np.concatenate([graph.numbers for graph in graphs])).float() / 8,
+        torch.from_numpy(np.concatenate(edges, axis=1)),
+        torch.from_numpy(np.repeat(np.arange(len(graphs)), [len(graph.atoms) for graph in graphs])),
+        len(graphs),
+    )
+
+
+def spectrum(graph: ComputationGraph) -> Floats:
+    """The smallest eigenvalues ``(21,)`` of the undirected graph's normalised Laplacian, 2 for missing ones.
+
+    Source: arXiv:2211.17226, section 3.2.
+    """
+    n = len(graph.atoms)
+    adjacency = np.zeros((n, n))
+    adjacency[graph.edges[0], graph.edges[1]] = adjacency[graph.edges[1], graph.edges[0]] = 1
+    degree = adjacency.sum(1)
+    scale = 1 / np.sqrt(np.maximum(degree, 1))
+    values = np.linalg.eigvalsh(np.diag((degree > 0).astype(float)) - scale[:, None] * adjacency * scale)
+    return np.concatenate([values, np.full(EIGENVALUES, 2.0)])[:EIGENVALUES]
+
+
+class Encoder(nn.Module):
+    """Embeddings of operations and shapes, convolutions along the edges and against them, mean and largest node."""
+
+    def __init__(self, hidden: int, layers: int) -> None:
+        super().__init__()
+        convolution = package("torch_geometric.nn", "gennape").GraphConv
+        self.atoms = nn.Embedding(len(ATOMS), hidden)
+        self.numbers = nn.Sequential(nn.Linear(len(NODE_NUMBERS), hidden), nn.ReLU(), nn.Linear(hidden, hidden))
+        self.along = nn.ModuleList([convolution(hidden, hidden, aggr="mean") for _ in range(layers)])
+        self.against = nn.ModuleList([convolution(hidden, hidden, aggr="mean") for _ in range(layers)])
+        self.norms = nn.ModuleList([nn.LayerNorm(hidden) for _ in range(layers)])
+
+    def forward(self, graphs: Packed) -> Tensor:
+        """``(graphs, 2 * hidden)``."""
+        states = self.atoms(graphs.atoms) + self.numbers(graphs.numbers)
+        back = graphs.edges.flip(0)
+        for along, against, norm in zip(self.along, self.against, self.norms, strict=True):
+            states = norm(states + torch.tanh(along(states, graphs.edges) + against(states, back)))
+        index = graphs.graph[:, None].expand_as(states)
+        width = states.shape[1]
+        mean = torch.zeros(graphs.size, width).scatter_reduce(0, index, states, "mean", include_self=False)
+        most = torch.zeros(graphs.size, width).scatter_reduce(0, index, states, "amax", include_self=False)
+        return torch.cat([mean, most], 1)
+
+
+def contrastive_loss(codes: Tensor, wanted: Tensor, temperature: float = 0.1) -> Tensor:
+    """Soft contrastive loss: cross-entropy between wanted and found similarities of each graph to all others.
+
+    -mean_i Σ_{j≠i} a_ij log softmax_j(cos(z_i, z_j) / τ).
+
+    Args:
+        codes: projections ``(n, d)``.
+        wanted: similarities a ``(n, n)``; the rows without the diagonal sum to one.
+        temperature: τ.
+
+    Source: arXiv:2211.17226, equations 2-3.
+    """
+    unit = nn.functional.normalize(codes, dim=1)
+    itself = torch.eye(len(codes), dtype=torch.bool)
+    likeness = (unit @ unit.T / temperature).masked_fill(itself, -torch.inf)
+    log = likeness.log_softmax(1).masked_fill(itself, 0)
+    return -(wanted * log).sum(1).mean()
+
+
+def wanted_similarities(spectra: Floats, flops: Floats) -> Floats:
+    """Similarities ``(n, n)`` whose rows sum to one: the nearer two spectra and sizes, the more alike.
+
+    Distances of spectra and of log FLOPs are each divided by their mean over pairs, added, and made a distribution by
+    a softmax of their negative; the diagonal is 0.
+    """
+    from scipy.spatial.distance import cdist
+
+    distance = np.zeros((len(spectra), len(spectra)))
+    for column in (spectra, flops[:, None]):
+        part = cdist(column, column)
+        distance += part / (part.mean() or 1.0)
+    likeness = np.exp(-2 * distance)
+    np.fill_diagonal(likeness, 0)
+    similar: Floats = likeness / np.maximum(likeness.sum(1, keepdims=True), 1e-12)
+    return similar
+
+
+# -- fuzzy clusters ----------------------------------------------------------------------------
+
+
+class FuzzyCMeans:
+    """Fuzzy c-means: every point belongs to every cluster to a degree.
+
+    u_c = 1 / Σ_j (d_c / d_j)^(2/(m-1)); centres are the means weighted by u^m, iterated until they stand still.
+
+    Args:
+        points: ``(n, d)``.
+        clusters: number of clusters.
+        fuzziness: m > 1.
+        seed: decides the first centres.
+
+    Source: J. Bezdek, "Pattern Recognition with Fuzzy Objective Function Algorithms", 1981, section 11.
+    """
+
+    def __init__(self, points: Floats, clusters: int, fuzziness: float = 2.0, seed: int = 0) -> None:
+        self.power = 2 / (fuzziness - 1)
+        random = np.random.default_rng(seed)
+        self.centres = points[random.choice(len(points), min(clusters, len(points)), replace=False)]
+        for _ in range(100):
+            weights = self.membership(points) ** fuzziness
+            moved = weights.T @ points / weights.sum(0)[:, None]
+            still = np.abs(moved - self.centres).max() < 1e-6
+            self.centres = moved
+            if still:
+                break
+
+    def membership(self, points: Floats) -> Floats:
+        """Degrees ``(n, clusters)``; rows sum to one."""
+        from scipy.spatial.distance import cdist
+
+        distance = np.maximum(cdist(points, self.centres), 1e-9)
+        nearness = (distance.min(1, keepdims=True) / distance) ** self.power
+        degrees: Floats = nearness / nearness.sum(1, keepdims=True)
+        return degrees
+
+
+class Heads(nn.Module):
+    """One small network per cluster; a prediction is their sum, weighted by membership.
+
+    Args:
+        inputs: columns that they see.
+        hidden: width.
+        clusters: number of heads.
+        blind: number of the first column whose weights start at zero.
+    """
+
+    def __init__(self, inputs: int, hidden: int, clusters: int, blind: int) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(
+            [
+                nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Dropout(0.1), nn.Linear(hidden, 1))
+                for _ in range(clusters)
+            ]
+        )
+        for head in self.heads:  # what is first seen when heads have learned already says nothing at first
+            first = next(head.parameters())
+            nn.init.zeros_(first[:, blind:])
+
+    def forward(self, codes: Tensor, degrees: Tensor) -> Tensor:
+        """Codes ``(n, inputs)`` and degrees ``(n, clusters)`` to scores ``(n,)``."""
+        scores = torch.cat([head(codes) for head in self.heads], 1)
+        return (scores * degrees).sum(1)
+
+
+# -- the predictor -----------------------------------------------------------------------------
+
+
+@register_predictor(
+    "gennape",
+    reference="K. Mills et al., 'GENNAPE: Towards Generalized Neural Architecture Performance Estimators', AAAI 2023, "
+    "arXiv:2211.17226, section 3",
+    extra="predictors",
+)
+class GENNAPE(Predictor):
+    """Any network's computation graph, a contrastively trained encoder, heads by fuzzy cluster: it crosses spaces.
+
+    First the encoder learns, without accuracies, to tell graphs apart as far as their Laplacian spectra and FLOPs do;
+    its codes are clustered. Each cluster's head learns the ranks of accuracies, by Huber loss and pairwise hinge.
+    ``fit_across`` pre-trains on one benchmark and goes on, at half the rate, with the few networks of another; targets
+    of each are the normal scores of their ranks.
+
+    Deviations: heads see thirteen numbers of the graph (depth, width, joins) beside the code, as normal scores among
+    the training set, which do not run away where another space's networks are larger. Before any network of the other
+    benchmark is known they see these alone: with a few hundred graphs to learn from (the authors have 50,000) codes of
+    another space mislead (docs/predictors.md has the figures).
+
+    Args:
+        encoding: computation graphs.
+        hidden: width of the encoder.
+        layers: graph convolutions.
+        clusters: fuzzy clusters, and heads.
+        contrastive: passes over the graphs without accuracies.
+        epochs: passes over the training set.
+        tuning: passes over the few networks in ``fit_across``.
+        targets: "standard" or "ranks".
+        seed: decides everything random.
+    """
+
+    kind = "computation"
+
+    def __init__(
+        self,
+        encoding: str | Encoding = "computation",
+        hidden: int = 48,
+        layers: int = 4,
+        clusters: int = 6,
+        contrastive: int = 10,
+        epochs: int = 100,
+        tuning: int = 60,
+        targets: str = "ranks",
+        seed: int = 0,
+    ) -> None:
+        super().__init__(encoding, seed)
+        self.hidden = hidden
+        self.layers = layers
+        self.clusters = clusters
+        self.contrastive = contrastive
+        self.epochs = epochs
+        self.tuning = tuning
+        self.targets = targets
+
+    def _fit(self, architectures: Sequence[Architecture], targets: Floats) -> None:
+        self._pretrain(architectures, targets, crossing=False)
+
+    def fit_across(
+        self,
+        source: Iterable[Architecture],
+        source_targets: ArrayLike,
+        architectures: Iterable[Architecture] = (),
+        targets: ArrayLike = (),
+    ) -> Self:
+        """Pre-train on one benchmark; go on with a few networks of another, if there are any."""
+        others, values = checked(source, source_targets)
+        few = list(architectures)
+        self.fitted_ = len(others) + len(few)
+        self.constant_ = None if np.ptp(values) > 0 else 0.0
+        if self.constant_ is None:
+            self._pretrain(others, Ranks(values).forward(values), crossing=True)
+            if few:
+                few, own = checked(few, targets)
+                self.crossing_ = False
+                with seeded(self.seed):
+                    self._learn(few, Ranks(own).forward(own), self.tuning, 1e-3)
+        return self
+
+    def _pretrain(self, architectures: Sequence[Architecture], targets: Floats, *, crossing: bool) -> None:
+        self.scale_: TargetScale = target_scale(self.targets, targets)
+        graphs: list[ComputationGraph] = self._encoding.rows(architectures)
+        self.crossing_ = crossing
+        with seeded(self.seed):
+            self.encoder_ = Encoder(self.hidden, self.layers)
+            self._contrast(graphs)
+            codes, numbers = self._codes(graphs), self._numbers(graphs)
+            self.code_scaling_ = Scaling(codes, np.zeros(codes.shape[1], int))
+            self.number_scores_ = NormalScores(numbers)
+            self.fuzzy_ = FuzzyCMeans(self._scaled(codes), self.clusters, seed=self.seed)
+            inputs = self._inputs(graphs)[0]
+            self.heads_ = Heads(inputs.shape[1], self.hidden, len(self.fuzzy_.centres), blind=numbers.shape[1])
+            self._learn(architectures, self.scale_.forward(targets), self.epochs, 2e-3)
+
+    def _contrast(self, graphs: Sequence[ComputationGraph]) -> None:
+        if len(graphs) < 3:
+            return
+        spectra = np.stack([spectrum(graph) for graph in graphs])
+        flops = np.log10(1 + np.array([graph.flops for graph in graphs]))
+        project = nn.Linear(2 * self.hidden, 32)
+
+        def loss(rows: Tensor) -> Tensor:
+            some = rows.numpy()
+            wanted = torch.from_numpy(wanted_similarities(spectra[some], flops[some])).float()
+            return contrastive_loss(project(self.encoder_(pack([graphs[i] for i in some]))), wanted)
+
+        train(
+            nn.ModuleList([self.encoder_, project]),
+            loss,
+            len(graphs),
+            epochs=self.contrastive,
+            batch_size=32,
+            learning_rate=1e-3,
+        )
+
+    def _codes(self, graphs: Sequence[ComputationGraph]) -> Floats:
+        self.encoder_.eval()
+        with torch.no_grad():
+            parts = [
+                self.encoder_(pack(graphs[start : start + _BATCH])).double().numpy()
+                for start in range(0, len(graphs), _BATCH)
+            ]
+        return np.concatenate(parts)
+
+    @staticmethod
+    def _numbers(graphs: Sequence[ComputationGraph]) -> Floats:
+        return np.stack([atom_numbers(graph) for graph in graphs])
+
+    def _scaled(self, codes: Floats) -> Floats:
+        return np.clip(self.code_scaling_(codes), -3, 3)
+
+    def _inputs(self, graphs: Sequence[ComputationGraph]) -> tuple[Tensor, Tensor]:
+        """What heads see ``(n, numbers + codes)``, and degrees of membership ``(n, clusters)``."""
+        codes = self._scaled(self._codes(graphs))
+        seen = np.hstack([self.number_scores_(self._numbers(graphs)), codes * (not self.crossing_)])
+        return torch.from_numpy(seen).float(), torch.from_numpy(self.fuzzy_.membership(codes)).float()
+
+    def _learn(self, architectures: Sequence[Architecture], scores: Floats, epochs: int, rate: float) -> None:
+        x, degrees = self._inputs(self._encoding.rows(architectures))
+        y = torch.from_numpy(scores).float()
+
+        def loss(rows: Tensor) -> Tensor:
+            predicted = self.heads_(x[rows], degrees[rows])
+            return nn.functional.huber_loss(predicted, y[rows]) + pairwise_hinge(predicted, y[rows])
+
+        train(self.heads_, loss, len(y), epochs=epochs, batch_size=32, learning_rate=rate, weight_decay=1e-2)
+
+    def _predict(self, architectures: Sequence[Architecture]) -> Floats:
+        with torch.no_grad():
+            score = self.heads_(*self._inputs(self._encoding.rows(architectures))).double().numpy()
+        return self.scale_.backward(score)
+
+
+class NormalScores:
+    """Columns as normal scores of their ranks among the training rows; what lies outside counts as the outermost."""
+
+    def __init__(self, columns: Floats) -> None:
+        self.sorted = np.sort(columns, axis=0)
+
+    def __call__(self, columns: Floats) -> Floats:
+        """``(m, columns)``, each between the scores of the first and the last rank; constant columns are 0."""
+        from scipy.stats import norm
+
+        n = len(self.sorted)
+        scores = np.zeros_like(columns)
+        for i, known in enumerate(self.sorted.T):
+            if known[0] < known[-1]:
+                rank = np.searchsorted(known, columns[:, i], "left") + np.searchsorted(known, columns[:, i], "right")
+                scores[:, i] = norm.ppf((rank + 1) / 2 / (n + 1))
+        return scores
