@@ -5,6 +5,7 @@ import json
 import pytest
 
 import zcbench
+from zcbench.evaluation import list_suites
 
 
 @pytest.mark.parametrize(
@@ -14,6 +15,8 @@ import zcbench
         (["proxies"], zcbench.list_proxies),
         (["benchmarks"], zcbench.list_benchmarks),
         (["spaces"], zcbench.list_spaces),
+        (["predictors"], zcbench.list_predictors),
+        (["suites"], list_suites),
     ],
 )
 def test_every_name_is_listed(cli, words, names):

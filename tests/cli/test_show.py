@@ -54,6 +54,14 @@ def test_a_benchmark_without_its_table_still_says_what_it_is(cli):
 
 def test_unknown_names(cli):
     assert cli("show", "nasvot").sentence.startswith(
-        "zcbench: unknown proxy or benchmark 'nasvot': did you mean 'naswot'"
+        "zcbench: unknown proxy, predictor or benchmark 'nasvot': did you mean 'naswot'"
     )
     assert "did you mean 'digits-201'" in cli("show", "digits201").sentence
+
+
+def test_a_predictor(cli):
+    result = cli("show", "gp")
+    assert result.status == 0
+    assert "predictor: gp" in result.out
+    assert "'onehot+stats+path'" in result.out
+    assert "algorithm 2.1" in result.out

@@ -1,20 +1,22 @@
-"""List what there is: proxies, ensembles, benchmarks or search spaces."""
+"""List what there is: proxies, predictors, encodings, ensembles, benchmarks, search spaces or suites."""
 
 from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Callable
 
 from zcbench.cli._shared import add_imports, add_json, import_files, print_json, print_rows
 
 EXAMPLE = """examples:
   zcbench list proxies
+  zcbench list predictors
   zcbench list benchmarks --json"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("kind", nargs="?", default="proxies", choices=("proxies", "ensembles", "benchmarks", "spaces"))
+    parser.add_argument("kind", nargs="?", default="proxies", choices=tuple(_contents()))
     add_imports(parser)
     add_json(parser)
 
@@ -22,13 +24,64 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     import_files(options.imports)
-    contents = {"proxies": _proxies, "ensembles": _ensembles, "benchmarks": _benchmarks, "spaces": _spaces}
-    titles, rows = contents[options.kind]()
+    titles, rows = _contents()[options.kind]()
     if options.json:
         print_json([dict(zip(titles, row, strict=True)) for row in rows])
     else:
         print_rows(titles, rows)
     return 0
+
+
+def _contents() -> dict[str, Callable[[], tuple[list[str], list[list[str]]]]]:
+    return {
+        "proxies": _proxies,
+        "predictors": _predictors,
+        "encodings": _encodings,
+        "ensembles": _ensembles,
+        "benchmarks": _benchmarks,
+        "spaces": _spaces,
+        "suites": _suites,
+    }
+
+
+def _predictors() -> tuple[list[str], list[list[str]]]:
+    from zcbench.predictors import list_predictors, predictor_info
+
+    infos = [predictor_info(name) for name in list_predictors()]
+    return ["name", "sees", "predicts", "uncertainty", "extra", "paper", "summary"], [
+        [
+            i.name,
+            str(i.parameters.get("encoding", "its members' encodings")),
+            "targets" if i.make().calibrated else "ranks",
+            "yes" if i.uncertain else "no",
+            i.extra or "none",
+            _paper(i.reference),
+            i.summary,
+        ]
+        for i in infos
+    ]
+
+
+def _encodings() -> tuple[list[str], list[list[str]]]:
+    from zcbench.encodings import encoding_info, list_encodings
+
+    infos = [encoding_info(name) for name in list_encodings()]
+    rows = [[i.name, i.kind, _paper(i.reference) or "zcbench", i.summary] for i in infos]
+    rows += [
+        ["proxies(a+b)", "vector", "", "Scores of proxies, measured where they are not known."],
+        ["curve(metric/3)", "vector", "", "Three epochs of a table's learning curve, and their differences."],
+        ["columns", "vector", "", "The columns of numbers of the table (your own, say)."],
+    ]
+    return ["name", "kind", "paper", "summary"], rows
+
+
+def _suites() -> tuple[list[str], list[list[str]]]:
+    from zcbench.evaluation import get_suite, list_suites
+
+    suites = [get_suite(name) for name in list_suites()]
+    return ["name", "sizes", "splits", "predictors", "summary"], [
+        [s.name, ",".join(map(str, s.sizes)), str(s.seeds), ", ".join(s.predictors), s.summary] for s in suites
+    ]
 
 
 def _proxies() -> tuple[list[str], list[list[str]]]:

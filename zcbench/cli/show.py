@@ -1,4 +1,4 @@
-"""Show one proxy (what it computes and declares, where it is defined) or one benchmark (targets, source, noise)."""
+"""Show one proxy, predictor (what it computes, settings, source) or benchmark (targets, source, noise) in full."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from zcbench.cli._shared import add_imports, add_json, import_files, print_json
 
 EXAMPLE = """examples:
   zcbench show naswot
+  zcbench show gp
   zcbench show digits-201"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("name", metavar="NAME", help="a proxy or a benchmark")
+    parser.add_argument("name", metavar="NAME", help="a proxy, a predictor or a benchmark")
     add_imports(parser)
     add_json(parser)
 
@@ -25,6 +26,7 @@ def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     from zcbench.datasets import list_benchmarks
     from zcbench.errors import UnknownNameError
+    from zcbench.predictors import list_predictors
     from zcbench.proxies import list_proxies
 
     import_files(options.imports)
@@ -32,8 +34,11 @@ def execute(options: argparse.Namespace) -> int:
         content = _benchmark(options.name)
     elif options.name in list_proxies():
         content = _proxy(options.name)
+    elif options.name in list_predictors():
+        content = _predictor(options.name)
     else:
-        raise UnknownNameError("proxy or benchmark", options.name, [*list_benchmarks(), *list_proxies()])
+        known = [*list_benchmarks(), *list_proxies(), *list_predictors()]
+        raise UnknownNameError("proxy, predictor or benchmark", options.name, known)
     if options.json:
         print_json(content)
     else:
@@ -56,10 +61,6 @@ def _proxy(name: str) -> dict[str, Any]:
 
     info = get_proxy(name)
     code = inspect.unwrap(info.function)
-    try:
-        defined = f"{inspect.getsourcefile(code)}:{inspect.getsourcelines(code)[1]}"
-    except (OSError, TypeError):
-        defined = code.__module__
     return {
         "proxy": info.name,
         "version": info.version,
@@ -72,9 +73,34 @@ def _proxy(name: str) -> dict[str, Any]:
         "invariant to": ", ".join(info.invariances) or "nothing declared",
         "settings": {**info.parameters, **COMMON_SETTINGS},
         "reference": info.reference,
-        "defined in": defined,
+        "defined in": _place(code),
         "description": (inspect.getdoc(code) or "") + "\n",
     }
+
+
+def _predictor(name: str) -> dict[str, Any]:
+    from zcbench.predictors import predictor_info
+
+    info = predictor_info(name)
+    return {
+        "predictor": info.name,
+        "version": info.version,
+        "takes encodings of the kind": info.kind,
+        "predicts": "targets in their units" if info.make().calibrated else "scores that rank",
+        "uncertainty": "predict_std" if info.uncertain else "none",
+        "needs": f'pip install "zcbench[{info.extra}]"' if info.extra else "nothing more",
+        "settings": {key: repr(value) for key, value in info.parameters.items()},
+        "reference": info.reference,
+        "defined in": _place(info.make),
+        "description": (inspect.getdoc(info.make) or "") + "\n",
+    }
+
+
+def _place(code: Any) -> str:
+    try:
+        return f"{inspect.getsourcefile(code)}:{inspect.getsourcelines(code)[1]}"
+    except (OSError, TypeError):
+        return str(code.__module__)
 
 
 def _benchmark(name: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Each file without a leading underscore holds one family and registers its encodi
 """
 
 from zcbench.encodings._base import Encoder, Encoding, EncodingInfo, Joined
-from zcbench.encodings._register import get_encoding, list_encodings, register_encoding
+from zcbench.encodings._register import encoding_info, get_encoding, list_encodings, register_encoding
 from zcbench.encodings.curves import CurveEncoding
 from zcbench.encodings.proxies import ColumnEncoding, ProxyEncoding
 
@@ -16,6 +16,7 @@ __all__ = [
     "EncodingInfo",
     "Joined",
     "ProxyEncoding",
+    "encoding_info",
     "get_encoding",
     "list_encodings",
     "register_encoding",
