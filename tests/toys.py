@@ -153,14 +153,15 @@ def calls(plugin: str) -> list[str]:
 
 @contextmanager
 def registry_as_it_was() -> Iterator[None]:
-    """Forget proxies, predictors and encodings that were registered meanwhile."""
+    """Forget proxies, predictors, encodings and spaces that were registered meanwhile."""
     import zcbench
     from zcbench.encodings import _register as encodings
     from zcbench.predictors import _register as predictors
     from zcbench.proxies import _register as proxies
+    from zcbench.spaces import _register as spaces
 
-    zcbench.list_proxies(), zcbench.list_predictors(), zcbench.list_encodings()
-    registries = [proxies._PROXIES, predictors._PREDICTORS, encodings._ENCODINGS]
+    zcbench.list_proxies(), zcbench.list_predictors(), zcbench.list_encodings(), zcbench.list_spaces()
+    registries = [proxies._PROXIES, predictors._PREDICTORS, encodings._ENCODINGS, spaces._SPACES]
     before = [dict(registry._entries) for registry in registries]
     try:
         yield

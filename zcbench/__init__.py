@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from zcbench.evaluation import Evaluation as Evaluation
     from zcbench.evaluation import evaluate as evaluate
     from zcbench.predictors import Predictor as Predictor
+    from zcbench.predictors import UncertainPredictor as UncertainPredictor
     from zcbench.predictors import VectorPredictor as VectorPredictor
     from zcbench.predictors import get_predictor as get_predictor
     from zcbench.predictors import list_predictors as list_predictors
@@ -54,6 +55,7 @@ _PUBLIC = {
     "Probe": "zcbench.probe",
     "Score": "zcbench.types",
     "Status": "zcbench.types",
+    "UncertainPredictor": "zcbench.predictors",
     "VectorPredictor": "zcbench.predictors",
     "evaluate": "zcbench.evaluation",
     "get_encoding": "zcbench.encodings",

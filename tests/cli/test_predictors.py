@@ -132,3 +132,17 @@ class Nearest(zcbench.VectorPredictor):
     result = cli("run", "digits-201", *words, "--workers", 1)
     assert result.status == 0, result.err
     assert "t-nearest" in result.out
+
+
+def test_other_metrics(cli):
+    cli(*RUN, "--train-sizes", 20, "--seeds", 2)
+    for metric, words in (
+        ("rho", "Spearman's rho with"),
+        ("regret@1", "regret of the first choice"),
+        ("nll", "likelihood"),
+    ):
+        result = cli("curves", "--metric", metric)
+        assert result.status == 0
+        assert words in result.out
+        assert "*" not in result.out
+    assert "unknown metric" in cli("curves", "--metric", "r2").sentence

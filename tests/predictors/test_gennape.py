@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import spearmanr
+from toys import registry_as_it_was
 
 import zcbench
 from zcbench.encodings import get_encoding
@@ -137,3 +138,34 @@ def test_a_constant_source_teaches_nothing():
     known, unseen = drawn(8), drawn(5, seed=1)
     predictor = zcbench.get_predictor("gennape").fit_across(known, np.ones(8), unseen[:3], [1.0, 2.0, 3.0])
     assert predictor.predict(unseen).tolist() == [0.0] * 5
+
+
+def test_hugging_face_models_that_were_built_from_a_configuration():
+    """Whatever can be built can be predicted: a space of one's own, its networks from another library."""
+    transformers = pytest.importorskip("transformers")
+    from zcbench.spaces import FactorySpace
+
+    def build(name):
+        layers, width = map(int, name.split("x"))
+        config = transformers.ViTConfig(
+            num_hidden_layers=layers,
+            hidden_size=width,
+            intermediate_size=2 * width,
+            num_attention_heads=4,
+            image_size=32,
+            patch_size=8,
+        )
+        return transformers.ViTForImageClassification(config)
+
+    with registry_as_it_was():
+        space = FactorySpace("t-vits", build, ("transformer",), (3, 32, 32))
+        zcbench.register_space(space)
+        models = [space.parse(name) for name in ("1x16", "2x32", "4x64", "6x96")]
+        known = drawn(40)
+        size = [np.log(graph.flops) for graph in get_encoding("computation").rows(known)]
+        flops = [graph.flops for graph in get_encoding("computation").rows(models)]
+        assert flops == sorted(flops)
+        predictor = zcbench.get_predictor("gennape:epochs=40").fit_across(known, size)
+        assert np.isfinite(predictor.predict(models)).all()
+        tuned = zcbench.get_predictor("gennape:epochs=40").fit_across(known, size, models[:3], [1.0, 2.0, 3.0])
+        assert tuned.predict(models[:3]).argmax() == 2

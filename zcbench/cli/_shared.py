@@ -144,21 +144,21 @@ def print_leaderboard(evaluation: Evaluation) -> None:
     _print([Text(headline(evaluation)), table, *notes], width=160)
 
 
-def print_curves(curves: Curves) -> None:
+def print_curves(curves: Curves, metric: str = "tau") -> None:
     """Print headline, table and notes."""
     from rich.table import Table
     from rich.text import Text
 
     from zcbench.leaderboards import curve_headline, curve_notes, curve_rows
 
-    titles, rows = curve_rows(curves)
+    titles, rows = curve_rows(curves, metric)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for number, title in enumerate(titles):
         table.add_column(_plain(title), justify="right" if number else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(_plain(cell) for cell in row))
-    notes = [Text(f"  {note}", style="dim") for note in curve_notes(curves)]
-    _print([Text(curve_headline(curves)), table, *notes], width=200)
+    notes = [Text(f"  {note}", style="dim") for note in curve_notes(curves, metric)]
+    _print([Text(curve_headline(curves, metric)), table, *notes], width=200)
 
 
 def _print(parts: Sequence[RenderableType], width: int) -> None:

@@ -24,6 +24,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", metavar="NAME", help="column that was predicted (default: the benchmark's)")
     parser.add_argument("--source", metavar="PATH", help="read the table from this official file or folder")
     parser.add_argument("--show", metavar="NAMES", help="only these predictors, separated by commas")
+    parser.add_argument(
+        "--metric", metavar="NAME", default="tau", help="what the table shows: tau, rho, precision@10, regret@1, nll, …"
+    )
     parser.add_argument("--transfer", action="store_true", help="only trials that were fitted on another benchmark")
     parser.add_argument("--out", metavar="DIR", help="write BENCHMARK-predictors.csv, .md and .svg into this folder")
     add_store(parser)
@@ -49,9 +52,10 @@ def execute(options: argparse.Namespace) -> int:
         else:
             if number:
                 print()
-            print_curves(found)
+            print_curves(found, options.metric)
         if options.out:
-            _write(Path(options.out), name + ("-transfer" if options.transfer else "-predictors"), found)
+            stem = name + ("-transfer" if options.transfer else "-predictors")
+            _write(Path(options.out), stem, found, options.metric)
     return 0
 
 
@@ -77,12 +81,12 @@ def _curves(name: str, store: object, options: argparse.Namespace) -> Curves:
     return curves([t for t in trials if t.pool == largest], benchmark, at_zero(benchmark, target, store))
 
 
-def _write(folder: Path, stem: str, found: Curves) -> None:
+def _write(folder: Path, stem: str, found: Curves, metric: str) -> None:
     from zcbench.leaderboards import curves_to_csv, curves_to_markdown, draw_curves
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{stem}.csv").write_text(curves_to_csv(found), encoding="utf-8")
-    (folder / f"{stem}.md").write_text(curves_to_markdown(found), encoding="utf-8")
+    (folder / f"{stem}.md").write_text(curves_to_markdown(found, metric), encoding="utf-8")
     written = ["csv", "md"]
     if any(not point.source for point in found.points):
         draw_curves(found, folder / f"{stem}.svg")

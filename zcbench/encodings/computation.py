@@ -251,6 +251,8 @@ def _living(recorder: _Recorder, params: float) -> ComputationGraph:
 def computation(space: SearchSpace, architecture: Architecture) -> ComputationGraph:
     """The network's atomic operations with shapes, recorded without data; the same for every space and any module."""
     shape = space.input_shape
+    if not shape:
+        raise UnsupportedModelError(f"{space.name} does not say what its networks take: give it an input_shape.")
     try:
         with torch.device("meta"):
             network = space.build(architecture)

@@ -8,7 +8,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from zcbench.errors import MissingDependencyError
+from zcbench.errors import MissingDependencyError, UnknownNameError
 from zcbench.evaluation import Curves, Entry, Point
 from zcbench.leaderboards._columns import interval
 from zcbench.metrics import Estimate
@@ -20,10 +20,31 @@ if TYPE_CHECKING:
 _SHOWN = 5
 
 
-def curve_headline(curves: Curves) -> str:
-    """One sentence that says what the table shows."""
+#: what tables can show, and how it is called
+METRICS = {
+    "tau": "Kendall's tau with",
+    "rho": "Spearman's rho with",
+    "precision@10": "share of the ten best of",
+    "precision@50": "share of the fifty best of",
+    "regret@1": "regret of the first choice, in units of",
+    "regret@10": "regret of the best of ten choices, in units of",
+    "nll": "negative log likelihood of",
+    "coverage": "coverage of 95 % intervals for",
+    "fit_seconds": "seconds to fit",
+    "predict_seconds": "seconds to predict",
+}
+
+
+def curve_headline(curves: Curves, metric: str = "tau") -> str:
+    """One sentence that says what the table shows.
+
+    Raises:
+        UnknownNameError: there is no such metric.
+    """
+    if metric not in METRICS:
+        raise UnknownNameError("metric", metric, METRICS)
     text = (
-        f"{curves.benchmark}: Kendall's tau with {curves.target.name} on all other of {curves.pool:,} architectures, "
+        f"{curves.benchmark}: {METRICS[metric]} {curves.target.name} on all other of {curves.pool:,} architectures, "
         f"one of each equivalence class; mean and 95 % interval over {curves.seeds} splits."
     )
     if math.isfinite(curves.training_seconds):
@@ -31,19 +52,19 @@ def curve_headline(curves: Curves) -> str:
     return text
 
 
-def curve_rows(curves: Curves) -> tuple[list[str], list[list[str]]]:
+def curve_rows(curves: Curves, metric: str = "tau") -> tuple[list[str], list[list[str]]]:
     """Titles and cells: a row per predictor, best first, a column per number of trained networks."""
     sizes = sorted({point.size for point in curves.points})
     titles = ["predictor", *(_size(size) for size in sizes)]
     found = {(point.predictor, point.size): point for point in curves.points}
-    rows = [[label, *(_cell(found.get((label, size))) for size in sizes)] for label in curves.predictors]
+    rows = [[label, *(_cell(found.get((label, size)), metric) for size in sizes)] for label in curves.predictors]
     return titles, rows
 
 
-def curve_notes(curves: Curves) -> list[str]:
+def curve_notes(curves: Curves, metric: str = "tau") -> list[str]:
     """What a reader has to know besides the numbers."""
     notes = []
-    if curves.proxies is not None and curves.proxies.entries:
+    if metric == "tau" and curves.proxies is not None and curves.proxies.entries:
         best = [e for e in curves.proxies.entries if math.isfinite(e.tau.value)][:_SHOWN]
         shown = ", ".join(f"{e.proxy} {interval(e.tau)}" for e in best)
         notes.append(f"At 0 trained networks, the best proxies ({best[0].n} architectures): {shown}.")
@@ -56,6 +77,8 @@ def curve_notes(curves: Curves) -> list[str]:
     for point in curves.points:
         for reason, count in point.failures.items():
             notes.append(f"{point.predictor} at {_size(point.size)}: no predictions in {count} splits: {reason}")
+    if metric != "tau":
+        return notes
     notes.append("* marks predictors that paired splits cannot tell from the best of their column.")
     return notes
 
@@ -65,20 +88,25 @@ def _size(size: tuple[str, int, int]) -> str:
     return str(train) if not source else f"{train} of {source.partition('@')[0]} + {tuned}"
 
 
-def _cell(point: Point | None) -> str:
-    if point is None or "tau" not in point.metrics:
+def _cell(point: Point | None, metric: str) -> str:
+    value = None if point is None else point.metrics.get(metric)
+    if point is None or value is None or math.isnan(value.value):
         return "–"
-    tau = point.metrics["tau"]
-    half = "" if math.isnan(tau.low) else f" ± {tau.high - tau.value:.3f}"
-    return f"{tau.value:.3f}{half}{'*' if point.tied_with_best else ''}"
+    half = "" if math.isnan(value.low) else f" ± {value.high - value.value:.3f}"
+    return f"{value.value:.3f}{half}{'*' if metric == 'tau' and point.tied_with_best else ''}"
 
 
-def curves_to_markdown(curves: Curves) -> str:
+def curves_to_markdown(curves: Curves, metric: str = "tau") -> str:
     """Headline, table and notes."""
-    titles, rows = curve_rows(curves)
-    lines = [curve_headline(curves), "", "| " + " | ".join(titles) + " |", "|:---" + "|---:" * (len(titles) - 1) + "|"]
+    titles, rows = curve_rows(curves, metric)
+    lines = [
+        curve_headline(curves, metric),
+        "",
+        "| " + " | ".join(titles) + " |",
+        "|:---" + "|---:" * (len(titles) - 1) + "|",
+    ]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([*lines, "", *(f"- {note}" for note in curve_notes(curves))]) + "\n"
+    return "\n".join([*lines, "", *(f"- {note}" for note in curve_notes(curves, metric))]) + "\n"
 
 
 def curves_to_csv(curves: Curves) -> str:

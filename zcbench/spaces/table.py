@@ -92,12 +92,20 @@ class FactorySpace(TableSpace):
         name: where the function is, ``my_networks.py:build``; a worker process imports it from there.
         build: from the name to a network; called with the name alone.
         domains: kinds of networks ("convolutional", "transformer", "recurrent"); unknown unless told.
+        input_shape: of an input without the batch, where predictors that look at computation graphs are to see them.
     """
 
-    def __init__(self, name: str, build: Callable[[str], nn.Module], domains: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        build: Callable[[str], nn.Module],
+        domains: tuple[str, ...] = (),
+        input_shape: tuple[int, ...] = (),
+    ) -> None:
         super().__init__(name)
         self.function = build
         self.domains = domains
+        self.input_shape = input_shape
 
     def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
         """What the function makes of the name; ``num_classes`` is the function's own affair."""
