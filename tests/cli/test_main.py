@@ -16,7 +16,7 @@ import zcbench.errors
 from zcbench import cli as package
 from zcbench.cli import main
 
-COMMANDS = ("run", "leaderboard", "score", "check", "list", "show", "data", "env")
+COMMANDS = ("run", "leaderboard", "curves", "score", "check", "list", "show", "data", "env")
 
 
 def examples(command):

@@ -207,7 +207,7 @@ def test_references_decide(capsys):
 
 
 def test_settings_are_checked_too():
-    assert check_proxy("params:repeats=2").proxy == "params:repeats=2"
+    assert check_proxy("params:repeats=2").name == "params:repeats=2"
     with pytest.raises(UnknownNameError):
         check_proxy("parms")
 
@@ -236,12 +236,12 @@ def test_on_the_command_line(tmp_path, capsys):
         out = capsys.readouterr().out
         assert "t-mine: ok: " in out
         assert "t-bad: FAILED: " in out
-        assert out.endswith("1 of 2 proxies ok; not: t-bad\n")
+        assert out.endswith("1 of 2 ok; not: t-bad\n")
         assert main(["check", "t-mine", "--json"]) == 0
         (report,) = json.loads(capsys.readouterr().out)
-        assert (report["proxy"], report["ok"]) == ("t-mine", True)
+        assert (report["name"], report["ok"]) == ("t-mine", True)
         assert {c["status"] for c in report["checks"]} == {"passed", "skipped"}
         assert main(["check", str(path)]) == 1
-        assert "registers no proxy that was not there before" in capsys.readouterr().err
+        assert "registers no proxy or predictor that was not there before" in capsys.readouterr().err
         assert main(["check", "t-mime"]) == 1
         assert "did you mean 't-mine'" in capsys.readouterr().err

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from zcbench.evaluation import Curves
 
 EXAMPLE = """examples:
-  zcbench run digits-201 --suite quick && zcbench curves digits-201
+  zcbench curves digits-201                             # after  zcbench run digits-201 --suite quick
   zcbench curves nasbench201 --target cifar100_test_accuracy_200ep --out leaderboards
   zcbench curves nasbench201 --show gp,xgboost --out leaderboards"""
 

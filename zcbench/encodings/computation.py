@@ -250,6 +250,24 @@ def _living(recorder: _Recorder, params: float) -> ComputationGraph:
 )
 def computation(space: SearchSpace, architecture: Architecture) -> ComputationGraph:
     """The network's atomic operations with shapes, recorded without data; the same for every space and any module."""
+    return _recorded(space, architecture)
+
+
+def _recorded(space: SearchSpace, architecture: Architecture) -> ComputationGraph:
+    """The same for "computation" and "atoms", recorded once as long as it is among the latest."""
+    key = (space, architecture)
+    if key not in _LATEST:
+        if len(_LATEST) >= _MOST:
+            _LATEST.clear()
+        _LATEST[key] = _record(space, architecture)
+    return _LATEST[key]
+
+
+_LATEST: dict[tuple[SearchSpace, Architecture], ComputationGraph] = {}
+_MOST = 20_000
+
+
+def _record(space: SearchSpace, architecture: Architecture) -> ComputationGraph:
     shape = space.input_shape
     if not shape:
         raise UnsupportedModelError(f"{space.name} does not say what its networks take: give it an input_shape.")
@@ -271,7 +289,7 @@ def computation(space: SearchSpace, architecture: Architecture) -> ComputationGr
 )
 def atoms(space: SearchSpace, architecture: Architecture) -> np.ndarray:
     """Size, depth and width of the computation graph, in numbers that every network has."""
-    return atom_numbers(computation(space, architecture))
+    return atom_numbers(_recorded(space, architecture))
 
 
 #: columns of :func:`atom_numbers`
