@@ -66,11 +66,13 @@ def test_ones_own_table_of_numbers(cli, place):
     x = random.normal(size=(50, 3))
     rows = [f"net{i},{a},{b},{c},{a + b * b}" for i, (a, b, c) in enumerate(x)]
     (place / "my.csv").write_text("\n".join(["arch,a,b,c,acc", *rows]) + "\n")
-    result = cli(
-        "run", "my.csv", "--target", "acc", "--predictors", "gp:encoding=columns", "--seeds", 2, "--workers", 0
-    )
+    result = cli("run", "my.csv", "--target", "acc", "--predictors", "gp", "--seeds", 2, "--workers", 0)
     assert result.status == 0, result.err
-    assert "10  " in result.out
+    assert "gp:encoding=columns" in result.out
+    (place / "bare.csv").write_text("arch,acc\n" + "\n".join(f"net{i},{i}" for i in range(20)) + "\n")
+    bare = cli("run", "bare.csv", "--target", "acc", "--predictors", "gp", "--seeds", 1, "--workers", 0)
+    assert bare.status == 1
+    assert "no columns of numbers besides the target" in bare.out
     assert "20" in result.out
     assert "50" not in result.out.splitlines()[1]  # no sizes that leave too little to test on
 

@@ -263,6 +263,17 @@ def test_columns_of_a_table():
         encoding.rows([Architecture("table", "two")])
 
 
+def test_columns_of_a_benchmark():
+    benchmark = zcbench.load_benchmark("digits-201")
+    encoding = ColumnEncoding.of(benchmark)
+    row = encoding.rows(benchmark.architectures[:1])[0]
+    assert row.tolist() == [benchmark.facts[name][0] for name in sorted(benchmark.facts)]
+    with pytest.raises(UnknownNameError, match="unknown column 'parms'"):
+        ColumnEncoding.of(benchmark, ["parms"])
+    with pytest.raises(InvalidInputError, match="say whose columns"):
+        get_encoding("columns").rows(benchmark.architectures[:1])
+
+
 def test_curves_and_their_differences():
     encoding = get_encoding("curve(valid_nll/3)")
     assert isinstance(encoding, CurveEncoding)

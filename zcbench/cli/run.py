@@ -188,6 +188,8 @@ def _swept(options: argparse.Namespace, name: str) -> int:
     suite = get_suite(options.suite) if options.suite else None
     table = _own_table(options, name) if _is_own(name) else load_benchmark(name, options.source)
     labels = resolve_predictors([*(suite.predictors if suite else ()), *(split_labels(options.predictors) or [])])
+    if _is_own(name) and not (options.space or options.factory):
+        labels = [_of_columns(label) for label in labels]
     sizes = numbers("--train-sizes", options.train_sizes) or (suite.sizes if suite else _fitting(SIZES, len(table)))
     seeds = options.seeds if options.seeds is not None else (suite.seeds if suite else SEEDS)
     tuned = numbers("--tuned", options.tuned) or (0,)
@@ -218,6 +220,15 @@ def _swept(options: argparse.Namespace, name: str) -> int:
     else:
         print_curves(found)
     return 1 if any(trial.status is Status.FAILED for trial in trials) else 0
+
+
+def _of_columns(label: str) -> str:
+    """A predictor of vectors that names no encoding sees the columns of a table without networks."""
+    from zcbench.predictors import predictor_info
+
+    info = predictor_info(label.partition(":")[0])
+    vectors = info.kind == "vector" and "encoding" in info.parameters
+    return f"{label}:encoding=columns" if vectors and ":encoding=" not in label else label
 
 
 def _fitting(sizes: tuple[int, ...], rows: int) -> tuple[int, ...]:

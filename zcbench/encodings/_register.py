@@ -53,7 +53,8 @@ def get_encoding(text: str | Encoding, space: SearchSpace | None = None) -> Enco
 
     Args:
         text: a name; "proxies(params+naswot)" for scores of proxies; "curve(valid_nll/3)" for three epochs of a
-            table's learning curves; "onehot+stats" for both one behind the other. An encoding is returned as it is.
+            table's learning curves; "columns" for a table's columns of numbers; "onehot+stats" for both one behind the
+            other. An encoding is returned as it is.
         space: the search space, if it is not a registered one.
 
     Raises:
@@ -70,22 +71,24 @@ def _part(text: str, space: SearchSpace | None) -> Encoding:
     if space is None and text in _MADE:
         return _MADE[text]
     name, bracket, rest = text.partition("(")
-    if bracket or name == "proxies":
+    if bracket or name in ("proxies", "columns"):
         made = _with_brackets(text, name, rest.removesuffix(")") if bracket else None, space)
     else:
         info = _ENCODINGS.get(name)
         made = Encoding(name, info.function, info.kind, space)
-    if space is None and name != "curve":
+    if space is None and name not in ("curve", "columns"):
         _MADE[text] = made  # one object per name: what it remembers serves all predictors
     return made
 
 
 def _with_brackets(text: str, name: str, inside: str | None, space: SearchSpace | None) -> Encoding:
     from zcbench.encodings.curves import CurveEncoding
-    from zcbench.encodings.proxies import ProxyEncoding
+    from zcbench.encodings.proxies import ColumnEncoding, ProxyEncoding
 
     if name == "proxies" and (inside is None or text.endswith(")")):
         return ProxyEncoding(None if inside is None else split_outside(inside, "+"), space=space)
+    if text == "columns":
+        return ColumnEncoding(())
     metric, _, epochs = (inside or "").partition("/")
     if name == "curve" and epochs.isdigit():
         return CurveEncoding(metric, int(epochs))

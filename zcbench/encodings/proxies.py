@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from zcbench.encodings._base import Encoding
-from zcbench.errors import InvalidInputError
+from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.proxies import resolve, score_architecture
 from zcbench.types import Architecture, Batch, SearchSpace
+
+if TYPE_CHECKING:
+    from zcbench.datasets import Benchmark
 
 #: What "proxies" without brackets measures: one pass of each kind, none that trains.
 DEFAULT = ("params", "flops", "num_layers", "synflow", "naswot", "jacov", "grad_norm", "snip", "zen")
@@ -28,6 +31,24 @@ class ColumnEncoding(Encoding):
         super().__init__("columns", self._look_up)
         self.names = tuple(names)
 
+    @classmethod
+    def of(cls, benchmark: Benchmark, names: Iterable[str] | None = None) -> ColumnEncoding:
+        """The columns of a benchmark, or of your own table (:func:`zcbench.own_benchmark`); default all its facts.
+
+        Raises:
+            UnknownNameError: there is no such column.
+            InvalidInputError: the table has none besides the target.
+        """
+        chosen = sorted(benchmark.facts) if names is None else list(names)
+        for name in chosen:
+            if name not in benchmark.facts:
+                raise UnknownNameError("column", name, benchmark.facts)
+        if not chosen:
+            raise InvalidInputError(f"{benchmark.source} has no columns of numbers besides the target.")
+        encoding = cls(chosen)
+        encoding.remember(benchmark.architectures, benchmark.facts)
+        return encoding
+
     def remember(self, architectures: Sequence[Architecture], columns: Mapping[str, ArrayLike]) -> None:
         """Take the numbers of ``n`` architectures: by name of the column, ``(n,)``.
 
@@ -40,6 +61,10 @@ class ColumnEncoding(Encoding):
         return self.__dict__  # what it knows cannot be found again
 
     def _look_up(self, space: SearchSpace, architecture: Architecture) -> np.ndarray:
+        if not self.names:
+            raise InvalidInputError(
+                "say whose columns: ColumnEncoding.of(benchmark), or  zcbench run my.csv --predictors …"
+            )
         raise InvalidInputError(f"the table has no row of {architecture}: its columns cannot encode it.")
 
 

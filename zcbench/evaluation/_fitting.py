@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from zcbench.errors import UnsupportedModelError, ZcbenchError, first_line
+from zcbench.errors import InvalidInputError, UnsupportedModelError, ZcbenchError, first_line
 from zcbench.evaluation._pools import Floats, Pool
 from zcbench.evaluation._work import import_file, space_named
 from zcbench.metrics import coverage, gaussian_nll, precision_at, regret_at
@@ -119,15 +119,17 @@ class Fitting:
         if not hasattr(predictor, "encoding"):
             return None
         pools = [pool for pool in (self.pool, self.source) if pool is not None]
-        if predictor.encoding == "columns":
-            found = ColumnEncoding(sorted(set.intersection(*(set(pool.columns) for pool in pools))))
-            for pool in pools:
-                found.remember(pool.architectures, pool.columns)
-            return found
-        parts = []
+        parts: list[Encoding] = []
         for part in get_encoding(predictor.encoding, self._own_space()).parts:
             if isinstance(part, ProxyEncoding):
                 part = ProxyEncoding(part.members if part.name != "proxies" else None)
+                for pool in pools:
+                    part.remember(pool.architectures, pool.columns)
+            elif isinstance(part, ColumnEncoding):
+                names = sorted(set.intersection(*(set(pool.facts) for pool in pools)))
+                if not names:
+                    raise InvalidInputError("the table has no columns of numbers besides the target.")
+                part = ColumnEncoding(names)
                 for pool in pools:
                     part.remember(pool.architectures, pool.columns)
             elif isinstance(part, CurveEncoding):

@@ -29,6 +29,7 @@ class Pool:
         truth: ``(n,)``.
         columns: scores and numbers that are known of all of them, ``(n,)`` each, by name.
         costs: median seconds of those that were measured, as if each were measured alone.
+        facts: names of the columns that the table itself has.
         curves: by metric, the mean over seeds of the learning curves, ``(n, epochs)``.
     """
 
@@ -40,6 +41,8 @@ class Pool:
     columns: Mapping[str, Floats] = field(default_factory=dict)
     costs: Mapping[str, float] = field(default_factory=dict)
     curves: Mapping[str, NDArray[np.floating[Any]]] = field(default_factory=dict)
+
+    facts: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -95,6 +98,7 @@ def pool_of(benchmark: Benchmark, target: str | None = None, limit: int | None =
         tuple(benchmark.architectures[row].key for row in rows),
         truth[rows],
         {name: values[rows] for name, values in benchmark.facts.items()},
+        facts=tuple(sorted(benchmark.facts)),
     )
 
 

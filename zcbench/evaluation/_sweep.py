@@ -166,7 +166,7 @@ def _encoding(label: str) -> Encoding | None:
     from zcbench.predictors import get_predictor
 
     encoding = getattr(get_predictor(label), "encoding", None)
-    return None if encoding in (None, "columns") else get_encoding(encoding)
+    return None if encoding is None else get_encoding(encoding)
 
 
 def _with_curves(pool: Pool, benchmark: Benchmark, encodings: Sequence[Encoding]) -> Pool:
