@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from zcbench.errors import MissingDependencyError, UnknownNameError
 from zcbench.evaluation import Curves, Entry, Point
 from zcbench.leaderboards._columns import interval
-from zcbench.metrics import Estimate
+from zcbench.leaderboards._export import estimate_columns, number_or_none
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,10 +128,11 @@ def curves_to_json(curves: Curves) -> str:
         "target": curves.target.name,
         "pool": curves.pool,
         "seeds": curves.seeds,
-        "training_seconds": _number(curves.training_seconds),
+        "training_seconds": number_or_none(curves.training_seconds),
         "points": [flat_point(curves, point) for point in curves.points],
         "proxies": [
-            {"proxy": e.proxy, "n": e.n, "seconds": _number(e.seconds), **_estimate("tau", e.tau)} for e in proxies
+            {"proxy": e.proxy, "n": e.n, "seconds": number_or_none(e.seconds), **estimate_columns("tau", e.tau)}
+            for e in proxies
         ],
         "notes": curve_notes(curves),
     }
@@ -149,27 +150,15 @@ def flat_point(curves: Curves, point: Point) -> dict[str, Any]:
         "source": point.source,
         "train_size": point.train_size,
         "tuned_size": point.tuned_size,
-        "seconds": _number(point.seconds),
+        "seconds": number_or_none(point.seconds),
         "constant": point.constant,
         "failed": sum(point.failures.values()),
         "tied_with_best": point.tied_with_best,
-        **_estimate("behind_best", point.behind),
+        **estimate_columns("behind_best", point.behind),
     }
     for name, estimate in point.metrics.items():
-        row |= _estimate(name, estimate)
+        row |= estimate_columns(name, estimate)
     return row
-
-
-def _estimate(name: str, estimate: Estimate) -> dict[str, float | None]:
-    return {
-        name: _number(estimate.value),
-        f"{name}_low": _number(estimate.low),
-        f"{name}_high": _number(estimate.high),
-    }
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def draw_curves(curves: Curves, path: Path, labels: list[str] | None = None) -> None:

@@ -49,7 +49,7 @@ def to_json(evaluation: Evaluation) -> str:
         "seed": evaluation.seed,
         "batch": evaluation.batch,
         "architectures": evaluation.total,
-        "ceiling": _estimate("tau", evaluation.ceiling),
+        "ceiling": estimate_columns("tau", evaluation.ceiling),
         "entries": [_flat(evaluation, rank, entry) for rank, entry in enumerate(evaluation.entries, 1)],
         "notes": footnotes(evaluation),
     }
@@ -65,25 +65,27 @@ def _flat(evaluation: Evaluation, rank: int, entry: Entry) -> dict[str, Any]:
         "rank": rank,
         "proxy": entry.proxy,
         "version": entry.version,
-        **_estimate("tau", entry.tau),
-        **_estimate("rho", entry.rho),
-        **_estimate("of_ceiling", entry.of_ceiling),
-        **_estimate("over_params", entry.over_params),
+        **estimate_columns("tau", entry.tau),
+        **estimate_columns("rho", entry.rho),
+        **estimate_columns("of_ceiling", entry.of_ceiling),
+        **estimate_columns("over_params", entry.over_params),
         "tied_with_best": entry.tied_with_best,
         "scored": entry.n,
         "tried": entry.total,
         "failures": "; ".join(f"{failure.count} {failure.status}" for failure in entry.failures),
-        "seconds": _number(entry.seconds),
+        "seconds": number_or_none(entry.seconds),
     }
 
 
-def _estimate(name: str, estimate: Estimate) -> dict[str, float | None]:
+def estimate_columns(name: str, estimate: Estimate) -> dict[str, float | None]:
+    """An estimate as three columns; None where undefined."""
     return {
-        name: _number(estimate.value),
-        f"{name}_low": _number(estimate.low),
-        f"{name}_high": _number(estimate.high),
+        name: number_or_none(estimate.value),
+        f"{name}_low": number_or_none(estimate.low),
+        f"{name}_high": number_or_none(estimate.high),
     }
 
 
-def _number(value: float) -> float | None:
+def number_or_none(value: float) -> float | None:
+    """The value, None if it is nan or infinite: JSON has no word for these."""
     return value if math.isfinite(value) else None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -147,6 +149,31 @@ def _own_random_numbers(seed: int) -> Iterator[None]:
         np.random.set_state(before)
 
 
+C = TypeVar("C", bound=type[Predictor])
+
+
+def with_defaults(**changed: Any) -> Callable[[C], C]:
+    """Give a class its parent's constructor with other defaults, which ``get_params`` sees as if written out."""
+
+    def decorate(make: C) -> C:
+        inherited = make.__init__
+        known = inspect.signature(inherited)
+        parameters = [p.replace(default=changed.get(p.name, p.default)) for p in known.parameters.values()]
+        signature = known.replace(parameters=parameters)
+
+        @functools.wraps(inherited)
+        def construct(self: Any, *arguments: Any, **settings: Any) -> None:
+            bound = signature.bind(self, *arguments, **settings)
+            bound.apply_defaults()
+            inherited(*bound.args, **bound.kwargs)
+
+        construct.__signature__ = signature  # type: ignore[attr-defined]
+        make.__init__ = construct  # type: ignore[method-assign]
+        return make
+
+    return decorate
+
+
 def checked(architectures: Iterable[Architecture], targets: ArrayLike) -> tuple[list[Architecture], Floats]:
     """Architectures and targets in one canonical order.
 
@@ -176,14 +203,6 @@ def _only_architectures(items: Sequence[Any]) -> None:
                 if isinstance(item, str)
                 else f"{type(item).__name__} is no architecture: give zcbench.Architecture objects."
             )
-
-
-@runtime_checkable
-class Uncertain(Protocol):
-    """A predictor with an uncertainty."""
-
-    def predict_std(self, architectures: Iterable[Architecture]) -> Floats:
-        """Standard deviation of each prediction ``(m,)``, in the targets' units; nan where nothing is known of it."""
 
 
 class VectorPredictor(Predictor):

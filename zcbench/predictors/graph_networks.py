@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from zcbench.predictors._base import with_defaults
 from zcbench.predictors._graph_batches import GraphBatch, as_batch, vocabulary
 from zcbench.predictors._neural import NeuralPredictor, Rows
 from zcbench.predictors._optional import package
@@ -110,36 +111,12 @@ class GCN(nn.Module):
     "section 3.1; with residual connections and layer norm",
     extra="predictors",
 )
+@with_defaults(loss="mse", hidden=144, layers=3, weight_decay=1e-3)
 class GCNPredictor(GraphPredictor):
     """Graph convolutions along the edges and against them (torch-geometric), with any of the three losses.
 
-    Args:
-        encoding: graphs.
-        loss: "mse", "hinge" or "diffkendall".
-        hidden: width.
-        layers: number of convolutions.
-        epochs: passes over the training set.
-        batch_size: architectures in a step.
-        learning_rate: at the start.
-        weight_decay: AdamW's.
-        targets: "standard" or "ranks".
-        seed: decides initial weights and the order of batches.
+    Settings are those of :class:`GraphPredictor`.
     """
-
-    def __init__(
-        self,
-        encoding: str | Encoding = "flow-graph",
-        loss: str = "mse",
-        hidden: int = 144,
-        layers: int = 3,
-        epochs: int = 150,
-        batch_size: int = 16,
-        learning_rate: float = 1e-3,
-        weight_decay: float = 1e-3,
-        targets: str = "ranks",
-        seed: int = 0,
-    ) -> None:
-        super().__init__(encoding, loss, hidden, layers, epochs, batch_size, learning_rate, weight_decay, targets, seed)
 
     def _network(self) -> nn.Module:
         return GCN(self._labels, self.hidden, self.layers)
@@ -301,17 +278,7 @@ class GATES(nn.Module):
 class GATESPredictor(GraphPredictor):
     """Operations gate the flow of information from input to output; pairwise hinge.
 
-    Args:
-        encoding: graphs.
-        loss: "mse", "hinge" or "diffkendall".
-        hidden: width.
-        layers: number of layers.
-        epochs: passes over the training set.
-        batch_size: architectures in a step.
-        learning_rate: at the start.
-        weight_decay: AdamW's.
-        targets: "standard" or "ranks".
-        seed: decides initial weights and the order of batches.
+    Settings are those of :class:`GraphPredictor`.
     """
 
     def _network(self) -> nn.Module:
@@ -494,36 +461,12 @@ class GraphTransformer(nn.Module):
     reference="R. Xu et al., 'NN-Former: Rethinking Graph Structure in Neural Architecture Representation', CVPR 2025, "
     "section 3 (siblings in attention, bidirectional feed-forward)",
 )
+@with_defaults(loss="mse", hidden=96, learning_rate=5e-4, weight_decay=1e-2)
 class GraphTransformerPredictor(GraphPredictor):
     """A transformer that attends to neighbours and siblings and whose feed-forward mixes along A and Aᵀ.
 
-    Args:
-        encoding: graphs.
-        loss: "mse", "hinge" or "diffkendall".
-        hidden: width, a multiple of 4.
-        layers: number of blocks.
-        epochs: passes over the training set.
-        batch_size: architectures in a step.
-        learning_rate: at the start.
-        weight_decay: AdamW's.
-        targets: "standard" or "ranks".
-        seed: decides initial weights and the order of batches.
+    Settings are those of :class:`GraphPredictor`; ``hidden`` must be a multiple of 4.
     """
-
-    def __init__(
-        self,
-        encoding: str | Encoding = "flow-graph",
-        loss: str = "mse",
-        hidden: int = 96,
-        layers: int = 4,
-        epochs: int = 150,
-        batch_size: int = 16,
-        learning_rate: float = 5e-4,
-        weight_decay: float = 1e-2,
-        targets: str = "ranks",
-        seed: int = 0,
-    ) -> None:
-        super().__init__(encoding, loss, hidden, layers, epochs, batch_size, learning_rate, weight_decay, targets, seed)
 
     def _network(self) -> nn.Module:
         return GraphTransformer(self._labels, self.hidden, self.layers)

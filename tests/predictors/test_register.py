@@ -1,0 +1,103 @@
+"""The registry of predictors: names, settings, labels."""
+
+import pytest
+from sklearn.base import clone
+from toys import registry_as_it_was
+
+import zcbench
+from zcbench.errors import DuplicateNameError, InvalidInputError, UnknownNameError
+from zcbench.predictors import predictor_info, resolve_predictors
+from zcbench.predictors._base import with_defaults
+from zcbench.testing import easy_table
+
+
+def test_settings_follow_the_name():
+    predictor = zcbench.get_predictor("gp:encoding=onehot+proxies(params+zen:running=True):kernel=rbf:seed=3")
+    assert (predictor.encoding, predictor.kernel, predictor.seed) == (
+        "onehot+proxies(params+zen:running=True)",
+        "rbf",
+        3,
+    )
+    assert predictor.label_ == "gp:encoding=onehot+proxies(params+zen:running=True):kernel=rbf:seed=3"
+    assert zcbench.get_predictor(predictor.label_).get_params() == predictor.get_params()
+    assert zcbench.get_predictor("gp:seed=0").label_ == "gp"
+    assert zcbench.get_predictor("lightgbm", rounds=5).rounds == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("gpp", "unknown predictor 'gpp': did you mean 'gp'"),
+        ("gp:kernal=rbf", "unknown setting of gp 'kernal': did you mean 'kernel'"),
+        ("gp:kernel", "write settings as gp:setting=value"),
+        ("lightgbm:rounds=many", "'many' is not a int"),
+        ("gp:encoding=proxies(a", "brackets do not match"),
+    ],
+)
+def test_bad_names(text, message):
+    with pytest.raises((UnknownNameError, InvalidInputError), match=message):
+        zcbench.get_predictor(text)
+
+
+def test_patterns():
+    assert resolve_predictors(["xgboost*"]) == ["xgboost", "xgboost_ranker"]
+    assert resolve_predictors(["gp", "gp", "gp:seed=0"]) == ["gp"]
+    assert resolve_predictors(["lightgbm*:rounds=9"]) == ["lightgbm:rounds=9", "lightgbm_ranker:rounds=9"]
+    assert set(resolve_predictors(["all"])) == set(zcbench.list_predictors())
+    with pytest.raises(InvalidInputError, match="no predictor was chosen"):
+        resolve_predictors([])
+
+
+def test_what_cannot_be_registered():
+    with registry_as_it_was():
+        with pytest.raises(InvalidInputError, match="positive integer"):
+            zcbench.register_predictor("t-x", version=0)
+        with pytest.raises(InvalidInputError, match="register a subclass of"):
+            zcbench.register_predictor("t-x")(object)
+
+        class Needs(zcbench.VectorPredictor):
+            def __init__(self, strength):
+                super().__init__()
+
+        with pytest.raises(InvalidInputError, match="'strength' needs a default"):
+            zcbench.register_predictor("t-x")(Needs)
+        with pytest.raises(DuplicateNameError, match="exists already"):
+            zcbench.register_predictor("gp")(zcbench.VectorPredictor)
+        with pytest.raises(InvalidInputError, match="cannot name a predictor"):
+            zcbench.register_predictor("T X")(zcbench.VectorPredictor)
+
+
+def test_other_defaults_are_a_constructor_like_any():
+    class Base(zcbench.VectorPredictor):
+        def __init__(self, encoding="onehot", strength=1.0, seed=0):
+            super().__init__(encoding, seed=seed)
+            self.strength = strength
+
+    @with_defaults(strength=2.0)
+    class Stronger(Base):
+        pass
+
+    assert Base().strength == 1.0
+    assert (Stronger().strength, Stronger("path").encoding, Stronger(strength=3.0).strength) == (2.0, "path", 3.0)
+    assert Stronger().get_params() == {"encoding": "onehot", "strength": 2.0, "seed": 0}
+    assert clone(Stronger(strength=5.0)).strength == 5.0
+    with pytest.raises(TypeError):
+        Stronger(weakness=1)
+
+
+def test_every_predictor_is_described():
+    for name in zcbench.list_predictors():
+        info = predictor_info(name)
+        assert info.summary.endswith(".")
+        assert info.reference
+        assert info.extra in ("", "predictors", "ngboost", "tabpfn")
+
+
+def test_ranking():
+    table = easy_table()
+    predictor = zcbench.get_predictor("bayesian_ridge").fit(table.known, table.targets)
+    predicted = predictor.predict(table.unseen)
+    ranked = predictor.rank(table.unseen)
+    assert ranked[0] == table.unseen[int(predicted.argmax())]
+    assert sorted(ranked) == sorted(table.unseen)
+    assert predictor.rank(table.unseen, higher_is_better=False)[0] == table.unseen[int(predicted.argmin())]
