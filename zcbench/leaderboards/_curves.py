@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: proxies that the table and the figure show at zero trained networks
 _SHOWN = 5
+#: least difference of tau between two labels of the figure
+_APART = 0.02
 
 
 #: what tables can show, and how it is called
@@ -191,25 +193,40 @@ def draw_curves(curves: Curves, path: Path, labels: list[str] | None = None) -> 
         for axis, x in ((by_size, [p.train_size for p in points]), (by_time, [p.seconds for p in points])):
             axis.plot(x, [t.value for t in tau], marker=".", label=label, **style)
             axis.fill_between(x, [t.low for t in tau], [t.high for t in tau], color=style["color"], alpha=0.15, lw=0)
-    for entry in _at_zero(curves):
-        for axis in (by_size, by_time):
-            axis.axhline(entry.tau.value, color="0.4", lw=0.8, linestyle=(0, (1, 2)))
-        by_size.annotate(
-            entry.proxy, (0.01, entry.tau.value), xycoords=("axes fraction", "data"), fontsize=7, va="bottom"
-        )
-        by_time.plot([max(entry.seconds, 1e-4) * curves.pool], [entry.tau.value], "k^", ms=4)
-    by_size.set(xscale="log", xlabel="trained networks", ylabel="Kendall's tau-b", title=curves.benchmark)
-    by_time.set(xscale="log", xlabel="seconds: training, features, fit, predict", title=curves.target.name)
+    sizes = sorted({p.train_size for p in curves.points if not p.source})
+    for names, tau, seconds in _at_zero(curves):
+        for axis, place in ((by_size, 0.0), (by_time, seconds * curves.pool)):
+            axis.axhline(tau, color="0.4", lw=0.8, linestyle=(0, (1, 2)))
+            axis.plot([place], [tau], "k^", ms=4)
+        by_size.annotate(names, (0, tau), xytext=(4, 2), textcoords="offset points", fontsize=7, va="bottom")
+    by_size.set_xscale("symlog", linthresh=sizes[0], linscale=0.6)
+    by_size.set_xlim(-0.1 * sizes[0], 1.1 * sizes[-1])
+    by_size.set_xticks([0, *sizes], [str(size) for size in (0, *sizes)])
+    by_size.set(xlabel="trained networks", ylabel="Kendall's tau-b", title=f"{curves.benchmark}: {curves.target.name}")
+    by_time.set(
+        xscale="log", xlabel="seconds: training, features, fit, predict", title="the same against what it costs"
+    )
     for axis in (by_size, by_time):
         axis.grid(alpha=0.3)
     figure.legend(*by_size.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
-def _at_zero(curves: Curves) -> list[Entry]:
+def _at_zero(curves: Curves) -> list[tuple[str, float, float]]:
+    """The best proxies: names, tau, seconds per architecture; those whose labels would overlap share one."""
     if curves.proxies is None:
         return []
-    return [e for e in curves.proxies.entries if math.isfinite(e.tau.value) and e.tau.value > 0][:_SHOWN]
+    good = [e for e in curves.proxies.entries if math.isfinite(e.tau.value) and e.tau.value > 0][:_SHOWN]
+    groups: list[list[Entry]] = []
+    for entry in good:
+        if groups and groups[-1][0].tau.value - entry.tau.value < _APART:
+            groups[-1].append(entry)
+        else:
+            groups.append([entry])
+    return [
+        (", ".join(e.proxy for e in group), group[0].tau.value, max(min(e.seconds for e in group), 1e-4))
+        for group in groups
+    ]
 
 
 def _time(seconds: float) -> str:
