@@ -194,11 +194,11 @@ def draw_curves(curves: Curves, path: Path, labels: list[str] | None = None) -> 
             axis.plot(x, [t.value for t in tau], marker=".", label=label, **style)
             axis.fill_between(x, [t.low for t in tau], [t.high for t in tau], color=style["color"], alpha=0.15, lw=0)
     sizes = sorted({p.train_size for p in curves.points if not p.source})
-    for names, tau, seconds in _at_zero(curves):
+    for names, reached, seconds in _at_zero(curves):
         for axis, place in ((by_size, 0.0), (by_time, seconds * curves.pool)):
-            axis.axhline(tau, color="0.4", lw=0.8, linestyle=(0, (1, 2)))
-            axis.plot([place], [tau], "k^", ms=4)
-        by_size.annotate(names, (0, tau), xytext=(4, 2), textcoords="offset points", fontsize=7, va="bottom")
+            axis.axhline(reached, color="0.4", lw=0.8, linestyle=(0, (1, 2)))
+            axis.plot([place], [reached], "k^", ms=4)
+        by_size.annotate(names, (0, reached), xytext=(4, 2), textcoords="offset points", fontsize=7, va="bottom")
     by_size.set_xscale("symlog", linthresh=sizes[0], linscale=0.6)
     by_size.set_xlim(-0.1 * sizes[0], 1.1 * sizes[-1])
     by_size.set_xticks([0, *sizes], [str(size) for size in (0, *sizes)])
