@@ -181,8 +181,9 @@ def draw_curves(curves: Curves, path: Path, labels: list[str] | None = None) -> 
     from matplotlib.figure import Figure
 
     matplotlib.rcParams["svg.hashsalt"] = "zcbench"  # the same figure is the same file
-    figure = Figure(figsize=(11, 4.8), layout="constrained")
-    by_size, by_time = figure.subplots(1, 2, sharey=True)
+    timed = any(math.isfinite(point.seconds) for point in curves.points)  # else only the number of networks is known
+    figure = Figure(figsize=(11 if timed else 7, 4.8), layout="constrained")
+    by_size, *rest = figure.subplots(1, 2 if timed else 1, sharey=True, squeeze=False)[0]
     shown = [label for label in curves.predictors if labels is None or label in labels]
     styles = ["-", "--", ":", "-."]
     for i, label in enumerate(shown):
@@ -190,12 +191,13 @@ def draw_curves(curves: Curves, path: Path, labels: list[str] | None = None) -> 
         points = [p for p in points if "tau" in p.metrics]
         tau = [p.metrics["tau"] for p in points]
         style: dict[str, Any] = {"color": f"C{i % 10}", "linestyle": styles[(i // 10) % 4]}
-        for axis, x in ((by_size, [p.train_size for p in points]), (by_time, [p.seconds for p in points])):
+        places = [[p.train_size for p in points], [p.seconds for p in points]]
+        for axis, x in zip((by_size, *rest), places, strict=False):
             axis.plot(x, [t.value for t in tau], marker=".", label=label, **style)
             axis.fill_between(x, [t.low for t in tau], [t.high for t in tau], color=style["color"], alpha=0.15, lw=0)
     sizes = sorted({p.train_size for p in curves.points if not p.source})
     for names, reached, seconds in _at_zero(curves):
-        for axis, place in ((by_size, 0.0), (by_time, seconds * curves.pool)):
+        for axis, place in zip((by_size, *rest), (0.0, seconds * curves.pool), strict=False):
             axis.axhline(reached, color="0.4", lw=0.8, linestyle=(0, (1, 2)))
             axis.plot([place], [reached], "k^", ms=4)
         by_size.annotate(names, (0, reached), xytext=(4, 2), textcoords="offset points", fontsize=7, va="bottom")
@@ -203,10 +205,9 @@ def draw_curves(curves: Curves, path: Path, labels: list[str] | None = None) -> 
     by_size.set_xlim(-0.1 * sizes[0], 1.1 * sizes[-1])
     by_size.set_xticks([0, *sizes], [str(size) for size in (0, *sizes)])
     by_size.set(xlabel="trained networks", ylabel="Kendall's tau-b", title=f"{curves.benchmark}: {curves.target.name}")
-    by_time.set(
-        xscale="log", xlabel="seconds: training, features, fit, predict", title="the same against what it costs"
-    )
-    for axis in (by_size, by_time):
+    for axis in rest:
+        axis.set(xscale="log", xlabel="seconds: training, features, fit, predict", title="the same against its cost")
+    for axis in (by_size, *rest):
         axis.grid(alpha=0.3)
     figure.legend(*by_size.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
