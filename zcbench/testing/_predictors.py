@@ -171,10 +171,7 @@ class _Checker:
         before = predictor.get_params(deep=False)
         if set(before) != set(self.info.parameters):
             raise FailedError("its constructor stores something else than its arguments: get_params misses some")
-        try:
-            again = clone(predictor)
-        except RuntimeError:  # scikit-learn's own check
-            raise FailedError("its constructor changes an argument before it stores it") from None
+        again = _cloned(predictor)
         if {k: str(v) for k, v in again.get_params(deep=False).items()} != {k: str(v) for k, v in before.items()}:
             raise FailedError("clone has other parameters")
         if hasattr(again, "constant_"):
@@ -213,7 +210,7 @@ class _Checker:
         return f"tau {tau:.2f} on {_UNSEEN} unseen architectures; chance reaches {floor:.2f}"
 
     def deterministic(self) -> str:
-        again = self.fit(clone(self.fitted), self.table.known, self.table.targets).predict(self.table.unseen)
+        again = self.fit(_cloned(self.fitted), self.table.known, self.table.targets).predict(self.table.unseen)
         if not np.array_equal(again, self.predicted):
             raise FailedError("a second fit predicts otherwise")
         if not np.array_equal(self.fitted.predict(self.table.unseen), self.predicted):
@@ -320,6 +317,14 @@ class _Checker:
         except InvalidInputError:
             return "says so"
         raise FailedError("predict before fit gives something")
+
+
+def _cloned(predictor: Predictor) -> Predictor:
+    try:
+        again: Predictor = clone(predictor)
+    except RuntimeError:  # scikit-learn's own check
+        raise FailedError("its constructor changes an argument before it stores it") from None
+    return again
 
 
 def _world() -> list[object]:
