@@ -25,7 +25,7 @@ _VIEWS = frozenset(
         *("squeeze_", "t", "to", "_to_copy", "transpose", "unbind", "unsafe_split", "unsqueeze"),
         *("unsqueeze_", "view", "_unsafe_view", "zeros", "zeros_like", "dropout", "native_dropout"),
         *("arange", "scalar_tensor", "empty_strided", "chunk", "movedim", "narrow", "_reshape_alias"),
-        *("view_as"),
+        *("view_as",),
     )
 )
 #: What an operation is called here, where PyTorch has several names for it.

@@ -54,7 +54,6 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         """
         known, values = checked(architectures, targets)
         self.constant_: float | None = None if np.ptp(values) > 0 else float(values[0])
-        self.fitted_ = len(known)
         if self.constant_ is None:
             with _own_random_numbers(self.seed):
                 self._fit(known, values)
@@ -240,7 +239,8 @@ class VectorPredictor(Predictor):
         self._learn(self._scaled(x), self.scale_.forward(targets))
 
     def _predict(self, architectures: Sequence[Architecture]) -> Floats:
-        return self.scale_.backward(self._value(self._matrix(architectures)))
+        value = self._value(self._matrix(architectures))
+        return self.scale_.backward(value) if self.calibrated else value
 
     def _matrix(self, architectures: Sequence[Architecture]) -> Floats:
         return self._scaled(self.encoder_.transform(architectures))
@@ -249,15 +249,16 @@ class VectorPredictor(Predictor):
         return x if self.scaling_ is None else self.scaling_(x)
 
 
-class UncertainPredictor(VectorPredictor):
-    """A predictor from a matrix of numbers that knows how sure it is; a subclass writes :meth:`_value_and_std`."""
+class Uncertain:
+    """What knows how sure it is: a part of predictors beside :class:`Predictor`; a subclass writes :meth:`_moments`."""
 
-    def _value_and_std(self, x: Floats) -> tuple[Floats, Floats]:
-        """Transformed targets and their standard deviations, both ``(m,)``."""
+    constant_: float | None
+    scale_: TargetScale
+    _asked: Callable[[Iterable[Architecture]], list[Architecture]]
+
+    def _moments(self, architectures: Sequence[Architecture]) -> tuple[Floats, Floats]:
+        """Means and standard deviations on the scale that is learned, both ``(m,)``."""
         raise NotImplementedError
-
-    def _value(self, x: Floats) -> Floats:
-        return self._value_and_std(x)[0]
 
     def predict_std(self, architectures: Iterable[Architecture]) -> Floats:
         """Standard deviation of each prediction ``(m,)`` in the targets' units; nan if all targets were the same.
@@ -267,5 +268,19 @@ class UncertainPredictor(VectorPredictor):
         unseen = self._asked(architectures)
         if self.constant_ is not None or not unseen:  # one result says nothing of how far others are from it
             return np.full(len(unseen), np.nan)
-        mean, deviation = self._value_and_std(self._matrix(unseen))
+        mean, deviation = self._moments(unseen)
         return (self.scale_.backward(mean + deviation) - self.scale_.backward(mean - deviation)) / 2
+
+
+class UncertainPredictor(Uncertain, VectorPredictor):
+    """A predictor from a matrix of numbers that knows how sure it is; a subclass writes :meth:`_value_and_std`."""
+
+    def _value_and_std(self, x: Floats) -> tuple[Floats, Floats]:
+        """Transformed targets and their standard deviations, both ``(m,)``."""
+        raise NotImplementedError
+
+    def _value(self, x: Floats) -> Floats:
+        return self._value_and_std(x)[0]
+
+    def _moments(self, architectures: Sequence[Architecture]) -> tuple[Floats, Floats]:
+        return self._value_and_std(self._matrix(architectures))

@@ -82,11 +82,14 @@ class NeuralPredictor(Predictor):
             self.network_ = self._network()
             self._train(self.network_, self._rows(architectures), values)
 
+    def _loss(self, network: Any, rows: Rows, values: Tensor) -> Tensor:
+        """What a batch costs: its rows, and the scaled targets ``(b,)``."""
+        return loss_named(self.loss)(network(rows), values)
+
     def _train(self, network: nn.Module, rows: Rows, values: Tensor) -> None:
-        loss = loss_named(self.loss)
         train(
             network,
-            lambda batch: loss(network(rows[batch]), values[batch]),
+            lambda batch: self._loss(network, rows[batch], values[batch]),
             len(values),
             epochs=self.epochs,
             batch_size=self.batch_size,

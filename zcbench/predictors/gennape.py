@@ -278,7 +278,6 @@ class GENNAPE(Predictor):
         """Pre-train on one benchmark; go on with a few networks of another, if there are any."""
         others, values = checked(source, source_targets)
         few = list(architectures)
-        self.fitted_ = len(others) + len(few)
         self.constant_ = None if np.ptp(values) > 0 else 0.0
         if self.constant_ is None:
             self._pretrain(others, Ranks(values).forward(values), crossing=True)

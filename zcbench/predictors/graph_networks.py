@@ -171,27 +171,11 @@ class BinaryRelation(GraphPredictor):
     def _network(self) -> nn.Module:
         return PairClassifier(self._labels, self.hidden, self.layers)
 
-    def _train(self, network: nn.Module, rows: Rows, values: Tensor) -> None:
-        from zcbench.predictors._neural import train
-
-        assert isinstance(network, PairClassifier)
-
-        def loss(batch: Tensor) -> Tensor:
-            odds, pair = network.log_odds(rows[batch]), values[batch]
-            wanted = torch.sigmoid(SHARPNESS * (pair[:, None] - pair))  # softmax of the two
-            every = nn.functional.binary_cross_entropy_with_logits(odds, wanted, reduction="none")
-            others = 1 - torch.eye(len(pair))
-            return (every * others).sum() / others.sum().clamp(min=1)
-
-        train(
-            network,
-            loss,
-            len(values),
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-        )
+    def _loss(self, network: PairClassifier, rows: GraphBatch, values: Tensor) -> Tensor:
+        wanted = torch.sigmoid(SHARPNESS * (values[:, None] - values))  # softmax of the two
+        every = nn.functional.binary_cross_entropy_with_logits(network.log_odds(rows), wanted, reduction="none")
+        others = 1 - torch.eye(len(values))
+        return (every * others).sum() / others.sum().clamp(min=1)
 
 
 #: Accuracies are divided by their deviation before their softmax is taken; this many deviations make a unit.

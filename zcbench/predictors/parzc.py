@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from zcbench.encodings.layers import STATISTICS, LayerStatistics
-from zcbench.predictors._losses import loss_named
-from zcbench.predictors._neural import NeuralPredictor, Rows, seeded, train
+from zcbench.predictors._base import Uncertain
+from zcbench.predictors._neural import NeuralPredictor, Rows, seeded
 from zcbench.predictors._register import register_predictor
 from zcbench.predictors._targets import Floats
 from zcbench.types import Architecture
@@ -105,7 +105,7 @@ class Mixer(nn.Module):
     reference="P. Dong et al., 'ParZC: Parametric Zero-Cost Proxies for Efficient NAS', AAAI 2025, arXiv:2402.02105, "
     "sections 3.2-3.4",
 )
-class ParZC(NeuralPredictor):
+class ParZC(Uncertain, NeuralPredictor):
     """A mixer with Bayesian layers over the layers' zero-cost statistics, trained by DiffKendall; it knows its doubt.
 
     A layer is found again in another network by the name of its weights; a network that lacks it has zeros and a flag
@@ -171,21 +171,12 @@ class ParZC(NeuralPredictor):
     def _network(self) -> nn.Module:
         return Mixer(len(self.place_), len(STATISTICS), self.hidden, self.blocks)
 
+    def _loss(self, network: Mixer, rows: Rows, values: Tensor) -> Tensor:
+        return super()._loss(network, rows, values) + self.divergence * network.divergence() / self.trained_
+
     def _train(self, network: nn.Module, rows: Rows, values: Tensor) -> None:
-        assert isinstance(network, Mixer)
-        loss = loss_named(self.loss)
-        train(
-            network,
-            lambda batch: (
-                loss(network(rows[batch]), values[batch]) + self.divergence * network.divergence() / len(values)
-            ),
-            len(values),
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-        )
-        self.network_ = network
+        self.trained_ = len(values)
+        super()._train(network, rows, values)
         score, y = self._draws(rows).mean(0), values.double().numpy()
         spread = float(score.var())
         self.slope_ = float(np.cov(score, y, bias=True)[0, 1]) / spread if spread > 0 else 0.0
@@ -207,17 +198,10 @@ class ParZC(NeuralPredictor):
             layer.fixed = None
         return np.stack(found)
 
-    def _predict(self, architectures: Sequence[Architecture]) -> Floats:
-        score = self._draws(self._rows(architectures)).mean(0)
-        return self.scale_.backward(self.slope_ * score + self.offset_)
-
-    def predict_std(self, architectures: Iterable[Architecture]) -> Floats:
-        """Standard deviation of each prediction ``(m,)`` in the targets' units; nan if all targets were the same."""
-        unseen = self._asked(architectures)
-        if self.constant_ is not None or not unseen:
-            return np.full(len(unseen), np.nan)
-        draws = self._draws(self._rows(unseen))
+    def _moments(self, architectures: Sequence[Architecture]) -> tuple[Floats, Floats]:
+        draws = self._draws(self._rows(architectures))
         mean = self.slope_ * draws.mean(0) + self.offset_
-        deviation = np.sqrt((self.slope_ * draws.std(0)) ** 2 + self.residual_**2)
-        half: Floats = (self.scale_.backward(mean + deviation) - self.scale_.backward(mean - deviation)) / 2
-        return half
+        return mean, np.sqrt((self.slope_ * draws.std(0)) ** 2 + self.residual_**2)
+
+    def _predict(self, architectures: Sequence[Architecture]) -> Floats:
+        return self.scale_.backward(self._moments(architectures)[0])

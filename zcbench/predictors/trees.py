@@ -54,8 +54,33 @@ class RandomForest(UncertainPredictor):
         return votes.mean(0), votes.std(0)
 
 
+class _LightGBM(VectorPredictor):
+    """What all that LightGBM boosts share: one thread, the same result every time, no row too few for a bin."""
+
+    scaled = False
+
+    def _boost(self, x: Floats, y: Floats, rounds: int, settings: dict[str, Any], **data: Any) -> None:
+        lightgbm = package("lightgbm", "lightgbm")
+        always = {
+            "min_data_in_leaf": leaf_size(len(y)),
+            "seed": self.seed,
+            "num_threads": 1,
+            "deterministic": True,
+            "force_row_wise": True,
+            "verbosity": -1,
+            "min_data_in_bin": 1,
+            "feature_pre_filter": False,
+        }
+        table = lightgbm.Dataset(x, y, params={"verbosity": -1, "min_data_in_bin": 1}, **data)
+        self.model_ = lightgbm.train({**settings, **always}, table, rounds)
+
+    def _value(self, x: Floats) -> Floats:
+        value: Floats = self.model_.predict(x)
+        return value
+
+
 @register_predictor("lightgbm", reference="G. Ke et al., 'LightGBM', NeurIPS 2017", extra="predictors")
-class LightGBM(VectorPredictor):
+class LightGBM(_LightGBM):
     """Gradient-boosted trees of LightGBM: small leaves, so that they learn from ten networks as from a thousand.
 
     Args:
@@ -66,8 +91,6 @@ class LightGBM(VectorPredictor):
         targets: as for every predictor of vectors.
         seed: decides everything random.
     """
-
-    scaled = False
 
     def __init__(
         self,
@@ -84,45 +107,20 @@ class LightGBM(VectorPredictor):
         self.leaves = leaves
 
     def _learn(self, x: Floats, y: Floats) -> None:
-        self.model_ = package("lightgbm", "lightgbm").train(
-            {
-                "objective": "regression",
-                "learning_rate": self.learning_rate,
-                "num_leaves": self.leaves,
-                "min_data_in_leaf": leaf_size(len(y)),
-                "feature_fraction": 0.7,
-                "bagging_fraction": 0.8,
-                "bagging_freq": 1,
-                **_quiet(self.seed),
-            },
-            _lightgbm_data(x, y),
-            self.rounds,
-        )
-
-    def _value(self, x: Floats) -> Floats:
-        value: Floats = self.model_.predict(x)
-        return value
+        settings = {
+            "objective": "regression",
+            "learning_rate": self.learning_rate,
+            "num_leaves": self.leaves,
+            "feature_fraction": 0.7,
+            "bagging_fraction": 0.8,
+            "bagging_freq": 1,
+        }
+        self._boost(x, y, self.rounds, settings)
 
 
 def leaf_size(rows: int) -> int:
     """Rows in a leaf at least: LightGBM's own 20 makes every prediction the same below 50 rows."""
     return max(1, min(20, rows // 50))
-
-
-def _quiet(seed: int) -> dict[str, Any]:
-    return {
-        "seed": seed,
-        "num_threads": 1,
-        "deterministic": True,
-        "force_row_wise": True,
-        "verbosity": -1,
-        "min_data_in_bin": 1,
-        "feature_pre_filter": False,
-    }
-
-
-def _lightgbm_data(x: Floats, y: Floats, **more: Any) -> Any:
-    return package("lightgbm", "lightgbm").Dataset(x, y, params={"verbosity": -1, "min_data_in_bin": 1}, **more)
 
 
 @register_predictor(
@@ -131,7 +129,7 @@ def _lightgbm_data(x: Floats, y: Floats, **more: Any) -> Any:
     "section 3.1 and the authors' settings",
     extra="predictors",
 )
-class GBDTNAS(VectorPredictor):
+class GBDTNAS(_LightGBM):
     """LightGBM as in GBDT-NAS: one-hot features, squared error, 100 rounds of 31 leaves, rate .05, sampling.
 
     The authors fit thousand networks. Below a few hundred LightGBM's least leaf of 20 rows leaves nothing to split;
@@ -143,30 +141,19 @@ class GBDTNAS(VectorPredictor):
         seed: decides which rows and columns each tree sees.
     """
 
-    scaled = False
-
     def __init__(self, encoding: str | Encoding = "onehot", targets: str = "standard", seed: int = 0) -> None:
         super().__init__(encoding, targets, seed)
 
     def _learn(self, x: Floats, y: Floats) -> None:
-        self.model_ = package("lightgbm", "lightgbm").train(
-            {
-                "objective": "regression",
-                "learning_rate": 0.05,
-                "num_leaves": 31,
-                "min_data_in_leaf": leaf_size(len(y)),
-                "feature_fraction": 0.9,
-                "bagging_fraction": 0.8,
-                "bagging_freq": 5,
-                **_quiet(self.seed),
-            },
-            _lightgbm_data(x, y),
-            100,
-        )
-
-    def _value(self, x: Floats) -> Floats:
-        value: Floats = self.model_.predict(x)
-        return value
+        settings = {
+            "objective": "regression",
+            "learning_rate": 0.05,
+            "num_leaves": 31,
+            "feature_fraction": 0.9,
+            "bagging_fraction": 0.8,
+            "bagging_freq": 5,
+        }
+        self._boost(x, y, 100, settings)
 
 
 @register_predictor(
@@ -174,7 +161,7 @@ class GBDTNAS(VectorPredictor):
     reference="C. Burges, 'From RankNet to LambdaRank to LambdaMART', MSR-TR-2010-82; LightGBM's lambdarank",
     extra="predictors",
 )
-class LightGBMRanker(VectorPredictor):
+class LightGBMRanker(_LightGBM):
     """LambdaMART over whole rankings: gains grow linearly and nothing is truncated, else it learns the top thirty only.
 
     Args:
@@ -185,7 +172,6 @@ class LightGBMRanker(VectorPredictor):
         seed: decides everything random.
     """
 
-    scaled = False
     calibrated = False
 
     def __init__(
@@ -203,24 +189,15 @@ class LightGBMRanker(VectorPredictor):
 
     def _learn(self, x: Floats, y: Floats) -> None:
         relevance, groups, order = queries(y, self.seed)
-        self.model_ = package("lightgbm", "lightgbm").train(
-            {
-                "objective": "lambdarank",
-                "lambdarank_truncation_level": max(groups),
-                "label_gain": list(range(int(relevance.max()) + 1)),
-                "learning_rate": self.learning_rate,
-                "num_leaves": self.leaves,
-                "min_data_in_leaf": leaf_size(len(y)),
-                "feature_fraction": 0.7,
-                **_quiet(self.seed),
-            },
-            _lightgbm_data(x[order], relevance, group=groups),
-            self.rounds,
-        )
-
-    def _predict(self, architectures: Any) -> Floats:
-        value: Floats = self.model_.predict(self._matrix(architectures))
-        return value
+        settings = {
+            "objective": "lambdarank",
+            "lambdarank_truncation_level": max(groups),
+            "label_gain": list(range(int(relevance.max()) + 1)),
+            "learning_rate": self.learning_rate,
+            "num_leaves": self.leaves,
+            "feature_fraction": 0.7,
+        }
+        self._boost(x[order], relevance, self.rounds, settings, group=groups)
 
 
 def queries(y: Floats, seed: int) -> tuple[Floats, list[int], NDArray[np.intp]]:
@@ -324,9 +301,6 @@ class XGBoostRanker(XGBoost):
     def _learn(self, x: Floats, y: Floats) -> None:
         relevance, groups, order = queries(y, self.seed)
         self.model_ = self._boost(x[order], relevance, group=groups)
-
-    def _predict(self, architectures: Any) -> Floats:
-        return self._value(self._matrix(architectures))
 
 
 @register_predictor("ngboost", reference="T. Duan et al., 'NGBoost', ICML 2020, arXiv:1910.03225", extra="ngboost")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import copy
 import math
-import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from unittest import mock
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,6 +18,7 @@ from zcbench.probe import Probe
 from zcbench.proxies import get_proxy, score_with
 from zcbench.proxies._register import BATCH_NORM
 from zcbench.testing._report import FailedError, Report, SkippedError, run_checks
+from zcbench.testing._world import differs, world
 from zcbench.testing._zoo import Specimen, oddities, specimens
 from zcbench.types import Batch, Cost, ProxyInfo, Score, Status
 
@@ -154,11 +153,11 @@ class _Checker:
             model.train(mode=len(case.specimen.name) % 2 == 0)
             for parameter in model.parameters():
                 parameter.grad = torch.full_like(parameter, 0.5)
-            before, world = _state(model), _world()
+            before, around = _state(model), world()
             self.score(model, case.specimen.batch)
-            if _differs(before, _state(model)):
+            if differs(before, _state(model)):
                 raise FailedError(f"{case.specimen.name}: the network was changed")
-            if _differs(world, _world()):
+            if differs(around, world()):
                 raise FailedError(f"{case.specimen.name}: random state or global flags were changed")
         return f"weights, buffers, gradients, modes, hooks, random states and flags on {len(self.cases)} networks"
 
@@ -342,7 +341,7 @@ class _Checker:
             score = self.score(model, batch)
             if score.status is Status.FAILED:
                 raise FailedError(f"{name}: {score.detail}")
-            if _differs(before, _state(model)):
+            if differs(before, _state(model)):
                 raise FailedError(f"{name}: the network was changed")
             statuses.append(score.status)
         counts = {status: statuses.count(status) for status in dict.fromkeys(statuses)}
@@ -416,28 +415,3 @@ def _state(model: nn.Module) -> dict[str, Any]:
         hooks = (*module._forward_hooks, *module._forward_pre_hooks, *module._backward_hooks)
         found[f"{name}()"] = (module.training, hooks, sorted(vars(module)), "forward" in vars(module))
     return found
-
-
-def _world() -> dict[str, Any]:
-    cudnn: Any = torch.backends.cudnn
-    return {
-        "torch": torch.get_rng_state(),
-        "numpy": np.random.get_state(),
-        "python": random.getstate(),
-        "flags": (
-            (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, torch.get_default_dtype(), torch.is_grad_enabled()),
-            torch.get_num_threads(),
-        ),
-    }
-
-
-def _differs(a: object, b: object) -> bool:
-    if isinstance(a, Tensor) and isinstance(b, Tensor):
-        return a.shape != b.shape or not torch.equal(a.nan_to_num(1.5), b.nan_to_num(1.5))
-    if isinstance(a, np.ndarray):
-        return not np.array_equal(a, b)  # type: ignore[arg-type]
-    if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() != b.keys() or any(_differs(a[key], b[key]) for key in a)
-    if isinstance(a, tuple) and isinstance(b, tuple):
-        return len(a) != len(b) or any(_differs(x, y) for x, y in zip(a, b, strict=True))
-    return a != b

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import math
 import pickle
-import random
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.base import clone
 
 from zcbench.encodings import CurveEncoding, Encoding, Joined, get_encoding
@@ -22,6 +19,7 @@ from zcbench.errors import DataMissingError, InvalidInputError, MissingDependenc
 from zcbench.predictors import Predictor, get_predictor, predictor_info
 from zcbench.spaces import get_space
 from zcbench.testing._report import FailedError, Report, SkippedError, run_checks
+from zcbench.testing._world import differs, world
 from zcbench.types import Architecture
 
 #: Trained and unseen architectures of the easy table.
@@ -191,12 +189,12 @@ class _Checker:
 
     def untouched(self) -> str:
         known, targets = list(self.table.known[:12]), self.table.targets[:12].copy()
-        before, world = (list(known), targets.copy()), _world()
+        before, around = (list(known), targets.copy()), world()
         predictor = self.fit(self.make(), known, targets)
         predictor.predict(self.table.unseen[:5])
         if known != before[0] or not np.array_equal(targets, before[1]):
             raise FailedError("fit changed the architectures or the targets it was given")
-        if _differs(world, _world()):
+        if differs(around, world()):
             raise FailedError("global random states of Python, numpy or torch were changed")
         return "architectures, targets, random states"
 
@@ -325,12 +323,3 @@ def _cloned(predictor: Predictor) -> Predictor:
     except RuntimeError:  # scikit-learn's own check
         raise FailedError("its constructor changes an argument before it stores it") from None
     return again
-
-
-def _world() -> list[object]:
-    state = np.random.get_state()  # the one that others may use
-    return [random.getstate(), copy.deepcopy(state), torch.get_rng_state().clone(), torch.get_num_threads()]
-
-
-def _differs(a: list[object], b: list[object]) -> bool:
-    return str(a[0]) != str(b[0]) or str(a[1]) != str(b[1]) or not torch.equal(a[2], b[2]) or a[3] != b[3]  # type: ignore[arg-type]

@@ -1,0 +1,37 @@
+"""What a proxy or a predictor has to leave as it was, besides what it was given."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def world() -> dict[str, Any]:
+    """Random states and global flags."""
+    cudnn: Any = torch.backends.cudnn
+    return {
+        "torch": torch.get_rng_state(),
+        "numpy": np.random.get_state(),
+        "python": random.getstate(),
+        "flags": (
+            (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, torch.get_default_dtype(), torch.is_grad_enabled()),
+            torch.get_num_threads(),
+        ),
+    }
+
+
+def differs(a: object, b: object) -> bool:
+    """Whether two states differ anywhere; nan equals nan."""
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return a.shape != b.shape or not torch.equal(a.nan_to_num(1.5), b.nan_to_num(1.5))
+    if isinstance(a, np.ndarray):
+        return not np.array_equal(a, b)  # type: ignore[arg-type]
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() != b.keys() or any(differs(a[key], b[key]) for key in a)
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) != len(b) or any(differs(x, y) for x, y in zip(a, b, strict=True))
+    return a != b
