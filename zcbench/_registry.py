@@ -8,8 +8,8 @@ import importlib.metadata
 import pkgutil
 import re
 import warnings
-from collections.abc import Iterable
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, Generic, TypeVar
 
 from zcbench.errors import DuplicateNameError, InvalidInputError, UnknownNameError
 
@@ -93,6 +93,33 @@ class Registry(Generic[T]):
                     f"{self.broken[point.name]}",
                     stacklevel=2,
                 )
+
+
+def read_settings(name: str, assignments: Iterable[str], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of "setting=value" texts, each of the kind that its default in ``known`` has.
+
+    Raises:
+        UnknownNameError: there is no such setting.
+        InvalidInputError: it has no value, or one of the wrong kind.
+    """
+    found: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise InvalidInputError(f"{name}:{assignment}: write settings as {name}:setting=value.")
+        if key not in known:
+            raise UnknownNameError(f"setting of {name}", key, known)
+        kind = type(known[key])
+        try:
+            if kind is bool:
+                found[key] = {"true": True, "false": False}[text.lower()]
+            else:
+                found[key] = kind(text) if kind in (int, float) else text
+        except (ValueError, KeyError):
+            raise InvalidInputError(
+                f"{name}:{assignment}: {text!r} is not a {kind.__name__}, as {known[key]!r} is."
+            ) from None
+    return found
 
 
 def split_outside(text: str, separator: str) -> list[str]:

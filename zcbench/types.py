@@ -47,6 +47,14 @@ class Graph:
     nodes: tuple[str, ...]
     edges: tuple[tuple[int, int], ...]
 
+    @property
+    def sources(self) -> list[list[int]]:
+        """What feeds each node, once per edge."""
+        found: list[list[int]] = [[] for _ in self.nodes]
+        for source, target in self.edges:
+            found[target].append(source)
+        return found
+
     def adjacency(self) -> np.ndarray:
         """Float64 ``(nodes, nodes)``: 1 where an edge goes from the row's node to the column's."""
         import numpy as np
@@ -196,6 +204,12 @@ Setting: TypeAlias = "bool | int | float | str"
 COMMON_SETTINGS: Mapping[str, Setting] = {"repeats": 1, "epochs": 0, "steps": 0}
 
 
+def summary_of(thing: object) -> str:
+    """First line of its docstring, empty if it has none."""
+    lines = (thing.__doc__ or "").strip().splitlines()
+    return lines[0] if lines else ""
+
+
 @dataclass(frozen=True)
 class ProxyInfo:
     """A registered proxy: the function and what its author declares about it.
@@ -267,8 +281,7 @@ class ProxyInfo:
     @property
     def summary(self) -> str:
         """First line of the function's docstring."""
-        lines = (self.function.__doc__ or "").strip().splitlines()
-        return lines[0] if lines else ""
+        return summary_of(self.function)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -176,3 +177,13 @@ def test_out_on_a_full_disk(cli, runs, place):
         result = cli("leaderboard", "--out", "board")
     assert "zcbench: cannot write board/digits-201.csv: " in result.sentence
     assert list(place.joinpath("board").iterdir()) == []
+
+
+def test_proxies_may_see_other_samples_than_the_target_has(cli, runs, monkeypatch):
+    table = zcbench.load_benchmark("digits-201")
+    monkeypatch.setattr("zcbench.datasets.load_benchmark", lambda *_: replace(table, batches={"digits": "noise"}))
+    assert "no records of digits-201@1 on noise" in cli("leaderboard").sentence
+    path = runs.path("digits-201")
+    path.write_text(path.read_text().replace('"digits/', '"noise/'))
+    shown = cli("leaderboard").out
+    assert "batch noise/" in shown

@@ -20,6 +20,8 @@ def test_a_sweep_and_its_curves(cli, place):
     found = json.loads(cli("curves", "digits-201", "--json").out)
     assert len(found["points"]) == 4
     assert found["training_seconds"] > 0
+    assert cli("curves", "--limit", 60).out == result.out
+    assert "no trials of predictors" in cli("curves", "digits-201", "--limit", 50).sentence
     shown = json.loads(cli("curves", "--show", "gp", "--json").out)
     assert {point["predictor"] for point in shown["points"]} == {"gp"}
     written = cli("curves", "--out", "figures")
@@ -39,6 +41,7 @@ def test_proxies_stand_at_zero(cli):
     result = cli(*RUN, "--train-sizes", 10, "--seeds", 1)
     assert "At 0 trained networks, the best proxies (8 architectures):" in result.out
     assert len(json.loads(cli("curves", "--json").out)["proxies"]) == 2
+    assert "the best proxies" in cli("curves", "--metric", "rho").out
 
 
 def test_transfer(cli):
@@ -130,6 +133,7 @@ class Nearest(zcbench.VectorPredictor):
     checked = cli("check", "mine.py")
     assert checked.status == 0, checked.out
     assert "t-nearest: ok" in checked.out
+    assert cli("check", "t-nearest", "t-nearest").out.count("t-nearest: ok") == 1
     words = ("--import", "mine.py", "--predictors", "t-nearest", "--train-sizes", 20, "--seeds", 2, "--limit", 60)
     result = cli("run", "digits-201", *words, "--workers", 1)
     assert result.status == 0, result.err

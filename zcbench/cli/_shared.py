@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from zcbench._store import Store
     from zcbench.datasets import Benchmark
     from zcbench.evaluation import Curves, Evaluation
+    from zcbench.types import Record
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:
@@ -92,15 +94,45 @@ def numbers(option: str, text: str | None) -> tuple[int, ...]:
 def at_zero(benchmark: Benchmark, target: str | None, store: Store) -> Evaluation | None:
     """The proxies of the largest run on a benchmark, if any: what zero trained networks buy."""
     from zcbench.evaluation import summarize
-    from zcbench.types import Record
 
-    dataset = benchmark.batch_of(target)
-    tracks: dict[tuple[int, str], list[Record]] = {}
+    found = tracks(benchmark, target, store)
+    return summarize(found[0], benchmark, target) if found else None
+
+
+def tracks(benchmark: Benchmark, target: str | None, store: Store) -> list[list[Record]]:
+    """The records on what proxies see for a target, by seed and batch, the largest run first."""
+    samples = benchmark.batch_of(target)
+    found: dict[tuple[int, str], list[Record]] = {}
     for record in store.records(benchmark.name):
-        if record.benchmark == benchmark.identifier and record.batch.partition("/")[0] == dataset:
-            tracks.setdefault((record.seed, record.batch), []).append(record)
-    largest = max(tracks, key=lambda track: len(tracks[track]), default=None)
-    return None if largest is None else summarize(tracks[largest], benchmark, target)
+        if record.benchmark == benchmark.identifier and record.batch.partition("/")[0] == samples:
+            found.setdefault((record.seed, record.batch), []).append(record)
+    return sorted(found.values(), key=len, reverse=True)
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Make a file that is never half written, and its folder; say so.
+
+    Args:
+        path: where it shall be.
+        write: writes a file of the path it is given.
+
+    Raises:
+        StoreError: there is no room or no permission.
+    """
+    from zcbench.errors import StoreError
+
+    partial = path.with_name(f"partial-{path.name}")  # with its suffix: figures go by it
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(partial)
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise StoreError(
+            f"cannot write {path}: {error.strerror or error}. Make room, or choose another folder with --out."
+        ) from None
+    print(f"wrote {path}", file=sys.stderr)
 
 
 def print_json(content: object) -> None:
@@ -130,35 +162,35 @@ def _plain(text: str) -> str:
 
 def print_leaderboard(evaluation: Evaluation) -> None:
     """Print headline, table and footnotes."""
-    from rich.table import Table
-    from rich.text import Text
-
     from zcbench.leaderboards import COLUMNS, footnotes, headline
 
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in COLUMNS:
-        table.add_column(_plain(column.title), justify="right" if column.numeric else "left", no_wrap=True)
-    for rank, entry in enumerate(evaluation.entries, 1):
-        table.add_row(*(_plain(column.text(rank, entry)) for column in COLUMNS))
-    notes = [Text(f"  {note}", style="dim") for note in footnotes(evaluation)]
-    _print([Text(headline(evaluation)), table, *notes], width=160)
+    titles = {column.title: column.numeric for column in COLUMNS}
+    rows = [[column.text(rank, entry) for column in COLUMNS] for rank, entry in enumerate(evaluation.entries, 1)]
+    _print_table(headline(evaluation), titles, rows, footnotes(evaluation), width=160)
 
 
 def print_curves(curves: Curves, metric: str = "tau") -> None:
     """Print headline, table and notes."""
-    from rich.table import Table
-    from rich.text import Text
-
     from zcbench.leaderboards import curve_headline, curve_notes, curve_rows
 
     titles, rows = curve_rows(curves, metric)
+    numeric = {title: number > 0 for number, title in enumerate(titles)}
+    _print_table(curve_headline(curves, metric), numeric, rows, curve_notes(curves, metric), width=200)
+
+
+def _print_table(
+    headline: str, titles: Mapping[str, bool], rows: Sequence[Sequence[str]], notes: Sequence[str], width: int
+) -> None:
+    """As Markdown, for eyes."""
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for number, title in enumerate(titles):
-        table.add_column(_plain(title), justify="right" if number else "left", no_wrap=True)
+    for title, numeric in titles.items():
+        table.add_column(_plain(title), justify="right" if numeric else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(_plain(cell) for cell in row))
-    notes = [Text(f"  {note}", style="dim") for note in curve_notes(curves, metric)]
-    _print([Text(curve_headline(curves, metric)), table, *notes], width=200)
+    _print([Text(headline), table, *(Text(f"  {note}", style="dim") for note in notes)], width)
 
 
 def _print(parts: Sequence[RenderableType], width: int) -> None:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from zcbench.cli._shared import add_imports, add_json, import_files, print_json
+
+if TYPE_CHECKING:
+    from zcbench.testing import Report
 
 EXAMPLE = """examples:
   zcbench check my_proxies.py
@@ -26,14 +31,16 @@ def execute(options: argparse.Namespace) -> int:
     from zcbench.testing import check_predictor, check_proxy
 
     import_files(options.imports)
-    reports = []
+    checks: dict[tuple[Callable[[str], Report], str], None] = {}  # each once, in the order given
     for name in options.names:
         proxies, predictors = _registered_by(name) if name.endswith(".py") else _named(name)
-        for check, labels in ((check_proxy, proxies), (check_predictor, predictors)):
-            for label in labels:
-                reports.append(check(label))
-                if not options.json:
-                    print(reports[-1], flush=True)
+        checks.update(dict.fromkeys((check_proxy, label) for label in proxies))
+        checks.update(dict.fromkeys((check_predictor, label) for label in predictors))
+    reports = []
+    for check, label in checks:
+        reports.append(check(label))
+        if not options.json:
+            print(reports[-1], flush=True)
     if options.json:
         print_json(
             [

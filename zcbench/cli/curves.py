@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zcbench.cli._shared import add_json, add_store, at_zero, print_curves, split_labels
+from zcbench.cli._shared import add_json, add_store, at_zero, print_curves, split_labels, write_whole
 
 if TYPE_CHECKING:
     from zcbench.evaluation import Curves
@@ -26,6 +26,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--show", metavar="NAMES", help="only these predictors, separated by commas")
     parser.add_argument(
         "--metric", metavar="NAME", default="tau", help="what the table shows: tau, rho, precision@10, regret@1, nll, …"
+    )
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="only runs with this --limit (default: the largest pool)"
     )
     parser.add_argument("--transfer", action="store_true", help="only trials that were fitted on another benchmark")
     parser.add_argument("--out", metavar="DIR", help="write BENCHMARK-predictors.csv, .md and .svg into this folder")
@@ -77,19 +80,14 @@ def _curves(name: str, store: object, options: argparse.Namespace) -> Curves:
         and bool(t.source) == options.transfer
         and (shown is None or t.predictor.rpartition("@")[0] in shown)
     ]
-    largest = max((t.pool for t in trials), default=0)
+    largest = max((t.pool for t in trials), default=0) if options.limit is None else options.limit
     return curves([t for t in trials if t.pool == largest], benchmark, at_zero(benchmark, target, store))
 
 
 def _write(folder: Path, stem: str, found: Curves, metric: str) -> None:
     from zcbench.leaderboards import curves_to_csv, curves_to_markdown, draw_curves
 
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{stem}.csv").write_text(curves_to_csv(found), encoding="utf-8")
-    (folder / f"{stem}.md").write_text(curves_to_markdown(found, metric), encoding="utf-8")
-    written = ["csv", "md"]
+    for suffix, content in (("csv", curves_to_csv(found)), ("md", curves_to_markdown(found, metric))):
+        write_whole(folder / f"{stem}.{suffix}", partial(Path.write_text, data=content, encoding="utf-8"))
     if any(not point.source for point in found.points):
-        draw_curves(found, folder / f"{stem}.svg")
-        written.append("svg")
-    for suffix in written:
-        print(f"wrote {folder / stem}.{suffix}", file=sys.stderr)
+        write_whole(folder / f"{stem}.svg", partial(draw_curves, found))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zcbench.cli._shared import add_ensembles, add_json, add_store, print_leaderboard, split_names
+from zcbench.cli._shared import add_ensembles, add_json, add_store, print_leaderboard, split_names, tracks, write_whole
 
 if TYPE_CHECKING:
     from zcbench.evaluation import Evaluation
@@ -75,30 +75,23 @@ def _evaluations(name: str, store: object, options: argparse.Namespace) -> list[
     from zcbench.datasets import load_benchmark
     from zcbench.errors import InvalidInputError
     from zcbench.evaluation import summarize
-    from zcbench.types import Record
 
     assert isinstance(store, Store)
     benchmark = load_benchmark(name, options.source)
-    dataset = benchmark.target(options.target).dataset
-    tracks: dict[tuple[int, str], list[Record]] = {}
-    for record in store.records(name):
-        wanted = record.benchmark == benchmark.identifier and options.seed in (None, record.seed)
-        if wanted and record.batch.partition("/")[0] == dataset:
-            tracks.setdefault((record.seed, record.batch), []).append(record)
-    if not tracks:
+    found = [r for r in tracks(benchmark, options.target, store) if options.seed in (None, r[0].seed)]
+    if not found:
+        samples = benchmark.batch_of(options.target)
         raise InvalidInputError(
-            f"no records of {benchmark.identifier} on {dataset} in {options.store}: run  zcbench run {name}"
+            f"no records of {benchmark.identifier} on {samples} in {options.store}: run  zcbench run {name}"
         )
-    ordered = sorted(tracks.values(), key=len, reverse=True)
     ensembles = split_names(options.ensembles) or []
     return [
-        summarize(records, benchmark, options.target, common=options.common, ensembles=ensembles) for records in ordered
+        summarize(records, benchmark, options.target, common=options.common, ensembles=ensembles) for records in found
     ]
 
 
 def _write(folder: Path, name: str, evaluations: list[Evaluation], store: object) -> None:
     from zcbench._store import Store
-    from zcbench.errors import StoreError
     from zcbench.leaderboards import to_csv, to_html, to_markdown
 
     assert isinstance(store, Store)
@@ -112,16 +105,4 @@ def _write(folder: Path, name: str, evaluations: list[Evaluation], store: object
         "html": to_html(evaluations, environments),
     }
     for suffix, content in contents.items():
-        path = folder / f"{name}.{suffix}"
-        partial = path.with_name(path.name + ".partial")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            partial.write_text(content, encoding="utf-8")
-            partial.replace(path)
-        except OSError as error:
-            with suppress(OSError):
-                partial.unlink()
-            raise StoreError(
-                f"cannot write {path}: {error.strerror or error}. Make room, or choose another folder with --out."
-            ) from None
-        print(f"wrote {path}", file=sys.stderr)
+        write_whole(folder / f"{name}.{suffix}", partial(Path.write_text, data=content, encoding="utf-8"))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 from zcbench.cli._shared import add_imports, add_json, import_files, print_json, print_rows
+from zcbench.types import summary_of
 
 EXAMPLE = """examples:
   zcbench list proxies
@@ -142,7 +143,7 @@ def _spaces() -> tuple[list[str], list[list[str]]]:
 
     spaces = [get_space(name) for name in list_spaces()]
     return ["name", "architectures", "networks", "summary"], [
-        [s.name, _count(s.size), "+".join(s.domains) or "none", (type(s).__doc__ or "").splitlines()[0]] for s in spaces
+        [s.name, _count(s.size), "+".join(s.domains) or "none", summary_of(type(s))] for s in spaces
     ]
 
 

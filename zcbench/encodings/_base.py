@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from zcbench.errors import InvalidInputError
 from zcbench.spaces import get_space
-from zcbench.types import Architecture, SearchSpace
+from zcbench.types import Architecture, SearchSpace, summary_of
 
 Floats: TypeAlias = NDArray[np.float64]
 #: What an encoding says of one architecture: numbers in order, numbers by name, or an object (a graph, a network).
@@ -43,8 +43,7 @@ class EncodingInfo:
     @property
     def summary(self) -> str:
         """First line of the function's docstring."""
-        lines = (self.function.__doc__ or "").strip().splitlines()
-        return lines[0] if lines else ""
+        return summary_of(self.function)
 
 
 class Encoding:

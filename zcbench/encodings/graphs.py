@@ -71,9 +71,7 @@ def stats(space: SearchSpace, architecture: Architecture) -> Mapping[str, float]
     names = [*kinds, "weighted", "pooling"]
     found = {"nodes": float(len(live.nodes)), "edges": float(len(live.edges))}
     found.update({f"count {name}": float(total) for name, total in zip(names, weights.sum(0), strict=True)})
-    sources: list[list[int]] = [[] for _ in live.nodes]
-    for source, target in live.edges:
-        sources[target].append(source)
+    sources = live.sources
     n = len(live.nodes)
     number = np.zeros(n)
     total, most, least = np.zeros((n, len(names))), np.zeros((n, len(names))), np.zeros((n, len(names)))
@@ -150,9 +148,7 @@ def wl(space: SearchSpace, architecture: Architecture) -> Mapping[str, float]:
     inputs are equal. The output's label after three rounds tells small cells apart altogether.
     """
     live = without_identities(living(space.graph(architecture)))
-    sources: list[list[int]] = [[] for _ in live.nodes]
-    for source, target in live.edges:
-        sources[target].append(source)
+    sources = live.sources
     labels = list(live.nodes)
     found: Counter[str] = Counter(labels)
     for _ in range(_ROUNDS):
@@ -168,9 +164,7 @@ def without_identities(graph: Graph) -> Graph:
     """The graph in which what fed an identity feeds what the identity fed; an edge may then occur several times."""
     n = len(graph.nodes)
     feeds: list[list[int]] = [[] for _ in range(n)]  # of each node, what reaches it through identities
-    sources: list[list[int]] = [[] for _ in range(n)]
-    for source, target in graph.edges:
-        sources[target].append(source)
+    sources = graph.sources
     ends = (0, n - 1)
     kept = [i for i in range(n) if i in ends or graph.nodes[i] not in IDENTITY]
     number = {old: new for new, old in enumerate(kept)}

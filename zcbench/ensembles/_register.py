@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from zcbench._registry import Registry
 from zcbench.errors import InvalidInputError
+from zcbench.types import summary_of
 
 Floats: TypeAlias = NDArray[np.float64]
 #: From scores ``(members, candidates)``, high is good, and weights ``(members,)`` to ``(candidates,)``.
@@ -54,8 +55,7 @@ class Ensemble:
     @property
     def summary(self) -> str:
         """First line of the function's docstring."""
-        lines = (self.function.__doc__ or "").strip().splitlines()
-        return lines[0] if lines else ""
+        return summary_of(self.function)
 
     def combine(self, scores: Mapping[str, ArrayLike]) -> Floats:
         """Score a set of candidates.

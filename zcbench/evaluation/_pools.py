@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,13 +42,12 @@ class Pool:
     columns: Mapping[str, Floats] = field(default_factory=dict)
     costs: Mapping[str, float] = field(default_factory=dict)
     curves: Mapping[str, NDArray[np.floating[Any]]] = field(default_factory=dict)
-
     facts: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.keys)
 
-    @property
+    @cached_property
     def architectures(self) -> list[Architecture]:
         """The architectures in order."""
         return [Architecture(self.space, key) for key in self.keys]

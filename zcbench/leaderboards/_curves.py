@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from typing import TYPE_CHECKING, Any
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zcbench.errors import MissingDependencyError, UnknownNameError
 from zcbench.evaluation import Curves, Entry, Point
 from zcbench.leaderboards._columns import interval
-from zcbench.leaderboards._export import estimate_columns, number_or_none
+from zcbench.leaderboards._export import csv_lines, estimate_columns, markdown, number_or_none
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,10 +64,12 @@ def curve_rows(curves: Curves, metric: str = "tau") -> tuple[list[str], list[lis
 def curve_notes(curves: Curves, metric: str = "tau") -> list[str]:
     """What a reader has to know besides the numbers."""
     notes = []
-    if metric == "tau" and curves.proxies is not None and curves.proxies.entries:
-        best = [e for e in curves.proxies.entries if math.isfinite(e.tau.value)][:_SHOWN]
-        shown = ", ".join(f"{e.proxy} {interval(e.tau)}" for e in best)
-        notes.append(f"At 0 trained networks, the best proxies ({best[0].n} architectures): {shown}.")
+    if metric in ("tau", "rho") and curves.proxies is not None:
+        known = {e.proxy: (getattr(e, metric), e.n) for e in curves.proxies.entries}
+        best = sorted((p for p in known if math.isfinite(known[p][0].value)), key=lambda p: -known[p][0].value)
+        shown = ", ".join(f"{p} {interval(known[p][0])}" for p in best[:_SHOWN])
+        if best:
+            notes.append(f"At 0 trained networks, the best proxies ({known[best[0]][1]} architectures): {shown}.")
     constant = [p for p in curves.points if p.constant]
     for point in constant:
         notes.append(
@@ -79,9 +79,8 @@ def curve_notes(curves: Curves, metric: str = "tau") -> list[str]:
     for point in curves.points:
         for reason, count in point.failures.items():
             notes.append(f"{point.predictor} at {_size(point.size)}: no predictions in {count} splits: {reason}")
-    if metric != "tau":
-        return notes
-    notes.append("* marks predictors that paired splits cannot tell from the best of their column.")
+    if metric == "tau":
+        notes.append("* marks predictors that paired splits cannot tell from the best of their column.")
     return notes
 
 
@@ -101,25 +100,13 @@ def _cell(point: Point | None, metric: str) -> str:
 def curves_to_markdown(curves: Curves, metric: str = "tau") -> str:
     """Headline, table and notes."""
     titles, rows = curve_rows(curves, metric)
-    lines = [
-        curve_headline(curves, metric),
-        "",
-        "| " + " | ".join(titles) + " |",
-        "|:---" + "|---:" * (len(titles) - 1) + "|",
-    ]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([*lines, "", *(f"- {note}" for note in curve_notes(curves, metric))]) + "\n"
+    columns = {title: number > 0 for number, title in enumerate(titles)}
+    return markdown(curve_headline(curves, metric), columns, rows, curve_notes(curves, metric))
 
 
 def curves_to_csv(curves: Curves) -> str:
     """One line per predictor and size, all metrics in full precision, empty where undefined."""
-    rows = [flat_point(curves, point) for point in curves.points]
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n", restval="")
-    writer.writeheader()
-    writer.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
-    return text.getvalue()
+    return csv_lines([flat_point(curves, point) for point in curves.points])
 
 
 def curves_to_json(curves: Curves) -> str:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zcbench.evaluation import Entry, Evaluation
@@ -15,9 +16,14 @@ from zcbench.metrics import Estimate
 
 def to_csv(evaluation: Evaluation) -> str:
     """One line per proxy, numbers in full precision, empty where undefined."""
+    return csv_lines([_flat(evaluation, rank, entry) for rank, entry in enumerate(evaluation.entries, 1)])
+
+
+def csv_lines(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A header and a line per row; empty where a row has nothing or None."""
     text = io.StringIO()
-    rows = [_flat(evaluation, rank, entry) for rank, entry in enumerate(evaluation.entries, 1)]
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
@@ -25,12 +31,17 @@ def to_csv(evaluation: Evaluation) -> str:
 
 def to_markdown(evaluation: Evaluation) -> str:
     """Headline, table and footnotes."""
-    lines = [headline(evaluation), ""]
-    lines.append("| " + " | ".join(column.title for column in COLUMNS) + " |")
-    lines.append("|" + "|".join("---:" if column.numeric else ":---" for column in COLUMNS) + "|")
-    for rank, entry in enumerate(evaluation.entries, 1):
-        lines.append("| " + " | ".join(_cell(column.text(rank, entry)) for column in COLUMNS) + " |")
-    notes = footnotes(evaluation)
+    rows = [[column.text(rank, entry) for column in COLUMNS] for rank, entry in enumerate(evaluation.entries, 1)]
+    titles = {column.title: column.numeric for column in COLUMNS}
+    return markdown(headline(evaluation), titles, rows, footnotes(evaluation))
+
+
+def markdown(headline: str, titles: Mapping[str, bool], rows: Sequence[Sequence[str]], notes: Sequence[str]) -> str:
+    """A headline, a table whose titles say whether their column is of numbers, and notes."""
+    lines = [headline, ""]
+    lines.append("| " + " | ".join(_cell(title) for title in titles) + " |")
+    lines.append("|" + "|".join("---:" if numeric else ":---" for numeric in titles.values()) + "|")
+    lines += ["| " + " | ".join(_cell(text) for text in row) + " |" for row in rows]
     if notes:
         lines += ["", *(f"- {' '.join(note.split())}" for note in notes)]
     return "\n".join(lines) + "\n"

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from zcbench._registry import Registry, split_outside
+from zcbench._registry import Registry, read_settings, split_outside
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.predictors._base import Predictor
+from zcbench.types import summary_of
 
 P = TypeVar("P", bound=type[Predictor])
 
@@ -50,8 +51,7 @@ class PredictorInfo:
     @property
     def summary(self) -> str:
         """First line of its docstring."""
-        lines = (self.make.__doc__ or "").strip().splitlines()
-        return lines[0] if lines else ""
+        return summary_of(self.make)
 
 
 _PREDICTORS: Registry[PredictorInfo] = Registry("predictor", package="zcbench.predictors", group="zcbench.predictors")
@@ -120,14 +120,7 @@ def get_predictor(text: str, **settings: Any) -> Predictor:
     name, *assignments = split_outside(text.strip(), ":")
     info = _PREDICTORS.get(name)
     known = info.parameters
-    chosen: dict[str, Any] = {}
-    for assignment in assignments:
-        key, equals, value = assignment.partition("=")
-        if not equals:
-            raise InvalidInputError(f"{name}:{assignment}: write settings as {name}:setting=value.")
-        if key not in known:
-            raise UnknownNameError(f"setting of {name}", key, known)
-        chosen[key] = _read(f"{name}:{assignment}", value, known[key])
+    chosen = read_settings(name, assignments, known)
     for key in settings:
         if key not in known:
             raise UnknownNameError(f"setting of {name}", key, known)
@@ -141,16 +134,6 @@ def predictor_label(name: str, predictor: Predictor, known: dict[str, Any]) -> s
     current = predictor.get_params(deep=False)
     changed = {key: current[key] for key in sorted(known) if str(current[key]) != str(known[key])}
     return name + "".join(f":{key}={value}" for key, value in changed.items())
-
-
-def _read(where: str, text: str, default: Any) -> Any:
-    kind = type(default)
-    try:
-        if kind is bool:
-            return {"true": True, "false": False}[text.lower()]
-        return kind(text) if kind in (int, float) else text
-    except (ValueError, KeyError):
-        raise InvalidInputError(f"{where}: {text!r} is not a {kind.__name__}, as {default!r} is.") from None
 
 
 def list_predictors(*patterns: str) -> list[str]:

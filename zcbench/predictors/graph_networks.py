@@ -206,6 +206,10 @@ class PairClassifier(nn.Module):
 # -- information flow --------------------------------------------------------------------------
 
 
+#: Width of an operation's embedding.
+OPERATION = 48
+
+
 class Flow(nn.Module):
     """Information flows from the input node through operations that gate it.
 
@@ -226,25 +230,40 @@ class Flow(nn.Module):
         return through + mixed if self.skip else through
 
 
-class GATES(nn.Module):
+class FlowNetwork(nn.Module):
+    """What flow networks start from: an embedding of each operation, a learned source at the input node."""
+
+    def __init__(self, labels: int, hidden: int) -> None:
+        super().__init__()
+        self.operations = nn.Embedding(labels, OPERATION)
+        self.source = nn.Parameter(torch.randn(hidden))
+        self.others = nn.Parameter(torch.zeros(hidden))
+
+    def start(self, batch: GraphBatch) -> Tensor:
+        """States ``(n, m, d)`` before any flow."""
+        first = torch.zeros_like(batch.real)
+        first[:, 0] = 1
+        return first[..., None] * self.source + (1 - first)[..., None] * self.others
+
+
+def _head(hidden: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(hidden, 200), nn.ReLU(), nn.Linear(200, 200), nn.ReLU(), nn.Linear(200, 1))
+
+
+class GATES(FlowNetwork):
     """Gated flow from a learned source at the input node, layer by layer; the output node's state is the code."""
 
     def __init__(self, labels: int, hidden: int, layers: int) -> None:
-        super().__init__()
-        self.operations = nn.Embedding(labels, 48)
-        self.source = nn.Parameter(torch.randn(hidden))
-        self.others = nn.Parameter(torch.zeros(hidden))
-        self.flows = nn.ModuleList([Flow(hidden, 48, skip=False) for _ in range(layers)])
-        self.head = nn.Sequential(nn.Linear(hidden, 200), nn.ReLU(), nn.Linear(200, 200), nn.ReLU(), nn.Linear(200, 1))
+        super().__init__(labels, hidden)
+        self.flows = nn.ModuleList([Flow(hidden, OPERATION, skip=False) for _ in range(layers)])
+        self.head = _head(hidden)
 
     def forward(self, batch: GraphBatch) -> Tensor:
         """Scores ``(n,)``."""
         operations = self.operations(batch.labels)
         inflow = batch.adjacency.transpose(1, 2) * batch.real[:, None]
         loops = inflow + torch.diag_embed(batch.real)  # a node keeps what it has from layer to layer
-        first = torch.zeros_like(batch.real)
-        first[:, 0] = 1
-        states = first[..., None] * self.source + (1 - first)[..., None] * self.others
+        states = self.start(batch)
         for i, flow in enumerate(self.flows):
             states = flow(states, operations, loops)
             if i < len(self.flows) - 1:
@@ -292,27 +311,25 @@ class DualFlow(nn.Module):
         return both
 
 
-class FLAN(nn.Module):
+class FLAN(FlowNetwork):
     """Dual flows along the edges; then operations are updated by a pass against them, and the flow is repeated."""
 
     def __init__(self, labels: int, hidden: int, layers: int, steps: int) -> None:
-        super().__init__()
-        self.operations = nn.Embedding(labels, 48)
-        self.source, self.others = nn.Parameter(torch.randn(hidden)), nn.Parameter(torch.zeros(hidden))
-        self.layers = nn.ModuleList([DualFlow(hidden, 48) for _ in range(layers)])
-        self.back = nn.ModuleList([DualFlow(hidden, 48) for _ in range(layers)]) if steps > 1 else nn.ModuleList()
-        self.update = nn.Sequential(nn.Linear(2 * hidden + 48, 128), nn.ReLU(), nn.Linear(128, 48))
+        super().__init__(labels, hidden)
+        self.layers = nn.ModuleList([DualFlow(hidden, OPERATION) for _ in range(layers)])
+        self.back = (
+            nn.ModuleList([DualFlow(hidden, OPERATION) for _ in range(layers)]) if steps > 1 else nn.ModuleList()
+        )
+        self.update = nn.Sequential(nn.Linear(2 * hidden + OPERATION, 128), nn.ReLU(), nn.Linear(128, OPERATION))
         self.steps = steps
-        self.head = nn.Sequential(nn.Linear(hidden, 200), nn.ReLU(), nn.Linear(200, 200), nn.ReLU(), nn.Linear(200, 1))
+        self.head = _head(hidden)
 
     def forward(self, batch: GraphBatch) -> Tensor:
         """Scores ``(n,)``."""
         operations = self.operations(batch.labels)
         along, against = batch.adjacency.transpose(1, 2), batch.adjacency
         ends = torch.arange(len(batch.last))
-        first = torch.zeros_like(batch.real)
-        first[:, 0] = 1
-        start = first[..., None] * self.source + (1 - first)[..., None] * self.others
+        start = self.start(batch)
         states = self._pass(self.layers, start, operations, along, batch)
         for _ in range(self.steps - 1):
             seed = torch.zeros_like(states)

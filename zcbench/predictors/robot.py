@@ -41,10 +41,20 @@ class RobotSearch:
 
 def normalised(metrics: Floats) -> Floats:
     """Each column ``(n, m)`` scaled to [0, 1] over the pool; a missing score counts as the worst."""
-    low, high = np.nanmin(metrics, axis=0), np.nanmax(metrics, axis=0)
-    span = np.where(high > low, high - low, 1.0)
-    scaled: Floats = np.nan_to_num((metrics - low) / span, nan=0.0)
-    return scaled
+    return _scaled(metrics, *_bounds(metrics))
+
+
+def _bounds(metrics: Floats) -> tuple[Floats, Floats]:
+    """Least finite value of each column and the distance to the highest, 1 if that is none."""
+    finite = np.isfinite(metrics)
+    low = np.min(metrics, axis=0, where=finite, initial=np.inf)
+    high = np.max(metrics, axis=0, where=finite, initial=-np.inf)
+    varied = high > low
+    return np.where(np.isfinite(low), low, 0.0), np.where(varied, high - low, 1.0)
+
+
+def _scaled(metrics: Floats, low: Floats, span: Floats) -> Floats:
+    return np.where(np.isfinite(metrics), (metrics - low) / span, 0.0)
 
 
 def robot_search(
@@ -144,16 +154,12 @@ class RoBoT(Predictor):
     def _fit(self, architectures: Sequence[Architecture], targets: Floats) -> None:
         self.encoder_ = self._encoding.fit(architectures)
         metrics = self.encoder_.transform(architectures)
-        with np.errstate(invalid="ignore"):
-            self.low_ = np.nanmin(np.where(np.isfinite(metrics), metrics, np.nan), axis=0)
-            self.span_ = np.nanmax(np.where(np.isfinite(metrics), metrics, np.nan), axis=0) - self.low_
+        self.low_, self.span_ = _bounds(metrics)
         found = robot_search(
             metrics, lambda row: float(targets[row]), len(targets), exploring=self.steps, seed=self.seed
         )
         self.weights_ = found.weights
 
     def _predict(self, architectures: Sequence[Architecture]) -> Floats:
-        metrics = self.encoder_.transform(architectures)
-        scaled = (metrics - self.low_) / np.where(self.span_ > 0, self.span_, 1.0)
-        score: Floats = np.nan_to_num(scaled, nan=0.0) @ self.weights_
+        score: Floats = _scaled(self.encoder_.transform(architectures), self.low_, self.span_) @ self.weights_
         return score

@@ -7,8 +7,8 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from zcbench._registry import Registry
-from zcbench.errors import InvalidInputError, UnknownNameError
+from zcbench._registry import Registry, read_settings
+from zcbench.errors import InvalidInputError
 from zcbench.types import COMMON_SETTINGS, Cost, ProxyInfo, Setting
 
 F = TypeVar("F", bound=Callable[..., float])
@@ -143,31 +143,13 @@ def get_proxy(name: str) -> ProxyInfo:
     if not assignments:
         return info
     known = {**info.parameters, **COMMON_SETTINGS}
-    settings: dict[str, Setting] = {}
-    for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        if not equals:
-            raise InvalidInputError(f"{name}:{assignment}: write settings as {name}:setting=value.")
-        if key not in known:
-            raise UnknownNameError(f"setting of {name}", key, known)
-        value = _read(f"{name}:{assignment}", text, known[key])
-        if value != known[key]:
-            settings[key] = value
+    given = read_settings(name, assignments, known)
+    for key, value in given.items():
+        if isinstance(value, int) and value < (1 if key == "repeats" else 0):
+            raise InvalidInputError(f"{name}:{key}={value}: {value} is too small.")
+    settings: dict[str, Setting] = {key: value for key, value in given.items() if value != known[key]}
     cost = Cost.TRAINING if {"epochs", "steps"} & settings.keys() else info.cost
     return dataclasses.replace(info, settings=settings, cost=cost)
-
-
-def _read(where: str, text: str, default: Setting) -> Setting:
-    kind = type(default)
-    try:
-        if kind is bool:
-            return {"true": True, "false": False}[text.lower()]
-        value = kind(text)
-    except (ValueError, KeyError):
-        raise InvalidInputError(f"{where}: {text!r} is not a {kind.__name__}, as {default!r} is.") from None
-    if isinstance(value, int) and value < (1 if where.endswith(f"repeats={text}") else 0):
-        raise InvalidInputError(f"{where}: {value} is too small.")
-    return value
 
 
 def list_proxies(*patterns: str) -> list[str]:
