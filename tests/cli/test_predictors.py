@@ -101,6 +101,9 @@ def test_ones_own_table_of_a_space(cli, place):
         (("--predictors", "gp", "--seeds", "0"), "choose at least 1"),
         (("--suite", "all"), "unknown suite"),
         (("--train-sizes", "10"), "--train-sizes goes with --predictors or --suite"),
+        (("--tuned", "10"), "--tuned goes with --predictors or --suite"),
+        (("--predictors", "gp", "--tuned", "10"), "--tuned learns from another benchmark first"),
+        (("--suite", "transfer"), "the suite transfer learns from another benchmark first"),
         (("--predictors", "gp", "--fit-on", "nothing"), "unknown benchmark"),
     ],
 )

@@ -83,7 +83,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     learned.add_argument(
         "--tuned",
         metavar="N,N",
-        default="0",
         help="with --fit-on: networks of the tested benchmark seen last (default: 0)",
     )
     own = parser.add_argument_group("for a table of your own")
@@ -114,7 +113,7 @@ def execute(options: argparse.Namespace) -> int:
         raise InvalidInputError("say which benchmark: zcbench run BENCHMARK, or  zcbench run my.csv --target COLUMN")
     if options.predictors or options.suite:
         return _swept(options, names[0])
-    if given := [f for f in ("train_sizes", "seeds", "fit_on") if getattr(options, f) is not None]:
+    if given := [f for f in ("train_sizes", "seeds", "fit_on", "tuned") if getattr(options, f) is not None]:
         raise InvalidInputError(f"--{given[0].replace('_', '-')} goes with --predictors or --suite.")
     own = _is_own(names[0])
     evaluation = _own(options, names[0]) if own else _scored(options, load_benchmark(names[0], options.source))
@@ -192,7 +191,10 @@ def _swept(options: argparse.Namespace, name: str) -> int:
         labels = [_of_columns(label) for label in labels]
     sizes = numbers("--train-sizes", options.train_sizes) or (suite.sizes if suite else _fitting(SIZES, len(table)))
     seeds = options.seeds if options.seeds is not None else (suite.seeds if suite else SEEDS)
-    tuned = numbers("--tuned", options.tuned) or (0,)
+    tuned = numbers("--tuned", options.tuned) or (suite.tuned if suite else ()) or (0,)
+    if options.fit_on is None and (options.tuned is not None or (suite is not None and suite.tuned)):
+        what = "--tuned" if options.tuned is not None else f"the suite {options.suite}"
+        raise InvalidInputError(f"{what} learns from another benchmark first: say which, --fit-on nasbench101.")
     sweep = Sweep(table.name, options.target, sizes, seeds, options.limit, tuned, options.batch_size)
     source = None
     if options.fit_on:

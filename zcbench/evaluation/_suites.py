@@ -18,6 +18,7 @@ class Suite:
         predictors: labels or patterns.
         sizes: training networks.
         seeds: number of splits.
+        tuned: of a suite between benchmarks, networks of the tested one that are seen last.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Suite:
     predictors: tuple[str, ...]
     sizes: tuple[int, ...]
     seeds: int
+    tuned: tuple[int, ...] = ()
 
 
 _CHEAP = (
@@ -70,6 +72,14 @@ _SUITES: Mapping[str, Suite] = {
             (ALL_KINDS, "mean", "gp", "xgboost", "lightgbm"),
             (78, 156, 781, 1563),
             10,
+        ),
+        Suite(
+            "transfer",
+            "From 500 networks of another benchmark (--fit-on), without and with 50 of the tested one, ten splits.",
+            ("random_forest:encoding=atoms", "random_forest:encoding=stats", "gp:encoding=stats", "gennape"),
+            (500,),
+            10,
+            (0, 50),
         ),
     )
 }
