@@ -49,8 +49,8 @@ def test_rows(found):
 
 def test_notes_say_what_is_odd(found):
     notes = "\n".join(curve_notes(found))
-    assert "bad at 20: all predictions were the same in 1 splits" in notes
-    assert "broken at 10: no predictions in 2 splits: no such thing" in notes
+    assert "bad at 20: all predictions were the same in 1 trial;" in notes
+    assert "broken at 10: no predictions in 2 trials: no such thing" in notes
     assert "of 100 architectures" in curve_headline(found)
     with pytest.raises(UnknownNameError, match="unknown metric"):
         curve_headline(found, "accuracy")

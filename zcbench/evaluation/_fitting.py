@@ -172,6 +172,11 @@ def scores(predicted: Floats, good: Floats) -> dict[str, float]:
     """Correlations, precision and regret of predictions, high is good; a constant prediction has tau and rho 0."""
     from scipy.stats import kendalltau, spearmanr
 
+    if np.shape(predicted) != np.shape(good):
+        raise InvalidInputError(
+            f"predict returned an array of shape {np.shape(predicted)} for {len(good)} architectures: "
+            f"it must be ({len(good)},)."
+        )
     if not np.isfinite(predicted).all():
         raise UnsupportedModelError(f"{np.sum(~np.isfinite(predicted))} predictions are nan or infinite.")
     varied = np.ptp(predicted) > 0 and np.ptp(good) > 0

@@ -70,15 +70,18 @@ def curve_notes(curves: Curves, metric: str = "tau") -> list[str]:
         shown = ", ".join(f"{p} {interval(known[p][0])}" for p in best[:_SHOWN])
         if best:
             notes.append(f"At 0 trained networks, the best proxies ({known[best[0]][1]} architectures): {shown}.")
-    constant = [p for p in curves.points if p.constant]
-    for point in constant:
-        notes.append(
-            f"{point.predictor} at {_size(point.size)}: all predictions were the same in {point.constant} splits; "
-            "tau and rho count as 0 there."
-        )
+    odd: dict[tuple[str, str], dict[str, int]] = {}  # what happened to whom: at which sizes, how often
     for point in curves.points:
+        if point.constant:
+            same = "all predictions were the same in {}; tau and rho count as 0 there."
+            odd.setdefault((point.predictor, same), {})[_size(point.size)] = point.constant
         for reason, count in point.failures.items():
-            notes.append(f"{point.predictor} at {_size(point.size)}: no predictions in {count} splits: {reason}")
+            odd.setdefault((point.predictor, f"no predictions in {{}}: {reason}"), {})[_size(point.size)] = count
+    for (predictor, what), sizes in odd.items():
+        # Not str.format: a reason may have braces of its own.
+        count = sum(sizes.values())
+        trials = f"{count} trial" + "s" * (count > 1)
+        notes.append(f"{predictor} at {', '.join(sizes)}: {what.replace('{}', trials, 1)}")
     if metric == "tau":
         notes.append("* marks predictors that paired splits cannot tell from the best of their column.")
     return notes
