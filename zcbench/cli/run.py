@@ -226,11 +226,15 @@ def _swept(options: argparse.Namespace, name: str) -> int:
 
 def _of_columns(label: str) -> str:
     """A predictor of vectors that names no encoding sees the columns of a table without networks."""
+    from zcbench.encodings import CurveEncoding, get_encoding
     from zcbench.predictors import predictor_info
 
     info = predictor_info(label.partition(":")[0])
-    vectors = info.kind == "vector" and "encoding" in info.parameters
-    return f"{label}:encoding=columns" if vectors and ":encoding=" not in label else label
+    if info.kind != "vector" or "encoding" not in info.parameters or ":encoding=" in label:
+        return label
+    usual = get_encoding(info.parameters["encoding"])
+    curve = any(isinstance(part, CurveEncoding) for part in usual.parts)  # no column is an epoch of training
+    return label if curve else f"{label}:encoding=columns"
 
 
 def _fitting(sizes: tuple[int, ...], rows: int) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ from zcbench.evaluation._fitting import Fitting, Result
 from zcbench.evaluation._pool import Task, here, in_parallel
 from zcbench.evaluation._pools import Pool, check_sizes, pool_of
 from zcbench.evaluation._run import Progress, Track, run
+from zcbench.predictors import get_predictor
 from zcbench.proxies import resolve
 from zcbench.types import Status, Trial
 
@@ -99,6 +100,8 @@ def run_sweep(
         check_sizes([k for k in sweep.tuned if k], len(pool) - 2, benchmark.name)
         origin = _measured(origin, source[0], replace(sweep, target=source[1]), members, store, workers, progress)
     fitting = Fitting(pool, origin, tuple(imports))
+    for label in predictors:
+        fitting.given(get_predictor(label))  # a table that lacks what was asked for says so before anything is fitted
     wanted = _wanted(sweep, fitting, predictors)
     trials = store.trials
     with trials.writer(benchmark.name) as writer:
@@ -163,7 +166,6 @@ def _wanted(sweep: Sweep, fitting: Fitting, predictors: Sequence[str]) -> dict[t
 
 def _encoding(label: str) -> Encoding | None:
     from zcbench.encodings import get_encoding
-    from zcbench.predictors import get_predictor
 
     encoding = getattr(get_predictor(label), "encoding", None)
     return None if encoding is None else get_encoding(encoding)
@@ -176,6 +178,10 @@ def _with_curves(pool: Pool, benchmark: Benchmark, encodings: Sequence[Encoding]
     found = {}
     for part in (part for encoding in encodings for part in encoding.parts):
         if isinstance(part, CurveEncoding):
+            if not benchmark.curves:
+                raise InvalidInputError(
+                    f"{benchmark.name} has no learning curves: choose predictors that see architectures, such as gp."
+                )
             if part.metric not in benchmark.curves:
                 raise UnknownNameError("learning curve", part.metric, benchmark.curves)
             rows = benchmark.rows(pool.architectures)
