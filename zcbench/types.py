@@ -366,6 +366,16 @@ class Trial:
     environment: str = ""
 
     @property
+    def label(self) -> str:
+        """Label of the predictor, without its version."""
+        return self.predictor.rpartition("@")[0]
+
+    @property
+    def version(self) -> int:
+        """Version of the predictor."""
+        return int(self.predictor.rpartition("@")[2])
+
+    @property
     def key(self) -> tuple[str, str, str, str, int, int, int, int]:
         """What identifies the trial: two with one key are the same."""
         return (

@@ -62,6 +62,10 @@ def test_a_suite(cli, monkeypatch):
     result = cli("run", "digits-201", "--suite", "quick", "--limit", 40, "--workers", 0)
     assert result.status == 0
     assert "2/2 trials" in result.err
+    cli("run", "digits-201", "--predictors", "gp", "--limit", 40, "--workers", 0, "--train-sizes", 20, "--seeds", 1)
+    assert " 20" in cli("curves").out
+    assert cli("curves", "--suite", "quick").out == result.out
+    assert "unknown suite" in cli("curves", "--suite", "slow").sentence
 
 
 def test_ones_own_table_of_numbers(cli, place):

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zcbench.cli._shared import add_json, add_store, at_zero, print_curves, split_labels, write_whole
+from zcbench.cli._shared import add_json, add_store, at_zero, print_curves, split_labels, split_names, write_whole
 
 if TYPE_CHECKING:
     from zcbench.evaluation import Curves
@@ -26,6 +26,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--show", metavar="NAMES", help="only these predictors, separated by commas")
     parser.add_argument(
         "--metric", metavar="NAME", default="tau", help="what the table shows: tau, rho, precision@10, regret@1, nll, …"
+    )
+    parser.add_argument(
+        "--suite", metavar="NAMES", help="only predictors and sizes of these suites: zcbench list suites"
     )
     parser.add_argument(
         "--limit", type=int, metavar="N", help="only runs with this --limit (default: the largest pool)"
@@ -66,19 +69,21 @@ def _curves(name: str, store: object, options: argparse.Namespace) -> Curves:
     """The curves of the largest pool that was split."""
     from zcbench._store import Store
     from zcbench.datasets import load_benchmark
-    from zcbench.evaluation import curves
+    from zcbench.evaluation import curves, get_suite
 
     assert isinstance(store, Store)
     benchmark = load_benchmark(name, options.source)
     target = benchmark.target(options.target).name
     shown = split_labels(options.show)
+    suites = [get_suite(suite) for suite in split_names(options.suite) or []]
     trials = [
         t
         for t in store.trials.trials(name)
         if t.benchmark == benchmark.identifier
         and t.target == target
         and bool(t.source) == options.transfer
-        and (shown is None or t.predictor.rpartition("@")[0] in shown)
+        and (shown is None or t.label in shown)
+        and (not suites or any(t.label in s.predictors and t.train_size in s.sizes for s in suites))
     ]
     largest = max((t.pool for t in trials), default=0) if options.limit is None else options.limit
     return curves([t for t in trials if t.pool == largest], benchmark, at_zero(benchmark, target, store))

@@ -129,16 +129,14 @@ def _latest(trials: list[Trial]) -> list[Trial]:
     """Of several versions of a predictor, the latest."""
     latest: dict[str, int] = {}
     for trial in trials:
-        label, _, version = trial.predictor.rpartition("@")
-        latest[label] = max(latest.get(label, 0), int(version))
-    return [t for t in trials if int(t.predictor.rpartition("@")[2]) == latest[t.predictor.rpartition("@")[0]]]
+        latest[trial.label] = max(latest.get(trial.label, 0), trial.version)
+    return [trial for trial in trials if trial.version == latest[trial.label]]
 
 
 def _point(
     key: tuple[str, str, int, int], rows: list[Trial], own: dict[int, float], best: dict[int, float], cost: float
 ) -> Point:
-    identifier, source, train_size, tuned_size = key
-    label, _, version = identifier.rpartition("@")
+    _, source, train_size, tuned_size = key
     good = [t for t in rows if t.status is Status.OK]
     names = list(dict.fromkeys(name for t in good for name in t.metrics))
     metrics = {name: mean_interval([t.metrics.get(name, math.nan) for t in good]) for name in names}
@@ -148,8 +146,8 @@ def _point(
     pool = rows[0].pool
     features = sum(metrics[name].value for name in ("encode_seconds", "proxy_seconds") if name in metrics) * pool
     return Point(
-        label,
-        int(version),
+        rows[0].label,
+        rows[0].version,
         source,
         train_size,
         tuned_size,
