@@ -50,6 +50,7 @@ def test_a_network_reckoned_by_hand():
     assert graph.params == sum(p.numel() for p in model.parameters())
     conv = graph.numbers[1]
     assert conv[:5].tolist() == [np.log2(3), 3.0, 3.0, 2.0, 3.0]
+    assert graph.numbers[7, :3].tolist() == [3.0, 0.0, np.log2(5)]  # what goes into the linear layer is not its bias
     assert conv[5] == np.log2(1 + 8 * 3 * 9)
     assert conv[6] == pytest.approx(np.log2(1 + 8 * 16 * 27))
 

@@ -145,7 +145,8 @@ class _Recorder(TorchDispatchMode):
         flops = _flops(atom, inputs, outputs[0]) / self.samples
         self.flops += flops
         self.atoms.append(_NUMBER.get(atom, 0))
-        self.numbers.append(_numbers(inputs, outputs, kernel, weights, flops))
+        data = [tensor for tensor in inputs if id(tensor) in self.maker] or inputs  # addmm has its bias first
+        self.numbers.append(_numbers(data, outputs, kernel, weights, flops))
         made = len(self.atoms) - 1
         self.edges += [(source, made) for source in dict.fromkeys(sources)]
         self.last = made
@@ -246,6 +247,7 @@ def _living(recorder: _Recorder, params: float) -> ComputationGraph:
 @register_encoding(
     "computation",
     kind="computation",
+    version=2,
     reference="K. Mills et al., 'GENNAPE', AAAI 2023, arXiv:2211.17226, section 3.1",
 )
 def computation(space: SearchSpace, architecture: Architecture) -> ComputationGraph:
