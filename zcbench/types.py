@@ -350,6 +350,7 @@ class Trial:
         metrics: by name; nan where undefined.
         detail: why there are no metrics, or what is odd about them; one sentence.
         environment: id of the environment line that the store keeps beside it.
+        data: digests of the tables and of the predictor's features, "0123456789ab-0123456789ab": what was learned from.
     """
 
     benchmark: str
@@ -364,6 +365,7 @@ class Trial:
     metrics: Mapping[str, float]
     detail: str = ""
     environment: str = ""
+    data: str = ""
 
     @property
     def label(self) -> str:
@@ -376,9 +378,9 @@ class Trial:
         return int(self.predictor.rpartition("@")[2])
 
     @property
-    def key(self) -> tuple[str, str, str, str, int, int, int, int]:
+    def key(self) -> tuple[str, str, str, str, str, int, int, int, int]:
         """What identifies the trial: two with one key are the same."""
         return (
-            *(self.benchmark, self.target, self.source, self.predictor),
+            *(self.benchmark, self.target, self.source, self.predictor, self.data),
             *(self.pool, self.train_size, self.tuned_size, self.seed),
         )

@@ -76,6 +76,11 @@ def test_ones_own_table_of_numbers(cli, place):
     result = cli("run", "my.csv", "--target", "acc", "--predictors", "gp", "--seeds", 2, "--workers", 0)
     assert result.status == 0, result.err
     assert "gp:encoding=columns" in result.out
+    labels = "mean:members=(gp+random_forest),fbnetv3:pretraining=2:epochs=4"
+    both = cli("run", "my.csv", "--target", "acc", "--predictors", labels, "--seeds", 1, "--workers", 0)
+    assert both.status == 0, both.out
+    assert "mean:members=(gp:encoding=columns+random_forest:encoding=columns)" in both.out
+    assert "fbnetv3:encoding=columns:epochs=4:pretraining=2:statistics=columns" in both.out
     (place / "bare.csv").write_text("arch,acc\n" + "\n".join(f"net{i},{i}" for i in range(20)) + "\n")
     bare = cli("run", "bare.csv", "--target", "acc", "--predictors", "gp", "--seeds", 1, "--workers", 0)
     assert "no columns of numbers besides the target" in bare.sentence

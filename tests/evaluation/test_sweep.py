@@ -155,14 +155,21 @@ def test_workers_change_nothing_but_the_time(tmp_path):
         )
 
 
-def test_what_goes_wrong_is_a_trial(tmp_path):
+def test_what_goes_wrong_is_a_trial(tmp_path, monkeypatch):
     trials = sweep(Store(tmp_path), predictors=["gp:kernel=cubic", "tabpfn", "gp"], seeds=1, sizes=(8,))
     assert [x.status for x in trials] == ["failed", "failed", "ok"]
     assert trials[0].detail == "kernel='cubic': choose one of rbf, matern."
     assert "needs its weights" in trials[1].detail
     found = curves(trials, table())
     assert found.predictors[0] == "gp"
-    retried = sweep(Store(tmp_path), predictors=["gp:kernel=cubic"], seeds=1, sizes=(8,), retry_failed=True)
+    asked = []
+    real = Fitting._trial
+    monkeypatch.setattr(Fitting, "_trial", lambda self, *a: asked.append(a[0]) or real(self, *a))
+    again = {"predictors": ["gp:kernel=cubic", "gp"], "seeds": 1, "sizes": (8,)}
+    sweep(Store(tmp_path), **again)
+    assert not asked
+    retried = sweep(Store(tmp_path), retry_failed=True, **again)
+    assert asked == ["gp:kernel=cubic"]
     assert retried[0].status is Status.FAILED
 
 
@@ -199,9 +206,66 @@ def test_proxies_as_features_are_measured_once_and_stored(tmp_path):
     assert len(records) == 24
     pool = pool_of(benchmark)
     fitting = Fitting(dataclasses.replace(pool, columns={"params": np.arange(12.0), "num_layers": np.ones(12)}))
-    given = fitting.given(zcbench.get_predictor(f"gp:encoding={encoding}"))
+    (given,) = fitting.informed(zcbench.get_predictor(f"gp:encoding={encoding}")).encodings()
     assert given.rows(pool.architectures)[3].tolist() == [3.0, 1.0]
     assert trials[0].metrics["proxy_seconds"] > 0
+
+
+def test_what_was_learned_from_other_data_is_no_result(tmp_path):
+    store, first = Store(tmp_path), table()
+    mended = dataclasses.replace(first, values={**first.values, "quality": first.values["quality"][::-1]})
+    before, after = (sweep(store, benchmark, ["gp"], seeds=1) for benchmark in (first, mended))
+    assert {x.data for x in before}.isdisjoint(x.data for x in after)
+    assert [x.metrics["tau"] for x in before] != [x.metrics["tau"] for x in after]
+    found = curves(store.trials.trials("toy"), mended)  # the old ones are not mixed in
+    assert [p.metrics["tau"].value for p in found.points] == [x.metrics["tau"] for x in after]
+    small = table(12)
+    label = "gp:encoding=proxies(grad_norm)"
+    one, two = (sweep(store, small, [label], sizes=(6,), seeds=1, batch_size=size)[0] for size in (4, 8))
+    assert one.data.partition("-")[0] == two.data.partition("-")[0]
+    assert one.data != two.data
+
+
+def test_what_only_ranks_learns_that_high_is_good(tmp_path, monkeypatch):
+    seen = {}
+    for name in ("gp", "lightgbm_ranker", "mean"):
+        make = type(zcbench.get_predictor(name))
+        real = make.fit
+        monkeypatch.setattr(make, "fit", lambda self, a, t, real=real: seen.update({type(self): t}) or real(self, a, t))
+    benchmark = table(higher_is_better=False)
+    trials = sweep(Store(tmp_path), benchmark, ["gp", "lightgbm_ranker", "mean:members=(random_forest)"], seeds=1)
+    assert min(x.metrics["tau"] for x in trials if x.train_size == 20) > 0.3
+    signs = {make.__name__: np.sign(targets.sum()) for make, targets in seen.items()}
+    assert signs == {"GaussianProcess": 1, "LightGBMRanker": -1, "Mean": -1}
+
+
+def test_default_sizes_fit_what_is_left(tmp_path):
+    trials = sweep(Store(tmp_path), predictors=["bayesian_ridge"], sizes=None, limit=45, seeds=1)
+    assert [x.train_size for x in trials] == [10, 20]
+
+
+def test_sizes_are_checked_before_anything_is_measured(tmp_path):
+    store = Store(tmp_path)
+    with pytest.raises(InvalidInputError, match="11 networks: toy has only 10 to spare"):
+        sweep(store, table(12), ["gp:encoding=proxies(params)"], sizes=(11,))
+    assert not store.records("toy")
+
+
+def test_members_see_what_the_table_has(tmp_path):
+    benchmark = table()
+    losses = (10 - benchmark.values["quality"])[:, :, None] + np.exp(-np.arange(5))
+    facts = {"hint": benchmark.values["quality"][:, 0], "train_seconds": np.full(60, 50.0)}
+    benchmark = dataclasses.replace(benchmark, curves={"loss": losses}, facts=facts)
+    labels = [
+        "mean:members=(sotl:encoding=curve(loss/2)+gp:encoding=columns)",
+        "fbnetv3:encoding=columns:statistics=columns:pretraining=5",
+    ]
+    trials = sweep(Store(tmp_path), benchmark, labels, sizes=(20,), seeds=1)
+    assert [x.status for x in trials] == ["ok", "ok"]
+    assert trials[0].metrics["proxy_seconds"] == 2 * 10.0
+    assert trials[0].metrics["tau"] > 0.8
+    across = sweep(Store(tmp_path), benchmark, labels[:1], sizes=(20,), seeds=1, source=(benchmark, "other"))
+    assert across[0].status == "ok"
 
 
 def test_curves_as_features(tmp_path):
@@ -243,6 +307,21 @@ def test_fit_on_one_target_test_on_another(tmp_path):
         sweep(Store(tmp_path), benchmark, ["gp"], sizes=(61,), source=(benchmark, "other"))
 
 
+def test_what_was_learned_from_is_not_tested(tmp_path, monkeypatch):
+    benchmark, asked = table(), []
+    real = type(zcbench.get_predictor("gp")).predict
+    monkeypatch.setattr(
+        type(zcbench.get_predictor("gp")), "predict", lambda self, a: asked.append(list(a)) or real(self, a)
+    )
+    sweep(Store(tmp_path), benchmark, ["gp"], sizes=(20,), tuned=(0, 10), source=(benchmark, "other"), seeds=1)
+    pool = pool_of(benchmark)
+    first = {pool.keys[i] for i in pool.order(0)[:20]}
+    assert [len(rows) for rows in asked] == [40, 30]
+    assert not first & {a.key for rows in asked for a in rows}
+    (trial,) = sweep(Store(tmp_path), benchmark, ["gp"], sizes=(59,), source=(benchmark, "other"), seeds=1)
+    assert "too few for 0 more and a test" in trial.detail
+
+
 def test_a_source_whose_direction_differs(tmp_path):
     benchmark = table()
     loss = dataclasses.replace(
@@ -279,6 +358,18 @@ def test_means_over_seeds_and_paired_differences(tmp_path):
         assert second.tied_with_best == (second.behind.low <= 0)
 
 
+def test_one_lucky_split_is_not_the_best():
+    def trial(label, seed, tau):
+        status = Status.OK if tau is not None else Status.FAILED
+        metrics = {} if tau is None else {"tau": tau}
+        return zcbench.types.Trial("toy@1", "quality", "", f"{label}@1", 60, 8, 0, seed, status, metrics)
+
+    rows = [trial("lucky", 0, 0.9), *(trial("lucky", s, None) for s in range(1, 5)), trial("dead", 0, None)]
+    rows += [trial("good", s, 0.8 + s / 1000) for s in range(5)] + [trial("bad", s, 0.3) for s in range(5)]
+    tied = {p.predictor: p.tied_with_best for p in curves(rows, table()).points}
+    assert tied == {"good": True, "bad": False, "lucky": False, "dead": False}
+
+
 def test_interval_of_a_mean():
     assert mean_interval([]).n == 0
     assert math.isnan(mean_interval([1.0]).low)
@@ -293,6 +384,8 @@ def test_what_training_takes():
     scaled = dataclasses.replace(benchmark, facts={"train_seconds_12ep": np.array([24.0])})
     assert training_seconds(scaled, "test_accuracy_200ep") == 400.0
     assert math.isnan(training_seconds(scaled, "test_accuracy"))
+    elsewhere = {"other": dataclasses.replace(own.targets["other"], dataset="cifar100")}
+    assert math.isnan(training_seconds(dataclasses.replace(own, targets={**own.targets, **elsewhere}), "other"))
 
 
 def test_trials_of_different_pools_are_not_mixed(tmp_path):

@@ -8,6 +8,7 @@ from scipy.stats import kendalltau
 import zcbench
 from zcbench.encodings import ColumnEncoding
 from zcbench.errors import InvalidInputError, MissingDependencyError, UnknownNameError
+from zcbench.predictors._features import within_float32
 from zcbench.predictors.gaussian_process import GaussianProcess
 from zcbench.predictors.trees import leaf_size, queries
 from zcbench.testing import easy_table
@@ -141,3 +142,60 @@ def test_the_mean_of_predictors():
         zcbench.get_predictor("mean:members=gp+nothing").fit(table.known, table.targets)
     with pytest.raises(InvalidInputError, match="joined by"):
         zcbench.get_predictor("mean:members=").fit(table.known, table.targets)
+
+
+# -- odd columns -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["random_forest", "xgboost", "xgboost_ranker", "lightgbm", "gbdt_nas", "gp"])
+def test_numbers_beyond_single_precision(name):
+    random = np.random.default_rng(0)
+    size = random.uniform(0, 60, 40)
+    size[:30][size[:30] > 40] -= 20  # what is tested goes further
+    x = np.stack([10**size, random.normal(size=40)], 1)
+    x[3, 0], x[35, 0] = np.inf, -np.inf
+    architectures, encoding = columns(x)
+    predictor = zcbench.get_predictor(name, encoding=encoding).fit(architectures[:30], size[:30])
+    predicted = predictor.predict(architectures)
+    assert np.isfinite(predicted).all()
+    rest = [i for i in range(30) if i != 3]
+    assert kendalltau(predicted[rest], size[rest]).statistic > 0.6
+
+
+def test_order_is_kept_beyond_single_precision():
+    x = np.array([-np.inf, -1e300, -1e40, -1e30, -5.0, 0.0, 5.0, 1e30, 1e39, 1e40, 1e308, np.inf])
+    tame = within_float32(x).astype(np.float32)
+    assert np.isfinite(tame).all()
+    assert (np.diff(tame[1:-1]) > 0).all()
+    assert np.isnan(within_float32(np.array([np.nan]))).all()
+    assert within_float32(x[4:7]).tolist() == [-5.0, 0.0, 5.0]
+
+
+@pytest.mark.parametrize("name", ["gp", "bayesian_ridge", "lcsvr", "mean", "random_forest"])
+def test_networks_that_look_alike(name):
+    architectures, encoding = columns(np.ones((6, 2)))
+    settings = {} if name == "mean" else {"encoding": encoding}
+    predictor = zcbench.get_predictor(name if name != "mean" else "mean:members=gp", **settings)
+    if name == "mean":
+        predictor.with_encodings(lambda _: encoding)
+    predictor.fit(architectures[:4], [1.0, 2.0, 3.0, 6.0])
+    assert np.ptp(predictor.predict(architectures)) < 1e-9
+    if name in ("gp", "bayesian_ridge"):
+        assert predictor.predict(architectures)[0] == 3.0
+    one = zcbench.get_predictor("gp").fit(architectures[:1] * 3, [1.0, 2.0, 6.0])
+    assert one.predict(architectures[:2]).tolist() == [3.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        ("gp:seed=-1", "-1 is too small"),
+        ("gcn:batch_size=0", "choose at least 1"),
+        ("gennape:clusters=0", "choose at least 1"),
+        ("graph_transformer:hidden=98", "a multiple of 4"),
+    ],
+)
+def test_settings_out_of_range(label, message):
+    table = easy_table()
+    with pytest.raises(InvalidInputError, match=message):
+        zcbench.get_predictor(label).fit(table.known[:8], table.targets[:8])

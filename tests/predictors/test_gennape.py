@@ -130,8 +130,11 @@ def test_from_one_space_to_another(name):
     predictor = zcbench.get_predictor(name).fit_across(known, wide[:60])
     zero = spearmanr(predictor.predict(unseen), wide[60:]).statistic
     assert zero > 0.2
-    tuned = zcbench.get_predictor(name).fit_across(known, wide[:60], unseen[:20], wide[60:80])
-    assert spearmanr(tuned.predict(unseen[20:]), wide[80:]).statistic > 0.4
+    shallow = [-value for value in wide]  # the other benchmark ranks the other way round: it must be learned
+    tuned = zcbench.get_predictor(name).fit_across(known, wide[:60], unseen[:20], shallow[60:80])
+    rest = unseen[20:]
+    after = spearmanr(tuned.predict(rest), shallow[80:]).statistic
+    assert after > spearmanr(predictor.predict(rest), shallow[80:]).statistic + 0.2
 
 
 def test_a_constant_source_teaches_nothing():

@@ -1,5 +1,6 @@
 """ParZC, FBNetV3, RoBoT, curves, TabPFN, pruning: the parts of each against independent arithmetic."""
 
+import pickle
 import sys
 import types
 
@@ -149,7 +150,7 @@ def test_robot_edges():
     one = robot_search(np.ones((1, 2)), lambda row: 3.0, 10)
     assert (one.best, one.queried) == (0, (0,))
     gaps = normalised(np.array([[1.0, np.nan], [3.0, 5.0], [2.0, 6.0]]))
-    assert gaps.tolist() == [[0, 0], [1, 0], [0.5, 1]]
+    assert gaps.tolist() == [[0, 0.5], [1, 0], [0.5, 1]]  # a gap is the best by no weight
     for metrics, budget in ((np.zeros((0, 2)), 3), (np.ones((4, 2)), 0)):
         with pytest.raises(InvalidInputError, match="a pool, metrics and a budget"):
             robot_search(metrics, float, budget)
@@ -278,7 +279,7 @@ def test_effects_against_loops():
         assert options[column] == pytest.approx(contributions[having, column].mean() if having.any() else 0.0)
     for a, b in ((3, 13), (13, 3), (8, 27), (0, 5)):
         both = (taken[:, a] == 1) & (taken[:, b] == 1)
-        joint = interactions[:, a, a] + interactions[:, b, b] + 2 * interactions[:, a, b]
+        joint = 2 * interactions[:, a, b]
         assert pairs[a, b] == pytest.approx(joint[both].mean(), abs=1e-5)
 
 
@@ -312,3 +313,45 @@ def test_only_spaces_of_choices_are_pruned():
     space = zcbench.get_space("nasbench101")
     with pytest.raises(InvalidInputError, match="is no space of choices"):
         prune(space, [space.sample(np.random.default_rng(0))] * 3, [1.0, 2.0, 3.0])
+
+
+def test_no_free_networks_where_a_part_is_a_tables():
+    """Proxies that were measured on one batch must not meet others that are measured on noise."""
+    known = [SPACE.sample(np.random.default_rng(seed)) for seed in range(20)]
+    encoding = zcbench.get_encoding("proxies(params)")
+    told = type(encoding)(["params"])
+    told.remember(known, {"params": np.linspace(0, 1, 20)})
+    predictor = zcbench.get_predictor("fbnetv3", encoding=told, free=30, pretraining=2, epochs=2)
+    predictor.fit(known, np.arange(20.0))
+    assert set(told._known) == set(known)
+    again = pickle.loads(pickle.dumps(predictor))
+    assert np.allclose(again.predict(known), predictor.predict(known))
+    assert again.encoding.rows(known[:2])[1][0] == pytest.approx(1 / 19)  # still what it was told
+
+
+def test_what_is_trained_alone_is_clipped_alone():
+    from zcbench.predictors._neural import train
+
+    network = torch.nn.ModuleDict({"frozen": torch.nn.Linear(2, 2), "head": torch.nn.Linear(2, 1)})
+    before = network["frozen"].weight.clone()
+    norms = []
+    real = torch.nn.utils.clip_grad_norm_
+    x, y = torch.randn(8, 2), torch.randn(8)
+
+    def loss(rows):
+        return 1e3 * ((network["head"](network["frozen"](x[rows])).squeeze(-1) - y[rows]) ** 2).mean()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.nn.utils, "clip_grad_norm_", lambda p, m: norms.append(len(list(p))) or real(p, m))
+        train(
+            network, loss, 8, epochs=3, batch_size=4, learning_rate=0.1, parameters=list(network["head"].parameters())
+        )
+    assert set(norms) == {2}
+    assert torch.equal(network["frozen"].weight, before)
+
+
+def test_no_interactions_no_pairs():
+    drawn = [SPACE.sample(np.random.default_rng(seed)) for seed in range(200)]
+    taken = one_hot(drawn)
+    noise = 0.2 * np.random.default_rng(0).normal(size=200)
+    assert not prune(SPACE, drawn, -taken[:, 5] - 0.9 * taken[:, 13] + noise, most_options=0).pairs

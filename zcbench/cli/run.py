@@ -179,7 +179,7 @@ def _swept(options: argparse.Namespace, name: str) -> int:
     from zcbench._store import Store
     from zcbench.datasets import load_benchmark
     from zcbench.errors import InvalidInputError
-    from zcbench.evaluation import SEEDS, SIZES, Sweep, curves, get_suite, run_sweep
+    from zcbench.evaluation import SEEDS, Sweep, curves, get_suite, run_sweep
     from zcbench.leaderboards import curves_to_json
     from zcbench.predictors import resolve_predictors
     from zcbench.types import Status
@@ -189,7 +189,7 @@ def _swept(options: argparse.Namespace, name: str) -> int:
     labels = resolve_predictors([*(suite.predictors if suite else ()), *(split_labels(options.predictors) or [])])
     if _is_own(name) and not (options.space or options.factory):
         labels = [_of_columns(label) for label in labels]
-    sizes = numbers("--train-sizes", options.train_sizes) or (suite.sizes if suite else _fitting(SIZES, len(table)))
+    sizes = numbers("--train-sizes", options.train_sizes) or (suite.sizes if suite else None)
     seeds = options.seeds if options.seeds is not None else (suite.seeds if suite else SEEDS)
     tuned = numbers("--tuned", options.tuned) or (suite.tuned if suite else ()) or (0,)
     if options.fit_on is None and (options.tuned is not None or (suite is not None and suite.tuned)):
@@ -226,20 +226,23 @@ def _swept(options: argparse.Namespace, name: str) -> int:
 
 def _of_columns(label: str) -> str:
     """A predictor of vectors that names no encoding sees the columns of a table without networks."""
+    from zcbench._registry import split_outside
     from zcbench.encodings import CurveEncoding, get_encoding
-    from zcbench.predictors import predictor_info
+    from zcbench.predictors import member_labels, predictor_info
 
-    info = predictor_info(label.partition(":")[0])
-    if info.kind != "vector" or "encoding" not in info.parameters or ":encoding=" in label:
-        return label
-    usual = get_encoding(info.parameters["encoding"])
-    curve = any(isinstance(part, CurveEncoding) for part in usual.parts)  # no column is an epoch of training
-    return label if curve else f"{label}:encoding=columns"
-
-
-def _fitting(sizes: tuple[int, ...], rows: int) -> tuple[int, ...]:
-    """The default sizes, as far as a small table has room for them beside as many to test on."""
-    return tuple(size for size in sizes if 2 * size <= rows) or (max(1, rows // 2),)
+    name, *settings = split_outside(label, ":")
+    info = predictor_info(name)
+    given = dict(setting.split("=", 1) for setting in settings)
+    if "members" in info.parameters:
+        members = member_labels(given.get("members", info.parameters["members"]))
+        given["members"] = f"({'+'.join(map(_of_columns, members))})"
+    elif info.kind == "vector" and "encoding" not in given:
+        for setting in ("encoding", "statistics"):
+            if setting in info.parameters:
+                usual = get_encoding(info.parameters[setting])
+                if not any(isinstance(part, CurveEncoding) for part in usual.parts):  # no column is an epoch
+                    given.setdefault(setting, "columns")
+    return ":".join([name, *(f"{setting}={value}" for setting, value in sorted(given.items()))])
 
 
 def _scored(options: argparse.Namespace, benchmark: Benchmark) -> Evaluation:

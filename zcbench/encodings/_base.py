@@ -58,7 +58,11 @@ class Encoding:
             mapping from names to numbers (what is not named is 0), or an object of the kind.
         kind: one of :data:`KINDS`.
         space: the search space, if it is not a registered one.
+        version: raised whenever rows may change.
     """
+
+    #: whether it knows rows of a table's architectures only
+    told = False
 
     def __init__(
         self,
@@ -66,11 +70,13 @@ class Encoding:
         function: Callable[[SearchSpace, Architecture], Row],
         kind: str = "vector",
         space: SearchSpace | None = None,
+        version: int = 1,
     ) -> None:
         self.name = name
         self.function = function
         self.kind = kind
         self.space = space
+        self.version = version
         self._known: dict[Architecture, Row] = {}
 
     def __repr__(self) -> str:

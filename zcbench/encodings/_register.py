@@ -75,7 +75,7 @@ def _part(text: str, space: SearchSpace | None) -> Encoding:
         made = _with_brackets(text, name, rest.removesuffix(")") if bracket else None, space)
     else:
         info = _ENCODINGS.get(name)
-        made = Encoding(name, info.function, info.kind, space)
+        made = Encoding(name, info.function, info.kind, space, info.version)
     if space is None and name not in ("curve", "columns"):
         _MADE[text] = made  # one object per name: what it remembers serves all predictors
     return made

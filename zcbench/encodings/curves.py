@@ -24,6 +24,8 @@ class CurveEncoding(Encoding):
         epochs: number of epochs that are seen.
     """
 
+    told = True
+
     def __init__(self, metric: str, epochs: int) -> None:
         if epochs < 1:
             raise InvalidInputError(f"curve({metric}/{epochs}): choose at least one epoch.")

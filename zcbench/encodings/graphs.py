@@ -14,29 +14,35 @@ from zcbench.types import Architecture, Graph, SearchSpace
 ZERO = frozenset({"none", "zeroize"})
 #: Operations that change nothing.
 IDENTITY = frozenset({"skip_connect", "identity", "input", "output", "null"})
+#: Where a recurrent cell's graph begins and ends besides its first and last node.
+_STARTS, _ENDS = frozenset({"input", "h_prev"}), frozenset({"output", "h_new"})
+#: Beginnings of the names of operations that have no weights.
+_FREE = ("activation_", "elementwise_", "blend", "h_prev", "h_new")
 #: Longest and most paths that are told apart; beyond, statistics serve better.
 _LONGEST, _MOST = 12, 256
 _ROUNDS = 3
 
 
-@register_encoding("graph", kind="graph")
+@register_encoding("graph", kind="graph", version=2)
 def graph(space: SearchSpace, architecture: Architecture) -> Graph:
-    """The operations as nodes and what feeds them as edges (``space.graph``)."""
-    return space.graph(architecture)
+    """The operations as nodes and what feeds them as edges (``space.graph``), from one input to one output."""
+    return joined(space.graph(architecture))
 
 
-@register_encoding("flow-graph", kind="graph")
+@register_encoding("flow-graph", kind="graph", version=2)
 def flow_graph(space: SearchSpace, architecture: Architecture) -> Graph:
     """The graph without operations that are dead or change nothing; two ways between the same nodes are two edges."""
-    return without_identities(living(space.graph(architecture)))
+    return without_identities(living(joined(space.graph(architecture))))
 
 
 @register_encoding(
-    "path", reference="White et al., 'BANANAS', AAAI 2021, arXiv:1910.11858, section 3; skips and dead paths removed"
+    "path",
+    version=2,
+    reference="White et al., 'BANANAS', AAAI 2021, arXiv:1910.11858, section 3; skips and dead paths removed",
 )
 def path(space: SearchSpace, architecture: Architecture) -> Mapping[str, float]:
     """How often each sequence of operations leads from the input to the output."""
-    live = living(space.graph(architecture))
+    live = living(joined(space.graph(architecture)))
     targets: dict[int, list[int]] = {}
     for source, target in live.edges:
         targets.setdefault(source, []).append(target)
@@ -46,7 +52,7 @@ def path(space: SearchSpace, architecture: Architecture) -> Mapping[str, float]:
     while stack and sum(found.values()) < _MOST:
         node, so_far = stack.pop()
         label = live.nodes[node]
-        if label not in IDENTITY:
+        if kind(label) not in IDENTITY:
             so_far = (*so_far, label)
         if node == last:
             found[">".join(so_far[:_LONGEST])] += 1
@@ -55,7 +61,7 @@ def path(space: SearchSpace, architecture: Architecture) -> Mapping[str, float]:
     return {name: float(count) for name, count in found.items()}
 
 
-@register_encoding("stats")
+@register_encoding("stats", version=2)
 def stats(space: SearchSpace, architecture: Architecture) -> Mapping[str, float]:
     """Numbers that do not depend on how nodes are numbered: operations in all and along paths, depth, paths.
 
@@ -63,10 +69,10 @@ def stats(space: SearchSpace, architecture: Architecture) -> Mapping[str, float]
     for all pooling, how many there are, and the most, the least and the mean number on a path; the number of paths, of
     paths without weights and of paths without any operation.
     """
-    live = living(space.graph(architecture))
-    kinds = sorted(set(live.nodes) - IDENTITY)
+    live = living(joined(space.graph(architecture)))
+    kinds = sorted({label for label in live.nodes if kind(label) not in IDENTITY})
     weights = np.array(
-        [[label == kind for kind in kinds] + [has_weights(label), is_pooling(label)] for label in live.nodes], float
+        [[label == known for known in kinds] + [has_weights(label), is_pooling(label)] for label in live.nodes], float
     )
     names = [*kinds, "weighted", "pooling"]
     found = {"nodes": float(len(live.nodes)), "edges": float(len(live.edges))}
@@ -87,7 +93,7 @@ def stats(space: SearchSpace, architecture: Architecture) -> Mapping[str, float]
             total[node] = total[before].sum(0)
             most[node], least[node] = most[before].max(0), least[before].min(0)
             free[node] = 0.0 if has_weights(live.nodes[node]) else free[before].sum()
-            idle[node] = idle[before].sum() if live.nodes[node] in IDENTITY else 0.0
+            idle[node] = idle[before].sum() if kind(live.nodes[node]) in IDENTITY else 0.0
         total[node] += number[node] * weights[node]
         most[node] += weights[node]
         least[node] += weights[node]
@@ -104,10 +110,34 @@ def _log(count: float) -> float:
     return float(np.log2(1 + count))
 
 
+def kind(label: str) -> str:
+    """The operation that a label names; "skip_connect:reduce" is one of a reduction cell."""
+    return label.partition(":")[0]
+
+
+def joined(graph: Graph) -> Graph:
+    """The graph between one input and one output: recurrent cells, which have several of both, get one more of each."""
+    feeding = {source for source, _ in graph.edges}
+    fed = {target for _, target in graph.edges}
+    n = len(graph.nodes)
+    starts = [i for i in range(n) if i == 0 or (i not in fed and graph.nodes[i] in _STARTS)]
+    ends = [i for i in range(n) if i == n - 1 or (i not in feeding and kind(graph.nodes[i]) in _ENDS)]
+    if len(starts) == len(ends) == 1:
+        return graph
+    return Graph(
+        ("input", *graph.nodes, "output"),
+        (
+            *((0, i + 1) for i in starts),
+            *((source + 1, target + 1) for source, target in graph.edges),
+            *((i + 1, n + 1) for i in ends),
+        ),
+    )
+
+
 def living(graph: Graph) -> Graph:
     """What lies on a path from the first node to the last through no zero operation; input and output always."""
     n = len(graph.nodes)
-    passes = [label not in ZERO for label in graph.nodes]
+    passes = [kind(label) not in ZERO for label in graph.nodes]
     reached, needed = [False] * n, [False] * n
     reached[0] = needed[n - 1] = True
     edges = sorted(graph.edges)
@@ -128,7 +158,8 @@ def living(graph: Graph) -> Graph:
 
 def has_weights(label: str) -> bool:
     """Whether an operation learns anything, as far as its label tells."""
-    return label not in IDENTITY and label not in ZERO and not is_pooling(label)
+    operation = kind(label)
+    return not (operation in IDENTITY | ZERO or operation.startswith(_FREE) or is_pooling(operation))
 
 
 def is_pooling(label: str) -> bool:
@@ -138,6 +169,7 @@ def is_pooling(label: str) -> bool:
 
 @register_encoding(
     "wl",
+    version=2,
     reference="Ru et al., 'Interpretable NAS via Bayesian Optimisation with Weisfeiler-Lehman Kernels', ICLR 2021, "
     "arXiv:2006.07556, section 3.1; on living operations, skips removed",
 )
@@ -147,7 +179,7 @@ def wl(space: SearchSpace, architecture: Architecture) -> Mapping[str, float]:
     Weisfeiler-Lehman labels of the living graph without identities, three rounds along the edges; those with equal
     inputs are equal. The output's label after three rounds tells small cells apart altogether.
     """
-    live = without_identities(living(space.graph(architecture)))
+    live = without_identities(living(joined(space.graph(architecture))))
     sources = live.sources
     labels = list(live.nodes)
     found: Counter[str] = Counter(labels)
@@ -166,7 +198,7 @@ def without_identities(graph: Graph) -> Graph:
     feeds: list[list[int]] = [[] for _ in range(n)]  # of each node, what reaches it through identities
     sources = graph.sources
     ends = (0, n - 1)
-    kept = [i for i in range(n) if i in ends or graph.nodes[i] not in IDENTITY]
+    kept = [i for i in range(n) if i in ends or kind(graph.nodes[i]) not in IDENTITY]
     number = {old: new for new, old in enumerate(kept)}
     for node in range(n):
         for source in sources[node]:

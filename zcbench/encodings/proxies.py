@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zcbench.datasets import Benchmark
 
 #: What "proxies" without brackets measures: one pass of each kind, none that trains.
-DEFAULT = ("params", "flops", "num_layers", "synflow", "naswot", "jacov", "grad_norm", "snip", "zen")
+DEFAULT = ("params", "flops", "num_layers", "synflow_log", "naswot", "jacov", "grad_norm", "snip", "zen")
 
 
 class ColumnEncoding(Encoding):
@@ -26,6 +26,8 @@ class ColumnEncoding(Encoding):
     Args:
         names: of the columns.
     """
+
+    told = True
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__("columns", self._look_up)
@@ -129,6 +131,10 @@ class ProxyEncoding(Encoding):
             InvalidInputError: a member is missing or has another length.
         """
         self._known.update(zip(architectures, stacked(self, self._members, architectures, scores), strict=True))
+        self.told = True  # what would be measured here may have seen other samples
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__  # what it was told cannot be found again
 
     def _measure(self, space: SearchSpace, architecture: Architecture) -> np.ndarray:
         batch = self.batch if self.batch is not None else stand_in(space)

@@ -109,9 +109,11 @@ def curves(trials: Iterable[Trial], benchmark: Benchmark, proxies: Evaluation | 
     taus = {key: {t.seed: t.metrics["tau"] for t in rows if t.status is Status.OK} for key, rows in by_point.items()}
     best: dict[tuple[str, int, int], dict[int, float]] = {}
     for key, values in taus.items():
-        size = key[1:]
-        if values and (size not in best or np.mean(list(values.values())) > np.mean(list(best[size].values()))):
-            best[size] = values
+        # The best of those with the most splits: one lucky split is no mean.
+        rank = (len(values), np.mean(list(values.values()))) if values else (0, -2.0)
+        against = best.get(key[1:])
+        if against is None or rank > (len(against), np.mean(list(against.values())) if against else -2.0):
+            best[key[1:]] = values
     points = [_point(key, rows, taus[key], best.get(key[1:], {}), cost) for key, rows in by_point.items()]
     points.sort(key=lambda p: (p.source, p.train_size, p.tuned_size, -_tau(p), p.predictor))
     return Curves(
@@ -126,11 +128,15 @@ def curves(trials: Iterable[Trial], benchmark: Benchmark, proxies: Evaluation | 
 
 
 def _latest(trials: list[Trial]) -> list[Trial]:
-    """Of several versions of a predictor, the latest."""
-    latest: dict[str, int] = {}
+    """Of several versions of a predictor the latest; of several versions of the data what was run last."""
+    version: dict[str, int] = {}
     for trial in trials:
-        latest[trial.label] = max(latest.get(trial.label, 0), trial.version)
-    return [trial for trial in trials if trial.version == latest[trial.label]]
+        version[trial.label] = max(version.get(trial.label, 0), trial.version)
+    trials = [trial for trial in trials if trial.version == version[trial.label]]
+    tables = {trial.source: trial.data.partition("-")[0] for trial in trials}
+    trials = [trial for trial in trials if trial.data.partition("-")[0] == tables[trial.source]]
+    features = {(trial.source, trial.label): trial.data for trial in trials}
+    return [trial for trial in trials if trial.data == features[trial.source, trial.label]]
 
 
 def _point(
@@ -153,7 +159,7 @@ def _point(
         tuned_size,
         metrics,
         behind,
-        own == best or not behind.low > 0,
+        bool(own) and (own == best or behind.low <= 0),
         sum(bool(t.detail) for t in good),
         Counter(t.detail for t in rows if t.status is not Status.OK),
         trained * cost + spent + features,
@@ -178,8 +184,12 @@ def mean_interval(values: Iterable[float]) -> Estimate:
 def training_seconds(benchmark: Benchmark, target: str) -> float:
     """Median time that training one network to the target's epoch took; nan if the table does not tell.
 
-    From the fact "train_seconds", or from "train_seconds_12ep" scaled to the epochs that the target's name gives.
+    From the fact "train_seconds", or from "train_seconds_12ep" scaled to the epochs that the target's name gives. Facts
+    are of the data set of the benchmark's own choice of target.
     """
+    known = benchmark.targets.get(target)
+    if known is not None and known.dataset != benchmark.target().dataset:
+        return math.nan
     if "train_seconds" in benchmark.facts:
         return float(np.nanmedian(benchmark.facts["train_seconds"]))
     wanted = re.search(r"_(\d+)ep", target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 import warnings
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zcbench.errors import InvalidInputError, UnsupportedModelError, ZcbenchError, first_line
 from zcbench.evaluation._pools import Floats, Pool
@@ -75,50 +77,68 @@ class Fitting:
     def _trial(self, label: str, seed: int, part: str) -> Result:
         predictor = self._predictor(label, seed)
         first, _, second = part.partition("+")
-        order, everything = self.pool.order(seed), self.pool.architectures
-        tuned = int(second or 0) if self.source else int(first)
-        known = [everything[i] for i in order[:tuned]]
-        rows = self.source.order(seed)[: int(first)] if self.source else order[:0]
+        rows = self.source.order(seed)[: int(first)] if self.source else np.zeros(0, np.intp)
         others = [self.source.architectures[i] for i in rows] if self.source else []
+        tuned = int(second or 0) if self.source else int(first)
+        order, everything = self._order(seed, rows), self.pool.architectures
+        if len(order) < tuned + 2:
+            raise InvalidInputError(
+                f"of {len(self.pool)} architectures {len(order)} are not among the {len(rows)} that are learned from "
+                f"first: too few for {tuned} more and a test."
+            )
+        known, test = [everything[i] for i in order[:tuned]], order[tuned:]
         encode = self._encode(predictor, others)
+        # Where predictions only rank, high is good: rankers learn the top best.
+        turned = self.source is not None or not predictor.calibrated
+        truth = self.pool.good if turned else self.pool.truth
         started = time.perf_counter()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of fits that did not converge: the test says how good they are
             if self.source is None:
-                predictor.fit(known, self.pool.truth[order[:tuned]])
+                predictor.fit(known, truth[order[:tuned]])
             else:
-                predictor.fit_across(others, self.source.good[rows], known, self.pool.good[order[:tuned]])
+                predictor.fit_across(others, self.source.good[rows], known, truth[order[:tuned]])
         fitted = time.perf_counter()
-        test = order[tuned:]
         predicted = predictor.predict([everything[i] for i in test])
         done = time.perf_counter()
-        sign = 1.0 if self.pool.target.higher_is_better or self.source is not None else -1.0
-        metrics = scores(sign * predicted, self.pool.good[test])
+        metrics = scores(predicted if turned or self.pool.target.higher_is_better else -predicted, self.pool.good[test])
         if predictor.calibrated and self.source is None and hasattr(predictor, "predict_std"):
             deviation = predictor.predict_std([everything[i] for i in test])
             metrics |= calibration(predicted, deviation, self.pool.truth[test])
         metrics |= {"fit_seconds": fitted - started, "predict_seconds": done - fitted, "encode_seconds": encode}
-        metrics["proxy_seconds"] = self._feature_cost(getattr(predictor, "encoding", None))
+        metrics["proxy_seconds"] = self._feature_cost(predictor)
         constant = bool(np.ptp(predicted) == 0)
         detail = "all predictions are the same: tau and rho count as 0" if constant else ""
         return Result(Status.OK, metrics, detail)
+
+    def _order(self, seed: int, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """The pool's random order, without twins of what is learned from first (of another data set, say)."""
+        order = self.pool.order(seed)
+        if self.source is None:
+            return order
+        taken = {self.source.classes[row] for row in rows}
+        return order[[self.pool.classes[i] not in taken for i in order]]
 
     def _predictor(self, label: str, seed: int) -> Predictor:
         from zcbench.predictors import get_predictor
 
         predictor = get_predictor(label) if ":seed=" in label else get_predictor(label, seed=seed)
-        given = self.given(predictor)
-        return predictor.set_params(encoding=given) if given is not None else predictor
+        return self.informed(predictor)
 
-    def given(self, predictor: Predictor) -> Encoding | None:
-        """The predictor's encoding with what the pools already know of it."""
-        from zcbench.encodings import ColumnEncoding, CurveEncoding, Joined, ProxyEncoding, get_encoding
+    def informed(self, predictor: Predictor) -> Predictor:
+        """The predictor, its encodings told what the pools already know.
 
-        if not hasattr(predictor, "encoding"):
-            return None
+        Raises:
+            InvalidInputError: the table has not what an encoding shows.
+        """
+        return predictor.with_encodings(self._told, self._own_space())
+
+    def _told(self, encoding: Encoding) -> Encoding:
+        from zcbench.encodings import ColumnEncoding, CurveEncoding, Joined, ProxyEncoding
+
         pools = [pool for pool in (self.pool, self.source) if pool is not None]
         parts: list[Encoding] = []
-        for part in get_encoding(predictor.encoding, self._own_space()).parts:
+        for part in encoding.parts:
             if isinstance(part, ProxyEncoding):
                 part = ProxyEncoding(part.members if part.name != "proxies" else None)
                 for pool in pools:
@@ -137,35 +157,58 @@ class Fitting:
             parts.append(part)
         return parts[0] if len(parts) == 1 else Joined(parts)
 
-    def _feature_cost(self, encoding: object) -> float:
-        """Seconds per architecture of what was measured of it: proxies, epochs of training."""
-        from zcbench.encodings import CurveEncoding, Encoding
+    def digest(self, label: str) -> str:
+        """Changes with the tables, and with what the predictor sees of them."""
+        from zcbench.encodings import ColumnEncoding, CurveEncoding
+        from zcbench.predictors import get_predictor
 
-        if not isinstance(encoding, Encoding):
-            return 0.0
-        proxies = sum(self.pool.costs.get(member, 0.0) for member in encoding.members)
-        curves = [part for part in encoding.parts if isinstance(part, CurveEncoding)]
-        return proxies + sum(part.epochs * self.pool.costs[f"curve {part.metric}"] for part in curves)
+        pools = [pool for pool in (self.pool, self.source) if pool is not None]
+        tables = hashlib.sha256("".join(pool.digest for pool in pools).encode()).hexdigest()[:12]
+        features = hashlib.sha256()
+        for part in _parts(self.informed(get_predictor(label))):
+            features.update(f"{part.name}@{part.version}".encode())
+            for pool in pools:
+                if isinstance(part, CurveEncoding):
+                    features.update(pool.curves[part.metric][:, : part.epochs].tobytes())
+                names = part.names if isinstance(part, ColumnEncoding) else part.members
+                for name in names:
+                    features.update(pool.columns[name].tobytes())
+        return f"{tables}-{features.hexdigest()[:12]}"
+
+    def _feature_cost(self, predictor: Predictor) -> float:
+        """Seconds per architecture of what was measured of it: proxies, epochs of training."""
+        from zcbench.encodings import CurveEncoding
+
+        parts = _parts(predictor)
+        members = {member for part in parts for member in part.members}
+        epochs: dict[str, int] = {}
+        for part in parts:
+            if isinstance(part, CurveEncoding):
+                epochs[part.metric] = max(part.epochs, epochs.get(part.metric, 0))
+        proxies = sum(self.pool.costs.get(member, 0.0) for member in members)
+        # Curves of several metrics come from one training.
+        return proxies + max((n * self.pool.costs[f"curve {metric}"] for metric, n in epochs.items()), default=0.0)
 
     def _own_space(self) -> Any:
         return space_named(self.pool.space) if ".py:" in self.pool.space else None
 
     def _encode(self, predictor: Predictor, others: Sequence[Architecture]) -> float:
-        """Encode all, once for each encoding, and others that are learned from; seconds per architecture."""
-        from zcbench.encodings import get_encoding
-
-        if not hasattr(predictor, "encoding"):
-            return 0.0
-        encoding = get_encoding(predictor.encoding)
-        for part in encoding.parts:
-            part.rows(others)  # before the clock of fitting starts
-        if encoding.name not in self.encoding_seconds:
-            architectures: list[Architecture] = self.pool.architectures
-            started = time.perf_counter()
-            for part in encoding.parts:
+        """Encode all that is fitted or tested, so that it is not in the time of fitting; seconds per architecture."""
+        architectures = self.pool.architectures
+        parts = _parts(predictor)
+        for part in parts:
+            if part.name not in self.encoding_seconds:
+                started = time.perf_counter()
                 part.rows(architectures)
-            self.encoding_seconds[encoding.name] = (time.perf_counter() - started) / len(architectures)
-        return self.encoding_seconds[encoding.name]
+                self.encoding_seconds[part.name] = (time.perf_counter() - started) / len(architectures)
+            part.rows(others)
+        return sum(self.encoding_seconds[part.name] for part in parts)
+
+
+def _parts(predictor: Predictor) -> list[Encoding]:
+    """All encodings of a predictor, each once."""
+    parts = {part.name: part for encoding in predictor.encodings() for part in encoding.parts}
+    return list(parts.values())
 
 
 def scores(predicted: Floats, good: Floats) -> dict[str, float]:

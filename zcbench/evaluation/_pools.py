@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,6 +28,7 @@ class Pool:
         target: the column.
         space: name of the search space.
         keys: strings of the architectures.
+        classes: their equivalence classes.
         truth: ``(n,)``.
         columns: scores and numbers that are known of all of them, ``(n,)`` each, by name.
         costs: median seconds of those that were measured, as if each were measured alone.
@@ -38,6 +40,7 @@ class Pool:
     target: Target
     space: str
     keys: tuple[str, ...]
+    classes: tuple[str, ...]
     truth: Floats
     columns: Mapping[str, Floats] = field(default_factory=dict)
     costs: Mapping[str, float] = field(default_factory=dict)
@@ -56,6 +59,13 @@ class Pool:
     def good(self) -> Floats:
         """The truth, turned so that high is good."""
         return self.truth if self.target.higher_is_better else -self.truth
+
+    @cached_property
+    def digest(self) -> str:
+        """Changes with the architectures, their classes and the truth."""
+        content = hashlib.sha256(repr((self.space, self.keys, self.target.name)).encode())
+        content.update(self.truth.tobytes())
+        return content.hexdigest()[:12]
 
     def order(self, seed: int) -> NDArray[np.intp]:
         """A random order: the first n are trained on, the others are the test. It depends on pool and seed alone."""
@@ -86,6 +96,7 @@ def pool_of(benchmark: Benchmark, target: str | None = None, limit: int | None =
     for row in np.flatnonzero(np.isfinite(truth)):
         seen.setdefault(equivalence(benchmark.space, benchmark.architectures[row]), int(row))
     rows = np.array(sorted(seen.values()), np.intp)
+    classes = {row: name for name, row in seen.items()}
     if limit is not None and limit < len(rows):
         random = np.random.default_rng(stable_seed("pool", benchmark.identifier))
         rows = rows[np.sort(random.permutation(len(rows))[:limit])]
@@ -96,6 +107,7 @@ def pool_of(benchmark: Benchmark, target: str | None = None, limit: int | None =
         column,
         benchmark.space.name,
         tuple(benchmark.architectures[row].key for row in rows),
+        tuple(classes[row] for row in rows.tolist()),
         truth[rows],
         {name: values[rows] for name, values in benchmark.facts.items()},
         facts=tuple(sorted(benchmark.facts)),

@@ -35,7 +35,8 @@ class Sweep:
     Attributes:
         benchmark: name of the benchmark that predictors are tested on.
         target: column to predict; None for the benchmark's own choice.
-        sizes: training networks; with a source, those of the source.
+        sizes: training networks; with a source, those of the source. None for 10 to 1,000, as far as a small table has
+            room for them beside as many to test on.
         seeds: number of splits, seeds 0, 1, …; all predictors see the same.
         limit: number of equivalence classes of architectures, drawn at random; None for all.
         tuned: with a source, networks of the benchmark itself that are seen after those of the source.
@@ -44,7 +45,7 @@ class Sweep:
 
     benchmark: str
     target: str | None = None
-    sizes: tuple[int, ...] = SIZES
+    sizes: tuple[int, ...] | None = None
     seeds: int = SEEDS
     limit: int | None = None
     tuned: tuple[int, ...] = (0,)
@@ -86,22 +87,20 @@ def run_sweep(
     """
     if sweep.seeds < 1:
         raise InvalidInputError(f"{sweep.seeds} seeds: choose at least 1.")
-    encodings = [encoding for label in predictors if (encoding := _encoding(label)) is not None]
+    encodings = [encoding for label in predictors for encoding in get_predictor(label).encodings()]
     members = sorted({member for encoding in encodings for member in encoding.members})
-    pool = pool_of(benchmark, sweep.target, sweep.limit)
-    pool = _measured(pool, benchmark, sweep, members, store, workers, progress)
-    pool = _with_curves(pool, benchmark, encodings)
-    origin = None
-    if source is None:
-        check_sizes(sweep.sizes, len(pool) - 2, benchmark.name)
-    else:
-        origin = pool_of(source[0], source[1], sweep.limit)
-        check_sizes(sweep.sizes, len(origin), source[0].name)
-        check_sizes([k for k in sweep.tuned if k], len(pool) - 2, benchmark.name)
-        origin = _measured(origin, source[0], replace(sweep, target=source[1]), members, store, workers, progress)
-    fitting = Fitting(pool, origin, tuple(imports))
-    for label in predictors:
-        fitting.given(get_predictor(label))  # a table that lacks what was asked for says so before anything is fitted
+    tables = [(benchmark, sweep)] + ([] if source is None else [(source[0], replace(sweep, target=source[1]))])
+    pools = [_with_curves(pool_of(table, own.target, sweep.limit), table, encodings) for table, own in tables]
+    sizes = sweep.sizes or _fitting(len(pools[-1]))
+    sweep = replace(sweep, sizes=sizes)
+    check_sizes(sizes if source is None else [k for k in sweep.tuned if k], len(pools[0]) - 2, benchmark.name)
+    if source is not None:
+        check_sizes(sizes, len(pools[1]), source[0].name)
+    pools = [
+        _measured(pool, table, own, members, store, workers, progress)
+        for pool, (table, own) in zip(pools, tables, strict=True)
+    ]
+    fitting = Fitting(pools[0], pools[1] if source is not None else None, tuple(imports))
     wanted = _wanted(sweep, fitting, predictors)
     trials = store.trials
     with trials.writer(benchmark.name) as writer:
@@ -125,6 +124,10 @@ def run_sweep(
     return [known[trial.key] for trial in wanted.values()]
 
 
+def _fitting(rows: int) -> tuple[int, ...]:
+    return tuple(size for size in SIZES if 2 * size <= rows) or (max(1, rows // 2),)
+
+
 def _filled(trial: Trial, result: Result, environment: str) -> Trial:
     return replace(trial, status=result.status, metrics=result.metrics, detail=result.detail, environment=environment)
 
@@ -143,10 +146,12 @@ def _wanted(sweep: Sweep, fitting: Fitting, predictors: Sequence[str]) -> dict[t
 
     pool, source = fitting.pool, fitting.source
     found: dict[tuple[str, str], Trial] = {}
+    digests = {label: fitting.digest(label) for label in predictors}
     for seed in range(sweep.seeds):
         for label in predictors:
             version = predictor_info(label.partition(":")[0]).version
-            for size in sweep.sizes:
+            data = digests[label]
+            for size in sweep.sizes or ():
                 for tuned in sweep.tuned if source is not None else (0,):
                     part = f"{size}+{tuned}" if source is not None else str(size)
                     found[f"{seed} {label}", part] = Trial(
@@ -160,22 +165,16 @@ def _wanted(sweep: Sweep, fitting: Fitting, predictors: Sequence[str]) -> dict[t
                         seed=seed,
                         status=Status.FAILED,
                         metrics={},
+                        data=data,
                     )
     return found
-
-
-def _encoding(label: str) -> Encoding | None:
-    from zcbench.encodings import get_encoding
-
-    encoding = getattr(get_predictor(label), "encoding", None)
-    return None if encoding is None else get_encoding(encoding)
 
 
 def _with_curves(pool: Pool, benchmark: Benchmark, encodings: Sequence[Encoding]) -> Pool:
     """The pool with the learning curves that encodings see."""
     from zcbench.encodings import CurveEncoding
 
-    found = {}
+    found, costs = {}, {}
     for part in (part for encoding in encodings for part in encoding.parts):
         if isinstance(part, CurveEncoding):
             if not benchmark.curves:
@@ -185,11 +184,10 @@ def _with_curves(pool: Pool, benchmark: Benchmark, encodings: Sequence[Encoding]
             if part.metric not in benchmark.curves:
                 raise UnknownNameError("learning curve", part.metric, benchmark.curves)
             rows = benchmark.rows(pool.architectures)
-            found[part.metric] = np.asarray(benchmark.curves[part.metric][rows], np.float64).mean(1)
-    costs = {}
-    if found:
-        seconds = training_seconds(benchmark, pool.target.name)
-        costs = {f"curve {metric}": seconds / curve.shape[1] for metric, curve in found.items()}
+            every = np.asarray(benchmark.curves[part.metric][rows], np.float64)
+            found[part.metric] = every.mean(1)
+            _, trainings, epochs = every.shape  # the curve is their mean: all are paid
+            costs[f"curve {part.metric}"] = trainings * training_seconds(benchmark, pool.target.name) / epochs
     return replace(pool, curves=found, costs={**pool.costs, **costs})
 
 

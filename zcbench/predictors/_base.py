@@ -14,9 +14,9 @@ from sklearn.base import BaseEstimator
 
 from zcbench.encodings import Encoder, Encoding, get_encoding
 from zcbench.errors import InvalidInputError
-from zcbench.predictors._features import Scaling
+from zcbench.predictors._features import Scaling, within_float32
 from zcbench.predictors._targets import Floats, Ranks, TargetScale, target_scale
-from zcbench.types import Architecture
+from zcbench.types import Architecture, SearchSpace
 
 
 class Predictor(BaseEstimator):  # type: ignore[misc]
@@ -47,13 +47,15 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
 
         Args:
             architectures: ``n`` of them; one may be there several times.
-            targets: ``(n,)`` what training gave.
+            targets: ``(n,)`` what training gave. Where ``calibrated`` is False (rankers, RoBoT) turn losses around:
+                they learn the top of a ranking best.
 
         Raises:
             InvalidInputError: there are none, lengths differ, or a target is nan or infinite.
         """
         known, values = checked(architectures, targets)
-        self.constant_: float | None = None if np.ptp(values) > 0 else float(values[0])
+        # One architecture, trained again and again, tells as little of others as equal targets do.
+        self.constant_: float | None = None if np.ptp(values) > 0 and known[0] != known[-1] else float(values.mean())
         if self.constant_ is None:
             with _own_random_numbers(self.seed):
                 self._fit(known, values)
@@ -108,6 +110,25 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         predicted = self.predict(candidates)
         order = np.argsort(-predicted if higher_is_better else predicted, kind="stable")
         return [candidates[i] for i in order]
+
+    def encodings(self) -> list[Encoding]:
+        """All encodings through which it sees architectures."""
+        return [get_encoding(getattr(self, name)) for name in self._settings_of_encodings]
+
+    def with_encodings(self, change: Callable[[Encoding], Encoding], space: SearchSpace | None = None) -> Self:
+        """Replace every encoding by what ``change`` makes of it, say one that was told a table's scores.
+
+        Args:
+            change: from an encoding to another of the same kind.
+            space: the search space of names of encodings, if it is not a registered one.
+        """
+        for name in self._settings_of_encodings:
+            setattr(self, name, change(get_encoding(getattr(self, name), space)))
+        return self
+
+    @property
+    def _settings_of_encodings(self) -> list[str]:
+        return [name for name in ("encoding", "statistics") if hasattr(self, name)]
 
     # -- what subclasses write -----------------------------------------------------------------
 
@@ -236,7 +257,11 @@ class VectorPredictor(Predictor):
         x = self.encoder_.transform(architectures)
         self.scaling_ = Scaling(x, self.encoder_.groups) if self.scaled else None
         self.scale_: TargetScale = target_scale(self.targets, targets)
-        self._learn(self._scaled(x), self.scale_.forward(targets))
+        seen = self._scaled(x)
+        if not seen.shape[1]:  # all look alike
+            self.constant_ = float(targets.mean())
+            return
+        self._learn(seen, self.scale_.forward(targets))
 
     def _predict(self, architectures: Sequence[Architecture]) -> Floats:
         value = self._value(self._matrix(architectures))
@@ -246,7 +271,7 @@ class VectorPredictor(Predictor):
         return self._scaled(self.encoder_.transform(architectures))
 
     def _scaled(self, x: Floats) -> Floats:
-        return x if self.scaling_ is None else self.scaling_(x)
+        return within_float32(x) if self.scaling_ is None else self.scaling_(x)
 
 
 class Uncertain:

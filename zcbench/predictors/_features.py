@@ -9,6 +9,14 @@ from zcbench.predictors._targets import Floats
 
 #: A column whose largest number is so many times its median is read by its magnitude (proxies that multiply layers).
 _HEAVY = 100.0
+_HUGE = 1e30
+
+
+def within_float32(x: Floats) -> Floats:
+    """Numbers that trees of single precision can compare, in the same order: beyond 1e30 they grow by magnitude."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = np.minimum(np.abs(x), np.finfo(np.float64).max)
+        return np.where(size > _HUGE, np.sign(x) * _HUGE * (1 + np.log10(size / _HUGE)), x)
 
 
 class Scaling:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from zcbench.errors import InvalidInputError
 from zcbench.predictors._base import Predictor
 from zcbench.predictors._losses import loss_named
 from zcbench.predictors._targets import Floats, TargetScale, target_scale
@@ -142,9 +143,10 @@ def train(
         weight_decay: AdamW's.
         parameters: what to change; default all of the network.
     """
-    optimizer = torch.optim.AdamW(
-        list(network.parameters() if parameters is None else parameters), learning_rate, weight_decay=weight_decay
-    )
+    if batch_size < 1 or epochs < 0:
+        raise InvalidInputError(f"batch_size={batch_size} and epochs={epochs}: choose at least 1 and 0.")
+    trained = list(network.parameters() if parameters is None else parameters)
+    optimizer = torch.optim.AdamW(trained, learning_rate, weight_decay=weight_decay)
     sizes = [batch_size] * (rows // batch_size) + ([rows % batch_size] if rows % batch_size else [])
     if len(sizes) > 1 and sizes[-1] == 1:
         sizes[-2:] = [sizes[-2] + 1]
@@ -152,9 +154,9 @@ def train(
     network.train()
     for _ in range(epochs):
         for batch in torch.split(torch.randperm(rows), sizes):
-            optimizer.zero_grad()
+            network.zero_grad()
             loss(batch).backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+            nn.utils.clip_grad_norm_(trained, 5.0)
             optimizer.step()
             schedule.step()
     network.eval()

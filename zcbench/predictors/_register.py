@@ -121,6 +121,9 @@ def get_predictor(text: str, **settings: Any) -> Predictor:
     info = _PREDICTORS.get(name)
     known = info.parameters
     chosen = read_settings(name, assignments, known)
+    for key, value in chosen.items():
+        if isinstance(value, (int, float)) and value < 0:
+            raise InvalidInputError(f"{name}:{key}={value}: {value} is too small.")
     for key in settings:
         if key not in known:
             raise UnknownNameError(f"setting of {name}", key, known)
@@ -134,6 +137,14 @@ def predictor_label(name: str, predictor: Predictor, known: dict[str, Any]) -> s
     current = predictor.get_params(deep=False)
     changed = {key: current[key] for key in sorted(known) if str(current[key]) != str(known[key])}
     return name + "".join(f":{key}={value}" for key, value in changed.items())
+
+
+def member_labels(text: str) -> list[str]:
+    """Labels from "(gp+gcn:loss=hinge)", as predictors of several write them; InvalidInputError if one is empty."""
+    labels = split_outside(text.removeprefix("(").removesuffix(")"), "+")
+    if not all(labels):
+        raise InvalidInputError(f"members={text!r}: write labels of predictors joined by '+'.")
+    return labels
 
 
 def list_predictors(*patterns: str) -> list[str]:

@@ -128,9 +128,9 @@ class FBNetV3(Predictor):
             )
 
     def _draw(self, architectures: Sequence[Architecture]) -> list[Architecture]:
-        """Architectures that nobody trained; none where the space is a table of names or what is seen a table's row."""
+        """Architectures that nobody trained; none where the space is a table of names or a part is a table's."""
         encoding = self._encoding
-        if any(part.name == "columns" for part in encoding.parts):
+        if any(part.told for part in (*encoding.parts, *get_encoding(self.statistics).parts)):
             return []
         space = encoding.parts[0].space or get_space(architectures[0].space)
         if not space.domains:

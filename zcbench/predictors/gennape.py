@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from zcbench.encodings.computation import ATOMS, NODE_NUMBERS, ComputationGraph, atom_numbers
+from zcbench.errors import InvalidInputError
 from zcbench.predictors._base import Predictor, checked
 from zcbench.predictors._features import Scaling
 from zcbench.predictors._losses import pairwise_hinge
@@ -278,7 +279,7 @@ class GENNAPE(Predictor):
         """Pre-train on one benchmark; go on with a few networks of another, if there are any."""
         others, values = checked(source, source_targets)
         few = list(architectures)
-        self.constant_ = None if np.ptp(values) > 0 else 0.0
+        self.constant_ = None if np.ptp(values) > 0 and others[0] != others[-1] else 0.0
         if self.constant_ is None:
             self._pretrain(others, Ranks(values).forward(values), crossing=True)
             if few:
@@ -298,6 +299,8 @@ class GENNAPE(Predictor):
             codes, numbers = self._codes(graphs), self._numbers(graphs)
             self.code_scaling_ = Scaling(codes, np.zeros(codes.shape[1], int))
             self.number_scores_ = NormalScores(numbers)
+            if self.clusters < 1:
+                raise InvalidInputError(f"clusters={self.clusters}: choose at least 1.")
             self.fuzzy_ = FuzzyCMeans(self._scaled(codes), self.clusters, seed=self.seed)
             inputs = self._inputs(graphs)[0]
             self.heads_ = Heads(inputs.shape[1], self.hidden, len(self.fuzzy_.centres), blind=numbers.shape[1])

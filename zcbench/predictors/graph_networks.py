@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from zcbench.errors import InvalidInputError
 from zcbench.predictors._base import with_defaults
 from zcbench.predictors._graph_batches import GraphBatch, as_batch, vocabulary
 from zcbench.predictors._neural import NeuralPredictor, Rows
@@ -408,6 +409,8 @@ class GraphBlock(nn.Module):
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
+        if width % heads:
+            raise InvalidInputError(f"hidden={width}: choose a multiple of {heads}, one part for each head.")
         self.heads = heads
         self.query_key_value = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from sklearn.base import clone
 
-from zcbench._registry import split_outside
-from zcbench.errors import InvalidInputError
 from zcbench.predictors._base import Predictor
-from zcbench.predictors._register import get_predictor, register_predictor
+from zcbench.predictors._register import get_predictor, member_labels, register_predictor
 from zcbench.predictors._targets import Floats, Ranks
-from zcbench.types import Architecture
+from zcbench.types import Architecture, SearchSpace
+
+if TYPE_CHECKING:
+    from zcbench.encodings import Encoding
 
 
 @register_predictor(
@@ -24,23 +27,36 @@ class Mean(Predictor):
     rank are scaled by what they say of the training networks.
 
     Args:
-        members: labels of predictors, separated by "+"; in brackets if they have settings:
-            "mean:members=(gp+gcn:loss=hinge)".
+        members: labels of predictors, separated by "+", in brackets if they have settings:
+            "mean:members=(gp+gcn:loss=hinge)"; or predictors.
         seed: goes to every member.
     """
 
     calibrated = False
 
-    def __init__(self, members: str = "gp+xgboost+lightgbm", seed: int = 0) -> None:
+    def __init__(self, members: str | Sequence[Predictor] = "gp+xgboost+lightgbm", seed: int = 0) -> None:
         self.members = members
         self.seed = seed
 
+    def with_encodings(self, change: Callable[[Encoding], Encoding], space: SearchSpace | None = None) -> Self:
+        """As :meth:`Predictor.with_encodings`, for every member."""
+        self.members = tuple(member.with_encodings(change, space) for member in self._own())
+        return self
+
+    def encodings(self) -> list[Encoding]:
+        """All encodings of all members."""
+        return [encoding for member in self._own() for encoding in member.encodings()]
+
+    def _own(self) -> list[Predictor]:
+        """The members, not fitted."""
+        if not isinstance(self.members, str):
+            return [clone(member).set_params(seed=self.seed) for member in self.members]
+        labels = member_labels(self.members)
+        return [get_predictor(label, seed=self.seed) for label in labels]
+
     def _fit(self, architectures: Sequence[Architecture], targets: Floats) -> None:
-        labels = split_outside(self.members.removeprefix("(").removesuffix(")"), "+")
-        if not all(labels):
-            raise InvalidInputError(f"members={self.members!r}: write labels of predictors joined by '+'.")
         scores = Ranks(targets).forward(targets)
-        self.members_ = [get_predictor(label, seed=self.seed).fit(architectures, scores) for label in labels]
+        self.members_ = [member.fit(architectures, scores) for member in self._own()]
         self.units_ = [
             1.0 if member.calibrated else float(np.std(member.predict(architectures))) or 1.0
             for member in self.members_

@@ -66,16 +66,19 @@ def prune(
     *,
     most_options: int = 20,
     most_pairs: int = 20,
+    least: float = 0.25,
     higher_is_better: bool = True,
     seed: int = 0,
 ) -> Pruned:
     """Prune a search space by what boosted trees say of a few hundred trained networks.
 
     First order: the mean SHAP value of each option over the networks that take it; the worst are left out, but never
-    a choice's last option. Second order: for each pair of options of two choices, the mean of both options' own
-    contributions and of their interaction over the networks that take both; the worst pairs are not taken together.
-    Only negative contributions are pruned. SHAP values are exact (LightGBM's ``pred_contrib``, XGBoost's
-    ``pred_interactions``).
+    a choice's last option. Second order: for each pair of options of two choices, the mean SHAP interaction value over
+    the networks that take both; the worst pairs are not taken together. Only negative contributions are pruned. SHAP
+    values are exact (LightGBM's ``pred_contrib``, XGBoost's ``pred_interactions``).
+
+    Deviations: the authors' code leaves out both options of such a pair altogether, here they are only not taken
+    together, and only if that costs more than trees find by chance.
 
     Args:
         space: a space of choices.
@@ -83,6 +86,8 @@ def prune(
         targets: ``(n,)``.
         most_options: options to leave out at most.
         most_pairs: pairs to forbid at most.
+        least: what a pair must cost to be forbidden, in standard deviations of the targets. Where there is no
+            interaction at all but 30 % noise, trees on 400 networks find up to .22.
         higher_is_better: False if targets are losses or errors.
         seed: of the trees.
 
@@ -115,7 +120,7 @@ def prune(
     pairs: list[tuple[Option, Option]] = []
     for flat in np.argsort(both, axis=None):
         a, b = np.unravel_index(flat, both.shape)
-        if both[a, b] >= 0 or len(pairs) == most_pairs:
+        if both[a, b] > -least or len(pairs) == most_pairs:
             break
         apart = columns[a][0] < columns[b][0]
         if apart and not {columns[a], columns[b]} & options:
@@ -139,10 +144,9 @@ def option_effects(taken: Floats, good: Floats, seed: int = 0) -> Floats:
 
 
 def pair_effects(taken: Floats, good: Floats, seed: int = 0) -> Floats:
-    """Joint effect ``(columns, columns)`` of each pair over the networks that take both; 0 where none does.
+    """Mean SHAP interaction ``(columns, columns)`` of each pair over the networks that take both; 0 where none does.
 
-    Both options' main effects and twice their interaction value, which XGBoost splits between the two halves of a
-    symmetric matrix.
+    It is twice the value that XGBoost gives, which splits an interaction between the halves of a symmetric matrix.
 
     Args:
         taken: ``(n, columns)``, 1 where a network takes an option.
@@ -154,10 +158,7 @@ def pair_effects(taken: Floats, good: Floats, seed: int = 0) -> Floats:
     model = XGBoost(seed=seed)
     model._learn(taken, (good - good.mean()) / good.std())
     values = np.asarray(model.model_.predict(xgboost.DMatrix(taken), pred_interactions=True), np.float64)[:, :-1, :-1]
-    main = np.einsum("nii->ni", values)
-    count = taken.T @ taken
-    own = (main * taken).T @ taken  # sums of a's main effect over those that take a and b
-    joint = np.einsum("nab,na,nb->ab", values, taken, taken)
-    effect: Floats = (own + own.T + 2 * joint) / np.maximum(count, 1)
+    together = np.einsum("nab,na,nb->ab", values, taken, taken)
+    effect: Floats = 2 * together / np.maximum(taken.T @ taken, 1)
     np.fill_diagonal(effect, 0)
     return effect

@@ -40,21 +40,28 @@ class RobotSearch:
 
 
 def normalised(metrics: Floats) -> Floats:
-    """Each column ``(n, m)`` scaled to [0, 1] over the pool; a missing score counts as the worst."""
+    """Each column ``(n, m)`` scaled to [0, 1] over the pool; a missing score counts as the average one.
+
+    The authors skip networks without a score; here the whole pool is to be ranked, and no weight, whatever its sign,
+    makes a gap the best.
+    """
     return _scaled(metrics, *_bounds(metrics))
 
 
-def _bounds(metrics: Floats) -> tuple[Floats, Floats]:
-    """Least finite value of each column and the distance to the highest, 1 if that is none."""
+def _bounds(metrics: Floats) -> tuple[Floats, Floats, Floats]:
+    """Of each column the least finite value, the distance to the highest (1 if that is none) and the mean."""
     finite = np.isfinite(metrics)
+    count = finite.sum(0)
     low = np.min(metrics, axis=0, where=finite, initial=np.inf)
     high = np.max(metrics, axis=0, where=finite, initial=-np.inf)
-    varied = high > low
-    return np.where(np.isfinite(low), low, 0.0), np.where(varied, high - low, 1.0)
+    span = np.where(high > low, high - low, 1.0)
+    low = np.where(count > 0, low, 0.0)
+    mean = np.sum((metrics - low) / span, axis=0, where=finite) / np.maximum(count, 1)
+    return low, span, mean
 
 
-def _scaled(metrics: Floats, low: Floats, span: Floats) -> Floats:
-    return np.where(np.isfinite(metrics), (metrics - low) / span, 0.0)
+def _scaled(metrics: Floats, low: Floats, span: Floats, mean: Floats) -> Floats:
+    return np.where(np.isfinite(metrics), (metrics - low) / span, mean)
 
 
 def robot_search(
@@ -154,12 +161,12 @@ class RoBoT(Predictor):
     def _fit(self, architectures: Sequence[Architecture], targets: Floats) -> None:
         self.encoder_ = self._encoding.fit(architectures)
         metrics = self.encoder_.transform(architectures)
-        self.low_, self.span_ = _bounds(metrics)
+        self.bounds_ = _bounds(metrics)
         found = robot_search(
             metrics, lambda row: float(targets[row]), len(targets), exploring=self.steps, seed=self.seed
         )
         self.weights_ = found.weights
 
     def _predict(self, architectures: Sequence[Architecture]) -> Floats:
-        score: Floats = _scaled(self.encoder_.transform(architectures), self.low_, self.span_) @ self.weights_
+        score: Floats = _scaled(self.encoder_.transform(architectures), *self.bounds_) @ self.weights_
         return score

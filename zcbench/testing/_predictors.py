@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from zcbench.encodings import CurveEncoding, Encoding, Joined, get_encoding
+from zcbench.encodings import CurveEncoding, Encoding, Joined
 from zcbench.encodings.graphs import has_weights, living
 from zcbench.errors import DataMissingError, InvalidInputError, MissingDependencyError
 from zcbench.predictors import Predictor, get_predictor, predictor_info
@@ -123,16 +123,12 @@ class _Checker:
     def make(self) -> Predictor:
         """A new one, its curves taken from the table."""
         predictor = get_predictor(self.name) if ":seed=" in self.name else get_predictor(self.name, seed=self.seed)
-        label = predictor.label_
-        encoding = getattr(predictor, "encoding", None)
-        if encoding is not None and "encoding" in self.info.parameters:
-            predictor.set_params(encoding=self._encoding(encoding))
-        predictor.label_ = label
+        predictor.with_encodings(self._encoding)
         return predictor
 
-    def _encoding(self, text: str | Encoding) -> Encoding:
+    def _encoding(self, encoding: Encoding) -> Encoding:
         parts: list[Encoding] = []
-        for part in get_encoding(text).parts:
+        for part in encoding.parts:
             if isinstance(part, CurveEncoding):
                 part = CurveEncoding(part.metric, part.epochs)
                 part.remember([*self.table.known, *self.table.unseen], self.table.curves)
@@ -283,7 +279,10 @@ class _Checker:
         targets = np.concatenate([self.table.targets[:10], self.table.targets[:4] + 0.5])
         if not np.isfinite(self.fit(self.make(), known, targets).predict(self.table.unseen)).all():
             raise FailedError("with an architecture twice, predictions are not finite")
-        return "one architecture may have several targets"
+        same = self.fit(self.make(), [self.table.known[0]] * 4, self.table.targets[:4])
+        if not np.isfinite(same.predict(self.table.unseen)).all():
+            raise FailedError("with one architecture only, predictions are not finite")
+        return "one architecture may have several targets, and may be the only one"
 
     def bad_targets(self) -> str:
         targets = self.table.targets[:5].copy()
