@@ -137,6 +137,17 @@ def test_from_one_space_to_another(name):
     assert after > spearmanr(predictor.predict(rest), shallow[80:]).statistic + 0.2
 
 
+def test_members_cross_in_their_own_way():
+    other = zcbench.get_space("nasbenchmacro")
+    known, unseen = drawn(30), drawn(10, other, 1)
+    targets = np.arange(30.0)
+    label = "gennape:epochs=5:contrastive=2"
+    both = zcbench.get_predictor(f"mean:members=({label}+random_forest:encoding=atoms)").fit_across(known, targets)
+    alone = [zcbench.get_predictor(n).fit_across(known, targets) for n in (label, "random_forest:encoding=atoms")]
+    assert both.members_[0].crossing_
+    assert np.allclose(both.predict(unseen), np.mean([p.predict(unseen) for p in alone], axis=0))
+
+
 def test_a_constant_source_teaches_nothing():
     known, unseen = drawn(8), drawn(5, seed=1)
     predictor = zcbench.get_predictor("gennape").fit_across(known, np.ones(8), unseen[:3], [1.0, 2.0, 3.0])
