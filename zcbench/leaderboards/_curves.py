@@ -69,7 +69,9 @@ def curve_notes(curves: Curves, metric: str = "tau") -> list[str]:
         best = sorted((p for p in known if math.isfinite(known[p][0].value)), key=lambda p: -known[p][0].value)
         shown = ", ".join(f"{p} {interval(known[p][0])}" for p in best[:_SHOWN])
         if best:
-            notes.append(f"At 0 trained networks, the best proxies ({known[best[0]][1]} architectures): {shown}.")
+            counts = sorted({known[p][1] for p in best[:_SHOWN]})
+            scored = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
+            notes.append(f"At 0 trained networks, the best proxies ({scored} architectures): {shown}.")
     odd: dict[tuple[str, str], dict[str, int]] = {}  # what happened to whom: at which sizes, how often
     for point in curves.points:
         if point.constant:
