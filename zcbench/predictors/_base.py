@@ -54,8 +54,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             InvalidInputError: there are none, lengths differ, or a target is nan or infinite.
         """
         known, values = checked(architectures, targets)
-        # One architecture, trained again and again, tells as little of others as equal targets do.
-        self.constant_: float | None = None if np.ptp(values) > 0 and known[0] != known[-1] else float(values.mean())
+        self.constant_: float | None = None if varied(known, values) else float(values.mean())
         if self.constant_ is None:
             with _own_random_numbers(self.seed):
                 self._fit(known, values)
@@ -71,8 +70,8 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         """Learn from the networks of another benchmark first, then from a few, or none, of the one in question.
 
         The two benchmarks' targets have nothing in common but their direction, so each set is replaced by the normal
-        scores of its ranks and one fit sees both. Predictors that are made for it override this. Predictions rank; they
-        are in no unit.
+        scores of its ranks and one fit sees both. Predictors that are made for it write :meth:`_cross`. Predictions
+        rank; they are in no unit.
 
         Args:
             source: ``n`` architectures of the other benchmark.
@@ -82,11 +81,9 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         """
         others, values = checked(source, source_targets)
         few = list(architectures)
-        normal = [Ranks(values).forward(values)]
-        if few:
-            few, own = checked(few, targets)
-            normal.append(Ranks(own).forward(own))
-        return self.fit([*others, *few], np.concatenate(normal))
+        few, own = checked(few, targets) if few else (few, np.zeros(0))
+        self._cross(others, values, few, own)
+        return self
 
     def predict(self, architectures: Iterable[Architecture]) -> Floats:
         """Predicted targets ``(m,)``; where ``calibrated`` is False, scores that grow with the target.
@@ -137,6 +134,11 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
 
     def _predict(self, architectures: Sequence[Architecture]) -> Floats:
         raise NotImplementedError
+
+    def _cross(self, others: Sequence[Architecture], values: Floats, few: Sequence[Architecture], own: Floats) -> None:
+        """Learn from targets ``(n,)`` of another benchmark and ``(k,)``, or none, of one's own; set ``constant_``."""
+        normal = [Ranks(part).forward(part) for part in (values, own) if len(part)]
+        self.fit([*others, *few], np.concatenate(normal))
 
     # -- what they use -------------------------------------------------------------------------
 
@@ -213,6 +215,11 @@ def checked(architectures: Iterable[Architecture], targets: ArrayLike) -> tuple[
         raise InvalidInputError(f"the target of {bad[0]} is nan or infinite ({len(bad)} in all): leave such rows out.")
     order = sorted(range(len(known)), key=lambda i: (known[i], values[i]))
     return [known[i] for i in order], values[order]
+
+
+def varied(known: Sequence[Architecture], values: Floats) -> bool:
+    """Whether there is anything to learn: one architecture, trained again and again, tells nothing of others."""
+    return bool(np.ptp(values) > 0) and known[0] != known[-1]
 
 
 def _only_architectures(items: Sequence[Any]) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from zcbench.encodings.computation import ATOMS, NODE_NUMBERS, ComputationGraph, atom_numbers
 from zcbench.errors import InvalidInputError
-from zcbench.predictors._base import Predictor, checked
+from zcbench.predictors._base import Predictor, varied
 from zcbench.predictors._features import Scaling
 from zcbench.predictors._losses import pairwise_hinge
 from zcbench.predictors._neural import seeded, train
@@ -269,25 +268,15 @@ class GENNAPE(Predictor):
     def _fit(self, architectures: Sequence[Architecture], targets: Floats) -> None:
         self._pretrain(architectures, targets, crossing=False)
 
-    def fit_across(
-        self,
-        source: Iterable[Architecture],
-        source_targets: ArrayLike,
-        architectures: Iterable[Architecture] = (),
-        targets: ArrayLike = (),
-    ) -> Self:
+    def _cross(self, others: Sequence[Architecture], values: Floats, few: Sequence[Architecture], own: Floats) -> None:
         """Pre-train on one benchmark; go on with a few networks of another, if there are any."""
-        others, values = checked(source, source_targets)
-        few = list(architectures)
-        self.constant_ = None if np.ptp(values) > 0 and others[0] != others[-1] else 0.0
+        self.constant_ = None if varied(others, values) else 0.0
         if self.constant_ is None:
             self._pretrain(others, Ranks(values).forward(values), crossing=True)
             if few:
-                few, own = checked(few, targets)
                 self.crossing_ = False
                 with seeded(self.seed):
                     self._learn(few, Ranks(own).forward(own), self.tuning, 1e-3)
-        return self
 
     def _pretrain(self, architectures: Sequence[Architecture], targets: Floats, *, crossing: bool) -> None:
         self.scale_: TargetScale = target_scale(self.targets, targets)

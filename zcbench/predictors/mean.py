@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.base import clone
 
-from zcbench.predictors._base import Predictor, checked
+from zcbench.predictors._base import Predictor, varied
 from zcbench.predictors._register import get_predictor, member_labels, register_predictor
 from zcbench.predictors._targets import Floats, Ranks
 from zcbench.types import Architecture, SearchSpace
@@ -60,21 +59,12 @@ class Mean(Predictor):
         self.members_ = [member.fit(architectures, scores) for member in self._own()]
         self._scale(architectures)
 
-    def fit_across(
-        self,
-        source: Iterable[Architecture],
-        source_targets: ArrayLike,
-        architectures: Iterable[Architecture] = (),
-        targets: ArrayLike = (),
-    ) -> Self:
-        """As :meth:`Predictor.fit_across`; every member crosses in its own way."""
-        others, values = checked(source, source_targets)
-        few = list(architectures)
-        self.constant_ = None if np.ptp(values) > 0 and others[0] != others[-1] else 0.0
+    def _cross(self, others: Sequence[Architecture], values: Floats, few: Sequence[Architecture], own: Floats) -> None:
+        """Every member crosses in its own way."""
+        self.constant_ = None if varied(others, values) else 0.0
         if self.constant_ is None:
-            self.members_ = [member.fit_across(others, values, few, targets) for member in self._own()]
+            self.members_ = [member.fit_across(others, values, few, own) for member in self._own()]
             self._scale([*others, *few])
-        return self
 
     def _scale(self, architectures: Sequence[Architecture]) -> None:
         self.units_ = [
