@@ -45,6 +45,7 @@ def test_rows(found):
     assert rows[1][2] == "0.000*" or rows[1][2] == "0.000"
     assert rows[2] == ["broken", "–", "–"]
     assert curve_rows(found, "rho")[1][0][1] == "0.720 ± 0.050"
+    assert curve_rows(found, "coverage")[1] == []  # nobody says how sure it is
 
 
 def test_notes_say_what_is_odd(found):

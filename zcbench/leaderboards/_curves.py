@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: proxies that the table and the figure show at zero trained networks
 _SHOWN = 5
+#: what a cell without a value says
+_NOTHING = "–"
 #: least difference of tau between two labels of the figure
 _APART = 0.02
 
@@ -53,12 +55,12 @@ def curve_headline(curves: Curves, metric: str = "tau") -> str:
 
 
 def curve_rows(curves: Curves, metric: str = "tau") -> tuple[list[str], list[list[str]]]:
-    """Titles and cells: a row per predictor, best first, a column per number of trained networks."""
+    """Titles and cells: a row per predictor that has the metric, best tau first, a column per number of networks."""
     sizes = sorted({point.size for point in curves.points})
     titles = ["predictor", *(_size(size) for size in sizes)]
     found = {(point.predictor, point.size): point for point in curves.points}
     rows = [[label, *(_cell(found.get((label, size)), metric) for size in sizes)] for label in curves.predictors]
-    return titles, rows
+    return titles, [row for row in rows if metric == "tau" or set(row[1:]) != {_NOTHING}]
 
 
 def curve_notes(curves: Curves, metric: str = "tau") -> list[str]:
@@ -97,7 +99,7 @@ def _size(size: tuple[str, int, int]) -> str:
 def _cell(point: Point | None, metric: str) -> str:
     value = None if point is None else point.metrics.get(metric)
     if point is None or value is None or math.isnan(value.value):
-        return "–"
+        return _NOTHING
     half = "" if math.isnan(value.low) else f" ± {value.high - value.value:.3f}"
     return f"{value.value:.3f}{half}{'*' if metric == 'tau' and point.tied_with_best else ''}"
 
