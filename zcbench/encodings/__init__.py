@@ -3,7 +3,7 @@
 Each file without a leading underscore holds one family and registers its encodings.
 """
 
-from zcbench.encodings._base import Encoder, Encoding, EncodingInfo, Joined
+from zcbench.encodings._base import Encoder, Encoding, EncodingInfo, Joined, join
 from zcbench.encodings._register import encoding_info, get_encoding, list_encodings, register_encoding
 from zcbench.encodings.curves import CurveEncoding
 from zcbench.encodings.proxies import ColumnEncoding, ProxyEncoding
@@ -18,6 +18,7 @@ __all__ = [
     "ProxyEncoding",
     "encoding_info",
     "get_encoding",
+    "join",
     "list_encodings",
     "register_encoding",
 ]

@@ -153,6 +153,11 @@ class Joined(Encoding):
         raise InvalidInputError(f"{self.name} is several encodings: ask its parts for rows.")
 
 
+def join(parts: Sequence[Encoding]) -> Encoding:
+    """One encoding of all parts."""
+    return parts[0] if len(parts) == 1 else Joined(parts)
+
+
 def _never(space: SearchSpace, architecture: Architecture) -> Row:
     raise NotImplementedError
 

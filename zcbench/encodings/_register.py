@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from zcbench._registry import Registry, split_outside
-from zcbench.encodings._base import KINDS, Encoding, EncodingInfo, Joined
+from zcbench.encodings._base import KINDS, Encoding, EncodingInfo, join
 from zcbench.errors import InvalidInputError
 from zcbench.types import SearchSpace
 
@@ -63,8 +63,7 @@ def get_encoding(text: str | Encoding, space: SearchSpace | None = None) -> Enco
     """
     if isinstance(text, Encoding):
         return text
-    parts = [_part(part.strip(), space) for part in split_outside(text, "+")]
-    return parts[0] if len(parts) == 1 else Joined(parts)
+    return join([_part(part.strip(), space) for part in split_outside(text, "+")])
 
 
 def _part(text: str, space: SearchSpace | None) -> Encoding:

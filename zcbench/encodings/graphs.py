@@ -32,7 +32,7 @@ def graph(space: SearchSpace, architecture: Architecture) -> Graph:
 @register_encoding("flow-graph", kind="graph", version=2)
 def flow_graph(space: SearchSpace, architecture: Architecture) -> Graph:
     """The graph without operations that are dead or change nothing; two ways between the same nodes are two edges."""
-    return without_identities(living(joined(space.graph(architecture))))
+    return without_identities(_living_graph(space, architecture))
 
 
 @register_encoding(
@@ -42,7 +42,7 @@ def flow_graph(space: SearchSpace, architecture: Architecture) -> Graph:
 )
 def path(space: SearchSpace, architecture: Architecture) -> Mapping[str, float]:
     """How often each sequence of operations leads from the input to the output."""
-    live = living(joined(space.graph(architecture)))
+    live = _living_graph(space, architecture)
     targets: dict[int, list[int]] = {}
     for source, target in live.edges:
         targets.setdefault(source, []).append(target)
@@ -69,7 +69,7 @@ def stats(space: SearchSpace, architecture: Architecture) -> Mapping[str, float]
     for all pooling, how many there are, and the most, the least and the mean number on a path; the number of paths, of
     paths without weights and of paths without any operation.
     """
-    live = living(joined(space.graph(architecture)))
+    live = _living_graph(space, architecture)
     kinds = sorted({label for label in live.nodes if kind(label) not in IDENTITY})
     weights = np.array(
         [[label == known for known in kinds] + [has_weights(label), is_pooling(label)] for label in live.nodes], float
@@ -103,6 +103,10 @@ def stats(space: SearchSpace, architecture: Architecture) -> Mapping[str, float]
         found[f"most {name}"], found[f"least {name}"] = float(most[end, i]), float(least[end, i])
         found[f"mean {name}"] = float(total[end, i] / max(number[end], 1))
     return found
+
+
+def _living_graph(space: SearchSpace, architecture: Architecture) -> Graph:
+    return living(joined(space.graph(architecture)))
 
 
 def _log(count: float) -> float:
@@ -179,7 +183,7 @@ def wl(space: SearchSpace, architecture: Architecture) -> Mapping[str, float]:
     Weisfeiler-Lehman labels of the living graph without identities, three rounds along the edges; those with equal
     inputs are equal. The output's label after three rounds tells small cells apart altogether.
     """
-    live = without_identities(living(joined(space.graph(architecture))))
+    live = without_identities(_living_graph(space, architecture))
     sources = live.sources
     labels = list(live.nodes)
     found: Counter[str] = Counter(labels)

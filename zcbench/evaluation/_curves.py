@@ -109,10 +109,7 @@ def curves(trials: Iterable[Trial], benchmark: Benchmark, proxies: Evaluation | 
     taus = {key: {t.seed: t.metrics["tau"] for t in rows if t.status is Status.OK} for key, rows in by_point.items()}
     best: dict[tuple[str, int, int], dict[int, float]] = {}
     for key, values in taus.items():
-        # The best of those with the most splits: one lucky split is no mean.
-        rank = (len(values), np.mean(list(values.values()))) if values else (0, -2.0)
-        against = best.get(key[1:])
-        if against is None or rank > (len(against), np.mean(list(against.values())) if against else -2.0):
+        if _standing(values) > _standing(best.get(key[1:], {})):
             best[key[1:]] = values
     points = [_point(key, rows, taus[key], best.get(key[1:], {}), cost) for key, rows in by_point.items()]
     points.sort(key=lambda p: (p.source, p.train_size, p.tuned_size, -_tau(p), p.predictor))
@@ -125,6 +122,11 @@ def curves(trials: Iterable[Trial], benchmark: Benchmark, proxies: Evaluation | 
         tuple(points),
         proxies,
     )
+
+
+def _standing(taus: Mapping[int, float]) -> tuple[int, float]:
+    """Number of splits before their mean: one lucky split is no best."""
+    return len(taus), float(np.mean(list(taus.values()))) if taus else 0.0
 
 
 def _latest(trials: list[Trial]) -> list[Trial]:

@@ -51,6 +51,10 @@ class Fitting:
     #: seconds per architecture that encodings took here, by name
     encoding_seconds: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def _pools(self) -> list[Pool]:
+        return [pool for pool in (self.pool, self.source) if pool is not None]
+
     def prepare(self) -> None:
         """Import what registers further things."""
         for path in self.imports:
@@ -134,40 +138,38 @@ class Fitting:
         return predictor.with_encodings(self._told, self._own_space())
 
     def _told(self, encoding: Encoding) -> Encoding:
-        from zcbench.encodings import ColumnEncoding, CurveEncoding, Joined, ProxyEncoding
+        from zcbench.encodings import ColumnEncoding, CurveEncoding, ProxyEncoding, join
 
-        pools = [pool for pool in (self.pool, self.source) if pool is not None]
         parts: list[Encoding] = []
         for part in encoding.parts:
             if isinstance(part, ProxyEncoding):
                 part = ProxyEncoding(part.members if part.name != "proxies" else None)
-                for pool in pools:
+                for pool in self._pools:
                     part.remember(pool.architectures, pool.columns)
             elif isinstance(part, ColumnEncoding):
-                names = sorted(set.intersection(*(set(pool.facts) for pool in pools)))
+                names = sorted(set.intersection(*(set(pool.facts) for pool in self._pools)))
                 if not names:
                     raise InvalidInputError("the table has no columns of numbers besides the target.")
                 part = ColumnEncoding(names)
-                for pool in pools:
+                for pool in self._pools:
                     part.remember(pool.architectures, pool.columns)
             elif isinstance(part, CurveEncoding):
                 part = CurveEncoding(part.metric, part.epochs)
-                for pool in pools:
+                for pool in self._pools:
                     part.remember(pool.architectures, pool.curves[part.metric])
             parts.append(part)
-        return parts[0] if len(parts) == 1 else Joined(parts)
+        return join(parts)
 
     def digest(self, label: str) -> str:
         """Changes with the tables, and with what the predictor sees of them."""
         from zcbench.encodings import ColumnEncoding, CurveEncoding
         from zcbench.predictors import get_predictor
 
-        pools = [pool for pool in (self.pool, self.source) if pool is not None]
-        tables = hashlib.sha256("".join(pool.digest for pool in pools).encode()).hexdigest()[:12]
+        tables = hashlib.sha256("".join(pool.digest for pool in self._pools).encode()).hexdigest()[:12]
         features = hashlib.sha256()
         for part in _parts(self.informed(get_predictor(label))):
             features.update(f"{part.name}@{part.version}".encode())
-            for pool in pools:
+            for pool in self._pools:
                 if isinstance(part, CurveEncoding):
                     features.update(pool.curves[part.metric][:, : part.epochs].tobytes())
                 names = part.names if isinstance(part, ColumnEncoding) else part.members
@@ -181,13 +183,9 @@ class Fitting:
 
         parts = _parts(predictor)
         members = {member for part in parts for member in part.members}
-        epochs: dict[str, int] = {}
-        for part in parts:
-            if isinstance(part, CurveEncoding):
-                epochs[part.metric] = max(part.epochs, epochs.get(part.metric, 0))
         proxies = sum(self.pool.costs.get(member, 0.0) for member in members)
-        # Curves of several metrics come from one training.
-        return proxies + max((n * self.pool.costs[f"curve {metric}"] for metric, n in epochs.items()), default=0.0)
+        curves = (p.epochs * self.pool.costs[f"curve {p.metric}"] for p in parts if isinstance(p, CurveEncoding))
+        return proxies + max(curves, default=0.0)  # all of them come from one training
 
     def _own_space(self) -> Any:
         return space_named(self.pool.space) if ".py:" in self.pool.space else None

@@ -62,7 +62,7 @@ class Pool:
 
     @cached_property
     def digest(self) -> str:
-        """Changes with the architectures, their classes and the truth."""
+        """Changes with the architectures and the truth."""
         content = hashlib.sha256(repr((self.space, self.keys, self.target.name)).encode())
         content.update(self.truth.tobytes())
         return content.hexdigest()[:12]

@@ -92,7 +92,6 @@ def run_sweep(
     tables = [(benchmark, sweep)] + ([] if source is None else [(source[0], replace(sweep, target=source[1]))])
     pools = [_with_curves(pool_of(table, own.target, sweep.limit), table, encodings) for table, own in tables]
     sizes = sweep.sizes or _fitting(len(pools[-1]))
-    sweep = replace(sweep, sizes=sizes)
     check_sizes(sizes if source is None else [k for k in sweep.tuned if k], len(pools[0]) - 2, benchmark.name)
     if source is not None:
         check_sizes(sizes, len(pools[1]), source[0].name)
@@ -101,7 +100,7 @@ def run_sweep(
         for pool, (table, own) in zip(pools, tables, strict=True)
     ]
     fitting = Fitting(pools[0], pools[1] if source is not None else None, tuple(imports))
-    wanted = _wanted(sweep, fitting, predictors)
+    wanted = _wanted(sweep, sizes, fitting, predictors)
     trials = store.trials
     with trials.writer(benchmark.name) as writer:
         known = {t.key: t for t in trials.trials(benchmark.name) if not (retry_failed and t.status == "failed")}
@@ -140,7 +139,9 @@ def _tasks(left: Iterable[tuple[str, str]]) -> list[Task]:
     return [(key, tuple(parts)) for key, parts in by_key.items()]
 
 
-def _wanted(sweep: Sweep, fitting: Fitting, predictors: Sequence[str]) -> dict[tuple[str, str], Trial]:
+def _wanted(
+    sweep: Sweep, sizes: Sequence[int], fitting: Fitting, predictors: Sequence[str]
+) -> dict[tuple[str, str], Trial]:
     """Trials without results, by the worker's key and part."""
     from zcbench.predictors import predictor_info
 
@@ -151,7 +152,7 @@ def _wanted(sweep: Sweep, fitting: Fitting, predictors: Sequence[str]) -> dict[t
         for label in predictors:
             version = predictor_info(label.partition(":")[0]).version
             data = digests[label]
-            for size in sweep.sizes or ():
+            for size in sizes:
                 for tuned in sweep.tuned if source is not None else (0,):
                     part = f"{size}+{tuned}" if source is not None else str(size)
                     found[f"{seed} {label}", part] = Trial(

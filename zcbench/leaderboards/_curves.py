@@ -74,18 +74,16 @@ def curve_notes(curves: Curves, metric: str = "tau") -> list[str]:
             counts = sorted({known[p][1] for p in best[:_SHOWN]})
             scored = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
             notes.append(f"At 0 trained networks, the best proxies ({scored} architectures): {shown}.")
-    odd: dict[tuple[str, str], dict[str, int]] = {}  # what happened to whom: at which sizes, how often
+    odd: dict[tuple[str, str, str], dict[str, int]] = {}  # to whom it happened, and what: at which sizes, how often
     for point in curves.points:
         if point.constant:
-            same = "all predictions were the same in {}; tau and rho count as 0 there."
-            odd.setdefault((point.predictor, same), {})[_size(point.size)] = point.constant
+            same = (point.predictor, "all predictions were the same in", "; tau and rho count as 0 there.")
+            odd.setdefault(same, {})[_size(point.size)] = point.constant
         for reason, count in point.failures.items():
-            odd.setdefault((point.predictor, f"no predictions in {{}}: {reason}"), {})[_size(point.size)] = count
-    for (predictor, what), sizes in odd.items():
-        # Not str.format: a reason may have braces of its own.
+            odd.setdefault((point.predictor, "no predictions in", f": {reason}"), {})[_size(point.size)] = count
+    for (predictor, what, why), sizes in odd.items():
         count = sum(sizes.values())
-        trials = f"{count} trial" + "s" * (count > 1)
-        notes.append(f"{predictor} at {', '.join(sizes)}: {what.replace('{}', trials, 1)}")
+        notes.append(f"{predictor} at {', '.join(sizes)}: {what} {count} trial{'s' * (count > 1)}{why}")
     if metric == "tau":
         notes.append("* marks predictors that paired splits cannot tell from the best of their column.")
     return notes

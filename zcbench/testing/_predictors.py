@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from zcbench.encodings import CurveEncoding, Encoding, Joined
+from zcbench.encodings import CurveEncoding, Encoding, join
 from zcbench.encodings.graphs import has_weights, living
 from zcbench.errors import DataMissingError, InvalidInputError, MissingDependencyError
 from zcbench.predictors import Predictor, get_predictor, predictor_info
@@ -133,7 +133,7 @@ class _Checker:
                 part = CurveEncoding(part.metric, part.epochs)
                 part.remember([*self.table.known, *self.table.unseen], self.table.curves)
             parts.append(part)
-        return parts[0] if len(parts) == 1 else Joined(parts)
+        return join(parts)
 
     def fit(self, predictor: Predictor, known: Sequence[Architecture], targets: np.ndarray) -> Predictor:
         try:
