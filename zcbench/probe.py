@@ -27,6 +27,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from zcbench._functions import BatchNorm, BatchNormMode, unfused
 from zcbench._guard import Snapshot, untouched
 from zcbench._per_sample import Consumer, inner_products, sample_gradients, tangent_kernel
+from zcbench._process import stable_seed
 from zcbench._roles import Role, linear_roles, operations
 from zcbench._watchers import (
     GRAPH_SIGNALS,
@@ -219,9 +220,8 @@ class Probe:
         return as_tensor(invoke(self.model, inputs))
 
     def generator(self, name: str) -> torch.Generator:
-        """A CPU generator for a proxy's own random numbers; it depends on the seed and ``name`` alone."""
-        offset = int.from_bytes(name.encode()[:8].ljust(8, b"\0"), "little")
-        return torch.Generator().manual_seed((self.seed * 6364136223846793005 + offset) % 2**63)
+        """A CPU generator for a proxy's own random numbers; it depends on the seed and the whole of ``name`` alone."""
+        return torch.Generator().manual_seed(stable_seed(self.seed, "generator", name))
 
     # -- what the network is made of ---------------------------------------------------------
 
@@ -561,8 +561,8 @@ class Probe:
         """Stream the gradient of every sample's own loss to ``consume(name, gradients)``.
 
         Batch norm uses each sample's own statistics, as a batch of one in train mode does. ``gradients`` is
-        ``(chunk, *shape)``; over all calls for one parameter every sample comes exactly once. Nothing of size
-        batch times parameters is ever held.
+        ``(chunk, *shape)``; over all calls for one parameter every sample comes exactly once, in the order of the
+        batch. Nothing of size batch times parameters is ever held.
 
         Raises:
             UnsupportedModelError: the network has no trainable parameter, or mixes samples.

@@ -60,6 +60,7 @@ def az_progressivity(probe: Probe) -> float:
 
 @register_proxy(
     "az_trainability",
+    version=2,
     stochastic=True,
     domains=_DOMAINS,
     signals=("blocks", "outputs"),

@@ -8,7 +8,7 @@ from zcbench.probe import Probe
 from zcbench.proxies import register_proxy
 
 
-@register_proxy("random", cost="static", stochastic=True, reference="baseline")
+@register_proxy("random", version=2, cost="static", stochastic=True, reference="baseline")
 def random(probe: Probe) -> float:
     """A uniform random number that depends on the seed alone: what knowing nothing is worth."""
     return float(torch.rand((), generator=probe.generator("random"), dtype=torch.float64))

@@ -26,6 +26,7 @@ GAMMA = 0.01
 
 @register_proxy(
     "zen",
+    version=2,
     cost="forward",
     stochastic=True,
     domains=("convolutional",),
