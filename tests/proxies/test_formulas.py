@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from networks import Dead, Tied, Twice, convnet, images, mlp, zoo
+from networks import Dead, Tied, Twice, convnet, images, mlp
 from torch import nn
 from torch.nn import functional as F
 
@@ -245,50 +245,6 @@ def test_naswot_of_equal_samples_is_singular():
     inputs = images(batch=1)[0].expand(4, -1, -1, -1)
     result = zcbench.score(convnet(), inputs, proxies=["naswot"])["naswot"]
     assert result.status == "non-finite"
-
-
-# -- gradsign ----------------------------------------------------------------------------------
-
-
-def gradsign_by_loops(model: nn.Module, inputs, labels) -> float:
-    model.train()
-    totals = [torch.zeros_like(p) for p in model.parameters()]
-    for x, y in zip(inputs, labels, strict=True):
-        model.zero_grad()
-        F.cross_entropy(model(x[None]), y[None]).backward()
-        for total, parameter in zip(totals, model.parameters(), strict=True):
-            if parameter.grad is not None:
-                total += parameter.grad.sign()
-    return float(sum(total.abs().sum() for total in totals))
-
-
-@pytest.mark.parametrize("name", ["no batch norm", "module twice", "dead", "mlp"])
-def test_gradsign(name):
-    model, inputs, labels = zoo()[name]
-    assert value("gradsign", model, inputs, labels) == gradsign_by_loops(model, inputs, labels)
-
-
-def test_gradsign_with_batch_norm(cell):
-    """Convolutions before batch norm have gradients that are zero up to round-off, whose signs are anybody's."""
-    for model, inputs, labels in ((convnet(), *images()), cell):
-        model.double()
-        inputs = inputs.double()
-        found = value("gradsign", model, inputs, labels)
-        assert found == pytest.approx(gradsign_by_loops(model, inputs, labels), rel=0.02)
-
-
-def test_gradsign_of_one_sample_counts_its_gradients():
-    model, x, y = mlp(), torch.randn(1, 4), torch.tensor([1])
-    F.cross_entropy(model(x), y).backward()
-    moved = sum(int((p.grad != 0).sum()) for p in model.parameters())
-    assert value("gradsign", model, x, y) == moved
-
-
-def test_gradsign_of_opposite_samples_is_small():
-    model = nn.Linear(3, 1, bias=False)
-    x = torch.randn(1, 3)
-    inputs, targets = torch.cat([x, x]), torch.cat([model(x) + 1, model(x) - 1]).detach()
-    assert value("gradsign", model, inputs, targets) == 0
 
 
 # -- random ------------------------------------------------------------------------------------

@@ -3,69 +3,129 @@
 If the optima of single samples lie close together, gradients at a random point agree in sign, and the paper bounds both
 training and population loss by that distance. The size of the gradients is ignored.
 
-Each sample goes alone through the network, so batch norm uses its own statistics (a batch of one in train mode). A
-gradient that is exactly zero has sign zero; one that is zero up to round-off (a convolution's mean direction before
-batch norm) has a random sign, so the last digits are noise.
+Each sample goes alone through the network, so batch norm uses its own statistics (a batch of one in train mode).
+
+**The sign of what is zero.** Many gradients are zero by construction: those of a bias before batch norm, of the keys'
+bias in attention. In floating point they are round-off, whose sign depends on the processor, and the paper does not say
+what becomes of them. Here a gradient counts as zero where it is smaller than ``zero`` times the largest gradient of the
+same sample in the same array. All of a vector can be zero (an array with at most one dimension longer than one: biases,
+scales of norms), so a vector is compared with the largest in itself and in the four arrays before and after it.
+:func:`gradsign` gives the default, which lies between what was measured of round-off and of true gradients
+(docs/method.md). ``gradsign:zero=0.0`` is the paper's plain sign.
 
 Deviations: the sum runs over all trainable parameters, as in the paper; the authors' code leaves out biases and batch
-norm. It never holds the gradients of the whole batch, as theirs does.
+norm. It never holds the gradients of the whole batch, as theirs does, except those of vectors.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import torch
 from torch import Tensor
 
+from zcbench.errors import InvalidInputError
 from zcbench.probe import Probe
 from zcbench.proxies import register_proxy
 
 _REFERENCE = "Zhang and Jia, 'GradSign', ICLR 2022, arXiv:2110.08616, algorithm 1"
 
+#: Share of the largest gradient below which a gradient is round-off.
+ZERO = 1e-4
+#: Arrays before and after a vector that it is compared with.
+NEIGHBOURS = 4
+
 
 @register_proxy(
     "gradsign",
+    version=2,
     cost="per-sample",
     needs_labels=True,
     batch_norm="per-sample",
     invariances=("sample-order",),
     reference=_REFERENCE,
 )
-def gradsign(probe: Probe) -> float:
-    """Sum over parameters k of |sum over samples i of sign(dl_i/dw_k)|."""
-    return float(sum(total.abs().sum(dtype=torch.float64) for total in sign_sums(probe).values()))
+def gradsign(probe: Probe, *, zero: float = ZERO) -> float:
+    """Sum over parameters k of |sum over samples i of sign(dl_i/dw_k)|.
+
+    Parameter: ``zero``, the share of the largest gradient below which a gradient counts as zero; 0 for the plain sign.
+    """
+    return float(sum(total.abs().sum(dtype=torch.float64) for total in sign_sums(probe, zero).values()))
 
 
 @register_proxy(
     "gradsign_mean",
+    version=2,
     cost="per-sample",
     needs_labels=True,
     batch_norm="per-sample",
     invariances=("sample-order",),
     reference=f"{_REFERENCE}; averaged as in the authors' gradsign.py",
 )
-def gradsign_mean(probe: Probe) -> float:
+def gradsign_mean(probe: Probe, *, zero: float = ZERO) -> float:
     """Mean over parameters k of |sum over samples i of sign(dl_i/dw_k)|.
 
     The other of the two aggregations in the authors' code. It does not grow with the network; parameters that the
-    network never uses dilute it.
+    network never uses dilute it. Parameter: as :func:`gradsign`.
     """
-    totals = sign_sums(probe).values()
-    return gradsign(probe) / sum(total.numel() for total in totals)
+    totals = sign_sums(probe, zero).values()
+    return gradsign(probe, zero=zero) / sum(total.numel() for total in totals)
 
 
-def sign_sums(probe: Probe) -> dict[str, Tensor]:
-    """Sum over the samples of the signs of their gradients, by name of the parameter."""
+def sign_sums(probe: Probe, zero: float = ZERO) -> dict[str, Tensor]:
+    """Sum over the samples of the signs of their gradients, by name of the parameter.
 
-    def compute() -> dict[str, Tensor]:
-        totals: dict[str, Tensor] = {}
+    Args:
+        probe: the network and its batch.
+        zero: share of the largest gradient, 0 to 1, below which a gradient counts as zero; see the module.
 
-        def add(name: str, gradients: Tensor) -> None:
-            # The sign, three times as fast as torch.sign: any number but zero overflows the clamp.
-            large = torch.finfo(gradients.dtype).max
-            signs = (gradients * large).mul_(large).clamp_(-1, 1).sum(0)
-            totals[name] = totals[name] + signs if name in totals else signs
+    Raises:
+        InvalidInputError: ``zero`` is out of range.
+    """
+    if not 0 <= zero < 1:
+        raise InvalidInputError(f"gradsign:zero={zero}: choose a share of the largest gradient from 0 to 1.")
+    return probe.once(f"sign_sums:{zero}", lambda: _sign_sums(probe, zero))
 
-        probe.each_sample_gradient(add)
-        return totals
 
-    return probe.once("sign_sums", compute)
+def _sign_sums(probe: Probe, zero: float) -> dict[str, Tensor]:
+    totals: dict[str, Tensor] = {}
+    largest: dict[str, list[Tensor]] = defaultdict(list)  # by array, for every sample in turn
+    vectors: dict[str, list[Tensor]] = defaultdict(list)
+
+    def count(name: str, signs: Tensor) -> None:
+        totals[name] = totals[name] + signs.sum(0) if name in totals else signs.sum(0)
+
+    def add(name: str, gradients: Tensor) -> None:
+        if not zero:
+            count(name, _signs(gradients, None))
+            return
+        top = torch.linalg.vector_norm(gradients.reshape(len(gradients), -1), ord=torch.inf, dim=1)
+        largest[name].append(top)
+        if _is_vector(gradients[0]):
+            vectors[name].append(gradients)
+        else:
+            count(name, _signs(gradients, zero * top))
+
+    probe.each_sample_gradient(add)
+    order = [name for name in probe.parameters if name in largest]
+    tops = {name: torch.cat(largest[name]) for name in order}
+    for at, name in enumerate(order):
+        if name in vectors:
+            near = order[max(0, at - NEIGHBOURS) : at + NEIGHBOURS + 1]
+            around = torch.stack([tops[other].to(tops[name]) for other in near]).amax(0)
+            count(name, _signs(torch.cat(vectors[name]), zero * around))
+    return totals
+
+
+def _is_vector(array: Tensor) -> bool:
+    return sum(size > 1 for size in array.shape) <= 1
+
+
+def _signs(gradients: Tensor, threshold: Tensor | None) -> Tensor:
+    """Signs ``(chunk, *shape)`` of gradients that reach their sample's threshold ``(chunk,)``, 0 for the others."""
+    # Three times as fast as torch.sign and comparisons: what reaches the threshold reaches 1, and trunc drops the rest.
+    largest = torch.finfo(gradients.dtype).max
+    if threshold is None:
+        return (gradients * largest).mul_(largest).clamp_(-1, 1)  # any number but zero overflows
+    scale = threshold.reciprocal().clamp_(max=largest)  # a threshold of zero: all gradients are
+    return (gradients * scale.view(-1, *(1,) * (gradients.dim() - 1))).clamp_(-1, 1).trunc_()

@@ -116,18 +116,18 @@ def zico(model: nn.Module, batch: Batch) -> float:
 
 @naive_reference("gradsign")
 def gradsign(model: nn.Module, batch: Batch) -> float:
-    """Sample by sample, in the network's own precision: a zero up to round-off has the sign of the round-off."""
-    dtype = next(model.parameters()).dtype
-    _prepared(model, batch_statistics=True).to(dtype)
+    """Sample by sample, array by array; what is small beside its array (a vector: beside its surroundings) is zero."""
+    model = _prepared(model, batch_statistics=True)
     parameters = list(model.parameters())
-    total: Floats = np.zeros(sum(p.numel() for p in parameters))
-    assert isinstance(batch.inputs, Tensor)
-    assert batch.targets is not None
+    totals: list[Floats] = [np.zeros(p.shape) for p in parameters]
     for i in range(len(batch)):
-        outputs = model(batch.inputs[i : i + 1])
-        loss = F.cross_entropy(outputs.flatten(0, -2), batch.targets[i : i + 1].flatten())
-        total = total + np.concatenate([np.sign(g).ravel() for g in _gradients(loss, parameters)])
-    return float(np.abs(total).sum())
+        gradients = _gradients(_loss(model, batch, slice(i, i + 1)), parameters)
+        largest = [np.abs(g).max() for g in gradients]
+        for at, gradient in enumerate(gradients):
+            vector = max(gradient.shape, default=1) == gradient.size
+            top = max(largest[max(0, at - 4) : at + 5]) if vector else largest[at]
+            totals[at] += np.where(np.abs(gradient) < 1e-4 * top, 0.0, np.sign(gradient))
+    return float(sum(np.abs(total).sum() for total in totals))
 
 
 @naive_reference("gradsign_mean")
