@@ -8,7 +8,7 @@ LIMIT ?= 1000
 PROXIES ?= standard
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(os.cpu_count() or 1)")
 
-.PHONY: leaderboard test test-all lint format clean
+.PHONY: leaderboard test test-all test-processors lint format clean
 
 leaderboard: $(READY) ## score the embedded benchmark and show the leaderboard
 	$(BIN)/zcbench run digits-201 --limit $(LIMIT) --proxies "$(PROXIES)" --workers $(WORKERS) > /dev/null
@@ -19,6 +19,12 @@ test: $(READY) ## the tests, without the slow ones
 
 test-all: $(READY) ## all tests
 	$(BIN)/python -m pytest
+
+test-processors: $(READY) ## the contracts and the proxies with the kernels of older x86 processors
+	ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default MKL_ENABLE_INSTRUCTIONS=SSE4_2 \
+		$(BIN)/python -m pytest -m "not slow" tests/testing tests/proxies
+	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
+		$(BIN)/python -m pytest -m "not slow" tests/testing/test_check_proxy.py
 
 lint: $(READY) ## style, types, direction of dependencies
 	$(BIN)/ruff format --check zcbench tests scripts benchmarks
