@@ -50,7 +50,7 @@ def by_loops(model: nn.Module, inputs, labels, zero: float) -> tuple[float, int]
             surroundings = gradients[max(0, at - 4) : at + 5] if is_vector else [gradients[at]]
             largest = max(abs(x) for g in surroundings for x in g.ravel())
             for k, x in enumerate(gradients[at].ravel()):
-                if abs(x) >= zero * largest and x != 0:
+                if abs(x) > zero * largest:
                     sums[k] += 1 if x > 0 else -1
                 flips += bool(abs(abs(x) - zero * largest) < 2**-20 * largest)
         total += abs(sums).sum()

@@ -126,7 +126,7 @@ def gradsign(model: nn.Module, batch: Batch) -> float:
         for at, gradient in enumerate(gradients):
             vector = max(gradient.shape, default=1) == gradient.size
             top = max(largest[max(0, at - 4) : at + 5]) if vector else largest[at]
-            totals[at] += np.where(np.abs(gradient) < 1e-4 * top, 0.0, np.sign(gradient))
+            totals[at] += np.where(np.abs(gradient) <= 1e-4 * top, 0.0, np.sign(gradient))
     return float(sum(np.abs(total).sum() for total in totals))
 
 
