@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from networks import Dead, Tied, Twice, convnet, images, mlp
+from networks import Dead, Twice, convnet, images, mlp
 from torch import nn
 from torch.nn import functional as F
 
@@ -29,41 +29,6 @@ def cell():
     torch.manual_seed(0)
     key = "|nor_conv_3x3~0|+|nor_conv_1x1~0|none~1|+|skip_connect~0|avg_pool_3x3~1|nor_conv_3x3~2|"
     return space.build(space.parse(key)), *images(batch=6, channels=1, classes=10)
-
-
-# -- counts ------------------------------------------------------------------------------------
-
-
-def test_params_by_hand():
-    conv1, conv2, norms, head = 6 * 3 * 9 + 6, 4 * 6 * 9 + 4, 2 * (6 + 4), 16 * 5 + 5
-    assert value("params", convnet(), images()[0]) == conv1 + conv2 + norms + head
-    assert value("params", Tied(), {"tokens": torch.ones(2, 3, dtype=torch.long)}) == 11 * 8 + 16 + 72 + 16
-    frozen = convnet()
-    frozen[0].requires_grad_(False)
-    assert value("params", frozen, images()[0]) == conv2 + norms + head
-
-
-def test_flops_by_hand():
-    multiply_accumulate = 64 * 9 * (3 * 6 + 6 * 4) + 16 * 5
-    assert value("flops", convnet(), images()[0]) == 2 * multiply_accumulate
-    assert value("flops", convnet(), images(batch=1)[0]) == 2 * multiply_accumulate
-    assert value("flops", Twice(), images()[0]) == 2 * (64 * 9 * (3 * 4 + 2 * 4 * 4) + 4 * 5)
-
-
-def test_num_layers():
-    assert value("num_layers", convnet(), images()[0]) == 3
-    assert value("num_layers", Twice(), images()[0]) == 3
-    frozen = convnet()
-    frozen[0].requires_grad_(False)
-    assert value("num_layers", frozen, images()[0]) == 2
-    lstm = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 4), nn.LayerNorm(4))
-    assert value("num_layers", lstm, torch.ones(2, 3, dtype=torch.long)) == 1
-
-
-def test_l2_norm():
-    model = convnet()
-    expected = sum(math.sqrt(sum(w * w for w in m.weight.flatten().tolist())) for m in layers(model))
-    assert value("l2_norm", model, images()[0]) == pytest.approx(expected, rel=1e-6)
 
 
 # -- gradients ---------------------------------------------------------------------------------

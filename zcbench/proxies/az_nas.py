@@ -98,7 +98,14 @@ def az_trainability(probe: Probe) -> float:
     return sum(scores) / len(scores)
 
 
-@register_proxy("az_complexity", cost="forward", batch_norm="eval", domains=_DOMAINS, reference=f"{_LEE}, section 3.2")
+@register_proxy(
+    "az_complexity",
+    version=2,
+    cost="forward",
+    batch_norm="eval",
+    domains=_DOMAINS,
+    reference=f"{_LEE}, section 3.2",
+)
 def az_complexity(probe: Probe) -> float:
     """Floating-point operations: the same as flops, under the name that AZ-NAS gives it."""
     return flops(probe)

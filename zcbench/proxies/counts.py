@@ -7,13 +7,11 @@ operations that the cell does not use. These count the network that is given.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
 import torch
 
 from zcbench.probe import Probe
 from zcbench.proxies import register_proxy
+from zcbench.proxies._flops import counted_operations
 
 
 @register_proxy("params", cost="static", reference="baseline")
@@ -22,33 +20,31 @@ def params(probe: Probe) -> float:
     return float(sum(parameter.numel() for parameter in probe.parameters.values()))
 
 
-@register_proxy(
-    "flops",
-    cost="forward",
-    batch_norm="eval",
-    reference="baseline; counted by torch.utils.flop_counter",
-)
+@register_proxy("flops", version=2, cost="forward", batch_norm="eval", reference="baseline")
 def flops(probe: Probe) -> float:
     """Floating-point operations of one sample's forward pass, two per multiply-accumulate.
 
-    Convolutions, matrix products and attention count; batch norm, activations and pooling count nothing.
+    Matrix products (of vectors too), convolutions, recurrent layers and attention count, fused or written out, on every
+    device. Attention of n queries on m keys counts ``n m (d + d_v)`` multiply-accumulates per head of the query: the
+    whole matrix of scores whatever the mask, and heads that share keys as if each had its own. A recurrent layer counts
+    every weight matrix at every position. Padding, zeros and weights of few bits count like other numbers, a complex
+    product as four real ones. Elementwise operations, batch norm, activations, pooling, embeddings, distances, Fourier
+    transforms and matrix decompositions count nothing. What is computed from the weights alone counts half, because two
+    samples share the pass.
+
+    Raises:
+        UnsupportedModelError: the network runs a custom operation that nobody declared to
+            ``torch.utils.flop_counter.register_flop_formula``, or nested tensors without shapes.
     """
     return probe.once("flops", lambda: _flops(probe))
 
 
 def _flops(probe: Probe) -> float:
-    from torch.utils.flop_counter import FlopCounterMode
-
     few = probe.batch[:2]  # two samples, for layers that cannot take one in train mode
-    fused = {torch.ops.aten.mkldnn_rnn_layer: _fused_rnn_flops}  # a whole LSTM layer as one operation
-    with torch.no_grad(), probe.forward_pass("eval"), FlopCounterMode(display=False, custom_mapping=fused) as counter:
+    gpu = any(tensor.is_cuda for tensor in (*few.tensors(), *probe.model.parameters()))
+    with torch.no_grad(), probe.forward_pass("eval"), counted_operations(gpu=gpu) as counter:
         probe.call(few.inputs)
-    return float(counter.get_total_flops()) / len(few)
-
-
-def _fused_rnn_flops(inputs: Sequence[int], *shapes: Sequence[int], out_shape: object = None, **_: object) -> int:
-    (length, batch, _width), (weight_ih, weight_hh) = inputs, shapes[:2]
-    return int(2 * length * batch * (math.prod(weight_ih) + math.prod(weight_hh)))
+    return counter.flops / len(few)
 
 
 @register_proxy("num_layers", cost="static", reference="Tybl and Neumann, CVPR 2025, arXiv:2502.04975, table 1")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zcbench.testing._checks import naive_reference
+from zcbench.testing._zoo import Attention, VisionTransformer
 from zcbench.types import Batch
 
 Floats = NDArray[np.float64]
@@ -74,6 +76,55 @@ def params(model: nn.Module, batch: Batch) -> float:
 def l2_norm(model: nn.Module, batch: Batch) -> float:
     """Norms by numpy."""
     return float(sum(np.linalg.norm(w.detach().numpy().ravel()) for w in _weights(model)))
+
+
+def _width(tensor: Tensor) -> int:
+    return int(tensor.shape[-1])
+
+
+def _layer_flops(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> int:
+    """Multiply-adds of one call of a layer that does them itself, by hand."""
+    (x, *_), rows = inputs, inputs[0].numel() // _width(inputs[0])
+    if isinstance(layer, nn.Conv2d):
+        kernel = layer.kernel_size[0] * layer.kernel_size[1]
+        return output.numel() * kernel * layer.in_channels // layer.groups
+    if isinstance(layer, nn.Linear):
+        return rows * layer.in_features * layer.out_features
+    if isinstance(layer, nn.RNNBase):
+        gates = {"LSTM": 4, "GRU": 3}[layer.mode] * layer.hidden_size
+        return sum(
+            rows * gates * (layer.hidden_size + (layer.hidden_size if i else layer.input_size))
+            for i in range(layer.num_layers)
+        )
+    scores_and_values = 2 * x.shape[0] * x.shape[1] ** 2 * _width(x)  # the heads share out the width
+    if isinstance(layer, nn.MultiheadAttention):  # its projections are called as functions
+        return 4 * rows * int(layer.embed_dim) ** 2 + scores_and_values
+    assert isinstance(layer, Attention)
+    return scores_and_values
+
+
+@naive_reference("flops")
+@naive_reference("az_complexity")
+def flops(model: nn.Module, batch: Batch) -> float:
+    """Two per multiply-add, from the shapes that enter and leave each layer of the zoo."""
+    counting = (nn.Conv2d, nn.Linear, nn.LSTM, nn.GRU, nn.MultiheadAttention, Attention)
+    silent = (nn.BatchNorm2d, nn.LayerNorm, nn.Embedding, VisionTransformer)
+    found: list[int] = []
+
+    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
+        found.append(_layer_flops(layer, inputs, output if isinstance(output, Tensor) else output[0]))
+
+    inside = {
+        part for layer in model.modules() if isinstance(layer, nn.MultiheadAttention) for part in layer.children()
+    }
+    for layer in set(model.modules()) - inside:
+        if isinstance(layer, counting):
+            layer.register_forward_hook(count)
+        elif not isinstance(layer, silent) and next(layer.parameters(recurse=False), None) is not None:
+            raise NotImplementedError
+    with torch.enable_grad():  # without, PyTorch's encoder layer would not call its parts
+        _prepared(model, batch_statistics=False)(_inputs(batch))
+    return 2 * sum(found) / len(batch)
 
 
 # -- gradients of the loss ---------------------------------------------------------------------

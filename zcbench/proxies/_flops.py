@@ -1,0 +1,286 @@
+"""Counts the arithmetic of a forward pass, operation by operation, below autograd: see ``proxies.counts.flops``.
+
+Every operation that PyTorch runs, from whatever module, function or script, passes one dispatch mode. Composite
+operations are taken apart; what is left has a formula from shapes in one table, so that a fused kernel counts what its
+written-out form does, on every device. Nothing is counted by module, so nothing depends on hooks.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, TypeAlias
+from unittest import mock
+
+import torch
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from zcbench.errors import UnsupportedModelError
+
+#: From the arguments of an operation by name and its first result to its multiply-adds.
+Formula: TypeAlias = Callable[[Mapping[str, Any], Tensor], int]
+
+
+class OperationCounter(TorchDispatchMode):
+    """Adds up the floating-point operations of what runs in its block.
+
+    Attributes:
+        flops: two per multiply-add so far.
+
+    Raises:
+        UnsupportedModelError: in the block, from an operation that has no formula though it may multiply.
+    """
+
+    supports_higher_order_operators = True
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.flops = 0
+
+    def __torch_dispatch__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if types:  # a tensor of another class: it says itself what it does, in operations that come here one by one
+            return NotImplemented
+        if isinstance(func, torch._ops.HigherOrderOperator):
+            return self._higher_order(func, args, kwargs)
+        name = func._schema.name
+        formula = FORMULAS.get(name) or FORMULAS.get(name.removesuffix("_"))
+        if formula is None:
+            with self:
+                result = func.decompose(*args, **kwargs)
+            if result is not NotImplemented:
+                return result
+        result = func(*args, **kwargs)
+        if formula is not None:
+            self._count(name, formula, _named(func, args, kwargs), result)
+        elif _may_multiply(func.namespace, name):
+            self.flops += _registered(func, args, kwargs, result)
+        return result
+
+    def _higher_order(self, func: Any, args: Any, kwargs: Any) -> Any:
+        if func is torch.ops.higher_order.flex_attention:
+            self.flops += 2 * _attention(*(tensor.shape for tensor in args[:3]))
+            return func(*args, **kwargs)
+        if func is torch.ops.higher_order.cond:
+            holds, if_true, if_false, operands = args
+            with self:
+                return (if_true if holds else if_false)(*operands)
+        raise _unknown(func.name())
+
+    def _count(self, name: str, formula: Formula, arguments: Mapping[str, Any], result: Any) -> None:
+        if any(isinstance(leaf, Tensor) and leaf.is_nested for leaf in tree_leaves(arguments)):
+            raise UnsupportedModelError(
+                f"the network runs {name} on nested tensors, whose shapes are unknown: use padded or jagged ones."
+            )
+        first = next(leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor))
+        # A product of complex numbers is four real ones.
+        self.flops += (8 if first.is_complex() else 2) * formula(arguments, first)
+
+
+@contextmanager
+def counted_operations(*, gpu: bool) -> Iterator[OperationCounter]:
+    """Count what runs in the block, without the memory that written-out attention takes.
+
+    Args:
+        gpu: whether the network runs on one.
+    """
+    flex: Any = sys.modules.get("torch.nn.attention.flex_attention")
+    with ExitStack() as stack:
+        if gpu:  # flash attention pads the width of heads there to a multiple of eight before it can be seen
+            stack.enter_context(sdpa_kernel([SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]))
+        if flex is not None:  # a compiled graph cannot be looked into, and PyTorch refuses to make one here
+            stack.enter_context(mock.patch.object(flex, "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG", True, create=True))
+        yield stack.enter_context(OperationCounter())
+
+
+def _may_multiply(namespace: str, name: str) -> bool:
+    if namespace not in _WITHOUT_PRODUCTS:
+        return True
+    return _PRODUCT.search(name) is not None and _NO_PRODUCT.search(name) is None
+
+
+def _named(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments by the names of the operation's schema."""
+    names = [argument.name for argument in func._schema.arguments]
+    return {**dict(zip(names, args, strict=False)), **kwargs}
+
+
+def _registered(func: Any, args: Any, kwargs: Any, result: Any) -> int:
+    """What a formula of the user's counts: torch.utils.flop_counter.register_flop_formula."""
+    from torch.utils.flop_counter import flop_registry
+
+    formula = flop_registry.get(func._overloadpacket)
+    if formula is None:
+        raise _unknown(func._schema.name)
+    return int(formula(*args, **kwargs, out_val=result))
+
+
+def _unknown(name: str) -> UnsupportedModelError:
+    return UnsupportedModelError(
+        f"the network runs {name}, and nobody knows how many operations that is: "
+        "declare it with torch.utils.flop_counter.register_flop_formula."
+    )
+
+
+# -- formulas: multiply-adds from shapes ------------------------------------------------------------
+
+
+def _product(left: str) -> Formula:
+    """Every number of the result is a sum over the last dimension of the left factor."""
+    return lambda a, out: out.numel() * a[left].shape[-1]
+
+
+def _convolution(a: Mapping[str, Any], out: Tensor) -> int:
+    """Every position of the kernel times every position of the result (transposed: of the input), padding included."""
+    return _positions(a, out, transposed=a.get("transposed", False))
+
+
+def _positions(a: Mapping[str, Any], out: Tensor, *, transposed: bool) -> int:
+    data = a["input"] if "input" in a else a["self"]
+    return int((data if transposed else out).numel() * math.prod(a["weight"].shape[1:]))
+
+
+def _convolution_backward(a: Mapping[str, Any], out: Tensor) -> int:
+    """As many for the gradient of the input as forward, and for that of the weight."""
+    forward = _positions(a, a["grad_output"], transposed=a["transposed"])
+    return forward * sum(bool(wanted) for wanted in a["output_mask"][:2])
+
+
+def _attention(query: Sequence[int], key: Sequence[int], value: Sequence[int]) -> int:
+    """All scores of queries ``(batch, heads, n, d)`` with keys ``(…, m, d)``, and as many weights times values.
+
+    The whole matrix of scores, whatever mask; every head of the query has keys and values, its own or shared.
+    """
+    batch, heads, n, d = query
+    return batch * heads * n * key[-2] * (d + value[-1])
+
+
+def _fused_attention(times: int = 1) -> Formula:
+    return lambda a, out: times * _attention(a["query"].shape, a["key"].shape, a["value"].shape)
+
+
+def _attention_kernel(a: Mapping[str, Any], out: Tensor) -> int:
+    """Heads behind positions; of sequences in one row if their ends are given."""
+    query, key, value = (a[name].shape for name in ("query", "key", "value"))
+    ends = [a.get(f"cum_seq_{side}", a.get(f"cu_seqlens_{side}", a.get(f"cu_seq_{side}"))) for side in "qk"]
+    if ends[0] is None:
+        return _attention(*((s[0], s[2], s[1], s[3]) for s in (query, key, value)))
+    lengths = [(ends[0] if end is None else end).diff().tolist() for end in ends]
+    pairs = sum(n * m for n, m in zip(*lengths, strict=True))
+    return int(query[-2] * pairs * (query[-1] + value[-1]))
+
+
+def _multihead(a: Mapping[str, Any], query: Tensor, key: Tensor) -> int:
+    """Projections and attention in one kernel: ``(batch, n, width)`` on ``(batch, m, width)``."""
+    batch, n, width = query.shape
+    m, each = key.shape[1], a["qkv_weight"].numel() // 3
+    return int(batch * (n * (each + a["proj_weight"].numel()) + m * 2 * each + 2 * n * m * width))
+
+
+def _multihead_attention(a: Mapping[str, Any], out: Tensor) -> int:
+    return _multihead(a, a["query"], a["key"])
+
+
+def _encoder_layer(a: Mapping[str, Any], out: Tensor) -> int:
+    weights = a["ffn_weight_1"].numel() + a["ffn_weight_2"].numel()
+    return int(_multihead(a, a["src"], a["src"]) + math.prod(a["src"].shape[:-1]) * weights)
+
+
+def _recurrent(weights: Callable[[Mapping[str, Any]], Sequence[Tensor]]) -> Formula:
+    """Every weight matrix at every position of ``(length, batch, width)``, or of sequences packed in one row."""
+
+    def formula(a: Mapping[str, Any], out: Tensor) -> int:
+        return int(math.prod(a["input"].shape[:-1]) * sum(w.numel() for w in weights(a) if w.dim() > 1))
+
+    return formula
+
+
+def _bilinear(a: Mapping[str, Any], out: Tensor) -> int:
+    """The first input with the weight ``(out, in1, in2)``, then the second with what that gives."""
+    *_, first, second = a["i2"].shape
+    return int(out.numel() * (first * second + second))
+
+
+def _grouped(a: Mapping[str, Any], out: Tensor) -> int:
+    groups = out.shape[0] if a["self"].dim() == a["mat2"].dim() == 2 else 1
+    return int(out.numel() * a["self"].shape[-1] // groups)
+
+
+def _quantized_weight(a: Mapping[str, Any]) -> Tensor:
+    weight: Tensor = next(v for n, v in a.items() if "pack" in n or n in ("W", "weight")).unpack()[0]
+    return weight
+
+
+def _quantized_convolution(a: Mapping[str, Any], out: Tensor) -> int:
+    return out.numel() * math.prod(_quantized_weight(a).shape[1:])
+
+
+def _quantized_transposed(a: Mapping[str, Any], out: Tensor) -> int:
+    return int(a["qx"].numel() * math.prod(_quantized_weight(a).shape[1:]))
+
+
+#: the left factor of each product of two matrices, or of a matrix and a vector
+_LEFT = {
+    "self": (
+        *("mm", "bmm", "mv", "dot", "vdot", "_int_mm", "_scaled_mm", "_scaled_mm_v2", "mkldnn_linear"),
+        *("_weight_int8pack_mm", "_weight_int4pack_mm", "_weight_int4pack_mm_for_cpu", "_sparse_sparse_matmul"),
+    ),
+    "mat1": ("addmm", "_addmm_activation", "_sparse_addmm", "sparse_sampled_addmm"),
+    "mat": ("addmv",),
+    "batch1": ("baddbmm",),
+    "input": ("linear", "_sparse_semi_structured_linear"),
+    "inp": ("_dyn_quant_matmul_4bit",),
+}
+_CONVOLUTIONS = (
+    *("convolution", "_convolution", "convolution_overrideable", "_slow_conv2d_forward", "mkldnn_convolution"),
+    *("cudnn_convolution", "cudnn_convolution_relu", "cudnn_convolution_add_relu"),
+)
+_ATTENTION = tuple(f"_scaled_dot_product_{name}attention" for name in ("flash_", "efficient_", "cudnn_"))
+#: by name of the operation; those that end in "_" are the same
+FORMULAS: dict[str, Formula] = {
+    **{f"aten::{name}": _product(left) for left, names in _LEFT.items() for name in names},
+    **{f"aten::{name}": _convolution for name in _CONVOLUTIONS},
+    **{f"aten::{name}": _fused_attention() for name in _ATTENTION},
+    **{f"aten::{name}_backward": _fused_attention(2) for name in _ATTENTION},
+    "aten::_scaled_dot_product_flash_attention_for_cpu": _fused_attention(),
+    "aten::_scaled_dot_product_flash_attention_for_cpu_backward": _fused_attention(2),
+    "aten::_scaled_dot_product_fused_attention_overrideable": _fused_attention(),
+    "aten::_scaled_dot_product_attention_math_for_mps": _fused_attention(),
+    "aten::scaled_dot_product_attention": _fused_attention(),
+    "aten::_flash_attention_forward": _attention_kernel,
+    "aten::_flash_attention_forward_no_dropout_inplace": _attention_kernel,
+    "aten::_efficient_attention_forward": _attention_kernel,
+    "aten::_cudnn_attention_forward": _attention_kernel,
+    "torch_attn::_varlen_attn": _attention_kernel,
+    "aten::_native_multi_head_attention": _multihead_attention,
+    "aten::_triton_multi_head_attention": _multihead_attention,
+    "aten::_transformer_encoder_layer_fwd": _encoder_layer,
+    "aten::mkldnn_rnn_layer": _recurrent(lambda a: [a[f"weight{i}"] for i in range(4)]),
+    "aten::_cudnn_rnn": _recurrent(lambda a: a["weight"]),
+    "aten::miopen_rnn": _recurrent(lambda a: a["weight"]),
+    "aten::_lstm_mps": _recurrent(lambda a: a["params"]),
+    "aten::convolution_backward": _convolution_backward,
+    "aten::conv_tbc": lambda a, out: out.numel() * math.prod(a["weight"].shape[:2]),
+    "aten::addbmm": lambda a, out: out.numel() * a["batch1"].shape[0] * a["batch1"].shape[2],
+    "aten::_trilinear": _bilinear,
+    "aten::_grouped_mm": _grouped,
+    "aten::_scaled_grouped_mm": _grouped,
+    **{
+        f"quantized::linear{name}": lambda a, out: out.numel() * a["X"].shape[-1]
+        for name in ("", "_relu", "_leaky_relu", "_tanh", "_dynamic", "_relu_dynamic", "_dynamic_fp16")
+    },
+    **{f"quantized::conv{d}d{name}": _quantized_convolution for d in (1, 2, 3) for name in ("", "_relu", "_dynamic")},
+    **{f"quantized::conv_transpose{d}d{name}": _quantized_transposed for d in (1, 2, 3) for name in ("", "_dynamic")},
+}
+
+#: name spaces whose other operations multiply no matrices
+_WITHOUT_PRODUCTS = {"aten", "prim", "prims", "rngprims", "debugprims", "profiler", "quantized", "c10d"}
+#: names of the others that sound like a product of matrices, and of those that are none
+_PRODUCT = re.compile(r"mm(_|$)|matmul|conv(?!ert)|linear|attention|rnn|lstm|gru|gemm|einsum")
+_NO_PRODUCT = re.compile(r"_thnn_fused_|flatten_weight|reorder|upsample|prepack$|unpack")
