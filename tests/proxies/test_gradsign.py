@@ -172,6 +172,29 @@ def test_gradients_that_vanish_with_depth_still_count():
     assert found == pytest.approx(plain, rel=0.01)
 
 
+@pytest.mark.parametrize("width", [1, 33])
+@pytest.mark.parametrize("batch", [3, 64])
+def test_arrays_whose_gradients_are_all_zero_count_as_zero(width, batch):
+    class Cut(nn.Module):
+        """A layer whose output is multiplied by zero, of either sign."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.dead, self.head = nn.Linear(4, width), nn.Linear(4, 3)
+
+        def forward(self, x):
+            return self.head(x) + (self.dead(x) * x[:, :1].sign() * 0.0).sum(1, keepdim=True)
+
+    torch.manual_seed(0)
+    model, inputs, targets = Cut(), torch.randn(batch, 4), torch.arange(batch) % 3
+    with Probe(model, Batch(inputs, targets)) as probe:
+        sums = sign_sums(probe)
+    assert not sums["dead.weight"].any()
+    assert not sums["dead.bias"].any()
+    expected, flips = by_loops(model, inputs, targets, 1e-4)
+    assert abs(value("gradsign", model, inputs, targets) - expected) <= 2 * flips
+
+
 def test_a_parameter_of_no_dimensions_counts():
     class Gate(nn.Module):
         def __init__(self) -> None:

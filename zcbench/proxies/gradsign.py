@@ -101,7 +101,7 @@ def _sign_sums(probe: Probe, zero: float) -> dict[str, Tensor]:
             count(name, _signs(gradients, None))
             return
         rows = gradients.reshape(len(gradients), -1)
-        top = torch.maximum(rows.amax(1), -rows.amin(1))
+        top = torch.maximum(rows.amax(1), -rows.amin(1)).abs_()  # the larger of 0 and -0 may be either
         largest[name].append(top)
         if _is_vector(gradients[0]):
             vectors[name].append(gradients)
