@@ -29,7 +29,9 @@ def test_csv_in_full_precision(which, request):
     evaluation = request.getfixturevalue(which)
     parsed = rows(evaluation)
     assert [r["proxy"] for r in parsed] == [e.proxy for e in evaluation.entries]
-    assert [r["rank"] for r in parsed] == [str(i + 1) for i in range(len(parsed))]
+    ranked = sum(not math.isnan(e.tau.value) for e in evaluation.entries)
+    assert [r["rank"] for r in parsed] == [str(i + 1) if i < ranked else "" for i in range(len(parsed))]
+    assert [r["standing"] for r in parsed] == [e.standing for e in evaluation.entries]
     for row, entry in zip(parsed, evaluation.entries, strict=True):
         for name in ESTIMATES:
             estimate = getattr(entry, name)

@@ -16,7 +16,7 @@ def kendall_without_each(x: Ints, y: Ints) -> Floats:
     It takes the pairs with i away: from those in order minus those out of order, and from those that are no ties.
     """
     n, concordance = len(x), _concordance(x, y)
-    ties_x, ties_y = (np.bincount(codes)[codes] - 1.0 for codes in (x, y))
+    ties_x, ties_y = (_tally(codes)[1] - 1.0 for codes in (x, y))
     pairs = (n - 1) * (n - 2) / 2
     free_x = pairs - (ties_x.sum() / 2 - ties_x)
     free_y = pairs - (ties_y.sum() / 2 - ties_y)
@@ -48,14 +48,15 @@ def _signs(codes: Ints) -> Floats:
     """``sum_k sign(x_j - x_k)`` for every j: how many are below minus how many are above."""
     equal = np.bincount(codes)
     below = np.cumsum(equal) - equal
-    return (2 * below + equal - len(codes))[codes].astype(np.float64)
+    signs: Ints = 2 * below + equal - len(codes)
+    return signs[codes].astype(np.float64)
 
 
 def _towards(weights: Floats, codes: Ints) -> Floats:
     """``sum_j w_j sign(x_j - x_i)`` for every i, of weights that sum to zero."""
     sums = np.bincount(codes, weights=weights)
-    found: Floats = (sums - 2 * np.cumsum(sums))[codes]
-    return found
+    found: Floats = np.asarray(sums - 2 * np.cumsum(sums), np.float64)
+    return found[codes]
 
 
 def _concordance(x: Ints, y: Ints) -> Ints:
