@@ -9,6 +9,7 @@ from toys import record, records, toy
 
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation import summarize
+from zcbench.evaluation._summary import summarize_columns
 from zcbench.types import Status
 
 RNG = np.random.default_rng(3)
@@ -311,6 +312,26 @@ def test_shared_computations_change_nothing():
         alone = summarize([r for r in rows if r.proxy in (f"{name}@1", "params@1")], benchmark)
         for what in ("tau", "rho", "of_ceiling", "over_params"):
             assert getattr(together[name], what) == getattr(alone[name], what)
+
+
+def test_columns_of_numbers_count_as_records_of_them_do():
+    benchmark = toy(TRUTH)
+    scored = [math.nan if i % 4 == 0 else v for i, v in enumerate(NOISY)]
+    columns = {"low": (-NOISY, False), "holes": (np.array(scored), True), "params": (TRUTH, True)}
+    rows = [
+        *records(benchmark, -NOISY, "low@1", higher_is_better=False, batch=""),
+        *records(benchmark, [None if math.isnan(v) else v for v in scored], "holes@1", batch="", detail="missing"),
+        *records(benchmark, TRUTH, "params@1", batch=""),
+    ]
+    found, expected = summarize_columns(benchmark, columns), summarize(rows, benchmark)
+    for entry, other in zip(found.entries, expected.entries, strict=True):
+        for what in ("proxy", "tau", "rho", "over_params", "n", "total", "tied_with_best", "architectures", "standing"):
+            assert getattr(entry, what) == getattr(other, what)
+        assert entry.scores.tolist() == other.scores.tolist()
+    (failure,) = found["holes"].failures
+    assert (failure.status, failure.count, failure.example) == (Status.NON_FINITE, 10, "missing")
+    infinite = summarize_columns(benchmark, {"x": (np.array([math.inf, *NOISY[1:]]), True)})["x"]
+    assert (infinite.n, infinite.failures[0].example) == (39, "infinite")
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
