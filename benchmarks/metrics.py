@@ -45,10 +45,8 @@ def main() -> None:
                 assert ours(x, y).value == theirs(x, y).statistic
                 alone, both = seconds(theirs, x, y), seconds(ours, x, y)
                 memory = peak(ours, x, y) / (x.nbytes + y.nbytes)
-                name = ours.__name__
-                print(
-                    f"| {n:,} | {kind} | `{name}` | {alone:.3f} s | {both:.3f} s | {both / alone:.1f} | {memory:.0f} x |"
-                )
+                row = f"| {n:,} | {kind} | `{ours.__name__}` | {alone:.3f} s | {both:.3f} s "
+                print(f"{row}| {both / alone:.1f} | {memory:.0f} x |", flush=True)
 
 
 if __name__ == "__main__":

@@ -103,6 +103,7 @@ class Evaluation:
         batch: provenance of the batch.
         ceiling: seed-to-seed tau on the sampled architectures; nan without repeats.
         total: architectures in the sample.
+        without_target: those of them that have no finite value of the target, and so are in no correlation.
         source: where the table came from.
         entries: one per proxy.
         notes: what was left out, a sentence each.
@@ -114,6 +115,7 @@ class Evaluation:
     batch: str
     ceiling: Estimate
     total: int
+    without_target: int
     source: str
     entries: tuple[Entry, ...]
     notes: tuple[str, ...] = ()
@@ -221,6 +223,7 @@ def _evaluation(
         batch=batch,
         ceiling=nothing if repeats is None else noise_ceiling(repeats[rows]),
         total=len(rows),
+        without_target=int((~np.isfinite(truth[rows])).sum()),
         source=benchmark.source,
         entries=tuple(_entry(name, against, truth, benchmark) for name in against.order),
         notes=tuple(_without_truth(benchmark, target, rows)),

@@ -60,6 +60,7 @@ def to_json(evaluation: Evaluation) -> str:
         "seed": evaluation.seed,
         "batch": evaluation.batch,
         "architectures": evaluation.total,
+        "without_target": evaluation.without_target,
         "ceiling": estimate_columns("tau", evaluation.ceiling),
         "entries": [_flat(evaluation, rank, entry) for rank, entry in enumerate(evaluation.entries, 1)],
         "notes": footnotes(evaluation),
@@ -84,6 +85,7 @@ def _flat(evaluation: Evaluation, rank: int, entry: Entry) -> dict[str, Any]:
         "tied_with_best": entry.tied_with_best,
         "scored": entry.n,
         "tried": entry.total,
+        "without_target": evaluation.without_target,
         "failures": "; ".join(f"{failure.count} {failure.status}" for failure in entry.failures),
         "seconds": number_or_none(entry.seconds),
     }
