@@ -382,5 +382,5 @@ def _without_truth(benchmark: Benchmark, target: Target, rows: NDArray[np.intp])
             "their means and the noise ceiling leave these out."
         )
     if (never := ~inside & ~known & infinite).any():
-        notes.append(f"{never.sum():,} architectures of the table have an infinite {target.name}: no sample has them.")
+        notes.append(f"Beside these, the table has an infinite {target.name} for {never.sum():,} that are left out.")
     return notes
