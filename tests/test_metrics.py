@@ -2,25 +2,28 @@
 
 import itertools
 import math
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
-from scipy.stats import kendalltau, spearmanr
+from scipy.stats import kendalltau, rankdata, spearmanr
 
 from zcbench.errors import InvalidInputError
 from zcbench.metrics import (
-    _kendall_without_each,
-    _spearman_without_each,
     ceiling_fraction,
     coverage,
     gaussian_nll,
     kendall_tau,
     noise_ceiling,
+    noise_jackknife,
     precision_at,
     regret_at,
     spearman_rho,
     tau_difference,
 )
+from zcbench.metrics._columns import ranked
+from zcbench.metrics._leave_one_out import kendall_without_each, smaller_before, spearman_without_each
 
 
 def columns(n: int, *, ties: bool = False, seed: int = 0, rho: float = 0.6):
@@ -60,17 +63,90 @@ def test_leave_one_out_equals_leaving_one_out(ties):
     x, y = columns(40, ties=ties)
     rows = range(len(x))
     expected = [kendalltau(np.delete(x, i), np.delete(y, i)).statistic for i in rows]
-    np.testing.assert_allclose(_kendall_without_each(x, y), expected, atol=1e-12)
+    np.testing.assert_allclose(kendall_without_each(*ranked(x, y)), expected, atol=1e-12)
     expected = [spearmanr(np.delete(x, i), np.delete(y, i)).statistic for i in rows]
-    np.testing.assert_allclose(_spearman_without_each(x, y), expected, atol=1e-12)
+    np.testing.assert_allclose(spearman_without_each(*ranked(x, y)), expected, atol=1e-12)
 
 
-def test_leave_one_out_in_blocks(monkeypatch):
-    x, y = columns(23, ties=True)
-    whole = _kendall_without_each(x, y), _spearman_without_each(x, y)
-    monkeypatch.setattr("zcbench.metrics._BLOCK", 5)
-    np.testing.assert_allclose(_kendall_without_each(x, y), whole[0], atol=1e-15)
-    np.testing.assert_allclose(_spearman_without_each(x, y), whole[1], atol=1e-15)
+def kendall_pair_by_pair(x, y):
+    """Tau-b without each row, from the signs of all pairs."""
+    n = len(x)
+    dx, dy = ((c[:, None] > c).astype(float) - (c[:, None] < c) for c in (x, y))
+    concordance, ties_x, ties_y = (dx * dy).sum(1), (dx == 0).sum(1) - 1, (dy == 0).sum(1) - 1
+    pairs = (n - 1) * (n - 2) / 2
+    free_x, free_y = (pairs - (ties.sum() / 2 - ties) for ties in (ties_x, ties_y))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (concordance.sum() / 2 - concordance) / np.sqrt(free_x * free_y)
+
+
+def spearman_pair_by_pair(x, y):
+    """Rho without each row: ranks above it fall by one, those tied with it by a half."""
+    n, ranks = len(x), []
+    for c in (x, y):
+        signs = (c > c[:, None]).astype(float) - (c < c[:, None])
+        ranks.append(rankdata(c) - (signs + 1) / 2 - n / 2)
+        np.fill_diagonal(ranks[-1], 0)
+    a, b = ranks
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (a * b).sum(1) / np.sqrt((a**2).sum(1) * (b**2).sum(1))
+
+
+def hostile(n: int, rng) -> np.ndarray:
+    """A column of one of many kinds: without ties, with few, with many, constant but for one, extreme, denormal."""
+    one = np.zeros(n)
+    one[rng.integers(n)] = 1
+    return [
+        rng.normal(size=n),
+        rng.integers(0, 2 * n, n).astype(float),
+        rng.integers(0, 3, n).astype(float),
+        one,
+        np.ones(n),
+        np.sort(rng.normal(size=n)),
+        rng.choice([0.0, -0.0, 5e-324, -5e-324, 1e-310], n),
+        rng.choice([1e308, -1e308, 1.79e308, -1.79e308, 0.0, 1.0], n),
+        rng.choice([1.0, np.nextafter(1.0, 2.0), 1e-300], n),
+    ][rng.integers(9)]
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 8, 9, 31, 64, 65, 200])
+def test_leave_one_out_equals_pair_by_pair(n):
+    rng = np.random.default_rng(n)
+    for _ in range(60):
+        x, y = hostile(n, rng), hostile(n, rng)
+        codes = ranked(x, y)
+        np.testing.assert_allclose(kendall_without_each(*codes), kendall_pair_by_pair(x, y), rtol=0, atol=1e-12)
+        np.testing.assert_allclose(spearman_without_each(*codes), spearman_pair_by_pair(x, y), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("levels", [None, 7])
+def test_leave_one_out_of_as_many_as_nasbench101_has(levels):
+    """A few rows against sums of whole numbers, where the sums over all pairs no longer fit a float."""
+    n, rng = 423_624, np.random.default_rng(5)
+    x = rng.normal(size=n)
+    y = x + rng.normal(size=n)
+    if levels:
+        x, y = (np.clip(np.round(c), -levels // 2, levels // 2) for c in (x, y))
+    taus, rhos = (f(*ranked(x, y)) for f in (kendall_without_each, spearman_without_each))
+    u, v = ((2 * rankdata(c)).astype(np.int64) - n - 1 for c in (x, y))
+    ties_x, ties_y = (sum(int(k) * (int(k) - 1) // 2 for k in np.unique(c, return_counts=True)[1]) for c in (x, y))
+    signs = [(np.sign(x[i] - x).astype(np.int64), np.sign(y[i] - y).astype(np.int64)) for i in range(0, n, n // 9)]
+    total = kendalltau(x, y).statistic * math.sqrt(n * (n - 1) // 2 - ties_x) * math.sqrt(n * (n - 1) // 2 - ties_y)
+    for i, (s, t) in zip(range(0, n, n // 9), signs, strict=True):
+        a, b = u + s, v + t
+        a[i] = b[i] = 0
+        exact = Fraction(int(a @ b) ** 2, int(a @ a) * int(b @ b))
+        assert int(a.sum()) == int(b.sum()) == 0
+        assert rhos[i] == pytest.approx(math.copysign(math.sqrt(exact), int(a @ b)), rel=0, abs=1e-12)
+        pairs = (n - 1) * (n - 2) // 2
+        free = math.sqrt((pairs - ties_x + int((s == 0).sum()) - 1) * (pairs - ties_y + int((t == 0).sum()) - 1))
+        assert taus[i] == pytest.approx((total - int(s @ t)) / free, rel=0, abs=1e-12)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 8, 9, 100])
+def test_smaller_before(n):
+    order = np.random.default_rng(n).permutation(n)
+    expected = [sum(int(order[j] < order[i]) for j in range(i)) for i in range(n)]
+    assert smaller_before(order).tolist() == expected
 
 
 @pytest.mark.parametrize("statistic", [kendall_tau, spearman_rho])
@@ -107,6 +183,54 @@ def test_sentinels_are_refused(bad):
         spearman_rho([1, 2, 3], [1, 2, bad])
 
 
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ([1, 2, None], "None, which is no number"),
+        (["1", "2", "3"], "no real numbers"),
+        ([1, 2, "3"], "no real numbers"),
+        ([1j, 2, 3], "no real numbers"),
+        (np.array(["2020-01-01"] * 3, "datetime64[D]"), "no real numbers"),
+        (np.ma.masked_array([1, 2, 3], [0, 1, 0]), "masked"),
+        ([Decimal("nan"), Decimal(1), Decimal(2)], "nan or infinity"),
+        ([2**70, math.inf, 2], "nan or infinity"),
+        ([[1, 2, 3]], "expected"),
+    ],
+)
+def test_what_is_no_column_of_numbers_is_refused(column, message):
+    for statistic in (kendall_tau, spearman_rho):
+        with pytest.raises(InvalidInputError, match=message):
+            statistic(column, [1, 2, 3])
+        with pytest.raises(InvalidInputError, match=message):
+            statistic([1, 2, 3], column)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [2**53, 2**53 + 1, 2**53 + 2, 2**53 + 3, 2**53 + 5],
+        np.array([2**63, 2**63 + 1, 2**63 + 2, 2**63 + 3, 2**63 + 4], np.uint64),
+        [10**400, 10**400 + 1, 10**400 + 2, 10**400 + 3, 10**400 + 4],
+        [0.5, 2**53, 2**53 + 1, 2**53 + 2, 2**53 + 3],
+        np.array([0.5, 2**53, 2**53 + 1, 2**70, 2**70 + 1], object),
+        [Decimal("0.1"), Fraction(1, 3), 2, np.float32(3), np.int8(4)],
+        [-1.7e308, -1e308, 0.0, 1e308, 1.7e308],
+        [-1e-320, -5e-324, 0.0, 5e-324, 1e-323],
+        np.array([1, 2, 3, 4, 5], np.float16),
+    ],
+)
+def test_ranks_come_from_exact_comparisons(column):
+    assert kendall_tau(column, [1, 2, 3, 4, 5]).value == pytest.approx(1)
+    assert spearman_rho([5, 4, 3, 2, 1], column).value == pytest.approx(-1)
+    assert precision_at(2, column, [1, 2, 3, 4, 5]) == 1
+    assert noise_ceiling(np.stack([np.asarray(column, object)] * 2, axis=1)).value == pytest.approx(1)
+
+
+def test_truth_values_and_signed_zeros():
+    assert kendall_tau([True, False, True, False], [1, 0, 1, 0]).value == pytest.approx(1)
+    assert math.isnan(kendall_tau([0.0, -0.0, 0.0, -0.0], [1, 2, 3, 4]).value)
+
+
 def test_lengths_must_agree():
     with pytest.raises(InvalidInputError):
         kendall_tau([1, 2, 3], [1, 2])
@@ -134,9 +258,10 @@ def test_ceiling_without_repeats_is_unknown():
     assert math.isnan(noise_ceiling(np.ones((5, 3))).value)
 
 
-def test_rows_without_all_seeds_are_left_out():
+@pytest.mark.parametrize("hole", [math.nan, math.inf])
+def test_rows_without_all_seeds_are_left_out(hole):
     _, values = repeats(50)
-    holes = np.vstack([values, [[1, np.nan, 2]]])
+    holes = np.vstack([values, [[1, hole, 2]]])
     assert noise_ceiling(holes) == noise_ceiling(values)
 
 
@@ -150,6 +275,12 @@ def test_fraction_of_the_ceiling():
     assert noise.low < 0 < noise.high
     taus = [kendalltau(truth, values[:, s]).statistic for s in range(3)]
     assert ceiling_fraction(truth, values).value == pytest.approx(np.mean(taus) / noise_ceiling(values).value)
+
+
+def test_a_known_ceiling_changes_nothing():
+    truth, values = repeats(50)
+    values[3, 1] = math.nan
+    assert ceiling_fraction(truth, values, noise_jackknife(values)) == ceiling_fraction(truth, values)
 
 
 # -- differences -------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from toys import record, records, toy
 
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation import summarize
+from zcbench.evaluation._summary import summarize_columns
 from zcbench.types import Status
 
 RNG = np.random.default_rng(3)
@@ -216,6 +217,121 @@ def test_no_records():
 def test_an_architecture_that_is_not_in_the_table():
     with pytest.raises(InvalidInputError, match="nowhere is not in the table of toy"):
         summarize([record("nowhere")], toy())
+
+
+def test_what_has_no_interval_stands_after_what_has_one():
+    """Two scores in order have tau 1; they neither win nor share the first place."""
+    benchmark = toy(TRUTH)
+    pair = [TRUTH[i] if i in (3, 7) else None for i in range(40)]
+    one_apart = [1.0 if i == int(np.argmax(TRUTH)) else 0.0 for i in range(40)]
+    rows = [
+        *records(benchmark, pair, "pair@1"),
+        *records(benchmark, [7.0] * 40, "a-constant@1"),
+        *records(benchmark, [7.0, *[None] * 39], "a-single@1"),
+        *records(benchmark, one_apart, "one-apart@1"),
+        *records(benchmark, -TRUTH, "worst@1"),
+        *records(benchmark, NOISY, "good@1"),
+    ]
+    evaluation = summarize(rows, benchmark)
+    assert evaluation["pair"].tau.value == 1
+    assert [(e.proxy, e.standing, e.tied_with_best) for e in evaluation.entries] == [
+        ("good", "ranked", True),
+        ("worst", "ranked", False),
+        ("pair", "no interval", False),
+        ("one-apart", "no interval", False),
+        ("a-constant", "scores all equal", False),
+        ("a-single", "fewer than two scores", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "truth", "standing"),
+    [
+        ([7.0] * 5, [1, 2, 3, 4, 5], "scores all equal"),
+        ([0.0, -0.0, 0.0, -0.0, 0.0], [1, 2, 3, 4, 5], "scores all equal"),
+        ([1, 2, 3, 4, 5], [0.5] * 5, "targets all equal"),
+        ([1, 2, 3, None, None], [1, 2, 3, 4, 5], "no interval"),
+        ([1, None, None, None, None], [1, 2, 3, 4, 5], "fewer than two scores"),
+        ([None] * 5, [1, 2, 3, 4, 5], "fewer than two scores"),
+    ],
+)
+def test_nothing_ties_with_the_best_without_an_interval(values, truth, standing):
+    benchmark = toy(truth)
+    (entry,) = summarize(records(benchmark, values), benchmark).entries
+    assert (entry.standing, entry.tied_with_best) == (standing, False)
+
+
+def test_numbers_as_large_and_as_small_as_there_are():
+    values = [-1.7e308, -1e308, -5e-324, 0.0, 5e-324, 1e308, 1.7e308]
+    benchmark = toy([[v, v] for v in values])
+    (entry,) = summarize(records(benchmark, values), benchmark).entries
+    assert (entry.n, entry.standing) == (7, "ranked")
+    assert (entry.tau.value, entry.rho.value) == pytest.approx((1, 1))
+    assert entry.truths.tolist() == values
+
+
+def test_infinite_truths_are_named():
+    benchmark = toy([1, math.inf, 3, -math.inf, math.nan, 6, 7, 8])
+    evaluation = summarize(records(benchmark, range(8)), benchmark)
+    assert (evaluation["mine"].n, evaluation["mine"].total, evaluation.total) == (5, 8, 8)
+    assert evaluation.notes == (
+        "3 of 8 architectures have no finite quality (2 infinite, 1 missing): no correlation has them.",
+    )
+    assert summarize(records(toy(TRUTH), TRUTH), toy(TRUTH)).notes == ()
+
+
+def test_infinite_repeats_are_named():
+    benchmark = toy([[1, 2], [3, math.inf], [5, 4], [math.inf, math.inf], [7, math.nan]])
+    evaluation = summarize(records(benchmark, range(5))[:4], benchmark)
+    assert evaluation["mine"].truths.tolist() == [1.5, 3, 4.5]
+    assert evaluation.notes == (
+        "1 of 4 architectures have no finite quality (1 infinite): no correlation has them.",
+        "1 of 4 architectures have infinite repeats of quality: their means and the noise ceiling leave these out.",
+    )
+
+
+def test_infinite_truths_outside_of_the_sample_are_named():
+    benchmark = toy([1, 2, 3, 4, math.inf, math.nan])
+    evaluation = summarize(records(benchmark, range(6))[:4], benchmark)
+    assert evaluation.notes == ("Beside these, the table has an infinite quality for 1 that are left out.",)
+
+
+def test_shared_computations_change_nothing():
+    """Columns with different gaps and repeats: what one entry computes is not taken for another's."""
+    seeds = np.stack([TRUTH, NOISY, TRUTH + RNG.normal(size=40)], axis=1)
+    benchmark = toy(seeds)
+    gaps = [v if i % 3 else None for i, v in enumerate(NOISY)]
+    rows = [
+        *records(benchmark, gaps, "gaps@1"),
+        *records(benchmark, NOISY, "whole@1"),
+        *records(benchmark, gaps[::-1], "other@1"),
+        *records(benchmark, -NOISY, "params@1"),
+    ]
+    together = summarize(rows, benchmark)
+    for name in ("gaps", "whole", "other"):
+        alone = summarize([r for r in rows if r.proxy in (f"{name}@1", "params@1")], benchmark)
+        for what in ("tau", "rho", "of_ceiling", "over_params"):
+            assert getattr(together[name], what) == getattr(alone[name], what)
+
+
+def test_columns_of_numbers_count_as_records_of_them_do():
+    benchmark = toy(TRUTH)
+    scored = [math.nan if i % 4 == 0 else v for i, v in enumerate(NOISY)]
+    columns = {"low": (-NOISY, False), "holes": (np.array(scored), True), "params": (TRUTH, True)}
+    rows = [
+        *records(benchmark, -NOISY, "low@1", higher_is_better=False, batch=""),
+        *records(benchmark, [None if math.isnan(v) else v for v in scored], "holes@1", batch="", detail="missing"),
+        *records(benchmark, TRUTH, "params@1", batch=""),
+    ]
+    found, expected = summarize_columns(benchmark, columns), summarize(rows, benchmark)
+    for entry, other in zip(found.entries, expected.entries, strict=True):
+        for what in ("proxy", "tau", "rho", "over_params", "n", "total", "tied_with_best", "architectures", "standing"):
+            assert getattr(entry, what) == getattr(other, what)
+        assert entry.scores.tolist() == other.scores.tolist()
+    (failure,) = found["holes"].failures
+    assert (failure.status, failure.count, failure.example) == (Status.NON_FINITE, 10, "missing")
+    infinite = summarize_columns(benchmark, {"x": (np.array([math.inf, *NOISY[1:]]), True)})["x"]
+    assert (infinite.n, infinite.failures[0].example) == (39, "infinite")
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])

@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import statistics
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -370,10 +372,28 @@ def test_one_lucky_split_is_not_the_best():
     assert tied == {"good": True, "bad": False, "lucky": False, "dead": False}
 
 
+def test_constant_predictions_tie_with_nothing():
+    def trial(label, seed, tau, detail=""):
+        fields = ("toy@1", "quality", "", f"{label}@1", 60, 8, 0, seed, Status.OK, {"tau": tau}, detail)
+        return zcbench.types.Trial(*fields)
+
+    rows = [trial("constant", s, 0.0, "all predictions are the same.") for s in range(4)]
+    rows += [trial("unsure", s, 0.01 * (-1) ** s) for s in range(4)] + [trial("bad", s, -0.9) for s in range(4)]
+    assert {p.predictor: p.tied_with_best for p in curves(rows, table()).points} == {
+        "constant": False,
+        "unsure": True,
+        "bad": False,
+    }
+
+
 def test_interval_of_a_mean():
     assert mean_interval([]).n == 0
     assert math.isnan(mean_interval([1.0]).low)
     assert math.isnan(mean_interval([1.0, math.nan]).value)
+    for values in ([1e308, 1.5e308, 1.7e308], [5e-324, 1e-323, 5e-324], [0.0, 0.0], [-3.25, 1e-9, 7.5]):
+        estimate, exact = mean_interval(values), statistics.mean(map(Fraction, values))
+        assert estimate.value == pytest.approx(float(exact), rel=1e-15, abs=5e-324)
+        assert not math.isnan(estimate.low)
 
 
 def test_what_training_takes():

@@ -60,9 +60,15 @@ def test_numbers_are_what_the_text_shows(plain):
 
 
 def test_undefined_is_a_dash(odd):
-    for proxy in ("constant", "failed", "single"):
+    reasons = {
+        "constant": "scores all equal",
+        "failed": "fewer than two scores",
+        "single": "fewer than two scores",
+    }
+    for proxy, reason in reasons.items():
         row = cells(odd, proxy)
-        assert {row["#"], row["tau [95 % CI]"], row["rho [95 % CI]"], row["of ceiling"]} == {"–"}
+        assert {row["#"], row["rho [95 % CI]"], row["of ceiling"]} == {"–"}
+        assert row["tau [95 % CI]"] == reason
     assert cells(odd, "failed")["time"] == "–"
     assert cells(odd, "failed")["scored"] == "0/4"
 
@@ -83,6 +89,20 @@ def test_footnotes(plain, odd):
     assert "constant: its 4 scores are all equal, so it ranks nothing." in notes
     assert not any(note.startswith("single: its") for note in notes)
     assert "--common" in notes[-1]
+
+
+def test_what_has_no_interval_has_no_tie_mark(odd):
+    (name,) = [e.proxy for e in odd.entries if e.standing == "no interval"]
+    assert cells(odd, name)["#"] == "1"
+    assert f"{name}: tau over 3 architectures has no interval, so it stands after those that have one." in footnotes(
+        odd
+    )
+
+
+def test_what_the_summary_left_out_is_said_below(plain):
+    import dataclasses
+
+    assert footnotes(dataclasses.replace(plain, notes=("Something is missing.",)))[-1] == "Something is missing."
 
 
 def test_every_column_explains_itself():

@@ -6,8 +6,10 @@ import json
 import math
 
 import pytest
+from toys import records, toy
 
-from zcbench.leaderboards import COLUMNS, footnotes, to_csv, to_json, to_markdown
+from zcbench.evaluation import summarize
+from zcbench.leaderboards import COLUMNS, footnotes, to_csv, to_html, to_json, to_markdown
 
 ESTIMATES = ("tau", "rho", "of_ceiling", "over_params")
 
@@ -29,7 +31,9 @@ def test_csv_in_full_precision(which, request):
     evaluation = request.getfixturevalue(which)
     parsed = rows(evaluation)
     assert [r["proxy"] for r in parsed] == [e.proxy for e in evaluation.entries]
-    assert [r["rank"] for r in parsed] == [str(i + 1) for i in range(len(parsed))]
+    ranked = sum(not math.isnan(e.tau.value) for e in evaluation.entries)
+    assert [r["rank"] for r in parsed] == [str(i + 1) if i < ranked else "" for i in range(len(parsed))]
+    assert [r["standing"] for r in parsed] == [e.standing for e in evaluation.entries]
     for row, entry in zip(parsed, evaluation.entries, strict=True):
         for name in ESTIMATES:
             estimate = getattr(entry, name)
@@ -46,6 +50,19 @@ def test_csv_counts_failures(odd):
     found = {r["proxy"]: r["failures"] for r in rows(odd)}
     assert found["failed"] == "4 failed"
     assert found["constant"] == ""
+
+
+def test_architectures_without_a_target_are_counted_everywhere():
+    benchmark = toy([1, math.inf, 3, math.nan, 5, 6])
+    evaluation = summarize(records(benchmark, range(6)), benchmark)
+    assert evaluation.without_target == 2
+    assert {row["without_target"] for row in rows(evaluation)} == {"2"}
+    content = json.loads(to_json(evaluation))
+    assert content["without_target"] == 2
+    (note,) = content["notes"]
+    assert note.startswith("2 of 6 architectures have no finite quality (1 infinite, 1 missing)")
+    assert f"- {note}" in to_markdown(evaluation)
+    assert note in to_html([evaluation])
 
 
 @pytest.mark.parametrize("which", ["plain", "odd"])

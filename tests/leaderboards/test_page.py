@@ -137,3 +137,10 @@ def test_forest_stays_on_its_axis(plain, odd):
                 assert left >= 0
                 assert width >= 0
                 assert left + width <= 100.01
+
+
+def test_the_largest_numbers_stay_finite():
+    largest = [1.7976931348623157e308, -1.7976931348623157e308, 0.0, 5e-324]
+    benchmark = toy(largest)
+    (content,) = data(Page(to_html([summarize(records(benchmark, largest), benchmark)])))
+    assert content["entries"][0]["x"] == content["entries"][0]["y"] == largest

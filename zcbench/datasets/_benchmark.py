@@ -87,11 +87,14 @@ class Benchmark:
             raise InvalidInputError(f"{error.args[0]} is not in the table of {self.name}.") from None
 
     def truth(self, target: str | None = None) -> Floats:
-        """The mean over seeds of a column, ``(architectures,)``; nan where nothing was measured."""
+        """The mean over seeds of a column, ``(architectures,)``; nan where nothing finite was measured."""
         values = self.values[self.target(target).name]
         counted = np.isfinite(values)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            mean: Floats = np.where(counted, values, 0).sum(1) / counted.sum(1)
+        kept, seeds = np.where(counted, values, 0), counted.sum(1)
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            mean: Floats = kept.sum(1) / seeds
+        too_large = np.isinf(mean)  # the sum, not the mean
+        mean[too_large] = (kept[too_large] / seeds[too_large, None]).sum(1)
         return mean
 
     def repeats(self, target: str | None = None) -> Floats | None:

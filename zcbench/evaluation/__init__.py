@@ -4,7 +4,7 @@ from zcbench.evaluation._curves import Curves, Point, curves
 from zcbench.evaluation._environment import describe_environment
 from zcbench.evaluation._run import Progress, Track, collect, correlate_columns, evaluate, run, with_members
 from zcbench.evaluation._suites import Suite, get_suite, list_suites
-from zcbench.evaluation._summary import Entry, Evaluation, Failure, summarize
+from zcbench.evaluation._summary import Entry, Evaluation, Failure, Standing, summarize
 from zcbench.evaluation._sweep import SEEDS, SIZES, Sweep, run_sweep
 from zcbench.evaluation._work import import_file, space_named
 
@@ -17,6 +17,7 @@ __all__ = [
     "Failure",
     "Point",
     "Progress",
+    "Standing",
     "Suite",
     "Sweep",
     "Track",

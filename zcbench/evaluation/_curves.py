@@ -29,7 +29,7 @@ class Point:
         tuned_size: with a source, networks of the benchmark that it saw after those.
         metrics: by name, the mean over seeds with a 95 % interval (Student's t over seeds).
         behind: tau of the best at this size minus its own, paired by seed.
-        tied_with_best: whether that interval reaches zero.
+        tied_with_best: whether that interval reaches zero; not if all predictions were constant.
         constant: seeds whose predictions were all the same.
         failures: seeds without predictions, by reason.
         seconds: of everything: training the networks, features of all architectures, fitting, predicting; nan where the
@@ -146,6 +146,7 @@ def _point(
 ) -> Point:
     _, source, train_size, tuned_size = key
     good = [t for t in rows if t.status is Status.OK]
+    constant = sum(bool(t.detail) for t in good)
     names = list(dict.fromkeys(name for t in good for name in t.metrics))
     metrics = {name: mean_interval([t.metrics.get(name, math.nan) for t in good]) for name in names}
     behind = mean_interval([best[seed] - own[seed] for seed in sorted(own.keys() & best.keys())])
@@ -161,8 +162,8 @@ def _point(
         tuned_size,
         metrics,
         behind,
-        bool(own) and (own == best or behind.low <= 0),
-        sum(bool(t.detail) for t in good),
+        constant < len(good) and (own == best or behind.low <= 0),
+        constant,
         Counter(t.detail for t in rows if t.status is not Status.OK),
         trained * cost + spent + features,
     )
@@ -176,11 +177,13 @@ def mean_interval(values: Iterable[float]) -> Estimate:
     n = len(numbers)
     if not n:
         return Estimate(math.nan, math.nan, math.nan, 0)
+    exponent = math.frexp(float(np.abs(numbers).max()))[1]  # scaled, because sums of the largest numbers overflow
+    numbers = np.ldexp(numbers, -exponent)
     mean = float(numbers.mean())
-    if n < 2:
-        return Estimate(mean, math.nan, math.nan, n)
-    half = float(t.ppf(0.975, n - 1) * numbers.std(ddof=1) / math.sqrt(n))
-    return Estimate(mean, mean - half, mean + half, n)
+    half = float(t.ppf(0.975, n - 1) * numbers.std(ddof=1) / math.sqrt(n)) if n > 1 else math.nan
+    with np.errstate(over="ignore"):
+        mean, low, high = np.ldexp([mean, mean - half, mean + half], exponent).tolist()
+    return Estimate(mean, low, high, n)
 
 
 def training_seconds(benchmark: Benchmark, target: str) -> float:

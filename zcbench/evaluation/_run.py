@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ from zcbench.ensembles import get_ensemble
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation._environment import describe_environment
 from zcbench.evaluation._pool import Task, here, in_parallel
-from zcbench.evaluation._summary import Evaluation, summarize
+from zcbench.evaluation._summary import Evaluation, summarize, summarize_columns
 from zcbench.evaluation._work import Job
 from zcbench.proxies import get_proxy, list_proxies, resolve
-from zcbench.types import Architecture, ProxyInfo, Record, Score, Status
+from zcbench.types import Architecture, ProxyInfo, Record, Score
 
 #: called with (scores done, scores in all, the latest record or None)
 Progress = Callable[[int, int, Record | None], None]
@@ -261,15 +260,5 @@ def correlate_columns(
         if name not in benchmark.facts:
             raise UnknownNameError("column", name, benchmark.facts)
     known, low = set(list_proxies()), set(lower)
-    records = []
-    for name in names:
-        high = name not in low and (name not in known or get_proxy(name).higher_is_better)
-        for architecture, value in zip(benchmark.architectures, benchmark.facts[name].tolist(), strict=True):
-            good = math.isfinite(value)
-            score = Score(
-                value if good else None, Status.OK if good else Status.NON_FINITE, 0.0, "" if good else "missing"
-            )
-            records.append(
-                Record(benchmark.identifier, architecture.key, f"{name}@1", 0, "", score, higher_is_better=high)
-            )
-    return summarize(records, benchmark, target)
+    up = {name: name not in low and (name not in known or get_proxy(name).higher_is_better) for name in names}
+    return summarize_columns(benchmark, {name: (benchmark.facts[name], up[name]) for name in names}, target)

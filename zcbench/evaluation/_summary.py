@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,15 @@ from numpy.typing import NDArray
 from zcbench.datasets import Benchmark
 from zcbench.ensembles import Ensemble, get_ensemble
 from zcbench.errors import InvalidInputError
-from zcbench.metrics import Estimate, ceiling_fraction, kendall_tau, noise_ceiling, spearman_rho, tau_difference
+from zcbench.metrics import (
+    Estimate,
+    Jackknife,
+    ceiling_fraction,
+    kendall_jackknife,
+    noise_ceiling,
+    noise_jackknife,
+    spearman_rho,
+)
 from zcbench.types import Architecture, Record, Status, Target
 
 Floats = NDArray[np.float64]
@@ -31,6 +40,16 @@ class Failure:
     example: str
 
 
+class Standing(StrEnum):
+    """What a tau is worth; entries stand in this order."""
+
+    RANKED = "ranked"
+    NO_INTERVAL = "no interval"
+    SCORES_EQUAL = "scores all equal"
+    TRUTHS_EQUAL = "targets all equal"
+    TOO_FEW = "fewer than two scores"
+
+
 @dataclass(frozen=True, eq=False)
 class Entry:
     """One proxy against one target. All correlations are read so that positive is good.
@@ -46,7 +65,9 @@ class Entry:
         rho: Spearman's rho.
         of_ceiling: tau against single trainings as a fraction of the seed-to-seed tau; nan without repeats.
         over_params: tau minus the tau of ``params`` on the same architectures.
-        tied_with_best: whether the difference in tau to the best entry is within its 95 % interval.
+        standing: whether tau has a value and an interval, and why not.
+        tied_with_best: whether the difference in tau to the best entry is within its 95 % interval; only for entries
+            that are ranked.
         seconds: median seconds per architecture; for an ensemble the sum over its members.
         architectures: strings of the n architectures.
         scores: their scores.
@@ -63,6 +84,7 @@ class Entry:
     rho: Estimate
     of_ceiling: Estimate
     over_params: Estimate
+    standing: Standing
     tied_with_best: bool
     seconds: float
     architectures: tuple[str, ...]
@@ -72,7 +94,7 @@ class Entry:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """All proxies of a track, best tau first.
+    """All proxies of a track: best tau first, then those without an interval, then those without a tau.
 
     Attributes:
         benchmark: name and version.
@@ -81,8 +103,10 @@ class Evaluation:
         batch: provenance of the batch.
         ceiling: seed-to-seed tau on the sampled architectures; nan without repeats.
         total: architectures in the sample.
+        without_target: those of them that have no finite value of the target, and so are in no correlation.
         source: where the table came from.
         entries: one per proxy.
+        notes: what was left out, a sentence each.
     """
 
     benchmark: str
@@ -91,8 +115,10 @@ class Evaluation:
     batch: str
     ceiling: Estimate
     total: int
+    without_target: int
     source: str
     entries: tuple[Entry, ...]
+    notes: tuple[str, ...] = ()
 
     def __getitem__(self, proxy: str) -> Entry:
         """The entry of a proxy; KeyError if it was not run."""
@@ -145,7 +171,6 @@ def summarize(
             else f"records of different tracks cannot be mixed: {sorted(tracks)}."
         )
     (_, seed, batch), column = next(iter(tracks)), benchmark.target(target)
-    truth = benchmark.truth(column.name)
     by_proxy: dict[str, list[Record]] = {}
     for record in records:
         by_proxy.setdefault(record.proxy, []).append(record)
@@ -159,23 +184,49 @@ def summarize(
     for text in ensembles:
         ensemble = get_ensemble(text)
         columns[ensemble.label] = _together(ensemble, columns)
-    good = truth if column.higher_is_better else -truth
-    repeats = benchmark.repeats(column.name)
-    if repeats is not None and not column.higher_is_better:
+    return _evaluation(columns, rows, benchmark, column, seed, batch)
+
+
+def summarize_columns(
+    benchmark: Benchmark, columns: Mapping[str, tuple[Floats, bool]], target: str | None = None
+) -> Evaluation:
+    """Correlate numbers that were computed elsewhere with a target, over all architectures.
+
+    Args:
+        benchmark: the table.
+        columns: by name, a number for every architecture ``(architectures,)``, and whether high ones are good.
+        target: column; default the benchmark's own choice.
+    """
+    found = {}
+    for name, (values, up) in columns.items():
+        known = np.isfinite(values)
+        missing = int((~known).sum())
+        example = "missing" if np.isnan(values).any() else "infinite"
+        failures = (Failure(Status.NON_FINITE, missing, example),) if missing else ()
+        scores = np.where(known, values if up else -values, math.nan)
+        found[name] = _Column(1, up, scores, len(benchmark), failures, 0.0 if known.any() else math.nan)
+    return _evaluation(found, np.arange(len(benchmark)), benchmark, benchmark.target(target), 0, "")
+
+
+def _evaluation(
+    columns: dict[str, _Column], rows: NDArray[np.intp], benchmark: Benchmark, target: Target, seed: int, batch: str
+) -> Evaluation:
+    truth, repeats = benchmark.truth(target.name), benchmark.repeats(target.name)
+    if repeats is not None and not target.higher_is_better:
         repeats = -repeats
-    taus = {name: _tau(c, good) for name, c in columns.items()}
-    order = sorted(columns, key=lambda name: (-_sortable(taus[name].value), name))
-    entries = [_entry(name, columns, taus, order[0], good, truth, repeats, benchmark) for name in order]
+    against = _Comparison(columns, truth if target.higher_is_better else -truth, repeats)
     nothing = Estimate(math.nan, math.nan, math.nan, len(rows))
     return Evaluation(
         benchmark=benchmark.identifier,
-        target=column,
+        target=target,
         seed=seed,
         batch=batch,
         ceiling=nothing if repeats is None else noise_ceiling(repeats[rows]),
         total=len(rows),
+        without_target=int((~np.isfinite(truth[rows])).sum()),
         source=benchmark.source,
-        entries=tuple(entries),
+        entries=tuple(_entry(name, against, truth, benchmark) for name in against.order),
+        notes=tuple(_without_truth(benchmark, target, rows)),
     )
 
 
@@ -218,34 +269,79 @@ def _together(ensemble: Ensemble, columns: dict[str, _Column]) -> _Column:
     return _Column(ensemble.version, True, scores, total, failures, seconds)
 
 
-def _paired(column: _Column, good: Floats) -> NDArray[np.bool_]:
-    mask: NDArray[np.bool_] = np.isfinite(column.scores) & np.isfinite(good)
-    return mask
+class _Comparison:
+    """All columns against one target; what several entries need is computed once.
 
+    Attributes:
+        order: names of the columns, best first.
+        taus: tau of each.
+        standings: what it is worth.
+    """
 
-def _tau(column: _Column, good: Floats) -> Estimate:
-    rows = _paired(column, good)
-    return kendall_tau(column.scores[rows], good[rows])
+    def __init__(self, columns: dict[str, _Column], good: Floats, repeats: Floats | None) -> None:
+        self.columns, self.good, self.repeats = columns, good, repeats
+        self._own = {name: self._jackknife(name, self.rows(name)) for name in columns}
+        self._ceiling: tuple[bytes, Jackknife] | None = None
+        self.taus = {name: jackknife.correlation() for name, jackknife in self._own.items()}
+        self.standings = {name: self._standing(name) for name in columns}
+        places = list(Standing)
+        self.order = sorted(
+            columns, key=lambda name: (places.index(self.standings[name]), -_sortable(self.taus[name].value), name)
+        )
+
+    def rows(self, *names: str) -> NDArray[np.bool_]:
+        """Where all of these columns have a score, and the target a value."""
+        mask: NDArray[np.bool_] = np.isfinite(self.good)
+        for name in names:
+            mask = mask & np.isfinite(self.columns[name].scores)
+        return mask
+
+    def _jackknife(self, name: str, rows: NDArray[np.bool_]) -> Jackknife:
+        return kendall_jackknife(self.columns[name].scores[rows], self.good[rows])
+
+    def _standing(self, name: str) -> Standing:
+        tau, rows = self.taus[name], self.rows(name)
+        if tau.n < 2:
+            return Standing.TOO_FEW
+        if math.isnan(tau.value):
+            scores = self.columns[name].scores[rows]
+            return Standing.SCORES_EQUAL if (scores == scores[0]).all() else Standing.TRUTHS_EQUAL
+        return Standing.NO_INTERVAL if math.isnan(tau.low) else Standing.RANKED
+
+    def difference(self, a: str, b: str) -> Estimate:
+        """Tau of one column minus that of another, on the rows that both have."""
+        rows = self.rows(a, b)
+        first, second = (
+            self._own[name] if len(self._own[name].without) == rows.sum() else self._jackknife(name, rows)
+            for name in (a, b)
+        )
+        return first.minus(second)
+
+    def tied_with_best(self, name: str) -> bool:
+        """Whether it is the best, or its difference to the best may be none."""
+        if self.standings[name] is not Standing.RANKED:
+            return False
+        best = self.order[0]
+        return name == best or self.difference(best, name).low <= 0
+
+    def of_ceiling(self, name: str) -> Estimate:
+        """Tau as a fraction of the ceiling on the same rows; unknown without repeats."""
+        rows = self.rows(name)
+        if self.repeats is None:
+            return Estimate(math.nan, math.nan, math.nan, int(rows.sum()))
+        repeats, key = self.repeats[rows], rows.tobytes()
+        if self._ceiling is None or self._ceiling[0] != key:  # most columns have the same rows
+            self._ceiling = key, noise_jackknife(repeats)
+        return ceiling_fraction(self.columns[name].scores[rows], repeats, self._ceiling[1])
 
 
 def _sortable(value: float) -> float:
     return value if math.isfinite(value) else -2.0
 
 
-def _entry(
-    name: str,
-    columns: dict[str, _Column],
-    taus: dict[str, Estimate],
-    best: str,
-    good: Floats,
-    truth: Floats,
-    repeats: Floats | None,
-    benchmark: Benchmark,
-) -> Entry:
-    column = columns[name]
-    rows = _paired(column, good)
+def _entry(name: str, against: _Comparison, truth: Floats, benchmark: Benchmark) -> Entry:
+    column, rows = against.columns[name], against.rows(name)
     unknown = Estimate(math.nan, math.nan, math.nan, int(rows.sum()))
-    to_best = _difference(columns[best], column, good)
     return Entry(
         proxy=name,
         version=column.version,
@@ -253,11 +349,12 @@ def _entry(
         n=int(rows.sum()),
         total=column.total,
         failures=column.failures,
-        tau=taus[name],
-        rho=spearman_rho(column.scores[rows], good[rows]),
-        of_ceiling=unknown if repeats is None else ceiling_fraction(column.scores[rows], repeats[rows]),
-        over_params=_difference(column, columns[BASELINE], good) if BASELINE in columns else unknown,
-        tied_with_best=name == best or to_best.low <= 0,
+        tau=against.taus[name],
+        rho=spearman_rho(column.scores[rows], against.good[rows]),
+        of_ceiling=against.of_ceiling(name),
+        over_params=against.difference(name, BASELINE) if BASELINE in against.columns else unknown,
+        standing=against.standings[name],
+        tied_with_best=against.tied_with_best(name),
         seconds=column.seconds,
         architectures=tuple(benchmark.architectures[row].key for row in np.flatnonzero(rows)),
         scores=column.scores[rows] if column.higher_is_better else -column.scores[rows],
@@ -265,6 +362,25 @@ def _entry(
     )
 
 
-def _difference(a: _Column, b: _Column, good: Floats) -> Estimate:
-    rows = _paired(a, good) & _paired(b, good)
-    return tau_difference(a.scores[rows], b.scores[rows], good[rows])
+def _without_truth(benchmark: Benchmark, target: Target, rows: NDArray[np.intp]) -> list[str]:
+    """Sentences on architectures that have no finite value of the target, and on repeats that are infinite."""
+    values = benchmark.values[target.name]
+    known, infinite = np.isfinite(benchmark.truth(target.name)), np.isinf(values).any(axis=1)
+    inside = np.zeros(len(known), np.bool_)
+    inside[rows] = True
+    notes, lost = [], inside & ~known
+    if lost.any():
+        kinds = {"infinite": lost & infinite, "missing": lost & ~infinite}
+        counts = ", ".join(f"{mask.sum():,} {kind}" for kind, mask in kinds.items() if mask.any())
+        notes.append(
+            f"{lost.sum():,} of {len(rows):,} architectures have no finite {target.name} ({counts}): "
+            "no correlation has them."
+        )
+    if (partly := inside & known & infinite).any():
+        notes.append(
+            f"{partly.sum():,} of {len(rows):,} architectures have infinite repeats of {target.name}: "
+            "their means and the noise ceiling leave these out."
+        )
+    if (never := ~inside & ~known & infinite).any():
+        notes.append(f"Beside these, the table has an infinite {target.name} for {never.sum():,} that are left out.")
+    return notes

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from zcbench.evaluation import Entry, Evaluation
+from zcbench.evaluation import Entry, Evaluation, Standing
 from zcbench.metrics import Estimate
 
 
@@ -46,20 +46,35 @@ def _seconds(value: float) -> str:
     return f"{value * 1000:.2g} ms" if value < 0.1 else f"{value:.2f} s"
 
 
+def place(rank: int, entry: Entry) -> int | None:
+    """The rank of an entry that has a tau; None for others."""
+    return None if math.isnan(entry.tau.value) else rank
+
+
 def _rank(rank: int, entry: Entry) -> str:
-    if math.isnan(entry.tau.value):
+    if place(rank, entry) is None:
         return "–"
     return f"{rank}=" if entry.tied_with_best else str(rank)
 
 
+def _tau(entry: Entry) -> str:
+    known = entry.standing in (Standing.RANKED, Standing.NO_INTERVAL)
+    return interval(entry.tau) if known else str(entry.standing)
+
+
 COLUMNS = (
-    Column("#", _rank, lambda rank, e: rank, "Rank by tau; = where the best is not significantly better."),
+    Column(
+        "#",
+        _rank,
+        lambda rank, e: place(rank, e) or math.nan,
+        "Rank by tau, those without an interval last; = where the best is not significantly better.",
+    ),
     Column("proxy", lambda rank, e: e.proxy, lambda rank, e: rank, "Name in the registry.", numeric=False),
     Column(
         "tau [95 % CI]",
-        lambda rank, e: interval(e.tau),
+        lambda rank, e: _tau(e),
         lambda rank, e: e.tau.value,
-        "Kendall's tau-b with the target, read so that positive is good.",
+        "Kendall's tau-b with the target, read so that positive is good, or why there is none.",
     ),
     Column(
         "rho [95 % CI]",
@@ -117,14 +132,19 @@ def footnotes(evaluation: Evaluation) -> list[str]:
         for entry in evaluation.entries
         for failure in entry.failures
     ]
+    reasons = {
+        Standing.SCORES_EQUAL: "its {n} scores are all equal, so it ranks nothing.",
+        Standing.TRUTHS_EQUAL: "the {n} targets of what it scored are all equal, so there is nothing to rank.",
+        Standing.NO_INTERVAL: "tau over {n} architectures has no interval, so it stands after those that have one.",
+    }
     notes += [
-        f"{entry.proxy}: its {entry.n} scores are all equal, so it ranks nothing."
+        f"{entry.proxy}: {reasons[entry.standing].format(n=entry.n)}"
         for entry in evaluation.entries
-        if entry.n > 1 and math.isnan(entry.tau.value)
+        if entry.standing in reasons
     ]
     if len({entry.architectures for entry in evaluation.entries}) > 1:
         notes.append(
             "Proxies were correlated over different architectures (column 'scored'); compare them on the shared ones "
             "with  zcbench leaderboard --common"
         )
-    return notes
+    return [*notes, *evaluation.notes]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zcbench.evaluation import Entry, Evaluation
-from zcbench.leaderboards._columns import COLUMNS, footnotes, headline
+from zcbench.leaderboards._columns import COLUMNS, footnotes, headline, place
 from zcbench.metrics import Estimate
 
 
@@ -60,6 +60,7 @@ def to_json(evaluation: Evaluation) -> str:
         "seed": evaluation.seed,
         "batch": evaluation.batch,
         "architectures": evaluation.total,
+        "without_target": evaluation.without_target,
         "ceiling": estimate_columns("tau", evaluation.ceiling),
         "entries": [_flat(evaluation, rank, entry) for rank, entry in enumerate(evaluation.entries, 1)],
         "notes": footnotes(evaluation),
@@ -73,16 +74,18 @@ def _flat(evaluation: Evaluation, rank: int, entry: Entry) -> dict[str, Any]:
         "target": evaluation.target.name,
         "seed": evaluation.seed,
         "batch": evaluation.batch,
-        "rank": rank,
+        "rank": place(rank, entry),
         "proxy": entry.proxy,
         "version": entry.version,
         **estimate_columns("tau", entry.tau),
         **estimate_columns("rho", entry.rho),
         **estimate_columns("of_ceiling", entry.of_ceiling),
         **estimate_columns("over_params", entry.over_params),
+        "standing": str(entry.standing),
         "tied_with_best": entry.tied_with_best,
         "scored": entry.n,
         "tried": entry.total,
+        "without_target": evaluation.without_target,
         "failures": "; ".join(f"{failure.count} {failure.status}" for failure in entry.failures),
         "seconds": number_or_none(entry.seconds),
     }

@@ -60,6 +60,12 @@ def _points(entry: Entry, index: Mapping[str, int]) -> dict[str, Any]:
     return {
         "proxy": entry.proxy,
         "a": [index[name] for name in entry.architectures],
-        "x": [float(f"{value:.5g}") for value in entry.scores],
-        "y": [float(f"{value:.5g}") for value in entry.truths],
+        "x": [_short(value) for value in entry.scores.tolist()],
+        "y": [_short(value) for value in entry.truths.tolist()],
     }
+
+
+def _short(value: float) -> float:
+    """Five digits; all of them where these round to infinity."""
+    rounded = float(f"{value:.5g}")
+    return rounded if math.isfinite(rounded) else value

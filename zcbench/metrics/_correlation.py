@@ -1,0 +1,184 @@
+"""Kendall's tau and Spearman's rho with intervals, differences between them, and the noise ceiling."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from zcbench.metrics._columns import Floats, Ints, finite, ranked, to_codes, to_numbers, varied
+from zcbench.metrics._leave_one_out import kendall_without_each, spearman_without_each
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A statistic with its 95 % confidence interval.
+
+    Attributes:
+        value: nan where the statistic is undefined (fewer than two architectures, a constant column).
+        low: lower end of the interval; nan where it cannot be computed.
+        high: upper end.
+        n: number of architectures.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Jackknife:
+    """A statistic, and what it is without each of the architectures.
+
+    Attributes:
+        value: of all of them; nan where it is undefined.
+        without: ``(n,)``, without architecture i.
+    """
+
+    value: float
+    without: Floats
+
+    def correlation(self) -> Estimate:
+        """The value with an interval on Fisher's scale."""
+        if math.isnan(self.value):
+            return _unknown(len(self.without))
+        return _fisher(self.value, self.without)
+
+    def minus(self, other: Jackknife) -> Estimate:
+        """The difference to another statistic of the same architectures, paired."""
+        n = len(self.without)
+        if n < 4 or math.isnan(self.value) or math.isnan(other.value):
+            return _unknown(n)
+        from scipy.stats import t
+
+        value = self.value - other.value
+        half = float(t.ppf(0.975, n - 1)) * _standard_error(self.without - other.without)
+        return Estimate(value, value - half, value + half, n)
+
+
+def _unknown(n: int) -> Estimate:
+    return Estimate(math.nan, math.nan, math.nan, n)
+
+
+def kendall_tau(x: ArrayLike, y: ArrayLike) -> Estimate:
+    """Kendall's tau-b between two columns ``(n,)`` of finite numbers.
+
+    Raises:
+        InvalidInputError: the columns differ in length or hold something that is no finite number.
+    """
+    return kendall_jackknife(x, y).correlation()
+
+
+def kendall_jackknife(x: ArrayLike, y: ArrayLike) -> Jackknife:
+    """Kendall's tau-b between two columns ``(n,)``, and without each row.
+
+    Raises:
+        InvalidInputError: the columns differ in length or hold something that is no finite number.
+    """
+    return _kendall(*ranked(x, y))
+
+
+def spearman_rho(x: ArrayLike, y: ArrayLike) -> Estimate:
+    """Spearman's rho between two columns ``(n,)`` of finite numbers.
+
+    Raises:
+        InvalidInputError: the columns differ in length or hold something that is no finite number.
+    """
+    from scipy.stats import spearmanr
+
+    a, b = ranked(x, y)
+    if not (varied(a) and varied(b)):
+        return _unknown(len(a))
+    return _fisher(float(spearmanr(a, b).statistic), spearman_without_each(a, b))
+
+
+def noise_ceiling(values: ArrayLike) -> Estimate:
+    """Seed-to-seed Kendall tau: how well one training ranks the architectures as another training does.
+
+    Args:
+        values: ``(architectures, seeds)`` of genuine repeats; rows with a nan or an infinity are left out.
+
+    Returns:
+        The mean of tau-b over all pairs of seeds; nan with fewer than two seeds.
+    """
+    return noise_jackknife(values).correlation()
+
+
+def noise_jackknife(values: ArrayLike) -> Jackknife:
+    """The same, and without each architecture that has all its repeats."""
+    rows = to_numbers(values, dimensions=2)
+    return _mean_over_pairs(rows[finite(rows).all(axis=1)])
+
+
+def _mean_over_pairs(rows: NDArray[Any]) -> Jackknife:
+    seeds = [to_codes(column) for column in rows.T]
+    return _mean([_kendall(a, b) for a, b in itertools.combinations(seeds, 2)], len(rows))
+
+
+def _mean(parts: list[Jackknife], n: int) -> Jackknife:
+    """Mean over parts, nan if one is or there are none."""
+    if not parts or any(math.isnan(part.value) for part in parts):
+        return Jackknife(math.nan, np.full(n, math.nan))
+    return Jackknife(float(np.mean([p.value for p in parts])), np.mean([p.without for p in parts], axis=0))
+
+
+def ceiling_fraction(scores: ArrayLike, values: ArrayLike, ceiling: Jackknife | None = None) -> Estimate:
+    """Tau of a score against single trainings, as a fraction of the tau between two trainings.
+
+    One means: ranks as well as training every architecture once. Numerator and denominator both use single seeds, of
+    the same architectures; a score that knew the expected accuracy would exceed one.
+
+    Args:
+        scores: ``(n,)``.
+        values: ``(n, seeds)``; architectures with a nan or an infinity are left out.
+        ceiling: what ``noise_jackknife(values)`` gives, if that is known already.
+    """
+    rows = to_numbers(values, dimensions=2)
+    keep = finite(rows).all(axis=1)
+    rows, score = rows[keep], to_codes(to_numbers(scores)[keep])
+    ceiling = ceiling or _mean_over_pairs(rows)
+    if not ceiling.value > 0 or not varied(score):
+        return _unknown(len(rows))
+    tau = _mean([_kendall(score, to_codes(column)) for column in rows.T], len(rows))
+    value = tau.value / ceiling.value
+    half = 1.96 * _standard_error(tau.without / ceiling.without)
+    return Estimate(value, value - half, value + half, len(rows))
+
+
+def tau_difference(a: ArrayLike, b: ArrayLike, y: ArrayLike) -> Estimate:
+    """Tau-b of ``a`` with ``y`` minus tau-b of ``b`` with ``y``, all ``(n,)`` over the same architectures."""
+    first, target = ranked(a, y)
+    second, _ = ranked(b, y)
+    return _kendall(first, target).minus(_kendall(second, target))
+
+
+def _kendall(x: Ints, y: Ints) -> Jackknife:
+    if not (varied(x) and varied(y)):
+        return Jackknife(math.nan, np.full(len(x), math.nan))
+    from scipy.stats import kendalltau
+
+    return Jackknife(float(kendalltau(x, y).statistic), kendall_without_each(x, y))
+
+
+def _standard_error(without: Floats) -> float:
+    n = len(without)
+    return math.sqrt((n - 1) / n * float(((without - without.mean()) ** 2).sum()))
+
+
+def _fisher(value: float, without: Floats) -> Estimate:
+    n = len(without)
+    error = _standard_error(without) if n > 3 else math.nan
+    perfect = abs(value) > 1 - 1e-12
+    if not math.isfinite(error) or perfect:
+        end = value if perfect and n > 3 else math.nan
+        return Estimate(value, end, end, n)
+    from scipy.stats import t
+
+    half = float(t.ppf(0.975, n - 1)) * error / (1 - value**2)
+    centre = math.atanh(value)
+    return Estimate(value, math.tanh(centre - half), math.tanh(centre + half), n)
