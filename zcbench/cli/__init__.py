@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from zcbench._output import SENTENCE, plain
+
 _COMMANDS = {
     "run": "score a benchmark's networks, store every score, show the leaderboard",
     "leaderboard": "show what has been run: terminal, CSV, Markdown, HTML",
@@ -26,7 +28,7 @@ _COMMANDS = {
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see  {self.prog} --help\n")
+        self.exit(2, f"{plain(f'{self.prog}: {message}', 2 * SENTENCE)}; see  {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,7 +77,7 @@ def _guarded(options: argparse.Namespace) -> int:
         status: int = options.execute(options)
         sys.stdout.flush()
     except ZcbenchError as error:
-        print(f"zcbench: {error}", file=sys.stderr)
+        _complain(error)
         return 1
     except KeyboardInterrupt:
         print("zcbench: interrupted; what was scored is kept, the same command goes on from there.", file=sys.stderr)
@@ -84,6 +86,10 @@ def _guarded(options: argparse.Namespace) -> int:
         sys.stderr.close()
         return 0
     except OSError as error:
-        print(f"zcbench: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
+        _complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
         return 1
     return status
+
+
+def _complain(message: object) -> None:
+    print(f"zcbench: {plain(message, 2 * SENTENCE)}", file=sys.stderr)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from zcbench._output import NOTHING, SENTENCE, json_text, plain, plain_lines
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -17,6 +20,11 @@ if TYPE_CHECKING:
     from zcbench.datasets import Benchmark
     from zcbench.evaluation import Curves, Evaluation
     from zcbench.types import Record
+
+#: columns of characters that the last column of a table needs to be read
+_LAST = 30
+#: columns of the leaderboard that a narrow terminal does without, first these
+_SPARE = ("rho [95 % CI]", "of ceiling", "over params")
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:
@@ -132,72 +140,133 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         raise StoreError(
             f"cannot write {path}: {error.strerror or error}. Make room, or choose another folder with --out."
         ) from None
-    print(f"wrote {path}", file=sys.stderr)
+    tell(f"wrote {path}")
+
+
+def show(text: object = "") -> None:
+    """Print lines on stdout as they are meant to be read: what they hold of strangers commands nothing."""
+    print(plain_lines(text, 4 * SENTENCE), flush=True)
+
+
+def tell(text: object) -> None:
+    """Print a sentence on stderr, on one line."""
+    print(plain(text, 2 * SENTENCE), file=sys.stderr, flush=True)
+
+
+def tell_notes(benchmark: Benchmark) -> None:
+    """Say on stderr what reading a table left out or changed."""
+    for note in benchmark.notes:
+        tell(f"zcbench: {benchmark.source}: {note[0].lower()}{note[1:]}")
 
 
 def print_json(content: object) -> None:
     """Print as JSON."""
-    import json
-
-    print(json.dumps(content, indent=2, ensure_ascii=False, default=str))
+    print(json_text(content))
 
 
 def print_rows(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a plain table."""
-    from rich.table import Table
-
-    table = Table(*titles, box=None, pad_edge=False, header_style="bold")
-    for column in table.columns:
-        column.overflow = "fold"
-    for row in rows:
-        table.add_row(*(_plain(cell) for cell in row))
-    _print([table], width=200)
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
-
-
-def print_leaderboard(evaluation: Evaluation) -> None:
-    """Print headline, table and footnotes."""
-    from zcbench.leaderboards import COLUMNS, footnotes, headline
-
-    titles = {column.title: column.numeric for column in COLUMNS}
-    rows = [[column.text(rank, entry) for column in COLUMNS] for rank, entry in enumerate(evaluation.entries, 1)]
-    _print_table(headline(evaluation), titles, rows, footnotes(evaluation), width=160)
-
-
-def print_curves(curves: Curves, metric: str = "tau") -> None:
-    """Print headline, table and notes."""
-    from zcbench.leaderboards import curve_headline, curve_notes, curve_rows
-
-    titles, rows = curve_rows(curves, metric)
-    numeric = {title: number > 0 for number, title in enumerate(titles)}
-    _print_table(curve_headline(curves, metric), numeric, rows, curve_notes(curves, metric), width=200)
-
-
-def _print_table(
-    headline: str, titles: Mapping[str, bool], rows: Sequence[Sequence[str]], notes: Sequence[str], width: int
-) -> None:
-    """As Markdown, for eyes."""
+    """Print a plain table; where it is too wide for that, row by row."""
+    from rich.cells import cell_len
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
+    cells = [[*(plain(cell) for cell in row[:-1]), plain(row[-1], SENTENCE)] for row in rows]
+    width = _width(200)
+    columns = list(zip(titles, *cells, strict=True))[:-1]
+    needed = sum(1 + max(cell_len(word) for cell in column for word in (cell.split() or [""])) for column in columns)
+    if len(titles) > 2 and needed + _LAST > width:
+        parts: list[RenderableType] = []
+        for row in cells:
+            facts = [f"{title} {cell}" for title, cell in zip(titles[1:-1], row[1:-1], strict=True) if cell]
+            lines = [line for line in (" · ".join(facts), row[-1]) if line]
+            parts += [Text(row[0], style="bold"), *(Padding(Text(line), (0, 0, 0, 2)) for line in lines)]
+        _print(parts, width)
+        return
+    table = Table(*titles, box=None, pad_edge=False, header_style="bold")
+    for column in table.columns:
+        column.overflow = "fold"
+    for row in cells:
+        table.add_row(*map(Text, row))
+    _print([table], width)
+
+
+def print_leaderboard(evaluation: Evaluation) -> None:
+    """Print headline, table and footnotes; what reading the table left out was told before."""
+    from zcbench.leaderboards import COLUMNS, footnotes, headline
+
+    titles = [(column.title, column.numeric) for column in COLUMNS]
+    rows = [[column.text(rank, entry) for column in COLUMNS] for rank, entry in enumerate(evaluation.entries, 1)]
+    notes = footnotes(evaluation)
+    _print_table(headline(evaluation), titles, rows, notes[: len(notes) - len(evaluation.table_notes)], _width(160))
+
+
+def print_curves(curves: Curves, metric: str = "tau") -> None:
+    """Print headline, table and notes; what reading the table left out was told before."""
+    from zcbench.leaderboards import curve_headline, curve_notes, curve_rows
+
+    titles, rows = curve_rows(curves, metric)
+    columns = [(title, number > 0) for number, title in enumerate(titles)]
+    notes = curve_notes(curves, metric)
+    _print_table(curve_headline(curves, metric), columns, rows, notes[: len(notes) - len(curves.notes)], _width(200))
+
+
+def _print_table(
+    headline: str,
+    titles: Sequence[tuple[str, bool]],
+    rows: Sequence[Sequence[str]],
+    notes: Sequence[str],
+    width: int,
+) -> None:
+    """As Markdown, for eyes. Columns that find no room are left out, and named."""
+    from rich.cells import cell_len
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    titles, rows, hidden = _fitting(titles, rows, width)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for title, numeric in titles.items():
-        table.add_column(_plain(title), justify="right" if numeric else "left", no_wrap=True)
+    for place, (title, numeric) in enumerate(titles):
+        names = not numeric and max((cell_len(row[place]) for row in rows), default=0) > width // 3
+        table.add_column(Text(title), justify="right" if numeric else "left", no_wrap=not names, overflow="fold")
     for row in rows:
-        table.add_row(*(_plain(cell) for cell in row))
-    _print([Text(headline), table, *(Text(f"  {note}", style="dim") for note in notes)], width)
+        table.add_row(*map(Text, row))
+    if hidden:
+        notes = [*notes, f"Not shown at {width} columns: {', '.join(hidden)}; --json has all."]
+    _print([Text(headline), table, *(Padding(Text(note, style="dim"), (0, 0, 0, 2)) for note in notes)], width)
+
+
+def _fitting(
+    titles: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]], width: int
+) -> tuple[list[tuple[str, bool]], list[list[str]], list[str]]:
+    """The columns that find room, names first, then those with most to say; and titles of the others."""
+    from rich.cells import cell_len
+
+    sizes = [2 + max(map(cell_len, column)) for column in zip((title for title, _ in titles), *rows, strict=True)]
+    sizes = [size if numeric else min(size, width // 3) for size, (_, numeric) in zip(sizes, titles, strict=True)]
+    kept = list(range(len(titles)))
+    empty = [place for place in kept if titles[place][1] and {row[place] for row in rows} <= {NOTHING, ""}]
+    spare = [place for title in _SPARE for place in kept if titles[place][0] == title]
+    for place in dict.fromkeys([*reversed(empty), *spare, *reversed(kept[3:])]):
+        if sum(sizes[k] for k in kept) - 2 <= width:
+            break
+        kept.remove(place)
+    hidden = [titles[place][0] for place in range(len(titles)) if place not in kept]
+    return [titles[k] for k in kept], [[row[k] for k in kept] for row in rows], hidden
+
+
+def _width(usual: int) -> int:
+    """Columns to print in: those of the terminal, or of COLUMNS; else as many as the table likes."""
+    if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal():
+        return max(20, shutil.get_terminal_size().columns)
+    return usual
 
 
 def _print(parts: Sequence[RenderableType], width: int) -> None:
-    """Print, ``width`` columns wide where there is no terminal."""
+    """Print ``width`` columns wide."""
     from rich.console import Console
 
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else width)
+    console = Console(highlight=False, markup=False, emoji=False, width=width)
     with console.capture() as text:  # rich itself would end the process where the reader goes away
         for part in parts:
             console.print(part)
@@ -212,7 +281,7 @@ def progress_bar(title: str, what: str = "scores") -> Iterator[Callable[[int, in
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn(what),
@@ -220,7 +289,7 @@ def progress_bar(title: str, what: str = "scores") -> Iterator[Callable[[int, in
             console=Console(file=sys.stderr),
         )
         with bar:
-            task = bar.add_task(title, total=None)
+            task = bar.add_task(plain(title, 40), total=None)
             yield lambda done, total, latest: bar.update(task, completed=done, total=total)
         return
     import time
@@ -232,6 +301,6 @@ def progress_bar(title: str, what: str = "scores") -> Iterator[Callable[[int, in
         now = time.monotonic()
         if now - last >= 10 or done == total:
             last = now
-            print(f"{title}: {done}/{total} {what}", file=sys.stderr, flush=True)
+            tell(f"{title}: {done}/{total} {what}")
 
     yield report

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from zcbench.cli._shared import add_imports, add_json, import_files, print_json
+from zcbench.cli._shared import add_imports, add_json, import_files, print_json, show
 
 if TYPE_CHECKING:
     from zcbench.testing import Report
@@ -40,7 +40,7 @@ def execute(options: argparse.Namespace) -> int:
     for check, label in checks:
         reports.append(check(label))
         if not options.json:
-            print(reports[-1], flush=True)
+            show(reports[-1])
     if options.json:
         print_json(
             [
@@ -54,7 +54,7 @@ def execute(options: argparse.Namespace) -> int:
         )
     elif len(reports) > 1:
         bad = [report.name for report in reports if not report.ok]
-        print(f"\n{len(reports) - len(bad)} of {len(reports)} ok" + (f"; not: {', '.join(bad)}" if bad else ""))
+        show(f"\n{len(reports) - len(bad)} of {len(reports)} ok" + (f"; not: {', '.join(bad)}" if bad else ""))
     return 0 if all(report.ok for report in reports) else 1
 
 

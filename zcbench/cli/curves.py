@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zcbench.cli._shared import add_json, add_store, at_zero, print_curves, split_labels, split_names, write_whole
+from zcbench.cli._shared import add_json, add_store, at_zero, print_curves, show, split_labels, split_names, write_whole
 
 if TYPE_CHECKING:
     from zcbench.evaluation import Curves
@@ -57,7 +57,7 @@ def execute(options: argparse.Namespace) -> int:
             print(curves_to_json(found))
         else:
             if number:
-                print()
+                show()
             print_curves(found, options.metric)
         if options.out:
             stem = name + ("-transfer" if options.transfer else "-predictors")

@@ -9,7 +9,7 @@ import argparse
 import sys
 import time
 
-from zcbench.cli._shared import add_json, print_json, print_rows
+from zcbench.cli._shared import add_json, print_json, print_rows, show, tell
 
 EXAMPLE = """examples:
   zcbench data
@@ -60,12 +60,12 @@ def _get(options: argparse.Namespace) -> int:
     if options.benchmark is None or (options.action == "import") != bool(options.paths):
         raise InvalidInputError("say what to get: zcbench data get BENCHMARK, or  zcbench data import BENCHMARK FILE")
     if options.action == "import":
-        print(f"reading {', '.join(options.paths)} …", file=sys.stderr)
+        tell(f"reading {', '.join(options.paths)} …")
         path = import_benchmark(options.benchmark, options.paths)
     else:
         path = get_benchmark(options.benchmark, _report)
     table = load_benchmark(options.benchmark)
-    print(f"{len(table):,} architectures, {len(table.targets)} targets: {path}")
+    show(f"{len(table):,} architectures, {len(table.targets)} targets: {path}")
     return 0
 
 
@@ -79,5 +79,5 @@ def _report(done: int, total: int) -> None:
     if now - _last < (0.1 if terminal else 10) and done != total:
         return
     _last = now
-    of = f" of {total / 1e6:.1f} MB ({100 * done / total:.0f} %)" if total else " MB"
+    of = f" of {total / 1e6:.1f} MB ({100 * done // total} %)" if total else " MB"
     print(f"\r{done / 1e6:.1f}{of}", end="" if terminal and done != total else "\n", file=sys.stderr, flush=True)

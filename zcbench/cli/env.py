@@ -6,7 +6,7 @@ import argparse
 import importlib.metadata
 import os
 
-from zcbench.cli._shared import add_json, print_json
+from zcbench.cli._shared import add_json, print_json, show
 
 EXAMPLE = """example:
   zcbench env --json"""
@@ -37,7 +37,7 @@ def execute(options: argparse.Namespace) -> int:
         print_json(content)
     else:
         for key, value in content.items():
-            print(f"{key:18} {value}")
+            show(f"{key:18} {value}")
     return 0
 
 

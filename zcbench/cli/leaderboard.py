@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zcbench.cli._shared import add_ensembles, add_json, add_store, print_leaderboard, split_names, tracks, write_whole
+from zcbench.cli._shared import (
+    add_ensembles,
+    add_json,
+    add_store,
+    print_leaderboard,
+    show,
+    split_names,
+    tell,
+    tracks,
+    write_whole,
+)
 
 if TYPE_CHECKING:
     from zcbench.evaluation import Evaluation
@@ -53,7 +62,7 @@ def execute(options: argparse.Namespace) -> int:
         except ZcbenchError as error:
             if len(names) == 1:
                 raise
-            print(f"zcbench: {name}: {error}", file=sys.stderr)  # the other benchmarks are still shown
+            tell(f"zcbench: {name}: {error}")  # the other benchmarks are still shown
             status = 1
             continue
         shown += evaluations
@@ -64,7 +73,7 @@ def execute(options: argparse.Namespace) -> int:
     else:
         for number, evaluation in enumerate(shown):
             if number:
-                print()
+                show()
             print_leaderboard(evaluation)
     return status
 

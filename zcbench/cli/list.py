@@ -6,6 +6,7 @@ import argparse
 import re
 from collections.abc import Callable
 
+from zcbench._output import amount
 from zcbench.cli._shared import add_imports, add_json, import_files, print_json, print_rows
 from zcbench.types import summary_of
 
@@ -143,11 +144,6 @@ def _spaces() -> tuple[list[str], list[list[str]]]:
 
     spaces = [get_space(name) for name in list_spaces()]
     return ["name", "architectures", "networks", "summary"], [
-        [s.name, _count(s.size), "+".join(s.domains) or "none", summary_of(type(s))] for s in spaces
+        [s.name, "open" if s.size is None else amount(s.size), "+".join(s.domains) or "none", summary_of(type(s))]
+        for s in spaces
     ]
-
-
-def _count(size: int | None) -> str:
-    if size is None:
-        return "open"
-    return f"{size:,}" if size < 1e9 else f"{size:.1e}"

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +31,8 @@ from zcbench.cli._shared import (
     progress_bar,
     split_labels,
     split_names,
+    tell,
+    tell_notes,
 )
 
 if TYPE_CHECKING:
@@ -123,27 +124,42 @@ def execute(options: argparse.Namespace) -> int:
         print_leaderboard(evaluation)
     failed = [(e, f) for e in evaluation.entries for f in e.failures if f.status is Status.FAILED]
     for entry, failure in failed:
-        print(
+        tell(
             f"zcbench: {entry.proxy} failed on {failure.count} of {entry.total} architectures: {failure.example} "
-            "Mend it and run again with --retry-failed.",
-            file=sys.stderr,
+            "Mend it and run again with --retry-failed."
         )
     return 1 if failed else 0
 
 
 def _is_own(name: str) -> bool:
-    return Path(name).suffix.lower() in (".csv", ".tsv", ".txt", ".parquet") or os.sep in name
+    from zcbench.datasets import list_benchmarks
+
+    table = Path(name).suffix.lower() in (".csv", ".tsv", ".txt", ".parquet") or os.sep in name
+    return table or (name not in list_benchmarks() and Path(name).exists())
 
 
 def _own(options: argparse.Namespace, path: str) -> Evaluation:
     """The evaluation of one's own table: its columns, or its networks."""
+    from zcbench.errors import InvalidInputError
     from zcbench.evaluation import correlate_columns
 
-    table, lower = _own_table(options, path), split_names(options.lower) or []
+    table = _own_table(options, path)
     if options.space or options.factory:
+        tell_notes(table)
         return _scored(options, table)
-    names = options.proxies and [c for c in table.facts if any(fnmatch(c, p) for p in options.proxies.split(","))]
-    return correlate_columns(table, names, lower=lower)
+    patterns = _columns(options.proxies) or ["*"]
+    names = [c for c in table.facts if any(c == p or fnmatch(c, p) for p in patterns)]
+    if not names:
+        which = " that --proxies names" if options.proxies else ""
+        why = " ".join(note for note in table.notes if "left out" in note)
+        raise InvalidInputError(f"{path} has no columns of numbers besides the target{which}. {why}".strip())
+    tell_notes(table)
+    return correlate_columns(table, names, lower=_columns(options.lower))
+
+
+def _columns(text: str | None) -> list[str]:
+    """Names of columns, separated by commas; they may have spaces."""
+    return [" ".join(name.split()) for name in (text or "").split(",") if name.strip()]
 
 
 def _own_table(options: argparse.Namespace, path: str) -> Benchmark:
@@ -159,14 +175,13 @@ def _own_table(options: argparse.Namespace, path: str) -> Benchmark:
     if options.factory and ".py:" not in options.factory:
         raise InvalidInputError(f"--factory takes FILE.py:FUNCTION, not {options.factory!r}.")
     builds = options.space or options.factory
-    lower = split_names(options.lower) or []
     sampled = not builds and not (options.predictors or options.suite)
     return own_benchmark(
         path,
         options.target,
         arch=options.arch,
         space=space_named(builds) if builds else None,
-        lower=lower,
+        lower=_columns(options.lower),
         batch=options.data,
         classes=options.classes,
         limit=options.limit if sampled else None,
@@ -203,6 +218,7 @@ def _swept(options: argparse.Namespace, name: str) -> int:
         if source[0].name == table.name and source[0].target(column or None) == table.target(options.target):
             raise InvalidInputError("--fit-on names what is tested: leave it out, or name another benchmark or target.")
     store = Store(options.store)
+    tell_notes(table)
     with progress_bar(f"{table.name}, proxies") as progress, progress_bar(table.name, "trials") as tell:
         trials = run_sweep(
             sweep,

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zcbench.cli._shared import add_imports, add_json, import_files, print_json, print_rows, split_names
+from zcbench._output import duration, significant
+from zcbench.cli._shared import add_imports, add_json, import_files, print_json, print_rows, split_names, tell
 
 if TYPE_CHECKING:
     from zcbench.types import Score
@@ -84,18 +85,18 @@ def execute(options: argparse.Namespace) -> int:
             }
         )
     else:
-        rows = [[name, _number(s), s.status, f"{s.seconds * 1000:.1f} ms", s.detail] for name, s in scores.items()]
+        rows = [[name, _number(s), s.status, duration(s.seconds), s.detail] for name, s in scores.items()]
         print_rows(["proxy", "score", "status", "time", ""], rows)
     failed = [name for name, s in scores.items() if s.status is Status.FAILED]
     if failed:
-        print(f"zcbench: failed: {', '.join(failed)}; the last column says why.", file=sys.stderr)
+        tell(f"zcbench: failed: {', '.join(failed)}; the last column says why.")
     return 1 if failed else 0
 
 
 def _number(score: Score) -> str:
     if score.value is None:
         return ""
-    return f"{score.value:.6g}" + (f" ± {score.spread:.2g}" if score.repeats > 1 else "")
+    return significant(score.value) + (f" ± {significant(score.spread, 2)}" if score.repeats > 1 else "")
 
 
 def _make(text: str, seed: int) -> Any:

@@ -7,7 +7,8 @@ import inspect
 import math
 from typing import Any
 
-from zcbench.cli._shared import add_imports, add_json, import_files, print_json
+from zcbench._output import SENTENCE, plain
+from zcbench.cli._shared import add_imports, add_json, import_files, print_json, show
 
 EXAMPLE = """examples:
   zcbench show naswot
@@ -44,14 +45,14 @@ def execute(options: argparse.Namespace) -> int:
     else:
         for key, value in content.items():
             if isinstance(value, dict):
-                print(f"{key}:")
-                width = max(map(len, value), default=0)
+                show(f"{key}:")
+                width = max((len(plain(name)) for name in value), default=0)
                 for name, text in value.items():
-                    print(f"  {name:{width}}  {text}")
+                    show(f"  {plain(name):{width}}  {plain(text, SENTENCE)}")
             elif "\n" in str(value):
-                print(f"\n{value}")
+                show(f"\n{value}")
             else:
-                print(f"{key}: {value}")
+                show(f"{key}: {value}")
     return 0
 
 

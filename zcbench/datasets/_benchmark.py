@@ -40,6 +40,7 @@ class Benchmark:
         classes: number of outputs of the networks by data set.
         batches: what stands in for a data set that zcbench has no samples of, by data set.
         source: where the table was read from, in words.
+        notes: sentences about what reading it left out or changed.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Benchmark:
     facts: Mapping[str, Floats] = field(default_factory=dict)
     source: str = ""
     batches: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.architectures)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import csv
-import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import compress
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from zcbench._output import shortened
 from zcbench.datasets._benchmark import Benchmark
-from zcbench.datasets._read import is_web_page, read_parquet
-from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, UnknownNameError
+from zcbench.datasets._cells import Reading, is_number, read_cells
+from zcbench.datasets._sheet import Sheet, read_sheet
+from zcbench.errors import DataCorruptError, InvalidArchitectureError, InvalidInputError, UnknownNameError
 from zcbench.spaces import TableSpace, get_space
 from zcbench.types import Architecture, SearchSpace, Target
 
+Floats = NDArray[np.float64]
+
 #: rows that are read without being asked to
 MOST_ROWS = 1_000_000
-_MISSING = {"", "na", "nan", "n/a", "null", "none", "-", "?"}
-_ARCHITECTURE = ("arch", "architecture", "arch_str", "architecture_str", "model", "network", "name", "genotype", "id")
+#: columns that name architectures, the surest first
+_ARCHITECTURE = ("arch", "architecture", "arch_str", "architecture_str", "genotype", "network", "model", "name", "id")
+#: what pandas calls a column without a name when it reads what it wrote
+_UNNAMED = re.compile(r"|Unnamed: \d+(\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -28,18 +33,43 @@ class Columns:
     """What a file holds.
 
     Attributes:
-        numbers: numeric columns by name, ``(rows,)``, nan where a value is missing.
-        texts: the other columns.
-        lines: line of each row in the file.
+        numbers: columns of numbers by name, ``(rows,)``, nan where a value is missing.
+        texts: all columns, cells as they stand.
+        lines: line of each row in the file; in a parquet file its number.
+        left_out: columns that are no numbers, and why not.
+        notes: sentences about what is odd: lines and columns that were left out, values that are missing or infinite.
     """
 
-    numbers: dict[str, np.ndarray]
+    numbers: dict[str, Floats]
     texts: dict[str, list[str]]
     lines: list[int]
+    left_out: dict[str, str]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Content:
+    """A sheet and what its columns mean."""
+
+    path: str
+    sheet: Sheet
+    texts: dict[str, list[str]]
+    readings: dict[str, Reading]
+    index: str | None
+
+    def at(self, place: int) -> str:
+        """Where a row is, "line 3"."""
+        return f"{self.sheet.unit} {self.sheet.rows[place][0]}"
 
 
 def read_columns(path: str | Path, limit: int | None = None, seed: int = 0) -> Columns:
-    """Read a CSV (separated by commas, semicolons or tabs, UTF-8, with a header) or a parquet file.
+    """Read a table of text (CSV, TSV, as Excel and pandas write them) or a parquet file.
+
+    Cells are separated by commas, semicolons, tabs, bars or spaces; the first line names the columns. Text is UTF-8, or
+    UTF-16 with its mark. Lines that begin with "#" are comments. A column is one of numbers if all of its cells are
+    numbers, or missing ("", "NA", "nan", "None", "null", "-"); or true, false, yes and no (1 and 0); or percentages.
+    Decimal commas are understood where a column has nothing else; columns that mix them with points, have thousands
+    separators or are codes with zeros in front are left out, and ``left_out`` says why.
 
     Args:
         path: the file.
@@ -48,121 +78,47 @@ def read_columns(path: str | Path, limit: int | None = None, seed: int = 0) -> C
 
     Raises:
         DataMissingError: there is no such file.
-        DataCorruptError: it has no header, no rows, a ragged row, two columns of one name, a column that is numbers but
-            for some value, or is not text in UTF-8; the message names the line.
+        DataCorruptError: it is no table, has no header, no rows, a ragged row, two columns of one name, a quotation
+            mark that is never closed, or is not text in UTF-8; the message names the line.
         InvalidInputError: it has more than a million rows and ``limit`` is None.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DataMissingError(f"{path} is not a file: give a table with one row per architecture.")
-    if path.suffix == ".parquet":
-        frame = read_parquet(path)
-        rows = [["" if value is None else str(value) for value in row] for row in zip(*frame.values(), strict=True)]
-        return _columns(path, list(frame), list(enumerate(rows, 1)))
-    lines = _rows(path)
-    try:
-        _, header = next(lines)
-    except StopIteration:
-        raise DataCorruptError(f"{path} is empty: its first line must name the columns.") from None
-    header = [name.strip() for name in header]
-    twice = next((name for i, name in enumerate(header) if name in header[:i]), None)
-    if twice is not None:
-        raise DataCorruptError(f"{path} has two columns named {twice!r}: rename one.")
+    content = _read(Path(path), limit, seed)
+    numbers = {name: r.values for name, r in content.readings.items() if r.values is not None and name != content.index}
+    return Columns(
+        numbers,
+        content.texts,
+        [number for number, _ in content.sheet.rows],
+        {name: r.reason for name, r in content.readings.items() if r.values is None},
+        tuple(_notes(content, used=numbers, names=None)),
+    )
+
+
+def _read(path: Path, limit: int | None, seed: int) -> _Content:
+    sheet = read_sheet(path, limit, seed, MOST_ROWS)
+    header = sheet.header
+    if all(is_number(name) for name in header):
+        raise DataCorruptError(f"{path} has no header: its first line must name the columns.")
+    index = None  # a column that numbers the rows
+    if _UNNAMED.fullmatch(header[0]):
+        index = header[0] = header[0] or "column 1"
     if "" in header:
         raise DataCorruptError(
             f"{path}: column {header.index('') + 1} has no name: the first line must name all columns."
         )
-    if all(_number(name) is not None for name in header):
-        raise DataCorruptError(f"{path} has no header: its first line must name the columns.")
-    return _columns(path, header, _sample(path, lines, limit, seed))
-
-
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Number of line and cells of each row that is not blank."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            start = file.read(1 << 16)
-            if "\0" in start:
-                raise DataCorruptError(f"{path} is not a text file: give a CSV file.")
-            if is_web_page(start.encode()):
-                raise DataCorruptError(f"{path} is a web page, not a table: download the file itself.")
-            first = start.split("\n", 1)[0]
-            delimiter = max(",;\t", key=first.count)
-            file.seek(0)
-            reader = csv.reader(file, delimiter=delimiter)
-            for row in reader:
-                if any(cell.strip() for cell in row):
-                    yield reader.line_num, row
-    except UnicodeDecodeError as error:
-        line = _line_of(path, error)
-        raise DataCorruptError(f"{path} is not UTF-8 (line {line}): save it in that encoding.") from None
-    except csv.Error as error:
-        raise DataCorruptError(f"{path} is not a CSV file ({error}): check its quotes.") from None
-
-
-def _line_of(path: Path, error: UnicodeDecodeError) -> int:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                line.decode("utf-8-sig")
-            except UnicodeDecodeError:
-                return number
-    return error.start
-
-
-def _sample(
-    path: Path, lines: Iterator[tuple[int, list[str]]], limit: int | None, seed: int
-) -> list[tuple[int, list[str]]]:
-    if limit is not None and limit < 1:
-        raise InvalidInputError(f"a limit of {limit} rows: choose at least 1.")
-    if limit is None:
-        kept: list[tuple[int, list[str]]] = []
-        for row in lines:
-            if len(kept) == MOST_ROWS:
-                raise InvalidInputError(
-                    f"{path} has more than {MOST_ROWS:,} rows: choose how many to draw at random with --limit."
-                )
-            kept.append(row)
-        return kept
-    count = sum(1 for _ in lines)
-    chosen = np.zeros(count, bool)
-    chosen[np.random.RandomState(seed).permutation(count)[:limit]] = True
-    again = _rows(path)
-    next(again)
-    return list(compress(again, chosen))
-
-
-def _columns(path: Path, header: list[str], rows: list[tuple[int, list[str]]]) -> Columns:
-    if not rows:
-        raise DataCorruptError(f"{path} has no rows below its header.")
-    for line, row in rows:
-        if len(row) != len(header):
-            raise DataCorruptError(f"{path}, line {line}: {len(row)} values for {len(header)} columns.")
-    numbers: dict[str, np.ndarray] = {}
-    texts: dict[str, list[str]] = {}
-    for place, name in enumerate(header):
-        cells = [row[place].strip() for _, row in rows]
-        values = [math.nan if cell.lower() in _MISSING else _number(cell) for cell in cells]
-        strange = [i for i, value in enumerate(values) if value is None]
-        if strange and len(strange) < sum(cell.lower() not in _MISSING for cell in cells):
-            line, cell = rows[strange[0]][0], cells[strange[0]]
-            # Names such as 00012100 among others with letters are text; a typo among measurements is not.
-            if len(strange) * 10 < len(cells):
-                raise DataCorruptError(f"{path}, line {line}: {cell!r} in the column {name!r} is no number: mend it.")
-        if strange:
-            texts[name] = cells
-        else:
-            numbers[name] = np.asarray(values, np.float64)
-            if name.lower() in _ARCHITECTURE:
-                texts[name] = cells
-    return Columns(numbers, texts, [line for line, _ in rows])
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    twice = next((name for i, name in enumerate(header) if name in header[:i]), None)
+    if twice is not None:
+        raise DataCorruptError(f"{path} has two columns named {shortened(twice)!r}: rename one.")
+    texts = {name: [row[place].strip() for _, row in sheet.rows] for place, name in enumerate(header)}
+    content = _Content(str(path), sheet, texts, {}, index)
+    content.readings.update(read_cells(texts, content.at, commas=sheet.separator not in ("", ","), typed=sheet.typed))
+    if index is None:
+        return content
+    reading = content.readings[index]
+    if reading.values is not None and np.array_equal(reading.values, np.floor(reading.values)):
+        return content
+    if not reading.code and reading.missing < len(sheet.rows):
+        raise DataCorruptError(f"{path}: column 1 has no name: the first line must name all columns.")
+    return replace(content, index=None)  # its text may name the architectures
 
 
 def own_benchmark(
@@ -179,11 +135,14 @@ def own_benchmark(
 ) -> Benchmark:
     """A benchmark of your own table.
 
+    Rows whose architectures denote equal networks of a search space are merged: target and facts become the means of
+    the values that there are. Without a search space nothing but the name tells networks apart; it must not repeat.
+
     Args:
-        path: CSV (or parquet) file, one row per architecture.
+        path: CSV (or parquet) file, one row per architecture; see :func:`read_columns`.
         target: the column to rank against.
         arch: the column that names architectures; default: one named "arch", "architecture", "model" …, else the first
-            column of text, else rows are numbered.
+            column of text without repetitions, else rows are numbered. Names are text, digits too.
         space: search space whose strings the names are, to build networks; None if no networks are to be built.
         lower: columns in which lower is better.
         batch: what proxies see (a name for ``load_batch``), where networks are built.
@@ -192,40 +151,44 @@ def own_benchmark(
         seed: decides which.
 
     Returns:
-        A benchmark with one target; the other numeric columns are its facts (precomputed scores, say).
+        A benchmark with one target; the other numeric columns are its facts (precomputed scores, say). Its ``notes``
+        name the columns that were left out, and why.
 
     Raises:
-        DataMissingError, DataCorruptError, InvalidInputError: as :func:`read_columns`; a target that is missing
-            everywhere, or constant; an architecture that appears twice or is none of the space.
+        DataMissingError, DataCorruptError, InvalidInputError: as :func:`read_columns`; a target that is no column of
+            numbers, missing everywhere, or constant; a name that stands twice.
+        InvalidArchitectureError: a name is none of the space.
         UnknownNameError: there is no such column.
     """
-    columns = read_columns(path, limit, seed)
-    everything = [*columns.numbers, *(name for name in columns.texts if name not in columns.numbers)]
-    for name in (target, *([arch] if arch else []), *lower):
-        if name not in everything:
-            raise UnknownNameError("column", name, everything)
-    if target not in columns.numbers:
-        raise DataCorruptError(f"{path}: the column {target!r} is text: choose a column of numbers with --target.")
-    truth = columns.numbers[target]
-    if not np.isfinite(truth).any():
-        raise DataCorruptError(f"{path}: the column {target!r} has no values.")
-    if len(set(truth[np.isfinite(truth)])) < 2:
-        raise DataCorruptError(f"{path}: all values of {target!r} are the same: there is nothing to rank.")
-    names = _names(Path(path), columns, arch, named=space is not None)
+    content = _read(Path(path), limit, seed)
+    target, *lower = (" ".join(name.split()) for name in (target, *lower))
+    arch = None if arch is None else " ".join(arch.split())
+    for name in (target, *([arch] if arch is not None else []), *lower):
+        if name not in content.texts:
+            hint = "Does the first line name the columns?" if any(map(is_number, content.texts)) else ""
+            raise UnknownNameError("column", name, content.texts, hint)
+    truth = _target(content, target)
     place = get_space(space) if isinstance(space, str) else space or TableSpace()
-    parse: Callable[[str], Architecture] = place.parse
-    architectures = tuple(parse(name) for name in names)
-    if len(set(architectures)) < len(architectures):
-        seen: dict[Architecture, int] = {}
-        for line, architecture in zip(columns.lines, architectures, strict=True):
-            if architecture in seen:
-                raise DataCorruptError(
-                    f"{path}: {architecture} stands in lines {seen[architecture]} and {line}: keep one row of each"
-                    " architecture, or name another column with --arch."
-                )
-            seen[architecture] = line
+    names, column, numbered = _names(content, target, arch, None if space is None else place)
+    skipped = {target, column, content.index, *_ARCHITECTURE}
+    facts = {
+        name: r.values
+        for name, r in content.readings.items()
+        if r.values is not None and name not in skipped and name.lower() not in _ARCHITECTURE
+    }
+    notes = _notes(content, used={target: truth, **facts}, names=column)
+    notes += [numbered] if numbered else []
+    architectures, rows = _architectures(content, names, place)
+    if len(rows) < len(names):
+        notes.append(
+            f"{len(names) - len(rows)} of {len(names)} rows were merged with another, as they denote equal networks; "
+            "their values are means."
+        )
+        truth, facts = _means(truth, rows), {name: _means(values, rows) for name, values in facts.items()}
+    _rankable(content.path, target, truth)
+    title = "".join(c if c.isprintable() and c != "@" else "_" for c in Path(path).stem)
     return Benchmark(
-        name=f"own-{Path(path).stem}",  # never that of a benchmark whose records lie in the same store
+        name=f"own-{title}",  # never that of a benchmark whose records lie in the same store
         version=1,
         space=place,
         architectures=architectures,
@@ -233,23 +196,142 @@ def own_benchmark(
         values={target: truth[:, None]},
         default_target=target,
         classes={batch: classes},
-        facts={name: column for name, column in columns.numbers.items() if name not in (target, arch)},
+        facts=facts,
         source=str(path),
+        notes=tuple(notes),
     )
 
 
-def _names(path: Path, columns: Columns, arch: str | None, *, named: bool) -> list[str]:
+def _target(content: _Content, target: str) -> Floats:
+    """Values of the target; DataCorruptError if it is no column of numbers."""
+    reading = content.readings[target]
+    if reading.values is not None:
+        return reading.values
+    if reading.missing == len(content.texts[target]):
+        raise DataCorruptError(f"{content.path}: the column {target!r} has no values.")
+    if reading.strange is not None:
+        cell = shortened(content.texts[target][reading.strange], 60)
+        raise DataCorruptError(
+            f"{content.path}, {content.at(reading.strange)}: {cell!r} in the column {target!r} is no number: mend it."
+        )
+    if reading.code:
+        why = reading.reason.removeprefix("it is text").lstrip(" ,")
+        raise DataCorruptError(
+            f"{content.path}: the column {target!r} is text: choose a column of numbers with --target {why}."
+        )
+    raise DataCorruptError(f"{content.path}: the column {target!r} is no column of numbers: {reading.reason}.")
+
+
+def _rankable(path: str, target: str, truth: Floats) -> None:
+    """DataCorruptError if there is nothing to rank."""
+    finite = truth[np.isfinite(truth)]
+    if not len(finite):
+        raise DataCorruptError(f"{path}: the column {target!r} has no values that are finite.")
+    if len(finite) == 1:
+        raise DataCorruptError(f"{path}: {target!r} has one value: there is nothing to rank.")
+    if len(set(finite.tolist())) < 2:
+        raise DataCorruptError(f"{path}: all values of {target!r} are the same: there is nothing to rank.")
+
+
+def _names(
+    content: _Content, target: str, arch: str | None, space: SearchSpace | None
+) -> tuple[list[str], str | None, str]:
+    """Names of the rows, the column that they are from, and a note where the column that was likely is not it."""
+    texts = content.texts
     if arch is not None:
-        if arch in columns.texts:
-            return columns.texts[arch]
-        return [f"{value:g}" for value in columns.numbers[arch]]
-    found = [name for name in columns.texts if name.lower() in _ARCHITECTURE]
-    for name in found or list(columns.texts)[:1]:
-        if named or len(set(columns.texts[name])) == len(columns.texts[name]):
-            return columns.texts[name]
+        return texts[arch], arch, ""
+    named = sorted(
+        (name for name in texts if name.lower() in _ARCHITECTURE and name not in (target, content.index)),
+        key=lambda name: _ARCHITECTURE.index(name.lower()),
+    )
     if named:
-        raise InvalidInputError(f"{path} has no column of architectures: name it with --arch.")
-    return [f"row {line}" for line in columns.lines]
+        return texts[named[0]], named[0], ""
+    others = [name for name in texts if name not in (target, content.index)]
+    coded = [name for name in others if content.readings[name].code]
+    if space is not None:
+        if not isinstance(space, TableSpace):  # any text is a name of those
+            fitting = [name for name in (*coded, *others) if _is_of(space, texts[name][0])]
+            coded = fitting[:1] or coded
+        if not coded:
+            raise InvalidInputError(f"{content.path} has no column of architectures: name it with --arch.")
+        return texts[coded[0]], coded[0], ""
+    for name in coded[:1]:
+        if len(set(texts[name])) == len(texts[name]) and "" not in texts[name]:
+            return texts[name], name, ""
+    note = f"Rows are numbered because the text in {shortened(coded[0], 60)!r} repeats." if coded else ""
+    return [f"row {number}" for number, _ in content.sheet.rows], None, note
+
+
+def _is_of(space: SearchSpace, text: str) -> bool:
+    try:
+        space.parse(text)
+    except InvalidArchitectureError:
+        return False
+    return True
+
+
+def _architectures(
+    content: _Content, names: list[str], space: SearchSpace
+) -> tuple[tuple[Architecture, ...], list[list[int]]]:
+    """Architectures that denote different networks, and the rows of each."""
+    parse: Callable[[str], Architecture] = space.parse
+    by_name = isinstance(space, TableSpace)
+    groups: dict[Architecture, list[int]] = {}
+    first: dict[Architecture, Architecture] = {}
+    for place, name in enumerate(names):
+        if not name:
+            raise DataCorruptError(f"{content.path}, {content.at(place)}: the architecture has no name: give it one.")
+        try:
+            # Matrices are often printed over several lines.
+            architecture = parse(name if len(name.splitlines()) == 1 else " ".join(name.split()))
+        except InvalidArchitectureError as error:
+            raise InvalidArchitectureError(f"{content.path}, {content.at(place)}: {error}") from None
+        same = architecture if by_name else space.canonical(architecture)
+        groups.setdefault(same, []).append(place)
+        first.setdefault(same, architecture)
+    if by_name and len(groups) < len(names):
+        repeated = [places for places in groups.values() if len(places) > 1]
+        numbers = [content.sheet.rows[place][0] for place in repeated[0]]
+        more = f"; {len(repeated) - 1} more names repeat" if len(repeated) > 1 else ""
+        raise DataCorruptError(
+            f"{content.path}: {shortened(names[repeated[0][0]], 60)} stands in {content.sheet.unit}s "
+            f"{', '.join(map(str, numbers[:4][:-1]))}{', …' if len(numbers) > 4 else ''} and {numbers[-1]}{more}: keep "
+            "one row of each architecture, or name another column with --arch."
+        )
+    return tuple(first.values()), list(groups.values())
+
+
+def _means(values: Floats, rows: list[list[int]]) -> Floats:
+    """The mean of the values that there are over the rows of each network; nan where there is none."""
+    means = np.full(len(rows), np.nan)
+    for number, places in enumerate(rows):
+        there = [float(values[place]) for place in places if not np.isnan(values[place])]
+        if there:
+            means[number] = sum(there) / len(there)
+    return means
+
+
+def _notes(content: _Content, used: Mapping[str, Floats], names: str | None) -> list[str]:
+    """What a reader should know of a file besides its numbers."""
+    notes = []
+    comments = content.sheet.comments
+    if comments:
+        shown = ", ".join(map(str, comments[:5])) + (", …" if len(comments) > 5 else "")
+        notes.append(f"{len(comments)} line(s) that begin with # were skipped: {shown}.")
+    if content.index is not None:
+        notes.append(f"The column {content.index!r} is left out because it numbers the rows, as pandas' index does.")
+    for name, reading in content.readings.items():
+        if name in (content.index, names) or name in used:
+            continue
+        why = reading.reason if reading.values is None else "its name says that it names architectures"
+        notes.append(f"The column {shortened(name, 60)!r} is left out because {why}.")
+    missing = {name: content.readings[name].missing for name in used if content.readings[name].missing}
+    if missing:
+        counts = ", ".join(f"{count} of {shortened(name, 60)!r}" for name, count in list(missing.items())[:20])
+        more = f", and of {len(missing) - 20} other columns" if len(missing) > 20 else ""
+        notes.append(f"Of {len(content.sheet.rows)} rows, values are missing: {counts}{more}.")
+    notes += [f"In {shortened(n, 60)!r} {remark}." for n in used for remark in content.readings[n].remarks]
+    return notes
 
 
 __all__ = ["Columns", "own_benchmark", "read_columns"]

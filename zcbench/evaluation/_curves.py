@@ -66,6 +66,7 @@ class Curves:
         training_seconds: median time to train one network; nan if unknown.
         points: by size, the best tau first.
         proxies: the proxies on the same benchmark, if they were run.
+        notes: what reading the table left out or changed.
     """
 
     benchmark: str
@@ -75,6 +76,7 @@ class Curves:
     training_seconds: float
     points: tuple[Point, ...]
     proxies: Evaluation | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def predictors(self) -> list[str]:
@@ -121,6 +123,7 @@ def curves(trials: Iterable[Trial], benchmark: Benchmark, proxies: Evaluation | 
         cost,
         tuple(points),
         proxies,
+        benchmark.notes,
     )
 
 

@@ -107,6 +107,7 @@ class Evaluation:
         source: where the table came from.
         entries: one per proxy.
         notes: what was left out, a sentence each.
+        table_notes: what reading the table left out or changed.
     """
 
     benchmark: str
@@ -119,6 +120,7 @@ class Evaluation:
     source: str
     entries: tuple[Entry, ...]
     notes: tuple[str, ...] = ()
+    table_notes: tuple[str, ...] = ()
 
     def __getitem__(self, proxy: str) -> Entry:
         """The entry of a proxy; KeyError if it was not run."""
@@ -227,6 +229,7 @@ def _evaluation(
         source=benchmark.source,
         entries=tuple(_entry(name, against, truth, benchmark) for name in against.order),
         notes=tuple(_without_truth(benchmark, target, rows)),
+        table_notes=benchmark.notes,
     )
 
 

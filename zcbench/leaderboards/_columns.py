@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from zcbench._output import NOTHING, SENTENCE, duration, fixed, plain
 from zcbench.evaluation import Entry, Evaluation, Standing
 from zcbench.metrics import Estimate
 
@@ -32,18 +33,10 @@ class Column:
 def interval(estimate: Estimate) -> str:
     """The value and its interval, ".62 [.58, .66]"; a dash if undefined."""
     if math.isnan(estimate.value):
-        return "–"
+        return NOTHING
     if math.isnan(estimate.low):
-        return f"{estimate.value:.2f}"
-    return f"{estimate.value:.2f} [{estimate.low:.2f}, {estimate.high:.2f}]"
-
-
-def _seconds(value: float) -> str:
-    if math.isnan(value):
-        return "–"
-    if value < 1e-4:
-        return "<0.1 ms"
-    return f"{value * 1000:.2g} ms" if value < 0.1 else f"{value:.2f} s"
+        return fixed(estimate.value)
+    return f"{fixed(estimate.value)} [{fixed(estimate.low)}, {fixed(estimate.high)}]"
 
 
 def place(rank: int, entry: Entry) -> int | None:
@@ -53,7 +46,7 @@ def place(rank: int, entry: Entry) -> int | None:
 
 def _rank(rank: int, entry: Entry) -> str:
     if place(rank, entry) is None:
-        return "–"
+        return NOTHING
     return f"{rank}=" if entry.tied_with_best else str(rank)
 
 
@@ -69,7 +62,7 @@ COLUMNS = (
         lambda rank, e: place(rank, e) or math.nan,
         "Rank by tau, those without an interval last; = where the best is not significantly better.",
     ),
-    Column("proxy", lambda rank, e: e.proxy, lambda rank, e: rank, "Name in the registry.", numeric=False),
+    Column("proxy", lambda rank, e: plain(e.proxy), lambda rank, e: rank, "Name in the registry.", numeric=False),
     Column(
         "tau [95 % CI]",
         lambda rank, e: _tau(e),
@@ -102,7 +95,7 @@ COLUMNS = (
     ),
     Column(
         "time",
-        lambda rank, e: _seconds(e.seconds),
+        lambda rank, e: duration(e.seconds),
         lambda rank, e: e.seconds,
         "Median time per architecture, one thread, as if the proxy ran alone.",
     ),
@@ -113,11 +106,11 @@ def headline(evaluation: Evaluation) -> str:
     """One sentence that says what the table ranks."""
     direction = "higher is better" if evaluation.target.higher_is_better else "lower is better"
     text = (
-        f"{evaluation.benchmark}: {evaluation.total:,} architectures against {evaluation.target.name} "
-        f"({evaluation.target.description}; {direction})"
+        f"{plain(evaluation.benchmark)}: {evaluation.total:,} architectures against {plain(evaluation.target.name)} "
+        f"({plain(evaluation.target.description)}; {direction})"
     )
     # Columns of one's own table were computed elsewhere.
-    text += f", seed {evaluation.seed}, batch {evaluation.batch}." if evaluation.batch else "."
+    text += f", seed {evaluation.seed}, batch {plain(evaluation.batch)}." if evaluation.batch else "."
     if math.isfinite(evaluation.ceiling.value):
         text += f" Seed-to-seed tau (noise ceiling): {interval(evaluation.ceiling)}."
     else:
@@ -128,7 +121,7 @@ def headline(evaluation: Evaluation) -> str:
 def footnotes(evaluation: Evaluation) -> list[str]:
     """A sentence for every kind of failure, and for what cannot be compared."""
     notes = [
-        f"{entry.proxy}: {failure.count} of {entry.total} {failure.status}: {failure.example}"
+        f"{plain(entry.proxy)}: {failure.count} of {entry.total} {failure.status}: {plain(failure.example, SENTENCE)}"
         for entry in evaluation.entries
         for failure in entry.failures
     ]
@@ -138,7 +131,7 @@ def footnotes(evaluation: Evaluation) -> list[str]:
         Standing.NO_INTERVAL: "tau over {n} architectures has no interval, so it stands after those that have one.",
     }
     notes += [
-        f"{entry.proxy}: {reasons[entry.standing].format(n=entry.n)}"
+        f"{plain(entry.proxy)}: {reasons[entry.standing].format(n=entry.n)}"
         for entry in evaluation.entries
         if entry.standing in reasons
     ]
@@ -147,4 +140,4 @@ def footnotes(evaluation: Evaluation) -> list[str]:
             "Proxies were correlated over different architectures (column 'scored'); compare them on the shared ones "
             "with  zcbench leaderboard --common"
         )
-    return [*notes, *evaluation.notes]
+    return notes + [plain(note, SENTENCE) for note in (*evaluation.notes, *evaluation.table_notes)]

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
+from zcbench._output import NAME, NOTHING, SENTENCE, duration, fixed, json_text, label, plain
 from zcbench.errors import MissingDependencyError, UnknownNameError
 from zcbench.evaluation import Curves, Entry, Point
 from zcbench.leaderboards._columns import interval
-from zcbench.leaderboards._export import csv_lines, estimate_columns, markdown, number_or_none
+from zcbench.leaderboards._export import csv_lines, estimate_columns, markdown_table, number_or_none
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 #: proxies that the table and the figure show at zero trained networks
 _SHOWN = 5
-#: what a cell without a value says
-_NOTHING = "–"
 #: least difference of tau between two labels of the figure
 _APART = 0.02
 
@@ -46,11 +45,11 @@ def curve_headline(curves: Curves, metric: str = "tau") -> str:
     if metric not in METRICS:
         raise UnknownNameError("metric", metric, METRICS)
     text = (
-        f"{curves.benchmark}: {METRICS[metric]} {curves.target.name} on all other of {curves.pool:,} architectures, "
-        f"one of each equivalence class; mean and 95 % interval over {curves.seeds} splits."
+        f"{plain(curves.benchmark)}: {METRICS[metric]} {plain(curves.target.name)} on all other of {curves.pool:,} "
+        f"architectures, one of each equivalence class; mean and 95 % interval over {curves.seeds} splits."
     )
     if math.isfinite(curves.training_seconds):
-        text += f" One trained network takes {_time(curves.training_seconds)} (median)."
+        text += f" One trained network takes {duration(curves.training_seconds)} (median)."
     return text
 
 
@@ -59,8 +58,8 @@ def curve_rows(curves: Curves, metric: str = "tau") -> tuple[list[str], list[lis
     sizes = sorted({point.size for point in curves.points})
     titles = ["predictor", *(_size(size) for size in sizes)]
     found = {(point.predictor, point.size): point for point in curves.points}
-    rows = [[label, *(_cell(found.get((label, size)), metric) for size in sizes)] for label in curves.predictors]
-    return titles, [row for row in rows if metric == "tau" or set(row[1:]) != {_NOTHING}]
+    rows = [[plain(name), *(_cell(found.get((name, size)), metric) for size in sizes)] for name in curves.predictors]
+    return titles, [row for row in rows if metric == "tau" or set(row[1:]) != {NOTHING}]
 
 
 def curve_notes(curves: Curves, metric: str = "tau") -> list[str]:
@@ -69,7 +68,7 @@ def curve_notes(curves: Curves, metric: str = "tau") -> list[str]:
     if metric in ("tau", "rho") and curves.proxies is not None:
         known = {e.proxy: (getattr(e, metric), e.n) for e in curves.proxies.entries}
         best = sorted((p for p in known if math.isfinite(known[p][0].value)), key=lambda p: -known[p][0].value)
-        shown = ", ".join(f"{p} {interval(known[p][0])}" for p in best[:_SHOWN])
+        shown = ", ".join(f"{plain(p)} {interval(known[p][0])}" for p in best[:_SHOWN])
         if best:
             counts = sorted({known[p][1] for p in best[:_SHOWN]})
             scored = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
@@ -83,30 +82,32 @@ def curve_notes(curves: Curves, metric: str = "tau") -> list[str]:
             odd.setdefault((point.predictor, "no predictions in", f": {reason}"), {})[_size(point.size)] = count
     for (predictor, what, why), sizes in odd.items():
         count = sum(sizes.values())
-        notes.append(f"{predictor} at {', '.join(sizes)}: {what} {count} trial{'s' * (count > 1)}{why}")
+        notes.append(
+            f"{plain(predictor)} at {', '.join(sizes)}: {what} {count} trial{'s' * (count > 1)}{plain(why, SENTENCE)}"
+        )
     if metric == "tau":
         notes.append("* marks predictors that paired splits cannot tell from the best of their column.")
-    return notes
+    return notes + [plain(note, SENTENCE) for note in curves.notes]
 
 
 def _size(size: tuple[str, int, int]) -> str:
     source, train, tuned = size
-    return str(train) if not source else f"{train} of {source.partition('@')[0]} + {tuned}"
+    return str(train) if not source else f"{train} of {plain(source.partition('@')[0])} + {tuned}"
 
 
 def _cell(point: Point | None, metric: str) -> str:
     value = None if point is None else point.metrics.get(metric)
     if point is None or value is None or math.isnan(value.value):
-        return _NOTHING
-    half = "" if math.isnan(value.low) else f" ± {value.high - value.value:.3f}"
-    return f"{value.value:.3f}{half}{'*' if metric == 'tau' and point.tied_with_best else ''}"
+        return NOTHING
+    half = "" if math.isnan(value.low) else f" ± {fixed(value.high - value.value, 3)}"
+    return f"{fixed(value.value, 3)}{half}{'*' if metric == 'tau' and point.tied_with_best else ''}"
 
 
 def curves_to_markdown(curves: Curves, metric: str = "tau") -> str:
     """Headline, table and notes."""
     titles, rows = curve_rows(curves, metric)
-    columns = {title: number > 0 for number, title in enumerate(titles)}
-    return markdown(curve_headline(curves, metric), columns, rows, curve_notes(curves, metric))
+    columns = [(title, number > 0) for number, title in enumerate(titles)]
+    return markdown_table(curve_headline(curves, metric), columns, rows, curve_notes(curves, metric))
 
 
 def curves_to_csv(curves: Curves) -> str:
@@ -130,7 +131,7 @@ def curves_to_json(curves: Curves) -> str:
         ],
         "notes": curve_notes(curves),
     }
-    return json.dumps(content, indent=2, ensure_ascii=False)
+    return json_text(content)
 
 
 def flat_point(curves: Curves, point: Point) -> dict[str, Any]:
@@ -176,16 +177,16 @@ def draw_curves(curves: Curves, path: Path, labels: list[str] | None = None) -> 
     timed = any(math.isfinite(point.seconds) for point in curves.points)  # else only the number of networks is known
     figure = Figure(figsize=(11 if timed else 7, 4.8), layout="constrained")
     by_size, *rest = figure.subplots(1, 2 if timed else 1, sharey=True, squeeze=False)[0]
-    shown = [label for label in curves.predictors if labels is None or label in labels]
+    shown = [name for name in curves.predictors if labels is None or name in labels]
     styles = ["-", "--", ":", "-."]
-    for i, label in enumerate(shown):
-        points = sorted((p for p in curves.points if p.predictor == label and not p.source), key=lambda p: p.train_size)
+    for i, name in enumerate(shown):
+        points = sorted((p for p in curves.points if p.predictor == name and not p.source), key=lambda p: p.train_size)
         points = [p for p in points if "tau" in p.metrics]
         tau = [p.metrics["tau"] for p in points]
         style: dict[str, Any] = {"color": f"C{i % 10}", "linestyle": styles[(i // 10) % 4]}
         places = [[p.train_size for p in points], [p.seconds for p in points]]
         for axis, x in zip((by_size, *rest), places, strict=False):
-            axis.plot(x, [t.value for t in tau], marker=".", label=label, **style)
+            axis.plot(x, [t.value for t in tau], marker=".", label=label(name), **style)
             axis.fill_between(x, [t.low for t in tau], [t.high for t in tau], color=style["color"], alpha=0.15, lw=0)
     sizes = sorted({p.train_size for p in curves.points if not p.source})
     for names, reached, seconds in _at_zero(curves):
@@ -196,13 +197,17 @@ def draw_curves(curves: Curves, path: Path, labels: list[str] | None = None) -> 
     by_size.set_xscale("symlog", linthresh=sizes[0], linscale=0.6)
     by_size.set_xlim(-0.1 * sizes[0], 1.1 * sizes[-1])
     by_size.set_xticks([0, *sizes], [str(size) for size in (0, *sizes)])
-    by_size.set(xlabel="trained networks", ylabel="Kendall's tau-b", title=f"{curves.benchmark}: {curves.target.name}")
+    by_size.set(
+        xlabel="trained networks", ylabel="Kendall's tau-b", title=label(f"{curves.benchmark}: {curves.target.name}")
+    )
     for axis in rest:
         axis.set(xscale="log", xlabel="seconds: training, features, fit, predict", title="the same against its cost")
     for axis in (by_size, *rest):
         axis.grid(alpha=0.3)
     figure.legend(*by_size.get_legend_handles_labels(), loc="outside right upper", fontsize=8)
-    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a box stands for what the font lacks
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
 def _at_zero(curves: Curves) -> list[tuple[str, float, float]]:
@@ -217,12 +222,6 @@ def _at_zero(curves: Curves) -> list[tuple[str, float, float]]:
         else:
             groups.append([entry])
     return [
-        (", ".join(e.proxy for e in group), group[0].tau.value, max(min(e.seconds for e in group), 1e-4))
+        (label(", ".join(e.proxy for e in group), NAME), group[0].tau.value, max(min(e.seconds for e in group), 1e-4))
         for group in groups
     ]
-
-
-def _time(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.2g} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from zcbench._output import cell, json_text, markdown, markdown_line
 from zcbench.evaluation import Entry, Evaluation
 from zcbench.leaderboards._columns import COLUMNS, footnotes, headline, place
 from zcbench.metrics import Estimate
@@ -20,35 +20,33 @@ def to_csv(evaluation: Evaluation) -> str:
 
 
 def csv_lines(rows: Sequence[Mapping[str, Any]]) -> str:
-    """A header and a line per row; empty where a row has nothing or None."""
+    """A header and a line per row; empty where a row has nothing or None. No cell is a spreadsheet's formula."""
     text = io.StringIO()
     names = list(dict.fromkeys(name for row in rows for name in row))
-    writer = csv.DictWriter(text, fieldnames=names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(cell, names))
+    writer.writerows([cell(row.get(name)) for name in names] for row in rows)
     return text.getvalue()
 
 
 def to_markdown(evaluation: Evaluation) -> str:
     """Headline, table and footnotes."""
     rows = [[column.text(rank, entry) for column in COLUMNS] for rank, entry in enumerate(evaluation.entries, 1)]
-    titles = {column.title: column.numeric for column in COLUMNS}
-    return markdown(headline(evaluation), titles, rows, footnotes(evaluation))
+    titles = [(column.title, column.numeric) for column in COLUMNS]
+    return markdown_table(headline(evaluation), titles, rows, footnotes(evaluation))
 
 
-def markdown(headline: str, titles: Mapping[str, bool], rows: Sequence[Sequence[str]], notes: Sequence[str]) -> str:
-    """A headline, a table whose titles say whether their column is of numbers, and notes."""
-    lines = [headline, ""]
-    lines.append("| " + " | ".join(_cell(title) for title in titles) + " |")
-    lines.append("|" + "|".join("---:" if numeric else ":---" for numeric in titles.values()) + "|")
-    lines += ["| " + " | ".join(_cell(text) for text in row) + " |" for row in rows]
+def markdown_table(
+    headline: str, titles: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]], notes: Sequence[str]
+) -> str:
+    """A headline, a table whose titles say whether their column is of numbers, and notes; no text acts as markup."""
+    lines = [markdown_line(headline), ""]
+    lines.append("| " + " | ".join(markdown(title) for title, _ in titles) + " |")
+    lines.append("|" + "|".join("---:" if numeric else ":---" for _, numeric in titles) + "|")
+    lines += ["| " + " | ".join(markdown(text) for text in row) + " |" for row in rows]
     if notes:
-        lines += ["", *(f"- {' '.join(note.split())}" for note in notes)]
+        lines += ["", *(f"- {markdown_line(note)}" for note in notes)]
     return "\n".join(lines) + "\n"
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
 
 
 def to_json(evaluation: Evaluation) -> str:
@@ -65,7 +63,7 @@ def to_json(evaluation: Evaluation) -> str:
         "entries": [_flat(evaluation, rank, entry) for rank, entry in enumerate(evaluation.entries, 1)],
         "notes": footnotes(evaluation),
     }
-    return json.dumps(content, indent=2, ensure_ascii=False)
+    return json_text(content)
 
 
 def _flat(evaluation: Evaluation, rank: int, entry: Entry) -> dict[str, Any]:

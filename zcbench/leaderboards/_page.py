@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from zcbench._output import NAME, SENTENCE, plain
 from zcbench.evaluation import Entry, Evaluation
 from zcbench.leaderboards._columns import COLUMNS, footnotes, headline
 from zcbench.metrics import Estimate
@@ -22,7 +23,10 @@ def to_html(evaluations: Sequence[Evaluation], environments: Mapping[str, Mappin
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("zcbench.leaderboards", "."), autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.PackageLoader("zcbench.leaderboards", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_shown,
     )
     data = json.dumps([_data(evaluation) for evaluation in evaluations], ensure_ascii=True, allow_nan=False)
     return environment.get_template("page.html.j2").render(
@@ -37,6 +41,11 @@ def to_html(evaluations: Sequence[Evaluation], environments: Mapping[str, Mappin
     )
 
 
+def _shown(value: object) -> object:
+    """What the template puts out: text without hidden characters; markup of our own as it is."""
+    return plain(value, 4 * SENTENCE) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
 def _forest(estimate: Estimate) -> dict[str, float]:
     """Positions in percent of an axis from -1 to 1."""
     value = estimate.value
@@ -49,16 +58,16 @@ def _data(evaluation: Evaluation) -> dict[str, Any]:
     names = sorted({name for entry in evaluation.entries for name in entry.architectures})
     index = {name: position for position, name in enumerate(names)}
     return {
-        "benchmark": evaluation.benchmark,
-        "target": evaluation.target.name,
-        "architectures": names,
+        "benchmark": plain(evaluation.benchmark),
+        "target": plain(evaluation.target.name),
+        "architectures": [plain(name, 2 * NAME) for name in names],
         "entries": [_points(entry, index) for entry in evaluation.entries],
     }
 
 
 def _points(entry: Entry, index: Mapping[str, int]) -> dict[str, Any]:
     return {
-        "proxy": entry.proxy,
+        "proxy": plain(entry.proxy),
         "a": [index[name] for name in entry.architectures],
         "x": [_short(value) for value in entry.scores.tolist()],
         "y": [_short(value) for value in entry.truths.tolist()],
