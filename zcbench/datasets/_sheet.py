@@ -30,6 +30,7 @@ _FIRST_ROWS = 50
 #: of equally good separators the first: what separates is rarer in names than a comma
 _SEPARATORS = "\t;,| "
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w\s"]|\t| )"?[\s;,]*', re.IGNORECASE)
+_INDEX = re.compile(r"__index_level_\d+__")
 #: first bytes of files that are no table of text
 _KINDS = (
     (b"PK\x03\x04", "an Excel workbook or another zip archive: save the table as CSV"),
@@ -119,20 +120,21 @@ class _Text:
                 if self.told:
                     lines.skip()
                 header = True
-                for row in _records(lines, self.separator):
+                for row in csv.reader(lines, delimiter=self.separator, skipinitialspace=True):
                     if lines.unclosed:
                         raise DataCorruptError(
                             f"{self.path}: a quotation mark opens in line {lines.first} and is never closed: close it."
                         )
-                    if any("\0" in cell for cell in row):
+                    if lines.nul:
                         raise DataCorruptError(
-                            f"{self.path}, line {lines.first}: it holds a NUL character: give a file of text."
+                            f"{self.path}, line {lines.nul}: it holds a NUL character: give a file of text."
                         )
                     if header and (names := _commented_header(lines, row, self.separator)):
                         yield lines.comments.pop(), names
                     header = False
-                    if any(cell.strip() for cell in row):
+                    if any(map(str.strip, row)):
                         yield lines.first, row
+                    lines.between = True
         except UnicodeError:
             if self.encoding != "utf-8-sig":
                 code = self.encoding.upper()
@@ -157,6 +159,7 @@ class _Lines:
         comments: lines between records that begin with "#".
         comment: the text of the last.
         unclosed: whether the file ended within a record.
+        nul: number of a line that holds a NUL character; 0 if there is none.
     """
 
     def __init__(self, file: Iterator[str], comments: list[int] | None = None) -> None:
@@ -164,7 +167,7 @@ class _Lines:
         self.number = self.first = 0
         self.comments = [] if comments is None else comments
         self.comment = ""
-        self.between, self.unclosed = True, False
+        self.between, self.unclosed, self.nul = True, False, 0
 
     def skip(self) -> None:
         """Pass over a line."""
@@ -182,14 +185,10 @@ class _Lines:
                     self.comment = line
                     continue
                 self.first, self.between = self.number, False
+            if "\0" in line:
+                self.nul = self.number
             yield line
         self.unclosed = not self.between
-
-
-def _records(lines: _Lines, separator: str) -> Iterator[list[str]]:
-    for row in csv.reader(lines, delimiter=separator, skipinitialspace=True):
-        yield row
-        lines.between = True
 
 
 def _commented_header(lines: _Lines, row: list[str], separator: str) -> list[str]:
@@ -242,7 +241,8 @@ def _separator(text: str) -> str:
         widths: list[int] = []
         before = csv.field_size_limit(LONGEST_CELL)
         try:
-            for row in _records(lines, separator):
+            for row in csv.reader(lines, delimiter=separator, skipinitialspace=True):
+                lines.between = True
                 cells = [cell.strip() for cell in row]
                 while len(cells) > 1 and not cells[-1] and (not widths or len(cells) > widths[0]):
                     cells.pop()
@@ -331,9 +331,11 @@ def _parquet(path: Path, limit: int | None, seed: int, most: int) -> Sheet:
     if not count:
         raise DataCorruptError(f"{path} has no rows.")
     chosen = _drawn(count, limit, seed)
-    rows = [(number, list(map(_as_cell, row))) for number, row in enumerate(zip(*frame.values(), strict=True), 1)]
-    # pandas' index, where it has no name
-    header = ["" if re.fullmatch(r"__index_level_\d+__", name) else " ".join(name.split()) for name in frame]
+    # pandas writes its index last, under this name if it has none; in text it comes first, without a name.
+    order = sorted(frame, key=lambda name: not _INDEX.fullmatch(name))
+    header = ["" if _INDEX.fullmatch(name) else " ".join(name.split()) for name in order]
+    cells = zip(*(frame[name] for name in order), strict=True)
+    rows = [(number, list(map(_as_cell, row))) for number, row in enumerate(cells, 1)]
     return Sheet(header, list(compress(rows, chosen)), unit="row", typed=typed)
 
 

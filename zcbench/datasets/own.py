@@ -166,7 +166,7 @@ def own_benchmark(
     for name in (target, *([arch] if arch is not None else []), *lower):
         if name not in content.texts:
             hint = "Does the first line name the columns?" if any(map(is_number, content.texts)) else ""
-            raise UnknownNameError("column", name, content.texts, hint)
+            raise UnknownNameError("column", name, map(shortened, content.texts), hint)
     truth = _target(content, target)
     place = get_space(space) if isinstance(space, str) else space or TableSpace()
     names, column, numbered = _names(content, target, arch, None if space is None else place)
@@ -181,8 +181,8 @@ def own_benchmark(
     architectures, rows = _architectures(content, names, place)
     if len(rows) < len(names):
         notes.append(
-            f"{len(names) - len(rows)} of {len(names)} rows were merged with another, as they denote equal networks; "
-            "their values are means."
+            f"{len(rows)} architectures remain of {len(names)} rows, as rows of equal networks were merged; their "
+            "values are means."
         )
         truth, facts = _means(truth, rows), {name: _means(values, rows) for name, values in facts.items()}
     _rankable(content.path, target, truth)
@@ -228,7 +228,7 @@ def _rankable(path: str, target: str, truth: Floats) -> None:
     if not len(finite):
         raise DataCorruptError(f"{path}: the column {target!r} has no values that are finite.")
     if len(finite) == 1:
-        raise DataCorruptError(f"{path}: {target!r} has one value: there is nothing to rank.")
+        raise DataCorruptError(f"{path}: {target!r} has one finite value: there is nothing to rank.")
     if len(set(finite.tolist())) < 2:
         raise DataCorruptError(f"{path}: all values of {target!r} are the same: there is nothing to rank.")
 

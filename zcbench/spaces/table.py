@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zcbench._output import shortened
 from zcbench.errors import InvalidArchitectureError, UnsupportedModelError
 from zcbench.spaces._base import Space
 from zcbench.spaces._register import register_space
@@ -42,7 +43,7 @@ class TableSpace(Space):
         """The name as it stands; InvalidArchitectureError if it is empty or has line breaks."""
         text = text.strip()
         if not text or len(text.splitlines()) > 1:
-            raise InvalidArchitectureError(f"{text!r} is no name: give one line of text.")
+            raise InvalidArchitectureError(f"{shortened(text)!r} is no name: give one line of text.")
         return Architecture(self.name, text)
 
     def canonical(self, architecture: Architecture) -> Architecture:
@@ -52,11 +53,14 @@ class TableSpace(Space):
     def encode(self, architecture: Architecture) -> np.ndarray:
         """The numbers of a name that is a JSON list of numbers, float64; InvalidArchitectureError for others."""
         try:
-            code = np.asarray(json.loads(self.key(architecture)), np.float64)
-        except (ValueError, TypeError):
-            code = np.empty(())
-        if code.ndim != 1:
-            raise InvalidArchitectureError(f"{architecture} is only a name: there is no code for it.")
+            found = json.loads(self.key(architecture))
+            # Texts and truth values would become numbers too.
+            listed = isinstance(found, list) and all(type(number) in (int, float) for number in found)
+            code = np.asarray(found, np.float64) if listed else np.empty(0)
+        except (ValueError, OverflowError, RecursionError):
+            code = np.empty(0)
+        if not code.size or not np.isfinite(code).all():
+            raise InvalidArchitectureError(f"{shortened(str(architecture))} is only a name: there is no code for it.")
         return code
 
     def sample(self, rng: np.random.Generator) -> Architecture:
