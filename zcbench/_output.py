@@ -160,12 +160,13 @@ def fixed(value: float, digits: int = 2) -> str:
 
 
 def significant(value: float, digits: int = 6) -> str:
-    """A number with so many significant digits; whole numbers below 10**15 in full."""
+    """A number with so many significant digits; powers of ten only below 1e-4 and from 1e15 on."""
     if not math.isfinite(value):
         return fixed(value)
     if value == 0:
         return "0"
-    return f"{value:.0f}" if value == math.floor(value) and abs(value) < 1e15 else f"{value:.{digits}g}"
+    text = f"{value:.{digits}g}"
+    return f"{value:.0f}" if "e+" in text and abs(value) < 1e15 else text
 
 
 def duration(seconds: float) -> str:
@@ -179,11 +180,11 @@ def duration(seconds: float) -> str:
         return "-" + duration(-seconds)
     if seconds < 1e-4:
         return "<0.1 ms"
-    if round(seconds * 1e3) < 100:
+    if seconds < 1 and round(seconds * 1e3) < 100:
         milliseconds = seconds * 1e3
         decimals = 2 if round(milliseconds, 2) < 1 else 1 if round(milliseconds, 1) < 10 else 0
         return f"{milliseconds:.{decimals}f} ms"
-    if round(seconds, 2) < 120:
+    if seconds < 120 and round(seconds, 2) < 120:
         return f"{seconds:.2f} s"
     for unit, size, most in (("min", 60, 120), ("h", 3600, 48), ("d", 86400, 1e6)):
         if round(seconds / size, 1) < most:
