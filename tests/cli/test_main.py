@@ -167,3 +167,11 @@ def test_json_is_utf8_and_names_are_readable(cli):
     result = cli("env", "--json")
     assert result.err == ""
     json.loads(result.out)
+
+
+def test_terminals_without_unicode(place):
+    place.joinpath("my.csv").write_text("arch,acc,größe\na,1,2\nb,2,1\n")
+    command = [sys.executable, "-m", "zcbench", "run", "my.csv", "--target", "acc"]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"gr\xf6\xdfe" in done.stdout

@@ -235,3 +235,82 @@ def test_what_is_wrong_with_one_s_own_table(cli, place, words, message):
     result = cli("run", "my.csv", *words)
     assert result.status == 1
     assert message in result.sentence
+
+
+HALF = "arch;acc;my score;p;note\na;90,5;1;1.5;x\nb;91,5;2;2,5;y\nc;92;;1;z\nd;93;4;1;v\ne;94;3;1;w\n"
+
+
+def test_what_was_left_out_of_one_s_own_table_is_said(cli, place):
+    place.joinpath("my.csv").write_text(HALF)
+    shown = cli("run", "my.csv", "--target", "acc")
+    reason = "the column 'p' is left out because it mixes decimal commas and points ('2,5' in line 3, '1.5' in line 2)."
+    assert shown.err.splitlines() == [
+        f"zcbench: my.csv: {reason}",
+        "zcbench: my.csv: the column 'note' is left out because it is text ('x' in line 2).",
+        "zcbench: my.csv: of 5 rows, values are missing: 1 of 'my score'.",
+    ]
+    assert "left out" not in shown.out  # once is enough
+    read = json.loads(cli("run", "my.csv", "--target", "acc", "--json").out)
+    assert [entry["proxy"] for entry in read["entries"]] == ["my score"]
+    assert reason[4:] in " ".join(read["notes"])
+    asked = cli("run", "my.csv", "--target", "acc", "--proxies", "p")
+    assert "has no columns of numbers besides the target that --proxies names. The column 'p' is left" in asked.sentence
+    swept = ("--predictors", "gp", "--train-sizes", "2", "--seeds", "1", "--json")
+    swept = cli("run", "my.csv", "--target", "acc", *swept)
+    assert reason in swept.err
+    assert any(reason[4:] in note for note in json.loads(swept.out)["notes"])
+
+
+def test_columns_with_spaces_in_their_names(cli, place):
+    place.joinpath("my table.tsv").write_text("arch\tval acc\tmy size\ta[1]\n1\t1\t3\t1\n2\t2\t2\t2\n3\t3\t1\t3\n")
+    words = ("run", "my table.tsv", "--target", "val acc", "--lower", "my size,a[1]", "--json")
+    taus = {e["proxy"]: e["tau"] for e in json.loads(cli(*words).out)["entries"]}
+    assert taus == {"my size": pytest.approx(1), "a[1]": pytest.approx(-1)}
+    one = json.loads(cli(*words, "--proxies", "a[1], my size").out)
+    assert {e["proxy"] for e in one["entries"]} == {"my size", "a[1]"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("my.json", b'[{"acc": 1}]', "my.json is JSON, not a table: save it as CSV."),
+        ("my.xlsx", b"PK\x03\x04", "my.xlsx is an Excel workbook or another zip archive: save the table as CSV."),
+        ("table", b"<!doctype html>", "table is a web page, not a table: download the file itself."),
+        ("my.csv", b"", "my.csv is empty: its first line must name the columns."),
+    ],
+)
+def test_files_that_are_no_table(cli, place, name, content, message):
+    place.joinpath(name).write_bytes(content)
+    assert message in cli("run", name, "--target", "acc").sentence
+
+
+def test_a_folder_is_no_table(cli, place):
+    place.joinpath("tables").mkdir()
+    assert "tables is a folder, not a file" in cli("run", "tables", "--target", "acc").sentence
+
+
+def test_a_file_named_like_a_benchmark_is_not_taken_for_it(cli, place):
+    place.joinpath("digits-201").write_text(OWN)
+    result = cli(*RUN, "--limit", 2, "--proxies", "params", "--workers", 0, "--json")
+    assert json.loads(result.out)["benchmark"].startswith("digits-201@")
+
+
+def test_networks_of_names_made_of_digits(cli, place):
+    place.joinpath("macro.csv").write_text("cell,acc\n02012100,80\n00012110,81\n11111111,79\n11111111,77\n")
+    words = (
+        "run",
+        "macro.csv",
+        "--target",
+        "acc",
+        "--space",
+        "nasbenchmacro",
+        "--proxies",
+        "params",
+        "--data",
+        "digits",
+    )
+    for arch in ((), ("--arch", "cell")):
+        result = cli(*words, "--workers", 0, "--json", *arch)
+        assert result.status == 0, result.err
+        assert json.loads(result.out)["entries"][0]["scored"] == 3
+        assert "3 architectures remain of 4 rows, as rows of equal networks were merged" in result.err

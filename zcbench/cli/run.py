@@ -5,6 +5,7 @@ with --fit-on) and tested on all others; twins of one equivalence class are neve
 
 A benchmark is one of  zcbench list benchmarks, or a table of your own: a CSV file with a row per architecture. Of that
 the columns of numbers are correlated with the target; with --space or --factory its networks are built and scored.
+Columns that are no numbers are left out, and stderr says why. With --space, rows of equal networks become their mean.
 
 Every score is stored the moment it exists. A run that was stopped, however suddenly, goes on where it was when the
 same command is given again.
