@@ -92,7 +92,7 @@ def markdown_line(text: object, limit: int = SENTENCE) -> str:
     return f"{start.group()}\\{line[start.end() :]}" if start.group().isdigit() else "\\" + line
 
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _FORMULA = re.compile(r"[\s\"']*[=+\-@＝＋－＠]")
 #: where a list separator other than the comma would begin a cell
 _INNER_FORMULA = re.compile(r"(;[\s\"']*)(?=[=+\-@＝＋－＠])")

@@ -318,6 +318,11 @@ def test_names_may_be_long_and_odd(write):
     content = f'arch,acc,p\n{long}0,1,2\n{long}1,2,3\n"[[0 1]\n [0 0]]",3,4\nn\x1b\u202e,4,5\n'
     names = [a.key for a in own_benchmark(write(content), "acc").architectures]
     assert names == [f"{long}0", f"{long}1", "[[0 1] [0 0]]", "n\x1b\u202e"]
+    digits = "9" * 200_000
+    cells = [f"{digits}x", f"{digits}%x", f"{digits}.{digits}x", f"1{',111' * 50_000}x", f"1{' 111' * 50_000}x", digits]
+    for cell in cells:  # in linear time
+        found = read_columns(write(f'arch;acc;p\na;1;"{cell}"\nb;2;x\n'))
+        assert len(found.left_out["p"]) < 200
     with pytest.raises(DataCorruptError) as caught:
         own_benchmark(write(f"arch,acc\n{long},1\n{long},2\n"), "acc")
     assert len(str(caught.value)) < 500

@@ -24,13 +24,13 @@ _FORMS = {
     "missing": r"[+-]?nan(\(\w*\))?",
     "zero-led": r"[+-]?0\d+",
     "whole": r"[+-]?\d+",
-    "number": r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?",
+    "number": r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?",
     "infinite": r"[+-]?(inf(inity)?|∞)",
     "comma or thousands": r"[+-]?[1-9]\d{0,2},\d{3}",
     "thousands": r"[+-]?\d{1,3}((,\d{3}){2,}(\.\d*)?|(,\d{3})+\.\d*|(\.\d{3}){2,}(,\d*)?|(\.\d{3})+,\d*"
     r"|([ '’\u00a0\u2009\u202f]\d{3})+([.,]\d*)?)",
     "comma": r"[+-]?(\d+,\d*|,\d+)(e[+-]?\d+)?",
-    "percent": r"[+-]?(\d+[.,]?\d*|[.,]\d+)\s?%",
+    "percent": r"[+-]?(\d+([.,]\d*)?|[.,]\d+)\s?%",
     "truth": "true|yes|false|no",
 }
 _FORM = re.compile(
