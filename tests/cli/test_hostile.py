@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import sys
 import unicodedata
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
@@ -233,6 +234,8 @@ def test_environment_variables(cli, place, monkeypatch):
 def test_narrow_terminals(cli, place, monkeypatch, width):
     """Nothing is cut off: columns that find no room are named."""
     monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     place.joinpath("my.csv").write_text("arch,acc,score,size\na,1,1,9\nb,2,3,8\nc,3,2,7\nd,4,4,6\n")
     out = cli("run", "my.csv", "--target", "acc").out
     assert all(len(line) <= width for line in out.splitlines())
@@ -243,3 +246,11 @@ def test_narrow_terminals(cli, place, monkeypatch, width):
         assert all(len(line) <= width for line in text.splitlines())
         names = {next(iter(row.values())) for row in json.loads(cli("list", kind, "--json").out)}
         assert [name for name in names if name not in "".join(text.split())] == []
+
+
+def test_files_have_all_columns(cli, place, monkeypatch):
+    """Whatever terminal a program was started from: no column is left out of what is no terminal's."""
+    monkeypatch.setenv("COLUMNS", "40")
+    place.joinpath("my.csv").write_text("arch,acc,score\na,1,1\nb,2,3\nc,3,2\n")
+    assert "over params" in cli("run", "my.csv", "--target", "acc").out
+    assert cli("list", "proxies").out.startswith("name ")

@@ -256,17 +256,17 @@ def _fitting(
 
 
 def _width(usual: int) -> int:
-    """Columns to print in: those of the terminal, or of COLUMNS; else as many as the table likes."""
-    if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal():
-        return max(20, shutil.get_terminal_size().columns)
-    return usual
+    """Columns to print in: those of the terminal; where there is none, as many as the table likes."""
+    # Programs that read lines export COLUMNS to what they start, whose output may go to a file: only a terminal counts.
+    return max(20, shutil.get_terminal_size().columns) if sys.stdout.isatty() else usual
 
 
 def _print(parts: Sequence[RenderableType], width: int) -> None:
     """Print ``width`` columns wide."""
     from rich.console import Console
 
-    console = Console(highlight=False, markup=False, emoji=False, width=width)
+    # Without a height rich takes simple terminals to be 80 columns wide.
+    console = Console(highlight=False, markup=False, emoji=False, width=width, height=25)
     with console.capture() as text:  # rich itself would end the process where the reader goes away
         for part in parts:
             console.print(part)
