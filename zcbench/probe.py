@@ -572,6 +572,11 @@ class Probe:
         sample_gradients(self, consume)
 
 
+#: Names that a proxy can declare as its signals: what a probe has and what a pass can watch.
+SIGNALS = frozenset(WATCHERS) | {
+    name for name, value in vars(Probe).items() if isinstance(value, (signal, property)) and not name.startswith("_")
+}
+
 # -- helpers -----------------------------------------------------------------------------------
 
 

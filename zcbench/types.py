@@ -204,6 +204,11 @@ Setting: TypeAlias = "bool | int | float | str"
 COMMON_SETTINGS: Mapping[str, Setting] = {"repeats": 1, "epochs": 0, "steps": 0}
 
 
+def written(value: object) -> str:
+    """A setting's value as labels write it: exactly, and without the "+" that joins labels."""
+    return str(value).replace("e+", "e") if isinstance(value, float) else str(value)
+
+
 def summary_of(thing: object) -> str:
     """First line of its docstring, empty if it has none."""
     lines = (thing.__doc__ or "").strip().splitlines()
@@ -230,6 +235,7 @@ class ProxyInfo:
         reference: paper and section or equation that defines it.
         parameters: names of the function's parameters with their defaults.
         settings: what was chosen otherwise, :data:`COMMON_SETTINGS` included.
+        ranges: smallest and largest value of parameters that are numbers, for those that have such.
     """
 
     name: str
@@ -246,11 +252,12 @@ class ProxyInfo:
     reference: str = ""
     parameters: Mapping[str, Setting] = field(default_factory=dict)
     settings: Mapping[str, Setting] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
         """Name and settings, "lga:batch_norm=eval:epochs=2"; ``get_proxy`` reads it back."""
-        return self.name + "".join(f":{name}={value}" for name, value in sorted(self.settings.items()))
+        return self.name + "".join(f":{name}={written(value)}" for name, value in sorted(self.settings.items()))
 
     @property
     def identifier(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from zcbench import _arguments as rules
 from zcbench._registry import Registry, split_outside
 from zcbench.encodings._base import KINDS, Encoding, EncodingInfo, join
 from zcbench.errors import InvalidInputError
@@ -12,7 +13,17 @@ from zcbench.types import SearchSpace
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_ENCODINGS: Registry[EncodingInfo] = Registry("encoding", package="zcbench.encodings", group="zcbench.encodings")
+_ENCODINGS: Registry[EncodingInfo] = Registry(
+    "encoding",
+    package="zcbench.encodings",
+    group="zcbench.encodings",
+    rules={
+        "function": rules.called_with(2),
+        "kind": rules.choice("kind", KINDS),
+        "version": rules.version,
+        "reference": rules.text,
+    },
+)
 _MADE: dict[str, Encoding] = {}
 
 
@@ -29,6 +40,10 @@ def register_encoding(
         reference: paper and section.
         override: replace an encoding of the same name.
 
+    Raises:
+        DuplicateNameError: the name is taken.
+        InvalidInputError: a declaration is out of range.
+
     Example:
         >>> import zcbench
         >>> @zcbench.register_encoding("key-length")
@@ -37,8 +52,7 @@ def register_encoding(
         >>> zcbench.get_encoding("key-length").kind
         'vector'
     """
-    if kind not in KINDS:
-        raise InvalidInputError(f"encoding {name!r}: unknown kind {kind!r}; known: {', '.join(KINDS)}.")
+    _ENCODINGS.check(name, {"kind": kind, "version": version, "reference": reference})
 
     def decorate(function: F) -> F:
         _ENCODINGS.add(name, EncodingInfo(name, function, kind, version, reference), override=override)
@@ -63,6 +77,7 @@ def get_encoding(text: str | Encoding, space: SearchSpace | None = None) -> Enco
     """
     if isinstance(text, Encoding):
         return text
+    rules.text("the name of an encoding", text)
     return join([_part(part.strip(), space) for part in split_outside(text, "+")])
 
 

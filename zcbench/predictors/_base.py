@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from zcbench._arguments import SEEDS
 from zcbench.encodings import Encoder, Encoding, get_encoding
 from zcbench.errors import InvalidInputError
 from zcbench.predictors._features import Scaling, within_float32
 from zcbench.predictors._targets import Floats, Ranks, TargetScale, target_scale
 from zcbench.types import Architecture, SearchSpace
+
+#: Ranges of settings that count things or steps, and of rates.
+COUNT, STEPS, RATE = (1, 10**6), (0, 10**9), (0.0, 1e6)
 
 
 class Predictor(BaseEstimator):  # type: ignore[misc]
@@ -33,6 +37,8 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
 
     #: kind of encoding it takes
     kind = "vector"
+    #: smallest and largest value of settings that are numbers; a subclass names its own, and inherits its parents'
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"seed": SEEDS}
     #: whether predictions are in the targets' units; if not, they only grow with it
     calibrated = True
 
