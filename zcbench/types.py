@@ -6,7 +6,7 @@ import enum
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
-#: What a network is called with: one tensor, positional tensors, or keyword tensors.
-Inputs: TypeAlias = "Tensor | tuple[Tensor, ...] | Mapping[str, Tensor]"
+#: What a network is called with: one tensor, positional arguments, or keyword arguments.
+Inputs: TypeAlias = "Tensor | tuple[Any, ...] | Mapping[str, Any]"
 LossFunction: TypeAlias = "Callable[[Tensor, Tensor], Tensor]"
 
 
@@ -113,12 +113,17 @@ class SearchSpace(Protocol):
         """The operations of the network's searched part and how they are connected."""
 
 
+def _is_tensor(part: object) -> bool:
+    return hasattr(part, "is_floating_point")  # this module loads no torch
+
+
 @dataclass(frozen=True)
 class Batch:
     """Inputs and targets as one object; the first dimension of every tensor counts the samples.
 
     Attributes:
-        inputs: what the network is called with.
+        inputs: what the network is called with: a tensor, a tuple or list of positional arguments, or a mapping of
+            keyword arguments. Numbers, texts and None among them are passed on as they are.
         targets: class indices ``(batch,)`` or ``(batch, length)``, real targets shaped like the output, or None.
         provenance: where the batch comes from, in words that identify it ("digits/train/64 of 500/seed 0").
     """
@@ -127,19 +132,30 @@ class Batch:
     targets: Tensor | None = None
     provenance: str = ""
 
+    def __post_init__(self) -> None:
+        if isinstance(self.inputs, list):
+            object.__setattr__(self, "inputs", tuple(self.inputs))
+
     def tensors(self) -> list[Tensor]:
         """The input tensors in order."""
         if isinstance(self.inputs, Mapping):
-            return list(self.inputs.values())
-        return list(self.inputs) if isinstance(self.inputs, tuple) else [self.inputs]
+            parts = list(self.inputs.values())
+        else:
+            parts = list(self.inputs) if isinstance(self.inputs, tuple) else [self.inputs]
+        return [part for part in parts if _is_tensor(part)]
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Inputs:
-        """The inputs with ``function`` applied to every tensor."""
+        """The inputs with ``function`` applied to every tensor, everything else as it is."""
+
+        def changed(part: Any) -> Any:
+            return function(part) if _is_tensor(part) else part
+
         if isinstance(self.inputs, Mapping):
-            return {name: function(tensor) for name, tensor in self.inputs.items()}
+            return {name: changed(part) for name, part in self.inputs.items()}
         if isinstance(self.inputs, tuple):
-            return tuple(function(tensor) for tensor in self.inputs)
-        return function(self.inputs)
+            return tuple(changed(part) for part in self.inputs)
+        inputs: Inputs = changed(self.inputs)
+        return inputs
 
     def __len__(self) -> int:
         return int(self.tensors()[0].shape[0])
