@@ -465,7 +465,8 @@ class Probe:
             InvalidInputError: batch norm cannot be "off" here.
         """
         if batch_norm not in ("train", "eval", "per-sample"):
-            raise InvalidInputError(f"batch_norm={batch_norm!r}: choose train, eval or per-sample.")
+            raise InvalidInputError(f"batch_norm={shown(batch_norm)}: choose train, eval or per-sample.")
+        samples = whole("the number of samples of a tangent kernel", samples, 0)
         if 0 < samples < len(self.batch):
 
             def of_part() -> Tensor:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from zcbench.errors import InvalidInputError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -158,7 +160,10 @@ class Batch:
         return inputs
 
     def __len__(self) -> int:
-        return int(self.tensors()[0].shape[0])
+        tensors = self.tensors()
+        if not tensors:
+            raise InvalidInputError("a batch without a tensor has no samples: pass tensors as inputs.")
+        return int(tensors[0].shape[0])
 
     def __getitem__(self, rows: slice) -> Batch:
         targets = None if self.targets is None else self.targets[rows]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from zcbench._arguments import SEEDS
+from zcbench._arguments import SEEDS, shown
 from zcbench.encodings import Encoder, Encoding, get_encoding
 from zcbench.errors import InvalidInputError
 from zcbench.predictors._features import Scaling, within_float32
@@ -161,9 +161,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
     def _asked(self, architectures: Iterable[Architecture]) -> list[Architecture]:
         if not hasattr(self, "constant_"):
             raise InvalidInputError(f"{type(self).__name__} is not fitted: call fit(architectures, targets) first.")
-        unseen = list(architectures)
-        _only_architectures(unseen)
-        return unseen
+        return _only_architectures(architectures)
 
 
 @contextmanager
@@ -208,9 +206,11 @@ def checked(architectures: Iterable[Architecture], targets: ArrayLike) -> tuple[
     Raises:
         InvalidInputError: there are none, lengths differ, or a target is nan or infinite.
     """
-    known = list(architectures)
-    _only_architectures(known)
-    values = np.asarray(targets, np.float64)
+    known = _only_architectures(architectures)
+    try:
+        values = np.asarray(targets, np.float64)
+    except (TypeError, ValueError):
+        raise InvalidInputError("targets must be numbers, one for each architecture.") from None
     if values.shape != (len(known),):
         raise InvalidInputError(
             f"{len(known)} architectures and targets of shape {values.shape}: give one target each."
@@ -228,7 +228,11 @@ def varied(known: Sequence[Architecture], values: Floats) -> bool:
     return bool(np.ptp(values) > 0) and known[0] != known[-1]
 
 
-def _only_architectures(items: Sequence[Any]) -> None:
+def _only_architectures(architectures: Iterable[Any]) -> list[Architecture]:
+    try:
+        items = list(architectures)
+    except TypeError:
+        raise InvalidInputError(f"{shown(architectures)} is no list of architectures: give a list of them.") from None
     for item in items:
         if not isinstance(item, Architecture):
             raise InvalidInputError(
@@ -236,6 +240,7 @@ def _only_architectures(items: Sequence[Any]) -> None:
                 if isinstance(item, str)
                 else f"{type(item).__name__} is no architecture: give zcbench.Architecture objects."
             )
+    return items
 
 
 class VectorPredictor(Predictor):
