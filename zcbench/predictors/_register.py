@@ -169,7 +169,7 @@ def get_predictor(text: str, **settings: Any) -> Predictor:
 
 def predictor_label(name: str, predictor: Predictor, known: dict[str, Any]) -> str:
     """Name and the settings that differ from the defaults; ``get_predictor`` reads it back."""
-    current = predictor.get_params(deep=False)
+    current = {key: getattr(predictor, key, default) for key, default in known.items()}
     changed = {key: current[key] for key in sorted(known) if written(current[key]) != written(known[key])}
     return name + "".join(f":{key}={written(value)}" for key, value in changed.items())
 
