@@ -5,12 +5,12 @@ What is read is written back exactly, so that a label names one measurement and 
 
 from __future__ import annotations
 
+import math
 import re
-import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
-from zcbench._arguments import WHOLE, flag, number, shown, whole
+from zcbench._arguments import flag, number, shown, whole
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.types import written
 
@@ -65,25 +65,18 @@ def _read(name: str, key: str, text: str, default: Any) -> Any:
 
 
 def check_setting(name: str, key: str, value: Any, default: Any, ranges: Ranges | None = None) -> Any:
-    """A setting's value, if it is of its default's kind and in range; values of no plain kind are not judged.
+    """A setting's value, if it is of its default's kind and in range; of defaults of no plain kind, any value.
 
     Raises:
         InvalidInputError: it is not.
     """
-    if isinstance(value, str) and not isinstance(default, (bool, int, float)):
-        return value
     what = f"{name}: {key}"
-    low, high = (ranges or {}).get(key, (None, None))
     if isinstance(default, bool):
         return flag(what, value)
-    if isinstance(default, int):
-        value = whole(what, value)
-        edges: tuple[float, float] = WHOLE
-    elif isinstance(default, float):
-        value, edges = number(what, value), (-sys.float_info.max, sys.float_info.max)
-    else:
+    if not isinstance(default, (int, float)):
         return value
-    low, high = edges[0] if low is None else low, edges[1] if high is None else high
+    value = whole(what, value) if isinstance(default, int) else number(what, value)
+    low, high = (ranges or {}).get(key, (-math.inf, math.inf))
     if value < low:
         raise InvalidInputError(f"{name}:{key}={written(value)}: {written(value)} is too small; choose {low} or more.")
     if value > high:
@@ -117,12 +110,16 @@ def declared_range(what: str, value: object) -> Any:
 
 
 def check_ranges(what: str, known: Mapping[str, Any], ranges: Ranges) -> None:
-    """Ranges belong to settings that are numbers, and hold their defaults.
+    """Ranges are pairs of numbers, belong to settings that are numbers, and hold their defaults.
 
     Raises:
         InvalidInputError: one does not.
     """
-    for key in ranges:
+    for key, edges in ranges.items():
+        declared_range(f"{what}: ranges[{key!r}]", edges)
         if type(known.get(key)) not in (int, float):
             raise InvalidInputError(f"{what}: ranges: {shown(key)} is no parameter that is a number.")
-        check_setting(f"{what}: the default of", key, known[key], known[key], ranges)
+        if not edges[0] <= known[key] <= edges[1]:
+            raise InvalidInputError(
+                f"{what}: the default {key}={written(known[key])} lies outside of its range {edges}."
+            )

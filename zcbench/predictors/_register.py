@@ -44,9 +44,11 @@ class PredictorInfo:
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Smallest and largest value of settings that are numbers, as the class and its parents declare them."""
-        declared = [vars(parent).get("ranges", {}) for parent in reversed(self.make.__mro__)]
+        found: dict[str, tuple[float, float]] = {}
+        for parent in reversed(self.make.__mro__):
+            found.update(vars(parent).get("ranges", {}))
         known = self.parameters
-        return {key: edges for ranges in declared for key, edges in ranges.items() if key in known}
+        return {key: edges for key, edges in found.items() if type(known.get(key)) in (int, float)}
 
     @property
     def kind(self) -> str:
@@ -130,6 +132,8 @@ def register_predictor(
 
     def decorate(make: P) -> P:
         _PREDICTORS.check(name, {"make": make})
+        for parent in make.__mro__:
+            rules.mapping(declared_range)(f"predictor {name!r}: ranges", vars(parent).get("ranges", {}))
         info = PredictorInfo(name, make, version, reference, extra)
         check_ranges(f"predictor {name!r}", info.parameters, info.ranges)
         _PREDICTORS.add(name, info, override=override)
