@@ -73,8 +73,8 @@ def test_labels_are_canonical(powers):
         "t-power:repeats=1": "t-power",
         "t-power:steps=5:epochs=1:repeats=2": "t-power:epochs=1:repeats=2:steps=5",
     }
-    for given, label in labels.items():
-        info = zcbench.get_proxy(given)
+    for text, label in labels.items():
+        info = zcbench.get_proxy(text)
         assert info.label == label
         assert info.identifier == f"{label}@1"
         assert zcbench.get_proxy(label) == info
@@ -124,7 +124,7 @@ def test_ranges_are_declared():
 
         for text in ("-0.5", "1", "0"):
             assert zcbench.get_proxy(f"t-share:share={text}").arguments == {"share": float(text)}
-        with pytest.raises(InvalidInputError, match="t-share:share=-0.6: -0.6 is too small; choose -0.5 or more"):
+        with pytest.raises(InvalidInputError, match=r"t-share:share=-0\.6: -0\.6 is too small; choose -0\.5 or more"):
             zcbench.get_proxy("t-share:share=-0.6")
         score = zcbench.score(convnet(), images()[0], proxies="t-share:share=0.25")["t-share:share=0.25"]
         assert (score.status, score.detail) == ("failed", "InvalidInputError: a quarter is nothing.")
