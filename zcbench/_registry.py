@@ -37,13 +37,22 @@ class Registry(Generic[T]):
         package: import name of the package that holds the built-ins.
         group: entry-point group.
         rules: what each attribute of an entry must be, by name.
+        optional: attributes that an entry may lack.
     """
 
-    def __init__(self, kind: str, package: str, group: str, rules: Mapping[str, Rule] | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        package: str,
+        group: str,
+        rules: Mapping[str, Rule] | None = None,
+        optional: Iterable[str] = (),
+    ) -> None:
         self.kind = kind
         self.package = package
         self.group = group
         self.rules = dict(rules or {})
+        self.optional = frozenset(optional)
         #: entry points that could not be imported, with the reason
         self.broken: dict[str, str] = {}
         self._entries: dict[str, T] = {}
@@ -72,9 +81,16 @@ class Registry(Generic[T]):
 
     def _check_entry(self, name: str, entry: T) -> None:
         self.check(name, {})
-        if missing := [attribute for attribute in self.rules if not hasattr(entry, attribute)]:
-            raise InvalidInputError(f"{self.kind} {name!r}: a {type(entry).__name__} has no {missing[0]!r}.")
-        self.check(name, {attribute: getattr(entry, attribute) for attribute in self.rules})
+        declared = {}
+        for attribute in self.rules:
+            try:
+                declared[attribute] = getattr(entry, attribute)
+            except Exception as error:  # a property of a stranger's
+                if attribute not in self.optional:
+                    raise InvalidInputError(
+                        f"{self.kind} {name!r}: a {type(entry).__name__} must have {attribute!r} ({_reason(error)})."
+                    ) from None
+        self.check(name, declared)
 
     def add(self, name: str, entry: T, *, override: bool = False) -> None:
         """Register ``entry``; nothing changes if it raises.

@@ -125,7 +125,11 @@ def space(**changed):
         (space(input_shape=(3, 1.5)), "choose a whole number"),
         (space(parse=None), "parse must be a function"),
         (space(sample=lambda: 1), "sample is called with 1 argument"),
-        (type("Bare", (), {"name": "t-bare"})(), "a Bare has no 'domains'"),
+        (type("Bare", (), {"name": "t-bare"})(), "a Bare must have 'domains'"),
+        (
+            type("Raises", (Complete,), {"canonical": property(lambda self: 1 / 0)})("t-raises", [["a"]]),
+            "division by zero",
+        ),
     ],
 )
 def test_search_spaces_that_are_none(made, message):

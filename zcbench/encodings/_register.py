@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -104,7 +105,7 @@ def _with_brackets(text: str, name: str, inside: str | None, space: SearchSpace 
     if text == "columns":
         return ColumnEncoding(())
     metric, _, epochs = (inside or "").partition("/")
-    if name == "curve" and epochs.isdigit():
+    if name == "curve" and re.fullmatch("[0-9]{1,9}", epochs):
         return CurveEncoding(metric, int(epochs))
     raise InvalidInputError(f"{text!r}: brackets are for proxies(params+naswot) and curve(valid_nll/3).")
 

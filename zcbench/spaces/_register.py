@@ -34,6 +34,7 @@ _SPACES: Registry[SearchSpace] = Registry(
         "size": rules.optional(lambda what, value: rules.whole(what, value, 1, 10**1000)),
         **{method: rules.called_with(count) for method, count in _METHODS.items()},
     },
+    optional={"input_shape", "size", *_METHODS} - {"parse", "canonical"},
 )
 
 
