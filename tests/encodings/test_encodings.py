@@ -176,6 +176,12 @@ def test_names():
             get_encoding(text)
 
 
+@pytest.mark.parametrize("epochs", ["²", "٣", "-1", "1e3", " 3", "", "9" * 12])
+def test_epochs_of_curves_are_plain_numbers(epochs):
+    with pytest.raises(InvalidInputError, match="brackets are for"):
+        get_encoding(f"curve(valid_nll/{epochs})")
+
+
 @pytest.mark.parametrize(
     ("declared", "function", "message"),
     [
