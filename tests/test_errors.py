@@ -37,6 +37,7 @@ def test_missing_dependency_says_what_to_install():
     [
         (errors.UnknownNameError, LookupError),
         (errors.DuplicateNameError, ValueError),
+        (errors.BrokenRegistryError, ImportError),
         (errors.InvalidArchitectureError, ValueError),
         (errors.InvalidInputError, ValueError),
         (errors.UnsupportedModelError, TypeError),

@@ -348,10 +348,10 @@ def test_output_with_logits_attribute_and_without():
             return self.wrap(self.layer(x))
 
     x = torch.randn(2, 3)
-    for wrap in (Answer, lambda logits: {"logits": logits}):
+    for wrap in (Answer, lambda logits: {"logits": logits}, lambda logits: [logits], lambda logits: {"out": logits}):
         with Probe(Wraps(wrap), Batch(x)) as probe:
             assert probe.outputs.shape == (2, 2)
-    for wrap in (lambda logits: None, lambda logits: [logits], lambda logits: {"loss": logits}):
+    for wrap in (lambda logits: None, lambda logits: [], lambda logits: 3, lambda logits: {"loss": logits.sum()}):
         with Probe(Wraps(wrap), Batch(x)) as probe:
             with pytest.raises(UnsupportedModelError, match="must return a tensor"):
                 _ = probe.outputs

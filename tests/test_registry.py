@@ -1,11 +1,12 @@
 """What is registered is found; what is wrong is said, and takes nothing else down."""
 
 import sys
+import threading
 import warnings
 
 import pytest
 
-from zcbench.errors import DuplicateNameError, InvalidInputError, UnknownNameError
+from zcbench.errors import BrokenRegistryError, DuplicateNameError, InvalidInputError, UnknownNameError
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def place(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def registry(place):
+def registry(place, monkeypatch):
     """A registry with the built-ins ``one`` and ``two``."""
     package = place / "fruit"
     package.mkdir()
@@ -30,6 +31,7 @@ def registry(place):
     import fruit
 
     fruit.R.kind, fruit.R.group = "fruit", "test.fruit"
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # a module that is mended within a second is read anew
     return fruit.R
 
 
@@ -123,3 +125,103 @@ def test_a_broken_entry_point_takes_nothing_down(registry, place):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         registry.names()  # said once
+
+
+FAILURES = {
+    "1 / 0": "ZeroDivisionError: division by zero",
+    "import sys; sys.exit('enough')": "SystemExit: enough",
+    "raise KeyboardInterrupt": "KeyboardInterrupt",
+    "raise GeneratorExit": "GeneratorExit",
+    "import absent_package": "ModuleNotFoundError: No module named 'absent_package'",
+    "class E(BaseException):\n    def __str__(self): raise RuntimeError\nraise E": "E",
+}
+
+
+@pytest.mark.parametrize("code", FAILURES)
+def test_a_plug_in_costs_itself_alone_whatever_it_raises(registry, place, code):
+    distribution(
+        place,
+        "rude",
+        ["a = rude", "b = kind"],
+        rude=f"from fruit import R\nR.add('half', 1)\nR.add('two', 22, override=True)\n{code}",
+        kind="from fruit import R\nR.add('kind', 6)",
+    )
+    with pytest.warns(UserWarning, match="the fruit plug-in 'a' .rude. could not be imported") as caught:
+        assert registry.names() == ["kind", "one", "two"]
+    assert registry.get("two") == 2  # which it had replaced before it failed
+    assert registry.broken["a"].startswith(FAILURES[code])
+    assert registry.broken["a"].endswith("; what it had registered (half, two) was taken back")
+    assert len(caught) == 1
+
+
+def test_what_a_broken_plug_in_imports_and_finishes_stays(registry, place):
+    distribution(
+        place,
+        "package",
+        ["a = top"],
+        top="import part\nfrom fruit import R\nR.add('top', 1)\n1 / 0",
+        part="from fruit import R\nR.add('part', 1)",
+    )
+    with pytest.warns(UserWarning, match="ZeroDivisionError"):
+        assert registry.names() == ["one", "part", "two"]
+
+
+@pytest.mark.parametrize("error", ["ImportError('no such package')", "RuntimeError('odd')", "KeyboardInterrupt"])
+def test_a_broken_built_in_breaks_every_look_up_until_it_is_whole(registry, place, error):
+    culprit = place / "fruit" / "culprit.py"
+    culprit.write_text(f"from fruit import R\nR.add('half', 1)\nraise {error}\n")
+    kind = KeyboardInterrupt if error == "KeyboardInterrupt" else BrokenRegistryError
+    for look_up in (registry.names, lambda: registry.get("one"), lambda: registry.add("mine", 1), registry.names):
+        with pytest.raises(kind) as caught:
+            look_up()
+        if kind is BrokenRegistryError:
+            message = str(caught.value)
+            assert message.startswith("the fruit registry cannot be used, because fruit.culprit could not be imported")
+            assert error.partition("(")[0] in message
+    culprit.write_text("from fruit import R\nR.add('half', 1)\nR.add('whole', 2)\n")
+    assert registry.names() == ["half", "one", "two", "whole"]
+
+
+def test_a_built_in_that_is_imported_first_and_fails_is_not_missed(registry, place):
+    """Its first decorator starts the discovery of all others: what the module itself lacks must not be forgotten."""
+    culprit = place / "fruit" / "culprit.py"
+    culprit.write_text("from fruit import R\nR.add('first', 1)\nraise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        __import__("fruit.culprit")
+    culprit.write_text("from fruit import R\nR.add('first', 1)\nR.add('second', 2)")
+    assert registry.names() == ["first", "one", "second", "two"]
+
+
+def test_threads_that_look_up_at_once_see_everything(registry, place):
+    """One imports a built-in by itself, which waits inside; others look up; none waits for ever or sees a part."""
+    slow = "import threading, time\nfrom fruit import R\ntime.sleep(0.2)\nR.add('slow', 1)\n"
+    place.joinpath("fruit", "slow.py").write_text(slow + "time.sleep(0.2)\nR.add('slower', 2)\n")
+    place.joinpath("fruit", "a_first.py").write_text("import time\ntime.sleep(0.1)\nfrom fruit import R\nR.add('a', 1)")
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(registry.names()), daemon=True) for _ in range(4)]
+    threads.insert(1, threading.Thread(target=lambda: __import__("fruit.slow"), daemon=True))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert found == [["a", "one", "slow", "slower", "two"]] * 4
+
+
+def test_a_failed_decorator_leaves_everything_as_it_was(registry):
+    registry.add("mine", 1)
+    before = dict(registry._entries)
+    with pytest.raises(InvalidInputError, match="override must be True or False"):
+        registry.add("other", 2, override="yes")
+    with pytest.raises(DuplicateNameError):
+        registry.add_all({"new": 3, "mine": 4})
+    with pytest.raises(InvalidInputError):
+        registry.add_all({"new": 3, "Bad Name": 4})
+    assert registry._entries == before
+
+
+@pytest.mark.parametrize("name", [5, None, ("one",), b"one"])
+def test_names_are_text(registry, name):
+    for act in (lambda: registry.get(name), lambda: registry.names([name]), lambda: registry.add(name, 1)):
+        with pytest.raises(InvalidInputError):
+            act()

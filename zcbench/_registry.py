@@ -7,58 +7,134 @@ import importlib
 import importlib.metadata
 import pkgutil
 import re
+import sys
+import threading
 import warnings
-from collections.abc import Iterable, Mapping
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Generic, TypeVar
 
-from zcbench.errors import DuplicateNameError, InvalidInputError, UnknownNameError
+from zcbench._arguments import Rule, flag, shown
+from zcbench.errors import BrokenRegistryError, DuplicateNameError, InvalidInputError, UnknownNameError, first_line
 
 T = TypeVar("T")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_.-]*[a-z0-9])?")
+_LONGEST_NAME = 80
 
 
 class Registry(Generic[T]):
     """A name space filled by built-in modules, by entry points of installed packages and by decorators.
 
     Built-in modules (those of ``package`` whose name has no leading underscore) and the entry points of ``group`` are
-    imported at the first look-up. An entry point names a module or an object; importing it must register.
+    imported at the first look-up. An entry point names a module or an object; importing it must register. Every entry,
+    whoever adds it, passes the same rules.
+
+    A built-in that cannot be imported makes every look-up raise: there is no half a registry. An entry point that
+    raises, whatever it raises, costs what it registers alone: it is named in ``broken``, and what it had registered
+    before it raised is taken back. Several threads may look up at once.
 
     Args:
         kind: what is registered, in words, for messages.
         package: import name of the package that holds the built-ins.
         group: entry-point group.
+        rules: what each attribute of an entry must be, by name.
+        optional: attributes that an entry may lack.
     """
 
-    def __init__(self, kind: str, package: str, group: str) -> None:
+    def __init__(
+        self,
+        kind: str,
+        package: str,
+        group: str,
+        rules: Mapping[str, Rule] | None = None,
+        optional: Iterable[str] = (),
+    ) -> None:
         self.kind = kind
         self.package = package
         self.group = group
+        self.rules = dict(rules or {})
+        self.optional = frozenset(optional)
         #: entry points that could not be imported, with the reason
         self.broken: dict[str, str] = {}
         self._entries: dict[str, T] = {}
+        self._owners: dict[str, str] = {}  # module whose import registered it
+        self._loaded: set[tuple[str, str]] = set()  # entry points that were tried
+        self._overridden: set[str] = set()  # by another thread, before the built-in of that name came
         self._discovered = False
+        self._discovering = False
+        self._lock = threading.RLock()  # held while modules are imported
+        self._writing = threading.Lock()
 
-    def add(self, name: str, entry: T, *, override: bool = False) -> None:
-        """Register ``entry``.
+    def check(self, name: object, declared: Mapping[str, object]) -> None:
+        """Say what is wrong with what is declared, by attribute of the entry that it will be.
 
         Raises:
-            InvalidInputError: the name is not lower-case letters, digits, ``_``, ``.`` and ``-``.
-            DuplicateNameError: the name is taken and ``override`` is False.
+            InvalidInputError: the name is not lower-case letters, digits, ``_``, ``.`` and ``-``, or a value breaks
+                its rule.
         """
-        if not _NAME.fullmatch(name):
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
             raise InvalidInputError(
-                f"{name!r} cannot name a {self.kind}: use lower-case letters, digits, '_', '-' and '.'."
+                f"{shown(name)} cannot name a {self.kind}: use lower-case letters, digits, '_', '-' and '.', at most "
+                f"{_LONGEST_NAME}."
             )
-        self.discover()  # a built-in that came later would collide with what overrides it
-        if not override and name in self._entries:
-            raise DuplicateNameError(
-                f"a {self.kind} named {name!r} exists already: choose another name or pass override=True."
-            )
-        self._entries[name] = entry
+        for attribute, value in declared.items():
+            self.rules[attribute](f"{self.kind} {name!r}: {attribute.replace('_', ' ')}", value)
+
+    def _check_entry(self, name: str, entry: T) -> None:
+        self.check(name, {})
+        declared = {}
+        for attribute in self.rules:
+            try:
+                declared[attribute] = getattr(entry, attribute)
+            except Exception as error:  # a property of a stranger's
+                if attribute not in self.optional:
+                    raise InvalidInputError(
+                        f"{self.kind} {name!r}: a {type(entry).__name__} must have {attribute!r} ({_reason(error)})."
+                    ) from None
+        self.check(name, declared)
+
+    def add(self, name: str, entry: T, *, override: bool = False) -> None:
+        """Register ``entry``; nothing changes if it raises.
+
+        Raises:
+            InvalidInputError: a declaration breaks its rule; see :meth:`check`.
+            DuplicateNameError: the name is taken and ``override`` is False.
+            BrokenRegistryError: a built-in module cannot be imported.
+        """
+        self.add_all({name: entry}, override=override)
+
+    def add_all(self, entries: Mapping[str, T], *, override: bool = False) -> None:
+        """Register all ``entries`` or, if one cannot be registered, none; see :meth:`add`."""
+        flag("override", override)
+        for name, entry in entries.items():
+            self._check_entry(name, entry)
+        owner = _importing()
+        # Another thread that discovers may wait for the module which this one is importing: then do not wait for it.
+        alone = self._lock.acquire(blocking=False)
+        try:
+            if alone:
+                self.discover()  # a built-in that came later would collide with what overrides it
+        finally:
+            if alone:
+                self._lock.release()
+        with self._writing:
+            new = {name: entry for name, entry in entries.items() if override or name not in self._overridden}
+            if not override and (taken := [name for name in new if self._is_taken(name)]):
+                raise DuplicateNameError(
+                    f"a {self.kind} named {taken[0]!r} exists already: choose another name or pass override=True."
+                )
+            self._entries.update(new)
+            self._owners.update(dict.fromkeys(new, owner))
+            if override and not alone:
+                self._overridden.update(new)
+
+    def _is_taken(self, name: str) -> bool:
+        owner = self._owners.get(name, "")
+        return name in self._entries and not (owner and owner not in sys.modules)  # a module whose import failed
 
     def get(self, name: str) -> T:
         """The entry of that name; UnknownNameError with suggestions if there is none."""
         self.discover()
+        self._only_text(name)
         if name not in self._entries:
             raise UnknownNameError(self.kind, name, self._entries)
         return self._entries[name]
@@ -66,60 +142,104 @@ class Registry(Generic[T]):
     def names(self, patterns: Iterable[str] = ("*",)) -> list[str]:
         """Names that match any of the shell patterns, sorted; a plain name that is unknown raises."""
         self.discover()
-        found: set[str] = set()
+        known, found = list(self._entries), set[str]()
         for pattern in patterns:
-            matches = fnmatch.filter(self._entries, pattern)
+            self._only_text(pattern)
+            matches = fnmatch.filter(known, pattern)
             if not matches:
-                raise UnknownNameError(self.kind, pattern, self._entries)
+                raise UnknownNameError(self.kind, pattern, known)
             found.update(matches)
         return sorted(found)
 
+    def _only_text(self, name: object) -> None:
+        if not isinstance(name, str):
+            raise InvalidInputError(f"the name of a {self.kind} is text, not {shown(name)}.")
+
+    # -- discovery -----------------------------------------------------------------------------
+
     def discover(self) -> None:
-        """Import the built-ins and the entry points, once."""
+        """Import the built-ins and the entry points, until that has succeeded once.
+
+        Raises:
+            BrokenRegistryError: a built-in module raised; the next call tries again.
+        """
         if self._discovered:
             return
-        self._discovered = True
-        package = importlib.import_module(self.package)
-        for module in pkgutil.iter_modules(package.__path__):
-            if not module.name.startswith("_"):
-                importlib.import_module(f"{self.package}.{module.name}")
-        for point in importlib.metadata.entry_points(group=self.group):
+        with self._lock:
+            if self._discovered or self._discovering:  # a module that is being imported registers
+                return
+            self._discovering = True
             try:
-                point.load()
-            except Exception as error:  # a stranger's package must not take ours down
-                self.broken[point.name] = f"{type(error).__name__}: {error}"
-                warnings.warn(
-                    f"the {self.kind} plug-in {point.name!r} ({point.value}) could not be imported: "
-                    f"{self.broken[point.name]}",
-                    stacklevel=2,
-                )
+                self._discovered = self._import_all()
+            finally:
+                self._discovering = False
 
+    def _import_all(self) -> bool:
+        """Import everything; whether everything is there."""
+        self._take_back({}, lambda owner: owner.startswith(f"{self.package}."))
+        package = importlib.import_module(self.package)
+        built_ins = [f"{self.package}.{m.name}" for m in pkgutil.iter_modules(package.__path__) if m.name[0] != "_"]
+        for module in built_ins:
+            try:
+                importlib.import_module(module)
+            except Exception as error:
+                raise BrokenRegistryError(
+                    f"the {self.kind} registry cannot be used, because {module} could not be imported "
+                    f"({_reason(error)}): install what is missing, or install zcbench again."
+                ) from error
+        if any(_is_being_imported(module) for module in built_ins):
+            return False  # further up, on this very stack: it may yet fail
+        for point in importlib.metadata.entry_points(group=self.group):
+            if (point.name, point.value) not in self._loaded:
+                self._loaded.add((point.name, point.value))
+                self._load(point)
+        return True
 
-def read_settings(name: str, assignments: Iterable[str], known: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of "setting=value" texts, each of the kind that its default in ``known`` has.
-
-    Raises:
-        UnknownNameError: there is no such setting.
-        InvalidInputError: it has no value, or one of the wrong kind.
-    """
-    found: dict[str, Any] = {}
-    for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        if not equals:
-            raise InvalidInputError(f"{name}:{assignment}: write settings as {name}:setting=value.")
-        if key not in known:
-            raise UnknownNameError(f"setting of {name}", key, known)
-        kind = type(known[key])
+    def _load(self, point: importlib.metadata.EntryPoint) -> None:
+        before = dict(self._entries)
         try:
-            if kind is bool:
-                found[key] = {"true": True, "false": False}[text.lower()]
-            else:
-                found[key] = kind(text) if kind in (int, float) else text
-        except (ValueError, KeyError):
-            raise InvalidInputError(
-                f"{name}:{assignment}: {text!r} is not a {kind.__name__}, as {known[key]!r} is."
-            ) from None
-    return found
+            point.load()
+        except BaseException as error:  # a stranger's package must not take ours down, whatever it raises
+            lost = self._take_back(before, lambda owner: True)
+            reason = _reason(error) + (f"; what it had registered ({', '.join(lost)}) was taken back" if lost else "")
+            self.broken[point.name] = reason
+            warnings.warn(
+                f"the {self.kind} plug-in {point.name!r} ({point.value}) could not be imported: {reason}", stacklevel=2
+            )
+
+    def _take_back(self, before: Mapping[str, T], concerns: Callable[[str], bool]) -> list[str]:
+        """Forget what modules registered whose import failed: Python has forgotten them too. Their names."""
+        with self._writing:
+            lost = [
+                name
+                for name, owner in self._owners.items()
+                if owner not in sys.modules and concerns(owner) and self._entries.get(name) is not before.get(name)
+            ]
+            for name in lost:
+                self._entries.pop(name, None)
+                self._owners.pop(name)
+                if name in before:
+                    self._entries[name] = before[name]
+        return sorted(lost)
+
+
+def _importing() -> str:
+    """Name of the module whose code runs, at its top level, nearest to the caller."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_name != "<module>":
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__", ""))
+
+
+def _is_being_imported(module: str) -> bool:
+    return bool(getattr(getattr(sys.modules.get(module), "__spec__", None), "_initializing", False))
+
+
+def _reason(error: BaseException) -> str:
+    try:
+        return first_line(error)
+    except BaseException:  # whose text raises
+        return type(error).__name__
 
 
 def split_outside(text: str, separator: str) -> list[str]:

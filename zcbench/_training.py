@@ -14,8 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from zcbench._arguments import number, whole
+from zcbench._measurable import as_classes, eager, measurable
+from zcbench._outputs import Place, alike, as_tensor, invoke, narrowed, settle
 from zcbench.errors import InvalidInputError, UnsupportedModelError
-from zcbench.probe import as_tensor, default_loss, invoke
+from zcbench.probe import default_loss
 from zcbench.types import Batch, LossFunction
 
 
@@ -35,15 +38,20 @@ class Recipe:
     weight_decay: float = 5e-4
     batch_size: int = 64
 
+    def __post_init__(self) -> None:
+        if self.optimizer not in ("sgd", "adamw"):
+            raise InvalidInputError(f"unknown optimizer {self.optimizer!r}: choose 'sgd' or 'adamw'.")
+        number("the learning rate", self.learning_rate, 0.0)
+        number("the weight decay", self.weight_decay, 0.0)
+        whole("the batch size of training", self.batch_size, 1)
+
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """The optimizer; InvalidInputError for an unknown one."""
+        """The optimizer."""
         if self.optimizer == "sgd":
             return torch.optim.SGD(
                 parameters, self.learning_rate, momentum=0.9, weight_decay=self.weight_decay, nesterov=True
             )
-        if self.optimizer == "adamw":
-            return torch.optim.AdamW(parameters, self.learning_rate, weight_decay=self.weight_decay)
-        raise InvalidInputError(f"unknown optimizer {self.optimizer!r}: choose 'sgd' or 'adamw'.")
+        return torch.optim.AdamW(parameters, self.learning_rate, weight_decay=self.weight_decay)
 
 
 def train(
@@ -73,7 +81,11 @@ def train(
     Raises:
         UnsupportedModelError: there are no targets or no trainable parameters.
         FloatingPointError: the loss is no longer finite.
+        InvalidInputError: the network or the data cannot be measured, or an argument is out of range.
     """
+    model = measurable(model, data)
+    whole("the number of epochs", epochs, 0), whole("the number of steps", steps, 0)
+    whole("the seed", seed, 0, 2**63 - 1)
     recipe = recipe or Recipe()
     if data.targets is None:
         raise UnsupportedModelError("training before the score needs targets: pass targets=… with the inputs.")
@@ -86,10 +98,11 @@ def train(
     per_epoch = len(_cuts(len(data), recipe.batch_size))
     total = epochs * per_epoch + steps
     rows = _rows(len(data), recipe.batch_size, torch.Generator().manual_seed(seed))
-    with torch.enable_grad():
+    targets, output = as_classes(data.targets), _Output(model, data)
+    with torch.inference_mode(mode=False), torch.enable_grad(), eager(model):
         for step, chosen in enumerate(itertools.islice(rows, total), 1):
             inputs = data.map(lambda tensor, chosen=chosen: tensor[chosen])  # type: ignore[misc]
-            loss = (loss_fn or default_loss)(as_tensor(invoke(model, inputs)), data.targets[chosen])
+            loss = (loss_fn or default_loss)(output(invoke(model, inputs)), targets[chosen])
             if not torch.isfinite(loss):
                 raise FloatingPointError(f"the loss is {loss.item()} at step {step} of training.")
             optimizer.zero_grad(set_to_none=True)
@@ -98,6 +111,34 @@ def train(
                 optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return total
+
+
+class _Output:
+    """The tensor that counts of what a network returns in training: the one that counts in evaluation."""
+
+    def __init__(self, model: nn.Module, data: Batch) -> None:
+        self.model, self.data = model, data
+        self.place: Place | None = None
+
+    def __call__(self, output: object) -> Tensor:
+        if isinstance(narrowed(output), Tensor):
+            return as_tensor(output)
+        if self.place is None:
+            self.place = self._settled(output)
+        return as_tensor(output, self.place)
+
+    def _settled(self, output: object) -> Place:
+        training = [module for module in self.model.modules() if module.training]
+        self.model.eval()
+        try:
+            with torch.no_grad(), torch.random.fork_rng(devices=[]):
+                expected = invoke(self.model, self.data[:1].inputs)
+                if isinstance(single := narrowed(expected), Tensor):
+                    return alike(output, single)
+                return settle(lambda size: invoke(self.model, self.data[:size].inputs), len(self.data))
+        finally:
+            for module in training:
+                module.training = True
 
 
 def _cuts(samples: int, size: int) -> list[slice]:

@@ -43,6 +43,10 @@ class DuplicateNameError(ZcbenchError, ValueError):
     """A name was registered twice."""
 
 
+class BrokenRegistryError(ZcbenchError, ImportError):
+    """A module of zcbench that registers proxies, predictors or the like could not be imported."""
+
+
 class InvalidArchitectureError(ZcbenchError, ValueError):
     """A string or object that does not denote an architecture of the search space."""
 

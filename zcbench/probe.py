@@ -17,15 +17,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Self, TypeVar, get_args, overload
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from zcbench._arguments import shown, whole
 from zcbench._functions import BatchNorm, BatchNormMode, unfused
 from zcbench._guard import Snapshot, untouched
+from zcbench._measurable import as_classes, eager, measurable, ordinary
+from zcbench._outputs import Place, as_tensor, find_place, invoke, narrowed, settle
 from zcbench._per_sample import Consumer, inner_products, sample_gradients, tangent_kernel
 from zcbench._process import stable_seed
 from zcbench._roles import Role, linear_roles, operations
@@ -48,6 +51,12 @@ from zcbench.errors import InvalidInputError, NonFiniteError, UnsupportedModelEr
 from zcbench.types import Batch, LossFunction
 
 T = TypeVar("T")
+#: Class that the loss leaves out, as torch's cross-entropy does.
+_IGNORED = -100
+
+
+class _UnsettledError(BaseException):  # no proxy's own handler of exceptions may catch it
+    """The network returns several tensors, and which of them counts was not settled yet."""
 
 
 @dataclass
@@ -92,7 +101,8 @@ class Probe:
     """One network, one batch, one state.
 
     Args:
-        model: the network; it must return a tensor or an object or mapping with ``logits`` or ``last_hidden_state``.
+        model: the network; it must return a tensor, an object or mapping with ``logits`` or ``last_hidden_state``, or a
+            tuple, mapping or dataclass in which the last tensor that fits is the output (see ``zcbench._outputs``).
         batch: inputs and, for proxies that need labels, targets.
         loss_fn: from ``(outputs, targets)`` to a scalar that averages over samples. Default: cross-entropy for
             integer targets, mean squared error for real ones.
@@ -101,7 +111,8 @@ class Probe:
             pass that is made anyway; values do not depend on it.
 
     Raises:
-        InvalidInputError: the model is no ``nn.Module``, or inputs and targets do not fit together.
+        InvalidInputError: the model is no ``nn.Module`` with dense weights that are there, inputs and targets do not
+            fit together, or another argument is out of range.
     """
 
     def __init__(
@@ -113,10 +124,13 @@ class Probe:
         seed: int = 0,
         wanted: frozenset[str] = frozenset(),
     ) -> None:
-        _check(model, batch)
-        self.model = model
-        self.batch = batch
-        self.seed = seed
+        self.model = measurable(model, batch)
+        self.batch = ordinary(batch)
+        self.seed = whole("the seed", seed, 0, 2**63 - 1)
+        if loss_fn is not None and not callable(loss_fn):
+            raise InvalidInputError(f"loss_fn is a {type(loss_fn).__name__}: pass a function of outputs and targets.")
+        if unknown := set(wanted) - SIGNALS:
+            raise InvalidInputError(f"unknown signal {shown(min(unknown))}; known: {', '.join(sorted(SIGNALS))}.")
         self._loss_fn = loss_fn
         self._wanted = wanted
         self._watchers: dict[str, Watcher] = {}
@@ -124,10 +138,13 @@ class Probe:
         self._frames: list[_Frame] = []
         self._exit = ExitStack()
         self._snapshot: Snapshot | None = None
+        self._reruns = False  # whether what runs is run again once the place of the output is known
 
     def __enter__(self) -> Self:
+        self._exit.enter_context(torch.inference_mode(mode=False))
         self._snapshot = self._exit.enter_context(untouched(self.model))
         self._exit.enter_context(torch.enable_grad())
+        self._exit.enter_context(eager(self.model))
         return self
 
     def __exit__(
@@ -197,8 +214,14 @@ class Probe:
         Args:
             batch_norm: "train" for statistics of the batch, "eval" for running statistics, "per-sample" for
                 statistics of each sample alone (a batch of one in train mode), "off" for the identity.
+
+        Raises:
+            InvalidInputError: there is no such mode, or the probe is not open.
         """
-        assert self._snapshot is not None, "use the probe in a with block"
+        if not isinstance(batch_norm, str) or batch_norm not in get_args(BatchNorm):
+            raise InvalidInputError(f"batch_norm={shown(batch_norm)}: choose {', '.join(get_args(BatchNorm))}.")
+        if self._snapshot is None:
+            raise InvalidInputError("the probe is not open: use it in a with block.")
         self.model.eval()
         for module in self.model.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
@@ -214,10 +237,53 @@ class Probe:
     def call(self, inputs: object) -> Tensor:
         """The network's output for ``inputs`` as one tensor; call it inside :meth:`forward_pass`.
 
+        Where the network returns more than a tensor, ``zcbench._outputs`` says which one counts.
+
         Raises:
-            UnsupportedModelError: the output is not a tensor and has neither ``logits`` nor ``last_hidden_state``.
+            UnsupportedModelError: no tensor that it returns fits.
         """
-        return as_tensor(invoke(self.model, inputs))
+        return self.tensor_of(invoke(self.model, inputs), inputs)
+
+    def tensor_of(self, output: object, inputs: Any) -> Tensor:
+        """The one tensor that counts of what the network returned for ``inputs``.
+
+        Raises:
+            UnsupportedModelError: there is none.
+        """
+        if isinstance(narrowed(output), Tensor):
+            return as_tensor(output)
+        if "_place" in self._measured:
+            return as_tensor(output, self._place)
+        if self._reruns:
+            raise _UnsettledError
+        return as_tensor(output, find_place([(len(Batch(inputs)), output)]))
+
+    def run(self, function: Callable[..., T], **arguments: Any) -> T:
+        """Call a proxy's function.
+
+        Where its first pass shows that the network returns several tensors, which of them counts is settled first, and
+        the function is called again: so the choice depends on nothing but the network.
+        """
+        self._reruns = True
+        try:
+            return function(self, **arguments)
+        except _UnsettledError:
+            for name in [name for name, found in self._measured.items() if isinstance(found.error, _UnsettledError)]:
+                del self._measured[name]
+            _ = self._place
+            return function(self, **arguments)
+        finally:
+            self._reruns = False
+
+    @signal
+    def _place(self) -> Place:
+        """Where the output is in what the network returns."""
+
+        def run(samples: int) -> object:
+            with torch.no_grad(), self.forward_pass("eval"):
+                return invoke(self.model, self.batch[:samples].inputs)
+
+        return settle(run, len(self.batch))
 
     def generator(self, name: str) -> torch.Generator:
         """A CPU generator for a proxy's own random numbers; it depends on the seed and the whole of ``name`` alone."""
@@ -254,10 +320,10 @@ class Probe:
 
     @property
     def targets(self) -> Tensor:
-        """The batch's targets; UnsupportedModelError where there are none."""
+        """The batch's targets, classes as int64; UnsupportedModelError where there are none."""
         if self.batch.targets is None:
             raise UnsupportedModelError("this proxy needs targets: pass targets=… with the inputs.")
-        return self.batch.targets
+        return as_classes(self.batch.targets)
 
     # -- signals -------------------------------------------------------------------------------
 
@@ -399,11 +465,14 @@ class Probe:
             InvalidInputError: batch norm cannot be "off" here.
         """
         if batch_norm not in ("train", "eval", "per-sample"):
-            raise InvalidInputError(f"batch_norm={batch_norm!r}: choose train, eval or per-sample.")
+            raise InvalidInputError(f"batch_norm={shown(batch_norm)}: choose train, eval or per-sample.")
+        samples = whole("the number of samples of a tangent kernel", samples, 0)
         if 0 < samples < len(self.batch):
 
             def of_part() -> Tensor:
                 part = Probe(self.model, self.batch[:samples], loss_fn=self._loss_fn, seed=self.seed)
+                part._reruns = self._reruns
+                part._measured.update((k, v) for k, v in self._measured.items() if k == "_place")
                 with part:
                     return part.tangent_kernel(batch_norm)
 
@@ -572,32 +641,24 @@ class Probe:
         sample_gradients(self, consume)
 
 
+#: Names that a proxy can declare as its signals: what a probe has and what a pass can watch.
+SIGNALS = frozenset(WATCHERS) | {
+    name for name, value in vars(Probe).items() if isinstance(value, (signal, property)) and not name.startswith("_")
+}
+
 # -- helpers -----------------------------------------------------------------------------------
 
 
-def invoke(model: nn.Module, inputs: object) -> object:
-    """Call a network with a tensor, a tuple of tensors or a mapping of keyword tensors."""
-    if isinstance(inputs, Mapping):
-        return model(**inputs)
-    return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
-
-
-def as_tensor(output: object) -> Tensor:
-    """The output tensor, or its ``logits``, or its ``last_hidden_state``."""
-    for name in ("logits", "last_hidden_state"):
-        if isinstance(output, Mapping) and name in output:
-            output = output[name]
-        elif not isinstance(output, Tensor) and hasattr(output, name):
-            output = getattr(output, name)
-    if not isinstance(output, Tensor):
-        raise UnsupportedModelError(
-            f"the network returned {type(output).__name__}: it must return a tensor or an object with .logits."
-        )
-    return output
-
-
 def default_loss(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy for integer targets (index -100 ignored), mean squared error for real ones."""
+    """Mean cross-entropy for integer or bool targets (-100 ignored), mean squared error for real ones.
+
+    Args:
+        outputs: ``(batch, …, classes)``, or of the real targets' shape.
+        targets: ``(batch, …)`` class indices of any integer type, or bools for two classes; or real targets.
+
+    Raises:
+        UnsupportedModelError: shapes do not fit, or a class is none that the network knows.
+    """
     if targets.is_floating_point():
         if targets.shape != outputs.shape:
             raise UnsupportedModelError(
@@ -609,10 +670,15 @@ def default_loss(outputs: Tensor, targets: Tensor) -> Tensor:
             f"class targets of shape {tuple(targets.shape)} do not fit outputs of shape {tuple(outputs.shape)}: "
             "the last dimension of the output must be the classes."
         )
-    if targets.numel() and int(targets.max()) >= outputs.shape[-1]:
-        raise UnsupportedModelError(
-            f"target class {int(targets.max())} is out of range: the network has {outputs.shape[-1]} outputs."
-        )
+    targets = as_classes(targets)
+    if targets.numel():
+        low, high = (int(edge) for edge in targets.aminmax())
+        if low < 0:  # besides the index that is ignored
+            low = int(targets.masked_fill(targets == _IGNORED, 0).min())
+        if high >= outputs.shape[-1] or low < 0:
+            raise UnsupportedModelError(
+                f"target class {low if low < 0 else high} is out of range: the network has {outputs.shape[-1]} outputs."
+            )
     return F.cross_entropy(outputs.flatten(0, -2), targets.flatten())
 
 
@@ -633,21 +699,3 @@ def _gradients(scalar: Tensor, tensors: Mapping[K, Tensor]) -> dict[K, Tensor]:
 
 def _rows(gradients: Mapping[int, Tensor]) -> Tensor:
     return torch.cat([gradient.flatten(1) for gradient in gradients.values()], dim=1)
-
-
-def _check(model: object, batch: Batch) -> None:
-    if not isinstance(model, nn.Module):
-        raise InvalidInputError(f"the model is a {type(model).__name__}: pass a torch.nn.Module instance.")
-    tensors = batch.tensors()
-    if not tensors or not all(isinstance(tensor, Tensor) for tensor in tensors):
-        raise InvalidInputError("inputs must be a tensor, a tuple of tensors or a mapping from names to tensors.")
-    if batch.targets is not None and not isinstance(batch.targets, Tensor):
-        raise InvalidInputError(f"targets are a {type(batch.targets).__name__}: pass a tensor.")
-    sizes = {int(t.shape[0]) if t.dim() else 0 for t in (*tensors, *([] if batch.targets is None else [batch.targets]))}
-    if len(sizes) != 1:
-        raise InvalidInputError(
-            f"inputs and targets have different first dimensions ({', '.join(map(str, sorted(sizes)))}): "
-            "each must count the samples."
-        )
-    if sizes == {0}:
-        raise InvalidInputError("the batch is empty: pass at least one sample.")

@@ -6,7 +6,9 @@ import enum
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from zcbench.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
-#: What a network is called with: one tensor, positional tensors, or keyword tensors.
-Inputs: TypeAlias = "Tensor | tuple[Tensor, ...] | Mapping[str, Tensor]"
+#: What a network is called with: one tensor, positional arguments, or keyword arguments.
+Inputs: TypeAlias = "Tensor | tuple[Any, ...] | Mapping[str, Any]"
 LossFunction: TypeAlias = "Callable[[Tensor, Tensor], Tensor]"
 
 
@@ -113,12 +115,17 @@ class SearchSpace(Protocol):
         """The operations of the network's searched part and how they are connected."""
 
 
+def _is_tensor(part: object) -> bool:
+    return hasattr(part, "is_floating_point")  # this module loads no torch
+
+
 @dataclass(frozen=True)
 class Batch:
     """Inputs and targets as one object; the first dimension of every tensor counts the samples.
 
     Attributes:
-        inputs: what the network is called with.
+        inputs: what the network is called with: a tensor, a tuple or list of positional arguments, or a mapping of
+            keyword arguments. Numbers, texts and None among them are passed on as they are.
         targets: class indices ``(batch,)`` or ``(batch, length)``, real targets shaped like the output, or None.
         provenance: where the batch comes from, in words that identify it ("digits/train/64 of 500/seed 0").
     """
@@ -127,22 +134,36 @@ class Batch:
     targets: Tensor | None = None
     provenance: str = ""
 
+    def __post_init__(self) -> None:
+        if isinstance(self.inputs, list):
+            object.__setattr__(self, "inputs", tuple(self.inputs))
+
     def tensors(self) -> list[Tensor]:
         """The input tensors in order."""
         if isinstance(self.inputs, Mapping):
-            return list(self.inputs.values())
-        return list(self.inputs) if isinstance(self.inputs, tuple) else [self.inputs]
+            parts = list(self.inputs.values())
+        else:
+            parts = list(self.inputs) if isinstance(self.inputs, tuple) else [self.inputs]
+        return [part for part in parts if _is_tensor(part)]
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Inputs:
-        """The inputs with ``function`` applied to every tensor."""
+        """The inputs with ``function`` applied to every tensor, everything else as it is."""
+
+        def changed(part: Any) -> Any:
+            return function(part) if _is_tensor(part) else part
+
         if isinstance(self.inputs, Mapping):
-            return {name: function(tensor) for name, tensor in self.inputs.items()}
+            return {name: changed(part) for name, part in self.inputs.items()}
         if isinstance(self.inputs, tuple):
-            return tuple(function(tensor) for tensor in self.inputs)
-        return function(self.inputs)
+            return tuple(changed(part) for part in self.inputs)
+        inputs: Inputs = changed(self.inputs)
+        return inputs
 
     def __len__(self) -> int:
-        return int(self.tensors()[0].shape[0])
+        tensors = self.tensors()
+        if not tensors:
+            raise InvalidInputError("a batch without a tensor has no samples: pass tensors as inputs.")
+        return int(tensors[0].shape[0])
 
     def __getitem__(self, rows: slice) -> Batch:
         targets = None if self.targets is None else self.targets[rows]
@@ -204,6 +225,11 @@ Setting: TypeAlias = "bool | int | float | str"
 COMMON_SETTINGS: Mapping[str, Setting] = {"repeats": 1, "epochs": 0, "steps": 0}
 
 
+def written(value: object) -> str:
+    """A setting's value as labels write it: exactly, and without the "+" that joins labels."""
+    return str(value).replace("e+", "e") if isinstance(value, float) else str(value)
+
+
 def summary_of(thing: object) -> str:
     """First line of its docstring, empty if it has none."""
     lines = (thing.__doc__ or "").strip().splitlines()
@@ -230,6 +256,7 @@ class ProxyInfo:
         reference: paper and section or equation that defines it.
         parameters: names of the function's parameters with their defaults.
         settings: what was chosen otherwise, :data:`COMMON_SETTINGS` included.
+        ranges: smallest and largest value of parameters that are numbers, for those that have such.
     """
 
     name: str
@@ -246,11 +273,12 @@ class ProxyInfo:
     reference: str = ""
     parameters: Mapping[str, Setting] = field(default_factory=dict)
     settings: Mapping[str, Setting] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
         """Name and settings, "lga:batch_norm=eval:epochs=2"; ``get_proxy`` reads it back."""
-        return self.name + "".join(f":{name}={value}" for name, value in sorted(self.settings.items()))
+        return self.name + "".join(f":{name}={written(value)}" for name, value in sorted(self.settings.items()))
 
     @property
     def identifier(self) -> str:

@@ -8,6 +8,7 @@ import torch
 import zcbench
 
 MODELS = """
+import warnings
 import torch
 from torch import nn
 
@@ -21,6 +22,26 @@ class Net(nn.Module):
     def forward(self, x):
         return self.layer(x)
 
+class Two(Net):
+    def forward(self, x): return x.flatten(1), self.layer(x)
+class Nothing(Net):
+    def forward(self, x): return None
+class Empty(Net):
+    def forward(self, x): return ()
+class Number(Net):
+    def forward(self, x): return self.layer(x).sum()
+class Rows(Net):
+    def forward(self, x): return self.layer(x)[:, :0]
+def scripted():
+    with warnings.catch_warnings(action="ignore"): return torch.jit.script(Net())
+def lazy(): return nn.LazyLinear(2)
+def meta(): return Net().to("meta")
+def sparse():
+    net = Net()
+    net.register_buffer("A", torch.eye(4).to_sparse())
+    return net
+def exits(): raise SystemExit("no more")
+def hungry(): return torch.empty(10**15)
 ready = nn.Linear(5, 2)
 number = 3
 def nothing(): return None
@@ -75,6 +96,13 @@ def test_classes_instances_and_modules(cli, models, monkeypatch, factory):
     assert result.status == 0
 
 
+def test_a_network_that_returns_features_and_logits(cli, models):
+    words = ("--input", 5, "--proxies", "params,snip,jacov,synflow", "--json")
+    found, expected = (json.loads(cli("score", f"models.py:{name}", *words).out) for name in ("Two", "Net"))
+    for name, row in expected.items():
+        assert (found[name]["value"], found[name]["status"]) == (row["value"], row["status"])
+
+
 def test_what_does_not_apply_is_said_in_the_last_column(cli, models):
     result = cli("score", "models.py:Net", "--input", "5", "--proxies", "naswot")
     assert result.status == 0
@@ -106,7 +134,29 @@ def test_a_network_that_fails_has_a_status_of_its_own(cli, models):
         (("models.py:Net", "--input", "0x3"), "give positive sizes"),
         (("models.py:Net", "--batch-size", 0), "give positive sizes"),
         (("models.py:Net", "--seed", -1), "the seed -1"),
+        (("models.py:Net", "--seed", 2**70), "choose a number from 0 to 4294967295."),
         (("models.py:Net", "--classes", 0), "0 classes: choose at least 1."),
+        (("models.py:Net", "--classes", 10**12), "classes: choose at most 2147483648."),
+        (("models.py:net", "--input", "3x999999999x999999999"), "GB, more than this machine has: choose a smaller"),
+        (("models.py:net", "--input", "3x8x8", "--batch-size", 10**12), "more than this machine has"),
+        (("models.py:net", "--input", "9" * 18 + "x" + "9" * 18), "more than this machine has"),
+        (("models.py:net", "--input", "9" * 5000), "give positive sizes"),
+        (("models.py:net", "--input", "3x1_0x8"), "give positive sizes"),
+        (("models.py:net", "--input", "3x８x8"), "give positive sizes"),
+        (("models.py:net", "--input", "3x-8x8"), "give positive sizes"),
+        (("models.py:net", "--input", "3x8.0x8"), "give positive sizes"),
+        (("models.py:net", "--input", "3xx8"), "give positive sizes"),
+        (("models.py:net", "--input", ""), "give positive sizes"),
+        (("models.py:Nothing",), "cannot take an input of shape (1, 5): the network returned NoneType"),
+        (("models.py:Empty",), "cannot take an input of shape (1, 5): the network returned tuple"),
+        (("models.py:Number",), "the network returned a single number"),
+        (("models.py:Rows",), "the network returned an empty tensor of shape (1, 0)"),
+        (("models.py:scripted",), "the network is scripted or traced"),
+        (("models.py:lazy",), "has no shape yet: call the network once on a batch"),
+        (("models.py:meta",), "is on the meta device and has no values"),
+        (("models.py:sparse",), "the network's 'A' is sparse"),
+        (("models.py:exits",), "models.py:exits raised SystemExit: no more"),
+        (("models.py:hungry",), "models.py:hungry raised RuntimeError"),
         (("models.py:Net", "--proxies", "parms"), "did you mean 'params'"),
     ],
 )
@@ -115,3 +165,10 @@ def test_what_is_wrong_in_one_sentence(cli, models, words, message):
     result = cli("score", *words, *shape)
     assert result.status == 1
     assert message in result.sentence
+
+
+def test_a_batch_for_which_there_is_no_room(cli, models, monkeypatch):
+    monkeypatch.setattr("zcbench.cli.score._memory", lambda: 2**70)  # as a machine that cannot be asked
+    result = cli("score", "models.py:Net", "--input", "5", "--batch-size", 10**15)
+    assert result.status == 1
+    assert "1000000000000000x5 takes 2e+07 GB, which is not free: choose a smaller --input or" in result.sentence

@@ -176,6 +176,31 @@ def test_names():
             get_encoding(text)
 
 
+@pytest.mark.parametrize("epochs", ["²", "٣", "-1", "1e3", " 3", "", "9" * 12])
+def test_epochs_of_curves_are_plain_numbers(epochs):
+    with pytest.raises(InvalidInputError, match="brackets are for"):
+        get_encoding(f"curve(valid_nll/{epochs})")
+
+
+@pytest.mark.parametrize(
+    ("declared", "function", "message"),
+    [
+        ({"version": 1.5}, lambda space, architecture: [1], "version must be a positive integer"),
+        ({"version": "1"}, lambda space, architecture: [1], "version must be a positive integer"),
+        ({"kind": None}, lambda space, architecture: [1], "unknown kind None"),
+        ({"reference": ()}, lambda space, architecture: [1], "reference must be text"),
+        ({"override": 0}, lambda space, architecture: [1], "override must be True or False"),
+        ({}, lambda architecture: [1], "is called with 2 arguments"),
+        ({}, "onehot", "function must be a function"),
+    ],
+)
+def test_declarations_out_of_range(declared, function, message):
+    before = zcbench.list_encodings()
+    with pytest.raises(InvalidInputError, match=message):
+        zcbench.register_encoding("t-x", **declared)(function)
+    assert zcbench.list_encodings() == before
+
+
 def test_an_encoding_of_ones_own():
     with registry_as_it_was():
 

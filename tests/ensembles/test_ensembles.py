@@ -89,6 +89,7 @@ def test_labels_are_read_back():
         "vote": "vote",
         "vote(naswot+2*synflow)": "vote(naswot+2*synflow)",
         " mean_rank( 1*naswot:repeats=3 + 1e-2*snip )": "mean_rank(naswot:repeats=3+0.01*snip)",
+        "vote(0.1234567890123*naswot+1e20*snip)": "vote(0.1234567890123*naswot+1e20*snip)",
     }
     for text, label in labels.items():
         ensemble = get_ensemble(text)
@@ -107,11 +108,34 @@ def test_labels_are_read_back():
         ("vote(naswot+)", InvalidInputError, "write the members as"),
         ("vote(naswot+naswot)", InvalidInputError, "names a member twice"),
         ("vote(0*naswot+snip)", InvalidInputError, "weights must be positive"),
+        ("vote(1.2.3*naswot+snip)", InvalidInputError, "weights must be positive"),
+        ("vote(1e999*naswot+snip)", InvalidInputError, "weights must be positive"),
+        (5, InvalidInputError, "the name of an ensemble must be text, not 5"),
     ],
 )
 def test_names_that_make_no_sense(text, error, message):
     with pytest.raises(error, match=message):
         get_ensemble(text)
+
+
+@pytest.mark.parametrize(
+    ("declared", "function", "message"),
+    [
+        ({"version": 1.5}, lambda scores, weights: scores[0], "version must be a positive integer"),
+        ({"members": "naswot"}, lambda scores, weights: scores[0], "members must be a tuple of texts"),
+        ({"members": ("a", "a")}, lambda scores, weights: scores[0], "stands there twice"),
+        ({"members": (" ",)}, lambda scores, weights: scores[0], "unknown member ' '"),
+        ({"reference": 5}, lambda scores, weights: scores[0], "reference must be text"),
+        ({"override": "x"}, lambda scores, weights: scores[0], "override must be True or False"),
+        ({}, lambda scores: scores[0], "is called with 2 arguments"),
+        ({}, 5, "function must be a function"),
+    ],
+)
+def test_declarations_out_of_range(declared, function, message):
+    before = list_ensembles()
+    with pytest.raises(InvalidInputError, match=message):
+        register_ensemble("t-x", **declared)(function)
+    assert list_ensembles() == before
 
 
 def test_columns_that_do_not_fit():

@@ -120,9 +120,24 @@ def gives_up(probe):
     return 1 / float(probe.gradients[next(iter(probe.weights))].abs().sum())
 
 
+def statistics_of_old(probe):
+    """Runs the network with running statistics."""
+    with probe.forward_pass("eval"), torch.no_grad():
+        return float(probe.call(probe.batch.inputs).double().norm())
+
+
+def pieces(probe):
+    """Counts the pieces in which gradients come."""
+    found = []
+    probe.each_sample_gradient(lambda name, gradients: found.append(float(gradients.abs().sum() > 0)))
+    return 1.0 + len(found)
+
+
 @pytest.mark.parametrize(
     ("function", "declared", "check", "message"),
     [
+        (statistics_of_old, {"cost": "forward"}, "batch norm", "with batch norm in mode eval, declared train"),
+        (pieces, {"cost": "per-sample", "needs_labels": True}, "per-sample loop", "one sample at a time"),
         (good, {"needs_labels": True, "reference": ""}, "declaration", "it cites no reference"),
         (lambda probe: good(probe), {"needs_labels": True}, "declaration", "no docstring"),
         (lambda probe: 1 / 0, {}, "finite", "ZeroDivisionError"),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import math
+import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +15,8 @@ from zcbench._output import duration, significant
 from zcbench.cli._shared import add_imports, add_json, import_files, print_json, print_rows, split_names, tell
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from zcbench.types import Score
 
 EXAMPLE = """examples:
@@ -37,38 +42,22 @@ def execute(options: argparse.Namespace) -> int:
     """Run the command; 1 if a score failed."""
     import torch
 
+    from zcbench._arguments import seed, shown
     from zcbench.errors import InvalidInputError
-    from zcbench.probe import as_tensor
     from zcbench.proxies import score
     from zcbench.types import Status
 
-    try:
-        shape = tuple(int(size) for size in options.input.lower().replace(",", "x").split("x"))
-        if min(shape) < 1 or options.batch_size < 1:
-            raise ValueError
-    except ValueError:
-        raise InvalidInputError(
-            f"{options.input!r} with batch size {options.batch_size}: give positive sizes such as 3x32x32."
-        ) from None
-    if not 0 <= options.seed < 2**32:
-        raise InvalidInputError(f"the seed {options.seed}: choose a number from 0 to {2**32 - 1}.")
-    if options.classes is not None and options.classes < 1:
-        raise InvalidInputError(f"{options.classes} classes: choose at least 1.")
+    shape = _shape(options.input, options.batch_size)
+    seed("the seed", options.seed)
+    if options.classes is not None and not 1 <= options.classes <= 2**31:
+        limit = "at least 1" if options.classes < 1 else f"at most {2**31}"
+        raise InvalidInputError(f"{shown(options.classes)} classes: choose {limit}.")
     import_files(options.imports)
     model = _make(options.factory, options.seed)
-    inputs = torch.randn(options.batch_size, *shape, generator=torch.Generator().manual_seed(options.seed))
+    inputs = _noise((options.batch_size, *shape), options.seed)
     classes = options.classes
     if classes is None:
-        was_training = model.training
-        try:
-            with torch.no_grad():
-                classes = as_tensor(model.eval()(inputs[:1])).shape[-1]
-        except Exception as error:
-            raise InvalidInputError(
-                f"{options.factory} cannot take an input of shape (1, {', '.join(map(str, shape))}): {error}"
-            ) from None
-        finally:
-            model.train(was_training)
+        classes = _outputs(options.factory, model, inputs)
     targets = torch.randint(classes, (len(inputs),), generator=torch.Generator().manual_seed(options.seed))
     scores = score(model, inputs, targets, split_names(options.proxies), seed=options.seed)
     if options.json:
@@ -91,6 +80,70 @@ def execute(options: argparse.Namespace) -> int:
     if failed:
         tell(f"zcbench: failed: {', '.join(failed)}; the last column says why.")
     return 1 if failed else 0
+
+
+def _shape(text: str, batch_size: int) -> tuple[int, ...]:
+    """Shape of one sample."""
+    from zcbench._arguments import shown
+    from zcbench.errors import InvalidInputError
+
+    sizes = text.lower().replace(",", "x").split("x")
+    if batch_size < 1 or not all(re.fullmatch("0*[1-9][0-9]{0,17}", size) for size in sizes):
+        raise InvalidInputError(
+            f"{shown(text)} with batch size {shown(batch_size)}: give positive sizes such as 3x32x32."
+        )
+    return tuple(map(int, sizes))
+
+
+def _noise(shape: tuple[int, ...], seed: int) -> Tensor:
+    """Standard normal inputs, if they fit into memory."""
+    import torch
+
+    from zcbench.errors import InvalidInputError
+
+    size = 4 * math.prod(shape)
+    said = f"a batch of shape {'x'.join(map(str, shape))} takes {size / 1e9:.3g} GB"
+    if size > _memory():
+        raise InvalidInputError(f"{said}, more than this machine has: choose a smaller --input or --batch-size.")
+    try:
+        return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    except (RuntimeError, MemoryError):
+        raise InvalidInputError(f"{said}, which is not free: choose a smaller --input or --batch-size.") from None
+
+
+def _memory() -> int:
+    """Bytes of memory in this machine, or what no batch needs where that cannot be asked for."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 2**40
+
+
+def _outputs(name: str, model: nn.Module, inputs: Tensor) -> int:
+    """Number of the network's outputs: of classes, if it tells classes apart."""
+    from zcbench._measurable import measurable
+    from zcbench._outputs import output_of
+    from zcbench.errors import InvalidInputError
+    from zcbench.types import Batch
+
+    batch = Batch(inputs[:3])
+    inner = measurable(model, batch)
+    modes = [(module, module.training) for module in inner.modules()]
+    try:
+        return int(output_of(inner.eval(), batch).shape[-1])
+    except Exception as error:
+        shape = (1, *inputs.shape[1:])
+        raise InvalidInputError(f"{name} cannot take an input of shape {shape}: {_said(error)}") from None
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def _said(error: BaseException) -> str:
+    """A stranger's error as the end of a sentence."""
+    from zcbench.errors import ZcbenchError, first_line
+
+    return str(error) if isinstance(error, ZcbenchError) else first_line(error)
 
 
 def _number(score: Score) -> str:
@@ -118,15 +171,15 @@ def _make(text: str, seed: int) -> Any:
     except InvalidInputError:
         raise
     except (Exception, SystemExit) as error:
-        raise InvalidInputError(f"{place} could not be imported: {type(error).__name__}: {error}") from None
+        raise InvalidInputError(f"{place} could not be imported: {_said(error)}") from None
     factory = getattr(module, name, None)
     if factory is None:
         raise InvalidInputError(f"{place} has no {name!r}: write the name of a function or class in it.")
     torch.manual_seed(seed)  # after the import, which may draw numbers of its own
     try:
         model = factory if isinstance(factory, nn.Module) else factory()
-    except Exception as error:
-        raise InvalidInputError(f"{text} raised {type(error).__name__}: {error}") from None
+    except (Exception, SystemExit) as error:
+        raise InvalidInputError(f"{text} raised {_said(error)}") from None
     if not isinstance(model, nn.Module):
         raise InvalidInputError(f"{text} returned a {type(model).__name__}: it must return a torch.nn.Module.")
     return model

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zcbench import _arguments as rules
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.types import Architecture, SearchSpace, Target
 
@@ -72,7 +73,7 @@ class Benchmark:
         Raises:
             UnknownNameError: there is no such column.
         """
-        name = name or self.default_target
+        name = self.default_target if name is None else rules.text("the name of a target", name)
         if name not in self.targets:
             raise UnknownNameError("target", name, self.targets, f"Try  zcbench show {self.name}")
         return self.targets[name]
@@ -123,12 +124,23 @@ class Benchmark:
         """The first ``limit`` architectures of a random order; a larger limit keeps what a smaller one had.
 
         With a target, only of those that have a value in its column.
+
+        Raises:
+            InvalidInputError: the limit is below 1, or the seed is out of range.
         """
+        limit = None if limit is None else rules.whole("a limit of architectures", limit, 1)
+        seed = rules.seed("the seed", seed)
         order = np.random.RandomState(seed).permutation(len(self))
         if target is not None:
             order = order[np.isfinite(self.truth(target))[order]]
         return tuple(self.architectures[row] for row in order[:limit])
 
     def build(self, architecture: Architecture, dataset: str) -> nn.Module:
-        """The benchmark's network for one of its data sets, freshly initialised."""
+        """The benchmark's network for one of its data sets, freshly initialised.
+
+        Raises:
+            UnknownNameError: there is no such data set.
+        """
+        if dataset not in self.classes:
+            raise UnknownNameError("data set", str(dataset), self.classes)
         return self.space.build(architecture, num_classes=self.classes[dataset])

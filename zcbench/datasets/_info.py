@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zcbench import _arguments as rules
 from zcbench._registry import Registry
 from zcbench.datasets._download import Remote
 from zcbench.datasets._table import Table
+from zcbench.errors import InvalidInputError
 
 
 @dataclass(frozen=True)
@@ -64,18 +66,50 @@ class BenchmarkInfo:
         return f"get the authors' file ({self.by_hand}) and run  zcbench data import {self.name} FILE"
 
 
-_BENCHMARKS: Registry[BenchmarkInfo] = Registry("benchmark", package="zcbench.datasets", group="zcbench.benchmarks")
+def _remotes(what: str, value: object) -> object:
+    if not isinstance(value, tuple) or not all(isinstance(one, Remote) for one in value):
+        raise InvalidInputError(f"{what} must be a tuple of zcbench.datasets.Remote, not {rules.shown(value)}.")
+    return value
+
+
+_BENCHMARKS: Registry[BenchmarkInfo] = Registry(
+    "benchmark",
+    package="zcbench.datasets",
+    group="zcbench.benchmarks",
+    rules={
+        "name": rules.text,
+        "space": rules.text,
+        "summary": rules.text,
+        "rows": lambda what, value: rules.whole(what, value, 0, 10**12),
+        "targets": lambda what, value: rules.whole(what, value, 1, 10**6),
+        "licence": rules.text,
+        "reference": rules.text,
+        "version": rules.version,
+        "classes": rules.mapping(lambda what, value: rules.whole(what, value, 1, 2**31)),
+        "batches": rules.mapping(rules.text),
+        "embedded": rules.optional(rules.called_with(0)),
+        "read": rules.optional(rules.called_with(1)),
+        "convert": rules.optional(rules.called_with(1)),
+        "remotes": _remotes,
+        "by_hand": rules.text,
+    },
+)
 
 
 def register_benchmark(*infos: BenchmarkInfo, override: bool = False) -> None:
-    """Register benchmarks under their names.
+    """Register benchmarks under their names; all or none.
 
     Raises:
-        InvalidInputError: a name has other characters than lower-case letters, digits, "_", "-" and ".".
+        InvalidInputError: a name has other characters than lower-case letters, digits, "_", "-" and ".", a declaration
+            is out of range, or nothing says how the table is read.
         DuplicateNameError: a name is taken and ``override`` is False.
     """
     for info in infos:
-        _BENCHMARKS.add(info.name, info, override=override)
+        if not isinstance(info, BenchmarkInfo):
+            raise InvalidInputError(f"{rules.shown(info)} is no BenchmarkInfo: declare the benchmark by one.")
+        if not (info.embedded or info.read or info.convert):
+            raise InvalidInputError(f"benchmark {info.name!r}: say how its table is read: embedded, read or convert.")
+    _BENCHMARKS.add_all(rules.by_name("benchmark", infos), override=override)
 
 
 def list_benchmarks() -> list[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from zcbench import _arguments as rules
 from zcbench.datasets._digits import load_digits
 from zcbench.datasets._paths import data_folder
 from zcbench.datasets._read import explained
@@ -27,6 +29,8 @@ _CIFAR_STATISTICS = {
 }
 
 
+#: side in pixels that images are scaled to at most
+_LARGEST_SIDE = 1024
 #: words of a text in a batch, and the part of them that a masked language model has to predict
 _LENGTH, _HIDDEN = 64, 0.15
 #: target of a word that is not to be predicted: what torch's cross-entropy ignores
@@ -58,15 +62,20 @@ def load_batch(dataset: str, size: int | None, seed: int = 0) -> Batch:
     Raises:
         UnknownNameError: no batches of that data set are known.
         DataMissingError: the samples are not on this machine.
-        InvalidInputError: the data set has fewer samples than ``size``.
+        InvalidInputError: the data set has fewer samples than ``size``, or an argument is out of range.
     """
     import torch
 
-    name, at, side = dataset.partition("@")
-    if name not in _LOADERS or (at and (not side.isdigit() or name not in _RESIZED)):
+    name, at, side = rules.text("the name of a data set", dataset).partition("@")
+    if name not in _LOADERS or (at and (not re.fullmatch("[0-9]{1,9}", side) or name not in _RESIZED)):
         raise UnknownNameError("data set with batches", dataset, _LOADERS)
-    if size is not None and size < 1:
-        raise InvalidInputError(f"a batch of {size} samples is impossible: the size must be at least 1.")
+    if at:
+        rules.whole(f"the number in {dataset!r},", int(side), 1, 10**6 if name == "wikitext2" else _LARGEST_SIDE)
+    if size is not None:
+        size = rules.whole("the size of a batch", size)
+        if size < 1:
+            raise InvalidInputError(f"a batch of {size} samples is impossible: the size must be at least 1.")
+    seed = rules.seed("the seed", seed)
     inputs, targets = _LOADERS[name](name)
     size = len(targets) if size is None else size
     if size > len(targets):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from zcbench import _arguments as rules
 from zcbench._registry import Registry, split_outside
 from zcbench.encodings._base import KINDS, Encoding, EncodingInfo, join
 from zcbench.errors import InvalidInputError
@@ -12,7 +14,17 @@ from zcbench.types import SearchSpace
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_ENCODINGS: Registry[EncodingInfo] = Registry("encoding", package="zcbench.encodings", group="zcbench.encodings")
+_ENCODINGS: Registry[EncodingInfo] = Registry(
+    "encoding",
+    package="zcbench.encodings",
+    group="zcbench.encodings",
+    rules={
+        "function": rules.called_with(2),
+        "kind": rules.choice("kind", KINDS),
+        "version": rules.version,
+        "reference": rules.text,
+    },
+)
 _MADE: dict[str, Encoding] = {}
 
 
@@ -29,6 +41,10 @@ def register_encoding(
         reference: paper and section.
         override: replace an encoding of the same name.
 
+    Raises:
+        DuplicateNameError: the name is taken.
+        InvalidInputError: a declaration is out of range.
+
     Example:
         >>> import zcbench
         >>> @zcbench.register_encoding("key-length")
@@ -37,8 +53,7 @@ def register_encoding(
         >>> zcbench.get_encoding("key-length").kind
         'vector'
     """
-    if kind not in KINDS:
-        raise InvalidInputError(f"encoding {name!r}: unknown kind {kind!r}; known: {', '.join(KINDS)}.")
+    _ENCODINGS.check(name, {"kind": kind, "version": version, "reference": reference})
 
     def decorate(function: F) -> F:
         _ENCODINGS.add(name, EncodingInfo(name, function, kind, version, reference), override=override)
@@ -63,6 +78,7 @@ def get_encoding(text: str | Encoding, space: SearchSpace | None = None) -> Enco
     """
     if isinstance(text, Encoding):
         return text
+    rules.text("the name of an encoding", text)
     return join([_part(part.strip(), space) for part in split_outside(text, "+")])
 
 
@@ -89,7 +105,7 @@ def _with_brackets(text: str, name: str, inside: str | None, space: SearchSpace 
     if text == "columns":
         return ColumnEncoding(())
     metric, _, epochs = (inside or "").partition("/")
-    if name == "curve" and epochs.isdigit():
+    if name == "curve" and re.fullmatch("[0-9]{1,9}", epochs):
         return CurveEncoding(metric, int(epochs))
     raise InvalidInputError(f"{text!r}: brackets are for proxies(params+naswot) and curve(valid_nll/3).")
 

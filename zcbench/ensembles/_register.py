@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,9 +12,10 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from zcbench import _arguments as rules
 from zcbench._registry import Registry
 from zcbench.errors import InvalidInputError
-from zcbench.types import summary_of
+from zcbench.types import summary_of, written
 
 Floats: TypeAlias = NDArray[np.float64]
 #: From scores ``(members, candidates)``, high is good, and weights ``(members,)`` to ``(candidates,)``.
@@ -50,7 +52,7 @@ class Ensemble:
         if self.own:
             return self.name
         pairs = zip(self.weights, self.members, strict=True)
-        return f"{self.name}({'+'.join(m if w == 1 else f'{w:g}*{m}' for w, m in pairs)})"
+        return f"{self.name}({'+'.join(m if w == 1 else f'{_weight(w)}*{m}' for w, m in pairs)})"
 
     @property
     def summary(self) -> str:
@@ -83,7 +85,17 @@ class Ensemble:
         return result
 
 
-_ENSEMBLES: Registry[Ensemble] = Registry("ensemble", package="zcbench.ensembles", group="zcbench.ensembles")
+_ENSEMBLES: Registry[Ensemble] = Registry(
+    "ensemble",
+    package="zcbench.ensembles",
+    group="zcbench.ensembles",
+    rules={
+        "function": rules.called_with(2),
+        "members": rules.names("member"),
+        "version": rules.version,
+        "reference": rules.text,
+    },
+)
 
 
 def register_ensemble(
@@ -97,10 +109,16 @@ def register_ensemble(
         version: raised whenever values may change.
         reference: paper and section.
         override: replace an ensemble of the same name.
+
+    Raises:
+        DuplicateNameError: the name is taken.
+        InvalidInputError: a declaration is out of range.
     """
+    own: tuple[str, ...] = rules.as_tuple(members)
+    _ENSEMBLES.check(name, {"members": own, "version": version, "reference": reference})
 
     def decorate(function: F) -> F:
-        ensemble = Ensemble(name, function, members, (1.0,) * len(members), version, reference)
+        ensemble = Ensemble(name, function, own, (1.0,) * len(own), version, reference)
         _ENSEMBLES.add(name, ensemble, override=override)
         return function
 
@@ -114,7 +132,7 @@ def get_ensemble(text: str) -> Ensemble:
         UnknownNameError: there is none of that name.
         InvalidInputError: members are missing or malformed.
     """
-    name, bracket, rest = text.strip().partition("(")
+    name, bracket, rest = rules.text("the name of an ensemble", text).strip().partition("(")
     ensemble = _ENSEMBLES.get(name)
     if not bracket:
         if not ensemble.members:
@@ -128,10 +146,18 @@ def get_ensemble(text: str) -> Ensemble:
     members = tuple(member for _, member in found)
     if len(set(members)) != len(members):
         raise InvalidInputError(f"{text!r} names a member twice.")
-    weights = tuple(float(weight or 1) for weight, _ in found)
-    if min(weights) <= 0:
-        raise InvalidInputError(f"{text!r}: weights must be positive.")
+    try:
+        weights = tuple(float(weight or 1) for weight, _ in found)
+    except ValueError:  # 1.2.3
+        weights = (math.nan,)
+    if not all(0 < weight < math.inf for weight in weights):
+        raise InvalidInputError(f"{text!r}: weights must be positive numbers.")
     return dataclasses.replace(ensemble, members=members, weights=weights, own=False)
+
+
+def _weight(weight: float) -> str:
+    """A weight as labels write it: exactly, whole numbers without a point."""
+    return str(int(weight)) if weight == int(weight) and weight < 1e15 else written(weight)
 
 
 def registered(name: str) -> Ensemble:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from zcbench import _arguments as rules
 from zcbench._store import Store, Writer
 from zcbench.datasets import Benchmark, load_batch, load_benchmark
 from zcbench.ensembles import get_ensemble
@@ -21,6 +22,7 @@ from zcbench.types import Architecture, ProxyInfo, Record, Score
 Progress = Callable[[int, int, Record | None], None]
 #: What a proxy with "epochs" or "steps" trains on: that many training samples, the batch among them.
 TRAINING_SAMPLES = 2000
+_MOST_WORKERS = 10_000
 
 
 @dataclass(frozen=True)
@@ -71,12 +73,11 @@ def run(
         InvalidInputError: the limit, the seed or the number of workers is out of range.
         StoreError: a score cannot be written; all earlier ones are kept.
     """
-    if track.limit is not None and track.limit < 1:
+    if track.limit is not None and rules.whole("the limit", track.limit) < 1:
         raise InvalidInputError(f"a limit of {track.limit} architectures: choose at least 1.")
-    if not 0 <= track.seed < 2**32:
-        raise InvalidInputError(f"the seed {track.seed}: choose a number from 0 to {2**32 - 1}.")
-    if workers < 0:
-        raise InvalidInputError(f"{workers} workers: choose 0 (this process) or more.")
+    rules.seed("the seed", track.seed)
+    if not 0 <= rules.whole("the number of workers", workers) <= _MOST_WORKERS:
+        raise InvalidInputError(f"{workers} workers: choose 0 (this process) or more, at most {_MOST_WORKERS}.")
     dataset = benchmark.target(track.target).dataset
     samples = benchmark.batch_of(track.target)
     batch = load_batch(samples, track.batch_size, track.seed)
@@ -197,6 +198,10 @@ def evaluate(
     Returns:
         An :class:`Evaluation`: per proxy tau-b and rho with 95 % confidence intervals, what failed, seconds.
 
+    Raises:
+        UnknownNameError: there is no such benchmark, proxy, target or ensemble.
+        InvalidInputError: an argument is out of range.
+
     Example:
         >>> import zcbench
         >>> result = zcbench.evaluate("digits-201", ["params", "num_layers"], limit=20)
@@ -205,8 +210,10 @@ def evaluate(
     """
     import tempfile
 
-    table = load_benchmark(benchmark) if isinstance(benchmark, str) else benchmark
-    ensembles = tuple(ensembles)
+    table = benchmark if isinstance(benchmark, Benchmark) else load_benchmark(benchmark)
+    ensembles = tuple(rules.all_text("ensembles", ensembles))
+    if not isinstance(store, (str, os.PathLike, type(None))):
+        raise InvalidInputError(f"the store {rules.shown(store)}: give the path of a folder.")
     infos = with_members(resolve(proxies, table.space.domains), ensembles)
     track = Track(table.name, target, limit, seed, batch_size)
     with tempfile.TemporaryDirectory() as temporary:

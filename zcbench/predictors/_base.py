@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from zcbench._arguments import SEEDS, shown
 from zcbench.encodings import Encoder, Encoding, get_encoding
 from zcbench.errors import InvalidInputError
 from zcbench.predictors._features import Scaling, within_float32
 from zcbench.predictors._targets import Floats, Ranks, TargetScale, target_scale
 from zcbench.types import Architecture, SearchSpace
+
+#: Ranges of settings that count things or steps, and of rates.
+COUNT, STEPS, RATE = (1, 10**6), (0, 10**9), (0.0, 1e6)
 
 
 class Predictor(BaseEstimator):  # type: ignore[misc]
@@ -33,6 +37,8 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
 
     #: kind of encoding it takes
     kind = "vector"
+    #: smallest and largest value of settings that are numbers; a subclass names its own, and inherits its parents'
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"seed": SEEDS}
     #: whether predictions are in the targets' units; if not, they only grow with it
     calibrated = True
 
@@ -155,9 +161,7 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
     def _asked(self, architectures: Iterable[Architecture]) -> list[Architecture]:
         if not hasattr(self, "constant_"):
             raise InvalidInputError(f"{type(self).__name__} is not fitted: call fit(architectures, targets) first.")
-        unseen = list(architectures)
-        _only_architectures(unseen)
-        return unseen
+        return _only_architectures(architectures)
 
 
 @contextmanager
@@ -202,9 +206,11 @@ def checked(architectures: Iterable[Architecture], targets: ArrayLike) -> tuple[
     Raises:
         InvalidInputError: there are none, lengths differ, or a target is nan or infinite.
     """
-    known = list(architectures)
-    _only_architectures(known)
-    values = np.asarray(targets, np.float64)
+    known = _only_architectures(architectures)
+    try:
+        values = np.asarray(targets, np.float64)
+    except (TypeError, ValueError):
+        raise InvalidInputError("targets must be numbers, one for each architecture.") from None
     if values.shape != (len(known),):
         raise InvalidInputError(
             f"{len(known)} architectures and targets of shape {values.shape}: give one target each."
@@ -222,7 +228,11 @@ def varied(known: Sequence[Architecture], values: Floats) -> bool:
     return bool(np.ptp(values) > 0) and known[0] != known[-1]
 
 
-def _only_architectures(items: Sequence[Any]) -> None:
+def _only_architectures(architectures: Iterable[Any]) -> list[Architecture]:
+    try:
+        items = list(architectures)
+    except TypeError:
+        raise InvalidInputError(f"{shown(architectures)} is no list of architectures: give a list of them.") from None
     for item in items:
         if not isinstance(item, Architecture):
             raise InvalidInputError(
@@ -230,6 +240,7 @@ def _only_architectures(items: Sequence[Any]) -> None:
                 if isinstance(item, str)
                 else f"{type(item).__name__} is no architecture: give zcbench.Architecture objects."
             )
+    return items
 
 
 class VectorPredictor(Predictor):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from zcbench.errors import InvalidInputError
-from zcbench.predictors._base import Predictor
+from zcbench.predictors._base import COUNT, RATE, STEPS, Predictor
 from zcbench.predictors._losses import loss_named
 from zcbench.predictors._targets import Floats, TargetScale, target_scale
 from zcbench.types import Architecture
@@ -41,6 +41,8 @@ class NeuralPredictor(Predictor):
         targets: "standard" or "ranks".
         seed: decides initial weights and the order of batches.
     """
+
+    ranges: ClassVar = {"epochs": STEPS, "batch_size": COUNT, "learning_rate": RATE, "weight_decay": RATE}
 
     def __init__(
         self,

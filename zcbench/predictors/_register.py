@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from zcbench._registry import Registry, read_settings, split_outside
+from zcbench import _arguments as rules
+from zcbench._registry import Registry, split_outside
+from zcbench._settings import check_ranges, check_setting, declared_range, declared_setting, read_settings
+from zcbench.encodings._base import KINDS
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.predictors._base import Predictor
-from zcbench.types import summary_of
+from zcbench.types import summary_of, written
 
 P = TypeVar("P", bound=type[Predictor])
 
@@ -39,6 +42,15 @@ class PredictorInfo:
         return {p.name: p.default for p in inspect.signature(self.make).parameters.values()}
 
     @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Smallest and largest value of settings that are numbers, as the class and its parents declare them."""
+        found: dict[str, tuple[float, float]] = {}
+        for parent in reversed(self.make.__mro__):
+            found.update(vars(parent).get("ranges", {}))
+        known = self.parameters
+        return {key: edges for key, edges in found.items() if type(known.get(key)) in (int, float)}
+
+    @property
     def kind(self) -> str:
         """Kind of encodings that it takes."""
         return self.make.kind
@@ -54,13 +66,43 @@ class PredictorInfo:
         return summary_of(self.make)
 
 
-_PREDICTORS: Registry[PredictorInfo] = Registry("predictor", package="zcbench.predictors", group="zcbench.predictors")
+def _class(what: str, value: object) -> object:
+    if not (isinstance(value, type) and issubclass(value, Predictor)):
+        raise InvalidInputError(f"{what.rpartition(':')[0]}: register a subclass of zcbench.Predictor.")
+    return value
+
+
+def _settings(what: str, value: Mapping[str, Any]) -> object:
+    for key, default in value.items():
+        if default is inspect.Parameter.empty:
+            raise InvalidInputError(f"{what.rpartition(':')[0]}: the argument {key!r} needs a default.")
+        if isinstance(default, (bool, int, float)):
+            declared_setting(f"{what} {key!r}", default)
+    return value
+
+
+_PREDICTORS: Registry[PredictorInfo] = Registry(
+    "predictor",
+    package="zcbench.predictors",
+    group="zcbench.predictors",
+    rules={
+        "make": _class,
+        "version": rules.version,
+        "reference": rules.text,
+        "extra": rules.text,
+        "kind": rules.choice("kind of encoding", KINDS),
+        "parameters": _settings,
+        "ranges": rules.mapping(declared_range),
+    },
+)
 
 
 def register_predictor(
     name: str, *, version: int = 1, reference: str = "", extra: str = "", override: bool = False
 ) -> Callable[[P], P]:
     """Register a subclass of :class:`Predictor`; its constructor's arguments are its settings.
+
+    Which values of settings make sense is said by the class, in ``ranges``.
 
     Args:
         name: lower-case letters, digits, ``_``, ``-``, ``.``.
@@ -71,7 +113,8 @@ def register_predictor(
 
     Raises:
         DuplicateNameError: the name is taken.
-        InvalidInputError: it is no class of predictors, or an argument of its constructor has no default.
+        InvalidInputError: it is no class of predictors, an argument of its constructor has no default, or a
+            declaration is out of range.
 
     Example:
         >>> import numpy as np, zcbench
@@ -85,16 +128,14 @@ def register_predictor(
         >>> zcbench.get_predictor("mean:encoding=onehot").encoding
         'onehot'
     """
-    if version < 1:
-        raise InvalidInputError(f"predictor {name!r}: the version must be a positive integer, not {version!r}.")
+    _PREDICTORS.check(name, {"version": version, "reference": reference, "extra": extra})
 
     def decorate(make: P) -> P:
-        if not (isinstance(make, type) and issubclass(make, Predictor)):
-            raise InvalidInputError(f"predictor {name!r}: register a subclass of zcbench.Predictor.")
+        _PREDICTORS.check(name, {"make": make})
+        for parent in make.__mro__:
+            rules.mapping(declared_range)(f"predictor {name!r}: ranges", vars(parent).get("ranges", {}))
         info = PredictorInfo(name, make, version, reference, extra)
-        for parameter, default in info.parameters.items():
-            if default is inspect.Parameter.empty:
-                raise InvalidInputError(f"predictor {name!r}: the argument {parameter!r} needs a default.")
+        check_ranges(f"predictor {name!r}", info.parameters, info.ranges)
         _PREDICTORS.add(name, info, override=override)
         return make
 
@@ -117,26 +158,24 @@ def get_predictor(text: str, **settings: Any) -> Predictor:
         UnknownNameError: there is none, or it has no such setting; the message suggests near names.
         InvalidInputError: a setting has no value, or one of the wrong kind.
     """
-    name, *assignments = split_outside(text.strip(), ":")
+    name, *assignments = split_outside(rules.text("the name of a predictor", text).strip(), ":")
     info = _PREDICTORS.get(name)
-    known = info.parameters
-    chosen = read_settings(name, assignments, known)
-    for key, value in chosen.items():
-        if isinstance(value, (int, float)) and value < 0:
-            raise InvalidInputError(f"{name}:{key}={value}: {value} is too small.")
-    for key in settings:
+    known, ranges = info.parameters, info.ranges
+    chosen = read_settings(name, assignments, known, ranges)
+    for key, value in settings.items():
         if key not in known:
             raise UnknownNameError(f"setting of {name}", key, known)
-    made = info.make(**{**chosen, **settings})
+        chosen[key] = check_setting(name, key, value, known[key], ranges)
+    made = info.make(**chosen)
     made.label_ = predictor_label(name, made, known)
     return made
 
 
 def predictor_label(name: str, predictor: Predictor, known: dict[str, Any]) -> str:
     """Name and the settings that differ from the defaults; ``get_predictor`` reads it back."""
-    current = predictor.get_params(deep=False)
-    changed = {key: current[key] for key in sorted(known) if str(current[key]) != str(known[key])}
-    return name + "".join(f":{key}={value}" for key, value in changed.items())
+    current = {key: getattr(predictor, key, default) for key, default in known.items()}
+    changed = {key: current[key] for key in sorted(known) if written(current[key]) != written(known[key])}
+    return name + "".join(f":{key}={written(value)}" for key, value in changed.items())
 
 
 def member_labels(text: str) -> list[str]:
@@ -159,7 +198,7 @@ def list_predictors(*patterns: str) -> list[str]:
 def resolve_predictors(predictors: Iterable[str]) -> list[str]:
     """Labels for names and patterns in the order given, each once; settings may follow a pattern."""
     labels: dict[str, None] = {}
-    for text in predictors:
+    for text in rules.all_text("predictors", predictors):
         pattern, *assignments = split_outside(text, ":")
         for name in list_predictors("*" if pattern == "all" else pattern):
             labels[get_predictor(":".join([name, *assignments])).label_] = None

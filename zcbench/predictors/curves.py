@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from zcbench.encodings import CurveEncoding, get_encoding
 from zcbench.errors import InvalidInputError
-from zcbench.predictors._base import Predictor, VectorPredictor
+from zcbench.predictors._base import COUNT, Predictor, VectorPredictor
 from zcbench.predictors._register import get_predictor, register_predictor
 from zcbench.predictors._targets import Floats
 from zcbench.types import Architecture
@@ -117,6 +117,8 @@ class LcSVR(VectorPredictor):
         targets: "standard" or "ranks".
         seed: decides the draws.
     """
+
+    ranges: ClassVar = {"draws": COUNT}
 
     def __init__(
         self, encoding: str | Encoding = DEFAULT, draws: int = 100, targets: str = "standard", seed: int = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from zcbench.encodings import Encoder, get_encoding
 from zcbench.errors import InvalidInputError
-from zcbench.predictors._base import Predictor
+from zcbench.predictors._base import COUNT, STEPS, Predictor
 from zcbench.predictors._features import Scaling
 from zcbench.predictors._neural import seeded, train
 from zcbench.predictors._register import register_predictor
@@ -62,6 +62,8 @@ class FBNetV3(Predictor):
         targets: "standard" or "ranks".
         seed: decides initial weights, free architectures and the order of batches.
     """
+
+    ranges: ClassVar = {"hidden": COUNT, "free": COUNT, "epochs": STEPS, "pretraining": STEPS}
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from zcbench.encodings.computation import ATOMS, NODE_NUMBERS, ComputationGraph, atom_numbers
 from zcbench.errors import InvalidInputError
-from zcbench.predictors._base import Predictor, varied
+from zcbench.predictors._base import COUNT, STEPS, Predictor, varied
 from zcbench.predictors._features import Scaling
 from zcbench.predictors._losses import pairwise_hinge
 from zcbench.predictors._neural import seeded, train
@@ -242,6 +242,14 @@ class GENNAPE(Predictor):
         seed: decides everything random.
     """
 
+    ranges: ClassVar = {
+        "hidden": COUNT,
+        "layers": COUNT,
+        "clusters": COUNT,
+        "contrastive": STEPS,
+        "epochs": STEPS,
+        "tuning": STEPS,
+    }
     kind = "computation"
 
     def __init__(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from zcbench.errors import InvalidInputError
-from zcbench.predictors._base import with_defaults
+from zcbench.predictors._base import COUNT, with_defaults
 from zcbench.predictors._graph_batches import GraphBatch, as_batch, vocabulary
 from zcbench.predictors._neural import NeuralPredictor, Rows
 from zcbench.predictors._optional import package
@@ -36,6 +36,7 @@ class GraphPredictor(NeuralPredictor):
         seed: decides initial weights and the order of batches.
     """
 
+    ranges: ClassVar = {"hidden": COUNT, "layers": COUNT}
     kind = "graph"
 
     def __init__(
@@ -375,6 +376,8 @@ class FLANPredictor(GraphPredictor):
         targets: "standard" or "ranks".
         seed: decides initial weights and the order of batches.
     """
+
+    ranges: ClassVar = {"steps": COUNT}
 
     def __init__(
         self,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from zcbench.encodings.layers import STATISTICS, LayerStatistics
-from zcbench.predictors._base import Uncertain
+from zcbench.predictors._base import COUNT, RATE, Uncertain
 from zcbench.predictors._neural import NeuralPredictor, Rows, seeded
 from zcbench.predictors._register import register_predictor
 from zcbench.predictors._targets import Floats
@@ -126,6 +126,7 @@ class ParZC(Uncertain, NeuralPredictor):
         seed: decides initial weights, draws and the order of batches.
     """
 
+    ranges: ClassVar = {"hidden": COUNT, "blocks": COUNT, "divergence": RATE}
     kind = "layers"
 
     def __init__(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from zcbench.errors import InvalidInputError
-from zcbench.predictors._base import Predictor
+from zcbench.predictors._base import STEPS, Predictor
 from zcbench.predictors._register import register_predictor
 from zcbench.predictors._targets import Floats
 from zcbench.types import Architecture
@@ -147,6 +147,7 @@ class RoBoT(Predictor):
         seed: decides everything random.
     """
 
+    ranges: ClassVar = {"steps": STEPS}
     calibrated = False
 
     def __init__(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zcbench.predictors._base import UncertainPredictor, VectorPredictor
+from zcbench.predictors._base import COUNT, RATE, UncertainPredictor, VectorPredictor
 from zcbench.predictors._optional import package
 from zcbench.predictors._register import register_predictor
 from zcbench.predictors._targets import Floats
@@ -33,6 +33,7 @@ class RandomForest(UncertainPredictor):
         seed: decides samples and splits.
     """
 
+    ranges: ClassVar = {"trees": COUNT}
     scaled = False
 
     def __init__(
@@ -91,6 +92,8 @@ class LightGBM(_LightGBM):
         targets: as for every predictor of vectors.
         seed: decides everything random.
     """
+
+    ranges: ClassVar = {"rounds": COUNT, "learning_rate": RATE, "leaves": (2, 10**6)}
 
     def __init__(
         self,
@@ -172,6 +175,7 @@ class LightGBMRanker(_LightGBM):
         seed: decides everything random.
     """
 
+    ranges: ClassVar = {"rounds": COUNT, "learning_rate": RATE, "leaves": (2, 10**6)}
     calibrated = False
 
     def __init__(
@@ -224,6 +228,7 @@ class XGBoost(VectorPredictor):
         seed: decides everything random.
     """
 
+    ranges: ClassVar = {"rounds": COUNT, "learning_rate": RATE, "depth": COUNT}
     scaled = False
     objective: dict[str, Any] = {"objective": "reg:squarederror"}  # noqa: RUF012
 
@@ -314,6 +319,8 @@ class NGBoost(UncertainPredictor):
         targets: as for every predictor of vectors.
         seed: decides everything random.
     """
+
+    ranges: ClassVar = {"rounds": COUNT, "learning_rate": RATE}
 
     def __init__(
         self,

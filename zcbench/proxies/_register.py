@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
-from zcbench._registry import Registry, read_settings
+from zcbench import _arguments as rules
+from zcbench._registry import Registry
+from zcbench._settings import check_ranges, declared_range, declared_setting, read_settings
 from zcbench.errors import InvalidInputError
 from zcbench.types import COMMON_SETTINGS, Cost, ProxyInfo, Setting
 
@@ -23,7 +25,37 @@ STANDARD = (
     *("grad_norm", "snip", "synflow", "jacov", "naswot", "gradsign"),
 )
 
-_PROXIES: Registry[ProxyInfo] = Registry("proxy", package="zcbench.proxies", group="zcbench.proxies")
+
+def _signals() -> frozenset[str]:
+    from zcbench.probe import SIGNALS  # loads torch, which whoever asks for signals has loaded
+
+    return SIGNALS
+
+
+#: smallest and largest value of the settings that every proxy has
+_COMMON_RANGES = {"repeats": (1, 10**6), "epochs": (0, 10**6), "steps": (0, 10**9)}
+
+_PROXIES: Registry[ProxyInfo] = Registry(
+    "proxy",
+    package="zcbench.proxies",
+    group="zcbench.proxies",
+    rules={
+        "function": rules.called_with(1),
+        "version": rules.version,
+        "higher_is_better": rules.flag,
+        "cost": rules.choice("cost class", (cost for cost in Cost if cost is not Cost.TRAINING)),
+        "needs_labels": rules.flag,
+        "stochastic": rules.flag,
+        "domains": rules.names("domain", DOMAINS, least=1),
+        "invariances": rules.names("invariance", INVARIANCES),
+        "declared_batch_norm": rules.choice("batch-norm mode", BATCH_NORM),
+        "batch_norm": rules.choice("batch-norm mode", BATCH_NORM),
+        "signals": rules.names("signal", _signals),
+        "reference": rules.text,
+        "parameters": rules.mapping(declared_setting),
+        "ranges": rules.mapping(declared_range),
+    },
+)
 
 
 def register_proxy(
@@ -38,6 +70,7 @@ def register_proxy(
     invariances: tuple[str, ...] = (),
     batch_norm: str | None = None,
     signals: tuple[str, ...] = (),
+    ranges: Mapping[str, tuple[float, float]] | None = None,
     reference: str = "",
     override: bool = False,
 ) -> Callable[[F], F]:
@@ -59,6 +92,8 @@ def register_proxy(
         batch_norm: mode of batch norm in which it runs the network: "train", "eval", "per-sample" or "off"; "any" where
             it does not run. Default: "train" ("any" for static proxies). A parameter ``batch_norm`` overrides it.
         signals: names of the probe's signals that the proxy will ask for. Optional; with it, passes are shared better.
+        ranges: smallest and largest value of parameters that are numbers, ``{"eta": (0, 1)}``; what lies outside is
+            refused before anything runs. What a range cannot say, the function says by raising InvalidInputError.
         reference: paper and section that define the score.
         override: replace a proxy of the same name.
 
@@ -74,39 +109,26 @@ def register_proxy(
         >>> zcbench.get_proxy("depth-squared").higher_is_better
         True
     """
-    if version < 1:
-        raise InvalidInputError(f"proxy {name!r}: the version must be a positive integer, not {version!r}.")
-    if unknown := set(domains) - set(DOMAINS):
-        raise InvalidInputError(f"proxy {name!r}: unknown domain {min(unknown)!r}; known: {', '.join(DOMAINS)}.")
-    if unknown := set(invariances) - set(INVARIANCES):
-        raise InvalidInputError(
-            f"proxy {name!r}: unknown invariance {min(unknown)!r}; known: {', '.join(INVARIANCES)}."
-        )
-    try:
-        cost = Cost(cost)
-    except ValueError:
-        raise InvalidInputError(f"proxy {name!r}: unknown cost class {cost!r}; known: {', '.join(Cost)}.") from None
-
-    mode = batch_norm or ("any" if cost is Cost.STATIC else "train")
-    if mode not in BATCH_NORM:
-        raise InvalidInputError(f"proxy {name!r}: unknown batch-norm mode {mode!r}; known: {', '.join(BATCH_NORM)}.")
+    static = isinstance(cost, str) and cost == Cost.STATIC
+    declared: dict[str, Any] = {
+        "version": version,
+        "higher_is_better": higher_is_better,
+        "cost": cost,
+        "needs_labels": needs_labels,
+        "stochastic": stochastic,
+        "domains": rules.as_tuple(domains),
+        "invariances": rules.as_tuple(invariances),
+        "declared_batch_norm": ("any" if static else "train") if batch_norm is None else batch_norm,
+        "signals": rules.as_tuple(signals),
+        "ranges": {} if ranges is None else ranges,
+        "reference": reference,
+    }
+    _PROXIES.check(name, declared)
+    declared["cost"] = Cost(cost)
 
     def decorate(function: F) -> F:
-        info = ProxyInfo(
-            name=name,
-            function=function,
-            version=version,
-            higher_is_better=higher_is_better,
-            cost=cost,
-            needs_labels=needs_labels,
-            stochastic=stochastic,
-            domains=domains,
-            invariances=invariances,
-            declared_batch_norm=mode,
-            signals=signals,
-            reference=reference,
-            parameters=_parameters(name, function),
-        )
+        info = ProxyInfo(name, function, parameters=_parameters(name, function), **declared)
+        check_ranges(f"proxy {name!r}", info.parameters, info.ranges)
         _PROXIES.add(name, info, override=override)
         return function
 
@@ -122,7 +144,7 @@ def _parameters(name: str, function: Callable[..., float]) -> dict[str, Setting]
     for parameter in declared:
         if parameter.kind is not parameter.KEYWORD_ONLY:
             continue
-        if not isinstance(parameter.default, (bool, int, float, str)) or parameter.name in COMMON_SETTINGS:
+        if parameter.default is parameter.empty or parameter.name in COMMON_SETTINGS:
             raise InvalidInputError(
                 f"proxy {name!r}: the parameter {parameter.name!r} needs a default that is a bool, int, float or str, "
                 f"and a name other than {', '.join(COMMON_SETTINGS)}."
@@ -138,15 +160,14 @@ def get_proxy(name: str) -> ProxyInfo:
         UnknownNameError: there is none, or it has no such setting; the message suggests near names.
         InvalidInputError: a setting has no value, or one of the wrong kind.
     """
-    name, *assignments = name.split(":")
+    name, *assignments = rules.text("the name of a proxy", name).split(":")
     info = _PROXIES.get(name)
     if not assignments:
         return info
     known = {**info.parameters, **COMMON_SETTINGS}
-    given = read_settings(name, assignments, known)
-    for key, value in given.items():
-        if isinstance(value, int) and value < (1 if key == "repeats" else 0):
-            raise InvalidInputError(f"{name}:{key}={value}: {value} is too small.")
+    given = read_settings(name, assignments, known, {**info.ranges, **_COMMON_RANGES})
+    if "batch_norm" in given:
+        rules.choice("batch-norm mode", BATCH_NORM)(f"{name}: batch_norm", given["batch_norm"])
     settings: dict[str, Setting] = {key: value for key, value in given.items() if value != known[key]}
     cost = Cost.TRAINING if {"epochs", "steps"} & settings.keys() else info.cost
     return dataclasses.replace(info, settings=settings, cost=cost)
@@ -170,11 +191,9 @@ def resolve(proxies: Iterable[str] | None, domains: Iterable[str] = ()) -> list[
     kinds = {"any", *domains}
     if proxies is None:
         proxies = ["standard"]
-    if isinstance(proxies, str):
-        proxies = [proxies]
     infos: dict[str, ProxyInfo] = {}
-    for text in proxies:
-        pattern, colon, settings = text.partition(":")
+    for one in rules.all_text("proxies", proxies):
+        pattern, colon, settings = one.partition(":")
         names = STANDARD if pattern == "standard" else list_proxies("*" if pattern == "all" else pattern)
         for name in names:
             info = get_proxy(name + colon + settings)

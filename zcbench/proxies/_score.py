@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torch import Tensor
 
+from zcbench import _arguments as rules
 from zcbench._guard import Snapshot, untouched
+from zcbench._measurable import measurable
 from zcbench._process import stable_seed
 from zcbench._training import Recipe, reinitialize, train
-from zcbench.errors import NonFiniteError, UnsupportedModelError, first_line
+from zcbench.errors import InvalidInputError, NonFiniteError, UnsupportedModelError, first_line
 from zcbench.probe import Probe
 from zcbench.proxies._register import resolve
 from zcbench.types import Batch, Inputs, LossFunction, ProxyInfo, Score, Status
@@ -36,16 +38,19 @@ def score(
     """Score any network with training-free proxies; the network comes back as it was.
 
     Args:
-        model: returns a tensor, or an object or mapping with ``logits``.
-        inputs: a tensor, a tuple (positional arguments) or a mapping (keyword arguments) of tensors whose first
-            dimension counts the samples.
-        targets: class indices or real targets; proxies that need labels are "unsupported" without them.
+        model: returns a tensor, an object or mapping with ``logits``, or a tuple such as NAS-Bench-201's (features,
+            logits), of which the last tensor of two dimensions counts (``zcbench._outputs`` has the whole rule). Of
+            ``torch.compile`` and ``nn.DataParallel`` the network inside is measured.
+        inputs: a tensor, a tuple or list (positional arguments) or a mapping (keyword arguments) of tensors whose first
+            dimension counts the samples; numbers, texts and None among them reach the network as they are.
+        targets: class indices of any integer type, bools for two classes, or real targets; proxies that need labels are
+            "unsupported" without them.
         proxies: names, shell patterns such as "grad*", or "all"; default "standard": ten cheap ones and chance.
             Settings follow a colon: "naswot:repeats=3" averages over three initialisations, the given one first;
             "lga:epochs=2" trains for two epochs first.
         loss_fn: from ``(outputs, targets)`` to a scalar that averages over samples. Default: cross-entropy for
             integer targets, mean squared error for real ones.
-        seed: seeds everything random; the same seed gives the same scores.
+        seed: seeds everything random, from 0; the same seed gives the same scores.
         training_data: what "epochs" and "steps" train on; default the batch itself.
         recipe: how they train; default SGD at .05.
 
@@ -54,7 +59,9 @@ def score(
 
     Raises:
         UnknownNameError: a proxy does not exist.
-        InvalidInputError: the model is no module, or inputs and targets do not fit together.
+        InvalidInputError: the model is no module with dense weights that are there (scripted, lazy, meta, sparse,
+            quantised and sharded networks are refused), inputs and targets do not fit together, or another argument is
+            out of range.
 
     Example:
         >>> import torch, zcbench
@@ -93,6 +100,12 @@ def score_with(
     recipe: Recipe | None = None,
 ) -> Iterator[tuple[ProxyInfo, Score]]:
     """Yield each proxy with its score as soon as it exists; all that want the same weights share one probe."""
+    model = measurable(model, batch)
+    rules.whole("the seed", seed, 0, 2**63 - 1)
+    if recipe is not None and not isinstance(recipe, Recipe):
+        raise InvalidInputError(f"the recipe is a {type(recipe).__name__}: pass a zcbench Recipe.")
+    if training_data is not None:
+        measurable(model, training_data)
     states: dict[_State, list[ProxyInfo]] = {}
     for info in infos:
         for repeat in range(info.repeats):
@@ -163,7 +176,7 @@ def _one(info: ProxyInfo, probe: Probe) -> Score:
         try:
             if info.needs_labels and probe.batch.targets is None:
                 raise UnsupportedModelError(f"{info.name} needs targets: pass targets=… with the inputs.")
-            result = info.function(probe, **info.arguments)
+            result = probe.run(info.function, **info.arguments)
             value = float(result.detach() if isinstance(result, Tensor) else result)
         except Exception as error:  # a proxy or a network that throws costs this score, not the run
             reason = _reason(error)

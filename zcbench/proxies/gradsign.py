@@ -44,6 +44,7 @@ NEIGHBOURS = 4
     needs_labels=True,
     batch_norm="per-sample",
     invariances=("sample-order",),
+    ranges={"zero": (0.0, 1.0)},
     reference=_REFERENCE,
 )
 def gradsign(probe: Probe, *, zero: float = ZERO) -> float:
@@ -61,6 +62,7 @@ def gradsign(probe: Probe, *, zero: float = ZERO) -> float:
     needs_labels=True,
     batch_norm="per-sample",
     invariances=("sample-order",),
+    ranges={"zero": (0.0, 1.0)},
     reference=f"{_REFERENCE}; averaged as in the authors' gradsign.py",
 )
 def gradsign_mean(probe: Probe, *, zero: float = ZERO) -> float:

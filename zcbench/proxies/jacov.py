@@ -50,6 +50,7 @@ def correlation_score(rows: Tensor) -> float:
     needs_labels=True,
     signals=("input_gradients",),
     invariances=("sample-order", "class-names"),
+    ranges={"many": (1, 10**9)},
     reference="Lopes et al., 'EPE-NAS', ICANN 2021, arXiv:2102.08099, equations 3 to 5",
 )
 def epe_nas(probe: Probe, *, many: int = 100) -> float:

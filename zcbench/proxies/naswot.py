@@ -89,6 +89,7 @@ def _patterns(code: Tensor) -> Tensor:
     signals=("relu_codes",),
     domains=("convolutional",),
     invariances=("sample-order", "weight-scale"),
+    ranges={"sigma": (1e-9, 1e300)},
     reference="Peng et al., 'SWAP-NAS', ICLR 2024, arXiv:2403.04161, definition 3.4",
 )
 def reg_swap(probe: Probe, *, mu: float = 1000.0, sigma: float = 1e6) -> float:

@@ -24,6 +24,8 @@ from zcbench.errors import UnsupportedModelError
 from zcbench.probe import Probe
 from zcbench.proxies import register_proxy
 
+#: samples: so many of the batch, or all
+_RANGES = {"samples": (0, 10**9)}
 _MOK = "Mok et al., 'Demystifying the Neural Tangent Kernel', CVPR 2022, arXiv:2203.14577"
 
 
@@ -32,6 +34,7 @@ _MOK = "Mok et al., 'Demystifying the Neural Tangent Kernel', CVPR 2022, arXiv:2
     cost="per-sample",
     higher_is_better=False,
     invariances=("sample-order",),
+    ranges=_RANGES,
     reference="Chen et al., 'TE-NAS', ICLR 2021, arXiv:2102.11535, equation 2",
 )
 def ntk_cond(probe: Probe, *, batch_norm: str = "train", samples: int = 0) -> float:
@@ -61,6 +64,7 @@ def ntk_cond(probe: Probe, *, batch_norm: str = "train", samples: int = 0) -> fl
     "ntk_trace",
     cost="per-sample",
     invariances=("sample-order",),
+    ranges=_RANGES,
     reference="Shu et al., 'Unifying and Boosting Gradient-Based Training-Free NAS', NeurIPS 2022, arXiv:2201.09785",
 )
 def ntk_trace(probe: Probe, *, batch_norm: str = "eval", samples: int = 0) -> float:
@@ -78,7 +82,9 @@ def ntk_trace(probe: Probe, *, batch_norm: str = "eval", samples: int = 0) -> fl
     return math.sqrt(float(kernel.trace()) / len(kernel))
 
 
-@register_proxy("ntk_norm", cost="per-sample", invariances=("sample-order",), reference=f"{_MOK}, section 3")
+@register_proxy(
+    "ntk_norm", cost="per-sample", invariances=("sample-order",), ranges=_RANGES, reference=f"{_MOK}, section 3"
+)
 def ntk_norm(probe: Probe, *, batch_norm: str = "eval", samples: int = 0) -> float:
     """Frobenius norm.
 
@@ -107,6 +113,7 @@ def ntk_mean(probe: Probe) -> float:
     cost="per-sample",
     needs_labels=True,
     invariances=("sample-order", "class-names"),
+    ranges=_RANGES,
     reference=f"{_MOK}, section 5",
 )
 def lga(probe: Probe, *, batch_norm: str = "eval", samples: int = 0) -> float:

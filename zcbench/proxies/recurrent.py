@@ -14,6 +14,7 @@ from zcbench.proxies.jacov import correlation_score
     domains=("recurrent",),
     invariances=("sample-order",),
     signals=("hidden_states",),
+    ranges={"layer": (1, 10**6)},
     reference="Serianni and Kalita, ACL 2023, arXiv:2306.00288, section 3.1",
 )
 def hidden_covariance(probe: Probe, *, layer: int = 1) -> float:

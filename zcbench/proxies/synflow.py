@@ -21,7 +21,7 @@ from torch.func import functional_call
 
 from zcbench._functions import BatchNorm, default_dtype
 from zcbench.errors import UnsupportedModelError
-from zcbench.probe import Probe, as_tensor
+from zcbench.probe import Probe
 from zcbench.proxies import register_proxy
 
 _DOMAINS = ("convolutional", "transformer")
@@ -153,7 +153,7 @@ def _flow(probe: Probe, batch_norm: BatchNorm, exponent: int) -> dict[str, tuple
     watched = {name: state[name].requires_grad_() for name in weights}
     arguments, keywords = ((), inputs) if isinstance(inputs, dict) else (inputs, None)
     with probe.forward_pass(batch_norm), default_dtype(torch.float64):
-        flow = as_tensor(functional_call(probe.model, state, arguments, keywords)).sum() * factor
+        flow = probe.tensor_of(functional_call(probe.model, state, arguments, keywords), inputs).sum() * factor
     found: tuple[Tensor | None, ...] = (None,) * len(watched)
     if flow.requires_grad:
         found = torch.autograd.grad(flow, list(watched.values()), allow_unused=True)

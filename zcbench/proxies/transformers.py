@@ -34,6 +34,7 @@ _LANGUAGE = ("transformer",)
     cost="forward",
     invariances=("sample-order",),
     signals=("linear_outputs", "roles"),
+    ranges={"eta": (0.0, 1.0)},
     reference="Wang et al., 'W-PCA Based Gradient-Free Proxy', ICLR 2025, arXiv:2504.15983, equation 4",
 )
 def v_pca(probe: Probe, *, eta: float = 0.99) -> float:
@@ -58,6 +59,7 @@ def v_pca(probe: Probe, *, eta: float = 0.99) -> float:
     cost="forward",
     invariances=("sample-order",),
     signals=("linear_outputs", "roles"),
+    ranges={"eta": (0.0, 1.0)},
     reference="Wang et al., 'W-PCA Based Gradient-Free Proxy', ICLR 2025, arXiv:2504.15983, equation 5",
 )
 def w_pca(probe: Probe, *, eta: float = 0.99) -> float:

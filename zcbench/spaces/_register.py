@@ -2,21 +2,54 @@
 
 from __future__ import annotations
 
+from zcbench import _arguments as rules
 from zcbench._registry import Registry
+from zcbench.errors import InvalidInputError
 from zcbench.types import SearchSpace
 
-_SPACES: Registry[SearchSpace] = Registry("search space", package="zcbench.spaces", group="zcbench.spaces")
+#: kinds of networks that a space can build
+DOMAINS = ("convolutional", "transformer", "recurrent")
+_METHODS = {
+    **{"sample": 1, "neighbors": 1, "mutate": 2, "crossover": 3, "parse": 1, "canonical": 1},
+    **{"build": 1, "encode": 1, "graph": 1},
+}
+
+
+def _shape(what: str, value: object) -> object:
+    if not isinstance(value, tuple):
+        raise InvalidInputError(f"{what} must be a tuple of sizes, not {rules.shown(value)}.")
+    for size in value:
+        rules.whole(what, size, 1, 2**31)
+    return value
+
+
+_SPACES: Registry[SearchSpace] = Registry(
+    "search space",
+    package="zcbench.spaces",
+    group="zcbench.spaces",
+    rules={
+        "name": rules.text,
+        "domains": rules.names("domain", DOMAINS),
+        "input_shape": _shape,
+        "size": rules.optional(lambda what, value: rules.whole(what, value, 1, 10**1000)),
+        **{method: rules.called_with(count) for method, count in _METHODS.items()},
+    },
+    optional={"input_shape", "size", *_METHODS} - {"parse", "canonical"},
+)
 
 
 def register_space(*spaces: SearchSpace, override: bool = False) -> None:
-    """Register search spaces under their names, so that benchmarks and worker processes find them.
+    """Register search spaces under their names, so that benchmarks and worker processes find them; all or none.
 
     Raises:
-        InvalidInputError: a name has other characters than lower-case letters, digits, "_", "-" and ".".
+        InvalidInputError: a name has other characters than lower-case letters, digits, "_", "-" and ".", or a space
+            lacks what a space must have.
         DuplicateNameError: a name is taken and ``override`` is False.
     """
     for space in spaces:
-        _SPACES.add(space.name, space, override=override)
+        if isinstance(space, type):
+            raise InvalidInputError(f"{space.__name__} is a class: register a search space, {space.__name__}(…).")
+    _SPACES.add_all(rules.by_name("search space", spaces), override=override)
 
 
 def list_spaces() -> list[str]:

@@ -95,6 +95,7 @@ class _Checker:
         self.seed = seed
         self.table = easy_table(seed)
         self.info = predictor_info(name.partition(":")[0])
+        self.returned: list[tuple[Predictor, object]] = []  # predictors with what their fit returned
 
     def checks(self) -> dict[str, Callable[[], str]]:
         """Checks by name, in the order in which they run."""
@@ -136,12 +137,14 @@ class _Checker:
         return join(parts)
 
     def fit(self, predictor: Predictor, known: Sequence[Architecture], targets: np.ndarray) -> Predictor:
+        """The predictor, fitted, whatever its ``fit`` returns; the check "shape" looks at that."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return predictor.fit(known, targets)
+                self.returned.append((predictor, predictor.fit(known, targets)))
         except (MissingDependencyError, DataMissingError) as error:
             raise SkippedError(str(error)) from None
+        return predictor
 
     @functools.cached_property
     def fitted(self) -> Predictor:
@@ -162,6 +165,9 @@ class _Checker:
 
     def parameters(self) -> str:
         predictor = self.make()
+        for name in self.info.parameters:
+            if not hasattr(predictor, name):
+                raise FailedError(f"its constructor does not store its argument {name}")
         before = predictor.get_params(deep=False)
         if set(before) != set(self.info.parameters):
             raise FailedError("its constructor stores something else than its arguments: get_params misses some")
@@ -173,14 +179,15 @@ class _Checker:
         return f"{len(before)}, and clone keeps them"
 
     def shape(self) -> str:
-        if self.fitted.fit is None or self.predicted.shape != (len(self.table.unseen),):
+        if self.predicted.shape != (len(self.table.unseen),):
             raise FailedError(f"predictions of shape {self.predicted.shape} for {len(self.table.unseen)} architectures")
         if self.predicted.dtype != np.float64 or not np.isfinite(self.predicted).all():
             raise FailedError("predictions are not finite float64 numbers")
         if self.fitted.predict([]).shape != (0,):
             raise FailedError("no architectures do not give no predictions")
-        if self.make().fit(self.table.known[:1], self.table.targets[:1]) is None:
-            raise FailedError("fit does not return the predictor")
+        for predictor, returned in self.returned:
+            if returned is not predictor:
+                raise FailedError(f"fit does not return the predictor, but a {type(returned).__name__}")
         return f"({len(self.predicted)},) float64"
 
     def untouched(self) -> str:

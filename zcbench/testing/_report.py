@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from zcbench.errors import first_line
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -60,7 +62,7 @@ class SkippedError(Exception):
 
 
 def run_checks(name: str, checks: Mapping[str, Callable[[], str]]) -> Report:
-    """Run all checks; each returns what it saw, or raises."""
+    """Run all checks; each returns what it saw, or raises. Whatever else is raised is a failure too."""
     report = Report(name)
     for check, function in checks.items():
         try:
@@ -69,6 +71,8 @@ def run_checks(name: str, checks: Mapping[str, Callable[[], str]]) -> Report:
             report.outcomes.append(Outcome(check, "skipped", str(skip)))
         except FailedError as failure:
             report.outcomes.append(Outcome(check, "failed", str(failure)))
+        except Exception as error:  # what is checked raised where it must not
+            report.outcomes.append(Outcome(check, "failed", first_line(error)))
         else:
             report.outcomes.append(Outcome(check, "passed", detail))
     return report

@@ -1,0 +1,175 @@
+"""Which networks and batches can be measured: what cannot is refused by one sentence, before anything is touched."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zcbench.errors import InvalidInputError
+from zcbench.types import Batch
+
+#: What may stand among the inputs beside tensors: it is handed to the network as it is.
+_PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device)
+_QUANTIZED = ("torch.ao.nn.quantized.", "torch.ao.nn.intrinsic.quantized.")
+
+
+def measurable(model: object, batch: Batch) -> nn.Module:
+    """The network that is measured: the given one without the wrappers that compile it or spread it over devices.
+
+    Raises:
+        InvalidInputError: the model is no network that can be measured, or the batch does not fit.
+    """
+    if isinstance(model, type):
+        raise InvalidInputError(f"the model is the class {model.__name__}: pass a torch.nn.Module instance of it.")
+    if not isinstance(model, nn.Module):
+        raise InvalidInputError(f"the model is a {type(model).__name__}: pass a torch.nn.Module instance.")
+    model = _unwrapped(model)
+    for module in model.modules():
+        _check_module(module)
+    for name, tensor in itertools.chain(model.named_parameters(), model.named_buffers()):
+        _check_tensor(f"the network's {name!r}", tensor)
+        if tensor.is_inference():
+            raise InvalidInputError(
+                f"the network's {name!r} was made in torch.inference_mode, where nothing has gradients: make the "
+                "network outside of it."
+            )
+    _check_batch(batch)
+    _check_devices(model, batch)
+    return model
+
+
+def ordinary(batch: Batch) -> Batch:
+    """The batch with tensors that a graph can save, in place of those that were made in ``torch.inference_mode``."""
+    targets = batch.targets
+    tensors = [*batch.tensors(), *([] if targets is None else [targets])]
+    if not any(tensor.is_inference() for tensor in tensors):
+        return batch
+    with torch.inference_mode(mode=False):
+        targets = None if targets is None else targets.clone()
+        return Batch(batch.map(lambda tensor: tensor.clone()), targets, batch.provenance)
+
+
+@contextmanager
+def eager(model: nn.Module) -> Iterator[None]:
+    """Modules inside the network that were compiled run as they were written, so that watchers see what they do."""
+    if any(vars(m).get("_compiled_call_impl") is not None or _is_compiled(m) for m in model.modules()):
+        with torch.compiler.set_stance("force_eager"):
+            yield
+    else:
+        yield
+
+
+def as_classes(targets: Tensor) -> Tensor:
+    """Class targets of any integer type, or bools for two classes, as int64; real targets as they are."""
+    return targets if targets.is_floating_point() else targets.long()
+
+
+def _unwrapped(model: nn.Module) -> nn.Module:
+    wrappers = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+    while True:
+        if isinstance(model, wrappers):
+            model = model.module
+        elif _is_compiled(model):
+            model = model._modules["_orig_mod"]  # type: ignore[assignment]
+        else:
+            return model
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    """Whether it is what ``torch.compile`` returns."""
+    return not isinstance(module, torch.jit.ScriptModule) and "_orig_mod" in module._modules
+
+
+def _check_module(module: nn.Module) -> None:
+    kind = type(module)
+    if isinstance(module, torch.jit.ScriptModule):
+        raise InvalidInputError(
+            "the network is scripted or traced, which hides what it does: pass the module that it was made of."
+        )
+    if any(parent.__name__ == "FullyShardedDataParallel" for parent in kind.__mro__):
+        raise InvalidInputError("the network is spread over processes: pass the module before it is wrapped.")
+    if kind.__module__.startswith(_QUANTIZED):
+        raise InvalidInputError(
+            f"the network has the quantised layer {kind.__name__}, which has no weights to measure: pass the network "
+            "before it is quantised."
+        )
+
+
+def _check_tensor(what: str, tensor: Tensor) -> None:
+    """Dense tensors with values; whatever else torch knows is refused."""
+    if torch.nn.parameter.is_lazy(tensor):
+        raise InvalidInputError(f"{what} has no shape yet: call the network once on a batch before it is scored.")
+    if tensor.is_meta:
+        raise InvalidInputError(f"{what} is on the meta device and has no values: make it on a device that has.")
+    if tensor.is_nested:
+        raise InvalidInputError(f"{what} is a nested tensor: pad it to one shape.")
+    if tensor.layout is not torch.strided and tensor.layout is not torch._mkldnn:  # type: ignore[attr-defined]
+        raise InvalidInputError(f"{what} is sparse, and what is measured is dense: use .to_dense().")
+    if tensor.is_quantized:
+        raise InvalidInputError(f"{what} is quantised: use .dequantize().")
+    if hasattr(tensor, "__tensor_flatten__"):
+        raise InvalidInputError(f"{what} is a {type(tensor).__name__}: pass plain tensors.")
+
+
+def _check_batch(batch: object) -> None:
+    if not isinstance(batch, Batch):
+        raise InvalidInputError(f"the batch is a {type(batch).__name__}: pass a zcbench.Batch.")
+    parts: list[tuple[str, Any]]
+    if isinstance(batch.inputs, dict) or hasattr(batch.inputs, "keys"):
+        parts = [(f"the input {name!r}", part) for name, part in batch.inputs.items()]  # type: ignore[union-attr]
+        if not all(isinstance(name, str) for name in batch.inputs):
+            raise InvalidInputError("inputs in a mapping are named by texts, the network's arguments.")
+    elif isinstance(batch.inputs, tuple):
+        parts = [(f"the input number {number}", part) for number, part in enumerate(batch.inputs, 1)]
+    else:
+        parts = [("the input", batch.inputs)]
+    for what, part in parts:
+        if isinstance(part, Tensor):
+            _check_tensor(what, part)
+        elif len(parts) == 1 or not isinstance(part, _PLAIN):
+            raise InvalidInputError(
+                f"{what} is of the type {type(part).__name__}; inputs must be a tensor, a tuple of tensors or a mapping"
+                " from names to tensors, and beside them numbers, texts and None."
+            )
+    if not batch.tensors():
+        raise InvalidInputError("inputs must be a tensor, a tuple of tensors or a mapping from names to tensors.")
+    if batch.targets is not None:
+        if not isinstance(batch.targets, Tensor):
+            raise InvalidInputError(f"targets are a {type(batch.targets).__name__}: pass a tensor.")
+        _check_tensor("the targets' tensor", batch.targets)
+        if batch.targets.is_complex():
+            raise InvalidInputError("targets are complex: pass classes or real numbers.")
+        parts.append(("targets", batch.targets))
+    _check_samples([(what, part) for what, part in parts if isinstance(part, Tensor)])
+
+
+def _check_samples(parts: list[tuple[str, Tensor]]) -> None:
+    sizes = {what: int(tensor.shape[0]) if tensor.dim() else 0 for what, tensor in parts}
+    different = sorted(set(sizes.values()))
+    if len(different) > 1:
+        shapes = ", ".join(f"{what} {tuple(tensor.shape)}" for what, tensor in parts[:8])
+        raise InvalidInputError(
+            f"inputs and targets have different first dimensions ({', '.join(map(str, different))}): each must count "
+            f"the samples. Shapes: {shapes}. What is the same for all samples belongs into the network: "
+            "keep it as a buffer, or wrap the network in a module that passes it on."
+        )
+    if different == [0]:
+        raise InvalidInputError("the batch is empty: pass at least one sample.")
+
+
+def _check_devices(model: nn.Module, batch: Batch) -> None:
+    if any(hasattr(module, "_hf_hook") for module in model.modules()):  # it moves its inputs itself
+        return
+    places = {tensor.device for tensor in itertools.chain(model.parameters(), model.buffers())}
+    tensors = [*batch.tensors(), *([] if batch.targets is None else [batch.targets])]
+    for tensor in tensors:
+        if places and tensor.device not in places:
+            raise InvalidInputError(
+                f"the network is on {', '.join(sorted(map(str, places)))} and the batch on {tensor.device}: move one "
+                "of them."
+            )

@@ -1,0 +1,166 @@
+"""The one tensor that counts as a network's output, whatever the network returns.
+
+A tensor is the output. Of an object or mapping with ``logits`` these count, else its ``last_hidden_state``. Official
+networks return more: NAS-Bench-201's ``(features, logits)``, DARTS' ``(logits, logits_aux)``. There the output is the
+last floating-point tensor of two dimensions whose first one counts the samples. Without one of two dimensions it is the
+last of those with the fewest, at least two; else the last of one. Tuples, lists, mappings and dataclasses are searched
+in order, to any depth. None, and what stands under a name that begins with "aux", are left out.
+
+Which place that is follows from the network in evaluation mode on a few samples, never from targets. All passes, of
+single samples and of training too, read the same place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from zcbench.errors import UnsupportedModelError
+from zcbench.types import Batch
+
+#: Way to a tensor inside of what a network returned: indices and names.
+Place: TypeAlias = tuple[int | str, ...]
+
+_NAMED = ("logits", "last_hidden_state")
+#: Samples of the passes that tell which tensors count samples.
+_FEW = (2, 3)
+_DEEPEST = 20
+
+
+def invoke(model: nn.Module, inputs: object) -> object:
+    """Call a network with a tensor, a tuple of positional arguments or a mapping of keyword arguments."""
+    if isinstance(inputs, Mapping):
+        return model(**inputs)
+    return model(*inputs) if isinstance(inputs, (tuple, list)) else model(inputs)
+
+
+def narrowed(output: object) -> object:
+    """Its ``logits``, or its ``last_hidden_state``, or the output itself."""
+    if isinstance(output, Tensor):
+        return output
+    for name in _NAMED:
+        found = output.get(name) if isinstance(output, Mapping) else getattr(output, name, None)
+        if found is not None:
+            return narrowed(found) if found is not output else found
+    return output
+
+
+def as_tensor(output: object, place: Place | None = None) -> Tensor:
+    """The output tensor.
+
+    Args:
+        output: what the network returned.
+        place: where the tensor is, if it is neither the output itself nor named.
+
+    Raises:
+        UnsupportedModelError: there is no such tensor, or it is empty, a single number, or not real.
+    """
+    found = narrowed(output)
+    if not isinstance(found, Tensor) and place is not None:
+        found = _follow(found, place)
+    if not isinstance(found, Tensor):
+        raise UnsupportedModelError(
+            f"the network returned {type(found).__name__}: it must return a tensor or an object with .logits."
+        )
+    if found.dim() == 0 or found.numel() == 0:
+        what = "a single number" if found.dim() == 0 else f"an empty tensor of shape {tuple(found.shape)}"
+        raise UnsupportedModelError(f"the network returned {what}: its output must have values for every sample.")
+    if not found.is_floating_point():
+        raise UnsupportedModelError(f"the network returned numbers of the type {found.dtype}: they must be real.")
+    return found
+
+
+def find_place(returned: Sequence[tuple[int, object]]) -> Place:
+    """Where the output tensor is; see the module's text for the rule.
+
+    Args:
+        returned: pairs of a number of samples and what the network returned for so many.
+
+    Raises:
+        UnsupportedModelError: nothing that it returned fits.
+    """
+    found: dict[Place, Tensor] = {}
+    for number, (samples, output) in enumerate(returned):
+        fits = {place: tensor for place, tensor in _tensors(narrowed(output)) if _counts(tensor, samples)}
+        found = fits if number == 0 else {place: tensor for place, tensor in found.items() if place in fits}
+    if not found:
+        kind = type(narrowed(returned[0][1])).__name__
+        raise UnsupportedModelError(
+            f"the network returned {kind} without a tensor that has values for every sample: it must return a tensor, "
+            "an object with .logits, or a tuple in which such a tensor is the last."
+        )
+    fewest = min((tensor.dim() for tensor in found.values() if tensor.dim() > 1), default=1)
+    return [place for place, tensor in found.items() if tensor.dim() == fewest][-1]
+
+
+def settle(run: Callable[[int], object], samples: int) -> Place:
+    """Where the output tensor of a network is, by passes of two and of three samples, or as many as there are.
+
+    Args:
+        run: from a number of samples to what the network returns for the first so many.
+        samples: how many there are.
+    """
+    sizes = sorted({min(few, samples) for few in (*_FEW, max(samples - 1, 1))})[:2]
+    try:
+        returned = [(size, run(size)) for size in sizes]
+    except Exception:  # a network that takes whole batches only, or raises anyway
+        returned = [(samples, run(samples))]
+    return find_place(returned)
+
+
+def output_of(model: nn.Module, batch: Batch) -> Tensor:
+    """Output of a network, in its present mode, for a batch's first sample; without gradients.
+
+    Raises:
+        UnsupportedModelError: it returns no tensor that fits.
+    """
+    with torch.no_grad():
+        output = invoke(model, batch[:1].inputs)
+        if isinstance(narrowed(output), Tensor):
+            return as_tensor(output)
+        return as_tensor(output, settle(lambda size: invoke(model, batch[:size].inputs), len(batch)))
+
+
+def alike(output: object, like: Tensor) -> Place:
+    """The place of the first tensor that is shaped as ``like`` but for the number of samples.
+
+    Raises:
+        UnsupportedModelError: there is none.
+    """
+    for place, tensor in _tensors(narrowed(output)):
+        if tensor.shape[1:] == like.shape[1:]:
+            return place
+    raise UnsupportedModelError("the network returns something else in training than in evaluation: return one tensor.")
+
+
+def _counts(tensor: Tensor, samples: int) -> bool:
+    return tensor.is_floating_point() and tensor.dim() > 0 and tensor.shape[0] == samples and tensor.numel() > 0
+
+
+def _parts(output: object) -> Iterator[tuple[int | str, object]]:
+    if isinstance(output, Mapping):
+        yield from ((str(name), part) for name, part in output.items())
+    elif dataclasses.is_dataclass(output) and not isinstance(output, type):
+        yield from ((field.name, getattr(output, field.name)) for field in dataclasses.fields(output))
+    elif isinstance(output, (tuple, list)):
+        names: Sequence[Any] = getattr(output, "_fields", range(len(output)))
+        yield from zip(names, output, strict=False)
+
+
+def _tensors(output: object, place: Place = ()) -> Iterator[tuple[Place, Tensor]]:
+    if isinstance(output, Tensor):
+        yield place, output
+    elif len(place) < _DEEPEST:
+        for name, part in _parts(output):
+            if not (isinstance(name, str) and name.lower().startswith("aux")):
+                yield from _tensors(part, (*place, name))
+
+
+def _follow(output: object, place: Place) -> object:
+    for step in place:
+        output = next((part for name, part in _parts(output) if name == step), None)
+    return output

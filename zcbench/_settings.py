@@ -1,0 +1,125 @@
+"""Settings in the name of a proxy or predictor, "gp:kernel=rbf:seed=3": how they are declared, read and written.
+
+What is read is written back exactly, so that a label names one measurement and no other.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+from zcbench._arguments import flag, number, shown, whole
+from zcbench.errors import InvalidInputError, UnknownNameError
+from zcbench.types import written
+
+#: How numbers are written: as Python does, in plain digits, without blanks, underscores and a leading plus.
+_INTEGER = re.compile(r"-?[0-9]{1,19}")
+_FLOAT = re.compile(r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+#: Smallest and largest value of settings that are numbers.
+Ranges: TypeAlias = Mapping[str, tuple[float, float]]
+
+
+def read_settings(
+    name: str, assignments: Iterable[str], known: Mapping[str, Any], ranges: Ranges | None = None
+) -> dict[str, Any]:
+    """Values of "setting=value" texts, each of the kind that its default in ``known`` has.
+
+    Args:
+        name: what they are settings of.
+        assignments: "setting=value".
+        known: settings with their defaults.
+        ranges: smallest and largest value of settings that are numbers, where there are such.
+
+    Raises:
+        UnknownNameError: there is no such setting.
+        InvalidInputError: it has no value, one of the wrong kind or out of range, or two.
+    """
+    found: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise InvalidInputError(f"{name}:{assignment}: write settings as {name}:setting=value.")
+        if key not in known:
+            raise UnknownNameError(f"setting of {name}", key, known)
+        if key in found:
+            raise InvalidInputError(f"{name}:{assignment}: {key} is set twice.")
+        found[key] = check_setting(name, key, _read(name, key, text, known[key]), known[key], ranges)
+    return found
+
+
+def _read(name: str, key: str, text: str, default: Any) -> Any:
+    kind = type(default)
+    if kind is bool and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if kind is int and _INTEGER.fullmatch(text):
+        return int(text)
+    if kind is float and _FLOAT.fullmatch(text):
+        return float(text)
+    if kind in (bool, int, float):
+        raise InvalidInputError(f"{name}:{key}={text}: {shown(text)} is not a {kind.__name__}, as {default!r} is.")
+    if not text.isprintable() or text != text.strip():
+        raise InvalidInputError(f"{name}:{key}: {shown(text)} has characters that a name cannot have, or blanks.")
+    return text
+
+
+def check_setting(name: str, key: str, value: Any, default: Any, ranges: Ranges | None = None) -> Any:
+    """A setting's value, if it is of its default's kind and in range; of defaults of no plain kind, any value.
+
+    Raises:
+        InvalidInputError: it is not.
+    """
+    what = f"{name}: {key}"
+    if isinstance(default, bool):
+        return flag(what, value)
+    if not isinstance(default, (int, float)):
+        return value
+    value = whole(what, value) if isinstance(default, int) else number(what, value)
+    low, high = (ranges or {}).get(key, (-math.inf, math.inf))
+    if value < low:
+        raise InvalidInputError(f"{name}:{key}={written(value)}: {written(value)} is too small; choose {low} or more.")
+    if value > high:
+        raise InvalidInputError(f"{name}:{key}={written(value)}: {written(value)} is too large; choose {high} or less.")
+    return value
+
+
+def declared_setting(what: str, value: object) -> Any:
+    """The rule for the default of a setting: a bool, an int, a finite float, or text that a label can hold."""
+    if type(value) is float:
+        return number(what, value)
+    if type(value) is int:
+        return whole(what, value)
+    if type(value) is str and (not value.isprintable() or value != value.strip() or ":" in value):
+        raise InvalidInputError(f"{what} has the default {shown(value)}: a label cannot hold blanks around it or ':'.")
+    if type(value) not in (bool, str):
+        raise InvalidInputError(f"{what} needs a default that is a bool, int, float or str, not {shown(value)}.")
+    return value
+
+
+def declared_range(what: str, value: object) -> Any:
+    """The rule for the range of a setting: the smallest and the largest value."""
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise InvalidInputError(f"{what} must be a pair, smallest and largest value, not {shown(value)}.")
+    for edge in value:
+        if type(edge) not in (int, float) or edge != edge:
+            raise InvalidInputError(f"{what} {shown(value)}: both must be numbers.")
+    if value[0] > value[1]:
+        raise InvalidInputError(f"{what} {shown(value)}: the smallest stands first.")
+    return value
+
+
+def check_ranges(what: str, known: Mapping[str, Any], ranges: Ranges) -> None:
+    """Ranges are pairs of numbers, belong to settings that are numbers, and hold their defaults.
+
+    Raises:
+        InvalidInputError: one does not.
+    """
+    for key, edges in ranges.items():
+        declared_range(f"{what}: ranges[{key!r}]", edges)
+        if type(known.get(key)) not in (int, float):
+            raise InvalidInputError(f"{what}: ranges: {shown(key)} is no parameter that is a number.")
+        if not edges[0] <= known[key] <= edges[1]:
+            raise InvalidInputError(
+                f"{what}: the default {key}={written(known[key])} lies outside of its range {edges}."
+            )
