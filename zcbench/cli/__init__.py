@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from zcbench._output import SENTENCE, plain
+from zcbench._display import SENTENCE, plain
 
 _COMMANDS = {
     "run": "score a benchmark's networks, store every score, show the leaderboard",

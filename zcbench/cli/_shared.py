@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zcbench._output import NOTHING, SENTENCE, json_text, plain, plain_lines
+from zcbench._display import NOTHING, SENTENCE, json_text, plain, plain_lines
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -6,7 +6,7 @@ import argparse
 import re
 from collections.abc import Callable
 
-from zcbench._output import amount
+from zcbench._display import amount
 from zcbench.cli._shared import add_imports, add_json, import_files, print_json, print_rows
 from zcbench.types import summary_of
 

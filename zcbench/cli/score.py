@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zcbench._output import duration, significant
+from zcbench._display import duration, significant
 from zcbench.cli._shared import add_imports, add_json, import_files, print_json, print_rows, split_names, tell
 
 if TYPE_CHECKING:

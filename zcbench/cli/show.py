@@ -7,7 +7,7 @@ import inspect
 import math
 from typing import Any
 
-from zcbench._output import SENTENCE, plain
+from zcbench._display import SENTENCE, plain
 from zcbench.cli._shared import add_imports, add_json, import_files, print_json, show
 
 EXAMPLE = """examples:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from zcbench._output import shortened
+from zcbench._display import shortened
 
 Floats = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from zcbench._output import shortened
+from zcbench._display import shortened
 from zcbench.datasets._cells import is_number
 from zcbench.datasets._read import explained, is_web_page, read_parquet
 from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, MissingDependencyError

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zcbench._output import shortened
+from zcbench._display import shortened
 from zcbench.datasets._benchmark import Benchmark
 from zcbench.datasets._cells import Reading, is_number, read_cells
 from zcbench.datasets._sheet import Sheet, read_sheet

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from zcbench._output import NOTHING, SENTENCE, duration, fixed, plain
+from zcbench._display import NOTHING, SENTENCE, duration, fixed, plain
 from zcbench.evaluation import Entry, Evaluation, Standing
 from zcbench.metrics import Estimate
 

@@ -6,7 +6,7 @@ import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from zcbench._output import NAME, NOTHING, SENTENCE, duration, fixed, json_text, label, plain
+from zcbench._display import NAME, NOTHING, SENTENCE, duration, fixed, json_text, label, plain
 from zcbench.errors import MissingDependencyError, UnknownNameError
 from zcbench.evaluation import Curves, Entry, Point
 from zcbench.leaderboards._columns import interval

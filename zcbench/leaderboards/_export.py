@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from zcbench._output import cell, json_text, markdown, markdown_line
+from zcbench._display import cell, json_text, markdown, markdown_line
 from zcbench.evaluation import Entry, Evaluation
 from zcbench.leaderboards._columns import COLUMNS, footnotes, headline, place
 from zcbench.metrics import Estimate

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from zcbench._output import NAME, SENTENCE, plain
+from zcbench._display import NAME, SENTENCE, plain
 from zcbench.evaluation import Entry, Evaluation
 from zcbench.leaderboards._columns import COLUMNS, footnotes, headline
 from zcbench.metrics import Estimate

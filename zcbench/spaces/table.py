@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zcbench._output import shortened
+from zcbench._display import shortened
 from zcbench.errors import InvalidArchitectureError, UnsupportedModelError
 from zcbench.spaces._base import Space
 from zcbench.spaces._register import register_space

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from zcbench._output import (
+from zcbench._display import (
     amount,
     cell,
     duration,
