@@ -1,8 +1,7 @@
 """Read the official files of NAS-Bench-201 and NATS-Bench (topology), one architecture at a time.
 
 Both hold the same records: for 12 and for 200 epochs, by data set and seed, accuracies and losses by "set@epoch". The
-``.pth`` goes through the ``nas-bench-201`` package's classes; a NATS-Bench ``-simple`` folder is read directly, through
-an unpickler that admits nothing but containers, numbers and strings.
+fields are read here. (The ``nas-bench-201`` package's own classes hand a record that is text to ``torch.load``.)
 """
 
 from __future__ import annotations
@@ -15,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zcbench.datasets._pickles import read_pickle, read_torch
+from zcbench.datasets._pickles import Shrunk, read_torch
+from zcbench.datasets._simple import is_tar, open_simple
 from zcbench.datasets._table import Table
-from zcbench.errors import DataCorruptError, DataMissingError, MissingDependencyError
+from zcbench.errors import DataCorruptError, DataMissingError, first_line
 from zcbench.types import Target
 
 Curves = NDArray[np.float32]
@@ -67,9 +67,9 @@ def target_of(name: str) -> Target:
 
 
 def read_official(path: Path, half: str = "topology") -> Table:
-    """Read an official ``.pth`` file (topology) or a NATS-Bench ``-simple`` folder (either half).
+    """Read an official ``.pth`` file (topology), or a NATS-Bench ``-simple`` folder or its tar (either half).
 
-    Both are read record by record, and of each record a row is kept: what is needed is the memory of the table, about
+    All are read record by record, and of each record a row is kept: what is needed is the memory of the table, about
     1 GB for 15,625 architectures. (The packages' own way of loading the 4.7 GB ``.pth`` takes 28 GB.)
 
     Raises:
@@ -77,10 +77,11 @@ def read_official(path: Path, half: str = "topology") -> Table:
         DataCorruptError: it is truncated, not of this format, or asks for forbidden objects.
     """
     if not path.exists():
-        raise DataMissingError(f"{path} does not exist: give the official .pth file or the -simple folder.")
-    if path.is_file() and half == "size":
-        raise DataCorruptError(f"{path} is a file: unpack NATS-sss-v1_0-50262-simple.tar and give the folder.")
-    rows = list(_read_simple(path, half) if path.is_dir() else _read_pth(path))
+        raise DataMissingError(f"{path} does not exist: give the official .pth file, or the -simple.tar or its folder.")
+    simple = path.is_dir() or is_tar(path)
+    if not simple and half == "size":
+        raise DataCorruptError(f"{path} is no tar: give NATS-sss-v1_0-50262-simple.tar or the folder that it holds.")
+    rows = list(_read_simple(path, half) if simple else _read_pth(path))
     if not rows:
         raise DataCorruptError(f"{path} holds no records: download it again.")
     last = EPOCHS[half][-1]
@@ -173,27 +174,75 @@ def _facts(runs: Runs, epochs_of: tuple[str, ...]) -> dict[str, float]:
     return facts
 
 
+# -- records -----------------------------------------------------------------------------------
+
+
+#: tables of a training by epoch or "set@epoch", and what the authors' package puts where an older file lacks them
+_TABLES: dict[str, Any] = {"train_losses": None, "train_times": None, "eval_acc1es": {}, "eval_losses": {}}
+_LONGEST = 10_000
+_NUMBERS = (int, float, np.integer, np.floating)
+
+
+def _runs(results: Any, fill: Mapping[str, Any]) -> dict[tuple[str, int], Run]:
+    """The trainings that count, with the fields that are used, of a record's ``all_results``.
+
+    Raises:
+        TypeError, KeyError: something is of another kind, or missing and not in ``fill``.
+    """
+    if not isinstance(results, dict):
+        raise TypeError("'all_results' is no mapping")
+    runs: dict[tuple[str, int], Run] = {}
+    for dataset in ("cifar10-valid", "cifar10", "cifar100", "ImageNet16-120"):
+        for seed in SEEDS:
+            training = results.get((dataset, seed))
+            if training is None:
+                continue
+            if not isinstance(training, dict):
+                raise TypeError("a training is no mapping")
+            run = {name: training[name] for name in ("params", "flop")}
+            if not all(isinstance(number, _NUMBERS) for number in run.values()):
+                raise TypeError("'params' or 'flop' is no number")
+            for name in _TABLES:
+                run[name] = _points(fill[name] if name in fill and name not in training else training[name], name)
+            runs[dataset, seed] = run
+    return runs
+
+
+def _points(table: Any, name: str) -> dict[Any, Any] | None:
+    if table is None and _TABLES[name] is None:
+        return None
+    if not isinstance(table, dict) or len(table) > _LONGEST:
+        raise TypeError(f"{name!r} is no mapping of epochs")
+    if not all(issubclass(kind, _NUMBERS) for kind in set(map(type, table.values()))):
+        raise TypeError(f"{name!r} has a value that is no number")
+    return table
+
+
+def _row(where: Path, text: Any, half: str, parts: Mapping[str, Any], fill: Mapping[str, Any]) -> Row:
+    """A record's row, from its ``all_results`` by number of epochs; DataCorruptError if it is of another form."""
+    try:
+        return row_of({epochs: _runs(results, fill) for epochs, results in parts.items()}, half)
+    except Exception as error:  # fields of the wrong kind can raise nearly anything
+        name = ascii(text[:100])[1:-1] if isinstance(text, str) else "?"
+        reason = first_line(error)[:200]
+        raise DataCorruptError(f"{where}: the record of {name} is not in the official format ({reason}).") from None
+
+
 # -- the two formats ---------------------------------------------------------------------------
 
 
 _PARTS = {"12": "less", "200": "full"}
-_ODD = (KeyError, TypeError, IndexError, AttributeError, ValueError, AssertionError)
 
 
 def _read_pth(path: Path) -> Iterator[tuple[str, Row]]:
-    try:
-        from nas_201_api.api_utils import ArchResults
-    except ImportError:
-        raise MissingDependencyError("nas-bench-201", "nb201", f"reading {path.name}") from None
-
     def shrink(record: Mapping[str, Any]) -> Row:
-        try:
-            results = {epochs: ArchResults.create_from_state_dict(record[part]) for epochs, part in _PARTS.items()}
-            runs = {epochs: {k: vars(run) for k, run in r.all_results.items()} for epochs, r in results.items()}
-            return row_of(runs, "topology")
-        except _ODD as error:
-            text = record["full"].get("arch_str", "?") if isinstance(record["full"], Mapping) else "?"
-            raise DataCorruptError(f"{path}: the record of {text} is not in the official format ({error!r}).") from None
+        parts = {epochs: record[part] for epochs, part in _PARTS.items()}
+        text = "?"
+        for part in parts.values():
+            if not isinstance(part, dict):
+                raise DataCorruptError(f"{path}: a record is not in the official format (it holds no mappings).")
+            text = part.get("arch_str", "?")
+        return _row(path, text, "topology", {e: part.get("all_results") for e, part in parts.items()}, _TABLES)
 
     content = read_torch(path, frozenset(_PARTS.values()), shrink)
     if not isinstance(content, dict) or not isinstance(content.get("arch2infos"), dict):
@@ -202,34 +251,35 @@ def _read_pth(path: Path) -> Iterator[tuple[str, Row]]:
     for index, text in enumerate(_meta_archs(content, path)):
         if index in infos:
             record = infos[index]
-            if not isinstance(record, dict) or not (record.keys() >= {"shrunk"} or record.keys() >= {"less", "full"}):
+            if isinstance(record, Shrunk):
+                yield text, record.kept
+            elif isinstance(record, dict) and record.keys() >= set(_PARTS.values()):
+                yield text, shrink(record)
+            else:
                 raise DataCorruptError(f"{path}: the record of {text} is not in the official format.")
-            yield text, record["shrunk"] if "shrunk" in record else shrink(record)
 
 
-def _read_simple(folder: Path, half: str) -> Iterator[tuple[str, Row]]:
-    if not (folder / "meta.pickle.pbz2").exists():
-        raise DataMissingError(f"{folder / 'meta.pickle.pbz2'} does not exist: unpack the whole archive.")
-    meta = read_pickle(folder / "meta.pickle.pbz2")
-    found = False
-    for index, text in enumerate(_meta_archs(meta, folder / "meta.pickle.pbz2")):
-        path = folder / f"{index:06d}.pickle.pbz2"
-        if not path.exists():
-            continue
-        found = True
-        record = read_pickle(path)
-        try:
-            runs = {epochs: dict(record[epochs]["all_results"]) for epochs in EPOCHS[half]}
-        except (KeyError, TypeError, ValueError):
-            wanted = " or ".join(map(repr, EPOCHS[half]))
-            raise DataCorruptError(f"{path} is no NATS-Bench record: it lacks {wanted}.") from None
-        try:
-            row = row_of(runs, half)
-        except _ODD as error:
-            raise DataCorruptError(f"{path}: the record of {text} is not in the official format ({error!r}).") from None
-        yield text, row
-    if not found:
-        raise DataMissingError(f"{folder} holds no records (000000.pickle.pbz2 …): unpack the whole archive.")
+def _read_simple(path: Path, half: str) -> Iterator[tuple[str, Row]]:
+    with open_simple(path) as records:
+        meta = "meta.pickle.pbz2"
+        if meta not in records.names:
+            how = "unpack" if path.is_dir() else "download"
+            raise DataMissingError(f"{path / meta} does not exist: {how} the whole archive.")
+        found = False
+        for index, text in enumerate(_meta_archs(records.read(meta), path / meta)):
+            name = f"{index:06d}.pickle.pbz2"
+            if name not in records.names:
+                continue
+            found = True
+            record = records.read(name)
+            try:
+                parts = {epochs: record[epochs]["all_results"] for epochs in EPOCHS[half]}
+            except (KeyError, TypeError, ValueError, IndexError):
+                wanted = " or ".join(map(repr, EPOCHS[half]))
+                raise DataCorruptError(f"{path / name} is no NATS-Bench record: it lacks {wanted}.") from None
+            yield text, _row(path / name, text, half, parts, {})
+        if not found:
+            raise DataMissingError(f"{path} holds no records (000000.pickle.pbz2 …): unpack the whole archive.")
 
 
 def _meta_archs(content: Any, path: Path) -> list[str]:

@@ -1,0 +1,182 @@
+"""The few names that a pickle may use, and what it may do with them. None of them is looked up or called.
+
+Each name stands for itself (:class:`Named`). Calling it (:func:`make`) gives plain data or a record of ``_inert``, and
+giving an object its state (:func:`build`) fills such a record.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from zcbench.datasets._inert import Array, DType, Named, RefusedError, Scalar, key
+
+#: names that a pickle may use, by module, and what each stands for
+NAMES: dict[tuple[str, str], Named] = {
+    (module, name): Named(name)
+    for name, modules in {
+        "set": ("builtins", "__builtin__"),
+        "frozenset": ("builtins", "__builtin__"),
+        "bytes": ("builtins", "__builtin__"),
+        "OrderedDict": ("collections",),
+        "encode": ("_codecs",),
+        "dtype": ("numpy",),
+        "ndarray": ("numpy",),
+        "_reconstruct": ("numpy.core.multiarray", "numpy._core.multiarray"),
+        "scalar": ("numpy.core.multiarray", "numpy._core.multiarray"),
+        "_frombuffer": ("numpy.core.numeric", "numpy._core.numeric"),
+    }.items()
+    for module in modules
+}
+
+
+def named(module: Any, name: Any) -> Named:
+    """The record for a name.
+
+    Raises:
+        RefusedError: it is not admitted; the text names it.
+    """
+    if type(module) is not str or type(name) is not str:
+        raise RefusedError("it names a class by what is no text")
+    found = NAMES.get((module, name))
+    if found is None:
+        raise RefusedError(f"it asks for {ascii(module[:100])[1:-1]}.{ascii(name[:100])[1:-1]}")
+    return found
+
+
+_CODE = re.compile(r"\?|b1|[iu][1248]|f[248]|c8|c16|[SU][0-9]{1,4}", re.ASCII)
+
+
+def make(function: Any, arguments: Any, charge: Callable[[int], None]) -> Any:
+    """What calling a name with arguments stands for.
+
+    Raises:
+        RefusedError: it is nothing that is admitted.
+    """
+    if type(function) is not Named or type(arguments) is not tuple:
+        raise RefusedError("it calls what is no function")
+    maker = _MAKERS.get(function.name)
+    if maker is None:
+        raise RefusedError(f"it calls {function.name}")
+    try:
+        return maker(charge, *arguments)
+    except (TypeError, ValueError):  # another number of arguments, or of another kind
+        raise RefusedError(f"it calls {function.name} in a way that is not known") from None
+
+
+def _made_set(kind: type) -> Callable[..., Any]:
+    def maker(charge: Callable[[int], None], items: Any = ()) -> Any:
+        if type(items) not in (list, tuple):
+            raise TypeError
+        charge(100 * len(items))
+        return kind(map(key, items))
+
+    return maker
+
+
+def _made_dict(charge: Callable[[int], None], items: Any = ()) -> dict[Any, Any]:
+    if type(items) not in (list, tuple):
+        raise TypeError
+    charge(100 * len(items) + 64)
+    content: dict[Any, Any] = {}
+    for item in items:
+        if type(item) not in (list, tuple):
+            raise TypeError
+        name, value = item
+        content[key(name)] = value
+    return content
+
+
+def _made_bytes(charge: Callable[[int], None]) -> bytes:
+    return b""
+
+
+def _encoded(charge: Callable[[int], None], text: Any, encoding: Any) -> bytes:
+    """Bytes as protocols up to 2 write them: text, whose characters are the bytes."""
+    if type(text) is not str or encoding not in ("latin1", "latin-1"):
+        raise TypeError
+    charge(len(text))
+    return text.encode("latin1")
+
+
+def _made_dtype(charge: Callable[[int], None], code: Any, align: Any = False, copy: Any = True) -> DType:
+    if type(code) is not str or not _CODE.fullmatch(code):
+        kind = "objects" if code in ("O", "O8", "O4", "|O", "object") else ascii(code)[:40]
+        raise RefusedError(f"it holds an array of {kind}")
+    return DType("b1" if code == "?" else code)
+
+
+def _made_array(charge: Callable[[int], None], kind: Any, shape: Any, code: Any) -> Array:
+    if type(kind) is not Named or kind.name != "ndarray":
+        raise TypeError
+    return Array()
+
+
+def _made_scalar(charge: Callable[[int], None], dtype: Any, raw: Any) -> Scalar:
+    if type(dtype) is not DType:
+        raise TypeError
+    return Scalar(dtype, _raw(raw))
+
+
+def _from_buffer(charge: Callable[[int], None], raw: Any, dtype: Any, shape: Any, order: Any) -> Array:
+    """An array as protocol 5 writes it."""
+    array = Array()
+    if order not in ("C", "F"):
+        raise TypeError
+    _fill(array, shape, dtype, order == "F", raw)
+    return array
+
+
+_MAKERS: dict[str, Callable[..., Any]] = {
+    "set": _made_set(set),
+    "frozenset": _made_set(frozenset),
+    "bytes": _made_bytes,
+    "OrderedDict": _made_dict,
+    "encode": _encoded,
+    "dtype": _made_dtype,
+    "_reconstruct": _made_array,
+    "scalar": _made_scalar,
+    "_frombuffer": _from_buffer,
+}
+
+
+def build(target: Any, state: Any) -> None:
+    """Note the state of a record, once.
+
+    Raises:
+        RefusedError: it is no record, has its state, or the state is of another form.
+    """
+    if type(state) is not tuple:
+        raise RefusedError("it changes an object in a way that is not known")
+    if type(target) is DType and not target.order:
+        # version, byte order, subtype, names, fields, bytes, alignment, flags, and in version 4 metadata
+        if not 8 <= len(state) <= 9 or any(part is not None for part in (*state[2:5], *state[8:])):
+            raise RefusedError("it holds an array of records")
+        if state[1] not in ("<", ">", "|", "="):
+            raise RefusedError("it holds an array of unknown byte order")
+        target.order = state[1]
+    elif type(target) is Array and target.shape is None and len(state) == 5:
+        _fill(target, *state[1:])
+    else:
+        raise RefusedError("it changes an object in a way that is not known")
+
+
+_DIMENSIONS = 16
+
+
+def _fill(array: Array, shape: Any, dtype: Any, fortran: Any, raw: Any) -> None:
+    if type(dtype) is not DType or type(shape) is not tuple or type(fortran) not in (bool, int):
+        raise RefusedError("it holds an array of an unknown form")
+    if len(shape) > _DIMENSIONS or any(type(n) is not int or not 0 <= n < 1 << 40 for n in shape):
+        raise RefusedError("it holds an array of an impossible shape")
+    array.raw = _raw(raw)
+    array.shape, array.dtype, array.fortran = shape, dtype, bool(fortran)
+
+
+def _raw(content: Any) -> bytes:
+    if type(content) is str:  # a string of Python 2, which was valid UTF-8 by chance
+        return content.encode()
+    if type(content) is not bytes:
+        raise RefusedError("it holds an array without bytes")
+    return content

@@ -1,0 +1,95 @@
+"""The last look at what a pickle holds: records become arrays and numbers, and its form is bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from zcbench.datasets._inert import Array, RefusedError, Scalar, Shrunk, array, scalar
+
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes, Shrunk})
+#: how deep containers may lie within each other; authors' files need ten levels
+DEPTH = 64
+
+
+class Settler:
+    """Replaces records by arrays and numbers anywhere in what a pickle holds, and bounds its form.
+
+    Shared parts are visited once. Afterwards all is None, bool, int, float, str, bytes, list, tuple, dict, set, NumPy's
+    numbers and arrays; no container contains itself; and walking over it as a tree takes a time in proportion to
+    ``parts``.
+
+    Args:
+        parts: parts that the tree may have, counting a shared part as often as it is met.
+        charge: called with the bytes that are about to be needed.
+    """
+
+    def __init__(self, parts: int, charge: Callable[[int], None]) -> None:
+        self._parts, self._charge = parts, charge
+        #: by identity: the container (so that it lives and its identity is its own), what replaces it, parts and height
+        self._done: dict[int, tuple[Any, Any, int, int]] = {}
+        self._open: set[int] = set()
+
+    def settle(self, value: Any) -> Any:
+        """The value with records replaced; containers other than tuples are changed in place.
+
+        Raises:
+            RefusedError: it is too deep or too large, contains itself, or a record makes no sense.
+        """
+        return self._settle(value, 1)[0]
+
+    def _settle(self, value: Any, depth: int) -> tuple[Any, int, int]:
+        """What replaces a value, the parts of its tree, and its height."""
+        kind = type(value)
+        if kind in _PLAIN:
+            return value, 1, 0
+        number = id(value)
+        if number in self._done:
+            _, new, parts, height = self._done[number]
+        else:
+            if number in self._open:
+                raise RefusedError("it contains itself")
+            if depth > DEPTH:
+                raise RefusedError("it is nested too deeply")
+            self._open.add(number)
+            new, parts, height = self._made(value, kind, depth)
+            self._open.remove(number)
+            self._done[number] = value, new, parts, height
+        if parts > self._parts or depth + height > DEPTH:
+            raise RefusedError("its parts are shared too often or nested too deeply")
+        return new, parts, height
+
+    def _made(self, value: Any, kind: type, depth: int) -> tuple[Any, int, int]:
+        if kind is Scalar:
+            return scalar(value), 1, 0
+        if kind is Array:
+            return array(value, self._charge), 1, 0
+        if kind is set or kind is frozenset:  # of keys, which are plain
+            return value, 1 + len(value), 1
+        if kind is dict:
+            return self._contents(value, value.values(), value.items(), depth)
+        if kind is list:
+            return self._contents(value, value, enumerate(value), depth)
+        if kind is tuple:
+            items = list(value)
+            _, parts, height = self._contents(items, items, enumerate(items), depth)
+            return tuple(items), parts, height
+        if isinstance(value, (np.generic, np.ndarray)):  # made before, for a mapping that was given away
+            return value, 1, 0
+        raise RefusedError("it holds a class instead of data")
+
+    def _contents(self, value: Any, values: Any, items: Any, depth: int) -> tuple[Any, int, int]:
+        self._charge(250 + 8 * len(values))
+        parts, height = 1 + len(values), 1
+        if not set(map(type, values)) <= _PLAIN:
+            for place, item in items:
+                if type(item) in _PLAIN:
+                    continue
+                new, more, above = self._settle(item, depth + 1)
+                if new is not item:
+                    value[place] = new  # of a mapping too: no key is added, so that its order and size stay
+                parts += more
+                height = max(height, above + 1)
+        return value, parts, height

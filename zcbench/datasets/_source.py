@@ -1,0 +1,88 @@
+"""The bytes of a file, a piece at a time, for a machine that reads instructions."""
+
+from __future__ import annotations
+
+from typing import IO
+
+from zcbench.datasets._inert import RefusedError
+
+#: bytes of the longest instruction without text of its own
+LONGEST = 9
+#: texts of so many bytes and more count as long
+BULK = 256
+_PIECE = 1 << 16
+
+
+class Source:
+    """The bytes of a file, a piece at a time; several pickles may follow each other."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        #: a piece, then padding where the file ends; place of the next byte; where the file's bytes end in the piece
+        self.data, self.at, self.end = bytes(LONGEST), 0, 0
+        self._before = 0
+        #: bytes that came as long texts
+        self.bulk = 0
+
+    @property
+    def count(self) -> int:
+        """Bytes that were read."""
+        return self._before + self.at
+
+    def fill(self) -> None:
+        """Read on.
+
+        Up to :data:`LONGEST` bytes before the end of ``data``, any instruction without text of its own is whole then,
+        or the file is over.
+        """
+        rest = self.data[self.at : self.end]
+        piece = self._file.read(_PIECE)
+        self._before += self.at
+        self.data, self.at, self.end = rest + piece, 0, len(rest) + len(piece)
+        if not piece:
+            if not rest:
+                raise RefusedError("it ends too early")
+            self.data += bytes(LONGEST)
+
+    def take(self, count: int) -> bytes:
+        """The next bytes."""
+        if count >= BULK:
+            self.bulk += count
+        end = self.at + count
+        if end <= self.end:
+            piece = self.data[self.at : end]
+            self.at = end
+            return piece
+        pieces = [self.data[self.at : self.end]]
+        left = count - len(pieces[0])
+        self._before += self.end
+        self.data, self.at, self.end = bytes(LONGEST), 0, 0
+        while left:
+            piece = self._file.read(min(left, _PIECE))
+            if not piece:
+                raise RefusedError("it ends too early")
+            pieces.append(piece)
+            left -= len(piece)
+        self._before += count - len(pieces[0])
+        return b"".join(pieces)
+
+    def line(self, longest: int) -> bytes:
+        """What comes before the next line break, which is skipped; RefusedError if it is longer than ``longest``."""
+        pieces: list[bytes] = []
+        count = 0
+        while (stop := self.data.find(b"\n", self.at, self.end)) < 0:
+            pieces.append(self.data[self.at : self.end])
+            count += len(pieces[-1])
+            self.at = self.end
+            if count > longest:
+                break
+            self.fill()
+        else:
+            pieces.append(self.data[self.at : stop])
+            count += len(pieces[-1])
+            self.at = stop + 1
+        if count > longest:
+            raise RefusedError("it has a line that is too long")
+        if count >= BULK:
+            self.bulk += count
+        return b"".join(pieces)
