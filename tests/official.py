@@ -1,4 +1,4 @@
-"""Small files in the official formats of NAS-Bench-201 (.pth) and NATS-Bench (-simple folder)."""
+"""Small files in the official formats of NAS-Bench-201 (.pth) and NATS-Bench (-simple folder or tar)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import gzip
 import json
 import pickle
 import random
+import tarfile
 from pathlib import Path
 
 import torch
@@ -103,6 +104,13 @@ def write_simple(folder: Path, records, cells=CELLS) -> Path:
     for number, record in records.items():
         dump(folder / f"{number:06d}.pickle.pbz2", record)
     return folder
+
+
+def write_tar(path: Path, records, cells=CELLS) -> Path:
+    """The same as it is downloaded: a tar of the folder."""
+    with tarfile.open(path, "w") as archive:
+        archive.add(write_simple(path.with_name(f"{path.stem}-folder"), records, cells), path.stem)
+    return path
 
 
 def real_records(fixtures: Path):

@@ -422,7 +422,7 @@ def test_nats_size_from_its_folder(tmp_path, data_folder):
     published = dict(zip(monkey.architectures, monkey.values["cifar10_test_accuracy_90ep"][:, 0], strict=True))
     for architecture, accuracy in zip(table.architectures, table.truth(), strict=True):
         assert accuracy == pytest.approx(published[architecture.key], abs=0.35)
-    with pytest.raises(DataCorruptError, match="unpack NATS-sss"):
+    with pytest.raises(DataCorruptError, match="is no tar: give NATS-sss"):
         zcbench.load_benchmark("nats-size", folder / "meta.pickle.pbz2")
 
 

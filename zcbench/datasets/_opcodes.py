@@ -22,7 +22,7 @@ from zcbench.datasets._named import build, make, named
 from zcbench.datasets._source import BULK, Source
 
 #: bytes of memory that any pickle may need, and bytes more for each of the file's own
-MEMORY, RATIO = 96 << 20, 64
+MEMORY, RATIO = 64 << 20, 64
 #: estimates of memory, in bytes: for what is made of a byte that is read (a short text of two characters is the worst),
 #: of a byte of a long text, for a place in the stack, for a number in the memo
 _PER_BYTE, _PER_BULK_BYTE, _PER_SLOT, PER_MEMO = 13, 4, 16, 128

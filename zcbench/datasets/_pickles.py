@@ -57,7 +57,7 @@ def read_packed_pickle(file: IO[bytes], name: Path, size: int) -> Any:
 
 def _unpacked(file: IO[bytes], name: Path, size: int) -> Any:
     with bz2.open(file) as unpacked:
-        return Machine(Source(Allowance(name, size).limited(unpacked)), size).load()
+        return _whole(Source(Allowance(name, size).limited(unpacked)), size)
 
 
 def read_torch(
@@ -85,6 +85,15 @@ def read_torch(
         return _torch(path, file)
 
 
+def _whole(
+    source: Source, size: int, keys: frozenset[str] = frozenset(), shrink: Callable[[dict[str, Any]], Any] | None = None
+) -> Any:
+    """Content of a pickle with nothing behind it: wrong checksums show at the end."""
+    content = Machine(source, size, keys, shrink).load()
+    source.finish()
+    return content
+
+
 def _torch(
     path: Path,
     file: IO[bytes],
@@ -96,8 +105,10 @@ def _torch(
         with ZipFile(file) as archive:
             name = next((name for name in archive.namelist() if name.endswith("/data.pkl")), "data.pkl")
             with open_member(archive, name, Allowance(path, size)) as pickled:
-                content = Machine(Source(pickled), size, keys, shrink).load()
-                pickled.read()  # compares the checksum
+                source = Source(pickled)
+                content = _whole(source, size, keys, shrink)
+                if source.count != archive.getinfo(name).file_size:  # zipfile then compares no checksum
+                    raise RefusedError("it ends too early")
                 return content
     file.seek(0)
     source = Source(file)

@@ -66,6 +66,11 @@ class Source:
         self._before += count - len(pieces[0])
         return b"".join(pieces)
 
+    def finish(self) -> None:
+        """Read to the end of the file, where containers compare checksums; RefusedError if anything follows."""
+        if self.at < self.end or self._file.read(1):
+            raise RefusedError("something follows its end")
+
     def line(self, longest: int) -> bytes:
         """What comes before the next line break, which is skipped; RefusedError if it is longer than ``longest``."""
         pieces: list[bytes] = []

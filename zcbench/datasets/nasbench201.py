@@ -69,8 +69,8 @@ register_benchmark(
         read=single(read_official),
         convert=convert,
         by_hand=(
-            "download NATS-tss-v1_0-3ffb9-simple.tar from drive.google.com/file/d/17_saCsj_krKjlCBLOJEpNtzPXArMCqxU and"
-            " unpack it; or NAS-Bench-201-v1_1-096897.pth, 4.7 GB, from"
+            "download NATS-tss-v1_0-3ffb9-simple.tar from drive.google.com/file/d/17_saCsj_krKjlCBLOJEpNtzPXArMCqxU, or"
+            " NAS-Bench-201-v1_1-096897.pth, 4.7 GB, from"
             " drive.google.com/open?id=16Y0UwGisiouVRxW-W5hEtbxmcHw_0hF_"
         ),
     ),

@@ -37,8 +37,7 @@ register_benchmark(
         read=single(functools.partial(read_official, half="size")),
         convert=convert,
         by_hand=(
-            "download NATS-sss-v1_0-50262-simple.tar from drive.google.com/file/d/1scOMTUwcQhAMa_IMedp9lTzwmgqHLGgA and"
-            " unpack it"
+            "download NATS-sss-v1_0-50262-simple.tar from drive.google.com/file/d/1scOMTUwcQhAMa_IMedp9lTzwmgqHLGgA"
         ),
     ),
 )
