@@ -107,6 +107,9 @@ class Machine(Instructions):
                 elif code == 0x4B:  # BININT1
                     push(data[at + 1])
                     at += 2
+                elif code == 0x94 and not note:  # MEMOIZE
+                    memo[len(memo)] = stack[-1]
+                    at += 1
                 elif code == 0x2E:  # STOP
                     source.at = at + 1
                     return

@@ -127,12 +127,14 @@ def row_of(runs: Runs, half: str) -> Row:
 
 def _curve(by_seed: Mapping[int, Run], table: str, column: Column) -> Curves:
     """Every epoch of every seed, or nan throughout where some epochs were not measured."""
-    curve = np.full((len(SEEDS), column.epochs), math.nan, np.float32)
+    points = np.full((len(SEEDS), column.epochs), math.nan)
     for position, seed in enumerate(SEEDS):
         measured = by_seed[seed][table] if seed in by_seed else {}
         for epoch in range(column.epochs):
             if (point := measured.get(f"{column.part}@{epoch}")) is not None:
-                curve[position, epoch] = point
+                points[position, epoch] = point
+    with np.errstate(over="ignore"):  # what is too large for float32 counts as not measured
+        curve = points.astype(np.float32)
     whole = set(np.isfinite(curve).sum(1).tolist()) <= {0, column.epochs}
     return curve if whole else np.full_like(curve, math.nan)
 

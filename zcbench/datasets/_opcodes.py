@@ -192,7 +192,14 @@ class Instructions:
         self._text(self._taken(_UINT4.unpack(self._source.take(4))[0]))
 
     def _short_binunicode(self) -> None:
-        self._text(self._source.take(self._source.take(1)[0]))
+        source = self._source  # of all texts, the most frequent
+        start = source.at + 1
+        stop = start + source.data[source.at]
+        if stop > source.end:
+            self._text(source.take(source.take(1)[0]))
+        else:
+            source.at = stop
+            self._text(source.data[start:stop])
 
     def _binunicode8(self) -> None:
         self._text(self._taken(_UINT8.unpack(self._source.take(8))[0]))
