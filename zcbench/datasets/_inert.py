@@ -50,12 +50,13 @@ class Array:
 
 
 class Scalar:
-    """A NumPy number or string: data type and bytes."""
+    """A NumPy number or string: data type and bytes, and the number once it was made."""
 
-    __slots__ = ("dtype", "raw")
+    __slots__ = ("dtype", "number", "raw")
 
     def __init__(self, dtype: DType, raw: bytes) -> None:
         self.dtype, self.raw = dtype, raw
+        self.number: Any = None
 
 
 class Shrunk:
@@ -91,12 +92,12 @@ def _items(dtype: np.dtype[Any], raw: bytes) -> NDArray[Any]:
 
 def scalar(record: Scalar) -> Any:
     """The NumPy number or string of a record."""
-    dtype = _dtype(record.dtype)
-    if len(record.raw) != dtype.itemsize:
-        raise RefusedError("it holds a number of the wrong length")
-    if not dtype.itemsize:
-        return dtype.type()
-    return _items(dtype, record.raw)[0]
+    if record.number is None:
+        dtype = _dtype(record.dtype)
+        if len(record.raw) != dtype.itemsize:
+            raise RefusedError("it holds a number of the wrong length")
+        record.number = _items(dtype, record.raw)[0] if dtype.itemsize else dtype.type()
+    return record.number
 
 
 def array(record: Array, charge: Callable[[int], None]) -> NDArray[Any]:
@@ -117,7 +118,7 @@ def array(record: Array, charge: Callable[[int], None]) -> NDArray[Any]:
 
 #: Bounds of what is hashed and compared. Real keys are architectures, epochs and (data set, seed). Without bounds, a
 #: few bytes make a key whose hash takes for ever (shared tuples within tuples), or many keys that have one hash.
-_KEY_PARTS, _KEY_LENGTH, _KEY_DEPTH = 64, 4096, 4
+_KEY_PARTS, _KEY_LENGTH, _KEY_DEPTH = 16, 4096, 4
 _KEY_NUMBER, _KEY_PART_NUMBER = 1 << 60, 1 << 31
 _FREE_KEYS = frozenset({bool, type(None)})
 

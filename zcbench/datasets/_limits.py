@@ -98,10 +98,14 @@ def open_member(archive: ZipFile, member: str | ZipInfo, allowance: Allowance) -
     """
     info = archive.getinfo(member) if isinstance(member, str) else member
     if info.flag_bits & 0x1:
-        raise DataCorruptError(f"{allowance.name} has the encrypted member {info.filename!r}: get the authors' file.")
+        raise DataCorruptError(
+            f"{allowance.name} has the encrypted member {info.filename[:100]!r}: get the authors' file."
+        )
     # The others need memory that the file states (lzma) or are slow (bzip2); no author uses them.
     if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-        raise DataCorruptError(f"{allowance.name} has the member {info.filename!r}, which is not packed by deflate.")
+        raise DataCorruptError(
+            f"{allowance.name} has the member {info.filename[:100]!r}, which is not packed by deflate."
+        )
     return allowance.limited(archive.open(info))
 
 
@@ -111,5 +115,5 @@ def read_member(archive: ZipFile, member: str | ZipInfo, allowance: Allowance) -
     with open_member(archive, info, allowance) as file:
         content = file.read()
     if len(content) != info.file_size:  # zipfile then compares no checksum
-        raise DataCorruptError(f"{allowance.name} ends within its member {info.filename!r}: get it again.")
+        raise DataCorruptError(f"{allowance.name} ends within its member {info.filename[:100]!r}: get it again.")
     return content

@@ -220,14 +220,20 @@ def _points(table: Any, name: str) -> dict[Any, Any] | None:
     return table
 
 
+def _shown(text: Any) -> str:
+    """A stranger's text as it can be printed."""
+    return ascii(text[:200])[1:-1] if isinstance(text, str) else "?"
+
+
 def _row(where: Path, text: Any, half: str, parts: Mapping[str, Any], fill: Mapping[str, Any]) -> Row:
     """A record's row, from its ``all_results`` by number of epochs; DataCorruptError if it is of another form."""
     try:
         return row_of({epochs: _runs(results, fill) for epochs, results in parts.items()}, half)
     except Exception as error:  # fields of the wrong kind can raise nearly anything
-        name = ascii(text[:100])[1:-1] if isinstance(text, str) else "?"
-        reason = first_line(error)[:200]
-        raise DataCorruptError(f"{where}: the record of {name} is not in the official format ({reason}).") from None
+        reason = _shown(first_line(error))
+        raise DataCorruptError(
+            f"{where}: the record of {_shown(text)} is not in the official format ({reason})."
+        ) from None
 
 
 # -- the two formats ---------------------------------------------------------------------------
@@ -258,7 +264,7 @@ def _read_pth(path: Path) -> Iterator[tuple[str, Row]]:
             elif isinstance(record, dict) and record.keys() >= set(_PARTS.values()):
                 yield text, shrink(record)
             else:
-                raise DataCorruptError(f"{path}: the record of {text} is not in the official format.")
+                raise DataCorruptError(f"{path}: the record of {_shown(text)} is not in the official format.")
 
 
 def _read_simple(path: Path, half: str) -> Iterator[tuple[str, Row]]:

@@ -46,7 +46,9 @@ class Settler:
         if kind in _PLAIN:
             return value, 1, 0
         number = id(value)
-        if number in self._done:
+        if self._is_flat(value, kind):  # most are: nothing is noted of them, and each visit is charged for
+            new, parts, height = value, 1 + len(value), 1
+        elif number in self._done:
             _, new, parts, height = self._done[number]
         else:
             if number in self._open:
@@ -61,13 +63,22 @@ class Settler:
             raise RefusedError("its parts are shared too often or nested too deeply")
         return new, parts, height
 
+    def _is_flat(self, value: Any, kind: type) -> bool:
+        """Whether it is a container of nothing but plain data."""
+        if kind is list or kind is tuple:
+            items = value
+        elif kind is dict:
+            items = value.values()
+        else:
+            return kind is set or kind is frozenset  # of keys, which are plain
+        self._charge(8 + 8 * len(items))
+        return set(map(type, items)) <= _PLAIN
+
     def _made(self, value: Any, kind: type, depth: int) -> tuple[Any, int, int]:
         if kind is Scalar:
             return scalar(value), 1, 0
         if kind is Array:
             return array(value, self._charge), 1, 0
-        if kind is set or kind is frozenset:  # of keys, which are plain
-            return value, 1 + len(value), 1
         if kind is dict:
             return self._contents(value, value.values(), value.items(), depth)
         if kind is list:
@@ -83,13 +94,12 @@ class Settler:
     def _contents(self, value: Any, values: Any, items: Any, depth: int) -> tuple[Any, int, int]:
         self._charge(250 + 8 * len(values))
         parts, height = 1 + len(values), 1
-        if not set(map(type, values)) <= _PLAIN:
-            for place, item in items:
-                if type(item) in _PLAIN:
-                    continue
-                new, more, above = self._settle(item, depth + 1)
-                if new is not item:
-                    value[place] = new  # of a mapping too: no key is added, so that its order and size stay
-                parts += more
-                height = max(height, above + 1)
+        for place, item in items:
+            if type(item) in _PLAIN:
+                continue
+            new, more, above = self._settle(item, depth + 1)
+            if new is not item:
+                value[place] = new  # of a mapping too: no key is added, so that its order and size stay
+            parts += more
+            height = max(height, above + 1)
         return value, parts, height
