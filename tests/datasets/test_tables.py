@@ -7,6 +7,7 @@ import gzip
 import json
 import pickle
 import struct
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -422,6 +423,11 @@ def test_nats_size_from_its_folder(tmp_path, data_folder):
     published = dict(zip(monkey.architectures, monkey.values["cifar10_test_accuracy_90ep"][:, 0], strict=True))
     for architecture, accuracy in zip(table.architectures, table.truth(), strict=True):
         assert accuracy == pytest.approx(published[architecture.key], abs=0.35)
+    with tarfile.open(tmp_path / "NATS-sss-v1_0-50262-simple.tar", "w") as archive:
+        archive.add(folder, folder.name)
+    as_downloaded = zcbench.load_benchmark("nats-size", tmp_path / "NATS-sss-v1_0-50262-simple.tar")
+    assert as_downloaded.architectures == table.architectures
+    np.testing.assert_array_equal(as_downloaded.truth(), table.truth())
     with pytest.raises(DataCorruptError, match="is no tar: give NATS-sss"):
         zcbench.load_benchmark("nats-size", folder / "meta.pickle.pbz2")
 
