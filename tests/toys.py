@@ -11,7 +11,7 @@ import numpy as np
 
 from zcbench.datasets import Benchmark
 from zcbench.spaces import get_space
-from zcbench.types import Record, Score, Status, Target
+from zcbench.types import Record, Score, Status, Target, Trial
 
 BATCH = "digits/train/8 of 500/seed 0"
 
@@ -50,9 +50,19 @@ def record(architecture: str = "a", value: float | None = 1.0, proxy: str = "min
     """A record; without a value a failed one, unless a status says otherwise."""
     status = Status(str(changes.pop("status", "ok" if value is not None else "failed")))
     detail = str(changes.pop("detail", "" if value is not None else "it broke."))
-    score = Score(value, status, float(changes.pop("seconds", 0.5)), detail)  # type: ignore[arg-type]
+    seconds, repeats = float(changes.pop("seconds", 0.5)), int(changes.pop("repeats", 1))  # type: ignore[arg-type]
+    score = Score(value, status, seconds, detail, repeats)
     fields = {"benchmark": "toy@1", "seed": 0, "batch": BATCH, "environment": "e0"} | changes
     return Record(architecture=architecture, proxy=proxy, score=score, **fields)  # type: ignore[arg-type]
+
+
+def trial(predictor: str = "gp@1", tau: float | None = 0.5, **changes: object) -> Trial:
+    """A trial; without a tau a failed one."""
+    status = Status.OK if tau is not None else Status.FAILED
+    metrics = {} if tau is None else {"tau": tau, "rho": tau, "fit_seconds": 0.1}
+    fields = {"benchmark": "toy@1", "target": "quality", "source": "", "pool": 4, "train_size": 2, "tuned_size": 0}
+    fields |= {"seed": 0, "environment": "e0", "data": "d-f"} | changes
+    return Trial(predictor=predictor, status=status, metrics=metrics, **fields)  # type: ignore[arg-type]
 
 
 def records(benchmark: Benchmark, values: Sequence[float | None], proxy: str = "mine@1", **changes: object) -> list:

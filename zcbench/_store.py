@@ -1,39 +1,28 @@
 """Where records live: one append-only file of JSON lines per benchmark, written the moment a score exists.
 
 A line is a record or the description of an environment that records refer to. A process that dies loses at most
-the line it was writing; the next reader ignores a line without its end and the next writer removes it.
+the line it was writing; the next reader ignores a line without its end and the next writer removes it. A whole line
+that cannot be read hides no other: it is left out, named with its number, and stays in the file.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
+import errno
+import functools
 import os
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
 
-from zcbench.errors import DataCorruptError, StoreError
-from zcbench.types import Record, Score, Status, Trial
+from zcbench import _lines
+from zcbench._files import cannot_write, locked
+from zcbench._lines import SCHEMA, BadLineError, LeftOut
+from zcbench.errors import StoreError
+from zcbench.types import Record, Trial
 
-SCHEMA = 1
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "benchmark": str,
-    "architecture": str,
-    "proxy": str,
-    "seed": int,
-    "batch": str,
-    "status": str,
-    "seconds": (int, float),
-    "detail": str,
-    "network": str,
-    "higher_is_better": bool,
-    "environment": str,
-}
-_IDENTIFIER = re.compile(r".+@[0-9]+")
+_ADVICE = "choose another folder with --store."
 
 
 class _Keyed(Protocol):
@@ -56,6 +45,7 @@ class _Lines:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
+        self._left_out: dict[str, tuple[LeftOut, ...]] = {}
 
     def path(self, benchmark: str) -> Path:
         """The file of a benchmark (its name without version)."""
@@ -63,43 +53,63 @@ class _Lines:
 
     def benchmarks(self) -> list[str]:
         """Names of the benchmarks that have lines, sorted."""
-        return sorted(path.stem for path in self.folder.glob("*.jsonl") if path.stat().st_size)
+        found = []
+        for path in self.folder.glob("*.jsonl"):
+            with suppress(OSError):  # removed meanwhile
+                if path.is_file() and path.stat().st_size:
+                    found.append(path.stem)
+        return sorted(found)
 
     def environments(self, benchmark: str) -> dict[str, dict[str, Any]]:
-        """Descriptions of the environments that the lines refer to, by id."""
-        return {line["environment"]: line for _, line in self._lines(benchmark) if self.mark not in line}
+        """Descriptions of the environments that the lines refer to, by id.
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+        lines = self._whole(benchmark, [])
+        return {line["environment"]: line for _, line in lines if self.mark not in line}
+
+    def left_out(self, benchmark: str) -> tuple[LeftOut, ...]:
+        """Lines that the latest reading of a benchmark could not use."""
+        return self._left_out.get(benchmark, ())
+
+    def notes(self, benchmark: str) -> list[str]:
+        """What a reader of the results has to know of lines that were left out: one sentence or none."""
+        found = self.left_out(benchmark)
+        return [_lines.said(self.path(benchmark), found)] if found else []
 
     def _read(self, benchmark: str, parse: Callable[[dict[str, Any]], T]) -> list[T]:
         """All lines of a benchmark; of two with one key, the later."""
         found: dict[object, T] = {}
-        for number, line in self._lines(benchmark):
+        bad: list[LeftOut] = []
+        for number, line in self._whole(benchmark, bad):
             if self.mark in line:
                 try:
                     item = parse(line)
-                except (KeyError, ValueError, TypeError):
-                    raise _malformed(self.path(benchmark), number) from None
-                found[item.key] = item
+                except BadLineError as error:
+                    bad.append(LeftOut(number, str(error)))
+                else:
+                    found[item.key] = item
+        self._left_out[benchmark] = tuple(bad)
         return list(found.values())
 
-    def _lines(self, benchmark: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _whole(self, benchmark: str, bad: list[LeftOut]) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Numbers and fields of the lines; ``bad`` gets those that are no lines of ours."""
         path = self.path(benchmark)
         if not path.exists():
             return
-        with path.open("rb") as file:
-            for number, text in enumerate(file, 1):
-                if not text.endswith(b"\n"):
-                    return  # cut short by a kill
-                try:
-                    line = json.loads(text)
-                    newer = line["schema"] > SCHEMA
-                    hash(line["environment"])
-                except (ValueError, KeyError, TypeError):
-                    raise _malformed(path, number) from None
-                if newer:
-                    raise DataCorruptError(
-                        f"{path} was written by a newer zcbench (schema {line['schema']}): upgrade zcbench."
-                    )
-                yield number, line
+        try:
+            with path.open("rb") as file:
+                for number, text in _lines.numbered(file):
+                    try:
+                        line = _lines.parsed(text, self.mark)
+                    except BadLineError as error:
+                        if text.endswith(b"\n"):  # else a kill cut it short, or it is being written
+                            bad.append(LeftOut(number, str(error)))
+                    else:
+                        yield number, line
+        except OSError as error:
+            raise StoreError(f"cannot read {path}: {error.strerror or error}.") from None
 
     @contextmanager
     def writer(self, benchmark: str) -> Iterator[Writer]:
@@ -108,33 +118,18 @@ class _Lines:
         Raises:
             StoreError: the file cannot be written, or another run holds it.
         """
-        from filelock import FileLock, Timeout
-
         path = self.path(benchmark)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(path.with_suffix(".lock"), timeout=0)
-            lock.acquire()
-        except Timeout:
-            raise StoreError(
-                f"another run is writing to {path}: wait for it, or choose another folder with --store."
-            ) from None
-        except OSError as error:
-            raise StoreError(
-                f"cannot write to {self.folder}: {error.strerror or error}. Choose another folder with --store."
-            ) from None
-        try:
+        busy = f"another run is writing to {path}: wait for it, or choose another folder with --store."
+        with locked(path.with_suffix(".lock"), _ADVICE, busy=busy):
             try:
-                _drop_partial_line(path)
+                _mend_end(path)
                 file = path.open("ab", buffering=0)
             except OSError as error:
-                raise StoreError(
-                    f"cannot write to {path}: {error.strerror or error}. Choose another folder with --store."
-                ) from None
-            with file:
+                raise cannot_write(path, error, _ADVICE) from None
+            try:
                 yield Writer(file, path)
-        finally:
-            lock.release()
+            finally:
+                _close(file, path)
 
 
 class Store(_Lines):
@@ -147,14 +142,14 @@ class Store(_Lines):
     mark = "proxy"
 
     def records(self, benchmark: str) -> list[Record]:
-        """All records of a benchmark; of two with one key, the later.
+        """All records of a benchmark; of two with one key, the later. ``left_out`` then names lines that are none.
 
         Raises:
-            DataCorruptError: a complete line is not a record.
+            StoreError: the file cannot be read.
         """
-        return self._read(benchmark, _from_line)
+        return self._read(benchmark, _lines.record)
 
-    @property
+    @functools.cached_property
     def trials(self) -> TrialStore:
         """Where the trials of predictors live: the folder ``predictors`` in this one."""
         return TrialStore(self.folder / "predictors")
@@ -170,127 +165,117 @@ class TrialStore(_Lines):
     mark = "predictor"
 
     def trials(self, benchmark: str) -> list[Trial]:
-        """All trials on a benchmark; of two with one key, the later.
+        """All trials on a benchmark; of two with one key, the later. ``left_out`` then names lines that are none.
 
         Raises:
-            DataCorruptError: a complete line is not a trial.
+            StoreError: the file cannot be read.
         """
-        return self._read(benchmark, _trial)
+        return self._read(benchmark, _lines.trial)
 
 
 class Writer:
-    """Appends lines; each is one write, so it is there whole or not at all."""
+    """Appends lines; each is there whole or not at all, and can be read back."""
 
     def __init__(self, file: IO[bytes], path: Path) -> None:
         self._file = file
         self._path = path
 
     def record(self, record: Record) -> None:
-        """Append a record."""
+        """Append a record.
+
+        Raises:
+            StoreError: there is no room, or no reader could read it back.
+        """
         score = record.score
-        self._write(
-            {
-                "schema": SCHEMA,
-                "benchmark": record.benchmark,
-                "architecture": record.architecture,
-                "proxy": record.proxy,
-                "seed": record.seed,
-                "batch": record.batch,
-                "value": score.value,
-                "status": str(score.status),
-                "seconds": round(score.seconds, 6),
-                "detail": score.detail,
-                "network": record.network,
-                "higher_is_better": record.higher_is_better,
-                "environment": record.environment,
-                **({"repeats": score.repeats, "spread": _number(score.spread)} if score.repeats > 1 else {}),
-            }
-        )
+        line = {
+            "schema": SCHEMA,
+            "benchmark": record.benchmark,
+            "architecture": record.architecture,
+            "proxy": record.proxy,
+            "seed": record.seed,
+            "batch": record.batch,
+            "value": score.value,
+            "status": str(score.status),
+            "seconds": round(score.seconds, 6),
+            "detail": score.detail,
+            "network": record.network,
+            "higher_is_better": record.higher_is_better,
+            "environment": record.environment,
+            **({"repeats": score.repeats, "spread": _lines.finite(score.spread)} if score.repeats > 1 else {}),
+        }
+        self._write(line, _lines.record)
 
     def trial(self, trial: Trial) -> None:
-        """Append a trial."""
+        """Append a trial.
+
+        Raises:
+            StoreError: there is no room, or no reader could read it back.
+        """
         line = dataclasses.asdict(trial)
-        line["metrics"] = {name: _number(value) for name, value in trial.metrics.items()}
-        self._write({"schema": SCHEMA, **line, "status": str(trial.status)})
+        line["metrics"] = {name: _lines.finite(value) for name, value in trial.metrics.items()}
+        self._write({"schema": SCHEMA, **line, "status": str(trial.status)}, _lines.trial)
 
     def environment(self, identifier: str, description: dict[str, Any]) -> None:
-        """Append the description of an environment."""
+        """Append the description of an environment.
+
+        Raises:
+            StoreError: there is no room.
+        """
         self._write({"schema": SCHEMA, "environment": identifier, **description})
 
-    def _write(self, line: dict[str, Any]) -> None:
-        # A reason may quote bytes that are no text; as a backslash escape they are valid JSON.
-        text = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace") + b"\n"
+    def _write(self, line: dict[str, Any], check: Callable[[dict[str, Any]], object] = dict) -> None:
+        try:
+            check(line)
+            text = _lines.encoded(line)
+        except BadLineError as error:
+            raise StoreError(f"{self._path} cannot take what was measured: {error}.") from None
         position = os.fstat(self._file.fileno()).st_size
         try:
-            if self._file.write(text) != len(text):
-                raise OSError(28, "No space left on device")
+            rest = memoryview(text)
+            while rest:
+                rest = rest[self._file.write(rest) :]
         except OSError as error:
             with suppress(OSError):  # take a half-written line back, so that what follows it stays readable
                 os.ftruncate(self._file.fileno(), position)
-            raise StoreError(
-                f"cannot write to {self._path}: {error.strerror or error}. Everything scored so far is kept; "
-                "make room and run the same command again to go on."
-            ) from None
+            again = "everything scored so far is kept; make room and run the same command again to go on."
+            raise cannot_write(self._path, error, again, or_room=False) from None
 
 
-def _from_line(line: dict[str, Any]) -> Record:
-    for name, kind in _TYPES.items():
-        if not isinstance(line[name], kind):
-            raise TypeError(name)
-    if not (_IDENTIFIER.fullmatch(line["proxy"]) and _IDENTIFIER.fullmatch(line["benchmark"])):
-        raise ValueError("an identifier has no version")
-    return Record(
-        line["benchmark"],
-        line["architecture"],
-        line["proxy"],
-        line["seed"],
-        line["batch"],
-        Score(
-            line["value"],
-            Status(line["status"]),
-            float(line["seconds"]),
-            line["detail"],
-            int(line.get("repeats", 1)),
-            math.nan if line.get("spread") is None else float(line["spread"]),
-        ),
-        line["network"],
-        line["higher_is_better"],
-        line["environment"],
-    )
+def _close(file: IO[bytes], path: Path) -> None:
+    """Close, after what was written is on the disk; some file systems find only now that there is no room."""
+    try:
+        with file:
+            os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.ENOTSUP):  # a device has nothing to wait for
+            return
+        again = "the latest scores may be lost; make room and run the same command again."
+        raise cannot_write(path, error, again, or_room=False) from None
 
 
-def _trial(line: dict[str, Any]) -> Trial:
-    fields = {field.name: line[field.name] for field in dataclasses.fields(Trial)}
-    numbers = {name: math.nan if value is None else float(value) for name, value in line["metrics"].items()}
-    for name in ("pool", "train_size", "tuned_size", "seed"):
-        if not isinstance(fields[name], int):
-            raise TypeError(name)
-    if not all(_IDENTIFIER.fullmatch(fields[name]) for name in ("predictor", "benchmark")):
-        raise ValueError("an identifier has no version")
-    return Trial(**{**fields, "status": Status(line["status"]), "metrics": numbers})
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _malformed(path: Path, number: int) -> DataCorruptError:
-    return DataCorruptError(f"{path}, line {number} is not a record: delete that line, the rest of the file is kept.")
-
-
-def _drop_partial_line(path: Path) -> None:
+def _mend_end(path: Path) -> None:
+    """Remove what a killed process left of a line; end a line that lacks nothing but its end."""
     if not path.exists():
         return
     with path.open("r+b") as file:
         size = file.seek(0, os.SEEK_END)
-        keep = size
-        while keep > 0:
-            start = max(0, keep - 65536)
-            file.seek(start)
-            block = file.read(keep - start)
-            if (end := block.rfind(b"\n")) >= 0:
-                keep = start + end + 1
-                break
-            keep = start
-        if keep != size:
-            file.truncate(keep)
+        start = _start_of_last(file, size)
+        if start == size:
+            return
+        file.seek(start)
+        if size - start <= _lines.LONGEST and _lines.is_object(file.read()):
+            file.write(b"\n")
+        else:
+            file.truncate(start)
+
+
+def _start_of_last(file: IO[bytes], size: int) -> int:
+    """Where the line begins that has no end; the size if all have."""
+    end = size
+    while end > 0:
+        start = max(0, end - 65536)
+        file.seek(start)
+        if (found := file.read(end - start).rfind(b"\n")) >= 0:
+            return start + found + 1
+        end = start
+    return 0

@@ -56,3 +56,18 @@ def test_a_file_that_is_no_table(cli, place, tmp_path):
     assert result.status == 1
     assert result.err.splitlines()[-1].startswith("zcbench: ")
     assert not tmp_path.joinpath("cache").exists()
+
+
+def test_progress_does_not_run_into_the_message(cli, monkeypatch):
+    import sys
+
+    from zcbench.errors import DataMissingError
+
+    def get_benchmark(name, report):
+        report(1_000_000, 4_000_000)
+        raise DataMissingError("the connection broke.")
+
+    monkeypatch.setattr("zcbench.datasets.get_benchmark", get_benchmark)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    result = cli("data", "get", "nasbenchmacro")
+    assert result.err == "\r1.0 of 4.0 MB (25 %)\nzcbench: the connection broke.\n"

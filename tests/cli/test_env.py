@@ -31,3 +31,16 @@ def test_absent_packages(cli, monkeypatch):
 
     monkeypatch.setattr("importlib.metadata.version", version)
     assert json.loads(cli("env", "--json").out)["pyarrow"] == "not installed"
+
+
+def test_no_home(cli, monkeypatch):
+    import pwd
+
+    def absent(*_):
+        raise KeyError("uid not found")
+
+    for name in ("HOME", "XDG_CACHE_HOME", "ZCBENCH_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", absent)
+    content = json.loads(cli("env", "--json").out)
+    assert content["cache"] == "none: this user has no home folder, set ZCBENCH_CACHE"

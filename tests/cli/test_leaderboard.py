@@ -141,14 +141,33 @@ def test_a_benchmark_without_records(cli):
     assert cli("leaderboard", "digits-201").sentence.endswith("in runs: run  zcbench run digits-201")
 
 
-def test_a_corrupted_store(cli, runs):
+def test_a_bad_line_hides_no_other(cli, runs, place):
+    before = json.loads(cli("leaderboard", "--json").out)
     path = runs.path("digits-201")
     lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join([*lines[:2], b"gibberish\n", *lines[2:]]))
-    sentence = cli("leaderboard").sentence
-    assert sentence.startswith("zcbench: runs/digits-201.jsonl, line 3 is not a record: delete that line")
-    path.write_bytes(b"".join(lines))
-    assert cli("leaderboard").status == 0
+    damaged = b"".join([*lines[:2], b"gibberish\n", *lines[2:]])
+    path.write_bytes(damaged)
+    note = "1 line that cannot be read was left out and stays in runs/digits-201.jsonl: line 3 (not JSON)."
+    first, second = json.loads(cli("leaderboard", "--json").out)
+    assert first["notes"][-1] == note
+    assert [content["entries"] for content in (first, second)] == [content["entries"] for content in before]
+    result = cli("leaderboard", "--out", "board")
+    assert result.status == 0
+    assert result.out.count(note) == 1
+    assert note in place.joinpath("board/digits-201.md").read_text()
+    assert note in place.joinpath("board/digits-201.html").read_text()
+    # A run says it before it computes, and keeps the line.
+    result = cli(*RUN, "--limit", 4)
+    assert (result.status, f"zcbench: {note}" in result.err, note in result.out) == (0, True, True)
+    assert path.read_bytes() == damaged
+
+
+def test_a_store_of_bad_lines(cli, runs):
+    runs.path("digits-201").write_bytes(b"x\ny\n")
+    assert cli("leaderboard").sentence.endswith(
+        "zcbench run digits-201. 2 lines that cannot be read were left out and stay in runs/digits-201.jsonl: "
+        "lines 1, 2 (not JSON)."
+    )
 
 
 def test_a_store_cut_in_the_middle_of_a_line_is_fine(cli, runs):
@@ -158,24 +177,55 @@ def test_a_store_cut_in_the_middle_of_a_line_is_fine(cli, runs):
     assert sum(e["scored"] for c in content for e in c["entries"]) == 4 * 3 + 3 * 3 - 1
 
 
-def test_records_of_an_unknown_architecture(cli, runs):
-    path = runs.path("digits-201")
-    *lines, last = path.read_text().splitlines()
-    path.write_text("\n".join([*lines, json.dumps(json.loads(last) | {"architecture": "|x~0|"})]) + "\n")
-    assert "|x~0| is not in the table of digits-201." in cli("leaderboard").sentence
+def changed(path, *changes):
+    """Add copies of the last line, each with other fields."""
+    text = path.read_text()
+    last = json.loads(text.splitlines()[-1])
+    path.write_text(text + "".join(json.dumps(last | change) + "\n" for change in changes))
+
+
+def test_records_that_the_table_does_not_know(cli, runs):
+    before = json.loads(cli("leaderboard", "--json").out)
+    strangers = [{"architecture": "|x~0|"}, {"architecture": "|y~0|", "seed": 99}, {"benchmark": "digits-201@9"}]
+    changed(runs.path("digits-201"), *strangers)
+    first, second = json.loads(cli("leaderboard", "--json").out)
+    assert first["notes"][-2:] == [
+        "1 line of digits-201@9 was left out: the table here is digits-201@1.",
+        "2 records of architectures that digits-201@1 does not have were left out: |x~0|, |y~0|.",
+    ]
+    assert [content["entries"] for content in (first, second)] == [content["entries"] for content in before]
+    # Those that belong to a run's own track are not passed over in silence either.
+    assert "2 records of architectures that digits-201@1 does not have were left out" in cli(*RUN, "--limit", 4).out
+
+
+def test_a_version_that_nobody_has_does_not_hide_the_one_that_is_registered(cli, runs):
+    before = json.loads(cli("leaderboard", "--seed", 1, "--json").out)
+    proxy = before[0]["entries"][-1]["proxy"]
+    version = before[0]["entries"][-1]["version"]
+    changed(runs.path("digits-201"), {"proxy": f"{proxy}@999999999"})
+    (after,) = json.loads(cli("leaderboard", "--seed", 1, "--json").out)
+    assert after["entries"] == before[0]["entries"]
+    note = f"{proxy}: 1 result of version 999999999 was left out; version {version} is shown."
+    assert after["notes"][-1] == note
+
+
+def test_a_proxy_that_nobody_registered_is_shown(cli, runs):
+    changed(runs.path("digits-201"), {"proxy": "forgotten:x=1@3"})
+    (content,) = json.loads(cli("leaderboard", "--seed", 1, "--json").out)
+    assert ("forgotten:x=1", 3, 1) in [(e["proxy"], e["version"], e["tried"]) for e in content["entries"]]
 
 
 def test_out_is_a_file(cli, runs, place):
     place.joinpath("board").write_text("")
     sentence = cli("leaderboard", "--out", "board").sentence
-    assert sentence.startswith("zcbench: cannot write board/digits-201.csv: ")
-    assert sentence.endswith("Make room, or choose another folder with --out.")
+    assert sentence.startswith("zcbench: cannot write to board/digits-201.csv: ")
+    assert sentence.endswith("board is not a folder. Choose another folder with --out.")
 
 
 def test_out_on_a_full_disk(cli, runs, place):
     with disk_of(100):
         result = cli("leaderboard", "--out", "board")
-    assert "zcbench: cannot write board/digits-201.csv: " in result.sentence
+    assert "zcbench: cannot write to board/digits-201.csv: " in result.sentence
     assert list(place.joinpath("board").iterdir()) == []
 
 

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from toys import disk_of
 
 import zcbench
 
@@ -34,6 +35,48 @@ def test_a_sweep_and_its_curves(cli, place):
     again = (folder / "digits-201-predictors.svg").read_bytes()
     cli("curves", "--out", "figures")
     assert (folder / "digits-201-predictors.svg").read_bytes() == again
+    with disk_of(10_000):
+        result = cli("curves", "--out", "figures")
+    assert result.err.splitlines()[-1] == (
+        "zcbench: cannot write to figures/digits-201-predictors.svg: File too large. "
+        "Make room, or choose another folder with --out."
+    )
+    assert (folder / "digits-201-predictors.svg").read_bytes() == again
+    assert len(list(folder.iterdir())) == 3
+
+
+def test_bad_lines_hide_no_others(cli, place):
+    words = (*RUN, "--train-sizes", 10, "--seeds", 1)
+    cli("run", "digits-201", "--proxies", "params", "--limit", 8, "--workers", 0)
+    before = cli(*words).out
+    for path in (place / "runs" / "digits-201.jsonl", place / "runs" / "predictors" / "digits-201.jsonl"):
+        first, second, *rest = path.read_text().splitlines(keepends=True)
+        path.write_text("".join([first, "gibberish\n", second, *rest]))
+    good = json.loads(rest[-1])
+    with path.open("a") as file:  # more networks than the table has, a target it has not, another table
+        for change in ({"pool": 10**9}, {"target": "beauty"}, {"benchmark": "digits-201@7"}):
+            file.write(json.dumps(good | change) + "\n")
+    said = "1 line that cannot be read was left out and stays in runs/"
+    notes = [
+        f"{said}predictors/digits-201.jsonl: line 2 (not JSON).",
+        "1 line of digits-201@7 was left out: the table here is digits-201@1.",
+        "2 trials with a target or a pool that digits-201@1 does not have were left out.",
+        f"{said}digits-201.jsonl: line 2 (not JSON).",
+    ]
+    assert json.loads(cli("curves", "--json").out)["notes"][-4:] == notes
+    shown = [line.strip() for line in cli("curves").out.splitlines()]
+    assert shown == [*(line.strip() for line in before.splitlines()), *notes]
+    again = cli(*words)
+    assert again.err.startswith(f"zcbench: {notes[0]}")  # before anything is computed
+    assert (again.status, again.out.splitlines()[:4]) == (0, before.splitlines()[:4])
+
+
+def test_what_cannot_be_shown_hides_no_other(cli, place):
+    cli(*RUN, "--train-sizes", 10, "--seeds", 1)
+    place.joinpath("runs", "predictors", "absent.jsonl").write_text("gibberish\n")
+    result = cli("curves")
+    assert (result.status, "bayesian_ridge" in result.out) == (1, True)
+    assert result.err.startswith("zcbench: absent: unknown benchmark 'absent'")
 
 
 def test_proxies_stand_at_zero(cli):

@@ -114,8 +114,10 @@ def test_a_damaged_store_is_not_overwritten(cli, place):
     path.write_text(path.read_text() + '{"schema": 1, "proxy": 3}\n')
     before = path.read_bytes()
     result = cli(*RUN, "--proxies", "params", "--limit", 3)
-    assert "digits-201.jsonl, line 4 is not a record: delete that line" in result.sentence
-    assert path.read_bytes() == before
+    assert "stays in runs/digits-201.jsonl: line 4 (no field 'environment' with a text)." in result.err
+    assert result.status == 0
+    assert path.read_bytes().startswith(before)
+    assert len(path.read_bytes()[len(before) :].splitlines()) == 1  # the third architecture's score alone is new
 
 
 # -- the real command, killed ------------------------------------------------------------------

@@ -7,6 +7,8 @@ import gzip
 import json
 import pickle
 import struct
+import subprocess
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -527,9 +529,53 @@ def test_a_full_disk_leaves_no_half_cache(tmp_path):
 
     table = small()
     table.curves = {"quality": np.random.default_rng(0).random((3, 1, 4000))}
-    with disk_of(2000), pytest.raises(StoreError, match="cannot be written: File too large"):
+    with disk_of(2000), pytest.raises(StoreError, match=r"cannot write to .*x\.npz: File too large\. Make room"):
         save_table(table, tmp_path / "cache" / "x.npz")
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+SAVE = """
+import sys
+from pathlib import Path
+import numpy as np
+from zcbench.datasets._table import Table, load_table, save_table
+from zcbench.types import Target
+path, number = Path(sys.argv[1]), float(sys.argv[2])
+target = Target("quality", "digits", True, "how good")
+values, curves = {"quality": np.full((3, 1), number)}, {"quality": np.full((3, 1, 9), number)}
+table = Table(list("abc"), (target,), values, curves=curves)
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(30):
+    save_table(table, path)
+    assert load_table(path).architectures == ["a", "b", "c"]
+"""
+
+
+def test_processes_that_keep_one_table_at_once(tmp_path):
+    """Nobody fails, and nothing but the table is left."""
+    path = tmp_path / "new" / "cache" / "x.npz"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    others = [subprocess.Popen([sys.executable, "-c", SAVE, str(path), str(i)], **pipes) for i in range(4)]
+    assert [other.stdout.readline() for other in others] == ["ready\n"] * 4
+    for other in others:
+        other.stdin.write("go\n")
+        other.stdin.flush()
+    assert [(other.communicate()[1], other.returncode) for other in others] == [("", 0)] * 4
+    table = load_table(path)
+    assert len({*table.values["quality"].ravel(), *table.curves["quality"].ravel()}) == 1
+    assert [p.name for p in path.parent.iterdir()] == ["x.npz"]
+
+
+def test_curves_of_a_cache_that_was_replaced_meanwhile_are_refused(tmp_path):
+    path = tmp_path / "x.npz"
+    save_table(small(), path)
+    early, late = load_table(path), load_table(path)
+    assert early.curves["quality"].shape == (3, 1, 4)
+    save_table(small(), path)
+    assert early.curves["quality"].shape == (3, 1, 4)  # read before
+    with pytest.raises(DataCorruptError, match=r"x\.npz was replaced while it was in use: start again\."):
+        late.curves["quality"]
 
 
 def test_columns_that_do_not_fit_are_refused(tmp_path):

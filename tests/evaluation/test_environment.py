@@ -42,8 +42,28 @@ def test_without_git(monkeypatch):
 
 
 def test_without_cpuinfo(monkeypatch):
-    def read_text(path):
+    def read_bytes(path):
         raise OSError
 
-    monkeypatch.setattr("pathlib.Path.read_text", read_text)
+    monkeypatch.setattr("pathlib.Path.read_bytes", read_bytes)
     assert _environment._processor()
+
+
+def test_without_a_home_or_a_user(monkeypatch):
+    """In a container with --user 12345 there is neither HOME nor an entry in the list of users."""
+    import pwd
+
+    def absent(*_):
+        raise KeyError("uid not found")
+
+    before = describe_environment()
+    for name in ("HOME", "USER", "LOGNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", absent)
+    assert describe_environment() == before
+
+
+def test_what_git_says_need_not_be_text(monkeypatch):
+    finished = subprocess.CompletedProcess([], 0, stdout=b" M caf\xe9\n")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: finished)
+    assert _environment._git(None, "status") == "M caf\ufffd"

@@ -1,5 +1,6 @@
 """From records to correlations: what scipy says, read in the right direction, over the right architectures."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -214,9 +215,29 @@ def test_no_records():
         summarize([], toy())
 
 
-def test_an_architecture_that_is_not_in_the_table():
-    with pytest.raises(InvalidInputError, match="nowhere is not in the table of toy"):
-        summarize([record("nowhere")], toy())
+def test_architectures_that_are_not_in_the_table():
+    benchmark = toy()
+    good = records(benchmark, [4, 3, 2, 1])
+    strange = [record(f"nowhere{i}", float(i)) for i in range(5)]
+    evaluation = summarize([*strange[:2], *good, *strange[2:]], benchmark, notes=["before."])
+    entry, alone = evaluation["mine"], summarize(good, benchmark)["mine"]
+    assert (entry.n, entry.total, entry.tau, evaluation.total) == (4, 4, alone.tau, 4)
+    assert evaluation.notes == (
+        "before.",
+        "5 records of architectures that toy@1 does not have were left out: nowhere0, nowhere1, nowhere2 and 2 more.",
+    )
+    message = r"no records of toy@1: run  zcbench run toy\. 1 record of architectures that toy@1 .*: nowhere\."
+    with pytest.raises(InvalidInputError, match=message):
+        summarize([record("nowhere")], benchmark)
+
+
+def test_records_that_disagree_on_the_direction():
+    benchmark = toy()
+    good = records(benchmark, [4, 3, 2, 1], higher_is_better=False)
+    turned = dataclasses.replace(good[0], higher_is_better=True)
+    evaluation = summarize([turned, *good[1:]], benchmark)
+    assert (evaluation["mine"].n, evaluation["mine"].tau.value, evaluation["mine"].higher_is_better) == (3, 1.0, False)
+    assert evaluation.notes == ("mine@1: 1 record with the other direction was left out.",)
 
 
 def test_what_has_no_interval_stands_after_what_has_one():

@@ -1,6 +1,7 @@
 """Predictors on splits by equivalence class: nothing leaks, nothing is lost, everything compares."""
 
 import dataclasses
+import json
 import math
 import statistics
 from fractions import Fraction
@@ -12,11 +13,12 @@ from toys import toy
 
 import zcbench
 from zcbench._store import Store
-from zcbench.errors import DataCorruptError, InvalidInputError, UnknownNameError
+from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation import Sweep, curves, get_suite, list_suites, run_sweep
 from zcbench.evaluation._curves import mean_interval, training_seconds
 from zcbench.evaluation._fitting import Fitting
 from zcbench.evaluation._pools import equivalence, pool_of
+from zcbench.leaderboards import curve_notes
 from zcbench.types import Status
 
 SPACE = zcbench.get_space("digits-201")
@@ -416,25 +418,67 @@ def test_trials_of_different_pools_are_not_mixed(tmp_path):
         curves([], table())
 
 
-def test_a_newer_version_of_a_predictor_replaces_the_older(tmp_path):
+def test_of_several_versions_of_a_predictor_the_registered_one_or_the_latest(tmp_path):
     trials = sweep(Store(tmp_path), predictors=["gp"], seeds=1)
-    newer = [dataclasses.replace(x, predictor="gp@2", metrics={**x.metrics, "tau": 0.123}) for x in trials]
-    found = curves([*newer, *trials], table())
-    assert {p.version for p in found.points} == {2}
-    assert found.points[0].metrics["tau"].value == 0.123
+    newer = [dataclasses.replace(x, predictor="gp@999999", metrics={**x.metrics, "tau": 0.123}) for x in trials]
+    found = curves([*trials, newer[0]], table(), notes=["before."])
+    assert repr(found.points) == repr(curves(trials, table()).points)
+    assert found.notes == ("before.", "gp: 1 result of version 999999 was left out; version 1 is shown.")
+    assert list(found.notes) == curve_notes(found)[-2:]
+    unknown = [dataclasses.replace(x, predictor=f"mine@{version}") for version in (1, 2) for x in trials]
+    found = curves([*unknown, *trials], table())
+    assert {(p.predictor, p.version) for p in found.points} == {("gp", 1), ("mine", 2)}
 
 
-def test_a_broken_line_is_named(tmp_path):
+def test_trials_that_learned_from_other_data_are_counted(tmp_path):
+    trials = sweep(Store(tmp_path), predictors=["gp"], seeds=1)
+    other = [dataclasses.replace(x, data="of-before", metrics={**x.metrics, "tau": 0.123}) for x in trials]
+    found = curves([*other, *trials], table())
+    assert repr(found.points) == repr(curves(trials, table()).points)
+    assert found.notes == ("2 trials that learned from other data were left out; the latest are shown.",)
+
+
+BAD_TRIALS = [
+    ({"proxy": "gp"}, "no field 'benchmark'"),
+    ({"predictor": "drop"}, "no field 'predictor'"),
+    ({"predictor": "gp@" + "9" * 5000}, "the field 'predictor' is not a name with a version, such as naswot@1"),
+    ({"pool": True}, "the field 'pool' is not a whole number from 1"),
+    ({"pool": 10**4000}, "the field 'pool' is not a whole number from 1"),
+    ({"train_size": 0}, "the field 'train_size' is not a whole number from 1"),
+    ({"tuned_size": -1}, "the field 'tuned_size' is not a whole number from 0"),
+    ({"seed": 1.0}, "the field 'seed' is not a whole number from 0 to 4294967295"),
+    ({"metrics": []}, "the field 'metrics' is not numbers by name"),
+    ({"metrics": {"tau": "0.5"}}, "the field 'metrics' is not numbers by name"),
+    ({"metrics": {"tau": 10**400}}, "the field 'metrics' is not numbers by name"),
+    ({"metrics": {"tau": 0.5, "rho": math.inf}}, "the field 'metrics' is not numbers by name"),
+    ({"metrics": {}}, "the status ok without a tau from -1 to 1"),
+    ({"metrics": {"tau": None}}, "the status ok without a tau from -1 to 1"),
+    ({"metrics": {"tau": 7}}, "the status ok without a tau from -1 to 1"),
+    ({"status": "skipped"}, "the status 'skipped' is unknown to this zcbench"),
+    ({"data": ["x"]}, "the field 'data' is not a text"),
+]
+
+
+def test_bad_lines_of_trials_hide_no_others(tmp_path):
     store = Store(tmp_path)
-    sweep(store, predictors=["gp"], seeds=1)
+    done = sweep(store, predictors=["gp"], seeds=1)
     path = store.trials.path("toy")
-    text = path.read_text()
-    path.write_text(text + '{"schema":1,"environment":"e","predictor":"gp"}\n')
-    with pytest.raises(DataCorruptError, match=f"line {len(text.splitlines()) + 1} is not a record"):
-        store.trials.trials("toy")
-    path.write_text(text + text.splitlines()[-1][:40])  # cut by a kill
-    assert len(store.trials.trials("toy")) == 2
+    first, *lines = path.read_text().splitlines(keepends=True)
+    good = json.loads(lines[-1])
+    bad = [{**good, **change} if "proxy" not in change else {"schema": 1, "environment": "e", "predictor": "gp"}
+           for change, _ in BAD_TRIALS]  # fmt: skip
+    texts = [json.dumps({k: v for k, v in line.items() if v != "drop"}) + "\n" for line in bad]
+    path.write_text("".join([first, *texts, *lines]))
+    before = path.read_text()
+    assert store.trials.trials("toy") == done
+    assert [(x.line, x.reason) for x in store.trials.left_out("toy")] == [
+        (number, reason) for number, (_, reason) in enumerate(BAD_TRIALS, 2)
+    ]
+    assert list(store.trials.environments("toy")) == [done[0].environment]
+    path.write_text(before + lines[-1][:40])  # cut by a kill
+    assert store.trials.trials("toy") == done
     assert len(sweep(store, predictors=["gp"], seeds=2)) == 4
+    assert path.read_text().startswith(before)
 
 
 def test_suites_name_predictors_that_exist():

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from zcbench._display import NOTHING, SENTENCE, json_text, plain, plain_lines
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from zcbench._store import Store
+    from zcbench._store import Store, TrialStore
     from zcbench.datasets import Benchmark
     from zcbench.evaluation import Curves, Evaluation
     from zcbench.types import Record
@@ -103,43 +103,43 @@ def at_zero(benchmark: Benchmark, target: str | None, store: Store) -> Evaluatio
     """The proxies of the largest run on a benchmark, if any: what zero trained networks buy."""
     from zcbench.evaluation import summarize
 
-    found = tracks(benchmark, target, store)
-    return summarize(found[0], benchmark, target) if found else None
+    found, notes = tracks(benchmark, target, store)
+    return summarize(found[0], benchmark, target, notes=notes) if found else None
 
 
-def tracks(benchmark: Benchmark, target: str | None, store: Store) -> list[list[Record]]:
-    """The records on what proxies see for a target, by seed and batch, the largest run first."""
+def tracks(benchmark: Benchmark, target: str | None, store: Store) -> tuple[list[list[Record]], list[str]]:
+    """The records on what proxies see for a target, by seed and batch, the largest run first; what was left out."""
+    from zcbench.evaluation import of_known_architectures, of_this_table
+
     samples = benchmark.batch_of(target)
+    records, others = of_this_table(store.records(benchmark.name), benchmark)
+    records, unknown = of_known_architectures(records, benchmark)
     found: dict[tuple[int, str], list[Record]] = {}
-    for record in store.records(benchmark.name):
-        if record.benchmark == benchmark.identifier and record.batch.partition("/")[0] == samples:
+    for record in records:
+        if record.batch.partition("/")[0] == samples:
             found.setdefault((record.seed, record.batch), []).append(record)
-    return sorted(found.values(), key=len, reverse=True)
+    return sorted(found.values(), key=len, reverse=True), [*store.notes(benchmark.name), *others, *unknown]
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Make a file that is never half written, and its folder; say so.
+def write_board(folder: Path, name: str, content: str | Callable[[Path], object]) -> None:
+    """Make or replace a file in one step, and its folder; say so.
 
     Args:
-        path: where it shall be.
-        write: writes a file of the path it is given.
+        folder: where it shall be.
+        name: of the file.
+        content: its text, or what writes a file of the path it is given.
 
     Raises:
         StoreError: there is no room or no permission.
     """
-    from zcbench.errors import StoreError
+    from zcbench._files import whole, write_text
 
-    partial = path.with_name(f"partial-{path.name}")  # with its suffix: figures go by it
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(partial)
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise StoreError(
-            f"cannot write {path}: {error.strerror or error}. Make room, or choose another folder with --out."
-        ) from None
+    path, advice = folder / name, "choose another folder with --out."
+    if isinstance(content, str):
+        write_text(path, content, advice)
+    else:
+        with whole(path, advice) as temporary:
+            content(temporary)
     tell(f"wrote {path}")
 
 
@@ -208,7 +208,9 @@ def print_curves(curves: Curves, metric: str = "tau") -> None:
     titles, rows = curve_rows(curves, metric)
     columns = [(title, number > 0) for number, title in enumerate(titles)]
     notes = curve_notes(curves, metric)
-    _print_table(curve_headline(curves, metric), columns, rows, notes[: len(notes) - len(curves.notes)], _width(200))
+    _print_table(
+        curve_headline(curves, metric), columns, rows, notes[: len(notes) - len(curves.table_notes)], _width(200)
+    )
 
 
 def _print_table(
@@ -271,6 +273,20 @@ def _print(parts: Sequence[RenderableType], width: int) -> None:
         for part in parts:
             console.print(part)
     print(text.get(), end="")
+
+
+def after_notes(
+    store: Store | TrialStore, benchmark: str, report: Callable[[int, int, object], None]
+) -> Callable[[int, int, object], None]:
+    """A report that says first, before anything is computed again, which lines of the store cannot be read."""
+
+    def told(done: int, total: int, latest: object) -> None:
+        if latest is None:
+            for note in store.notes(benchmark):
+                tell(f"zcbench: {note}")
+        report(done, total, latest)
+
+    return told
 
 
 @contextmanager

@@ -7,7 +7,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zcbench.cli._shared import add_json, add_store, at_zero, print_curves, show, split_labels, split_names, write_whole
+from zcbench.cli._shared import (
+    add_json,
+    add_store,
+    at_zero,
+    print_curves,
+    show,
+    split_labels,
+    split_names,
+    tell,
+    write_board,
+)
 
 if TYPE_CHECKING:
     from zcbench.evaluation import Curves
@@ -42,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     from zcbench._store import Store
-    from zcbench.errors import InvalidInputError
+    from zcbench.errors import InvalidInputError, ZcbenchError
     from zcbench.leaderboards import curves_to_json
 
     store = Store(options.store)
@@ -51,48 +61,64 @@ def execute(options: argparse.Namespace) -> int:
         raise InvalidInputError(
             f"no predictor has been run in {options.store}: start with  zcbench run digits-201 --suite quick"
         )
-    for number, name in enumerate(names):
-        found = _curves(name, store, options)
+    status, shown = 0, 0
+    for name in names:
+        try:
+            found = _curves(name, store, options)
+        except ZcbenchError as error:
+            if len(names) == 1:
+                raise
+            tell(f"zcbench: {name}: {error}")  # the other benchmarks are still shown
+            status = 1
+            continue
         if options.json:
             print(curves_to_json(found))
         else:
-            if number:
+            if shown:
                 show()
             print_curves(found, options.metric)
+        shown += 1
         if options.out:
             stem = name + ("-transfer" if options.transfer else "-predictors")
             _write(Path(options.out), stem, found, options.metric)
-    return 0
+    return status
 
 
 def _curves(name: str, store: object, options: argparse.Namespace) -> Curves:
     """The curves of the largest pool that was split."""
     from zcbench._store import Store
     from zcbench.datasets import load_benchmark
-    from zcbench.evaluation import curves, get_suite
+    from zcbench.evaluation import curves, get_suite, of_possible_pools, of_this_table
 
     assert isinstance(store, Store)
     benchmark = load_benchmark(name, options.source)
     target = benchmark.target(options.target).name
     shown = split_labels(options.show)
     suites = [get_suite(suite) for suite in split_names(options.suite) or []]
+    stored = store.trials
+    trials, others = of_this_table(stored.trials(name), benchmark)
+    trials, impossible = of_possible_pools(trials, benchmark)
     trials = [
         t
-        for t in store.trials.trials(name)
-        if t.benchmark == benchmark.identifier
-        and t.target == target
+        for t in trials
+        if t.target == target
         and bool(t.source) == options.transfer
         and (shown is None or t.label in shown)
         and (not suites or any(t.label in s.predictors and t.train_size in s.sizes for s in suites))
     ]
     largest = max((t.pool for t in trials), default=0) if options.limit is None else options.limit
-    return curves([t for t in trials if t.pool == largest], benchmark, at_zero(benchmark, target, store))
+    return curves(
+        [t for t in trials if t.pool == largest],
+        benchmark,
+        at_zero(benchmark, target, store),
+        [*stored.notes(name), *others, *impossible],
+    )
 
 
 def _write(folder: Path, stem: str, found: Curves, metric: str) -> None:
     from zcbench.leaderboards import curves_to_csv, curves_to_markdown, draw_curves
 
     for suffix, content in (("csv", curves_to_csv(found)), ("md", curves_to_markdown(found, metric))):
-        write_whole(folder / f"{stem}.{suffix}", partial(Path.write_text, data=content, encoding="utf-8"))
+        write_board(folder, f"{stem}.{suffix}", content)
     if any(not point.source for point in found.points):
-        write_whole(folder / f"{stem}.svg", partial(draw_curves, found))
+        write_board(folder, f"{stem}.svg", partial(draw_curves, found))

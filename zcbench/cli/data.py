@@ -63,21 +63,27 @@ def _get(options: argparse.Namespace) -> int:
         tell(f"reading {', '.join(options.paths)} …")
         path = import_benchmark(options.benchmark, options.paths)
     else:
-        path = get_benchmark(options.benchmark, _report)
+        try:
+            path = get_benchmark(options.benchmark, _report)
+        finally:
+            if _open:
+                print(file=sys.stderr)  # what is said next gets a line of its own
     table = load_benchmark(options.benchmark)
     show(f"{len(table):,} architectures, {len(table.targets)} targets: {path}")
     return 0
 
 
 _last = 0.0
+_open = False
 
 
 def _report(done: int, total: int) -> None:
     """A line that overwrites itself on a terminal, one every ten seconds elsewhere."""
-    global _last
+    global _last, _open
     terminal, now = sys.stderr.isatty(), time.monotonic()
     if now - _last < (0.1 if terminal else 10) and done != total:
         return
     _last = now
+    _open = terminal and done != total
     of = f" of {total / 1e6:.1f} MB ({100 * done // total} %)" if total else " MB"
-    print(f"\r{done / 1e6:.1f}{of}", end="" if terminal and done != total else "\n", file=sys.stderr, flush=True)
+    print(f"\r{done / 1e6:.1f}{of}", end="" if _open else "\n", file=sys.stderr, flush=True)

@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
-    from zcbench.datasets._paths import cache_folder
+    from zcbench.datasets._paths import known_cache
     from zcbench.evaluation import describe_environment
 
     identifier, description = describe_environment()
@@ -31,7 +31,7 @@ def execute(options: argparse.Namespace) -> int:
         **{name: _version(name) for name in _OPTIONAL},
         "ZCBENCH_DATA": os.environ.get("ZCBENCH_DATA", "not set"),
         "ZCBENCH_RUNS": os.environ.get("ZCBENCH_RUNS", "not set (runs)"),
-        "cache": str(cache_folder()),
+        "cache": str(known_cache() or "none: this user has no home folder, set ZCBENCH_CACHE"),
     }
     if options.json:
         print_json(content)

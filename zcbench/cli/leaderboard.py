@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from zcbench.cli._shared import (
     split_names,
     tell,
     tracks,
-    write_whole,
+    write_board,
 )
 
 if TYPE_CHECKING:
@@ -83,19 +82,28 @@ def _evaluations(name: str, store: object, options: argparse.Namespace) -> list[
     from zcbench._store import Store
     from zcbench.datasets import load_benchmark
     from zcbench.errors import InvalidInputError
-    from zcbench.evaluation import summarize
+    from zcbench.evaluation import summarize, with_notes
 
     assert isinstance(store, Store)
     benchmark = load_benchmark(name, options.source)
-    found = [r for r in tracks(benchmark, options.target, store) if options.seed in (None, r[0].seed)]
+    every, notes = tracks(benchmark, options.target, store)
+    found = [records for records in every if options.seed in (None, records[0].seed)]
     if not found:
         samples = benchmark.batch_of(options.target)
-        raise InvalidInputError(
-            f"no records of {benchmark.identifier} on {samples} in {options.store}: run  zcbench run {name}"
-        )
+        nothing = f"no records of {benchmark.identifier} on {samples} in {options.store}: run  zcbench run {name}"
+        raise InvalidInputError(with_notes(nothing, notes))
     ensembles = split_names(options.ensembles) or []
     return [
-        summarize(records, benchmark, options.target, common=options.common, ensembles=ensembles) for records in found
+        # What was left out belongs to no track: it is said once.
+        summarize(
+            records,
+            benchmark,
+            options.target,
+            common=options.common,
+            ensembles=ensembles,
+            notes=notes if records is found[0] else (),
+        )
+        for records in found
     ]
 
 
@@ -114,4 +122,4 @@ def _write(folder: Path, name: str, evaluations: list[Evaluation], store: object
         "html": to_html(evaluations, environments),
     }
     for suffix, content in contents.items():
-        write_whole(folder / f"{name}.{suffix}", partial(Path.write_text, data=content, encoding="utf-8"))
+        write_board(folder, f"{name}.{suffix}", content)

@@ -24,6 +24,7 @@ from zcbench.cli._shared import (
     add_imports,
     add_json,
     add_store,
+    after_notes,
     at_zero,
     import_files,
     numbers,
@@ -230,10 +231,10 @@ def _swept(options: argparse.Namespace, name: str) -> int:
             workers=options.workers,
             imports=options.imports,
             retry_failed=options.retry_failed,
-            progress=progress,
-            tell=tell,
+            progress=after_notes(store, table.name, progress),
+            tell=after_notes(store.trials, table.name, tell),
         )
-    found = curves(trials, table, at_zero(table, options.target, store))
+    found = curves(trials, table, at_zero(table, options.target, store), store.trials.notes(table.name))
     if options.json:
         print(curves_to_json(found))
     else:
@@ -281,6 +282,6 @@ def _scored(options: argparse.Namespace, benchmark: Benchmark) -> Evaluation:
             workers=options.workers,
             imports=options.imports,
             retry_failed=options.retry_failed,
-            progress=progress,
+            progress=after_notes(store, benchmark.name, progress),
         )
     return collect(track, benchmark, infos, store, ensembles)

@@ -62,6 +62,9 @@ class Benchmark:
     def __len__(self) -> int:
         return len(self.architectures)
 
+    def __contains__(self, architecture: object) -> bool:
+        return architecture in self._rows
+
     @property
     def identifier(self) -> str:
         """Name and version, "digits-201@1"."""

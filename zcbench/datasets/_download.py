@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
+from zcbench._files import cannot_write, locked
+from zcbench.datasets._http import Answer, BrokenError, MisfitError, RefusedError, asked
+from zcbench.datasets._paths import CACHE_ADVICE
 from zcbench.datasets._read import is_web_page
-from zcbench.errors import DataCorruptError, DataMissingError, MissingDependencyError, StoreError
+from zcbench.errors import DataCorruptError, DataMissingError, MissingDependencyError, ZcbenchError
 
 #: called with (bytes so far, bytes in all or 0)
 Progress = Callable[[int, int], None]
-_CHUNK = 1 << 16
-_TIMEOUT = 30
 _ATTEMPTS = 3
+#: seconds before the second attempt
+_PAUSE = 0.1
+#: bytes; where nobody says how long a file is, more are not taken
+_MOST = 1 << 36
 
 
 @dataclass(frozen=True)
@@ -27,13 +34,18 @@ class Remote:
         name: name that it gets on this machine.
         urls: where it is; later ones are mirrors.
         sha256: of its content; empty where the authors' place may change it and nobody stated one.
-        size: in bytes, about; 0 if unknown.
+        size: in bytes, to a tenth; 0 if unknown.
     """
 
     name: str
     urls: tuple[str, ...]
     sha256: str = ""
     size: int = 0
+
+    @property
+    def most(self) -> int:
+        """Bytes that are taken at most."""
+        return self.size + self.size // 10 + (1 << 20) if self.size else _MOST
 
 
 def github(repository: str, commit: str, path: str, sha256: str, size: int, name: str = "") -> Remote:
@@ -52,112 +64,140 @@ def github(repository: str, commit: str, path: str, sha256: str, size: int, name
 def fetch(remote: Remote, folder: Path, progress: Progress | None = None) -> Path:
     """The file on this machine, downloaded unless it is there and whole.
 
-    What a broken download left in ``NAME.part`` is taken up again.
+    What a broken download left in ``NAME.part`` is taken up again, if a SHA-256 can show that its pieces belong
+    together. While another process downloads the file, this one waits for it.
 
     Raises:
         DataMissingError: no place gives the file (no network, 404, a web page instead); says why for each.
-        DataCorruptError: what came has another SHA-256 than the authors' file.
+        DataCorruptError: what came has another SHA-256 than the authors' file; it is thrown away.
         StoreError: it cannot be written.
     """
     try:
-        import pooch  # type: ignore[import-untyped]
+        import requests  # noqa: F401
     except ImportError:
-        raise MissingDependencyError("pooch", "download", f"downloading {remote.name}") from None
+        raise MissingDependencyError("requests", "download", f"downloading {remote.name}") from None
+    path, part = folder / remote.name, folder / f"{remote.name}.part"
 
-    def downloader(url: str, output: Any, _: Any) -> None:
-        _resume(url, folder / f"{remote.name}.part", progress)
-        (folder / f"{remote.name}.part").replace(output)
+    def waiting() -> None:
+        if progress:
+            with suppress(OSError):  # nothing has come yet
+                progress(part.stat().st_size, remote.size)
 
-    pooch.get_logger().setLevel("ERROR")
-    reasons = []
+    with locked(folder / f".{remote.name}.lock", CACHE_ADVICE, waiting=waiting):
+        try:
+            if not (path.is_file() and _fits(path, remote)):
+                _from_places(remote, part, progress)
+                part.replace(path)
+        except OSError as error:
+            if isinstance(error, ZcbenchError):
+                raise
+            raise cannot_write(path, error, CACHE_ADVICE) from None
+    return path
+
+
+def _fits(path: Path, remote: Remote) -> bool:
+    """Whether a file is the authors', as far as can be told."""
+    if not remote.sha256:
+        return True
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == remote.sha256.lower()
+
+
+def _from_places(remote: Remote, part: Path, progress: Progress | None) -> None:
+    """Download into ``part`` from the first place that gives the file."""
+    reasons, other = [], False
     for url in remote.urls:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            return Path(
-                pooch.retrieve(
-                    url,
-                    known_hash=f"sha256:{remote.sha256}" if remote.sha256 else None,
-                    fname=remote.name,
-                    path=folder,
-                    downloader=downloader,
-                )
-            )
-        except _RefusedError as error:
+            if _resume(url, part, remote, progress) and not _fits(part, remote):
+                part.unlink()  # its pieces may be of different files: all from the beginning
+                _resume(url, part, remote, progress)
+        except RefusedError as error:
             reasons.append(f"{url}: {error}")
-        except ValueError as error:  # pooch: another hash
-            if "hash" not in str(error):
-                raise
-            raise DataCorruptError(
-                f"{url} gave another file than the authors published (its SHA-256 is not {remote.sha256[:16]}…): try"
-                " again later, or import a copy with  zcbench data import"
-            ) from None
-        except OSError as error:
-            raise StoreError(f"{folder / remote.name} cannot be written: {error.strerror or error}.") from None
-    raise DataMissingError(f"{remote.name} could not be downloaded. " + "; ".join(reasons))
+            continue
+        if _fits(part, remote):
+            return
+        part.unlink()
+        other = True
+        reasons.append(
+            f"{url} gave another file than the authors published (its SHA-256 is not {remote.sha256[:16]}…), which was"
+            " thrown away"
+        )
+    text = f"{remote.name} could not be downloaded. " + "; ".join(reasons)
+    if other:
+        raise DataCorruptError(f"{text}. Try again later, or import a copy with  zcbench data import")
+    raise DataMissingError(text)
 
 
-class _RefusedError(Exception):
-    """A place does not give the file; the text says why."""
+def _resume(url: str, part: Path, remote: Remote, progress: Progress | None) -> bool:
+    """Download into ``part``, going on after what it holds already; whether it held anything.
 
-
-def _resume(url: str, part: Path, progress: Progress | None) -> None:
-    """Download into ``part``, going on after what it holds already."""
+    Raises:
+        RefusedError: the place does not give the file, or not all of it.
+    """
+    resumed = False
     for attempt in range(_ATTEMPTS):
-        before = part.stat().st_size if part.exists() else 0
+        if not remote.sha256:
+            part.unlink(missing_ok=True)
+        before = _size(part)
         try:
-            _attempt(url, part, progress)
-            return
-        except _BrokenError as error:
-            after = part.stat().st_size if part.exists() else 0
+            return _attempt(url, part, remote, progress) or resumed
+        except BrokenError as error:
+            after = _size(part)
             if attempt == _ATTEMPTS - 1 or after <= before:
-                raise _RefusedError(
-                    f"the connection broke after {after:,} bytes, which are kept: run the command again ({error})"
-                ) from None
-            time.sleep(0.1 * 2**attempt)
+                kept = ", which are kept: run the command again" if remote.sha256 and after else ""
+                raise RefusedError(f"the connection broke after {after:,} bytes{kept} ({error})") from None
+            resumed = bool(remote.sha256)
+            time.sleep(_PAUSE * 2**attempt)
+    raise AssertionError  # the last attempt returned or raised
 
 
-class _BrokenError(Exception):
-    """The connection broke; what came is kept."""
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
 
 
-def _attempt(url: str, part: Path, progress: Progress | None) -> None:
-    import requests
+def _attempt(url: str, part: Path, remote: Remote, progress: Progress | None) -> bool:
+    """Ask for what is missing; whether something was there already.
 
-    have = part.stat().st_size if part.exists() else 0
-    headers = {"Range": f"bytes={have}-"} if have else {}
-    try:
-        response = requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT)
-    except requests.RequestException as error:
-        raise _RefusedError(f"no answer ({type(error).__name__})") from None
-    with response:
-        if response.status_code == 416:  # nothing is missing, or what is there is of another file
-            total = response.headers.get("Content-Range", "").rpartition("/")[2]
-            if total == str(have):
-                return
-            part.unlink()
-            _attempt(url, part, progress)
-            return
-        if response.status_code not in (200, 206):
-            raise _RefusedError(f"answered {response.status_code} {response.reason}")
-        if "text/html" in response.headers.get("Content-Type", ""):
-            raise _RefusedError("gave a web page instead of the file")
-        if response.status_code == 200:
-            have = 0  # the server began anew
-        length = int(response.headers.get("Content-Length") or 0)
-        total_bytes = have + length if length else 0
-        with part.open("ab" if have else "wb") as file:
-            try:
-                for chunk in response.iter_content(_CHUNK):
-                    if not have and is_web_page(chunk):
-                        raise _RefusedError("gave a web page instead of the file")
-                    file.write(chunk)
-                    have += len(chunk)
-                    if progress:
-                        progress(have, total_bytes)
-            except requests.RequestException as error:
-                raise _BrokenError(type(error).__name__) from None
-            finally:
-                file.flush()
-                os.fsync(file.fileno())
-    if total_bytes and have < total_bytes:
-        raise _BrokenError(f"{have:,} of {total_bytes:,} bytes came")
+    Raises:
+        RefusedError: the place does not give the file.
+        BrokenError: the connection broke; what came is kept.
+    """
+    for have in dict.fromkeys((_size(part), 0)):
+        try:
+            with asked(url, have) as answer:
+                _take(answer, part, remote, progress)
+                return answer.start > 0
+        except MisfitError as error:
+            if have and str(error).replace(" ", "") == f"bytes*/{have}":
+                return True  # it is there in full
+            part.unlink(missing_ok=True)  # of another file, it seems
+    raise RefusedError("gave another piece of the file than it was asked for")
+
+
+def _take(answer: Answer, part: Path, remote: Remote, progress: Progress | None) -> None:
+    """Write what a place sends behind what is there already."""
+    have, most = answer.start, answer.total or remote.most
+    if answer.total > remote.most:
+        raise RefusedError(f"announces {answer.total:,} bytes, but the file has about {remote.size or _MOST:,}")
+    if not answer.sure and not remote.sha256:
+        raise RefusedError("does not say how long the file is, so that an early end could not be noticed")
+    first = next(answer.pieces, b"")
+    if not have and is_web_page(first):
+        raise RefusedError("gave a web page instead of the file")
+    with part.open("ab" if have else "wb") as file:
+        try:
+            for piece in chain((first,), answer.pieces):
+                have += len(piece)
+                if have > most:
+                    break
+                file.write(piece)
+                if progress:
+                    progress(have, answer.total)
+        finally:
+            file.flush()
+            os.fsync(file.fileno())
+    if have > most:
+        part.unlink()
+        raise RefusedError(f"sends more than {most:,} bytes, which the file cannot have; what came was thrown away")
+    if have < answer.total:
+        raise BrokenError(f"{have:,} of {answer.total:,} bytes came")

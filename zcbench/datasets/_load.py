@@ -10,7 +10,7 @@ from pathlib import Path
 from zcbench.datasets._benchmark import Benchmark
 from zcbench.datasets._download import Progress, fetch
 from zcbench.datasets._info import BenchmarkInfo, benchmark_info
-from zcbench.datasets._paths import cache_folder, data_folder
+from zcbench.datasets._paths import cache_folder, cached, data_folder, known_cache
 from zcbench.datasets._table import Table, load_table, save_table
 from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, ZcbenchError
 from zcbench.spaces import get_space
@@ -32,7 +32,7 @@ def load_benchmark(name: str, source: str | os.PathLike[str] | None = None) -> B
     """
     info = benchmark_info(name)
     if source is None:
-        return _load(name, os.environ.get("ZCBENCH_DATA", ""), str(cache_folder()))
+        return _load(name, os.environ.get("ZCBENCH_DATA", ""), str(known_cache()))
     return make_benchmark(info, read_source(info, [Path(source)]))
 
 
@@ -55,6 +55,7 @@ def import_benchmark(name: str, paths: Sequence[str | os.PathLike[str]]) -> Path
     info = benchmark_info(name)
     table = read_source(info, [Path(path) for path in paths])
     save_table(table, cache_path(name))
+    _load.cache_clear()  # what was loaded before is no longer what is stored
     return cache_path(name)
 
 
@@ -88,8 +89,8 @@ def _load(name: str, data: str, cache: str) -> Benchmark:
     info = benchmark_info(name)
     if info.embedded:
         return make_benchmark(info, info.embedded())
-    if cache_path(name).is_file():
-        return make_benchmark(info, load_table(cache_path(name)))
+    if path := cached(f"{name}.npz"):
+        return make_benchmark(info, load_table(path))
     if not data or info.convert is None:
         raise DataMissingError(
             f"the table of {name} is not on this machine: {info.how_to_get}, or set ZCBENCH_DATA to a folder that holds"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zcbench.errors import DataCorruptError, StoreError, first_line
+from zcbench._files import whole
+from zcbench.datasets._paths import CACHE_ADVICE
+from zcbench.errors import DataCorruptError, first_line
 from zcbench.types import Target
 
 Floats = NDArray[np.float64]
@@ -81,7 +84,6 @@ def save_table(table: Table, path: Path) -> None:
     Raises:
         StoreError: it cannot be written (disk full, no permission); nothing is left behind.
     """
-    partial = path.with_suffix(".partial")
     head = {
         "layout": LAYOUT,
         "targets": [[t.name, t.dataset, t.higher_is_better, t.description] for t in table.targets],
@@ -93,21 +95,14 @@ def save_table(table: Table, path: Path) -> None:
         **{f"curves/{name}": column for name, column in table.curves.items()},
         **{f"facts/{name}": column for name, column in table.facts.items()},
     }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            np.savez_compressed(
-                file,
-                head=np.frombuffer(json.dumps(head).encode(), np.uint8),
-                # One block of text: an array of strings would pad all to the longest.
-                architectures=np.frombuffer("\n".join(table.architectures).encode(), np.uint8),
-                **arrays,  # type: ignore[arg-type]
-            )
-        partial.replace(path)
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror or error}.") from None
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole(path, CACHE_ADVICE) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(
+            file,
+            head=np.frombuffer(json.dumps(head).encode(), np.uint8),
+            # One block of text: an array of strings would pad all to the longest.
+            architectures=np.frombuffer("\n".join(table.architectures).encode(), np.uint8),
+            **arrays,  # type: ignore[arg-type]
+        )
 
 
 def load_table(path: Path) -> Table:
@@ -119,6 +114,7 @@ def load_table(path: Path) -> Table:
     advice = f"delete it and get the benchmark again:  zcbench data get {path.stem}"
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
+            mark = _mark(file)
             head = json.loads(data["head"].tobytes())
             if head["layout"] != LAYOUT:
                 raise DataCorruptError(f"{path} was written by another version of zcbench: {advice}")
@@ -135,7 +131,7 @@ def load_table(path: Path) -> Table:
             architectures=text.split("\n") if text else [],
             targets=tuple(Target(*target) for target in head["targets"]),
             seeds={name: tuple(seeds) for name, seeds in head["seeds"].items()},
-            curves=LazyCurves(path, curves, advice),
+            curves=LazyCurves(path, mark, curves, advice),
             source=head["source"],
             **groups,
         )
@@ -145,11 +141,17 @@ def load_table(path: Path) -> Table:
         raise DataCorruptError(f"{path} cannot be read ({first_line(error)}): {advice}") from None
 
 
-class LazyCurves(Mapping[str, NDArray[np.floating[Any]]]):
-    """Curves in a cache, each read when it is first asked for."""
+def _mark(file: IO[bytes]) -> tuple[int, ...]:
+    """What another file of the same name does not share."""
+    known = os.fstat(file.fileno())
+    return (known.st_dev, known.st_ino, known.st_size, known.st_mtime_ns)
 
-    def __init__(self, path: Path, names: list[str], advice: str) -> None:
-        self._path, self._names, self._advice = path, names, advice
+
+class LazyCurves(Mapping[str, NDArray[np.floating[Any]]]):
+    """Curves in a cache, each read when it is first asked for: DataCorruptError if the file is another by then."""
+
+    def __init__(self, path: Path, mark: tuple[int, ...], names: list[str], advice: str) -> None:
+        self._path, self._mark, self._names, self._advice = path, mark, names, advice
         self._read: dict[str, NDArray[np.floating[Any]]] = {}
 
     def __getitem__(self, name: str) -> NDArray[np.floating[Any]]:
@@ -157,8 +159,13 @@ class LazyCurves(Mapping[str, NDArray[np.floating[Any]]]):
             raise KeyError(name)
         if name not in self._read:
             try:
-                with self._path.open("rb") as file, np.load(file, allow_pickle=False) as data:
-                    self._read[name] = data[f"curves/{name}"]
+                with self._path.open("rb") as file:
+                    if _mark(file) != self._mark:
+                        raise DataCorruptError(f"{self._path} was replaced while it was in use: start again.")
+                    with np.load(file, allow_pickle=False) as data:
+                        self._read[name] = data[f"curves/{name}"]
+            except DataCorruptError:
+                raise
             except Exception as error:  # a damaged file can raise nearly anything
                 raise DataCorruptError(f"{self._path} cannot be read ({first_line(error)}): {self._advice}") from None
         return self._read[name]

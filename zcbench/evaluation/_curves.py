@@ -7,14 +7,19 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zcbench.datasets import Benchmark
 from zcbench.errors import InvalidInputError
+from zcbench.evaluation._left_out import of_one_version, with_notes
 from zcbench.evaluation._summary import Evaluation
 from zcbench.metrics import Estimate
 from zcbench.types import Status, Target, Trial
+
+if TYPE_CHECKING:
+    from zcbench.predictors import PredictorInfo
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,8 @@ class Curves:
         training_seconds: median time to train one network; nan if unknown.
         points: by size, the best tau first.
         proxies: the proxies on the same benchmark, if they were run.
-        notes: what reading the table left out or changed.
+        notes: what was left out, a sentence each.
+        table_notes: what reading the table left out or changed.
     """
 
     benchmark: str
@@ -77,6 +83,7 @@ class Curves:
     points: tuple[Point, ...]
     proxies: Evaluation | None = None
     notes: tuple[str, ...] = ()
+    table_notes: tuple[str, ...] = ()
 
     @property
     def predictors(self) -> list[str]:
@@ -84,13 +91,16 @@ class Curves:
         return list(dict.fromkeys(p.predictor for p in sorted(self.points, key=lambda p: -_tau(p))))
 
 
-def curves(trials: Iterable[Trial], benchmark: Benchmark, proxies: Evaluation | None = None) -> Curves:
+def curves(
+    trials: Iterable[Trial], benchmark: Benchmark, proxies: Evaluation | None = None, notes: Iterable[str] = ()
+) -> Curves:
     """Summarise trials on one target and one pool.
 
     Args:
         trials: of one benchmark version, target and pool.
         benchmark: its table.
         proxies: what to show at zero trained networks.
+        notes: what was left out before, a sentence each.
 
     Raises:
         InvalidInputError: there are none, or they cannot be compared.
@@ -101,11 +111,14 @@ def curves(trials: Iterable[Trial], benchmark: Benchmark, proxies: Evaluation | 
         raise InvalidInputError(
             f"trials of different benchmarks, targets or pools cannot be mixed: {sorted(kinds)}."
             if kinds
-            else f"no trials of predictors on {benchmark.name}: run  zcbench run {benchmark.name} --predictors gp"
+            else with_notes(
+                f"no trials of predictors on {benchmark.name}: run  zcbench run {benchmark.name} --predictors gp", notes
+            )
         )
     ((identifier, target, pool),) = kinds
     by_point: dict[tuple[str, str, int, int], list[Trial]] = {}
-    for trial in _latest(trials):
+    trials_of_data, left_out = _latest(trials)
+    for trial in trials_of_data:
         by_point.setdefault((trial.predictor, trial.source, trial.train_size, trial.tuned_size), []).append(trial)
     cost = training_seconds(benchmark, target)
     taus = {key: {t.seed: t.metrics["tau"] for t in rows if t.status is Status.OK} for key, rows in by_point.items()}
@@ -123,6 +136,7 @@ def curves(trials: Iterable[Trial], benchmark: Benchmark, proxies: Evaluation | 
         cost,
         tuple(points),
         proxies,
+        (*notes, *left_out),
         benchmark.notes,
     )
 
@@ -132,16 +146,25 @@ def _standing(taus: Mapping[int, float]) -> tuple[int, float]:
     return len(taus), float(np.mean(list(taus.values()))) if taus else 0.0
 
 
-def _latest(trials: list[Trial]) -> list[Trial]:
-    """Of several versions of a predictor the latest; of several versions of the data what was run last."""
-    version: dict[str, int] = {}
-    for trial in trials:
-        version[trial.label] = max(version.get(trial.label, 0), trial.version)
-    trials = [trial for trial in trials if trial.version == version[trial.label]]
+def _latest(trials: list[Trial]) -> tuple[list[Trial], list[str]]:
+    """Of several versions of a predictor one; of several versions of the data what was run last; what was left out."""
+    by_label, notes = of_one_version(trials, lambda t: t.predictor, lambda label: _registered(label).version)
+    kept = {id(trial) for rows in by_label.values() for trial in rows}
+    trials = [trial for trial in trials if id(trial) in kept]
     tables = {trial.source: trial.data.partition("-")[0] for trial in trials}
-    trials = [trial for trial in trials if trial.data.partition("-")[0] == tables[trial.source]]
-    features = {(trial.source, trial.label): trial.data for trial in trials}
-    return [trial for trial in trials if trial.data == features[trial.source, trial.label]]
+    found = [trial for trial in trials if trial.data.partition("-")[0] == tables[trial.source]]
+    features = {(trial.source, trial.label): trial.data for trial in found}
+    found = [trial for trial in found if trial.data == features[trial.source, trial.label]]
+    if len(found) < len(trials):
+        rest = len(trials) - len(found)
+        notes.append(f"{rest:,} trials that learned from other data were left out; the latest are shown.")
+    return found, notes
+
+
+def _registered(label: str) -> PredictorInfo:
+    from zcbench.predictors import predictor_info
+
+    return predictor_info(label.partition(":")[0])
 
 
 def _point(

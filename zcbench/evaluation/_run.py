@@ -12,6 +12,7 @@ from zcbench.datasets import Benchmark, load_batch, load_benchmark
 from zcbench.ensembles import get_ensemble
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation._environment import describe_environment
+from zcbench.evaluation._left_out import of_known_architectures, of_this_table
 from zcbench.evaluation._pool import Task, here, in_parallel
 from zcbench.evaluation._summary import Evaluation, summarize, summarize_columns
 from zcbench.evaluation._work import Job
@@ -237,12 +238,15 @@ def collect(
     names = {info.identifier for info in proxies}
     batch = load_batch(benchmark.batch_of(track.target), track.batch_size, track.seed).provenance
     wanted = (benchmark.identifier, track.seed, batch)
-    records = [
-        r
-        for r in store.records(track.benchmark)
-        if (r.benchmark, r.seed, r.batch) == wanted and r.proxy in names and r.architecture in sampled
-    ]
-    return summarize(records, benchmark, track.target, ensembles=ensembles)
+    labels = {info.label for info in proxies}
+    found, notes = of_this_table(store.records(track.benchmark), benchmark)
+    found, unknown = of_known_architectures(found, benchmark)
+    asked = [r for r in found if (r.benchmark, r.seed, r.batch) == wanted and r.architecture in sampled]
+    old = [r for r in asked if r.proxy not in names and r.proxy.rpartition("@")[0] in labels]
+    notes = [*store.notes(track.benchmark), *notes, *unknown]
+    if old:
+        notes.append(f"{len(old):,} scores of other versions of these proxies were left out.")
+    return summarize([r for r in asked if r.proxy in names], benchmark, track.target, ensembles=ensembles, notes=notes)
 
 
 def correlate_columns(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from zcbench.datasets import Benchmark
 from zcbench.ensembles import Ensemble, get_ensemble
 from zcbench.errors import InvalidInputError
+from zcbench.evaluation._left_out import of_known_architectures, of_one_direction, of_one_version, with_notes
 from zcbench.metrics import (
     Estimate,
     Jackknife,
@@ -23,6 +24,7 @@ from zcbench.metrics import (
     noise_jackknife,
     spearman_rho,
 )
+from zcbench.proxies import get_proxy
 from zcbench.types import Architecture, Record, Status, Target
 
 Floats = NDArray[np.float64]
@@ -149,8 +151,11 @@ def summarize(
     *,
     common: bool = False,
     ensembles: Iterable[str] = (),
+    notes: Iterable[str] = (),
 ) -> Evaluation:
     """Correlate the records of one track (one seed, one batch) with a target.
+
+    Records of architectures that the table does not have, and of other versions of a proxy, are left out with a note.
 
     Args:
         records: of one benchmark version, seed and batch.
@@ -159,24 +164,29 @@ def summarize(
         common: use only architectures for which every proxy has a value.
         ensembles: combinations of the proxies to rank as well, such as "vote(naswot+synflow)"; each ranks the
             sampled architectures that all its members scored.
+        notes: what was left out before, a sentence each.
 
     Raises:
         UnknownNameError: there is no such ensemble.
         InvalidInputError: there is no record, they belong to different tracks, or an ensemble lacks a member.
     """
-    records = list(records)
+    records, unknown = of_known_architectures(records, benchmark)
+    notes = [*notes, *unknown]
     tracks = {(r.benchmark, r.seed, r.batch) for r in records}
     if tracks != {(benchmark.identifier, next(iter(tracks), ("", 0, ""))[1], next(iter(tracks), ("", 0, ""))[2])}:
         raise InvalidInputError(
-            f"no records of {benchmark.identifier}: run  zcbench run {benchmark.name}"
+            with_notes(f"no records of {benchmark.identifier}: run  zcbench run {benchmark.name}", notes)
             if not records
             else f"records of different tracks cannot be mixed: {sorted(tracks)}."
         )
     (_, seed, batch), column = next(iter(tracks)), benchmark.target(target)
-    by_proxy: dict[str, list[Record]] = {}
-    for record in records:
-        by_proxy.setdefault(record.proxy, []).append(record)
-    columns = {name: _column(rows, benchmark) for name, rows in _latest(by_proxy).items()}
+    by_proxy, old = of_one_version(records, lambda r: r.proxy, lambda label: get_proxy(label).version)
+    notes += old
+    columns = {}
+    for name, scored in by_proxy.items():
+        agreed, turned = of_one_direction(scored)
+        notes += turned
+        columns[name] = _column(agreed, benchmark)
     rows = benchmark.rows({Architecture(benchmark.space.name, r.architecture) for r in records})
     if common:
         shared = np.all([np.isfinite(c.scores) for c in columns.values()], axis=0)
@@ -186,7 +196,7 @@ def summarize(
     for text in ensembles:
         ensemble = get_ensemble(text)
         columns[ensemble.label] = _together(ensemble, columns)
-    return _evaluation(columns, rows, benchmark, column, seed, batch)
+    return _evaluation(columns, rows, benchmark, column, seed, batch, notes)
 
 
 def summarize_columns(
@@ -211,7 +221,13 @@ def summarize_columns(
 
 
 def _evaluation(
-    columns: dict[str, _Column], rows: NDArray[np.intp], benchmark: Benchmark, target: Target, seed: int, batch: str
+    columns: dict[str, _Column],
+    rows: NDArray[np.intp],
+    benchmark: Benchmark,
+    target: Target,
+    seed: int,
+    batch: str,
+    notes: Sequence[str] = (),
 ) -> Evaluation:
     truth, repeats = benchmark.truth(target.name), benchmark.repeats(target.name)
     if repeats is not None and not target.higher_is_better:
@@ -228,19 +244,9 @@ def _evaluation(
         without_target=int((~np.isfinite(truth[rows])).sum()),
         source=benchmark.source,
         entries=tuple(_entry(name, against, truth, benchmark) for name in against.order),
-        notes=tuple(_without_truth(benchmark, target, rows)),
+        notes=(*notes, *_without_truth(benchmark, target, rows)),
         table_notes=benchmark.notes,
     )
-
-
-def _latest(by_proxy: dict[str, list[Record]]) -> dict[str, list[Record]]:
-    """Of several versions of a proxy, the latest."""
-    latest: dict[str, tuple[int, list[Record]]] = {}
-    for identifier, rows in by_proxy.items():
-        name, _, version = identifier.rpartition("@")
-        if name not in latest or latest[name][0] < int(version):
-            latest[name] = (int(version), rows)
-    return {name: rows for name, (_, rows) in latest.items()}
 
 
 def _column(records: list[Record], benchmark: Benchmark) -> _Column:

@@ -87,7 +87,8 @@ def curve_notes(curves: Curves, metric: str = "tau") -> list[str]:
         )
     if metric == "tau":
         notes.append("* marks predictors that paired splits cannot tell from the best of their column.")
-    return notes + [plain(note, SENTENCE) for note in curves.notes]
+    said = (*curves.notes, *(curves.proxies.notes if curves.proxies else ()), *curves.table_notes)
+    return notes + [plain(note, SENTENCE) for note in said]
 
 
 def _size(size: tuple[str, int, int]) -> str:

@@ -1,0 +1,295 @@
+"""Lines of the store: what a record, a trial and an environment look like as JSON, and what else a line can hold.
+
+Whatever stands in a line, reading it gives an object or a :class:`BadLineError` that says in a few words why not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import IO, Any
+
+from zcbench.types import Record, Score, Status, Trial
+
+SCHEMA = 1
+#: bytes; our lines have a few hundred, and no reader shall need much memory for what is no line of ours
+LONGEST = 1 << 20
+_SHOWN = 5
+
+
+class BadLineError(ValueError):
+    """A line that is no record, trial or environment; the text says why in a few words."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A line that was not used.
+
+    Attributes:
+        line: its number, from 1.
+        reason: why, in a few words.
+    """
+
+    line: int
+    reason: str
+
+
+def said(path: Path, left_out: Sequence[LeftOut]) -> str:
+    """A sentence for lines that were left out, with their numbers."""
+    numbers: dict[str, list[int]] = {}
+    for line in left_out:
+        numbers.setdefault(line.reason, []).append(line.line)
+    parts = []
+    for reason, found in sorted(numbers.items(), key=lambda item: item[1])[:_SHOWN]:
+        shown = ", ".join(map(str, found[:_SHOWN])) + (f" and {len(found) - _SHOWN:,} more" * (len(found) > _SHOWN))
+        parts.append(f"line{'s' * (len(found) > 1)} {shown} ({reason})")
+    if len(numbers) > _SHOWN:
+        parts.append(f"and others for {len(numbers) - _SHOWN:,} more reasons")
+    count = len(left_out)
+    what = "1 line that cannot be read was" if count == 1 else f"{count:,} lines that cannot be read were"
+    return f"{what} left out and stay{'s' * (count == 1)} in {path}: {', '.join(parts)}."
+
+
+def numbered(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Lines with their numbers from 1; of one that is too long only the beginning, and its end if it has one."""
+    number = 0
+    while text := file.readline(LONGEST + 1):
+        number += 1
+        if len(text) > LONGEST and not text.endswith(b"\n"):
+            rest = text
+            while rest and not rest.endswith(b"\n"):
+                rest = file.readline(1 << 20)
+            text += rest[-1:]
+        yield number, text
+
+
+def parsed(text: bytes, mark: str) -> dict[str, Any]:
+    """The fields of a line.
+
+    Args:
+        text: the line.
+        mark: the field that an item has and an environment lacks.
+
+    Raises:
+        BadLineError: it is no object, of another schema, or neither an item nor an environment.
+    """
+    line = _object(text)
+    schema = line.get("schema")
+    if type(schema) is not int or schema < 1:
+        raise BadLineError("no field 'schema' with a number")
+    if schema > SCHEMA:
+        raise BadLineError(f"schema {schema if schema < 10**9 else 'unknown'} of a newer zcbench: upgrade")
+    if not isinstance(line.get("environment"), str):
+        raise BadLineError("no field 'environment' with a text")
+    if mark not in line:
+        if not _ITEMS.isdisjoint(line):  # not the description of an environment
+            raise BadLineError(f"no field {mark!r}")
+        if any(isinstance(value, dict | list) for value in line.values()):
+            raise BadLineError("an environment that holds more than texts and numbers")
+    return line
+
+
+def is_object(text: bytes) -> bool:
+    """Whether a line is a whole JSON object; a line that was cut short never is."""
+    try:
+        _object(text)
+    except BadLineError:
+        return False
+    return True
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    if len(text) > LONGEST + 1:
+        raise BadLineError(f"longer than {LONGEST >> 20} MB")
+    try:
+        line = json.loads(text.removeprefix(b"\xef\xbb\xbf").decode(), object_pairs_hook=_unique)
+    except BadLineError:
+        raise
+    except UnicodeDecodeError:
+        raise BadLineError("not UTF-8") from None
+    except RecursionError:
+        raise BadLineError("nested too deeply") from None
+    except ValueError:  # of json, or of a whole number with too many digits
+        raise BadLineError("not JSON" if text.strip() else "empty") from None
+    if not isinstance(line, dict):
+        raise BadLineError("not a JSON object")
+    return line
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise BadLineError("a field stands twice")
+    return found
+
+
+def encoded(line: Mapping[str, Any]) -> bytes:
+    """The line as it is stored.
+
+    Raises:
+        BadLineError: it is longer than readers read.
+    """
+    # A reason may quote bytes that are no text; as a backslash escape they are valid JSON.
+    text = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace") + b"\n"
+    if len(text) > LONGEST:
+        raise BadLineError(f"longer than {LONGEST >> 20} MB")
+    return text
+
+
+def finite(value: float) -> float | None:
+    """The value, None if it is nan or infinite."""
+    return value if math.isfinite(value) else None
+
+
+# -- what fields hold --------------------------------------------------------------------------
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and (value.isascii() or not _SURROGATE.search(value))
+
+
+def _is_prose(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**53
+
+
+def _is_seed(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**32
+
+
+def _is_finite(value: Any) -> bool:
+    # Not math.isfinite, which cannot take a whole number of any size.
+    return type(value) in (int, float) and -sys.float_info.max <= value <= sys.float_info.max
+
+
+def _is_duration(value: Any) -> bool:
+    return bool((_is_finite(value) and value >= 0) or value != value)  # nan: unknown
+
+
+def _is_labelled(value: Any) -> bool:
+    return _is_text(value) and _LABELLED.fullmatch(value) is not None
+
+
+def _is_metrics(value: Any) -> bool:
+    return isinstance(value, dict) and all(v is None or _is_finite(v) for v in value.values())
+
+
+_LABELLED = re.compile(r".+@[0-9]{1,9}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_TEXT = (_is_text, "a text")
+_PROSE = (_is_prose, "a text")  # of a stranger's exception: it may quote bytes that are no text
+_NAMED = (_is_labelled, "a name with a version, such as naswot@1")
+_POSITIVE = (lambda value: _is_count(value) and value > 0, "a whole number from 1")
+_SEED = (_is_seed, "a whole number from 0 to 4294967295")
+_Fields = Mapping[str, tuple[Callable[[Any], bool], str]]
+
+_RECORD: _Fields = {
+    "benchmark": _NAMED,
+    "architecture": _TEXT,
+    "proxy": _NAMED,
+    "seed": _SEED,
+    "batch": _TEXT,
+    "value": (lambda value: value is None or _is_finite(value), "a finite number or null"),
+    "status": _TEXT,
+    "seconds": (_is_duration, "a number from 0"),
+    "detail": _PROSE,
+    "network": _TEXT,
+    "higher_is_better": (_is_flag, "true or false"),
+    "environment": _TEXT,
+}
+_REPEATED: _Fields = {
+    "repeats": _POSITIVE,
+    "spread": (lambda value: value is None or _is_duration(value), "a number from 0 or null"),
+}
+_TRIAL: _Fields = {
+    "benchmark": _NAMED,
+    "target": _TEXT,
+    "source": _TEXT,
+    "predictor": _NAMED,
+    "pool": _POSITIVE,
+    "train_size": _POSITIVE,
+    "tuned_size": (_is_count, "a whole number from 0"),
+    "seed": _SEED,
+    "status": _TEXT,
+    "metrics": (_is_metrics, "numbers by name"),
+    "detail": _PROSE,
+    "environment": _TEXT,
+    "data": _TEXT,
+}
+#: what the description of an environment never has
+_ITEMS = {"benchmark", "architecture", "proxy", "predictor", "batch", "value", "status", "metrics"}
+
+
+def _check(line: Mapping[str, Any], expected: _Fields) -> None:
+    for name, (fits, what) in expected.items():
+        try:
+            good = fits(line[name])
+        except KeyError:
+            raise BadLineError(f"no field {name!r}") from None
+        if not good:
+            raise BadLineError(f"the field {name!r} is not {what}")
+
+
+def _status(text: str) -> Status:
+    try:
+        return Status(text)
+    except ValueError:
+        raise BadLineError(f"the status {text[:40]!a} is unknown to this zcbench") from None
+
+
+def record(line: Mapping[str, Any]) -> Record:
+    """The record that a line holds.
+
+    Raises:
+        BadLineError: a field is missing or holds something else.
+    """
+    _check(line, _RECORD)
+    repeats, spread = line.get("repeats", 1), line.get("spread")
+    _check({"repeats": repeats, "spread": spread}, _REPEATED)
+    status, value = _status(line["status"]), line["value"]
+    if (value is not None) != (status is Status.OK):
+        raise BadLineError(f"the status {status} does not go with the value {value!s:.20}")
+    return Record(
+        line["benchmark"],
+        line["architecture"],
+        line["proxy"],
+        line["seed"],
+        line["batch"],
+        Score(
+            None if value is None else float(value),
+            status,
+            float(line["seconds"]),
+            line["detail"],
+            repeats,
+            math.nan if spread is None else float(spread),
+        ),
+        line["network"],
+        line["higher_is_better"],
+        line["environment"],
+    )
+
+
+def trial(line: Mapping[str, Any]) -> Trial:
+    """The trial that a line holds.
+
+    Raises:
+        BadLineError: a field is missing or holds something else.
+    """
+    _check(line, _TRIAL)
+    status = _status(line["status"])
+    metrics = {name: math.nan if value is None else float(value) for name, value in line["metrics"].items()}
+    if status is Status.OK and not -1 <= metrics.get("tau", math.nan) <= 1:
+        raise BadLineError("the status ok without a tau from -1 to 1")
+    return Trial(**{field.name: line[field.name] for field in fields(Trial)} | {"status": status, "metrics": metrics})

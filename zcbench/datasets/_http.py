@@ -1,0 +1,260 @@
+"""Ask one place for a file: what it may answer, how long it is waited for, and in which words it is refused.
+
+A place can answer anything, or drip for ever. The network is waited for in a thread of its own, from which
+the next :data:`PIECE` bytes must come within :data:`PATIENCE` seconds. A line of 2 kB/s is fast enough for every file.
+"""
+
+from __future__ import annotations
+
+import http
+import queue
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urljoin, urlsplit
+
+if TYPE_CHECKING:
+    import requests
+
+#: bytes that must come within PATIENCE seconds: 1.1 kB/s
+PIECE = 1 << 16
+PATIENCE = 60.0
+#: seconds without a byte after which a connection counts as broken
+SILENCE = 30.0
+#: redirects in a row that are followed
+REDIRECTS = 10
+_END = object()
+
+
+class RefusedError(Exception):
+    """A place does not give the file; the text says why."""
+
+
+class BrokenError(Exception):
+    """The connection broke, or was too slow."""
+
+
+class MisfitError(Exception):
+    """The place does not continue where it was asked to."""
+
+
+class Answer(NamedTuple):
+    """What a place sends.
+
+    Attributes:
+        start: position in the file of the first byte that comes.
+        total: size of the file in bytes; 0 if the place does not say.
+        sure: whether an early end would be noticed.
+        pieces: the bytes; raises :class:`BrokenError`.
+    """
+
+    start: int
+    total: int
+    sure: bool
+    pieces: Iterator[bytes]
+
+
+@contextmanager
+def asked(url: str, have: int) -> Iterator[Answer]:
+    """Ask for a file from byte ``have`` on.
+
+    Raises:
+        RefusedError: the place does not give it.
+        MisfitError: it does not continue at ``have``, or there is nothing more.
+        BrokenError: the connection broke meanwhile.
+    """
+    with closing(_in_time(_answers(url, have))) as items:
+        response = next(items)
+        _check_status(response, have)
+        if "text/html" in response.headers.get("Content-Type", "").lower():
+            raise RefusedError("gave a web page instead of the file")
+        start, total, sure = _extent(response, have)
+        yield Answer(start, total, sure, items)
+
+
+def _in_time(items: Generator[Any]) -> Generator[Any]:
+    """What an iterator gives, made in a thread; each item within the limit.
+
+    Raises:
+        BrokenError: it did not come in time. The thread ends by itself at the next item, or with the process.
+    """
+    box: queue.Queue[tuple[Any, Exception | None]] = queue.Queue(maxsize=4)
+    left = threading.Event()
+    threading.Thread(target=_hand_over, args=(items, box, left), daemon=True).start()
+    try:
+        while True:
+            try:
+                item, error = box.get(timeout=PATIENCE)
+            except queue.Empty:
+                raise BrokenError(
+                    f"it sent less than {PIECE / 1000:.0f} kB in {PATIENCE:g} s, the slowest that is waited for"
+                ) from None
+            if error is not None:
+                raise error
+            if item is _END:
+                return
+            yield item
+    finally:
+        left.set()
+        with suppress(queue.Empty):  # make room, so that the thread need not wait to see it
+            while True:
+                box.get_nowait()
+
+
+def _hand_over(items: Generator[Any], box: queue.Queue[tuple[Any, Exception | None]], left: threading.Event) -> None:
+    """Put what an iterator gives into a box, then _END or what it raises, until the reader has left."""
+
+    def put(item: Any, error: Exception | None = None) -> None:
+        while not left.is_set():
+            with suppress(queue.Full):
+                box.put((item, error), timeout=1)
+                return
+
+    try:
+        with closing(items):
+            for item in items:
+                put(item)
+                if left.is_set():
+                    return
+        put(_END)
+    except Exception as error:  # a stranger's answer can make the library raise nearly anything
+        put(None, error)
+
+
+def _answers(url: str, have: int) -> Generator[Any]:
+    """The response that is no redirect, then its content in pieces; runs in the thread."""
+    import requests
+
+    # Packed on the way, bytes would not be those of the file, and could not be counted.
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    with requests.Session() as session:
+        # Not followed by the library, which would read the whole body of each redirect first.
+        session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
+        for _ in range(REDIRECTS + 1):
+            try:
+                response = session.get(url, headers=headers, stream=True, timeout=SILENCE)
+            except Exception as error:
+                raise RefusedError(f"no answer ({_why(error)})") from None
+            if not response.is_redirect:
+                break
+            response.close()
+            url = _target(url, response.headers["Location"])
+        else:
+            raise RefusedError(f"redirects more than {REDIRECTS} times")
+        with response:
+            yield response
+            yield from _pieces(response)
+
+
+def _target(url: str, location: str) -> str:
+    """Where a redirect leads."""
+    try:
+        target = urljoin(url, location)
+        parts = urlsplit(target)
+    except ValueError:
+        raise RefusedError(f"redirects to {location[:80]!a}, which is no address") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise RefusedError(f"redirects to {target[:80]!a}, which is no web address")
+    if urlsplit(url).scheme == "https" and parts.scheme == "http":
+        raise RefusedError(f"redirects to {target[:80]!a}, where anybody could change the file")
+    return target
+
+
+def _pieces(response: requests.Response) -> Iterator[bytes]:
+    """The content in pieces of PIECE bytes; what came before a break is given too."""
+    piece, broken = bytearray(), None
+    try:
+        for chunk in response.iter_content(PIECE):
+            piece += chunk
+            if len(piece) >= PIECE:
+                yield bytes(piece)
+                piece.clear()
+    except Exception as error:
+        broken = BrokenError(_why(error))
+    if piece:
+        yield bytes(piece)
+    if broken:
+        raise broken
+
+
+def _check_status(response: requests.Response, have: int) -> None:
+    status = response.status_code
+    if status == 416 and have:
+        raise MisfitError(response.headers.get("Content-Range", ""))
+    if status not in (200, 206):
+        # The place's own words may hold anything: the standard's are used.
+        known = {s.value: f" {s.phrase}" for s in http.HTTPStatus}
+        wait = response.headers.get("Retry-After", "")
+        later = f" and asks to wait {int(wait)} s" if re.fullmatch("[0-9]{1,6}", wait) else ""
+        raise RefusedError(f"answered {status}{known.get(status, '')}{later}")
+
+
+def _extent(response: requests.Response, have: int) -> tuple[int, int, bool]:
+    """Where in the file an answer begins, how long the file is, and whether an early end would be noticed."""
+    packed = response.headers.get("Content-Encoding", "identity").lower() not in ("", "identity")
+    length = response.headers.get("Content-Length", "")
+    size = int(length) if re.fullmatch("[0-9]{1,15}", length) else 0
+    # The library takes a length that is no number for none, and ends where the connection does.
+    sure = size > 0 or "chunked" in response.headers.get("Transfer-Encoding", "").lower()
+    if response.status_code == 200:
+        return 0, 0 if packed else size, sure
+    if packed:
+        raise MisfitError("")
+    if "Content-Range" not in response.headers:
+        return have, have + size if size else 0, sure
+    found = re.fullmatch(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15}|\*)", response.headers["Content-Range"])
+    if not found:
+        raise MisfitError("")
+    first, last = int(found[1]), int(found[2])
+    total = 0 if found[3] == "*" else int(found[3])
+    if not first == have <= last or (total and last >= total) or (size and size != last + 1 - first):
+        raise MisfitError("")
+    return have, total, sure
+
+
+def _why(error: BaseException) -> str:
+    """What became of a connection, in a few words."""
+    import requests
+
+    causes = list(_causes(error))
+
+    def has(*kinds: type[BaseException] | str) -> bool:
+        return any(
+            type(c).__name__ == kind if isinstance(kind, str) else isinstance(c, kind) for c in causes for kind in kinds
+        )
+
+    if has("ProxyError"):
+        return "the proxy does not let it through"
+    if has(ssl.SSLCertVerificationError):
+        return "its certificate is not trusted, check the clock and the certificates of this machine"
+    if has(ssl.SSLError, requests.exceptions.SSLError):
+        return "no secure connection could be made"
+    if has(socket.gaierror, "NameResolutionError", "LocationParseError"):
+        return "its name leads nowhere, check the network"
+    if has(TimeoutError, requests.Timeout, "TimeoutError", "ReadTimeoutError"):
+        return f"nothing came for {SILENCE:g} s"
+    if has(ConnectionRefusedError):
+        return "connection refused"
+    if has(requests.exceptions.ContentDecodingError, "DecodeError"):
+        return "what came cannot be unpacked"
+    if has(requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema):
+        return "this is no web address"
+    if has(requests.ConnectionError, requests.exceptions.ChunkedEncodingError, ConnectionError):
+        return "the connection was closed"
+    return type(error).__name__
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An exception and what it wraps."""
+    seen: list[BaseException] = []
+    todo: list[Any] = [error]
+    while todo:
+        found = todo.pop()
+        if isinstance(found, BaseException) and not any(found is other for other in seen):
+            seen.append(found)
+            todo += [found.__cause__, found.__context__, getattr(found, "reason", None), *found.args]
+    return iter(seen)
