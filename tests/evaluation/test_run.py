@@ -38,7 +38,7 @@ def test_every_score_of_the_track(store, plugin):
     go(store, progress=lambda done, total, latest: seen.append((done, total, latest)))
     found = store.records("toy")
     assert {(r.architecture, r.proxy) for r in found} == {
-        (a.key, f"{name}@1") for a in toy().architectures for name in NAMES
+        (a.key, zcbench.get_proxy(name).identifier) for a in toy().architectures for name in NAMES
     }
     assert {(r.benchmark, r.seed, r.batch) for r in found} == {("toy@1", 0, load_batch("digits", 8, 0).provenance)}
     assert [done for done, _, _ in seen] == list(range(13))
@@ -156,7 +156,7 @@ def test_an_equal_network_gets_the_stored_score(store, plugin):
     go(store, equals())
     assert len(calls(plugin)) == 1
     assert len(store.records("toy")) == 6
-    assert len({r.score.value for r in store.records("toy") if r.proxy == "random@1"}) == 1
+    assert len({r.score.value for r in store.records("toy") if r.proxy == zcbench.get_proxy("random").identifier}) == 1
 
 
 def test_odd_proxies_cost_their_own_scores(store, plugin):
