@@ -48,6 +48,8 @@ def number(value: Any, what: str, low: float = -math.inf, high: float = math.inf
     Raises:
         OddValueError: it is anything else.
     """
+    if type(value) is float and low <= value <= high and value - value == 0:
+        return value  # nearly all are
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise OddValueError(f"{what} is {shown(value)}, not a number")
     try:
@@ -104,9 +106,14 @@ def list_of(value: Any, what: str) -> Sequence[Any]:
     return value
 
 
+def is_decimal(text: str) -> bool:
+    """Whether a cell of a CSV file writes a number as :func:`decimal` reads it."""
+    return _DECIMAL.fullmatch(text.strip()) is not None
+
+
 def decimal(text: Any, what: str) -> float:
     """The number that a cell of a CSV file writes; OddValueError for "", "nan", "1_000", "1,5" and the like."""
-    if not isinstance(text, str) or not _DECIMAL.fullmatch(text.strip()):
+    if not isinstance(text, str) or not is_decimal(text):
         raise OddValueError(f"{what} is {shown(text)}, not a number")
     return number(float(text), what)
 

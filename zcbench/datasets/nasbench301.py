@@ -18,7 +18,7 @@ from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._read import explained, opened, read_parquet, single
 from zcbench.datasets._suitezero import read_suite_zero
 from zcbench.datasets._table import Table, columns
-from zcbench.datasets._values import OddValueError, decimal, number, text_of
+from zcbench.datasets._values import OddValueError, decimal, is_decimal, number, text_of
 from zcbench.errors import DataCorruptError
 from zcbench.types import Target
 
@@ -69,7 +69,8 @@ def read_swap(path: Path) -> Table:
                 raise OddValueError("there is no genotype")
             if cell is not None:
                 genotypes.append(cell)
-                accuracies.append(number(decimal(row[-1], "the accuracy"), "the accuracy", 0, 100))
+                written = [text for text in row if text is not cell and is_decimal(text)] or row[-1:]
+                accuracies.append(number(decimal(written[-1], "the accuracy"), "the accuracy", 0, 100))
         if not genotypes:
             raise DataCorruptError(f"{path} has no rows with a genotype and an accuracy: give the authors' file.")
     return Table(genotypes, (SHORT,), columns({SHORT.name: accuracies}), source=str(path))

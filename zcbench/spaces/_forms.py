@@ -19,6 +19,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _WORDS = {"None": None, "null": None, "True": True, "true": True, "False": False, "false": False}
+_ESCAPE = re.compile(r"\\(?:(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})|(.))")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
@@ -64,7 +65,7 @@ def _value(kind: str, token: str, tokens: Iterator[tuple[str, str]], depth: int)
     if kind == "word":
         return _WORDS.get(token, float("nan"))
     if kind == "text":
-        return re.sub(r"\\u([0-9a-fA-F]{4})|\\(.)", _unescaped, token[1:-1])
+        return _joined(_ESCAPE.sub(_unescaped, token[1:-1]))
     if kind != "open":
         raise NotPlainError(f"{token!r} stands where a value should be" if token else "it ends too early")
     if not depth:
@@ -73,7 +74,17 @@ def _value(kind: str, token: str, tokens: Iterator[tuple[str, str]], depth: int)
 
 
 def _unescaped(match: re.Match[str]) -> str:
-    return chr(int(match[1], 16)) if match[1] else _ESCAPES.get(match[2], match[2])
+    if match[2] is not None:
+        return _ESCAPES.get(match[2], match[2])
+    code = int(match[1][1:], 16)
+    if code > 0x10FFFF:
+        raise NotPlainError("a text names a character that there is not")
+    return chr(code)
+
+
+def _joined(text: str) -> str:
+    """The text with pairs of surrogates, as JSON writes them, made one character each."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 def _container(bracket: str, tokens: Iterator[tuple[str, str]], depth: int) -> Any:
