@@ -32,6 +32,8 @@ _PACKED: tuple[tuple[bytes, Callable[[Path], Any]], ...] = (
     (b"\x1f\x8b", gzip.open),
     (b"BZh", bz2.open),
 )
+#: characters of a message, which may quote what a file holds
+LONGEST = 2000
 
 
 # -- errors ------------------------------------------------------------------------------------
@@ -78,9 +80,12 @@ def explained(path: Path | Sequence[Path]) -> Iterator[Place]:
         if page := next(filter(None, map(_web_page, paths)), None):
             raise DataCorruptError(f"{page} is a web page, not a table: download the file itself.") from error
         if isinstance(error, ZcbenchError):
-            if isinstance(error, DataCorruptError) and any(str(p) in str(error) for p in paths):
+            text = str(error)
+            if not isinstance(error, DataCorruptError) or not any(str(p) in text for p in paths):
+                text = f"{name}: {at}{text}"
+            if text == str(error) and len(text) <= LONGEST:
                 raise
-            raise DataCorruptError(f"{name}: {at}{error}") from error
+            raise DataCorruptError(text if len(text) <= LONGEST else f"{text[:LONGEST]}…") from error
         if isinstance(error, IsADirectoryError):
             raise DataCorruptError(f"{name} is a folder: give the files in it.") from error
         if isinstance(error, MemoryError):
