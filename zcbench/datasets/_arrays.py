@@ -27,14 +27,15 @@ class Arrays:
 
     Args:
         path: the file.
+        file: it, opened already; the caller closes it.
 
     Raises:
         OSError, ValueError, zipfile.BadZipFile: as what reads them; the caller turns them into a sentence.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, file: IO[bytes] | None = None) -> None:
         self._path = path
-        self._archive = ZipFile(path)
+        self._archive = ZipFile(file or path)
         self.names = [name.removesuffix(".npy") for name in self._archive.namelist()]
 
     def __enter__(self) -> Arrays:
@@ -51,6 +52,16 @@ class Arrays:
         if dtype != np.uint8 or len(shape) != 1:
             raise OddValueError(f"{name!r} is not a text")
         return self._content(name, Allowance.of(self._path)).decode()
+
+    def array(self, name: str) -> NDArray[Any]:
+        """An array of plain numbers of any shape, within the allowance of the file.
+
+        Raises:
+            OddValueError: it is another.
+        """
+        dtype, shape, fortran = self._head(name)
+        content = self._content(name, Allowance.of(self._path))
+        return np.frombuffer(content, dtype).reshape(shape, order="F" if fortran else "C").copy()
 
     def check(self, name: str, rows: int, dimensions: int) -> None:
         """Raise OddValueError unless the header states numbers, so many dimensions and rows."""

@@ -160,7 +160,7 @@ def load_table(path: Path) -> Table:
         DataCorruptError: it is damaged, or of another version of zcbench.
     """
     advice = f"delete it and get the benchmark again:  zcbench data get {path.stem}"
-    with _damaged(path, advice), Arrays(path) as data:
+    with _damaged(path, advice), path.open("rb") as file, Arrays(path, file) as data:
         head = json.loads(data.text("head"))
         if not isinstance(head, dict) or head["layout"] != LAYOUT:
             raise DataCorruptError(f"{path} was written by another version of zcbench: {advice}")
@@ -217,7 +217,7 @@ class LazyCurves(Mapping[str, NDArray[np.floating[Any]]]):
         if name not in self._names:
             raise KeyError(name)
         if name not in self._read:
-            with _damaged(self._path, self._advice), Arrays(self._path) as data:
+            with _damaged(self._path, self._advice), self._path.open("rb") as file, Arrays(self._path, file) as data:
                 self._read[name] = data.numbers(f"curves/{name}", self._rows, 3)
         return self._read[name]
 
