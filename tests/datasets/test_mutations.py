@@ -359,7 +359,10 @@ def attack_cache(name, folder, count, seed=0, report=None):
     valid, arrays = path.read_bytes(), arrays_of(path)
     for number in range(-1, count):
         if number >= 0:
-            path.write_bytes(damaged(valid, rng) if number % 2 else changed_cache(arrays, rng))
+            try:
+                path.write_bytes(damaged(valid, rng) if number % 2 else changed_cache(arrays, rng))
+            except (TypeError, ValueError):  # JSON cannot hold it
+                continue
         try:
             result = outcome(name, lambda: _load.make_benchmark(info, _load._cached(info)))
         except Exception as error:

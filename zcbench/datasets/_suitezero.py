@@ -13,7 +13,7 @@ import numpy as np
 
 from zcbench.datasets._read import explained, read_json
 from zcbench.datasets._table import Table
-from zcbench.datasets._values import mapping_of, number
+from zcbench.datasets._values import bounds_of, mapping_of, number
 from zcbench.errors import DataCorruptError
 from zcbench.types import Target
 
@@ -46,10 +46,11 @@ def read_suite_zero(path: Path, targets: Mapping[str, Target]) -> Table:
             for text, entry in content[name].items():
                 at.row = f"{name}, {text[:100]}"
                 mapping_of(entry, "an entry")
-                values[targets[name].name][rows[text], 0] = number(entry["val_accuracy"], "val_accuracy")
+                accuracy = number(entry["val_accuracy"], "val_accuracy", *bounds_of(targets[name]))
+                values[targets[name].name][rows[text], 0] = accuracy
                 for proxy, fact in _FACTS.items():
                     if proxy in entry:
-                        facts[fact][rows[text]] = number(entry[proxy]["score"], proxy)
+                        facts[fact][rows[text]] = number(entry[proxy]["score"], proxy, 0)
         at.row = None
     return Table(
         list(rows),

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zcbench.types import Target
+
 Floats = NDArray[np.float64]
 _DECIMAL = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
@@ -61,6 +63,13 @@ def number(value: Any, what: str, low: float = -math.inf, high: float = math.inf
     if not low <= result <= high:
         raise OddValueError(f"{what} is {shown(value)}, outside of {low:g} to {high:g}")
     return result
+
+
+def bounds_of(target: Target) -> tuple[float, float]:
+    """Least and greatest value that a column can have, by the unit that its description states."""
+    if target.description.endswith("percent"):
+        return 0.0, 100.0
+    return (0.0, 1.0) if target.description.endswith("fraction") else (-math.inf, math.inf)
 
 
 def numbers(

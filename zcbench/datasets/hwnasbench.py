@@ -18,7 +18,7 @@ from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._pickles import read_pickle
 from zcbench.datasets._read import bare_name, bare_stem, explained, read_csv, read_parquet
 from zcbench.datasets._table import Table, columns
-from zcbench.datasets._values import OddValueError, column, decimal, integer, list_of, text_of
+from zcbench.datasets._values import OddValueError, column, decimal, integer, list_of, numbers, text_of
 from zcbench.datasets.nasbench201 import BATCHES, CLASSES
 from zcbench.errors import DataCorruptError, DataMissingError
 from zcbench.types import Target
@@ -67,7 +67,7 @@ def convert(folder: Path) -> Table:
         for at.row, dataset in enumerate(frame["dataset"], 1):
             rows[dataset].append(at.row - 1)
         at.row = None
-        texts = _same([[frame["arch_str"][row] for row in numbers] for numbers in rows.values()])
+        texts = _same([[frame["arch_str"][row] for row in chosen] for chosen in rows.values()])
         values = {
             (metric, dataset): [frame[metric][row] for row in rows[dataset]]
             for metric in METRICS
@@ -135,7 +135,7 @@ def _read_pickle(path: Path) -> Table:
     content: Any = read_pickle(path)
     with explained(path):
         tables = content["nasbench201"]
-        # Some releases keep columns as lists, others as mappings from the index.
+        # The authors write -1 for networks that the edge TPU cannot run. Some releases keep columns as lists, others as mappings from the index.
         texts = _same(
             [
                 [text_of(config["arch_str"], "arch_str") for config in _listed(tables[dataset]["config"])]
@@ -144,7 +144,7 @@ def _read_pickle(path: Path) -> Table:
             ]
         )
         values = {
-            (metric, dataset): _listed(tables[dataset][metric])
+            (metric, dataset): numbers(_listed(tables[dataset][metric]), f"{metric} of {dataset}", len(texts), -1)
             for metric in METRICS
             for dataset in DATASETS
             if metric in tables[dataset]

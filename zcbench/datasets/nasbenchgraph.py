@@ -52,7 +52,8 @@ def read(paths: Sequence[Path]) -> Table:
             for at.row, (name, row) in enumerate(mapping_of(content, "the content").items(), 1):
                 if isinstance(name, bool) or not isinstance(name, (str, int)):
                     raise OddValueError(f"the architecture is {shown(name)}")
-                measures = [number(row[key], key) for key in ("perf", "valid_perf", "latency", "para")]
+                measures = [number(row[key], key, 0, 1) for key in ("perf", "valid_perf")]
+                measures += [number(row[key], key, 0) for key in ("latency", "para")]
                 rows.append((graph, str(name), *measures))
     with explained(paths) as at:
         return _table(rows, ", ".join(map(str, paths)), at)

@@ -98,7 +98,7 @@ def _table(runs: Sequence[Mapping[str, Any]], source: str, at: Place) -> Table:
 
 def _checked(run: Mapping[str, Any]) -> Mapping[str, Any]:
     """The fields of a training as numbers."""
-    valid, test = (numbers(run[name], name)[:EPOCHS] for name in ("val_losses", "test_losses"))
+    valid, test = (numbers(run[name], name, low=0)[:EPOCHS] for name in ("val_losses", "test_losses"))
     if len(valid) != len(test):
         raise OddValueError(f"there are {len(valid)} validation and {len(test)} test losses")
     perplexity = run.get("ptb_perplexity")
@@ -108,7 +108,7 @@ def _checked(run: Mapping[str, Any]) -> Mapping[str, Any]:
         "test_losses": test,
         "wall_times": numbers(run["wall_times"], "wall_times", low=0),
         "num_params": number(run["num_params"], "num_params", 0),
-        "ptb_perplexity": math.nan if missing else number(perplexity, "ptb_perplexity"),
+        "ptb_perplexity": math.nan if missing else number(perplexity, "ptb_perplexity", 1),
     }
 
 

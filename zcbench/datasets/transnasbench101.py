@@ -18,7 +18,7 @@ from zcbench.datasets._pickles import read_torch
 from zcbench.datasets._read import Place, bare_name, explained, opened, read_parquet, single
 from zcbench.datasets._suitezero import read_suite_zero
 from zcbench.datasets._table import Table, columns
-from zcbench.datasets._values import OddValueError, mapping_of, number, numbers, shown
+from zcbench.datasets._values import OddValueError, bounds_of, mapping_of, number, numbers, shown
 from zcbench.errors import DataCorruptError
 from zcbench.types import Target
 
@@ -85,7 +85,8 @@ def _from_database(records: Mapping[str, Any], source: str, at: Place) -> Table:
         if not mapping_of(tasks, "the record"):
             raise OddValueError("there are no tasks")
         for task, (_, metric) in TASKS.items():
-            points = numbers(tasks[task]["metrics"][metric], metric) if task in tasks else []
+            low, high = bounds_of(TARGETS[task])
+            points = numbers(tasks[task]["metrics"][metric], metric, low=low, high=high) if task in tasks else []
             curves[task].append(points)
             if points:
                 values[task][row, 0] = max(points)  # the authors' "best"
