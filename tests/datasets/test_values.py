@@ -13,6 +13,24 @@ from zcbench.errors import DataCorruptError
     ("name", "file", "change", "message"),
     [
         (
+            "hwnasbench",
+            "HW-NAS-Bench-v1_0.pickle",
+            lambda c: c["nasbench201"]["cifar10"].update(fpga_energy=[1.0, None, 2.0]),
+            "fpga_energy of cifar10 is None, not a number",
+        ),
+        (
+            "hwnasbench",
+            "HW-NAS-Bench-v1_0.pickle",
+            lambda c: c["nasbench201"]["cifar10"].update(fpga_energy=[1.0, 2.0]),
+            "fpga_energy of cifar10 has 2 entries, not 3",
+        ),
+        (
+            "transnasbench101-micro",
+            "zc_transbench101_micro.json",
+            lambda c: next(iter(c["jigsaw"].values())).update(val_accuracy=101),
+            "val_accuracy is 101, outside of 0 to 100",
+        ),
+        (
             "nasbenchmr",
             "cls-10c.pkl",
             lambda c: c[1].update(embedding=[8, 8.5, 8]),

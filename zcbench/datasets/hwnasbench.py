@@ -135,7 +135,8 @@ def _read_pickle(path: Path) -> Table:
     content: Any = read_pickle(path)
     with explained(path):
         tables = content["nasbench201"]
-        # The authors write -1 for networks that the edge TPU cannot run. Some releases keep columns as lists, others as mappings from the index.
+        # The authors write -1 for networks that the edge TPU cannot run.
+        # Some releases keep columns as lists, others as mappings from the index.
         texts = _same(
             [
                 [text_of(config["arch_str"], "arch_str") for config in _listed(tables[dataset]["config"])]
