@@ -357,6 +357,7 @@ def test_errors_that_say_what_to_do_pass(tmp_path):
         (table(values={"accuracy": np.array([[True], [False]])}), "'accuracy' is not of numbers"),
         (table(values={"accuracy": np.array([[1], [[]]], object)}), "'accuracy' is not of numbers"),
         (table(values={"accuracy": [[1.0], [2.0]]}), r"their\.txt"),
+        (table(values={"accuracy": np.array([[1.0], [np.inf]])}), "row 2: accuracy is infinite"),
         (table(values={}), "targets and columns differ"),
         (table(targets=()), "no target"),
         (table(seeds={"accuracy": (1, 2)}), "has 1 trainings and 2 seeds"),

@@ -7,6 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from zcbench.datasets._benchmark import Benchmark
 from zcbench.datasets._download import Progress, fetch
 from zcbench.datasets._info import BenchmarkInfo, benchmark_info
@@ -138,7 +140,13 @@ def _checked(info: BenchmarkInfo, table: Table) -> Table:
             reason = str(error) if isinstance(error, (ZcbenchError, OddValueError)) else first_line(error)
             raise DataCorruptError(f"{where}: row {row}: {reason}") from error
     table.architectures = keys
-    return _well_formed(table, where)
+    _well_formed(table, where)
+    for group in (table.values, table.facts, table.curves):
+        for name, numbers in group.items():
+            if np.isinf(numbers).any():
+                row = int(np.argwhere(np.isinf(numbers))[0, 0]) + 1
+                raise DataCorruptError(f"{where}: row {row}: {name} is infinite: write nan where nothing was measured.")
+    return table
 
 
 def _well_formed(table: Table, where: str) -> Table:
