@@ -398,7 +398,7 @@ def test_the_row_is_named_and_the_cause_is_kept(tmp_path):
 def test_rows_of_csv(tmp_path):
     path = tmp_path / "x.csv"
     path.write_bytes(b'\xef\xbb\xbfa,b\r\n1,2\r\n\r\n"x\ny",3\r\n')
-    assert read_csv(path) == [(2, {"a": "1", "b": "2"}), (5, {"a": "x\ny", "b": "3"})]
+    assert list(read_csv(path)) == [(2, {"a": "1", "b": "2"}), (5, {"a": "x\ny", "b": "3"})]
     for text, message in (
         ("a,b\n1,2\n1\n", "line 3: 1 cells for 2 columns"),
         ("a,b\n1,2,3\n", "line 2: 3 cells for 2 columns"),
@@ -406,4 +406,4 @@ def test_rows_of_csv(tmp_path):
     ):
         path.write_text(text)
         with pytest.raises(DataCorruptError, match=message):
-            read_csv(path)
+            list(read_csv(path))

@@ -249,8 +249,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return mapping
 
 
-def read_csv(path: Path) -> list[tuple[int, dict[str, str]]]:
-    """Number of the line and cells by column of each row of a CSV file with a header.
+def read_csv(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield number of the line and cells by column of each row of a CSV file with a header.
 
     Raises:
         DataMissingError: there is no such file.
@@ -261,15 +261,13 @@ def read_csv(path: Path) -> list[tuple[int, dict[str, str]]]:
         header = next(reader, [])
         if len(set(header)) < len(header):
             raise OddValueError("two columns have one name")
-        rows = []
         for row in reader:
             at.row = f"line {reader.line_num}"
             if not row:
                 continue
             if len(row) != len(header):
                 raise OddValueError(f"{len(row)} cells for {len(header)} columns")
-            rows.append((reader.line_num, dict(zip(header, row, strict=True))))
-        return rows
+            yield reader.line_num, dict(zip(header, row, strict=True))
 
 
 def single(reader: Callable[[Path], Table]) -> Callable[[Sequence[Path]], Table]:

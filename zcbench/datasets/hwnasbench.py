@@ -109,7 +109,7 @@ def read(paths: Sequence[Path]) -> Table:
     for path in paths:
         with explained(path) as at:
             dataset = bare_stem(path).removeprefix("hw_")
-            rows = read_csv(path)
+            rows = list(read_csv(path))
             texts.append([row["arch_str"] for _, row in rows])
             if dataset not in DATASETS:
                 raise DataCorruptError(f"{path} is named for no data set: keep the authors' names, hw_cifar10.csv ….")

@@ -58,11 +58,10 @@ def read(paths: Sequence[Path]) -> Table:
     for path in paths:
         stem = bare_name(path).removesuffix(".csv")
         with explained(path) as at:
-            table = read_csv(path)
             images = stem.removeprefix("results-")
             if not stem.startswith("benchmark-infer") and (images == stem or images not in SETS):
                 raise DataCorruptError(f"{path} is none of timm's results: keep their names, results-imagenet.csv ….")
-            for line, row in table:
+            for line, row in read_csv(path):
                 at.row, model = f"line {line}", row["model"]
                 if stem.startswith("benchmark-infer"):
                     # Speeds are of networks: all weights of one name share them.
