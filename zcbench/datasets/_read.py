@@ -81,7 +81,7 @@ def explained(path: Path | Sequence[Path]) -> Iterator[Place]:
             raise DataCorruptError(f"{page} is a web page, not a table: download the file itself.") from error
         if isinstance(error, ZcbenchError):
             text = str(error)
-            if not isinstance(error, DataCorruptError) or not any(str(p) in text for p in paths):
+            if not any(str(p) in text for p in paths):
                 text = f"{name}: {at}{text}"
             if text == str(error) and len(text) <= LONGEST:
                 raise
