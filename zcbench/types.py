@@ -99,8 +99,8 @@ class SearchSpace(Protocol):
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
         """A mixture of two parents."""
 
-    def parse(self, text: str) -> Architecture:
-        """Read the space's own string; InvalidArchitectureError if it is malformed."""
+    def parse(self, text: Any) -> Architecture:
+        """Read the space's own string, or an object that it takes; InvalidArchitectureError for anything else."""
 
     def canonical(self, architecture: Architecture) -> Architecture:
         """The one representative of all architectures that denote the same network."""

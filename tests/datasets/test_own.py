@@ -403,7 +403,7 @@ def test_lines_are_those_that_an_editor_shows(write, content, line, end):
         ("[{}]".encode("utf-8-sig"), "is JSON, not a table: save it as CSV"),
         (b'{"a": [1, 2]}', "is JSON, not a table"),
         (b'<?xml version="1.0"?><a/>', "is a web page or XML, not a table"),
-        (b"  \n<!-- hello --><html></html>", "is a web page or XML, not a table"),
+        (b"  \n<!-- hello --><html></html>", "is a web page, not a table"),
         (b"PK\x03\x04\x14\0", "is an Excel workbook or another zip archive: save the table as CSV"),
         (b"\x1f\x8b\x08", "is compressed: unpack it first"),
         (b"\x80\x04\x95", "is a Python pickle"),

@@ -7,12 +7,16 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from zcbench.datasets._benchmark import Benchmark
 from zcbench.datasets._download import Progress, fetch
 from zcbench.datasets._info import BenchmarkInfo, benchmark_info
 from zcbench.datasets._paths import cache_folder, cached, data_folder, known_cache
-from zcbench.datasets._table import Table, load_table, save_table
-from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, ZcbenchError
+from zcbench.datasets._read import explained, refuse_web_pages
+from zcbench.datasets._table import Table, check_table, check_unique, load_table, save_table
+from zcbench.datasets._values import OddValueError, shown, text_of
+from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, ZcbenchError, first_line
 from zcbench.spaces import get_space
 from zcbench.types import Architecture
 
@@ -43,7 +47,9 @@ def read_source(info: BenchmarkInfo, paths: Sequence[Path]) -> Table:
     for path in paths:
         if not path.exists():
             raise DataMissingError(f"{path} does not exist: give the authors' file or folder.")
-    return _checked(info, info.read(paths))
+    with explained(paths):
+        refuse_web_pages(paths)
+        return _checked(info, info.read(paths))
 
 
 def import_benchmark(name: str, paths: Sequence[str | os.PathLike[str]]) -> Path:
@@ -90,41 +96,77 @@ def _load(name: str, data: str, cache: str) -> Benchmark:
     if info.embedded:
         return make_benchmark(info, info.embedded())
     if path := cached(f"{name}.npz"):
-        return make_benchmark(info, load_table(path))
+        return make_benchmark(info, _cached(info, path))
     if not data or info.convert is None:
         raise DataMissingError(
             f"the table of {name} is not on this machine: {info.how_to_get}, or set ZCBENCH_DATA to a folder that holds"
             " it."
         )
     try:
-        return make_benchmark(info, _checked(info, info.convert(data_folder())))
+        folder = data_folder()
+        with explained(folder):
+            return make_benchmark(info, _checked(info, info.convert(folder)))
     except DataMissingError as error:
         raise DataMissingError(f"the table of {name} is not on this machine: {info.how_to_get} ({error})") from None
 
 
-def _checked(info: BenchmarkInfo, table: Table) -> Table:
-    """The table with architectures as the search space writes them, each once."""
+def _cached(info: BenchmarkInfo, path: Path) -> Table:
+    """The table in the cache; some of its architectures are read, because to read all takes seconds."""
+    table = load_table(path)
     space = get_space(info.space)
+    text = ""
     try:
-        keys = [space.parse(text).key for text in table.architectures]
-    except ZcbenchError as error:
-        raise DataCorruptError(f"{table.source}: {error}") from None
-    if not keys:
-        raise DataCorruptError(f"{table.source} holds no architectures: get it again.")
-    if len(set(keys)) < len(keys):
-        twice = next(key for i, key in enumerate(keys) if key in keys[:i])
-        raise DataCorruptError(f"{table.source} has the architecture {twice} twice.")
+        check_unique(table.architectures)
+        for text in table.architectures[:: len(table.architectures) // 5000 + 1]:
+            space.parse(text)
+    except Exception as error:  # the space may be a stranger's
+        reason = str(error) if isinstance(error, OddValueError) else f"{shown(text)} is none of the space {info.space}"
+        advice = f"delete it and get the benchmark again:  zcbench data get {info.name}"
+        raise DataCorruptError(f"{path} cannot be read ({reason}): {advice}") from error
+    return table
+
+
+def _checked(info: BenchmarkInfo, table: Table) -> Table:
+    """The table with architectures as the search space writes them, each once; OddValueError if it is malformed."""
+    if not isinstance(table, Table):
+        raise OddValueError(f"the reader of {info.name} returned {shown(table)}, not a Table")
+    space = get_space(info.space)
+    where = table.source or info.name
+    keys: list[str] = []
+    for row, text in enumerate(table.architectures, 1):
+        try:
+            keys.append(space.parse(text_of(text, "an architecture")).key)
+        except Exception as error:  # the space may be a stranger's
+            reason = str(error) if isinstance(error, (ZcbenchError, OddValueError)) else first_line(error)
+            raise DataCorruptError(f"{where}: row {row}: {reason}") from error
     table.architectures = keys
+    _well_formed(table, where)
+    for group in (table.values, table.facts, table.curves):
+        for name, numbers in group.items():
+            if np.isinf(numbers).any():
+                row = int(np.argwhere(np.isinf(numbers))[0, 0]) + 1
+                raise DataCorruptError(f"{where}: row {row}: {name} is infinite: write nan where nothing was measured.")
+    return table
+
+
+def _well_formed(table: Table, where: str) -> Table:
+    try:
+        check_table(table)
+        check_unique(table.architectures)
+    except Exception as error:  # a stranger's table may hold anything
+        reason = str(error) if isinstance(error, OddValueError) else first_line(error)
+        raise DataCorruptError(f"{where}: {reason}: get it again.") from error
     return table
 
 
 def make_benchmark(info: BenchmarkInfo, table: Table) -> Benchmark:
-    """A benchmark of what is declared of it and its table."""
+    """A benchmark of what is declared of it and its table.
+
+    Raises:
+        DataCorruptError: the table is not well-formed.
+    """
     space = get_space(info.space)
-    n = len(table.architectures)
-    sized = [*table.values.values(), *table.facts.values()]
-    if any(len(column) != n for column in sized) or {t.name for t in table.targets} != set(table.values):
-        raise DataCorruptError(f"{table.source} has columns of different lengths: get it again.")
+    _well_formed(table, table.source or info.name)
     return Benchmark(
         name=info.name,
         version=info.version,

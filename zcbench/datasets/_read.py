@@ -1,15 +1,194 @@
-"""Read files of common formats; whatever is wrong with them becomes one sentence."""
+"""Read files of common formats; whatever is wrong with them becomes one sentence that names file and row."""
 
 from __future__ import annotations
 
+import bz2
+import csv
+import gzip
+import io
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from zipfile import ZipFile
 
+from zcbench.datasets import _limits
+from zcbench.datasets._limits import Allowance
 from zcbench.datasets._table import Table
-from zcbench.errors import DataCorruptError, DataMissingError, MissingDependencyError, ZcbenchError, first_line
+from zcbench.datasets._values import OddValueError
+from zcbench.errors import (
+    DataCorruptError,
+    DataMissingError,
+    MissingDependencyError,
+    StoreError,
+    ZcbenchError,
+    first_line,
+)
+
+#: how packed files begin, whatever their names
+_PACKED: tuple[tuple[bytes, Callable[[Path], Any]], ...] = (
+    (b"\x1f\x8b", gzip.open),
+    (b"BZh", bz2.open),
+)
+#: characters of a message, which may quote what a file holds
+LONGEST = 2000
+
+
+# -- errors ------------------------------------------------------------------------------------
+
+
+class Place:
+    """Where a reader is in its file: an error names it.
+
+    Attributes:
+        row: number of the row from 1, or the record in words; None outside of rows. Readers set it as they go on:
+            ``for at.row, entry in enumerate(entries, 1)``.
+    """
+
+    def __init__(self) -> None:
+        self.row: int | str | None = None
+
+    def __str__(self) -> str:
+        if self.row is None:
+            return ""
+        return f"row {self.row}: " if isinstance(self.row, int) else f"{self.row}: "
+
+
+@contextmanager
+def explained(path: Path | Sequence[Path]) -> Iterator[Place]:
+    """Turn whatever a reader raises into one sentence with file and row; the reader's own error is its ``__cause__``.
+
+    Yields:
+        A place, in which the reader notes the row it is at.
+
+    Raises:
+        DataMissingError: the file does not exist.
+        DataCorruptError: the reader raised anything else; our errors that name the file already pass as they are.
+    """
+    paths = [path] if isinstance(path, Path) else list(path)
+    name = ", ".join(map(str, paths[:3])) + (" …" if len(paths) > 3 else "")
+    at = Place()
+    try:
+        yield at
+    except (MissingDependencyError, StoreError, DataMissingError):
+        raise
+    except FileNotFoundError as error:
+        raise DataMissingError(f"{error.filename or name} does not exist.") from error
+    except Exception as error:  # a damaged file can raise nearly anything
+        if page := next(filter(None, map(_web_page, paths)), None):
+            raise DataCorruptError(f"{page} is a web page, not a table: download the file itself.") from error
+        if isinstance(error, ZcbenchError):
+            text = str(error)
+            if not any(str(p) in text for p in paths):
+                text = f"{name}: {at}{text}"
+            if text == str(error) and len(text) <= LONGEST:
+                raise
+            raise DataCorruptError(text if len(text) <= LONGEST else f"{text[:LONGEST]}…") from error
+        if isinstance(error, IsADirectoryError):
+            raise DataCorruptError(f"{name} is a folder: give the files in it.") from error
+        if isinstance(error, MemoryError):
+            reason = "it needs more memory than there is"
+        else:
+            reason = str(error) if isinstance(error, OddValueError) else first_line(error)[:300]
+        raise DataCorruptError(
+            f"{name} cannot be read ({at}{reason}): get it again, or check that it is the authors' file."
+        ) from error
+
+
+# -- web pages ---------------------------------------------------------------------------------
+
+
+def is_web_page(start: bytes) -> bool:
+    """Whether a file that begins so is a web page: drives and proxies give one where a file should be."""
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        start = start.decode("utf-16", errors="replace").encode()
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if text.startswith((b"<?xml", b"<!--")):
+        return b"<html" in text or b"<!doctype html" in text
+    return re.match(rb"<(!doctype html|html|head|body|title|meta|script|style)\b", text) is not None
+
+
+def _web_page(path: Path) -> Path | None:
+    """The file, or one directly in the folder, that is a web page; None if there is none, or no file."""
+    try:
+        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+            if file.is_file():
+                with file.open("rb") as opened_file:
+                    if is_web_page(opened_file.read(1024)):
+                        return file
+    except OSError:
+        pass
+    return None
+
+
+def refuse_web_pages(paths: Sequence[Path]) -> None:
+    """DataCorruptError if one of the files is a web page, whatever its name and format."""
+    for path in paths:
+        if path.is_file() and _web_page(path):
+            raise DataCorruptError(f"{path} is a web page, not a table: download the file itself.")
+
+
+# -- files and members -------------------------------------------------------------------------
+
+
+def opened(path: Path) -> IO[bytes]:
+    """A file for reading, unpacked if gzip or bzip2 packed it, whatever its name, within its allowance.
+
+    Raises:
+        DataCorruptError: it is a web page. What it unpacks to is counted while it is read.
+    """
+    with path.open("rb") as file:
+        start = file.read(8)
+    unpack = next((unpack for magic, unpack in _PACKED if start.startswith(magic)), None)
+    stream: io.BufferedReader = Allowance.of(path).limited(unpack(path)) if unpack else path.open("rb")
+    try:
+        if is_web_page(stream.peek(1024)[:1024]):
+            raise DataCorruptError(f"{path} is a web page, not a table: download the file itself.")
+    except BaseException:
+        stream.close()
+        raise
+    return stream
+
+
+def _seekable(stream: IO[bytes]) -> IO[bytes]:
+    return stream if stream.seekable() else io.BytesIO(stream.read())
+
+
+def bare_name(path: Path) -> str:
+    """The name that the authors gave, without what packers add and browsers: ``cora (1).bench.gz`` is cora.bench."""
+    name = re.sub(r"\.(gz|bz2)$", "", path.name, flags=re.IGNORECASE)
+    return re.sub(r" ?\(\d+\)(?=\.|$)", "", name)
+
+
+def bare_stem(path: Path) -> str:
+    """:func:`bare_name` without its last suffix."""
+    return Path(bare_name(path)).stem
+
+
+@contextmanager
+def members(path: Path, suffix: str) -> Iterator[Iterator[tuple[str, bytes]]]:
+    """Name and content of the members of a zip file whose names end in ``suffix``, within its allowance.
+
+    Raises:
+        DataCorruptError: a member is a web page.
+    """
+    with opened(path) as stream, ZipFile(_seekable(stream)) as archive:
+        allowance = Allowance.of(path)
+
+        def each() -> Iterator[tuple[str, bytes]]:
+            for name in archive.namelist():
+                if name.endswith(suffix):
+                    content = _limits.read_member(archive, name, allowance)
+                    if is_web_page(content[:1024]):
+                        raise DataCorruptError(f"{path}: {name} in it is a web page: download the file itself.")
+                    yield name, content
+
+        yield each()
+
+
+# -- formats -----------------------------------------------------------------------------------
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> dict[str, list[Any]]:
@@ -17,7 +196,7 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> dict[str, 
 
     Raises:
         DataMissingError: there is no such file.
-        DataCorruptError: it is damaged, or lacks one of the columns.
+        DataCorruptError: it is damaged, states more rows than a file of its size can hold, or lacks one of the columns.
     """
     if not path.is_file():
         raise DataMissingError(f"no table at {path}.")
@@ -25,12 +204,18 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> dict[str, 
         import pyarrow.parquet as pq
     except ImportError:
         raise MissingDependencyError("pyarrow", "parquet", f"reading {path.name}") from None
-    with explained(path):
-        table = pq.ParquetFile(path).read()
-        names = list(table.column_names if columns is None else columns)
-        missing = [name for name in names if name not in table.column_names]
+    with explained(path), opened(path) as stream:
+        file = pq.ParquetFile(_seekable(stream))
+        present = file.schema_arrow.names
+        names = list(present if columns is None else columns)
+        missing = [name for name in names if name not in present]
         if missing:
             raise DataCorruptError(f"{path} lacks the column {missing[0]!r}: copy it again.")
+        if len(set(present)) < len(present):
+            raise DataCorruptError(f"{path} has two columns of one name: copy it again.")
+        # A column of one value packs to nothing: rows are counted before lists are made of them.
+        Allowance.of(path).spend(8 * file.metadata.num_rows * len(names))
+        table = file.read(columns=names)
         return {name: table.column(name).to_pylist() for name in names}
 
 
@@ -44,39 +229,45 @@ def read_json(path: Path) -> Any:
 
     Raises:
         DataMissingError: there is no such file.
-        DataCorruptError: it is damaged.
+        DataCorruptError: it is damaged, or a name stands twice in a mapping.
     """
-    with explained(path):
-        return json.loads(path.read_bytes())
+    with explained(path), opened(path) as file:
+        return parse_json(file.read())
 
 
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn what a damaged file makes its reader raise into one sentence."""
-    try:
-        yield
-    except ZcbenchError:
-        raise
-    except FileNotFoundError:
-        raise DataMissingError(f"{path} does not exist.") from None
-    except MemoryError:
-        raise
-    except Exception as error:  # a damaged file can raise nearly anything
-        if path.is_file() and _holds_web_page(path):
-            raise DataCorruptError(f"{path} is a web page, not a table: download the file itself.") from None
-        raise DataCorruptError(
-            f"{path} cannot be read ({first_line(error)}): get it again, or check that it is the authors' file."
-        ) from None
+def parse_json(content: bytes | str) -> Any:
+    """Content of JSON text; ValueError if it is malformed or a name stands twice in a mapping."""
+    return json.loads(content, object_pairs_hook=_unique)
 
 
-def _holds_web_page(path: Path) -> bool:
-    with path.open("rb") as file:
-        return is_web_page(file.read(512))
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise OddValueError(f"{twice[:60]!r} stands twice in a mapping")
+    return mapping
 
 
-def is_web_page(start: bytes) -> bool:
-    """Whether a file that begins so is a web page: drives and proxies give one where a file should be."""
-    return start.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html"))
+def read_csv(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield number of the line and cells by column of each row of a CSV file with a header.
+
+    Raises:
+        DataMissingError: there is no such file.
+        DataCorruptError: it is no text, two columns have one name, or a row has more or fewer cells than the header.
+    """
+    with explained(path) as at, opened(path) as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
+        reader = csv.reader(text)
+        header = next(reader, [])
+        if len(set(header)) < len(header):
+            raise OddValueError("two columns have one name")
+        for row in reader:
+            at.row = f"line {reader.line_num}"
+            if not row:
+                continue
+            if len(row) != len(header):
+                raise OddValueError(f"{len(row)} cells for {len(header)} columns")
+            yield reader.line_num, dict(zip(header, row, strict=True))
 
 
 def single(reader: Callable[[Path], Table]) -> Callable[[Sequence[Path]], Table]:

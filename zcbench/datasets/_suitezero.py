@@ -13,6 +13,7 @@ import numpy as np
 
 from zcbench.datasets._read import explained, read_json
 from zcbench.datasets._table import Table
+from zcbench.datasets._values import bounds_of, mapping_of, number
 from zcbench.errors import DataCorruptError
 from zcbench.types import Target
 
@@ -34,19 +35,23 @@ def read_suite_zero(path: Path, targets: Mapping[str, Target]) -> Table:
     present = [name for name in targets if isinstance(content, dict) and name in content]
     if not present:
         raise DataCorruptError(f"{path} holds none of the data sets {', '.join(targets)}: give the authors' file.")
-    with explained(path):
+    with explained(path) as at:
         rows: dict[str, int] = {}
         for name in present:
-            for text in content[name]:
+            for text in mapping_of(content[name], name):
                 rows.setdefault(text, len(rows))
         values = {targets[name].name: np.full((len(rows), 1), np.nan) for name in present}
         facts = {fact: np.full(len(rows), np.nan) for fact in _FACTS.values()}
         for name in present:
             for text, entry in content[name].items():
-                values[targets[name].name][rows[text], 0] = float(entry["val_accuracy"])
+                at.row = f"{name}, {text[:100]}"
+                mapping_of(entry, "an entry")
+                accuracy = number(entry["val_accuracy"], "val_accuracy", *bounds_of(targets[name]))
+                values[targets[name].name][rows[text], 0] = accuracy
                 for proxy, fact in _FACTS.items():
                     if proxy in entry:
-                        facts[fact][rows[text]] = float(entry[proxy]["score"])
+                        facts[fact][rows[text]] = number(entry[proxy]["score"], proxy, 0)
+        at.row = None
     return Table(
         list(rows),
         tuple(targets[name] for name in present),

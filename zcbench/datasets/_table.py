@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -13,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zcbench._files import whole
+from zcbench.datasets._arrays import Arrays
 from zcbench.datasets._paths import CACHE_ADVICE
+from zcbench.datasets._values import OddValueError, check_shape, column, integer, shown, text_of
 from zcbench.errors import DataCorruptError, first_line
 from zcbench.types import Target
 
@@ -46,11 +49,51 @@ class Table:
 
 
 def columns(values: Mapping[str, Any]) -> dict[str, Floats]:
-    """One measurement per architecture each: ``(architectures, 1)``, None as nan."""
-    return {
-        name: np.asarray([np.nan if value is None else value for value in column], np.float64)[:, None]
-        for name, column in values.items()
-    }
+    """One measurement per architecture each: ``(architectures, 1)``, None as nan.
+
+    Raises:
+        OddValueError: a value is no number, or is infinite.
+    """
+    return {name: column(entries, name)[:, None] for name, entries in values.items()}
+
+
+def check_table(table: Table) -> None:
+    """Raise OddValueError unless a table is well-formed.
+
+    Architectures are texts; there is a target; every column is of real numbers and has a row for each architecture.
+    """
+    rows = len(table.architectures)
+    if not rows:
+        raise OddValueError("there are no architectures")
+    for row, text in enumerate(table.architectures, 1):
+        if not isinstance(text, str) or not text:
+            raise OddValueError(f"architecture {row} is {shown(text)}, not a text")
+    names = [target.name for target in table.targets]
+    if not names:
+        raise OddValueError("there is no target")
+    if len(set(names)) < len(names) or set(names) != set(table.values):
+        raise OddValueError("targets and columns differ")
+    for name, values in table.values.items():
+        check_shape(name, values.dtype, values.shape, rows, 2)
+        if name in table.seeds and len(table.seeds[name]) != values.shape[1]:
+            raise OddValueError(
+                f"the column {name!r} has {values.shape[1]} trainings and {len(table.seeds[name])} seeds"
+            )
+    for name, fact in table.facts.items():
+        check_shape(name, fact.dtype, fact.shape, rows, 1)
+    if odd := {*table.seeds, *table.curves} - set(names):
+        raise OddValueError(f"there are seeds or curves of {min(odd)!r}, which is no target")
+    if not isinstance(table.curves, LazyCurves):
+        for name, curve in table.curves.items():
+            check_shape(name, curve.dtype, curve.shape, rows, 3)
+
+
+def check_unique(architectures: list[str]) -> None:
+    """Raise OddValueError if an architecture is there twice; the message gives both rows, counted from 1."""
+    rows: dict[str, int] = {}
+    for row, text in enumerate(architectures, 1):
+        if rows.setdefault(text, row) != row:
+            raise OddValueError(f"the architecture {shown(text, 200)} is there twice, in rows {rows[text]} and {row}")
 
 
 def with_repeats(table: Table, most: int = 2) -> Table:
@@ -63,17 +106,17 @@ def with_repeats(table: Table, most: int = 2) -> Table:
         rows.setdefault(text, []).append(row)
     first = [numbers[0] for numbers in rows.values()]
     values = {}
-    for name, column in table.values.items():
+    for name, measured in table.values.items():
         values[name] = np.full((len(rows), most), np.nan)
         for row, numbers in enumerate(rows.values()):
-            values[name][row, : len(numbers)] = column[numbers[:most], 0]
+            values[name][row, : len(numbers)] = measured[numbers[:most], 0]
     return Table(
         list(rows),
         table.targets,
         values,
         seeds=dict.fromkeys(values, tuple(range(most))),
         curves={name: curve[first] for name, curve in table.curves.items()},
-        facts={name: column[first] for name, column in table.facts.items()},
+        facts={name: fact[first] for name, fact in table.facts.items()},
         source=table.source,
     )
 
@@ -112,33 +155,51 @@ def load_table(path: Path) -> Table:
         DataCorruptError: it is damaged, or of another version of zcbench.
     """
     advice = f"delete it and get the benchmark again:  zcbench data get {path.stem}"
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
-            mark = _mark(file)
-            head = json.loads(data["head"].tobytes())
-            if head["layout"] != LAYOUT:
-                raise DataCorruptError(f"{path} was written by another version of zcbench: {advice}")
-            groups: dict[str, dict[str, Any]] = {"values": {}, "facts": {}}
-            curves = []
-            for key in data.files:
-                group, _, name = key.partition("/")
-                if group in groups:
-                    groups[group][name] = data[key]
-                elif group == "curves":
-                    curves.append(name)
-            text = data["architectures"].tobytes().decode()
-        return Table(
-            architectures=text.split("\n") if text else [],
-            targets=tuple(Target(*target) for target in head["targets"]),
-            seeds={name: tuple(seeds) for name, seeds in head["seeds"].items()},
-            curves=LazyCurves(path, mark, curves, advice),
-            source=head["source"],
+    with _damaged(path, advice), path.open("rb") as file, Arrays(path, file) as data:
+        mark = _mark(file)
+        head = json.loads(data.text("head"))
+        if not isinstance(head, dict) or head["layout"] != LAYOUT:
+            raise DataCorruptError(f"{path} was written by another version of zcbench: {advice}")
+        text = data.text("architectures")
+        architectures = text.split("\n") if text else []
+        groups: dict[str, dict[str, Any]] = {"values": {}, "facts": {}}
+        curves = []
+        for key in data.names:
+            group, _, name = key.partition("/")
+            if group in groups:
+                groups[group][name] = data.numbers(key, len(architectures), 2 if group == "values" else 1)
+            elif group == "curves":
+                data.check(key, len(architectures), 3)
+                curves.append(name)
+        table = Table(
+            architectures=architectures,
+            targets=tuple(_target(target) for target in head["targets"]),
+            seeds={name: tuple(integer(seed, "a seed") for seed in seeds) for name, seeds in head["seeds"].items()},
+            curves=LazyCurves(path, mark, curves, advice, len(architectures)),
+            source=text_of(head["source"], "the source"),
             **groups,
         )
+        check_table(table)
+        return table
+
+
+def _target(fields: Any) -> Target:
+    name, dataset, higher_is_better, description = fields
+    if not isinstance(higher_is_better, bool) or not all(isinstance(f, str) for f in (name, dataset, description)):
+        raise OddValueError("a target is not described by texts")
+    return Target(name, dataset, higher_is_better, description)
+
+
+@contextmanager
+def _damaged(path: Path, advice: str) -> Iterator[None]:
+    """Turn whatever a damaged cache raises into one sentence."""
+    try:
+        yield
     except DataCorruptError:
         raise
     except Exception as error:  # a damaged file can raise nearly anything
-        raise DataCorruptError(f"{path} cannot be read ({first_line(error)}): {advice}") from None
+        reason = str(error) if isinstance(error, OddValueError) else first_line(error)[:300]
+        raise DataCorruptError(f"{path} cannot be read ({reason}): {advice}") from error
 
 
 def _mark(file: IO[bytes]) -> tuple[int, ...]:
@@ -150,24 +211,19 @@ def _mark(file: IO[bytes]) -> tuple[int, ...]:
 class LazyCurves(Mapping[str, NDArray[np.floating[Any]]]):
     """Curves in a cache, each read when it is first asked for: DataCorruptError if the file is another by then."""
 
-    def __init__(self, path: Path, mark: tuple[int, ...], names: list[str], advice: str) -> None:
-        self._path, self._mark, self._names, self._advice = path, mark, names, advice
+    def __init__(self, path: Path, mark: tuple[int, ...], names: list[str], advice: str, rows: int) -> None:
+        self._path, self._mark, self._names, self._advice, self._rows = path, mark, names, advice, rows
         self._read: dict[str, NDArray[np.floating[Any]]] = {}
 
     def __getitem__(self, name: str) -> NDArray[np.floating[Any]]:
         if name not in self._names:
             raise KeyError(name)
         if name not in self._read:
-            try:
-                with self._path.open("rb") as file:
-                    if _mark(file) != self._mark:
-                        raise DataCorruptError(f"{self._path} was replaced while it was in use: start again.")
-                    with np.load(file, allow_pickle=False) as data:
-                        self._read[name] = data[f"curves/{name}"]
-            except DataCorruptError:
-                raise
-            except Exception as error:  # a damaged file can raise nearly anything
-                raise DataCorruptError(f"{self._path} cannot be read ({first_line(error)}): {self._advice}") from None
+            with _damaged(self._path, self._advice), self._path.open("rb") as file:
+                if _mark(file) != self._mark:
+                    raise DataCorruptError(f"{self._path} was replaced while it was in use: start again.")
+                with Arrays(self._path, file) as data:
+                    self._read[name] = data.numbers(f"curves/{name}", self._rows, 3)
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:

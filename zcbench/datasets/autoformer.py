@@ -7,22 +7,22 @@ trained alone. Each of the supernets was sampled on its own, so a subnet has a v
 
 from __future__ import annotations
 
-import ast
 import functools
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
 
 import numpy as np
 
 from zcbench.datasets._download import github
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
-from zcbench.datasets._read import as_records, explained, read_parquet, single
+from zcbench.datasets._read import Place, as_records, explained, members, read_parquet, single
 from zcbench.datasets._table import Table
+from zcbench.datasets._values import OddValueError, integer, number, numbers, shown, text_of
 from zcbench.errors import DataCorruptError
-from zcbench.spaces.autoformer import AutoFormerSpace
+from zcbench.spaces._forms import literal
+from zcbench.spaces.autoformer import DEPTHS, HEADS, RATIOS, AutoFormerSpace
 from zcbench.types import Target
 
 #: how the supernets were trained; those of gdas are degenerate (one accuracy for all subnets) and left out
@@ -52,10 +52,11 @@ def convert(folder: Path, size: int) -> Table:
     """The columns in ``ZCBENCH_DATA``."""
     path = folder / "autoformer_vit" / "tanglenas_autoformer_cifar100.parquet"
     frame = read_parquet(path, _FIELDS)
-    rows = as_records(frame)
-    for row in rows:
-        row["mlp_ratio"], row["num_heads"] = json.loads(row["mlp_ratio"]), json.loads(row["num_heads"])
-    return _table(rows, size, str(path))
+    with explained(path) as at:
+        rows = as_records(frame)
+        for at.row, row in enumerate(rows, 1):
+            row["mlp_ratio"], row["num_heads"] = json.loads(row["mlp_ratio"]), json.loads(row["num_heads"])
+        return _table(rows, size, str(path), at)
 
 
 def read(path: Path, size: int) -> Table:
@@ -65,14 +66,13 @@ def read(path: Path, size: int) -> Table:
         DataCorruptError: it is damaged or holds no samples.
     """
     rows: list[dict[str, Any]] = []
-    with explained(path), ZipFile(path) as archive:
-        for name in archive.namelist():
-            if name.endswith("samples.json"):
-                content = ast.literal_eval(archive.read(name).decode())
-                rows += [dict(row) for row in _leaves(content, {})]
-    if not rows:
-        raise DataCorruptError(f"{path} holds no samples: give the authors' results.zip.")
-    return _table(rows, size, str(path))
+    with explained(path) as at:
+        with members(path, "samples.json") as files:
+            for at.row, content in files:
+                rows += [dict(row) for row in _leaves(literal(content.decode()), {})]
+        if not rows:
+            raise DataCorruptError(f"{path} holds no samples: give the authors' results.zip.")
+        return _table(rows, size, str(path), at)
 
 
 def _leaves(content: Any, above: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
@@ -96,26 +96,38 @@ def _leaves(content: Any, above: Mapping[str, Any]) -> Iterable[Mapping[str, Any
             yield from _leaves(value, above)
 
 
-def _table(rows: Iterable[Mapping[str, Any]], size: int, source: str) -> Table:
+def _table(rows: Iterable[Mapping[str, Any]], size: int, source: str, at: Place) -> Table:
     space = AutoFormerSpace(f"autoformer-{size}", image=size)
     found: dict[str, int] = {}
-    cells: list[tuple[int, int, float]] = []
+    cells: dict[tuple[int, int], float] = {}
     facts: dict[str, list[float]] = {"params_M": [], "flops_G": []}
-    for row in rows:
-        supernet = (row["optimizer"], bool(row["prior"]))
-        if supernet not in SUPERNETS or row["img_size"] != size:
+    for at.row, row in enumerate(rows, 1):
+        if not isinstance(row["prior"], bool):
+            raise OddValueError(f"prior is {shown(row['prior'])}, not true or false")
+        supernet = (text_of(row["optimizer"], "optimizer"), row["prior"])
+        pixels = integer(row["img_size"], "img_size")
+        if supernet not in SUPERNETS or pixels != size:
             continue
-        depth = row["layer_num"]
-        blocks = list(zip(row["num_heads"][:depth], row["mlp_ratio"][:depth], strict=True))
-        key = space.from_blocks(row["embed_dim"], blocks).key
+        depth = integer(row["layer_num"], "layer_num", min(DEPTHS), max(DEPTHS))
+        heads, ratios = (numbers(row[name], name) for name in ("num_heads", "mlp_ratio"))
+        if not depth <= len(heads) == len(ratios) <= max(DEPTHS):
+            raise OddValueError(f"{depth} layers have {len(heads)} numbers of heads and {len(ratios)} ratios")
+        if not set(heads) <= set(HEADS) or not set(ratios) <= set(RATIOS):
+            raise OddValueError(f"heads are {HEADS} and ratios {RATIOS}, not {shown(row['num_heads'])} …")
+        blocks = [(int(h), ratio) for h, ratio in zip(heads[:depth], ratios[:depth], strict=True)]
+        key = space.from_blocks(integer(row["embed_dim"], "embed_dim"), blocks).key
+        params, flops = number(row["params"], "params", 0) / 1e6, number(row["flops"], "flops", 0)
         if key not in found:
             found[key] = len(found)
-            facts["params_M"].append(row["params"] / 1e6)
-            facts["flops_G"].append(row["flops"])
-        cells.append((found[key], SUPERNETS.index(supernet), row["acc1"]))
+            facts["params_M"].append(params)
+            facts["flops_G"].append(flops)
+        cell, accuracy = (found[key], SUPERNETS.index(supernet)), number(row["acc1"], "acc1", 0, 100)
+        if cells.setdefault(cell, accuracy) != accuracy:
+            raise OddValueError(f"{key} is there twice, with different accuracies")
+    at.row = None
     values = np.full((len(found), len(SUPERNETS)), np.nan)
-    for row_number, column, accuracy in cells:
-        values[row_number, column] = accuracy
+    for cell, accuracy in cells.items():
+        values[cell] = accuracy
     targets = tuple(target(*supernet) for supernet in SUPERNETS)
     return Table(
         list(found),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -11,7 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from zcbench import _arguments as rules
+from zcbench.datasets._arrays import Arrays
 from zcbench.datasets._digits import load_digits
+from zcbench.datasets._limits import open_packed
 from zcbench.datasets._paths import data_folder
 from zcbench.datasets._read import explained
 from zcbench.datasets._text import load_text
@@ -112,8 +113,8 @@ def _words(name: str) -> tuple[np.ndarray, np.ndarray]:
     path = data_folder() / "text" / "wikitext2.valid.tokens.gz"
     if not path.is_file():
         raise DataMissingError(f"no text at {path}: put WikiText-2's validation tokens there, compressed by gzip.")
-    with explained(path):
-        words = gzip.decompress(path.read_bytes()).decode().split()
+    with explained(path), open_packed(path) as file:
+        words = file.read().decode().split()
     rank = {word: i for i, (word, _) in enumerate(Counter(words).most_common())}
     ids = np.asarray([rank[word] for word in words], np.int64)
     count = (len(ids) - 1) // _LENGTH
@@ -155,8 +156,8 @@ def _cifar(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _read_sample(path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
-            images, labels = data["x_train"], data["y_train"]
+        with Arrays(path) as data:
+            images, labels = data.array("x_train"), data.array("y_train")
     except Exception as error:  # a damaged file can raise nearly anything
         raise DataCorruptError(f"{path} cannot be read ({first_line(error)}): copy it again.") from None
     whole = images.dtype == np.uint8 and np.issubdtype(labels.dtype, np.integer)

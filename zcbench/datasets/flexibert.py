@@ -17,6 +17,7 @@ from zcbench.datasets._download import github
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._read import explained, read_json, read_parquet, single
 from zcbench.datasets._table import Table, columns, with_repeats
+from zcbench.datasets._values import OddValueError, column, integer, list_of, number, shown
 from zcbench.spaces.flexibert import FlexiBERTSpace, LayerChoice
 from zcbench.types import Target
 
@@ -39,14 +40,14 @@ def key_of(width: int, layers: Sequence[Mapping[str, Any]]) -> str:
     choices = [
         LayerChoice(
             f"{layer['operation_type']}-{layer['operation_parameter']}",
-            int(layer["num_operation_heads"]),
-            int(layer["feed_forward_dimension"]),
-            int(layer["num_feed_forward"]),
+            integer(layer["num_operation_heads"], "num_operation_heads"),
+            integer(layer["feed_forward_dimension"], "feed_forward_dimension"),
+            integer(layer["num_feed_forward"], "num_feed_forward"),
         )
-        for layer in layers
+        for layer in list_of(layers, "encoder_layers")
     ]
     space = FlexiBERTSpace()
-    return space.canonical(space.from_layers(width, choices)).key
+    return space.canonical(space.parse(space.from_layers(integer(width, "hidden_size"), choices).key)).key
 
 
 def convert(folder: Path) -> Table:
@@ -54,19 +55,20 @@ def convert(folder: Path) -> Table:
     path = folder / "bert_nas" / "bert_benchmark_500.parquet"
     names = ["glue", *(f"glue_{task}" for task in TASKS if task != "glue")]
     frame = read_parquet(path, ["hidden_size", "layers", "time_to_train", *names])
-    with explained(path):
-        texts = [
-            key_of(int(w), json.loads(layers)) for w, layers in zip(frame["hidden_size"], frame["layers"], strict=True)
-        ]
-    return with_repeats(
-        Table(
-            texts,
-            TARGETS,
-            columns({t.name: frame[name] for t, name in zip(TARGETS, names, strict=True)}),
-            facts={"train_seconds": np.asarray(frame["time_to_train"], np.float64)},
-            source=str(path),
+    with explained(path) as at:
+        texts = []
+        for at.row, (width, layers) in enumerate(zip(frame["hidden_size"], frame["layers"], strict=True), 1):
+            texts.append(key_of(width, json.loads(layers)))
+        at.row = None
+        return with_repeats(
+            Table(
+                texts,
+                TARGETS,
+                columns({t.name: frame[name] for t, name in zip(TARGETS, names, strict=True)}),
+                facts={"train_seconds": column(frame["time_to_train"], "time_to_train")},
+                source=str(path),
+            )
         )
-    )
 
 
 def read(path: Path) -> Table:
@@ -76,18 +78,23 @@ def read(path: Path) -> Table:
         DataCorruptError: it is damaged or of another format.
     """
     content = read_json(path)
-    with explained(path):
-        entries = [entry for entry in content if entry["completed"]]
-        settings = [entry["hparams"]["model_hparam_overrides"] for entry in entries]
-        return with_repeats(
-            Table(
-                [key_of(s["hidden_size"], s["nas_config"]["encoder_layers"]) for s in settings],
-                TARGETS,
-                columns({task: [entry["scores"][task] for entry in entries] for task in TASKS}),
-                facts={"train_seconds": np.asarray([entry["time_to_train"] for entry in entries], np.float64)},
-                source=str(path),
-            )
-        )
+    with explained(path) as at:
+        texts: list[str] = []
+        scores: dict[str, list[float]] = {task: [] for task in TASKS}
+        seconds: list[float] = []
+        for at.row, entry in enumerate(list_of(content, "the content"), 1):
+            if not isinstance(entry["completed"], bool):
+                raise OddValueError(f"completed is {shown(entry['completed'])}, not true or false")
+            if not entry["completed"]:
+                continue
+            settings = entry["hparams"]["model_hparam_overrides"]
+            texts.append(key_of(settings["hidden_size"], settings["nas_config"]["encoder_layers"]))
+            for task in TASKS:
+                scores[task].append(number(entry["scores"][task], task, -100, 100))
+            seconds.append(number(entry["time_to_train"], "time_to_train", 0))
+        at.row = None
+        facts = {"train_seconds": np.asarray(seconds)}
+        return with_repeats(Table(texts, TARGETS, columns(scores), facts=facts, source=str(path)))
 
 
 register_benchmark(

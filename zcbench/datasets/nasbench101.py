@@ -17,14 +17,17 @@ import numpy as np
 
 from zcbench.datasets._download import Remote
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
-from zcbench.datasets._read import explained, read_parquet, single
+from zcbench.datasets._read import explained, opened, read_parquet, single
 from zcbench.datasets._table import Table, columns
+from zcbench.datasets._values import OddValueError, column, integer, list_of, number, shown, text_of
 from zcbench.errors import DataCorruptError
 from zcbench.spaces.nasbench101 import OPERATIONS
 from zcbench.types import Target
 
 EPOCHS = (108, 36, 12, 4)
 REPEATS = 3
+#: bytes that a record may have; rows have about a thousand
+LONGEST = 1 << 20
 
 
 def target(split: str, epochs: int) -> Target:
@@ -40,16 +43,17 @@ def convert(folder: Path) -> Table:
     names = [f"val_acc_{epochs}ep" for epochs in EPOCHS]
     frame = read_parquet(path, ["adj_upper", "ops", "trainable_parameters", "final_training_time", *names])
     targets = tuple(target("valid", epochs) for epochs in EPOCHS)
-    return Table(
-        [f"{bits}:{operations}" for bits, operations in zip(frame["adj_upper"], frame["ops"], strict=True)],
-        targets,
-        columns({t.name: frame[name] for t, name in zip(targets, names, strict=True)}),
-        facts={
-            "params_M": np.asarray(frame["trainable_parameters"]) / 1e6,
-            "train_seconds": np.asarray(frame["final_training_time"], np.float64),
-        },
-        source=f"{path} (one training each)",
-    )
+    with explained(path):
+        return Table(
+            [f"{bits}:{operations}" for bits, operations in zip(frame["adj_upper"], frame["ops"], strict=True)],
+            targets,
+            columns({t.name: frame[name] for t, name in zip(targets, names, strict=True)}),
+            facts={
+                "params_M": column(frame["trainable_parameters"], "trainable_parameters") / 1e6,
+                "train_seconds": column(frame["final_training_time"], "final_training_time"),
+            },
+            source=f"{path} (one training each)",
+        )
 
 
 def read(path: Path) -> Table:
@@ -62,17 +66,25 @@ def read(path: Path) -> Table:
     found: dict[tuple[str, int], list[tuple[float, float]]] = {}
     params: dict[str, int] = {}
     seconds: dict[str, list[float]] = {}
-    with explained(path):
-        for record in _records(path):
-            name, epochs, bits, operations, metrics = json.loads(record)
-            if name not in texts:
-                texts[name] = _text(bits, operations)
-            run = _metrics(base64.b64decode(metrics))
+    with explained(path) as at:
+        for at.row, record in enumerate(_records(path), 1):
+            name, epochs, bits, operations, metrics = list_of(json.loads(record), "the record")
+            if integer(epochs, "the number of epochs") not in EPOCHS:
+                raise OddValueError(f"{epochs} epochs are none of {EPOCHS}")
+            text = _text(text_of(bits, "the matrix"), text_of(operations, "the operations"))
+            if texts.setdefault(text_of(name, "the hash"), text) != text:
+                raise OddValueError(f"{shown(name)} is the hash of two cells")
+            run = _metrics(base64.b64decode(text_of(metrics, "the metrics")))
+            if not run.evaluations:
+                raise OddValueError("the metrics have no evaluations")
             last = run.evaluations[-1]
-            found.setdefault((name, int(epochs)), []).append((last[4], last[5]))
-            params[name] = run.parameters
+            runs = found.setdefault((name, epochs), [])
+            runs.append((number(last[4], "the accuracy", 0, 1), number(last[5], "the accuracy", 0, 1)))
+            if len(runs) > REPEATS:
+                raise OddValueError(f"{shown(name)} is there more than {REPEATS} times with {epochs} epochs")
+            params[name] = integer(run.parameters, "the number of parameters")
             if epochs == EPOCHS[0]:
-                seconds.setdefault(name, []).append(last[2])
+                seconds.setdefault(name, []).append(number(last[2], "the training time", 0))
     rows = {name: row for row, name in enumerate(texts)}
     present = [epochs for epochs in EPOCHS if any(key[1] == epochs for key in found)]
     values = {
@@ -81,9 +93,9 @@ def read(path: Path) -> Table:
         for split in ("test", "valid")
     }
     for (name, epochs), runs in found.items():
-        for column, (valid, test) in enumerate(runs[:REPEATS]):
-            values[f"valid_accuracy_{epochs}ep"][rows[name], column] = valid
-            values[f"test_accuracy_{epochs}ep"][rows[name], column] = test
+        for repeat, (valid, test) in enumerate(runs):
+            values[f"valid_accuracy_{epochs}ep"][rows[name], repeat] = valid
+            values[f"test_accuracy_{epochs}ep"][rows[name], repeat] = test
     return Table(
         list(texts.values()),
         tuple(target(split, epochs) for epochs in present for split in ("test", "valid")),
@@ -103,21 +115,25 @@ def read(path: Path) -> Table:
 
 def _records(path: Path) -> Iterator[bytes]:
     """Records: length (8 bytes), its checksum, content, checksum of the content."""
-    with path.open("rb") as file:
-        number = 0
+    with opened(path) as file:
+        place = 0
         while head := file.read(12):
-            number += 1
+            place += 1
             if len(head) < 12:
-                raise DataCorruptError(f"{path} ends within record {number}: download it again.")
+                raise DataCorruptError(f"{path} ends within record {place}: download it again.")
             length, check = struct.unpack("<QI", head)
             if _masked_crc32c(head[:8]) != check:
-                raise DataCorruptError(f"{path} is no TFRecord, or is damaged at record {number}: download it again.")
+                raise DataCorruptError(f"{path} is no TFRecord, or is damaged at record {place}: download it again.")
+            if length > LONGEST:
+                raise DataCorruptError(
+                    f"{path}: record {place} states {length:,} bytes, far more than any row: download it again."
+                )
             content = file.read(length + 4)
             if len(content) < length + 4:
-                raise DataCorruptError(f"{path} ends within record {number}: download it again.")
+                raise DataCorruptError(f"{path} ends within record {place}: download it again.")
             # Checksums of contents would take minutes in Python; the SHA-256 of the file covers them.
             yield content[:-4]
-        if not number:
+        if not place:
             raise DataCorruptError(f"{path} is empty: download it again.")
 
 
@@ -152,10 +168,10 @@ class _Run:
 
 def _metrics(data: bytes) -> _Run:
     run = _Run()
-    for number, value in _fields(data):
-        if number == 1 and isinstance(value, bytes):
+    for field, value in _fields(data):
+        if field == 1 and isinstance(value, bytes):
             run.evaluations.append({n: v for n, v in _fields(value) if isinstance(v, float)})
-        elif number == 2 and isinstance(value, int):
+        elif field == 2 and isinstance(value, int):
             run.parameters = value
     return run
 
@@ -174,6 +190,8 @@ def _fields(data: bytes) -> Iterator[tuple[int, int | float | bytes]]:
             shift += 7
             if not byte & 0x80:
                 return value
+            if shift > 63:
+                raise OddValueError("a number in the metrics has more than 64 bits")
 
     while place < len(data):
         key = varint()
@@ -185,18 +203,24 @@ def _fields(data: bytes) -> Iterator[tuple[int, int | float | bytes]]:
             place += 8
         elif kind == 2:
             length = varint()
+            if length > len(data) - place:
+                raise OddValueError("a field in the metrics is longer than they are")
             yield key >> 3, data[place : place + length]
             place += length
         else:
-            raise ValueError(f"a field of kind {kind} in the metrics")
+            raise OddValueError(f"the metrics have a field of kind {kind}")
 
 
 def _text(bits: str, operations: str) -> str:
     """The space's string from the matrix, row by row, and the operations joined by commas."""
     names = operations.split(",")
     n = len(names)
-    if len(bits) != n * n:
-        raise ValueError(f"a matrix of {len(bits)} entries for {n} vertices")
+    if len(bits) != n * n or not set(bits) <= {"0", "1"}:
+        raise OddValueError(f"the matrix {shown(bits)} is not of {n} x {n} zeros and ones")
+    if any(bits[n * row + column] == "1" for row in range(n) for column in range(row + 1)):
+        raise OddValueError("the matrix has entries on or below its diagonal")
+    if (names[0], names[-1]) != ("input", "output") or not set(names[1:-1]) <= set(OPERATIONS):
+        raise OddValueError(f"the operations are {shown(operations)}")
     upper = "".join(bits[n * row + column] for row in range(n) for column in range(row + 1, n))
     return f"{upper}:{''.join(str(OPERATIONS.index(name)) for name in names[1:-1])}"
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._nasbench201_files import read_official, target_of
-from zcbench.datasets._read import read_parquet, single
+from zcbench.datasets._read import explained, read_parquet, single
 from zcbench.datasets._table import Table, columns
+from zcbench.datasets._values import column
 
 CLASSES = {"cifar10": 10, "cifar10-valid": 10, "cifar100": 100, "ImageNet16-120": 120}
 #: ImageNet16-120 is not at hand: CIFAR-100 at its resolution stands in
@@ -40,19 +41,25 @@ def convert(folder: Path) -> Table:
     """The columns in ``ZCBENCH_DATA``: averages over seeds, as API v1.1 and (``_nats``) NATS-Bench give them."""
     path = folder / "nasbench201" / "nb201_accuracies.parquet"
     frame = read_parquet(path, ["arch_str", *_PARQUET.values(), "cifar10_params_M", "cifar10_cost_12ep_s"])
-    facts = columns({"params_M": frame["cifar10_params_M"], "train_seconds_12ep": frame["cifar10_cost_12ep_s"]})
+    with explained(path):
+        facts = {
+            "params_M": column(frame["cifar10_params_M"], "cifar10_params_M"),
+            "train_seconds_12ep": column(frame["cifar10_cost_12ep_s"], "cifar10_cost_12ep_s"),
+        }
     flops = folder / "nasbench201" / "nb201_ncp_flops_params.parquet"
     if flops.is_file():
         more = read_parquet(flops, ["arch_str", "flops_M"])
-        by_cell = dict(zip(more["arch_str"], more["flops_M"], strict=True))
-        facts |= columns({"flops_M": [by_cell.get(text) for text in frame["arch_str"]]})
-    return Table(
-        frame["arch_str"],
-        tuple(target_of(name) for name in _PARQUET),
-        columns({name: frame[column] for name, column in _PARQUET.items()}),
-        facts={name: column[:, 0] for name, column in facts.items()},
-        source=f"{path} (averages over seeds, API v1.1; columns *_nats: NATS-Bench)",
-    )
+        with explained(flops):
+            by_cell = dict(zip(more["arch_str"], more["flops_M"], strict=True))
+            facts["flops_M"] = column([by_cell.get(text) for text in frame["arch_str"]], "flops_M")
+    with explained(path):
+        return Table(
+            frame["arch_str"],
+            tuple(target_of(name) for name in _PARQUET),
+            columns({name: frame[source] for name, source in _PARQUET.items()}),
+            facts=facts,
+            source=f"{path} (averages over seeds, API v1.1; columns *_nats: NATS-Bench)",
+        )
 
 
 register_benchmark(

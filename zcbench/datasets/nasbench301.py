@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import csv
 import functools
+import io
 from pathlib import Path
+
+import numpy as np
 
 from zcbench.datasets._download import github
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
-from zcbench.datasets._read import explained, read_parquet, single
+from zcbench.datasets._read import explained, opened, read_parquet, single
 from zcbench.datasets._suitezero import read_suite_zero
 from zcbench.datasets._table import Table, columns
+from zcbench.datasets._values import OddValueError, decimal, is_decimal, number, text_of
 from zcbench.errors import DataCorruptError
 from zcbench.types import Target
 
@@ -30,14 +34,14 @@ def convert_surrogate(folder: Path) -> Table:
     rows: dict[str, list[float]] = {}
     for path in paths:
         frame = read_parquet(path, ["arch", "val_accuracy", "params", "flops"])
-        for text, *numbers in zip(*frame.values(), strict=True):
-            rows.setdefault(text, numbers)
-    facts = columns({name: [row[i] for row in rows.values()] for i, name in ((1, "params_M"), (2, "flops_M"))})
+        with explained(path) as at:
+            for at.row, (text, *measured) in enumerate(zip(*frame.values(), strict=True), 1):
+                rows.setdefault(text_of(text, "arch"), [number(value, "a value") for value in measured])
     return Table(
         list(rows),
         (SURROGATE,),
         columns({SURROGATE.name: [row[0] for row in rows.values()]}),
-        facts={name: column[:, 0] for name, column in facts.items()},
+        facts={name: np.asarray([row[i] for row in rows.values()]) for i, name in ((1, "params_M"), (2, "flops_M"))},
         source=f"{paths[0]} and {paths[1].name}",
     )
 
@@ -46,7 +50,8 @@ def convert_swap(folder: Path) -> Table:
     """The 1,000 genotypes in ``ZCBENCH_DATA``."""
     path = folder / "nasbench301" / "swap_darts_cifar10.parquet"
     frame = read_parquet(path, ["genotype", "valid_acc"])
-    return Table(frame["genotype"], (SHORT,), columns({SHORT.name: frame["valid_acc"]}), source=str(path))
+    with explained(path):
+        return Table(frame["genotype"], (SHORT,), columns({SHORT.name: frame["valid_acc"]}), source=str(path))
 
 
 def read_swap(path: Path) -> Table:
@@ -55,27 +60,20 @@ def read_swap(path: Path) -> Table:
     Raises:
         DataCorruptError: it lacks the columns.
     """
-    with explained(path), path.open(newline="", encoding="utf8") as file:
-        rows = list(csv.reader(file))
+    with explained(path) as at, opened(path) as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as lines:
         genotypes: list[str] = []
         accuracies: list[float] = []
-        for row in rows:
+        for at.row, row in enumerate(csv.reader(lines), 1):
             cell = next((text for text in row if text.strip().startswith("Genotype(")), None)
-            numbers = [text for text in row if text is not cell and _number(text)]
-            if cell is not None and numbers:
+            if cell is None and at.row > 1 and any(text.strip() for text in row):
+                raise OddValueError("there is no genotype")
+            if cell is not None:
                 genotypes.append(cell)
-                accuracies.append(float(numbers[-1]))
+                written = [text for text in row if text is not cell and is_decimal(text)] or row[-1:]
+                accuracies.append(number(decimal(written[-1], "the accuracy"), "the accuracy", 0, 100))
         if not genotypes:
             raise DataCorruptError(f"{path} has no rows with a genotype and an accuracy: give the authors' file.")
     return Table(genotypes, (SHORT,), columns({SHORT.name: accuracies}), source=str(path))
-
-
-def _number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 register_benchmark(

@@ -6,7 +6,7 @@ NeurIPS 2022, arXiv:2206.09166. Networks are named by the authors' number; zcben
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ import numpy as np
 from zcbench.datasets._download import github
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._pickles import read_pickle
-from zcbench.datasets._read import explained, read_parquet
+from zcbench.datasets._read import Place, bare_stem, explained, read_parquet
 from zcbench.datasets._table import Table
+from zcbench.datasets._values import OddValueError, mapping_of, number, shown, text_of
 from zcbench.errors import DataCorruptError
 from zcbench.types import Target
 
@@ -29,7 +30,8 @@ def convert(folder: Path) -> Table:
     """The columns in ``ZCBENCH_DATA``."""
     path = folder / "nasbenchgraph" / "nasbenchgraph_light.parquet"
     frame = read_parquet(path, ["dataset", "arch_hash", "perf", "valid_perf", "latency", "para"])
-    return _table(zip(*frame.values(), strict=True), str(path))
+    with explained(path) as at:
+        return _table(zip(*frame.values(), strict=True), str(path), at)
 
 
 def read(paths: Sequence[Path]) -> Table:
@@ -40,21 +42,36 @@ def read(paths: Sequence[Path]) -> Table:
     """
     rows: list[tuple[Any, ...]] = []
     for path in paths:
-        if path.stem not in GRAPHS:
+        graph = bare_stem(path)
+        if graph not in GRAPHS:
             raise DataCorruptError(f"{path} is named for no graph: keep the authors' names, cora.bench ….")
-        content: Mapping[Any, Mapping[str, Any]] = read_pickle(path)
-        with explained(path):
-            for name, row in content.items():
-                rows.append((path.stem, str(name), *(row[key] for key in ("perf", "valid_perf", "latency", "para"))))
-    return _table(rows, ", ".join(map(str, paths)))
+        if any(row[0] == graph for row in rows[-1:]):
+            raise DataCorruptError(f"{path} is of the graph {graph}, which was given already.")
+        content: Any = read_pickle(path)
+        with explained(path) as at:
+            for at.row, (name, row) in enumerate(mapping_of(content, "the content").items(), 1):
+                if isinstance(name, bool) or not isinstance(name, (str, int)):
+                    raise OddValueError(f"the architecture is {shown(name)}")
+                measures = [number(row[key], key, 0, 1) for key in ("perf", "valid_perf")]
+                measures += [number(row[key], key, 0) for key in ("latency", "para")]
+                rows.append((graph, str(name), *measures))
+    with explained(paths) as at:
+        return _table(rows, ", ".join(map(str, paths)), at)
 
 
-def _table(rows: Iterable[tuple[Any, ...]], source: str) -> Table:
-    number: dict[str, int] = {}
+def _table(rows: Iterable[tuple[Any, ...]], source: str, at: Place) -> Table:
+    place_of: dict[str, int] = {}
     cells: dict[str, list[tuple[int, tuple[float, ...]]]] = {}
-    for graph, name, *measures in rows:
-        row = number.setdefault(str(name), len(number))
-        cells.setdefault(graph, []).append((row, tuple(float(measure) for measure in measures)))
+    seen: set[tuple[str, str]] = set()
+    for at.row, (graph, name, *measures) in enumerate(rows, 1):
+        if text_of(graph, "the graph") not in GRAPHS:
+            raise OddValueError(f"{shown(graph)} is none of the graphs")
+        if (graph, text_of(name, "the architecture")) in seen:
+            raise OddValueError(f"the architecture {shown(name)} is there twice for {graph}")
+        seen.add((graph, name))
+        row = place_of.setdefault(name, len(place_of))
+        cells.setdefault(graph, []).append((row, tuple(number(measure, "a measure") for measure in measures)))
+    at.row = None
     present = [graph for graph in GRAPHS if graph in cells]
     values: dict[str, np.ndarray] = {}
     facts: dict[str, np.ndarray] = {}
@@ -63,11 +80,11 @@ def _table(rows: Iterable[tuple[Any, ...]], source: str) -> Table:
         for graph in present:
             name = f"{graph}_{split}"
             targets.append(Target(name, graph, True, f"{split} performance on {graph}, fraction"))
-            values[name] = _column(cells[graph], place, len(number))[:, None]
+            values[name] = _column(cells[graph], place, len(place_of))[:, None]
     for place, fact in ((2, "latency"), (3, "params_M")):
         for graph in present:
-            facts[f"{fact}_{graph}"] = _column(cells[graph], place, len(number))
-    return Table(list(number), tuple(targets), values, facts=facts, source=source)
+            facts[f"{fact}_{graph}"] = _column(cells[graph], place, len(place_of))
+    return Table(list(place_of), tuple(targets), values, facts=facts, source=source)
 
 
 def _column(cells: Sequence[tuple[int, tuple[float, ...]]], place: int, rows: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from zcbench.datasets._download import github
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._read import explained, read_json, read_parquet, single
 from zcbench.datasets._table import Table
+from zcbench.datasets._values import column, mapping_of, number, numbers
 from zcbench.types import Target
 
 TARGET = Target("test_accuracy", "cifar10", True, "test accuracy on CIFAR-10, percent")
@@ -34,10 +35,10 @@ def convert(folder: Path) -> Table:
     """The columns in ``ZCBENCH_DATA``."""
     path = folder / "nasbenchmacro" / "nasbenchmacro_cifar10.parquet"
     frame = read_parquet(path, ["arch", "test_acc_0", "test_acc_1", "test_acc_2", "params", "flops"])
-    accuracies = np.asarray([frame[f"test_acc_{seed}"] for seed in range(3)], np.float64).T
-    return _table(
-        frame["arch"], accuracies, np.asarray(frame["params"], float), np.asarray(frame["flops"], float), str(path)
-    )
+    with explained(path):
+        accuracies = np.stack([column(frame[f"test_acc_{seed}"], f"test_acc_{seed}") for seed in range(3)], 1)
+        params, flops = (column(frame[name], name) for name in ("params", "flops"))
+        return _table(frame["arch"], accuracies, params, flops, str(path))
 
 
 def read(path: Path) -> Table:
@@ -47,15 +48,15 @@ def read(path: Path) -> Table:
         DataCorruptError: it is damaged or of another format.
     """
     content = read_json(path)
-    with explained(path):
-        entries = list(content.values())
-        return _table(
-            list(content),
-            np.asarray([entry["test_acc"] for entry in entries], np.float64).reshape(-1, 3),
-            np.asarray([entry["params"] for entry in entries], float),
-            np.asarray([entry["flops"] for entry in entries], float),
-            str(path),
-        )
+    accuracies, params, flops = [], [], []
+    with explained(path) as at:
+        for at.row, entry in enumerate(mapping_of(content, "the content").values(), 1):
+            accuracies.append(numbers(entry["test_acc"], "test_acc", 3, 0, 100))
+            params.append(number(entry["params"], "params", 0))
+            flops.append(number(entry["flops"], "flops", 0))
+        at.row = None
+        values = np.asarray(accuracies, np.float64).reshape(-1, 3)
+        return _table(list(content), values, np.asarray(params), np.asarray(flops), str(path))
 
 
 register_benchmark(

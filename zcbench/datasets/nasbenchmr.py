@@ -8,7 +8,7 @@ them.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ import numpy as np
 from zcbench.datasets._download import github
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._pickles import read_pickle
-from zcbench.datasets._read import as_records, explained, read_parquet
+from zcbench.datasets._read import Place, as_records, bare_stem, explained, read_parquet
 from zcbench.datasets._table import Table
+from zcbench.datasets._values import OddValueError, integer, list_of, mapping_of, number, shown, text_of
 from zcbench.errors import DataCorruptError
 from zcbench.types import Target
 
@@ -40,7 +41,8 @@ def convert(folder: Path) -> Table:
     path = folder / "nasbenchmr" / "nasbenchmr.parquet"
     frame = read_parquet(path, ["task", "embedding", "top1", "mIoU", "params", "flops"])
     rows = as_records(frame)
-    return _table(((row["task"], json.loads(row["embedding"]), row) for row in rows), str(path))
+    with explained(path) as at:
+        return _table(((row["task"], json.loads(row["embedding"]), row) for row in rows), str(path), at)
 
 
 def read(paths: Sequence[Path]) -> Table:
@@ -51,31 +53,50 @@ def read(paths: Sequence[Path]) -> Table:
     """
     found = []
     for path in paths:
-        task = next((name for name in (path.stem, path.parent.name) if name in TASKS), None)
+        task = next((name for name in (bare_stem(path), path.parent.name) if name in TASKS), None)
         if task is None:
             raise DataCorruptError(f"{path} says no task: keep the authors' folders, cls-50-1000/trainval.pkl ….")
         content: Any = read_pickle(path)
-        with explained(path):
-            entries = content.values() if isinstance(content, Mapping) else content
-            found += [(task, list(entry["embedding"]), entry) for entry in entries]
-    return _table(found, ", ".join(map(str, paths)))
+        with explained(path) as at:
+            entries = list(content.values()) if isinstance(content, Mapping) else list_of(content, "the content")
+            for at.row, entry in enumerate(entries, 1):
+                mapping_of(entry, "an entry")
+                found.append((task, _listed(entry["embedding"]), entry))
+            at.row = None
+            _table(found[len(found) - len(entries) :], str(path), at)  # so that an error names this file and its row
+    with explained(paths) as at:
+        return _table(found, ", ".join(map(str, paths)), at)
 
 
-def _table(rows: Any, source: str) -> Table:
+def _listed(embedding: Any) -> Any:
+    return embedding.tolist() if isinstance(embedding, np.ndarray) else embedding
+
+
+def _table(rows: Iterable[tuple[Any, Any, Any]], source: str, at: Place) -> Table:
     values: dict[str, dict[str, float]] = {}
-    facts: dict[str, Mapping[str, Any]] = {}
-    for task, embedding, row in rows:
-        key = json.dumps([int(number) for number in embedding])
-        values.setdefault(task, {})[key] = float(row[TASKS[task][0]])
-        facts.setdefault(key, row)
+    facts: dict[str, tuple[float, float]] = {}
+    length = None
+    for at.row, (task, embedding, row) in enumerate(rows, 1):
+        if text_of(task, "the task") not in TASKS:
+            raise OddValueError(f"{shown(task)} is none of the tasks")
+        code = [integer(entry, "an entry of the embedding") for entry in list_of(embedding, "the embedding")]
+        length = length or len(code)
+        if not code or len(code) != length:
+            raise OddValueError(f"the embedding has {len(code)} entries, that of the first row {length}")
+        key = json.dumps(code)
+        if key in values.setdefault(task, {}):
+            raise OddValueError(f"the embedding {shown(key)} is there twice for {task}")
+        values[task][key] = number(row[TASKS[task][0]], TASKS[task][0], 0, 100)
+        facts.setdefault(key, (number(row["params"], "params", 0), number(row["flops"], "flops", 0)))
+    at.row = None
     present = [task for task in TASKS if task in values]
     return Table(
         list(facts),
         tuple(Target(task, task, True, f"validation {TASKS[task][1]}") for task in present),
         {task: np.asarray([[values[task].get(key, np.nan)] for key in facts]) for task in present},
         facts={
-            "params_M": np.asarray([float(row["params"]) for row in facts.values()]),
-            "flops_G": np.asarray([float(row["flops"]) for row in facts.values()]),
+            "params_M": np.asarray([params for params, _ in facts.values()]),
+            "flops_G": np.asarray([flops for _, flops in facts.values()]),
         },
         source=source,
     )

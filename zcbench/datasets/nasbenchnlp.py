@@ -11,14 +11,14 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
 
 import numpy as np
 
 from zcbench.datasets._download import github
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
-from zcbench.datasets._read import as_records, explained, read_parquet, single
+from zcbench.datasets._read import Place, as_records, explained, members, parse_json, read_parquet, single
 from zcbench.datasets._table import Table, with_repeats
+from zcbench.datasets._values import OddValueError, mapping_of, number, numbers, text_of
 from zcbench.errors import DataCorruptError
 from zcbench.spaces import get_space
 from zcbench.types import Target
@@ -38,11 +38,11 @@ def convert(folder: Path) -> Table:
     """The runs in ``ZCBENCH_DATA``, with perplexities on Penn Treebank where they are known."""
     path = folder / "nasbenchnlp" / "wt2_runs.parquet"
     frame = read_parquet(path, [*_FIELDS, "ptb_perplexity"])
-    with explained(path):
+    with explained(path) as at:
         runs = []
-        for run in as_records(frame):
+        for at.row, run in enumerate(as_records(frame), 1):
             runs.append({k: json.loads(v) if k.endswith(("times", "losses")) else v for k, v in run.items()})
-        return _table(runs, str(path))
+        return _table(runs, str(path), at)
 
 
 def read(path: Path) -> Table:
@@ -51,42 +51,65 @@ def read(path: Path) -> Table:
     Raises:
         DataCorruptError: it is damaged or holds no logs.
     """
-    with explained(path), ZipFile(path) as archive:
-        names = [name for name in archive.namelist() if name.endswith(".json")]
-        if not names:
+    with explained(path) as at:
+        runs = []
+        with members(path, ".json") as files:
+            for at.row, content in files:
+                runs.append(mapping_of(parse_json(content), "the log"))
+        if not runs:
             raise DataCorruptError(f"{path} holds no logs: give the authors' logs.zip.")
-        return _table([json.loads(archive.read(name)) for name in names], str(path))
+        return _table(runs, str(path), at)
 
 
-def _table(runs: Sequence[Mapping[str, Any]], source: str) -> Table:
+def _table(runs: Sequence[Mapping[str, Any]], source: str, at: Place) -> Table:
     """Trainings that ended well. Recipes that denote one network (some were drawn again) are its repeats."""
     space = get_space("nasbenchnlp")
-    kept = [run for run in runs if run["status"] == "OK" and run["val_losses"]]
-    texts = [run["recepie"] if isinstance(run["recepie"], str) else json.dumps(run["recepie"]) for run in kept]
+    kept: list[Mapping[str, Any]] = []
+    keys: list[str] = []
+    for at.row, run in enumerate(runs, 1):
+        if text_of(run["status"], "status") == "OK" and run["val_losses"]:
+            kept.append(_checked(run))
+            keys.append(space.canonical(space.parse(run["recepie"])).key)
+    at.row = None
     values = {name: np.full((len(kept), 1), np.nan) for name in TARGETS}
     curves = {name: np.full((len(kept), 1, EPOCHS), np.nan) for name in ("test_nll", "valid_nll")}
     for row, run in enumerate(kept):
-        losses = {"valid_nll": run["val_losses"][:EPOCHS], "test_nll": run["test_losses"][:EPOCHS]}
+        losses = {"valid_nll": run["val_losses"], "test_nll": run["test_losses"]}
         best = int(np.argmin(losses["valid_nll"]))
         for name, curve in losses.items():
-            values[name][row, 0] = curve[best] if best < len(curve) else math.nan
+            values[name][row, 0] = curve[best]
             curves[name][row, 0, : len(curve)] = curve
-        perplexity = run.get("ptb_perplexity")
-        values["ptb_perplexity"][row, 0] = math.nan if perplexity is None else float(perplexity)
+        values["ptb_perplexity"][row, 0] = run["ptb_perplexity"]
     present = [name for name in TARGETS if np.isfinite(values[name]).any()]
     return with_repeats(
         Table(
-            [space.canonical(space.parse(text)).key for text in texts],
+            keys,
             tuple(TARGETS[name] for name in present),
             {name: values[name] for name in present},
             curves=curves,
             facts={
-                "params_M": np.asarray([float(run["num_params"]) / 1e6 for run in kept]),
+                "params_M": np.asarray([run["num_params"] / 1e6 for run in kept]),
                 "train_seconds": np.asarray([float(np.sum(run["wall_times"])) for run in kept]),
             },
             source=source,
         )
     )
+
+
+def _checked(run: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The fields of a training as numbers."""
+    valid, test = (numbers(run[name], name, low=0)[:EPOCHS] for name in ("val_losses", "test_losses"))
+    if len(valid) != len(test):
+        raise OddValueError(f"there are {len(valid)} validation and {len(test)} test losses")
+    perplexity = run.get("ptb_perplexity")
+    missing = perplexity is None or (isinstance(perplexity, float) and math.isnan(perplexity))
+    return {
+        "val_losses": valid,
+        "test_losses": test,
+        "wall_times": numbers(run["wall_times"], "wall_times", low=0),
+        "num_params": number(run["num_params"], "num_params", 0),
+        "ptb_perplexity": math.nan if missing else number(perplexity, "ptb_perplexity", 1),
+    }
 
 
 register_benchmark(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._nasbench201_files import read_official, target_of
-from zcbench.datasets._read import read_parquet, single
+from zcbench.datasets._read import explained, read_parquet, single
 from zcbench.datasets._table import Table, columns
 from zcbench.datasets.nasbench201 import BATCHES, CLASSES
 
@@ -20,7 +20,8 @@ def convert(folder: Path) -> Table:
     path = folder / "nats_sss" / "nats_sss_cifar10.parquet"
     frame = read_parquet(path, ["arch", "cifar10_acc"])
     name = "cifar10_test_accuracy_90ep"
-    return Table(frame["arch"], (target_of(name),), columns({name: frame["cifar10_acc"]}), source=str(path))
+    with explained(path):
+        return Table(frame["arch"], (target_of(name),), columns({name: frame["cifar10_acc"]}), source=str(path))
 
 
 register_benchmark(

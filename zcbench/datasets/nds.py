@@ -17,6 +17,7 @@ import numpy as np
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._read import explained, read_json, single
 from zcbench.datasets._table import Table
+from zcbench.datasets._values import OddValueError, list_of, mapping_of, number, numbers
 from zcbench.errors import DataCorruptError
 from zcbench.types import Target
 
@@ -24,6 +25,8 @@ TARGETS = (
     Target("test_accuracy", "nds", True, "top-1 test accuracy after the last epoch, percent"),
     Target("test_accuracy_best", "nds", True, "top-1 test accuracy of the best epoch, percent"),
 )
+#: trainings of one network and recipe that no sweep exceeds
+REPEATS = 100
 
 
 def read(path: Path) -> Table:
@@ -36,20 +39,28 @@ def read(path: Path) -> Table:
         DataCorruptError: it is damaged or of another format.
     """
     content: Any = read_json(path)
-    with explained(path):
+    with explained(path) as at:
         if isinstance(content, Mapping):
-            content = [*content["top"], *content["mid"]]
-        if not content:
+            content = [*list_of(content["top"], "top"), *list_of(content["mid"], "mid")]
+        if not list_of(content, "the content"):
             raise DataCorruptError(f"{path} holds no trainings: download it again.")
         rows: dict[str, list[Mapping[str, Any]]] = {}
-        for entry in content:
-            name = json.dumps([entry["net"], entry["optim"]], sort_keys=True, separators=(",", ":"))
-            rows.setdefault(name, []).append(entry)
+        for at.row, entry in enumerate(content, 1):
+            recipe = [mapping_of(entry[part], part) for part in ("net", "optim")]
+            name = json.dumps(recipe, sort_keys=True, separators=(",", ":"))
+            facts = {fact: number(entry[fact], fact, 0) for fact in ("params", "flops")}
+            errors = numbers(entry["test_ep_top1"], "test_ep_top1", low=0, high=100)
+            if not errors:
+                raise OddValueError("test_ep_top1 is empty")
+            rows.setdefault(name, []).append({**facts, "test_ep_top1": errors})
+            if len(rows[name]) > REPEATS:
+                raise OddValueError(f"one network is there more than {REPEATS} times")
+        at.row = None
         repeats = max(map(len, rows.values()))
         values = {target.name: np.full((len(rows), repeats), np.nan) for target in TARGETS}
         for row, runs in enumerate(rows.values()):
             for column, run in enumerate(runs):
-                errors = [float(error) for error in run["test_ep_top1"]]
+                errors = run["test_ep_top1"]
                 values["test_accuracy"][row, column] = 100 - errors[-1]
                 values["test_accuracy_best"][row, column] = 100 - min(errors)
         epochs = {len(run["test_ep_top1"]) for runs in rows.values() for run in runs}
@@ -68,8 +79,8 @@ def read(path: Path) -> Table:
             seeds={target.name: tuple(range(repeats)) for target in TARGETS},
             curves=curves,
             facts={
-                "params_M": np.asarray([float(run["params"]) / 1e6 for run in first]),
-                "flops_M": np.asarray([float(run["flops"]) / 1e6 for run in first]),
+                "params_M": np.asarray([run["params"] / 1e6 for run in first]),
+                "flops_M": np.asarray([run["flops"] / 1e6 for run in first]),
             },
             source=str(path),
         )

@@ -7,7 +7,6 @@ sample is biased towards good ones.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,20 +15,23 @@ import numpy as np
 
 from zcbench.datasets._download import github
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
-from zcbench.datasets._read import as_records, explained, read_parquet
+from zcbench.datasets._read import Place, as_records, explained, read_csv, read_parquet
 from zcbench.datasets._table import Table, columns
+from zcbench.datasets._values import decimal, number, text_of
 from zcbench.spaces import get_space
 from zcbench.types import Target
 
 TARGET = Target("top1", "imagenet", True, "top-1 accuracy on ImageNet with weights of the supernet, percent")
-_COLUMNS = {"Sub-network": "", "Top-1 Acc (%)": "", "Model Parameters": "params_M", "MACs": "macs_M"}
+_NAME = "Sub-network"
+_COLUMNS = {_NAME: "", "Top-1 Acc (%)": "", "Model Parameters": "params_M", "MACs": "macs_M"}
 
 
 def convert(folder: Path) -> Table:
     """The columns in ``ZCBENCH_DATA``."""
     path = folder / "ofa_mbv3" / "dynas_mbv3_w10.parquet"
     frame = read_parquet(path, list(_COLUMNS))
-    return _table(as_records(frame), str(path))
+    with explained(path) as at:
+        return _table(as_records(frame), str(path), at)
 
 
 def read(paths: Sequence[Path]) -> Table:
@@ -40,25 +42,39 @@ def read(paths: Sequence[Path]) -> Table:
     """
     rows: list[dict[str, Any]] = []
     for path in paths:
-        with explained(path), path.open(newline="", encoding="utf8") as file:
-            rows += [{name: row[name] for name in _COLUMNS} for row in csv.DictReader(file)]
-    return _table(rows, ", ".join(map(str, paths)))
+        with explained(path) as at:
+            found = []
+            for line, row in read_csv(path):
+                at.row = f"line {line}"
+                cells: dict[str, Any] = {_NAME: row[_NAME]}
+                for name in _COLUMNS:
+                    if name != _NAME:
+                        cells[name] = decimal(row[name], name)
+                found.append(cells)
+            at.row = None
+            _table(found, str(path), at)  # so that an error names this file and its row
+            rows += found
+    with explained(paths) as at:
+        return _table(rows, ", ".join(map(str, paths)), at)
 
 
-def _table(rows: Iterable[Mapping[str, Any]], source: str) -> Table:
+def _table(rows: Iterable[Mapping[str, Any]], source: str, at: Place) -> Table:
     """Each subnet once: searches that met it again measured the same numbers."""
     space = get_space("ofa-mbv3")
     found: dict[str, Mapping[str, Any]] = {}
-    for row in rows:
-        found.setdefault(space.parse(str(row["Sub-network"])).key, row)
+    for at.row, row in enumerate(rows, 1):
+        number(row["Top-1 Acc (%)"], "Top-1 Acc (%)", 0, 100)
+        for name, fact in _COLUMNS.items():
+            if fact:
+                number(row[name], name, 0)
+        found.setdefault(space.parse(text_of(row[_NAME], _NAME)).key, row)
+    at.row = None
     return Table(
         list(found),
         (TARGET,),
-        columns({TARGET.name: [float(row["Top-1 Acc (%)"]) for row in found.values()]}),
+        columns({TARGET.name: [row["Top-1 Acc (%)"] for row in found.values()]}),
         facts={
-            fact: np.asarray([float(row[name]) / 1e6 for row in found.values()])
-            for name, fact in _COLUMNS.items()
-            if fact
+            fact: np.asarray([row[name] / 1e6 for row in found.values()]) for name, fact in _COLUMNS.items() if fact
         },
         source=source,
     )

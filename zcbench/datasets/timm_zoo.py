@@ -6,17 +6,17 @@ Source: R. Wightman, github.com/huggingface/pytorch-image-models, folder ``resul
 
 from __future__ import annotations
 
-import csv
-import gzip
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from zcbench.datasets._download import github
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
-from zcbench.datasets._read import explained
+from zcbench.datasets._read import bare_name, explained, read_csv
 from zcbench.datasets._table import Table
+from zcbench.datasets._values import OddValueError, decimal, shown
 from zcbench.errors import DataCorruptError, DataMissingError
 from zcbench.types import Target
 
@@ -54,24 +54,29 @@ def read(paths: Sequence[Path]) -> Table:
     columns: dict[str, dict[str, float]] = {}
     facts: dict[str, dict[str, float]] = {"params_M": {}, "image_size": {}, "gmacs": {}, "images_per_second": {}}
     rows: dict[str, None] = {}
+    seen: set[tuple[str, str, str]] = set()
     for path in paths:
-        stem = path.name.removesuffix(".gz").removesuffix(".csv")
-        with explained(path):
-            table = _read_csv(path)
-            if stem.startswith("results-") and stem.removeprefix("results-") in SETS:
-                columns[stem.removeprefix("results-")] = {row["model"]: _number(row["top1"]) for row in table}
-            elif not stem.startswith("benchmark-infer"):
+        stem = bare_name(path).removesuffix(".csv")
+        with explained(path) as at:
+            images = stem.removeprefix("results-")
+            if not stem.startswith("benchmark-infer") and (images == stem or images not in SETS):
                 raise DataCorruptError(f"{path} is none of timm's results: keep their names, results-imagenet.csv ….")
-            if stem == "results-imagenet":
-                for row in table:
-                    rows[row["model"]] = None
-                    facts["params_M"][row["model"]] = _number(row["param_count"])
-                    facts["image_size"][row["model"]] = _number(row["img_size"])
-            if stem.startswith("benchmark-infer"):
-                # Speeds are of networks: all weights of one name share them.
-                for row in table:
-                    facts["gmacs"][row["model"].split(".")[0]] = _number(row["infer_gmacs"])
-                    facts["images_per_second"][row["model"].split(".")[0]] = _number(row["infer_samples_per_sec"])
+            for line, row in read_csv(path):
+                at.row, model = f"line {line}", row["model"]
+                if stem.startswith("benchmark-infer"):
+                    # Speeds are of networks: all weights of one name share them.
+                    facts["gmacs"][model.split(".")[0]] = _number(row, "infer_gmacs")
+                    facts["images_per_second"][model.split(".")[0]] = _number(row, "infer_samples_per_sec")
+                    continue
+                # Some stand there at two resolutions, of which the last counts.
+                if (images, model, row["img_size"]) in seen:
+                    raise OddValueError(f"the model {shown(model)} is there twice at {shown(row['img_size'])} pixels")
+                seen.add((images, model, row["img_size"]))
+                columns.setdefault(images, {})[model] = _number(row, "top1")
+                if stem == "results-imagenet":
+                    rows[model] = None
+                    facts["params_M"][model] = _number(row, "param_count")
+                    facts["image_size"][model] = _number(row, "img_size")
     if not rows:
         names = ", ".join(map(str, paths))
         raise DataCorruptError(f"{names}: results-imagenet.csv is missing or empty: give it with the others.")
@@ -89,14 +94,8 @@ def read(paths: Sequence[Path]) -> Table:
     )
 
 
-def _read_csv(path: Path) -> list[dict[str, str]]:
-    with gzip.open(path, "rt", encoding="utf8") if path.suffix == ".gz" else path.open(encoding="utf8") as file:
-        lines: Iterable[str] = file
-        return list(csv.DictReader(lines))
-
-
-def _number(text: str) -> float:
-    return float(text.replace(",", ""))
+def _number(row: Mapping[str, str], name: str) -> float:
+    return decimal(re.sub(r",(?=[0-9]{3}(,|\.|$))", "", row[name]), name)
 
 
 _FILES = (

@@ -7,6 +7,7 @@ enlarged to a quarter of the tasks' resolution per side (64 pixels), and the net
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ import numpy as np
 
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._pickles import read_torch
-from zcbench.datasets._read import explained, read_parquet, single
+from zcbench.datasets._read import Place, bare_name, explained, opened, read_parquet, single
 from zcbench.datasets._suitezero import read_suite_zero
 from zcbench.datasets._table import Table, columns
+from zcbench.datasets._values import OddValueError, bounds_of, mapping_of, number, numbers, shown
 from zcbench.errors import DataCorruptError
 from zcbench.types import Target
 
@@ -48,7 +50,8 @@ def convert(folder: Path, half: str) -> Table:
     path = folder / "transnasbench101" / f"tnb101_{half}.parquet"
     frame = read_parquet(path, ["arch", *TASKS])
     texts = frame.pop("arch")
-    return Table(texts, tuple(TARGETS.values()), columns(frame), source=str(path))
+    with explained(path):
+        return Table(texts, tuple(TARGETS.values()), columns(frame), source=str(path))
 
 
 def read(path: Path, half: str) -> Table:
@@ -57,29 +60,40 @@ def read(path: Path, half: str) -> Table:
     Raises:
         DataCorruptError: it is neither.
     """
-    if path.suffix == ".json":
+    if Path(bare_name(path)).suffix == ".json" or _is_json(path):
         return read_suite_zero(path, TARGETS)
     content = read_torch(path)
-    with explained(path):
-        if not isinstance(content, dict) or half not in content.get("data", {}):
+    with explained(path) as at:
+        data = content.get("data") if isinstance(content, dict) else None
+        if not isinstance(data, dict) or half not in data:
             raise DataCorruptError(f"{path} is no file of TransNAS-Bench-101: it lacks 'data' with {half!r}.")
-        return _from_database(content, half, str(path))
+        return _from_database(mapping_of(data[half], half), str(path), at)
 
 
-def _from_database(content: dict[str, Any], half: str, source: str) -> Table:
-    records = content["data"][half]
+def _is_json(path: Path) -> bool:
+    with explained(path), opened(path) as file:
+        return file.read(64).lstrip().startswith(b"{")
+
+
+def _from_database(records: Mapping[str, Any], source: str, at: Place) -> Table:
     values = {task: np.full((len(records), 1), np.nan) for task in TASKS}
     curves: dict[str, list[list[float]]] = {task: [] for task in TASKS}
-    params, flops = [], []
-    for row, tasks in enumerate(records.values()):
+    params: list[float] = []
+    flops: list[float] = []
+    for row, (text, tasks) in enumerate(records.items()):
+        at.row = shown(text)
+        if not mapping_of(tasks, "the record"):
+            raise OddValueError("there are no tasks")
         for task, (_, metric) in TASKS.items():
-            points = [float(point) for point in tasks[task]["metrics"][metric]] if task in tasks else []
+            low, high = bounds_of(TARGETS[task])
+            points = numbers(tasks[task]["metrics"][metric], metric, low=low, high=high) if task in tasks else []
             curves[task].append(points)
             if points:
                 values[task][row, 0] = max(points)  # the authors' "best"
         info = next(iter(tasks.values()))["model_info"]
-        params.append(info.get("encoder_params", np.nan))
-        flops.append(info.get("encoder_FLOPs", np.nan))
+        for fact, name in ((params, "encoder_params"), (flops, "encoder_FLOPs")):
+            fact.append(number(info[name], name, 0) if name in info else np.nan)
+    at.row = None
     facts = {"encoder_params": params, "encoder_flops": flops}
     return Table(
         list(records),

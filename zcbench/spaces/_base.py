@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from zcbench.errors import InvalidArchitectureError
+from zcbench.errors import InvalidArchitectureError, ZcbenchError, first_line
+from zcbench.spaces._forms import NotPlainError, literal, plain
 from zcbench.types import Architecture, Graph
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ class Space:
 
     #: kinds of networks: "convolutional", "transformer", "recurrent"
     domains: tuple[str, ...] = ("convolutional",)
+    #: what :meth:`parse` takes, in words
+    forms: str = "the string of an architecture"
+    #: characters of the longest string that :meth:`parse` reads; None for no limit
+    longest: int | None = 20_000
     #: an input of the space's networks, without the batch: shape of an image, or length of a text
     input_shape: tuple[int, ...] = (3, 32, 32)
 
@@ -39,6 +44,45 @@ class Space:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
+
+    def parse(self, text: Any) -> Architecture:
+        """Read an architecture.
+
+        Args:
+            text: the space's own string, or another form in which authors write its architectures, as :attr:`forms`
+                says; as text or as an object (tuples, lists, mappings, arrays).
+
+        Raises:
+            InvalidArchitectureError: it is malformed, of another kind, or leaves the space.
+        """
+        if isinstance(text, Architecture):
+            text = self.key(text)
+        try:
+            if not isinstance(text, str):
+                return self._from_form(plain(text))
+            text = str(text).strip()
+            if self.longest is not None and len(text) > self.longest:
+                raise self._refused(text, f"it has {len(text):,} characters")
+            return self._from_text(text)
+        except ZcbenchError:
+            raise
+        except Exception as error:  # a stranger's reader of strings may raise anything
+            reason = str(error) if isinstance(error, NotPlainError) else first_line(error)
+            raise self._refused(text, reason) from error
+
+    def _from_text(self, text: str) -> Architecture:
+        """The architecture of a stripped string; NotPlainError or InvalidArchitectureError if it is malformed."""
+        raise NotImplementedError
+
+    def _from_form(self, form: Any) -> Architecture:
+        """The architecture of an object of :func:`zcbench.spaces._forms.plain`; NotPlainError if it is none."""
+        raise NotPlainError(f"{kind_of(form)} is given")
+
+    def _refused(self, given: object, reason: str) -> InvalidArchitectureError:
+        what = quoted(given) if isinstance(given, str) else f"a {type(given).__name__}"
+        return InvalidArchitectureError(
+            f"{what} is not an architecture of {self.name} ({reason[:200]}): give {self.forms}."
+        )
 
     def key(self, architecture: Architecture) -> str:
         """The string of an architecture of this space; InvalidArchitectureError if it is of another."""
@@ -102,13 +146,27 @@ class ChoiceSpace(Space):
         """The string of choices."""
         raise NotImplementedError
 
-    def parse(self, text: str) -> Architecture:
-        """Read the space's own string.
+    def _from_text(self, text: str) -> Architecture:
+        try:
+            return self.from_choices(self._checked(text))
+        except InvalidArchitectureError as error:
+            if (form := written_form(text)) is None:
+                raise
+            try:
+                return self._from_form(form)
+            except NotPlainError as reason:
+                raise InvalidArchitectureError(f"{error} ({reason})") from None
 
-        Raises:
-            InvalidArchitectureError: it is malformed, or chooses what is no option.
-        """
-        return self.from_choices(self._checked(text))
+    def _from_form(self, form: Any) -> Architecture:
+        if isinstance(form, list) and all(type(entry) in (str, int) for entry in form):
+            if len(form) != len(self.options):
+                raise NotPlainError(f"{len(form)} choices are given, not {len(self.options)}")
+            choices = [str(entry) for entry in form]
+            for place, (choice, options) in enumerate(zip(choices, self.options, strict=True), 1):
+                if choice not in options:
+                    raise NotPlainError(f"choice {place} is one of {', '.join(options)}, not {quoted(choice)}")
+            return self.from_choices(choices)
+        return super()._from_form(form)
 
     def from_choices(self, choices: Sequence[str]) -> Architecture:
         """The architecture that makes these choices."""
@@ -129,14 +187,17 @@ class ChoiceSpace(Space):
         for place, (choice, options) in enumerate(zip(choices, self.options, strict=True), 1):
             if choice not in options:
                 raise InvalidArchitectureError(
-                    f"{text!r}: choice {place} of {self.name} is one of {', '.join(options)}, not {choice!r}."
+                    f"{quoted(text)}: choice {place} of {self.name} is one of {', '.join(options)}, not"
+                    f" {quoted(choice)}."
                 )
         return choices
 
     def malformed(self, text: str) -> InvalidArchitectureError:
         """The error for a string that is not an architecture, with one that is."""
         example = self.write([options[-1] for options in self.options])
-        return InvalidArchitectureError(f"{text!r} is not an architecture of {self.name}: write e.g. {example!r}.")
+        return InvalidArchitectureError(
+            f"{quoted(text)} is not an architecture of {self.name}: write e.g. {example!r}."
+        )
 
     # -- drawing and changing ------------------------------------------------------------------
 
@@ -177,6 +238,25 @@ class ChoiceSpace(Space):
     def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
         """The benchmark's network, freshly initialised."""
         raise NotImplementedError
+
+
+def quoted(text: str) -> str:
+    """A string in a message, cut where it is long."""
+    return repr(text) if len(text) <= 200 else f"{text[:200]!r}…"
+
+
+def kind_of(form: object) -> str:
+    """What an object is, in a message."""
+    return "nothing" if form is None else f"a {type(form).__name__}"
+
+
+def written_form(text: str) -> Any:
+    """The number, list or mapping that a text writes in Python or JSON; None if it writes none."""
+    try:
+        form = literal(text)
+    except NotPlainError:
+        return None
+    return plain(form) if isinstance(form, (int, list, tuple, dict)) else None
 
 
 def mix_layers(a: Sequence[Layer], b: Sequence[Layer], rng: np.random.Generator) -> list[Layer]:

@@ -6,14 +6,16 @@ arXiv:2107.00651, table 1.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zcbench.errors import InvalidArchitectureError
-from zcbench.spaces._base import Space, chain, mix_layers
+from zcbench.spaces._base import Space, chain, mix_layers, quoted, written_form
+from zcbench.spaces._forms import NotPlainError
 from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
@@ -37,6 +39,10 @@ class AutoFormerSpace(Space):
         attention: width of queries, keys and values together; None for the paper's 64 per head.
     """
 
+    forms = (
+        "the width and 12 to 14 blocks, heads x ratio, '192|3x3.5|4x4.0|…', or the authors' configuration,"
+        " {'layer_num': …, 'embed_dim': …, 'num_heads': […], 'mlp_ratio': […]}"
+    )
     domains: tuple[str, ...] = ("transformer",)
     #: 3 widths, 12 to 14 blocks of four kinds
     size = len(WIDTHS) * sum(len(_BLOCKS) ** depth for depth in DEPTHS)
@@ -60,13 +66,28 @@ class AutoFormerSpace(Space):
 
     # -- strings -------------------------------------------------------------------------------
 
-    def parse(self, text: str) -> Architecture:
-        """Read a string such as ``216|4x3.5|3x4.0|…``.
+    def _from_text(self, text: str) -> Architecture:
+        """Read a string such as ``216|4x3.5|3x4.0|…``, or the authors' configuration as text."""
+        if text.startswith("{") and (form := written_form(text)) is not None:
+            return self._from_form(form)
+        return self.from_blocks(*self._read(text))
 
-        Raises:
-            InvalidArchitectureError: it is malformed or leaves the space.
-        """
-        width, blocks = self._read(text.strip())
+    def _from_form(self, form: Any) -> Architecture:
+        if not isinstance(form, dict):
+            return super()._from_form(form)
+        depth, width = form.get("layer_num"), form.get("embed_dim")
+        heads, ratios = form.get("num_heads"), form.get("mlp_ratio")
+        if isinstance(width, list) and len(set(map(repr, width))) == 1:
+            width = width[0]
+        if type(depth) is not int or type(width) is not int:
+            raise NotPlainError("a configuration has the integers 'layer_num' and 'embed_dim'")
+        if not isinstance(heads, list) or not isinstance(ratios, list) or not depth <= len(heads) == len(ratios):
+            raise NotPlainError(
+                "a configuration has the lists 'num_heads' and 'mlp_ratio' with an entry for each layer"
+            )
+        blocks = list(zip(heads[:depth], ratios[:depth], strict=True))
+        if (width, depth) not in itertools.product(WIDTHS, DEPTHS) or any(block not in _BLOCKS for block in blocks):
+            raise NotPlainError(f"widths are {WIDTHS}, depths {DEPTHS}, heads {HEADS} and ratios {RATIOS}")
         return self.from_blocks(width, blocks)
 
     def from_blocks(self, width: int, blocks: Sequence[tuple[int, float]]) -> Architecture:
@@ -82,8 +103,8 @@ class AutoFormerSpace(Space):
         blocks = [(int(part[0]), float(part[2:])) for part in rest if re.fullmatch(r"[34]x(3\.5|4|4\.0)", part)]
         if head not in map(str, WIDTHS) or len(blocks) != len(rest) or len(blocks) not in DEPTHS:
             raise InvalidArchitectureError(
-                f"{text!r} is not a transformer of {self.name}: write the width (192, 216, 240) and 12 to 14 blocks,"
-                " heads (3, 4) x MLP ratio (3.5, 4.0), e.g. '192|3x3.5|4x4.0|…'."
+                f"{quoted(text)} is not a transformer of {self.name}: write the width (192, 216, 240) and 12 to 14"
+                " blocks, heads (3, 4) x MLP ratio (3.5, 4.0), e.g. '192|3x3.5|4x4.0|…'."
             )
         return int(head), blocks
 

@@ -10,16 +10,16 @@ arXiv:2008.09777, section 4.
 
 from __future__ import annotations
 
-import ast
 import itertools
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zcbench.errors import InvalidArchitectureError
-from zcbench.spaces._base import Space
+from zcbench.spaces._base import Space, quoted, written_form
+from zcbench.spaces._forms import NotPlainError, literal, plain
 from zcbench.spaces._graphs import Edge, after_sources, canonical_order
 from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
@@ -57,6 +57,11 @@ class DARTSSpace(Space):
         cells: number of cells; those at one and two thirds of the depth reduce.
     """
 
+    forms = (
+        "eight edges of the normal and eight of the reduction cell, 'sep_conv_3x3~0,skip_connect~1|…|…|…;…|…|…|…', a"
+        " Genotype(normal=[…], reduce=[…]), or NASLib's two lists of (source, number of operation)"
+    )
+
     def __init__(self, name: str = "nasbench301", *, zero: bool = False, channels: int = 32, cells: int = 8) -> None:
         super().__init__(name)
         self.operations = ("none", *OPERATIONS) if zero else OPERATIONS
@@ -93,24 +98,30 @@ class DARTSSpace(Space):
 
     # -- strings -------------------------------------------------------------------------------
 
-    def parse(self, text: str) -> Architecture:
-        """Read the space's string, a ``Genotype(…)``, or NASLib's lists.
-
-        Raises:
-            InvalidArchitectureError: it is malformed or leaves the space.
-        """
-        text = text.strip()
+    def _from_text(self, text: str) -> Architecture:
+        """Read the space's string, a ``Genotype(…)``, or NASLib's lists."""
         try:
-            cells = _read(text)
-            for cell in cells:
-                self._check(cell)
-        except (ValueError, SyntaxError, TypeError, IndexError, MemoryError, RecursionError) as error:
-            reason = f" ({error})" if type(error) is ValueError else ""
+            form = _genotype(text)
+            if form is None and (form := written_form(text)) is None:
+                return self._from_read(_read(text))
+            return self._from_form(form)
+        except ValueError as error:
             raise InvalidArchitectureError(
-                f"{text[:200]!r} is not a pair of DARTS cells{reason}: write eight edges of the normal and eight of the"
-                " reduction cell, e.g. 'sep_conv_3x3~0,skip_connect~1|…|…|…;…|…|…|…'; operations"
+                f"{quoted(text)} is not a pair of DARTS cells ({error}): write eight edges of the normal and eight of"
+                " the reduction cell, e.g. 'sep_conv_3x3~0,skip_connect~1|…|…|…;…|…|…|…'; operations"
                 f" {', '.join(self.operations)}."
             ) from None
+
+    def _from_form(self, form: Any) -> Architecture:
+        if isinstance(form, dict) and {"normal", "reduce"} <= form.keys():
+            form = [form["normal"], form["reduce"]]
+        if not isinstance(form, list) or len(form) != 2:
+            return super()._from_form(form)
+        return self._from_read((_cell(form[0]), _cell(form[1])))
+
+    def _from_read(self, cells: tuple[DartsCell, DartsCell]) -> Architecture:
+        for cell in cells:
+            self._check(cell)
         return self.from_cells(*cells)
 
     def _check(self, cell: DartsCell) -> None:
@@ -118,7 +129,7 @@ class DARTSSpace(Space):
             raise ValueError(f"{len(cell)} edges in a cell")
         for i, (operation, source) in enumerate(cell):
             if operation not in self.operations:
-                raise ValueError(f"unknown operation {operation!r}")
+                raise ValueError(f"unknown operation {quoted(operation)}")
             if not 0 <= source < i // 2 + 2:
                 raise ValueError(f"node {i // 2} has the source {source}")
             if i % 2 and source == cell[i - 1][1] and not self.zero:
@@ -228,20 +239,29 @@ class DARTSSpace(Space):
         return DARTSNetwork(normal, reduce, channels=self.channels, cells=self.cells, num_classes=num_classes)
 
 
-def _read(text: str) -> tuple[DartsCell, DartsCell]:
+def _genotype(text: str) -> list[Any] | None:
+    """Both cells of a text "Genotype(normal=[…], …, reduce=[…], …)"; None if it is none."""
     genotype = _GENOTYPE.match(text)
-    if genotype:
-        normal, reduce = (
-            tuple((str(operation), int(source)) for operation, source in ast.literal_eval(part))
-            for part in genotype.groups()
-        )
-        return normal, reduce
-    if text.startswith("["):
-        normal, reduce = (
-            tuple((OPERATIONS[int(operation)], int(source)) for source, operation in cell)
-            for cell in ast.literal_eval(text)
-        )
-        return normal, reduce
+    return None if genotype is None else [plain(literal(part)) for part in genotype.groups()]
+
+
+def _cell(edges: Any) -> DartsCell:
+    """Edges as (operation, source), or as NASLib writes them, (source, number of the operation)."""
+    cell = []
+    for edge in edges if isinstance(edges, list) else ():
+        kinds = [type(part) for part in edge] if isinstance(edge, list) else []
+        if kinds == [str, int]:
+            cell.append((edge[0], edge[1]))
+        elif kinds == [int, int]:
+            if not 0 <= edge[1] < len(OPERATIONS):
+                raise NotPlainError(f"NASLib numbers operations from 0 to {len(OPERATIONS) - 1}")
+            cell.append((OPERATIONS[edge[1]], edge[0]))
+        else:
+            raise NotPlainError("edges are pairs (operation, source), or NASLib's (source, number of operation)")
+    return tuple(cell)
+
+
+def _read(text: str) -> tuple[DartsCell, DartsCell]:
     cells = []
     for part in text.split(";"):
         edges = [edge for node in part.split("|") for edge in node.split(",")]
@@ -249,8 +269,9 @@ def _read(text: str) -> tuple[DartsCell, DartsCell]:
         if not all(found):
             raise ValueError("edges are written operation~source")
         cells.append(tuple((match[1], int(match[2])) for match in found if match))
-    normal, reduce = cells
-    return normal, reduce
+    if len(cells) != 2:
+        raise ValueError("the cells are separated by one semicolon")
+    return cells[0], cells[1]
 
 
 def _canonical(cell: DartsCell) -> DartsCell:

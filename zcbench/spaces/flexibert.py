@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from zcbench.errors import InvalidArchitectureError
-from zcbench.spaces._base import Space, chain, mix_layers
+from zcbench.spaces._base import Space, chain, mix_layers, quoted, written_form
+from zcbench.spaces._forms import NotPlainError
 from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
@@ -28,6 +29,14 @@ OPERATIONS = ("SA-SDP", "SA-WMA", "LT-DFT", "LT-DCT", "DSC-5", "DSC-9")
 HEADS = (2, 4)
 STACKS = (1, 3)
 DEPTHS = (2, 4)
+#: what the authors call the choices of a layer
+_NAMES = {
+    "operation_type",
+    "operation_parameter",
+    "num_operation_heads",
+    "feed_forward_dimension",
+    "num_feed_forward",
+}
 _LAYER = re.compile(r"(SA-SDP|SA-WMA|LT-DFT|LT-DCT|DSC-5|DSC-9)-(\d+)-(\d+)x(\d+)")
 
 
@@ -60,6 +69,10 @@ class FlexiBERTSpace(Space):
     """
 
     domains: tuple[str, ...] = ("transformer",)
+    forms = (
+        "the width and the layers, '256|SA-SDP-4-1024x1|LT-DFT-2-512x3', or the authors' settings, {'hidden_size': …,"
+        " 'encoder_layers': […]}"
+    )
 
     def __init__(
         self,
@@ -97,14 +110,30 @@ class FlexiBERTSpace(Space):
 
     # -- strings -------------------------------------------------------------------------------
 
-    def parse(self, text: str) -> Architecture:
-        """Read a string such as ``256|SA-SDP-4-1024x1|LT-DFT-2-512x3``.
+    def _from_text(self, text: str) -> Architecture:
+        """Read a string such as ``256|SA-SDP-4-1024x1|LT-DFT-2-512x3``, or the authors' settings as text."""
+        if text.startswith("{") and (form := written_form(text)) is not None:
+            return self._from_form(form)
+        return self.from_layers(*self._read(text))
 
-        Raises:
-            InvalidArchitectureError: it is malformed or leaves the space.
-        """
-        width, layers = self._read(text.strip())
-        return self.from_layers(width, layers)
+    def _from_form(self, form: Any) -> Architecture:
+        if not isinstance(form, dict):
+            return super()._from_form(form)
+        inner = form.get("nas_config", form)
+        layers = inner.get("encoder_layers") if isinstance(inner, dict) else None
+        if not isinstance(layers, list) or not all(
+            isinstance(layer, dict) and layer.keys() >= _NAMES for layer in layers
+        ):
+            raise NotPlainError(
+                f"settings are 'hidden_size' and 'encoder_layers', each with {', '.join(sorted(_NAMES))}"
+            )
+        parts = [
+            "{operation_type}-{operation_parameter}-{num_operation_heads}-{feed_forward_dimension}x{num_feed_forward}".format(
+                **{name: layer[name] for name in _NAMES}
+            )
+            for layer in layers
+        ]
+        return self.from_layers(*self._read("|".join([str(form.get("hidden_size")), *parts])))
 
     def from_layers(self, width: int, layers: Sequence[LayerChoice]) -> Architecture:
         """The encoder of that width with those layers."""
@@ -130,7 +159,7 @@ class FlexiBERTSpace(Space):
         )
         if not good:
             raise InvalidArchitectureError(
-                f"{text[:200]!r} is not an encoder of {self.name}: write the width ({_either(self.widths)}) and"
+                f"{quoted(text)} is not an encoder of {self.name}: write the width ({_either(self.widths)}) and"
                 f" {_either(DEPTHS)} layers,"
                 f" e.g. '{self.widths[0]}|SA-SDP-2-{self.inner[0]}x1|LT-DFT-4-{self.inner[1]}x3';"
                 f" operations: {', '.join(OPERATIONS)}; heads: {_either(HEADS)}; stacks: {_either(STACKS)}."

@@ -10,12 +10,13 @@ import hashlib
 import itertools
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from zcbench.errors import InvalidArchitectureError
-from zcbench.spaces._base import Space
+from zcbench.spaces._base import Space, quoted, written_form
+from zcbench.spaces._forms import NotPlainError
 from zcbench.spaces._graphs import after_sources, canonical_order
 from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 MAX_VERTICES, MAX_EDGES = 7, 9
+#: names by which the authors' code and others call a cell's matrix and operations
+_MATRIX = ("matrix", "original_matrix", "module_adjacency", "adjacency")
+_OPERATIONS = ("ops", "operations", "original_ops", "module_operations")
 _SHAPE = re.compile(r"([01]+):([012]*)")
 
 
@@ -45,12 +49,18 @@ class NASBench101Space(Space):
 
     The string is the upper triangle of the adjacency matrix, row by row, and the number of the operation of each vertex
     between input and output (0 = 3x3 convolution, 1 = 1x1 convolution, 2 = 3x3 max pooling):
-    ``110010010000010101101:00201``. NASLib's tuple of matrix entries and codes is read too.
+    ``110010010000010101101:00201``. Read too: the whole matrix and the names of the operations, as the authors write
+    them, ``([[0, 1], [0, 0]], ["input", "output"])`` or a mapping with "matrix" and "ops"; NASLib's tuple of matrix
+    entries and codes.
 
     Args:
         name: name of the space; architectures carry it.
     """
 
+    forms = (
+        "the upper triangle of the matrix and the operations, '110010010000010101101:00201', or the matrix and the"
+        " names of the operations, ([[0, 1, …], …], ['input', 'conv3x3-bn-relu', …, 'output'])"
+    )
     #: cells that differ, as the paper counts them; :meth:`__iter__` yields one string for each
     size = 423_624
 
@@ -73,17 +83,25 @@ class NASBench101Space(Space):
 
     # -- strings -------------------------------------------------------------------------------
 
-    def parse(self, text: str) -> Architecture:
-        """Read ``110010010000010101101:00201``, or NASLib's tuple.
+    def _from_form(self, form: Any) -> Architecture:
+        if isinstance(form, dict):
+            form = [next((form[name] for name in names if name in form), None) for names in (_MATRIX, _OPERATIONS)]
+        if not isinstance(form, list):
+            return super()._from_form(form)
+        if all(type(number) is int for number in form):
+            text = _from_naslib(form)
+            if text is None:
+                raise NotPlainError("the numbers are no matrix and operations as NASLib writes them")
+            return self._from_text(text)
+        if len(form) != 2:
+            raise NotPlainError("a cell is a pair of a matrix and operations")
+        return self._from_text(_from_matrix(*form))
 
-        Raises:
-            InvalidArchitectureError: it is malformed or leaves the space.
-        """
-        text = text.strip()
-        numbers = re.fullmatch(r"\(([\d, ]+)\)", text)
-        if numbers:
-            text = _from_naslib([int(number) for number in numbers[1].replace(" ", "").strip(",").split(",")]) or text
+    def _from_text(self, text: str) -> Architecture:
+        """Read ``110010010000010101101:00201``, or one of the other forms as text."""
         match = _SHAPE.fullmatch(text)
+        if match is None and text[:1] in ("(", "[", "{") and (form := written_form(text)) is not None:
+            return self._from_form(form)
         if match is None:
             raise self._malformed(text)
         vertices = len(match[2]) + 2
@@ -98,7 +116,7 @@ class NASBench101Space(Space):
 
     def _malformed(self, text: str) -> InvalidArchitectureError:
         return InvalidArchitectureError(
-            f"{text[:200]!r} is not a NAS-Bench-101 cell: write the upper triangle of the matrix of at most seven"
+            f"{quoted(text)} is not a NAS-Bench-101 cell: write the upper triangle of the matrix of at most seven"
             " vertices and the operations between input and output (0 = 3x3, 1 = 1x1, 2 = pooling), e.g."
             " '110010010000010101101:00201'."
         )
@@ -236,6 +254,25 @@ def _cell(text: str) -> Cell:
     return Cell(
         tuple(pair for pair, bit in zip(pairs, bits, strict=True) if bit == "1"), tuple(int(digit) for digit in digits)
     )
+
+
+def _from_matrix(matrix: Any, operations: Any) -> str:
+    """The string of an n x n matrix of zeros and ones and n names, "input" first and "output" last."""
+    if not isinstance(matrix, list) or not isinstance(operations, list):
+        raise NotPlainError("a cell is a pair of a matrix and operations")
+    n = len(matrix)
+    if not 2 <= n <= MAX_VERTICES or any(not isinstance(row, list) or len(row) != n for row in matrix):
+        raise NotPlainError(f"the matrix has two to {MAX_VERTICES} rows, and as many columns")
+    if any(not isinstance(entry, (int, float)) or entry not in (0, 1) for row in matrix for entry in row):
+        raise NotPlainError("the matrix is of zeros and ones")
+    if any(matrix[a][b] for a in range(n) for b in range(a + 1)):
+        raise NotPlainError("edges lead to later vertices: the matrix is zero on and below its diagonal")
+    if len(operations) != n or (operations[0], operations[-1]) != ("input", "output"):
+        raise NotPlainError("there is an operation for each vertex, 'input' first and 'output' last")
+    if any(operation not in OPERATIONS for operation in operations[1:-1]):
+        raise NotPlainError(f"operations are {', '.join(OPERATIONS)}")
+    bits = "".join(str(int(matrix[a][b])) for a, b in itertools.combinations(range(n), 2))
+    return f"{bits}:{''.join(str(OPERATIONS.index(operation)) for operation in operations[1:-1])}"
 
 
 def _from_naslib(numbers: list[int]) -> str | None:

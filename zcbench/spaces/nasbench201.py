@@ -10,12 +10,16 @@ arXiv:2001.00326, section 2.1 (cell, macro skeleton) and appendix A (isomorphism
 
 from __future__ import annotations
 
+import functools
+import itertools
+import random
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zcbench.errors import InvalidArchitectureError, UnknownNameError
-from zcbench.spaces._base import ChoiceSpace
+from zcbench.spaces._base import ChoiceSpace, quoted
+from zcbench.spaces._forms import NotPlainError
 from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
@@ -30,8 +34,18 @@ _EXAMPLE = "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor
 _SHAPE = re.compile(r"\|([^|~]+)~0\|\+\|([^|~]+)~0\|([^|~]+)~1\|\+\|([^|~]+)~0\|([^|~]+)~1\|([^|~]+)~2\|")
 
 
+#: edges and operations in the order in which NASLib numbers them
+_NASLIB_EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
+_NASLIB_OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
+
+
 class NASBench201Space(ChoiceSpace):
     """Cells of NAS-Bench-201 and the networks that are built from them.
+
+    The string is the benchmark's own, ``|nor_conv_3x3~0|+|none~0|skip_connect~1|+|…|``. Read too: the cell's number in
+    the benchmark's list (284); six numbers as NASLib writes them, (4, 0, 3, 1, 4, 3); six operations in the order of
+    :data:`EDGES`; nodes as lists of (operation, source); a mapping from edges, {"0_1": "nor_conv_3x3", …} (source,
+    target; or "1<-0"), to operations; a mapping with "arch_str".
 
     The defaults give the benchmark's own CIFAR network: C = 16, N = 5, three stages, affine batch norm, convolutions
     without bias, only the operations that the cell uses.
@@ -43,6 +57,11 @@ class NASBench201Space(ChoiceSpace):
         stages: number of stages; between two of them stands a stride-2 residual block.
         in_channels: channels of the input images.
     """
+
+    forms = (
+        f"six edges such as {_EXAMPLE!r}, six operations, NASLib's six numbers (4, 0, 3, 1, 4, 3), a mapping from all"
+        " six edges '0_1', '0_2' … '2_3' to operations, or the cell's number in the benchmark, 0 to 15624"
+    )
 
     def __init__(
         self,
@@ -70,7 +89,7 @@ class NASBench201Space(ChoiceSpace):
         match = _SHAPE.fullmatch(text)
         if match is None:
             raise InvalidArchitectureError(
-                f"{text!r} is not a NAS-Bench-201 cell: write six edges such as {_EXAMPLE!r}."
+                f"{quoted(text)} is not a NAS-Bench-201 cell: write six edges such as {_EXAMPLE!r}."
             )
         for operation in match.groups():
             if operation not in OPERATIONS:
@@ -81,6 +100,25 @@ class NASBench201Space(ChoiceSpace):
         """The string of the cell whose edges, in the order of :data:`EDGES`, carry these operations."""
         a, b, c, d, e, f = choices
         return f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
+
+    def _from_form(self, form: Any) -> Architecture:
+        if type(form) is int:
+            cells = official_order()
+            if not 0 <= form < len(cells):
+                raise NotPlainError(f"cells are numbered from 0 to {len(cells) - 1}")
+            return self.from_choices(cells[form])
+        if isinstance(form, dict):
+            return self._from_text(form["arch_str"]) if "arch_str" in form else self.from_choices(_by_edge(form))
+        if isinstance(form, list) and len(form) == 3 and all(isinstance(node, list) for node in form):
+            if [[edge[1] for edge in node] for node in form] != [[0], [0, 1], [0, 1, 2]]:
+                raise NotPlainError("node 1, 2 and 3 are lists of one, two and three pairs (operation, source)")
+            return super()._from_form([edge[0] for node in form for edge in node])
+        if isinstance(form, list) and len(form) == len(EDGES) and all(type(number) is int for number in form):
+            if not set(form) <= set(range(len(OPERATIONS))):
+                raise NotPlainError("NASLib numbers operations from 0 to 4")
+            by_edge = {edge: _NASLIB_OPERATIONS[number] for edge, number in zip(_NASLIB_EDGES, form, strict=True)}
+            return self.from_choices([by_edge[edge] for edge in EDGES])
+        return super()._from_form(form)
 
     # -- equal cells ---------------------------------------------------------------------------
 
@@ -176,6 +214,33 @@ class NASBench201Space(ChoiceSpace):
             in_channels=self.in_channels,
             num_classes=num_classes,
         )
+
+
+@functools.cache
+def official_order() -> tuple[tuple[str, ...], ...]:
+    """Operations of all cells in the order in which NAS-Bench-201 and NATS-Bench number them.
+
+    Source: ``generate_meta_info`` of the authors' AutoDL-Projects lists the cells, the last edge varying fastest, and
+    shuffles them by Python's generator with the seed 88.
+    """
+    cells = list(itertools.product(OPERATIONS, repeat=len(EDGES)))
+    random.Random(88).shuffle(cells)
+    return tuple(cells)
+
+
+def _by_edge(form: dict[Any, Any]) -> list[str]:
+    """Operations of the edges named "0_1" or "1<-0"."""
+    found = {}
+    for source, target in EDGES:
+        names = [name for name in (f"{source}_{target}", f"{target}<-{source}", (source, target)) if name in form]
+        if len(names) != 1:
+            raise NotPlainError(f"the mapping has no edge '{source}_{target}'")
+        found[names[0]] = form[names[0]]
+        if not isinstance(form[names[0]], str) or form[names[0]] not in OPERATIONS:
+            raise NotPlainError(f"operations are {', '.join(OPERATIONS)}")
+    if len(form) > len(found):
+        raise NotPlainError("the mapping has more than the six edges")
+    return list(found.values())
 
 
 def cell_graph(operations: Sequence[str]) -> Graph:

@@ -29,6 +29,8 @@ class NASBenchMacroSpace(ChoiceSpace):
         name: name of the space; architectures carry it.
     """
 
+    forms = "eight digits from 0 to 2 such as '02012100', or a list of them"
+
     def __init__(self, name: str = "nasbenchmacro") -> None:
         super().__init__(name, [tuple(OPERATIONS)] * sum(STAGES))
 

@@ -75,6 +75,8 @@ class NASBenchNLPSpace(Space):
     #: the benchmark sets no end to what recipes can be written
     size = None
 
+    forms = f"a recipe, as a mapping or as JSON, e.g. {_EXAMPLE}"
+
     def __init__(
         self,
         name: str = "nasbenchnlp",
@@ -101,19 +103,17 @@ class NASBenchNLPSpace(Space):
 
     # -- recipes -------------------------------------------------------------------------------
 
-    def parse(self, text: str) -> Architecture:
-        """Read a recipe in JSON, ``{"name": {"op": operation, "input": [names]}, …}``.
-
-        Raises:
-            InvalidArchitectureError: it is not JSON, or not a recipe that can be computed.
-        """
+    def _from_text(self, text: str) -> Architecture:
+        """Read a recipe in JSON, ``{"name": {"op": operation, "input": [names]}, …}``."""
         try:
-            recipe = json.loads(text)
-            _check(recipe)
+            return self._from_form(json.loads(text))
         except (ValueError, TypeError, RecursionError) as error:
-            reason = "not JSON" if isinstance(error, json.JSONDecodeError) else str(error)
+            reason = "not JSON" if isinstance(error, (json.JSONDecodeError, RecursionError)) else str(error)[:300]
             raise InvalidArchitectureError(f"not a recipe of NAS-Bench-NLP ({reason}): write e.g. {_EXAMPLE}") from None
-        return Architecture(self.name, json.dumps(recipe, separators=(",", ":")))
+
+    def _from_form(self, form: Any) -> Architecture:
+        _check(form)
+        return Architecture(self.name, json.dumps(form, separators=(",", ":")))
 
     def recipe(self, architecture: Architecture) -> dict[str, dict[str, Any]]:
         """From names of nodes to ``{"op": operation, "input": [names]}``.
@@ -263,6 +263,8 @@ def _check(recipe: Mapping[str, Mapping[str, Any]]) -> None:
         raise ValueError("not a mapping of nodes")
     sources = {"x", *recipe}
     for name, node in recipe.items():
+        if not isinstance(name, str):
+            raise ValueError("nodes are named by texts")
         if not isinstance(node, dict) or set(node) != {"op", "input"} or node["op"] not in ARITY:
             raise ValueError(f"node {name} needs 'op', one of {', '.join(OPERATIONS)}, and 'input'")
         least, most = ARITY[node["op"]]

@@ -7,11 +7,12 @@ Size", TPAMI 2021, arXiv:2009.00437, section 3.2. The cell is the best one of NA
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zcbench.spaces._base import ChoiceSpace, chain
+from zcbench.spaces._forms import NotPlainError
 from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
@@ -27,9 +28,17 @@ LAYERS = ("cell", "reduction", "cell", "reduction", "cell")
 class NATSSizeSpace(ChoiceSpace):
     """Networks of NATS-Bench's size half; the string lists the channels, ``8:16:32:48:64``.
 
+    A list of the five numbers, a mapping with "channels" and the network's number in the benchmark's list (284) are
+    read too.
+
     Args:
         name: name of the space; architectures carry it.
     """
+
+    forms = (
+        "five numbers of channels such as '8:16:32:48:64', a list of them, or the network's number in the benchmark, 0"
+        " to 32767"
+    )
 
     def __init__(self, name: str = "nats-size") -> None:
         super().__init__(name, [CHANNELS] * len(LAYERS))
@@ -41,6 +50,17 @@ class NATSSizeSpace(ChoiceSpace):
     def write(self, choices: Sequence[str]) -> str:
         """Channels joined by colons."""
         return ":".join(choices)
+
+    def _from_form(self, form: Any) -> Architecture:
+        if type(form) is int:
+            if not 0 <= form < self.size:
+                raise NotPlainError(f"networks are numbered from 0 to {self.size - 1}")
+            digits = [form // len(CHANNELS) ** place % len(CHANNELS) for place in reversed(range(len(LAYERS)))]
+            return self.from_choices([CHANNELS[digit] for digit in digits])
+        if isinstance(form, dict) and "channels" in form:
+            form = form["channels"]
+            return self._from_text(form) if isinstance(form, str) else super()._from_form(form)
+        return super()._from_form(form)
 
     def encode(self, architecture: Architecture) -> np.ndarray:
         """Float64 ``(5,)``: channels divided by 64. They have an order, which one-hot codes would hide."""

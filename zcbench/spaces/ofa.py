@@ -6,15 +6,15 @@ Deployment", ICLR 2020, arXiv:1908.09791, section 4 and appendix A; the layers a
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zcbench.errors import InvalidArchitectureError
-from zcbench.spaces._base import Space, chain, mix_layers
+from zcbench.spaces._base import Space, chain, mix_layers, quoted, written_form
+from zcbench.spaces._forms import NotPlainError
 from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
@@ -43,6 +43,10 @@ class OFAMobileNetV3Space(Space):
         width: factor of all channels (1.0 and 1.2 were published).
     """
 
+    forms = (
+        "five stages of two to four layers, kernel x expansion, '3x6,5x4|7x3,3x3|…', or the settings of the full"
+        " network, {'ks': [20 numbers], 'e': [20 numbers], 'd': [5 numbers]}"
+    )
     input_shape: tuple[int, ...] = (3, 224, 224)
     #: number of subnets, ((3 * 3)**2 + (3 * 3)**3 + (3 * 3)**4)**5
     size = sum(len(_LAYERS) ** depth for depth in DEPTHS) ** STAGES
@@ -57,25 +61,35 @@ class OFAMobileNetV3Space(Space):
 
     # -- strings -------------------------------------------------------------------------------
 
-    def parse(self, text: str) -> Architecture:
-        """Read a string of layers or the settings of the full network.
-
-        Raises:
-            InvalidArchitectureError: it is malformed or leaves the space.
-        """
-        text = text.strip()
+    def _from_text(self, text: str) -> Architecture:
+        """Read a string of layers or the settings of the full network."""
+        if text.startswith("{") and (form := written_form(text)) is not None:
+            return self._from_form(form)
         try:
-            stages = _settings(text) if text.startswith("{") else _stages(text)
-        except (ValueError, SyntaxError, KeyError, TypeError, IndexError, MemoryError, RecursionError):
+            stages = _stages(text)
+        except (ValueError, IndexError):
             stages = ()
-        good = len(stages) == STAGES and all(
-            len(stage) in DEPTHS and all(layer in _LAYERS for layer in stage) for stage in stages
-        )
-        if not good:
+        if not _good(stages):
             raise InvalidArchitectureError(
-                f"{text!r} is not a subnet of {self.name}: write five stages of two to four layers, kernel (3, 5, 7) x"
-                " expansion (3, 4, 6), e.g. '3x6,5x4|7x3,3x3|3x3,3x3|5x6,5x6,5x6,5x6|3x3,7x6'."
+                f"{quoted(text)} is not a subnet of {self.name}: write five stages of two to four layers, kernel (3, 5,"
+                " 7) x expansion (3, 4, 6), e.g. '3x6,5x4|7x3,3x3|3x3,3x3|5x6,5x6,5x6,5x6|3x3,7x6'."
             )
+        return self.from_stages(stages)
+
+    def _from_form(self, form: Any) -> Architecture:
+        if not isinstance(form, dict):
+            return super()._from_form(form)
+        lists: list[Any] = [form.get(name) for name in ("ks", "e", "d")]
+        for numbers, length in zip(lists, (20, 20, STAGES), strict=True):
+            if not isinstance(numbers, list) or len(numbers) != length or any(type(n) is not int for n in numbers):
+                raise NotPlainError("settings are 20 kernels 'ks', 20 expansions 'e' and 5 depths 'd', integers all")
+        kernels, expansions, depths = lists
+        stages = tuple(
+            tuple((kernels[4 * i + j], expansions[4 * i + j]) for j in range(min(depth, 4)))
+            for i, depth in enumerate(depths)
+        )
+        if not set(depths) <= set(DEPTHS) or not _good(stages):
+            raise NotPlainError(f"kernels are {KERNELS}, expansions {EXPANSIONS} and depths {DEPTHS}")
         return self.from_stages(stages)
 
     def from_stages(self, stages: Sequence[Stage]) -> Architecture:
@@ -170,13 +184,9 @@ def _stages(text: str) -> tuple[Stage, ...]:
     )
 
 
-def _settings(text: str) -> tuple[Stage, ...]:
-    settings = ast.literal_eval(text)
-    kernels, expansions, depths = settings["ks"], settings["e"], settings["d"]
-    if (len(kernels), len(expansions), len(depths)) != (20, 20, 5):
-        raise ValueError(text)
-    return tuple(
-        tuple((kernels[4 * i + j], expansions[4 * i + j]) for j in range(depth)) for i, depth in enumerate(depths)
+def _good(stages: Sequence[Stage]) -> bool:
+    return len(stages) == STAGES and all(
+        len(stage) in DEPTHS and all(layer in _LAYERS for layer in stage) for stage in stages
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from zcbench._display import shortened
 from zcbench.errors import InvalidArchitectureError, UnsupportedModelError
-from zcbench.spaces._base import Space
+from zcbench.spaces._base import Space, quoted
 from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
@@ -29,6 +29,8 @@ class TableSpace(Space):
     """
 
     domains: tuple[str, ...] = ()
+    forms = "a name, one line of text"
+    longest = 500_000
     input_shape: tuple[int, ...] = ()
     size = None
 
@@ -39,11 +41,11 @@ class TableSpace(Space):
         """Nothing: the names are in the table."""
         return iter(())
 
-    def parse(self, text: str) -> Architecture:
-        """The name as it stands; InvalidArchitectureError if it is empty or has line breaks."""
-        text = text.strip()
-        if not text or len(text.splitlines()) > 1:
-            raise InvalidArchitectureError(f"{shortened(text)!r} is no name: give one line of text.")
+    def _from_text(self, text: str) -> Architecture:
+        """The name as it stands."""
+        # Lone halves of surrogate pairs cannot be written to any file.
+        if not text or len(text.splitlines()) > 1 or any("\ud800" <= character <= "\udfff" for character in text):
+            raise InvalidArchitectureError(f"{quoted(text)} is no name: give one line of text.")
         return Architecture(self.name, text)
 
     def canonical(self, architecture: Architecture) -> Architecture:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zcbench.errors import InvalidArchitectureError, MissingDependencyError
-from zcbench.spaces._base import Space
+from zcbench.spaces._base import Space, quoted
 from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
 
@@ -35,6 +35,7 @@ class TimmSpace(Space):
     """
 
     domains: tuple[str, ...] = ("convolutional", "transformer")
+    forms = "the name of a model as text, e.g. 'resnet18'"
     input_shape: tuple[int, ...] = (3, 224, 224)
     #: grows with every release
     size = None
@@ -46,15 +47,10 @@ class TimmSpace(Space):
         """Every model of the installed ``timm``; MissingDependencyError without it."""
         return (Architecture(self.name, model) for model in sorted(_timm().list_models()))
 
-    def parse(self, text: str) -> Architecture:
-        """A model name, with or without tag; it need not exist in the installed ``timm``.
-
-        Raises:
-            InvalidArchitectureError: it cannot be a model name.
-        """
-        text = text.strip()
+    def _from_text(self, text: str) -> Architecture:
+        """A model name, with or without tag; it need not exist in the installed ``timm``."""
         if not _NAME.fullmatch(text):
-            raise InvalidArchitectureError(f"{text!r} is not the name of a timm model: write e.g. 'resnet18'.")
+            raise InvalidArchitectureError(f"{quoted(text)} is not the name of a timm model: write e.g. 'resnet18'.")
         return Architecture(self.name, text)
 
     def sample(self, rng: np.random.Generator) -> Architecture:

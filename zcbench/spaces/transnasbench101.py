@@ -6,16 +6,16 @@ Cross-Task Neural Architecture Search", CVPR 2021, arXiv:2105.11871, section 3.
 
 from __future__ import annotations
 
-import ast
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zcbench.errors import InvalidArchitectureError
-from zcbench.spaces._base import ChoiceSpace, Space, chain
+from zcbench.spaces._base import ChoiceSpace, Space, chain, quoted, written_form
+from zcbench.spaces._forms import NotPlainError
 from zcbench.spaces._register import register_space
 from zcbench.spaces.nasbench201 import EDGES, cell_graph
 from zcbench.types import Architecture, Graph
@@ -38,6 +38,7 @@ class TransNASMicroSpace(ChoiceSpace):
         name: name of the space; architectures carry it.
     """
 
+    forms = "a cell such as '64-41414-1_02_333', its six digits as a list, (1, 0, 2, 3, 3, 3), or its six operations"
     input_shape: tuple[int, ...] = (3, 256, 256)
 
     def __init__(self, name: str = "transnasbench101-micro") -> None:
@@ -46,10 +47,16 @@ class TransNASMicroSpace(ChoiceSpace):
     def read(self, text: str) -> tuple[str, ...]:
         """Operations of the six edges."""
         match = re.fullmatch(r"64-41414-([0-3])_([0-3]{2})_([0-3]{3})", text)
-        digits = "".join(match.groups()) if match else "".join(map(str, _tuple(text)))
-        if not re.fullmatch(r"[0-3]{6}", digits):
+        if match is None:
             raise self.malformed(text)
-        return tuple(OPERATIONS[int(digit)] for digit in digits)
+        return tuple(OPERATIONS[int(digit)] for digit in "".join(match.groups()))
+
+    def _from_form(self, form: Any) -> Architecture:
+        if isinstance(form, list) and len(form) == len(EDGES) and all(type(digit) is int for digit in form):
+            if not set(form) <= set(range(len(OPERATIONS))):
+                raise NotPlainError("operations are numbered from 0 to 3")
+            return self.from_choices([OPERATIONS[digit] for digit in form])
+        return super()._from_form(form)
 
     def write(self, choices: Sequence[str]) -> str:
         """The benchmark's own string."""
@@ -94,6 +101,7 @@ class TransNASMacroSpace(Space):
         name: name of the space; architectures carry it.
     """
 
+    forms = "four to six modules such as '64-1234-basic', or a list of their types, (1, 2, 3, 4, 0, 0)"
     input_shape: tuple[int, ...] = (3, 256, 256)
     #: number of strings
     size = 3256
@@ -108,16 +116,24 @@ class TransNASMacroSpace(Space):
                 if _allowed("".join(modules)):
                     yield self.from_modules("".join(modules))
 
-    def parse(self, text: str) -> Architecture:
-        """Read ``64-1234-basic``; InvalidArchitectureError if it is malformed or leaves the space."""
-        text = text.strip()
+    def _from_text(self, text: str) -> Architecture:
+        """Read ``64-1234-basic``."""
         match = re.fullmatch(r"64-([1-4]{4,6})-basic", text)
-        modules = match[1] if match else "".join(map(str, _tuple(text))).rstrip("0")
+        if match and _allowed(match[1]):
+            return self.from_modules(match[1])
+        if not match and (form := written_form(text)) is not None:
+            return self._from_form(form)
+        raise InvalidArchitectureError(
+            f"{quoted(text)} is not a skeleton of {self.name}: write four to six modules, e.g. '64-1234-basic', of"
+            " which one to three double the channels (2, 4) and one to four halve the resolution (3, 4)."
+        )
+
+    def _from_form(self, form: Any) -> Architecture:
+        if not isinstance(form, list) or not all(type(digit) is int and 0 <= digit <= 4 for digit in form):
+            return super()._from_form(form)
+        modules = "".join(map(str, form)).rstrip("0")
         if not re.fullmatch(r"[1-4]{4,6}", modules) or not _allowed(modules):
-            raise InvalidArchitectureError(
-                f"{text!r} is not a skeleton of {self.name}: write four to six modules, e.g. '64-1234-basic', of which"
-                " one to three double the channels (2, 4) and one to four halve the resolution (3, 4)."
-            )
+            raise NotPlainError("one to three modules double the channels (2, 4), one to four halve the size (3, 4)")
         return self.from_modules(modules)
 
     def from_modules(self, modules: str) -> Architecture:
@@ -183,15 +199,6 @@ def _allowed(modules: str) -> bool:
     wider = sum(module in "24" for module in modules)
     lower = sum(module in "34" for module in modules)
     return 1 <= wider <= 3 and 1 <= lower <= 4
-
-
-def _tuple(text: str) -> tuple[int, ...]:
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return ()
-    digits = isinstance(value, (tuple, list)) and all(type(v) is int and 0 <= v <= 9 for v in value)
-    return tuple(value) if digits else ()
 
 
 register_space(

@@ -1,0 +1,165 @@
+"""Values in foreign files: numbers are numbers and lists are as long as they should be, or the reader says so."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zcbench.types import Target
+
+Floats = NDArray[np.float64]
+_DECIMAL = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+
+#: trainings of an architecture, and points of its curve, that any table has
+_MOST = (10_000, 1_000_000)
+
+
+class OddValueError(ValueError):
+    """A value of the wrong kind; ``explained`` adds file and row."""
+
+
+def shown(value: object, length: int = 60) -> str:
+    """A foreign value in a message: one line of at most ``length`` characters."""
+    if isinstance(value, (str, bytes)):
+        text = repr(value[: length + 1])
+    elif value is None or isinstance(value, (bool, float, np.generic)):
+        text = repr(value)
+    elif isinstance(value, int):
+        text = repr(value) if value.bit_length() < 200 else "a number of hundreds of digits"
+    else:
+        text = f"a {type(value).__name__}"
+        if isinstance(value, (list, tuple, Mapping)):
+            text += f" of {len(value)}"
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def number(value: Any, what: str, low: float = -math.inf, high: float = math.inf) -> float:
+    """A finite number as a float.
+
+    Args:
+        value: an int or float, NumPy's included; no bool and no text.
+        what: its name in messages.
+        low: least value allowed.
+        high: greatest value allowed.
+
+    Raises:
+        OddValueError: it is anything else.
+    """
+    if type(value) is float and low <= value <= high and value - value == 0:
+        return value  # nearly all are
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise OddValueError(f"{what} is {shown(value)}, not a number")
+    try:
+        result = float(value)
+    except OverflowError:
+        result = math.inf
+    if not math.isfinite(result):
+        raise OddValueError(f"{what} is {shown(value)}, not a finite number")
+    if not low <= result <= high:
+        raise OddValueError(f"{what} is {shown(value)}, outside of {low:g} to {high:g}")
+    return result
+
+
+def bounds_of(target: Target) -> tuple[float, float]:
+    """Least and greatest value that a column can have, by the unit that its description states."""
+    if target.description.endswith("percent"):
+        return 0.0, 100.0
+    return (0.0, 1.0) if target.description.endswith("fraction") else (-math.inf, math.inf)
+
+
+def numbers(
+    values: Any, what: str, length: int | None = None, low: float = -math.inf, high: float = math.inf
+) -> list[float]:
+    """A list of finite numbers, of a certain length where one is given; OddValueError for anything else."""
+    if isinstance(values, np.ndarray) and values.ndim == 1:
+        values = values.tolist()
+    if not isinstance(values, (list, tuple)):
+        raise OddValueError(f"{what} is {shown(values)}, not a list of numbers")
+    if length is not None and len(values) != length:
+        raise OddValueError(f"{what} has {len(values)} entries, not {length}")
+    return [number(value, what, low, high) for value in values]
+
+
+def integer(value: Any, what: str, low: int = 0, high: int = 2**53) -> int:
+    """An integer within bounds; OddValueError for anything else, 16.0 and True included."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise OddValueError(f"{what} is {shown(value)}, not an integer")
+    if not low <= value <= high:
+        raise OddValueError(f"{what} is {shown(value)}, outside of {low} to {high}")
+    return int(value)
+
+
+def text_of(value: Any, what: str) -> str:
+    """A text; OddValueError for anything else."""
+    if not isinstance(value, str):
+        raise OddValueError(f"{what} is {shown(value)}, not a text")
+    return value
+
+
+def mapping_of(value: Any, what: str) -> Mapping[Any, Any]:
+    """A mapping; OddValueError for anything else."""
+    if not isinstance(value, Mapping):
+        raise OddValueError(f"{what} is {shown(value)}, not a mapping")
+    return value
+
+
+def list_of(value: Any, what: str) -> Sequence[Any]:
+    """A list or tuple; OddValueError for anything else."""
+    if not isinstance(value, (list, tuple)):
+        raise OddValueError(f"{what} is {shown(value)}, not a list")
+    return value
+
+
+def is_decimal(text: str) -> bool:
+    """Whether a cell of a CSV file writes a number as :func:`decimal` reads it."""
+    return _DECIMAL.fullmatch(text.strip()) is not None
+
+
+def decimal(text: Any, what: str) -> float:
+    """The number that a cell of a CSV file writes; OddValueError for "", "nan", "1_000", "1,5" and the like."""
+    if not isinstance(text, str) or not is_decimal(text):
+        raise OddValueError(f"{what} is {shown(text)}, not a number")
+    return number(float(text), what)
+
+
+def column(values: Iterable[Any], what: str) -> Floats:
+    """Numbers, one per row, float64 ``(rows,)``; None and nan are nan, "not measured".
+
+    Raises:
+        OddValueError: one of them is no number, or is infinite; the message names the row, counted from 1.
+    """
+    if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "iuf":
+        result = values.astype(np.float64)
+    else:
+        entries = list(values)
+        if not set(map(type, entries)) <= {int, float, type(None)}:
+            for row, value in enumerate(entries, 1):
+                if value is not None and not (isinstance(value, (float, np.floating)) and math.isnan(value)):
+                    number(value, f"{what} of row {row}")
+        try:
+            result = np.asarray([math.nan if value is None else value for value in entries], np.float64)
+        except OverflowError:
+            for row, value in enumerate(entries, 1):
+                if isinstance(value, int):
+                    number(value, f"{what} of row {row}")
+            raise
+    if np.isinf(result).any():
+        raise OddValueError(f"{what} of row {int(np.isinf(result).argmax()) + 1} is infinite")
+    return result
+
+
+def check_shape(name: str, dtype: np.dtype[Any], shape: Sequence[int], rows: int, dimensions: int) -> None:
+    """Raise OddValueError unless an array is of real numbers, has so many dimensions and a row per architecture."""
+    if dtype.kind not in "fiu":
+        raise OddValueError(f"the column {name!r} is not of numbers")
+    if (
+        len(shape) != dimensions
+        or shape[0] != rows
+        or not all(0 < n <= most for n, most in zip(shape[1:], _MOST, strict=False))
+    ):
+        raise OddValueError(f"there are columns of different lengths: {name!r} is {tuple(shape)} for {rows} rows")

@@ -1,0 +1,174 @@
+"""The forms in which people give an architecture, as plain Python objects: literals in text, arrays, named tuples."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+#: brackets within brackets, and entries in all, that no architecture needs
+DEPTH, ENTRIES = 20, 10_000
+_TOKEN = re.compile(
+    r"""\s*(?:
+        (?P<open>[\[({]) | (?P<close>[\])}]) | (?P<mark>[,:])
+        | (?P<number>[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?(?![\w.]))
+        | (?P<word>None|True|False|null|true|false|nan|NaN)\b
+        | (?P<text>'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")
+    )\s*""",
+    re.VERBOSE,
+)
+_WORDS = {"None": None, "null": None, "True": True, "true": True, "False": False, "false": False}
+_ESCAPE = re.compile(r"\\(?:(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})|(.))")
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
+
+
+class NotPlainError(ValueError):
+    """What is given is no literal, or nested too deep, or too long."""
+
+
+def literal(text: str) -> Any:
+    """Read a literal of Python or JSON: numbers, texts, True, None, lists, tuples and mappings.
+
+    Unlike ``ast.literal_eval``, it needs no more memory than what it returns, and nothing can be nested so deep that it
+    fails in another way.
+
+    Raises:
+        NotPlainError: it is anything else.
+    """
+    tokens = _tokens(text)
+    value = _value(*next(tokens), tokens, DEPTH)
+    if next(tokens) != ("end", ""):
+        raise NotPlainError("something follows the literal")
+    return value
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    place = 0
+    while place < len(text):
+        match = _TOKEN.match(text, place)
+        if match is None:
+            raise NotPlainError(f"{text[place : place + 20]!r} is no literal")
+        place = match.end()
+        yield str(match.lastgroup), match[match.lastgroup or 0]
+    while True:
+        yield "end", ""
+
+
+def _value(kind: str, token: str, tokens: Iterator[tuple[str, str]], depth: int) -> Any:
+    if kind == "number":
+        digits = token.lstrip("+-")
+        if len(digits) > 400:
+            raise NotPlainError("a number has hundreds of digits")
+        return int(token) if digits.isdigit() else float(token)
+    if kind == "word":
+        return _WORDS.get(token, float("nan"))
+    if kind == "text":
+        return _joined(_ESCAPE.sub(_unescaped, token[1:-1]))
+    if kind != "open":
+        raise NotPlainError(f"{token!r} stands where a value should be" if token else "it ends too early")
+    if not depth:
+        raise NotPlainError("brackets are nested too deep")
+    return _container(token, tokens, depth - 1)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    if match[2] is not None:
+        return _ESCAPES.get(match[2], match[2])
+    code = int(match[1][1:], 16)
+    if code > 0x10FFFF:
+        raise NotPlainError("a text names a character that there is not")
+    return chr(code)
+
+
+def _joined(text: str) -> str:
+    """The text with pairs of surrogates, as JSON writes them, made one character each."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
+def _container(bracket: str, tokens: Iterator[tuple[str, str]], depth: int) -> Any:
+    entries: list[Any] = []
+    keys: list[Any] = []
+    comma = False
+    while True:
+        kind, token = next(tokens)
+        if kind == "close" and token == _CLOSING[bracket]:
+            break
+        if entries and not comma:
+            raise NotPlainError(f"{token!r} stands where a comma should be")
+        value = _value(kind, token, tokens, depth)
+        if bracket == "{":
+            if next(tokens) != ("mark", ":"):
+                raise NotPlainError("a name in a mapping has no value")
+            keys.append(value)
+            value = _value(*next(tokens), tokens, depth)
+        entries.append(value)
+        kind, token = next(tokens)
+        comma = (kind, token) == ("mark", ",")
+        if not comma:
+            if kind != "close" or token != _CLOSING[bracket]:
+                raise NotPlainError(f"{token!r} stands where a comma should be" if token else "it ends too early")
+            break
+    if bracket == "{":
+        return _mapping(keys, entries)
+    if bracket == "[":
+        return entries
+    return entries[0] if len(entries) == 1 and not comma else tuple(entries)
+
+
+def _mapping(keys: list[Any], values: list[Any]) -> dict[Any, Any]:
+    if any(isinstance(key, (list, dict)) for key in keys):
+        raise NotPlainError("a name in a mapping is a list")
+    try:
+        mapping = dict(zip(keys, values, strict=True))
+    except TypeError:
+        raise NotPlainError("a name in a mapping holds a list") from None
+    if len(mapping) < len(keys):
+        raise NotPlainError("a name stands twice in a mapping")
+    return mapping
+
+
+def plain(value: Any) -> Any:
+    """An object as lists, dictionaries, numbers and text: arrays, tensors, tuples and ranges become lists.
+
+    A named tuple becomes a dictionary.
+
+    Raises:
+        NotPlainError: it holds anything else, is nested too deep (or in itself), or is too long.
+    """
+    return _Plain().of(value, DEPTH)
+
+
+class _Plain:
+    def __init__(self) -> None:
+        self.left = ENTRIES
+
+    def of(self, value: Any, depth: int) -> Any:
+        self.left -= 1
+        if self.left < 0 or not depth:
+            raise NotPlainError("it is too long" if depth else "it is nested too deep")
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
+        if isinstance(value, str):
+            return str(value)
+        if isinstance(value, tuple) and hasattr(value, "_asdict"):
+            value = value._asdict()
+        if isinstance(value, Mapping):
+            return {self._name(key): self.of(entry, depth - 1) for key, entry in value.items()}
+        if isinstance(value, (list, tuple, range)):
+            if len(value) > ENTRIES:
+                raise NotPlainError("it is too long")
+            return [self.of(entry, depth - 1) for entry in value]
+        if hasattr(value, "dtype") and hasattr(value, "tolist"):  # an array, a tensor, or a number of one
+            if math.prod(map(int, value.shape)) > ENTRIES:
+                raise NotPlainError("it is too long")
+            return self.of(value.tolist(), depth - 1)
+        raise NotPlainError(f"a {type(value).__name__}")
+
+    def _name(self, key: Any) -> Any:
+        if isinstance(key, tuple) and all(type(part) in (int, str) for part in key):
+            return key
+        if not isinstance(key, (str, int)):
+            raise NotPlainError("a mapping's names are texts")
+        return key
