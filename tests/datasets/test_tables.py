@@ -229,10 +229,13 @@ def test_hw_nas_bench_from_pickle_and_csv(tmp_path):
         d: {"config": [{"arch_str": c} for c in cells], **{m: np.arange(3) + 10.0 * i for m in metrics}}
         for i, d in enumerate(datasets)
     }
+    for content in tables.values():
+        content["edgetpu_latency"] = [0.5, -1, 2.0]  # the second network does not run there
     (tmp_path / "HW.pickle").write_bytes(pickle.dumps({"nasbench201": tables, "fbnet": {}}))
     table = zcbench.load_benchmark("hwnasbench", tmp_path / "HW.pickle")
     assert table.truth("fpga_energy_cifar100").tolist() == [10, 11, 12]
     assert not table.target("edgegpu_latency_cifar10").higher_is_better
+    assert np.array_equal(table.truth("edgetpu_latency_cifar100"), [0.5, np.nan, 2.0], equal_nan=True)
     from zcbench.datasets.hwnasbench import METRICS
 
     paths = []

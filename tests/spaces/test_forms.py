@@ -77,6 +77,12 @@ def test_what_is_no_literal(text):
         literal(text)
 
 
+def test_a_literal_has_a_million_values_at_most():
+    assert literal("[" + "[]," * 999_999 + "]")[-1] == []
+    with pytest.raises(NotPlainError, match="more than 1,000,000 values"):
+        literal("[" + "[]," * 1_000_000 + "]")
+
+
 def test_objects_as_lists_and_mappings():
     Pair = namedtuple("Pair", "normal reduce")
     assert plain(Pair([("a", 0)], range(2))) == {"normal": [["a", 0]], "reduce": [0, 1]}

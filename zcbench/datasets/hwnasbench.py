@@ -7,6 +7,7 @@ arXiv:2103.10584; H. Lee et al., "HELP: Hardware-Adaptive Efficient Latency Pred
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,10 +52,14 @@ def target(metric: str, dataset: str) -> Target:
 
 
 def _table(texts: list[str], values: Mapping[tuple[str, str], Sequence[float]], source: str) -> Table:
-    """A table of columns by metric and data set."""
+    """A table of columns by metric and data set; the authors' -1, what a device cannot run, is no value."""
     targets = {key: target(*key) for key in values}
+    measured = columns({targets[key].name: v for key, v in values.items()})
     return Table(
-        texts, tuple(targets.values()), columns({targets[key].name: v for key, v in values.items()}), source=source
+        texts,
+        tuple(targets.values()),
+        {name: np.where(column == -1, math.nan, column) for name, column in measured.items()},
+        source=source,
     )
 
 
@@ -135,7 +140,6 @@ def _read_pickle(path: Path) -> Table:
     content: Any = read_pickle(path)
     with explained(path):
         tables = content["nasbench201"]
-        # The authors write -1 for networks that the edge TPU cannot run.
         # Some releases keep columns as lists, others as mappings from the index.
         texts = _same(
             [
@@ -169,6 +173,7 @@ register_benchmark(
         rows=15_625,
         targets=len(METRICS) * len(DATASETS),
         licence="MIT",
+        version=2,
         reference="Li et al., ICLR 2021, arXiv:2103.10584; HELP, arXiv:2106.08630",
         classes=CLASSES,
         batches=BATCHES,

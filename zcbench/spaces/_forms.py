@@ -9,6 +9,8 @@ from typing import Any
 
 #: brackets within brackets, and entries in all, that no architecture needs
 DEPTH, ENTRIES = 20, 10_000
+#: values in one literal: a million take a second and 80 MB
+VALUES = 1_000_000
 _TOKEN = re.compile(
     r"""\s*(?:
         (?P<open>[\[({]) | (?P<close>[\])}]) | (?P<mark>[,:])
@@ -35,7 +37,7 @@ def literal(text: str) -> Any:
     fails in another way.
 
     Raises:
-        NotPlainError: it is anything else.
+        NotPlainError: it is anything else, or has more than a million values.
     """
     tokens = _tokens(text)
     value = _value(*next(tokens), tokens, DEPTH)
@@ -45,13 +47,17 @@ def literal(text: str) -> Any:
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
-    place = 0
+    place = values = 0
     while place < len(text):
         match = _TOKEN.match(text, place)
         if match is None:
             raise NotPlainError(f"{text[place : place + 20]!r} is no literal")
         place = match.end()
-        yield str(match.lastgroup), match[match.lastgroup or 0]
+        kind = str(match.lastgroup)
+        values += kind not in ("close", "mark")
+        if values > VALUES:
+            raise NotPlainError(f"it has more than {VALUES:,} values")
+        yield kind, match[kind]
     while True:
         yield "end", ""
 
