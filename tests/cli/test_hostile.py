@@ -41,7 +41,7 @@ def hostile(probe):
     raise RuntimeError({HOSTILE!r})
 
 hostile.__doc__ = {HOSTILE!r}
-zcbench.register_proxy("t-hostile", reference={HOSTILE!r})(hostile)
+zcbench.register_proxy("t-hostile", reference={WORDS!r})(hostile)
 
 @zcbench.register_proxy("t-number", cost="static")
 def number(probe):
