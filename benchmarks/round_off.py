@@ -2,12 +2,11 @@
 
     python benchmarks/round_off.py          # half a minute
 
-For some networks, gradients of one sample in float32 and float64, relative to the largest in the same array (vectors:
-in the same and the four arrays before and after, as ``gradsign`` does):
+For some networks, gradients of one sample in float32 and float64, relative to what ``gradsign`` compares them with:
 
 - *round-off*: the largest float32 gradient whose float64 value is zero;
-- *smallest*: the smallest of the largest gradients of a vector that is not zero by construction;
-- *below*: share of all gradients that are not zero by construction and lie below the threshold.
+- *smallest*: the smallest of the largest gradients of a vector that is not zero;
+- *below*: share of all gradients that are not zero and lie below the threshold.
 
 Then the scores of every network of the contract's zoo under three instruction sets (x86 only), without the threshold
 and with it.
@@ -27,7 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zcbench.proxies.gradsign import NEIGHBOURS, ZERO
+from zcbench.proxies.gradsign import NEAR, ZERO, is_vector
 
 INSTRUCTION_SETS = {
     "native": {},
@@ -72,6 +71,8 @@ def networks() -> Iterator[tuple[str, nn.Module, dict[str, Tensor] | Tensor, Ten
     yield "BERT, 6 layers of 768", bert, {"input_ids": words}, label
     gpt2 = GPT2LMHeadModel(GPT2Config(vocab_size=200, n_layer=6, bos_token_id=0, eos_token_id=0))
     yield "GPT-2, 6 layers of 768", gpt2, {"input_ids": words}, words
+    vocabulary = nn.Sequential(nn.Embedding(50_000, 64), nn.LayerNorm(64), nn.Linear(64, 50_000))
+    yield "language model of 50,000 words", vocabulary, words[:, :8], words[:, 1:9]
 
 
 def gradients(model: nn.Module, inputs: dict[str, Tensor] | Tensor, targets: Tensor) -> list[Tensor]:
@@ -89,20 +90,31 @@ def measure(model: nn.Module, inputs: dict[str, Tensor] | Tensor, targets: Tenso
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.train()
     single = gradients(model, inputs, targets)
-    wide = inputs if isinstance(inputs, dict) else inputs.double()
+    wide = inputs.double() if isinstance(inputs, Tensor) and inputs.is_floating_point() else inputs
     double = gradients(copy.deepcopy(model).double(), wide, targets)
-    tops = [float(g.abs().max()) for g in double]
+    names = [name for name, _ in model.named_parameters()]
+    by_name = dict(zip(names, double, strict=True))
     noise, smallest, below, total = 0.0, 1.0, 0, 0
-    for at, (a, b) in enumerate(zip(single, double, strict=True)):
-        vector = b.numel() == max(b.shape)
-        scale = max(tops[max(0, at - NEIGHBOURS) : at + NEIGHBOURS + 1]) if vector else tops[at]
-        zero = b.abs() <= 1e-11 * scale
-        noise = max(noise, float((a.abs() * zero).max()) / scale) if scale else noise
-        if vector and tops[at] > 1e-11 * scale:
-            smallest = min(smallest, tops[at] / scale)
-        below += int(((b.abs() < ZERO * scale) & ~zero).sum())
+    for name, a, b in zip(names, single, double, strict=True):
+        scale = compared_with(name, by_name)
+        zero = b.abs() <= 1e-10 * scale
+        noise = max(noise, float((a.abs() * zero / scale.clamp(min=1e-300)).max()))
+        if is_vector(b.shape) and not zero.all():
+            smallest = min(smallest, float((b.abs() / scale).max()))
+        below += int(((b.abs() <= ZERO * scale) & ~zero).sum())
         total += int((~zero).sum())
     return noise, smallest, below / total
+
+
+def compared_with(name: str, gradients: dict[str, Tensor]) -> Tensor:
+    """The largest gradients that those of an array are compared with, in a shape that broadcasts to it."""
+    gradient = gradients[name]
+    if not is_vector(gradient.shape):
+        return gradient.abs().amax(tuple(range(1, gradient.dim())), keepdim=True)
+    order = list(gradients)
+    at = order.index(name)
+    near = order[max(0, at - NEAR) : at + NEAR + 1]
+    return torch.stack([gradients[other].abs().max() for other in near]).max().expand(gradient.shape)
 
 
 def main() -> None:

@@ -39,6 +39,14 @@ def sample_gradients(model: nn.Module, inputs, labels) -> list[list[np.ndarray]]
     return found
 
 
+def row_tops(gradients: list[np.ndarray], at: int) -> list[float]:
+    """The largest of every row; for a vector, of everything in it and in the arrays near it."""
+    array = gradients[at]
+    if array.size > max(array.shape, default=1):
+        return [max(abs(x) for x in row.ravel()) for row in array]
+    return [max(abs(x) for near in gradients[max(0, at - 4) : at + 5] for x in near.ravel())]
+
+
 def by_loops(model: nn.Module, inputs, labels, zero: float) -> tuple[float, int]:
     """The score, entry by entry, and how many of its terms float32 may flip."""
     total, flips = 0.0, 0
@@ -46,13 +54,12 @@ def by_loops(model: nn.Module, inputs, labels, zero: float) -> tuple[float, int]
     for at, array in enumerate(samples[0]):
         sums = np.zeros(array.size)
         for gradients in samples:
-            is_vector = sorted(array.shape)[:-1] == [1] * (array.ndim - 1) or array.ndim == 0
-            surroundings = gradients[max(0, at - 4) : at + 5] if is_vector else [gradients[at]]
-            largest = max(abs(x) for g in surroundings for x in g.ravel())
-            for k, x in enumerate(gradients[at].ravel()):
-                if abs(x) > zero * largest:
+            rows = row_tops(gradients, at)
+            tops = np.repeat(rows, array.size // len(rows))
+            for k, (x, top) in enumerate(zip(gradients[at].ravel(), tops, strict=True)):
+                if abs(x) > zero * top:
                     sums[k] += 1 if x > 0 else -1
-                flips += bool(abs(abs(x) - zero * largest) < 2**-20 * largest)
+                flips += bool(abs(abs(x) - zero * top) < 2**-20 * top)
         total += abs(sums).sum()
     return total, flips
 

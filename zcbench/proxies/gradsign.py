@@ -7,11 +7,12 @@ Each sample goes alone through the network, so batch norm uses its own statistic
 
 **The sign of what is zero.** Many gradients are zero by construction: those of a bias before batch norm, of the keys'
 bias in attention. In floating point they are round-off, whose sign depends on the processor, and the paper does not say
-what becomes of them. Here a gradient counts as zero where it is at most ``zero`` times the largest gradient of the
-same sample in the same array. All of a vector can be zero (an array with at most one dimension longer than one: biases,
-scales of norms), so a vector is compared with the largest in itself and in the four arrays before and after it.
-:func:`gradsign` gives the default, which lies between what was measured of round-off and of true gradients
-(docs/method.md). ``gradsign:zero=0.0`` is the paper's plain sign.
+what becomes of them. Here a gradient counts as zero where it is at most ``zero`` times the largest gradient of the same
+sample in the same row of its array: in a weight, a row is what one output sees. A vector (an array with at most one
+dimension longer than one: a bias, the scales of a norm) has no rows, and all of it can be zero. It is compared with the
+largest in itself and in the four arrays before and after it, in the order of ``named_parameters``. :data:`ZERO` lies
+between what was measured of round-off and of true gradients (docs/method.md). ``gradsign:zero=0`` is the paper's plain
+sign.
 
 Deviations: the sum runs over all trainable parameters, as in the paper; the authors' code leaves out biases and batch
 norm. It never holds the gradients of the whole batch, as theirs does, except those of vectors.
@@ -20,6 +21,7 @@ norm. It never holds the gradients of the whole batch, as theirs does, except th
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -34,7 +36,7 @@ _REFERENCE = "Zhang and Jia, 'GradSign', ICLR 2022, arXiv:2110.08616, algorithm 
 #: Share of the largest gradient up to which a gradient is round-off.
 ZERO = 1e-4
 #: Arrays before and after a vector that it is compared with.
-NEIGHBOURS = 4
+NEAR = 4
 
 
 @register_proxy(
@@ -101,36 +103,37 @@ def _sign_sums(probe: Probe, zero: float) -> dict[str, Tensor]:
     def add(name: str, gradients: Tensor) -> None:
         if not zero or not gradients.numel():
             count(name, _signs(gradients, None))
-            return
-        rows = gradients.reshape(len(gradients), -1)
-        top = torch.maximum(rows.amax(1), -rows.amin(1)).abs_()  # the larger of 0 and -0 may be either
-        largest[name].append(top)
-        if _is_vector(gradients[0]):
+        elif is_vector(gradients.shape[1:]):
             vectors[name].append(gradients)
+            largest[name].append(gradients.reshape(len(gradients), -1).abs().amax(1))
         else:
-            count(name, _signs(gradients, zero * top))
+            rows = gradients.flatten(2)
+            # The larger of 0 and -0 may be either.
+            tops = torch.maximum(rows.amax(2), -rows.amin(2)).abs_()
+            largest[name].append(tops.amax(1))
+            count(name, _signs(gradients, zero * tops))
 
     probe.each_sample_gradient(add)
-    order = [name for name in probe.parameters if name in largest]
-    tops = {name: torch.cat(largest[name]) for name in order}
+    tops = {name: torch.cat(largest[name]) for name in probe.parameters if name in largest}
+    order = list(tops)
     for at, name in enumerate(order):
         if name in vectors:
-            near = order[max(0, at - NEIGHBOURS) : at + NEIGHBOURS + 1]
-            around = torch.stack([tops[other].to(tops[name]) for other in near]).amax(0)
-            count(name, _signs(torch.cat(vectors[name]), zero * around))
+            near = [tops[other].to(tops[name]) for other in order[max(0, at - NEAR) : at + NEAR + 1]]
+            count(name, _signs(torch.cat(vectors[name]), zero * torch.stack(near).amax(0)))
     return totals
 
 
-def _is_vector(array: Tensor) -> bool:
-    return sum(size > 1 for size in array.shape) <= 1
+def is_vector(shape: Sequence[int]) -> bool:
+    """Whether at most one dimension is longer than one."""
+    return sum(size > 1 for size in shape) <= 1
 
 
 def _signs(gradients: Tensor, threshold: Tensor | None) -> Tensor:
-    """Signs ``(chunk, *shape)`` of gradients beyond their sample's threshold ``(chunk,)``, 0 for the others."""
+    """Signs of gradients beyond the threshold of their leading dimensions, 0 for the others; shaped as they are."""
     # Three times as fast as torch.sign and comparisons.
     largest = torch.finfo(gradients.dtype).max
     if threshold is None:
         return (gradients * largest).mul_(largest).clamp_(-1, 1)  # any number but zero overflows
     scale = threshold.reciprocal().clamp_(max=largest)  # a threshold of zero: all gradients are
-    scaled = gradients * scale.view(-1, *(1,) * (gradients.dim() - 1))
+    scaled = gradients * scale.view(*scale.shape, *(1,) * (gradients.dim() - scale.dim()))
     return F.hardshrink(scaled, 1.0).clamp_(-1, 1)

@@ -167,17 +167,19 @@ def zico(model: nn.Module, batch: Batch) -> float:
 
 @naive_reference("gradsign")
 def gradsign(model: nn.Module, batch: Batch) -> float:
-    """Sample by sample, array by array; what is small beside its array (a vector: beside its surroundings) is zero."""
+    """Sample by sample, row by row; what is small beside its row (in a vector: beside the arrays near it) is zero."""
     model = _prepared(model, batch_statistics=True)
     parameters = list(model.parameters())
     totals: list[Floats] = [np.zeros(p.shape) for p in parameters]
     for i in range(len(batch)):
         gradients = _gradients(_loss(model, batch, slice(i, i + 1)), parameters)
-        largest = [np.abs(g).max() for g in gradients]
         for at, gradient in enumerate(gradients):
             vector = max(gradient.shape, default=1) == gradient.size
-            top = max(largest[max(0, at - 4) : at + 5]) if vector else largest[at]
-            totals[at] += np.where(np.abs(gradient) <= 1e-4 * top, 0.0, np.sign(gradient))
+            near = gradients[max(0, at - 4) : at + 5]
+            top = max(np.abs(g).max() for g in near) if vector else None
+            for k, row in enumerate(gradient):
+                small = np.abs(row) <= 1e-4 * (np.abs(row).max() if top is None else top)
+                totals[at][k] += np.where(small, 0.0, np.sign(row))
     return float(sum(np.abs(total).sum() for total in totals))
 
 
