@@ -11,6 +11,7 @@ from test_guard import same, state
 from torch import nn
 from torch.nn import functional as F
 
+import zcbench
 import zcbench.probe
 from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.probe import Probe, signal
@@ -241,6 +242,14 @@ def test_own_signals_see_no_changes_and_the_same_random_numbers():
                 probe.once("mine", lambda p=probe: p.model[0].weight.detach().sum().item() + torch.rand(1).item())
             )
     assert values[0] == values[1] == values[2]
+
+
+def test_own_signals_of_different_modules_may_have_one_name():
+    with Probe(convnet(), Batch(*images())) as probe:
+        assert probe.once("gradients", lambda: 5) == probe.once("gradients", lambda: 6) == 5
+        assert probe.once("flops", lambda: 7) == 7
+        assert set(probe.gradients) == set(probe.parameters)
+        assert zcbench.get_proxy("flops").function(probe) > 7
 
 
 def test_signals_measured_before_a_change_are_measured_again_after_it():

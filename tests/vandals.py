@@ -61,6 +61,17 @@ def exchanges_data(probe):
 
 
 @vandal("weights (")
+def frees_memory(probe):
+    for weight in probe.model.parameters():
+        weight.data.untyped_storage().resize_(0)
+
+
+@vandal("weights (")
+def shares_memory(probe):
+    probe.model.share_memory()
+
+
+@vandal("weights (")
 def trains(probe):
     optimizer = torch.optim.SGD(probe.model.parameters(), lr=0.1)
     with probe.forward_pass():

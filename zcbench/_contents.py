@@ -152,12 +152,14 @@ class Contents:
         return [self.tensors[place] for place in sorted(changed)]
 
     def _restore_storages(self) -> list[int]:
-        """Give memory to tensors whose storage was resized; which they were."""
+        """Follow storages that were moved, and give memory to those that were freed; the places of such tensors."""
         found = []
         for place, memory in enumerate(self._memory):
             if memory.data_ptr() != self._addresses[place]:
                 last = sum((size - 1) * stride for size, stride in zip(memory.shape, memory.stride(), strict=True))
-                memory.untyped_storage().resize_(int(memory.storage_offset() + last + 1) * memory.itemsize)
+                needed = int(memory.storage_offset() + last + 1) * memory.itemsize
+                if memory.untyped_storage().nbytes() < needed:  # one in shared memory was moved, and has no other size
+                    memory.untyped_storage().resize_(needed)
                 self._addresses[place] = memory.data_ptr()
                 found.append(place)
         if found:

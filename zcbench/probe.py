@@ -300,8 +300,11 @@ class Probe:
         return measured
 
     def once(self, name: str, compute: Callable[[], T]) -> T:
-        """A proxy's own signal: ``compute()`` at the first call, the same result afterwards, its cost on record."""
-        return self._measure(name, compute)
+        """A proxy's own signal: ``compute()`` at the first call, the same result afterwards, its cost on record.
+
+        Names are of the module that ``compute`` is defined in: others can use the same for something else.
+        """
+        return self._measure(f"{getattr(compute, '__module__', '')}: {name}", compute)
 
     @contextmanager
     def stopwatch(self) -> Iterator[Callable[[], float]]:
