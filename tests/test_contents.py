@@ -86,7 +86,11 @@ def test_what_has_no_plain_memory_is_left_out():
         torch.zeros(3, device="meta"),
         nn.UninitializedParameter(),
         torch.ones(2, dtype=torch.complex64).conj(),
+        torch.ones(300),
+        torch.ones(300),
     ]
+    odd[-2].untyped_storage().resize_(0)
+    odd[-1].untyped_storage().resize_(8)
     contents = Contents(odd)
     assert contents.tensors == []
     assert contents.unchanged()

@@ -67,11 +67,6 @@ def frees_memory(probe):
 
 
 @vandal("weights (")
-def shares_memory(probe):
-    probe.model.share_memory()
-
-
-@vandal("weights (")
 def trains(probe):
     optimizer = torch.optim.SGD(probe.model.parameters(), lr=0.1)
     with probe.forward_pass():

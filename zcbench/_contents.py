@@ -67,7 +67,7 @@ class _Alone(NamedTuple):
 class Contents:
     """The present contents of some tensors, and the memory that they lie in.
 
-    Tensors without plain memory (sparse, quantized, on the meta device, of a foreign subclass) are left out.
+    Tensors without plain memory (sparse, quantized, on the meta device, freed, of a foreign subclass) are left out.
 
     Args:
         tensors: the tensors.
@@ -156,8 +156,7 @@ class Contents:
         found = []
         for place, memory in enumerate(self._memory):
             if memory.data_ptr() != self._addresses[place]:
-                last = sum((size - 1) * stride for size, stride in zip(memory.shape, memory.stride(), strict=True))
-                needed = int(memory.storage_offset() + last + 1) * memory.itemsize
+                needed = _needed(memory)
                 if memory.untyped_storage().nbytes() < needed:  # one in shared memory was moved, and has no other size
                     memory.untyped_storage().resize_(needed)
                 self._addresses[place] = memory.data_ptr()
@@ -194,8 +193,17 @@ def _is_plain(tensor: Tensor) -> bool:
         or tensor.is_neg()
     ):
         return False
-    # A subclass may keep its numbers elsewhere.
-    return type(tensor).__torch_dispatch__ is torch._C._disabled_torch_dispatch_impl
+    if type(tensor).__torch_dispatch__ is not torch._C._disabled_torch_dispatch_impl:
+        return False  # a subclass may keep its numbers elsewhere
+    return tensor.untyped_storage().nbytes() >= _needed(tensor)  # else its memory was freed
+
+
+def _needed(memory: Tensor) -> int:
+    """Bytes that a tensor's storage must have."""
+    if not memory.numel():
+        return 0
+    last = sum((size - 1) * stride for size, stride in zip(memory.shape, memory.stride(), strict=True))
+    return int(memory.storage_offset() + last + 1) * memory.itemsize
 
 
 def _is_direct(memory: Tensor) -> bool:
