@@ -12,19 +12,26 @@ per proxy for the rest. Values are compared before times are.
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 import zcbench
+from zcbench._guard import Given
+from zcbench._handed import Handed
+from zcbench._world import Seeded, Settings
 from zcbench.probe import Probe
 from zcbench.spaces._flexibert_network import Encoder
 from zcbench.types import Batch
@@ -54,19 +61,19 @@ def network(cell: str) -> nn.Module:
 
 
 class Classifier(nn.Module):
-    """A small BERT with ten classes."""
+    """A BERT with ten classes, small by default."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 256, layers: int = 4) -> None:
         super().__init__()
         torch.manual_seed(0)
         layer = {
             "operation_type": "SA",
             "operation_parameter": "SDP",
-            "num_operation_heads": 4,
-            "feed_forward_dimension": 1024,
+            "num_operation_heads": width // 64,
+            "feed_forward_dimension": 4 * width,
             "num_feed_forward": 1,
         }
-        self.encoder, self.head = Encoder(256, [layer] * 4, words=2000), nn.Linear(256, 10)
+        self.encoder, self.head = Encoder(width, [layer] * layers, words=2000), nn.Linear(width, 10)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """``(batch, length)`` to logits."""
@@ -336,13 +343,106 @@ def words(batch: int) -> None:
     everything(model, tokens, targets, unit, "transformer")
 
 
+class Bottleneck(nn.Module):
+    """A block of ResNet-50."""
+
+    def __init__(self, c_in: int, c_out: int, stride: int) -> None:
+        super().__init__()
+        width = c_out // 4
+        sizes = ((c_in, width, 1, 1), (width, width, 3, stride), (width, c_out, 1, 1))
+        layers: list[nn.Module] = []
+        for a, b, kernel, step in sizes:
+            layers += [nn.Conv2d(a, b, kernel, step, kernel // 2, bias=False), nn.BatchNorm2d(b), nn.ReLU()]
+        self.path = nn.Sequential(*layers[:-1])
+        self.short: nn.Module = nn.Identity()
+        if (c_in, stride) != (c_out, 1):
+            self.short = nn.Sequential(nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.path(x) + self.short(x))
+
+
+def resnet50() -> nn.Module:
+    """A network of ResNet-50's size."""
+    torch.manual_seed(0)
+    layers: list[nn.Module] = [
+        nn.Conv2d(3, 64, 7, 2, 3, bias=False),
+        nn.BatchNorm2d(64),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, 1),
+    ]
+    c_in = 64
+    for c_out, count, stride in ((256, 3, 1), (512, 4, 2), (1024, 6, 2), (2048, 3, 2)):
+        for i in range(count):
+            layers.append(Bottleneck(c_in, c_out, 1 if i else stride))
+            c_in = c_out
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 1000))
+
+
+def guarding(*, quick: bool) -> None:
+    """What it costs to see after every proxy whether anything was changed: its share of the standard set's time."""
+    generator = torch.Generator().manual_seed(0)
+    space = zcbench.get_space("digits-201")
+    cells = [space.build(architecture) for architecture in itertools.islice(space, 0, 15_000, 3_000 if quick else 500)]
+    cases: list[tuple[str, list[nn.Module], Tensor, int]] = [
+        (
+            f"{len(cells)} cells of digits-201, 64 images of 8 x 8",
+            cells,
+            torch.randn(64, 1, 8, 8, generator=generator),
+            8,
+        )
+    ]
+    if not quick:
+        cases += [
+            ("ResNet-50, 16 images of 128 x 128", [resnet50()], torch.randn(16, 3, 128, 128, generator=generator), 4),
+            ("BERT-base, 16 x 64 words", [Classifier(768, 12)], torch.randint(2000, (16, 64), generator=generator), 3),
+        ]
+    for what, models, inputs, rounds in cases:
+        targets, spent = torch.arange(len(inputs)) % 10, [0.0]
+        shares = []
+        with ExitStack() as stack:
+            for owner, name in (
+                (Given, "_tensors_untouched"),
+                (Given, "restore"),
+                (Settings, "changed"),
+                (Seeded, "changed"),
+                (Handed, "__init__"),
+                (Handed, "changed"),
+            ):
+                stack.enter_context(mock.patch.object(owner, name, _timed(getattr(owner, name), spent)))
+            for _ in range(rounds):
+                spent[0], started = 0.0, time.thread_time()
+                for model in models:
+                    zcbench.score(model, inputs, targets)
+                shares.append(spent[0] / (time.thread_time() - started))
+        report(f"checks after every proxy of the standard set: {what}", 100 * min(shares[1:]), "% of the time", "<= 3")
+
+
+def _timed(function: Callable[..., Any], spent: list[float]) -> Callable[..., Any]:
+    """The same function, the time of whose calls is added up."""
+
+    def timed(*arguments: Any, **keywords: Any) -> Any:
+        started = time.thread_time()
+        try:
+            return function(*arguments, **keywords)
+        finally:
+            spent[0] += time.thread_time() - started
+
+    return timed
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--guarding", action="store_true", help="only what the checks after every proxy cost")
     parser.add_argument("--memory", help=argparse.SUPPRESS)
     parser.add_argument("--cell", default=CELL, help=argparse.SUPPRESS)
     parser.add_argument("--batch", type=int, default=64, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.guarding:
+        torch.set_num_threads(1)
+        guarding(quick=options.quick)
+        return
     if options.memory:
         print(peak(options.memory, options.cell, options.batch))
         return
@@ -351,6 +451,7 @@ def main() -> None:
     images(cell, batch, few)
     memory(cell, batch)
     words(10 if options.quick else 16)
+    guarding(quick=options.quick)
     workers(4 if options.quick else 1500)
 
 

@@ -1,7 +1,9 @@
 """The instrument: right signals on odd networks, computed once, nothing left behind."""
 
+import random
 import time
 
+import numpy as np
 import pytest
 import torch
 from networks import Dead, Tied, Twice, convnet, images, mlp, zoo
@@ -9,6 +11,7 @@ from test_guard import same, state
 from torch import nn
 from torch.nn import functional as F
 
+import zcbench
 import zcbench.probe
 from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.probe import Probe, signal
@@ -178,6 +181,143 @@ def test_network_as_found_after_all_signals(name):
         probe.each_sample_gradient(lambda name, gradients: None)
     assert same(before, state(model))
     assert torch.equal(rng, torch.get_rng_state())
+
+
+# -- signals are those of what was given -----------------------------------------------------------
+
+
+def halve(probe):
+    with torch.no_grad():
+        for parameter in probe.model.parameters():
+            parameter.mul_(0.5)
+
+
+def hook(probe):
+    probe.model[0].register_forward_hook(lambda module, args, output: output * 2)
+
+
+def zero_inputs(probe):
+    probe.batch.inputs.zero_()
+
+
+def other_seed(probe):
+    probe.seed = 5
+
+
+@pytest.mark.parametrize("change", [halve, hook, zero_inputs, other_seed])
+@pytest.mark.parametrize("key", ["gradients", "input_gradients", "outputs"])
+def test_signals_are_of_what_was_given(change, key):
+    with Probe(convnet(), Batch(*images())) as probe:
+        expected = getattr(probe, key)
+    for early in (False, True):
+        with Probe(convnet(), Batch(*images())) as probe:
+            if early:
+                _ = probe.outputs
+            change(probe)
+            before = state(probe.model)
+            found = getattr(probe, key)
+            assert same(before, state(probe.model))  # the proxy finds its changes again
+            assert probe.put_back()
+        assert same(expected, found) if key == "gradients" else torch.equal(expected, found)
+
+
+def test_passes_of_ones_own_see_what_was_changed():
+    inputs, labels = images()
+    with Probe(convnet(), Batch(inputs, labels)) as probe:
+        given = probe.outputs.detach()
+        halve(probe)
+        with probe.forward_pass("eval"), torch.no_grad():
+            own = probe.call(inputs)
+        with probe.forward_pass("eval"), torch.no_grad():
+            assert torch.equal(own, probe.call(inputs))  # the weights stay exchanged from pass to pass
+    assert not torch.allclose(own, given)
+
+
+def test_own_signals_see_no_changes_and_the_same_random_numbers():
+    values = []
+    for change in (lambda probe: None, halve, lambda probe: torch.rand(3)):
+        with Probe(convnet(), Batch(*images())) as probe:
+            change(probe)
+            values.append(
+                probe.once("mine", lambda p=probe: p.model[0].weight.detach().sum().item() + torch.rand(1).item())
+            )
+    assert values[0] == values[1] == values[2]
+
+
+def test_own_signals_of_different_modules_may_have_one_name():
+    with Probe(convnet(), Batch(*images())) as probe:
+        assert probe.once("gradients", lambda: 5) == probe.once("gradients", lambda: 6) == 5
+        assert probe.once("flops", lambda: 7) == 7
+        assert set(probe.gradients) == set(probe.parameters)
+        assert zcbench.get_proxy("flops").function(probe) > 7
+
+
+def test_signals_measured_before_a_change_are_measured_again_after_it():
+    with Probe(convnet(), Batch(*images())) as probe:
+        first = probe.gradients
+        assert probe.put_back() == {}
+        assert probe.gradients is first
+        halve(probe)
+        assert list(probe.put_back()) == ["weights"]
+        assert probe.gradients is not first
+        assert same(probe.gradients, first)
+        assert probe.put_back() == {}
+
+
+def test_weights_that_were_written_to_and_put_back_void_the_graph():
+    with Probe(convnet(), Batch(*images())) as probe:
+        expected = probe.outputs.detach().clone()
+        with torch.no_grad():
+            for parameter in probe.model.parameters():
+                parameter.mul_(2).div_(2)
+        assert probe.put_back() == {}
+        assert torch.equal(probe.outputs, expected)
+        assert all(gradient.isfinite().all() for gradient in probe.gradients.values())
+
+
+class Restless(nn.Module):
+    """Changes much while it runs: its input, attributes in place, and random numbers of all kinds."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = nn.Linear(4, 3)
+        self.seen = []
+        self.notes = {"calls": 0}
+        self.mask = torch.ones(3)
+
+    def forward(self, x):
+        self.seen.append(x.shape)
+        self.notes["calls"] += 1
+        self.mask.mul_(0.5)
+        if not x.requires_grad:
+            x.add_(1)
+        return self.layer(x) * self.mask + random.random() + np.random.rand() + torch.rand(1)
+
+
+def test_what_a_network_changes_while_it_runs_is_put_back_after_every_pass():
+    x = torch.randn(5, 4, generator=torch.Generator().manual_seed(1))
+    given, model = x.clone(), Restless()
+    with Probe(model, Batch(x)) as probe:
+        found = []
+        for _ in range(2):
+            with probe.forward_pass(), torch.no_grad():
+                found.append(probe.call(x).clone())
+            assert torch.equal(x, given)
+            assert (model.seen, model.notes, model.mask.tolist()) == ([], {"calls": 0}, [1, 1, 1])
+            np.random.rand(), random.random()  # what others draw is nothing to the network
+        assert torch.equal(*found)
+        assert list(probe.put_back()) == ["global random states"]
+
+
+def test_costs_of_checks_are_nobodys(monkeypatch):
+    import zcbench._guard as guard
+
+    slow = guard.Given._tensors_untouched
+    monkeypatch.setattr(guard.Given, "_tensors_untouched", lambda self, **how: [time.sleep(0.2), slow(self, **how)][1])
+    with Probe(convnet(), Batch(*images())) as probe, probe.stopwatch() as seconds:
+        _ = probe.outputs
+    assert seconds() < 0.2
 
 
 def test_network_as_found_after_a_network_that_raises():

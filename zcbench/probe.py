@@ -7,13 +7,17 @@
 While a probe is open, dropout and everything else that ``eval()`` freezes is frozen, except batch norm, which uses
 batch statistics (what the authors of nearly all proxies do); :meth:`Probe.forward_pass` takes another mode for the
 proxies that need one. When the probe closes the network is as it was found.
+
+Signals are those of the network, the batch and the settings as they were when the probe was opened, whoever asks first
+and whatever was done to them meanwhile. A proxy that changes weights, sets hooks or has modes of its own sees the
+effect in passes of its own (:meth:`Probe.forward_pass`), and :meth:`Probe.put_back` undoes what it leaves behind.
 """
 
 from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -26,7 +30,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from zcbench._arguments import shown, whole
 from zcbench._functions import BatchNorm, BatchNormMode, unfused
-from zcbench._guard import Snapshot, untouched
+from zcbench._guard import BatchSnapshot, Changes, Given, untouched
+from zcbench._handed import Handed
 from zcbench._measurable import as_classes, eager, measurable, ordinary
 from zcbench._outputs import Place, as_tensor, find_place, invoke, narrowed, settle
 from zcbench._per_sample import Consumer, inner_products, sample_gradients, tangent_kernel
@@ -47,6 +52,7 @@ from zcbench._watchers import (
     SampleMaps,
     Watcher,
 )
+from zcbench._world import RandomStates, restore_torch, seed_torch, torch_states
 from zcbench.errors import InvalidInputError, NonFiniteError, UnsupportedModelError
 from zcbench.types import Batch, LossFunction
 
@@ -67,6 +73,8 @@ class _Measured:
     error: Exception | None = None
     seconds: float = 0.0  # without the signals it is made of
     parts: set[str] = field(default_factory=set)  # all signals it is made of, itself included
+    handed: Handed | None = None  # what it was when it was measured
+    stale: bool = False  # to be measured again, because what it is made of was changed
 
 
 @dataclass
@@ -93,8 +101,12 @@ class signal(functools.cached_property[T]):  # noqa: N801  # used as a decorator
             return self
         assert isinstance(probe, Probe)
         assert self.attrname is not None
-        value: T = probe._measure(self.attrname, lambda: self.compute(probe))
+        value: T = probe._measure(self.attrname, lambda: self.compute(probe), ours=True)
         return value
+
+
+#: What a probe is opened with.
+_PINNED = ("model", "batch", "seed", "_loss_fn", "_wanted")
 
 
 class Probe:
@@ -137,14 +149,27 @@ class Probe:
         self._measured: dict[str, _Measured] = {}
         self._frames: list[_Frame] = []
         self._exit = ExitStack()
-        self._snapshot: Snapshot | None = None
+        self._given: Given | None = None
+        self._attributes: dict[str, object] = {}
+        self._ours = False  # whether what runs now is a signal of this class, or else code of a proxy
+        self._used: set[str] = set()  # signals of the last stopwatch
         self._reruns = False  # whether what runs is run again once the place of the output is known
+        self._seen: Changes = {}  # changes that were undone before the proxy was done
 
     def __enter__(self) -> Self:
-        self._exit.enter_context(torch.inference_mode(mode=False))
-        self._snapshot = self._exit.enter_context(untouched(self.model))
-        self._exit.enter_context(torch.enable_grad())
-        self._exit.enter_context(eager(self.model))
+        try:
+            self._exit.enter_context(torch.inference_mode(mode=False))
+            snapshot = self._exit.enter_context(untouched(self.model))
+            self._exit.enter_context(torch.enable_grad())
+            self._exit.enter_context(eager(self.model))
+            torch.set_autocast_cache_enabled(False)  # it would hold what weights were before a proxy exchanged them
+            batch = BatchSnapshot(self.batch)
+            self._exit.callback(batch.release)
+            self._given = Given(snapshot, batch, self.seed)
+            self._attributes = dict(vars(self))
+        except BaseException:
+            self._exit.close()
+            raise
         return self
 
     def __exit__(
@@ -154,26 +179,94 @@ class Probe:
         self._watchers.clear()
         self._exit.close()
 
+    # -- what was given stays as it was ------------------------------------------------------------
+
+    def put_back(self) -> Changes:
+        """Undo whatever was done to the network, the batch, the settings and the shared signals.
+
+        To be called after every proxy. Signals that may be affected are measured again when they are asked for.
+
+        Returns:
+            What was changed since the last time: kinds in words, each with the places.
+        """
+        changes = self._undo(self._used)
+        _merge(changes, self._seen)
+        self._seen, self._used = {}, set()
+        for name in [name for name, measured in self._measured.items() if measured.stale]:
+            del self._measured[name]
+        return changes
+
+    def _undo(self, used: Iterable[str]) -> Changes:
+        given = self._given
+        assert given is not None, "use the probe in a with block"
+        changes: Changes = {}
+        if self._restore_attributes():
+            changes["the probe's attributes"] = []
+        if not given.is_untouched():
+            changes |= given.restore()
+        if spoilt := self._spoilt(used):
+            changes["shared signals"] = spoilt
+        self._forget(if_needed=bool(changes))
+        return changes
+
+    def _restore_attributes(self) -> bool:
+        table, before = vars(self), self._attributes
+        if table.keys() == before.keys() and all(table[name] is before[name] for name in _PINNED):
+            return False
+        kept = {name: table.get(name, before[name]) for name in before if name not in _PINNED}
+        table.clear()
+        table.update(before | kept)
+        return True
+
+    def _spoilt(self, used: Iterable[str]) -> list[str]:
+        """Signals that were changed by who used them."""
+        found = []
+        for name in used:
+            handed = self._measured[name].handed if name in self._measured else None
+            if handed is not None and (what := handed.changed()):
+                found.append(f"{name}: {what}")
+        return found
+
+    def _forget(self, *, if_needed: bool) -> None:
+        """Have all signals measured anew; also if weights were written to, which makes the graphs void."""
+        assert self._given is not None
+        if self._given.network.weights_were_written() or if_needed:
+            for name, measured in self._measured.items():
+                if name != "_place":  # a fact of the network, asked for in the middle of passes
+                    measured.value = measured.error = measured.handed = None
+                    measured.stale = True
+            self._watchers = {}
+
+    @contextmanager
+    def _as_given(self, *, ours: bool) -> Iterator[None]:
+        """Around a signal that a proxy asks for: what the proxy has changed is set aside meanwhile."""
+        given = self._given
+        if given is None:
+            yield
+            return
+        table = vars(self)
+        others = {name: table[name] for name in _PINNED if table.get(name) is not self._attributes[name]}
+        with given.set_aside(numbers=not ours) as changed, self._exchanged(others):
+            if spoilt := self._spoilt({name for frame in self._frames for name in frame.parts}):
+                _merge(self._seen, {"shared signals": spoilt})
+            self._forget(if_needed=changed or bool(spoilt) or bool(others))
+            yield
+
+    @contextmanager
+    def _exchanged(self, others: dict[str, object]) -> Iterator[None]:
+        """Have these attributes as they were given inside this block."""
+        vars(self).update({name: self._attributes[name] for name in others})
+        try:
+            yield
+        finally:
+            vars(self).update(others)
+
     # -- cost accounting -----------------------------------------------------------------------
 
-    def _measure(self, name: str, compute: Callable[[], T]) -> T:
-        if name not in self._measured:
-            frame, started = _Frame(), time.perf_counter()
-            self._frames.append(frame)
-            measured = _Measured()
-            try:
-                measured.value = compute()
-            except Exception as error:
-                measured.error = error
-            finally:
-                self._frames.pop()
-            elapsed = time.perf_counter() - started
-            measured.seconds = elapsed - frame.inner_seconds
-            measured.parts = frame.parts | {name}
-            self._measured[name] = measured
-            if self._frames:
-                self._frames[-1].inner_seconds += elapsed
-        measured = self._measured[name]
+    def _measure(self, name: str, compute: Callable[[], T], *, ours: bool = False) -> T:
+        measured = self._measured.get(name)
+        if measured is None or measured.stale:
+            measured = self._first(name, compute, ours=ours)
         if self._frames:
             self._frames[-1].parts |= measured.parts
         if measured.error is not None:
@@ -181,9 +274,37 @@ class Probe:
         value: T = measured.value
         return value
 
+    def _first(self, name: str, compute: Callable[[], object], *, ours: bool) -> _Measured:
+        asked, frame, measured = time.perf_counter(), _Frame(), _Measured()
+        nested, self._ours = self._ours, ours
+        try:
+            with nullcontext() if nested else self._as_given(ours=ours):
+                started = time.perf_counter()
+                self._frames.append(frame)
+                try:
+                    measured.value = compute()
+                except Exception as error:
+                    measured.error = error
+                finally:
+                    self._frames.pop()
+                elapsed = time.perf_counter() - started
+        finally:
+            self._ours = nested
+        measured.seconds = elapsed - frame.inner_seconds
+        measured.parts = frame.parts | {name}
+        if not name.startswith("_") and measured.error is None:
+            measured.handed = Handed(measured.value)
+        self._measured[name] = measured
+        if self._frames:  # checks are nobody's cost
+            self._frames[-1].inner_seconds += time.perf_counter() - asked
+        return measured
+
     def once(self, name: str, compute: Callable[[], T]) -> T:
-        """A proxy's own signal: ``compute()`` at the first call, the same result afterwards, its cost on record."""
-        return self._measure(name, compute)
+        """A proxy's own signal: ``compute()`` at the first call, the same result afterwards, its cost on record.
+
+        Names are of the module that ``compute`` is defined in: others can use the same for something else.
+        """
+        return self._measure(f"{getattr(compute, '__module__', '')}: {name}", compute)
 
     @contextmanager
     def stopwatch(self) -> Iterator[Callable[[], float]]:
@@ -204,12 +325,16 @@ class Probe:
         finally:
             finished = time.perf_counter()
             self._frames.pop()
+            self._used = frame.parts
 
     # -- passes --------------------------------------------------------------------------------
 
     @contextmanager
     def forward_pass(self, batch_norm: BatchNorm = "train") -> Iterator[None]:
-        """Run the network inside this block: modes set, random numbers seeded, buffers put back afterwards.
+        """Run the network inside this block: modes set and random numbers seeded.
+
+        Afterwards its attributes, hooks and buffers, the batch's numbers and the random states are put back.
+        Weights are not, so that a proxy can exchange them for a while.
 
         Args:
             batch_norm: "train" for statistics of the batch, "eval" for running statistics, "per-sample" for
@@ -220,19 +345,27 @@ class Probe:
         """
         if not isinstance(batch_norm, str) or batch_norm not in get_args(BatchNorm):
             raise InvalidInputError(f"batch_norm={shown(batch_norm)}: choose {', '.join(get_args(BatchNorm))}.")
-        if self._snapshot is None:
+        given = self._given
+        if given is None:
             raise InvalidInputError("the probe is not open: use it in a with block.")
-        self.model.eval()
-        for module in self.model.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                module.training = batch_norm != "eval"
-        torch.manual_seed(self.seed)
+        states = torch_states()
+        numbers = RandomStates() if given.numbers.others_changed() else None
+        if numbers is not None:
+            given.numbers.restore()
+        given.network.freeze(self.model, batch_norm=batch_norm != "eval")
+        seed_torch(self.seed)
         try:
             with BatchNormMode(batch_norm):
                 yield
         finally:
-            self._snapshot.restore_structure()
-            self._snapshot.restore_buffers()
+            given.network.restore_structure()
+            given.network.restore_buffers()
+            given.batch.restore_contents()
+            if numbers is not None:
+                numbers.restore()
+            elif given.numbers.others_changed():
+                given.numbers.restore()
+            restore_torch(states)
 
     def call(self, inputs: object) -> Tensor:
         """The network's output for ``inputs`` as one tensor; call it inside :meth:`forward_pass`.
@@ -270,6 +403,7 @@ class Probe:
         except _UnsettledError:
             for name in [name for name, found in self._measured.items() if isinstance(found.error, _UnsettledError)]:
                 del self._measured[name]
+            self._undo(())  # what the function had changed by then
             _ = self._place
             return function(self, **arguments)
         finally:
@@ -306,10 +440,10 @@ class Probe:
         Raises:
             UnsupportedModelError: the network has none.
         """
-        found = {}
+        found, modules = {}, dict(self.model.named_modules())
         for name, parameter in self.parameters.items():
             owner, _, leaf = name.rpartition(".")
-            embedding = isinstance(self.model.get_submodule(owner), (nn.Embedding, nn.EmbeddingBag))
+            embedding = isinstance(modules.get(owner), (nn.Embedding, nn.EmbeddingBag))
             if "weight" in leaf and parameter.dim() >= 2 and not embedding:
                 found[name] = parameter
         if not found:
@@ -476,8 +610,8 @@ class Probe:
                 with part:
                     return part.tangent_kernel(batch_norm)
 
-            return self._measure(f"tangent_kernel of {samples}, {batch_norm}", of_part)
-        return self._measure(f"tangent_kernel, {batch_norm}", lambda: tangent_kernel(self, batch_norm))
+            return self._measure(f"tangent_kernel of {samples}, {batch_norm}", of_part, ours=True)
+        return self._measure(f"tangent_kernel, {batch_norm}", lambda: tangent_kernel(self, batch_norm), ours=True)
 
     @signal
     def class_kernel(self) -> Tensor:
@@ -680,6 +814,11 @@ def default_loss(outputs: Tensor, targets: Tensor) -> Tensor:
                 f"target class {low if low < 0 else high} is out of range: the network has {outputs.shape[-1]} outputs."
             )
     return F.cross_entropy(outputs.flatten(0, -2), targets.flatten())
+
+
+def _merge(changes: Changes, more: Changes) -> None:
+    for kind, places in more.items():
+        changes.setdefault(kind, []).extend(places)
 
 
 K = TypeVar("K")

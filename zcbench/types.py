@@ -187,7 +187,7 @@ class Score:
         value: a finite float if and only if ``status`` is ok, else None.
         status: what became of it.
         seconds: what the score costs alone, shared signals and training included in full.
-        detail: why there is no value, one sentence.
+        detail: why there is no value; or a note on a value, of what its proxy had changed.
         repeats: number of initialisations that ``value`` is the mean over.
         spread: standard deviation over them (n - 1 in the denominator); nan for a single one.
     """

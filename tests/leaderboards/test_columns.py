@@ -3,7 +3,9 @@
 import math
 
 import pytest
+from toys import record, records, toy
 
+from zcbench.evaluation import summarize
 from zcbench.leaderboards import COLUMNS, footnotes, headline, interval
 from zcbench.metrics import Estimate
 
@@ -89,6 +91,16 @@ def test_footnotes(plain, odd):
     assert "constant: its 4 scores are all equal, so it ranks nothing." in notes
     assert not any(note.startswith("single: its") for note in notes)
     assert "--common" in notes[-1]
+
+
+def test_notes_on_scores_are_shown():
+    benchmark = toy([0.1, 0.2, 0.3, 0.4])
+    note = "While it ran it changed grad mode; everything was put back."
+    rows = [*records(benchmark, [1, 2, 3, None], "mine@1", detail=note), *records(benchmark, [1, 2, 3, 4], "params@1")]
+    rows = [row if row.score.value is not None else record(row.architecture, None, "mine@1") for row in rows]
+    notes = footnotes(summarize(rows, benchmark))
+    assert f"mine: 3 of 4 scores with a note: {note}" in notes
+    assert "mine: 1 of 4 failed: it broke." in notes
 
 
 def test_what_has_no_interval_has_no_tie_mark(odd):

@@ -2,14 +2,18 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from networks import Dead, convnet, images, zoo
 from test_guard import same, state
 from torch import nn
+from vandals import VANDALS
 
 import zcbench
 from zcbench.errors import InvalidInputError, UnknownNameError
+from zcbench.proxies._score import CHANGED
+from zcbench.testing._world import differs, world
 
 
 @pytest.fixture
@@ -43,6 +47,7 @@ def test_every_proxy_on_every_odd_network(name):
         assert score.status in ("ok", "unsupported", "non-finite"), (key, score.detail)
         assert (score.value is not None) == (score.status == "ok") == math.isfinite(float(score))
         assert bool(score.detail) == (score.status != "ok")
+        assert CHANGED not in score.detail, key
         assert score.seconds >= 0
         assert second[key].value == score.value
 
@@ -118,20 +123,122 @@ def test_what_a_stranger_may_return(proxy, function, status, detail):
     assert scores["params"].status == "ok"
 
 
-def test_a_proxy_that_vandalises_spoils_nobody(proxy):
-    def vandal(probe):
-        with torch.no_grad():
-            for parameter in probe.model.parameters():
-                parameter.zero_()
-        probe.model.eval()
-        torch.manual_seed(1)
+#: of every engine: static, one pass, two, single samples, other weights, other inputs, second derivatives
+NEIGHBOURS = ["l2_norm", "snip", "fisher", "naswot", "jacov", "gradsign", "zen", "synflow", "grasp", "ntk_norm"]
+
+
+@pytest.fixture(scope="module")
+def neighbours():
+    """What they score alone."""
+    return {name: zcbench.score(convnet(), *images(), [name])[name].value for name in NEIGHBOURS}
+
+
+@pytest.mark.parametrize("vandal", VANDALS)
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_proxy_that_changes_what_is_shared_spoils_nobody(proxy, neighbours, vandal, fails):
+    function, words = VANDALS[vandal]
+
+    def changes(probe):
+        function(probe)
+        if fails:
+            raise KeyError("in the middle")
         return 1.0
 
     model, (inputs, labels) = convnet(), images()
-    before, rng = state(model), torch.get_rng_state()
-    zcbench.score(model, inputs, labels, [proxy(vandal)])
+    before, given, around = state(model), (inputs.clone(), labels.clone()), world()
+    name = proxy(changes)
+    for order in ([name, *NEIGHBOURS], ["snip", name, *NEIGHBOURS]):  # before and after signals were measured
+        scores = zcbench.score(model, inputs, labels, order)
+        assert {key: scores[key].value for key in NEIGHBOURS} == neighbours
+        assert {scores[key].detail for key in NEIGHBOURS} == {""}
+        assert scores[name].status == ("failed" if fails else "ok")
+        assert f"{CHANGED} " in scores[name].detail
+        assert words in scores[name].detail
+        assert ("KeyError" in scores[name].detail) == fails
     assert same(before, state(model))
-    assert torch.equal(rng, torch.get_rng_state())
+    assert torch.equal(inputs, given[0])
+    assert torch.equal(labels, given[1])
+    assert (inputs.requires_grad, inputs.grad) == (False, None)
+    assert not differs(around, world())
+
+
+#: each changes something and then measures; what it changed in a signal itself, it sees or not
+PAIRS = [name for name in VANDALS if not VANDALS[name][1].startswith("shared signals")]
+
+
+@pytest.mark.parametrize(("one", "two"), list(zip(PAIRS, [*PAIRS[7:], *PAIRS[:7]], strict=True)))
+def test_two_such_proxies_in_a_row(proxy, neighbours, one, two):
+    def measuring(vandal):
+        def changes(probe):
+            VANDALS[vandal][0](probe)
+            total = sum(gradient.double().sum() for gradient in probe.gradients.values()) + probe.outputs.double().sum()
+            own = probe.once(
+                f"own of {vandal}", lambda: float(torch.rand(1, device="cpu")) + probe.seed + len(probe.batch)
+            )
+            return total.item() + own
+
+        return changes
+
+    names = [proxy(measuring(vandal)) for vandal in (one, two)]
+    alone = [zcbench.score(convnet(), *images(), [name])[name] for name in names]
+    scores = zcbench.score(convnet(), *images(), ["snip", *names, "fisher", "l2_norm"])
+    assert [scores[name].value for name in names] == [score.value for score in alone]
+    assert [scores[name].status for name in names] == [score.status for score in alone]
+    for name in ("snip", "fisher", "l2_norm"):
+        assert scores[name].value == neighbours[name]
+
+
+@pytest.mark.parametrize("vandal", ["halves_data", "grad_mode", "freezes", "gradients_in_place", "targets_in_place"])
+def test_with_repeats_and_training_too(proxy, vandal):
+    def changes(probe):
+        VANDALS[vandal][0](probe)
+        return 1.0
+
+    others = ["snip:repeats=2", "l2_norm:repeats=2", "grad_norm:epochs=1", "naswot"]
+    model, (inputs, labels) = convnet(), images()
+    before = state(model)
+    alone = zcbench.score(model, inputs, labels, others)
+    name = proxy(changes)
+    labels_of = [f"{name}:repeats=2", f"{name}:epochs=1", name]
+    scores = zcbench.score(model, inputs, labels, [*labels_of, *others])
+    assert {key: scores[key].value for key in others} == {key: alone[key].value for key in others}
+    for label in labels_of:
+        assert scores[label].value == 1
+        assert scores[label].detail.count(CHANGED) == 1
+    assert same(before, state(model))
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, lambda: torch.autocast("cpu")])
+def test_signals_do_not_see_the_modes_of_who_asks_first(proxy, neighbours, mode):
+    def careless(probe):
+        with mode():
+            return float(probe.outputs.detach().float().sum()) + sum(float(g.sum()) for g in probe.gradients.values())
+
+    name = proxy(careless)
+    scores = zcbench.score(convnet(), *images(), [name, *NEIGHBOURS])
+    assert {key: scores[key].value for key in NEIGHBOURS} == neighbours
+    assert scores[name].detail == ""
+    assert scores[name].value == zcbench.score(convnet(), *images(), ["snip", name])[name].value
+
+
+def test_inside_inference_mode(neighbours):
+    model = convnet()
+    with torch.inference_mode():
+        assert zcbench.score(model, *images(), ["snip"])["snip"].value == neighbours["snip"]
+
+
+def test_what_the_global_generators_give_depends_on_the_seed_alone(proxy):
+    import random
+
+    name = proxy(lambda probe: float(torch.rand(())) + random.random() + np.random.rand())
+    values = []
+    for state_before in (1, 2):
+        torch.manual_seed(state_before)
+        random.seed(state_before)
+        np.random.seed(state_before)
+        scores = zcbench.score(convnet(), *images(), [["snip", name], [name]][state_before - 1])
+        values.append(scores[name].value)
+    assert values[0] == values[1] != zcbench.score(convnet(), *images(), [name], seed=1)[name].value
 
 
 def test_a_network_that_raises():

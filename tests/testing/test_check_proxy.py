@@ -9,10 +9,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 from toys import registry_as_it_was
+from vandals import VANDALS
 
 import zcbench
 from zcbench.errors import UnknownNameError
 from zcbench.testing import check_proxy, naive_reference
+from zcbench.testing._checks import _Checker
+from zcbench.testing._report import FailedError
 from zcbench.testing._zoo import oddities, specimens
 
 
@@ -48,8 +51,7 @@ def test_a_good_proxy_passes():
 def writes(probe):
     """Leaves a mark on the network behind the probe's back."""
     probe.model.marked = True
-    object.__setattr__(probe, "_snapshot", probe._snapshot)
-    probe._snapshot._modules.clear()
+    probe._given.network._containers.unchanged = lambda: True
     return 1.0
 
 
@@ -171,6 +173,33 @@ def test_every_breach_is_caught_by_its_check(function, declared, check, message)
     assert message in checks[check].detail
 
 
+@pytest.mark.parametrize("vandal", VANDALS)
+def test_every_sort_of_change_to_what_is_shared_fails_the_check_of_company(vandal):
+    function, words = VANDALS[vandal]
+
+    def changes(probe):
+        """One."""
+        function(probe)
+        return 1.0
+
+    with registry_as_it_was():
+        zcbench.register_proxy("t-vandal", needs_labels=True)(changes)
+        checker = _Checker(zcbench.get_proxy("t-vandal"), None, 0)
+        checker.wanted = checker.wanted[:1]
+        checker.finite()
+        with pytest.raises(FailedError, match="it leaves changes to what others share") as caught:
+            checker.company()
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("vandal", ["halves_data", "targets_in_place", "gradients_data"])
+def test_such_a_proxy_fails_the_contract(vandal):
+    function, words = VANDALS[vandal]
+    report, checks = outcomes(lambda probe: [1.0, function(probe)][0], needs_labels=True)
+    assert not report.ok
+    assert words in checks["company"].detail
+
+
 @pytest.mark.parametrize(
     "vandal",
     [
@@ -183,7 +212,8 @@ def test_every_breach_is_caught_by_its_check(function, declared, check, message)
 def test_global_state_that_escapes_is_caught(vandal, monkeypatch):
     import zcbench._guard as guard
 
-    monkeypatch.setattr(guard, "_world", lambda: lambda: None)
+    monkeypatch.setattr(guard.Settings, "restore", lambda _: [])
+    monkeypatch.setattr(guard.RandomStates, "restore", lambda _: None)
     try:
         _, checks = outcomes(lambda probe: [1.0, vandal()][0], cost="static")
         assert "random state or global flags were changed" in checks["untouched"].detail

@@ -35,7 +35,7 @@ BASELINE = "params"
 
 @dataclass(frozen=True)
 class Failure:
-    """Scores without a value: how many, and the first reason."""
+    """Scores without a value, or with a note: how many, and the first reason or note."""
 
     status: Status
     count: int
@@ -63,6 +63,7 @@ class Entry:
         n: architectures with a score and a target value; correlations are over these.
         total: architectures that were tried.
         failures: what became of the others.
+        noted: scores with a value and a note: how many, and the first note.
         tau: Kendall's tau-b.
         rho: Spearman's rho.
         of_ceiling: tau against single trainings as a fraction of the seed-to-seed tau; nan without repeats.
@@ -82,6 +83,7 @@ class Entry:
     n: int
     total: int
     failures: tuple[Failure, ...]
+    noted: tuple[Failure, ...]
     tau: Estimate
     rho: Estimate
     of_ceiling: Estimate
@@ -142,6 +144,7 @@ class _Column:
     total: int
     failures: tuple[Failure, ...]
     seconds: float
+    noted: tuple[Failure, ...] = ()
 
 
 def summarize(
@@ -263,7 +266,10 @@ def _column(records: list[Record], benchmark: Benchmark) -> _Column:
     seconds = [r.score.seconds for r in records if r.score.status is Status.OK]
     version = int(records[0].proxy.rpartition("@")[2])
     up = records[0].higher_is_better
-    return _Column(version, up, scores, len(records), failures, float(np.median(seconds)) if seconds else math.nan)
+    notes = [r.score.detail for r in records if r.score.status is Status.OK and r.score.detail]
+    noted = (Failure(Status.OK, len(notes), notes[0]),) if notes else ()
+    middle = float(np.median(seconds)) if seconds else math.nan
+    return _Column(version, up, scores, len(records), failures, middle, noted)
 
 
 def _together(ensemble: Ensemble, columns: dict[str, _Column]) -> _Column:
@@ -358,6 +364,7 @@ def _entry(name: str, against: _Comparison, truth: Floats, benchmark: Benchmark)
         n=int(rows.sum()),
         total=column.total,
         failures=column.failures,
+        noted=column.noted,
         tau=against.taus[name],
         rho=spearman_rho(column.scores[rows], against.good[rows]),
         of_ceiling=against.of_ceiling(name),

@@ -119,11 +119,16 @@ def headline(evaluation: Evaluation) -> str:
 
 
 def footnotes(evaluation: Evaluation) -> list[str]:
-    """A sentence for every kind of failure, and for what cannot be compared."""
+    """A sentence for every kind of failure and note, and for what cannot be compared."""
     notes = [
         f"{plain(entry.proxy)}: {failure.count} of {entry.total} {failure.status}: {plain(failure.example, SENTENCE)}"
         for entry in evaluation.entries
         for failure in entry.failures
+    ]
+    notes += [
+        f"{plain(entry.proxy)}: {noted.count} of {entry.total} scores with a note: {plain(noted.example, SENTENCE)}"
+        for entry in evaluation.entries
+        for noted in entry.noted
     ]
     reasons = {
         Standing.SCORES_EQUAL: "its {n} scores are all equal, so it ranks nothing.",

@@ -6,15 +6,17 @@ import math
 import statistics
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from torch import Tensor
 
 from zcbench import _arguments as rules
-from zcbench._guard import Snapshot, untouched
+from zcbench._guard import Changes, Snapshot, untouched
 from zcbench._measurable import measurable
 from zcbench._process import stable_seed
 from zcbench._training import Recipe, reinitialize, train
+from zcbench._world import Settings
 from zcbench.errors import InvalidInputError, NonFiniteError, UnsupportedModelError, first_line
 from zcbench.probe import Probe
 from zcbench.proxies._register import resolve
@@ -81,6 +83,10 @@ def score(
     return {info.label: found[info.label] for info in infos}
 
 
+#: How the note begins on a proxy that changed what it shares with others.
+CHANGED = "While it ran it changed"
+
+
 class _State(NamedTuple):
     """What is done to the network before a probe is opened on it."""
 
@@ -143,11 +149,14 @@ def _prepare(
     recipe: Recipe | None,
 ) -> None:
     snapshot.restore()
-    snapshot.detach_gradients()
-    if state.repeat:
-        reinitialize(model, seed)
-    if state.epochs or state.steps:
-        train(model, data, epochs=state.epochs, steps=state.steps, recipe=recipe, loss_fn=loss_fn, seed=seed)
+    settings = Settings()
+    try:
+        if state.repeat:
+            reinitialize(model, seed)
+        if state.epochs or state.steps:
+            train(model, data, epochs=state.epochs, steps=state.steps, recipe=recipe, loss_fn=loss_fn, seed=seed)
+    finally:
+        settings.restore()
 
 
 def _mean(scores: list[Score]) -> Score:
@@ -159,7 +168,8 @@ def _mean(scores: list[Score]) -> Score:
             detail = f"initialisation {number} of {len(scores)}: {score.detail}"
             return Score(None, score.status, seconds, detail, len(scores))
     values = [float(score) for score in scores]
-    return Score(statistics.fmean(values), Status.OK, seconds, "", len(values), statistics.stdev(values))
+    notes = " ".join(dict.fromkeys(score.detail for score in scores if score.detail))
+    return Score(statistics.fmean(values), Status.OK, seconds, notes, len(values), statistics.stdev(values))
 
 
 def _probe_all(
@@ -168,7 +178,21 @@ def _probe_all(
     wanted = frozenset(name for info in infos for name in info.signals)
     with Probe(model, batch, loss_fn=loss_fn, seed=seed, wanted=wanted) as probe:
         for info in infos:
-            yield info, _one(info, probe)
+            one = _one(info, probe)
+            yield info, _noted(one, probe.put_back())
+
+
+def _noted(score: Score, changes: Changes) -> Score:
+    """The score with a note of what its proxy had changed, if anything."""
+    if not changes:
+        return score
+    kinds = []
+    for kind, places in changes.items():
+        first, *others = dict.fromkeys(places) or [""]
+        more = f" and {len(others)} more" if others else ""
+        kinds.append(f"{kind} ({first}{more})" if first else kind)
+    note = f"{CHANGED} {', '.join(kinds)}; everything was put back."
+    return replace(score, detail=f"{score.detail} {note}".strip())
 
 
 def _one(info: ProxyInfo, probe: Probe) -> Score:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 from unittest import mock
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,6 +17,7 @@ from zcbench import _per_sample
 from zcbench.errors import InvalidInputError
 from zcbench.probe import Probe
 from zcbench.proxies import get_proxy, score_with
+from zcbench.proxies._score import CHANGED
 from zcbench.testing._report import FailedError, Report, SkippedError, run_checks
 from zcbench.testing._world import differs, world
 from zcbench.testing._zoo import Specimen, oddities, specimens
@@ -174,11 +177,17 @@ class _Checker:
             model.train(mode=len(case.specimen.name) % 2 == 0)
             for parameter in model.parameters():
                 parameter.grad = torch.full_like(parameter, 0.5)
+            numbers = torch.get_rng_state(), np.random.get_state(), random.getstate()
+            torch.rand(1), np.random.rand(), random.random()  # so that no seed gives the present states
             before, around = _state(model), world()
             self.score(model, case.specimen.batch)
-            if differs(before, _state(model)):
+            network, surroundings = differs(before, _state(model)), differs(around, world())
+            torch.set_rng_state(numbers[0])
+            np.random.set_state(numbers[1])
+            random.setstate(numbers[2])
+            if network:
                 raise FailedError(f"{case.specimen.name}: the network was changed")
-            if differs(around, world()):
+            if surroundings:
                 raise FailedError(f"{case.specimen.name}: random state or global flags were changed")
         return f"weights, buffers, gradients, modes, hooks, random states and flags on {len(self.cases)} networks"
 
@@ -212,12 +221,15 @@ class _Checker:
             model, batch = case.specimen.make(), case.specimen.batch
             without = {info.label: one.value for info, one in score_with(others, model, batch, seed=self.seed)}
             for order in ([*others, self.info], [self.info, *others]):
-                found = {info.label: one.value for info, one in score_with(order, model, batch, seed=self.seed)}
+                scores = {info.label: one for info, one in score_with(order, model, batch, seed=self.seed)}
+                if CHANGED in (note := scores[self.info.label].detail):
+                    raise FailedError(f"{case.specimen.name}: it leaves changes to what others share. {note}")
+                found = {label: one.value for label, one in scores.items()}
                 if found.pop(self.info.label) != case.value:
                     raise FailedError(f"{case.specimen.name}: another score beside other proxies")
                 if harmed := [label for label, value in without.items() if found[label] != value]:
                     raise FailedError(f"{case.specimen.name}: it changes the score of {', '.join(harmed)}")
-        return "the same beside other proxies, before and after them"
+        return "the same beside other proxies, before and after them, and nothing that they share is left changed"
 
     def stochastic(self) -> str:
         changed = any(self.again(case, "another seed", seed=self.seed + 1) != case.value for case in self.need_cases())
@@ -458,6 +470,7 @@ def _state(model: nn.Module) -> dict[str, Any]:
         gradient = None if tensor.grad is None else tensor.grad.detach().clone()
         found[name] = (tensor.detach().clone(), tensor.requires_grad, id(tensor), gradient)
     for name, module in model.named_modules():
-        hooks = (*module._forward_hooks, *module._forward_pre_hooks, *module._backward_hooks)
-        found[f"{name}()"] = (module.training, hooks, sorted(vars(module)), "forward" in vars(module))
+        tables = [key for key in vars(module) if key.endswith("_hooks")]
+        hooks = tuple((key, tuple(vars(module)[key])) for key in sorted(tables))
+        found[f"{name}()"] = (module.training, type(module), hooks, sorted(vars(module)), "forward" in vars(module))
     return found

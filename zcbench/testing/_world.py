@@ -8,19 +8,25 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.modules import module as modules
 
 
 def world() -> dict[str, Any]:
     """Random states and global flags."""
     cudnn: Any = torch.backends.cudnn
+    cuda: Any = torch.backends.cuda
     return {
         "torch": torch.get_rng_state(),
         "numpy": np.random.get_state(),
         "python": random.getstate(),
         "flags": (
-            (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, torch.get_default_dtype(), torch.is_grad_enabled()),
-            torch.get_num_threads(),
+            (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32),
+            (cuda.flash_sdp_enabled(), cuda.mem_efficient_sdp_enabled(), cuda.math_sdp_enabled()),
+            (torch.get_default_dtype(), str(torch.get_default_device()), torch.get_float32_matmul_precision()),
+            (torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu")),
+            (torch.is_anomaly_enabled(), torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()),
         ),
+        "hooks": tuple(len(table) for name, table in sorted(vars(modules).items()) if name.endswith("_hooks")),
     }
 
 

@@ -1,0 +1,243 @@
+"""What is in many tensors, kept so that any change is seen and undone, whoever made it and by whatever way.
+
+Version counters count in-place operations, but not what is written through ``.data`` or a NumPy view. So the memory
+itself is looked at: half a microsecond for a small tensor, one pass through memory for a large one.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Iterable
+from itertools import chain
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+#: Bytes up to which tensors on accelerators are joined before they are compared.
+_SMALL = 1 << 16
+#: Numbers in a piece that is summed up.
+_PIECE = 251
+#: Of how many pieces one is looked at in a sample.
+_SAMPLED = 16
+_INTEGERS = {8: torch.int64, 4: torch.int32, 2: torch.int16, 1: torch.uint8}
+
+
+def _load_memcmp() -> Any:
+    library = ctypes.PyDLL("msvcrt" if sys.platform == "win32" else None)
+    library.memcmp.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
+    library.memcmp.restype = ctypes.c_int
+    return library.memcmp
+
+
+_memcmp = _load_memcmp()
+
+
+class _Joined(NamedTuple):
+    """Small tensors of one type and device: which, flat views of their memory, and their contents in one row."""
+
+    places: list[int]
+    views: list[Tensor]
+    kept: Tensor
+
+    def unchanged(self) -> bool:
+        return torch.equal(torch.cat(self.views), self.kept)
+
+
+class _Alone(NamedTuple):
+    """A large tensor: which, its memory as integers, the sums of its pieces, and a copy if it is to be restored.
+
+    Sums take one pass through one memory where a comparison takes two: half the time.
+    """
+
+    place: int
+    bits: Tensor
+    sums: Tensor
+    copy: Tensor | None
+
+    def unchanged(self, *, sampled: bool) -> bool:
+        if not sampled or self.bits.dim() != 1:
+            return torch.equal(_sums(self.bits), self.sums)
+        pieces = self.bits.numel() // _PIECE
+        some = self.bits[: pieces * _PIECE].view(-1, _PIECE)[::_SAMPLED]
+        return torch.equal(some.sum(1, dtype=torch.int64), self.sums[:pieces:_SAMPLED])
+
+
+class Contents:
+    """The present contents of some tensors, and the memory that they lie in.
+
+    Tensors without plain memory (sparse, quantized, on the meta device, freed, of a foreign subclass) are left out.
+
+    Args:
+        tensors: the tensors.
+        copies: whether large ones are copied, so that they can be restored. Whether they have changed is told by sums
+            over pieces, which miss no change that is not made to be missed.
+    """
+
+    def __init__(self, tensors: Iterable[Tensor], *, copies: bool = True) -> None:
+        self.tensors = [tensor for tensor in tensors if _is_plain(tensor)]
+        # Through .data, so that a write does not raise the version: graphs that saved the tensor stay valid.
+        self._memory = [tensor.data for tensor in self.tensors]
+        self._addresses = list(map(Tensor.data_ptr, self.tensors))
+        self._strides = list(map(Tensor.stride, self.tensors))
+        self._numbers = list(map(Tensor.numel, self.tensors))
+        self._copies: dict[int, Tensor] = {}  # of what lies densely in the processor's memory
+        self._alone: list[_Alone] = []
+        small: dict[tuple[torch.dtype, torch.device], tuple[list[int], list[Tensor]]] = {}
+        for place, memory in enumerate(self._memory):
+            little = memory.nbytes <= _SMALL
+            if little and _is_direct(memory):
+                self._copies[place] = memory.clone()  # in the same order of dimensions
+            elif little and memory.is_contiguous():
+                bits = _bits(memory)
+                places, views = small.setdefault((bits.dtype, bits.device), ([], []))
+                places.append(place)
+                views.append(bits)
+            else:
+                bits = _bits(memory)
+                self._alone.append(_Alone(place, bits, _sums(bits), bits.clone() if copies else None))
+        self._joined = [_Joined(places, views, torch.cat(views)) for places, views in small.values()]
+        self._aim()
+
+    def _aim(self) -> None:
+        """Lay ready what is compared directly: addresses of memory and of its copy, and bytes."""
+        self._compared = (
+            [self._addresses[place] for place in self._copies],
+            [copy.data_ptr() for copy in self._copies.values()],
+            [copy.nbytes for copy in self._copies.values()],
+        )
+
+    def unchanged(self, *, sampled: bool = False) -> bool:
+        """Whether all have the same contents, form and memory; ``sampled`` looks at a part of large tensors only."""
+        return (
+            self._has_same_forms()
+            and not any(map(_memcmp, *self._compared))
+            and all(joined.unchanged() for joined in self._joined)
+            and all(alone.unchanged(sampled=sampled) for alone in self._alone)
+        )
+
+    def _has_same_forms(self) -> bool:
+        return (
+            list(map(Tensor.data_ptr, self.tensors)) == self._addresses  # else they may have been freed
+            and list(map(Tensor.stride, self.tensors)) == self._strides
+            and list(map(Tensor.numel, self.tensors)) == self._numbers
+        )
+
+    def restore(self) -> list[Tensor]:
+        """Put back what was changed; which of :attr:`tensors` that were."""
+        return [] if self.unchanged() else self.rewrite()
+
+    def rewrite(self) -> list[Tensor]:
+        """As :meth:`restore`, for tensors of which some are known to have changed."""
+        changed = {*self._restore_storages()}
+        for (place, copy), differs in zip(self._copies.items(), map(_memcmp, *self._compared), strict=True):
+            if differs:
+                self._memory[place].copy_(copy)
+                changed.add(place)
+        for joined in self._joined:
+            parts = torch.split(joined.kept, [view.numel() for view in joined.views])
+            for place, view, part in zip(joined.places, joined.views, parts, strict=True):
+                if not torch.equal(view, part):
+                    view.copy_(part)
+                    changed.add(place)
+        for alone in self._alone:
+            if alone.copy is not None and not torch.equal(alone.bits, alone.copy):
+                alone.bits.copy_(alone.copy)
+                changed.add(alone.place)
+        for place, (tensor, memory) in enumerate(zip(self.tensors, self._memory, strict=True)):
+            if not tensor.is_set_to(memory) or tensor.dtype != memory.dtype:
+                tensor.data = memory
+                changed.add(place)
+        return [self.tensors[place] for place in sorted(changed)]
+
+    def _restore_storages(self) -> list[int]:
+        """Follow storages that were moved, and give memory to those that were freed; the places of such tensors."""
+        found = []
+        for place, memory in enumerate(self._memory):
+            if memory.data_ptr() != self._addresses[place]:
+                needed = _needed(memory)
+                if memory.untyped_storage().nbytes() < needed:  # one in shared memory was moved, and has no other size
+                    memory.untyped_storage().resize_(needed)
+                self._addresses[place] = memory.data_ptr()
+                found.append(place)
+        if found:
+            self._aim()
+        return found
+
+
+class Together(Contents):
+    """Several contents that are compared at once; to be made anew when they were restored."""
+
+    def __init__(self, parts: Iterable[Contents]) -> None:
+        self._parts = parts = list(parts)  # theirs are the copies whose addresses are compared
+        self.tensors = [tensor for part in parts for tensor in part.tensors]
+        self._memory = [memory for part in parts for memory in part._memory]
+        self._strides = [stride for part in parts for stride in part._strides]
+        self._numbers = [number for part in parts for number in part._numbers]
+        self._addresses = [address for part in parts for address in part._addresses]
+        first, second, sizes = (list(chain.from_iterable(part._compared[i] for part in parts)) for i in range(3))
+        self._compared = (first, second, sizes)
+        self._joined = [joined for part in parts for joined in part._joined]
+        self._alone = [alone for part in parts for alone in part._alone]
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    if torch.nn.parameter.is_lazy(tensor):
+        return False
+    if (
+        tensor.layout is not torch.strided
+        or tensor.is_meta
+        or tensor.is_quantized
+        or tensor.is_conj()
+        or tensor.is_neg()
+    ):
+        return False
+    if type(tensor).__torch_dispatch__ is not torch._C._disabled_torch_dispatch_impl:
+        return False  # a subclass may keep its numbers elsewhere
+    return tensor.untyped_storage().nbytes() >= _needed(tensor)  # else its memory was freed
+
+
+def _needed(memory: Tensor) -> int:
+    """Bytes that a tensor's storage must have."""
+    if not memory.numel():
+        return 0
+    last = sum((size - 1) * stride for size, stride in zip(memory.shape, memory.stride(), strict=True))
+    return int(memory.storage_offset() + last + 1) * memory.itemsize
+
+
+def _is_direct(memory: Tensor) -> bool:
+    """Whether the processor can compare it byte by byte."""
+    return memory.is_cpu and (memory.is_contiguous() or _is_dense(memory))
+
+
+def _bits(memory: Tensor) -> Tensor:
+    """The same memory as integers: nan equals itself, and wide ones are compared faster."""
+    if memory.is_complex():
+        memory = torch.view_as_real(memory)
+    for dimension, stride in enumerate(memory.stride()):
+        if stride == 0 and memory.shape[dimension]:  # expanded: one entry stands for all
+            memory = memory.narrow(dimension, 0, 1)
+    if not _is_dense(memory):
+        return memory.view(_INTEGERS[memory.itemsize])
+    flat = memory.as_strided((memory.numel(),), (1,))
+    size, offset = flat.nbytes, flat.storage_offset() * flat.itemsize
+    return flat.view(next(_INTEGERS[width] for width in _INTEGERS if size % width == 0 and offset % width == 0))
+
+
+def _is_dense(memory: Tensor) -> bool:
+    """Whether it fills a stretch of memory, in whatever order of dimensions."""
+    expected = 1
+    for stride, size in sorted(zip(memory.stride(), memory.shape, strict=True)):
+        if size > 1:
+            if stride != expected:
+                return False
+            expected *= size
+    return True
+
+
+def _sums(bits: Tensor) -> Tensor:
+    """Sums of pieces. Their length is prime, so that sorting along any dimension moves numbers between them."""
+    flat = bits.reshape(-1)
+    whole = flat.numel() // _PIECE * _PIECE
+    return torch.cat([flat[:whole].view(-1, _PIECE).sum(1, dtype=torch.int64), flat[whole:].to(torch.int64)])

@@ -1,0 +1,273 @@
+"""What is global in torch, NumPy and Python and decides what a network computes: settings and random numbers."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import random
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.modules import module as _module
+from torch.overrides import _get_current_function_mode_stack, _pop_mode, _push_mode
+from torch.utils import _python_dispatch
+
+_numpy: Any = np.random
+_cuda: Any = torch.backends.cuda
+_cudnn: Any = torch.backends.cudnn
+_C: Any = torch._C
+
+
+def _set_deterministic(state: tuple[bool, bool]) -> None:
+    torch.use_deterministic_algorithms(state[0], warn_only=state[1])
+
+
+def _set_anomaly(state: tuple[bool, bool]) -> None:
+    torch.set_anomaly_enabled(*state)
+
+
+_guards: list[Any] = []
+
+
+def _set_inference(on: bool) -> None:
+    # Whoever left it on holds the guard that could end it. A guard of our own ends it too, as long as it lives.
+    _guards.append(_C._InferenceMode(on))
+    _guards[-1].__enter__()
+
+
+def _autocast(device: str) -> tuple[Any, ...]:
+    return torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)
+
+
+def _set_autocast(device: str) -> Callable[[tuple[Any, ...]], None]:
+    def put(state: tuple[Any, ...]) -> None:
+        torch.set_autocast_enabled(device, state[0])
+        torch.set_autocast_dtype(device, state[1])
+
+    return put
+
+
+def _setter(function: Callable[..., None]) -> Callable[[Any], None]:
+    """Some flags are pairs, whose parts are set as two arguments."""
+    return lambda state: function(*state) if isinstance(state, tuple) else function(state)
+
+
+def _device() -> Any:
+    return getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None)
+
+
+def _set_device(context: Any) -> None:
+    torch.set_default_device(None if context is None else context.device)
+
+
+def _flushes() -> bool:
+    return _SUBNORMAL * 1.0 == 0.0
+
+
+_SUBNORMAL = 5e-324
+#: (what a reader calls it, how it is read, how it is set); inference mode first, because it takes grad mode with it.
+_SETTINGS: list[tuple[str, Callable[[], Any], Callable[[Any], Any]]] = [
+    ("inference mode", torch.is_inference_mode_enabled, _set_inference),
+    ("grad mode", torch.is_grad_enabled, _C._set_grad_enabled),
+    ("the default dtype", torch.get_default_dtype, torch.set_default_dtype),
+    ("the default device", _device, _set_device),
+    ("autocast", lambda: _autocast("cpu"), _set_autocast("cpu")),
+    ("autocast", lambda: _autocast("cuda"), _set_autocast("cuda")),
+    ("autocast", torch.is_autocast_cache_enabled, torch.set_autocast_cache_enabled),
+    ("anomaly mode", lambda: (torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()), _set_anomaly),
+    (
+        "deterministic algorithms",
+        lambda: (torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()),
+        _set_deterministic,
+    ),
+    ("the precision of matrix products", _C._get_float32_matmul_precision, _C._set_float32_matmul_precision),
+    ("the number of threads", torch.get_num_threads, torch.set_num_threads),
+    ("flushing of small numbers to zero", _flushes, torch.set_flush_denormal),
+    ("settings of NumPy errors", np.geterr, lambda state: np.seterr(**state)),
+    *(
+        ("backend flags", getattr(_C, f"_get_{name}"), _setter(getattr(_C, f"_set_{name}")))
+        for name in (
+            "cudnn_enabled",
+            "cudnn_benchmark",
+            "cudnn_deterministic",
+            "cudnn_allow_tf32",
+            "cublas_allow_tf32",
+            "cublas_allow_fp16_reduced_precision_reduction",
+            "cublas_allow_bf16_reduced_precision_reduction",
+            "mkldnn_enabled",
+            "nnpack_enabled",
+        )
+        if hasattr(_C, f"_get_{name}") and hasattr(_C, f"_set_{name}")
+    ),
+    *(
+        ("attention backends", getattr(_cuda, f"{name}_sdp_enabled"), getattr(_cuda, f"enable_{name}_sdp"))
+        for name in ("flash", "mem_efficient", "math", "cudnn")
+    ),
+]
+#: torch's tables of hooks that run in every module.
+_GLOBAL_HOOKS: list[dict[Any, Any]] = [
+    table for name, table in sorted(vars(_module).items()) if name.startswith("_global_") and name.endswith("_hooks")
+]
+
+
+class Seeded:
+    """The random states of torch on all devices, NumPy and Python, as a seed makes them; they are seeded at once."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self.restore()
+        self._torch, self._others = torch_states(), _other_bytes()
+
+    def changed(self) -> bool:
+        """Whether any is another now."""
+        return self.others_changed() or not _all_equal(self._torch, torch_states())
+
+    def others_changed(self) -> bool:
+        """Whether NumPy's or Python's is another now."""
+        return self._others != _other_bytes()
+
+    def restore(self) -> None:
+        """Seed all."""
+        seed_torch(self._seed)
+        random.seed(self._seed)
+        np.random.seed(self._seed % 2**32)
+
+
+class RandomStates:
+    """The random states of torch (CPU and, once it runs, CUDA), NumPy and Python."""
+
+    def __init__(self) -> None:
+        self._torch, self._numpy, self._python = torch_states(), np.random.get_state(), random.getstate()
+
+    def restore(self) -> None:
+        """Put them back."""
+        restore_torch(self._torch)
+        np.random.set_state(self._numpy)
+        random.setstate(self._python)
+
+
+def torch_states() -> list[Tensor]:
+    """Random states of torch: of the CPU and, once CUDA runs, of every such device."""
+    cuda: Any = torch.cuda
+    return [torch.get_rng_state(), *(cuda.get_rng_state_all() if cuda.is_initialized() else ())]
+
+
+def restore_torch(states: list[Tensor]) -> None:
+    """Put back what :func:`torch_states` returned."""
+    torch.set_rng_state(states[0])
+    if states[1:]:
+        torch.cuda.set_rng_state_all(states[1:])
+
+
+@functools.cache
+def _has_accelerator() -> bool:
+    return torch.accelerator.is_available()
+
+
+def seed_torch(seed: int) -> None:
+    """Seed torch on all devices that run; ``torch.manual_seed`` takes seventy times as long without an accelerator."""
+    if _has_accelerator():
+        torch.manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)
+
+
+def _all_equal(before: Iterable[Tensor], now: list[Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(before, now, strict=False))
+
+
+def _other_bytes() -> tuple[Any, Any]:
+    return _numpy_bytes(), _python_bytes()
+
+
+def _python_bytes() -> Any:
+    """Python's state as it lies in memory; the official way takes ten microseconds. Never written, only compared."""
+    if not _PEEKS:
+        return random.getstate()
+    return ctypes.string_at(id(_RANDOM) + object.__basicsize__, _SIZE)
+
+
+def _can_peek() -> bool:
+    if sys.implementation.name != "cpython":
+        return False
+    state = random.getstate()
+    seen = [ctypes.string_at(id(_RANDOM) + object.__basicsize__, _SIZE)]
+    for step in (lambda: None, lambda: random.getrandbits(1), lambda: random.setstate(state)):
+        step()
+        seen.append(ctypes.string_at(id(_RANDOM) + object.__basicsize__, _SIZE))
+    return seen[0] == seen[1] == seen[3] != seen[2]
+
+
+#: The generator behind the functions of ``random``, and how long its state is: the position and 624 words.
+_RANDOM: Any = random.random.__self__  # type: ignore[attr-defined]
+_SIZE = 625 * 4
+_PEEKS = _can_peek()
+
+
+def _numpy_bytes() -> Any:
+    """NumPy's state as it lies in memory: 624 words and the position. The official way takes 25 microseconds."""
+    generator: Any = _numpy.get_bit_generator()
+    if type(generator) is not np.random.MT19937:
+        return repr(generator.state)
+    return ctypes.string_at(generator.ctypes.state_address, 625 * 4)
+
+
+class Settings:
+    """Global settings of torch and NumPy: modes, default types, flags, threads, global hooks."""
+
+    def __init__(self) -> None:
+        self._values = [get() for _, get, _ in _SETTINGS]
+        self._hooks = [dict(table) for table in _GLOBAL_HOOKS]
+        self._functions, self._dispatchers = _functions(), _dispatchers()
+
+    def changed(self) -> bool:
+        """Whether any is another now."""
+        return (
+            [get() for _, get, _ in _SETTINGS] != self._values
+            or self._hooks != _GLOBAL_HOOKS
+            or not _identical(_functions(), self._functions)
+            or not _identical(_dispatchers(), self._dispatchers)
+        )
+
+    def restore(self) -> list[str]:
+        """Put them back; what was changed, in words."""
+        found: dict[str, None] = {}
+        for (name, get, put), value in zip(_SETTINGS, self._values, strict=True):
+            if get() != value:
+                found[name] = None
+                put(value)
+        for table, hooks in zip(_GLOBAL_HOOKS, self._hooks, strict=True):
+            if table != hooks:
+                found["hooks of all modules"] = None
+                table.clear()
+                table.update(hooks)
+        if not _identical(now := _functions(), self._functions):
+            found["modes that see every torch function"] = None
+            _exchange(now, self._functions, _pop_mode, _push_mode)
+        if not _identical(now := _dispatchers(), self._dispatchers):
+            found["modes that see every torch operation"] = None
+            _exchange(now, self._dispatchers, _python_dispatch._pop_mode, _python_dispatch._push_mode)
+        return list(found)
+
+
+def _functions() -> list[Any]:
+    return _get_current_function_mode_stack() if _C._len_torch_function_stack() else []  # type: ignore[no-untyped-call]
+
+
+def _dispatchers() -> list[Any]:
+    return _python_dispatch._get_current_dispatch_mode_stack() if _C._len_torch_dispatch_stack() else []
+
+
+def _identical(a: list[Any], b: list[Any]) -> bool:
+    return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
+
+
+def _exchange(now: list[Any], before: list[Any], pop: Callable[[], Any], push: Callable[[Any], Any]) -> None:
+    for _ in now:
+        pop()
+    for mode in before:
+        push(mode)
