@@ -51,3 +51,75 @@ def test_kinds(kind, builtin):
     assert issubclass(kind, errors.ZcbenchError)
     assert issubclass(kind, builtin)
     assert kind.__doc__
+
+
+# -- reasons -----------------------------------------------------------------------------------
+
+
+def odd(str_):
+    return type("Odd", (Exception,), {"__str__": lambda self: str_()})()
+
+
+def fails(kind):
+    def str_():
+        raise kind
+
+    return str_
+
+
+class Text(str):
+    """A text whose own methods lie."""
+
+    def __getitem__(self, rows):
+        raise RuntimeError
+
+    splitlines = encode = __format__ = __getitem__
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("one\ntwo"), "ValueError: one"),
+        (ValueError("\n \n two"), "ValueError:  two"),
+        (ValueError(), "ValueError"),
+        (SystemExit(3), "SystemExit: 3"),
+        (ValueError("\udcff"), "ValueError: \\udcff"),
+        (odd(fails(RuntimeError)), "Odd: (its message cannot be read: RuntimeError)"),
+        (odd(fails(KeyboardInterrupt)), "Odd: (its message cannot be read: KeyboardInterrupt)"),
+        (odd(lambda: None), "Odd: (its message cannot be read: TypeError)"),
+        (odd(lambda: Text("a text")), "Odd: a text"),
+        (ExceptionGroup("several", [ValueError()]), "ExceptionGroup: several (1 sub-exception)"),
+        (type("Od\nd", (Exception,), {})("x"), "Od: x"),
+    ],
+)
+def test_the_first_line_of_any_exception(error, line):
+    assert errors.first_line(error) == line
+    assert type(errors.first_line(error)) is str
+
+
+def test_a_class_that_hides_its_name():
+    class Meta(type):
+        @property
+        def __name__(cls):
+            raise RuntimeError
+
+    class OddError(Exception, metaclass=Meta):
+        pass
+
+    assert errors.first_line(OddError("text")) == "OddError: text"
+
+
+@pytest.mark.parametrize("text", ["x" * 10**6, "\udcff" * 400])
+def test_long_messages_are_cut(text):
+    line = errors.first_line(ValueError(text))
+    assert len(line.encode().decode()) == 500
+    assert line.endswith("…")
+
+
+def test_a_text_that_begins_after_a_million_lines_is_not_looked_for():
+    assert errors.first_line(ValueError("\n" * 10**6 + "x")) == "ValueError"
+
+
+def test_what_is_short_stays():
+    assert errors.shortened("x" * 500) == "x" * 500
+    assert errors.shortened("x" * 501) == "x" * 499 + "…"

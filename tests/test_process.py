@@ -1,10 +1,14 @@
 """Seeds are the same everywhere."""
 
+import os
 import subprocess
 import sys
+import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from toys import is_alive
 
 from zcbench._process import keep_freed_memory, stable_seed
 
@@ -42,3 +46,54 @@ def test_memory_setting_works_anywhere(monkeypatch):
 
     monkeypatch.setattr("ctypes.CDLL", absent)
     keep_freed_memory()
+
+
+# -- parents and children ------------------------------------------------------------------------
+
+CHILDREN = """
+import multiprocessing, os, sys, time
+from pathlib import Path
+from zcbench import _process
+
+def child(parent, way):
+    if way == "thread":
+        _process._killed_with_parent = lambda: False
+    _process.die_with(parent)
+    Path(sys.argv[2]).write_text(str(os.getpid()))
+    if way == "kernel":
+        sum(range(10**13))  # native code that never lets go of Python
+    time.sleep(300)
+
+if __name__ == "__main__":
+    process = multiprocessing.get_context("spawn").Process(target=child, args=(os.getpid(), sys.argv[1]))
+    process.start()
+    process.join()
+"""
+
+
+@pytest.mark.parametrize("way", ["kernel", "thread"])
+def test_a_child_ends_with_its_parent(tmp_path, way):
+    tmp_path.joinpath("family.py").write_text(CHILDREN)
+    written = tmp_path / "pid"
+    parent = subprocess.Popen([sys.executable, str(tmp_path / "family.py"), way, str(written)])
+    try:
+        while not (written.exists() and written.read_text()):
+            assert parent.poll() is None
+            time.sleep(0.05)
+        child = int(written.read_text())
+        assert is_alive(child)
+    finally:
+        parent.kill()
+        parent.wait()
+    for _ in range(200):
+        if not is_alive(child):
+            return
+        time.sleep(0.05)
+    os.kill(child, 9)
+    raise AssertionError("the child outlived its parent")
+
+
+def test_a_child_whose_parent_is_gone_already():
+    code = "from zcbench._process import die_with; die_with(1); print('alive')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")

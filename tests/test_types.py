@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from zcbench.types import Architecture, Batch, Cost, ProxyInfo, Score, Status
+from zcbench.types import Architecture, Batch, Cost, ProxyInfo, Score, Status, Trial
 
 
 def test_architecture():
@@ -39,6 +39,21 @@ def test_score_without_a_value(status):
 def test_no_sentinels(value):
     with pytest.raises(ValueError, match="cannot have the value"):
         Score(value)
+
+
+def test_a_reason_is_cut_and_can_be_stored():
+    for noun in (
+        Score(None, Status.FAILED, detail="x\udcff" * 10**6),
+        Trial("b@1", "t", "", "p@1", 9, 5, 0, 0, Status.FAILED, {}, detail="x\udcff" * 10**6),
+    ):
+        assert len(noun.detail) == 500
+        assert noun.detail.encode().startswith(b"x\\udcffx")
+        assert noun.detail.endswith("…")
+    assert dataclasses.replace(Score(None, Status.FAILED), detail="y" * 501).detail == "y" * 499 + "…"
+
+
+def test_what_another_try_may_mend():
+    assert {status for status in Status if status.worth_a_retry} == {Status.FAILED, Status.TIMED_OUT}
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,13 @@ def killed(probe):
         os.kill(os.getpid(), signal.SIGKILL)
     return 1.0
 
+@zcbench.register_proxy("t-hangs")
+def hangs(probe):
+    """Never ends on the network of the size T_VICTIM, in native code that never lets go of Python."""
+    if "T_HANG" in os.environ and size(probe) == int(os.environ["T_VICTIM"]):
+        sum(range(10**13))
+    return 1.0
+
 @zcbench.register_proxy("t-interrupt")
 def interrupt(probe):
     """Presses Ctrl-C in the second network."""
@@ -194,3 +201,11 @@ def disk_of(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process runs; one that ended and that nobody has asked for does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

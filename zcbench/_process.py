@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import os
+import signal
+import sys
+import threading
 
 
 def stable_seed(*parts: object) -> int:
@@ -20,3 +24,38 @@ def keep_freed_memory() -> None:
         return
     mallopt(ctypes.c_int(-3), ctypes.c_int(2**30))  # M_MMAP_THRESHOLD
     mallopt(ctypes.c_int(-1), ctypes.c_int(2**31 - 1))  # M_TRIM_THRESHOLD
+
+
+def die_with(parent: int) -> None:
+    """Let this process, a child made by multiprocessing, end at once when its parent does, however either is busy.
+
+    On Linux the kernel sees to it, also while native code keeps Python from running. It goes by the thread that made
+    this process, which therefore has to live as long as the child is wanted. Elsewhere a thread waits for the parent's
+    end; it runs when native code lets it.
+
+    Args:
+        parent: process id of the parent.
+    """
+    if not _killed_with_parent():
+        threading.Thread(target=_end_after_parent, daemon=True).start()
+    if hasattr(os, "getppid") and os.getppid() != parent:  # it ended before this process could ask
+        os._exit(1)
+
+
+def _killed_with_parent() -> bool:
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        return bool(ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0) == 0)  # PR_SET_PDEATHSIG
+    except (OSError, AttributeError):  # another C library
+        return False
+
+
+def _end_after_parent() -> None:
+    import multiprocessing
+    from multiprocessing.connection import wait
+
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

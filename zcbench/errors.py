@@ -84,7 +84,33 @@ class StoreError(ZcbenchError, OSError):
     """Records could not be written or read (disk full, no permission, another run is writing)."""
 
 
+#: characters that a reason keeps
+REASON_LENGTH = 500
+
+
+def shortened(text: str) -> str:
+    """A reason as it is stored: at most :data:`REASON_LENGTH` characters, and valid UTF-8 whatever it quotes."""
+    # Of a string's own methods: a subclass may have others.
+    text = str.__getitem__(text, slice(REASON_LENGTH + 1)).encode(errors="backslashreplace").decode()
+    return text if len(text) <= REASON_LENGTH else text[: REASON_LENGTH - 1] + "…"
+
+
+def message_of(error: BaseException) -> str:
+    """First line of what an exception says; never raises, whatever the exception does when it is asked."""
+    try:
+        text = str.__getitem__(str(error), slice(10 * REASON_LENGTH))
+    except BaseException as second:  # even SystemExit: the first exception is what is reported
+        return f"(its message cannot be read: {_type_name(second)})"
+    return shortened(next((line for line in text.splitlines() if line.strip()), ""))
+
+
 def first_line(error: BaseException) -> str:
-    """Type and first line of a stranger's exception, as text that can be printed and stored anywhere."""
-    line = (f"{type(error).__name__}: {error}".splitlines() or [""])[0]
-    return line.encode(errors="backslashreplace").decode()
+    """Type and first line of a stranger's exception, as text that can be printed and stored anywhere; never raises."""
+    message = message_of(error)
+    return shortened(f"{_type_name(error)}: {message}" if message else _type_name(error))
+
+
+def _type_name(error: BaseException) -> str:
+    # Through type itself: a metaclass may define __name__, and a class may claim another __class__.
+    name: str = type.__dict__["__name__"].__get__(type(error))
+    return shortened(next(iter(str.__getitem__(name, slice(100)).splitlines()), ""))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from zcbench.errors import InvalidInputError
+from zcbench.errors import InvalidInputError, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,7 +176,13 @@ class Status(enum.StrEnum):
     OK = "ok"
     UNSUPPORTED = "unsupported"  # the proxy does not apply to this network or batch
     NON_FINITE = "non-finite"  # the formula gave nan or an infinity
-    FAILED = "failed"  # the network or the proxy raised
+    FAILED = "failed"  # the network or the proxy raised, or its process died
+    TIMED_OUT = "timed-out"  # it was not done within the time that the run allows
+
+    @property
+    def worth_a_retry(self) -> bool:
+        """Whether another try may end otherwise: ``--retry-failed`` computes these again."""
+        return self in (Status.FAILED, Status.TIMED_OUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +193,7 @@ class Score:
         value: a finite float if and only if ``status`` is ok, else None.
         status: what became of it.
         seconds: what the score costs alone, shared signals and training included in full.
-        detail: why there is no value; or a note on a value, of what its proxy had changed.
+        detail: why there is no value; or a note on a value, of what its proxy had changed; cut at 500 characters.
         repeats: number of initialisations that ``value`` is the mean over.
         spread: standard deviation over them (n - 1 in the denominator); nan for a single one.
     """
@@ -203,6 +209,7 @@ class Score:
         finite = self.value is not None and math.isfinite(self.value)
         if finite != (self.status is Status.OK):
             raise ValueError(f"a score with status {self.status} cannot have the value {self.value}")
+        object.__setattr__(self, "detail", shortened(self.detail))
 
     def __float__(self) -> float:
         """The value; nan where there is none."""
@@ -376,7 +383,7 @@ class Trial:
         seed: decides the split and everything random in the predictor.
         status: what became of it.
         metrics: by name; nan where undefined.
-        detail: why there are no metrics, or what is odd about them; one sentence.
+        detail: why there are no metrics, or what is odd about them; one sentence, cut at 500 characters.
         environment: id of the environment line that the store keeps beside it.
         data: digests of the tables and of the predictor's features, "0123456789ab-0123456789ab": what was learned from.
     """
@@ -394,6 +401,9 @@ class Trial:
     detail: str = ""
     environment: str = ""
     data: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detail", shortened(self.detail))
 
     @property
     def label(self) -> str:

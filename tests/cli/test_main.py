@@ -130,6 +130,86 @@ def test_errors_are_one_sentence(cli, monkeypatch, error, status, message):
     assert result.sentence.startswith(message)
 
 
+@pytest.mark.parametrize("code", [0, 3])
+def test_foreign_code_does_not_end_the_program(cli, monkeypatch, code):
+    monkeypatch.setattr("zcbench.cli.env.execute", lambda options: sys.exit(code))
+    result = cli("env")
+    assert result.status == 1
+    assert (
+        result.sentence == f"zcbench: imported code ended the program (SystemExit: {code}): take sys.exit() out of it."
+    )
+
+
+NOISY = """
+import atexit, ctypes, os, sys, zcbench
+def noise(when):
+    print(f"{when} printed")
+    sys.__stdout__.write(f"{when} to __stdout__\\n")
+    os.write(1, f"{when} written\\n".encode())
+    ctypes.CDLL(None).puts(f"{when} put".encode())
+    ctypes.CDLL(None).fflush(None)
+    os.system(f"echo {when} echoed")
+noise("import")
+atexit.register(noise, "exit")
+@zcbench.register_proxy("t-noisy", cost="static")
+def noisy(probe):
+    noise("proxy")
+    return 1.0
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("list", "proxies", "--json", "--import", "noisy.py"),
+        ("show", "t-noisy", "--json", "--import", "noisy.py"),
+        ("check", "noisy.py", "--json"),
+        (
+            "run",
+            "digits-201",
+            "--limit",
+            "1",
+            "--proxies",
+            "t-noisy",
+            "--workers",
+            "1",
+            "--json",
+            "--import",
+            "noisy.py",
+        ),
+    ],
+    ids=lambda words: words[0],
+)
+def test_what_foreign_code_prints_goes_to_standard_error(place, words):
+    place.joinpath("noisy.py").write_text(NOISY)
+    done = subprocess.run([sys.executable, "-m", "zcbench", *words], capture_output=True, text=True)
+    json.loads(done.stdout)
+    ways = ("printed", "to __stdout__", "written", "put", "echoed")
+    moments = ("import", "exit") if words[0] in ("list", "show") else ("import", "proxy", "exit")
+    assert {f"{when} {way}" for when in moments for way in ways} <= set(done.stderr.splitlines())
+
+
+@pytest.mark.parametrize("redirections", [">&-", "2>&-", ">&- 2>&-", "2>/dev/full"])
+def test_streams_that_are_closed(redirections):
+    command = f"{shlex.quote(sys.executable)} -m zcbench env --json {redirections}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    if not redirections.startswith(">"):
+        json.loads(done.stdout)
+
+
+def test_streams_are_the_caller_s_again(capfd):
+    stdout = sys.stdout
+    main(["env", "--json"])
+    assert sys.stdout is stdout
+    json.loads(capfd.readouterr().out)
+    os.write(1, b"written")
+    sys.stdout.write("printed")
+    sys.stdout.flush()
+    assert sorted(capfd.readouterr().out) == sorted("writtenprinted")
+
+
 def test_our_own_defects_are_not_hidden(cli, monkeypatch):
     def execute(options):
         raise RuntimeError("a defect")

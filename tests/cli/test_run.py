@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from hostile import OUTCOMES, UNSUPPORTED, write_hostile
 from toys import calls
 
 import zcbench
@@ -80,6 +81,8 @@ def test_a_proxy_that_fails_is_named_and_the_rest_is_kept(cli, plugin):
         ((*RUN, "--proxies", "params", "--batch-size", 0), "a batch of 0 samples"),
         ((*RUN, "--proxies", "params", "--batch-size", 1000), "digits has only 500 here"),
         (("run", "digits-201", "--proxies", "params", "--workers", -1), "-1 workers"),
+        ((*RUN, "--proxies", "params", "--timeout", 0), "a timeout of 0 seconds: choose more than 0."),
+        ((*RUN, "--predictors", "gp", "--timeout", "inf"), "the timeout inf: choose a finite number."),
         ((*RUN, "--source", "x"), "digits-201 comes with zcbench: it takes no source."),
         ((*RUN, "--import", "absent.py"), "absent.py is not a file: give a Python file."),
         (("run", "nasbench201"), "the table of nasbench201 is not on this machine"),
@@ -118,6 +121,62 @@ def test_a_damaged_store_is_not_overwritten(cli, place):
     assert result.status == 0
     assert path.read_bytes().startswith(before)
     assert len(path.read_bytes()[len(before) :].splitlines()) == 1  # the third architecture's score alone is new
+
+
+# -- the real command, with proxies that do what no author means to do ------------------------
+
+INNOCENT = ("params", "snip", "synflow", "grad_norm", "naswot", "l2_norm", "random")
+
+
+def stored(folder):
+    """Everything but durations."""
+    return {
+        (r.architecture, r.proxy.partition("@")[0]): (r.score.value, r.score.status, r.score.detail)
+        for r in Store(folder).records("digits-201")
+    }
+
+
+@pytest.mark.parametrize("workers", [0, 1, pytest.param(2, marks=pytest.mark.slow)])
+def test_hostile_proxies_cost_their_own_scores(cli, place, workers):
+    words = ("run", "digits-201", "--limit", "2", "--batch-size", "8", "--json")
+    cli(*words, "--proxies", ",".join(INNOCENT), "--workers", 0, "--store", "clean")
+    mixed = [*OUTCOMES]
+    for number, name in enumerate(INNOCENT):  # between them, and not in the order of the alphabet
+        mixed.insert(7 * number + 3, name)
+    command = [sys.executable, "-m", "zcbench", *words, "--import", write_hostile(place), "--store", "mixed"]
+    done = subprocess.run(
+        [*command, "--proxies", ",".join(mixed), "--workers", str(workers)], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert {entry["proxy"] for entry in json.loads(done.stdout)["entries"]} == set(mixed)
+    found, clean = stored("mixed"), stored("clean")
+    assert {key: found[key] for key in clean} == clean
+    assert len(found) == 2 * len(mixed)
+    for (_, name), (value, status, detail) in found.items():
+        if isinstance(outcome := OUTCOMES.get(name), float):
+            assert (value, status, detail) == (outcome, "ok", "")
+        elif outcome is not None:
+            assert (value, status) == (None, "unsupported" if name in UNSUPPORTED else "failed")
+            assert detail.startswith(outcome)
+            assert len(detail) <= 500
+
+
+FACTORIES = {
+    "leaves": ("def build(name): raise SystemExit(0)", "the network cannot be built: SystemExit: 0"),
+    "dies": ("import os\ndef build(name): os._exit(0)", "the worker process died with exit code 0."),
+}
+
+
+@pytest.mark.parametrize("factory", FACTORIES)
+def test_factories_that_end_the_program(cli, place, factory):
+    place.joinpath("my.csv").write_text(OWN)
+    place.joinpath("nets.py").write_text(FACTORIES[factory][0])
+    words = ("--target", "acc", "--factory", "nets.py:build", "--data", "digits", "--proxies", "params", "--limit", 1)
+    result = cli("run", "my.csv", *words, "--workers", 1, "--json")
+    assert result.status == 1
+    (entry,) = json.loads(result.out)["entries"]
+    assert entry["scored"] == 0
+    assert f"zcbench: params failed on 1 of 1 architectures: {FACTORIES[factory][1]}" in result.err
 
 
 # -- the real command, killed ------------------------------------------------------------------

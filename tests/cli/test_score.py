@@ -46,6 +46,19 @@ ready = nn.Linear(5, 2)
 number = 3
 def nothing(): return None
 def raises(): raise ValueError("no weights here")
+def leaves(): raise SystemExit(0)
+def stops(): raise KeyboardInterrupt
+def mute():
+    class OddError(Exception):
+        def __str__(self): raise RuntimeError
+    raise OddError
+class Leaves(nn.Linear):
+    def __init__(self): super().__init__(5, 2)
+    def forward(self, x): raise SystemExit(0)
+class Hangs(nn.Linear):
+    def __init__(self): super().__init__(5, 2)
+    def forward(self, x):
+        return sum(range(10**13)) if len(x) > 1 else super().forward(x)
 def needs(width): return nn.Linear(width, 2)
 class Text(nn.Linear):
     def __init__(self): super().__init__(5, 2)
@@ -61,6 +74,8 @@ class Raises(nn.Linear):
 @pytest.fixture
 def models(place):
     place.joinpath("models.py").write_text(MODELS)
+    place.joinpath("leaves.py").write_text("import sys\nsys.exit(0)")
+    place.joinpath("hides.py").write_text("def __getattr__(name): raise SystemExit(0)")
     return place
 
 
@@ -117,6 +132,23 @@ def test_a_network_that_fails_has_a_status_of_its_own(cli, models):
     assert result.err == "zcbench: failed: snip; the last column says why.\n"
 
 
+def test_a_score_that_takes_too_long_is_stopped(cli, models):
+    words = ("score", "models.py:Hangs", "--input", "5", "--proxies", "params,snip,l2_norm", "--json")
+    result = cli(*words, "--timeout", 5)
+    assert result.status == 1
+    found = json.loads(result.out)
+    assert list(found) == ["params", "snip", "l2_norm"]
+    assert found["params"]["value"] == 12
+    assert found["l2_norm"]["status"] == "ok"
+    assert (found["snip"]["status"], found["snip"]["detail"]) == ("timed-out", "it was not done within 5 s.")
+    assert result.err == "zcbench: failed: snip; the last column says why.\n"
+
+
+def test_what_is_wrong_in_a_worker_is_the_same_sentence(cli, models):
+    words = ("score", "models.py:leaves", "--input", "5")
+    assert cli(*words, "--timeout", 60).sentence == cli(*words).sentence
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -128,6 +160,14 @@ def test_a_network_that_fails_has_a_status_of_its_own(cli, models):
         (("models.py:nothing",), "models.py:nothing returned a NoneType: it must return a torch.nn.Module."),
         (("models.py:raises",), "models.py:raises raised ValueError: no weights here"),
         (("models.py:needs",), "models.py:needs raised TypeError"),
+        (("models.py:leaves",), "models.py:leaves raised SystemExit: 0"),
+        (("models.py:stops",), "models.py:stops raised KeyboardInterrupt"),
+        (("models.py:mute",), "models.py:mute raised OddError: (its message cannot be read: RuntimeError)"),
+        (("models.py:Leaves",), "models.py:Leaves cannot take an input of shape (1, 5): SystemExit: 0"),
+        (("leaves.py:net",), "leaves.py could not be imported: SystemExit: 0"),
+        (("hides.py:net",), "hides.py has no 'net': write the name of a function or class in it."),
+        (("models.py:net", "--timeout", 0), "a timeout of 0 seconds: choose more than 0."),
+        (("models.py:net", "--timeout", "nan"), "the timeout nan: choose a finite number."),
         (("models.py:net", "--input", "3x9x9"), "models.py:net cannot take an input of shape (1, 3, 9, 9)"),
         (("models.py:Text",), "models.py:Text cannot take an input of shape (1, 5): the network returned str"),
         (("models.py:Net", "--input", "five"), "'five' with batch size 16: give positive sizes such as 3x32x32."),

@@ -4,17 +4,18 @@ import dataclasses
 import json
 import math
 import statistics
+import warnings
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from scipy.stats import kendalltau, spearmanr, t
-from toys import toy
+from toys import registry_as_it_was, toy
 
 import zcbench
 from zcbench._store import Store
 from zcbench.errors import InvalidInputError, UnknownNameError
-from zcbench.evaluation import Sweep, curves, get_suite, list_suites, run_sweep
+from zcbench.evaluation import Sweep, curves, get_suite, import_file, list_suites, run_sweep
 from zcbench.evaluation._curves import mean_interval, training_seconds
 from zcbench.evaluation._fitting import Fitting
 from zcbench.evaluation._pools import equivalence, pool_of
@@ -175,6 +176,74 @@ def test_what_goes_wrong_is_a_trial(tmp_path, monkeypatch):
     retried = sweep(Store(tmp_path), retry_failed=True, **again)
     assert asked == ["gp:kernel=cubic"]
     assert retried[0].status is Status.FAILED
+
+
+HOSTILE = """
+import sys, warnings, numpy as np, zcbench
+
+class Mute(Exception):
+    def __str__(self): raise RuntimeError
+
+class Base(zcbench.VectorPredictor):
+    def _learn(self, x, y): self.y_ = y
+    def _value(self, x): return np.arange(len(x), dtype=float)
+
+@zcbench.register_predictor("t-fine")
+class Fine(Base):
+    pass
+
+@zcbench.register_predictor("t-leaves")
+class Leaves(Base):
+    def _learn(self, x, y): sys.exit(0)
+
+@zcbench.register_predictor("t-stops")
+class Stops(Base):
+    def _value(self, x): raise KeyboardInterrupt("not yours")
+
+@zcbench.register_predictor("t-mute")
+class Silent(Base):
+    def _learn(self, x, y): raise Mute
+
+@zcbench.register_predictor("t-warns")
+class Warns(Base):
+    def _value(self, x):
+        warnings.simplefilter("error")
+        return super()._value(x)
+
+@zcbench.register_predictor("t-hangs")
+class Hangs(Base):
+    def _learn(self, x, y): sum(range(10**13))
+
+@zcbench.register_encoding("t-odd")
+def odd(space, architecture):
+    raise GeneratorExit("gone")
+"""
+
+
+def test_what_foreign_predictors_do_costs_their_own_trials(tmp_path):
+    path = tmp_path / "hostile.py"
+    path.write_text(HOSTILE)
+    expected = {
+        "t-leaves": ("failed", "SystemExit: 0"),
+        "t-stops": ("failed", "KeyboardInterrupt: not yours"),
+        "t-mute": ("failed", "Mute: (its message cannot be read: RuntimeError)"),
+        "t-fine:encoding=t-odd": ("failed", "GeneratorExit: gone"),
+        "t-warns": ("ok", ""),
+        "t-fine": ("ok", ""),
+    }
+    with registry_as_it_was():
+        import_file(str(path))
+        filters = warnings.filters[:]
+        plan = {"seeds": 1, "sizes": (8,), "imports": [str(path)]}
+        here = sweep(Store(tmp_path / "here"), predictors=[*expected], **plan)
+        assert {trial.label: (trial.status, trial.detail) for trial in here} == expected
+        assert warnings.filters[:] == filters
+        last = {"t-hangs": ("timed-out", "it was not done within 8 s.")}
+        labels = [*list(expected)[:3], *last, *list(expected)[3:]]
+        there = sweep(Store(tmp_path / "there"), predictors=labels, timeout=8, **plan)
+        assert {trial.label: (trial.status, trial.detail) for trial in there} == expected | last
+        numbers = [{t.label: t.metrics["tau"] for t in trials if t.status == "ok"} for trials in (here, there)]
+        assert numbers[0] == numbers[1]
 
 
 def test_a_constant_prediction_is_flagged_and_counts_as_nothing(tmp_path):

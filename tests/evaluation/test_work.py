@@ -75,7 +75,14 @@ def space_that(build, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(ValueError("two\nlines"), "failed"), (UnsupportedModelError("too odd"), "unsupported")]
+    ("error", "status"),
+    [
+        (ValueError("two\nlines"), "failed"),
+        (UnsupportedModelError("too odd"), "unsupported"),
+        (SystemExit("bye"), "failed"),
+        (KeyboardInterrupt("not yours"), "failed"),
+        (GeneratorExit("gone"), "failed"),
+    ],
 )
 def test_a_network_that_cannot_be_built(job, monkeypatch, error, status):
     def build(architecture, *, num_classes):
@@ -93,6 +100,34 @@ def test_a_network_that_is_none(job, monkeypatch):
     found = scores(job, ["params", "snip"])
     assert [s.status for s in found.values()] == ["failed"] * 2
     assert found["params"].detail.startswith("the network cannot be measured: InvalidInputError: the model is a None")
+
+
+class Hostile(nn.Linear):
+    """A network that cannot be looked at."""
+
+    def __init__(self):
+        super().__init__(64, 10)
+
+    def named_modules(self, *args, **kwargs):
+        raise SystemExit(3)
+
+    modules = named_modules
+
+
+def test_a_network_that_cannot_be_looked_at(job, monkeypatch):
+    space_that(lambda architecture, *, num_classes: Hostile(), monkeypatch)
+    found = scores(job, ["params", "snip"])
+    assert {s.detail for s in found.values()} == {"the network cannot be measured: SystemExit: 3"}
+
+
+def test_what_is_begun_is_said(job, plugin):
+    said = []
+    names = ["random:repeats=2", "t-raises", "params"]
+    list(job.results(KEY, names, said.append))
+    first, *parts = said
+    assert first == ""
+    assert sorted(set(parts)) == sorted(names)
+    assert parts.count("random:repeats=2") >= 2  # before each initialisation
 
 
 def test_a_network_that_cannot_run(job, monkeypatch):
@@ -144,6 +179,13 @@ def test_two_files_of_one_name(tmp_path):
         ("leaves.py", "raise SystemExit(3)", "could not be imported: SystemExit: 3"),
         ("taken.py", "import zcbench\nzcbench.register_proxy('snip')(len)", "'snip' exists already"),
         ("binary.py", "\0", "could not be imported: "),
+        ("stops.py", "raise KeyboardInterrupt", "could not be imported: KeyboardInterrupt"),
+        (
+            "mute.py",
+            "class E(Exception):\n    def __str__(self): raise SystemExit\nraise E",
+            "could not be imported: E: (its message cannot be read: SystemExit)",
+        ),
+        ("forgets.py", "import sys\ndel sys.modules[__name__]\n1 / 0", "could not be imported: ZeroDivisionError"),
     ],
 )
 def test_files_that_cannot_be_imported(tmp_path, name, content, message):
@@ -156,6 +198,13 @@ def test_files_that_cannot_be_imported(tmp_path, name, content, message):
     assert str(caught.value).startswith(str(path))
     assert message in str(caught.value)
     assert not {m for m in set(sys.modules) - modules if m.startswith("zcbench_import")}
+
+
+def test_a_factory_that_hides(tmp_path):
+    path = tmp_path / "hides.py"
+    path.write_text("def __getattr__(name): raise SystemExit(0)")
+    with pytest.raises(InvalidInputError, match="has no function 'build'"):
+        _work.space_named(f"{path}:build")
 
 
 def test_a_folder_is_no_file(tmp_path):

@@ -1,5 +1,7 @@
 """One call for anybody's network: every outcome a value or a reason, the network as it was."""
 
+import decimal
+import fractions
 import math
 
 import numpy as np
@@ -292,3 +294,118 @@ def test_unusable_arguments():
         zcbench.score(convnet(), images()[0], proxies=[])
     with pytest.raises(InvalidInputError, match=r"torch\.nn\.Module"):
         zcbench.score(object(), images()[0])
+
+
+# -- whatever a proxy does costs its own score -------------------------------------------------
+
+
+class Rude(torch.Tensor):
+    """A tensor whose methods do not do what a tensor's do."""
+
+    @classmethod
+    def __torch_function__(cls, *args, **kwargs):
+        raise SystemExit(1)
+
+    def item(self):
+        raise SystemExit(1)
+
+    detach = __float__ = numel = item
+
+
+class Float:
+    def __init__(self, deed):
+        self.deed = deed
+
+    def __float__(self):
+        return self.deed()
+
+
+def raises(kind):
+    def deed(*_):
+        raise kind
+
+    return deed
+
+
+@pytest.mark.parametrize(
+    ("result", "outcome"),
+    [
+        (torch.tensor([[2.5]]), 2.5),
+        (torch.tensor([2.5]).as_subclass(Rude), 2.5),
+        (nn.Parameter(torch.tensor(2.5)), 2.5),
+        (np.float32(2.5), 2.5),
+        (np.array([2.5]), 2.5),
+        (fractions.Fraction(5, 2), 2.5),
+        (decimal.Decimal("2.5"), 2.5),
+        (Float(lambda: 2.5), 2.5),
+        (True, 1.0),
+        (7, 7.0),
+        (
+            torch.ones(3),
+            "TypeError: the proxy returned a float32 tensor of shape (3,): it must return one real number.",
+        ),
+        (torch.ones(0), "TypeError: the proxy returned a float32 tensor of shape (0,)"),
+        (torch.ones(2).as_subclass(Rude), "TypeError: the proxy returned a float32 tensor of shape (2,)"),
+        (torch.tensor(1 + 0j), "TypeError: the proxy returned a complex64 tensor of shape ()"),
+        (np.ones((1, 2)), "TypeError: the proxy returned a float64 array of shape (1, 2)"),
+        (np.array("3"), "TypeError: the proxy returned a <U1 array of shape ()"),
+        (np.complex64(3), "TypeError: the proxy returned a complex64: it must return one real number."),
+        (3 + 0j, "TypeError: the proxy returned a complex"),
+        ("3", "TypeError: the proxy returned a str: it must return one real number."),
+        (b"3", "TypeError: the proxy returned a bytes"),
+        (memoryview(b"3"), "TypeError: the proxy returned a memoryview"),
+        ([3.0], "TypeError: the proxy returned a list"),
+        (None, "TypeError: the proxy returned a NoneType: it must return one real number."),
+        (10**400, "OverflowError: int too large to convert to float"),
+        (Float(raises(SystemExit)), "SystemExit"),
+        (Float(raises(KeyboardInterrupt)), "KeyboardInterrupt"),
+        (Float(lambda: "3"), "TypeError: Float.__float__ returned non-float (type str)"),
+        (decimal.Decimal("1e400"), "the formula gave inf."),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_counts_as_a_number(proxy, result, outcome):
+    model, (inputs, labels) = convnet(), images()
+    score = zcbench.score(model, inputs, labels, [proxy(lambda probe: result)]).popitem()[1]
+    if isinstance(outcome, float):
+        assert (score.value, type(score.value), score.detail) == (outcome, float, "")
+    else:
+        assert score.value is None
+        assert score.detail.startswith(outcome)
+
+
+@pytest.mark.parametrize("where", ["proxy", "forward", "training"])
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration, RecursionError])
+def test_exceptions_of_every_kind(proxy, kind, where):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Linear(4, 3)
+            self.calls = 0
+
+        def forward(self, x):
+            if where == "forward" or (where == "training" and self.inner.weight.ne(weight).any()):
+                raise kind("why")
+            return self.inner(x)
+
+    model, (inputs, labels) = Net(), (torch.ones(4, 4), torch.zeros(4, dtype=torch.long))
+    weight = model.inner.weight.detach().clone()
+    bad = proxy(raises(kind("why"))) if where == "proxy" else "grad_norm:epochs=2" if where == "training" else "snip"
+    scores = zcbench.score(model, inputs, labels, [bad, "params", "l2_norm"])
+    assert scores[bad].status == "failed"
+    assert scores[bad].detail == f"{kind.__name__}: why"
+    assert scores["params"].value == 15
+    assert scores["l2_norm"].value == zcbench.score(model, inputs, labels, ["l2_norm"])["l2_norm"].value
+
+
+def test_a_failure_of_our_own_kind_is_one_line_too(proxy):
+    class Odd(zcbench.errors.UnsupportedModelError):
+        def __str__(self):
+            raise RuntimeError
+
+    model, (inputs, labels) = convnet(), images()
+    for error, detail in ((Odd(), "(its message"), (zcbench.errors.UnsupportedModelError("x\ny"), "x")):
+        score = zcbench.score(model, inputs, labels, [proxy(raises(error))]).popitem()[1]
+        assert score.status == "unsupported"
+        assert score.detail.startswith(detail)
+        assert "\n" not in score.detail

@@ -33,7 +33,12 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit status."""
+    """Run a command; returns the exit status.
+
+    Args:
+        arguments: words of the command line; None for those of this process, which then ends with the command.
+    """
+    whole = arguments is None
     # Not list(…): once the command of that name was imported, the name is its module.
     arguments = [*(sys.argv[1:] if arguments is None else arguments)]
     for stream in (sys.stdout, sys.stderr):
@@ -71,29 +76,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help()
         return 2
-    return _guarded(options)
+    from zcbench.cli._output import results_only
+
+    with results_only(for_good=whole):
+        return _guarded(options)
 
 
 def _guarded(options: argparse.Namespace) -> int:
-    from zcbench.errors import ZcbenchError
+    from zcbench.cli._output import give_up_results
+    from zcbench.errors import ZcbenchError, first_line
 
     try:
         status: int = options.execute(options)
-        sys.stdout.flush()
     except ZcbenchError as error:
         _complain(error)
         return 1
     except KeyboardInterrupt:
-        print("zcbench: interrupted; what was scored is kept, the same command goes on from there.", file=sys.stderr)
+        _complain("interrupted; what was scored is kept, the same command goes on from there.")
         return 130
+    except SystemExit as error:  # no command of ours ends so
+        _complain(f"imported code ended the program ({first_line(error)}): take sys.exit() out of it.")
+        return 1
     except BrokenPipeError:  # the reader of our output went away
-        sys.stderr.close()
+        give_up_results()
         return 0
     except OSError as error:
+        give_up_results()
         _complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
         return 1
     return status
 
 
 def _complain(message: object) -> None:
-    print(f"zcbench: {plain(message, 2 * SENTENCE)}", file=sys.stderr)
+    from zcbench.cli._output import write_message
+
+    write_message(f"zcbench: {plain(message, 2 * SENTENCE)}")

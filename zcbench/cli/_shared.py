@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zcbench._display import NOTHING, SENTENCE, json_text, plain, plain_lines
+from zcbench.cli._output import results, write_message, write_result
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -56,6 +57,11 @@ def add_imports(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="Python file that registers further proxies; may be repeated",
     )
+
+
+def add_timeout(parser: argparse.ArgumentParser, what: str) -> None:
+    """``--timeout``."""
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help=what)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -145,12 +151,12 @@ def write_board(folder: Path, name: str, content: str | Callable[[Path], object]
 
 def show(text: object = "") -> None:
     """Print lines on stdout as they are meant to be read: what they hold of strangers commands nothing."""
-    print(plain_lines(text, 4 * SENTENCE), flush=True)
+    write_result(plain_lines(text, 4 * SENTENCE))
 
 
 def tell(text: object) -> None:
     """Print a sentence on stderr, on one line."""
-    print(plain(text, 2 * SENTENCE), file=sys.stderr, flush=True)
+    write_message(plain(text, 2 * SENTENCE))
 
 
 def tell_notes(benchmark: Benchmark) -> None:
@@ -161,7 +167,7 @@ def tell_notes(benchmark: Benchmark) -> None:
 
 def print_json(content: object) -> None:
     """Print as JSON."""
-    print(json_text(content))
+    write_result(json_text(content))
 
 
 def print_rows(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -260,7 +266,8 @@ def _fitting(
 def _width(usual: int) -> int:
     """Columns to print in: those of the terminal; where there is none, as many as the table likes."""
     # Programs that read lines export COLUMNS to what they start, whose output may go to a file: only a terminal counts.
-    return max(20, shutil.get_terminal_size().columns) if sys.stdout.isatty() else usual
+    stream = results()
+    return max(20, shutil.get_terminal_size().columns) if stream is not None and stream.isatty() else usual
 
 
 def _print(parts: Sequence[RenderableType], width: int) -> None:
@@ -272,7 +279,7 @@ def _print(parts: Sequence[RenderableType], width: int) -> None:
     with console.capture() as text:  # rich itself would end the process where the reader goes away
         for part in parts:
             console.print(part)
-    print(text.get(), end="")
+    write_result(text.get(), end="")
 
 
 def after_notes(

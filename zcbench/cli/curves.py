@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zcbench.cli._output import write_result
 from zcbench.cli._shared import (
     add_json,
     add_store,
@@ -72,7 +73,7 @@ def execute(options: argparse.Namespace) -> int:
             status = 1
             continue
         if options.json:
-            print(curves_to_json(found))
+            write_result(curves_to_json(found))
         else:
             if shown:
                 show()

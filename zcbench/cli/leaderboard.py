@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zcbench.cli._output import write_result
 from zcbench.cli._shared import (
     add_ensembles,
     add_json,
@@ -68,7 +69,7 @@ def execute(options: argparse.Namespace) -> int:
         if options.out:
             _write(Path(options.out), name, evaluations, store)
     if options.json:
-        print("[" + ",\n".join(to_json(evaluation) for evaluation in shown) + "]")
+        write_result("[" + ",\n".join(to_json(evaluation) for evaluation in shown) + "]")
     else:
         for number, evaluation in enumerate(shown):
             if number:

@@ -19,11 +19,13 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zcbench.cli._output import write_result
 from zcbench.cli._shared import (
     add_ensembles,
     add_imports,
     add_json,
     add_store,
+    add_timeout,
     after_notes,
     at_zero,
     import_files,
@@ -97,18 +99,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     own.add_argument("--data", metavar="NAME", default="cifar10", help="what the networks see (default: cifar10)")
     own.add_argument("--classes", type=int, metavar="N", default=10, help="outputs of the networks (default: 10)")
-    parser.add_argument("--retry-failed", action="store_true", help="compute failed scores again")
+    parser.add_argument("--retry-failed", action="store_true", help="compute failed and timed-out scores again")
+    add_timeout(
+        parser,
+        "time to build a network, and for each score or trial: what takes longer is stopped and counts as timed-out "
+        "(with --workers 0 in one worker process; default: none)",
+    )
     add_imports(parser)
     add_store(parser)
     add_json(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Run the command; 1 if a score failed."""
+    """Run the command; 1 if a score failed or timed out."""
     from zcbench.datasets import load_benchmark
     from zcbench.errors import InvalidInputError
     from zcbench.leaderboards import to_json
-    from zcbench.types import Status
 
     import_files(options.imports)
     names = [name for name in (options.name, options.benchmark) if name]
@@ -121,14 +127,15 @@ def execute(options: argparse.Namespace) -> int:
     own = _is_own(names[0])
     evaluation = _own(options, names[0]) if own else _scored(options, load_benchmark(names[0], options.source))
     if options.json:
-        print(to_json(evaluation))
+        write_result(to_json(evaluation))
     else:
         print_leaderboard(evaluation)
-    failed = [(e, f) for e in evaluation.entries for f in e.failures if f.status is Status.FAILED]
+    failed = [(e, f) for e in evaluation.entries for f in e.failures if f.status.worth_a_retry]
     for entry, failure in failed:
+        advice = "Mend it" if failure.status == "failed" else "Give it more time"
         tell(
-            f"zcbench: {entry.proxy} failed on {failure.count} of {entry.total} architectures: {failure.example} "
-            "Mend it and run again with --retry-failed."
+            f"zcbench: {entry.proxy} {failure.status} on {failure.count} of {entry.total} architectures: "
+            f"{failure.example} {advice} and run again with --retry-failed."
         )
     return 1 if failed else 0
 
@@ -192,14 +199,13 @@ def _own_table(options: argparse.Namespace, path: str) -> Benchmark:
 
 
 def _swept(options: argparse.Namespace, name: str) -> int:
-    """Fit predictors, store every trial, show the curves; 1 if a trial failed."""
+    """Fit predictors, store every trial, show the curves; 1 if a trial failed or timed out."""
     from zcbench._store import Store
     from zcbench.datasets import load_benchmark
     from zcbench.errors import InvalidInputError
     from zcbench.evaluation import SEEDS, Sweep, curves, get_suite, run_sweep
     from zcbench.leaderboards import curves_to_json
     from zcbench.predictors import resolve_predictors
-    from zcbench.types import Status
 
     suite = get_suite(options.suite) if options.suite else None
     table = _own_table(options, name) if _is_own(name) else load_benchmark(name, options.source)
@@ -231,15 +237,16 @@ def _swept(options: argparse.Namespace, name: str) -> int:
             workers=options.workers,
             imports=options.imports,
             retry_failed=options.retry_failed,
+            timeout=options.timeout,
             progress=after_notes(store, table.name, progress),
             tell=after_notes(store.trials, table.name, tell),
         )
     found = curves(trials, table, at_zero(table, options.target, store), store.trials.notes(table.name))
     if options.json:
-        print(curves_to_json(found))
+        write_result(curves_to_json(found))
     else:
         print_curves(found)
-    return 1 if any(trial.status is Status.FAILED for trial in trials) else 0
+    return 1 if any(trial.status.worth_a_retry for trial in trials) else 0
 
 
 def _of_columns(label: str) -> str:
@@ -282,6 +289,7 @@ def _scored(options: argparse.Namespace, benchmark: Benchmark) -> Evaluation:
             workers=options.workers,
             imports=options.imports,
             retry_failed=options.retry_failed,
+            timeout=options.timeout,
             progress=after_notes(store, benchmark.name, progress),
         )
     return collect(track, benchmark, infos, store, ensembles)

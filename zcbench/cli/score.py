@@ -8,16 +8,28 @@ import math
 import os
 import re
 import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zcbench._display import duration, significant
-from zcbench.cli._shared import add_imports, add_json, import_files, print_json, print_rows, split_names, tell
+from zcbench.cli._shared import (
+    add_imports,
+    add_json,
+    add_timeout,
+    import_files,
+    print_json,
+    print_rows,
+    split_names,
+    tell,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from zcbench.types import Score
+    from zcbench.evaluation._pool import Begin
+    from zcbench.types import Batch, Score, Status
 
 EXAMPLE = """examples:
   zcbench score my_models.py:make_net --input 3x32x32
@@ -34,32 +46,39 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--proxies", metavar="NAMES", help="names or patterns, separated by commas; all (default: standard)"
     )
     parser.add_argument("--seed", type=int, default=0, help="initial weights and the random batch (default: 0)")
+    add_timeout(
+        parser,
+        "time to make the network, and time for each score: what takes longer is stopped and counts as timed-out "
+        "(all in a worker process with one thread; default: none)",
+    )
     add_imports(parser)
     add_json(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Run the command; 1 if a score failed."""
-    import torch
-
+    """Run the command; 1 if a score failed or timed out."""
     from zcbench._arguments import seed, shown
+    from zcbench._foreign import users_signals
     from zcbench.errors import InvalidInputError
-    from zcbench.proxies import score
-    from zcbench.types import Status
+    from zcbench.evaluation._pool import check_timeout, in_parallel
+    from zcbench.proxies import resolve
 
     shape = _shape(options.input, options.batch_size)
     seed("the seed", options.seed)
     if options.classes is not None and not 1 <= options.classes <= 2**31:
         limit = "at least 1" if options.classes < 1 else f"at most {2**31}"
         raise InvalidInputError(f"{shown(options.classes)} classes: choose {limit}.")
+    check_timeout(options.timeout)
     import_files(options.imports)
-    model = _make(options.factory, options.seed)
-    inputs = _noise((options.batch_size, *shape), options.seed)
-    classes = options.classes
-    if classes is None:
-        classes = _outputs(options.factory, model, inputs)
-    targets = torch.randint(classes, (len(inputs),), generator=torch.Generator().manual_seed(options.seed))
-    scores = score(model, inputs, targets, split_names(options.proxies), seed=options.seed)
+    labels = tuple(info.label for info in resolve(split_names(options.proxies)))
+    network = Network(options.factory, shape, options.batch_size, options.classes, options.seed, tuple(options.imports))
+    with users_signals():
+        if options.timeout is None:
+            found = dict(network.results(options.factory, labels))
+        else:
+            parallel = in_parallel(network, [(options.factory, labels)], 1, options.timeout)
+            found = {label: score for _, label, score in parallel}
+    scores = {label: found[label] for label in labels}
     if options.json:
         print_json(
             {
@@ -76,10 +95,62 @@ def execute(options: argparse.Namespace) -> int:
     else:
         rows = [[name, _number(s), s.status, duration(s.seconds), s.detail] for name, s in scores.items()]
         print_rows(["proxy", "score", "status", "time", ""], rows)
-    failed = [name for name, s in scores.items() if s.status is Status.FAILED]
+    failed = [name for name, s in scores.items() if s.status.worth_a_retry]
     if failed:
         tell(f"zcbench: failed: {', '.join(failed)}; the last column says why.")
     return 1 if failed else 0
+
+
+@dataclass(frozen=True)
+class Network:
+    """One's own network and the batch it sees, made where they are scored: here, or in a worker process.
+
+    Attributes:
+        factory: "file.py:function" or "package.module:Class".
+        shape: of one sample.
+        batch_size: samples in the batch.
+        classes: number of classes; None for the width of the output.
+        seed: decides the weights and the batch.
+        imports: Python files that register further proxies.
+    """
+
+    factory: str
+    shape: tuple[int, ...]
+    batch_size: int
+    classes: int | None
+    seed: int
+    imports: tuple[str, ...]
+
+    def prepare(self) -> None:
+        """Import what registers further proxies."""
+        import_files(self.imports)
+
+    def lost(self, status: Status, reason: str, seconds: float) -> Score:
+        """The score of a proxy that has none because its worker died, or was stopped."""
+        from zcbench.types import Score
+
+        return Score(None, status, seconds, reason)
+
+    def results(self, key: str, parts: Sequence[str], begin: Begin = str) -> Iterator[tuple[str, Score]]:
+        """Yield (proxy, score) as soon as each score exists; InvalidInputError if there is no network to score."""
+        from zcbench.proxies import resolve
+        from zcbench.proxies._score import score_with
+
+        begin("")
+        model, batch = self._made()
+        for info, score in score_with(resolve(parts), model, batch, seed=self.seed, begin=begin):
+            yield info.label, score
+
+    def _made(self) -> tuple[nn.Module, Batch]:
+        import torch
+
+        from zcbench.types import Batch
+
+        model = _make(self.factory, self.seed)
+        inputs = _noise((self.batch_size, *self.shape), self.seed)
+        classes = _outputs(self.factory, model, inputs) if self.classes is None else self.classes
+        targets = torch.randint(classes, (len(inputs),), generator=torch.Generator().manual_seed(self.seed))
+        return model, Batch(inputs, targets)
 
 
 def _shape(text: str, batch_size: int) -> tuple[int, ...]:
@@ -121,6 +192,7 @@ def _memory() -> int:
 
 def _outputs(name: str, model: nn.Module, inputs: Tensor) -> int:
     """Number of the network's outputs: of classes, if it tells classes apart."""
+    from zcbench._foreign import Foreign
     from zcbench._measurable import measurable
     from zcbench._outputs import output_of
     from zcbench.errors import InvalidInputError
@@ -129,21 +201,16 @@ def _outputs(name: str, model: nn.Module, inputs: Tensor) -> int:
     batch = Batch(inputs[:3])
     inner = measurable(model, batch)
     modes = [(module, module.training) for module in inner.modules()]
-    try:
-        return int(output_of(inner.eval(), batch).shape[-1])
-    except Exception as error:
-        shape = (1, *inputs.shape[1:])
-        raise InvalidInputError(f"{name} cannot take an input of shape {shape}: {_said(error)}") from None
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
-def _said(error: BaseException) -> str:
-    """A stranger's error as the end of a sentence."""
-    from zcbench.errors import ZcbenchError, first_line
-
-    return str(error) if isinstance(error, ZcbenchError) else first_line(error)
+    outputs = 0
+    with Foreign() as call:
+        try:
+            outputs = int(output_of(inner.eval(), batch).shape[-1])
+        finally:
+            for module, training in modes:
+                module.training = training
+    if call.kind is not None:
+        raise InvalidInputError(f"{name} cannot take an input of shape {(1, *inputs.shape[1:])}: {call.said}")
+    return outputs
 
 
 def _number(score: Score) -> str:
@@ -156,30 +223,33 @@ def _make(text: str, seed: int) -> Any:
     import torch
     from torch import nn
 
+    from zcbench._foreign import Foreign
     from zcbench.errors import InvalidInputError
     from zcbench.evaluation import import_file
 
     place, _, name = text.rpartition(":")
     if not place:
         raise InvalidInputError(f"{text!r} names no object: write file.py:function or package.module:Class.")
-    try:
-        if place.endswith(".py"):
-            module = import_file(place)
-        else:
-            sys.path.insert(0, str(Path.cwd()))
+    if place.endswith(".py"):
+        module = import_file(place)
+    else:
+        sys.path.insert(0, str(Path.cwd()))
+        with Foreign() as call:
             module = importlib.import_module(place)
-    except InvalidInputError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise InvalidInputError(f"{place} could not be imported: {_said(error)}") from None
-    factory = getattr(module, name, None)
+        if call.kind is not None:
+            raise InvalidInputError(f"{place} could not be imported: {call.said}")
+    factory = model = None
+    with Foreign():  # a module may have a __getattr__ of its own
+        factory = getattr(module, name, None)
     if factory is None:
         raise InvalidInputError(f"{place} has no {name!r}: write the name of a function or class in it.")
     torch.manual_seed(seed)  # after the import, which may draw numbers of its own
-    try:
+    is_module = False
+    with Foreign() as call:
         model = factory if isinstance(factory, nn.Module) else factory()
-    except (Exception, SystemExit) as error:
-        raise InvalidInputError(f"{text} raised {_said(error)}") from None
-    if not isinstance(model, nn.Module):
+        is_module = isinstance(model, nn.Module)
+    if call.kind is not None:
+        raise InvalidInputError(f"{text} raised {call.said}")
+    if not is_module:
         raise InvalidInputError(f"{text} returned a {type(model).__name__}: it must return a torch.nn.Module.")
     return model

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from zcbench.errors import InvalidInputError, UnsupportedModelError, ZcbenchError, first_line
+from zcbench._foreign import Foreign
+from zcbench.errors import InvalidInputError, UnsupportedModelError
+from zcbench.evaluation._pool import Begin
 from zcbench.evaluation._pools import Floats, Pool
 from zcbench.evaluation._work import import_file, space_named
 from zcbench.metrics import coverage, gaussian_nll, precision_at, regret_at
@@ -60,22 +62,22 @@ class Fitting:
         for path in self.imports:
             import_file(path)
 
-    def lost(self, reason: str) -> Result:
-        """The result of a trial that killed its worker."""
-        return Result(Status.FAILED, {}, reason)
+    def lost(self, status: Status, reason: str, seconds: float) -> Result:
+        """The result of a trial that has none because its worker died, or was stopped."""
+        return Result(status, {}, reason)
 
-    def results(self, key: str, parts: Sequence[str]) -> Iterator[tuple[str, Result]]:
+    def results(self, key: str, parts: Sequence[str], begin: Begin = str) -> Iterator[tuple[str, Result]]:
         """Yield (sizes, result): ``key`` is "seed label", a part "100" or, with a source, "500+50"."""
         seed, _, label = key.partition(" ")
         for part in parts:
-            try:
+            begin(part)
+            result = Result(Status.FAILED, {}, "")
+            with Foreign() as call, warnings.catch_warnings():  # filters that a predictor sets end with its trial
                 result = self._trial(label, int(seed), part)
-            except UnsupportedModelError as error:
-                result = Result(Status.UNSUPPORTED, {}, first_line(error).partition(": ")[2])
-            except ZcbenchError as error:
-                result = Result(Status.FAILED, {}, str(error))
-            except Exception as error:
-                result = Result(Status.FAILED, {}, first_line(error))
+            if call.is_a(UnsupportedModelError):
+                result = Result(Status.UNSUPPORTED, {}, call.message)
+            elif call.kind is not None:
+                result = Result(Status.FAILED, {}, call.said)
             yield part, result
 
     def _trial(self, label: str, seed: int, part: str) -> Result:

@@ -1,26 +1,38 @@
-"""Worker processes that survive what they compute.
+"""Worker processes that survive what they compute, and do not survive the process that asked for it.
 
-Each worker has a pipe of its own to the parent. A worker that dies (out of memory, a crash in native code) costs the
-result it was computing; a parent that dies, however suddenly, closes the pipes, and the workers end by themselves.
+Each worker has a pipe of its own to the parent, on which it says what it begins and gives each result. A worker that
+dies (out of memory, a crash in native code) or takes too long costs what it was computing, and another one takes its
+place. A parent that dies, however suddenly, takes its workers with it.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import os
+import pickle
 import signal
-import traceback
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
-from zcbench._process import keep_freed_memory
-from zcbench.errors import UnknownNameError, ZcbenchError
+from zcbench import _arguments as rules
+from zcbench._process import die_with, keep_freed_memory
+from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError, first_line
+from zcbench.types import Status
 
 #: what the parts of a task have in common (an architecture), and the parts (proxies to compute on it)
 Task = tuple[str, tuple[str, ...]]
+#: called with a part when work for it begins; with "" when what all parts need begins (a network is built)
+Begin: TypeAlias = Callable[[str], object]
+
+#: seconds after which the parent looks at its watch; what it slept beyond (a suspended machine) is not counted
+_LOOK = 1.0
+#: seconds that a worker has to end by itself
+_PATIENCE = 5.0
 
 
 class Work(Protocol):
@@ -29,11 +41,11 @@ class Work(Protocol):
     def prepare(self) -> None:
         """Set up a worker; called once in each."""
 
-    def results(self, key: str, parts: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    def results(self, key: str, parts: Sequence[str], begin: Begin = str) -> Iterator[tuple[str, Any]]:
         """Yield (part, result) for a task as soon as each result exists."""
 
-    def lost(self, reason: str) -> Any:
-        """The result of a part that killed its worker."""
+    def lost(self, status: Status, reason: str, seconds: float) -> Any:
+        """The result of a part that has none because its worker died, or was stopped."""
 
 
 @dataclass
@@ -43,60 +55,170 @@ class _Worker:
     key: str = ""
     left: tuple[str, ...] = ()
     ready: bool = False
+    #: the part that it computes; "" while it prepares all of them; None in between
+    running: str | None = None
+    #: seconds that it took for each of these
+    spent: dict[str | None, float] = field(default_factory=lambda: defaultdict(float))
+
+    def give(self, task: Task) -> None:
+        self.ready = True
+        self.key, self.left = task
+        self.running = ""
+        self.spent.clear()
+        with suppress(OSError):  # it died since; the next wait finds its pipe closed
+            self.pipe.send(task)
+
+    def at_risk(self) -> tuple[str, ...]:
+        """The parts that are lost if it ends now."""
+        return self.left if self.running == "" else tuple(part for part in self.left if part == self.running)
 
 
-def in_parallel(work: Work, tasks: Iterable[Task], workers: int) -> Iterator[tuple[str, str, Any]]:
+def in_parallel(
+    work: Work, tasks: Iterable[Task], workers: int, timeout: float | None = None
+) -> Iterator[tuple[str, str, Any]]:
     """Yield (key, part, result) from ``workers`` processes, each result as soon as it exists.
 
+    Args:
+        work: what the processes do.
+        tasks: what it is done to.
+        workers: number of processes.
+        timeout: seconds that a part may take, and what all parts of a task need before them; None for any time.
+            They count from when a worker says that it begins.
+
     Raises:
-        ZcbenchError: a worker could not even start.
+        ZcbenchError: a worker could not even start, or refused a task as a whole.
     """
-    queue = deque(tasks)
-    context = multiprocessing.get_context("spawn")
-
-    def start() -> _Worker:
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_worker, args=(theirs,), daemon=True)
-        with _no_interrupts():
-            process.start()
-        theirs.close()
-        with suppress(OSError):  # it died at once; the first wait finds its pipe closed
-            ours.send(work)  # not as an argument: a process that dies before it reads a long one would hang the start
-        return _Worker(process, ours)
-
-    alive = [start() for _ in range(min(workers, len(queue)))]
+    crew = _Crew(work, tasks, timeout)
     try:
-        while alive:
-            for pipe in wait([worker.pipe for worker in alive]):
-                worker = next(w for w in alive if w.pipe is pipe)
-                try:
-                    kind, *content = worker.pipe.recv()
-                except (EOFError, OSError):
-                    alive.remove(worker)
-                    yield from _bury(work, worker, queue)
-                    if queue:
-                        alive.append(start())
-                    continue
+        crew.fill(workers)
+        while crew.alive:
+            for worker in crew.heard():
+                kind, *content = _message(worker)
                 if kind == "error":
-                    raise ZcbenchError(f"a worker process could not start: {content[0]}")
-                if kind == "result":
+                    raise ZcbenchError(content[0])
+                if kind == "gone":
+                    yield from crew.died(worker)
+                elif kind == "begin":
+                    worker.running = content[0]
+                elif kind == "result":
                     part, result = content
                     worker.left = tuple(name for name in worker.left if name != part)
+                    worker.running, worker.spent[None] = None, 0.0
                     yield worker.key, part, result
-                    continue
-                worker.ready = True  # it asks for work
-                if queue:
-                    worker.key, worker.left = queue.popleft()
-                    with suppress(OSError):  # it died since; the next wait finds its pipe closed
-                        worker.pipe.send((worker.key, worker.left))
-                else:
-                    worker.pipe.close()
-                    worker.process.join()
-                    alive.remove(worker)
+                else:  # it asks for work
+                    crew.employ(worker)
+            for worker in crew.late():
+                yield from crew.stopped(worker)
     finally:
-        for worker in alive:
-            worker.process.kill()
-            worker.process.join()
+        for worker in crew.alive:
+            _end(worker)
+
+
+class _Crew:
+    """The workers that are alive, and the tasks that nobody has yet."""
+
+    def __init__(self, work: Work, tasks: Iterable[Task], timeout: float | None) -> None:
+        self.work, self._work = work, pickle.dumps(work)
+        self.timeout = timeout
+        self.queue = deque(tasks)
+        self.alive: list[_Worker] = []
+        self._context = multiprocessing.get_context("spawn")
+
+    def fill(self, workers: int) -> None:
+        """Start workers up to a number, and no more than there are tasks."""
+        for _ in range(min(workers - len(self.alive), len(self.queue))):
+            ours, theirs = self._context.Pipe()
+            process = self._context.Process(target=_worker, args=(theirs, os.getpid()), daemon=True)
+            with _no_interrupts():
+                process.start()
+                self.alive.append(_Worker(process, ours))
+            theirs.close()
+            with suppress(OSError):  # it died at once; the first wait finds its pipe closed
+                # Not as an argument: one that dies before it reads that would hang the start. And not by send: torch
+                # would share the tensors among all workers, and what one changes the others would see.
+                ours.send_bytes(self._work)
+
+    def employ(self, worker: _Worker) -> None:
+        """Give a worker the next task, or let it go."""
+        if self.queue:
+            worker.give(self.queue.popleft())
+            return
+        worker.pipe.close()
+        self.alive.remove(worker)
+        _end(worker, _PATIENCE)
+
+    def heard(self) -> list[_Worker]:
+        """Wait until workers have something to say; what each of the others runs meanwhile is charged the time."""
+        pipes = {worker.pipe: worker for worker in self.alive}
+        busy = [worker for worker in self.alive if worker.ready]
+        left = [] if self.timeout is None else [self.timeout - worker.spent[worker.running] for worker in busy]
+        asked = max(0.0, min([_LOOK, *left]))
+        before = time.monotonic()
+        found = wait(list(pipes), asked)
+        passed = min(time.monotonic() - before, asked)
+        for worker in busy:
+            worker.spent[worker.running] += passed
+        if not found:  # where a process that it forked keeps the pipe open, the end of one is not heard
+            return [worker for worker in self.alive if worker.process.exitcode is not None]
+        return [pipes[pipe] for pipe in found]  # type: ignore[index]
+
+    def late(self) -> list[_Worker]:
+        """Workers whose time is up and who have nothing more to say."""
+        if self.timeout is None:
+            return []
+        return [w for w in self.alive if w.ready and w.spent[w.running] >= self.timeout and not w.pipe.poll()]
+
+    def died(self, worker: _Worker) -> Iterator[tuple[str, str, Any]]:
+        """The results of what a dead worker ran; another one takes its place."""
+        code = _end(worker, _PATIENCE)  # its pipe may be closed a moment before
+        if not worker.ready:
+            raise ZcbenchError(f"a worker process ended with exit code {code} before it could start.")
+        cause = f"signal {-code}" if code and code < 0 else f"exit code {code}"
+        hint = " (killed, often for want of memory)" if code == -signal.SIGKILL else ""
+        reason = f"the worker process died with {cause}{hint}."
+        if code is None:
+            reason = "the worker process closed its pipe or wrote into it, and was stopped."
+        yield from self._replaced(worker, Status.FAILED, reason)
+
+    def stopped(self, worker: _Worker) -> Iterator[tuple[str, str, Any]]:
+        """The results of what a worker runs, which is stopped; another one takes its place."""
+        _end(worker)
+        what = "the network was not built" if worker.running == "" else "it was not done"
+        yield from self._replaced(worker, Status.TIMED_OUT, f"{what} within {self.timeout:g} s.")
+
+    def _replaced(self, worker: _Worker, status: Status, reason: str) -> Iterator[tuple[str, str, Any]]:
+        self.alive.remove(worker)
+        lost = worker.at_risk()
+        if rest := tuple(part for part in worker.left if part not in lost):
+            self.queue.appendleft((worker.key, rest))
+        for part in lost:
+            yield worker.key, part, self.work.lost(status, reason, worker.spent[worker.running])
+        self.fill(len(self.alive) + 1)
+
+
+def _message(worker: _Worker) -> tuple[Any, ...]:
+    try:
+        if worker.process.exitcode is not None and not worker.pipe.poll():
+            return ("gone",)
+        message: tuple[Any, ...] = worker.pipe.recv()
+    except Exception:  # closed, or foreign code wrote into it
+        return ("gone",)
+    return message
+
+
+def results_of(
+    work: Work, tasks: Iterable[Task], workers: int, timeout: float | None = None
+) -> Iterator[tuple[str, str, Any]]:
+    """Yield (key, part, result), computed in this process if there are 0 workers and no timeout."""
+    if timeout is not None:
+        workers = max(1, workers)  # nothing can stop native code in this process
+    return in_parallel(work, tasks, workers, timeout) if workers else here(work, tasks)
+
+
+def check_timeout(timeout: float | None) -> None:
+    """InvalidInputError unless it is a positive number of seconds, or None."""
+    if timeout is not None and not rules.number("the timeout", timeout) > 0:
+        raise InvalidInputError(f"a timeout of {timeout:g} seconds: choose more than 0.")
 
 
 def here(work: Work, tasks: Iterable[Task]) -> Iterator[tuple[str, str, Any]]:
@@ -133,43 +255,44 @@ def _no_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _bury(work: Work, worker: _Worker, queue: deque[Task]) -> Iterator[tuple[str, str, Any]]:
+def _end(worker: _Worker, patience: float = 0.0) -> int | None:
+    """Stop a worker; its exit code if it had ended by itself within so many seconds."""
+    # Not join(patience): it believes what the process can write into one of its descriptors, and then waits for ever.
+    until = time.monotonic() + patience
+    while worker.process.exitcode is None and time.monotonic() < until:
+        time.sleep(0.01)
+    code: int | None = worker.process.exitcode
+    worker.process.kill()
     worker.process.join()
-    code = worker.process.exitcode
-    if not worker.ready:
-        raise ZcbenchError(f"a worker process ended with exit code {code} before it could start.")
-    if not worker.left:
-        return
-    cause = f"signal {-code}" if code and code < 0 else f"exit code {code}"
-    hint = " (killed, often for want of memory)" if code == -signal.SIGKILL else ""
-    lost, *rest = worker.left
-    if rest:
-        queue.appendleft((worker.key, tuple(rest)))
-    yield worker.key, lost, work.lost(f"the worker process died with {cause}{hint}.")
+    return code
 
 
-def _worker(pipe: Connection) -> None:
+def _worker(pipe: Connection, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    die_with(parent)
     try:
         import torch
 
-        work: Work = pipe.recv()
+        work: Work = pickle.loads(pipe.recv_bytes())
 
         torch.set_num_threads(1)
         keep_freed_memory()
         work.prepare()
-    except BaseException:
-        pipe.send(("error", traceback.format_exc(limit=1).strip().splitlines()[-1]))
+    except BaseException as error:
+        said = str(error) if isinstance(error, ZcbenchError) else first_line(error)
+        pipe.send(("error", f"a worker process could not start: {said}"))
         return
     try:
         pipe.send(("ready",))
         while True:
             key, parts = pipe.recv()
-            for part, result in work.results(key, parts):
+            for part, result in work.results(key, parts, lambda part: pipe.send(("begin", part))):
                 pipe.send(("result", part, result))
             pipe.send(("ready",))
     except UnknownNameError as error:
         hint = "A worker process knows what installed packages and imported files register (--import)."
         pipe.send(("error", f"{error} {hint}"))
+    except ZcbenchError as error:
+        pipe.send(("error", str(error)))
     except (EOFError, OSError):  # the parent is gone or has no more work
         return

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from zcbench import _arguments as rules
+from zcbench._foreign import users_signals
 from zcbench._store import Store, Writer
 from zcbench.datasets import Benchmark, load_batch, load_benchmark
 from zcbench.ensembles import get_ensemble
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation._environment import describe_environment
 from zcbench.evaluation._left_out import of_known_architectures, of_this_table
-from zcbench.evaluation._pool import Task, here, in_parallel
+from zcbench.evaluation._pool import Task, check_timeout, results_of
 from zcbench.evaluation._summary import Evaluation, summarize, summarize_columns
 from zcbench.evaluation._work import Job
 from zcbench.proxies import get_proxy, list_proxies, resolve
@@ -54,6 +55,7 @@ def run(
     workers: int = 0,
     imports: Sequence[str] = (),
     retry_failed: bool = False,
+    timeout: float | None = None,
     progress: Progress | None = None,
     architectures: Sequence[Architecture] | None = None,
 ) -> None:
@@ -66,12 +68,14 @@ def run(
         store: where records go and where finished ones are found.
         workers: worker processes with one thread each; 0 computes in this process. Scores do not depend on it.
         imports: Python files that a worker imports for the proxies they register.
-        retry_failed: compute scores with the status "failed" again.
+        retry_failed: compute scores with the status "failed" or "timed-out" again.
+        timeout: seconds that building a network may take, and each score; beyond them the status is "timed-out".
+            Nothing can stop native code in this process: with 0 workers it takes one.
         progress: called after every score.
         architectures: what to score instead of a random sample.
 
     Raises:
-        InvalidInputError: the limit, the seed or the number of workers is out of range.
+        InvalidInputError: the limit, the seed, the number of workers or the timeout is out of range.
         StoreError: a score cannot be written; all earlier ones are kept.
     """
     if track.limit is not None and rules.whole("the limit", track.limit) < 1:
@@ -79,6 +83,7 @@ def run(
     rules.seed("the seed", track.seed)
     if not 0 <= rules.whole("the number of workers", workers) <= _MOST_WORKERS:
         raise InvalidInputError(f"{workers} workers: choose 0 (this process) or more, at most {_MOST_WORKERS}.")
+    check_timeout(timeout)
     dataset = benchmark.target(track.target).dataset
     samples = benchmark.batch_of(track.target)
     batch = load_batch(samples, track.batch_size, track.seed)
@@ -86,8 +91,9 @@ def run(
     training_data = load_batch(samples, None, track.seed)[:TRAINING_SAMPLES] if trained else None
     job = Job(benchmark.space.name, benchmark.classes[dataset], batch, track.seed, tuple(imports), training_data)
     plan = _Plan(track, benchmark, proxies, batch.provenance, architectures)
-    with store.writer(track.benchmark) as writer:
-        known = {r.key: r for r in store.records(track.benchmark) if not (retry_failed and r.score.status == "failed")}
+    with store.writer(track.benchmark) as writer, users_signals():
+        records = store.records(track.benchmark)
+        known = {r.key: r for r in records if not (retry_failed and r.score.status.worth_a_retry)}
         environment, description = describe_environment()
         if environment not in store.environments(track.benchmark):
             writer.environment(environment, description)
@@ -95,7 +101,7 @@ def run(
         done, total = plan.total - sum(len(names) for _, names in tasks), plan.total
         if progress:
             progress(done, total, None)
-        results = in_parallel(job, tasks, workers) if workers else here(job, tasks)
+        results = results_of(job, tasks, workers, timeout)
         for key, name, score in results:
             for record in plan.records(key, name, score, environment):
                 writer.record(record)
@@ -178,6 +184,7 @@ def evaluate(
     seed: int = 0,
     batch_size: int = 64,
     workers: int = 0,
+    timeout: float | None = None,
     store: str | os.PathLike[str] | None = None,
     ensembles: Iterable[str] = (),
 ) -> Evaluation:
@@ -192,6 +199,8 @@ def evaluate(
         batch_size: samples in the batch.
         workers: worker processes; 0 computes in this process (with workers, call from under
             ``if __name__ == "__main__":``).
+        timeout: seconds that building a network may take, and each score; beyond them the status is "timed-out". It
+            needs a worker process, also with 0 workers.
         store: folder for the records; a second call with the same folder goes on where the first stopped. Default:
             a temporary one.
         ensembles: combinations such as "mean_rank(naswot+synflow)"; their members are scored too.
@@ -219,7 +228,7 @@ def evaluate(
     track = Track(table.name, target, limit, seed, batch_size)
     with tempfile.TemporaryDirectory() as temporary:
         place = Store(store if store is not None else temporary)
-        run(track, table, infos, place, workers=workers)
+        run(track, table, infos, place, workers=workers, timeout=timeout)
         return collect(track, table, infos, place, ensembles)
 
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zcbench._foreign import users_signals
 from zcbench._store import Store
 from zcbench.datasets import Benchmark, load_batch
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation._curves import training_seconds
 from zcbench.evaluation._environment import describe_environment
 from zcbench.evaluation._fitting import Fitting, Result
-from zcbench.evaluation._pool import Task, here, in_parallel
+from zcbench.evaluation._pool import Task, check_timeout, results_of
 from zcbench.evaluation._pools import Pool, check_sizes, pool_of
 from zcbench.evaluation._run import Progress, Track, run
 from zcbench.predictors import get_predictor
@@ -62,6 +63,7 @@ def run_sweep(
     workers: int = 0,
     imports: Sequence[str] = (),
     retry_failed: bool = False,
+    timeout: float | None = None,
     progress: Progress | None = None,
     tell: Callable[[int, int, Trial | None], None] | None = None,
 ) -> list[Trial]:
@@ -77,16 +79,19 @@ def run_sweep(
         source: a benchmark and its column to learn from; default the benchmark itself.
         workers: worker processes with one thread each; 0 computes in this process.
         imports: Python files that a worker imports.
-        retry_failed: compute trials with the status "failed" again.
+        retry_failed: compute trials with the status "failed" or "timed-out" again.
+        timeout: seconds that a trial may take, and each score of a proxy; beyond them the status is "timed-out". It
+            needs a worker process, also with 0 workers.
         progress: called after every score of a proxy.
         tell: called after every trial with how many are done, how many there are, and the latest or None.
 
     Raises:
-        InvalidInputError: a size or the number of seeds is out of range.
+        InvalidInputError: a size, the number of seeds or the timeout is out of range.
         StoreError: a trial cannot be written; all earlier ones are kept.
     """
     if sweep.seeds < 1:
         raise InvalidInputError(f"{sweep.seeds} seeds: choose at least 1.")
+    check_timeout(timeout)
     encodings = [encoding for label in predictors for encoding in get_predictor(label).encodings()]
     members = sorted({member for encoding in encodings for member in encoding.members})
     tables = [(benchmark, sweep)] + ([] if source is None else [(source[0], replace(sweep, target=source[1]))])
@@ -96,14 +101,14 @@ def run_sweep(
     if source is not None:
         check_sizes(sizes, len(pools[1]), source[0].name)
     pools = [
-        _measured(pool, table, own, members, store, workers, progress)
+        _measured(pool, table, own, members, store, workers, timeout, progress)
         for pool, (table, own) in zip(pools, tables, strict=True)
     ]
     fitting = Fitting(pools[0], pools[1] if source is not None else None, tuple(imports))
     wanted = _wanted(sweep, sizes, fitting, predictors)
     trials = store.trials
-    with trials.writer(benchmark.name) as writer:
-        known = {t.key: t for t in trials.trials(benchmark.name) if not (retry_failed and t.status == "failed")}
+    with trials.writer(benchmark.name) as writer, users_signals():
+        known = {t.key: t for t in trials.trials(benchmark.name) if not (retry_failed and t.status.worth_a_retry)}
         environment, description = describe_environment()
         left = {key: trial for key, trial in wanted.items() if trial.key not in known}
         if left and environment not in trials.environments(benchmark.name):
@@ -112,7 +117,7 @@ def run_sweep(
         if tell:
             tell(done, len(wanted), None)
         tasks = _tasks(left)
-        results = in_parallel(fitting, tasks, workers) if workers else here(fitting, tasks)
+        results = results_of(fitting, tasks, workers, timeout)
         for key, part, result in results:
             trial = _filled(wanted[key, part], result, environment)
             writer.trial(trial)
@@ -199,6 +204,7 @@ def _measured(
     members: Sequence[str],
     store: Store,
     workers: int,
+    timeout: float | None,
     progress: Progress | None,
 ) -> Pool:
     """The pool with the scores of proxies as columns, as they are: predictors learn the direction."""
@@ -207,7 +213,16 @@ def _measured(
         return pool
     infos = resolve(missing)
     track = Track(benchmark.name, sweep.target, None, 0, sweep.batch_size)
-    run(track, benchmark, infos, store, workers=workers, progress=progress, architectures=pool.architectures)
+    run(
+        track,
+        benchmark,
+        infos,
+        store,
+        workers=workers,
+        timeout=timeout,
+        progress=progress,
+        architectures=pool.architectures,
+    )
     batch = load_batch(benchmark.batch_of(sweep.target), sweep.batch_size, 0).provenance
     row = {key: i for i, key in enumerate(pool.keys)}
     columns = {info.label: np.full(len(pool), np.nan) for info in infos}

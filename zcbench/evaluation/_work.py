@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from zcbench._foreign import Foreign
 from zcbench._process import stable_seed
 from zcbench.errors import InvalidInputError
+from zcbench.evaluation._pool import Begin
 from zcbench.proxies import score_architecture
 from zcbench.spaces import FactorySpace, get_space
 from zcbench.types import Architecture, Batch, Score, SearchSpace, Status
@@ -41,7 +43,7 @@ class Job:
         for path in self.imports:
             import_file(path)
 
-    def results(self, key: str, parts: Sequence[str]) -> Iterator[tuple[str, Score]]:
+    def results(self, key: str, parts: Sequence[str], begin: Begin = str) -> Iterator[tuple[str, Score]]:
         """Yield (proxy, score) for one architecture as soon as each score exists."""
         yield from score_architecture(
             lambda: space_named(self.space),
@@ -51,11 +53,12 @@ class Job:
             classes=self.classes,
             seed=self.seed,
             training_data=self.training_data,
+            begin=begin,
         )
 
-    def lost(self, reason: str) -> Score:
-        """The score of a proxy that killed its worker."""
-        return Score(None, Status.FAILED, 0.0, reason)
+    def lost(self, status: Status, reason: str, seconds: float) -> Score:
+        """The score of a proxy that has none because its worker died, or was stopped."""
+        return Score(None, status, seconds, reason)
 
 
 def space_named(name: str) -> SearchSpace:
@@ -68,7 +71,9 @@ def space_named(name: str) -> SearchSpace:
     file, colon, function = name.rpartition(":")
     if not (colon and file.endswith(".py")):
         return get_space(name)
-    build = getattr(import_file(file), function, None)
+    module, build = import_file(file), None
+    with Foreign():  # a module may have a __getattr__ of its own
+        build = getattr(module, function, None)
     if not callable(build):
         raise InvalidInputError(f"{file} has no function {function!r}: write  --factory FILE.py:FUNCTION")
     return FactorySpace(name, build)
@@ -91,9 +96,14 @@ def import_file(path: str) -> ModuleType:
         raise InvalidInputError(f"{path} is not a Python file: its name must end in .py.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    done = False
     try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        raise InvalidInputError(f"{path} could not be imported: {type(error).__name__}: {error}") from error
+        with Foreign() as call:
+            spec.loader.exec_module(module)
+        done = call.kind is None
+    finally:
+        if not done:
+            sys.modules.pop(name, None)
+    if call.kind is not None:
+        raise InvalidInputError(f"{path} could not be imported: {call.reason}")
     return module

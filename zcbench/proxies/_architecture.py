@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from zcbench._foreign import Foreign
 from zcbench._process import stable_seed
-from zcbench.errors import UnsupportedModelError, first_line
+from zcbench.errors import UnsupportedModelError
 from zcbench.proxies._register import get_proxy
 from zcbench.proxies._score import score_with
 from zcbench.types import Architecture, Batch, Score, SearchSpace, Status
@@ -20,6 +21,7 @@ def score_architecture(
     classes: int = 10,
     seed: int = 0,
     training_data: Batch | None = None,
+    begin: Callable[[str], object] = str,
 ) -> Iterator[tuple[str, Score]]:
     """Yield (proxy, score) for one architecture as soon as each score exists. Whatever goes wrong is a score.
 
@@ -31,27 +33,33 @@ def score_architecture(
         classes: number of its outputs.
         seed: decides the initial weights.
         training_data: what proxies with "epochs" or "steps" train on; default the batch.
+        begin: called with "" before the network is built, and with a proxy's label whenever work for it begins.
     """
     import torch
 
     first = stable_seed("network", architecture.space, architecture.key, seed)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(first)
-            network = space().build(architecture, num_classes=classes)
-    except Exception as error:
-        yield from _without(proxies, "the network cannot be built", error)
+    begin("")
+    with Foreign() as call, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(first)
+        network = space().build(architecture, num_classes=classes)
+    if call.kind is not None:
+        yield from _without(proxies, "the network cannot be built", call)
         return
     left = {name: get_proxy(name) for name in proxies}
-    try:
-        for info, score in score_with(list(left.values()), network, batch, seed=first, training_data=training_data):
-            del left[info.label]
-            yield info.label, score
-    except Exception as error:  # no network, or one that cannot be left as it was found
-        yield from _without(left, "the network cannot be measured", error)
+    found = score_with(list(left.values()), network, batch, seed=first, training_data=training_data, begin=begin)
+    while True:
+        with Foreign() as call:  # what is no network raises, and so does one that cannot be left as it was found
+            latest = next(found, None)
+        if call.kind is not None:
+            yield from _without(left, "the network cannot be measured", call)
+            return
+        if latest is None:
+            return
+        info, score = latest
+        del left[info.label]
+        yield info.label, score
 
 
-def _without(proxies: Iterable[str], what: str, error: Exception) -> Iterator[tuple[str, Score]]:
-    status = Status.UNSUPPORTED if isinstance(error, UnsupportedModelError) else Status.FAILED
-    reason = f"{what}: {first_line(error)}"
-    yield from ((name, Score(None, status, 0.0, reason)) for name in proxies)
+def _without(proxies: Iterable[str], what: str, call: Foreign) -> Iterator[tuple[str, Score]]:
+    status = Status.UNSUPPORTED if call.is_a(UnsupportedModelError) else Status.FAILED
+    yield from ((name, Score(None, status, 0.0, f"{what}: {call.reason}")) for name in proxies)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from zcbench import _arguments as rules
+from zcbench._foreign import Foreign, users_signals
 from zcbench._guard import Changes, Snapshot, untouched
 from zcbench._measurable import measurable
 from zcbench._process import stable_seed
 from zcbench._training import Recipe, reinitialize, train
 from zcbench._world import Settings
-from zcbench.errors import InvalidInputError, NonFiniteError, UnsupportedModelError, first_line
+from zcbench.errors import InvalidInputError, NonFiniteError, UnsupportedModelError
 from zcbench.probe import Probe
 from zcbench.proxies._register import resolve
 from zcbench.types import Batch, Inputs, LossFunction, ProxyInfo, Score, Status
@@ -74,12 +77,13 @@ def score(
     """
     infos = resolve(proxies)
     batch = Batch(inputs, targets)
-    found = {
-        info.label: result
-        for info, result in score_with(
-            infos, model, batch, loss_fn=loss_fn, seed=seed, training_data=training_data, recipe=recipe
-        )
-    }
+    with users_signals():
+        found = {
+            info.label: result
+            for info, result in score_with(
+                infos, model, batch, loss_fn=loss_fn, seed=seed, training_data=training_data, recipe=recipe
+            )
+        }
     return {info.label: found[info.label] for info in infos}
 
 
@@ -104,8 +108,12 @@ def score_with(
     seed: int = 0,
     training_data: Batch | None = None,
     recipe: Recipe | None = None,
+    begin: Callable[[str], object] = str,
 ) -> Iterator[tuple[ProxyInfo, Score]]:
-    """Yield each proxy with its score as soon as it exists; all that want the same weights share one probe."""
+    """Yield each proxy with its score as soon as it exists; all that want the same weights share one probe.
+
+    ``begin`` is called with a proxy's label whenever work for it begins.
+    """
     model = measurable(model, batch)
     rules.whole("the seed", seed, 0, 2**63 - 1)
     if recipe is not None and not isinstance(recipe, Recipe):
@@ -117,20 +125,21 @@ def score_with(
         for repeat in range(info.repeats):
             states.setdefault(_State(repeat, *info.trained), []).append(info)
     if set(states) <= {_State()}:
-        yield from _probe_all(states.get(_State(), []), model, batch, loss_fn, seed)
+        yield from _probe_all(states.get(_State(), []), model, batch, loss_fn, seed, begin)
         return
     outcomes: dict[str, list[Score]] = {}
     with untouched(model) as snapshot:
         for state in sorted(states):
             first = stable_seed(seed, "repeat", state.repeat) if state.repeat else seed
             started = time.perf_counter()
-            try:
+            begin(states[state][0].label)
+            with Foreign() as call:
                 _prepare(model, snapshot, state, first, training_data or batch, loss_fn, recipe)
-            except Exception as error:
-                failure = _reason(error)
-                found: Iterable[tuple[ProxyInfo, Score]] = [(info, failure) for info in states[state]]
+            found: Iterable[tuple[ProxyInfo, Score]]
+            if call.kind is not None:
+                found = [(info, _reason(call)) for info in states[state]]
             else:
-                found = _probe_all(states[state], model, batch, loss_fn, first)
+                found = _probe_all(states[state], model, batch, loss_fn, first, begin)
             preparation = time.perf_counter() - started
             for info, one in found:
                 several = outcomes.setdefault(info.label, [])
@@ -173,13 +182,19 @@ def _mean(scores: list[Score]) -> Score:
 
 
 def _probe_all(
-    infos: list[ProxyInfo], model: nn.Module, batch: Batch, loss_fn: LossFunction | None, seed: int
+    infos: list[ProxyInfo],
+    model: nn.Module,
+    batch: Batch,
+    loss_fn: LossFunction | None,
+    seed: int,
+    begin: Callable[[str], object],
 ) -> Iterator[tuple[ProxyInfo, Score]]:
     wanted = frozenset(name for info in infos for name in info.signals)
     with Probe(model, batch, loss_fn=loss_fn, seed=seed, wanted=wanted) as probe:
         for info in infos:
-            one = _one(info, probe)
-            yield info, _noted(one, probe.put_back())
+            begin(info.label)
+            one, tidied = _one(info, probe)
+            yield info, _noted(one, {**{name: [] for name in tidied}, **probe.put_back()})
 
 
 def _noted(score: Score, changes: Changes) -> Score:
@@ -195,23 +210,44 @@ def _noted(score: Score, changes: Changes) -> Score:
     return replace(score, detail=f"{score.detail} {note}".strip())
 
 
-def _one(info: ProxyInfo, probe: Probe) -> Score:
-    with probe.stopwatch() as seconds:
-        try:
-            if info.needs_labels and probe.batch.targets is None:
-                raise UnsupportedModelError(f"{info.name} needs targets: pass targets=… with the inputs.")
-            result = probe.run(info.function, **info.arguments)
-            value = float(result.detach() if isinstance(result, Tensor) else result)
-        except Exception as error:  # a proxy or a network that throws costs this score, not the run
-            reason = _reason(error)
-            return Score(None, reason.status, seconds(), reason.detail)
+def _one(info: ProxyInfo, probe: Probe) -> tuple[Score, list[str]]:
+    """The score, and what the proxy had changed in the interpreter, in words."""
+    value = math.nan
+    with probe.stopwatch() as seconds, Foreign(tidy=True) as call:
+        if info.needs_labels and probe.batch.targets is None:
+            raise UnsupportedModelError(f"{info.name} needs targets: pass targets=… with the inputs.")
+        value = _number(probe.run(info.function, **info.arguments))
+    if call.kind is not None:
+        reason = _reason(call)
+        return Score(None, reason.status, seconds(), reason.detail), call.changed
     if math.isfinite(value):
-        return Score(value, Status.OK, seconds())
-    return Score(None, Status.NON_FINITE, seconds(), f"the formula gave {value}.")
+        return Score(value, Status.OK, seconds()), call.changed
+    return Score(None, Status.NON_FINITE, seconds(), f"the formula gave {value}."), call.changed
 
 
-def _reason(error: Exception) -> Score:
-    for kind, status in ((UnsupportedModelError, Status.UNSUPPORTED), (NonFiniteError, Status.NON_FINITE)):
-        if isinstance(error, kind):
-            return Score(None, status, 0.0, str(error))
-    return Score(None, Status.FAILED, 0.0, first_line(error))
+def _number(result: object) -> float:
+    """What a proxy returned as a number.
+
+    Raises:
+        TypeError: it is none, even where Python would read it as one ("3", or a complex number of numpy).
+    """
+    what = f"a {type(result).__name__}"
+    if isinstance(result, Tensor):
+        with torch._C.DisableTorchFunctionSubclass():  # of a subclass, no method but the tensor's own
+            what = f"a {str(result.dtype).removeprefix('torch.')} tensor of shape {tuple(Tensor.size(result))}"
+            result = Tensor.item(result) if Tensor.numel(result) == 1 else None
+    elif isinstance(result, np.ndarray):
+        what = f"a {result.dtype} array of shape {result.shape}"
+        result = result.item() if result.size == 1 else None
+    number = hasattr(type(result), "__float__") or hasattr(type(result), "__index__")
+    if not number or isinstance(result, (complex, np.complexfloating)):
+        raise TypeError(f"the proxy returned {what}: it must return one real number.")
+    return float(result)  # type: ignore[arg-type]
+
+
+def _reason(call: Foreign) -> Score:
+    if call.is_a(UnsupportedModelError):
+        return Score(None, Status.UNSUPPORTED, 0.0, call.message)
+    if call.is_a(NonFiniteError):
+        return Score(None, Status.NON_FINITE, 0.0, call.message)
+    return Score(None, Status.FAILED, 0.0, call.reason)
