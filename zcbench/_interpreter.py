@@ -42,7 +42,7 @@ class Interpreter:
         if warnings.filters[:] != self._filters:
             warnings.filters[:] = self._filters  # type: ignore[index]
             warnings._filters_mutated()  # type: ignore[attr-defined]
-            changed.append("the filters of warnings")
+            # Not named: a library that is loaded at its first use may set filters, and no score depends on them.
         if self._folder is not None and _folder() != self._folder:
             with suppress(OSError):  # it may be gone
                 os.chdir(self._folder)

@@ -108,8 +108,8 @@ def test_float_of_a_score():
     [
         (lambda probe: 1 / 0, "failed", "ZeroDivisionError: division by zero"),
         (lambda probe: None, "failed", "TypeError"),
-        (lambda probe: "high", "failed", "ValueError"),
-        (lambda probe: torch.ones(3), "failed", "ValueError"),
+        (lambda probe: "high", "failed", "TypeError: the proxy returned a str"),
+        (lambda probe: torch.ones(3), "failed", "TypeError: the proxy returned a float32 tensor of shape (3,)"),
         (lambda probe: float("nan"), "non-finite", "the formula gave nan."),
         (lambda probe: -torch.tensor(float("inf")), "non-finite", "the formula gave -inf."),
         (lambda probe: torch.tensor([2.5]), "ok", ""),
