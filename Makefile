@@ -7,6 +7,9 @@ READY := $(VENV)/.ready
 LIMIT ?= 1000
 PROXIES ?= standard
 WORKERS ?= $(shell $(PYTHON) -c "import os; print(os.cpu_count() or 1)")
+# test processes; each takes about half a GB
+TESTERS ?= $(shell $(PYTHON) -c "import os; print(min(os.cpu_count() or 1, 8))")
+PYTEST = $(BIN)/python -m pytest -n $(TESTERS) --dist worksteal
 
 .PHONY: leaderboard test test-all test-processors lint format clean
 
@@ -15,16 +18,16 @@ leaderboard: $(READY) ## score the embedded benchmark and show the leaderboard
 	$(BIN)/zcbench leaderboard digits-201 --seed 0 --out leaderboards
 
 test: $(READY) ## the tests, without the slow ones
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: $(READY) ## all tests
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-processors: $(READY) ## the contracts and the proxies with the kernels of older x86 processors
 	ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default MKL_ENABLE_INSTRUCTIONS=SSE4_2 \
-		$(BIN)/python -m pytest -m "not slow" tests/testing tests/proxies
+		$(PYTEST) -m "not slow" tests/testing tests/proxies
 	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
-		$(BIN)/python -m pytest -m "not slow" tests/testing/test_check_proxy.py
+		$(PYTEST) -m "not slow" tests/testing/test_check_proxy.py
 
 lint: $(READY) ## style, types, direction of dependencies
 	$(BIN)/ruff format --check zcbench tests scripts benchmarks
