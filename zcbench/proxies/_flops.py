@@ -45,7 +45,9 @@ class OperationCounter(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if types:  # a tensor of another class: it says itself what it does, in operations that come here one by one
+        if any(kind.__torch_dispatch__ is not torch._C._disabled_torch_dispatch_impl for kind in types):
+            # Tensors of such a class say themselves what they do, in operations that come here one by one. A parameter
+            # is none, though torch names its class where its .data is taken.
             return NotImplemented
         if isinstance(func, torch._ops.HigherOrderOperator):
             return self._higher_order(func, args, kwargs)
