@@ -8,6 +8,7 @@ import torch
 from networks import convnet, images, mlp
 from test_guard import same, state
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 import zcbench
 from zcbench._measurable import measurable
@@ -206,6 +207,26 @@ def test_wrappers_are_looked_into(how):
     trained = zcbench.score(wrapped, X, Y, ["snip:steps=2"])["snip:steps=2"].value
     assert not differs(around, world())
     assert trained == zcbench.score(mlp(), X, Y, ["snip:steps=2"])["snip:steps=2"].value
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_checkpointed_parts_are_measured_like_others(reentrant):
+    class Checkpointed(nn.Sequential):
+        def forward(self, x):
+            for layer in self[:-1]:
+                x = checkpoint(layer, x, use_reentrant=reentrant)
+            return self[-1](x)
+
+    plain = convnet()
+    inputs, labels = images()
+    names = ["params", "flops", "grad_norm", "snip", "synflow", "jacov", "naswot", "gradsign", "zico"]
+    expected = {name: score.value for name, score in zcbench.score(plain, inputs, labels, names).items()}
+    assert None not in expected.values()
+    assert {n: s.value for n, s in zcbench.score(Checkpointed(*plain), inputs, labels, names).items()} == expected
+    x = torch.ones(2, 3, requires_grad=True)
+    ran = []
+    checkpoint(lambda y: ran.append(1) or y.exp(), x, use_reentrant=reentrant).sum().backward()
+    assert len(ran) == 2  # outside of a probe it runs again, as ever
 
 
 def test_inside_of_inference_mode():

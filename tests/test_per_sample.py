@@ -205,7 +205,7 @@ def test_what_entered_a_layer_must_stay_as_it_was():
         y = network.layer(x)
         return y + x.add_(1)
 
-    with pytest.raises(RuntimeError, match="in ?place"):
+    with pytest.raises(RuntimeError, match=r"in ?place"):
         gather(Tokens(overwritten), torch.randint(9, (4, 6)), torch.tensor([0, 1, 2, 3]))
 
 

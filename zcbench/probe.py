@@ -32,7 +32,7 @@ from zcbench._arguments import shown, whole
 from zcbench._functions import BatchNorm, BatchNormMode, unfused
 from zcbench._guard import BatchSnapshot, Changes, Given, untouched
 from zcbench._handed import Handed
-from zcbench._measurable import as_classes, eager, measurable, ordinary
+from zcbench._measurable import as_classes, eager, measurable, ordinary, whole_graphs
 from zcbench._outputs import Place, as_tensor, find_place, invoke, narrowed, settle
 from zcbench._per_sample import Consumer, inner_products, sample_gradients, tangent_kernel
 from zcbench._process import stable_seed
@@ -162,6 +162,7 @@ class Probe:
             snapshot = self._exit.enter_context(untouched(self.model))
             self._exit.enter_context(torch.enable_grad())
             self._exit.enter_context(eager(self.model))
+            self._exit.enter_context(whole_graphs())
             torch.set_autocast_cache_enabled(False)  # it would hold what weights were before a proxy exchanged them
             batch = BatchSnapshot(self.batch)
             self._exit.callback(batch.release)

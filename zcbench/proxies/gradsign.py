@@ -15,7 +15,8 @@ between what was measured of round-off and of true gradients (docs/method.md). `
 sign.
 
 Deviations: the sum runs over all trainable parameters, as in the paper, a complex one being two real ones; the authors'
-code leaves out biases and batch norm. It never holds the gradients of the whole batch, as theirs does, except those of vectors.
+code leaves out biases and batch norm. It never holds the gradients of the whole batch, as theirs does, except those of
+vectors.
 """
 
 from __future__ import annotations
