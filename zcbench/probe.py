@@ -54,7 +54,7 @@ from zcbench._watchers import (
 )
 from zcbench._world import RandomStates, restore_torch, seed_torch, torch_states
 from zcbench.errors import InvalidInputError, NonFiniteError, UnsupportedModelError
-from zcbench.types import Batch, LossFunction
+from zcbench.types import Batch, Inputs, LossFunction
 
 T = TypeVar("T")
 #: Class that the loss leaves out, as torch's cross-entropy does.
@@ -371,12 +371,14 @@ class Probe:
     def call(self, inputs: object) -> Tensor:
         """The network's output for ``inputs`` as one tensor; call it inside :meth:`forward_pass`.
 
-        Where the network returns more than a tensor, ``zcbench._outputs`` says which one counts.
+        Where the network returns more than a tensor, ``zcbench._outputs`` says which one counts. The network gets a
+        copy, to which it may write (its first layer may be a ReLU in place): the inputs stay as they are, and what the
+        graph saves of the copy stays what the network has computed with.
 
         Raises:
             UnsupportedModelError: no tensor that it returns fits.
         """
-        return self.tensor_of(invoke(self.model, inputs), inputs)
+        return self.tensor_of(invoke(self.model, _copies(inputs)), inputs)
 
     def tensor_of(self, output: object, inputs: Any) -> Tensor:
         """The one tensor that counts of what the network returned for ``inputs``.
@@ -416,7 +418,7 @@ class Probe:
 
         def run(samples: int) -> object:
             with torch.no_grad(), self.forward_pass("eval"):
-                return invoke(self.model, self.batch[:samples].inputs)
+                return invoke(self.model, _copies(self.batch[:samples].inputs))
 
         return settle(run, len(self.batch))
 
@@ -835,6 +837,10 @@ def _gradients(scalar: Tensor, tensors: Mapping[K, Tensor]) -> dict[K, Tensor]:
         key: torch.zeros_like(tensor) if gradient is None else gradient.detach()
         for (key, tensor), gradient in zip(tensors.items(), found, strict=True)
     }
+
+
+def _copies(inputs: Any) -> Inputs:
+    return Batch(inputs).map(torch.clone)
 
 
 def _rows(gradients: Mapping[int, Tensor]) -> Tensor:
