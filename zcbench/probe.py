@@ -106,7 +106,7 @@ class signal(functools.cached_property[T]):  # noqa: N801  # used as a decorator
 
 
 #: What a probe is opened with.
-_PINNED = ("model", "batch", "seed", "_loss_fn", "_wanted")
+_PINNED = ("model", "batch", "seed", "_loss_fn", "_wanted", "_given", "_exit")
 
 
 class Probe:
@@ -198,11 +198,11 @@ class Probe:
         return changes
 
     def _undo(self, used: Iterable[str]) -> Changes:
-        given = self._given
-        assert given is not None, "use the probe in a with block"
         changes: Changes = {}
         if self._restore_attributes():
             changes["the probe's attributes"] = []
+        given = self._given
+        assert given is not None, "use the probe in a with block"
         if not given.is_untouched():
             changes |= given.restore()
         if spoilt := self._spoilt(used):
@@ -314,8 +314,8 @@ class Probe:
         Yields:
             a function that returns the seconds, to be called after the block.
         """
-        frame, started, finished = _Frame(), time.perf_counter(), None
-        self._frames.append(frame)
+        frame, started, finished, outer = _Frame(), time.perf_counter(), None, self._frames
+        self._frames = [*outer, frame]  # a list of its own: a proxy may have emptied it by the end
 
         def seconds() -> float:
             own = (finished or time.perf_counter()) - started - frame.inner_seconds
@@ -325,7 +325,7 @@ class Probe:
             yield seconds
         finally:
             finished = time.perf_counter()
-            self._frames.pop()
+            self._frames = outer
             self._used = frame.parts
 
     # -- passes --------------------------------------------------------------------------------
