@@ -241,8 +241,8 @@ class Probe:
     @contextmanager
     def _as_given(self, *, ours: bool) -> Iterator[None]:
         """Around a signal that a proxy asks for: what the proxy has changed is set aside meanwhile."""
-        given = self._given
-        if given is None:
+        given = self._attributes.get("_given")  # not the attribute itself, which the proxy may have exchanged
+        if not isinstance(given, Given):
             yield
             return
         table = vars(self)
