@@ -8,6 +8,7 @@ import torch
 from networks import convnet, images, mlp
 from test_guard import same, state
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 import zcbench
 from zcbench._measurable import measurable
@@ -206,6 +207,91 @@ def test_wrappers_are_looked_into(how):
     trained = zcbench.score(wrapped, X, Y, ["snip:steps=2"])["snip:steps=2"].value
     assert not differs(around, world())
     assert trained == zcbench.score(mlp(), X, Y, ["snip:steps=2"])["snip:steps=2"].value
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_checkpointed_parts_are_measured_like_others(reentrant):
+    class Checkpointed(nn.Sequential):
+        def forward(self, x):
+            for layer in self[:-1]:
+                x = checkpoint(layer, x, use_reentrant=reentrant)
+            return self[-1](x)
+
+    plain = convnet()
+    inputs, labels = images()
+    names = ["params", "flops", "grad_norm", "snip", "synflow", "jacov", "naswot", "gradsign", "zico"]
+    expected = {name: score.value for name, score in zcbench.score(plain, inputs, labels, names).items()}
+    assert None not in expected.values()
+    assert {n: s.value for n, s in zcbench.score(Checkpointed(*plain), inputs, labels, names).items()} == expected
+    x = torch.ones(2, 3, requires_grad=True)
+    ran = []
+    checkpoint(lambda y: ran.append(1) or y.exp(), x, use_reentrant=reentrant).sum().backward()
+    assert len(ran) == 2  # outside of a probe it runs again, as ever
+
+
+class Written(nn.Module):
+    """Writes to its tokens before it reads them, or to a copy."""
+
+    def __init__(self, *, copies):
+        super().__init__()
+        self.embedding, self.head, self.copies = nn.Embedding(9, 6), nn.Linear(6, 5), copies
+
+    def forward(self, tokens):
+        tokens = tokens.clone() if self.copies else tokens
+        tokens[:, 0] = 1
+        return self.head(self.embedding(tokens.remainder_(5)).mean(1))
+
+
+@pytest.mark.parametrize("kind", ["images", "tokens"])
+def test_a_network_may_write_to_its_inputs(kind):
+    labels = torch.arange(8) % 5
+    if kind == "images":
+        inputs, labels = images()
+        plain = nn.Sequential(nn.ReLU(), nn.PReLU(), convnet())
+        writes = nn.Sequential(nn.ReLU(inplace=True), *plain[1:])
+    else:
+        inputs = torch.randint(9, (len(labels), 4), generator=torch.Generator().manual_seed(1))
+        plain, writes = Written(copies=True), Written(copies=False)
+        writes.load_state_dict(plain.state_dict())
+    before = inputs.clone()
+    assert values(writes, inputs, labels, "all") == values(plain, inputs, labels, "all")
+    assert torch.equal(inputs, before)
+
+
+def test_a_part_in_inference_mode_is_no_matter_of_company():
+    class Frozen(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem, self.rest = nn.Conv2d(3, 3, 1), convnet()
+
+        def forward(self, x):
+            with torch.inference_mode():
+                x = self.stem(x)
+            return self.rest(x.clone())
+
+    model, (inputs, labels) = Frozen(), images()
+    together = values(model, inputs, labels, "all")
+    assert together["grad_norm"] > 0
+    for name in ("grad_norm", "fisher", "epe_nas", "az_expressivity"):
+        assert values(model, inputs, labels, [name]) == {name: together[name]}
+
+
+def test_no_gradient_is_taken_of_what_a_pass_wrote_to_a_buffer():
+    class Counts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(4, 3)
+            self.register_buffer("passes", torch.zeros(()))
+
+        def forward(self, x):
+            self.passes += 1
+            return self.layer(x) * self.passes
+
+    model = Counts()
+    found = zcbench.score(model, X, Y, ["params", "grad_norm", "flops"])
+    assert found["grad_norm"].status == "failed"  # 0 would be the gradient if the buffer were 0, as it is put back
+    assert [found[name].status for name in ("params", "flops")] == ["ok", "ok"]
+    assert float(model.passes) == 0
 
 
 def test_inside_of_inference_mode():

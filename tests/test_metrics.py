@@ -351,3 +351,13 @@ def test_normal_predictions():
     assert gaussian_nll(mean, deviation, truth) == pytest.approx(-norm(mean, deviation).logpdf(truth).mean())
     inside = [abs(t - m) <= 1.96 * d for m, d, t in zip(mean, deviation, truth, strict=True)]
     assert coverage(mean, deviation, truth) == np.mean(inside)
+
+
+@pytest.mark.parametrize("statistic", [kendall_tau, spearman_rho])
+def test_one_architecture_alone_gives_no_interval(statistic):
+    alone = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 2.0])
+    found = statistic(alone, alone)
+    assert math.isclose(found.value, 1)
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
+    assert statistic(np.arange(6), np.arange(6)).low == pytest.approx(1)

@@ -124,9 +124,89 @@ def hooked() -> nn.Sequential:
     return model
 
 
-@pytest.mark.parametrize("build", [circular, normalised, hooked])
+def hooked_weight() -> nn.Sequential:
+    model = convnet()
+    model[0].weight.register_hook(lambda gradient: -2 * gradient.abs())
+    return model
+
+
+def hooked_backwards() -> nn.Sequential:
+    model = convnet()
+    model[3].register_full_backward_pre_hook(lambda module, gradients: (2 * gradients[0],))
+    return model
+
+
+@pytest.mark.parametrize("build", [circular, normalised, hooked, hooked_weight, hooked_backwards])
 def test_what_no_rule_covers_goes_one_by_one(build):
     check(build(), *images(), by_hooks=False)
+
+
+class Tokens(nn.Module):
+    """Embedded tokens, and a function of the network that makes the output of them."""
+
+    def __init__(self, rest, **options):
+        super().__init__()
+        self.embedding, self.layer = nn.Embedding(9, 5, **options), nn.Linear(5, 5)
+        self.rest = rest
+
+    def forward(self, tokens):
+        return self.rest(self, self.embedding(tokens).mean(1))
+
+
+def without_gradients(network, x):
+    with torch.no_grad():
+        return network.layer(x)
+
+
+def in_few_bits(network, x):
+    with torch.autocast("cpu", torch.bfloat16):
+        return network.layer(x).float()
+
+
+def in_another_order(network, x):
+    return network.layer(x.flip(0)).flip(0)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        lambda network, x: nn.functional.linear(network.layer(x), network.embedding.weight),
+        lambda network, x: network.layer(x) @ network.embedding.weight.T,
+        lambda network, x: network.layer(x) * network.layer.weight.norm(),
+        lambda network, x: network.layer(x).add_(network.layer.bias),
+        lambda network, x: network.layer(x).detach() * network.layer.weight[0] + x,
+        lambda network, x: network.layer(input=x),
+        lambda network, x: x + network.layer(x) * without_gradients(network, x),
+        in_few_bits,
+        in_another_order,
+    ],
+    ids=["tied", "product", "norm", "bias", "unused layer", "keyword", "no grad", "autocast", "order"],
+)
+def test_what_networks_do_with_their_layers(rest):
+    check(Tokens(rest), torch.randint(9, (4, 6)), torch.tensor([0, 1, 2, 3]), by_hooks=True)
+
+
+def test_gradients_scaled_by_frequency():
+    model = Tokens(lambda network, x: network.layer(x), scale_grad_by_freq=True)
+    check(model, torch.randint(3, (4, 6)), torch.tensor([0, 1, 2, 3]), by_hooks=False)
+
+
+def test_a_tangent_kernel_counts_every_use_of_a_weight():
+    model = Tokens(lambda network, x: network.layer(x) @ network.embedding.weight.T)
+    tokens = torch.randint(9, (4, 6))
+    rows = [torch.autograd.grad(sample.sum(), list(model.parameters()), retain_graph=True) for sample in model(tokens)]
+    jacobian = torch.stack([torch.cat([part.flatten() for part in row]) for row in rows]).double()
+    with Probe(model, Batch(tokens)) as probe:
+        torch.testing.assert_close(probe.tangent_kernel(), jacobian @ jacobian.T, rtol=1e-5, atol=1e-6)
+
+
+def test_what_entered_a_layer_must_stay_as_it_was():
+    def overwritten(network, x):
+        y = network.layer(x)
+        return y + x.add_(1)
+
+    with pytest.raises(RuntimeError, match=r"in ?place"):
+        gather(Tokens(overwritten), torch.randint(9, (4, 6)), torch.tensor([0, 1, 2, 3]))
 
 
 def test_bare_parameters_and_recurrent_layers():

@@ -15,6 +15,7 @@ from zcbench.testing._world import differs, world
 ALONE = [
     *("grad_mode", "inference_mode", "default_dtype", "default_device", "autocast", "anomaly_mode", "deterministic"),
     *("precision", "threads", "flush", "numpy_errors", "cudnn", "onednn", "attention", "function_mode", "global_hook"),
+    *("saved_hooks", "open_transform"),
 ]
 
 

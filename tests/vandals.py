@@ -245,6 +245,16 @@ def function_mode(probe):
     Doubles().__enter__()
 
 
+@vandal("hooks on what graphs save")
+def saved_hooks(probe):
+    torch.autograd.graph.saved_tensors_hooks(lambda tensor: tensor * 0, lambda tensor: tensor).__enter__()
+
+
+@vandal("transforms of functions (vmap)")
+def open_transform(probe):
+    torch._C._functorch._vmap_increment_nesting(2, "error")
+
+
 @vandal("global random states")
 def torch_random(probe):
     torch.manual_seed(77)
@@ -289,6 +299,12 @@ def inputs_require_gradients(probe):
 @vandal("the probe's attributes")
 def other_seed(probe):
     probe.seed += 1
+
+
+@vandal("the probe's attributes")
+def books(probe):
+    probe._frames.clear()
+    probe._given = None
 
 
 @vandal("the probe's attributes")

@@ -159,8 +159,13 @@ class Snapshot:
         self._restore_structure(None)
 
     def restore_buffers(self) -> None:
-        """Put back the contents of every buffer, and of the tensors that are attributes."""
-        self.buffers.rewrite()
+        """Put back the contents of every buffer, and of the tensors that are attributes.
+
+        A graph that has saved one of those that were changed is void: it raises, and gives no wrong gradient.
+        """
+        for tensor in self.buffers.rewrite():
+            if not tensor.is_inference():
+                torch.autograd.graph.increment_version(tensor)
 
     def freeze(self, model: nn.Module, *, batch_norm: bool) -> None:
         """Set all modules to eval mode, batch norm to train mode if wanted."""

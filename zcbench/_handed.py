@@ -98,9 +98,10 @@ def _saved(function: Any) -> Iterator[tuple[Any, str]]:
         seen.add(function)
         for name in _names(type(function), function):
             hook = getattr(getattr(function, f"_raw{name}", None), "unpack_hook", None)
-            if hook is None and isinstance(getattr(function, name), Tensor):
-                yield function, name
-                break
+            with suppress(RuntimeError):  # void already: the network itself wrote to what was saved
+                if hook is None and isinstance(getattr(function, name), Tensor):
+                    yield function, name
+                    break
         else:
             queue.extend(following for following, _ in function.next_functions)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
+from unittest import mock
 
 import torch
+import torch.utils.checkpoint
 from torch import Tensor, nn
 
 from zcbench.errors import InvalidInputError
@@ -62,6 +64,33 @@ def eager(model: nn.Module) -> Iterator[None]:
             yield
     else:
         yield
+
+
+@contextmanager
+def whole_graphs() -> Iterator[None]:
+    """Parts under ``torch.utils.checkpoint`` keep their graphs, as if they stood there without it.
+
+    Checkpointed parts run again in the backward pass: after the probe's modes have ended, unseen by watchers, and, if
+    reentrant, without gradients of chosen tensors. The numbers are the same, for more memory.
+    """
+    with ExitStack() as stack:
+        for name, plain in (("CheckpointFunction", _Plain), ("_checkpoint_without_reentrant_generator", _once)):
+            if hasattr(torch.utils.checkpoint, name):
+                stack.enter_context(mock.patch.object(torch.utils.checkpoint, name, plain))
+        yield
+
+
+class _Plain:
+    """In place of the function of reentrant checkpoints."""
+
+    @staticmethod
+    def apply(function: Callable[..., Any], preserve_rng_state: bool, *args: Any) -> Any:
+        return function(*args)
+
+
+def _once(*_: Any, **__: Any) -> Iterator[None]:
+    """In place of what other checkpoints do before and after the pass."""
+    yield
 
 
 def as_classes(targets: Tensor) -> Tensor:

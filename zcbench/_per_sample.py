@@ -12,7 +12,7 @@ import functools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -132,14 +132,46 @@ class _Collector:
         self.pending: dict[str, Tensor] = {}
         self.unseen = set(self.parameters)
         self.shapes: list[torch.Size] = []  # of what enters the layers, call by call, for two samples
+        self.surveyed: list[tuple[nn.Module, Any, Tensor]] = []  # layer, its place in the graph, its output, likewise
         self.at = 0
         self.roots: list[Tensor] = []  # outputs that depend on no other layer's output
 
-    def shape_hook(self, _: nn.Module, args: tuple[Tensor, ...], __: Tensor) -> None:
-        self.shapes.append(args[0].shape)
+    def survey_hook(self, module: nn.Module, args: tuple[Tensor, ...], named: dict[str, Tensor], out: Tensor) -> None:
+        """Take note of a call for two samples."""
+        if not torch.is_grad_enabled():  # no gradient reaches what the network does there
+            return
+        if any(parameter.dtype != out.dtype for parameter in module.parameters(recurse=False)):
+            raise _IrregularError  # autocast: the rules multiply numbers of one type
+        self.shapes.append(_entered(args, named).shape)
+        self.surveyed.append((module, out.grad_fn, out))
 
-    def forward_hook(self, module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
-        x = args[0].detach()
+    def check(self, outputs: Tensor) -> None:
+        """Compare the graph of a pass of two samples with what the hooks saw of it.
+
+        Raises:
+            _IrregularError: a parameter is used by something else than its layers, such as a product with the weight
+                of an embedding, or a row of a layer belongs to another sample, such as in a sorted batch.
+        """
+        used, reached = _uses(outputs)
+        expected = Counter(
+            id(p) for module, node, _ in self.surveyed if node in reached for p in module.parameters(recurse=False)
+        )
+        if any(used[id(p)] != expected[id(p)] for p in self.parameters.values()):
+            raise _IrregularError
+        rows = [out for _, node, out in self.surveyed if node in reached and out.shape[0] == _FEW]
+        if not rows or outputs.shape[0] != _FEW:
+            return
+        first = outputs[0].sum() + outputs[0].square().sum()
+        for gradient in torch.autograd.grad(first, rows, allow_unused=True):
+            if gradient is not None and bool((gradient[1:] != 0).any()):
+                raise _IrregularError
+
+    def forward_hook(
+        self, module: nn.Module, args: tuple[Tensor, ...], named: dict[str, Tensor], output: Tensor
+    ) -> Tensor | None:
+        if not torch.is_grad_enabled():
+            return None
+        x = _entered(args, named).detach()
         two = self.shapes[self.at] if self.at < len(self.shapes) else None
         self.at += 1
         changed = None
@@ -156,11 +188,15 @@ class _Collector:
             self.roots.append(output.detach().requires_grad_())
             output = changed = self.roots[-1].clone()  # no leaf, so that the network may write to it
         # A hook on the tensor sees the gradient before any in-place operation that follows.
-        hook: Callable[[Tensor], None] = functools.partial(self.backward_hook, module, x)
+        hook: Callable[[Tensor], None] = functools.partial(self.backward_hook, module, x, x._version)
         output.register_hook(hook)  # type: ignore[no-untyped-call]
         return changed
 
-    def backward_hook(self, module: nn.Module, x: Tensor, gradient: Tensor) -> None:
+    def backward_hook(self, module: nn.Module, x: Tensor, version: int, gradient: Tensor) -> None:
+        if x._version != version:  # autograd would have said so, had it saved it
+            raise RuntimeError(
+                f"what entered a layer ({type(module).__name__}) was written to in place before the gradient was taken."
+            )
         owned = {leaf: self.names[id(p)] for leaf, p in module.named_parameters(recurse=False) if id(p) in self.names}
         self.unseen.difference_update(owned.values())
         once = {leaf: name for leaf, name in owned.items() if self.used_once(module, name)}
@@ -263,22 +299,8 @@ def _channels(module: nn.Module, gradient: Tensor) -> Iterator[tuple[slice, ...]
 
 def _by_hooks(probe: Probe, collector: _Collector, scalars: Scalars, batch_norm: BatchNorm) -> None:
     frozen = list(probe.parameters.values())
-    few = probe.batch[:_FEW]
-    if len(few) == len(probe.batch):
-        raise _IrregularError  # nothing to compare with
-    handles = [layer.register_forward_hook(collector.shape_hook) for layer in collector.layers]
-    try:
-        with torch.no_grad(), probe.forward_pass(batch_norm):
-            probe.call(few.inputs)
-    except RuntimeError as error:
-        with torch.no_grad(), probe.forward_pass(batch_norm):
-            probe.call(probe.batch.inputs)  # raises where the network itself is at fault
-        raise UnsupportedModelError(
-            f"the network does not take {_FEW} of its {len(probe.batch)} samples alone ({first_line(error)})."
-        ) from error
-    for handle in handles:
-        handle.remove()
-    handles = [layer.register_forward_hook(collector.forward_hook) for layer in collector.layers]
+    _survey(probe, collector, batch_norm)
+    handles = [layer.register_forward_hook(collector.forward_hook, with_kwargs=True) for layer in collector.layers]
     try:
         for parameter in frozen:
             parameter.requires_grad_(False)
@@ -297,6 +319,48 @@ def _by_hooks(probe: Probe, collector: _Collector, scalars: Scalars, batch_norm:
     collector.finish()
 
 
+def _survey(probe: Probe, collector: _Collector, batch_norm: BatchNorm) -> None:
+    """See with two samples whether the rules hold."""
+    few = probe.batch[:_FEW]
+    if len(few) == len(probe.batch):
+        raise _IrregularError  # nothing to compare with
+    handles = [layer.register_forward_hook(collector.survey_hook, with_kwargs=True) for layer in collector.layers]
+    try:
+        try:
+            with probe.forward_pass(batch_norm):
+                outputs = probe.call(few.inputs)
+        except RuntimeError as error:
+            with probe.forward_pass(batch_norm):
+                probe.call(probe.batch.inputs)  # raises where the network itself is at fault
+            raise UnsupportedModelError(
+                f"the network does not take {_FEW} of its {len(probe.batch)} samples alone ({first_line(error)})."
+            ) from error
+        collector.check(outputs)
+    finally:
+        collector.surveyed.clear()  # and the graph with it
+        for handle in handles:
+            handle.remove()
+
+
+def _entered(args: tuple[Tensor, ...], named: dict[str, Tensor]) -> Tensor:
+    """What a layer was called with: each takes one tensor."""
+    return args[0] if args else next(iter(named.values()))
+
+
+def _uses(outputs: Tensor) -> tuple[Counter[int], set[Any]]:
+    """How often each leaf of a graph is used, by id, and the graph's nodes."""
+    used, reached, queue = Counter[int](), {outputs.grad_fn}, [outputs.grad_fn]
+    while queue:
+        node = queue.pop()
+        for following, _ in () if node is None else node.next_functions:
+            if following is not None and hasattr(following, "variable"):
+                used[id(following.variable)] += 1
+            if following is not None and following not in reached:
+                reached.add(following)
+                queue.append(following)
+    return used, reached
+
+
 #: Samples of the pass that tells which dimensions count samples.
 _FEW = 2
 _UNCOUNTED = "the output has shape {shape}: its first dimension must count the {batch} samples."
@@ -313,7 +377,10 @@ def _covered(probe: Probe) -> bool:
 
 def _regular(module: nn.Module) -> bool:
     # Parametrised or hooked layers compute something else than their class says.
-    if "forward" in vars(module) or module._forward_hooks or module._forward_pre_hooks:
+    tables = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
+    if "forward" in vars(module) or any(tables) or getattr(module, "scale_grad_by_freq", False):
+        return False
+    if any(p._backward_hooks for p in module.parameters(recurse=False)):
         return False
     return getattr(module, "padding_mode", "zeros") == "zeros"
 

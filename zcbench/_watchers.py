@@ -289,7 +289,8 @@ class Blocks(Watcher):
 
     def _add(self, x: Any) -> None:
         if isinstance(x, Tensor) and x.dim() > 2 and x.shape[0] == self.batch and x.is_floating_point():
-            edge = torch.autograd.graph.get_gradient_edge(x) if x.requires_grad else None
+            on_graph = x.requires_grad and (x.grad_fn is not None or torch.is_grad_enabled())
+            edge = torch.autograd.graph.get_gradient_edge(x) if on_graph else None
             self.features.append(Feature(self.keeper.keep(x), edge))
 
 

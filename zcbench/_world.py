@@ -20,6 +20,8 @@ _numpy: Any = np.random
 _cuda: Any = torch.backends.cuda
 _cudnn: Any = torch.backends.cudnn
 _C: Any = torch._C
+_autograd: Any = torch._C._autograd
+_functorch: Any = torch._C._functorch
 
 
 def _set_deterministic(state: tuple[bool, bool]) -> None:
@@ -64,6 +66,22 @@ def _set_device(context: Any) -> None:
     torch.set_default_device(None if context is None else context.device)
 
 
+def _saving() -> Any:
+    return _autograd._top_saved_tensors_default_hooks(True)
+
+
+def _set_saving(hooks: Any) -> None:
+    while (top := _saving()) is not None and top != hooks:
+        _autograd._pop_saved_tensors_default_hooks()
+    if hooks is not None and top is None:
+        _autograd._push_saved_tensors_default_hooks(*hooks)
+
+
+def _set_transforms(depth: int) -> None:
+    if _functorch.get_dynamic_layer_stack_depth() > depth:
+        _functorch.pop_dynamic_layer_stack_and_undo_to_depth(depth)
+
+
 def _flushes() -> bool:
     return _SUBNORMAL * 1.0 == 0.0
 
@@ -73,6 +91,8 @@ _SUBNORMAL = 5e-324
 _SETTINGS: list[tuple[str, Callable[[], Any], Callable[[Any], Any]]] = [
     ("inference mode", torch.is_inference_mode_enabled, _set_inference),
     ("grad mode", torch.is_grad_enabled, _C._set_grad_enabled),
+    ("transforms of functions (vmap)", _functorch.get_dynamic_layer_stack_depth, _set_transforms),
+    ("hooks on what graphs save", _saving, _set_saving),
     ("the default dtype", torch.get_default_dtype, torch.set_default_dtype),
     ("the default device", _device, _set_device),
     ("autocast", lambda: _autocast("cpu"), _set_autocast("cpu")),

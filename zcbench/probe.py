@@ -32,7 +32,7 @@ from zcbench._arguments import shown, whole
 from zcbench._functions import BatchNorm, BatchNormMode, unfused
 from zcbench._guard import BatchSnapshot, Changes, Given, untouched
 from zcbench._handed import Handed
-from zcbench._measurable import as_classes, eager, measurable, ordinary
+from zcbench._measurable import as_classes, eager, measurable, ordinary, whole_graphs
 from zcbench._outputs import Place, as_tensor, find_place, invoke, narrowed, settle
 from zcbench._per_sample import Consumer, inner_products, sample_gradients, tangent_kernel
 from zcbench._process import stable_seed
@@ -54,7 +54,7 @@ from zcbench._watchers import (
 )
 from zcbench._world import RandomStates, restore_torch, seed_torch, torch_states
 from zcbench.errors import InvalidInputError, NonFiniteError, UnsupportedModelError
-from zcbench.types import Batch, LossFunction
+from zcbench.types import Batch, Inputs, LossFunction
 
 T = TypeVar("T")
 #: Class that the loss leaves out, as torch's cross-entropy does.
@@ -106,7 +106,7 @@ class signal(functools.cached_property[T]):  # noqa: N801  # used as a decorator
 
 
 #: What a probe is opened with.
-_PINNED = ("model", "batch", "seed", "_loss_fn", "_wanted")
+_PINNED = ("model", "batch", "seed", "_loss_fn", "_wanted", "_given", "_exit")
 
 
 class Probe:
@@ -162,6 +162,7 @@ class Probe:
             snapshot = self._exit.enter_context(untouched(self.model))
             self._exit.enter_context(torch.enable_grad())
             self._exit.enter_context(eager(self.model))
+            self._exit.enter_context(whole_graphs())
             torch.set_autocast_cache_enabled(False)  # it would hold what weights were before a proxy exchanged them
             batch = BatchSnapshot(self.batch)
             self._exit.callback(batch.release)
@@ -197,11 +198,11 @@ class Probe:
         return changes
 
     def _undo(self, used: Iterable[str]) -> Changes:
-        given = self._given
-        assert given is not None, "use the probe in a with block"
         changes: Changes = {}
         if self._restore_attributes():
             changes["the probe's attributes"] = []
+        given = self._given
+        assert given is not None, "use the probe in a with block"
         if not given.is_untouched():
             changes |= given.restore()
         if spoilt := self._spoilt(used):
@@ -240,8 +241,8 @@ class Probe:
     @contextmanager
     def _as_given(self, *, ours: bool) -> Iterator[None]:
         """Around a signal that a proxy asks for: what the proxy has changed is set aside meanwhile."""
-        given = self._given
-        if given is None:
+        given = self._attributes.get("_given")  # not the attribute itself, which the proxy may have exchanged
+        if not isinstance(given, Given):
             yield
             return
         table = vars(self)
@@ -313,8 +314,8 @@ class Probe:
         Yields:
             a function that returns the seconds, to be called after the block.
         """
-        frame, started, finished = _Frame(), time.perf_counter(), None
-        self._frames.append(frame)
+        frame, started, finished, outer = _Frame(), time.perf_counter(), None, self._frames
+        self._frames = [*outer, frame]  # a list of its own: a proxy may have emptied it by the end
 
         def seconds() -> float:
             own = (finished or time.perf_counter()) - started - frame.inner_seconds
@@ -324,7 +325,7 @@ class Probe:
             yield seconds
         finally:
             finished = time.perf_counter()
-            self._frames.pop()
+            self._frames = outer
             self._used = frame.parts
 
     # -- passes --------------------------------------------------------------------------------
@@ -370,12 +371,14 @@ class Probe:
     def call(self, inputs: object) -> Tensor:
         """The network's output for ``inputs`` as one tensor; call it inside :meth:`forward_pass`.
 
-        Where the network returns more than a tensor, ``zcbench._outputs`` says which one counts.
+        Where the network returns more than a tensor, ``zcbench._outputs`` says which one counts. The network gets a
+        copy, to which it may write (its first layer may be a ReLU in place): the inputs stay as they are, and what the
+        graph saves of the copy stays what the network has computed with.
 
         Raises:
             UnsupportedModelError: no tensor that it returns fits.
         """
-        return self.tensor_of(invoke(self.model, inputs), inputs)
+        return self.tensor_of(invoke(self.model, _copies(inputs)), inputs)
 
     def tensor_of(self, output: object, inputs: Any) -> Tensor:
         """The one tensor that counts of what the network returned for ``inputs``.
@@ -415,7 +418,7 @@ class Probe:
 
         def run(samples: int) -> object:
             with torch.no_grad(), self.forward_pass("eval"):
-                return invoke(self.model, self.batch[:samples].inputs)
+                return invoke(self.model, _copies(self.batch[:samples].inputs))
 
         return settle(run, len(self.batch))
 
@@ -834,6 +837,10 @@ def _gradients(scalar: Tensor, tensors: Mapping[K, Tensor]) -> dict[K, Tensor]:
         key: torch.zeros_like(tensor) if gradient is None else gradient.detach()
         for (key, tensor), gradient in zip(tensors.items(), found, strict=True)
     }
+
+
+def _copies(inputs: Any) -> Inputs:
+    return Batch(inputs).map(torch.clone)
 
 
 def _rows(gradients: Mapping[int, Tensor]) -> Tensor:

@@ -357,6 +357,11 @@ def test_a_view_of_a_parameter_may_be_handed_to_a_module():
     assert value("flops", Pooled(), X) == 2 * expected
 
 
+def test_the_data_of_a_parameter_may_be_taken():
+    weight = nn.Parameter(torch.randn(WIDTH, 5))
+    assert multiply_adds(lambda x: x @ weight.data + nn.Parameter(torch.ones(5)).data, X) == LENGTH * WIDTH * 5
+
+
 def transformer(name: str, implementation: str) -> nn.Module:
     transformers = pytest.importorskip("transformers")
     small = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 20}

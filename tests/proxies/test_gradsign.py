@@ -89,6 +89,26 @@ def test_equals_the_loop_with_batch_norm():
         assert abs(found - expected) <= 2 * flips
 
 
+@pytest.mark.parametrize("zero", [0, 1e-4])
+def test_a_complex_parameter_is_two_real_ones(zero):
+    class Filtered(nn.Module):
+        def __init__(self, weight):
+            super().__init__()
+            self.weight, self.head = nn.Parameter(weight), nn.Linear(4, 3)
+
+        def forward(self, x):
+            weight = self.weight if self.weight.is_complex() else torch.view_as_complex(self.weight)
+            return self.head(torch.fft.ifft(torch.fft.fft(x) * weight).real)
+
+    inputs, labels, weight = torch.randn(5, 4), torch.randint(3, (5,)), torch.randn(2, 4, 2)[0]
+    torch.manual_seed(0)
+    complex_one = Filtered(torch.view_as_complex(weight))
+    torch.manual_seed(0)
+    real_one = Filtered(weight)
+    found = value(f"gradsign:zero={zero}", complex_one, inputs, labels)
+    assert found == value(f"gradsign:zero={zero}", real_one, inputs, labels) > 0
+
+
 def test_one_sample_counts_its_gradients():
     model, x, y = mlp(), torch.randn(1, 4), torch.tensor([1])
     F.cross_entropy(model(x), y).backward()

@@ -175,7 +175,7 @@ def _fisher(value: float, without: Floats) -> Estimate:
     error = _standard_error(without) if n > 3 else math.nan
     perfect = abs(value) > 1 - 1e-12
     if not math.isfinite(error) or perfect:
-        end = value if perfect and n > 3 else math.nan
+        end = value if math.isfinite(error) else math.nan  # perfect, and not by one architecture alone
         return Estimate(value, end, end, n)
     from scipy.stats import t
 

@@ -23,6 +23,8 @@ from torch.utils._pytree import tree_leaves
 
 from zcbench.errors import UnsupportedModelError
 
+#: What tensors without a dispatch of their own have in its place.
+_PLAIN = torch._C._disabled_torch_dispatch_impl
 #: From the arguments of an operation by name and its first result to its multiply-adds.
 Formula: TypeAlias = Callable[[Mapping[str, Any], Tensor], int]
 
@@ -45,7 +47,9 @@ class OperationCounter(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if types:  # a tensor of another class: it says itself what it does, in operations that come here one by one
+        if any(getattr(kind, "__torch_dispatch__", None) is not _PLAIN for kind in types):
+            # Tensors of such a class say themselves what they do, in operations that come here one by one. A parameter
+            # is none, though torch names its class where its .data is taken.
             return NotImplemented
         if isinstance(func, torch._ops.HigherOrderOperator):
             return self._higher_order(func, args, kwargs)

@@ -14,8 +14,9 @@ largest in itself and in the four arrays before and after it, in the order of ``
 between what was measured of round-off and of true gradients (docs/method.md). ``gradsign:zero=0`` is the paper's plain
 sign.
 
-Deviations: the sum runs over all trainable parameters, as in the paper; the authors' code leaves out biases and batch
-norm. It never holds the gradients of the whole batch, as theirs does, except those of vectors.
+Deviations: the sum runs over all trainable parameters, as in the paper, a complex one being two real ones; the authors'
+code leaves out biases and batch norm. It never holds the gradients of the whole batch, as theirs does, except those of
+vectors.
 """
 
 from __future__ import annotations
@@ -101,9 +102,12 @@ def _sign_sums(probe: Probe, zero: float) -> dict[str, Tensor]:
         totals[name] = totals[name] + signs.sum(0) if name in totals else signs.sum(0)
 
     def add(name: str, gradients: Tensor) -> None:
+        shape = gradients.shape[1:]
+        if gradients.is_complex():  # two real numbers each
+            gradients = torch.view_as_real(gradients)
         if not zero or not gradients.numel():
             count(name, _signs(gradients, None))
-        elif is_vector(gradients.shape[1:]):
+        elif is_vector(shape):
             vectors[name].append(gradients)
             largest[name].append(gradients.reshape(len(gradients), -1).abs().amax(1))
         else:
