@@ -522,3 +522,65 @@ def test_ten_million_rows(tmp_path):
         read_columns(path)
     assert len(read_columns(path, limit=1000).numbers["acc"]) == 1000
     assert time.monotonic() - started < 120
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "arch\tacc\tflops\na\t0.93\t1,234\nb\t0.9\t12,345\n",
+        "arch|acc|flops\na|0.93|1,234\nb|0.9|12,345\n",
+        "arch;acc;flops\na;0.93;1,234\nb;0.9;12,345\n",
+        "arch\tacc\tparams\tflops\na\t93\t1,234,567\t1,234\nb\t94\t2,345,678\t12,345\n",
+        "arch;acc;params;flops\na;93;1.234.567;1.234\nb;94;2.345.678;12.345\n",
+        "arch;acc;params;flops\na;93;1.234,5;1.234\nb;94;2.345,5;12.345\n",
+    ],
+)
+def test_other_columns_tell_that_thousands_are_separated(tmp_path, content):
+    """1,234 beside 0.93 or 1,234,567 is no 1.234, and 1.234 beside 1.234.567 neither."""
+    path = tmp_path / "a.csv"
+    path.write_text(content)
+    columns = read_columns(path)
+    assert "flops" not in columns.numbers
+    assert "thousands separator" in columns.left_out["flops"]
+    assert columns.numbers["acc"][0] in (0.93, 93)
+
+
+@pytest.mark.parametrize("other", ["x  y", "x\u00a0y", "x\u2003y"])
+def test_names_that_differ_in_spaces_are_one_name(tmp_path, other):
+    path = tmp_path / "a.csv"
+    path.write_text(f"arch,acc\nx y,1\n{other},2\nz,3\n", encoding="utf-8")
+    with pytest.raises(DataCorruptError, match="x y stands in lines 2 and 3"):
+        own_benchmark(path, "acc")
+    path.write_text("arch,acc\ncaf\u00e9,1\ncafe\u0301,2\nz,3\n", encoding="utf-8")
+    with pytest.raises(DataCorruptError, match="stands in lines 2 and 3"):
+        own_benchmark(path, "acc")
+
+
+def test_texts_of_parquet_that_repeat_are_counted(tmp_path):
+    """A few kilobytes unpack to gigabytes where a long text repeats, or a list has many entries."""
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path, rows = tmp_path / "a.parquet", 20_000
+    words = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array(["x" * 100_000]))
+    pq.write_table(pa.table({"note": words, "acc": np.arange(rows)}), path)
+    assert path.stat().st_size < 1 << 20
+    with pytest.raises(DataCorruptError, match="unpacks to more than"):
+        own_benchmark(path, "acc")
+    lists = pa.ListArray.from_arrays(
+        pa.array(np.arange(1001, dtype=np.int32) * 50_000), pa.nulls(50_000_000, pa.int8())
+    )
+    pq.write_table(pa.table({"note": lists, "acc": np.arange(1000)}), path)
+    with pytest.raises(DataCorruptError, match="unpacks to more than"):
+        own_benchmark(path, "acc")
+
+
+def test_points_in_time_in_parquet_are_text(tmp_path):
+    """Whatever their unit and year; Python has neither nanoseconds nor years beyond 9999."""
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    for kind, value in ((pa.timestamp("ns"), 1), (pa.time64("ns"), 1), (pa.timestamp("ms"), 1 << 55),
+                        (pa.date32(), 1 << 30), (pa.timestamp("us", tz="Nowhere/Bad"), 1)):  # fmt: skip
+        whole = pa.array([value, 2, None], pa.int32() if kind == pa.date32() else pa.int64())
+        path = tmp_path / "a.parquet"
+        pq.write_table(pa.table({"arch": ["a", "b", "c"], "acc": [1.0, 2.0, 3.0], "when": whole.cast(kind)}), path)
+        columns = read_columns(path)
+        assert list(columns.numbers) == ["acc"]
+        assert "when" in columns.left_out

@@ -500,6 +500,37 @@ ATTACKS = {
     "long texts as keys": (b"}(" + (text("a" * 5000) + b"N") * 2 + b"u", "a key that is no short text"),
     "a large number as key": (b"}\x8a\x10" + b"\x7f" * 16 + b"Ns", "a key that is no short text"),
     "numbers with one hash": (b"}(\x8a\x08" + struct.pack("<q", 2**61 - 1) + b"NK\0Nu", "a key that is no short text"),
+    "numbers whose hashes could be chosen": (
+        b"}(" + b"".join(number(place) + b"N" for place in range(45_000)) + b"u",
+        "more keys that are no text",
+    ),
+    "such numbers one by one": (
+        b"}" + b"".join(number(place) + b"Ns" for place in range(45_000)),
+        "more keys that are no text",
+    ),
+    "such numbers in sets": (
+        b"(("
+        + b"".join(number(place) for place in range(25_000))
+        + b"\x91]"
+        + b"\x8f("
+        + b"".join(number(place) for place in range(25_000))
+        + b"\x90t",
+        "more keys that are no text",
+    ),
+    "such numbers in called sets": (
+        call(name("builtins", "set"), b"(" + b"".join(number(place) for place in range(45_000)) + b"l"),
+        "more keys that are no text",
+    ),
+    "such numbers in called mappings": (
+        call(
+            name("collections", "OrderedDict"),
+            b"(" + b"".join(number(place) + b"N\x86" for place in range(45_000)) + b"l",
+        ),
+        "more keys that are no text",
+    ),
+    "a memo number out of order": (b"Nq\0Nr\xff\xff\xff\xff\x86", "numbers its parts out of order"),
+    "a written memo number out of order": (b"Np0\nNp99\n\x86", "numbers its parts out of order"),
+    "a negative memo number": (b"Np-1\n", "numbers its parts out of order"),
     "pairs with one hash": (b"}(\x8a\x08" + struct.pack("<q", 2**59) + b"K\1tNs", "a key that is no short text"),
 }
 
@@ -541,9 +572,21 @@ def test_every_instruction_alone_and_after_anything(tmp_path, first):
             assert "was refused" in str(error)
 
 
-def test_high_memo_numbers_cost_nothing(tmp_path):
-    content = b"Nr\xff\xff\xff\xffp99999999999\nj\xff\xff\xff\xffg99999999999\n\x87."
-    assert read(plain(tmp_path / "a.pickle", content)) == (None, None, None)
+@pytest.mark.parametrize("first", [0, 1])  # Python 2 begins with 1
+def test_memo_numbers_in_order(tmp_path, first):
+    for content in (
+        b"(Nq%cNr%sj%sh%ct." % (first, length(first + 1), length(first + 1), first),
+        b"(Np%d\nNp%d\ng%d\ng%d\nt." % (first, first + 1, first + 1, first),
+    ):
+        assert read(plain(tmp_path / "a.pickle", content)) == (None,) * 4
+
+
+def test_mappings_as_large_as_the_authors(tmp_path):
+    content = {"arch2infos": dict.fromkeys(range(15_625)), "evaluated_indexes": set(range(15_625))}
+    for protocol in (0, 2, 4):
+        assert read(plain(tmp_path / "a.pickle", pickle.dumps(content, protocol))) == content
+    content = {"few": [dict.fromkeys(range(200)) for _ in range(500)], "texts": dict.fromkeys(map(str, range(50_000)))}
+    assert read(plain(tmp_path / "a.pickle", pickle.dumps(content))) == content
 
 
 def test_what_is_not_there(tmp_path):
@@ -614,6 +657,9 @@ def test_no_file_holds_what_was_shrunk(tmp_path):
     assert kept[0] == {"shrunk": 1}
     assert isinstance(kept[1], Shrunk)
     assert kept[1].kept == ["full", "less"]
+    # With too many names that the mappings could share, all of the file is read at once.
+    torch.save([[f"name {number}" for number in range(70_000)], {"less": 1, "full": 2}], path)
+    assert read_torch(path, frozenset(("less", "full")), lambda record: None)[1] == {"less": 1, "full": 2}
 
 
 # -- mutations of real files -------------------------------------------------------------------
@@ -745,6 +791,18 @@ BOMBS = {
     "arrays of the same bytes": lambda: (
         b"(" + array(ONE_MEBIBYTE, dtype("u1", "|") + b"q\1", b"B" + length(1 << 20) + bytes(1 << 20) + b"q\0")
         + array(ONE_MEBIBYTE, b"h\1", b"h\0") * 2000 + b"l"
+    ),
+    "numbers of the same bytes": lambda: (
+        dtype("U9999") + b"q\0" + name("numpy._core.multiarray", "scalar") + b"q\1B" + length(39_996)
+        + b"a\0\0\0" * 9_999 + b"q\2(" + b"h\1h\0h\2\x86R" * 100_000 + b"tt"
+    ),
+    "numbers of the same old text": lambda: (
+        dtype("U9999") + b"q\0" + name("numpy._core.multiarray", "scalar") + b"q\1T" + length(39_996)
+        + b"a\0\0\0" * 9_999 + b"q\2(" + b"h\1h\0h\2\x86R" * 100_000 + b"tt"
+    ),
+    "arrays of the same old text": lambda: (
+        b"(" + array(tup(number(1 << 20)), dtype("u1", "|") + b"q\1", b"T" + length(1 << 20) + bytes(1 << 20) + b"q\2")
+        + array(tup(number(1 << 20)), b"h\1", b"h\2") * 2000 + b"l"
     ),
     "records that share a long list": lambda: (
         b"(" + b"N" * 200_000 + b"l" + (b"q\0}(" + text("less") + b"h\0" + text("full") + b"h\0ua") * 10_000

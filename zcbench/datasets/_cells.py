@@ -43,6 +43,9 @@ _ZERO_LED = re.compile(r"^[+-]?0[0-9]+$", re.MULTILINE)
 _LARGE = re.compile(r"^[+-]?[0-9]{16,}$", re.MULTILINE)
 #: "1.234" where other columns have decimal commas may be a thousand or one
 _POINT_OR_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}", re.ASCII)
+#: thousands separators that can be nothing else
+_POINTS = re.compile(r"[+-]?\d{1,3}((\.\d{3}){2,}(,\d*)?|(\.\d{3})+,\d*)", re.ASCII)
+_COMMAS = re.compile(r"[+-]?\d{1,3}((,\d{3}){2,}(\.\d*)?|(,\d{3})+\.\d*)", re.ASCII)
 
 
 @dataclass
@@ -87,13 +90,26 @@ def read_cells(
         found and found.keys() <= {"missing", "whole", "comma", "comma or thousands"} and "comma" in found
         for found in forms.values()
     )
+    points, others = _thousands(columns, forms)
     readings = {}
     for name, cells in columns.items():
-        reading = _read(cells, forms[name], at, commas=commas or german)
-        if german and reading.values is not None and name not in typed:
+        reading = _read(cells, forms[name], at, commas=(commas or german) and not others)
+        if (german or points) and reading.values is not None and name not in typed:
             reading = _doubtful(reading, cells, at)
         readings[name] = reading
     return readings
+
+
+def _thousands(columns: Mapping[str, Sequence[str]], forms: Mapping[str, Mapping[str, int]]) -> tuple[bool, bool]:
+    """Whether a column has points that must separate thousands, and whether one has such commas or decimal points."""
+    points = commas = False
+    for name, found in forms.items():
+        first = columns[name][found["thousands"]] if "thousands" in found else ""
+        points |= _POINTS.fullmatch(first) is not None
+        commas |= _COMMAS.fullmatch(first) is not None
+        if found.keys() <= {"missing", "whole", "number", "infinite"}:  # points before other than three digits
+            commas |= any("." in cell and not _POINT_OR_THOUSANDS.fullmatch(cell) for cell in columns[name])
+    return points, commas
 
 
 def _form(cell: str) -> str:
@@ -208,12 +224,13 @@ def _is_whole(cell: str) -> bool:
 
 
 def _doubtful(reading: Reading, cells: Sequence[str], at: Callable[[int], str]) -> Reading:
-    """Not a number if its points may separate thousands; only where other columns have decimal commas."""
+    """Not a number if its points may separate thousands; only where other columns tell so."""
     pointed = [place for place, cell in enumerate(cells) if "." in cell and _form(cell) == "number"]
     if not pointed or not all(_POINT_OR_THOUSANDS.fullmatch(cells[place]) for place in pointed):
         return reading
     seen = f"{_quoted(cells[pointed[0]])} in {at(pointed[0])}"
-    reason = f"{seen} may have a decimal point or a thousands separator, as other columns have decimal commas"
+    why = "as other columns have decimal commas or points between thousands"
+    reason = f"{seen} may have a decimal point or a thousands separator, {why}"
     return Reading(None, reason, missing=reading.missing)
 
 

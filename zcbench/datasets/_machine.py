@@ -16,7 +16,7 @@ from struct import Struct
 from typing import Any
 
 from zcbench.datasets._inert import DType, Named, RefusedError, Shrunk
-from zcbench.datasets._opcodes import PER_MEMO, STEPS, Instructions, unknown
+from zcbench.datasets._opcodes import PER_MEMO, STEPS, Instructions, following, unknown
 from zcbench.datasets._settle import Settler
 from zcbench.datasets._source import LONGEST, Source
 
@@ -24,6 +24,8 @@ from zcbench.datasets._source import LONGEST, Source
 _PARTS = 1 << 20
 #: strings of one text that are kept when a mapping is given away, should each be needed again
 _COPIES = 3
+#: names that all mappings that are given away may share; authors' have some hundreds
+_SHARED = 1 << 16
 _FLOAT, _UINT4 = Struct(">d"), Struct("<I")
 
 
@@ -82,6 +84,7 @@ class Machine(Instructions):
         push, note, number_at, float_at = stack.append, self._note, _UINT4.unpack_from, _FLOAT.unpack_from
         recalled = self._recalled if note else memo.__getitem__
         steps = {ord(code): getattr(self, f"_{name}") for code, name in STEPS.items()}
+        top = 0  # the largest number in the memo
         while True:
             data, at = source.data, source.at
             last = len(data) - LONGEST
@@ -97,6 +100,8 @@ class Machine(Instructions):
                 elif code == 0x71 or code == 0x72:  # BINPUT, LONG_BINPUT
                     number = data[at + 1] if code == 0x71 else number_at(data, at + 1)[0]
                     at += 2 if code == 0x71 else 5
+                    if number > top:
+                        top = following(number, top)
                     memo[number] = stack[-1]
                     if note:
                         note(number)
@@ -133,6 +138,8 @@ class Machine(Instructions):
         for number in self._new:
             if number in self._memo and not self._shared(number):
                 del self._memo[number]
+        if len(self._memo) > _SHARED:  # with numbers far apart, which can be chosen so that they take long to find
+            raise GoneError("too many names are shared")
         self._new.clear()
         self._needed.clear()
         self._began = self._source.count

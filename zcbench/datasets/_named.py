@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-from zcbench.datasets._inert import Array, DType, Named, RefusedError, Scalar, key
+from zcbench.datasets._inert import Array, DType, Named, RefusedError, Scalar
 
 #: names that a pickle may use, by module, and what each stands for
 NAMES: dict[tuple[str, str], Named] = {
@@ -48,7 +48,19 @@ def named(module: Any, name: Any) -> Named:
 _CODE = re.compile(r"\?|b1|[iu][1248]|f[248]|c8|c16|[SU][0-9]{1,4}", re.ASCII)
 
 
-def make(function: Any, arguments: Any, charge: Callable[[int], None]) -> Any:
+class Bounds(NamedTuple):
+    """What bounds the memory and the time that a pickle may need.
+
+    Attributes:
+        charge: called with the bytes that are about to be needed.
+        keys: from values to keys; RefusedError if they are none, or too many.
+    """
+
+    charge: Callable[[int], None]
+    keys: Callable[[list[Any]], list[Any]]
+
+
+def make(function: Any, arguments: Any, bounds: Bounds) -> Any:
     """What calling a name with arguments stands for.
 
     Raises:
@@ -60,71 +72,70 @@ def make(function: Any, arguments: Any, charge: Callable[[int], None]) -> Any:
     if maker is None:
         raise RefusedError(f"it calls {function.name}")
     try:
-        return maker(charge, *arguments)
+        return maker(bounds, *arguments)
     except (TypeError, ValueError):  # another number of arguments, or of another kind
         raise RefusedError(f"it calls {function.name} in a way that is not known") from None
 
 
 def _made_set(kind: type) -> Callable[..., Any]:
-    def maker(charge: Callable[[int], None], items: Any = ()) -> Any:
+    def maker(bounds: Bounds, items: Any = ()) -> Any:
         if type(items) not in (list, tuple):
             raise TypeError
-        charge(100 * len(items))
-        return kind(map(key, items))
+        bounds.charge(100 * len(items))
+        return kind(bounds.keys(list(items)))
 
     return maker
 
 
-def _made_dict(charge: Callable[[int], None], items: Any = ()) -> dict[Any, Any]:
+def _made_dict(bounds: Bounds, items: Any = ()) -> dict[Any, Any]:
     if type(items) not in (list, tuple):
         raise TypeError
-    charge(100 * len(items) + 64)
-    content: dict[Any, Any] = {}
-    for item in items:
-        if type(item) not in (list, tuple):
-            raise TypeError
-        name, value = item
-        content[key(name)] = value
-    return content
+    bounds.charge(100 * len(items) + 64)
+    if any(type(item) not in (list, tuple) for item in items):
+        raise TypeError
+    pairs = [(name, value) for name, value in items]
+    return dict(zip(bounds.keys([name for name, _ in pairs]), [value for _, value in pairs], strict=True))
 
 
-def _made_bytes(charge: Callable[[int], None]) -> bytes:
+def _made_bytes(bounds: Bounds) -> bytes:
     return b""
 
 
-def _encoded(charge: Callable[[int], None], text: Any, encoding: Any) -> bytes:
+def _encoded(bounds: Bounds, text: Any, encoding: Any) -> bytes:
     """Bytes as protocols up to 2 write them: text, whose characters are the bytes."""
     if type(text) is not str or encoding not in ("latin1", "latin-1"):
         raise TypeError
-    charge(len(text))
+    bounds.charge(len(text))
     return text.encode("latin1")
 
 
-def _made_dtype(charge: Callable[[int], None], code: Any, align: Any = False, copy: Any = True) -> DType:
+def _made_dtype(bounds: Bounds, code: Any, align: Any = False, copy: Any = True) -> DType:
     if type(code) is not str or not _CODE.fullmatch(code):
         kind = "objects" if code in ("O", "O8", "O4", "|O", "object") else ascii(code)[:40]
         raise RefusedError(f"it holds an array of {kind}")
     return DType("b1" if code == "?" else code)
 
 
-def _made_array(charge: Callable[[int], None], kind: Any, shape: Any, code: Any) -> Array:
+def _made_array(bounds: Bounds, kind: Any, shape: Any, code: Any) -> Array:
     if type(kind) is not Named or kind.name != "ndarray":
         raise TypeError
     return Array()
 
 
-def _made_scalar(charge: Callable[[int], None], dtype: Any, raw: Any) -> Scalar:
+def _made_scalar(bounds: Bounds, dtype: Any, raw: Any) -> Scalar:
     if type(dtype) is not DType:
         raise TypeError
-    return Scalar(dtype, _raw(raw))
+    raw = _raw(raw, bounds.charge)
+    bounds.charge(2 * len(raw))  # for the number or text that is made of it
+    return Scalar(dtype, raw)
 
 
-def _from_buffer(charge: Callable[[int], None], raw: Any, dtype: Any, shape: Any, order: Any) -> Array:
+def _from_buffer(bounds: Bounds, raw: Any, dtype: Any, shape: Any, order: Any) -> Array:
     """An array as protocol 5 writes it."""
     array = Array()
     if order not in ("C", "F"):
         raise TypeError
-    _fill(array, shape, dtype, order == "F", raw)
+    _fill(array, shape, dtype, order == "F", raw, bounds.charge)
     return array
 
 
@@ -141,7 +152,7 @@ _MAKERS: dict[str, Callable[..., Any]] = {
 }
 
 
-def build(target: Any, state: Any) -> None:
+def build(target: Any, state: Any, charge: Callable[[int], None]) -> None:
     """Note the state of a record, once.
 
     Raises:
@@ -157,7 +168,7 @@ def build(target: Any, state: Any) -> None:
             raise RefusedError("it holds an array of unknown byte order")
         target.order = state[1]
     elif type(target) is Array and target.shape is None and len(state) == 5:
-        _fill(target, *state[1:])
+        _fill(target, *state[1:], charge)
     else:
         raise RefusedError("it changes an object in a way that is not known")
 
@@ -165,17 +176,18 @@ def build(target: Any, state: Any) -> None:
 _DIMENSIONS = 16
 
 
-def _fill(array: Array, shape: Any, dtype: Any, fortran: Any, raw: Any) -> None:
+def _fill(array: Array, shape: Any, dtype: Any, fortran: Any, raw: Any, charge: Callable[[int], None]) -> None:
     if type(dtype) is not DType or type(shape) is not tuple or type(fortran) not in (bool, int):
         raise RefusedError("it holds an array of an unknown form")
     if len(shape) > _DIMENSIONS or any(type(n) is not int or not 0 <= n < 1 << 40 for n in shape):
         raise RefusedError("it holds an array of an impossible shape")
-    array.raw = _raw(raw)
+    array.raw = _raw(raw, charge)
     array.shape, array.dtype, array.fortran = shape, dtype, bool(fortran)
 
 
-def _raw(content: Any) -> bytes:
+def _raw(content: Any, charge: Callable[[int], None]) -> bytes:
     if type(content) is str:  # a string of Python 2, which was valid UTF-8 by chance
+        charge(4 * len(content))  # a copy for each that is made of the same text
         return content.encode()
     if type(content) is not bytes:
         raise RefusedError("it holds an array without bytes")

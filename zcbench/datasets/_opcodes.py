@@ -18,7 +18,7 @@ from struct import Struct
 from typing import Any
 
 from zcbench.datasets._inert import RefusedError, keys
-from zcbench.datasets._named import build, make, named
+from zcbench.datasets._named import Bounds, build, make, named
 from zcbench.datasets._source import BULK, Source
 
 #: bytes of memory that any pickle may need, and bytes more for each of the file's own
@@ -29,6 +29,9 @@ _PER_BYTE, _PER_BULK_BYTE, _PER_SLOT, PER_MEMO = 13, 4, 16, 128
 #: what is larger is accounted for at once
 _LARGE = 1 << 16
 _INT_BYTES = 32
+#: Keys in containers that are larger than so many; those that are no text may be only so many in a pickle. The hash of
+#: a number can be chosen so that each costs as much time as all before it. NAS-Bench-201 needs 2 x 15,625.
+_SMALL, _NUMBERS = 1000, 40_000
 _MARKS = 1000
 #: longest lines of numbers and names
 _SHORT, _NAME = 80, 1000
@@ -36,6 +39,15 @@ _PROTOCOLS = 5
 _INT4, _UINT2, _UINT4, _UINT8 = Struct("<i"), Struct("<H"), Struct("<I"), Struct("<Q")
 _DIGITS = re.compile(rb"[+-]?[0-9]{1,75}")
 _ODD_ESCAPE = re.compile(rb"\\(?![\\'\"nrtabfv]|x[0-9a-fA-F]{2})")
+
+_TEXTS = frozenset({str, bytes})
+
+
+def following(number: int, top: int) -> int:
+    """A new number in the memo; RefusedError unless it follows the largest there was, as all picklers count."""
+    if not 0 <= number <= top + 1:
+        raise RefusedError("it numbers its parts out of order")
+    return number
 
 
 class Instructions:
@@ -54,6 +66,11 @@ class Instructions:
         #: where the marks lie in the stack
         self._marks: list[int] = []
         self._memo: dict[int, Any] = {}
+        #: the largest number in the memo that a line of text gave
+        self._top = 0
+        #: keys that are no text, in containers that are not small
+        self._numbers = 0
+        self._bounds = Bounds(self._charge, self._keys_of)
 
     # -- bounds --------------------------------------------------------------------------------
 
@@ -116,7 +133,10 @@ class Instructions:
         self._memo[len(self._memo)] = self._stack[-1]
 
     def _put(self) -> None:
-        self._remember(self._integer(self._source.line(_SHORT)))
+        number = self._integer(self._source.line(_SHORT))
+        if not 0 <= number <= self._top:
+            self._top = following(number, self._top)
+        self._remember(number)
 
     def _get(self) -> None:
         self._stack.append(self._recalled(self._integer(self._source.line(_SHORT))))
@@ -280,7 +300,7 @@ class Instructions:
         if len(items) % 2:
             raise RefusedError("its instructions make no sense")
         self._charge(50 * len(items))
-        mapping.update(zip(keys(items[::2]), items[1::2], strict=True))
+        mapping.update(zip(self._keys_of(items[::2], len(mapping)), items[1::2], strict=True))
 
     def _empty_set(self) -> None:
         self._charge(216)
@@ -289,12 +309,22 @@ class Instructions:
     def _additems(self) -> None:
         items = self._marked()
         self._charge(72 * len(items))
-        self._to(set).update(keys(items))
+        members = self._to(set)
+        members.update(self._keys_of(items, len(members)))
 
     def _frozenset(self) -> None:
         items = self._marked()
         self._charge(216 + 72 * len(items))
-        self._stack.append(frozenset(keys(items)))
+        self._stack.append(frozenset(self._keys_of(items)))
+
+    def _keys_of(self, values: list[Any], held: int = 0) -> list[Any]:
+        """Values as keys of a container that holds ``held`` already; RefusedError for what is no key, or too many."""
+        found = keys(values)
+        if held + len(found) > _SMALL and not set(map(type, found)) <= _TEXTS:
+            self._numbers += sum(type(name) not in _TEXTS for name in found)
+            if self._numbers > _NUMBERS:
+                raise RefusedError("it has more keys that are no text than a table needs")
+        return found
 
     def _to(self, kind: type) -> Any:
         """The container on top of the stack; RefusedError if it is another object."""
@@ -340,11 +370,11 @@ class Instructions:
     def _reduce(self) -> None:
         arguments, function = self._stack.pop(), self._stack.pop()
         self._charge(200)
-        self._stack.append(make(function, arguments, self._charge))
+        self._stack.append(make(function, arguments, self._bounds))
 
     def _build(self) -> None:
         state = self._stack.pop()
-        build(self._stack[-1], state)
+        build(self._stack[-1], state, self._charge)
 
 
 #: instructions and the methods that carry them out, without their underscores

@@ -32,6 +32,8 @@ _PACKED: tuple[tuple[bytes, Callable[[Path], Any]], ...] = (
     (b"\x1f\x8b", gzip.open),
     (b"BZh", bz2.open),
 )
+#: rows that are unpacked at once where they hold lists
+_BATCH = 256
 #: characters of a message, which may quote what a file holds
 LONGEST = 2000
 
@@ -205,7 +207,8 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> dict[str, 
     except ImportError:
         raise MissingDependencyError("pyarrow", "parquet", f"reading {path.name}") from None
     with explained(path), opened(path) as stream:
-        file = pq.ParquetFile(_seekable(stream))
+        source = _seekable(stream)
+        file = pq.ParquetFile(source)
         present = file.schema_arrow.names
         names = list(present if columns is None else columns)
         missing = [name for name in names if name not in present]
@@ -213,10 +216,59 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> dict[str, 
             raise DataCorruptError(f"{path} lacks the column {missing[0]!r}: copy it again.")
         if len(set(present)) < len(present):
             raise DataCorruptError(f"{path} has two columns of one name: copy it again.")
-        # A column of one value packs to nothing: rows are counted before lists are made of them.
-        Allowance.of(path).spend(8 * file.metadata.num_rows * len(names))
+        # Values that repeat pack to nothing: they are counted before they are unpacked. Not by the metadata of columns,
+        # as arrow ends the process where they are damaged.
+        allowance = Allowance.of(path)
+        allowance.spend(8 * file.metadata.num_rows * len(names))
+        allowance.spend(sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups)))
+        forms = [file.schema.column(place) for place in range(file.metadata.num_columns)]
+        allowance.spend(file.metadata.num_rows * sum(form.length or 0 for form in forms if form.length > 0))
+        texts = [form.path for form in forms if form.physical_type == "BYTE_ARRAY"]
+        file = pq.ParquetFile(source, read_dictionary=texts)
+        if any(form.max_repetition_level for form in forms):  # nothing tells how long lists are
+            frame: dict[str, list[Any]] = {name: [] for name in names}
+            for batch in file.iter_batches(_BATCH, columns=names):
+                allowance.spend(8 * batch.nbytes)
+                for name in names:
+                    frame[name] += _listed(batch.column(name), allowance)
+            return frame
         table = file.read(columns=names)
-        return {name: table.column(name).to_pylist() for name in names}
+        return {name: _listed(table.column(name).combine_chunks(), allowance) for name in names}
+
+
+def _listed(column: Any, allowance: Allowance) -> list[Any]:
+    """Values of an arrow column; equal texts are one object, and points in time are text."""
+    import pyarrow as pa
+
+    if isinstance(column, pa.ChunkedArray):  # of no rows
+        return [value for chunk in column.chunks for value in _listed(chunk, allowance)]
+    if pa.types.is_dictionary(column.type):
+        words = _listed(column.dictionary, allowance)
+        return [None if place is None else words[place] for place in column.indices.to_pylist()]
+    if pa.types.is_temporal(column.type):  # Python's own have neither nanoseconds nor years beyond 9999
+        whole = column.cast(pa.int32() if column.type.bit_width == 32 else pa.int64())
+        unit = getattr(column.type, "unit", "d" if pa.types.is_date32(column.type) else "ms")
+        try:
+            plain = column.cast(pa.timestamp(unit)) if pa.types.is_timestamp(column.type) else column
+            return list(plain.cast(pa.string()).to_pylist())
+        except pa.ArrowException:
+            return [None if value is None else f"{value} {unit}" for value in whole.to_pylist()]
+    for leaf in _leaves(column):
+        if pa.types.is_dictionary(leaf.type):  # in lists, texts are copied
+            longest = max((len(word) for word in leaf.dictionary.to_pylist() if word is not None), default=0)
+            allowance.spend(longest * len(leaf))
+    return list(column.to_pylist())
+
+
+def _leaves(column: Any) -> Iterator[Any]:
+    """What nested columns hold; nothing of one that is not nested."""
+    import pyarrow as pa
+
+    if pa.types.is_nested(column.type):
+        inner = [column.keys, column.items] if pa.types.is_map(column.type) else column.flatten()
+        for part in inner if isinstance(inner, list) else [inner]:
+            yield part
+            yield from _leaves(part)
 
 
 def as_records(frame: dict[str, list[Any]]) -> list[dict[str, Any]]:

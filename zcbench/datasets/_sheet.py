@@ -16,6 +16,7 @@ import numpy as np
 
 from zcbench._display import shortened
 from zcbench.datasets._cells import is_number
+from zcbench.datasets._limits import Allowance
 from zcbench.datasets._read import explained, is_web_page, read_parquet
 from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, MissingDependencyError
 
@@ -23,6 +24,8 @@ Row = tuple[int, list[str]]
 
 #: characters of a cell; a longer one is text after a quotation mark that nobody closed
 LONGEST_CELL = 10_000_000
+#: characters of a cell that names of architectures rarely have
+_LONG = 100
 #: bytes that tell encoding, kind and separator
 _START = 1 << 20
 #: rows that tell the separator
@@ -334,9 +337,15 @@ def _parquet(path: Path, limit: int | None, seed: int, most: int) -> Sheet:
     # pandas writes its index last, under this name if it has none; in text it comes first, without a name.
     order = sorted(frame, key=lambda name: not _INDEX.fullmatch(name))
     header = ["" if _INDEX.fullmatch(name) else " ".join(name.split()) for name in order]
-    cells = zip(*(frame[name] for name in order), strict=True)
-    rows = [(number, list(map(_as_cell, row))) for number, row in enumerate(cells, 1)]
-    return Sheet(header, list(compress(rows, chosen)), unit="row", typed=typed)
+    cells = compress(enumerate(zip(*(frame[name] for name in order), strict=True), 1), chosen)
+    rows, allowance = [], Allowance.of(path)
+    for number, values in cells:
+        row = list(map(_as_cell, values))
+        allowance.spend(
+            sum(len(cell) for cell in row if len(cell) > _LONG)
+        )  # a long text that repeats packs to nothing
+        rows.append((number, row))
+    return Sheet(header, rows, unit="row", typed=typed)
 
 
 def _parquet_columns(path: Path, most: int | None) -> tuple[dict[str, list[Any]], frozenset[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -276,8 +277,8 @@ def _architectures(
     """Architectures that denote different networks, and the rows of each."""
     parse: Callable[[str], Architecture] = space.parse
     by_name = isinstance(space, TableSpace)
-    groups: dict[Architecture, list[int]] = {}
-    first: dict[Architecture, Architecture] = {}
+    groups: dict[Architecture | str, list[int]] = {}
+    first: dict[Architecture | str, Architecture] = {}
     for place, name in enumerate(names):
         if not name:
             raise DataCorruptError(f"{content.path}, {content.at(place)}: the architecture has no name: give it one.")
@@ -286,7 +287,8 @@ def _architectures(
             architecture = parse(name if len(name.splitlines()) == 1 else " ".join(name.split()))
         except InvalidArchitectureError as error:
             raise InvalidArchitectureError(f"{content.path}, {content.at(place)}: {error}") from None
-        same = architecture if by_name else space.canonical(architecture)
+        # Names that look the same are the same: spaces of any kind, letters with accents of one or two characters.
+        same = unicodedata.normalize("NFC", " ".join(name.split())) if by_name else space.canonical(architecture)
         groups.setdefault(same, []).append(place)
         first.setdefault(same, architecture)
     if by_name and len(groups) < len(names):
