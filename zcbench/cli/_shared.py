@@ -55,7 +55,7 @@ def add_imports(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         action="append",
         default=[],
-        help="Python file that registers further proxies; may be repeated",
+        help="Python file that registers more proxies, predictors or benchmarks; may be repeated",
     )
 
 
@@ -157,6 +157,28 @@ def show(text: object = "") -> None:
 def tell(text: object) -> None:
     """Print a sentence on stderr, on one line."""
     write_message(plain(text, 2 * SENTENCE))
+
+
+def sentence(text: str) -> str:
+    """A reason, with a full stop if it ends without a mark, so that another sentence can follow."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def stored_benchmark(name: str, source: str | None) -> Benchmark:
+    """The benchmark of records in the store.
+
+    Raises:
+        InvalidInputError: the table is the user's own, and the store does not say where it is.
+    """
+    from zcbench.datasets import list_benchmarks, load_benchmark
+    from zcbench.datasets.own import OWN
+    from zcbench.errors import InvalidInputError
+
+    if name not in list_benchmarks() and (name.startswith(OWN) or Path(name).is_file()):
+        raise InvalidInputError(
+            f"{name} is a table of your own: give its  zcbench run  command again, which scores nothing twice."
+        )
+    return load_benchmark(name, source)
 
 
 def tell_notes(benchmark: Benchmark) -> None:
@@ -297,8 +319,10 @@ def after_notes(
 
 
 @contextmanager
-def progress_bar(title: str, what: str = "scores") -> Iterator[Callable[[int, int, object], None]]:
-    """A bar on a terminal's stderr, a line every ten seconds elsewhere."""
+def progress_bar(
+    title: str, what: str = "scores", *, idle: bool = True
+) -> Iterator[Callable[[int, int, object], None]]:
+    """A bar on a terminal's stderr, a line every ten seconds elsewhere; with ``idle`` also before the first report."""
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -312,8 +336,8 @@ def progress_bar(title: str, what: str = "scores") -> Iterator[Callable[[int, in
             console=Console(file=sys.stderr),
         )
         with bar:
-            task = bar.add_task(plain(title, 40), total=None)
-            yield lambda done, total, latest: bar.update(task, completed=done, total=total)
+            task = bar.add_task(plain(title, 40), total=None, visible=idle)
+            yield lambda done, total, latest: bar.update(task, completed=done, total=total, visible=True)
         return
     import time
 

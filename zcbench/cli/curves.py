@@ -16,6 +16,7 @@ from zcbench.cli._shared import (
     show,
     split_labels,
     split_names,
+    stored_benchmark,
     tell,
     write_board,
 )
@@ -88,11 +89,10 @@ def execute(options: argparse.Namespace) -> int:
 def _curves(name: str, store: object, options: argparse.Namespace) -> Curves:
     """The curves of the largest pool that was split."""
     from zcbench._store import Store
-    from zcbench.datasets import load_benchmark
     from zcbench.evaluation import curves, get_suite, of_possible_pools, of_this_table
 
     assert isinstance(store, Store)
-    benchmark = load_benchmark(name, options.source)
+    benchmark = stored_benchmark(name, options.source)
     target = benchmark.target(options.target).name
     shown = split_labels(options.show)
     suites = [get_suite(suite) for suite in split_names(options.suite) or []]

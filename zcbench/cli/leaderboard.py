@@ -14,6 +14,7 @@ from zcbench.cli._shared import (
     print_leaderboard,
     show,
     split_names,
+    stored_benchmark,
     tell,
     tracks,
     write_board,
@@ -81,12 +82,11 @@ def execute(options: argparse.Namespace) -> int:
 def _evaluations(name: str, store: object, options: argparse.Namespace) -> list[Evaluation]:
     """One evaluation per seed and batch that was run, the largest first."""
     from zcbench._store import Store
-    from zcbench.datasets import load_benchmark
     from zcbench.errors import InvalidInputError
     from zcbench.evaluation import summarize, with_notes
 
     assert isinstance(store, Store)
-    benchmark = load_benchmark(name, options.source)
+    benchmark = stored_benchmark(name, options.source)
     every, notes = tracks(benchmark, options.target, store)
     found = [records for records in every if options.seed in (None, records[0].seed)]
     if not found:

@@ -159,10 +159,10 @@ def _shape(text: str, batch_size: int) -> tuple[int, ...]:
     from zcbench.errors import InvalidInputError
 
     sizes = text.lower().replace(",", "x").split("x")
-    if batch_size < 1 or not all(re.fullmatch("0*[1-9][0-9]{0,17}", size) for size in sizes):
-        raise InvalidInputError(
-            f"{shown(text)} with batch size {shown(batch_size)}: give positive sizes such as 3x32x32."
-        )
+    if batch_size < 1:
+        raise InvalidInputError(f"--batch-size {shown(batch_size)}: choose at least 1.")
+    if not all(re.fullmatch("0*[1-9][0-9]{0,17}", size) for size in sizes):
+        raise InvalidInputError(f"--input {shown(text)} is no shape: give positive sizes such as 3x32x32.")
     return tuple(map(int, sizes))
 
 

@@ -403,5 +403,6 @@ def unknown(code: int) -> Callable[[], None]:
     import pickletools
 
     known = {ord(step.code): step for step in pickletools.opcodes}.get(code)
-    what = f"the instruction {known.name}" if known else "a byte that is no instruction"
-    raise RefusedError(f"it has {what}, which no table needs")
+    if known is None:
+        raise RefusedError("it is no pickle: it has a byte that is no instruction")
+    raise RefusedError(f"it has the instruction {known.name}, which no table needs")

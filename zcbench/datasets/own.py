@@ -20,6 +20,8 @@ from zcbench.types import Architecture, SearchSpace, Target
 
 Floats = NDArray[np.float64]
 
+#: how the names of tables of the user's own begin
+OWN = "own-"
 #: rows that are read without being asked to
 MOST_ROWS = 1_000_000
 #: columns that name architectures, the surest first
@@ -188,7 +190,7 @@ def own_benchmark(
     _rankable(content.path, target, truth)
     title = "".join(c if c.isprintable() and c != "@" else "_" for c in Path(path).stem)
     return Benchmark(
-        name=f"own-{title}",  # never that of a benchmark whose records lie in the same store
+        name=f"{OWN}{title}",  # never that of a benchmark whose records lie in the same store
         version=1,
         space=place,
         architectures=architectures,
@@ -334,4 +336,4 @@ def _notes(content: _Content, used: Mapping[str, Floats], names: str | None) -> 
     return notes
 
 
-__all__ = ["Columns", "own_benchmark", "read_columns"]
+__all__ = ["OWN", "Columns", "own_benchmark", "read_columns"]

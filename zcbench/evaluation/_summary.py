@@ -389,8 +389,8 @@ def _without_truth(benchmark: Benchmark, target: Target, rows: NDArray[np.intp])
         kinds = {"infinite": lost & infinite, "missing": lost & ~infinite}
         counts = ", ".join(f"{mask.sum():,} {kind}" for kind, mask in kinds.items() if mask.any())
         notes.append(
-            f"{lost.sum():,} of {len(rows):,} architectures have no finite {target.name} ({counts}): "
-            "no correlation has them."
+            f"{lost.sum():,} of {len(rows):,} architectures cannot be ranked by {target.name} ({counts}): "
+            "correlations leave them out."
         )
     if (partly := inside & known & infinite).any():
         notes.append(
