@@ -146,7 +146,7 @@ BAD = {
     b"x" * (2 << 20): "longer than 1 MB",
     change()[:-1]: "not JSON",
     change() + change(): "not JSON",
-    change().replace(b"{", b'{"value":2,'): "a field stands twice",
+    change().replace(b"{", b'{"value":2,'): "a field is given twice",
     change().replace(b'"seed": 0', b'"seed": 1' + b"0" * 5000): "not JSON",  # Python reads no whole number so long
     change().decode().encode("utf-16-le"): "not JSON",
     b'{"schema":"1"}': "no field 'schema' with a number",

@@ -124,7 +124,7 @@ def _object(text: bytes) -> dict[str, Any]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise BadLineError("a field stands twice")
+        raise BadLineError("a field is given twice")
     return found
 
 

@@ -211,4 +211,4 @@ def test_a_batch_for_which_there_is_no_room(cli, models, monkeypatch):
     monkeypatch.setattr("zcbench.cli.score._memory", lambda: 2**70)  # as a machine that cannot be asked
     result = cli("score", "models.py:Net", "--input", "5", "--batch-size", 10**15)
     assert result.status == 1
-    assert "1000000000000000x5 takes 2e+07 GB, which is not free: choose a smaller --input or" in result.sentence
+    assert "1000000000000000x5 takes 2e+07 GB, more than is free: choose a smaller --input or" in result.sentence

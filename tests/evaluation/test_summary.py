@@ -314,7 +314,7 @@ def test_infinite_repeats_are_named():
 def test_infinite_truths_outside_of_the_sample_are_named():
     benchmark = toy([1, 2, 3, 4, math.inf, math.nan])
     evaluation = summarize(records(benchmark, range(6))[:4], benchmark)
-    assert evaluation.notes == ("Beside these, the table has an infinite quality for 1 that are left out.",)
+    assert evaluation.notes == ("The table has an infinite quality for 1 more architecture, never drawn for a sample.",)
 
 
 def test_shared_computations_change_nothing():

@@ -179,7 +179,7 @@ def _noise(shape: tuple[int, ...], seed: int) -> Tensor:
     try:
         return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
     except (RuntimeError, MemoryError):
-        raise InvalidInputError(f"{said}, which is not free: choose a smaller --input or --batch-size.") from None
+        raise InvalidInputError(f"{said}, more than is free: choose a smaller --input or --batch-size.") from None
 
 
 def _memory() -> int:

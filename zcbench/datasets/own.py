@@ -294,9 +294,10 @@ def _architectures(
     if by_name and len(groups) < len(names):
         repeated = [places for places in groups.values() if len(places) > 1]
         numbers = [content.sheet.rows[place][0] for place in repeated[0]]
-        more = f"; {len(repeated) - 1} more names repeat" if len(repeated) > 1 else ""
+        others = len(repeated) - 1
+        more = f"; {others} more name{'s repeat' if others > 1 else ' repeats'}" if others else ""
         raise DataCorruptError(
-            f"{content.path}: {shortened(names[repeated[0][0]], 60)} stands in {content.sheet.unit}s "
+            f"{content.path}: {shortened(names[repeated[0][0]], 60)!r} is in {content.sheet.unit}s "
             f"{', '.join(map(str, numbers[:4][:-1]))}{', …' if len(numbers) > 4 else ''} and {numbers[-1]}{more}: keep "
             "one row of each architecture, or name another column with --arch."
         )

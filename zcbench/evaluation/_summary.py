@@ -398,5 +398,6 @@ def _without_truth(benchmark: Benchmark, target: Target, rows: NDArray[np.intp])
             "their means and the noise ceiling leave these out."
         )
     if (never := ~inside & ~known & infinite).any():
-        notes.append(f"Beside these, the table has an infinite {target.name} for {never.sum():,} that are left out.")
+        what = "1 more architecture" if never.sum() == 1 else f"{never.sum():,} more architectures"
+        notes.append(f"The table has an infinite {target.name} for {what}, never drawn for a sample.")
     return notes
