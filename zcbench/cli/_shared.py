@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from zcbench._display import NOTHING, SENTENCE, json_text, plain, plain_lines
 from zcbench.cli._output import results, write_message, write_result
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from zcbench.evaluation import Curves, Evaluation
     from zcbench.types import Record
 
+_T = TypeVar("_T")
 #: columns of characters that the last column of a table needs to be read
 _LAST = 30
 #: columns of the leaderboard that a narrow terminal does without, first these
@@ -179,6 +180,26 @@ def stored_benchmark(name: str, source: str | None) -> Benchmark:
             f"{name} is a table of your own: give its  zcbench run  command again, which scores nothing twice."
         )
     return load_benchmark(name, source)
+
+
+def for_each(names: Sequence[str], find: Callable[[str], _T]) -> tuple[dict[str, _T], int]:
+    """What a function finds for benchmarks, and the exit status: an error of one is told, the others are kept.
+
+    Raises:
+        ZcbenchError: what ``find`` raises for the only one.
+    """
+    from zcbench.errors import ZcbenchError
+
+    found, status = {}, 0
+    for name in names:
+        try:
+            found[name] = find(name)
+        except ZcbenchError as error:
+            if len(names) == 1:
+                raise
+            tell(f"zcbench: {name}: {error}")
+            status = 1
+    return found, status
 
 
 def tell_notes(benchmark: Benchmark) -> None:

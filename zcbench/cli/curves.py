@@ -12,12 +12,12 @@ from zcbench.cli._shared import (
     add_json,
     add_store,
     at_zero,
+    for_each,
     print_curves,
     show,
     split_labels,
     split_names,
     stored_benchmark,
-    tell,
     write_board,
 )
 
@@ -54,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     from zcbench._store import Store
-    from zcbench.errors import InvalidInputError, ZcbenchError
+    from zcbench.errors import InvalidInputError
     from zcbench.leaderboards import curves_to_json
 
     store = Store(options.store)
@@ -63,23 +63,14 @@ def execute(options: argparse.Namespace) -> int:
         raise InvalidInputError(
             f"no predictor has been run in {options.store}: start with  zcbench run digits-201 --suite quick"
         )
-    status, shown = 0, 0
-    for name in names:
-        try:
-            found = _curves(name, store, options)
-        except ZcbenchError as error:
-            if len(names) == 1:
-                raise
-            tell(f"zcbench: {name}: {error}")  # the other benchmarks are still shown
-            status = 1
-            continue
+    every, status = for_each(names, lambda name: _curves(name, store, options))
+    for number, (name, found) in enumerate(every.items()):
         if options.json:
             write_result(curves_to_json(found))
         else:
-            if shown:
+            if number:
                 show()
             print_curves(found, options.metric)
-        shown += 1
         if options.out:
             stem = name + ("-transfer" if options.transfer else "-predictors")
             _write(Path(options.out), stem, found, options.metric)
