@@ -254,7 +254,8 @@ def leaves_an_alarm(probe):
 
 @proxy
 def leaves_a_handler(probe):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # which workers do themselves
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     return 1.0
 
 @proxy
@@ -316,6 +317,16 @@ OUTCOMES = {
     "h-leaves-an-alarm": 1.0,
     "h-leaves-a-handler": 1.0,
     "h-warns": 1.0,
+}
+#: what the notes of those that leave the interpreter changed say
+CHANGES = {
+    "h-closes-stdout": "standard streams",
+    "h-closes-stderr": "standard streams",
+    "h-no-streams": "standard streams",
+    "h-leaves-no-room": "the recursion limit",
+    "h-leaves-the-folder": "the current folder",
+    "h-leaves-an-alarm": "signals",
+    "h-leaves-a-handler": "signals",
 }
 #: those that end as "unsupported" rather than "failed"
 UNSUPPORTED = {"h-unsupported-and-hostile"}

@@ -74,7 +74,7 @@ REFUSED = {
     "meta buffer": (lambda: with_buffer(torch.ones(2, device="meta")), "'extra' is on the meta device"),
     "sparse buffer": (
         lambda: with_buffer(torch.eye(3).to_sparse()),
-        "'extra' is sparse, and what",
+        "'extra' is sparse, and only",
     ),
     "compressed rows": (lambda: with_buffer(torch.eye(3).to_sparse_csr()), "'extra' is sparse"),
     "sparse weight": (sparse_weight, "'weight' is sparse"),
@@ -139,7 +139,7 @@ class Takes(nn.Module):
         ((False, 1), Y, "inputs must be a tensor"),
         ((), Y, "inputs must be a tensor"),
         ({}, Y, "inputs must be a tensor"),
-        ({0: X}, Y, "inputs in a mapping are named by texts"),
+        ({0: X}, Y, "the names of inputs in a mapping must be texts"),
         ("x", None, "the input is of the type str"),
         (None, None, "the input is of the type NoneType"),
         (NESTED, None, "the input is a nested tensor: pad it"),

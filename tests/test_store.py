@@ -54,7 +54,7 @@ def test_values_and_texts_come_back_exactly(tmp_path_factory, value, text):
 def test_text_that_is_no_text(store):
     # An exception may quote the bytes of a file name.
     write(store, record("a", None, detail="cannot open \udc80"), record("b"))
-    assert [r.score.detail for r in store.records("toy")] == ["cannot open \udc80", ""]
+    assert [r.score.detail for r in store.records("toy")] == [r"cannot open \udc80", ""]
 
 
 def test_nothing_yet(store):
@@ -146,7 +146,7 @@ BAD = {
     b"x" * (2 << 20): "longer than 1 MB",
     change()[:-1]: "not JSON",
     change() + change(): "not JSON",
-    change().replace(b"{", b'{"value":2,'): "a field stands twice",
+    change().replace(b"{", b'{"value":2,'): "a field is given twice",
     change().replace(b'"seed": 0', b'"seed": 1' + b"0" * 5000): "not JSON",  # Python reads no whole number so long
     change().decode().encode("utf-16-le"): "not JSON",
     b'{"schema":"1"}': "no field 'schema' with a number",
@@ -248,7 +248,7 @@ def test_what_a_kill_left_is_removed_and_a_bad_line_is_not(store):
 
 
 def test_what_nobody_could_read_back_is_not_written(store):
-    bad = [record(seed=-1), record(proxy="mine@1.5"), record("a", detail="x" * (2 << 20)), record(seconds=-1.0)]
+    bad = [record(seed=-1), record(proxy="mine@1.5"), record("x" * (2 << 20)), record(seconds=-1.0)]
     with store.writer("toy") as writer:
         for wrong in bad:
             with pytest.raises(StoreError, match=r"toy\.jsonl cannot take what was measured: (the field|longer than)"):

@@ -344,12 +344,12 @@ def outputs_in_place(probe):
     probe.outputs.data.add_(1)
 
 
-@vandal("shared signals (outputs: how it hangs on the graph)")
+@vandal("shared signals (outputs: its place in the graph)")
 def outputs_detached(probe):
     probe.outputs.detach_()
 
 
-@vandal("shared signals (outputs: how it hangs on the graph)")
+@vandal("shared signals (outputs: its place in the graph)")
 def outputs_hooked(probe):
     probe.outputs.register_hook(lambda gradient: gradient * 2)
 

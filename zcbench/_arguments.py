@@ -126,7 +126,7 @@ def names(noun: str, known: Iterable[str] | Callable[[], Iterable[str]] = (), *,
                     f"{what}: unknown {noun} {shown(one)}; known: {', '.join(sorted(options)) or 'all but blank text'}."
                 )
         if len(set(value)) < len(value):
-            raise InvalidInputError(f"{what} {shown(value)}: a name stands there twice.")
+            raise InvalidInputError(f"{what} {shown(value)}: a name is given twice.")
         if len(value) < least:
             raise InvalidInputError(f"{what} {shown(value)}: give at least {least}.")
         return value

@@ -49,7 +49,7 @@ class Handed:
         if list(map(_state_of, self._tensors)) != self._states or any(
             state[2] != hooks for state, hooks in zip(self._states, self._hooks, strict=True) if hooks
         ):
-            return "how it hangs on the graph"
+            return "its place in the graph"
         for function, name in self._saved:
             try:
                 getattr(function, name)

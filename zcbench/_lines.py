@@ -124,7 +124,7 @@ def _object(text: bytes) -> dict[str, Any]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise BadLineError("a field stands twice")
+        raise BadLineError("a field is given twice")
     return found
 
 
@@ -186,7 +186,7 @@ def _is_metrics(value: Any) -> bool:
     return isinstance(value, dict) and all(v is None or _is_finite(v) for v in value.values())
 
 
-_LABELLED = re.compile(r".+@[0-9]{1,9}")
+_LABELLED = re.compile(r".+@[0-9]{1,10}")  # versions up to 10**9
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TEXT = (_is_text, "a text")
 _PROSE = (_is_prose, "a text")  # of a stranger's exception: it may quote bytes that are no text

@@ -134,11 +134,11 @@ def _check_tensor(what: str, tensor: Tensor) -> None:
     if torch.nn.parameter.is_lazy(tensor):
         raise InvalidInputError(f"{what} has no shape yet: call the network once on a batch before it is scored.")
     if tensor.is_meta:
-        raise InvalidInputError(f"{what} is on the meta device and has no values: make it on a device that has.")
+        raise InvalidInputError(f"{what} is on the meta device and has no values: create it on a device with memory.")
     if tensor.is_nested:
         raise InvalidInputError(f"{what} is a nested tensor: pad it to one shape.")
     if tensor.layout is not torch.strided and tensor.layout is not torch._mkldnn:  # type: ignore[attr-defined]
-        raise InvalidInputError(f"{what} is sparse, and what is measured is dense: use .to_dense().")
+        raise InvalidInputError(f"{what} is sparse, and only dense tensors are measured: use .to_dense().")
     if tensor.is_quantized:
         raise InvalidInputError(f"{what} is quantised: use .dequantize().")
     if hasattr(tensor, "__tensor_flatten__"):
@@ -152,7 +152,9 @@ def _check_batch(batch: object) -> None:
     if isinstance(batch.inputs, dict) or hasattr(batch.inputs, "keys"):
         parts = [(f"the input {name!r}", part) for name, part in batch.inputs.items()]  # type: ignore[union-attr]
         if not all(isinstance(name, str) for name in batch.inputs):
-            raise InvalidInputError("inputs in a mapping are named by texts, the network's arguments.")
+            raise InvalidInputError(
+                "the names of inputs in a mapping must be texts, the names of the network's arguments."
+            )
     elif isinstance(batch.inputs, tuple):
         parts = [(f"the input number {number}", part) for number, part in enumerate(batch.inputs, 1)]
     else:
@@ -184,7 +186,7 @@ def _check_samples(parts: list[tuple[str, Tensor]]) -> None:
         shapes = ", ".join(f"{what} {tuple(tensor.shape)}" for what, tensor in parts[:8])
         raise InvalidInputError(
             f"inputs and targets have different first dimensions ({', '.join(map(str, different))}): each must count "
-            f"the samples. Shapes: {shapes}. What is the same for all samples belongs into the network: "
+            f"the samples. Shapes: {shapes}. What is the same for all samples belongs in the network: "
             "keep it as a buffer, or wrap the network in a module that passes it on."
         )
     if different == [0]:

@@ -70,7 +70,9 @@ def as_tensor(output: object, place: Place | None = None) -> Tensor:
         what = "a single number" if found.dim() == 0 else f"an empty tensor of shape {tuple(found.shape)}"
         raise UnsupportedModelError(f"the network returned {what}: its output must have values for every sample.")
     if not found.is_floating_point():
-        raise UnsupportedModelError(f"the network returned numbers of the type {found.dtype}: they must be real.")
+        raise UnsupportedModelError(
+            f"the network returned numbers of the type {found.dtype}: its output must be of a floating-point type."
+        )
     return found
 
 

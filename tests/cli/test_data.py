@@ -34,8 +34,8 @@ def test_list(cli):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "say what to get: zcbench data get BENCHMARK, or  zcbench data import BENCHMARK FILE"),
-        (["nasbench201"], "say what to get"),
+        ([], "say what to import: zcbench data import BENCHMARK FILE"),
+        (["nasbench201"], "say what to import"),
         (["nasbench102", "x"], "unknown benchmark 'nasbench102': did you mean 'nasbench101'"),
         (["digits-201", "x"], "digits-201 comes with zcbench: it takes no source."),
         (["nasbench201", "absent.pth"], "absent.pth"),

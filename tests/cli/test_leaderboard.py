@@ -46,6 +46,20 @@ def test_on_the_terminal(cli, runs):
         assert "tau [95 % CI]" in text
 
 
+def test_ones_own_table_is_named(cli, runs, place):
+    (place / "my.csv").write_text("arch,acc\na,1\nb,2\n")
+    (place / "nets.py").write_text("import torch\n\ndef build(name):\n    return torch.nn.Linear(64, 10)\n")
+    words = ("--factory", "nets.py:build", "--data", "digits", "--proxies", "params", "--workers", 0)
+    assert cli("run", "my.csv", "--target", "acc", *words).status == 0
+    said = "is a table of your own: give its  zcbench run  command again, which scores nothing twice."
+    every = cli("leaderboard")
+    assert "4 architectures against" in every.out
+    assert f"own-my {said}" in every.err
+    for command in ("leaderboard", "curves"):
+        assert cli(command, "own-my").sentence == f"zcbench: own-my {said}"
+        assert cli(command, "my.csv").sentence == f"zcbench: my.csv {said}"
+
+
 def test_json(cli, runs):
     content = json.loads(cli("leaderboard", "--json").out)
     assert [(c["seed"], c["architectures"]) for c in content] == [(0, 4), (1, 3)]

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import io
 import json
 import os
 import re
@@ -52,6 +53,15 @@ def test_help_of_a_command(cli, command):
     assert result.err == ""
     assert re.search(rf"^examples?:\n  (\S+=\S+ )?zcbench {command}", result.out, re.MULTILINE)
     assert result.out.startswith(f"usage: zcbench {command}")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_the_terminal(cli, command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    text, _, _ = cli(command, "--help").out.partition("\nexample")
+    assert all(len(line) < 80 for line in text.splitlines() if "{" not in line)  # argparse never breaks choices
+    for paragraph in importlib.import_module(f"zcbench.cli.{command}").__doc__.split("\n\n"):
+        assert " ".join(paragraph.split()) in " ".join(text.split())
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -255,3 +265,21 @@ def test_terminals_without_unicode(place):
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONIOENCODING": "ascii"})
     assert (done.returncode, done.stderr) == (0, "")
     assert r"gr\xf6\xdfe" in done.stdout
+
+
+def test_a_bar_without_work_is_not_drawn(monkeypatch):
+    from zcbench.cli._shared import progress_bar
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    drawn = {}
+    for idle in (True, False):
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        with progress_bar("first", idle=idle), progress_bar("second", "trials") as report:
+            report(1, 2, None)
+        drawn[idle] = sys.stderr.getvalue()
+    assert "first" in drawn[True]
+    assert "first" not in drawn[False]
+    assert "1/2 trials" in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", drawn[False])

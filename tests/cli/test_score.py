@@ -170,9 +170,9 @@ def test_what_is_wrong_in_a_worker_is_the_same_sentence(cli, models):
         (("models.py:net", "--timeout", "nan"), "the timeout nan: choose a finite number."),
         (("models.py:net", "--input", "3x9x9"), "models.py:net cannot take an input of shape (1, 3, 9, 9)"),
         (("models.py:Text",), "models.py:Text cannot take an input of shape (1, 5): the network returned str"),
-        (("models.py:Net", "--input", "five"), "'five' with batch size 16: give positive sizes such as 3x32x32."),
+        (("models.py:Net", "--input", "five"), "--input 'five' is no shape: give positive sizes such as 3x32x32."),
         (("models.py:Net", "--input", "0x3"), "give positive sizes"),
-        (("models.py:Net", "--batch-size", 0), "give positive sizes"),
+        (("models.py:Net", "--batch-size", 0), "--batch-size 0: choose at least 1."),
         (("models.py:Net", "--seed", -1), "the seed -1"),
         (("models.py:Net", "--seed", 2**70), "choose a number from 0 to 4294967295."),
         (("models.py:Net", "--classes", 0), "0 classes: choose at least 1."),
@@ -211,4 +211,4 @@ def test_a_batch_for_which_there_is_no_room(cli, models, monkeypatch):
     monkeypatch.setattr("zcbench.cli.score._memory", lambda: 2**70)  # as a machine that cannot be asked
     result = cli("score", "models.py:Net", "--input", "5", "--batch-size", 10**15)
     assert result.status == 1
-    assert "1000000000000000x5 takes 2e+07 GB, which is not free: choose a smaller --input or" in result.sentence
+    assert "1000000000000000x5 takes 2e+07 GB, more than is free: choose a smaller --input or" in result.sentence

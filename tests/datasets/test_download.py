@@ -533,7 +533,7 @@ def test_no_way_to_the_place(server, tmp_path, monkeypatch):
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    refused("http://example.invalid/x", r"no answer \(its name leads nowhere, check the network\)")
+    refused("http://example.invalid/x", r"no answer \(its name cannot be resolved, check the network\)")
 
 
 ODD["/noise"] = lambda handler: handler.wfile.write(bytes(range(256)) * 100)

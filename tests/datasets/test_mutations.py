@@ -16,6 +16,8 @@ from zcbench.datasets import _load, benchmark_info, list_benchmarks
 from zcbench.datasets._table import save_table
 from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError
 
+pytestmark = pytest.mark.usefixtures("nothing_kept")
+
 #: what takes the place of a value: other kinds, other sizes, other nesting
 ODD = (
     *(None, True, "text", "0.5", "", "nan", "9" * 5000, b"bytes", [], {}, [1, 2], {"a": 1}, [[[]]], -1, 0, 1e308),
@@ -100,15 +102,25 @@ def well_formed(table):
     assert set(table.values) == set(table.targets)
 
 
-def outcome(name, read):
-    """What reading ended in: "table" or the name of our error; any other exception is raised."""
+def outcome(read, counts, report, *where):
+    """Read, count and return what it ended in: "table" or the name of our error.
+
+    Any other exception is raised, or given to ``report`` with where it was, if there is such a function.
+    """
+    result = "table"
     try:
         well_formed(read())
     except (DataCorruptError, DataMissingError, InvalidInputError) as error:
         assert type(error) in (DataCorruptError, DataMissingError), error
         assert len(str(error)) < 3000
-        return type(error).__name__
-    return "table"
+        result = type(error).__name__
+    except Exception as error:
+        if report is None:
+            raise
+        result = f"foreign {type(error).__name__}"
+        report(*where, error)
+    counts[result] = counts.get(result, 0) + 1
+    return result
 
 
 def read_official(name, files, folder, contents):
@@ -134,23 +146,8 @@ def attack_official(name, folder, count, seed=0, report=None):
                 contents[file] = files.write(changed(files.files[file], rng))
             except Exception:  # the format cannot hold it
                 continue
-        try:
-            result = outcome(name, read_official(name, files, folder, contents))
-        except Exception as error:
-            if report is None:
-                raise
-            result = f"foreign {type(error).__name__}"
-            report(name, number, file, error)
-        counts[result] = counts.get(result, 0) + 1
+        outcome(read_official(name, files, folder, contents), counts, report, name, number, file)
     return counts
-
-
-@pytest.fixture(autouse=True)
-def nothing_kept(monkeypatch, tmp_path):
-    monkeypatch.setenv("ZCBENCH_CACHE", str(tmp_path / "cache"))
-    _load._load.cache_clear()
-    yield
-    _load._load.cache_clear()
 
 
 # -- official files ----------------------------------------------------------------------------
@@ -165,7 +162,7 @@ def test_there_is_a_file_for_every_reader():
 def test_valid_files_are_read(name, tmp_path):
     files = OFFICIAL[name]()
     contents = {file: files.write(content) for file, content in files.files.items()}
-    assert outcome(name, read_official(name, files, tmp_path / "files", contents)) == "table"
+    assert outcome(read_official(name, files, tmp_path / "files", contents), {}, None) == "table"
 
 
 @pytest.mark.parametrize("name", OFFICIAL)
@@ -278,16 +275,8 @@ def attack_columns(name, data_folder, folder, count, seed=0, report=None):
             except (pyarrow.ArrowException, TypeError, OverflowError):  # the format cannot hold it
                 continue
             (folder / f"{file}.parquet").write_bytes(new)
-        try:
-            result = outcome(name, read)
-        except Exception as error:
-            if report is None:
-                raise
-            result = f"foreign {type(error).__name__}"
-            report(name, number, file, error)
-        if number < 0:
-            assert result == "table"
-        counts[result] = counts.get(result, 0) + 1
+        result = outcome(read, counts, report, name, number, file)
+        assert number >= 0 or result == "table"
     return counts
 
 
@@ -363,16 +352,10 @@ def attack_cache(name, folder, count, seed=0, report=None):
                 path.write_bytes(damaged(valid, rng) if number % 2 else changed_cache(arrays, rng))
             except (TypeError, ValueError):  # JSON cannot hold it
                 continue
-        try:
-            result = outcome(name, lambda: _load.make_benchmark(info, _load._cached(info, path)))
-        except Exception as error:
-            if report is None:
-                raise
-            result = f"foreign {type(error).__name__}"
-            report(name, number, path, error)
-        if number < 0:
-            assert result == "table"
-        counts[result] = counts.get(result, 0) + 1
+        result = outcome(
+            lambda: _load.make_benchmark(info, _load._cached(info, path)), counts, report, name, number, path
+        )
+        assert number >= 0 or result == "table"
     return counts
 
 

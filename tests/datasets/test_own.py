@@ -117,8 +117,8 @@ def test_names_that_are_strings_of_a_space(write):
         ("arch,acc\n" + "a,1\n" * 20 + "b,2x\n", "line 22: '2x' in the column 'acc' is no number: mend it"),
         ("arch,acc\na,x\nb,y\n", "the column 'acc' is text: choose a column of numbers with --target"),
         ("arch,acc\na,NA\nb,\n", "the column 'acc' has no values"),
-        ("arch,acc\na,1\nb,2\na,3\n", "a stands in lines 2 and 4: keep one row of each"),
-        ("arch,acc\n" + "a,1\n" * 6 + "b,2\nb,3\n", "a stands in lines 2, 3, 4, … and 7; 1 more names repeat"),
+        ("arch,acc\na,1\nb,2\na,3\n", "'a' is in lines 2 and 4: keep one row of each"),
+        ("arch,acc\n" + "a,1\n" * 6 + "b,2\nb,3\n", "'a' is in lines 2, 3, 4, … and 7; 1 more name repeats"),
         ("arch,acc\n,1\nb,2\n", "line 2: the architecture has no name"),
         ("arch,acc\na,1\n", "'acc' has one finite value: there is nothing to rank"),
         ("arch,acc\na,inf\nb,-Infinity\n", "no values that are finite"),
@@ -302,7 +302,7 @@ def test_equal_networks_are_merged(write):
     assert table.truth().tolist() == [92, 80]  # (90 + 92 + 94) / 3
     assert table.facts["p"].tolist() == [2.5, 2]  # (1 + 4) / 2
     assert any("2 architectures remain of 4 rows, as rows of equal networks were merged" in n for n in table.notes)
-    with pytest.raises(DataCorruptError, match="stands in lines 2 and 5"):  # of a name alone nothing is known
+    with pytest.raises(DataCorruptError, match="is in lines 2 and 5"):  # of a name alone nothing is known
         own_benchmark(path, "acc")
 
 
@@ -473,7 +473,7 @@ def test_parquet_is_read_as_text_is(write, tmp_path):
     assert [a.key for a in table.architectures] == ["[64, 2]", "[3, 4]"]
     assert table.facts["yes"].tolist() == [1, 0]
     assert table.notes == ("The column 'when' is left out because it is text ('2020-01-01' in row 1).",)
-    with pytest.raises(DataCorruptError, match="a stands in rows 1 and 2"):
+    with pytest.raises(DataCorruptError, match="'a' is in rows 1 and 2"):
         parquet(arch=["a", "a"], acc=[1.0, 2.0])
     table = parquet(acc=[1.0, 2.0], p=[3, 4], __index_level_0__=[7, 9])
     assert [a.key for a in table.architectures] == ["row 1", "row 2"]

@@ -18,15 +18,9 @@ from zcbench.datasets.nasbench101 import _masked_crc32c
 from zcbench.errors import DataCorruptError, DataMissingError, InvalidArchitectureError, MissingDependencyError
 from zcbench.types import Target
 
+pytestmark = pytest.mark.usefixtures("nothing_kept")
+
 PAGE = b"\n<!DOCTYPE html>\n<html><head><title>Google Drive - Quota exceeded</title></head></html>"
-
-
-@pytest.fixture(autouse=True)
-def nothing_kept(monkeypatch, tmp_path):
-    monkeypatch.setenv("ZCBENCH_CACHE", str(tmp_path / "cache"))
-    _load._load.cache_clear()
-    yield
-    _load._load.cache_clear()
 
 
 def official(name, folder, change=lambda content: content, rename=lambda file: file):

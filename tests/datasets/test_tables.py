@@ -25,16 +25,10 @@ from zcbench.errors import DataCorruptError, DataMissingError, StoreError
 from zcbench.spaces import get_space
 from zcbench.types import Target
 
+pytestmark = pytest.mark.usefixtures("nothing_kept")
+
 BENCHMARKS = {name: benchmark_info(name) for name in list_benchmarks()}
 TABLES = [name for name, info in BENCHMARKS.items() if info.convert]
-
-
-@pytest.fixture(autouse=True)
-def nothing_kept(monkeypatch, tmp_path):
-    monkeypatch.setenv("ZCBENCH_CACHE", str(tmp_path / "cache"))
-    _load._load.cache_clear()
-    yield
-    _load._load.cache_clear()
 
 
 def sample(space, count=3, seed=0):

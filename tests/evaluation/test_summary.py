@@ -296,7 +296,7 @@ def test_infinite_truths_are_named():
     evaluation = summarize(records(benchmark, range(8)), benchmark)
     assert (evaluation["mine"].n, evaluation["mine"].total, evaluation.total) == (5, 8, 8)
     assert evaluation.notes == (
-        "3 of 8 architectures have no finite quality (2 infinite, 1 missing): no correlation has them.",
+        "3 of 8 architectures cannot be ranked by quality (2 infinite, 1 missing): correlations leave them out.",
     )
     assert summarize(records(toy(TRUTH), TRUTH), toy(TRUTH)).notes == ()
 
@@ -306,7 +306,7 @@ def test_infinite_repeats_are_named():
     evaluation = summarize(records(benchmark, range(5))[:4], benchmark)
     assert evaluation["mine"].truths.tolist() == [1.5, 3, 4.5]
     assert evaluation.notes == (
-        "1 of 4 architectures have no finite quality (1 infinite): no correlation has them.",
+        "1 of 4 architectures cannot be ranked by quality (1 infinite): correlations leave them out.",
         "1 of 4 architectures have infinite repeats of quality: their means and the noise ceiling leave these out.",
     )
 
@@ -314,7 +314,7 @@ def test_infinite_repeats_are_named():
 def test_infinite_truths_outside_of_the_sample_are_named():
     benchmark = toy([1, 2, 3, 4, math.inf, math.nan])
     evaluation = summarize(records(benchmark, range(6))[:4], benchmark)
-    assert evaluation.notes == ("Beside these, the table has an infinite quality for 1 that are left out.",)
+    assert evaluation.notes == ("The table has an infinite quality for 1 more architecture, never drawn for a sample.",)
 
 
 def test_shared_computations_change_nothing():

@@ -62,7 +62,7 @@ def test_architectures_without_a_target_are_counted_everywhere():
     content = json.loads(to_json(evaluation))
     assert content["without_target"] == 2
     (note,) = content["notes"]
-    assert note.startswith("2 of 6 architectures have no finite quality (1 infinite, 1 missing)")
+    assert note.startswith("2 of 6 architectures cannot be ranked by quality (1 infinite, 1 missing)")
     assert f"- {note}" in to_markdown(evaluation)
     assert note in to_html([evaluation])
 

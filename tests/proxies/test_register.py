@@ -55,7 +55,7 @@ def test_every_proxy_says_what_it_is(name):
         ("mine", {"cost": None}, "unknown cost class None"),
         ("mine", {"domains": "any"}, "domains must be a tuple of texts such as ('any',), not 'any'"),
         ("mine", {"domains": ()}, "give at least 1"),
-        ("mine", {"domains": ("any", "any")}, "a name stands there twice"),
+        ("mine", {"domains": ("any", "any")}, "a name is given twice"),
         ("mine", {"domains": {"any"}}, "domains must be a tuple"),
         ("mine", {"domains": (5,)}, "domains must be a tuple of texts"),
         ("mine", {"domains": 5}, "domains must be a tuple"),

@@ -187,7 +187,7 @@ def test_every_sort_of_change_to_what_is_shared_fails_the_check_of_company(vanda
         checker = _Checker(zcbench.get_proxy("t-vandal"), None, 0)
         checker.wanted = checker.wanted[:1]
         checker.finite()
-        with pytest.raises(FailedError, match="it leaves changes to what others share") as caught:
+        with pytest.raises(FailedError, match="it changes what other proxies share") as caught:
             checker.company()
     assert words in str(caught.value)
 

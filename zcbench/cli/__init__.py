@@ -9,6 +9,7 @@ import argparse
 import importlib
 import io
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -22,9 +23,17 @@ _COMMANDS = {
     "check": "put proxies and predictors through the contract tests",
     "list": "list proxies, predictors, encodings, benchmarks or search spaces",
     "show": "show one proxy, predictor or benchmark in full",
-    "data": "show where tables are, import an official file",
+    "data": "show where tables are, get or import one",
     "env": "show versions, machine and folders",
 }
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Fills paragraphs; indented lines, which are commands, stay as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        paragraphs = text.strip("\n").split("\n\n")
+        return "\n\n".join(p if "\n " in p else textwrap.fill(p, width, drop_whitespace=True) for p in paragraphs)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -61,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 help=summary,
                 description=module.__doc__,
                 epilog=module.EXAMPLE,
-                formatter_class=argparse.RawDescriptionHelpFormatter,
+                formatter_class=_Help,
             )
             module.configure(command)
             command.set_defaults(execute=module.execute)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from zcbench._display import NOTHING, SENTENCE, json_text, plain, plain_lines
 from zcbench.cli._output import results, write_message, write_result
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from zcbench.evaluation import Curves, Evaluation
     from zcbench.types import Record
 
+_T = TypeVar("_T")
 #: columns of characters that the last column of a table needs to be read
 _LAST = 30
 #: columns of the leaderboard that a narrow terminal does without, first these
@@ -55,7 +56,7 @@ def add_imports(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         action="append",
         default=[],
-        help="Python file that registers further proxies; may be repeated",
+        help="Python file that registers more proxies, predictors or benchmarks; may be repeated",
     )
 
 
@@ -157,6 +158,48 @@ def show(text: object = "") -> None:
 def tell(text: object) -> None:
     """Print a sentence on stderr, on one line."""
     write_message(plain(text, 2 * SENTENCE))
+
+
+def sentence(text: str) -> str:
+    """A reason, with a full stop if it ends without a mark, so that another sentence can follow."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def stored_benchmark(name: str, source: str | None) -> Benchmark:
+    """The benchmark of records in the store.
+
+    Raises:
+        InvalidInputError: the table is the user's own, and the store does not say where it is.
+    """
+    from zcbench.datasets import list_benchmarks, load_benchmark
+    from zcbench.datasets.own import OWN
+    from zcbench.errors import InvalidInputError
+
+    if name not in list_benchmarks() and (name.startswith(OWN) or Path(name).is_file()):
+        raise InvalidInputError(
+            f"{name} is a table of your own: give its  zcbench run  command again, which scores nothing twice."
+        )
+    return load_benchmark(name, source)
+
+
+def for_each(names: Sequence[str], find: Callable[[str], _T]) -> tuple[dict[str, _T], int]:
+    """What a function finds for benchmarks, and the exit status: an error of one is told, the others are kept.
+
+    Raises:
+        ZcbenchError: what ``find`` raises for the only one.
+    """
+    from zcbench.errors import ZcbenchError
+
+    found, status = {}, 0
+    for name in names:
+        try:
+            found[name] = find(name)
+        except ZcbenchError as error:
+            if len(names) == 1:
+                raise
+            tell(f"zcbench: {name}: {error}")
+            status = 1
+    return found, status
 
 
 def tell_notes(benchmark: Benchmark) -> None:
@@ -297,8 +340,10 @@ def after_notes(
 
 
 @contextmanager
-def progress_bar(title: str, what: str = "scores") -> Iterator[Callable[[int, int, object], None]]:
-    """A bar on a terminal's stderr, a line every ten seconds elsewhere."""
+def progress_bar(
+    title: str, what: str = "scores", *, idle: bool = True
+) -> Iterator[Callable[[int, int, object], None]]:
+    """A bar on a terminal's stderr, a line every ten seconds elsewhere; with ``idle`` also before the first report."""
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -312,8 +357,8 @@ def progress_bar(title: str, what: str = "scores") -> Iterator[Callable[[int, in
             console=Console(file=sys.stderr),
         )
         with bar:
-            task = bar.add_task(plain(title, 40), total=None)
-            yield lambda done, total, latest: bar.update(task, completed=done, total=total)
+            task = bar.add_task(plain(title, 40), total=None, visible=idle)
+            yield lambda done, total, latest: bar.update(task, completed=done, total=total, visible=True)
         return
     import time
 

@@ -12,11 +12,12 @@ from zcbench.cli._shared import (
     add_json,
     add_store,
     at_zero,
+    for_each,
     print_curves,
     show,
     split_labels,
     split_names,
-    tell,
+    stored_benchmark,
     write_board,
 )
 
@@ -53,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     from zcbench._store import Store
-    from zcbench.errors import InvalidInputError, ZcbenchError
+    from zcbench.errors import InvalidInputError
     from zcbench.leaderboards import curves_to_json
 
     store = Store(options.store)
@@ -62,23 +63,14 @@ def execute(options: argparse.Namespace) -> int:
         raise InvalidInputError(
             f"no predictor has been run in {options.store}: start with  zcbench run digits-201 --suite quick"
         )
-    status, shown = 0, 0
-    for name in names:
-        try:
-            found = _curves(name, store, options)
-        except ZcbenchError as error:
-            if len(names) == 1:
-                raise
-            tell(f"zcbench: {name}: {error}")  # the other benchmarks are still shown
-            status = 1
-            continue
+    every, status = for_each(names, lambda name: _curves(name, store, options))
+    for number, (name, found) in enumerate(every.items()):
         if options.json:
             write_result(curves_to_json(found))
         else:
-            if shown:
+            if number:
                 show()
             print_curves(found, options.metric)
-        shown += 1
         if options.out:
             stem = name + ("-transfer" if options.transfer else "-predictors")
             _write(Path(options.out), stem, found, options.metric)
@@ -88,11 +80,10 @@ def execute(options: argparse.Namespace) -> int:
 def _curves(name: str, store: object, options: argparse.Namespace) -> Curves:
     """The curves of the largest pool that was split."""
     from zcbench._store import Store
-    from zcbench.datasets import load_benchmark
     from zcbench.evaluation import curves, get_suite, of_possible_pools, of_this_table
 
     assert isinstance(store, Store)
-    benchmark = load_benchmark(name, options.source)
+    benchmark = stored_benchmark(name, options.source)
     target = benchmark.target(options.target).name
     shown = split_labels(options.show)
     suites = [get_suite(suite) for suite in split_names(options.suite) or []]

@@ -18,10 +18,15 @@ EXAMPLE = """examples:
   zcbench data import nasbench201 NAS-Bench-201-v1_1-096897.pth    # 4.7 GB, in about 1 GB of memory"""
 
 
+_USAGE = {"get": "zcbench data get BENCHMARK", "import": "zcbench data import BENCHMARK FILE"}
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("action", nargs="?", default="list", choices=("list", "get", "import"))
-    parser.add_argument("benchmark", nargs="?", metavar="BENCHMARK")
+    parser.add_argument(
+        "action", nargs="?", default="list", choices=("list", "get", "import"), help="what to do (default: list)"
+    )
+    parser.add_argument("benchmark", nargs="?", metavar="BENCHMARK", help="name of a benchmark: zcbench data")
     parser.add_argument("paths", nargs="*", metavar="FILE", help="the authors' files or folder")
     add_json(parser)
 
@@ -58,7 +63,7 @@ def _get(options: argparse.Namespace) -> int:
     from zcbench.errors import InvalidInputError
 
     if options.benchmark is None or (options.action == "import") != bool(options.paths):
-        raise InvalidInputError("say what to get: zcbench data get BENCHMARK, or  zcbench data import BENCHMARK FILE")
+        raise InvalidInputError(f"say what to {options.action}: {_USAGE[options.action]}")
     if options.action == "import":
         tell(f"reading {', '.join(options.paths)} …")
         path = import_benchmark(options.benchmark, options.paths)

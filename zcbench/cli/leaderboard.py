@@ -11,10 +11,11 @@ from zcbench.cli._shared import (
     add_ensembles,
     add_json,
     add_store,
+    for_each,
     print_leaderboard,
     show,
     split_names,
-    tell,
+    stored_benchmark,
     tracks,
     write_board,
 )
@@ -46,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     from zcbench._store import Store
-    from zcbench.errors import InvalidInputError, ZcbenchError
+    from zcbench.errors import InvalidInputError
     from zcbench.leaderboards import to_json
 
     store = Store(options.store)
@@ -55,19 +56,11 @@ def execute(options: argparse.Namespace) -> int:
         raise InvalidInputError(
             f"nothing has been run in {options.store}: start with  zcbench run digits-201 --limit 300"
         )
-    status, shown = 0, []
-    for name in names:
-        try:
-            evaluations = _evaluations(name, store, options)
-        except ZcbenchError as error:
-            if len(names) == 1:
-                raise
-            tell(f"zcbench: {name}: {error}")  # the other benchmarks are still shown
-            status = 1
-            continue
-        shown += evaluations
-        if options.out:
+    every, status = for_each(names, lambda name: _evaluations(name, store, options))
+    if options.out:
+        for name, evaluations in every.items():
             _write(Path(options.out), name, evaluations, store)
+    shown = [evaluation for evaluations in every.values() for evaluation in evaluations]
     if options.json:
         write_result("[" + ",\n".join(to_json(evaluation) for evaluation in shown) + "]")
     else:
@@ -81,12 +74,11 @@ def execute(options: argparse.Namespace) -> int:
 def _evaluations(name: str, store: object, options: argparse.Namespace) -> list[Evaluation]:
     """One evaluation per seed and batch that was run, the largest first."""
     from zcbench._store import Store
-    from zcbench.datasets import load_benchmark
     from zcbench.errors import InvalidInputError
     from zcbench.evaluation import summarize, with_notes
 
     assert isinstance(store, Store)
-    benchmark = load_benchmark(name, options.source)
+    benchmark = stored_benchmark(name, options.source)
     every, notes = tracks(benchmark, options.target, store)
     found = [records for records in every if options.seed in (None, records[0].seed)]
     if not found:

@@ -18,7 +18,9 @@ EXAMPLE = """examples:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("kind", nargs="?", default="proxies", choices=tuple(_contents()))
+    parser.add_argument(
+        "kind", nargs="?", default="proxies", choices=tuple(_contents()), help="what to list (default: proxies)"
+    )
     add_imports(parser)
     add_json(parser)
 

@@ -33,6 +33,7 @@ from zcbench.cli._shared import (
     print_curves,
     print_leaderboard,
     progress_bar,
+    sentence,
     split_labels,
     split_names,
     tell,
@@ -132,10 +133,10 @@ def execute(options: argparse.Namespace) -> int:
         print_leaderboard(evaluation)
     failed = [(e, f) for e in evaluation.entries for f in e.failures if f.status.worth_a_retry]
     for entry, failure in failed:
-        advice = "Mend it" if failure.status == "failed" else "Give it more time"
+        what, advice = ("failed", "Mend it") if failure.status == "failed" else ("timed out", "Give it more time")
         tell(
-            f"zcbench: {entry.proxy} {failure.status} on {failure.count} of {entry.total} architectures: "
-            f"{failure.example} {advice} and run again with --retry-failed."
+            f"zcbench: {entry.proxy} {what} on {failure.count} of {entry.total} architectures: "
+            f"{sentence(failure.example)} {advice} and run again with --retry-failed."
         )
     return 1 if failed else 0
 
@@ -227,7 +228,7 @@ def _swept(options: argparse.Namespace, name: str) -> int:
             raise InvalidInputError("--fit-on names what is tested: leave it out, or name another benchmark or target.")
     store = Store(options.store)
     tell_notes(table)
-    with progress_bar(f"{table.name}, proxies") as progress, progress_bar(table.name, "trials") as tell:
+    with progress_bar(f"{table.name}, proxies", idle=False) as progress, progress_bar(table.name, "trials") as tell:
         trials = run_sweep(
             sweep,
             table,

@@ -159,10 +159,10 @@ def _shape(text: str, batch_size: int) -> tuple[int, ...]:
     from zcbench.errors import InvalidInputError
 
     sizes = text.lower().replace(",", "x").split("x")
-    if batch_size < 1 or not all(re.fullmatch("0*[1-9][0-9]{0,17}", size) for size in sizes):
-        raise InvalidInputError(
-            f"{shown(text)} with batch size {shown(batch_size)}: give positive sizes such as 3x32x32."
-        )
+    if batch_size < 1:
+        raise InvalidInputError(f"--batch-size {shown(batch_size)}: choose at least 1.")
+    if not all(re.fullmatch("0*[1-9][0-9]{0,17}", size) for size in sizes):
+        raise InvalidInputError(f"--input {shown(text)} is no shape: give positive sizes such as 3x32x32.")
     return tuple(map(int, sizes))
 
 
@@ -179,7 +179,7 @@ def _noise(shape: tuple[int, ...], seed: int) -> Tensor:
     try:
         return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
     except (RuntimeError, MemoryError):
-        raise InvalidInputError(f"{said}, which is not free: choose a smaller --input or --batch-size.") from None
+        raise InvalidInputError(f"{said}, more than is free: choose a smaller --input or --batch-size.") from None
 
 
 def _memory() -> int:

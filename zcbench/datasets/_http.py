@@ -234,7 +234,7 @@ def _why(error: BaseException) -> str:
     if has(ssl.SSLError, requests.exceptions.SSLError):
         return "no secure connection could be made"
     if has(socket.gaierror, "NameResolutionError", "LocationParseError"):
-        return "its name leads nowhere, check the network"
+        return "its name cannot be resolved, check the network"
     if has(TimeoutError, requests.Timeout, "TimeoutError", "ReadTimeoutError"):
         return f"nothing came for {SILENCE:g} s"
     if has(ConnectionRefusedError):

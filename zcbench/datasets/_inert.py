@@ -85,7 +85,7 @@ def _items(dtype: np.dtype[Any], raw: bytes) -> NDArray[Any]:
     if dtype.kind == "U":
         points = np.frombuffer(raw, np.dtype(np.uint32).newbyteorder(dtype.byteorder))
         if points.size and (points.max() > 0x10FFFF or ((points >= 0xD800) & (points < 0xE000)).any()):
-            raise RefusedError("it holds an array of text that is none")
+            raise RefusedError("it holds an array of malformed text")
     # In this machine's byte order, as NumPy makes them of a pickle.
     return np.frombuffer(raw, dtype).astype(dtype.newbyteorder("="))
 

@@ -120,7 +120,11 @@ def _cached(info: BenchmarkInfo, path: Path) -> Table:
         for text in table.architectures[:: len(table.architectures) // 5000 + 1]:
             space.parse(text)
     except Exception as error:  # the space may be a stranger's
-        reason = str(error) if isinstance(error, OddValueError) else f"{shown(text)} is none of the space {info.space}"
+        reason = (
+            str(error)
+            if isinstance(error, OddValueError)
+            else f"{shown(text)} is no architecture of the space {info.space}"
+        )
         advice = f"delete it and get the benchmark again:  zcbench data get {info.name}"
         raise DataCorruptError(f"{path} cannot be read ({reason}): {advice}") from error
     return table

@@ -38,7 +38,7 @@ def named(module: Any, name: Any) -> Named:
         RefusedError: it is not admitted; the text names it.
     """
     if type(module) is not str or type(name) is not str:
-        raise RefusedError("it names a class by what is no text")
+        raise RefusedError("it names a class by something that is no text")
     found = NAMES.get((module, name))
     if found is None:
         raise RefusedError(f"it asks for {ascii(module[:100])[1:-1]}.{ascii(name[:100])[1:-1]}")
@@ -67,7 +67,7 @@ def make(function: Any, arguments: Any, bounds: Bounds) -> Any:
         RefusedError: it is nothing that is admitted.
     """
     if type(function) is not Named or type(arguments) is not tuple:
-        raise RefusedError("it calls what is no function")
+        raise RefusedError("it calls something that is no function")
     maker = _MAKERS.get(function.name)
     if maker is None:
         raise RefusedError(f"it calls {function.name}")

@@ -162,7 +162,7 @@ class Instructions:
     @staticmethod
     def _integer(line: bytes) -> int:
         if not _DIGITS.fullmatch(line):
-            raise RefusedError("it has a number that is none")
+            raise RefusedError("it has a malformed number")
         return int(line)
 
     def _int(self) -> None:
@@ -176,7 +176,7 @@ class Instructions:
         try:
             self._stack.append(float(self._source.line(_SHORT)))
         except ValueError:
-            raise RefusedError("it has a number that is none") from None
+            raise RefusedError("it has a malformed number") from None
 
     def _binint(self) -> None:
         self._stack.append(_INT4.unpack(self._source.take(4))[0])
@@ -206,7 +206,7 @@ class Instructions:
             self._stack.append(str(self._line(), "raw-unicode-escape"))
             self._stack[-1].encode()
         except UnicodeError:
-            raise RefusedError("it has text that is none") from None
+            raise RefusedError("it has malformed text") from None
 
     def _binunicode(self) -> None:
         self._text(self._taken(_UINT4.unpack(self._source.take(4))[0]))
@@ -234,11 +234,11 @@ class Instructions:
     def _string(self) -> None:
         line = self._line()
         if len(line) < 2 or line[:1] != line[-1:] or line[:1] not in (b"'", b'"'):
-            raise RefusedError("it has text that is none")
+            raise RefusedError("it has malformed text")
         line = line[1:-1]
         if b"\\" in line:
             if _ODD_ESCAPE.search(line.replace(b"\\\\", b"..")):
-                raise RefusedError("it has text that is none")
+                raise RefusedError("it has malformed text")
             line = codecs.escape_decode(line)[0]
         self._old_text(line)
 
@@ -329,7 +329,7 @@ class Instructions:
     def _to(self, kind: type) -> Any:
         """The container on top of the stack; RefusedError if it is another object."""
         if type(self._stack[-1]) is not kind:
-            raise RefusedError("it fills what is no container")
+            raise RefusedError("it adds to something that is no container")
         return self._stack[-1]
 
     def _empty_tuple(self) -> None:
@@ -433,5 +433,6 @@ def unknown(code: int) -> Callable[[], None]:
     import pickletools
 
     known = {ord(step.code): step for step in pickletools.opcodes}.get(code)
-    what = f"the instruction {known.name}" if known else "a byte that is no instruction"
-    raise RefusedError(f"it has {what}, which no table needs")
+    if known is None:
+        raise RefusedError("it is no pickle: it has a byte that is no instruction")
+    raise RefusedError(f"it has the instruction {known.name}, which no table needs")

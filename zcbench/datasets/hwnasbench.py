@@ -94,7 +94,9 @@ def convert(folder: Path) -> Table:
             for name in more
         }
         measured = columns({extra[name].name: column(entries, name)[order] for name, entries in more.items()})
-    return Table(texts, (*table.targets, *extra.values()), {**table.values, **measured}, source=f"{path} and HELP")
+    return Table(
+        texts, (*table.targets, *extra.values()), {**table.values, **measured}, source=f"{path} and {help_path.name}"
+    )
 
 
 def read(paths: Sequence[Path]) -> Table:

@@ -70,7 +70,7 @@ def read(path: Path) -> Table:
         for at.row, record in enumerate(_records(path), 1):
             name, epochs, bits, operations, metrics = list_of(json.loads(record), "the record")
             if integer(epochs, "the number of epochs") not in EPOCHS:
-                raise OddValueError(f"{epochs} epochs are none of {EPOCHS}")
+                raise OddValueError(f"{epochs} epochs are not one of {EPOCHS}")
             text = _text(text_of(bits, "the matrix"), text_of(operations, "the operations"))
             if texts.setdefault(text_of(name, "the hash"), text) != text:
                 raise OddValueError(f"{shown(name)} is the hash of two cells")

@@ -65,7 +65,7 @@ def _table(rows: Iterable[tuple[Any, ...]], source: str, at: Place) -> Table:
     seen: set[tuple[str, str]] = set()
     for at.row, (graph, name, *measures) in enumerate(rows, 1):
         if text_of(graph, "the graph") not in GRAPHS:
-            raise OddValueError(f"{shown(graph)} is none of the graphs")
+            raise OddValueError(f"{shown(graph)} is not one of the graphs")
         if (graph, text_of(name, "the architecture")) in seen:
             raise OddValueError(f"the architecture {shown(name)} is there twice for {graph}")
         seen.add((graph, name))

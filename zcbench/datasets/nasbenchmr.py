@@ -78,7 +78,7 @@ def _table(rows: Iterable[tuple[Any, Any, Any]], source: str, at: Place) -> Tabl
     length = None
     for at.row, (task, embedding, row) in enumerate(rows, 1):
         if text_of(task, "the task") not in TASKS:
-            raise OddValueError(f"{shown(task)} is none of the tasks")
+            raise OddValueError(f"{shown(task)} is not one of the tasks")
         code = [integer(entry, "an entry of the embedding") for entry in list_of(embedding, "the embedding")]
         length = length or len(code)
         if not code or len(code) != length:

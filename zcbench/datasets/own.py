@@ -21,6 +21,8 @@ from zcbench.types import Architecture, SearchSpace, Target
 
 Floats = NDArray[np.float64]
 
+#: how the names of tables of the user's own begin
+OWN = "own-"
 #: rows that are read without being asked to
 MOST_ROWS = 1_000_000
 #: columns that name architectures, the surest first
@@ -189,7 +191,7 @@ def own_benchmark(
     _rankable(content.path, target, truth)
     title = "".join(c if c.isprintable() and c != "@" else "_" for c in Path(path).stem)
     return Benchmark(
-        name=f"own-{title}",  # never that of a benchmark whose records lie in the same store
+        name=f"{OWN}{title}",  # never that of a benchmark whose records lie in the same store
         version=1,
         space=place,
         architectures=architectures,
@@ -294,9 +296,10 @@ def _architectures(
     if by_name and len(groups) < len(names):
         repeated = [places for places in groups.values() if len(places) > 1]
         numbers = [content.sheet.rows[place][0] for place in repeated[0]]
-        more = f"; {len(repeated) - 1} more names repeat" if len(repeated) > 1 else ""
+        others = len(repeated) - 1
+        more = f"; {others} more name{'s repeat' if others > 1 else ' repeats'}" if others else ""
         raise DataCorruptError(
-            f"{content.path}: {shortened(names[repeated[0][0]], 60)} stands in {content.sheet.unit}s "
+            f"{content.path}: {shortened(names[repeated[0][0]], 60)!r} is in {content.sheet.unit}s "
             f"{', '.join(map(str, numbers[:4][:-1]))}{', …' if len(numbers) > 4 else ''} and {numbers[-1]}{more}: keep "
             "one row of each architecture, or name another column with --arch."
         )
@@ -336,4 +339,4 @@ def _notes(content: _Content, used: Mapping[str, Floats], names: str | None) -> 
     return notes
 
 
-__all__ = ["Columns", "own_benchmark", "read_columns"]
+__all__ = ["OWN", "Columns", "own_benchmark", "read_columns"]

@@ -389,8 +389,8 @@ def _without_truth(benchmark: Benchmark, target: Target, rows: NDArray[np.intp])
         kinds = {"infinite": lost & infinite, "missing": lost & ~infinite}
         counts = ", ".join(f"{mask.sum():,} {kind}" for kind, mask in kinds.items() if mask.any())
         notes.append(
-            f"{lost.sum():,} of {len(rows):,} architectures have no finite {target.name} ({counts}): "
-            "no correlation has them."
+            f"{lost.sum():,} of {len(rows):,} architectures cannot be ranked by {target.name} ({counts}): "
+            "correlations leave them out."
         )
     if (partly := inside & known & infinite).any():
         notes.append(
@@ -398,5 +398,6 @@ def _without_truth(benchmark: Benchmark, target: Target, rows: NDArray[np.intp])
             "their means and the noise ceiling leave these out."
         )
     if (never := ~inside & ~known & infinite).any():
-        notes.append(f"Beside these, the table has an infinite {target.name} for {never.sum():,} that are left out.")
+        what = "1 more architecture" if never.sum() == 1 else f"{never.sum():,} more architectures"
+        notes.append(f"The table has an infinite {target.name} for {what}, never drawn for a sample.")
     return notes

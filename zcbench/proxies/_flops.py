@@ -127,7 +127,7 @@ def _registered(func: Any, args: Any, kwargs: Any, result: Any) -> int:
 
 def _unknown(name: str) -> UnsupportedModelError:
     return UnsupportedModelError(
-        f"the network runs {name}, and nobody knows how many operations that is: "
+        f"the network runs {name}, whose operations cannot be counted: "
         "declare it with torch.utils.flop_counter.register_flop_formula."
     )
 

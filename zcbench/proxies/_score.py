@@ -88,7 +88,7 @@ def score(
 
 
 #: How the note begins on a proxy that changed what it shares with others.
-CHANGED = "While it ran it changed"
+CHANGED = "The proxy changed"
 
 
 class _State(NamedTuple):

@@ -53,7 +53,10 @@ NEAR = 4
 def gradsign(probe: Probe, *, zero: float = ZERO) -> float:
     """Sum over parameters k of |sum over samples i of sign(dl_i/dw_k)|.
 
-    Parameter: ``zero``, the share of the largest gradient up to which a gradient counts as zero; 0 for the plain sign.
+    A gradient counts as zero where it is at most ``zero`` times the largest gradient of the same sample in the same row
+    (docs/method.md, "The sign of what is zero").
+
+    Parameter: ``zero``, at least 0 and less than 1; 0 is the paper's plain sign.
     """
     return float(sum(total.abs().sum(dtype=torch.float64) for total in sign_sums(probe, zero).values()))
 
@@ -83,13 +86,16 @@ def sign_sums(probe: Probe, zero: float = ZERO) -> dict[str, Tensor]:
 
     Args:
         probe: the network and its batch.
-        zero: share of the largest gradient, 0 to 1, up to which a gradient counts as zero; see the module.
+        zero: share of the largest gradient up to which a gradient counts as zero, at least 0 and less than 1; see the
+            module.
 
     Raises:
         InvalidInputError: ``zero`` is out of range.
     """
     if not 0 <= zero < 1:
-        raise InvalidInputError(f"gradsign:zero={zero}: choose a share of the largest gradient from 0 to 1.")
+        raise InvalidInputError(
+            f"gradsign:zero={zero}: choose a share of the largest gradient, at least 0 and less than 1."
+        )
     return probe.once(f"sign_sums:{zero}", lambda: _sign_sums(probe, zero))
 
 

@@ -84,7 +84,7 @@ def _unescaped(match: re.Match[str]) -> str:
         return _ESCAPES.get(match[2], match[2])
     code = int(match[1][1:], 16)
     if code > 0x10FFFF:
-        raise NotPlainError("a text names a character that there is not")
+        raise NotPlainError("a text has an escape for a character that does not exist")
     return chr(code)
 
 

@@ -223,7 +223,7 @@ class _Checker:
             for order in ([*others, self.info], [self.info, *others]):
                 scores = {info.label: one for info, one in score_with(order, model, batch, seed=self.seed)}
                 if CHANGED in (note := scores[self.info.label].detail):
-                    raise FailedError(f"{case.specimen.name}: it leaves changes to what others share. {note}")
+                    raise FailedError(f"{case.specimen.name}: it changes what other proxies share. {note}")
                 found = {label: one.value for label, one in scores.items()}
                 if found.pop(self.info.label) != case.value:
                     raise FailedError(f"{case.specimen.name}: another score beside other proxies")
