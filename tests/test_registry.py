@@ -68,6 +68,13 @@ def test_duplicates(registry):
     assert registry.get("mine") == 2
 
 
+def test_code_that_is_no_module_s_cannot_take_a_name_twice(registry):
+    code = compile("registry.add('mine', 1)", "a cell of a notebook", "exec")
+    exec(code, {"registry": registry, "__name__": "nowhere"})
+    with pytest.raises(DuplicateNameError):
+        exec(code, {"registry": registry, "__name__": "nowhere"})
+
+
 def test_built_ins_can_be_overridden_before_anything_was_looked_up(registry):
     with pytest.raises(DuplicateNameError, match="'one' exists already"):
         registry.add("one", 10)

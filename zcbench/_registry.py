@@ -224,11 +224,12 @@ class Registry(Generic[T]):
 
 
 def _importing() -> str:
-    """Name of the module whose code runs, at its top level, nearest to the caller."""
+    """Name of the module whose code runs, at its top level, nearest to the caller; "" for code that is no module's."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_name != "<module>":
         frame = frame.f_back
-    return str(frame.f_globals.get("__name__", ""))
+    name = str(frame.f_globals.get("__name__", ""))
+    return name if name in sys.modules else ""
 
 
 def _is_being_imported(module: str) -> bool:

@@ -65,7 +65,7 @@ import os, zcbench
 @zcbench.register_proxy("t-spoils", cost="static")
 def spoils(probe):
     probe.batch.inputs.zero_()
-    for descriptor in range(3, 20):  # also what the parent listens to for the end of this process
+    for descriptor in range(3, 200):  # also what the parent listens to for the end of this process
         try:
             os.write(descriptor, bytes([0, 0, 0, 5]) + b"hello")
         except OSError:

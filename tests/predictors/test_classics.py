@@ -190,8 +190,8 @@ def test_networks_that_look_alike(name):
     ("label", "message"),
     [
         ("gp:seed=-1", "-1 is too small"),
-        ("gcn:batch_size=0", "choose at least 1"),
-        ("gennape:clusters=0", "choose at least 1"),
+        ("gcn:batch_size=0", "is too small; choose 1 or more"),
+        ("gennape:clusters=0", "is too small; choose 1 or more"),
         ("graph_transformer:hidden=98", "a multiple of 4"),
     ],
 )

@@ -63,7 +63,7 @@ class FBNetV3(Predictor):
         seed: decides initial weights, free architectures and the order of batches.
     """
 
-    ranges: ClassVar = {"hidden": COUNT, "free": COUNT, "epochs": STEPS, "pretraining": STEPS}
+    ranges: ClassVar = {"hidden": COUNT, "free": STEPS, "epochs": STEPS, "pretraining": STEPS}
 
     def __init__(
         self,
