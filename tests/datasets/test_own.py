@@ -549,10 +549,10 @@ def test_other_columns_tell_that_thousands_are_separated(tmp_path, content):
 def test_names_that_differ_in_spaces_are_one_name(tmp_path, other):
     path = tmp_path / "a.csv"
     path.write_text(f"arch,acc\nx y,1\n{other},2\nz,3\n", encoding="utf-8")
-    with pytest.raises(DataCorruptError, match="x y stands in lines 2 and 3"):
+    with pytest.raises(DataCorruptError, match="'x y' is in lines 2 and 3"):
         own_benchmark(path, "acc")
     path.write_text("arch,acc\ncaf\u00e9,1\ncafe\u0301,2\nz,3\n", encoding="utf-8")
-    with pytest.raises(DataCorruptError, match="stands in lines 2 and 3"):
+    with pytest.raises(DataCorruptError, match="is in lines 2 and 3"):
         own_benchmark(path, "acc")
 
 
