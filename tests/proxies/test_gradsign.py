@@ -239,7 +239,8 @@ def test_a_parameter_of_no_dimensions_counts():
 @pytest.mark.parametrize("zero", [-0.1, 1.0, float("nan")])
 def test_a_share_out_of_range_is_refused(zero):
     model, inputs, targets = mlp(), torch.randn(2, 4), torch.tensor([0, 1])
-    with Probe(model, Batch(inputs, targets)) as probe, pytest.raises(InvalidInputError, match="at least 0 and less than 1"):
+    refused = pytest.raises(InvalidInputError, match="at least 0 and less than 1")
+    with Probe(model, Batch(inputs, targets)) as probe, refused:
         sign_sums(probe, zero)
 
 
