@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from zcbench._store import Store
 from zcbench.datasets import load_benchmark
 from zcbench.leaderboards import interval
 from zcbench.metrics import kendall_tau
+from zcbench.proxies import get_proxy
 from zcbench.types import Status
 
 #: our name, theirs
@@ -61,10 +63,13 @@ def main() -> None:
         pairs = [
             (float(r.score), published[theirs][r.architecture], accuracy[r.architecture])
             for r in records
-            if r.proxy.rpartition("@")[0] == ours
+            if r.proxy == get_proxy(ours).identifier
             and r.score.status is Status.OK
             and published[theirs].get(r.architecture, SENTINEL) > SENTINEL
         ]
+        if not pairs:
+            print(f"{ours}: no scores in {options.store}", file=sys.stderr)
+            continue
         a, b, truth = np.asarray(pairs).T
         cells = " | ".join(interval(kendall_tau(x, y)) for x, y in ((a, truth), (b, truth), (a, b)))
         print(f"| {ours} | {len(pairs)} | {cells} |")
