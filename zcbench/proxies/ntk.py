@@ -62,6 +62,7 @@ def ntk_cond(probe: Probe, *, batch_norm: str = "train", samples: int = 0) -> fl
 
 @register_proxy(
     "ntk_trace",
+    version=2,
     cost="per-sample",
     invariances=("sample-order",),
     ranges=_RANGES,
@@ -83,7 +84,12 @@ def ntk_trace(probe: Probe, *, batch_norm: str = "eval", samples: int = 0) -> fl
 
 
 @register_proxy(
-    "ntk_norm", cost="per-sample", invariances=("sample-order",), ranges=_RANGES, reference=f"{_MOK}, section 3"
+    "ntk_norm",
+    version=2,
+    cost="per-sample",
+    invariances=("sample-order",),
+    ranges=_RANGES,
+    reference=f"{_MOK}, section 3",
 )
 def ntk_norm(probe: Probe, *, batch_norm: str = "eval", samples: int = 0) -> float:
     """Frobenius norm.
@@ -110,6 +116,7 @@ def ntk_mean(probe: Probe) -> float:
 
 @register_proxy(
     "lga",
+    version=2,
     cost="per-sample",
     needs_labels=True,
     invariances=("sample-order", "class-names"),

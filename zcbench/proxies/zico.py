@@ -15,6 +15,7 @@ from zcbench.proxies import register_proxy
 
 @register_proxy(
     "zico",
+    version=2,
     needs_labels=True,
     ranges={"batches": (2, 10**6)},
     reference="Li et al., 'ZiCo', ICLR 2023, arXiv:2301.11300, equation 14",
