@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,10 @@ from hypothesis import settings
 # A machine may be busy: what a test takes says nothing of whether it passes.
 settings.register_profile("zcbench", deadline=None)
 settings.load_profile("zcbench")
+
+# A shell starts what runs in the background with Ctrl-C ignored; tests that press it need Python's own handler.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

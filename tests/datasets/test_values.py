@@ -65,7 +65,12 @@ from zcbench.errors import DataCorruptError
             lambda c: c["results/a/samples.json"][1]["mlp_ratio"].__setitem__(0, 3.96),
             "ratios",
         ),
-        ("nasbench101", "nasbench_only108.tfrecord", lambda c: c[3].__setitem__(1, 7), "row 4: 7 epochs are none of"),
+        (
+            "nasbench101",
+            "nasbench_only108.tfrecord",
+            lambda c: c[3].__setitem__(1, 7),
+            "row 4: 7 epochs are not one of",
+        ),
         (
             "nasbench101",
             "nasbench_only108.tfrecord",
