@@ -17,7 +17,7 @@ import warnings
 import torch
 
 import zcbench
-from zcbench.evaluation._pools import pool_of
+from zcbench.runs._pool import pool_of
 
 TREES = ("gp", "random_forest", "gbdt_nas", "lightgbm", "lightgbm_ranker", "xgboost", "xgboost_ranker", "mean")
 GRAPHS = ("gcn", "brp_nas", "gates", "flan", "graph_transformer")

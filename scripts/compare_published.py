@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from zcbench._store import Store
 from zcbench.datasets import load_benchmark
 from zcbench.leaderboards import interval
 from zcbench.metrics import kendall_tau
 from zcbench.proxies import get_proxy
+from zcbench.records import Store
 from zcbench.types import Status
 
 #: our name, theirs

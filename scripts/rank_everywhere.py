@@ -14,12 +14,13 @@ import sys
 
 import numpy as np
 
-from zcbench._store import Store
 from zcbench.datasets import benchmark_info, load_benchmark
 from zcbench.errors import ZcbenchError
-from zcbench.evaluation import Evaluation, Track, collect, run
+from zcbench.evaluation import Evaluation
 from zcbench.leaderboards import interval
 from zcbench.proxies import resolve
+from zcbench.records import Store
+from zcbench.runs import Track, collect, run
 
 LIMIT = 100
 #: samples in a batch, by benchmark

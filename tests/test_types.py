@@ -6,7 +6,8 @@ import math
 import pytest
 import torch
 
-from zcbench.types import Architecture, Batch, Cost, ProxyInfo, Score, Status, Trial
+from zcbench.records import Trial
+from zcbench.types import Architecture, Batch, Cost, ProxyInfo, Score, Status
 
 
 def test_architecture():

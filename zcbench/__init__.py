@@ -9,9 +9,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from zcbench.batches import load_batch as load_batch
     from zcbench.datasets import Benchmark as Benchmark
     from zcbench.datasets import list_benchmarks as list_benchmarks
-    from zcbench.datasets import load_batch as load_batch
     from zcbench.datasets import load_benchmark as load_benchmark
     from zcbench.datasets import own_benchmark as own_benchmark
     from zcbench.datasets import register_benchmark as register_benchmark
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from zcbench.ensembles import list_ensembles as list_ensembles
     from zcbench.ensembles import register_ensemble as register_ensemble
     from zcbench.evaluation import Evaluation as Evaluation
-    from zcbench.evaluation import evaluate as evaluate
     from zcbench.predictors import Predictor as Predictor
     from zcbench.predictors import UncertainPredictor as UncertainPredictor
     from zcbench.predictors import VectorPredictor as VectorPredictor
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from zcbench.proxies import list_proxies as list_proxies
     from zcbench.proxies import register_proxy as register_proxy
     from zcbench.proxies import score as score
+    from zcbench.runs import evaluate as evaluate
     from zcbench.spaces import get_space as get_space
     from zcbench.spaces import list_spaces as list_spaces
     from zcbench.spaces import register_space as register_space
@@ -57,7 +57,7 @@ _PUBLIC = {
     "Status": "zcbench.types",
     "UncertainPredictor": "zcbench.predictors",
     "VectorPredictor": "zcbench.predictors",
-    "evaluate": "zcbench.evaluation",
+    "evaluate": "zcbench.runs",
     "get_encoding": "zcbench.encodings",
     "get_ensemble": "zcbench.ensembles",
     "get_predictor": "zcbench.predictors",
@@ -68,7 +68,7 @@ _PUBLIC = {
     "list_ensembles": "zcbench.ensembles",
     "list_predictors": "zcbench.predictors",
     "list_spaces": "zcbench.spaces",
-    "load_batch": "zcbench.datasets",
+    "load_batch": "zcbench.batches",
     "load_benchmark": "zcbench.datasets",
     "list_proxies": "zcbench.proxies",
     "own_benchmark": "zcbench.datasets",

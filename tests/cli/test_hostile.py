@@ -15,7 +15,7 @@ from toys import toy
 
 from zcbench.cli import _shared
 from zcbench.datasets import own_benchmark
-from zcbench.evaluation import correlate_columns, curves
+from zcbench.evaluation import curves
 from zcbench.leaderboards import (
     curves_to_csv,
     curves_to_json,
@@ -26,7 +26,9 @@ from zcbench.leaderboards import (
     to_json,
     to_markdown,
 )
-from zcbench.types import Status, Trial
+from zcbench.records import Trial
+from zcbench.runs import correlate_columns
+from zcbench.types import Status
 
 #: a formula, codes for terminals, marks of direction, markup of rich, HTML, Markdown, mathematics, a line break
 WORDS = (

@@ -11,7 +11,7 @@ import pytest
 from toys import disk_of
 
 import zcbench
-from zcbench._store import Store
+from zcbench.records import Store
 
 RUN = ("run", "digits-201", "--workers", 0, "--batch-size", 8, "--proxies", "params,num_layers,random")
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 import zcbench
-from zcbench.evaluation import list_suites
+from zcbench.runs import list_suites
 
 
 @pytest.mark.parametrize(

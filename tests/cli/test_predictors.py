@@ -98,7 +98,7 @@ def test_transfer(cli):
 
 
 def test_a_suite(cli, monkeypatch):
-    from zcbench.evaluation import _suites
+    from zcbench.runs import _suites
 
     small = _suites.Suite("quick", "small", ("bayesian_ridge",), (10,), 2)
     monkeypatch.setitem(_suites._SUITES, "quick", small)

@@ -13,8 +13,8 @@ from hostile import CHANGES, OUTCOMES, UNSUPPORTED, write_hostile
 from toys import calls
 
 import zcbench
-from zcbench._store import Store
 from zcbench.datasets import _load
+from zcbench.records import Store
 
 RUN = ("run", "digits-201", "--workers", "1")
 HERE = ("run", "digits-201", "--workers", "0")

@@ -20,8 +20,8 @@ from zcbench.errors import (
     UnknownNameError,
     ZcbenchError,
 )
-from zcbench.evaluation import correlate_columns
 from zcbench.metrics import kendall_tau
+from zcbench.runs import correlate_columns
 
 GOOD = "arch,acc,naswot,latency\na,90.5,3,1\nb,91,1,NA\nc,80,2,3\nd,70,0.5,4\n"
 

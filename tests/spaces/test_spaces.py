@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import zcbench
-from zcbench.datasets import load_batch
+from zcbench.batches import load_batch
 from zcbench.errors import InvalidArchitectureError, MissingDependencyError, UnsupportedModelError
 from zcbench.spaces import get_space, list_spaces
 from zcbench.spaces.table import TableSpace

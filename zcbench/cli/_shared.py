@@ -17,10 +17,9 @@ from zcbench.cli._output import results, write_message, write_result
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from zcbench._store import Store, TrialStore
     from zcbench.datasets import Benchmark
     from zcbench.evaluation import Curves, Evaluation
-    from zcbench.types import Record
+    from zcbench.records import Record, Store, TrialStore
 
 _T = TypeVar("_T")
 #: columns of characters that the last column of a table needs to be read
@@ -72,7 +71,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def import_files(paths: Sequence[str]) -> None:
     """Import the files of ``--import``."""
-    from zcbench.evaluation import import_file
+    from zcbench.runs import import_file
 
     for path in paths:
         import_file(path)
@@ -147,7 +146,7 @@ def write_board(folder: Path, name: str, content: str | Callable[[Path], object]
     else:
         with whole(path, advice) as temporary:
             content(temporary)
-    tell(f"wrote {path}")
+    say(f"wrote {path}")
 
 
 def show(text: object = "") -> None:
@@ -155,7 +154,7 @@ def show(text: object = "") -> None:
     write_result(plain_lines(text, 4 * SENTENCE))
 
 
-def tell(text: object) -> None:
+def say(text: object) -> None:
     """Print a sentence on stderr, on one line."""
     write_message(plain(text, 2 * SENTENCE))
 
@@ -197,15 +196,15 @@ def for_each(names: Sequence[str], find: Callable[[str], _T]) -> tuple[dict[str,
         except ZcbenchError as error:
             if len(names) == 1:
                 raise
-            tell(f"zcbench: {name}: {error}")
+            say(f"zcbench: {name}: {error}")
             status = 1
     return found, status
 
 
-def tell_notes(benchmark: Benchmark) -> None:
+def say_notes(benchmark: Benchmark) -> None:
     """Say on stderr what reading a table left out or changed."""
     for note in benchmark.notes:
-        tell(f"zcbench: {benchmark.source}: {note[0].lower()}{note[1:]}")
+        say(f"zcbench: {benchmark.source}: {note[0].lower()}{note[1:]}")
 
 
 def print_json(content: object) -> None:
@@ -333,7 +332,7 @@ def after_notes(
     def told(done: int, total: int, latest: object) -> None:
         if latest is None:
             for note in store.notes(benchmark):
-                tell(f"zcbench: {note}")
+                say(f"zcbench: {note}")
         report(done, total, latest)
 
     return told
@@ -369,6 +368,6 @@ def progress_bar(
         now = time.monotonic()
         if now - last >= 10 or done == total:
             last = now
-            tell(f"{title}: {done}/{total} {what}")
+            say(f"{title}: {done}/{total} {what}")
 
     yield report

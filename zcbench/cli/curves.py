@@ -53,9 +53,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
-    from zcbench._store import Store
     from zcbench.errors import InvalidInputError
     from zcbench.leaderboards import curves_to_json
+    from zcbench.records import Store
 
     store = Store(options.store)
     names = options.benchmarks or store.trials.benchmarks()
@@ -79,8 +79,9 @@ def execute(options: argparse.Namespace) -> int:
 
 def _curves(name: str, store: object, options: argparse.Namespace) -> Curves:
     """The curves of the largest pool that was split."""
-    from zcbench._store import Store
-    from zcbench.evaluation import curves, get_suite, of_possible_pools, of_this_table
+    from zcbench.evaluation import curves, of_possible_pools, of_this_table
+    from zcbench.records import Store
+    from zcbench.runs import get_suite
 
     assert isinstance(store, Store)
     benchmark = stored_benchmark(name, options.source)
@@ -94,7 +95,7 @@ def _curves(name: str, store: object, options: argparse.Namespace) -> Curves:
         t
         for t in trials
         if t.target == target
-        and bool(t.source) == options.transfer
+        and bool(t.transfer_from) == options.transfer
         and (shown is None or t.label in shown)
         and (not suites or any(t.label in s.predictors and t.train_size in s.sizes for s in suites))
     ]
@@ -112,5 +113,5 @@ def _write(folder: Path, stem: str, found: Curves, metric: str) -> None:
 
     for suffix, content in (("csv", curves_to_csv(found)), ("md", curves_to_markdown(found, metric))):
         write_board(folder, f"{stem}.{suffix}", content)
-    if any(not point.source for point in found.points):
+    if any(not point.transfer_from for point in found.points):
         write_board(folder, f"{stem}.svg", partial(draw_curves, found))

@@ -9,7 +9,7 @@ import argparse
 import sys
 import time
 
-from zcbench.cli._shared import add_json, print_json, print_rows, show, tell
+from zcbench.cli._shared import add_json, print_json, print_rows, say, show
 
 EXAMPLE = """examples:
   zcbench data
@@ -65,7 +65,7 @@ def _get(options: argparse.Namespace) -> int:
     if options.benchmark is None or (options.action == "import") != bool(options.paths):
         raise InvalidInputError(f"say what to {options.action}: {_USAGE[options.action]}")
     if options.action == "import":
-        tell(f"reading {', '.join(options.paths)} …")
+        say(f"reading {', '.join(options.paths)} …")
         path = import_benchmark(options.benchmark, options.paths)
     else:
         try:

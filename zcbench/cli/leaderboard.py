@@ -46,9 +46,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
-    from zcbench._store import Store
     from zcbench.errors import InvalidInputError
     from zcbench.leaderboards import to_json
+    from zcbench.records import Store
 
     store = Store(options.store)
     names = options.benchmarks or store.benchmarks()
@@ -73,9 +73,9 @@ def execute(options: argparse.Namespace) -> int:
 
 def _evaluations(name: str, store: object, options: argparse.Namespace) -> list[Evaluation]:
     """One evaluation per seed and batch that was run, the largest first."""
-    from zcbench._store import Store
     from zcbench.errors import InvalidInputError
     from zcbench.evaluation import summarize, with_notes
+    from zcbench.records import Store
 
     assert isinstance(store, Store)
     benchmark = stored_benchmark(name, options.source)
@@ -101,8 +101,8 @@ def _evaluations(name: str, store: object, options: argparse.Namespace) -> list[
 
 
 def _write(folder: Path, name: str, evaluations: list[Evaluation], store: object) -> None:
-    from zcbench._store import Store
     from zcbench.leaderboards import to_csv, to_html, to_markdown
+    from zcbench.records import Store
 
     assert isinstance(store, Store)
     header, *_ = to_csv(evaluations[0]).splitlines(keepends=True)

@@ -80,7 +80,7 @@ def _encodings() -> tuple[list[str], list[list[str]]]:
 
 
 def _suites() -> tuple[list[str], list[list[str]]]:
-    from zcbench.evaluation import get_suite, list_suites
+    from zcbench.runs import get_suite, list_suites
 
     suites = [get_suite(name) for name in list_suites()]
     return ["name", "sizes", "splits", "predictors", "summary"], [

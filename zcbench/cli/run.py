@@ -33,11 +33,11 @@ from zcbench.cli._shared import (
     print_curves,
     print_leaderboard,
     progress_bar,
+    say,
+    say_notes,
     sentence,
     split_labels,
     split_names,
-    tell,
-    tell_notes,
 )
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def execute(options: argparse.Namespace) -> int:
     failed = [(e, f) for e in evaluation.entries for f in e.failures if f.status.worth_a_retry]
     for entry, failure in failed:
         what, advice = ("failed", "Mend it") if failure.status == "failed" else ("timed out", "Give it more time")
-        tell(
+        say(
             f"zcbench: {entry.proxy} {what} on {failure.count} of {entry.total} architectures: "
             f"{sentence(failure.example)} {advice} and run again with --retry-failed."
         )
@@ -151,11 +151,11 @@ def _is_own(name: str) -> bool:
 def _own(options: argparse.Namespace, path: str) -> Evaluation:
     """The evaluation of one's own table: its columns, or its networks."""
     from zcbench.errors import InvalidInputError
-    from zcbench.evaluation import correlate_columns
+    from zcbench.runs import correlate_columns
 
     table = _own_table(options, path)
     if options.space or options.factory:
-        tell_notes(table)
+        say_notes(table)
         return _scored(options, table)
     patterns = _columns(options.proxies) or ["*"]
     names = [c for c in table.facts if any(c == p or fnmatch(c, p) for p in patterns)]
@@ -163,7 +163,7 @@ def _own(options: argparse.Namespace, path: str) -> Evaluation:
         which = " that --proxies names" if options.proxies else ""
         why = " ".join(note for note in table.notes if "left out" in note)
         raise InvalidInputError(f"{path} has no columns of numbers besides the target{which}. {why}".strip())
-    tell_notes(table)
+    say_notes(table)
     return correlate_columns(table, names, lower=_columns(options.lower))
 
 
@@ -176,7 +176,7 @@ def _own_table(options: argparse.Namespace, path: str) -> Benchmark:
     """One's own table."""
     from zcbench.datasets import own_benchmark
     from zcbench.errors import InvalidInputError
-    from zcbench.evaluation import space_named
+    from zcbench.runs import space_named
 
     if options.target is None:
         raise InvalidInputError(f"say which column of {path} to rank against: --target COLUMN")
@@ -201,12 +201,13 @@ def _own_table(options: argparse.Namespace, path: str) -> Benchmark:
 
 def _swept(options: argparse.Namespace, name: str) -> int:
     """Fit predictors, store every trial, show the curves; 1 if a trial failed or timed out."""
-    from zcbench._store import Store
     from zcbench.datasets import load_benchmark
     from zcbench.errors import InvalidInputError
-    from zcbench.evaluation import SEEDS, Sweep, curves, get_suite, run_sweep
+    from zcbench.evaluation import curves
     from zcbench.leaderboards import curves_to_json
     from zcbench.predictors import resolve_predictors
+    from zcbench.records import Store
+    from zcbench.runs import SEEDS, Sweep, get_suite, run_sweep
 
     suite = get_suite(options.suite) if options.suite else None
     table = _own_table(options, name) if _is_own(name) else load_benchmark(name, options.source)
@@ -220,27 +221,32 @@ def _swept(options: argparse.Namespace, name: str) -> int:
         what = "--tuned" if options.tuned is not None else f"the suite {options.suite}"
         raise InvalidInputError(f"{what} learns from another benchmark first: say which, --fit-on nasbench101.")
     sweep = Sweep(table.name, options.target, sizes, seeds, options.limit, tuned, options.batch_size)
-    source = None
+    transfer_from = None
     if options.fit_on:
         other, _, column = options.fit_on.partition("/")
-        source = (table if other == table.name else load_benchmark(other), column or None)
-        if source[0].name == table.name and source[0].target(column or None) == table.target(options.target):
+        transfer_from = (table if other == table.name else load_benchmark(other), column or None)
+        if transfer_from[0].name == table.name and transfer_from[0].target(column or None) == table.target(
+            options.target
+        ):
             raise InvalidInputError("--fit-on names what is tested: leave it out, or name another benchmark or target.")
     store = Store(options.store)
-    tell_notes(table)
-    with progress_bar(f"{table.name}, proxies", idle=False) as progress, progress_bar(table.name, "trials") as tell:
+    say_notes(table)
+    with (
+        progress_bar(f"{table.name}, proxies", idle=False) as progress,
+        progress_bar(table.name, "trials") as after_trial,
+    ):
         trials = run_sweep(
             sweep,
             table,
             labels,
             store,
-            source=source,
+            transfer_from=transfer_from,
             workers=options.workers,
             imports=options.imports,
             retry_failed=options.retry_failed,
             timeout=options.timeout,
             progress=after_notes(store, table.name, progress),
-            tell=after_notes(store.trials, table.name, tell),
+            after_trial=after_notes(store.trials, table.name, after_trial),
         )
     found = curves(trials, table, at_zero(table, options.target, store), store.trials.notes(table.name))
     if options.json:
@@ -273,9 +279,9 @@ def _of_columns(label: str) -> str:
 
 def _scored(options: argparse.Namespace, benchmark: Benchmark) -> Evaluation:
     """Score networks and evaluate."""
-    from zcbench._store import Store
-    from zcbench.evaluation import Track, collect, run, with_members
     from zcbench.proxies import resolve
+    from zcbench.records import Store
+    from zcbench.runs import Track, collect, run, with_members
 
     ensembles = split_names(options.ensembles) or []
     infos = with_members(resolve(split_names(options.proxies), benchmark.space.domains), ensembles)

@@ -21,14 +21,14 @@ from zcbench.cli._shared import (
     import_files,
     print_json,
     print_rows,
+    say,
     split_names,
-    tell,
 )
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from zcbench.evaluation._pool import Begin
+    from zcbench.runs._workers import Begin
     from zcbench.types import Batch, Score, Status
 
 EXAMPLE = """examples:
@@ -60,8 +60,8 @@ def execute(options: argparse.Namespace) -> int:
     from zcbench._arguments import seed, shown
     from zcbench._foreign import users_signals
     from zcbench.errors import InvalidInputError
-    from zcbench.evaluation._pool import check_timeout, in_parallel
     from zcbench.proxies import resolve
+    from zcbench.runs._workers import check_timeout, in_parallel
 
     shape = _shape(options.input, options.batch_size)
     seed("the seed", options.seed)
@@ -97,7 +97,7 @@ def execute(options: argparse.Namespace) -> int:
         print_rows(["proxy", "score", "status", "time", ""], rows)
     failed = [name for name, s in scores.items() if s.status.worth_a_retry]
     if failed:
-        tell(f"zcbench: failed: {', '.join(failed)}; the last column says why.")
+        say(f"zcbench: failed: {', '.join(failed)}; the last column says why.")
     return 1 if failed else 0
 
 
@@ -225,7 +225,7 @@ def _make(text: str, seed: int) -> Any:
 
     from zcbench._foreign import Foreign
     from zcbench.errors import InvalidInputError
-    from zcbench.evaluation import import_file
+    from zcbench.runs import import_file
 
     place, _, name = text.rpartition(":")
     if not place:

@@ -1,6 +1,6 @@
-"""Benchmarks: search spaces with tables of what training gave, and batches of the data they were trained on.
+"""Benchmarks: search spaces with tables of what training gave.
 
-A file without a leading underscore, ``batches.py`` and ``own.py`` apart, is a benchmark or a family of them: it says
+A file without a leading underscore, ``own.py`` apart, is a benchmark or a family of them: it says
 where the table comes from and how each source is read, and registers what it describes.
 """
 
@@ -8,7 +8,6 @@ from zcbench.datasets._benchmark import Benchmark
 from zcbench.datasets._info import BenchmarkInfo, benchmark_info, list_benchmarks, register_benchmark
 from zcbench.datasets._load import get_benchmark, import_benchmark, load_benchmark
 from zcbench.datasets._table import Table
-from zcbench.datasets.batches import load_batch
 from zcbench.datasets.own import own_benchmark, read_columns
 
 __all__ = [
@@ -19,7 +18,6 @@ __all__ = [
     "get_benchmark",
     "import_benchmark",
     "list_benchmarks",
-    "load_batch",
     "load_benchmark",
     "own_benchmark",
     "read_columns",

@@ -147,7 +147,7 @@ class ProxyEncoding(Encoding):
 
 def stand_in(space: SearchSpace) -> Batch:
     """What a space's networks see where nothing better is known: 32 samples of noise, or of Python's help texts."""
-    from zcbench.datasets import load_batch
+    from zcbench.batches import load_batch
 
     if len(space.input_shape) != 3:
         return load_batch("pydoc", 32)

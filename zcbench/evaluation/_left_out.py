@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, TypeVar
 
-from zcbench.datasets import Benchmark
-from zcbench.errors import ZcbenchError
-from zcbench.types import Architecture, Record, Trial
+from zcbench.records import Record, Trial
+from zcbench.types import Architecture
+
+if TYPE_CHECKING:
+    from zcbench.datasets import Benchmark
 
 _SHOWN = 3
 Item = TypeVar("Item", Record, Trial)
@@ -60,15 +62,12 @@ def of_one_direction(records: list[Record]) -> tuple[list[Record], list[str]]:
     return kept, [f"{_cut(records[0].proxy)}: {_many(rest, 'record')} with the other direction {_were(rest)} left out."]
 
 
-def of_one_version(
-    items: Iterable[Item], name: Callable[[Item], str], current: Callable[[str], int]
-) -> tuple[dict[str, list[Item]], list[str]]:
-    """Of several versions of a scorer the one that is registered, else the latest; a sentence for the others.
+def of_one_version(items: Iterable[Item], name: Callable[[Item], str]) -> tuple[dict[str, list[Item]], list[str]]:
+    """Of several versions of a scorer the highest; a sentence for the others.
 
     Args:
         items: records or trials.
         name: label and version of an item's scorer.
-        current: the version that is registered under a label; only asked where there are several.
 
     Returns:
         Items by label, and the sentences.
@@ -79,7 +78,7 @@ def of_one_version(
         versions.setdefault(label, {}).setdefault(int(version), []).append(item)
     notes, kept = [], {}
     for label, found in versions.items():
-        chosen = next(iter(found)) if len(found) == 1 else _version(label, found, current)
+        chosen = max(found)
         kept[label] = found[chosen]
         notes += [
             f"{_cut(label)}: {_many(len(rows), 'result')} of version {version} {_were(len(rows))} left out; "
@@ -88,14 +87,6 @@ def of_one_version(
             if version != chosen
         ]
     return kept, notes
-
-
-def _version(label: str, found: Mapping[int, object], current: Callable[[str], int]) -> int:
-    try:
-        registered = current(label)
-    except ZcbenchError:
-        registered = -1
-    return registered if registered in found else max(found)
 
 
 def of_possible_pools(trials: Iterable[Trial], benchmark: Benchmark) -> tuple[list[Trial], list[str]]:

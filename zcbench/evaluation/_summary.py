@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zcbench.datasets import Benchmark
 from zcbench.ensembles import Ensemble, get_ensemble
 from zcbench.errors import InvalidInputError
 from zcbench.evaluation._left_out import of_known_architectures, of_one_direction, of_one_version, with_notes
@@ -24,8 +24,11 @@ from zcbench.metrics import (
     noise_jackknife,
     spearman_rho,
 )
-from zcbench.proxies import get_proxy
-from zcbench.types import Architecture, Record, Status, Target
+from zcbench.records import Record
+from zcbench.types import Architecture, Status, Target
+
+if TYPE_CHECKING:
+    from zcbench.datasets import Benchmark
 
 Floats = NDArray[np.float64]
 
@@ -183,7 +186,7 @@ def summarize(
             else f"records of different tracks cannot be mixed: {sorted(tracks)}."
         )
     (_, seed, batch), column = next(iter(tracks)), benchmark.target(target)
-    by_proxy, old = of_one_version(records, lambda r: r.proxy, lambda label: get_proxy(label).version)
+    by_proxy, old = of_one_version(records, lambda r: r.proxy)
     notes += old
     columns = {}
     for name, scored in by_proxy.items():

@@ -1,7 +1,7 @@
 """Leaderboards: an evaluation as a table, CSV, Markdown and a page; curves of predictors. Pure functions, no torch."""
 
 from zcbench.leaderboards._columns import COLUMNS, Column, footnotes, headline, interval
-from zcbench.leaderboards._curves import (
+from zcbench.leaderboards._efficiency import (
     curve_headline,
     curve_notes,
     curve_rows,

@@ -19,7 +19,8 @@ from zcbench.leaderboards import (
     curves_to_markdown,
     draw_curves,
 )
-from zcbench.types import Status, Trial
+from zcbench.records import Trial
+from zcbench.types import Status
 
 
 def trial(predictor, size, seed, tau=None, detail="", **more):

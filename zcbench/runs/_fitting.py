@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from zcbench._foreign import Foreign
 from zcbench.errors import InvalidInputError, UnsupportedModelError
-from zcbench.evaluation._pool import Begin
-from zcbench.evaluation._pools import Floats, Pool
-from zcbench.evaluation._work import import_file, space_named
 from zcbench.metrics import coverage, gaussian_nll, precision_at, regret_at
+from zcbench.runs._networks import import_file, space_named
+from zcbench.runs._pool import Floats, Pool
+from zcbench.runs._workers import Begin
 from zcbench.types import Architecture, Status
 
 if TYPE_CHECKING:
@@ -42,20 +42,20 @@ class Fitting:
     """What is the same for all trials of a sweep.
 
     Attributes:
-        pool: architectures to test on, and to learn from unless there is a source.
-        source: architectures to learn from first, of another benchmark or target.
+        pool: architectures to test on, and to learn from unless there is a transfer.
+        transfer_from: architectures to learn from first, of another benchmark or target.
         imports: Python files that register further predictors, encodings or spaces.
     """
 
     pool: Pool
-    source: Pool | None = None
+    transfer_from: Pool | None = None
     imports: tuple[str, ...] = ()
     #: seconds per architecture that encodings took here, by name
     encoding_seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def _pools(self) -> list[Pool]:
-        return [pool for pool in (self.pool, self.source) if pool is not None]
+        return [pool for pool in (self.pool, self.transfer_from) if pool is not None]
 
     def prepare(self) -> None:
         """Import what registers further things."""
@@ -67,7 +67,7 @@ class Fitting:
         return Result(status, {}, reason)
 
     def results(self, key: str, parts: Sequence[str], begin: Begin = str) -> Iterator[tuple[str, Result]]:
-        """Yield (sizes, result): ``key`` is "seed label", a part "100" or, with a source, "500+50"."""
+        """Yield (sizes, result): ``key`` is "seed label", a part "100" or, with a transfer, "500+50"."""
         seed, _, label = key.partition(" ")
         for part in parts:
             begin(part)
@@ -83,9 +83,9 @@ class Fitting:
     def _trial(self, label: str, seed: int, part: str) -> Result:
         predictor = self._predictor(label, seed)
         first, _, second = part.partition("+")
-        rows = self.source.order(seed)[: int(first)] if self.source else np.zeros(0, np.intp)
-        others = [self.source.architectures[i] for i in rows] if self.source else []
-        tuned = int(second or 0) if self.source else int(first)
+        rows = self.transfer_from.order(seed)[: int(first)] if self.transfer_from else np.zeros(0, np.intp)
+        others = [self.transfer_from.architectures[i] for i in rows] if self.transfer_from else []
+        tuned = int(second or 0) if self.transfer_from else int(first)
         order, everything = self._order(seed, rows), self.pool.architectures
         if len(order) < tuned + 2:
             raise InvalidInputError(
@@ -95,20 +95,20 @@ class Fitting:
         known, test = [everything[i] for i in order[:tuned]], order[tuned:]
         encode = self._encode(predictor, others)
         # Where predictions only rank, high is good: rankers learn the top best.
-        turned = self.source is not None or not predictor.calibrated
+        turned = self.transfer_from is not None or not predictor.calibrated
         truth = self.pool.good if turned else self.pool.truth
         started = time.perf_counter()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of fits that did not converge: the test says how good they are
-            if self.source is None:
+            if self.transfer_from is None:
                 predictor.fit(known, truth[order[:tuned]])
             else:
-                predictor.fit_across(others, self.source.good[rows], known, truth[order[:tuned]])
+                predictor.fit_across(others, self.transfer_from.good[rows], known, truth[order[:tuned]])
         fitted = time.perf_counter()
         predicted = predictor.predict([everything[i] for i in test])
         done = time.perf_counter()
         metrics = scores(predicted if turned or self.pool.target.higher_is_better else -predicted, self.pool.good[test])
-        if predictor.calibrated and self.source is None and hasattr(predictor, "predict_std"):
+        if predictor.calibrated and self.transfer_from is None and hasattr(predictor, "predict_std"):
             deviation = predictor.predict_std([everything[i] for i in test])
             metrics |= calibration(predicted, deviation, self.pool.truth[test])
         metrics |= {"fit_seconds": fitted - started, "predict_seconds": done - fitted, "encode_seconds": encode}
@@ -120,9 +120,9 @@ class Fitting:
     def _order(self, seed: int, rows: NDArray[np.intp]) -> NDArray[np.intp]:
         """The pool's random order, without twins of what is learned from first (of another data set, say)."""
         order = self.pool.order(seed)
-        if self.source is None:
+        if self.transfer_from is None:
             return order
-        taken = {self.source.classes[row] for row in rows}
+        taken = {self.transfer_from.classes[row] for row in rows}
         return order[[self.pool.classes[i] not in taken for i in order]]
 
     def _predictor(self, label: str, seed: int) -> Predictor:

@@ -16,11 +16,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
 
-from zcbench import _lines
 from zcbench._files import cannot_write, locked
-from zcbench._lines import SCHEMA, BadLineError, LeftOut
 from zcbench.errors import StoreError
-from zcbench.types import Record, Trial
+from zcbench.records import _schema
+from zcbench.records._record import Record, Trial
+from zcbench.records._schema import SCHEMA, BadLineError, LeftOut
 
 _ADVICE = "choose another folder with --store."
 
@@ -76,7 +76,7 @@ class _Lines:
     def notes(self, benchmark: str) -> list[str]:
         """What a reader of the results has to know of lines that were left out: one sentence or none."""
         found = self.left_out(benchmark)
-        return [_lines.said(self.path(benchmark), found)] if found else []
+        return [_schema.said(self.path(benchmark), found)] if found else []
 
     def _read(self, benchmark: str, parse: Callable[[dict[str, Any]], T]) -> list[T]:
         """All lines of a benchmark; of two with one key, the later."""
@@ -100,9 +100,9 @@ class _Lines:
             return
         try:
             with path.open("rb") as file:
-                for number, text in _lines.numbered(file):
+                for number, text in _schema.numbered(file):
                     try:
-                        line = _lines.parsed(text, self.mark)
+                        line = _schema.parsed(text, self.mark)
                     except BadLineError as error:
                         if text.endswith(b"\n"):  # else a kill cut it short, or it is being written
                             bad.append(LeftOut(number, str(error)))
@@ -147,7 +147,7 @@ class Store(_Lines):
         Raises:
             StoreError: the file cannot be read.
         """
-        return self._read(benchmark, _lines.record)
+        return self._read(benchmark, _schema.record)
 
     @functools.cached_property
     def trials(self) -> TrialStore:
@@ -170,7 +170,7 @@ class TrialStore(_Lines):
         Raises:
             StoreError: the file cannot be read.
         """
-        return self._read(benchmark, _lines.trial)
+        return self._read(benchmark, _schema.trial)
 
 
 class Writer:
@@ -201,9 +201,9 @@ class Writer:
             "network": record.network,
             "higher_is_better": record.higher_is_better,
             "environment": record.environment,
-            **({"repeats": score.repeats, "spread": _lines.finite(score.spread)} if score.repeats > 1 else {}),
+            **({"repeats": score.repeats, "spread": _schema.finite(score.spread)} if score.repeats > 1 else {}),
         }
-        self._write(line, _lines.record)
+        self._write(line, _schema.record)
 
     def trial(self, trial: Trial) -> None:
         """Append a trial.
@@ -212,8 +212,9 @@ class Writer:
             StoreError: there is no room, or no reader could read it back.
         """
         line = dataclasses.asdict(trial)
-        line["metrics"] = {name: _lines.finite(value) for name, value in trial.metrics.items()}
-        self._write({"schema": SCHEMA, **line, "status": str(trial.status)}, _lines.trial)
+        line["source"] = line.pop("transfer_from")
+        line["metrics"] = {name: _schema.finite(value) for name, value in trial.metrics.items()}
+        self._write({"schema": SCHEMA, **line, "status": str(trial.status)}, _schema.trial)
 
     def environment(self, identifier: str, description: dict[str, Any]) -> None:
         """Append the description of an environment.
@@ -226,7 +227,7 @@ class Writer:
     def _write(self, line: dict[str, Any], check: Callable[[dict[str, Any]], object] = dict) -> None:
         try:
             check(line)
-            text = _lines.encoded(line)
+            text = _schema.encoded(line)
         except BadLineError as error:
             raise StoreError(f"{self._path} cannot take what was measured: {error}.") from None
         position = os.fstat(self._file.fileno()).st_size
@@ -263,7 +264,7 @@ def _mend_end(path: Path) -> None:
         if start == size:
             return
         file.seek(start)
-        if size - start <= _lines.LONGEST and _lines.is_object(file.read()):
+        if size - start <= _schema.LONGEST and _schema.is_object(file.read()):
             file.write(b"\n")
         else:
             file.truncate(start)

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zcbench._foreign import users_signals
-from zcbench._store import Store
-from zcbench.datasets import Benchmark, load_batch
+from zcbench.batches import load_batch
+from zcbench.datasets import Benchmark
 from zcbench.errors import InvalidInputError, UnknownNameError
-from zcbench.evaluation._curves import training_seconds
+from zcbench.evaluation._efficiency import training_seconds
 from zcbench.evaluation._environment import describe_environment
-from zcbench.evaluation._fitting import Fitting, Result
-from zcbench.evaluation._pool import Task, check_timeout, results_of
-from zcbench.evaluation._pools import Pool, check_sizes, pool_of
-from zcbench.evaluation._run import Progress, Track, run
 from zcbench.predictors import get_predictor
 from zcbench.proxies import resolve
-from zcbench.types import Status, Trial
+from zcbench.records import Store, Trial
+from zcbench.runs._fitting import Fitting, Result
+from zcbench.runs._pool import Pool, check_sizes, pool_of
+from zcbench.runs._workers import Task, check_timeout, results_of
+from zcbench.runs.score_networks import Progress, Track, run
+from zcbench.types import Status
 
 if TYPE_CHECKING:
     from zcbench.encodings import Encoding
@@ -36,11 +37,11 @@ class Sweep:
     Attributes:
         benchmark: name of the benchmark that predictors are tested on.
         target: column to predict; None for the benchmark's own choice.
-        sizes: training networks; with a source, those of the source. None for 10 to 1,000, as far as a small table has
+        sizes: training networks; with a transfer, those of the benchmark learned from first. None for 10 to 1,000, as far as a small table has
             room for them beside as many to test on.
         seeds: number of splits, seeds 0, 1, …; all predictors see the same.
         limit: number of equivalence classes of architectures, drawn at random; None for all.
-        tuned: with a source, networks of the benchmark itself that are seen after those of the source.
+        tuned: with a transfer, networks of the benchmark itself that are seen after those of the benchmark learned from first.
         batch_size: samples that proxies see where they are features.
     """
 
@@ -59,13 +60,13 @@ def run_sweep(
     predictors: Sequence[str],
     store: Store,
     *,
-    source: tuple[Benchmark, str | None] | None = None,
+    transfer_from: tuple[Benchmark, str | None] | None = None,
     workers: int = 0,
     imports: Sequence[str] = (),
     retry_failed: bool = False,
     timeout: float | None = None,
     progress: Progress | None = None,
-    tell: Callable[[int, int, Trial | None], None] | None = None,
+    after_trial: Callable[[int, int, Trial | None], None] | None = None,
 ) -> list[Trial]:
     """Make sure that the store holds every trial of the sweep, and return them.
 
@@ -76,14 +77,14 @@ def run_sweep(
         benchmark: its table.
         predictors: labels, as :func:`zcbench.predictors.resolve_predictors` gives them.
         store: where trials and records go and where finished ones are found.
-        source: a benchmark and its column to learn from; default the benchmark itself.
+        transfer_from: a benchmark and its column to learn from; default the benchmark itself.
         workers: worker processes with one thread each; 0 computes in this process.
         imports: Python files that a worker imports.
         retry_failed: compute trials with the status "failed" or "timed-out" again.
         timeout: seconds that a trial may take, and each score of a proxy; beyond them the status is "timed-out". It
             needs a worker process, also with 0 workers.
         progress: called after every score of a proxy.
-        tell: called after every trial with how many are done, how many there are, and the latest or None.
+        after_trial: called after every trial with how many are done, how many there are, and the latest or None.
 
     Raises:
         InvalidInputError: a size, the number of seeds or the timeout is out of range.
@@ -94,17 +95,19 @@ def run_sweep(
     check_timeout(timeout)
     encodings = [encoding for label in predictors for encoding in get_predictor(label).encodings()]
     members = sorted({member for encoding in encodings for member in encoding.members})
-    tables = [(benchmark, sweep)] + ([] if source is None else [(source[0], replace(sweep, target=source[1]))])
+    tables = [(benchmark, sweep)] + (
+        [] if transfer_from is None else [(transfer_from[0], replace(sweep, target=transfer_from[1]))]
+    )
     pools = [_with_curves(pool_of(table, own.target, sweep.limit), table, encodings) for table, own in tables]
     sizes = sweep.sizes or _fitting(len(pools[-1]))
-    check_sizes(sizes if source is None else [k for k in sweep.tuned if k], len(pools[0]) - 2, benchmark.name)
-    if source is not None:
-        check_sizes(sizes, len(pools[1]), source[0].name)
+    check_sizes(sizes if transfer_from is None else [k for k in sweep.tuned if k], len(pools[0]) - 2, benchmark.name)
+    if transfer_from is not None:
+        check_sizes(sizes, len(pools[1]), transfer_from[0].name)
     pools = [
         _measured(pool, table, own, members, store, workers, timeout, progress)
         for pool, (table, own) in zip(pools, tables, strict=True)
     ]
-    fitting = Fitting(pools[0], pools[1] if source is not None else None, tuple(imports))
+    fitting = Fitting(pools[0], pools[1] if transfer_from is not None else None, tuple(imports))
     wanted = _wanted(sweep, sizes, fitting, predictors)
     trials = store.trials
     with trials.writer(benchmark.name) as writer, users_signals():
@@ -114,8 +117,8 @@ def run_sweep(
         if left and environment not in trials.environments(benchmark.name):
             writer.environment(environment, description)
         done = len(wanted) - len(left)
-        if tell:
-            tell(done, len(wanted), None)
+        if after_trial:
+            after_trial(done, len(wanted), None)
         tasks = _tasks(left)
         results = results_of(fitting, tasks, workers, timeout)
         for key, part, result in results:
@@ -123,8 +126,8 @@ def run_sweep(
             writer.trial(trial)
             known[trial.key] = trial
             done += 1
-            if tell:
-                tell(done, len(wanted), trial)
+            if after_trial:
+                after_trial(done, len(wanted), trial)
     return [known[trial.key] for trial in wanted.values()]
 
 
@@ -150,7 +153,7 @@ def _wanted(
     """Trials without results, by the worker's key and part."""
     from zcbench.predictors import predictor_info
 
-    pool, source = fitting.pool, fitting.source
+    pool, transfer_from = fitting.pool, fitting.transfer_from
     found: dict[tuple[str, str], Trial] = {}
     digests = {label: fitting.digest(label) for label in predictors}
     for seed in range(sweep.seeds):
@@ -158,12 +161,14 @@ def _wanted(
             version = predictor_info(label.partition(":")[0]).version
             data = digests[label]
             for size in sizes:
-                for tuned in sweep.tuned if source is not None else (0,):
-                    part = f"{size}+{tuned}" if source is not None else str(size)
+                for tuned in sweep.tuned if transfer_from is not None else (0,):
+                    part = f"{size}+{tuned}" if transfer_from is not None else str(size)
                     found[f"{seed} {label}", part] = Trial(
                         benchmark=pool.benchmark,
                         target=pool.target.name,
-                        source="" if source is None else f"{source.benchmark}/{source.target.name}",
+                        transfer_from=""
+                        if transfer_from is None
+                        else f"{transfer_from.benchmark}/{transfer_from.target.name}",
                         predictor=f"{label}@{version}",
                         pool=len(pool),
                         train_size=size,

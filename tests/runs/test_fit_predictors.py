@@ -13,13 +13,14 @@ from scipy.stats import kendalltau, spearmanr, t
 from toys import registry_as_it_was, toy
 
 import zcbench
-from zcbench._store import Store
 from zcbench.errors import InvalidInputError, UnknownNameError
-from zcbench.evaluation import Sweep, curves, get_suite, import_file, list_suites, run_sweep
-from zcbench.evaluation._curves import mean_interval, training_seconds
-from zcbench.evaluation._fitting import Fitting
-from zcbench.evaluation._pools import equivalence, pool_of
+from zcbench.evaluation import curves
+from zcbench.evaluation._efficiency import mean_interval, training_seconds
 from zcbench.leaderboards import curve_notes
+from zcbench.records import Store
+from zcbench.runs import Sweep, get_suite, import_file, list_suites, run_sweep
+from zcbench.runs._fitting import Fitting
+from zcbench.runs._pool import equivalence, pool_of
 from zcbench.types import Status
 
 SPACE = zcbench.get_space("digits-201")
@@ -337,7 +338,7 @@ def test_members_see_what_the_table_has(tmp_path):
     assert [x.status for x in trials] == ["ok", "ok"]
     assert trials[0].metrics["proxy_seconds"] == 2 * 10.0
     assert trials[0].metrics["tau"] > 0.8
-    across = sweep(Store(tmp_path), benchmark, labels[:1], sizes=(20,), seeds=1, source=(benchmark, "other"))
+    across = sweep(Store(tmp_path), benchmark, labels[:1], sizes=(20,), seeds=1, transfer_from=(benchmark, "other"))
     assert across[0].status == "ok"
 
 
@@ -370,14 +371,16 @@ def test_columns_of_ones_own_table(tmp_path):
 def test_fit_on_one_target_test_on_another(tmp_path):
     benchmark = table()
     reverse = dataclasses.replace(benchmark, values={**benchmark.values, "other": -benchmark.values["quality"]})
-    trials = sweep(Store(tmp_path), reverse, ["gp"], sizes=(20,), tuned=(0, 10), source=(reverse, "other"), seeds=2)
+    trials = sweep(
+        Store(tmp_path), reverse, ["gp"], sizes=(20,), tuned=(0, 10), transfer_from=(reverse, "other"), seeds=2
+    )
     zero = [x.metrics["tau"] for x in trials if x.tuned_size == 0]
     assert max(zero) < -0.5  # what it learned is the opposite
-    assert {x.source for x in trials} == {"toy@1/other"}
-    same = sweep(Store(tmp_path), benchmark, ["gp"], sizes=(20,), source=(benchmark, "quality"), seeds=2)
+    assert {x.transfer_from for x in trials} == {"toy@1/other"}
+    same = sweep(Store(tmp_path), benchmark, ["gp"], sizes=(20,), transfer_from=(benchmark, "quality"), seeds=2)
     assert min(x.metrics["tau"] for x in same) > 0.5
     with pytest.raises(InvalidInputError, match="61 networks: toy has only 60"):
-        sweep(Store(tmp_path), benchmark, ["gp"], sizes=(61,), source=(benchmark, "other"))
+        sweep(Store(tmp_path), benchmark, ["gp"], sizes=(61,), transfer_from=(benchmark, "other"))
 
 
 def test_what_was_learned_from_is_not_tested(tmp_path, monkeypatch):
@@ -386,12 +389,12 @@ def test_what_was_learned_from_is_not_tested(tmp_path, monkeypatch):
     monkeypatch.setattr(
         type(zcbench.get_predictor("gp")), "predict", lambda self, a: asked.append(list(a)) or real(self, a)
     )
-    sweep(Store(tmp_path), benchmark, ["gp"], sizes=(20,), tuned=(0, 10), source=(benchmark, "other"), seeds=1)
+    sweep(Store(tmp_path), benchmark, ["gp"], sizes=(20,), tuned=(0, 10), transfer_from=(benchmark, "other"), seeds=1)
     pool = pool_of(benchmark)
     first = {pool.keys[i] for i in pool.order(0)[:20]}
     assert [len(rows) for rows in asked] == [40, 30]
     assert not first & {a.key for rows in asked for a in rows}
-    (trial,) = sweep(Store(tmp_path), benchmark, ["gp"], sizes=(59,), source=(benchmark, "other"), seeds=1)
+    (trial,) = sweep(Store(tmp_path), benchmark, ["gp"], sizes=(59,), transfer_from=(benchmark, "other"), seeds=1)
     assert "too few for 0 more and a test" in trial.detail
 
 
@@ -400,9 +403,9 @@ def test_a_source_whose_direction_differs(tmp_path):
     loss = dataclasses.replace(
         table(higher_is_better=False), name="losses", values={"quality": -benchmark.values["quality"]}
     )
-    trials = sweep(Store(tmp_path), benchmark, ["gp"], sizes=(30,), source=(loss, "quality"), seeds=1)
+    trials = sweep(Store(tmp_path), benchmark, ["gp"], sizes=(30,), transfer_from=(loss, "quality"), seeds=1)
     assert trials[0].metrics["tau"] > 0.5
-    back = sweep(Store(tmp_path), loss, ["gp"], sizes=(30,), source=(benchmark, "quality"), seeds=1)
+    back = sweep(Store(tmp_path), loss, ["gp"], sizes=(30,), transfer_from=(benchmark, "quality"), seeds=1)
     assert back[0].metrics["tau"] > 0.5
 
 
@@ -435,7 +438,7 @@ def test_one_lucky_split_is_not_the_best():
     def trial(label, seed, tau):
         status = Status.OK if tau is not None else Status.FAILED
         metrics = {} if tau is None else {"tau": tau}
-        return zcbench.types.Trial("toy@1", "quality", "", f"{label}@1", 60, 8, 0, seed, status, metrics)
+        return zcbench.records.Trial("toy@1", "quality", "", f"{label}@1", 60, 8, 0, seed, status, metrics)
 
     rows = [trial("lucky", 0, 0.9), *(trial("lucky", s, None) for s in range(1, 5)), trial("dead", 0, None)]
     rows += [trial("good", s, 0.8 + s / 1000) for s in range(5)] + [trial("bad", s, 0.3) for s in range(5)]
@@ -446,7 +449,7 @@ def test_one_lucky_split_is_not_the_best():
 def test_constant_predictions_tie_with_nothing():
     def trial(label, seed, tau, detail=""):
         fields = ("toy@1", "quality", "", f"{label}@1", 60, 8, 0, seed, Status.OK, {"tau": tau}, detail)
-        return zcbench.types.Trial(*fields)
+        return zcbench.records.Trial(*fields)
 
     rows = [trial("constant", s, 0.0, "all predictions are the same.") for s in range(4)]
     rows += [trial("unsure", s, 0.01 * (-1) ** s) for s in range(4)] + [trial("bad", s, -0.9) for s in range(4)]

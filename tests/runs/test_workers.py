@@ -15,13 +15,13 @@ import torch
 from toys import calls, is_alive, registry_as_it_was, toy
 
 import zcbench
-from zcbench._store import Store
-from zcbench.datasets import load_batch
+from zcbench.batches import load_batch
 from zcbench.errors import InvalidInputError, ZcbenchError
-from zcbench.evaluation import Track, _pool, run
-from zcbench.evaluation._pool import in_parallel
-from zcbench.evaluation._work import Job, space_named
 from zcbench.proxies import resolve
+from zcbench.records import Store
+from zcbench.runs import Track, _workers, run
+from zcbench.runs._networks import Job, space_named
+from zcbench.runs._workers import in_parallel
 
 # Three networks of different sizes.
 KEYS = [
@@ -161,7 +161,7 @@ def test_what_takes_too_long_is_stopped_and_the_rest_goes_on(tmp_path, plugin, m
 def test_time_that_nobody_watched_is_not_counted(plugin, monkeypatch):
     # A machine that slept for an hour at every look.
     slept = itertools.count(step=3600)
-    monkeypatch.setattr(_pool.time, "monotonic", lambda: next(slept))
+    monkeypatch.setattr(_workers.time, "monotonic", lambda: next(slept))
     parts = ("params", "t-count")
     monkeypatch.setenv("T_SLEEP", "1.5")
     found = {part: score.status for _, part, score in in_parallel(job(plugin), [(KEYS[0], parts)], 1, timeout=60)}

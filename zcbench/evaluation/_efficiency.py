@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zcbench.datasets import Benchmark
 from zcbench.errors import InvalidInputError
 from zcbench.evaluation._left_out import of_one_version, with_notes
 from zcbench.evaluation._summary import Evaluation
 from zcbench.metrics import Estimate
-from zcbench.types import Status, Target, Trial
+from zcbench.records import Trial
+from zcbench.types import Status, Target
 
 if TYPE_CHECKING:
-    from zcbench.predictors import PredictorInfo
+    from zcbench.datasets import Benchmark
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Point:
     Attributes:
         predictor: its label.
         version: its integer version.
-        source: what it was fitted on first, if that is another benchmark or column.
+        transfer_from: what it was fitted on first, if that is another benchmark or column.
         train_size: networks it was fitted on.
-        tuned_size: with a source, networks of the benchmark that it saw after those.
+        tuned_size: with a transfer, networks of the benchmark that it saw after those.
         metrics: by name, the mean over seeds with a 95 % interval (Student's t over seeds).
         behind: tau of the best at this size minus its own, paired by seed.
         tied_with_best: whether that interval reaches zero; not if all predictions were constant.
@@ -43,7 +43,7 @@ class Point:
 
     predictor: str
     version: int
-    source: str
+    transfer_from: str
     train_size: int
     tuned_size: int
     metrics: Mapping[str, Estimate]
@@ -56,7 +56,7 @@ class Point:
     @property
     def size(self) -> tuple[str, int, int]:
         """What points must share to be compared."""
-        return (self.source, self.train_size, self.tuned_size)
+        return (self.transfer_from, self.train_size, self.tuned_size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +119,9 @@ def curves(
     by_point: dict[tuple[str, str, int, int], list[Trial]] = {}
     trials_of_data, left_out = _latest(trials)
     for trial in trials_of_data:
-        by_point.setdefault((trial.predictor, trial.source, trial.train_size, trial.tuned_size), []).append(trial)
+        by_point.setdefault((trial.predictor, trial.transfer_from, trial.train_size, trial.tuned_size), []).append(
+            trial
+        )
     cost = training_seconds(benchmark, target)
     taus = {key: {t.seed: t.metrics["tau"] for t in rows if t.status is Status.OK} for key, rows in by_point.items()}
     best: dict[tuple[str, int, int], dict[int, float]] = {}
@@ -127,7 +129,7 @@ def curves(
         if _standing(values) > _standing(best.get(key[1:], {})):
             best[key[1:]] = values
     points = [_point(key, rows, taus[key], best.get(key[1:], {}), cost) for key, rows in by_point.items()]
-    points.sort(key=lambda p: (p.source, p.train_size, p.tuned_size, -_tau(p), p.predictor))
+    points.sort(key=lambda p: (p.transfer_from, p.train_size, p.tuned_size, -_tau(p), p.predictor))
     return Curves(
         identifier,
         benchmark.target(target),
@@ -148,42 +150,36 @@ def _standing(taus: Mapping[int, float]) -> tuple[int, float]:
 
 def _latest(trials: list[Trial]) -> tuple[list[Trial], list[str]]:
     """Of several versions of a predictor one; of several versions of the data what was run last; what was left out."""
-    by_label, notes = of_one_version(trials, lambda t: t.predictor, lambda label: _registered(label).version)
+    by_label, notes = of_one_version(trials, lambda t: t.predictor)
     kept = {id(trial) for rows in by_label.values() for trial in rows}
     trials = [trial for trial in trials if id(trial) in kept]
-    tables = {trial.source: trial.data.partition("-")[0] for trial in trials}
-    found = [trial for trial in trials if trial.data.partition("-")[0] == tables[trial.source]]
-    features = {(trial.source, trial.label): trial.data for trial in found}
-    found = [trial for trial in found if trial.data == features[trial.source, trial.label]]
+    tables = {trial.transfer_from: trial.data.partition("-")[0] for trial in trials}
+    found = [trial for trial in trials if trial.data.partition("-")[0] == tables[trial.transfer_from]]
+    features = {(trial.transfer_from, trial.label): trial.data for trial in found}
+    found = [trial for trial in found if trial.data == features[trial.transfer_from, trial.label]]
     if len(found) < len(trials):
         rest = len(trials) - len(found)
         notes.append(f"{rest:,} trials that learned from other data were left out; the latest are shown.")
     return found, notes
 
 
-def _registered(label: str) -> PredictorInfo:
-    from zcbench.predictors import predictor_info
-
-    return predictor_info(label.partition(":")[0])
-
-
 def _point(
     key: tuple[str, str, int, int], rows: list[Trial], own: dict[int, float], best: dict[int, float], cost: float
 ) -> Point:
-    _, source, train_size, tuned_size = key
+    _, transfer_from, train_size, tuned_size = key
     good = [t for t in rows if t.status is Status.OK]
     constant = sum(bool(t.detail) for t in good)
     names = list(dict.fromkeys(name for t in good for name in t.metrics))
     metrics = {name: mean_interval([t.metrics.get(name, math.nan) for t in good]) for name in names}
     behind = mean_interval([best[seed] - own[seed] for seed in sorted(own.keys() & best.keys())])
-    trained = (0 if source else train_size) + tuned_size
+    trained = (0 if transfer_from else train_size) + tuned_size
     spent = sum(metrics[name].value for name in ("fit_seconds", "predict_seconds") if name in metrics)
     pool = rows[0].pool
     features = sum(metrics[name].value for name in ("encode_seconds", "proxy_seconds") if name in metrics) * pool
     return Point(
         rows[0].label,
         rows[0].version,
-        source,
+        transfer_from,
         train_size,
         tuned_size,
         metrics,

@@ -12,8 +12,8 @@ from types import ModuleType
 from zcbench._foreign import Foreign
 from zcbench._process import stable_seed
 from zcbench.errors import InvalidInputError
-from zcbench.evaluation._pool import Begin
 from zcbench.proxies import score_architecture
+from zcbench.runs._workers import Begin
 from zcbench.spaces import FactorySpace, get_space
 from zcbench.types import Architecture, Batch, Score, SearchSpace, Status
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toys import disk_of, record, trial
 
-from zcbench._lines import SCHEMA, LeftOut
-from zcbench._store import Store
 from zcbench.errors import StoreError, ZcbenchError
+from zcbench.records import Store
+from zcbench.records._schema import SCHEMA, LeftOut
 
 
 @pytest.fixture
@@ -330,7 +330,7 @@ def test_a_second_writer_is_refused(store):
 
 def test_a_writer_in_another_process(store):
     code = (
-        "import sys; from zcbench._store import Store\n"
+        "import sys; from zcbench.records._store import Store\n"
         "with Store(sys.argv[1]).writer('toy') as w:\n"
         "    print('open', flush=True); input()\n"
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from zcbench.datasets import load_batch
+from zcbench.batches import load_batch
 from zcbench.datasets._digits import load_digits
 from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, UnknownNameError
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from zcbench import _arguments as rules
 from zcbench._foreign import users_signals
-from zcbench._store import Store, Writer
-from zcbench.datasets import Benchmark, load_batch, load_benchmark
+from zcbench.batches import load_batch
+from zcbench.datasets import Benchmark, load_benchmark
 from zcbench.ensembles import get_ensemble
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation._environment import describe_environment
 from zcbench.evaluation._left_out import of_known_architectures, of_this_table
-from zcbench.evaluation._pool import Task, check_timeout, results_of
 from zcbench.evaluation._summary import Evaluation, summarize, summarize_columns
-from zcbench.evaluation._work import Job
 from zcbench.proxies import get_proxy, list_proxies, resolve
-from zcbench.types import Architecture, ProxyInfo, Record, Score
+from zcbench.records import Record, Store, Writer
+from zcbench.runs._networks import Job
+from zcbench.runs._workers import Task, check_timeout, results_of
+from zcbench.types import Architecture, ProxyInfo, Score
 
 #: called with (scores done, scores in all, the latest record or None)
 Progress = Callable[[int, int, Record | None], None]
@@ -138,7 +140,7 @@ class _Plan:
         for key in self.served[network]:
             yield self._record(key, network, self.proxies[proxy], score, environment)
 
-    def open(self, known: dict[tuple[str, str, str, int, str], Record], writer: Writer) -> list[Task]:
+    def open(self, known: dict[Any, Record], writer: Writer) -> list[Task]:
         """Tasks without a score; an architecture whose equal was scored gets that score at once."""
         tasks: list[Task] = []
         measured = {

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 from toys import calls, toy
 
-from zcbench.datasets import load_batch
+from zcbench.batches import load_batch
 from zcbench.errors import InvalidInputError, UnsupportedModelError
-from zcbench.evaluation import _work, import_file
-from zcbench.evaluation._work import Job
+from zcbench.runs import _networks, import_file
+from zcbench.runs._networks import Job
 from zcbench.spaces import get_space
 
 KEY, OTHER = (a.key for a in toy().architectures[:2])
@@ -71,7 +71,7 @@ def space_that(build, monkeypatch):
         pass
 
     Space.build = staticmethod(build)
-    monkeypatch.setattr(_work, "get_space", lambda name: Space(name))
+    monkeypatch.setattr(_networks, "get_space", lambda name: Space(name))
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_a_factory_that_hides(tmp_path):
     path = tmp_path / "hides.py"
     path.write_text("def __getattr__(name): raise SystemExit(0)")
     with pytest.raises(InvalidInputError, match="has no function 'build'"):
-        _work.space_named(f"{path}:build")
+        _networks.space_named(f"{path}:build")
 
 
 def test_a_folder_is_no_file(tmp_path):

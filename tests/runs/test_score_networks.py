@@ -5,11 +5,11 @@ import torch
 from toys import calls, toy
 
 import zcbench
-from zcbench._store import Store
-from zcbench.datasets import load_batch
+from zcbench.batches import load_batch
 from zcbench.errors import InvalidInputError, StoreError, UnknownNameError
-from zcbench.evaluation import Track, collect, evaluate, run
 from zcbench.proxies import resolve
+from zcbench.records import Store
+from zcbench.runs import Track, collect, evaluate, run
 
 NAMES = ["t-count", "params", "random"]
 

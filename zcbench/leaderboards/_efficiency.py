@@ -92,8 +92,8 @@ def curve_notes(curves: Curves, metric: str = "tau") -> list[str]:
 
 
 def _size(size: tuple[str, int, int]) -> str:
-    source, train, tuned = size
-    return str(train) if not source else f"{train} of {plain(source.partition('@')[0])} + {tuned}"
+    transfer_from, train, tuned = size
+    return f"{train} of {plain(transfer_from.partition('@')[0])} + {tuned}" if transfer_from else str(train)
 
 
 def _cell(point: Point | None, metric: str) -> str:
@@ -143,7 +143,7 @@ def flat_point(curves: Curves, point: Point) -> dict[str, Any]:
         "pool": curves.pool,
         "predictor": point.predictor,
         "version": point.version,
-        "source": point.source,
+        "transfer_from": point.transfer_from,
         "train_size": point.train_size,
         "tuned_size": point.tuned_size,
         "seconds": number_or_none(point.seconds),
@@ -161,7 +161,7 @@ def draw_curves(curves: Curves, path: Path, labels: list[str] | None = None) -> 
     """Tau against the number of trained networks and against seconds, with bands; proxies at zero.
 
     Args:
-        curves: without a source.
+        curves: without a transfer.
         path: an image; its suffix says which kind.
         labels: predictors to show; default all.
 
@@ -181,7 +181,9 @@ def draw_curves(curves: Curves, path: Path, labels: list[str] | None = None) -> 
     shown = [name for name in curves.predictors if labels is None or name in labels]
     styles = ["-", "--", ":", "-."]
     for i, name in enumerate(shown):
-        points = sorted((p for p in curves.points if p.predictor == name and not p.source), key=lambda p: p.train_size)
+        points = sorted(
+            (p for p in curves.points if p.predictor == name and not p.transfer_from), key=lambda p: p.train_size
+        )
         points = [p for p in points if "tau" in p.metrics]
         tau = [p.metrics["tau"] for p in points]
         style: dict[str, Any] = {"color": f"C{i % 10}", "linestyle": styles[(i // 10) % 4]}
@@ -189,7 +191,7 @@ def draw_curves(curves: Curves, path: Path, labels: list[str] | None = None) -> 
         for axis, x in zip((by_size, *rest), places, strict=False):
             axis.plot(x, [t.value for t in tau], marker=".", label=label(name), **style)
             axis.fill_between(x, [t.low for t in tau], [t.high for t in tau], color=style["color"], alpha=0.15, lw=0)
-    sizes = sorted({p.train_size for p in curves.points if not p.source})
+    sizes = sorted({p.train_size for p in curves.points if not p.transfer_from})
     for names, reached, seconds in _at_zero(curves):
         for axis, place in zip((by_size, *rest), (0.0, seconds * curves.pool), strict=False):
             axis.axhline(reached, color="0.4", lw=0.8, linestyle=(0, (1, 2)))

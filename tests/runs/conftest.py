@@ -7,7 +7,7 @@ from toys import registry_as_it_was, write_plugin
 @pytest.fixture
 def plugin(tmp_path):
     """Path of a file with odd proxies, imported."""
-    from zcbench.evaluation import import_file
+    from zcbench.runs import import_file
 
     with registry_as_it_was():
         path = write_plugin(tmp_path)

@@ -14,7 +14,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import IO, Any
 
-from zcbench.types import Record, Score, Status, Trial
+from zcbench.records._record import Record, Trial
+from zcbench.types import Score, Status
 
 SCHEMA = 1
 #: bytes; our lines have a few hundred, and no reader shall need much memory for what is no line of ours
@@ -292,4 +293,5 @@ def trial(line: Mapping[str, Any]) -> Trial:
     metrics = {name: math.nan if value is None else float(value) for name, value in line["metrics"].items()}
     if status is Status.OK and not -1 <= metrics.get("tau", math.nan) <= 1:
         raise BadLineError("the status ok without a tau from -1 to 1")
-    return Trial(**{field.name: line[field.name] for field in fields(Trial)} | {"status": status, "metrics": metrics})
+    known = {field.name: line[field.name] for field in fields(Trial) if field.name in line}
+    return Trial(**known | {"transfer_from": line["source"], "status": status, "metrics": metrics})

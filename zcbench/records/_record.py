@@ -1,0 +1,107 @@
+"""What is measured: the score of a network, and the trial of a predictor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from zcbench.errors import shortened
+from zcbench.types import Score, Status
+
+
+@dataclass(frozen=True)
+class Record:
+    """One measured score with everything needed to believe it.
+
+    Attributes:
+        benchmark: name and version of the benchmark, "digits-201@1".
+        architecture: the architecture's string.
+        proxy: label and version of the proxy, "naswot@1" or "naswot:repeats=3@1".
+        seed: seed of the run; weights and random numbers follow from it and the architecture.
+        batch: provenance of the batch.
+        score: the outcome.
+        network: string of the network that was measured, if an equal one stood in for the architecture.
+        higher_is_better: direction that the proxy declares.
+        environment: id of the environment line that the store keeps beside it.
+        code: digest of what the proxy computes and of the networks, where a stranger wrote either; else empty.
+        sample: SHA-256 of the list of architectures that the run was given; else empty.
+        attempt: number of measurements before this one that a retry gave up.
+    """
+
+    benchmark: str
+    architecture: str
+    proxy: str
+    seed: int
+    batch: str
+    score: Score
+    network: str = ""
+    higher_is_better: bool = True
+    environment: str = ""
+    code: str = ""
+    sample: str = ""
+    attempt: int = 0
+
+    @property
+    def key(self) -> tuple[str, str, str, int, str, str]:
+        """What identifies the measurement: two records with one key are the same measurement."""
+        return (self.benchmark, self.architecture, self.proxy, self.seed, self.batch, self.code)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One predictor, fitted once and tested once.
+
+    Attributes:
+        benchmark: name and version of the benchmark it was tested on.
+        target: its column.
+        transfer_from: benchmark and column it was fitted on ("nasbench101@1/…") if that is another; else empty.
+        predictor: label and version, "gp:encoding=onehot@1".
+        pool: number of architectures, one of each equivalence class, that were split.
+        train_size: networks that it was fitted on: of ``transfer_from`` if that is given, else of the benchmark itself.
+        tuned_size: networks of the benchmark that it saw after those.
+        seed: decides the split and everything random in the predictor.
+        status: what became of it.
+        metrics: by name; nan where undefined.
+        detail: why there are no metrics, or what is odd about them; one sentence, cut at 500 characters.
+        environment: id of the environment line that the store keeps beside it.
+        data: digests of the tables and of the predictor's features, "0123456789ab-0123456789ab": what was learned from.
+        code: digest of the predictor and its encodings, where a stranger wrote either; else empty.
+        attempt: number of trials before this one that a retry gave up.
+    """
+
+    benchmark: str
+    target: str
+    transfer_from: str
+    predictor: str
+    pool: int
+    train_size: int
+    tuned_size: int
+    seed: int
+    status: Status
+    metrics: Mapping[str, float]
+    detail: str = ""
+    environment: str = ""
+    data: str = ""
+    code: str = ""
+    attempt: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detail", shortened(self.detail))
+
+    @property
+    def label(self) -> str:
+        """Label of the predictor, without its version."""
+        return self.predictor.rpartition("@")[0]
+
+    @property
+    def version(self) -> int:
+        """Version of the predictor."""
+        return int(self.predictor.rpartition("@")[2])
+
+    @property
+    def key(self) -> tuple[str, str, str, str, str, str, int, int, int, int]:
+        """What identifies the trial: two with one key are the same."""
+        return (
+            *(self.benchmark, self.target, self.transfer_from, self.predictor, self.data, self.code),
+            *(self.pool, self.train_size, self.tuned_size, self.seed),
+        )
