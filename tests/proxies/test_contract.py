@@ -1,9 +1,15 @@
-"""Odd networks and batches: for every proxy, what must come out."""
+"""What holds of every proxy, on odd networks and batches and on models of other packages."""
+
+import math
 
 import pytest
 import torch
+from as_found import same, state
+from hugging_face import HF, WORDS, built
+from networks import zoo
 
 import zcbench
+from zcbench.proxies._score import CHANGED
 from zcbench.testing._zoo import oddities
 
 EVERY = [n for n in zcbench.list_proxies() if {"any", "convolutional"} & set(zcbench.get_proxy(n).domains)]
@@ -16,7 +22,6 @@ CODES = {"naswot", "swap", "reg_swap", "linear_regions"}
 BLOCKS = {"az_expressivity", "az_progressivity", "az_trainability"}
 INPUTS = {"jacov", "epe_nas", "jacobian_cosine"}
 ALIGNED = {"lga", "lga_classes"}
-
 #: by oddity: who has no number, and which status instead
 WITHOUT = {
     "dead network": {
@@ -110,3 +115,67 @@ def test_values_that_can_be_said_in_advance(found):
     frozen, free = values(found, "first layer frozen"), values(found, "one class only")
     assert frozen["params"] == free["params"] - 8 * 3 * 9
     assert frozen["naswot"] == free["naswot"]
+
+
+@pytest.mark.parametrize("name", ["resnet10t", "vit_tiny_patch16_224", "mobilenetv3_small_050", "convnext_atto"])
+def test_models_get_a_score_or_a_reason(name):
+    timm = pytest.importorskip(
+        "timm",
+        reason="timm needs torchvision, which has no build for the pinned CPU torch: pip install 'zcbench[timm]'",
+        exc_type=ImportError,
+    )
+    torch.manual_seed(0)
+    model = timm.create_model(name, num_classes=3)
+    inputs, targets = torch.randn(6, 3, 224, 224), torch.arange(6) % 3
+    for label, score in zcbench.score(model, inputs, targets, "all").items():
+        assert score.status in ("ok", "unsupported", "non-finite"), f"{label}: {score.detail}"
+        if "any" in zcbench.get_proxy(label).domains:
+            assert score.status != "unsupported", f"{label}: {score.detail}"
+
+
+@pytest.mark.parametrize("name", HF)
+def test_hugging_face_models_get_a_score_or_a_reason(name):
+    model, inputs, targets = built(name)
+    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
+    domain = "transformer" if name in WORDS else "convolutional"
+    found = zcbench.score(model, inputs, targets, "all")
+    for label, score in found.items():
+        info = zcbench.get_proxy(label)
+        assert score.status in ("ok", "unsupported", "non-finite"), f"{label}: {score.detail}"
+        assert score.value is not None or score.detail
+        if "any" in info.domains and score.status == "unsupported":
+            # Classes of words; batch norm over 1 x 1 maps.
+            assert "per sample" in score.detail or "one sample" in score.detail, f"{label}: {score.detail}"
+    missing = {
+        label
+        for label, score in found.items()
+        if domain in zcbench.get_proxy(label).domains and score.status == "unsupported"
+    }
+    excused = {
+        "bert": {"synflow", "synflow_log", "logsynflow", "logsynflow_emq", "dss"},  # integers
+        "gpt2": {"synflow", "synflow_log", "logsynflow", "logsynflow_emq", "dss"},
+        "llama": {"synflow", "synflow_log", "logsynflow", "logsynflow_emq", "dss"},
+        "swin": {"az_trainability"},  # merges positions
+        "convnext": {"naswot", "swap", "reg_swap", "linear_regions"},  # GELU
+    }
+    assert missing <= excused.get(name, set())
+    after = model.state_dict()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+@pytest.mark.parametrize("name", zoo())
+def test_every_proxy_on_every_odd_network(name):
+    model, inputs, targets = zoo()[name]
+    before, rng = state(model), torch.get_rng_state()
+    first = zcbench.score(model, inputs, targets, "all")
+    assert same(before, state(model))
+    assert torch.equal(rng, torch.get_rng_state())
+    second = zcbench.score(model, inputs, targets, "all")
+    assert sorted(first) == zcbench.list_proxies()
+    for key, score in first.items():
+        assert score.status in ("ok", "unsupported", "non-finite"), (key, score.detail)
+        assert (score.value is not None) == (score.status == "ok") == math.isfinite(float(score))
+        assert bool(score.detail) == (score.status != "ok")
+        assert CHANGED not in score.detail, key
+        assert score.seconds >= 0
+        assert second[key].value == score.value
