@@ -10,6 +10,7 @@ from networks import zoo
 
 import zcbench
 from zcbench.proxies._score import CHANGED
+from zcbench.testing import check_proxy
 from zcbench.testing._zoo import oddities
 
 EVERY = [n for n in zcbench.list_proxies() if {"any", "convolutional"} & set(zcbench.get_proxy(n).domains)]
@@ -179,3 +180,9 @@ def test_every_proxy_on_every_odd_network(name):
         assert CHANGED not in score.detail, key
         assert score.seconds >= 0
         assert second[key].value == score.value
+
+
+@pytest.mark.parametrize("name", zcbench.list_proxies())
+def test_every_registered_proxy_keeps_the_contract(name):
+    report = check_proxy(name)
+    assert report.ok, str(report)
