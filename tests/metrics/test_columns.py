@@ -8,12 +8,7 @@ import numpy as np
 import pytest
 
 from zcbench.errors import InvalidInputError
-from zcbench.metrics import (
-    kendall_tau,
-    noise_ceiling,
-    precision_at,
-    spearman_rho,
-)
+from zcbench.metrics import kendall_tau, noise_ceiling, precision_at, spearman_rho
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])

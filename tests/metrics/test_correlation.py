@@ -8,14 +8,7 @@ import pytest
 from matrices import correlated
 from scipy.stats import kendalltau, spearmanr
 
-from zcbench.metrics import (
-    ceiling_fraction,
-    kendall_tau,
-    noise_ceiling,
-    noise_jackknife,
-    spearman_rho,
-    tau_difference,
-)
+from zcbench.metrics import ceiling_fraction, kendall_tau, noise_ceiling, noise_jackknife, spearman_rho, tau_difference
 
 
 def tau_by_counting(x, y) -> float:

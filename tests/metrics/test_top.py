@@ -6,12 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from zcbench.metrics import (
-    coverage,
-    gaussian_nll,
-    precision_at,
-    regret_at,
-)
+from zcbench.metrics import coverage, gaussian_nll, precision_at, regret_at
 
 
 def _expected_over_ties(statistic, k, predicted, truth):
