@@ -181,6 +181,21 @@ def test_helpers_in_other_files_of_ones_own(digest):
         assert digest(main, code_helpers=one) == digest(main, code_helpers=one) != digest(main, code_helpers=two)
 
 
+def test_long_chains_of_helpers_and_objects_that_raise(digest):
+    chain = "".join(f"def f{i}(x):\n    return f{i + 1}(x)\n" for i in range(3000))
+    text = (
+        chain
+        + "def f3000(x):\n    return odd.name\nscore = f0\n"
+        + textwrap.dedent("""
+    class Odd:
+        def __getattr__(self, name):
+            raise RuntimeError(name)
+    odd = Odd()
+    """)
+    )
+    assert digest(text) == digest(text)
+
+
 def test_an_installed_plug_in(tmp_path):
     found = []
     for i, body in enumerate(("x + 1", "x + 1", "x + 2")):

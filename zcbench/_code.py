@@ -30,6 +30,7 @@ import sys
 import textwrap
 import types
 import weakref
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -64,10 +65,10 @@ def code_digest(thing: object, *declared: object) -> str:
     """
     walk = _Walk()
     try:
-        walk.visit(thing)
+        walk.take(thing)
         if not walk.strange and _is_ours(thing):
             return ""
-        walk.visit(declared)
+        walk.take(declared)
     except Exception:  # of a stranger's object, which raises where it is looked at
         return UNKNOWN
     return ("" if walk.whole else f"{UNKNOWN}-") + walk.digest
@@ -125,6 +126,7 @@ class _Walk:
         self._seen: dict[int, int] = {}
         self._kept: list[object] = []  # identities are of living objects only
         self._texts = dict(texts or {})  # by path: one walk sees one state of a file
+        self._named: deque[Any] = deque()
         self._homes = set(homes)  # packages that what is digested stands in
 
     @property
@@ -133,6 +135,12 @@ class _Walk:
 
     def _say(self, *words: object) -> None:
         self._hash.update(repr(words).encode("utf-8", "surrogatepass"))
+
+    def take(self, thing: Any) -> None:
+        """Take in a thing and all helpers that its code names."""
+        self.visit(thing)
+        while self._named:  # not one inside the other: chains of helpers may be long
+            self.visit(self._named.popleft())
 
     def visit(self, thing: Any) -> None:
         """Take in a value, or something that is called."""
@@ -221,12 +229,12 @@ class _Walk:
             home, file = inner.__globals__.get("__name__", ""), inner.__code__.co_filename
         elif isinstance(inner, type):
             home, file = inner.__module__, getattr(sys.modules.get(inner.__module__), "__file__", None)
-        elif isinstance(wrapped := getattr(inner, "__wrapped__", None), types.FunctionType):
+        elif isinstance(wrapped := _wrapped(inner), types.FunctionType):
             home, file = wrapped.__globals__.get("__name__", ""), wrapped.__code__.co_filename
         else:
             return
         if self._follows(home, file):
-            self.visit(thing)
+            self._named.append(thing)
 
     def _follows(self, module: object, file: object) -> bool:
         if _top(module) in _LIBRARIES or _top(module) in ("zcbench", "builtins"):
@@ -300,7 +308,7 @@ class _Walk:
             own = _first(thing, self)
             self._say(own.values[0])
             self.strange, self.whole = self.strange or own.values[1], self.whole and own.values[2]
-            if callable(thing) and (wrapped := getattr(thing, "__wrapped__", None)) is not None:
+            if callable(thing) and (wrapped := _wrapped(thing)) is not None:
                 self.visit(wrapped)
 
     def _container(self, thing: Any) -> None:
@@ -323,7 +331,7 @@ class _Walk:
         try:
             found = thing.__reduce_ex__(2)
         except Exception:  # a lock, a file, compiled code
-            wrapped = getattr(thing, "__wrapped__", None)
+            wrapped = _wrapped(thing)
             self.whole &= not (callable(thing) and wrapped is None and not hasattr(type(thing).__call__, "__code__"))
             return
         if isinstance(found, str):
@@ -380,7 +388,7 @@ def _read(thing: Any, walk: _Walk) -> _Own:
 
 def _values_digest(values: list[Any], walk: _Walk) -> tuple[str, bool, bool]:
     inner = _Walk(walk._texts, walk._homes)
-    inner.visit(values)
+    inner.take(values)
     return inner.digest, inner.strange, inner.whole
 
 
@@ -455,6 +463,13 @@ def _shown(constant: object) -> str:
     if isinstance(constant, tuple):
         return f"({','.join(map(_shown, constant))})"
     return f"{type(constant).__name__} {constant!a}"
+
+
+def _wrapped(thing: Any) -> Any:
+    try:
+        return getattr(thing, "__wrapped__", None)
+    except Exception:  # of a stranger's __getattr__
+        return None
 
 
 def _content(thing: Any) -> str | None:
