@@ -19,7 +19,7 @@ from zcbench.evaluation._efficiency import mean_interval, training_seconds
 from zcbench.leaderboards import curve_notes
 from zcbench.records import Store
 from zcbench.runs import Sweep, get_suite, import_file, list_suites, run_sweep
-from zcbench.runs._fitting import Fitting
+from zcbench.runs._fitting import PredictorFitting
 from zcbench.runs._pool import equivalence, pool_of
 from zcbench.types import Status
 
@@ -140,8 +140,8 @@ def test_a_second_run_computes_nothing_and_a_larger_one_the_rest(tmp_path, monke
     store, done = Store(tmp_path), []
     first = sweep(store)
     assert len(first) == 2 * 2 * 3
-    real = Fitting._trial
-    monkeypatch.setattr(Fitting, "_trial", lambda self, *a: done.append(a) or real(self, *a))
+    real = PredictorFitting._trial
+    monkeypatch.setattr(PredictorFitting, "_trial", lambda self, *a: done.append(a) or real(self, *a))
     again = sweep(store)
     assert [x.key for x in again] == [x.key for x in first]
     assert [x.metrics for x in again] == [x.metrics for x in first]
@@ -169,8 +169,8 @@ def test_what_goes_wrong_is_a_trial(tmp_path, monkeypatch):
     found = curves(trials, table())
     assert found.predictors[0] == "gp"
     asked = []
-    real = Fitting._trial
-    monkeypatch.setattr(Fitting, "_trial", lambda self, *a: asked.append(a[0]) or real(self, *a))
+    real = PredictorFitting._trial
+    monkeypatch.setattr(PredictorFitting, "_trial", lambda self, *a: asked.append(a[0]) or real(self, *a))
     again = {"predictors": ["gp:kernel=cubic", "gp"], "seeds": 1, "sizes": (8,)}
     sweep(Store(tmp_path), **again)
     assert not asked
@@ -279,7 +279,7 @@ def test_proxies_as_features_are_measured_once_and_stored(tmp_path):
     records = store.records("toy")
     assert len(records) == 24
     pool = pool_of(benchmark)
-    fitting = Fitting(dataclasses.replace(pool, columns={"params": np.arange(12.0), "num_layers": np.ones(12)}))
+    fitting = PredictorFitting(dataclasses.replace(pool, columns={"params": np.arange(12.0), "num_layers": np.ones(12)}))
     (given,) = fitting.informed(zcbench.get_predictor(f"gp:encoding={encoding}")).encodings()
     assert given.rows(pool.architectures)[3].tolist() == [3.0, 1.0]
     assert trials[0].metrics["proxy_seconds"] > 0

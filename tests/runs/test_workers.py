@@ -20,7 +20,8 @@ from zcbench.errors import InvalidInputError, ZcbenchError
 from zcbench.proxies import resolve
 from zcbench.records import Store
 from zcbench.runs import Track, _workers, run
-from zcbench.runs._networks import Job, space_named
+from zcbench.runs._imports import space_named
+from zcbench.runs._scoring import NetworkScoring
 from zcbench.runs._workers import in_parallel
 
 # Three networks of different sizes.
@@ -31,7 +32,7 @@ KEYS = [
 
 
 def job(*imports):
-    return Job("digits-201", 10, load_batch("digits", 8, 0), 0, imports)
+    return NetworkScoring("digits-201", 10, load_batch("digits", 8, 0), 0, imports)
 
 
 def sizes():

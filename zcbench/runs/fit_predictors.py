@@ -17,7 +17,7 @@ from zcbench.evaluation._environment import describe_environment
 from zcbench.predictors import get_predictor
 from zcbench.proxies import resolve
 from zcbench.records import Store, Trial
-from zcbench.runs._fitting import Fitting, Result
+from zcbench.runs._fitting import PredictorFitting, Result
 from zcbench.runs._pool import Pool, check_sizes, pool_of
 from zcbench.runs._workers import Task, check_timeout, results_of
 from zcbench.runs.score_networks import Progress, Track, run
@@ -107,7 +107,7 @@ def run_sweep(
         _measured(pool, table, own, members, store, workers, timeout, progress)
         for pool, (table, own) in zip(pools, tables, strict=True)
     ]
-    fitting = Fitting(pools[0], pools[1] if transfer_from is not None else None, tuple(imports))
+    fitting = PredictorFitting(pools[0], pools[1] if transfer_from is not None else None, tuple(imports))
     wanted = _wanted(sweep, sizes, fitting, predictors)
     trials = store.trials
     with trials.writer(benchmark.name) as writer, users_signals():
@@ -148,7 +148,7 @@ def _tasks(left: Iterable[tuple[str, str]]) -> list[Task]:
 
 
 def _wanted(
-    sweep: Sweep, sizes: Sequence[int], fitting: Fitting, predictors: Sequence[str]
+    sweep: Sweep, sizes: Sequence[int], fitting: PredictorFitting, predictors: Sequence[str]
 ) -> dict[tuple[str, str], Trial]:
     """Trials without results, by the worker's key and part."""
     from zcbench.predictors import predictor_info

@@ -18,7 +18,7 @@ from zcbench.evaluation._left_out import of_known_architectures, of_this_table
 from zcbench.evaluation._summary import Evaluation, summarize, summarize_columns
 from zcbench.proxies import get_proxy, list_proxies, resolve
 from zcbench.records import Record, Store, Writer
-from zcbench.runs._networks import Job
+from zcbench.runs._scoring import NetworkScoring
 from zcbench.runs._workers import Task, check_timeout, results_of
 from zcbench.types import Architecture, ProxyInfo, Score
 
@@ -91,7 +91,7 @@ def run(
     batch = load_batch(samples, track.batch_size, track.seed)
     trained = any(any(info.trained) for info in proxies)
     training_data = load_batch(samples, None, track.seed)[:TRAINING_SAMPLES] if trained else None
-    job = Job(benchmark.space.name, benchmark.classes[dataset], batch, track.seed, tuple(imports), training_data)
+    job = NetworkScoring(benchmark.space.name, benchmark.classes[dataset], batch, track.seed, tuple(imports), training_data)
     plan = _Plan(track, benchmark, proxies, batch.provenance, architectures)
     with store.writer(track.benchmark) as writer, users_signals():
         records = store.records(track.benchmark)
