@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from zcbench.datasets import Benchmark
     from zcbench.evaluation import Curves, Evaluation
-    from zcbench.records import Record, Store, TrialStore
+    from zcbench.records import Record, Store, Trial
 
 _T = TypeVar("_T")
 #: columns of characters that the last column of a table needs to be read
@@ -118,13 +118,14 @@ def tracks(benchmark: Benchmark, target: str | None, store: Store) -> tuple[list
     from zcbench.evaluation import of_known_architectures, of_this_table
 
     samples = benchmark.batch_of(target)
-    records, others = of_this_table(store.records(benchmark.name), benchmark)
+    stored = store.records(benchmark.name)
+    records, others = of_this_table(stored, benchmark)
     records, unknown = of_known_architectures(records, benchmark)
     found: dict[tuple[int, str], list[Record]] = {}
     for record in records:
         if record.batch.partition("/")[0] == samples:
             found.setdefault((record.seed, record.batch), []).append(record)
-    return sorted(found.values(), key=len, reverse=True), [*store.notes(benchmark.name), *others, *unknown]
+    return sorted(found.values(), key=len, reverse=True), [*stored.notes, *others, *unknown]
 
 
 def write_board(folder: Path, name: str, content: str | Callable[[Path], object]) -> None:
@@ -325,13 +326,16 @@ def _print(parts: Sequence[RenderableType], width: int) -> None:
 
 
 def after_notes(
-    store: Store | TrialStore, benchmark: str, report: Callable[[int, int, object], None]
+    store: Store,
+    benchmark: str,
+    report: Callable[[int, int, object], None],
+    of: type[Record] | type[Trial],
 ) -> Callable[[int, int, object], None]:
     """A report that says first, before anything is computed again, which lines of the store cannot be read."""
 
     def told(done: int, total: int, latest: object) -> None:
         if latest is None:
-            for note in store.notes(benchmark):
+            for note in store.notes(benchmark, of):
                 say(f"zcbench: {note}")
         report(done, total, latest)
 

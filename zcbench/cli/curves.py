@@ -55,10 +55,10 @@ def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     from zcbench.errors import InvalidInputError
     from zcbench.leaderboards import curves_to_json
-    from zcbench.records import Store
+    from zcbench.records import Store, Trial
 
     store = Store(options.store)
-    names = options.benchmarks or store.trials.benchmarks()
+    names = options.benchmarks or store.benchmarks(Trial)
     if not names:
         raise InvalidInputError(
             f"no predictor has been run in {options.store}: start with  zcbench run digits-201 --suite quick"
@@ -88,8 +88,8 @@ def _curves(name: str, store: object, options: argparse.Namespace) -> Curves:
     target = benchmark.target(options.target).name
     shown = split_labels(options.show)
     suites = [get_suite(suite) for suite in split_names(options.suite) or []]
-    stored = store.trials
-    trials, others = of_this_table(stored.trials(name), benchmark)
+    stored = store.trials(name)
+    trials, others = of_this_table(stored, benchmark)
     trials, impossible = of_possible_pools(trials, benchmark)
     trials = [
         t
@@ -104,7 +104,7 @@ def _curves(name: str, store: object, options: argparse.Namespace) -> Curves:
         [t for t in trials if t.pool == largest],
         benchmark,
         at_zero(benchmark, target, store),
-        [*stored.notes(name), *others, *impossible],
+        [*stored.notes, *others, *impossible],
     )
 
 

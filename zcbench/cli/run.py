@@ -206,7 +206,7 @@ def _swept(options: argparse.Namespace, name: str) -> int:
     from zcbench.evaluation import curves
     from zcbench.leaderboards import curves_to_json
     from zcbench.predictors import resolve_predictors
-    from zcbench.records import Store
+    from zcbench.records import Record, Store, Trial
     from zcbench.runs import SEEDS, Sweep, get_suite, run_sweep
 
     suite = get_suite(options.suite) if options.suite else None
@@ -245,10 +245,10 @@ def _swept(options: argparse.Namespace, name: str) -> int:
             imports=options.imports,
             retry_failed=options.retry_failed,
             timeout=options.timeout,
-            progress=after_notes(store, table.name, progress),
-            after_trial=after_notes(store.trials, table.name, after_trial),
+            progress=after_notes(store, table.name, progress, Record),
+            after_trial=after_notes(store, table.name, after_trial, Trial),
         )
-    found = curves(trials, table, at_zero(table, options.target, store), store.trials.notes(table.name))
+    found = curves(trials, table, at_zero(table, options.target, store), store.trials(table.name).notes)
     if options.json:
         write_result(curves_to_json(found))
     else:
@@ -280,7 +280,7 @@ def _of_columns(label: str) -> str:
 def _scored(options: argparse.Namespace, benchmark: Benchmark) -> Evaluation:
     """Score networks and evaluate."""
     from zcbench.proxies import resolve
-    from zcbench.records import Store
+    from zcbench.records import Record, Store
     from zcbench.runs import Track, collect, run, with_members
 
     ensembles = split_names(options.ensembles) or []
@@ -297,6 +297,6 @@ def _scored(options: argparse.Namespace, benchmark: Benchmark) -> Evaluation:
             imports=options.imports,
             retry_failed=options.retry_failed,
             timeout=options.timeout,
-            progress=after_notes(store, benchmark.name, progress),
+            progress=after_notes(store, benchmark.name, progress, Record),
         )
     return collect(track, benchmark, infos, store, ensembles)
