@@ -16,7 +16,7 @@ from zcbench.datasets.own import OWN
 from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError
 from zcbench.evaluation import Curves, Evaluation, curves, of_known_architectures, of_this_table, summarize
 from zcbench.predictors import resolve_predictors
-from zcbench.records import Record, Store
+from zcbench.records import Record, Store, Trial
 from zcbench.runs._columns import correlate_columns, matching_columns, of_columns
 from zcbench.runs._imports import import_file, space_named
 from zcbench.runs._register import get_track, list_tracks
@@ -212,7 +212,7 @@ class Run:
                 progress=progress,
             )
             zero = _at_zero(table, track.settings(name).target, store)
-            found = curves(trials, table, zero, store.trials.notes(table.name))
+            found = curves(trials, table, zero, store.notes(table.name, Trial))
             return Outcome(name, found, failed=any(trial.status.worth_a_retry for trial in trials))
         if numbers:
             if track.ensembles:
@@ -442,7 +442,8 @@ def _is_numbers(table: Benchmark) -> bool:
 def _at_zero(benchmark: Benchmark, target: str | None, store: Store) -> Evaluation | None:
     """The proxies of the largest run on a benchmark, if any: what zero trained networks buy."""
     samples = benchmark.batch_of(target)
-    records, others = of_this_table(store.records(benchmark.name), benchmark)
+    stored = store.records(benchmark.name)
+    records, others = of_this_table(stored, benchmark)
     records, unknown = of_known_architectures(records, benchmark)
     found: dict[tuple[int, str], list[Record]] = {}
     for record in records:
@@ -450,6 +451,6 @@ def _at_zero(benchmark: Benchmark, target: str | None, store: Store) -> Evaluati
             found.setdefault((record.seed, record.batch), []).append(record)
     if not found:
         return None
-    notes = [*store.notes(benchmark.name), *others, *unknown]
+    notes = [*stored.notes, *others, *unknown]
     largest = max(found.values(), key=len)
     return summarize(largest, benchmark, target, notes=notes)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from zcbench import _arguments as rules
+from zcbench._code import code_digest, joined_codes
 from zcbench.batches import load_batch
 from zcbench.datasets import Benchmark, load_benchmark
 from zcbench.ensembles import get_ensemble
@@ -57,40 +60,8 @@ def run_scores(
         InvalidInputError: the number of workers, the timeout or a status is out of range.
         StoreError: a score cannot be written; all earlier ones are kept.
     """
-<<<<<<< HEAD
-    if track.limit is not None and rules.whole("the limit", track.limit) < 1:
-        raise InvalidInputError(f"a limit of {track.limit} architectures: choose at least 1.")
-    rules.seed("the seed", track.seed)
-    if not 0 <= rules.whole("the number of workers", workers) <= _MOST_WORKERS:
-        raise InvalidInputError(f"{workers} workers: choose 0 (this process) or more, at most {_MOST_WORKERS}.")
-    check_timeout(timeout)
-    dataset = benchmark.target(track.target).dataset
-    samples = benchmark.batch_of(track.target)
-    batch = load_batch(samples, track.batch_size, track.seed)
-    trained = any(any(info.trained) for info in proxies)
-    training_data = load_batch(samples, None, track.seed)[:TRAINING_SAMPLES] if trained else None
-    job = NetworkScoring(benchmark.space.name, benchmark.classes[dataset], batch, track.seed, tuple(imports), training_data)
-    plan = _Plan(track, benchmark, proxies, batch.provenance, architectures)
-    with store.writer(track.benchmark) as writer, users_signals():
-        records = store.records(track.benchmark)
-        known = {r.key: r for r in records if not (retry_failed and r.score.status.worth_a_retry)}
-        environment, description = describe_environment()
-        writer.environment(environment, description)
-        tasks = plan.open(known, writer)
-        done, total = plan.total - sum(len(names) for _, names in tasks), plan.total
-        if progress:
-            progress(done, total, None)
-        results = results_of(job, tasks, workers, timeout)
-        for key, name, score in results:
-            for record in plan.records(key, name, score, environment):
-                writer.record(record)
-            done += 1
-            if progress:
-                progress(done, total, record)
-=======
     plan = ScorePlan(track, benchmark, architectures, imports=imports, sample=sample)
     resume(plan, store, workers=workers, timeout=timeout, retry=retry, progress=progress)
->>>>>>> 00b51ac (Runs: one resume loop for every kind of work, tracks of TOML, runs as data; zcbench.run)
 
 
 def scorers(track: Track, benchmark: Benchmark) -> list[ProxyInfo]:
@@ -102,6 +73,12 @@ def scorers(track: Track, benchmark: Benchmark) -> list[ProxyInfo]:
     members = [get_proxy(member) for text in track.ensembles for member in get_ensemble(text).members]
     found = resolve(track.proxies, benchmark.space.domains)
     return list({info.label: info for info in (*found, *members)}.values())
+
+
+def codes_of(infos: Iterable[ProxyInfo], benchmark: Benchmark) -> dict[str, str]:
+    """By label, the digest of what strangers wrote of a proxy and of the benchmark's networks; "" if nothing."""
+    networks = code_digest(benchmark.space)
+    return {info.label: joined_codes(info.code, networks) for info in infos}
 
 
 class ScorePlan(Plan[Record]):
@@ -146,21 +123,26 @@ class ScorePlan(Plan[Record]):
             network = benchmark.space.canonical(architecture).key
             self.served.setdefault(network, []).append(architecture.key)
         self.total = len(self.served) * len(self.proxies)
+        #: digest of what strangers wrote of a proxy and of the networks, by label
+        self.codes = codes_of(infos, benchmark)
         #: label of a proxy by its name with version, and the digest of its code
-        self.versions = {(info.identifier, self._code(info)): info.label for info in infos}
+        self.versions = {(info.identifier, self.codes[info.label]): info.label for info in infos}
         self._known: dict[str, set[str]] = {label: set() for label in self.proxies}  # architectures
         self._measured: dict[tuple[str, str], Record] = {}  # by network and proxy, where it may serve others
 
-    def _code(self, info: ProxyInfo) -> str:
-        return ""
+    def stored(self, store: Store) -> tuple[Iterable[Record], Sequence[str]]:
+        """Records of the plan's batch and proxies, and what reading left out."""
+        records = store.records(self.benchmark)
+        wanted = records.numbers("seed") == self.seed
+        names = {proxy for proxy, _ in self.versions}
+        for column, known in (("benchmark", {self.identifier}), ("batch", {self.batch}), ("proxy", names)):
+            codes, texts = records.codes(column)
+            wanted &= np.asarray([text in known for text in texts], bool)[codes] if texts else False
+        return records.where(wanted), records.notes
 
-    def stored(self, store: Store) -> Iterable[Record]:
-        """Records of the benchmark."""
-        return store.records(self.benchmark)
-
-    def disagreeing(self, store: Store) -> Mapping[Hashable, int]:
+    def disagreeing(self, store: Store) -> Mapping[Any, Sequence[Record]]:
         """Keys of records that do not agree."""
-        return {}
+        return store.disagreeing(self.benchmark)
 
     def status(self, item: Record) -> Status:
         """What became of a score."""
@@ -230,7 +212,7 @@ class ScorePlan(Plan[Record]):
             network=network if network != key else "",
             higher_is_better=info.higher_is_better,
             environment=environment,
-            code=self._code(info),
+            code=self.codes[info.label],
             sample=self.sample,
         )
 
@@ -247,13 +229,14 @@ def collect(
         architectures: what was scored instead of the track's sample.
     """
     plan = ScorePlan(track, benchmark, architectures)
-    found, notes = of_this_table(store.records(benchmark.name), benchmark)
+    stored = store.records(benchmark.name)
+    found, notes = of_this_table(stored, benchmark)
     found, unknown = of_known_architectures(found, benchmark)
     wanted = (plan.identifier, plan.seed, plan.batch)
     sampled = {key for keys in plan.served.values() for key in keys}
     asked = [r for r in found if (r.benchmark, r.seed, r.batch) == wanted and r.architecture in sampled]
     kept = [r for r in asked if (r.proxy, r.code) in plan.versions]
-    notes = [*store.notes(benchmark.name), *notes, *unknown]
+    notes = [*stored.notes, *notes, *unknown]
     names = {name for name, _ in plan.versions}
     old = sum(r.proxy not in names and r.proxy.rpartition("@")[0] in plan.proxies for r in asked)
     if old:
@@ -321,63 +304,5 @@ def evaluate(
     )
     with tempfile.TemporaryDirectory() as temporary:
         place = Store(store if store is not None else temporary)
-<<<<<<< HEAD
-        run(track, table, infos, place, workers=workers, timeout=timeout)
-        return collect(track, table, infos, place, ensembles)
-
-
-def with_members(proxies: Sequence[ProxyInfo], ensembles: Iterable[str]) -> list[ProxyInfo]:
-    """The proxies and those that ensembles are made of."""
-    members = [get_proxy(member) for text in ensembles for member in get_ensemble(text).members]
-    return list({info.label: info for info in (*proxies, *members)}.values())
-
-
-def collect(
-    track: Track, benchmark: Benchmark, proxies: Sequence[ProxyInfo], store: Store, ensembles: Iterable[str] = ()
-) -> Evaluation:
-    """The evaluation of exactly what a track asks for, from a store that may hold more."""
-    column = benchmark.target(track.target).name
-    sampled = {architecture.key for architecture in benchmark.sample(track.limit, track.seed, column)}
-    names = {info.identifier for info in proxies}
-    batch = load_batch(benchmark.batch_of(track.target), track.batch_size, track.seed).provenance
-    wanted = (benchmark.identifier, track.seed, batch)
-    labels = {info.label for info in proxies}
-    stored = store.records(track.benchmark)
-    found, notes = of_this_table(stored, benchmark)
-    found, unknown = of_known_architectures(found, benchmark)
-    asked = [r for r in found if (r.benchmark, r.seed, r.batch) == wanted and r.architecture in sampled]
-    old = [r for r in asked if r.proxy not in names and r.proxy.rpartition("@")[0] in labels]
-    notes = [*stored.notes, *notes, *unknown]
-    if old:
-        notes.append(f"{len(old):,} scores of other versions of these proxies were left out.")
-    return summarize([r for r in asked if r.proxy in names], benchmark, track.target, ensembles=ensembles, notes=notes)
-
-
-def correlate_columns(
-    benchmark: Benchmark, columns: Iterable[str] | None = None, *, target: str | None = None, lower: Iterable[str] = ()
-) -> Evaluation:
-    """Correlate columns of precomputed numbers with a target; no network is built.
-
-    Args:
-        benchmark: its facts are the columns, e.g. from :func:`zcbench.datasets.own_benchmark`.
-        columns: names of facts; None for all.
-        target: column to rank against; default its own choice.
-        lower: columns in which lower is better. One that is named like a registered proxy has the proxy's direction.
-
-    Raises:
-        UnknownNameError: there is no such column.
-        InvalidInputError: there are no columns besides the target.
-    """
-    names = list(benchmark.facts if columns is None else columns)
-    if not names:
-        raise InvalidInputError(f"{benchmark.source} has no columns of numbers besides the target.")
-    for name in names:
-        if name not in benchmark.facts:
-            raise UnknownNameError("column", name, benchmark.facts)
-    known, low = set(list_proxies()), set(lower)
-    up = {name: name not in low and (name not in known or get_proxy(name).higher_is_better) for name in names}
-    return summarize_columns(benchmark, {name: (benchmark.facts[name], up[name]) for name in names}, target)
-=======
         run_scores(track, table, place, workers=workers, timeout=timeout)
         return collect(track, table, place)
->>>>>>> 00b51ac (Runs: one resume loop for every kind of work, tracks of TOML, runs as data; zcbench.run)
