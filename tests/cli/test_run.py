@@ -32,7 +32,8 @@ def test_the_table_is_stdout_and_progress_is_stderr(cli, place):
     assert "digits-201@" in result.out
     assert "params" in result.out
     assert "8/8 scores" in result.err
-    assert [path.name for path in sorted(place.joinpath("runs").iterdir())] == ["digits-201.jsonl", "digits-201.lock"]
+    (written,) = Store(place / "runs").files("digits-201")
+    assert [path.name for path in written.parent.iterdir()] == [written.name]
     shown = cli("leaderboard", "digits-201")
     assert shown.out == result.out
 
@@ -96,7 +97,7 @@ def test_what_is_wrong_in_one_sentence(cli, place, words, message):
     result = cli(*words)
     assert result.status == 1
     assert message in result.sentence
-    assert not place.joinpath("runs", "digits-201.jsonl").exists()
+    assert not Store(place / "runs").files("digits-201")
 
 
 @pytest.mark.parametrize("words", [(*RUN, "--limit", "many"), (*RUN, "--unknown"), ("run", "digits-201", "x")])
@@ -115,14 +116,16 @@ def test_a_store_that_is_a_file(cli, place):
 
 def test_a_damaged_store_is_not_overwritten(cli, place):
     cli(*RUN, "--proxies", "params", "--limit", 2)
-    path = place / "runs" / "digits-201.jsonl"
+    (path,) = Store("runs").files("digits-201")
     path.write_text(path.read_text() + '{"schema": 1, "proxy": 3}\n')
     before = path.read_bytes()
     result = cli(*RUN, "--proxies", "params", "--limit", 3)
-    assert "stays in runs/digits-201.jsonl: line 4 (no field 'environment' with a text)." in result.err
+    assert f"stays in {path}: line 4 (no field 'environment' with a text)." in result.err
     assert result.status == 0
-    assert path.read_bytes().startswith(before)
-    assert len(path.read_bytes()[len(before) :].splitlines()) == 1  # the third architecture's score alone is new
+    assert path.read_bytes() == before
+    assert len(Store("runs").records("digits-201")) == 3
+    (new,) = (other for other in Store("runs").files("digits-201") if other != path)
+    assert len(new.read_bytes().splitlines()) == 2  # the environment, and the third architecture's score alone
 
 
 # -- the real command, with proxies that do what no author means to do ------------------------
@@ -196,9 +199,12 @@ def start(plugin, store, sleep, *more):
     )
 
 
+def lines(store):
+    return sum(path.read_bytes().count(b"\n") for path in Store(store).files("digits-201"))
+
+
 def wait_for_lines(store, number, process):
-    path = store / "digits-201.jsonl"
-    while process.poll() is None and (not path.exists() or path.read_bytes().count(b"\n") < number):
+    while process.poll() is None and lines(store) < number:
         time.sleep(0.01)
 
 
@@ -210,7 +216,7 @@ def test_kill_9_at_any_point_and_run_again(place, plugin, tmp_path):
         wait_for_lines(store, done, process)
         process.kill()
         process.communicate()
-        done = store.joinpath("digits-201.jsonl").read_bytes().count(b"\n")
+        done = lines(store)
     assert process.returncode == -signal.SIGKILL
     out, err = start(plugin, store, 0).communicate()
     computed = len(calls(plugin))
