@@ -136,7 +136,7 @@ def test_a_row_beside_the_committed_one(maker, tmp_path, capsys):
         assert all(line.split("now ")[1].split(",")[0] == line.split("committed ")[1] for line in lines)
     with pytest.raises(SystemExit, match="the table has rows 0 to 2"):
         maker.train_again("3")
-    with pytest.raises(SystemExit, match="is not in .*toy.npz"):
+    with pytest.raises(SystemExit, match=r"is not in .*toy\.npz"):
         maker.train_again(str([2] * 8))
 
 

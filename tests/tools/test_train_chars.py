@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import train_chars as trainer
+from _rows import rows_of
 
 import zcbench
 from zcbench.datasets._text import load_text
@@ -113,6 +114,17 @@ def test_hidden_characters_are_all_that_counts():
     log_p = network(masked).log_softmax(2)
     expected = -sum(log_p[0, place, tokens[0, place]] for place in (3, 10)) / 2
     torch.testing.assert_close(loss[0], expected)
+
+
+def test_what_is_trained_is_packed(few_tests, tmp_path):
+    maker = trainer.Chars("bert", SHORT["bert"], tmp_path / "chars-bert.npz")
+    maker.train_rest(tmp_path / "work", 2)
+    maker.pack(tmp_path / "work")
+    rows = maker.committed()
+    assert list(rows) == [architecture.key for architecture in maker.order()[:2]]
+    for key, row in rows_of(tmp_path / "work").items():
+        np.testing.assert_allclose(rows[key]["test_nll"], row["test_nll"], rtol=1e-6)
+        assert np.shape(rows[key]["valid_nll"]) == (2, 2)
 
 
 # -- what was committed ------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 import torch
 import train_digits201 as trainer
 from _loop import stacked
+from _rows import rows_of
 
 import zcbench
 
@@ -79,6 +80,18 @@ def test_representatives_are_one_cell_per_function_in_a_frozen_order():
         cells[0].key
         == "|avg_pool_3x3~0|+|avg_pool_3x3~0|nor_conv_1x1~1|+|skip_connect~0|avg_pool_3x3~1|avg_pool_3x3~2|"
     )
+
+
+def test_what_is_trained_is_packed_in_the_order_of_the_space(tmp_path):
+    maker = trainer.Digits201(SHORT, tmp_path / "digits201.npz")
+    maker.train_rest(tmp_path / "work", 3)
+    maker.pack(tmp_path / "work")
+    rows, packed = rows_of(tmp_path / "work"), maker.committed()
+    assert list(packed) == [cell.key for cell in maker.space if cell.key in rows]
+    assert list(rows) == [cell.key for cell in maker.order()[:3]] != list(packed)
+    for key, row in rows.items():
+        assert packed[key]["test_hits"] == row["test_hits"]
+        np.testing.assert_allclose(packed[key]["valid_nll"], row["valid_nll"], rtol=1e-6)
 
 
 def test_the_table_has_all_of_them_by_this_recipe():
