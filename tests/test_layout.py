@@ -33,7 +33,7 @@ RENAMED = {
     "zcbench/__main__.py": "tests/test_package.py",
     "zcbench/cli/__init__.py": "tests/cli/test_main.py",
 }
-#: test files of no single module, by what they test; ``test_contract.py`` tests what holds of all that a package registers
+#: test files of no single module; ``test_contract.py`` tests what holds of all that a package registers
 ACROSS = {
     "tests/cli/test_hostile.py": "what no command may do, whatever names and files hold",
     "tests/datasets/test_mutations.py": "damaged files of every reader",
