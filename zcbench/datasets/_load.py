@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
+from zcbench._arguments import shown
 from zcbench.datasets._benchmark import Benchmark
 from zcbench.datasets._download import Progress, fetch
 from zcbench.datasets._info import BenchmarkInfo, benchmark_info
 from zcbench.datasets._paths import cache_folder, cached, data_folder, known_cache
 from zcbench.datasets._read import explained, refuse_web_pages
 from zcbench.datasets._table import Table, check_table, check_unique, load_table, save_table
-from zcbench.datasets._values import OddValueError, shown, text_of
+from zcbench.datasets._values import OddValueError, text_of
 from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, ZcbenchError, first_line
 from zcbench.spaces import get_space
 from zcbench.types import Architecture
