@@ -148,7 +148,7 @@ def own_benchmark(
             column of text without repetitions, else rows are numbered. Names are text, digits too.
         space: search space whose strings the names are, to build networks; None if no networks are to be built.
         lower: columns in which lower is better.
-        batch: what proxies see (a name for ``load_batch``), where networks are built.
+        batch: what proxies see (a name for ``get_batch``), where networks are built.
         classes: outputs of the networks, where they are built.
         limit: number of rows, drawn at random; None for all.
         seed: decides which.

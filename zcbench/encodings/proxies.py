@@ -147,10 +147,10 @@ class ProxyEncoding(Encoding):
 
 def stand_in(space: SearchSpace) -> Batch:
     """What a space's networks see where nothing better is known: 32 samples of noise, or of Python's help texts."""
-    from zcbench.batches import load_batch
+    from zcbench.batches import get_batch
 
     if len(space.input_shape) != 3:
-        return load_batch("pydoc", 32)
+        return get_batch("pydoc", 32)
     channels, side, _ = space.input_shape
-    noise = load_batch(f"noise@{side}", 32)
+    noise = get_batch(f"noise@{side}", 32)
     return Batch(noise.map(lambda images: images[:, :channels]), noise.targets, noise.provenance)
