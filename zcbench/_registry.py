@@ -84,6 +84,10 @@ class Registry(Generic[T]):
         self._lock = threading.RLock()  # held while modules are imported
         self._writing = threading.Lock()
 
+    @property
+    def _one(self) -> str:
+        return f"{'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind}"
+
     def check(self, name: object, declared: Mapping[str, object]) -> None:
         """Say what is wrong with what is declared, by attribute of the entry that it will be.
 
@@ -93,7 +97,7 @@ class Registry(Generic[T]):
         """
         if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
             raise InvalidInputError(
-                f"{shown(name)} cannot name a {self.kind}: use lower-case letters, digits, '_', '-' and '.', at most "
+                f"{shown(name)} cannot name {self._one}: use lower-case letters, digits, '_', '-' and '.', at most "
                 f"{_LONGEST_NAME}."
             )
         for attribute, value in declared.items():
@@ -141,7 +145,7 @@ class Registry(Generic[T]):
             new = {name: entry for name, entry in entries.items() if override or name not in self._overridden}
             if not override and (taken := [name for name in new if self._is_taken(name)]):
                 raise DuplicateNameError(
-                    f"a {self.kind} named {taken[0]!r} exists already: choose another name or pass override=True."
+                    f"{self._one} named {taken[0]!r} exists already: choose another name or pass override=True."
                 )
             self._entries.update(new)
             self.made.clear()
@@ -199,7 +203,7 @@ class Registry(Generic[T]):
         """Names that match any of the shell patterns, sorted; a plain name that is unknown raises."""
         self.discover()
         known, found = list(self._entries), set[str]()
-        for pattern in all_text(f"names of a {self.kind}", patterns):
+        for pattern in all_text(f"the names of {self._one}", patterns):
             matches = fnmatch.filter(known, pattern)
             if not matches:
                 raise UnknownNameError(self.kind, pattern, known)
@@ -233,7 +237,7 @@ class Registry(Generic[T]):
 
     def _only_text(self, name: object) -> None:
         if not isinstance(name, str):
-            raise InvalidInputError(f"the name of a {self.kind} is text, not {shown(name)}.")
+            raise InvalidInputError(f"the name of {self._one} must be text, not {shown(name)}.")
 
     # -- discovery -----------------------------------------------------------------------------
 

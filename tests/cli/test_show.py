@@ -53,9 +53,7 @@ def test_a_benchmark_without_its_table_still_says_what_it_is(cli):
 
 
 def test_unknown_names(cli):
-    assert cli("show", "nasvot").sentence.startswith(
-        "zcbench: unknown proxy, predictor or benchmark 'nasvot': did you mean 'naswot'"
-    )
+    assert cli("show", "nasvot").sentence.startswith("zcbench: unknown name 'nasvot': did you mean 'naswot'")
     assert "did you mean 'digits-201'" in cli("show", "digits201").sentence
 
 

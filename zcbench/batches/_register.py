@@ -66,7 +66,7 @@ class Chosen:
 
 
 def _chosen(info: BatchInfo, term: Term) -> Chosen:
-    text = term.bare("batch")
+    text = term.bare("a batch")
     _, at, digits = text.partition("@")
     if not at:
         return Chosen(info)

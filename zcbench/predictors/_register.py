@@ -193,8 +193,8 @@ def predictor_label(name: str, predictor: Predictor, known: dict[str, Any]) -> s
 
 
 def member_labels(text: str) -> list[str]:
-    """Labels from "(gp+gcn:loss=hinge)", as predictors of several write them; InvalidInputError if one is empty."""
-    return list(parse_sum(unwrapped(text)).unweighted("mean of predictors"))
+    """Labels from "(gp+gcn:loss=hinge)", as predictors of several write them; InvalidInputError for anything else."""
+    return list(parse_sum(unwrapped(text)).unweighted("a mean of predictors"))
 
 
 def list_predictors(*patterns: str) -> list[str]:
