@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from zcbench._arguments import all_text
 from zcbench._display import shortened
 from zcbench.datasets._benchmark import Benchmark
 from zcbench.datasets._cells import Reading, is_number, read_cells
@@ -130,7 +131,7 @@ def own_benchmark(
     *,
     arch: str | None = None,
     space: str | SearchSpace | None = None,
-    lower: Sequence[str] = (),
+    lower: str | Sequence[str] = (),
     batch: str = "cifar10",
     classes: int = 10,
     limit: int | None = None,
@@ -164,7 +165,7 @@ def own_benchmark(
         UnknownNameError: there is no such column.
     """
     content = _read(Path(path), limit, seed)
-    target, *lower = (" ".join(name.split()) for name in (target, *lower))
+    target, *lower = (" ".join(name.split()) for name in (target, *all_text("lower", lower)))
     arch = None if arch is None else " ".join(arch.split())
     for name in (target, *([arch] if arch is not None else []), *lower):
         if name not in content.texts:
