@@ -25,9 +25,9 @@ WHOLE = (-(2**63), 2**63 - 1)
 
 
 def shown(value: object) -> str:
-    """A value as a message shows it: its repr, cut at 60 characters."""
+    """A value as a message shows it: its repr, on one line, cut at 60 characters."""
     try:
-        text = repr(value)
+        text = " ".join(repr(value).split("\n"))
     except Exception:  # a stranger's repr, or a number of more digits than Python prints
         text = f"a {type(value).__name__}"
     return text if len(text) <= 60 else f"{text[:57]}…"
