@@ -188,7 +188,9 @@ def by_name(kind: str, things: Iterable[Any]) -> dict[Any, Any]:
 
 
 def as_tuple(value: Any) -> Any:
-    """A list as a tuple; everything else as it is, for a rule to judge."""
+    """A list as a tuple, one text as a tuple of that name; everything else as it is, for a rule to judge."""
+    if isinstance(value, str):
+        return (value,)
     return tuple(value) if isinstance(value, list) else value
 
 

@@ -15,7 +15,6 @@ from zcbench.cli._shared import (
     for_each,
     print_curves,
     show,
-    split_labels,
     split_names,
     stored_benchmark,
     write_board,
@@ -86,7 +85,7 @@ def _curves(name: str, store: object, options: argparse.Namespace) -> Curves:
     assert isinstance(store, Store)
     benchmark = stored_benchmark(name, options.source)
     target = benchmark.target(options.target).name
-    shown = split_labels(options.show)
+    shown = split_names(options.show)
     suites = [get_track(suite) for suite in split_names(options.suite) or []]
     stored = store.trials(name)
     trials, others = of_this_table(stored, benchmark)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from zcbench._arguments import all_text
 from zcbench._display import abridged
 from zcbench.datasets._benchmark import Benchmark
 from zcbench.datasets._cells import Reading, is_number, read_cells
@@ -130,7 +131,7 @@ def own_benchmark(
     *,
     arch: str | None = None,
     space: str | SearchSpace | None = None,
-    lower: Sequence[str] = (),
+    lower: str | Sequence[str] = (),
     batch: str = "cifar10",
     classes: int = 10,
     limit: int | None = None,
@@ -148,7 +149,7 @@ def own_benchmark(
             column of text without repetitions, else rows are numbered. Names are text, digits too.
         space: search space whose strings the names are, to build networks; None if no networks are to be built.
         lower: columns in which lower is better.
-        batch: what proxies see (a name for ``load_batch``), where networks are built.
+        batch: what proxies see (a name for ``get_batch``), where networks are built.
         classes: outputs of the networks, where they are built.
         limit: number of rows, drawn at random; None for all.
         seed: decides which.
@@ -164,7 +165,7 @@ def own_benchmark(
         UnknownNameError: there is no such column.
     """
     content = _read(Path(path), limit, seed)
-    target, *lower = (" ".join(name.split()) for name in (target, *lower))
+    target, *lower = (" ".join(name.split()) for name in (target, *all_text("lower", lower)))
     arch = None if arch is None else " ".join(arch.split())
     for name in (target, *([arch] if arch is not None else []), *lower):
         if name not in content.texts:

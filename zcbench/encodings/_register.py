@@ -89,7 +89,7 @@ def _part(text: str, space: SearchSpace | None) -> Encoding:
     if bracket or name in ("proxies", "columns"):
         made = _with_brackets(text, name, rest.removesuffix(")") if bracket else None, space)
     else:
-        info = _ENCODINGS.get(name)
+        info = _ENCODINGS.info(name)
         made = Encoding(name, info.function, info.kind, space, info.version)
     if space is None and name not in ("curve", "columns"):
         _MADE[text] = made  # one object per name: what it remembers serves all predictors
@@ -112,7 +112,7 @@ def _with_brackets(text: str, name: str, inside: str | None, space: SearchSpace 
 
 def encoding_info(name: str) -> EncodingInfo:
     """The encoding as it was registered; UnknownNameError if there is none."""
-    return _ENCODINGS.get(name)
+    return _ENCODINGS.info(name)
 
 
 def list_encodings(*patterns: str) -> list[str]:

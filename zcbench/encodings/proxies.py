@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from zcbench._arguments import all_text
 from zcbench.encodings._base import Encoding
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.proxies import resolve, score_architecture
@@ -41,7 +42,7 @@ class ColumnEncoding(Encoding):
             UnknownNameError: there is no such column.
             InvalidInputError: the table has none besides the target.
         """
-        chosen = sorted(benchmark.facts) if names is None else list(names)
+        chosen = sorted(benchmark.facts) if names is None else all_text("names of columns", names)
         for name in chosen:
             if name not in benchmark.facts:
                 raise UnknownNameError("column", name, benchmark.facts)
@@ -108,7 +109,7 @@ class ProxyEncoding(Encoding):
         seed: int = 0,
         space: SearchSpace | None = None,
     ) -> None:
-        self._members = tuple(info.label for info in resolve(DEFAULT if members is None else list(members)))
+        self._members = tuple(info.label for info in resolve(DEFAULT if members is None else members))
         name = "proxies" if members is None else f"proxies({'+'.join(self._members)})"
         super().__init__(name, self._measure, space=space)
         self.batch = batch
@@ -147,10 +148,10 @@ class ProxyEncoding(Encoding):
 
 def stand_in(space: SearchSpace) -> Batch:
     """What a space's networks see where nothing better is known: 32 samples of noise, or of Python's help texts."""
-    from zcbench.batches import load_batch
+    from zcbench.batches import get_batch
 
     if len(space.input_shape) != 3:
-        return load_batch("pydoc", 32)
+        return get_batch("pydoc", 32)
     channels, side, _ = space.input_shape
-    noise = load_batch(f"noise@{side}", 32)
+    noise = get_batch(f"noise@{side}", 32)
     return Batch(noise.map(lambda images: images[:, :channels]), noise.targets, noise.provenance)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from zcbench import _arguments as rules
-from zcbench.datasets import Benchmark, list_benchmarks, load_benchmark, own_benchmark
+from zcbench.datasets import Benchmark, get_benchmark, list_benchmarks, own_benchmark
 from zcbench.datasets.own import OWN
 from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError
 from zcbench.evaluation import Curves, Evaluation, curves, of_known_architectures, of_this_table, summarize
@@ -161,7 +161,7 @@ class Run:
             UnknownNameError: there is no such benchmark.
             DataMissingError: its table is not on this machine; the message says how to get it.
         """
-        return self.own.read(name, self.track) if is_own_table(name) else load_benchmark(name, self.source)
+        return self.own.read(name, self.track) if is_own_table(name) else get_benchmark(name, self.source)
 
     def on(
         self,
@@ -199,7 +199,7 @@ class Run:
                 track = track.with_fields(predictors=tuple(labels))
             transfer_from = None
             if track.transfer is not None and track.transfer[0] not in (name, table.name):
-                transfer_from = load_benchmark(track.transfer[0])
+                transfer_from = get_benchmark(track.transfer[0])
             trials = run_predictors(
                 track,
                 table,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zcbench.batches import load_batch
+from zcbench.batches import get_batch
 from zcbench.datasets import Benchmark
 from zcbench.encodings import CurveEncoding, Encoding
 from zcbench.errors import InvalidInputError, UnknownNameError
@@ -247,7 +247,7 @@ def _with_curves(pool: Pool, benchmark: Benchmark, encodings: Sequence[Encoding]
 def _with_scores(pool: Pool, benchmark: Benchmark, track: Track, store: Store) -> Pool:
     """The pool with the scores of proxies as columns, as they are: predictors learn the direction."""
     settings, infos = track.settings(benchmark.name), resolve(track.proxies)
-    batch = load_batch(benchmark.batch_of(settings.target), settings.batch_size, 0).provenance
+    batch = get_batch(benchmark.batch_of(settings.target), settings.batch_size, 0).provenance
     row = {key: i for i, key in enumerate(pool.keys)}
     columns = {info.label: np.full(len(pool), np.nan) for info in infos}
     seconds = {info.label: np.full(len(pool), np.nan) for info in infos}

@@ -11,8 +11,8 @@ import numpy as np
 
 from zcbench import _arguments as rules
 from zcbench._code import code_digest, joined_codes
-from zcbench.batches import load_batch
-from zcbench.datasets import Benchmark, load_benchmark
+from zcbench.batches import get_batch
+from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.ensembles import get_ensemble
 from zcbench.errors import InvalidInputError
 from zcbench.evaluation._left_out import of_known_architectures, of_this_table
@@ -107,9 +107,9 @@ class ScorePlan(Plan[Record]):
         self.target = benchmark.target(settings.target)
         samples = benchmark.batch_of(self.target.name)
         infos = scorers(track, benchmark)
-        batch = load_batch(samples, settings.batch_size, track.seed)
+        batch = get_batch(samples, settings.batch_size, track.seed)
         trained = any(any(info.trained) for info in infos)
-        data = load_batch(samples, None, track.seed)[:TRAINING_SAMPLES] if trained else None
+        data = get_batch(samples, None, track.seed)[:TRAINING_SAMPLES] if trained else None
         classes = benchmark.classes[self.target.dataset]
         self.work = NetworkScoring(benchmark.space.name, classes, batch, track.seed, tuple(imports), data)
         self.benchmark, self.identifier = benchmark.name, benchmark.identifier
@@ -290,7 +290,7 @@ def evaluate(
         >>> [entry.n for entry in result.entries]
         [20, 20]
     """
-    table = benchmark if isinstance(benchmark, Benchmark) else load_benchmark(benchmark)
+    table = benchmark if isinstance(benchmark, Benchmark) else get_benchmark(benchmark)
     if not isinstance(store, (str, os.PathLike, type(None))):
         raise InvalidInputError(f"the store {rules.shown(store)}: give the path of a folder.")
     track = Track(

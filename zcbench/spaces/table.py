@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zcbench._arguments import as_tuple
 from zcbench._display import abridged
 from zcbench.errors import InvalidArchitectureError, UnsupportedModelError
 from zcbench.spaces._base import Space, quoted
@@ -105,12 +106,12 @@ class FactorySpace(TableSpace):
         self,
         name: str,
         build: Callable[[str], nn.Module],
-        domains: tuple[str, ...] = (),
+        domains: str | tuple[str, ...] = (),
         input_shape: tuple[int, ...] = (),
     ) -> None:
         super().__init__(name)
         self.function = build
-        self.domains = domains
+        self.domains = as_tuple(domains)
         self.input_shape = input_shape
 
     def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
