@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from zcbench.datasets import own_benchmark as own_benchmark
     from zcbench.datasets import register_benchmark as register_benchmark
     from zcbench.encodings import Encoding as Encoding
+    from zcbench.encodings import Table as Table
+    from zcbench.encodings import TableEncoding as TableEncoding
     from zcbench.encodings import get_encoding as get_encoding
     from zcbench.encodings import list_encodings as list_encodings
     from zcbench.encodings import register_encoding as register_encoding
@@ -56,6 +58,8 @@ _PUBLIC = {
     "Probe": "zcbench.probe",
     "Score": "zcbench.types",
     "Status": "zcbench.types",
+    "Table": "zcbench.encodings",
+    "TableEncoding": "zcbench.encodings",
     "UncertainPredictor": "zcbench.predictors",
     "VectorPredictor": "zcbench.predictors",
     "evaluate": "zcbench.runs",

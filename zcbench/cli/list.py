@@ -70,13 +70,9 @@ def _encodings() -> tuple[list[str], list[list[str]]]:
     from zcbench.encodings import encoding_info, list_encodings
 
     infos = [encoding_info(name) for name in list_encodings()]
-    rows = [[i.name, i.kind, _paper(i.reference) or "zcbench", i.summary] for i in infos]
-    rows += [
-        ["proxies(a+b)", "vector", "", "Scores of proxies, measured where they are not known."],
-        ["curve(metric/3)", "vector", "", "Three epochs of a table's learning curve, and their differences."],
-        ["columns", "vector", "", "The columns of numbers of the table (your own, say)."],
+    return ["name", "kind", "paper", "summary"], [
+        [i.written, i.kind, _paper(i.reference) or "zcbench", i.summary] for i in infos
     ]
-    return ["name", "kind", "paper", "summary"], rows
 
 
 def _tracks() -> tuple[list[str], list[list[str]]]:

@@ -150,7 +150,7 @@ class ScorePlan(Plan[Record]):
 
     def take(self, item: Record) -> None:
         """Note a score of the architecture, and of all whose network is the same."""
-        label = self._label(item.key)
+        label = self.label_of(item.key)
         network = item.network or item.architecture
         if label is None or network not in self.served:
             return
@@ -160,10 +160,11 @@ class ScorePlan(Plan[Record]):
 
     def skip(self, key: Any) -> None:
         """Note an architecture whose scores do not agree."""
-        if (label := self._label(key)) is not None:
+        if (label := self.label_of(key)) is not None:
             self._known[label].add(key[1])
 
-    def _label(self, key: Any) -> str | None:
+    def label_of(self, key: Any) -> str | None:
+        """Label of the proxy whose record of the plan has that key; None for a record of another plan."""
         benchmark, _, proxy, seed, batch, code = key
         if (benchmark, seed, batch) != (self.identifier, self.seed, self.batch):
             return None
