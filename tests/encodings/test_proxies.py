@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import zcbench
-from zcbench.encodings import ProxyEncoding, get_encoding
-from zcbench.errors import InvalidInputError
+from zcbench.encodings import ProxyEncoding, Table, get_encoding
+from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.types import Architecture
 
 SPACE = zcbench.get_space("digits-201")
@@ -30,16 +30,19 @@ def test_proxies_are_those_of_score():
 
 
 def test_proxies_that_were_measured_elsewhere():
-    encoding = ProxyEncoding(["params", "naswot"])
+    unfed = ProxyEncoding(["params", "naswot"])
     architectures = [SPACE.parse(KEY)]
-    encoding.remember(architectures, {"params": [7.0], "naswot": [np.nan], "more": [1.0]})
+    encoding = unfed.fed([Table(architectures, scores={"params": [7.0], "naswot": [np.nan], "more": [1.0]})])
     assert np.array_equal(encoding.rows(architectures)[0], [7.0, np.nan], equal_nan=True)
-    with pytest.raises(InvalidInputError, match="needs naswot too"):
-        encoding.remember(architectures, {"params": [7.0]})
-    with pytest.raises(InvalidInputError, match="one number of each column"):
-        encoding.remember(architectures, {"params": [7.0, 8.0], "naswot": [1.0]})
+    assert (unfed.from_table, encoding.from_table) == (False, True)
+    with pytest.raises(UnknownNameError, match="unknown score 'naswot'"):
+        unfed.fed([Table(architectures, scores={"params": [7.0]})])
+    with pytest.raises(InvalidInputError, match="one number of params for each architecture"):
+        unfed.fed([Table(architectures, scores={"params": [7.0, 8.0], "naswot": [1.0]})])
+    of_a_paper = unfed.fed([Table(architectures, {"naswot": [2.0]}, scores={"params": [7.0]})])
+    assert of_a_paper.rows(architectures)[0].tolist() == [7.0, 2.0]
     assert encoding.members == ("params", "naswot")
-    assert get_encoding("onehot+proxies(params)+proxies(params+snip)").members == ("params", "snip")
+    assert get_encoding("onehot+proxies(params)+proxies(params+snip)").needs.proxies == ("params", "snip")
 
 
 def test_a_network_that_cannot_be_built_has_gaps():

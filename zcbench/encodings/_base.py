@@ -121,7 +121,7 @@ class Encoding:
         self._known: dict[Architecture, Row] = {}
 
     def __repr__(self) -> str:
-        return f"Encoding({self.name!r})"
+        return f"{type(self).__name__}({self.name!r})"
 
     def __str__(self) -> str:
         return self.name

@@ -116,8 +116,8 @@ def _part(text: str, space: SearchSpace | None) -> Encoding:
     function = info.function
     if isinstance(function, type):
         if term.settings:
-            term.bare("name of an encoding")
-        arguments = () if term.inside is None else term.inside.unweighted("name of an encoding")
+            raise InvalidInputError(f"{text!r}: an encoding takes no settings, write {info.written}.")
+        arguments = () if term.inside is None else term.inside.unweighted("list in brackets")
         made = _read(function, info, arguments, text)
         made.space = space
         made.version = info.version
