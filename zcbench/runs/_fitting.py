@@ -6,7 +6,7 @@ import hashlib
 import math
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -41,11 +41,13 @@ class PredictorFitting:
         pool: architectures to test on, and to learn from unless there is a transfer.
         transfer_from: architectures to learn from first, of another benchmark or target.
         imports: Python files that register further predictors, encodings or spaces.
+        codes: by label of a predictor, the digest of strangers' code that the run began with.
     """
 
     pool: Pool
     transfer_from: Pool | None = None
     imports: tuple[str, ...] = ()
+    codes: Mapping[str, str] = field(default_factory=dict)
     #: seconds per architecture that encodings took here, by name
     encoding_seconds: dict[str, float] = field(default_factory=dict)
 
@@ -54,9 +56,19 @@ class PredictorFitting:
         return [pool for pool in (self.pool, self.transfer_from) if pool is not None]
 
     def prepare(self) -> None:
-        """Import what registers further things."""
+        """Import what registers further things.
+
+        Raises:
+            InvalidInputError: it is not what the run began with.
+        """
         for path in self.imports:
             import_file(path)
+        for label, code in self.codes.items():
+            if code and self.code(label) != code:
+                raise InvalidInputError(
+                    f"the code of {label}, or of what it sees, is no longer what the run began with: a file was edited "
+                    "meanwhile. Start the run again; what was computed before is kept."
+                )
 
     def lost(self, status: Status, reason: str, seconds: float) -> Result:
         """The result of a trial that has none because its worker died, or was stopped."""

@@ -199,7 +199,7 @@ def _wanted(
     source = "" if transfer_from is None else f"{transfer_from.benchmark}/{transfer_from.target.name}"
     found: dict[tuple[str, str], Trial] = {}
     digests = {label: fitting.digest(label) for label in predictors}
-    codes = {label: fitting.code(label) for label in predictors}
+    codes = fitting.codes = {label: fitting.code(label) for label in predictors}
     for seed in range(seeds):
         for label in predictors:
             version = predictor_info(label.partition(":")[0]).version
