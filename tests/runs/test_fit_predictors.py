@@ -223,9 +223,7 @@ def test_proxies_as_features_are_measured_once_and_stored(tmp_path):
     records = store.records("toy")
     assert len(records) == 24
     pool = pool_of(benchmark)
-    fitting = PredictorFitting(
-        dataclasses.replace(pool, columns={"params": np.arange(12.0), "num_layers": np.ones(12)})
-    )
+    fitting = PredictorFitting(dataclasses.replace(pool, scores={"params": np.arange(12.0), "num_layers": np.ones(12)}))
     (given,) = fitting.fed(zcbench.get_predictor(f"gp:encoding={encoding}")).encodings()
     assert given.rows(pool.architectures)[3].tolist() == [3.0, 1.0]
     assert trials[0].metrics["proxy_seconds"] > 0

@@ -65,24 +65,13 @@ def plugin(tmp_path):
         yield path
 
 
-class Steps(list):
-    """What a run says: how many trials it found, and how many it computed."""
-
-    def __call__(self, step):
-        if step.what == "trials":
-            self.append(step)
-
-    @property
-    def computed(self):
-        return self[-1].done - self[0].done
-
-
 def trials(folder, made, label=LABEL, **changes):
-    steps = Steps()
+    """The trials of a run, and how many of them it computed."""
+    steps = []
     track = Track(predictors=(label,), train_sizes=(8,), seeds=2)
-    found = run_predictors(track, made, Store(folder), progress=steps, **changes)
+    found = run_predictors(track, made, Store(folder), progress=steps.append, **changes)
     assert {trial.status for trial in found} == {"ok"}
-    return found, steps.computed
+    return found, steps[-1].done - steps[0].done
 
 
 # -- one file registers an encoding that is fed from a table ----------------------------------------

@@ -229,7 +229,7 @@ def _with_scores(pool: Pool, benchmark: Benchmark, track: Track, store: Store) -
     row = {key: i for i, key in enumerate(pool.keys)}
     scores = {label: np.full(len(pool), np.nan) for label in plan.proxies}
     seconds = {label: np.full(len(pool), np.nan) for label in plan.proxies}
-    for record in store.records(benchmark.name):
+    for record in plan.stored(store)[0]:
         label = plan.label_of(record.key)
         if label is not None and record.architecture in row:
             scores[label][row[record.architecture]] = float(record.score)
