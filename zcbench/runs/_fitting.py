@@ -19,7 +19,7 @@ from zcbench.encodings import Encoding, combined
 from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.metrics import calibration, quality
 from zcbench.predictors import Predictor, get_predictor
-from zcbench.runs._imports import import_file, space_named
+from zcbench.runs._imports import import_as_begun, space_named
 from zcbench.runs._pool import Pool
 from zcbench.runs._workers import Begin
 from zcbench.types import Architecture, Status
@@ -61,14 +61,7 @@ class PredictorFitting:
         Raises:
             InvalidInputError: it is not what the run began with.
         """
-        for path in self.imports:
-            import_file(path)
-        for label, code in self.codes.items():
-            if code and self.code(label) != code:
-                raise InvalidInputError(
-                    f"the code of {label}, or of what it sees, is no longer what the run began with: a file was edited "
-                    "meanwhile. Start the run again; what was computed before is kept."
-                )
+        import_as_begun(self.imports, self.codes, self.code)
 
     def lost(self, status: Status, reason: str, seconds: float) -> Result:
         """The result of a trial that has none because its worker died, or was stopped."""

@@ -111,7 +111,9 @@ class ScorePlan(Plan[Record]):
         trained = any(any(info.trained) for info in infos)
         data = load_batch(samples, None, track.seed)[:TRAINING_SAMPLES] if trained else None
         classes = benchmark.classes[self.target.dataset]
-        self.work = NetworkScoring(benchmark.space.name, classes, batch, track.seed, tuple(imports), data)
+        #: digest of what strangers wrote of a proxy and of the networks, by label
+        self.codes = codes_of(infos, benchmark)
+        self.work = NetworkScoring(benchmark.space.name, classes, batch, track.seed, tuple(imports), data, self.codes)
         self.benchmark, self.identifier = benchmark.name, benchmark.identifier
         self.proxies = {info.label: info for info in infos}
         self.seed, self.batch, self.sample = track.seed, batch.provenance, sample
@@ -123,8 +125,6 @@ class ScorePlan(Plan[Record]):
             network = benchmark.space.canonical(architecture).key
             self.served.setdefault(network, []).append(architecture.key)
         self.total = len(self.served) * len(self.proxies)
-        #: digest of what strangers wrote of a proxy and of the networks, by label
-        self.codes = codes_of(infos, benchmark)
         #: label of a proxy by its name with version, and the digest of its code
         self.versions = {(info.identifier, self.codes[info.label]): info.label for info in infos}
         self._known: dict[str, set[str]] = {label: set() for label in self.proxies}  # architectures
