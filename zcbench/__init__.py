@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from zcbench.datasets import own_benchmark as own_benchmark
     from zcbench.datasets import register_benchmark as register_benchmark
     from zcbench.encodings import Encoding as Encoding
+    from zcbench.encodings import Table as Table
+    from zcbench.encodings import TableEncoding as TableEncoding
     from zcbench.encodings import encoding_info as encoding_info
     from zcbench.encodings import get_encoding as get_encoding
     from zcbench.encodings import list_encodings as list_encodings
@@ -73,6 +75,8 @@ _PUBLIC = {
     "Probe": "zcbench.probe",
     "Score": "zcbench.types",
     "Status": "zcbench.types",
+    "Table": "zcbench.encodings",
+    "TableEncoding": "zcbench.encodings",
     "UncertainPredictor": "zcbench.predictors",
     "VectorPredictor": "zcbench.predictors",
     "download_benchmark": "zcbench.datasets",

@@ -46,8 +46,6 @@ def _contents(plural: str, patterns: Sequence[str]) -> tuple[list[str], list[lis
     kind = next(kind for kind in KINDS if kind.plural == plural)
     titles, cells = _COLUMNS.get(kind.noun, _USUAL)
     rows = [[str(cell) for cell in cells(kind.info(name))] for name in kind.names(*patterns)]
-    if kind.noun == "encoding" and not patterns:
-        rows += _WITH_BRACKETS
     return list(titles), rows
 
 
@@ -112,7 +110,7 @@ _COLUMNS: dict[str, Columns] = {
     "predictor": (("name", "sees", "predicts", "uncertainty", "extra", "paper", "summary"), _predictor),
     "encoding": (
         ("name", "kind", "paper", "summary"),
-        lambda info: (info.name, info.kind, _paper(info.reference) or "zcbench", info.summary),
+        lambda info: (info.written, info.kind, _paper(info.reference) or "zcbench", info.summary),
     ),
     "ensemble": (
         ("name", "members", "summary"),
@@ -126,8 +124,3 @@ _COLUMNS: dict[str, Columns] = {
     "track": (("name", "version", "kind", "benchmarks", "scorers", "summary"), _track),
     "batch": (("name", "classes", "number behind @", "where it comes from", "summary"), _batch),
 }
-_WITH_BRACKETS = [
-    ["proxies(a+b)", "vector", "", "Scores of proxies, measured where they are not known."],
-    ["curve(metric/3)", "vector", "", "Three epochs of a table's learning curve, and their differences."],
-    ["columns", "vector", "", "The columns of numbers of the table (your own, say)."],
-]

@@ -8,7 +8,7 @@ from fnmatch import fnmatch
 from zcbench._arguments import all_text
 from zcbench._notation import Part, Sum, Term, parse_term
 from zcbench.datasets import Benchmark
-from zcbench.encodings import CurveEncoding, get_encoding
+from zcbench.encodings import get_encoding
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation._summary import Evaluation, summarize_columns
 from zcbench.predictors import member_labels, predictor_info
@@ -67,9 +67,7 @@ def of_columns(label: str) -> str:
         members = member_labels(given.get("members", info.parameters["members"]))
         given["members"] = f"({Sum(tuple(Part(parse_term(of_columns(member))) for member in members))})"
     elif info.kind == "vector" and "encoding" not in given:
-        for setting in ("encoding", "statistics"):
-            if setting in info.parameters:
-                usual = get_encoding(info.parameters[setting])
-                if not any(isinstance(part, CurveEncoding) for part in usual.parts):  # no column is an epoch
-                    given.setdefault(setting, "columns")
+        for setting in info.make.encoding_settings:
+            if setting in info.parameters and not get_encoding(info.parameters[setting]).from_table:
+                given.setdefault(setting, "columns")
     return str(Term(term.name, None, tuple(given.items())))

@@ -111,7 +111,9 @@ class ScorePlan(Plan[Record]):
         trained = any(any(info.trained) for info in infos)
         data = get_batch(samples, None, track.seed)[:TRAINING_SAMPLES] if trained else None
         classes = benchmark.classes[self.target.dataset]
-        self.work = NetworkScoring(benchmark.space.name, classes, batch, track.seed, tuple(imports), data)
+        #: digest of what strangers wrote of a proxy and of the networks, by label
+        self.codes = codes_of(infos, benchmark)
+        self.work = NetworkScoring(benchmark.space.name, classes, batch, track.seed, tuple(imports), data, self.codes)
         self.benchmark, self.identifier = benchmark.name, benchmark.identifier
         self.proxies = {info.label: info for info in infos}
         self.seed, self.batch, self.sample = track.seed, batch.provenance, sample
@@ -123,8 +125,6 @@ class ScorePlan(Plan[Record]):
             network = benchmark.space.canonical(architecture).key
             self.served.setdefault(network, []).append(architecture.key)
         self.total = len(self.served) * len(self.proxies)
-        #: digest of what strangers wrote of a proxy and of the networks, by label
-        self.codes = codes_of(infos, benchmark)
         #: label of a proxy by its name with version, and the digest of its code
         self.versions = {(info.identifier, self.codes[info.label]): info.label for info in infos}
         self._known: dict[str, set[str]] = {label: set() for label in self.proxies}  # architectures
@@ -150,7 +150,7 @@ class ScorePlan(Plan[Record]):
 
     def take(self, item: Record) -> None:
         """Note a score of the architecture, and of all whose network is the same."""
-        label = self._label(item.key)
+        label = self.label_of(item.key)
         network = item.network or item.architecture
         if label is None or network not in self.served:
             return
@@ -160,10 +160,11 @@ class ScorePlan(Plan[Record]):
 
     def skip(self, key: Any) -> None:
         """Note an architecture whose scores do not agree."""
-        if (label := self._label(key)) is not None:
+        if (label := self.label_of(key)) is not None:
             self._known[label].add(key[1])
 
-    def _label(self, key: Any) -> str | None:
+    def label_of(self, key: Any) -> str | None:
+        """Label of the proxy whose record of the plan has that key; None for a record of another plan."""
         benchmark, _, proxy, seed, batch, code = key
         if (benchmark, seed, batch) != (self.identifier, self.seed, self.batch):
             return None
