@@ -1,7 +1,6 @@
 """Evaluations made by hand: a plain one, and one with everything that goes wrong."""
 
 import numpy as np
-import pytest
 from toys import record, records, toy
 
 from zcbench.evaluation import summarize
@@ -9,8 +8,7 @@ from zcbench.evaluation import summarize
 HOSTILE = "</script><img src=x onerror=alert(1)><!--<script>|`*[a](http://evil)"
 
 
-@pytest.fixture
-def plain():
+def plain_evaluation():
     rng = np.random.default_rng(0)
     truth = rng.normal(size=(30, 3)) / 10 + np.linspace(0, 1, 30)[:, None]
     benchmark = toy(truth)
@@ -23,8 +21,7 @@ def plain():
     return summarize(rows, benchmark)
 
 
-@pytest.fixture
-def odd():
+def odd_evaluation():
     """A hostile name, a constant, one score, no score, few architectures; a loss as target, no repeats."""
     benchmark = toy([0.4, 0.3, 0.2, 0.1], higher_is_better=False)
     rows = [

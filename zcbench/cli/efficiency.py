@@ -10,24 +10,22 @@ from typing import TYPE_CHECKING
 from zcbench.cli._output import write_result
 from zcbench.cli._shared import (
     add_json,
+    add_renamed,
     add_store,
-    at_zero,
     for_each,
-    print_curves,
-    show,
+    print_boards,
     split_labels,
     split_names,
-    stored_benchmark,
     write_board,
 )
 
 if TYPE_CHECKING:
-    from zcbench.evaluation import Curves
+    from zcbench.evaluation import SampleEfficiency
 
 EXAMPLE = """examples:
-  zcbench curves digits-201                             # after  zcbench run digits-201 --suite quick
-  zcbench curves nasbench201 --target cifar100_test_accuracy_200ep --out leaderboards
-  zcbench curves nasbench201 --show gp,xgboost --out leaderboards"""
+  zcbench efficiency digits-201                         # after  zcbench run quick digits-201
+  zcbench efficiency nasbench201 --target cifar100_test_accuracy_200ep --out leaderboards
+  zcbench efficiency nasbench201 --show gp,xgboost --out leaderboards"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -40,8 +38,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--metric", metavar="NAME", default="tau", help="what the table shows: tau, rho, precision@10, regret@1, nll, …"
     )
     parser.add_argument(
-        "--suite", metavar="NAMES", help="only predictors and sizes of these suites: zcbench list suites"
+        "--track", metavar="NAMES", help="only predictors and sizes of these tracks: zcbench list tracks"
     )
+    add_renamed(parser, "--suite", "--track")
     parser.add_argument(
         "--limit", type=int, metavar="N", help="only runs with this --limit (default: the largest pool)"
     )
@@ -54,64 +53,45 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     from zcbench.errors import InvalidInputError
-    from zcbench.leaderboards import curves_to_json
     from zcbench.records import Store
 
     store = Store(options.store)
-    names = options.benchmarks or store.trials.benchmarks()
+    names = options.benchmarks or [name for name in store.benchmarks() if len(store.trials(name))]
     if not names:
         raise InvalidInputError(
-            f"no predictor has been run in {options.store}: start with  zcbench run digits-201 --suite quick"
+            f"no predictor has been run in {options.store}: start with  zcbench run quick digits-201"
         )
-    every, status = for_each(names, lambda name: _curves(name, store, options))
-    for number, (name, found) in enumerate(every.items()):
-        if options.json:
-            write_result(curves_to_json(found))
-        else:
-            if number:
-                show()
-            print_curves(found, options.metric)
-        if options.out:
-            stem = name + ("-transfer" if options.transfer else "-predictors")
-            _write(Path(options.out), stem, found, options.metric)
+    every, status = for_each(names, lambda name: _efficiency(name, store, options))
+    if options.json:
+        write_result("\n".join(found.to_json() for found in every.values()))
+    else:
+        print_boards(list(every.values()))
+    for name, found in every.items() if options.out else ():
+        _write(Path(options.out), name + ("-transfer" if options.transfer else "-predictors"), found)
     return status
 
 
-def _curves(name: str, store: object, options: argparse.Namespace) -> Curves:
-    """The curves of the largest pool that was split."""
-    from zcbench.evaluation import curves, of_possible_pools, of_this_table
+def _efficiency(name: str, store: object, options: argparse.Namespace) -> SampleEfficiency:
     from zcbench.records import Store
-    from zcbench.runs import get_suite
+    from zcbench.runs import efficiency
 
     assert isinstance(store, Store)
-    benchmark = stored_benchmark(name, options.source)
-    target = benchmark.target(options.target).name
-    shown = split_labels(options.show)
-    suites = [get_suite(suite) for suite in split_names(options.suite) or []]
-    stored = store.trials
-    trials, others = of_this_table(stored.trials(name), benchmark)
-    trials, impossible = of_possible_pools(trials, benchmark)
-    trials = [
-        t
-        for t in trials
-        if t.target == target
-        and bool(t.transfer_from) == options.transfer
-        and (shown is None or t.label in shown)
-        and (not suites or any(t.label in s.predictors and t.train_size in s.sizes for s in suites))
-    ]
-    largest = max((t.pool for t in trials), default=0) if options.limit is None else options.limit
-    return curves(
-        [t for t in trials if t.pool == largest],
-        benchmark,
-        at_zero(benchmark, target, store),
-        [*stored.notes(name), *others, *impossible],
-    )
+    return efficiency(
+        name,
+        store,
+        tracks=split_names(options.track),
+        target=options.target,
+        predictors=split_labels(options.show),
+        pool=options.limit,
+        transfer=options.transfer,
+        source=options.source,
+    ).showing(options.metric)
 
 
-def _write(folder: Path, stem: str, found: Curves, metric: str) -> None:
-    from zcbench.leaderboards import curves_to_csv, curves_to_markdown, draw_curves
+def _write(folder: Path, stem: str, found: SampleEfficiency) -> None:
+    from zcbench.leaderboards import draw_efficiency
 
-    for suffix, content in (("csv", curves_to_csv(found)), ("md", curves_to_markdown(found, metric))):
+    for suffix, content in (("csv", found.to_csv()), ("md", found.to_markdown())):
         write_board(folder, f"{stem}.{suffix}", content)
     if any(not point.transfer_from for point in found.points):
-        write_board(folder, f"{stem}.svg", partial(draw_curves, found))
+        write_board(folder, f"{stem}.svg", partial(draw_efficiency, found))

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from zcbench._display import brief
 from zcbench.errors import InvalidInputError
 from zcbench.spaces import get_space
 from zcbench.types import Architecture, SearchSpace, summary_of
@@ -80,7 +81,7 @@ class Encoding:
         self._known: dict[Architecture, Row] = {}
 
     def __repr__(self) -> str:
-        return f"Encoding({self.name!r})"
+        return brief(f"{type(self).__name__}({self.name!r})")
 
     def __str__(self) -> str:
         return self.name

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from zcbench import _arguments as rules
+from zcbench._display import brief, many
 from zcbench._registry import Registry
 from zcbench.errors import InvalidInputError
 from zcbench.types import summary_of, written
@@ -25,7 +26,7 @@ F = TypeVar("F", bound=Combination)
 _MEMBER = re.compile(r"(?:([0-9.]+(?:e-?[0-9]+)?)\*)?(.+)")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ensemble:
     """A registered combination, with its members.
 
@@ -45,6 +46,9 @@ class Ensemble:
     version: int = 1
     reference: str = ""
     own: bool = True
+
+    def __repr__(self) -> str:
+        return brief(f"<Ensemble {self.label}@{self.version}: {many(len(self.members), 'member')}>")
 
     @property
     def label(self) -> str:

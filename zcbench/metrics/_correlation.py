@@ -31,7 +31,7 @@ class Estimate:
     n: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Jackknife:
     """A statistic, and what it is without each of the architectures.
 
@@ -42,6 +42,9 @@ class Jackknife:
 
     value: float
     without: Floats
+
+    def __repr__(self) -> str:
+        return f"<Jackknife of {self.value:.6g} over {len(self.without):,} architectures>"
 
     def correlation(self) -> Estimate:
         """The value with an interval on Fisher's scale."""

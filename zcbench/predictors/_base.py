@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 
 from zcbench._arguments import SEEDS, shown
 from zcbench.encodings import Encoder, Encoding, get_encoding
+from zcbench._display import brief
 from zcbench.errors import InvalidInputError
 from zcbench.predictors._features import Scaling, within_float32
 from zcbench.predictors._targets import Floats, Ranks, TargetScale, target_scale
@@ -45,6 +46,9 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
     def __init__(self, encoding: str | Encoding = "onehot", seed: int = 0) -> None:
         self.encoding = encoding
         self.seed = seed
+
+    def __repr__(self, N_CHAR_MAX: int = 120) -> str:  # noqa: N803: scikit-learn's own name
+        return brief(" ".join(super().__repr__(N_CHAR_MAX).split()))
 
     # -- what users call -----------------------------------------------------------------------
 

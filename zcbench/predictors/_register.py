@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from zcbench import _arguments as rules
+from zcbench._display import brief, plain
 from zcbench._registry import Registry, split_outside
 from zcbench._settings import check_ranges, check_setting, declared_range, declared_setting, read_settings
 from zcbench.encodings._base import KINDS
@@ -18,7 +19,7 @@ from zcbench.types import summary_of, written
 P = TypeVar("P", bound=type[Predictor])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PredictorInfo:
     """A registered predictor.
 
@@ -35,6 +36,9 @@ class PredictorInfo:
     version: int = 1
     reference: str = ""
     extra: str = ""
+
+    def __repr__(self) -> str:
+        return brief(f"<PredictorInfo {plain(f'{self.name}@{self.version}', 60)}: {self.kind}>")
 
     @property
     def parameters(self) -> dict[str, Any]:

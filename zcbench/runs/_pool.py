@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zcbench._display import brief, many, plain
 from zcbench._process import stable_seed
 from zcbench.datasets import Benchmark
 from zcbench.errors import InvalidInputError
@@ -19,7 +20,7 @@ from zcbench.types import Architecture, SearchSpace, Target
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Pool:
     """Architectures that no equivalence joins, and what training gave. It travels to worker processes.
 
@@ -46,6 +47,9 @@ class Pool:
     costs: Mapping[str, float] = field(default_factory=dict)
     curves: Mapping[str, NDArray[np.floating[Any]]] = field(default_factory=dict)
     facts: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return brief(f"<Pool of {many(len(self), 'architecture')} of {plain(self.benchmark, 50)}, {plain(self.target.name, 40)}>")
 
     def __len__(self) -> int:
         return len(self.keys)
