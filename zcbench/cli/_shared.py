@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from zcbench.datasets import Benchmark
     from zcbench.evaluation import Board
-    from zcbench.records import Store
+    from zcbench.records import Record, Store, Trial
 
 _T = TypeVar("_T")
 #: columns of characters that the last column of a table needs to be read
@@ -325,13 +325,16 @@ def _print(parts: Sequence[RenderableType], width: int) -> None:
 
 
 def after_notes(
-    store: Store, benchmark: str, report: Callable[[int, int, object], None]
+    store: Store,
+    benchmark: str,
+    report: Callable[[int, int, object], None],
+    of: type[Record] | type[Trial],
 ) -> Callable[[int, int, object], None]:
     """A report that says first, before anything is computed again, which lines of the store cannot be read."""
 
     def told(done: int, total: int, latest: object) -> None:
         if latest is None:
-            for note in store.notes(benchmark):
+            for note in store.notes(benchmark, of):
                 say(f"zcbench: {note}")
         report(done, total, latest)
 

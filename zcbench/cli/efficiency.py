@@ -53,10 +53,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     from zcbench.errors import InvalidInputError
-    from zcbench.records import Store
+    from zcbench.records import Store, Trial
 
     store = Store(options.store)
-    names = options.benchmarks or [name for name in store.benchmarks() if len(store.trials(name))]
+    names = options.benchmarks or store.benchmarks(Trial)
     if not names:
         raise InvalidInputError(
             f"no predictor has been run in {options.store}: start with  zcbench run quick digits-201"

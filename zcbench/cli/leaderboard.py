@@ -59,7 +59,7 @@ def execute(options: argparse.Namespace) -> int:
     from zcbench.runs import leaderboard, named_track
 
     store = Store(options.store)
-    given = options.names or [name for name in store.benchmarks() if len(store.records(name))]
+    given = options.names or store.benchmarks()
     if not given:
         raise InvalidInputError(
             f"nothing has been run in {options.store}: start with  zcbench run digits-201 --limit 300"

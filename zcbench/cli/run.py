@@ -1,4 +1,4 @@
-"""Score a sample of a benchmark's networks with proxies and show the leaderboard; or fit predictors and show curves.
+"""Score a sample of a benchmark's networks with proxies and show the leaderboard; or fit predictors and show their sample efficiency.
 
 With --predictors or --suite, learned predictors are fitted to a few trained networks of the benchmark (or of another,
 with --fit-on) and tested on all others; twins of one equivalence class are never on both sides.
@@ -27,11 +27,9 @@ from zcbench.cli._shared import (
     add_store,
     add_timeout,
     after_notes,
-    at_zero,
     import_files,
     numbers,
-    print_curves,
-    print_leaderboard,
+    print_board,
     progress_bar,
     say,
     say_notes,
@@ -115,7 +113,6 @@ def execute(options: argparse.Namespace) -> int:
     """Run the command; 1 if a score failed or timed out."""
     from zcbench.datasets import load_benchmark
     from zcbench.errors import InvalidInputError
-    from zcbench.leaderboards import to_json
 
     import_files(options.imports)
     names = [name for name in (options.name, options.benchmark) if name]
@@ -128,9 +125,9 @@ def execute(options: argparse.Namespace) -> int:
     own = _is_own(names[0])
     evaluation = _own(options, names[0]) if own else _scored(options, load_benchmark(names[0], options.source))
     if options.json:
-        write_result(to_json(evaluation))
+        write_result(evaluation.to_json())
     else:
-        print_leaderboard(evaluation)
+        print_board(evaluation)
     failed = [(e, f) for e in evaluation.entries for f in e.failures if f.status.worth_a_retry]
     for entry, failure in failed:
         what, advice = ("failed", "Mend it") if failure.status == "failed" else ("timed out", "Give it more time")
@@ -203,10 +200,9 @@ def _swept(options: argparse.Namespace, name: str) -> int:
     """Fit predictors, store every trial, show the curves; 1 if a trial failed or timed out."""
     from zcbench.datasets import load_benchmark
     from zcbench.errors import InvalidInputError
-    from zcbench.evaluation import curves
-    from zcbench.leaderboards import curves_to_json
+    from zcbench.evaluation import at_zero, sample_efficiency
     from zcbench.predictors import resolve_predictors
-    from zcbench.records import Store
+    from zcbench.records import Record, Store, Trial
     from zcbench.runs import SEEDS, Sweep, get_suite, run_sweep
 
     suite = get_suite(options.suite) if options.suite else None
@@ -245,14 +241,14 @@ def _swept(options: argparse.Namespace, name: str) -> int:
             imports=options.imports,
             retry_failed=options.retry_failed,
             timeout=options.timeout,
-            progress=after_notes(store, table.name, progress),
-            after_trial=after_notes(store.trials, table.name, after_trial),
+            progress=after_notes(store, table.name, progress, Record),
+            after_trial=after_notes(store, table.name, after_trial, Trial),
         )
-    found = curves(trials, table, at_zero(table, options.target, store), store.trials.notes(table.name))
+    found = sample_efficiency(trials, table, at_zero(store, table, options.target), store.trials(table.name).notes)
     if options.json:
-        write_result(curves_to_json(found))
+        write_result(found.to_json())
     else:
-        print_curves(found)
+        print_board(found)
     return 1 if any(trial.status.worth_a_retry for trial in trials) else 0
 
 
@@ -280,7 +276,7 @@ def _of_columns(label: str) -> str:
 def _scored(options: argparse.Namespace, benchmark: Benchmark) -> Evaluation:
     """Score networks and evaluate."""
     from zcbench.proxies import resolve
-    from zcbench.records import Store
+    from zcbench.records import Record, Store
     from zcbench.runs import Track, collect, run, with_members
 
     ensembles = split_names(options.ensembles) or []
@@ -297,6 +293,6 @@ def _scored(options: argparse.Namespace, benchmark: Benchmark) -> Evaluation:
             imports=options.imports,
             retry_failed=options.retry_failed,
             timeout=options.timeout,
-            progress=after_notes(store, benchmark.name, progress),
+            progress=after_notes(store, benchmark.name, progress, Record),
         )
     return collect(track, benchmark, infos, store, ensembles)

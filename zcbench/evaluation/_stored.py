@@ -118,12 +118,13 @@ def _runs(
 ) -> tuple[list[Records], list[str]]:
     """The records on what proxies see for a target, by seed and batch, the largest run first; what was left out."""
     samples = benchmark.batch_of(target)
-    records, others = of_this_table(store.records(benchmark.name), benchmark)
+    stored = store.records(benchmark.name)
+    records, others = of_this_table(stored, benchmark)
     records, unknown = of_known_architectures(records, benchmark)
     ours = [batch for batch in records.distinct("batch") if batch.partition("/")[0] == samples]
     records = wanted.of(records.where(records.has("batch", ours)))
     found = [records.take(rows) for rows in grouped(records.numbers("seed"), records.codes("batch")[0])]
-    return sorted(found, key=len, reverse=True), [*store.notes(benchmark.name), *others, *unknown]
+    return sorted(found, key=len, reverse=True), [*stored.notes, *others, *unknown]
 
 
 def efficiency_of(
@@ -153,7 +154,8 @@ def efficiency_of(
         StoreError: the store cannot be read.
     """
     target = benchmark.target(target).name
-    trials, others = of_this_table(store.trials(benchmark.name), benchmark)
+    stored = store.trials(benchmark.name)
+    trials, others = of_this_table(stored, benchmark)
     trials, impossible = of_possible_pools(trials, benchmark)
     kept = trials.has("target", target) & (trials.has("transfer_from", "") != transfer)
     if predictors is not None:
@@ -171,7 +173,7 @@ def efficiency_of(
         trials.where(pools == largest),
         benchmark,
         at_zero(store, benchmark, target),
-        [*store.notes(benchmark.name), *others, *impossible],
+        [*stored.notes, *others, *impossible],
     )
 
 

@@ -1,6 +1,8 @@
 """What was measured, and where it is kept: records of scores, trials of predictors, the store. Loads no torch."""
 
+from zcbench.records._columns import Records, Trials
 from zcbench.records._record import Record, Trial
-from zcbench.records._store import Store, TrialStore, Writer
+from zcbench.records._store import Store
+from zcbench.records._writer import Writer
 
-__all__ = ["Record", "Store", "Trial", "TrialStore", "Writer"]
+__all__ = ["Record", "Records", "Store", "Trial", "Trials", "Writer"]

@@ -14,10 +14,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import IO, Any
 
+from zcbench.errors import shortened
+from zcbench.records._columns import metrics_text
 from zcbench.records._record import Record, Trial
-from zcbench.types import Score, Status
+from zcbench.types import Status
 
-SCHEMA = 1
+#: 1: one file a benchmark. 2: code, sample and attempt; a trial's ``transfer_from`` was called ``source``; blocks.
+SCHEMA = 2
 #: bytes; our lines have a few hundred, and no reader shall need much memory for what is no line of ours
 LONGEST = 1 << 20
 _SHOWN = 5
@@ -32,10 +35,12 @@ class LeftOut:
     """A line that was not used.
 
     Attributes:
+        path: its file.
         line: its number, from 1.
         reason: why, in a few words.
     """
 
+    path: Path
     line: int
     reason: str
 
@@ -214,10 +219,12 @@ _REPEATED: _Fields = {
     "repeats": _POSITIVE,
     "spread": (lambda value: value is None or _is_duration(value), "a number from 0 or null"),
 }
+#: of schema 2, written where they are not the default
+_LATER: _Fields = {"code": _TEXT, "sample": _TEXT, "attempt": (_is_count, "a whole number from 0")}
 _TRIAL: _Fields = {
     "benchmark": _NAMED,
     "target": _TEXT,
-    "source": _TEXT,
+    "transfer_from": _TEXT,
     "predictor": _NAMED,
     "pool": _POSITIVE,
     "train_size": _POSITIVE,
@@ -250,8 +257,8 @@ def _status(text: str) -> Status:
         raise BadLineError(f"the status {text[:40]!a} is unknown to this zcbench") from None
 
 
-def record(line: Mapping[str, Any]) -> Record:
-    """The record that a line holds.
+def record(line: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The values of the record that a line holds, in the order of the kind's fields.
 
     Raises:
         BadLineError: a field is missing or holds something else.
@@ -259,39 +266,78 @@ def record(line: Mapping[str, Any]) -> Record:
     _check(line, _RECORD)
     repeats, spread = line.get("repeats", 1), line.get("spread")
     _check({"repeats": repeats, "spread": spread}, _REPEATED)
+    code, sample, attempt = _later(line)
     status, value = _status(line["status"]), line["value"]
     if (value is not None) != (status is Status.OK):
         raise BadLineError(f"the status {status} does not go with the value {value!s:.20}")
-    return Record(
-        line["benchmark"],
-        line["architecture"],
-        line["proxy"],
-        line["seed"],
-        line["batch"],
-        Score(
-            None if value is None else float(value),
-            status,
-            float(line["seconds"]),
-            line["detail"],
-            repeats,
-            math.nan if spread is None else float(spread),
-        ),
-        line["network"],
-        line["higher_is_better"],
-        line["environment"],
+    return (
+        *(line["benchmark"], line["architecture"], line["proxy"], line["seed"], line["batch"], code),
+        *(math.nan if value is None else float(value), status.value, float(line["seconds"]), shortened(line["detail"])),
+        *(line["network"], line["higher_is_better"], line["environment"]),
+        *(repeats, math.nan if spread is None else float(spread), sample, attempt),
     )
 
 
-def trial(line: Mapping[str, Any]) -> Trial:
-    """The trial that a line holds.
+def trial(line: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The values of the trial that a line holds, in the order of the kind's fields.
 
     Raises:
         BadLineError: a field is missing or holds something else.
     """
+    if "transfer_from" not in line and line.get("schema") == 1 and "source" in line:
+        line = {**line, "transfer_from": line["source"]}
     _check(line, _TRIAL)
+    code, _, attempt = _later(line)
     status = _status(line["status"])
-    metrics = {name: math.nan if value is None else float(value) for name, value in line["metrics"].items()}
-    if status is Status.OK and not -1 <= metrics.get("tau", math.nan) <= 1:
+    tau = line["metrics"].get("tau")
+    if status is Status.OK and not (tau is not None and -1 <= tau <= 1):
         raise BadLineError("the status ok without a tau from -1 to 1")
-    known = {field.name: line[field.name] for field in fields(Trial) if field.name in line}
-    return Trial(**known | {"transfer_from": line["source"], "status": status, "metrics": metrics})
+    return (
+        *(line["benchmark"], line["target"], line["transfer_from"], line["predictor"], line["data"], code),
+        *(line["pool"], line["train_size"], line["tuned_size"], line["seed"], status.value),
+        *(metrics_text(line["metrics"]), shortened(line["detail"]), line["environment"], attempt),
+    )
+
+
+def _later(line: Mapping[str, Any]) -> tuple[str, str, int]:
+    found = {"code": line.get("code", ""), "sample": line.get("sample", ""), "attempt": line.get("attempt", 0)}
+    _check(found, _LATER)
+    return found["code"], found["sample"], found["attempt"]
+
+
+# -- what is written ---------------------------------------------------------------------------
+
+
+def record_line(record: Record) -> dict[str, Any]:
+    """The fields of a record's line."""
+    score = record.score
+    return {
+        "schema": SCHEMA,
+        "benchmark": record.benchmark,
+        "architecture": record.architecture,
+        "proxy": record.proxy,
+        "seed": record.seed,
+        "batch": record.batch,
+        **({"code": record.code} if record.code else {}),
+        **({"sample": record.sample} if record.sample else {}),
+        "value": score.value,
+        "status": str(score.status),
+        "seconds": round(score.seconds, 6),
+        "detail": score.detail,
+        "network": record.network,
+        "higher_is_better": record.higher_is_better,
+        "environment": record.environment,
+        **({"repeats": score.repeats, "spread": finite(score.spread)} if score.repeats > 1 else {}),
+        **({"attempt": record.attempt} if record.attempt else {}),
+    }
+
+
+def trial_line(trial: Trial) -> dict[str, Any]:
+    """The fields of a trial's line."""
+    line = {field.name: getattr(trial, field.name) for field in fields(Trial)}
+    line["metrics"] = {name: finite(value) for name, value in trial.metrics.items()}
+    line["status"] = str(trial.status)
+    for name in ("code", "attempt"):
+        if not line[name]:
+            del line[name]
+    return {"schema": SCHEMA, **line}

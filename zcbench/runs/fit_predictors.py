@@ -109,12 +109,11 @@ def run_sweep(
     ]
     fitting = Fitting(pools[0], pools[1] if transfer_from is not None else None, tuple(imports))
     wanted = _wanted(sweep, sizes, fitting, predictors)
-    trials = store.trials
-    with trials.writer(benchmark.name) as writer, users_signals():
-        known = {t.key: t for t in trials.trials(benchmark.name) if not (retry_failed and t.status.worth_a_retry)}
+    with store.writer(benchmark.name) as writer, users_signals():
+        known = {t.key: t for t in store.trials(benchmark.name) if not (retry_failed and t.status.worth_a_retry)}
         environment, description = describe_environment()
         left = {key: trial for key, trial in wanted.items() if trial.key not in known}
-        if left and environment not in trials.environments(benchmark.name):
+        if left:
             writer.environment(environment, description)
         done = len(wanted) - len(left)
         if after_trial:

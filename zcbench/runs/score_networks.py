@@ -97,8 +97,7 @@ def run(
         records = store.records(track.benchmark)
         known = {r.key: r for r in records if not (retry_failed and r.score.status.worth_a_retry)}
         environment, description = describe_environment()
-        if environment not in store.environments(track.benchmark):
-            writer.environment(environment, description)
+        writer.environment(environment, description)
         tasks = plan.open(known, writer)
         done, total = plan.total - sum(len(names) for _, names in tasks), plan.total
         if progress:
@@ -250,11 +249,12 @@ def collect(
     batch = load_batch(benchmark.batch_of(track.target), track.batch_size, track.seed).provenance
     wanted = (benchmark.identifier, track.seed, batch)
     labels = {info.label for info in proxies}
-    found, notes = of_this_table(store.records(track.benchmark), benchmark)
+    stored = store.records(track.benchmark)
+    found, notes = of_this_table(stored, benchmark)
     found, unknown = of_known_architectures(found, benchmark)
     asked = [r for r in found if (r.benchmark, r.seed, r.batch) == wanted and r.architecture in sampled]
     old = [r for r in asked if r.proxy not in names and r.proxy.rpartition("@")[0] in labels]
-    notes = [*store.notes(track.benchmark), *notes, *unknown]
+    notes = [*stored.notes, *notes, *unknown]
     if old:
         notes.append(f"{len(old):,} scores of other versions of these proxies were left out.")
     return summarize([r for r in asked if r.proxy in names], benchmark, track.target, ensembles=ensembles, notes=notes)

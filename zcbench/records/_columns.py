@@ -1,0 +1,537 @@
+"""Many records or trials in little memory: an array per field, texts by number, and objects only for who asks."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import cached_property
+from typing import Any, ClassVar, Generic, Self, TypeVar, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zcbench.records._record import Record, Trial
+from zcbench.types import Score, Status
+
+Item = TypeVar("Item", Record, Trial)
+Codes = NDArray[np.int32]
+Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]
+Arrays = Mapping[str, NDArray[Any]]
+Texts = Mapping[str, tuple[str, ...]]
+
+#: rows that become objects at once
+_BATCH = 4096
+
+
+class Form(Enum):
+    """How a field is kept."""
+
+    TEXT = "text"  # int32 codes and their texts
+    WHOLE = "whole"  # whole numbers
+    FLAG = "flag"  # bools
+    FLOAT = "float"  # float64, nan for none
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column: its name, form and value where nothing was written; whether it is part of the key."""
+
+    name: str
+    form: Form = Form.TEXT
+    default: Any = None
+    key: bool = False
+
+
+@dataclass(frozen=True)
+class Kind(Generic[Item]):
+    """What one sort of files holds.
+
+    Attributes:
+        name: in messages, singular.
+        suffix: what files of the kind have before their format: "" or ".trials".
+        mark: field that an item has and the description of an environment lacks.
+        fields: the columns; those of the key stand in the key's order.
+        values: an item's values in the order of the fields.
+        item: the item of such values.
+    """
+
+    name: str
+    suffix: str
+    mark: str
+    fields: tuple[Field, ...]
+    values: Callable[[Item], tuple[Any, ...]]
+    item: Callable[..., Item]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(field.name for field in self.fields)
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """Names of the columns of texts."""
+        return tuple(field.name for field in self.fields if field.form is Form.TEXT)
+
+    @cached_property
+    def traced(self) -> Kind[Item]:
+        """The kind with one column more: ``origin``, the name of the file in which an item was first written."""
+        return replace(self, fields=(*self.fields, Field("origin", default="")))
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """Names of the columns that make the key."""
+        return tuple(field.name for field in self.fields if field.key)
+
+
+def _record_values(record: Record) -> tuple[Any, ...]:
+    score = record.score
+    return (
+        *(record.benchmark, record.architecture, record.proxy, record.seed, record.batch, record.code),
+        *(math.nan if score.value is None else score.value, str(score.status), score.seconds, score.detail),
+        *(record.network, record.higher_is_better, record.environment, score.repeats, score.spread),
+        *(record.sample, record.attempt),
+    )
+
+
+def _nan(value: float) -> float:
+    # One object for nan, as equality of tuples and dataclasses goes by identity first.
+    return value if value == value else math.nan
+
+
+def _record(
+    benchmark: str,
+    architecture: str,
+    proxy: str,
+    seed: int,
+    batch: str,
+    code: str,
+    value: float,
+    status: str,
+    seconds: float,
+    detail: str,
+    network: str,
+    up: bool,
+    environment: str,
+    repeats: int,
+    spread: float,
+    sample: str,
+    attempt: int,
+) -> Record:
+    score = Score(value if value == value else None, _STATUS[status], _nan(seconds), detail, repeats, _nan(spread))
+    return Record(benchmark, architecture, proxy, seed, batch, score, network, up, environment, code, sample, attempt)
+
+
+def metrics_text(metrics: Mapping[str, float | None]) -> str:
+    """Metrics as one text; None, nan and infinities are null."""
+    known = {n: None if v is None or not math.isfinite(v) else float(v) for n, v in metrics.items()}
+    return json.dumps(known, separators=(",", ":"))
+
+
+def metrics_of(text: str) -> dict[str, float]:
+    """What :func:`metrics_text` wrote."""
+    return {name: math.nan if value is None else float(value) for name, value in json.loads(text).items()}
+
+
+def _trial_values(trial: Trial) -> tuple[Any, ...]:
+    return (
+        *(trial.benchmark, trial.target, trial.transfer_from, trial.predictor, trial.data, trial.code),
+        *(trial.pool, trial.train_size, trial.tuned_size, trial.seed, str(trial.status)),
+        *(metrics_text(trial.metrics), trial.detail, trial.environment, trial.attempt),
+    )
+
+
+def _trial(
+    benchmark: str,
+    target: str,
+    transfer_from: str,
+    predictor: str,
+    data: str,
+    code: str,
+    pool: int,
+    train_size: int,
+    tuned_size: int,
+    seed: int,
+    status: str,
+    metrics: str,
+    detail: str,
+    environment: str,
+    attempt: int,
+) -> Trial:
+    return Trial(
+        *(benchmark, target, transfer_from, predictor, pool, train_size, tuned_size, seed),
+        *(_STATUS[status], metrics_of(metrics), detail, environment, data, code, attempt),
+    )
+
+
+_STATUS = {str(status): status for status in Status}
+
+RECORDS = Kind[Record](
+    "record",
+    "",
+    "proxy",
+    (
+        Field("benchmark", key=True),
+        Field("architecture", key=True),
+        Field("proxy", key=True),
+        Field("seed", Form.WHOLE, key=True),
+        Field("batch", key=True),
+        Field("code", default="", key=True),
+        Field("value", Form.FLOAT),
+        Field("status"),
+        Field("seconds", Form.FLOAT),
+        Field("detail"),
+        Field("network"),
+        Field("higher_is_better", Form.FLAG),
+        Field("environment"),
+        Field("repeats", Form.WHOLE, 1),
+        Field("spread", Form.FLOAT, math.nan),
+        Field("sample", default=""),
+        Field("attempt", Form.WHOLE, 0),
+    ),
+    _record_values,
+    _record,
+)
+TRIALS = Kind[Trial](
+    "trial",
+    ".trials",
+    "predictor",
+    (
+        Field("benchmark", key=True),
+        Field("target", key=True),
+        Field("transfer_from", key=True),
+        Field("predictor", key=True),
+        Field("data", key=True),
+        Field("code", default="", key=True),
+        Field("pool", Form.WHOLE, key=True),
+        Field("train_size", Form.WHOLE, key=True),
+        Field("tuned_size", Form.WHOLE, key=True),
+        Field("seed", Form.WHOLE, key=True),
+        Field("status"),
+        Field("metrics"),
+        Field("detail"),
+        Field("environment"),
+        Field("attempt", Form.WHOLE, 0),
+    ),
+    _trial_values,
+    _trial,
+)
+
+
+class Table(Sequence[Item]):
+    """An immutable sequence of records or trials that is kept as columns.
+
+    Indexing and iterating give the objects. Columns are read-only arrays with an entry per item; a text stands in
+    them as a number, and :meth:`codes` gives both. A slice, :meth:`take` and :meth:`where` give a sequence of the same
+    class that shares the texts; texts that no item has may then be among them.
+
+    Attributes:
+        notes: what a reader has to know of what was left out, a sentence each.
+    """
+
+    kind: ClassVar[Kind[Any]]
+
+    def __init__(self, arrays: Arrays, texts: Texts, notes: Sequence[str] = ()) -> None:
+        self._arrays = dict(arrays)
+        self._texts = dict(texts)
+        self.notes = tuple(notes)
+        for array in self._arrays.values():
+            array.flags.writeable = False
+
+    @classmethod
+    def of(cls, items: Iterable[Item], notes: Sequence[str] = ()) -> Self:
+        """The sequence of these records or trials."""
+        if isinstance(items, cls):
+            return cls(items._arrays, items._texts, notes or items.notes)
+        builder = Builder(cls.kind)
+        for item in items:
+            builder.append(cls.kind.values(item))
+        return cls(*builder.finish(), notes)
+
+    def __len__(self) -> int:
+        return len(self._arrays[self.kind.names[0]])
+
+    @overload
+    def __getitem__(self, place: int) -> Item: ...
+    @overload
+    def __getitem__(self, place: slice) -> Self: ...
+    def __getitem__(self, place: int | slice) -> Item | Self:
+        if isinstance(place, slice):
+            return type(self)({name: array[place] for name, array in self._arrays.items()}, self._texts, self.notes)
+        row = range(len(self))[place]
+        return next(self._objects(slice(row, row + 1)))
+
+    def __iter__(self) -> Iterator[Item]:
+        for start in range(0, len(self), _BATCH):
+            yield from self._objects(slice(start, start + _BATCH))
+
+    def _objects(self, rows: slice) -> Iterator[Item]:
+        columns = []
+        for name in self.kind.names:
+            values = self._arrays[name][rows].tolist()
+            if name in self._texts:
+                texts = self._texts[name]
+                values = [texts[code] for code in values]
+            columns.append(values)
+        return map(self.kind.item, *columns)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(a is b or a == b for a, b in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {len(self):,}>"
+
+    def take(self, rows: Rows | Sequence[int]) -> Self:
+        """The items of these rows, in this order.
+
+        Args:
+            rows: numbers from 0.
+        """
+        chosen = np.asarray(rows, np.intp)
+        return type(self)({name: array[chosen] for name, array in self._arrays.items()}, self._texts, self.notes)
+
+    def where(self, mask: NDArray[np.bool_]) -> Self:
+        """The items of which the mask is true.
+
+        Args:
+            mask: ``(items,)``.
+        """
+        return self.take(np.flatnonzero(mask))
+
+    def codes(self, name: str) -> tuple[Codes, tuple[str, ...]]:
+        """A column of texts: int32 codes ``(items,)``, and the texts that they number.
+
+        Raises:
+            KeyError: there is no such column of texts.
+        """
+        return self._arrays[name], self._texts[name]
+
+    def numbers(self, name: str) -> NDArray[Any]:
+        """A column of whole numbers (signed), floats (nan for none) or bools, ``(items,)``.
+
+        Raises:
+            KeyError: there is no such column.
+        """
+        if name in self._texts:
+            raise KeyError(name)
+        return self._arrays[name]
+
+    def distinct(self, name: str) -> list[str]:
+        """The texts that the items have in a column, in the order of their first item."""
+        codes, texts = self.codes(name)
+        found, first = np.unique(codes, return_index=True)
+        return [texts[code] for code in found[np.argsort(first)]]
+
+    def has(self, name: str, wanted: str | Iterable[str]) -> NDArray[np.bool_]:
+        """Of which items a column of texts holds this text or one of these: bools ``(items,)``."""
+        codes, texts = self.codes(name)
+        some = {wanted} if isinstance(wanted, str) else set(wanted)
+        return np.array([text in some for text in texts], bool)[codes] if texts else np.zeros(len(self), bool)
+
+    def column(self, name: str) -> list[Any]:
+        """A column as a list of texts or numbers."""
+        values = self._arrays[name].tolist()
+        texts = self._texts.get(name)
+        return values if texts is None else [texts[code] for code in values]
+
+    def keys(self) -> list[tuple[Any, ...]]:
+        """The key of every item."""
+        return list(zip(*(self.column(name) for name in self.kind.keys), strict=True))
+
+    @cached_property
+    def _index(self) -> KeyIndex:
+        return KeyIndex(self)
+
+    def row(self, key: tuple[Any, ...]) -> int | None:
+        """The row of the item with this key, if there is one. Of several with one key (never from a store) any."""
+        return self._index.row(key)
+
+    def find(self, key: tuple[Any, ...]) -> Item | None:
+        """The item with this key, if there is one."""
+        row = self.row(key)
+        return None if row is None else self[row]
+
+
+class Records(Table[Record]):
+    """An immutable sequence of :class:`Record` that is kept as columns.
+
+    ``codes`` knows benchmark, architecture, proxy, batch, code, status, detail, network, environment and sample;
+    ``numbers`` knows seed, value, seconds, higher_is_better, repeats, spread and attempt.
+
+    Example:
+        >>> from zcbench.records import Records
+        >>> records = Records.of([])
+        >>> codes, proxies = records.codes("proxy")
+        >>> records.where(records.has("status", "ok")).values
+        array([], dtype=float64)
+    """
+
+    kind = RECORDS
+
+    @property
+    def values(self) -> Floats:
+        """Scores, float64 ``(records,)``; nan where there is none."""
+        return self.numbers("value")
+
+    @property
+    def seconds(self) -> Floats:
+        """What each score costs alone, float64 ``(records,)``; nan where unknown."""
+        return self.numbers("seconds")
+
+
+class Trials(Table[Trial]):
+    """An immutable sequence of :class:`Trial` that is kept as columns.
+
+    ``codes`` knows benchmark, target, transfer_from, predictor, data, code, status, metrics (as JSON), detail and
+    environment; ``numbers`` knows pool, train_size, tuned_size, seed and attempt.
+    """
+
+    kind = TRIALS
+
+
+class Builder:
+    """Collects columns, row by row or many rows at once.
+
+    Args:
+        kind: what the rows are.
+    """
+
+    def __init__(self, kind: Kind[Any]) -> None:
+        self.kind = kind
+        self._numbers: dict[str, dict[str, int]] = {name: {} for name in kind.texts}
+        self._parts: dict[str, list[NDArray[Any]]] = {name: [] for name in kind.names}
+        self._pending: list[tuple[Any, ...]] = []
+        self._rows = 0
+
+    def code(self, name: str, text: str) -> int:
+        """The number of a text in a column."""
+        known = self._numbers[name]
+        return known.setdefault(text, len(known))
+
+    @property
+    def rows(self) -> int:
+        """Number of rows so far."""
+        return self._rows + len(self._pending)
+
+    def append(self, values: tuple[Any, ...]) -> None:
+        """Add a row: its values in the order of the kind's fields."""
+        self._pending.append(values)
+        if len(self._pending) >= 1 << 14:
+            self.flush()
+
+    def extend(self, arrays: Arrays) -> None:
+        """Add rows: an array per column, texts by the numbers that :meth:`code` gave."""
+        self.flush()
+        self._rows += len(arrays[self.kind.names[0]])
+        for field in self.kind.fields:
+            self._parts[field.name].append(_compact(arrays[field.name], field.form))
+
+    def flush(self) -> None:
+        """Make arrays of what :meth:`append` collected."""
+        if not self._pending:
+            return
+        rows, self._pending = self._pending, []
+        arrays: dict[str, NDArray[Any]] = {}
+        for field, values in zip(self.kind.fields, zip(*rows, strict=True), strict=True):
+            if field.form is Form.TEXT:
+                known = self._numbers[field.name]
+                arrays[field.name] = np.array([known.setdefault(text, len(known)) for text in values], np.int32)
+            else:
+                arrays[field.name] = np.array(values, _TYPES[field.form])
+        self.extend(arrays)
+
+    def finish(self) -> tuple[dict[str, NDArray[Any]], dict[str, tuple[str, ...]]]:
+        """The columns and their texts; the builder is empty afterwards."""
+        self.flush()
+        arrays = {}
+        for field in self.kind.fields:
+            parts, self._parts[field.name] = self._parts[field.name], []
+            arrays[field.name] = np.concatenate(parts) if parts else np.empty(0, _TYPES[field.form])
+        texts = {name: tuple(known) for name, known in self._numbers.items()}
+        self._numbers = {name: {} for name in self.kind.texts}
+        return arrays, texts
+
+
+_TYPES = {Form.TEXT: np.int32, Form.WHOLE: np.int64, Form.FLAG: np.bool_, Form.FLOAT: np.float64}
+
+
+def _compact(array: NDArray[Any], form: Form) -> NDArray[Any]:
+    """Whole numbers as the smallest signed type that holds them."""
+    if form is not Form.WHOLE or not len(array):
+        return array
+    highest = int(array.max())
+    for kind in (np.int8, np.int16, np.int32):
+        if highest <= np.iinfo(kind).max:
+            return array.astype(kind)
+    return array
+
+
+class KeyIndex:
+    """Finds rows by key: 12 bytes a row instead of a dictionary of tuples."""
+
+    def __init__(self, table: Table[Any]) -> None:
+        self._columns: list[dict[Any, int]] = []
+        for name in table.kind.keys:
+            texts = table._texts.get(name)
+            values = np.unique(table._arrays[name]).tolist() if texts is None else texts
+            self._columns.append({value: code for code, value in enumerate(values)})
+        packed = key_numbers(table._arrays, table._texts, table.kind)
+        self._possible = packed is not None
+        if packed is None:
+            self._rows: dict[Any, int] = {key: row for row, key in enumerate(table.keys())}
+        else:
+            self._order = np.argsort(packed, kind="stable")
+            self._sorted = packed[self._order]
+
+    def row(self, key: tuple[Any, ...]) -> int | None:
+        """The row of a key, if it is there."""
+        if not self._possible:
+            return self._rows.get(key)
+        number = 0
+        for value, known in zip(key, self._columns, strict=True):
+            code = known.get(value)
+            if code is None:
+                return None
+            number = number * len(known) + code
+        place = int(np.searchsorted(self._sorted, number))
+        found = place < len(self._sorted) and self._sorted[place] == number
+        return int(self._order[place]) if found else None
+
+
+def key_numbers(arrays: Arrays, texts: Texts, kind: Kind[Any], *, exact: bool = True) -> NDArray[np.int64] | None:
+    """A whole number per row that is the same for equal keys only.
+
+    Args:
+        arrays: the columns.
+        texts: their texts.
+        kind: what the rows are.
+        exact: give None where the product of all columns' counts does not fit into 63 bits; else number what occurs.
+    """
+    total, packed = 1, np.zeros(len(arrays[kind.names[0]]), np.int64)
+    for name in kind.keys:
+        codes, count = _coded(arrays[name], texts.get(name))
+        if total * count >= 1 << 63:
+            if exact:
+                return None
+            found, packed = np.unique(packed, return_inverse=True)
+            total = len(found)
+        total *= count
+        packed *= count
+        packed += codes
+    return packed
+
+
+def _coded(array: NDArray[Any], texts: Sequence[str] | None) -> tuple[NDArray[Any], int]:
+    if texts is not None:
+        return array, max(1, len(texts))
+    if not len(array) or array.min() == array.max():
+        return np.zeros(len(array), np.int8), 1
+    values, codes = np.unique(array, return_inverse=True)
+    return codes, len(values)

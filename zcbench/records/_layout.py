@@ -1,0 +1,152 @@
+"""Where files of a store lie, and what their names say.
+
+``<store>/<benchmark>/<host>-<process>-<start>.jsonl`` holds records, ``….trials.jsonl`` trials; compacted files may end
+in ``.parquet`` instead. Stores of schema 1 have one file a benchmark, ``<store>/<benchmark>.jsonl``, and trials in the
+folder ``predictors``; they are read and never appended to.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from zcbench.errors import InvalidInputError
+from zcbench.records._columns import RECORDS, TRIALS, Kind
+
+KINDS: tuple[Kind[Any], ...] = (RECORDS, TRIALS)
+FORMATS = ("jsonl", "parquet")
+#: folder of trials in a store of schema 1
+_OLD_TRIALS = "predictors"
+_STEM = re.compile(r"(?P<host>.+)-(?P<process>[0-9]+)-(?P<start>[0-9]{8}T[0-9]{12}Z)(-[0-9a-z]+)?")
+_MOST_LISTINGS = 20
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of one kind.
+
+    Attributes:
+        path: where it is.
+        format: "jsonl" or "parquet".
+        stem: its name without kind and format: the origin of its lines; "" of a store of schema 1.
+    """
+
+    path: Path
+    format: str
+    stem: str
+
+
+def folder_of(store: Path, benchmark: str) -> Path:
+    """The folder of a benchmark's files.
+
+    Raises:
+        InvalidInputError: the name cannot be that of a folder in the store.
+    """
+    if benchmark in ("", ".", "..") or not _NAME.isdisjoint(benchmark):
+        raise InvalidInputError(f"{benchmark!r} cannot be a benchmark of the store: give the name of a benchmark.")
+    return store / benchmark
+
+
+_NAME = set("/\\\0")
+
+
+def old_path(store: Path, benchmark: str, kind: Kind[Any]) -> Path:
+    """The file of a store of schema 1."""
+    return (store / _OLD_TRIALS if kind is TRIALS else store) / f"{benchmark}.jsonl"
+
+
+def sources(store: Path, benchmark: str, kind: Kind[Any]) -> list[Source]:
+    """The files that hold items of a kind, in order of their start; a link counts as what it leads to."""
+    found = []
+    old = old_path(store, benchmark, kind)
+    if _is_file(old):
+        found.append(Source(old, "jsonl", ""))
+    folder = folder_of(store, benchmark)
+    for name in _listed(folder):
+        parts = split(name)
+        if parts is None or parts[1] != kind.suffix:
+            continue
+        # The folder of old trials holds files of other benchmarks; one that is named so has only files of writers.
+        if (benchmark != _OLD_TRIALS or started(parts[0])) and _is_file(folder / name):
+            found.append(Source(folder / name, parts[2], parts[0]))
+    return sorted(found, key=lambda source: order(source.stem))
+
+
+def _listed(folder: Path) -> list[str]:
+    """Names in a folder, sorted; none if there is no folder. Listed again until two listings are equal."""
+    before = None
+    for _ in range(_MOST_LISTINGS):
+        try:
+            names = sorted(os.listdir(folder))  # noqa: PTH208 - names, not paths
+        except (FileNotFoundError, NotADirectoryError):
+            names = []
+        if names == before:
+            break
+        before = names
+    return before or []
+
+
+def _is_file(path: Path) -> bool:
+    with suppress(OSError):
+        return path.is_file()
+    return False
+
+
+def split(name: str) -> tuple[str, str, str] | None:
+    """Stem, suffix of the kind and format of a file's name; None if it is no name of ours."""
+    stem, _, rest = name.partition(".")
+    *suffix, form = rest.split(".")
+    kind = "".join(f".{part}" for part in suffix)
+    known = form in FORMATS and kind in {kind.suffix for kind in KINDS} and stem
+    return (stem, kind, form) if known else None
+
+
+def started(stem: str) -> str:
+    """When a writer began, in UTC as text that sorts; "" if the name does not tell."""
+    found = _STEM.fullmatch(stem)
+    return found["start"] if found else ""
+
+
+def order(stem: str) -> tuple[str, str]:
+    """What files are sorted by: start, then name."""
+    return started(stem), stem
+
+
+def writer_of(stem: str) -> tuple[str, int] | None:
+    """Host and process of the writer; None if the name does not tell."""
+    found = _STEM.fullmatch(stem)
+    return (found["host"], int(found["process"][:18])) if found else None
+
+
+def host() -> str:
+    """Name of this machine as file names have it."""
+    return re.sub(r"[^0-9A-Za-z_-]", "_", socket.gethostname())[:60] or "host"
+
+
+def new_stem() -> str:
+    """A name that no other writer has: host, process and start to the microsecond."""
+    return f"{host()}-{os.getpid()}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
+
+
+def benchmarks(store: Path, kind: Kind[Any]) -> list[str]:
+    """Names of the benchmarks that have a file of a kind with something in it, sorted."""
+    names = set()
+    for name in _listed(store):
+        if (store / name).is_dir():
+            names.add(name)
+    for name in _listed(store / _OLD_TRIALS if kind is TRIALS else store):
+        if name.endswith(".jsonl"):
+            names.add(name.removesuffix(".jsonl"))
+    return sorted(name for name in names if name and any(map(_has_content, sources(store, name, kind))))
+
+
+def _has_content(source: Source) -> bool:
+    with suppress(OSError):  # removed meanwhile
+        return source.path.stat().st_size > 0
+    return False

@@ -1,0 +1,186 @@
+"""Makes one item of lines with one key: the rules by which many writers agree.
+
+The highest attempt counts. Within it a status worth a retry yields to one that is not. What remains is one measurement
+if all say the same, or differ by round-off; otherwise it is none, until a further attempt settles it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zcbench.records._columns import Form, Kind, key_numbers, metrics_of
+from zcbench.types import Status
+
+#: How far, as a part of the larger, two scores of one measurement may lie apart. The contract of proxies moves weights
+#: and inputs by 64 units in the last place and fails a score that moves by more than 5 % (docs/method.md). What another
+#: processor's kernels change is a unit or a few, and so at most about a part in 64 of that: 0.1 %.
+ROUND_OFF = 2.0**-10
+_RETRIED = tuple(str(status) for status in Status if status.worth_a_retry)
+_SHOWN = 3
+
+
+@dataclass
+class Merged:
+    """What is left of rows.
+
+    Attributes:
+        rows: the ones that are read, in order.
+        rounded: of keys whose rows differ by round-off: rows that count for them.
+        disagreeing: for each key without an agreement its rows, in order.
+    """
+
+    rows: NDArray[np.intp]
+    rounded: list[NDArray[np.intp]] = field(default_factory=list)
+    disagreeing: list[NDArray[np.intp]] = field(default_factory=list)
+
+
+def merge(arrays: Mapping[str, NDArray[Any]], texts: Mapping[str, tuple[str, ...]], kind: Kind[Any]) -> Merged:
+    """Which rows are read, and which keys have none."""
+    numbers = key_numbers(arrays, texts, kind, exact=False)
+    assert numbers is not None
+    order = np.argsort(numbers, kind="stable")
+    ranked = numbers[order]
+    del numbers
+    same = ranked[1:] == ranked[:-1]
+    if not same.any():
+        return Merged(np.arange(len(ranked)))
+    several = np.concatenate((same, [False])) | np.concatenate(([False], same))
+    rows = order[several]
+    _, groups = np.unique(ranked[several], return_inverse=True)
+    keep = np.ones(len(ranked), bool)
+    keep[rows] = False
+    chosen, merged = _settle(rows, groups, arrays, texts, kind)
+    keep[chosen] = True
+    merged.rows = np.flatnonzero(keep)
+    return merged
+
+
+def _settle(
+    rows: NDArray[np.intp],
+    groups: NDArray[np.intp],
+    arrays: Mapping[str, NDArray[Any]],
+    texts: Mapping[str, tuple[str, ...]],
+    kind: Kind[Any],
+) -> tuple[NDArray[np.intp], Merged]:
+    """One row of each group whose rows agree.
+
+    Args:
+        rows: that share their key with another.
+        groups: the number of each row's key.
+        arrays: the columns.
+        texts: their texts.
+        kind: what the rows are.
+    """
+    rows, groups = _kept(rows, groups, _highest(arrays["attempt"][rows].astype(np.int64), groups))
+    retried = _has(arrays["status"], texts["status"], _RETRIED)[rows]
+    sound = np.zeros(groups.max() + 1, bool)
+    sound[groups[~retried]] = True
+    rows, groups = _kept(rows, groups, ~(retried & sound[groups]))
+    # By what the rows say, so that the choice does not depend on the order or the names of files.
+    order = np.lexsort((*_content(rows, arrays, texts, kind), groups))
+    rows, groups = rows[order], groups[order]
+    first = np.flatnonzero(np.concatenate(([True], groups[1:] != groups[:-1])))
+    sizes = np.diff([*first, len(groups)])
+    spread, differ = _differences(rows, first, sizes, arrays, texts, kind)
+    merged = Merged(np.empty(0, np.intp))
+    for place in np.flatnonzero(spread | differ):
+        members = rows[first[place] : first[place] + sizes[place]]
+        (merged.disagreeing if differ[place] else merged.rounded).append(np.sort(members))
+    return rows[first[~differ]], merged
+
+
+def _kept(rows: NDArray[Any], groups: NDArray[Any], mask: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any]]:
+    return rows[mask], groups[mask]
+
+
+def _highest(numbers: NDArray[np.int64], groups: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which numbers are the highest of their group."""
+    highest = np.full(groups.max() + 1, -1, np.int64)
+    np.maximum.at(highest, groups, numbers)
+    mask: NDArray[np.bool_] = numbers == highest[groups]
+    return mask
+
+
+def _has(codes: NDArray[Any], texts: Sequence[str], wanted: Sequence[str]) -> NDArray[np.bool_]:
+    mask: NDArray[np.bool_] = np.array([text in wanted for text in texts], bool)[codes]
+    return mask
+
+
+def _content(
+    rows: NDArray[np.intp], arrays: Mapping[str, NDArray[Any]], texts: Mapping[str, tuple[str, ...]], kind: Kind[Any]
+) -> list[NDArray[Any]]:
+    """Columns to sort by, the least important first: everything but the key and the origin."""
+    found = []
+    for column in kind.fields:
+        if column.key or column.name == "origin":
+            continue
+        values = arrays[column.name][rows]
+        if column.form is Form.TEXT:
+            used, values = np.unique(values, return_inverse=True)
+            names = [texts[column.name][code] for code in used]
+            rank = np.empty(len(names), np.int64)
+            rank[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+            values = rank[values]
+        found.append(values)
+    return found[::-1]
+
+
+def _differences(
+    rows: NDArray[np.intp],
+    first: NDArray[np.intp],
+    sizes: NDArray[np.intp],
+    arrays: Mapping[str, NDArray[Any]],
+    texts: Mapping[str, tuple[str, ...]],
+    kind: Kind[Any],
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Of each group whether its values differ by round-off, and whether they disagree."""
+    statuses = arrays["status"][rows]
+    # Two that are worth a retry say nothing of the network: which one is shown does not matter.
+    statuses = np.where(_has(statuses, texts["status"], _RETRIED), -1, statuses)
+    differ = np.minimum.reduceat(statuses, first) != np.maximum.reduceat(statuses, first)
+    if "value" in arrays:
+        values = arrays["value"][rows]
+        low, high = np.fmin.reduceat(values, first), np.fmax.reduceat(values, first)
+        spread, apart = _apart(low, high)
+        return spread & ~differ, differ | apart
+    metrics = [_measured(texts["metrics"][code]) for code in arrays["metrics"][rows]]
+    spread, apart = np.zeros(len(first), bool), np.zeros(len(first), bool)
+    for place, (start, size) in enumerate(zip(first, sizes, strict=True)):
+        members = metrics[start : start + size]
+        if any(one.keys() != members[0].keys() for one in members):
+            apart[place] = not differ[place] and statuses[start] != -1
+            continue
+        for name in members[0]:
+            column = np.array([one[name] for one in members])
+            known = column[~np.isnan(column)]
+            unlike = 0 < len(known) < len(column)
+            some, many = _apart(known.min(), known.max(), 1.0) if len(known) else (False, False)
+            spread[place] |= some
+            apart[place] |= many or unlike
+    return spread & ~differ & ~apart, differ | apart
+
+
+def _apart(low: Any, high: Any, scale: float = 0.0) -> tuple[Any, Any]:
+    """Whether numbers differ, and whether by more than round-off; two nan do not differ.
+
+    Args:
+        low: the smaller.
+        high: the larger.
+        scale: what round-off is a part of where the numbers are smaller: 1 for correlations and errors.
+    """
+    with np.errstate(invalid="ignore"):
+        differ = high > low
+        # Halves, as the difference of the largest numbers overflows.
+        size = np.maximum(np.maximum(np.abs(low), np.abs(high)), scale)
+        far = differ & (high / 2 - low / 2 > ROUND_OFF / 2 * size)
+    return differ & ~far, far
+
+
+def _measured(text: str) -> dict[str, float]:
+    """The metrics that two trials of one key share: seconds are of one machine."""
+    return {name: value for name, value in metrics_of(text).items() if not name.endswith("_seconds")}

@@ -1,0 +1,74 @@
+"""Sentences on what a reading of the store left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from zcbench.errors import shortened
+from zcbench.records import _schema
+from zcbench.records._record import Record, Trial
+from zcbench.records._schema import LeftOut
+
+_FILES = 5
+_LENGTH = 60
+
+
+def of_lines(left_out: Iterable[LeftOut]) -> list[str]:
+    """A sentence for each file with lines that cannot be read; one for all files beyond a few."""
+    files = [(path, list(lines)) for path, lines in groupby(left_out, key=lambda line: line.path)]
+    notes = [_schema.said(path, lines) for path, lines in files[:_FILES]]
+    if rest := files[_FILES:]:
+        count = sum(len(lines) for _, lines in rest)
+        notes.append(f"{_many(count, 'line')} of {_many(len(rest), 'more file')} cannot be read: zcbench store check")
+    return notes
+
+
+def of_disagreement(keys: int, example: Sequence[Record] | Sequence[Trial]) -> str:
+    """A sentence for keys whose measurements disagree.
+
+    Args:
+        keys: how many.
+        example: the measurements of one of them.
+    """
+    what = "score" if isinstance(example[0], Record) else "trial"
+    subject = f"{_many(keys, what)} {'were' if keys > 1 else 'was'} measured several times with different results and"
+    return (
+        f"{subject} {'are' if keys > 1 else 'is'} left out, for example {_named(example[0])}: {_said(example)};"
+        " --retry disagreeing measures again."
+    )
+
+
+def of_round_off(keys: int, example: Sequence[Record] | Sequence[Trial]) -> str:
+    """A sentence for keys whose measurements differ by round-off."""
+    what = "score" if isinstance(example[0], Record) else "trial"
+    count = _many(keys, what)
+    return (
+        f"{count} {'differ' if keys > 1 else 'differs'} between machines by round-off, for example"
+        f" {_named(example[0])}: {_said(example)}; one of each is used."
+    )
+
+
+def _named(item: Record | Trial) -> str:
+    if isinstance(item, Record):
+        return f"{_cut(item.proxy)} of {_cut(item.architecture)} with seed {item.seed}"
+    return f"{_cut(item.predictor)} for {item.train_size} networks with seed {item.seed}"
+
+
+def _said(items: Sequence[Record] | Sequence[Trial]) -> str:
+    texts = list(dict.fromkeys(map(_outcome, items)))
+    return " and ".join(texts[:3]) + (f" and {len(texts) - 3:,} more" if len(texts) > 3 else "")
+
+
+def _outcome(item: Record | Trial) -> str:
+    if isinstance(item, Record):
+        return str(item.score.status) if item.score.value is None else repr(item.score.value)
+    return f"tau {item.metrics['tau']!r}" if "tau" in item.metrics else str(item.status)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LENGTH else f"{shortened(text)[:_LENGTH]}…"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"

@@ -1,0 +1,138 @@
+"""Reads all files of one kind of a benchmark into columns, in the order in which they were written."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zcbench.errors import StoreError
+from zcbench.records import _layout, _lines
+from zcbench.records._columns import Builder, Kind, key_numbers
+from zcbench.records._layout import Source
+from zcbench.records._schema import LeftOut
+
+_MOST_TRIES = 20
+Environments = dict[str, dict[str, Any]]
+
+
+@dataclass
+class Read:
+    """What files hold, before lines with one key are merged.
+
+    Attributes:
+        kind: what the rows are, with their origin.
+        arrays: the columns.
+        texts: their texts.
+        environments: descriptions by id.
+        left_out: lines that cannot be used.
+        sources: the files.
+        lines: number of lines, or of rows where a file has no lines.
+    """
+
+    kind: Kind[Any]
+    arrays: dict[str, NDArray[Any]]
+    texts: dict[str, tuple[str, ...]]
+    environments: Environments = field(default_factory=dict)
+    left_out: list[LeftOut] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
+    lines: int = 0
+
+    def __len__(self) -> int:
+        return len(self.arrays[self.kind.names[0]])
+
+
+def read(store: Path, benchmark: str, kind: Kind[Any]) -> Read:
+    """Everything of one kind that a benchmark's files hold.
+
+    Raises:
+        StoreError: a file cannot be read.
+        MissingDependencyError: a file is Parquet, and pyarrow is not installed.
+    """
+    for _ in range(_MOST_TRIES):
+        found = _layout.sources(store, benchmark, kind)
+        try:
+            content = read_sources(found, kind)
+        except _VanishedError:
+            continue
+        # A compaction meanwhile moved lines from a file that is gone into one that was not listed yet.
+        if {s.path for s in found} <= {s.path for s in _layout.sources(store, benchmark, kind)}:
+            return content
+    raise StoreError(f"cannot read {store / benchmark}: its files change all the time. Try again.")
+
+
+def read_sources(sources: Sequence[Source], kind: Kind[Any]) -> Read:
+    """What these files hold, in order of their lines' origins.
+
+    Raises:
+        StoreError: a file cannot be read.
+        _VanishedError: a file is not there any more.
+    """
+    traced = kind.traced
+    builder = Builder(traced)
+    content = Read(traced, {}, {}, sources=list(sources))
+    reader = _lines.Reader(traced, builder)
+    spans = []
+    for source in sources:
+        before = builder.rows
+        try:
+            part = reader.read(source)
+        except OSError as error:
+            if isinstance(error, StoreError):
+                raise
+            if error.errno in (errno.ENOENT, errno.ESTALE):
+                raise _VanishedError from None
+            raise StoreError(f"cannot read {source.path}: {error.strerror or error}.") from None
+        content.environments |= part.environments
+        content.left_out += part.left_out
+        content.lines += part.lines
+        if part.old:
+            spans.append(slice(before, builder.rows))
+    content.arrays, content.texts = builder.finish()
+    for span in spans:
+        _number_attempts(content, span)
+    _sort(content)
+    return content
+
+
+class _VanishedError(Exception):
+    """A file was removed while the store was read."""
+
+
+def _number_attempts(content: Read, span: slice) -> None:
+    """Lines of schema 1 have no attempts: the second line of a key in one file was a retry, and the later wins."""
+    part = {name: array[span] for name, array in content.arrays.items()}
+    attempts = occurrences(key_numbers(part, content.texts, content.kind, exact=False))
+    if not attempts.any():
+        return
+    numbers = content.arrays["attempt"].astype(np.int64)
+    numbers[span] = np.where(numbers[span] == 0, attempts, numbers[span])
+    content.arrays["attempt"] = numbers
+
+
+def occurrences(numbers: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    """How often each number stood before: 0 for its first place, 1 for its second."""
+    assert numbers is not None
+    order = np.argsort(numbers, kind="stable")
+    ranked = numbers[order]
+    begins = np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1]))) if len(ranked) else np.empty(0, int)
+    found = np.empty(len(numbers), np.int64)
+    found[order] = np.arange(len(numbers)) - np.repeat(begins, np.diff([*begins, len(numbers)]))
+    return found
+
+
+def _sort(content: Read) -> None:
+    """Bring the rows into order: by the start of the file in which they were first written, then by line."""
+    origins, texts = content.arrays["origin"], content.texts["origin"]
+    rank = np.empty(len(texts), np.int32)
+    rank[sorted(range(len(texts)), key=lambda code: _layout.order(texts[code]))] = np.arange(len(texts), dtype=np.int32)
+    places = rank[origins]
+    if (places[1:] < places[:-1]).any():
+        order = np.argsort(places, kind="stable")
+        for name in content.arrays:
+            content.arrays[name] = content.arrays[name][order]
