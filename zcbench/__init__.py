@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from zcbench.proxies import register_proxy as register_proxy
     from zcbench.proxies import score as score
     from zcbench.runs import evaluate as evaluate
+    from zcbench.runs import run as run
     from zcbench.spaces import get_space as get_space
     from zcbench.spaces import list_spaces as list_spaces
     from zcbench.spaces import register_space as register_space
@@ -78,6 +79,7 @@ _PUBLIC = {
     "register_predictor": "zcbench.predictors",
     "register_proxy": "zcbench.proxies",
     "register_space": "zcbench.spaces",
+    "run": "zcbench.runs",
     "score": "zcbench.proxies",
 }
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from zcbench._display import NOTHING, SENTENCE, json_text, plain, plain_lines
 from zcbench.cli._output import results, write_message, write_result
@@ -57,6 +57,24 @@ def add_imports(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="Python file that registers more proxies, predictors or benchmarks; may be repeated",
     )
+
+
+def add_renamed(parser: argparse.ArgumentParser, old: str, new: str) -> None:
+    """The name that an option had; it works for one release and says a line on stderr.
+
+    Args:
+        parser: it has the option under its new name.
+        old: ``--suite``.
+        new: ``--track``.
+    """
+    (action,) = (action for action in parser._actions if new in action.option_strings)
+
+    class Renamed(argparse.Action):
+        def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+            say(f"zcbench: the option {old} is called {new} now; the old name goes with the next release.")
+            action(parser, namespace, values, new)
+
+    parser.add_argument(old, action=Renamed, dest=action.dest, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
 def add_timeout(parser: argparse.ArgumentParser, what: str) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from zcbench.evaluation import Curves
 
 EXAMPLE = """examples:
-  zcbench curves digits-201                             # after  zcbench run digits-201 --suite quick
+  zcbench curves digits-201                             # after  zcbench run digits-201 --track quick
   zcbench curves nasbench201 --target cifar100_test_accuracy_200ep --out leaderboards
   zcbench curves nasbench201 --show gp,xgboost --out leaderboards"""
 
@@ -40,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--metric", metavar="NAME", default="tau", help="what the table shows: tau, rho, precision@10, regret@1, nll, …"
     )
     parser.add_argument(
-        "--suite", metavar="NAMES", help="only predictors and sizes of these suites: zcbench list suites"
+        "--suite", metavar="NAMES", help="only predictors and sizes of these suites: zcbench list tracks"
     )
     parser.add_argument(
         "--limit", type=int, metavar="N", help="only runs with this --limit (default: the largest pool)"
@@ -61,7 +61,7 @@ def execute(options: argparse.Namespace) -> int:
     names = options.benchmarks or store.trials.benchmarks()
     if not names:
         raise InvalidInputError(
-            f"no predictor has been run in {options.store}: start with  zcbench run digits-201 --suite quick"
+            f"no predictor has been run in {options.store}: start with  zcbench run digits-201 --track quick"
         )
     every, status = for_each(names, lambda name: _curves(name, store, options))
     for number, (name, found) in enumerate(every.items()):
@@ -81,13 +81,13 @@ def _curves(name: str, store: object, options: argparse.Namespace) -> Curves:
     """The curves of the largest pool that was split."""
     from zcbench.evaluation import curves, of_possible_pools, of_this_table
     from zcbench.records import Store
-    from zcbench.runs import get_suite
+    from zcbench.runs import get_track
 
     assert isinstance(store, Store)
     benchmark = stored_benchmark(name, options.source)
     target = benchmark.target(options.target).name
     shown = split_labels(options.show)
-    suites = [get_suite(suite) for suite in split_names(options.suite) or []]
+    suites = [get_track(suite) for suite in split_names(options.suite) or []]
     stored = store.trials
     trials, others = of_this_table(stored.trials(name), benchmark)
     trials, impossible = of_possible_pools(trials, benchmark)
@@ -97,7 +97,7 @@ def _curves(name: str, store: object, options: argparse.Namespace) -> Curves:
         if t.target == target
         and bool(t.transfer_from) == options.transfer
         and (shown is None or t.label in shown)
-        and (not suites or any(t.label in s.predictors and t.train_size in s.sizes for s in suites))
+        and (not suites or any(t.label in s.predictors and t.train_size in (s.train_sizes or ()) for s in suites))
     ]
     largest = max((t.pool for t in trials), default=0) if options.limit is None else options.limit
     return curves(
