@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from zcbench.proxies import list_proxies as list_proxies
     from zcbench.proxies import register_proxy as register_proxy
     from zcbench.proxies import score as score
+    from zcbench.runs import efficiency as efficiency
     from zcbench.runs import evaluate as evaluate
+    from zcbench.runs import leaderboard as leaderboard
+    from zcbench.runs import run as run
     from zcbench.spaces import get_space as get_space
     from zcbench.spaces import list_spaces as list_spaces
     from zcbench.spaces import register_space as register_space
@@ -57,12 +60,14 @@ _PUBLIC = {
     "Status": "zcbench.types",
     "UncertainPredictor": "zcbench.predictors",
     "VectorPredictor": "zcbench.predictors",
+    "efficiency": "zcbench.runs",
     "evaluate": "zcbench.runs",
     "get_encoding": "zcbench.encodings",
     "get_ensemble": "zcbench.ensembles",
     "get_predictor": "zcbench.predictors",
     "get_proxy": "zcbench.proxies",
     "get_space": "zcbench.spaces",
+    "leaderboard": "zcbench.runs",
     "list_benchmarks": "zcbench.datasets",
     "list_encodings": "zcbench.encodings",
     "list_ensembles": "zcbench.ensembles",
@@ -78,6 +83,7 @@ _PUBLIC = {
     "register_predictor": "zcbench.predictors",
     "register_proxy": "zcbench.proxies",
     "register_space": "zcbench.spaces",
+    "run": "zcbench.runs",
     "score": "zcbench.proxies",
 }
 

@@ -20,7 +20,9 @@ class Result:
         assert self.status != 0
         assert self.out == ""
         assert "Traceback" not in self.err
-        lines = [line for line in self.err.splitlines() if not line.startswith("digits-201: ")]  # progress
+        lines = [
+            line for line in self.err.splitlines() if not line.startswith(("digits-201: ", "zcbench: track "))
+        ]  # progress
         assert len(lines) == 1, self.err
         assert lines[0].startswith("zcbench")
         return lines[0]

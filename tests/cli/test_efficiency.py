@@ -88,27 +88,25 @@ def test_proxies_stand_at_zero(cli):
 
 
 def test_transfer(cli):
-    words = ("--fit-on", "digits-201/valid_accuracy", "--train-sizes", 20, "--tuned", "0,10", "--seeds", 2)
+    words = ("--transfer-from", "digits-201/valid_accuracy", "--train-sizes", 20, "--tuned", "0,10", "--seeds", 2)
     result = cli(*RUN, *words)
     assert result.status == 0
     assert "20 of digits-201 + 0" in result.out
     assert cli("curves", "--transfer").out == result.out
     assert "no trials of predictors" in cli("curves", "digits-201").sentence
-    assert "--fit-on names what is tested" in cli(*RUN, "--fit-on", "digits-201/test_nll").sentence
+    assert "transfer_from names what is tested" in cli(*RUN, "--transfer-from", "digits-201/test_nll").sentence
 
 
-def test_a_suite(cli, monkeypatch):
-    from zcbench.runs import _suites
-
-    small = _suites.Suite("quick", "small", ("bayesian_ridge",), (10,), 2)
-    monkeypatch.setitem(_suites._SUITES, "quick", small)
-    result = cli("run", "digits-201", "--suite", "quick", "--limit", 40, "--workers", 0)
+def test_a_track_of_predictors(cli, place):
+    place.joinpath("small.toml").write_text('predictors = "bayesian_ridge"\ntrain_sizes = [10]\nseeds = 2\n')
+    result = cli("run", "digits-201", "--track", "small.toml", "--limit", 40, "--workers", 0)
     assert result.status == 0
+    assert result.err.startswith("zcbench: track small@1 with limit 40.\n")
     assert "2/2 trials" in result.err
     cli("run", "digits-201", "--predictors", "gp", "--limit", 40, "--workers", 0, "--train-sizes", 20, "--seeds", 1)
     assert " 20" in cli("curves").out
-    assert cli("curves", "--suite", "quick").out == result.out
-    assert "unknown suite" in cli("curves", "--suite", "slow").sentence
+    again = cli("run", "small.toml", "--benchmark", "digits-201", "--limit", 40, "--workers", 0)
+    assert again.out == result.out
 
 
 def test_ones_own_table_of_numbers(cli, place):
@@ -152,12 +150,15 @@ def test_ones_own_table_of_a_space(cli, place):
         (("--predictors", "gp", "--train-sizes", "10,many"), "write whole numbers"),
         (("--predictors", "gp", "--train-sizes", "9999"), "has only"),
         (("--predictors", "gp", "--seeds", "0"), "choose at least 1"),
-        (("--suite", "all"), "unknown suite"),
-        (("--train-sizes", "10"), "--train-sizes goes with --predictors or --suite"),
-        (("--tuned", "10"), "--tuned goes with --predictors or --suite"),
-        (("--predictors", "gp", "--tuned", "10"), "--tuned learns from another benchmark first"),
-        (("--suite", "transfer"), "the suite transfer learns from another benchmark first"),
-        (("--predictors", "gp", "--fit-on", "nothing"), "unknown benchmark"),
+        (("--track", "all"), "unknown track"),
+        (("--train-sizes", "10"), "train_sizes goes with predictors."),
+        (("--tuned", "10"), "tuned goes with predictors."),
+        (
+            ("--predictors", "gp", "--tuned", "10"),
+            "tuned [10] learns from another benchmark first: say which, --transfer-from nasbench101",
+        ),
+        (("--track", "transfer"), "the track transfer learns from another benchmark first: say which"),
+        (("--predictors", "gp", "--transfer-from", "nothing"), "unknown benchmark"),
     ],
 )
 def test_bad_words(cli, words, sentence):

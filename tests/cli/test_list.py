@@ -5,7 +5,7 @@ import json
 import pytest
 
 import zcbench
-from zcbench.runs import list_suites
+from zcbench.runs import list_tracks
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from zcbench.runs import list_suites
         (["benchmarks"], zcbench.list_benchmarks),
         (["spaces"], zcbench.list_spaces),
         (["predictors"], zcbench.list_predictors),
-        (["suites"], list_suites),
+        (["tracks"], list_tracks),
     ],
 )
 def test_every_name_is_listed(cli, words, names):

@@ -63,7 +63,7 @@ def test_a_proxy_that_fails_is_named_and_the_rest_is_kept(cli, plugin):
     last = result.err.splitlines()[-1]
     assert last == (
         "zcbench: t-raises failed on 3 of 3 architectures: RuntimeError: no luck \\udc80. "
-        "Mend it and run again with --retry-failed."
+        "Mend it and run again with --retry failed."
     )
     assert "params" in result.out
 
@@ -71,16 +71,16 @@ def test_a_proxy_that_fails_is_named_and_the_rest_is_kept(cli, plugin):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("run",), "say which benchmark: zcbench run BENCHMARK"),
-        (("run", "digits-201", "--benchmark", "x"), "say which benchmark: zcbench run BENCHMARK"),
-        (("run", "digits-20"), "unknown benchmark 'digits-20': did you mean 'digits-201'"),
+        (("run",), "say what to run: zcbench run BENCHMARK, zcbench run TRACK"),
+        (("run", "digits-201", "--benchmark", "x"), "digits-201 is a benchmark, and another is given: choose one."),
+        (("run", "digits-20"), "unknown benchmark or track 'digits-20': did you mean 'digits-201'"),
         ((*RUN, "--proxies", "naswt"), "unknown proxy 'naswt': did you mean 'naswot'"),
         ((*RUN, "--proxies", ","), "no proxy was chosen"),
         ((*RUN, "--proxies", "params", "--target", "test_nl"), "unknown target 'test_nl': did you mean 'test_nll'"),
-        ((*RUN, "--proxies", "params", "--limit", 0), "a limit of 0 architectures: choose at least 1."),
-        ((*RUN, "--proxies", "params", "--limit", -2), "a limit of -2 architectures"),
-        ((*RUN, "--proxies", "params", "--seed", -1), "the seed -1: choose a number from 0"),
-        ((*RUN, "--proxies", "params", "--batch-size", 0), "a batch of 0 samples"),
+        ((*RUN, "--proxies", "params", "--limit", 0), "limit 0: choose at least 1."),
+        ((*RUN, "--proxies", "params", "--limit", -2), "limit -2: choose at least 1."),
+        ((*RUN, "--proxies", "params", "--seed", -1), "seed -1: choose a number from 0"),
+        ((*RUN, "--proxies", "params", "--batch-size", 0), "batch_size 0: choose at least 1."),
         ((*RUN, "--proxies", "params", "--batch-size", 1000), "digits has only 500 here"),
         (("run", "digits-201", "--proxies", "params", "--workers", -1), "-1 workers"),
         ((*RUN, "--proxies", "params", "--timeout", 0), "a timeout of 0 seconds: choose more than 0."),

@@ -16,9 +16,10 @@ import zcbench
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation import sample_efficiency
 from zcbench.records import Store
-from zcbench.runs import Sweep, get_suite, import_file, list_suites, run_sweep
-from zcbench.runs._fitting import Fitting
+from zcbench.runs import Track, import_file, run_predictors
+from zcbench.runs._fitting import PredictorFitting
 from zcbench.runs._pool import equivalence, pool_of
+from zcbench.runs._track import DEFAULTS
 from zcbench.types import Status
 
 SPACE = zcbench.get_space("digits-201")
@@ -35,16 +36,12 @@ def table(n=60, **changes):
 
 
 def sweep(store, benchmark=None, predictors=("gp", "random_forest:trees=10"), **changes):
-    plan = Sweep("toy", sizes=(8, 20), seeds=3)
-    return run_sweep(
-        dataclasses.replace(
-            plan, **{k: v for k, v in changes.items() if k in {f.name for f in dataclasses.fields(Sweep)}}
-        ),
-        benchmark or table(),
-        predictors,
-        store,
-        **{k: v for k, v in changes.items() if k not in {f.name for f in dataclasses.fields(Sweep)}},
-    )
+    """Trials on a benchmark; ``transfer_from`` is a table and its column."""
+    fields = {"predictors": predictors, "train_sizes": (8, 20), "seeds": 3}
+    fields |= {name: changes.pop(name) for name in list(changes) if name in DEFAULTS and name != "transfer_from"}
+    if other := changes.pop("transfer_from", None):
+        fields["transfer_from"], changes["transfer_from"] = f"{other[0].name}/{other[1]}", other[0]
+    return run_predictors(Track(**fields), benchmark or table(), store, **changes)
 
 
 # -- pools -------------------------------------------------------------------------------------
@@ -105,7 +102,7 @@ def test_splits_are_nested_random_and_repeatable():
 
 def test_metrics_are_those_of_the_unseen(tmp_path):
     benchmark = table()
-    (trial,) = sweep(Store(tmp_path), benchmark, ["bayesian_ridge"], sizes=(20,), seeds=1)
+    (trial,) = sweep(Store(tmp_path), benchmark, ["bayesian_ridge"], train_sizes=(20,), seeds=1)
     pool = pool_of(benchmark)
     order = pool.order(0)
     a = pool.architectures
@@ -138,8 +135,8 @@ def test_a_second_run_computes_nothing_and_a_larger_one_the_rest(tmp_path, monke
     store, done = Store(tmp_path), []
     first = sweep(store)
     assert len(first) == 2 * 2 * 3
-    real = Fitting._trial
-    monkeypatch.setattr(Fitting, "_trial", lambda self, *a: done.append(a) or real(self, *a))
+    real = PredictorFitting._trial
+    monkeypatch.setattr(PredictorFitting, "_trial", lambda self, *a: done.append(a) or real(self, *a))
     again = sweep(store)
     assert [x.key for x in again] == [x.key for x in first]
     assert [x.metrics for x in again] == [x.metrics for x in first]
@@ -160,19 +157,19 @@ def test_workers_change_nothing_but_the_time(tmp_path):
 
 
 def test_what_goes_wrong_is_a_trial(tmp_path, monkeypatch):
-    trials = sweep(Store(tmp_path), predictors=["gp:kernel=cubic", "tabpfn", "gp"], seeds=1, sizes=(8,))
+    trials = sweep(Store(tmp_path), predictors=["gp:kernel=cubic", "tabpfn", "gp"], seeds=1, train_sizes=(8,))
     assert [x.status for x in trials] == ["failed", "failed", "ok"]
     assert trials[0].detail == "kernel='cubic': choose one of rbf, matern."
     assert "needs its weights" in trials[1].detail
     found = sample_efficiency(trials, table())
     assert found.predictors[0] == "gp"
     asked = []
-    real = Fitting._trial
-    monkeypatch.setattr(Fitting, "_trial", lambda self, *a: asked.append(a[0]) or real(self, *a))
-    again = {"predictors": ["gp:kernel=cubic", "gp"], "seeds": 1, "sizes": (8,)}
+    real = PredictorFitting._trial
+    monkeypatch.setattr(PredictorFitting, "_trial", lambda self, *a: asked.append(a[0]) or real(self, *a))
+    again = {"predictors": ["gp:kernel=cubic", "gp"], "seeds": 1, "train_sizes": (8,)}
     sweep(Store(tmp_path), **again)
     assert not asked
-    retried = sweep(Store(tmp_path), retry_failed=True, **again)
+    retried = sweep(Store(tmp_path), retry=("failed", "timed-out"), **again)
     assert asked == ["gp:kernel=cubic"]
     assert retried[0].status is Status.FAILED
 
@@ -233,7 +230,7 @@ def test_what_foreign_predictors_do_costs_their_own_trials(tmp_path):
     with registry_as_it_was():
         import_file(str(path))
         filters = warnings.filters[:]
-        plan = {"seeds": 1, "sizes": (8,), "imports": [str(path)]}
+        plan = {"seeds": 1, "train_sizes": (8,), "imports": [str(path)]}
         here = sweep(Store(tmp_path / "here"), predictors=[*expected], **plan)
         assert {trial.label: (trial.status, trial.detail) for trial in here} == expected
         assert warnings.filters[:] == filters
@@ -250,7 +247,7 @@ def test_a_constant_prediction_is_flagged_and_counts_as_nothing(tmp_path):
     values = np.ones_like(benchmark.values["quality"])
     values[pool_of(benchmark).order(0)[-3:]] = 2.0  # never trained on
     benchmark = dataclasses.replace(benchmark, values={"quality": values})
-    (trial,) = sweep(Store(tmp_path), benchmark, ["gp"], sizes=(8,), seeds=1)
+    (trial,) = sweep(Store(tmp_path), benchmark, ["gp"], train_sizes=(8,), seeds=1)
     assert trial.metrics["tau"] == trial.metrics["rho"] == 0
     assert "all predictions are the same" in trial.detail
     assert math.isnan(trial.metrics["nll"])
@@ -261,9 +258,9 @@ def test_a_constant_prediction_is_flagged_and_counts_as_nothing(tmp_path):
 
 def test_sizes_and_seeds_out_of_range(tmp_path):
     for changes, message in (
-        ({"sizes": (59,)}, "59 networks: toy has only 58 to spare"),
-        ({"sizes": (0,)}, "choose at least 1"),
-        ({"seeds": 0}, "0 seeds: choose at least 1"),
+        ({"train_sizes": (59,)}, "59 networks: toy has only 58 to spare"),
+        ({"train_sizes": (0,)}, "train_sizes 0: choose at least 1"),
+        ({"seeds": 0}, "seeds 0: choose at least 1"),
     ):
         with pytest.raises(InvalidInputError, match=message):
             sweep(Store(tmp_path), **changes)
@@ -272,12 +269,14 @@ def test_sizes_and_seeds_out_of_range(tmp_path):
 def test_proxies_as_features_are_measured_once_and_stored(tmp_path):
     store, benchmark = Store(tmp_path), table(12)
     encoding = "proxies(params+num_layers)"
-    trials = sweep(store, benchmark, [f"bayesian_ridge:encoding={encoding}"], sizes=(6,), seeds=2, batch_size=8)
+    trials = sweep(store, benchmark, [f"bayesian_ridge:encoding={encoding}"], train_sizes=(6,), seeds=2, batch_size=8)
     assert {x.status for x in trials} == {"ok"}
     records = store.records("toy")
     assert len(records) == 24
     pool = pool_of(benchmark)
-    fitting = Fitting(dataclasses.replace(pool, columns={"params": np.arange(12.0), "num_layers": np.ones(12)}))
+    fitting = PredictorFitting(
+        dataclasses.replace(pool, columns={"params": np.arange(12.0), "num_layers": np.ones(12)})
+    )
     (given,) = fitting.informed(zcbench.get_predictor(f"gp:encoding={encoding}")).encodings()
     assert given.rows(pool.architectures)[3].tolist() == [3.0, 1.0]
     assert trials[0].metrics["proxy_seconds"] > 0
@@ -293,7 +292,7 @@ def test_what_was_learned_from_other_data_is_no_result(tmp_path):
     assert [p.metrics["tau"].value for p in found.points] == [x.metrics["tau"] for x in after]
     small = table(12)
     label = "gp:encoding=proxies(grad_norm)"
-    one, two = (sweep(store, small, [label], sizes=(6,), seeds=1, batch_size=size)[0] for size in (4, 8))
+    one, two = (sweep(store, small, [label], train_sizes=(6,), seeds=1, batch_size=size)[0] for size in (4, 8))
     assert one.data.partition("-")[0] == two.data.partition("-")[0]
     assert one.data != two.data
 
@@ -312,14 +311,14 @@ def test_what_only_ranks_learns_that_high_is_good(tmp_path, monkeypatch):
 
 
 def test_default_sizes_fit_what_is_left(tmp_path):
-    trials = sweep(Store(tmp_path), predictors=["bayesian_ridge"], sizes=None, limit=45, seeds=1)
+    trials = sweep(Store(tmp_path), predictors=["bayesian_ridge"], train_sizes=None, limit=45, seeds=1)
     assert [x.train_size for x in trials] == [10, 20]
 
 
 def test_sizes_are_checked_before_anything_is_measured(tmp_path):
     store = Store(tmp_path)
     with pytest.raises(InvalidInputError, match="11 networks: toy has only 10 to spare"):
-        sweep(store, table(12), ["gp:encoding=proxies(params)"], sizes=(11,))
+        sweep(store, table(12), ["gp:encoding=proxies(params)"], train_sizes=(11,))
     assert not store.records("toy")
 
 
@@ -332,11 +331,13 @@ def test_members_see_what_the_table_has(tmp_path):
         "mean:members=(sotl:encoding=curve(loss/2)+gp:encoding=columns)",
         "fbnetv3:encoding=columns:statistics=columns:pretraining=5",
     ]
-    trials = sweep(Store(tmp_path), benchmark, labels, sizes=(20,), seeds=1)
+    trials = sweep(Store(tmp_path), benchmark, labels, train_sizes=(20,), seeds=1)
     assert [x.status for x in trials] == ["ok", "ok"]
     assert trials[0].metrics["proxy_seconds"] == 2 * 10.0
     assert trials[0].metrics["tau"] > 0.8
-    across = sweep(Store(tmp_path), benchmark, labels[:1], sizes=(20,), seeds=1, transfer_from=(benchmark, "other"))
+    across = sweep(
+        Store(tmp_path), benchmark, labels[:1], train_sizes=(20,), seeds=1, transfer_from=(benchmark, "other")
+    )
     assert across[0].status == "ok"
 
 
@@ -345,7 +346,7 @@ def test_curves_as_features(tmp_path):
     shape = np.exp(-np.arange(5))
     losses = (10 - benchmark.values["quality"])[:, :, None] + shape
     benchmark = dataclasses.replace(benchmark, curves={"loss": losses}, facts={"train_seconds": np.full(60, 50.0)})
-    trials = sweep(Store(tmp_path), benchmark, ["sotl:encoding=curve(loss/2)"], sizes=(8,), seeds=1)
+    trials = sweep(Store(tmp_path), benchmark, ["sotl:encoding=curve(loss/2)"], train_sizes=(8,), seeds=1)
     assert trials[0].metrics["tau"] == pytest.approx(1.0)
     assert trials[0].metrics["proxy_seconds"] == 2 * 10.0  # two of five epochs
     point = sample_efficiency(trials, benchmark).points[0]
@@ -370,15 +371,18 @@ def test_fit_on_one_target_test_on_another(tmp_path):
     benchmark = table()
     reverse = dataclasses.replace(benchmark, values={**benchmark.values, "other": -benchmark.values["quality"]})
     trials = sweep(
-        Store(tmp_path), reverse, ["gp"], sizes=(20,), tuned=(0, 10), transfer_from=(reverse, "other"), seeds=2
+        Store(tmp_path), reverse, ["gp"], train_sizes=(20,), tuned=(0, 10), transfer_from=(reverse, "other"), seeds=2
     )
     zero = [x.metrics["tau"] for x in trials if x.tuned_size == 0]
     assert max(zero) < -0.5  # what it learned is the opposite
     assert {x.transfer_from for x in trials} == {"toy@1/other"}
-    same = sweep(Store(tmp_path), benchmark, ["gp"], sizes=(20,), transfer_from=(benchmark, "quality"), seeds=2)
+    copy = dataclasses.replace(benchmark, name="copy")
+    same = sweep(Store(tmp_path), benchmark, ["gp"], train_sizes=(20,), transfer_from=(copy, "quality"), seeds=2)
     assert min(x.metrics["tau"] for x in same) > 0.5
+    with pytest.raises(InvalidInputError, match="transfer_from names what is tested, toy/quality"):
+        sweep(Store(tmp_path), benchmark, ["gp"], train_sizes=(20,), transfer_from=(benchmark, "quality"))
     with pytest.raises(InvalidInputError, match="61 networks: toy has only 60"):
-        sweep(Store(tmp_path), benchmark, ["gp"], sizes=(61,), transfer_from=(benchmark, "other"))
+        sweep(Store(tmp_path), benchmark, ["gp"], train_sizes=(61,), transfer_from=(benchmark, "other"))
 
 
 def test_what_was_learned_from_is_not_tested(tmp_path, monkeypatch):
@@ -387,12 +391,20 @@ def test_what_was_learned_from_is_not_tested(tmp_path, monkeypatch):
     monkeypatch.setattr(
         type(zcbench.get_predictor("gp")), "predict", lambda self, a: asked.append(list(a)) or real(self, a)
     )
-    sweep(Store(tmp_path), benchmark, ["gp"], sizes=(20,), tuned=(0, 10), transfer_from=(benchmark, "other"), seeds=1)
+    sweep(
+        Store(tmp_path),
+        benchmark,
+        ["gp"],
+        train_sizes=(20,),
+        tuned=(0, 10),
+        transfer_from=(benchmark, "other"),
+        seeds=1,
+    )
     pool = pool_of(benchmark)
     first = {pool.keys[i] for i in pool.order(0)[:20]}
     assert [len(rows) for rows in asked] == [40, 30]
     assert not first & {a.key for rows in asked for a in rows}
-    (trial,) = sweep(Store(tmp_path), benchmark, ["gp"], sizes=(59,), transfer_from=(benchmark, "other"), seeds=1)
+    (trial,) = sweep(Store(tmp_path), benchmark, ["gp"], train_sizes=(59,), transfer_from=(benchmark, "other"), seeds=1)
     assert "too few for 0 more and a test" in trial.detail
 
 
@@ -401,9 +413,9 @@ def test_a_source_whose_direction_differs(tmp_path):
     loss = dataclasses.replace(
         table(higher_is_better=False), name="losses", values={"quality": -benchmark.values["quality"]}
     )
-    trials = sweep(Store(tmp_path), benchmark, ["gp"], sizes=(30,), transfer_from=(loss, "quality"), seeds=1)
+    trials = sweep(Store(tmp_path), benchmark, ["gp"], train_sizes=(30,), transfer_from=(loss, "quality"), seeds=1)
     assert trials[0].metrics["tau"] > 0.5
-    back = sweep(Store(tmp_path), loss, ["gp"], sizes=(30,), transfer_from=(benchmark, "quality"), seeds=1)
+    back = sweep(Store(tmp_path), loss, ["gp"], train_sizes=(30,), transfer_from=(benchmark, "quality"), seeds=1)
     assert back[0].metrics["tau"] > 0.5
 
 
@@ -451,14 +463,3 @@ def test_bad_lines_of_trials_hide_no_others(tmp_path):
     assert store.trials.trials("toy") == done
     assert len(sweep(store, predictors=["gp"], seeds=2)) == 4
     assert path.read_text().startswith(before)
-
-
-def test_suites_name_predictors_that_exist():
-    from zcbench.predictors import resolve_predictors
-
-    for name in list_suites():
-        suite = get_suite(name)
-        assert resolve_predictors(suite.predictors)
-        assert suite.seeds >= 10
-    with pytest.raises(UnknownNameError, match="did you mean 'quick'"):
-        get_suite("quik")

@@ -7,9 +7,8 @@ from toys import calls, toy
 import zcbench
 from zcbench.batches import load_batch
 from zcbench.errors import InvalidInputError, StoreError, UnknownNameError
-from zcbench.proxies import resolve
 from zcbench.records import Store
-from zcbench.runs import Track, collect, evaluate, run
+from zcbench.runs import Track, collect, evaluate, run_scores
 
 NAMES = ["t-count", "params", "random"]
 
@@ -19,8 +18,8 @@ def store(tmp_path):
     return Store(tmp_path / "runs")
 
 
-def track(**changes):
-    return Track(**{"benchmark": "toy", "batch_size": 8} | changes)
+def track(names=NAMES, **changes):
+    return Track(**{"benchmarks": "toy", "batch_size": 8, "proxies": tuple(names)} | changes)
 
 
 def values(store, name="toy"):
@@ -30,12 +29,12 @@ def values(store, name="toy"):
 
 def go(store, benchmark=None, names=NAMES, **options):
     settings = {k: options.pop(k) for k in ("limit", "seed", "batch_size", "target") if k in options}
-    run(track(**settings), benchmark or toy(), resolve(names), store, **options)
+    run_scores(track(names, **settings), benchmark or toy(), store, **options)
 
 
 def test_every_score_of_the_track(store, plugin):
     seen = []
-    go(store, progress=lambda done, total, latest: seen.append((done, total, latest)))
+    go(store, progress=lambda step: seen.append((step.done, step.total, step.latest)))
     found = store.records("toy")
     assert {(r.architecture, r.proxy) for r in found} == {
         (a.key, zcbench.get_proxy(name).identifier) for a in toy().architectures for name in NAMES
@@ -74,14 +73,14 @@ def test_a_larger_limit_keeps_the_scores_of_a_smaller(store, plugin):
 
 def test_a_track_gets_exactly_its_sample(store, plugin):
     go(store)
-    benchmark, infos = toy(), resolve(NAMES)
+    benchmark = toy()
     for limit in (1, 3, None):
-        evaluation = collect(track(limit=limit), benchmark, infos, store)
+        evaluation = collect(track(limit=limit), benchmark, store)
         expected = {a.key for a in benchmark.sample(limit, 0)}
         assert evaluation.total == len(expected)
         for entry in evaluation.entries:
             assert set(entry.architectures) == expected
-    assert [e.proxy for e in collect(track(), benchmark, resolve(["params"]), store).entries] == ["params"]
+    assert [e.proxy for e in collect(track(["params"]), benchmark, store).entries] == ["params"]
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"batch_size": 16}])
@@ -92,7 +91,7 @@ def test_other_seeds_and_batches_are_other_scores(store, plugin, change):
     assert len(calls(plugin)) == 4
     assert first.items() <= values(store).items()
     for settings in ({}, change):
-        evaluation = collect(track(limit=2, **settings), toy(), resolve(NAMES), store)
+        evaluation = collect(track(limit=2, **settings), toy(), store)
         assert {e.n for e in evaluation.entries} == {2}
         assert evaluation.seed == settings.get("seed", 0)
 
@@ -102,7 +101,7 @@ def test_other_versions_of_the_table_are_other_scores(store, plugin):
     changed = toy(version=2)
     go(store, changed)
     assert len(calls(plugin)) == 8
-    assert [e.n for e in collect(track(), changed, resolve(NAMES), store).entries] == [4] * 3
+    assert [e.n for e in collect(track(), changed, store).entries] == [4] * 3
     go(store)
     assert len(calls(plugin)) == 8
 
@@ -112,7 +111,7 @@ def test_other_versions_of_a_proxy_are_other_scores(store, plugin):
     zcbench.register_proxy("t-count", version=2, override=True)(lambda probe: -1.0)
     go(store)
     assert len(store.records("toy")) == 16
-    evaluation = collect(track(), toy(), resolve(["t-count"]), store)
+    evaluation = collect(track(["t-count"]), toy(), store)
     assert evaluation["t-count"].version == 2
     assert evaluation["t-count"].scores.tolist() == [-1.0] * 4
 
@@ -124,7 +123,7 @@ def test_failed_scores_are_kept_until_asked_for(store, plugin):
     zcbench.register_proxy("t-nan", override=True)(lambda probe: 4.0)
     go(store, names=names, limit=2)
     assert {r.score.status for r in store.records("toy") if r.proxy == "t-raises@1"} == {"failed"}
-    go(store, names=names, limit=2, retry_failed=True)
+    go(store, names=names, limit=2, retry=("failed", "timed-out"))
     by_proxy = {r.proxy: r.score for r in store.records("toy")}
     assert by_proxy["t-raises@1"].value == 3.0
     assert by_proxy["t-nan@1"].status == "non-finite"  # a result, not an accident
@@ -162,7 +161,7 @@ def test_an_equal_network_gets_the_stored_score(store, plugin):
 def test_odd_proxies_cost_their_own_scores(store, plugin):
     odd = ["t-raises", "t-none", "t-nan", "t-inf", "t-tensors", "t-tensor"]
     go(store, names=[*odd, *NAMES])
-    evaluation = collect(track(), toy(), resolve([*odd, *NAMES]), store)
+    evaluation = collect(track([*odd, *NAMES]), toy(), store)
     assert {e.proxy: (e.n, e.total) for e in evaluation.entries} == {
         **dict.fromkeys(odd, (0, 4)),
         **dict.fromkeys(["t-tensor", *NAMES], (4, 4)),
@@ -198,11 +197,11 @@ def test_an_interrupt_leaves_a_good_store(store, plugin):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"limit": 0}, "a limit of 0 architectures: choose at least 1."),
-        ({"limit": -3}, "a limit of -3 architectures"),
-        ({"seed": -1}, "the seed -1: choose a number from 0 to 4294967295."),
-        ({"seed": 2**32}, "the seed 4294967296"),
-        ({"batch_size": 0}, "a batch of 0 samples is impossible"),
+        ({"limit": 0}, "limit 0: choose at least 1."),
+        ({"limit": -3}, "limit -3: choose at least 1."),
+        ({"seed": -1}, "seed -1: choose a number from 0 to 4294967295."),
+        ({"seed": 2**32}, "seed 4294967296"),
+        ({"batch_size": 0}, "batch_size 0: choose at least 1."),
         ({"batch_size": 10**6}, "digits has only"),
         ({"workers": -1}, "-1 workers: choose 0"),
     ],

@@ -17,10 +17,10 @@ from toys import calls, is_alive, registry_as_it_was, toy
 import zcbench
 from zcbench.batches import load_batch
 from zcbench.errors import InvalidInputError, ZcbenchError
-from zcbench.proxies import resolve
 from zcbench.records import Store
-from zcbench.runs import Track, _workers, run
-from zcbench.runs._networks import Job, space_named
+from zcbench.runs import Track, _workers, run_scores
+from zcbench.runs._imports import space_named
+from zcbench.runs._scoring import NetworkScoring
 from zcbench.runs._workers import in_parallel
 
 # Three networks of different sizes.
@@ -31,7 +31,7 @@ KEYS = [
 
 
 def job(*imports):
-    return Job("digits-201", 10, load_batch("digits", 8, 0), 0, imports)
+    return NetworkScoring("digits-201", 10, load_batch("digits", 8, 0), 0, imports)
 
 
 def sizes():
@@ -44,7 +44,7 @@ def test_a_worker_that_dies_costs_one_score(tmp_path, plugin, monkeypatch):
     names = ["random:repeats=2", "t-count", "t-killed", "t-exits", "params"]
     store = Store(tmp_path / "runs")
     benchmark = toy([0.1, 0.2, 0.3], keys=KEYS)
-    run(Track("toy", batch_size=8), benchmark, resolve(names), store, workers=1, imports=[plugin])
+    run_scores(Track(batch_size=8, proxies=names), benchmark, store, workers=1, imports=[plugin])
     found = {(r.architecture, r.proxy): r.score for r in store.records("toy")}
     assert len(found) == 15
     failed = {key: score.detail for key, score in found.items() if score.status != "ok"}
@@ -132,17 +132,17 @@ def test_what_takes_too_long_is_stopped_and_the_rest_goes_on(tmp_path, plugin, m
     benchmark = dataclasses.replace(
         toy([0.1, 0.2, 0.3]), space=space, architectures=tuple(space.parse(name) for name in names)
     )
-    proxies = resolve(["random:repeats=2", "t-hangs", "params"])
-    store, track = Store(tmp_path / "runs"), Track("toy", batch_size=8)
+    proxies = ("random:repeats=2", "t-hangs", "params")
+    store, track = Store(tmp_path / "runs"), Track(batch_size=8, proxies=proxies)
     monkeypatch.setenv("T_VICTIM", str(sum(p.numel() for p in space.build(space.parse("steady")).parameters())))
     monkeypatch.setenv("T_HANG", "1")
     seconds = 5.0
-    run(track, benchmark, proxies, store, workers=0, imports=[plugin], timeout=seconds)
+    run_scores(track, benchmark, store, workers=0, imports=[plugin], timeout=seconds)
     found = {(r.architecture, r.proxy.partition("@")[0]): r.score for r in store.records("toy")}
     assert len(found) == 9
     late = {key: score.detail for key, score in found.items() if score.status == "timed-out"}
     assert late == {
-        **{("slow", info.label): "the network was not built within 5 s." for info in proxies},
+        **{("slow", label): "the network was not built within 5 s." for label in proxies},
         ("steady", "t-hangs"): "it was not done within 5 s.",
     }
     assert all(found[key].seconds >= seconds for key in late)
@@ -150,9 +150,9 @@ def test_what_takes_too_long_is_stopped_and_the_rest_goes_on(tmp_path, plugin, m
     assert multiprocessing.active_children() == []
 
     monkeypatch.delenv("T_HANG")
-    run(track, benchmark, proxies, store, workers=1, imports=[plugin])  # they are kept until asked for
+    run_scores(track, benchmark, store, workers=1, imports=[plugin])  # they are kept until asked for
     assert sum(r.score.status == "timed-out" for r in store.records("toy")) == 4
-    run(track, benchmark, proxies, store, workers=0, imports=[plugin], retry_failed=True)
+    run_scores(track, benchmark, store, workers=0, imports=[plugin], retry=("failed", "timed-out"))
     again = {(r.architecture, r.proxy.partition("@")[0]): r.score for r in store.records("toy")}
     assert {score.status for score in again.values()} == {"ok"}
     assert {key: again[key].value for key in found.keys() - late} == {k: found[k].value for k in found.keys() - late}
@@ -171,7 +171,7 @@ def test_time_that_nobody_watched_is_not_counted(plugin, monkeypatch):
 @pytest.mark.parametrize("timeout", [0, -1, math.nan, math.inf, "5", True])
 def test_a_timeout_that_is_none(timeout, tmp_path):
     with pytest.raises(InvalidInputError, match=r"timeout .*: choose (more than 0|a finite number)\.$"):
-        run(Track("toy"), toy(), resolve(["params"]), Store(tmp_path), timeout=timeout)
+        run_scores(Track(proxies="params"), toy(), Store(tmp_path), timeout=timeout)
 
 
 FORKED = """

@@ -74,7 +74,7 @@ def add_renamed(parser: argparse.ArgumentParser, old: str, new: str) -> None:
             say(f"zcbench: the option {old} is called {new} now; the old name goes with the next release.")
             action(parser, namespace, values, new)
 
-    parser.add_argument(old, action=Renamed, dest=action.dest, nargs=action.nargs, type=action.type, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    parser.add_argument(old, action=Renamed, dest=action.dest, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
 def add_timeout(parser: argparse.ArgumentParser, what: str) -> None:

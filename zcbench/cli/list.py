@@ -1,4 +1,4 @@
-"""List what there is: proxies, predictors, encodings, ensembles, benchmarks, search spaces or suites."""
+"""List what there is: proxies, predictors, encodings, ensembles, benchmarks, search spaces or tracks."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _contents() -> dict[str, Callable[[], tuple[list[str], list[list[str]]]]]:
         "ensembles": _ensembles,
         "benchmarks": _benchmarks,
         "spaces": _spaces,
-        "suites": _suites,
+        "tracks": _tracks,
     }
 
 
@@ -79,13 +79,14 @@ def _encodings() -> tuple[list[str], list[list[str]]]:
     return ["name", "kind", "paper", "summary"], rows
 
 
-def _suites() -> tuple[list[str], list[list[str]]]:
-    from zcbench.runs import get_suite, list_suites
+def _tracks() -> tuple[list[str], list[list[str]]]:
+    from zcbench.runs import list_tracks, track_info
 
-    suites = [get_suite(name) for name in list_suites()]
-    return ["name", "sizes", "splits", "predictors", "summary"], [
-        [s.name, ",".join(map(str, s.sizes)), str(s.seeds), ", ".join(s.predictors), s.summary] for s in suites
-    ]
+    rows = []
+    for track in map(track_info, list_tracks()):
+        what = track.predictors or track.proxies or ("standard",)
+        rows.append([track.identifier, track.kind, ", ".join(track.benchmarks), ", ".join(what), track.summary])
+    return ["name", "kind", "benchmarks", "what", "summary"], rows
 
 
 def _proxies() -> tuple[list[str], list[list[str]]]:

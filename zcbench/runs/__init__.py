@@ -1,25 +1,78 @@
 """Runs: what is wanted, what is known, what is left; the work itself, and results stored as they come."""
 
-from zcbench.runs._networks import import_file, space_named
-from zcbench.runs._suites import Suite, get_suite, list_suites
-from zcbench.runs.fit_predictors import SEEDS, SIZES, Sweep, run_sweep
-from zcbench.runs.score_networks import Progress, Track, collect, correlate_columns, evaluate, run, with_members
+from __future__ import annotations
 
-__all__ = [
-    "SEEDS",
-    "SIZES",
-    "Progress",
-    "Suite",
-    "Sweep",
-    "Track",
-    "collect",
-    "correlate_columns",
-    "evaluate",
-    "get_suite",
-    "import_file",
-    "list_suites",
-    "run",
-    "run_sweep",
-    "space_named",
-    "with_members",
-]
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zcbench.runs._columns import correlate_columns as correlate_columns
+    from zcbench.runs._imports import import_file as import_file
+    from zcbench.runs._imports import space_named as space_named
+    from zcbench.runs._read import efficiency as efficiency
+    from zcbench.runs._read import leaderboard as leaderboard
+    from zcbench.runs._read import named_track as named_track
+    from zcbench.runs._read import stored_benchmark as stored_benchmark
+    from zcbench.runs._register import get_track as get_track
+    from zcbench.runs._register import list_tracks as list_tracks
+    from zcbench.runs._register import register_track as register_track
+    from zcbench.runs._register import track_info as track_info
+    from zcbench.runs._resume import RETRIES as RETRIES
+    from zcbench.runs._resume import Plan as Plan
+    from zcbench.runs._resume import Progress as Progress
+    from zcbench.runs._resume import Step as Step
+    from zcbench.runs._resume import resume as resume
+    from zcbench.runs._run import Outcome as Outcome
+    from zcbench.runs._run import OwnTable as OwnTable
+    from zcbench.runs._run import Run as Run
+    from zcbench.runs._run import run as run
+    from zcbench.runs._track import Track as Track
+    from zcbench.runs._track import read_track as read_track
+    from zcbench.runs.fit_predictors import run_predictors as run_predictors
+    from zcbench.runs.score_networks import collect as collect
+    from zcbench.runs.score_networks import evaluate as evaluate
+    from zcbench.runs.score_networks import run_scores as run_scores
+
+#: loaded when they are asked for: a track is read without torch
+_PUBLIC = {
+    "Outcome": "_run",
+    "OwnTable": "_run",
+    "Plan": "_resume",
+    "Progress": "_resume",
+    "RETRIES": "_resume",
+    "Run": "_run",
+    "Step": "_resume",
+    "Track": "_track",
+    "collect": "score_networks",
+    "correlate_columns": "_columns",
+    "efficiency": "_read",
+    "evaluate": "score_networks",
+    "get_track": "_register",
+    "import_file": "_imports",
+    "leaderboard": "_read",
+    "list_tracks": "_register",
+    "named_track": "_read",
+    "read_track": "_track",
+    "register_track": "_register",
+    "resume": "_resume",
+    "run": "_run",
+    "run_predictors": "fit_predictors",
+    "run_scores": "score_networks",
+    "space_named": "_imports",
+    "stored_benchmark": "_read",
+    "track_info": "_register",
+}
+
+__all__ = [*_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'zcbench.runs' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"zcbench.runs.{_PUBLIC[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from zcbench._foreign import Foreign
 from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.metrics import coverage, gaussian_nll, precision_at, regret_at
-from zcbench.runs._networks import import_file, space_named
+from zcbench.runs._imports import import_file, space_named
 from zcbench.runs._pool import Floats, Pool
 from zcbench.runs._workers import Begin
 from zcbench.types import Architecture, Status
@@ -38,7 +38,7 @@ class Result(NamedTuple):
 
 
 @dataclass
-class Fitting:
+class PredictorFitting:
     """What is the same for all trials of a sweep.
 
     Attributes:

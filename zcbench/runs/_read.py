@@ -67,15 +67,14 @@ def leaderboard(
         raise InvalidInputError(
             f"the track {track.name} is of predictors: see  zcbench efficiency --track {track.name}"
         )
-    chosen = tuple(rules.all_text("benchmarks", benchmarks or track.benchmarks))
+    chosen = rules.all_text("benchmarks", benchmarks or track.benchmarks)
     if not chosen:
         raise InvalidInputError(f"the track {track.name} names no benchmark: say which.")
     found = []
     for benchmark in chosen:
-        plan = track.for_benchmark(benchmark)
         table = stored_benchmark(benchmark, source)
-        column = table.target(target if target is not None else plan.target).name
-        wanted = wanted_by(plan, table, column)
+        column = table.target(track.settings(benchmark).target if target is None else target).name
+        wanted = wanted_by(track, table, column)
         ensembles = [*track.ensembles, *combined]
         found += evaluations_of(place, table, column, wanted=wanted, common=common, ensembles=ensembles)[:1]
     return found
@@ -135,18 +134,16 @@ def wanted_by(track: Track, benchmark: Benchmark, column: str) -> Wanted:
     """The records that a track of scores asks for on one benchmark.
 
     Args:
-        track: on this benchmark alone.
+        track: what is asked for.
         benchmark: its table.
         column: the target.
     """
-    limit, size = track.limit, track.batch_size
-    assert not isinstance(limit, dict)
-    assert isinstance(size, int)
-    drawn = frozenset(architecture.key for architecture in benchmark.sample(limit, track.seed, column))
+    settings = track.settings(benchmark.name)
+    drawn = frozenset(architecture.key for architecture in benchmark.sample(settings.limit, track.seed, column))
     labels: list[str] = []
     for pattern in track.proxies or ("standard",):
         labels += STANDARD if pattern == "standard" else ["*" if pattern == "all" else pattern]
-    return Wanted(track.seed, size, drawn, tuple(labels))
+    return Wanted(track.seed, settings.batch_size, drawn, tuple(labels))
 
 
 def named_track(name: str | Benchmark | Track) -> Track | None:

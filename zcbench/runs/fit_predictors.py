@@ -1,189 +1,243 @@
-"""Predictors against the number of trained networks: every trial stored the moment it exists."""
+"""Fit predictors to a few trained networks and test them on the others: the plan, and its trials."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import numpy as np
 
-from zcbench._foreign import users_signals
 from zcbench.batches import load_batch
 from zcbench.datasets import Benchmark
+from zcbench.encodings import CurveEncoding, Encoding
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation._efficiency import training_seconds
-from zcbench.evaluation._environment import describe_environment
-from zcbench.predictors import get_predictor
+from zcbench.predictors import get_predictor, predictor_info, resolve_predictors
 from zcbench.proxies import resolve
-from zcbench.records import Store, Trial
-from zcbench.runs._fitting import Fitting, Result
+from zcbench.records import Store, Trial, Writer
+from zcbench.runs._fitting import PredictorFitting, Result
 from zcbench.runs._pool import Pool, check_sizes, pool_of
-from zcbench.runs._workers import Task, check_timeout, results_of
-from zcbench.runs.score_networks import Progress, Track, run
+from zcbench.runs._resume import Left, Plan, Progress, resume
+from zcbench.runs._track import SIZES, Track
+from zcbench.runs._workers import check_timeout
+from zcbench.runs.score_networks import run_scores
 from zcbench.types import Status
 
-if TYPE_CHECKING:
-    from zcbench.encodings import Encoding
 
-SIZES = (10, 20, 50, 100, 200, 500, 1000)
-SEEDS = 10
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """What makes trials comparable.
-
-    Attributes:
-        benchmark: name of the benchmark that predictors are tested on.
-        target: column to predict; None for the benchmark's own choice.
-        sizes: training networks; with a transfer, those of the benchmark learned from first. None for 10 to 1,000, as far as a small table has
-            room for them beside as many to test on.
-        seeds: number of splits, seeds 0, 1, …; all predictors see the same.
-        limit: number of equivalence classes of architectures, drawn at random; None for all.
-        tuned: with a transfer, networks of the benchmark itself that are seen after those of the benchmark learned from first.
-        batch_size: samples that proxies see where they are features.
-    """
-
-    benchmark: str
-    target: str | None = None
-    sizes: tuple[int, ...] | None = None
-    seeds: int = SEEDS
-    limit: int | None = None
-    tuned: tuple[int, ...] = (0,)
-    batch_size: int = 64
-
-
-def run_sweep(
-    sweep: Sweep,
+def run_predictors(
+    track: Track,
     benchmark: Benchmark,
-    predictors: Sequence[str],
     store: Store,
     *,
-    transfer_from: tuple[Benchmark, str | None] | None = None,
+    transfer_from: Benchmark | None = None,
     workers: int = 0,
     imports: Sequence[str] = (),
-    retry_failed: bool = False,
+    retry: Iterable[str] = (),
     timeout: float | None = None,
     progress: Progress | None = None,
-    after_trial: Callable[[int, int, Trial | None], None] | None = None,
 ) -> list[Trial]:
-    """Make sure that the store holds every trial of the sweep, and return them.
+    """Make sure that the store holds every trial of the track, and return them.
 
     Proxies that are features are measured first, on all architectures of the pool, and stored as records.
 
     Args:
-        sweep: sizes and seeds.
+        track: predictors, sizes and seeds; its fields for this benchmark count.
         benchmark: its table.
-        predictors: labels, as :func:`zcbench.predictors.resolve_predictors` gives them.
         store: where trials and records go and where finished ones are found.
-        transfer_from: a benchmark and its column to learn from; default the benchmark itself.
+        transfer_from: the table of the benchmark that the track learns from first.
         workers: worker processes with one thread each; 0 computes in this process.
         imports: Python files that a worker imports.
-        retry_failed: compute trials with the status "failed" or "timed-out" again.
+        retry: statuses to compute again, any of :data:`zcbench.runs.RETRIES`.
         timeout: seconds that a trial may take, and each score of a proxy; beyond them the status is "timed-out". It
             needs a worker process, also with 0 workers.
-        progress: called after every score of a proxy.
-        after_trial: called after every trial with how many are done, how many there are, and the latest or None.
+        progress: called at the beginning and after every score of a proxy and every trial.
 
     Raises:
-        InvalidInputError: a size, the number of seeds or the timeout is out of range.
+        InvalidInputError: a size, the timeout or a status is out of range, or the benchmark to learn from is missing
+            or is what is tested.
         StoreError: a trial cannot be written; all earlier ones are kept.
     """
-    if sweep.seeds < 1:
-        raise InvalidInputError(f"{sweep.seeds} seeds: choose at least 1.")
     check_timeout(timeout)
-    encodings = [encoding for label in predictors for encoding in get_predictor(label).encodings()]
+    retry = tuple(retry)
+    labels = resolve_predictors(track.predictors)
+    settings = track.settings(benchmark.name)
+    sources = [(benchmark, settings.target), *_transfer(track, benchmark, transfer_from)]
+    encodings = [encoding for label in labels for encoding in get_predictor(label).encodings()]
+    pools = [_with_curves(pool_of(table, target, settings.limit), table, encodings) for table, target in sources]
+    sizes = track.train_sizes or _fitting_sizes(len(pools[-1]))
+    tuned = track.tuned or (0,)
+    check_sizes(sizes if len(pools) == 1 else [k for k in tuned if k], len(pools[0]) - 2, benchmark.name)
+    if len(pools) == 2:
+        check_sizes(sizes, len(pools[1]), sources[1][0].name)
     members = sorted({member for encoding in encodings for member in encoding.members})
-    tables = [(benchmark, sweep)] + (
-        [] if transfer_from is None else [(transfer_from[0], replace(sweep, target=transfer_from[1]))]
-    )
-    pools = [_with_curves(pool_of(table, own.target, sweep.limit), table, encodings) for table, own in tables]
-    sizes = sweep.sizes or _fitting(len(pools[-1]))
-    check_sizes(sizes if transfer_from is None else [k for k in sweep.tuned if k], len(pools[0]) - 2, benchmark.name)
-    if transfer_from is not None:
-        check_sizes(sizes, len(pools[1]), transfer_from[0].name)
-    pools = [
-        _measured(pool, table, own, members, store, workers, timeout, progress)
-        for pool, (table, own) in zip(pools, tables, strict=True)
-    ]
-    fitting = Fitting(pools[0], pools[1] if transfer_from is not None else None, tuple(imports))
-    wanted = _wanted(sweep, sizes, fitting, predictors)
-    with store.writer(benchmark.name) as writer, users_signals():
-        known = {t.key: t for t in store.trials(benchmark.name) if not (retry_failed and t.status.worth_a_retry)}
-        environment, description = describe_environment()
-        left = {key: trial for key, trial in wanted.items() if trial.key not in known}
-        if left:
-            writer.environment(environment, description)
-        done = len(wanted) - len(left)
-        if after_trial:
-            after_trial(done, len(wanted), None)
-        tasks = _tasks(left)
-        results = results_of(fitting, tasks, workers, timeout)
-        for key, part, result in results:
-            trial = _filled(wanted[key, part], result, environment)
-            writer.trial(trial)
-            known[trial.key] = trial
-            done += 1
-            if after_trial:
-                after_trial(done, len(wanted), trial)
-    return [known[trial.key] for trial in wanted.values()]
+    for number, (table, target) in enumerate(sources):
+        missing = tuple(member for member in members if member not in pools[number].columns)
+        if missing:
+            scored = Track(target=target, batch_size=settings.batch_size, proxies=missing)
+            run_scores(
+                scored,
+                table,
+                store,
+                workers=workers,
+                imports=imports,
+                timeout=timeout,
+                progress=progress,
+                architectures=pools[number].architectures,
+            )
+            pools[number] = _with_scores(pools[number], table, scored, store)
+    fitting = PredictorFitting(pools[0], pools[1] if len(pools) == 2 else None, tuple(imports))
+    plan = TrialPlan(benchmark.name, fitting, labels, sizes, tuned, track.seeds)
+    resume(plan, store, workers=workers, timeout=timeout, retry=retry, progress=progress)
+    return plan.trials
 
 
-def _fitting(rows: int) -> tuple[int, ...]:
+def _transfer(
+    track: Track, benchmark: Benchmark, transfer_from: Benchmark | None
+) -> list[tuple[Benchmark, str | None]]:
+    """The table and column to learn from first, if the track has them."""
+    if (asked := track.transfer) is None:
+        if track.tuned:
+            who = f"the track {track.name}" if track.name else f"tuned {list(track.tuned)}"
+            raise InvalidInputError(
+                f"{who} learns from another benchmark first: say which, --transfer-from nasbench101 or "
+                "transfer_from='nasbench101'."
+            )
+        return []
+    name, column = asked
+    table = benchmark if name in (benchmark.name, *track.benchmarks) else transfer_from
+    if table is None:
+        raise InvalidInputError(f"give the table of {name}: transfer_from=zcbench.get_benchmark({name!r}).")
+    tested = benchmark.target(track.settings(benchmark.name).target)
+    if table.name == benchmark.name and table.target(column) == tested:
+        raise InvalidInputError(
+            f"transfer_from names what is tested, {benchmark.name}/{tested.name}: leave it out, or name another "
+            "benchmark or target."
+        )
+    return [(table, column)]
+
+
+class TrialPlan(Plan[Trial]):
+    """Which predictors are fitted and tested, on which splits.
+
+    Args:
+        benchmark: name of the benchmark that is tested on.
+        fitting: what workers do.
+        predictors: labels.
+        sizes: training networks; with a transfer, those of the benchmark that is learned from first.
+        tuned: with a transfer, networks of the benchmark itself that are seen last.
+        seeds: number of splits.
+    """
+
+    what = "trials"
+
+    def __init__(
+        self,
+        benchmark: str,
+        fitting: PredictorFitting,
+        predictors: Sequence[str],
+        sizes: Sequence[int],
+        tuned: Sequence[int],
+        seeds: int,
+    ) -> None:
+        self.benchmark, self.work = benchmark, fitting
+        self._wanted = _wanted(fitting, predictors, sizes, tuned, seeds)
+        self._known: dict[Hashable, Trial | None] = {}
+        self.total = len(self._wanted)
+
+    @property
+    def trials(self) -> list[Trial]:
+        """The trials of the plan that have been done."""
+        found = (self._known.get(trial.key) for trial in self._wanted.values())
+        return [trial for trial in found if trial is not None]
+
+    def writer(self, store: Store) -> AbstractContextManager[Writer]:
+        """What appends to the store."""
+        return store.writer(self.benchmark)
+
+    def environments(self, store: Store) -> Container[str]:
+        """Environments that the store describes beside the trials."""
+        return store.environments(self.benchmark)
+
+    def notes(self, store: Store) -> list[str]:
+        """What the latest reading of the store left out."""
+        return store.notes(self.benchmark, Trial)
+
+    def stored(self, store: Store) -> Iterable[Trial]:
+        """Trials on the benchmark."""
+        return store.trials(self.benchmark)
+
+    def disagreeing(self, store: Store) -> Mapping[Hashable, int]:
+        """Keys of trials that do not agree."""
+        return {}
+
+    def status(self, item: Trial) -> Status:
+        """What became of a trial."""
+        return item.status
+
+    def take(self, item: Trial) -> None:
+        """Note a trial."""
+        self._known[item.key] = item
+
+    def skip(self, key: Hashable) -> None:
+        """Note a trial of which several do not agree."""
+        self._known[key] = None
+
+    def left(self) -> Left[Trial]:
+        """Predictors and seeds with the sizes that nothing is known of."""
+        # Seed by seed: what is cut off early still compares all predictors on the same splits.
+        by_key: dict[str, list[str]] = {}
+        for (key, part), trial in self._wanted.items():
+            if trial.key not in self._known:
+                by_key.setdefault(key, []).append(part)
+        return Left([(key, tuple(parts)) for key, parts in by_key.items()])
+
+    def items(self, key: str, part: str, result: Result, environment: str) -> Iterator[Trial]:
+        """The trial that a result makes."""
+        yield replace(self._wanted[key, part], **result._asdict(), environment=environment)
+
+    def write(self, writer: Writer, item: Trial) -> None:
+        """Append a trial."""
+        writer.trial(item)
+        self._known[item.key] = item
+
+
+def _fitting_sizes(rows: int) -> tuple[int, ...]:
     return tuple(size for size in SIZES if 2 * size <= rows) or (max(1, rows // 2),)
 
 
-def _filled(trial: Trial, result: Result, environment: str) -> Trial:
-    return replace(trial, status=result.status, metrics=result.metrics, detail=result.detail, environment=environment)
-
-
-def _tasks(left: Iterable[tuple[str, str]]) -> list[Task]:
-    # Seed by seed: what is cut off early still compares all predictors on the same splits.
-    by_key: dict[str, list[str]] = {}
-    for key, part in left:
-        by_key.setdefault(key, []).append(part)
-    return [(key, tuple(parts)) for key, parts in by_key.items()]
-
-
 def _wanted(
-    sweep: Sweep, sizes: Sequence[int], fitting: Fitting, predictors: Sequence[str]
+    fitting: PredictorFitting, predictors: Sequence[str], sizes: Sequence[int], tuned: Sequence[int], seeds: int
 ) -> dict[tuple[str, str], Trial]:
     """Trials without results, by the worker's key and part."""
-    from zcbench.predictors import predictor_info
-
     pool, transfer_from = fitting.pool, fitting.transfer_from
+    source = "" if transfer_from is None else f"{transfer_from.benchmark}/{transfer_from.target.name}"
     found: dict[tuple[str, str], Trial] = {}
     digests = {label: fitting.digest(label) for label in predictors}
-    for seed in range(sweep.seeds):
+    for seed in range(seeds):
         for label in predictors:
             version = predictor_info(label.partition(":")[0]).version
-            data = digests[label]
             for size in sizes:
-                for tuned in sweep.tuned if transfer_from is not None else (0,):
-                    part = f"{size}+{tuned}" if transfer_from is not None else str(size)
+                for last in tuned if transfer_from is not None else (0,):
+                    part = f"{size}+{last}" if transfer_from is not None else str(size)
                     found[f"{seed} {label}", part] = Trial(
                         benchmark=pool.benchmark,
                         target=pool.target.name,
-                        transfer_from=""
-                        if transfer_from is None
-                        else f"{transfer_from.benchmark}/{transfer_from.target.name}",
+                        transfer_from=source,
                         predictor=f"{label}@{version}",
                         pool=len(pool),
                         train_size=size,
-                        tuned_size=tuned,
+                        tuned_size=last,
                         seed=seed,
                         status=Status.FAILED,
                         metrics={},
-                        data=data,
+                        data=digests[label],
                     )
     return found
 
 
 def _with_curves(pool: Pool, benchmark: Benchmark, encodings: Sequence[Encoding]) -> Pool:
     """The pool with the learning curves that encodings see."""
-    from zcbench.encodings import CurveEncoding
-
     found, costs = {}, {}
     for part in (part for encoding in encodings for part in encoding.parts):
         if isinstance(part, CurveEncoding):
@@ -201,33 +255,10 @@ def _with_curves(pool: Pool, benchmark: Benchmark, encodings: Sequence[Encoding]
     return replace(pool, curves=found, costs={**pool.costs, **costs})
 
 
-def _measured(
-    pool: Pool,
-    benchmark: Benchmark,
-    sweep: Sweep,
-    members: Sequence[str],
-    store: Store,
-    workers: int,
-    timeout: float | None,
-    progress: Progress | None,
-) -> Pool:
+def _with_scores(pool: Pool, benchmark: Benchmark, track: Track, store: Store) -> Pool:
     """The pool with the scores of proxies as columns, as they are: predictors learn the direction."""
-    missing = [member for member in members if member not in pool.columns]
-    if not missing:
-        return pool
-    infos = resolve(missing)
-    track = Track(benchmark.name, sweep.target, None, 0, sweep.batch_size)
-    run(
-        track,
-        benchmark,
-        infos,
-        store,
-        workers=workers,
-        timeout=timeout,
-        progress=progress,
-        architectures=pool.architectures,
-    )
-    batch = load_batch(benchmark.batch_of(sweep.target), sweep.batch_size, 0).provenance
+    settings, infos = track.settings(benchmark.name), resolve(track.proxies)
+    batch = load_batch(benchmark.batch_of(settings.target), settings.batch_size, 0).provenance
     row = {key: i for i, key in enumerate(pool.keys)}
     columns = {info.label: np.full(len(pool), np.nan) for info in infos}
     seconds = {info.label: np.full(len(pool), np.nan) for info in infos}

@@ -1,170 +1,195 @@
-"""Run scorers on a benchmark's architectures; store each score the moment it exists; go on where a run was cut."""
+"""Score networks with proxies: the plan, its records, and their evaluation."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from zcbench import _arguments as rules
-from zcbench._foreign import users_signals
 from zcbench.batches import load_batch
 from zcbench.datasets import Benchmark, load_benchmark
 from zcbench.ensembles import get_ensemble
-from zcbench.errors import InvalidInputError, UnknownNameError
-from zcbench.evaluation._environment import describe_environment
+from zcbench.errors import InvalidInputError
 from zcbench.evaluation._left_out import of_known_architectures, of_this_table
-from zcbench.evaluation._summary import Evaluation, summarize, summarize_columns
-from zcbench.proxies import get_proxy, list_proxies, resolve
+from zcbench.evaluation._summary import Evaluation, summarize
+from zcbench.proxies import get_proxy, resolve
 from zcbench.records import Record, Store, Writer
-from zcbench.runs._networks import Job
-from zcbench.runs._workers import Task, check_timeout, results_of
-from zcbench.types import Architecture, ProxyInfo, Score
+from zcbench.runs._resume import Left, Plan, Progress, resume
+from zcbench.runs._scoring import NetworkScoring
+from zcbench.runs._track import Track
+from zcbench.types import Architecture, ProxyInfo, Score, Status
 
-#: called with (scores done, scores in all, the latest record or None)
-Progress = Callable[[int, int, Record | None], None]
 #: What a proxy with "epochs" or "steps" trains on: that many training samples, the batch among them.
 TRAINING_SAMPLES = 2000
-_MOST_WORKERS = 10_000
 
 
-@dataclass(frozen=True)
-class Track:
-    """What makes scores comparable.
-
-    Attributes:
-        benchmark: name of the benchmark.
-        target: column to rank against; None for the benchmark's own choice. It also decides the data set.
-        limit: number of architectures, drawn at random; None for all. A larger limit keeps what a smaller one had.
-        seed: decides the sample, the batch and the initial weights.
-        batch_size: samples in the batch.
-    """
-
-    benchmark: str
-    target: str | None = None
-    limit: int | None = None
-    seed: int = 0
-    batch_size: int = 64
-
-
-def run(
+def run_scores(
     track: Track,
     benchmark: Benchmark,
-    proxies: Sequence[ProxyInfo],
     store: Store,
     *,
     workers: int = 0,
     imports: Sequence[str] = (),
-    retry_failed: bool = False,
+    retry: Iterable[str] = (),
     timeout: float | None = None,
     progress: Progress | None = None,
     architectures: Sequence[Architecture] | None = None,
+    sample: str = "",
 ) -> None:
     """Make sure that the store holds every score of the track.
 
     Args:
-        track: what to score.
+        track: what to score; its fields for this benchmark count.
         benchmark: its table.
-        proxies: the scorers.
         store: where records go and where finished ones are found.
         workers: worker processes with one thread each; 0 computes in this process. Scores do not depend on it.
         imports: Python files that a worker imports for the proxies they register.
-        retry_failed: compute scores with the status "failed" or "timed-out" again.
+        retry: statuses to compute again, any of :data:`zcbench.runs.RETRIES`.
         timeout: seconds that building a network may take, and each score; beyond them the status is "timed-out".
             Nothing can stop native code in this process: with 0 workers it takes one.
-        progress: called after every score.
-        architectures: what to score instead of a random sample.
+        progress: called at the beginning and after every score.
+        architectures: what to score instead of the track's sample.
+        sample: SHA-256 of the list that the architectures are from; every new record has it.
 
     Raises:
-        InvalidInputError: the limit, the seed, the number of workers or the timeout is out of range.
+        InvalidInputError: the number of workers, the timeout or a status is out of range.
         StoreError: a score cannot be written; all earlier ones are kept.
     """
-    if track.limit is not None and rules.whole("the limit", track.limit) < 1:
-        raise InvalidInputError(f"a limit of {track.limit} architectures: choose at least 1.")
-    rules.seed("the seed", track.seed)
-    if not 0 <= rules.whole("the number of workers", workers) <= _MOST_WORKERS:
-        raise InvalidInputError(f"{workers} workers: choose 0 (this process) or more, at most {_MOST_WORKERS}.")
-    check_timeout(timeout)
-    dataset = benchmark.target(track.target).dataset
-    samples = benchmark.batch_of(track.target)
-    batch = load_batch(samples, track.batch_size, track.seed)
-    trained = any(any(info.trained) for info in proxies)
-    training_data = load_batch(samples, None, track.seed)[:TRAINING_SAMPLES] if trained else None
-    job = Job(benchmark.space.name, benchmark.classes[dataset], batch, track.seed, tuple(imports), training_data)
-    plan = _Plan(track, benchmark, proxies, batch.provenance, architectures)
-    with store.writer(track.benchmark) as writer, users_signals():
-        records = store.records(track.benchmark)
-        known = {r.key: r for r in records if not (retry_failed and r.score.status.worth_a_retry)}
-        environment, description = describe_environment()
-        writer.environment(environment, description)
-        tasks = plan.open(known, writer)
-        done, total = plan.total - sum(len(names) for _, names in tasks), plan.total
-        if progress:
-            progress(done, total, None)
-        results = results_of(job, tasks, workers, timeout)
-        for key, name, score in results:
-            for record in plan.records(key, name, score, environment):
-                writer.record(record)
-            done += 1
-            if progress:
-                progress(done, total, record)
+    plan = ScorePlan(track, benchmark, architectures, imports=imports, sample=sample)
+    resume(plan, store, workers=workers, timeout=timeout, retry=retry, progress=progress)
 
 
-class _Plan:
-    """Which networks are to be measured, and which architectures each measurement serves."""
+def scorers(track: Track, benchmark: Benchmark) -> list[ProxyInfo]:
+    """The proxies of a track on a benchmark, and those that its ensembles are made of.
+
+    Raises:
+        UnknownNameError: there is no such proxy or ensemble.
+    """
+    members = [get_proxy(member) for text in track.ensembles for member in get_ensemble(text).members]
+    found = resolve(track.proxies, benchmark.space.domains)
+    return list({info.label: info for info in (*found, *members)}.values())
+
+
+class ScorePlan(Plan[Record]):
+    """Which networks are to be measured, and which architectures each measurement serves.
+
+    Args:
+        track: what to score.
+        benchmark: its table.
+        architectures: what to score instead of the track's sample.
+        imports: Python files that a worker imports.
+        sample: SHA-256 of the list that the architectures are from.
+    """
+
+    what = "scores"
 
     def __init__(
         self,
         track: Track,
         benchmark: Benchmark,
-        proxies: Sequence[ProxyInfo],
-        batch: str,
-        architectures: Sequence[Architecture] | None,
+        architectures: Sequence[Architecture] | None = None,
+        *,
+        imports: Sequence[str] = (),
+        sample: str = "",
     ) -> None:
-        self.benchmark = benchmark.identifier
-        self.proxies = {info.label: info for info in proxies}
-        self.seed = track.seed
-        self.batch = batch
+        settings = track.settings(benchmark.name)
+        self.target = benchmark.target(settings.target)
+        samples = benchmark.batch_of(self.target.name)
+        infos = scorers(track, benchmark)
+        batch = load_batch(samples, settings.batch_size, track.seed)
+        trained = any(any(info.trained) for info in infos)
+        data = load_batch(samples, None, track.seed)[:TRAINING_SAMPLES] if trained else None
+        classes = benchmark.classes[self.target.dataset]
+        self.work = NetworkScoring(benchmark.space.name, classes, batch, track.seed, tuple(imports), data)
+        self.benchmark, self.identifier = benchmark.name, benchmark.identifier
+        self.proxies = {info.label: info for info in infos}
+        self.seed, self.batch, self.sample = track.seed, batch.provenance, sample
         #: network (canonical string) to the architectures it stands for
         self.served: dict[str, list[str]] = {}
         if architectures is None:
-            architectures = benchmark.sample(track.limit, track.seed, benchmark.target(track.target).name)
+            architectures = benchmark.sample(settings.limit, track.seed, self.target.name)
         for architecture in architectures:
             network = benchmark.space.canonical(architecture).key
             self.served.setdefault(network, []).append(architecture.key)
         self.total = len(self.served) * len(self.proxies)
+        #: label of a proxy by its name with version, and the digest of its code
+        self.versions = {(info.identifier, self._code(info)): info.label for info in infos}
+        self._known: dict[str, set[str]] = {label: set() for label in self.proxies}  # architectures
+        self._measured: dict[tuple[str, str], Record] = {}  # by network and proxy, where it may serve others
 
-    def records(self, network: str, proxy: str, score: Score, environment: str) -> Iterator[Record]:
-        for key in self.served[network]:
-            yield self._record(key, network, self.proxies[proxy], score, environment)
+    def _code(self, info: ProxyInfo) -> str:
+        return ""
 
-    def open(self, known: dict[Any, Record], writer: Writer) -> list[Task]:
-        """Tasks without a score; an architecture whose equal was scored gets that score at once."""
-        tasks: list[Task] = []
-        measured = {
-            (r.network or r.architecture, r.proxy, r.seed, r.batch): r
-            for r in known.values()
-            if r.benchmark == self.benchmark
-        }
+    def stored(self, store: Store) -> Iterable[Record]:
+        """Records of the benchmark."""
+        return store.records(self.benchmark)
+
+    def disagreeing(self, store: Store) -> Mapping[Hashable, int]:
+        """Keys of records that do not agree."""
+        return {}
+
+    def status(self, item: Record) -> Status:
+        """What became of a score."""
+        return item.score.status
+
+    def take(self, item: Record) -> None:
+        """Note a score of the architecture, and of all whose network is the same."""
+        label = self._label(item.key)
+        network = item.network or item.architecture
+        if label is None or network not in self.served:
+            return
+        self._known[label].add(item.architecture)
+        if self.served[network] != [item.architecture]:
+            self._measured[network, label] = item
+
+    def skip(self, key: Any) -> None:
+        """Note an architecture whose scores do not agree."""
+        if (label := self._label(key)) is not None:
+            self._known[label].add(key[1])
+
+    def _label(self, key: Any) -> str | None:
+        benchmark, _, proxy, seed, batch, code = key
+        if (benchmark, seed, batch) != (self.identifier, self.seed, self.batch):
+            return None
+        return self.versions.get((proxy, code))
+
+    def left(self) -> Left[Record]:
+        """Networks with the proxies that nothing is known of; what is known of an equal network needs no work."""
+        left = Left[Record]()
+        equals: list[tuple[str, ProxyInfo, str]] = []
         for network, keys in self.served.items():
-            left: list[str] = []
-            for info in self.proxies.values():
-                found = measured.get((network, info.identifier, self.seed, self.batch))
-                if found is None:
-                    left.append(info.label)
-                    continue
-                for key in keys:
-                    record = self._record(key, network, info, found.score, found.environment)
-                    if record.key not in known:
-                        writer.record(record)
-            if left:
-                tasks.append((network, tuple(left)))
-        return tasks
+            missing: list[str] = []
+            for label, known in self._known.items():
+                lacking = [key for key in keys if key not in known]
+                if lacking and (network, label) in self._measured:
+                    equals += [(network, self.proxies[label], key) for key in lacking]
+                elif lacking:
+                    missing.append(label)
+            if missing:
+                left.tasks.append((network, tuple(missing)))
+        left.at_once = (
+            self._record(key, network, info, found.score, found.environment)
+            for network, info, key in equals
+            for found in [self._measured[network, info.label]]
+        )
+        return left
+
+    def items(self, key: str, part: str, result: Score, environment: str) -> Iterator[Record]:
+        """Records of all architectures that a network serves, but of those that have one."""
+        known = self._known[part]
+        for architecture in self.served[key]:
+            if architecture not in known:
+                yield self._record(architecture, key, self.proxies[part], result, environment)
+
+    def write(self, writer: Writer, item: Record) -> None:
+        """Append a record."""
+        writer.record(item)
 
     def _record(self, key: str, network: str, info: ProxyInfo, score: Score, environment: str) -> Record:
         return Record(
-            benchmark=self.benchmark,
+            benchmark=self.identifier,
             architecture=key,
             proxy=info.identifier,
             seed=self.seed,
@@ -173,7 +198,38 @@ class _Plan:
             network=network if network != key else "",
             higher_is_better=info.higher_is_better,
             environment=environment,
+            code=self._code(info),
+            sample=self.sample,
         )
+
+
+def collect(
+    track: Track, benchmark: Benchmark, store: Store, *, architectures: Sequence[Architecture] | None = None
+) -> Evaluation:
+    """The evaluation of exactly what a track asks for, from a store that may hold more.
+
+    Args:
+        track: its fields for this benchmark count.
+        benchmark: its table.
+        store: what has been measured.
+        architectures: what was scored instead of the track's sample.
+    """
+    plan = ScorePlan(track, benchmark, architectures)
+    found, notes = of_this_table(store.records(benchmark.name), benchmark)
+    found, unknown = of_known_architectures(found, benchmark)
+    wanted = (plan.identifier, plan.seed, plan.batch)
+    sampled = {key for keys in plan.served.values() for key in keys}
+    asked = [r for r in found if (r.benchmark, r.seed, r.batch) == wanted and r.architecture in sampled]
+    kept = [r for r in asked if (r.proxy, r.code) in plan.versions]
+    notes = [*store.notes(benchmark.name), *notes, *unknown]
+    names = {name for name, _ in plan.versions}
+    old = sum(r.proxy not in names and r.proxy.rpartition("@")[0] in plan.proxies for r in asked)
+    if old:
+        notes.append(f"{old:,} scores of other versions of these proxies were left out.")
+    other = sum(r.proxy in names and (r.proxy, r.code) not in plan.versions for r in asked)
+    if other:
+        notes.append(f"{other:,} scores by other code of these proxies or networks were left out.")
+    return summarize(kept, benchmark, plan.target.name, ensembles=track.ensembles, notes=notes)
 
 
 def evaluate(
@@ -219,68 +275,19 @@ def evaluate(
         >>> [entry.n for entry in result.entries]
         [20, 20]
     """
-    import tempfile
-
     table = benchmark if isinstance(benchmark, Benchmark) else load_benchmark(benchmark)
-    ensembles = tuple(rules.all_text("ensembles", ensembles))
     if not isinstance(store, (str, os.PathLike, type(None))):
         raise InvalidInputError(f"the store {rules.shown(store)}: give the path of a folder.")
-    infos = with_members(resolve(proxies, table.space.domains), ensembles)
-    track = Track(table.name, target, limit, seed, batch_size)
+    track = Track(
+        benchmarks=(table.name,),
+        target=target,
+        limit=limit,
+        seed=seed,
+        batch_size=batch_size,
+        proxies=None if proxies is None else tuple(rules.all_text("proxies", proxies)),
+        ensembles=tuple(rules.all_text("ensembles", ensembles)),
+    )
     with tempfile.TemporaryDirectory() as temporary:
         place = Store(store if store is not None else temporary)
-        run(track, table, infos, place, workers=workers, timeout=timeout)
-        return collect(track, table, infos, place, ensembles)
-
-
-def with_members(proxies: Sequence[ProxyInfo], ensembles: Iterable[str]) -> list[ProxyInfo]:
-    """The proxies and those that ensembles are made of."""
-    members = [get_proxy(member) for text in ensembles for member in get_ensemble(text).members]
-    return list({info.label: info for info in (*proxies, *members)}.values())
-
-
-def collect(
-    track: Track, benchmark: Benchmark, proxies: Sequence[ProxyInfo], store: Store, ensembles: Iterable[str] = ()
-) -> Evaluation:
-    """The evaluation of exactly what a track asks for, from a store that may hold more."""
-    column = benchmark.target(track.target).name
-    sampled = {architecture.key for architecture in benchmark.sample(track.limit, track.seed, column)}
-    names = {info.identifier for info in proxies}
-    batch = load_batch(benchmark.batch_of(track.target), track.batch_size, track.seed).provenance
-    wanted = (benchmark.identifier, track.seed, batch)
-    labels = {info.label for info in proxies}
-    stored = store.records(track.benchmark)
-    found, notes = of_this_table(stored, benchmark)
-    found, unknown = of_known_architectures(found, benchmark)
-    asked = [r for r in found if (r.benchmark, r.seed, r.batch) == wanted and r.architecture in sampled]
-    old = [r for r in asked if r.proxy not in names and r.proxy.rpartition("@")[0] in labels]
-    notes = [*stored.notes, *notes, *unknown]
-    if old:
-        notes.append(f"{len(old):,} scores of other versions of these proxies were left out.")
-    return summarize([r for r in asked if r.proxy in names], benchmark, track.target, ensembles=ensembles, notes=notes)
-
-
-def correlate_columns(
-    benchmark: Benchmark, columns: Iterable[str] | None = None, *, target: str | None = None, lower: Iterable[str] = ()
-) -> Evaluation:
-    """Correlate columns of precomputed numbers with a target; no network is built.
-
-    Args:
-        benchmark: its facts are the columns, e.g. from :func:`zcbench.datasets.own_benchmark`.
-        columns: names of facts; None for all.
-        target: column to rank against; default its own choice.
-        lower: columns in which lower is better. One that is named like a registered proxy has the proxy's direction.
-
-    Raises:
-        UnknownNameError: there is no such column.
-        InvalidInputError: there are no columns besides the target.
-    """
-    names = list(benchmark.facts if columns is None else columns)
-    if not names:
-        raise InvalidInputError(f"{benchmark.source} has no columns of numbers besides the target.")
-    for name in names:
-        if name not in benchmark.facts:
-            raise UnknownNameError("column", name, benchmark.facts)
-    known, low = set(list_proxies()), set(lower)
-    up = {name: name not in low and (name not in known or get_proxy(name).higher_is_better) for name in names}
-    return summarize_columns(benchmark, {name: (benchmark.facts[name], up[name]) for name in names}, target)
+        run_scores(track, table, place, workers=workers, timeout=timeout)
+        return collect(track, table, place)

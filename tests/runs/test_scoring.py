@@ -1,17 +1,16 @@
 """One architecture: whatever goes wrong is a score, and the same seed gives the same one."""
 
 import math
-import sys
 
 import pytest
 import torch
 from torch import nn
-from toys import calls, toy
+from toys import toy
 
 from zcbench.batches import load_batch
-from zcbench.errors import InvalidInputError, UnsupportedModelError
-from zcbench.runs import _networks, import_file
-from zcbench.runs._networks import Job
+from zcbench.errors import UnsupportedModelError
+from zcbench.runs import _imports
+from zcbench.runs._scoring import NetworkScoring
 from zcbench.spaces import get_space
 
 KEY, OTHER = (a.key for a in toy().architectures[:2])
@@ -19,7 +18,7 @@ KEY, OTHER = (a.key for a in toy().architectures[:2])
 
 @pytest.fixture
 def job():
-    return Job("digits-201", 10, load_batch("digits", 8, 0), 0)
+    return NetworkScoring("digits-201", 10, load_batch("digits", 8, 0), 0)
 
 
 def scores(job, proxies, key=KEY):
@@ -30,7 +29,7 @@ def test_seed_and_architecture_decide(job, plugin):
     names = ["t-count", "random"]
     first, again = (scores(job, names) for _ in range(2))
     assert {n: s.value for n, s in first.items()} == {n: s.value for n, s in again.items()}
-    other_seed = scores(Job(job.space, job.classes, job.batch, 1), names)
+    other_seed = scores(NetworkScoring(job.space, job.classes, job.batch, 1), names)
     other_network = scores(job, names, OTHER)
     for name in names:
         assert len({s[name].value for s in (first, other_seed, other_network)}) == 3
@@ -71,7 +70,7 @@ def space_that(build, monkeypatch):
         pass
 
     Space.build = staticmethod(build)
-    monkeypatch.setattr(_networks, "get_space", lambda name: Space(name))
+    monkeypatch.setattr(_imports, "get_space", lambda name: Space(name))
 
 
 @pytest.mark.parametrize(
@@ -140,77 +139,6 @@ def test_a_network_that_cannot_run(job, monkeypatch):
 
 def test_the_batch_is_the_one_asked_for(job):
     small = scores(job, ["grad_norm"])
-    large = scores(Job(job.space, job.classes, load_batch("digits", 16, 0), 0), ["grad_norm"])
+    large = scores(NetworkScoring(job.space, job.classes, load_batch("digits", 16, 0), 0), ["grad_norm"])
     assert small["grad_norm"].value != large["grad_norm"].value
     assert math.isfinite(float(large["grad_norm"]))
-
-
-# -- files of proxies --------------------------------------------------------------------------
-
-
-def test_a_file_is_run_once(tmp_path, monkeypatch):
-    path = tmp_path / "counted.py"
-    path.write_text("import builtins\nbuiltins.runs = getattr(builtins, 'runs', 0) + 1\nvalue = 5\n")
-    monkeypatch.setattr("builtins.runs", 0, raising=False)
-    monkeypatch.chdir(tmp_path)
-    first = import_file(str(path))
-    assert import_file("./counted.py") is first
-    assert first.value == 5
-    assert sys.modules["builtins"].runs == 1
-
-
-def test_two_files_of_one_name(tmp_path):
-    found = []
-    for folder in ("a", "b"):
-        path = tmp_path / folder / "same.py"
-        path.parent.mkdir()
-        path.write_text(f"value = {folder!r}")
-        found.append(import_file(str(path)).value)
-    assert found == ["a", "b"]
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("absent.py", None, "is not a file: give a Python file."),
-        ("text.txt", "x = 1", "is not a Python file: its name must end in .py."),
-        ("syntax.py", "def f(:", "could not be imported: SyntaxError: "),
-        ("raises.py", "1 / 0", "could not be imported: ZeroDivisionError: division by zero"),
-        ("leaves.py", "raise SystemExit(3)", "could not be imported: SystemExit: 3"),
-        ("taken.py", "import zcbench\nzcbench.register_proxy('snip')(len)", "'snip' exists already"),
-        ("binary.py", "\0", "could not be imported: "),
-        ("stops.py", "raise KeyboardInterrupt", "could not be imported: KeyboardInterrupt"),
-        (
-            "mute.py",
-            "class E(Exception):\n    def __str__(self): raise SystemExit\nraise E",
-            "could not be imported: E: (its message cannot be read: SystemExit)",
-        ),
-        ("forgets.py", "import sys\ndel sys.modules[__name__]\n1 / 0", "could not be imported: ZeroDivisionError"),
-    ],
-)
-def test_files_that_cannot_be_imported(tmp_path, name, content, message):
-    path = tmp_path / name
-    if content is not None:
-        path.write_text(content)
-    modules = set(sys.modules)
-    with pytest.raises(InvalidInputError) as caught:
-        import_file(str(path))
-    assert str(caught.value).startswith(str(path))
-    assert message in str(caught.value)
-    assert not {m for m in set(sys.modules) - modules if m.startswith("zcbench_import")}
-
-
-def test_a_factory_that_hides(tmp_path):
-    path = tmp_path / "hides.py"
-    path.write_text("def __getattr__(name): raise SystemExit(0)")
-    with pytest.raises(InvalidInputError, match="has no function 'build'"):
-        _networks.space_named(f"{path}:build")
-
-
-def test_a_folder_is_no_file(tmp_path):
-    with pytest.raises(InvalidInputError, match="is not a file"):
-        import_file(str(tmp_path))
-
-
-def test_plugin_leaves_no_trace(plugin):
-    assert calls(plugin) == []

@@ -1,0 +1,77 @@
+"""Files of the user's own are run once, and what is wrong with one is one sentence."""
+
+import sys
+
+import pytest
+from toys import calls
+
+from zcbench.errors import InvalidInputError
+from zcbench.runs import _imports, import_file
+
+
+def test_a_file_is_run_once(tmp_path, monkeypatch):
+    path = tmp_path / "counted.py"
+    path.write_text("import builtins\nbuiltins.runs = getattr(builtins, 'runs', 0) + 1\nvalue = 5\n")
+    monkeypatch.setattr("builtins.runs", 0, raising=False)
+    monkeypatch.chdir(tmp_path)
+    first = import_file(str(path))
+    assert import_file("./counted.py") is first
+    assert first.value == 5
+    assert sys.modules["builtins"].runs == 1
+
+
+def test_two_files_of_one_name(tmp_path):
+    found = []
+    for folder in ("a", "b"):
+        path = tmp_path / folder / "same.py"
+        path.parent.mkdir()
+        path.write_text(f"value = {folder!r}")
+        found.append(import_file(str(path)).value)
+    assert found == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("absent.py", None, "is not a file: give a Python file."),
+        ("text.txt", "x = 1", "is not a Python file: its name must end in .py."),
+        ("syntax.py", "def f(:", "could not be imported: SyntaxError: "),
+        ("raises.py", "1 / 0", "could not be imported: ZeroDivisionError: division by zero"),
+        ("leaves.py", "raise SystemExit(3)", "could not be imported: SystemExit: 3"),
+        ("taken.py", "import zcbench\nzcbench.register_proxy('snip')(len)", "'snip' exists already"),
+        ("binary.py", "\0", "could not be imported: "),
+        ("stops.py", "raise KeyboardInterrupt", "could not be imported: KeyboardInterrupt"),
+        (
+            "mute.py",
+            "class E(Exception):\n    def __str__(self): raise SystemExit\nraise E",
+            "could not be imported: E: (its message cannot be read: SystemExit)",
+        ),
+        ("forgets.py", "import sys\ndel sys.modules[__name__]\n1 / 0", "could not be imported: ZeroDivisionError"),
+    ],
+)
+def test_files_that_cannot_be_imported(tmp_path, name, content, message):
+    path = tmp_path / name
+    if content is not None:
+        path.write_text(content)
+    modules = set(sys.modules)
+    with pytest.raises(InvalidInputError) as caught:
+        import_file(str(path))
+    assert str(caught.value).startswith(str(path))
+    assert message in str(caught.value)
+    assert not {m for m in set(sys.modules) - modules if m.startswith("zcbench_import")}
+
+
+def test_a_factory_that_hides(tmp_path):
+    path = tmp_path / "hides.py"
+    path.write_text("def __getattr__(name): raise SystemExit(0)")
+    with pytest.raises(InvalidInputError, match="has no function 'build'"):
+        _imports.space_named(f"{path}:build")
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(InvalidInputError, match="is not a file"):
+        import_file(str(tmp_path))
+
+
+def test_plugin_leaves_no_trace(plugin):
+    assert calls(plugin) == []

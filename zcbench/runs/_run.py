@@ -1,0 +1,439 @@
+"""A run as data: a track, on a store, here or on another machine; and the one function that makes and does it."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from zcbench import _arguments as rules
+from zcbench.datasets import Benchmark, list_benchmarks, load_benchmark, own_benchmark
+from zcbench.datasets.own import OWN
+from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError
+from zcbench.evaluation import Evaluation, SampleEfficiency, at_zero, sample_efficiency
+from zcbench.predictors import resolve_predictors
+from zcbench.records import Store
+from zcbench.runs._columns import correlate_columns, matching_columns, of_columns
+from zcbench.runs._imports import import_file, space_named
+from zcbench.runs._register import get_track, list_tracks
+from zcbench.runs._resume import Progress, check_retry, check_workers
+from zcbench.runs._track import DEFAULTS, PREDICTORS, SCORES, Track, track_of
+from zcbench.runs._workers import check_timeout
+from zcbench.runs.fit_predictors import run_predictors
+from zcbench.runs.score_networks import collect, run_scores
+from zcbench.spaces import TableSpace
+from zcbench.types import Architecture
+
+Result: TypeAlias = Evaluation | SampleEfficiency
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to on one benchmark.
+
+    Attributes:
+        benchmark: its name, as the track has it.
+        result: the evaluation, or the sample efficiency; None if it could not be run.
+        error: why it could not be run.
+        failed: whether a score or a trial failed or timed out.
+    """
+
+    benchmark: str
+    result: Result | None
+    error: ZcbenchError | None = None
+    failed: bool = False
+
+
+#: endings of files that hold tables
+_TABLES = (".csv", ".tsv", ".txt", ".parquet")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnTable:
+    """How a table of one's own is read, beside its path and its target.
+
+    Attributes:
+        arch: column that names the architectures; None for "arch", "model", ….
+        lower: columns in which lower is better.
+        space: search space whose strings the names are; its networks are built.
+        factory: "FILE.py:FUNCTION" that builds the network of a name.
+        data: what the networks see.
+        classes: outputs of the networks.
+    """
+
+    arch: str | None = None
+    lower: tuple[str, ...] = ()
+    space: str | None = None
+    factory: str | None = None
+    data: str = "cifar10"
+    classes: int = 10
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lower", tuple(rules.all_text("lower", self.lower)))
+        if self.space and self.factory:
+            raise InvalidInputError("--space and --factory both say how to build networks: choose one.")
+        if self.factory and ".py:" not in self.factory:
+            raise InvalidInputError(f"--factory takes FILE.py:FUNCTION, not {self.factory!r}.")
+
+    def read(self, path: str, track: Track) -> Benchmark:
+        """The table as a benchmark."""
+        settings = track.settings(path)
+        if settings.target is None:
+            raise InvalidInputError(f"say which column of {path} to rank against: --target COLUMN")
+        builds = self.space or self.factory
+        return own_benchmark(
+            path,
+            settings.target,
+            arch=self.arch,
+            space=space_named(builds) if builds else None,
+            lower=self.lower,
+            batch=self.data,
+            classes=self.classes,
+            limit=None if builds or track.predictors else settings.limit,
+            seed=track.seed,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A track on a store. It travels as JSON or by pickle; paths in it are relative to the current folder.
+
+    Attributes:
+        track: what is done.
+        store: folder of the records.
+        imports: Python files that register further proxies, predictors, spaces or benchmarks.
+        timeout: seconds that a part of the work may take; None for any time.
+        retry: statuses to compute again.
+        source: official file or folder that the benchmark's table is read from.
+        own: how a table of one's own is read.
+    """
+
+    track: Track
+    store: str = "runs"
+    imports: tuple[str, ...] = ()
+    timeout: float | None = None
+    retry: tuple[str, ...] = ()
+    source: str | None = None
+    own: OwnTable = field(default_factory=OwnTable)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.store, (str, os.PathLike)):
+            raise InvalidInputError(f"the store {rules.shown(self.store)}: give the path of a folder.")
+        object.__setattr__(self, "store", os.fspath(self.store))
+        object.__setattr__(self, "imports", tuple(rules.all_text("imports", self.imports)))
+        object.__setattr__(self, "retry", check_retry(self.retry))
+        check_timeout(self.timeout)
+
+    def to_json(self) -> str:
+        """The run as one line of JSON."""
+        content = {field.name: getattr(self, field.name) for field in fields(self)}
+        return json.dumps(content | {"track": self.track.fields(), "own": asdict(self.own)}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Run:
+        """The run that :meth:`to_json` wrote.
+
+        Raises:
+            InvalidInputError: it is no such text.
+        """
+        try:
+            content = json.loads(text)
+            track, own = track_of(content.pop("track"), "the track of the run"), OwnTable(**content.pop("own"))
+            return cls(track=track, own=own, **content)
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            if isinstance(error, ZcbenchError):
+                raise
+            raise InvalidInputError(f"this is no run as JSON ({type(error).__name__}): {text[:60]}") from None
+
+    def prepare(self) -> None:
+        """Import the files that register further things."""
+        for path in self.imports:
+            import_file(path)
+
+    def table(self, name: str) -> Benchmark:
+        """The table of one of the track's benchmarks.
+
+        Raises:
+            UnknownNameError: there is no such benchmark.
+            DataMissingError: its table is not on this machine; the message says how to get it.
+        """
+        return self.own.read(name, self.track) if is_own_table(name) else load_benchmark(name, self.source)
+
+    def on(
+        self,
+        name: str,
+        *,
+        table: Benchmark | None = None,
+        workers: int = 0,
+        begin: Callable[[Benchmark], object] | None = None,
+        progress: Progress | None = None,
+        architectures: Sequence[Architecture] | None = None,
+        sample: str = "",
+    ) -> Outcome:
+        """Do what is left on one benchmark, and evaluate what the track asks for.
+
+        Args:
+            name: one of the track's benchmarks.
+            table: its table, if it is loaded.
+            workers: worker processes with one thread each; 0 computes in this process.
+            begin: called with the table before anything is done.
+            progress: called at the beginning and after every score and trial.
+            architectures: what to score instead of the track's sample.
+            sample: SHA-256 of the list that the architectures are from; every new record has it.
+        """
+        table = self.table(name) if table is None else table
+        track, store = self.track.for_benchmark(name), Store(self.store)
+        numbers = _is_numbers(table)
+        columns = matching_columns(table, track.proxies) if numbers and track.kind == SCORES else []
+        if begin:
+            begin(table)
+        if track.kind == PREDICTORS:
+            if architectures is not None:
+                raise InvalidInputError("a list of architectures goes with proxies, and not with predictors.")
+            if numbers:
+                labels = map(of_columns, resolve_predictors(track.predictors))
+                track = track.with_fields(predictors=tuple(labels))
+            transfer_from = None
+            if track.transfer is not None and track.transfer[0] not in (name, table.name):
+                transfer_from = load_benchmark(track.transfer[0])
+            trials = run_predictors(
+                track,
+                table,
+                store,
+                transfer_from=transfer_from,
+                workers=workers,
+                imports=self.imports,
+                retry=self.retry,
+                timeout=self.timeout,
+                progress=progress,
+            )
+            zero = at_zero(store, table, track.settings(name).target)
+            found = sample_efficiency(trials, table, zero, store.trials(table.name).notes)
+            return Outcome(name, found, failed=any(trial.status.worth_a_retry for trial in trials))
+        if numbers:
+            if track.ensembles:
+                raise InvalidInputError(f"ensembles go with networks, of which {name} has none: --space or --factory.")
+            return Outcome(
+                name, correlate_columns(table, columns, target=track.settings(name).target, lower=self.own.lower)
+            )
+        self.score(name, table, workers=workers, progress=progress, architectures=architectures, sample=sample)
+        evaluation = collect(track, table, store, architectures=architectures)
+        failures = [failure for entry in evaluation.entries for failure in entry.failures]
+        return Outcome(name, evaluation, failed=any(failure.status.worth_a_retry for failure in failures))
+
+    def score(
+        self,
+        name: str,
+        table: Benchmark | None = None,
+        *,
+        workers: int = 0,
+        progress: Progress | None = None,
+        architectures: Sequence[Architecture] | None = None,
+        sample: str = "",
+    ) -> None:
+        """Score what is left on one benchmark; arguments as of :meth:`on`."""
+        run_scores(
+            self.track.for_benchmark(name),
+            self.table(name) if table is None else table,
+            Store(self.store),
+            workers=workers,
+            imports=self.imports,
+            retry=self.retry,
+            timeout=self.timeout,
+            progress=progress,
+            architectures=architectures,
+            sample=sample,
+        )
+
+    def each(
+        self,
+        *,
+        tables: Mapping[str, Benchmark] | None = None,
+        workers: int = 0,
+        begin: Callable[[Benchmark], object] | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[Outcome]:
+        """Do what is left on all benchmarks of the track, one after the other.
+
+        What is wrong with one of several, such as a table that is not on this machine, is in its outcome. What is wrong
+        with the only one is raised.
+
+        Args:
+            tables: those that are loaded, by name.
+            workers: worker processes with one thread each; 0 computes in this process.
+            begin: called with each table before anything is done.
+            progress: called at the beginning and after every score and trial.
+        """
+        check_workers(workers)
+        self.prepare()
+        names = self.track.benchmarks
+        if not names:
+            what = f"the track {self.track.name}" if self.track.name else "the run"
+            raise InvalidInputError(f"{what} has no benchmark: say which, --benchmark digits-201.")
+        if self.source is not None and len(names) > 1:
+            raise InvalidInputError(f"a source is the table of one benchmark, and not of {len(names)}.")
+        for name in names:
+            try:
+                table = (tables or {}).get(name)
+                outcome = self.on(name, table=table, workers=workers, begin=begin, progress=progress)
+            except ZcbenchError as error:
+                if len(names) == 1:
+                    raise
+                outcome = Outcome(name, None, error)
+            yield outcome
+
+
+def run(
+    what: str | Track | Benchmark,
+    /,
+    *,
+    store: str | os.PathLike[str] = "runs",
+    workers: int = 0,
+    timeout: float | None = None,
+    retry: Iterable[str] = (),
+    imports: Iterable[str] = (),
+    source: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    **given: Any,
+) -> Result | dict[str, Result]:
+    """Run a track, or options on a benchmark: do what the store has not, and evaluate.
+
+    Args:
+        what: a track, its name or the path of its TOML file; or a benchmark, its name or the path of a table of one's
+            own (:class:`OwnTable`).
+        store: folder for the records; a second call with the same folder goes on where the first stopped.
+        workers: worker processes; 0 computes in this process (with workers, call from under
+            ``if __name__ == "__main__":``).
+        timeout: seconds that building a network may take, each score and each trial; beyond them the status is
+            "timed-out". It needs a worker process, also with 0 workers.
+        retry: statuses to compute again: "failed", "timed-out", "non-finite", "unsupported", "disagreeing".
+        imports: Python files that register further proxies, predictors, spaces or benchmarks.
+        source: official file or folder to read the benchmark's table from.
+        progress: called with a :class:`zcbench.runs.Step` at the beginning and after every score and trial.
+        given: fields of the track (:class:`zcbench.runs.Track`), which override those of ``what``; ``benchmark`` for
+            ``benchmarks``; ``track``, if ``what`` is a benchmark; and those of :class:`OwnTable`.
+
+    Returns:
+        An :class:`zcbench.evaluation.Evaluation`, or the sample efficiency if there are predictors. Of several
+        benchmarks these by name; a benchmark that cannot be run gives a warning, and all of them an error.
+
+    Raises:
+        UnknownNameError: there is no such track, benchmark, proxy, predictor, target or argument.
+        InvalidInputError: an argument is out of range.
+
+    Example:
+        >>> import tempfile, zcbench
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     result = zcbench.run("digits-201", proxies=["params", "num_layers"], limit=20, store=folder)
+        >>> [entry.n for entry in result.entries]
+        [20, 20]
+    """
+    for path in (imports := tuple(rules.all_text("imports", imports))):
+        import_file(path)
+    made = make_run(
+        what,
+        store=os.fspath(store) if isinstance(store, os.PathLike) else store,
+        timeout=timeout,
+        retry=tuple(rules.all_text("retry", retry)),
+        imports=imports,
+        source=None if source is None else os.fspath(source),
+        **given,
+    )
+    tables = {what.name: what} if isinstance(what, Benchmark) else None
+    found: dict[str, Result] = {}
+    wrong: list[ZcbenchError] = []
+    for outcome in made.each(tables=tables, workers=workers, progress=progress):
+        if outcome.error is not None:
+            wrong.append(outcome.error)
+            warnings.warn(f"{outcome.benchmark}: {outcome.error}", stacklevel=2)
+        elif outcome.result is not None:
+            found[outcome.benchmark] = outcome.result
+    if not found:
+        raise wrong[0]
+    return found if len(made.track.benchmarks) > 1 else next(iter(found.values()))
+
+
+def make_run(
+    what: str | Track | Benchmark | None,
+    *,
+    store: str = "runs",
+    timeout: float | None = None,
+    retry: tuple[str, ...] = (),
+    imports: tuple[str, ...] = (),
+    source: str | None = None,
+    track: str | Track | None = None,
+    **given: Any,
+) -> Run:
+    """The run of a track, or of options on a benchmark; arguments as of :func:`run`.
+
+    What the imported files register must be there.
+    """
+    own = {field.name: given.pop(field.name) for field in fields(OwnTable) if field.name in given}
+    if "benchmark" in given:
+        if "benchmarks" in given:
+            raise InvalidInputError("give benchmark or benchmarks, not both.")
+        given["benchmarks"] = given.pop("benchmark")
+    for name in given:
+        if name not in DEFAULTS:
+            raise UnknownNameError("argument of a run", name, [*DEFAULTS, *(f.name for f in fields(OwnTable))])
+    base = Track() if track is None else get_track(track) if isinstance(track, str) else track
+    if what is not None:
+        found = _track_named(what)
+        if found is not None and track is not None:
+            raise InvalidInputError("two tracks are given: choose one.")
+        if found is not None:
+            base = found
+        elif "benchmarks" in given:
+            raise InvalidInputError(f"{_name_of(what)} is a benchmark, and another is given: choose one.")
+        else:
+            given["benchmarks"] = (_name_of(what),)
+    return Run(
+        track=base.with_fields(**given) if given else base,
+        store=store,
+        imports=imports,
+        timeout=timeout,
+        retry=retry,
+        source=source,
+        own=OwnTable(**own),
+    )
+
+
+def _track_named(what: str | Track | Benchmark) -> Track | None:
+    """The track that is meant; None for a benchmark.
+
+    Raises:
+        UnknownNameError: there is neither.
+    """
+    if isinstance(what, Track):
+        return what
+    if isinstance(what, Benchmark):
+        return None
+    name = rules.text("the name of a track or benchmark", what)
+    if name.endswith(".toml"):
+        return get_track(name)
+    known = list_benchmarks()
+    if name in known or is_own_table(name):
+        return None
+    if name in (tracks := list_tracks()):
+        return get_track(name)
+    raise UnknownNameError("benchmark or track", name, [*known, *tracks])
+
+
+def _name_of(what: str | Track | Benchmark) -> str:
+    return what if isinstance(what, str) else what.name
+
+
+def is_own_table(name: str) -> bool:
+    """Whether a benchmark is a file of the user's own."""
+    if Path(name).suffix.lower() in _TABLES or os.sep in name:
+        return True
+    return name not in list_benchmarks() and name not in list_tracks() and Path(name).exists()
+
+
+def _is_numbers(table: Benchmark) -> bool:
+    """Whether a table of one's own has columns, and no networks."""
+    return table.name.startswith(OWN) and type(table.space) is TableSpace

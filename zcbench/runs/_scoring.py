@@ -1,0 +1,54 @@
+"""Score networks: what a worker does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from zcbench.proxies import score_architecture
+from zcbench.runs._imports import import_file, space_named
+from zcbench.runs._workers import Begin
+from zcbench.types import Architecture, Batch, Score, Status
+
+
+@dataclass(frozen=True)
+class NetworkScoring:
+    """What is the same for all architectures of a run.
+
+    Attributes:
+        space: name of the search space, or the file and function of one's own networks, "my_networks.py:build".
+        classes: number of outputs.
+        batch: inputs and targets for all networks.
+        seed: seed of the run.
+        imports: Python files that register further proxies.
+        training_data: what proxies with "epochs" or "steps" train on.
+    """
+
+    space: str
+    classes: int
+    batch: Batch
+    seed: int
+    imports: tuple[str, ...] = ()
+    training_data: Batch | None = None
+
+    def prepare(self) -> None:
+        """Import what registers further proxies."""
+        for path in self.imports:
+            import_file(path)
+
+    def results(self, key: str, parts: Sequence[str], begin: Begin = str) -> Iterator[tuple[str, Score]]:
+        """Yield (proxy, score) for one architecture as soon as each score exists."""
+        yield from score_architecture(
+            lambda: space_named(self.space),
+            Architecture(self.space, key),
+            parts,
+            self.batch,
+            classes=self.classes,
+            seed=self.seed,
+            training_data=self.training_data,
+            begin=begin,
+        )
+
+    def lost(self, status: Status, reason: str, seconds: float) -> Score:
+        """The score of a proxy that has none because its worker died, or was stopped."""
+        return Score(None, status, seconds, reason)

@@ -1,0 +1,293 @@
+"""A track: the named, versioned plan of work of any kind. A small TOML file holds one. Loads no torch."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from zcbench import _arguments as rules
+from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError
+
+#: training networks and number of splits, unless a track says otherwise
+SIZES = (10, 20, 50, 100, 200, 500, 1000)
+SEEDS = 10
+
+SCORES, PREDICTORS = "scores", "predictors"
+#: fields that tracks of one kind alone have
+OF_KIND = {
+    SCORES: ("seed", "proxies", "ensembles"),
+    PREDICTORS: ("predictors", "train_sizes", "seeds", "tuned", "transfer_from"),
+}
+#: what says which track it is, and not what is done
+_HEAD = ("name", "version", "summary")
+_T = TypeVar("_T")
+
+
+class Settings(NamedTuple):
+    """Fields that may have a value for each benchmark, in a table by its name; here for one.
+
+    Attributes:
+        target: column; None for the benchmark's own choice.
+        limit: number of architectures; None for all.
+        batch_size: samples in the batch.
+    """
+
+    target: str | None
+    limit: int | None
+    batch_size: int
+
+
+PER_BENCHMARK = Settings._fields
+
+
+@dataclass(frozen=True, kw_only=True)
+class Track:
+    """What makes results comparable.
+
+    A track without predictors is one of scores. ``target``, ``limit`` and ``batch_size`` may be mappings by benchmark;
+    a benchmark that is not in one has the default.
+
+    Attributes:
+        name: its name; empty for one that is made of options.
+        version: raised whenever the plan changes.
+        summary: one sentence.
+        benchmarks: names of benchmarks, or paths of one's own tables; none if whoever runs the track says it.
+        target: column to rank against; None for the benchmark's own choice. It also decides the data set.
+        limit: number of architectures, drawn at random; of predictors, of equivalence classes. None for all. A larger
+            limit keeps what a smaller one had.
+        seed: decides the sample, the batch and the initial weights.
+        batch_size: samples in the batch.
+        proxies: names, patterns, "standard" or "all"; None for "standard". Of a table of numbers, its columns.
+        ensembles: combinations of proxies.
+        predictors: labels, patterns or "all".
+        train_sizes: numbers of trained networks to learn from; with a transfer, those of the other benchmark. None for
+            10 to 1,000, as far as a table has room for them beside as many to test on.
+        seeds: number of splits; all predictors see the same.
+        tuned: with a transfer, numbers of networks of the benchmark itself that are seen last.
+        transfer_from: "BENCHMARK" or "BENCHMARK/TARGET" to learn from first.
+    """
+
+    name: str = ""
+    version: int = 1
+    summary: str = ""
+    benchmarks: tuple[str, ...] = ()
+    target: str | Mapping[str, str] | None = None
+    limit: int | Mapping[str, int] | None = None
+    seed: int = 0
+    batch_size: int | Mapping[str, int] = 64
+    proxies: tuple[str, ...] | None = None
+    ensembles: tuple[str, ...] = ()
+    predictors: tuple[str, ...] = ()
+    train_sizes: tuple[int, ...] | None = None
+    seeds: int = SEEDS
+    tuned: tuple[int, ...] = ()
+    transfer_from: str | None = None
+
+    def __post_init__(self) -> None:
+        where = f"track {rules.shown(self.name)}: " if self.name else ""
+        for field, rule in _RULES.items():
+            object.__setattr__(self, field, rule(where + field, getattr(self, field)))
+        for field in PER_BENCHMARK:
+            value = getattr(self, field)
+            for benchmark in value if isinstance(value, Mapping) and self.benchmarks else ():
+                if benchmark not in self.benchmarks:
+                    raise UnknownNameError(f"benchmark in {where}{field}", benchmark, self.benchmarks)
+        for kind, own in OF_KIND.items():
+            for field in own:
+                if kind != self.kind and getattr(self, field) != DEFAULTS[field]:
+                    needs = "predictors" if kind == PREDICTORS else "proxies, and not with predictors"
+                    raise InvalidInputError(f"{where}{field} goes with {needs}.")
+
+    @property
+    def kind(self) -> str:
+        """What its work gives: "scores" or "predictors"."""
+        return PREDICTORS if self.predictors else SCORES
+
+    @property
+    def identifier(self) -> str:
+        """Name and version, "everywhere@1"; empty without a name."""
+        return f"{self.name}@{self.version}" if self.name else ""
+
+    @property
+    def benchmark(self) -> str:
+        """The only benchmark.
+
+        Raises:
+            InvalidInputError: there are none or several.
+        """
+        if len(self.benchmarks) != 1:
+            raise InvalidInputError(
+                f"the track {self.name or 'without a name'} has {len(self.benchmarks)} benchmarks: say which."
+            )
+        return self.benchmarks[0]
+
+    @property
+    def transfer(self) -> tuple[str, str | None] | None:
+        """Benchmark and column to learn from first."""
+        if self.transfer_from is None:
+            return None
+        benchmark, _, column = self.transfer_from.partition("/")
+        return benchmark, column or None
+
+    def for_benchmark(self, name: str) -> Track:
+        """The track on one benchmark; every field has one value.
+
+        Raises:
+            UnknownNameError: the track is of other benchmarks.
+        """
+        if self.benchmarks and name not in self.benchmarks:
+            raise UnknownNameError(f"benchmark of the track {self.name}".rstrip(), name, self.benchmarks)
+        return replace(self, benchmarks=(name,), **self.settings(name)._asdict())
+
+    def settings(self, benchmark: str) -> Settings:
+        """What may differ from benchmark to benchmark, for one of them."""
+        every = (getattr(self, field) for field in PER_BENCHMARK)
+        return Settings(
+            *(
+                one.get(benchmark, DEFAULTS[field]) if isinstance(one, Mapping) else one
+                for field, one in zip(PER_BENCHMARK, every, strict=True)
+            )
+        )
+
+    def with_fields(self, **given: Any) -> Track:
+        """The track with other fields. One with other benchmarks keeps what is said of each benchmark that it has.
+
+        Raises:
+            UnknownNameError: there is no such field.
+            InvalidInputError: a value is out of range.
+        """
+        known_fields(given)
+        if "benchmarks" in given:
+            kept = rules.all_text("benchmarks", given["benchmarks"])
+            for field in PER_BENCHMARK:
+                value = getattr(self, field)
+                if field not in given and isinstance(value, Mapping):
+                    given[field] = {name: value[name] for name in kept if name in value}
+        return replace(self, **given)
+
+    def fields(self) -> dict[str, Any]:
+        """Fields that are not the default, as JSON and TOML write them."""
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in found.items()
+            if value != DEFAULTS[name]
+        }
+
+    def changes(self, other: Track) -> dict[str, Any]:
+        """Fields of another track that say otherwise than this one, on the benchmarks of the other."""
+        own = self.with_fields(benchmarks=other.benchmarks)
+        names = [field.name for field in fields(self) if field.name not in _HEAD]
+        return {name: getattr(other, name) for name in names if getattr(own, name) != getattr(other, name)}
+
+
+def known_fields(given: Mapping[str, Any]) -> None:
+    """UnknownNameError for a name that is no field of a track."""
+    for name in given:
+        if name not in DEFAULTS:
+            raise UnknownNameError("field of a track", name, DEFAULTS)
+
+
+def track_of(content: Mapping[str, Any], where: str) -> Track:
+    """The track that a mapping describes, as TOML or JSON gives it.
+
+    Args:
+        content: fields; "benchmark" may stand for "benchmarks", and "kind" may say what follows from the others.
+        where: what holds it, for messages.
+
+    Raises:
+        InvalidInputError: a field is unknown or has a value of the wrong type or out of range.
+    """
+    given = dict(content)
+    kind = given.pop("kind", None)
+    try:
+        if "benchmark" in given:
+            if "benchmarks" in given:
+                raise InvalidInputError("give benchmark or benchmarks, not both.")
+            given["benchmarks"] = given.pop("benchmark")
+        known_fields(given)
+        track = Track(**given)
+        if kind is not None and kind != track.kind:
+            rules.choice("kind", OF_KIND)("kind", kind)
+            raise InvalidInputError(f"kind {kind!r} needs {kind if kind == PREDICTORS else 'no predictors'}.")
+    except ZcbenchError as error:
+        raise InvalidInputError(f"{where}: {error}") from None
+    return track
+
+
+def read_track(path: str | Path) -> Track:
+    """The track of a TOML file; without a name it has that of the file.
+
+    Raises:
+        InvalidInputError: the file cannot be read, is no TOML, or a field is not as it must be.
+    """
+    path = Path(path)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInputError(
+            f"{path} cannot be read ({error.strerror or error}): give a track's TOML file."
+        ) from None
+    except ValueError as error:  # also of UTF-8
+        raise InvalidInputError(f"{path} is no TOML: {error}.") from None
+    return track_of({"name": path.stem, **content}, str(path))
+
+
+# -- what fields hold --------------------------------------------------------------------------
+
+
+def _optional(rule: Callable[[str, Any], _T]) -> Callable[[str, Any], _T | None]:
+    return lambda what, value: None if value is None else rule(what, value)
+
+
+def _texts(what: str, value: object) -> tuple[str, ...]:
+    found = [rules.text(what, one).strip() for one in rules.all_text(what, value)]
+    if not all(found):
+        raise InvalidInputError(f"{what} {rules.shown(value)}: a name is empty.")
+    return tuple(dict.fromkeys(found))
+
+
+def _counts(least: int) -> Callable[[str, Any], tuple[int, ...]]:
+    def check(what: str, value: Any) -> tuple[int, ...]:
+        every = value if isinstance(value, list | tuple) else (value,)
+        if not every and least:
+            raise InvalidInputError(f"{what}: give at least one number.")
+        return tuple(sorted({rules.whole(what, one, least, 10**9) for one in every}))
+
+    return check
+
+
+def _by_benchmark(rule: Callable[[str, Any], _T]) -> Callable[[str, Any], _T | dict[str, _T]]:
+    def check(what: str, value: Any) -> _T | dict[str, _T]:
+        if not isinstance(value, Mapping):
+            return rule(what, value)
+        return {name: rule(f"{what} of {rules.text(what, name)}", one) for name, one in value.items()}
+
+    return check
+
+
+def _count(what: str, value: Any) -> int:
+    return rules.whole(what, value, 1, 10**9)
+
+
+_RULES: Mapping[str, Callable[[str, Any], Any]] = {
+    "name": rules.text,
+    "version": rules.version,
+    "summary": rules.text,
+    "benchmarks": _texts,
+    "target": _optional(_by_benchmark(rules.text)),
+    "limit": _optional(_by_benchmark(_count)),
+    "seed": rules.seed,
+    "batch_size": _by_benchmark(_count),
+    "proxies": _optional(_texts),
+    "ensembles": _texts,
+    "predictors": _texts,
+    "train_sizes": _optional(_counts(1)),
+    "seeds": _count,
+    "tuned": _counts(0),
+    "transfer_from": _optional(rules.text),
+}
+DEFAULTS: Mapping[str, Any] = {field.name: field.default for field in fields(Track)}

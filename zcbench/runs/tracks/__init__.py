@@ -1,0 +1,1 @@
+"""The tracks that come with zcbench, a TOML file each."""
