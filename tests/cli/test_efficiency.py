@@ -1,4 +1,4 @@
-"""``zcbench run --predictors`` and ``zcbench curves``."""
+"""``zcbench run --predictors`` and ``zcbench efficiency``."""
 
 import csv
 import json
@@ -8,6 +8,7 @@ import pytest
 from toys import disk_of
 
 import zcbench
+from zcbench.records import Store, Trial
 
 RUN = ("run", "digits-201", "--predictors", "bayesian_ridge,gp", "--workers", 0, "--limit", 60)
 
@@ -17,15 +18,15 @@ def test_a_sweep_and_its_curves(cli, place):
     assert result.status == 0
     assert "digits-201@1: Kendall's tau with test_nll on all other of 60 architectures" in result.out
     assert "8/8 trials" in result.err
-    assert cli("curves").out == result.out
-    found = json.loads(cli("curves", "digits-201", "--json").out)
+    assert cli("efficiency").out == result.out
+    found = json.loads(cli("efficiency", "digits-201", "--json").out)
     assert len(found["points"]) == 4
     assert found["training_seconds"] > 0
-    assert cli("curves", "--limit", 60).out == result.out
-    assert "no trials of predictors" in cli("curves", "digits-201", "--limit", 50).sentence
-    shown = json.loads(cli("curves", "--show", "gp", "--json").out)
+    assert cli("efficiency", "--limit", 60).out == result.out
+    assert "no trials of predictors" in cli("efficiency", "digits-201", "--limit", 50).sentence
+    shown = json.loads(cli("efficiency", "--show", "gp", "--json").out)
     assert {point["predictor"] for point in shown["points"]} == {"gp"}
-    written = cli("curves", "--out", "figures")
+    written = cli("efficiency", "--out", "figures")
     assert written.status == 0
     folder = place / "figures"
     assert sorted(path.suffix for path in folder.iterdir()) == [".csv", ".md", ".svg"]
@@ -33,10 +34,10 @@ def test_a_sweep_and_its_curves(cli, place):
     assert [float(row["tau"]) for row in rows] == [point["tau"] for point in found["points"]]
     assert "<svg" in (folder / "digits-201-predictors.svg").read_text()
     again = (folder / "digits-201-predictors.svg").read_bytes()
-    cli("curves", "--out", "figures")
+    cli("efficiency", "--out", "figures")
     assert (folder / "digits-201-predictors.svg").read_bytes() == again
     with disk_of(10_000):
-        result = cli("curves", "--out", "figures")
+        result = cli("efficiency", "--out", "figures")
     assert result.err.splitlines()[-1] == (
         "zcbench: cannot write to figures/digits-201-predictors.svg: File too large. "
         "Make room, or choose another folder with --out."
@@ -49,7 +50,9 @@ def test_bad_lines_hide_no_others(cli, place):
     words = (*RUN, "--train-sizes", 10, "--seeds", 1)
     cli("run", "digits-201", "--proxies", "params", "--limit", 8, "--workers", 0)
     before = cli(*words).out
-    for path in (place / "runs" / "digits-201.jsonl", place / "runs" / "predictors" / "digits-201.jsonl"):
+    store = Store(place / "runs")
+    files = [store.files("digits-201")[0], store.files("digits-201", Trial)[0]]
+    for path in files:
         first, second, *rest = path.read_text().splitlines(keepends=True)
         path.write_text("".join([first, "gibberish\n", second, *rest]))
     good = json.loads(rest[-1])
@@ -58,13 +61,13 @@ def test_bad_lines_hide_no_others(cli, place):
             file.write(json.dumps(good | change) + "\n")
     said = "1 line that cannot be read was left out and stays in runs/"
     notes = [
-        f"{said}predictors/digits-201.jsonl: line 2 (not JSON).",
+        f"{said}digits-201/{files[1].name}: line 2 (not JSON).",
         "1 line of digits-201@7 was left out: the table here is digits-201@1.",
         "2 trials with a target or a pool that digits-201@1 does not have were left out.",
-        f"{said}digits-201.jsonl: line 2 (not JSON).",
+        f"{said}digits-201/{files[0].name}: line 2 (not JSON).",
     ]
-    assert json.loads(cli("curves", "--json").out)["notes"][-4:] == notes
-    shown = [line.strip() for line in cli("curves").out.splitlines()]
+    assert json.loads(cli("efficiency", "--json").out)["notes"][-4:] == notes
+    shown = [line.strip() for line in cli("efficiency").out.splitlines()]
     assert shown == [*(line.strip() for line in before.splitlines()), *notes]
     again = cli(*words)
     assert again.err.startswith(f"zcbench: {notes[0]}")  # before anything is computed
@@ -73,8 +76,9 @@ def test_bad_lines_hide_no_others(cli, place):
 
 def test_what_cannot_be_shown_hides_no_other(cli, place):
     cli(*RUN, "--train-sizes", 10, "--seeds", 1)
+    place.joinpath("runs", "predictors").mkdir()
     place.joinpath("runs", "predictors", "absent.jsonl").write_text("gibberish\n")
-    result = cli("curves")
+    result = cli("efficiency")
     assert (result.status, "bayesian_ridge" in result.out) == (1, True)
     assert result.err.startswith("zcbench: absent: unknown benchmark 'absent'")
 
@@ -83,8 +87,8 @@ def test_proxies_stand_at_zero(cli):
     cli("run", "digits-201", "--proxies", "params,num_layers", "--limit", 8, "--workers", 0)
     result = cli(*RUN, "--train-sizes", 10, "--seeds", 1)
     assert "At 0 trained networks, the best proxies (8 architectures):" in result.out
-    assert len(json.loads(cli("curves", "--json").out)["proxies"]) == 2
-    assert "the best proxies" in cli("curves", "--metric", "rho").out
+    assert len(json.loads(cli("efficiency", "--json").out)["proxies"]) == 2
+    assert "the best proxies" in cli("efficiency", "--metric", "rho").out
 
 
 def test_transfer(cli):
@@ -92,8 +96,8 @@ def test_transfer(cli):
     result = cli(*RUN, *words)
     assert result.status == 0
     assert "20 of digits-201 + 0" in result.out
-    assert cli("curves", "--transfer").out == result.out
-    assert "no trials of predictors" in cli("curves", "digits-201").sentence
+    assert cli("efficiency", "--transfer").out == result.out
+    assert "no trials of predictors" in cli("efficiency", "digits-201").sentence
     assert "transfer_from names what is tested" in cli(*RUN, "--transfer-from", "digits-201/test_nll").sentence
 
 
@@ -104,7 +108,7 @@ def test_a_track_of_predictors(cli, place):
     assert result.err.startswith("zcbench: track small@1 with limit 40.\n")
     assert "2/2 trials" in result.err
     cli("run", "digits-201", "--predictors", "gp", "--limit", 40, "--workers", 0, "--train-sizes", 20, "--seeds", 1)
-    assert " 20" in cli("curves").out
+    assert " 20" in cli("efficiency").out
     again = cli("run", "small.toml", "--benchmark", "digits-201", "--limit", 40, "--workers", 0)
     assert again.out == result.out
 
@@ -166,7 +170,7 @@ def test_bad_words(cli, words, sentence):
 
 
 def test_nothing_was_run(cli):
-    assert "no predictor has been run" in cli("curves").sentence
+    assert "no predictor has been run" in cli("efficiency").sentence
 
 
 def test_a_predictor_of_ones_own(cli, place):
@@ -204,8 +208,8 @@ def test_other_metrics(cli):
         ("regret@1", "regret of the first choice"),
         ("nll", "likelihood"),
     ):
-        result = cli("curves", "--metric", metric)
+        result = cli("efficiency", "--metric", metric)
         assert result.status == 0
         assert words in result.out
         assert "*" not in result.out
-    assert "unknown metric" in cli("curves", "--metric", "r2").sentence
+    assert "unknown metric" in cli("efficiency", "--metric", "r2").sentence

@@ -238,7 +238,7 @@ def test_narrow_terminals(cli, place, monkeypatch, width):
     assert all(len(line) <= width for line in out.splitlines())
     assert "score" in out
     assert ("Not shown" in out.replace("\n", " ")) == (width < 120)
-    for kind in ("proxies", "benchmarks", "spaces", "suites"):
+    for kind in ("proxies", "benchmarks", "spaces", "tracks"):
         text = cli("list", kind).out
         assert all(len(line) <= width for line in text.splitlines())
         names = {next(iter(row.values())) for row in json.loads(cli("list", kind, "--json").out)}
