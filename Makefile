@@ -27,7 +27,7 @@ test-processors: $(READY) ## the contracts and the proxies with the kernels of o
 	ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default MKL_ENABLE_INSTRUCTIONS=SSE4_2 \
 		$(PYTEST) -m "not slow" tests/testing tests/proxies
 	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2 \
-		$(PYTEST) -m "not slow" tests/testing/test_check_proxy.py
+		$(PYTEST) -m "not slow" tests/proxies/test_contract.py
 
 lint: $(READY) ## style, types, direction of dependencies
 	$(BIN)/ruff format --check zcbench tests scripts benchmarks

@@ -24,6 +24,7 @@ from zcbench.datasets._nasbench201_files import EPOCHS
 from zcbench.datasets.hwnasbench import DATASETS, METRICS
 from zcbench.datasets.nasbench101 import _masked_crc32c
 from zcbench.spaces import get_space
+from zcbench.types import Architecture
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,15 @@ class Official:
         return [folder] if self.folder else [folder / name for name in contents]
 
 
-def sample(space: str, count: int = 3, seed: int = 0) -> list[str]:
-    """Strings of random architectures."""
+def drawn(space: str, count: int = 3, seed: int = 0) -> list[Architecture]:
+    """Random architectures."""
     rng = np.random.default_rng(seed)
-    return [get_space(space).sample(rng).key for _ in range(count)]
+    return [get_space(space).sample(rng) for _ in range(count)]
+
+
+def sample(space: str, count: int = 3, seed: int = 0) -> list[str]:
+    """Their strings."""
+    return [architecture.key for architecture in drawn(space, count, seed)]
 
 
 # -- formats -----------------------------------------------------------------------------------

@@ -5,8 +5,8 @@ import warnings
 
 import pytest
 import torch
+from as_found import same, state
 from networks import convnet, images, mlp
-from test_guard import same, state
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 

@@ -6,8 +6,8 @@ import time
 import numpy as np
 import pytest
 import torch
+from as_found import same, state
 from networks import Dead, Tied, Twice, convnet, images, mlp, zoo
-from test_guard import same, state
 from torch import nn
 from torch.nn import functional as F
 

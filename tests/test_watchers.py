@@ -2,12 +2,16 @@
 
 import pytest
 import torch
-from networks import Twice, convnet, images, mlp, zoo
+from by_hand import cell, value
+from networks import Dead, Twice, convnet, images, mlp, zoo
 from torch import nn
 from torch.nn import functional as F
 
+import zcbench
+from zcbench._watchers import blocks_of
 from zcbench.errors import UnsupportedModelError
 from zcbench.probe import Probe
+from zcbench.testing._zoo import Residual
 from zcbench.types import Batch
 
 
@@ -138,3 +142,15 @@ def test_nothing_is_left_behind():
     model(inputs)
     assert len(watchers["relu_codes"].codes) == codes
     assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_blocks():
+    net = cell()
+    assert blocks_of(net) == list(net.body)
+    nested = nn.Sequential(nn.Sequential(Residual(), Residual()), Residual())
+    assert len(blocks_of(nested)) == 3
+    assert blocks_of(convnet()) == []  # layers then
+    chain = value("az_expressivity", convnet(), images()[0])
+    assert chain > 0
+    dead = zcbench.score(Dead(), images()[0], proxies=["az_*"])
+    assert {dead[name].status for name in ("az_expressivity", "az_trainability")} == {"unsupported"}

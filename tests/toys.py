@@ -61,7 +61,14 @@ def trial(predictor: str = "gp@1", tau: float | None = 0.5, **changes: object) -
     """A trial; without a tau a failed one."""
     status = Status.OK if tau is not None else Status.FAILED
     metrics = {} if tau is None else {"tau": tau, "rho": tau, "fit_seconds": 0.1}
-    fields = {"benchmark": "toy@1", "target": "quality", "transfer_from": "", "pool": 4, "train_size": 2, "tuned_size": 0}
+    fields = {
+        "benchmark": "toy@1",
+        "target": "quality",
+        "transfer_from": "",
+        "pool": 4,
+        "train_size": 2,
+        "tuned_size": 0,
+    }
     fields |= {"seed": 0, "environment": "e0", "data": "d-f"} | changes
     return Trial(predictor=predictor, status=status, metrics=metrics, **fields)  # type: ignore[arg-type]
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Generic, TypeVar
 
 from zcbench._arguments import Rule, flag, shown
+from zcbench._code import code_digest
 from zcbench.errors import BrokenRegistryError, DuplicateNameError, InvalidInputError, UnknownNameError, first_line
 
 T = TypeVar("T")
@@ -107,6 +108,7 @@ class Registry(Generic[T]):
         flag("override", override)
         for name, entry in entries.items():
             self._check_entry(name, entry)
+            code_digest(entry)  # reads the files of strangers' code as they are now, when it is loaded
         owner = _importing()
         # Another thread that discovers may wait for the module which this one is importing: then do not wait for it.
         alone = self._lock.acquire(blocking=False)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from zcbench._code import code_digest
 from zcbench._display import brief, many, plain
 from zcbench.errors import InvalidInputError, shortened
 
@@ -303,6 +304,11 @@ class ProxyInfo:
     def identifier(self) -> str:
         """Label and version, "naswot@1"."""
         return f"{self.label}@{self.version}"
+
+    @property
+    def code(self) -> str:
+        """Digest of the function's code (:func:`zcbench._code.code_digest`); "" where zcbench wrote it."""
+        return code_digest(self.function, self.declared_batch_norm)
 
     @property
     def repeats(self) -> int:

@@ -2,8 +2,6 @@
 
 import bz2
 import gzip
-import io
-import struct
 import zipfile
 
 import numpy as np
@@ -11,15 +9,11 @@ import pytest
 from official_tables import OFFICIAL
 
 import zcbench
-from zcbench.datasets import BenchmarkInfo, Table, _limits, _load, benchmark_info
+from zcbench.datasets import _limits, _load, benchmark_info
 from zcbench.datasets._read import bare_name, explained, is_web_page, read_csv, read_parquet
-from zcbench.datasets._table import load_table, save_table
-from zcbench.datasets.nasbench101 import _masked_crc32c
-from zcbench.errors import DataCorruptError, DataMissingError, InvalidArchitectureError, MissingDependencyError
-from zcbench.types import Target
+from zcbench.errors import DataCorruptError
 
 pytestmark = pytest.mark.usefixtures("nothing_kept")
-
 PAGE = b"\n<!DOCTYPE html>\n<html><head><title>Google Drive - Quota exceeded</title></head></html>"
 
 
@@ -98,6 +92,7 @@ def test_what_a_web_page_is(start, page):
 
 # -- copies ------------------------------------------------------------------------------------
 
+
 #: readers whose files are no pickles
 PLAIN = (
     *("autoformer-32", "darts-swap", "flexibert", "hwnasbench, csv", "nasbench101", "nasbench301", "nasbenchmacro"),
@@ -162,15 +157,6 @@ def test_a_folder_where_files_are_wanted(tmp_path):
 # -- counts and bombs --------------------------------------------------------------------------
 
 
-def test_a_record_that_states_more_than_any_row_has(tmp_path):
-    path = tmp_path / "x.tfrecord"
-    for length in (1 << 40, (1 << 64) - 1, 1 << 21):
-        head = struct.pack("<Q", length)
-        path.write_bytes(head + struct.pack("<I", _masked_crc32c(head)) + b"{}")
-        with pytest.raises(DataCorruptError, match=f"record 1 states {length:,} bytes, far more than any row"):
-            read("nasbench101", [path])
-
-
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress])
 def test_files_that_unpack_to_far_more_than_a_table(pack, tmp_path, monkeypatch):
     monkeypatch.setattr(_limits, "FREE", 1 << 20)
@@ -221,160 +207,7 @@ def test_names_that_stand_twice_in_json(tmp_path):
         read("nasbenchmacro", [tmp_path / "x.json"])
 
 
-def saved(path):
-    target = Target("quality", "cifar10", True, "anything")
-    table = Table(["a", "b"], (target,), {"quality": np.ones((2, 1))}, facts={"size": np.ones(2)}, source="here")
-    save_table(table, path)
-    with zipfile.ZipFile(path) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def head_of(shape, kind):
-    """The head of a .npy file."""
-    text = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"
-    text += " " * (63 - (10 + len(text)) % 64) + "\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode()
-
-
-@pytest.mark.parametrize(
-    ("member", "shape", "kind", "reason"),
-    [
-        ("facts/size", "(1099511627776,)", "<f8", "states another size than it has|columns of different lengths"),
-        ("values/quality", "(2, 1099511627776)", "<f8", "states another size than it has"),
-        ("values/quality", "(2, 1)", "|O", "not of plain numbers"),
-        ("values/quality", "(2, -1)", "<f8", "cannot be read"),
-        ("values/quality", "(2, True)", "<f8", "cannot be read"),
-        ("values/quality", "(2, 1)", "<U2", "not of numbers"),
-        ("architectures", "(1099511627776,)", "|u1", "states another size than it has"),
-        ("head", "(1099511627776,)", "|u1", "states another size than it has"),
-    ],
-)
-def test_what_the_cache_states_is_compared_with_its_size(member, shape, kind, reason, tmp_path):
-    path = tmp_path / "x.npz"
-    members = saved(path)
-    content = members[f"{member}.npy"]
-    start = 10 + struct.unpack("<H", content[8:10])[0]
-    members[f"{member}.npy"] = head_of(shape, kind) + content[start:]
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in members.items():
-            archive.writestr(name, data)
-    with pytest.raises(DataCorruptError, match=f"({reason}).*: delete it and get the benchmark again"):
-        load_table(path)
-
-
-def test_a_cache_of_pickles_runs_nothing(tmp_path):
-    class Evil:
-        def __reduce__(self):
-            return (tmp_path / "evil").touch, ()
-
-    path = tmp_path / "x.npz"
-    arrays = saved(path)
-    file = io.BytesIO()
-    np.lib.format.write_array(file, np.array([Evil(), Evil()]), allow_pickle=True)
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in {**arrays, "facts/size.npy": file.getvalue()}.items():
-            archive.writestr(name, data)
-    with pytest.raises(DataCorruptError, match="not of plain numbers"):
-        load_table(path)
-    assert not (tmp_path / "evil").exists()
-
-
 # -- readers that raise ------------------------------------------------------------------------
-
-
-def stranger(read):
-    return BenchmarkInfo("theirs", "table", "a stranger's", 2, 1, "CC0", "theirs", read=read)
-
-
-def table(**changes):
-    target = Target("accuracy", "digits", True, "accuracy, percent")
-    fields = {"architectures": ["a", "b"], "targets": (target,), "values": {"accuracy": np.ones((2, 1))}}
-    return Table(**{**fields, "source": "their.txt", **changes})
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        ZeroDivisionError("x"),
-        KeyError("accuracy"),
-        StopIteration(),
-        RecursionError("deep"),
-        MemoryError(),
-        OSError(5, "I/O"),
-        UnicodeDecodeError("utf8", b"", 0, 1, "bad"),
-        AssertionError(),
-        InvalidArchitectureError("no cell"),
-    ],
-    ids=lambda error: type(error).__name__,
-)
-def test_whatever_a_strangers_reader_raises_names_the_file(error, tmp_path):
-    def broken(paths):
-        raise error
-
-    path = tmp_path / "their.txt"
-    path.write_text("x")
-    with pytest.raises(DataCorruptError, match=r"their\.txt") as caught:
-        _load.read_source(stranger(broken), [path])
-    assert caught.value.__cause__ is error
-
-
-def test_errors_that_say_what_to_do_pass(tmp_path):
-    path = tmp_path / "their.txt"
-    path.write_text("x")
-    for error in (MissingDependencyError("h5py", "hdf", "reading it"), DataCorruptError(f"{path} is old.")):
-
-        def broken(paths, error=error):
-            raise error
-
-        with pytest.raises(type(error)) as caught:
-            _load.read_source(stranger(broken), [path])
-        assert caught.value is error
-
-    def gone(paths):
-        return (tmp_path / "second.txt").read_text()
-
-    with pytest.raises(DataMissingError, match=r"second\.txt does not exist"):
-        _load.read_source(stranger(gone), [path])
-
-
-@pytest.mark.parametrize(
-    ("made", "message"),
-    [
-        (None, "returned None, not a Table"),
-        (table(architectures=["a", "a"]), "twice, in rows 1 and 2"),
-        (table(architectures=["a", 3]), "row 2: an architecture is 3, not a text"),
-        (table(architectures=["a", "b\nc"]), "row 2: .* is no name"),
-        (table(architectures=[]), "no architectures"),
-        (table(values={"accuracy": np.ones((3, 1))}), "columns of different lengths"),
-        (table(values={"accuracy": np.ones(2)}), "columns of different lengths"),
-        (table(values={"accuracy": np.array([["1"], ["2"]])}), "'accuracy' is not of numbers"),
-        (table(values={"accuracy": np.array([[True], [False]])}), "'accuracy' is not of numbers"),
-        (table(values={"accuracy": np.array([[1], [[]]], object)}), "'accuracy' is not of numbers"),
-        (table(values={"accuracy": [[1.0], [2.0]]}), r"their\.txt"),
-        (table(values={"accuracy": np.array([[1.0], [np.inf]])}), "row 2: accuracy is infinite"),
-        (table(values={}), "targets and columns differ"),
-        (table(targets=()), "no target"),
-        (table(seeds={"accuracy": (1, 2)}), "has 1 trainings and 2 seeds"),
-        (table(facts={"size": np.ones((2, 2))}), "columns of different lengths"),
-        (table(curves={"accuracy": np.ones((2, 1))}), "columns of different lengths"),
-        (table(curves={"loss": np.ones((2, 1, 3))}), "'loss', which is no target"),
-    ],
-)
-def test_tables_that_are_none(made, message, tmp_path):
-    path = tmp_path / "their.txt"
-    path.write_text("x")
-    with pytest.raises(DataCorruptError, match=message):
-        _load.read_source(stranger(lambda paths: made), [path])
-
-
-def test_of_many_rows_the_two_equal_ones_are_found(tmp_path):
-    rows = 60_000  # comparing all pairs would take minutes
-    names = [f"network {i}" for i in range(rows - 1)]
-    path = tmp_path / "their.txt"
-    path.write_text("x")
-    many = table(architectures=[*names, names[-1]], values={"accuracy": np.ones((rows, 1))})
-    with pytest.raises(DataCorruptError, match=f"'network 59998' is there twice, in rows {rows - 1} and {rows}"):
-        _load.read_source(stranger(lambda paths: many), [path])
 
 
 def test_the_row_is_named_and_the_cause_is_kept(tmp_path):

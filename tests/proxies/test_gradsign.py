@@ -10,6 +10,8 @@ import sys
 import numpy as np
 import pytest
 import torch
+from by_hand import value
+from hugging_face import built
 from networks import convnet, images, mlp, zoo
 from torch import nn
 from torch.nn import functional as F
@@ -19,12 +21,6 @@ from zcbench.errors import InvalidInputError
 from zcbench.probe import Probe
 from zcbench.proxies.gradsign import sign_sums
 from zcbench.types import Batch
-
-
-def value(name: str, model: nn.Module, inputs, targets=None, **options) -> float:
-    (result,) = zcbench.score(model, inputs, targets, [name], **options).values()
-    assert result.status == "ok", result.detail
-    return float(result)
 
 
 def sample_gradients(model: nn.Module, inputs, labels) -> list[list[np.ndarray]]:
@@ -254,13 +250,13 @@ def test_gradients_that_are_not_finite_are_no_score():
 
 # -- other processors ----------------------------------------------------------------------------
 
+
 #: What makes PyTorch's libraries take the kernels of older processors; without effect on others than x86.
 INSTRUCTION_SETS = {
     "native": {},
     "AVX2": {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"},
     "SSE4": {"ONEDNN_MAX_CPU_ISA": "SSE41", "ATEN_CPU_CAPABILITY": "default", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"},
 }
-
 SCORES = """
 import json, torch, zcbench
 from zcbench.testing._zoo import specimens
@@ -281,3 +277,31 @@ def test_the_score_is_the_same_under_every_instruction_set():
         for other in ("AVX2", "SSE4"):
             # A gradient that lies on the threshold to within round-off may flip: one or two of some thousands.
             assert abs(found[other][name] - native) <= 4, (name, other)
+
+
+def tensor_tops(gradients, at):
+    """The largest gradient in each row of an array; for a vector, in it and in the arrays near it."""
+    gradient = gradients[at]
+    if gradient.numel() > max(gradient.shape):
+        return gradient.abs().flatten(1).amax(1).view(-1, *[1] * (gradient.dim() - 1))
+    return max(other.abs().max() for other in gradients[max(0, at - 4) : at + 5])
+
+
+@pytest.mark.parametrize("name", ["bert", "gpt2", "vit"])
+def test_gradsign_of_hugging_face_models_is_the_loop_s(name):
+    model, inputs, targets = built(name)
+    found = value("gradsign", model, inputs, targets)
+    model.double().eval()
+    totals, flips = [torch.zeros_like(p, requires_grad=False) for p in model.parameters()], 0
+    for i in range(6):
+        logits = model(**{key: tensor[i : i + 1] for key, tensor in inputs.items()}).logits
+        loss = F.cross_entropy(logits.flatten(0, -2), targets[i : i + 1].flatten())
+        gradients = torch.autograd.grad(loss, list(model.parameters()), materialize_grads=True)
+        for at, gradient in enumerate(gradients):
+            top = tensor_tops(gradients, at)
+            totals[at] = totals[at] + gradient.sign() * (gradient.abs() > 1e-4 * top)
+            # What float32 may take for more or less than the threshold.
+            flips += int(((gradient.abs() - 1e-4 * top).abs() < 2**-20 * top).sum())
+    expected = float(sum(total.abs().sum() for total in totals))
+    assert flips < 1e-3 * expected
+    assert abs(found - expected) <= 2 * flips

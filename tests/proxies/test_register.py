@@ -161,3 +161,14 @@ def test_duplicates_and_unknown_names():
 
 def test_patterns():
     assert zcbench.list_proxies("grad*") == ["grad_norm", "grad_norm_all", "gradsign", "gradsign_mean"]
+
+
+def test_patterns_take_settings():
+    infos = zcbench.proxies.resolve(["synflow*:repeats=2", "snip"])
+    assert [info.label for info in infos][:2] == ["synflow:repeats=2", "synflow_log:repeats=2"]
+    assert infos[-1].label == "snip"
+
+
+def test_training_is_a_cost_class():
+    assert zcbench.get_proxy("params:steps=1").cost is Cost.TRAINING
+    assert zcbench.get_proxy("params:repeats=2").cost is Cost.STATIC

@@ -1,21 +1,27 @@
 """One call for anybody's network: every outcome a value or a reason, the network as it was."""
 
+import copy
 import decimal
 import fractions
 import math
+import statistics
 
 import numpy as np
 import pytest
 import torch
-from networks import Dead, convnet, images, zoo
-from test_guard import same, state
+from as_found import same, state
+from networks import Dead, convnet, images
 from torch import nn
+from toys import registry_as_it_was
 from vandals import VANDALS
 
 import zcbench
+from zcbench._process import stable_seed
+from zcbench._training import Recipe, reinitialize, train
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.proxies._score import CHANGED
 from zcbench.testing._world import differs, world
+from zcbench.types import Batch
 
 
 @pytest.fixture
@@ -34,24 +40,6 @@ def proxy():
     yield add
     for name in names:
         del _register._PROXIES._entries[name]
-
-
-@pytest.mark.parametrize("name", zoo())
-def test_every_proxy_on_every_odd_network(name):
-    model, inputs, targets = zoo()[name]
-    before, rng = state(model), torch.get_rng_state()
-    first = zcbench.score(model, inputs, targets, "all")
-    assert same(before, state(model))
-    assert torch.equal(rng, torch.get_rng_state())
-    second = zcbench.score(model, inputs, targets, "all")
-    assert sorted(first) == zcbench.list_proxies()
-    for key, score in first.items():
-        assert score.status in ("ok", "unsupported", "non-finite"), (key, score.detail)
-        assert (score.value is not None) == (score.status == "ok") == math.isfinite(float(score))
-        assert bool(score.detail) == (score.status != "ok")
-        assert CHANGED not in score.detail, key
-        assert score.seconds >= 0
-        assert second[key].value == score.value
 
 
 def test_scores_do_not_depend_on_the_company():
@@ -409,3 +397,107 @@ def test_a_failure_of_our_own_kind_is_one_line_too(proxy):
         assert score.status == "unsupported"
         assert score.detail.startswith(detail)
         assert "\n" not in score.detail
+
+
+def test_repeats_average_over_initialisations_the_given_one_first():
+    model, (inputs, targets) = convnet(), images()
+    before, rng = state(model), torch.get_rng_state()
+    scores = zcbench.score(model, inputs, targets, ["snip", "snip:repeats=4", "naswot:repeats=4"], seed=7)
+    assert same(before, state(model))
+    assert torch.equal(rng, torch.get_rng_state())
+    by_hand = [float(scores["snip"])]
+    for repeat in (1, 2, 3):
+        seed = stable_seed(7, "repeat", repeat)
+        other = copy.deepcopy(model)
+        reinitialize(other, seed)
+        by_hand.append(float(zcbench.score(other, inputs, targets, ["snip"], seed=seed)["snip"]))
+    found = scores["snip:repeats=4"]
+    assert found.value == pytest.approx(statistics.fmean(by_hand), rel=1e-12)
+    assert found.spread == pytest.approx(statistics.stdev(by_hand), rel=1e-9)
+    assert found.repeats == 4
+    assert scores["snip"].repeats == 1
+    assert math.isnan(scores["snip"].spread)
+
+
+def test_training_before_the_score():
+    model, (inputs, targets) = convnet(), images(batch=16)
+    data = Batch(torch.randn(40, 3, 8, 8), torch.randint(5, (40,)))
+    recipe = Recipe(batch_size=8)
+    before = state(model)
+    labels = ["grad_norm", "grad_norm:epochs=2", "grad_norm:epochs=2:steps=1"]
+    scores = zcbench.score(model, inputs, targets, labels, seed=3, training_data=data, recipe=recipe)
+    assert same(before, state(model))
+    assert list(scores) == labels
+    for label, steps in zip(labels, (0, 10, 11), strict=True):
+        other = copy.deepcopy(model)
+        if steps:
+            assert train(other, data, steps=steps, recipe=recipe, seed=3) == steps
+        expected = zcbench.score(other, inputs, targets, ["grad_norm"], seed=3)["grad_norm"]
+        assert scores[label].value == expected.value
+    assert scores["grad_norm:epochs=2"].seconds > scores["grad_norm"].seconds
+
+
+def test_training_is_charged_to_each_and_done_once(monkeypatch):
+    import zcbench.proxies._score as engine
+
+    calls = []
+
+    def slow(*args, **kwargs):
+        import time
+
+        calls.append(1)
+        time.sleep(0.2)
+
+    monkeypatch.setattr(engine, "train", slow)
+    scores = zcbench.score(convnet(), *images(), ["params:steps=1", "snip:steps=1", "params"])
+    assert len(calls) == 1
+    assert all(scores[name].seconds >= 0.2 for name in ("params:steps=1", "snip:steps=1"))
+    assert scores["params"].seconds < 0.2
+
+
+def test_the_default_data_is_the_batch():
+    model, (inputs, targets) = convnet(), images()
+    default = zcbench.score(model, inputs, targets, ["snip:steps=3"])
+    given = zcbench.score(model, inputs, targets, ["snip:steps=3"], training_data=Batch(inputs, targets))
+    assert default["snip:steps=3"].value == given["snip:steps=3"].value
+
+
+class Odd(nn.Module):
+    """Weights of its own that nobody knows how to draw."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(5, 192))
+
+    def forward(self, x):
+        return x.flatten(1) @ self.weight.T
+
+
+def test_a_repeat_or_training_that_fails_is_a_reason():
+    model, (inputs, targets) = Odd(), images()
+    before = state(model)
+    scores = zcbench.score(model, inputs, targets, ["params", "params:repeats=2", "snip"])
+    assert [score.status for score in scores.values()] == ["ok", "unsupported", "ok"]
+    assert scores["params:repeats=2"].detail.startswith("initialisation 2 of 2: Odd has weights")
+    scores = zcbench.score(model, inputs, None, ["params:epochs=1", "params"])
+    assert scores["params:epochs=1"].status == "unsupported"
+    assert "needs targets" in scores["params:epochs=1"].detail
+    wild = Recipe(learning_rate=1e30)
+    score = zcbench.score(convnet(), inputs, targets, ["snip:steps=50"], recipe=wild)["snip:steps=50"]
+    assert score.status == "failed"
+    assert "of training" in score.detail
+    assert same(before, state(model))
+
+
+def test_one_bad_repeat_spoils_the_mean():
+    with registry_as_it_was():
+        seen = []
+
+        @zcbench.register_proxy("t-third", cost="static")
+        def third(probe):
+            seen.append(probe)
+            return math.nan if len(seen) == 3 else 1.0
+
+        score = zcbench.score(convnet(), images()[0], proxies=["t-third:repeats=4"])["t-third:repeats=4"]
+    assert (score.value, score.status, score.repeats) == (None, "non-finite", 4)
+    assert score.detail == "initialisation 3 of 4: the formula gave nan."

@@ -1,22 +1,22 @@
-"""Roles of layers, attention, and the transformer scores by slow arithmetic; the zoo and Hugging Face's models."""
+"""Transformer scores and attention by slow arithmetic; the zoo and Hugging Face's models."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 import torch
-from networks import convnet, images, mlp
-from torch import nn
+from by_hand import value
+from hugging_face import hugging_face
+from networks import convnet, images
 from torch.nn import functional as F
 
 import zcbench
-from zcbench._roles import Role
 from zcbench.probe import Probe
 from zcbench.testing._zoo import Encoder, VisionTransformer, specimens
 from zcbench.types import Batch
 
 TOKENS = torch.randint(1, 17, (5, 6), generator=torch.Generator().manual_seed(0))
-LABELS = torch.arange(5)
 
 
 def make(**options):
@@ -24,187 +24,7 @@ def make(**options):
     return Encoder(**options)
 
 
-def value(name: str, model: nn.Module, inputs, targets=None, **options) -> float:
-    (result,) = zcbench.score(model, inputs, targets, [name], **options).values()
-    assert result.status == "ok", result.detail
-    return float(result)
-
-
-def roles(model, inputs):
-    with Probe(model, Batch(inputs)) as probe:
-        return probe.roles
-
-
-# -- roles -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("fused", [True, False])
-def test_roles_of_a_written_out_encoder(fused):
-    expected = {}
-    for i in range(2):
-        for layer in ("query", "key", "value", "out"):
-            expected[f"layers.{i}.attention.{layer}.weight"] = Role.ATTENTION
-        expected[f"layers.{i}.up.weight"] = Role.FFN_IN
-        expected[f"layers.{i}.down.weight"] = Role.FFN_OUT
-    assert roles(make(fused=fused), TOKENS) == expected
-
-
-def test_roles_of_torch_s_own_encoder():
-    found = roles(VisionTransformer(), images()[0])
-    for i in range(2):
-        prefix = f"encoder.layers.{i}."
-        assert found[prefix + "self_attn.in_proj_weight"] == Role.ATTENTION
-        assert found[prefix + "self_attn.out_proj.weight"] == Role.ATTENTION
-        assert found[prefix + "linear1.weight"] == Role.FFN_IN
-        assert found[prefix + "linear2.weight"] == Role.FFN_OUT
-    assert len(found) == 8
-
-
-def test_a_classifier_is_no_feed_forward_block():
-    (result,) = zcbench.score(mlp(), torch.randn(4, 4), proxies=["v_pca"]).values()
-    assert (result.status, result.detail) == (
-        "unsupported",
-        "no linear layer feeds attention or a feed-forward block.",
-    )
-    assert all(s.status == "unsupported" for s in zcbench.score(convnet(), images()[0], proxies=["head_*"]).values())
-
-
-class Gated(nn.Module):
-    """A gated feed-forward block, as in LLaMA: both halves of it go in, one comes out."""
-
-    def __init__(self):
-        super().__init__()
-        self.gate, self.up, self.down = nn.Linear(6, 10), nn.Linear(6, 10), nn.Linear(10, 6)
-
-    def forward(self, x):
-        return x + self.down(F.silu(self.gate(x)) * self.up(x))
-
-
-def test_a_gated_block():
-    found = roles(nn.Sequential(Gated(), nn.LayerNorm(6), nn.Linear(6, 3)), torch.randn(4, 5, 6))
-    assert found["0.gate.weight"] == Role.FFN_IN
-    assert found["0.down.weight"] == Role.FFN_OUT
-
-
 # -- Hugging Face ------------------------------------------------------------------------------
-
-
-def hugging_face():
-    """Tiny models from configurations alone; nothing is downloaded."""
-    transformers = pytest.importorskip("transformers", reason="needs the extra zcbench[hf]")
-    t = transformers
-    words = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
-    bert = {**words, "intermediate_size": 32, "max_position_embeddings": 16, "num_labels": 3}
-    image = {"image_size": 32, "num_channels": 3}
-    labels3 = {"num_labels": 3}
-    tokens = torch.randint(1, 50, (6, 8), generator=torch.Generator().manual_seed(0))
-    pixels = images(batch=6, size=32, classes=3)[0]
-    return {
-        "bert": (t.BertForSequenceClassification, t.BertConfig(**bert), {"input_ids": tokens}),
-        "gpt2": (
-            t.GPT2LMHeadModel,
-            t.GPT2Config(vocab_size=50, n_positions=16, n_embd=16, n_layer=2, n_head=2),
-            {"input_ids": tokens},
-        ),
-        "llama": (
-            t.LlamaForCausalLM,
-            t.LlamaConfig(**words, intermediate_size=32, max_position_embeddings=16),
-            {"input_ids": tokens},
-        ),
-        "vit": (
-            t.ViTForImageClassification,
-            t.ViTConfig(
-                hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, patch_size=8,
-                **image, **labels3,
-            ),
-            {"pixel_values": pixels},
-        ),
-        "swin": (
-            t.SwinForImageClassification,
-            t.SwinConfig(embed_dim=8, depths=[1, 1], num_heads=[2, 2], window_size=4, patch_size=4, **image, **labels3),
-            {"pixel_values": pixels},
-        ),
-        "resnet": (
-            t.ResNetForImageClassification,
-            t.ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 2], layer_type="basic", **labels3),
-            {"pixel_values": pixels},
-        ),
-        "convnext": (
-            t.ConvNextForImageClassification,
-            t.ConvNextConfig(hidden_sizes=[8, 16], depths=[1, 1], num_stages=2, patch_size=4, **labels3),
-            {"pixel_values": pixels},
-        ),
-        "regnet": (
-            t.RegNetForImageClassification,
-            t.RegNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], groups_width=4, **labels3),
-            {"pixel_values": pixels},
-        ),
-        "mobilenet": (
-            t.MobileNetV2ForImageClassification,
-            t.MobileNetV2Config(depth_multiplier=0.35, image_size=32, **labels3),
-            {"pixel_values": pixels},
-        ),
-    }  # fmt: skip
-
-
-HF = ["bert", "gpt2", "llama", "vit", "swin", "resnet", "convnext", "regnet", "mobilenet"]
-WORDS, VISION = {"bert", "gpt2", "llama", "vit", "swin"}, {"resnet", "convnext", "regnet", "mobilenet"}
-
-
-def built(name):
-    kind, config, inputs = hugging_face()[name]
-    torch.manual_seed(0)
-    model = kind(config)
-    causal = name in ("gpt2", "llama")
-    targets = inputs["input_ids"] if causal else torch.arange(6) % 3
-    return model, inputs, targets
-
-
-@pytest.mark.parametrize("name", HF)
-def test_hugging_face_models_get_a_score_or_a_reason(name):
-    model, inputs, targets = built(name)
-    before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
-    domain = "transformer" if name in WORDS else "convolutional"
-    found = zcbench.score(model, inputs, targets, "all")
-    for label, score in found.items():
-        info = zcbench.get_proxy(label)
-        assert score.status in ("ok", "unsupported", "non-finite"), f"{label}: {score.detail}"
-        assert score.value is not None or score.detail
-        if "any" in info.domains and score.status == "unsupported":
-            # Classes of words; batch norm over 1 x 1 maps.
-            assert "per sample" in score.detail or "one sample" in score.detail, f"{label}: {score.detail}"
-    missing = {
-        label
-        for label, score in found.items()
-        if domain in zcbench.get_proxy(label).domains and score.status == "unsupported"
-    }
-    excused = {
-        "bert": {"synflow", "synflow_log", "logsynflow", "logsynflow_emq", "dss"},  # integers
-        "gpt2": {"synflow", "synflow_log", "logsynflow", "logsynflow_emq", "dss"},
-        "llama": {"synflow", "synflow_log", "logsynflow", "logsynflow_emq", "dss"},
-        "swin": {"az_trainability"},  # merges positions
-        "convnext": {"naswot", "swap", "reg_swap", "linear_regions"},  # GELU
-    }
-    assert missing <= excused.get(name, set())
-    after = model.state_dict()
-    assert all(torch.equal(before[key], after[key]) for key in before)
-
-
-@pytest.mark.parametrize("name", ["bert", "gpt2", "llama", "vit", "swin"])
-def test_roles_of_hugging_face_models(name):
-    model, inputs, _ = built(name)
-    found = roles(model, inputs)
-    linear = [key for key in found if found[key] == Role.ATTENTION]
-    names = {"bert": ("attention",), "gpt2": ("attn",), "llama": ("self_attn",), "vit": ("attention",)}
-    names["swin"] = ("attention",)
-    assert linear
-    assert all(any(part in key for part in names[name]) for key in linear), found
-    blocks = {"bert": 2, "gpt2": 2, "llama": 2, "vit": 2, "swin": 2}[name]
-    ins = [key for key, role in found.items() if role == Role.FFN_IN]
-    outs = [key for key, role in found.items() if role == Role.FFN_OUT]
-    assert len(outs) == blocks
-    assert len(ins) in (blocks, 2 * blocks)  # gated blocks have two
-    assert not any("attention.output" in key or "classifier" in key for key in ins + outs)
 
 
 @pytest.mark.parametrize("name", ["bert", "gpt2", "vit"])
@@ -217,34 +37,6 @@ def test_eager_and_fused_attention_score_alike(name):
         model = kind(config)
         found.append([value(p, model, inputs) for p in ("head_confidence", "softmax_confidence")])
     assert found[0] == pytest.approx(found[1], rel=1e-4)
-
-
-def row_tops(gradients, at):
-    """The largest gradient in each row of an array; for a vector, in it and in the arrays near it."""
-    gradient = gradients[at]
-    if gradient.numel() > max(gradient.shape):
-        return gradient.abs().flatten(1).amax(1).view(-1, *[1] * (gradient.dim() - 1))
-    return max(other.abs().max() for other in gradients[max(0, at - 4) : at + 5])
-
-
-@pytest.mark.parametrize("name", ["bert", "gpt2", "vit"])
-def test_gradsign_of_hugging_face_models_is_the_loop_s(name):
-    model, inputs, targets = built(name)
-    found = value("gradsign", model, inputs, targets)
-    model.double().eval()
-    totals, flips = [torch.zeros_like(p, requires_grad=False) for p in model.parameters()], 0
-    for i in range(6):
-        logits = model(**{key: tensor[i : i + 1] for key, tensor in inputs.items()}).logits
-        loss = F.cross_entropy(logits.flatten(0, -2), targets[i : i + 1].flatten())
-        gradients = torch.autograd.grad(loss, list(model.parameters()), materialize_grads=True)
-        for at, gradient in enumerate(gradients):
-            top = row_tops(gradients, at)
-            totals[at] = totals[at] + gradient.sign() * (gradient.abs() > 1e-4 * top)
-            # What float32 may take for more or less than the threshold.
-            flips += int(((gradient.abs() - 1e-4 * top).abs() < 2**-20 * top).sum())
-    expected = float(sum(total.abs().sum() for total in totals))
-    assert flips < 1e-3 * expected
-    assert abs(found - expected) <= 2 * flips
 
 
 def test_a_model_without_a_head():
@@ -402,3 +194,15 @@ def test_every_transformer_score_is_finite_on_every_transformer_of_the_zoo():
             for name, score in zcbench.score(specimen.make(), specimen.batch.inputs, proxies=names).items():
                 words = not specimen.batch.inputs.is_floating_point()
                 assert math.isfinite(float(score)) or (name == "dss" and words), f"{specimen.name}, {name}: {score}"
+
+
+def test_jacobian_cosine():
+    model, (x, _) = convnet(), images()
+    leaf = x.clone().requires_grad_()
+    model(leaf).sum().backward()
+    rows = leaf.grad.flatten(1).double().numpy()
+    total = 0.0
+    for i, j in itertools.permutations(range(8), 2):
+        cos = rows[i] @ rows[j] / math.sqrt((rows[i] @ rows[i]) * (rows[j] @ rows[j]))
+        total += abs(cos) ** (1 / 20)
+    assert value("jacobian_cosine", convnet(), x) == pytest.approx(1 - total / 56, rel=1e-4)

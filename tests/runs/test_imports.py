@@ -1,5 +1,6 @@
 """Files of the user's own are run once, and what is wrong with one is one sentence."""
 
+import os
 import sys
 
 import pytest
@@ -18,6 +19,19 @@ def test_a_file_is_run_once(tmp_path, monkeypatch):
     assert import_file("./counted.py") is first
     assert first.value == 5
     assert sys.modules["builtins"].runs == 1
+
+
+def test_a_file_edited_within_a_second_is_compiled_again(tmp_path, monkeypatch):
+    """Python's cache compares size and whole seconds: 2 edited to 3 would run as 2, under the digest of 3."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    path, values = tmp_path / "edited.py", []
+    for value in (2, 3):
+        path.write_text(f"value = {value}\n")
+        os.utime(path, (1e9, 1e9))
+        values.append(import_file(str(path)).value)
+        for name in [name for name, module in sys.modules.items() if getattr(module, "__file__", None) == str(path)]:
+            del sys.modules[name]
+    assert values == [2, 3]
 
 
 def test_two_files_of_one_name(tmp_path):

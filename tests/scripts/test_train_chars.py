@@ -11,9 +11,7 @@ import train_chars as trainer
 from _rows import done_rows, rows_of
 
 import zcbench
-from zcbench.datasets import chars
 from zcbench.datasets._text import load_text
-from zcbench.errors import DataCorruptError
 from zcbench.types import Architecture
 
 SHORT = {kind: dataclasses.replace(recipe, steps=8, evaluations=2) for kind, recipe in trainer.RECIPES.items()}
@@ -178,25 +176,3 @@ def test_a_row_can_be_trained_again(kind):
     row = rows[next(iter(rows))]
     fresh = trainer.train(kind, Architecture(f"chars-{kind}", row["arch"]), trainer.SEEDS, trainer.RECIPES[kind])
     np.testing.assert_allclose(fresh["test_nll"], row["test_nll"], rtol=2e-2)
-
-
-def test_a_damaged_table_is_said_to_be_one(monkeypatch, tmp_path):
-    monkeypatch.setattr(chars, "files", lambda _: tmp_path)
-    tmp_path.joinpath("data").mkdir()
-    for content in (None, b"", b"text"):
-        if content is not None:
-            tmp_path.joinpath("data", "chars-rnn.npz").write_bytes(content)
-        with pytest.raises(DataCorruptError, match="install zcbench again"):
-            chars.load("rnn")
-
-
-def test_the_split_of_the_text():
-    text = load_text()
-    sizes = {part: len(blocks) for part, blocks in text.parts.items()}
-    assert sizes == {"train": 79, "valid": 11, "test": 23}
-    assert text.words == chars.WORDS == 90
-    everything = np.concatenate(list(text.parts.values()))
-    assert len(np.unique(everything, axis=0)) == 113
-    assert everything.min() >= 0 and everything.max() <= text.other < text.mask
-    letters = "".join(text.symbols[i] if i < text.other else "?" for i in text.parts["train"][0])
-    assert " the " in letters

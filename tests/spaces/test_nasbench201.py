@@ -1,7 +1,7 @@
 """NAS-Bench-201's cells and their networks."""
 
 import functools
-import itertools
+import json
 import random
 from collections import Counter
 
@@ -10,11 +10,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
-from torch.nn import functional as F
 
 import zcbench
+from zcbench.datasets.own import own_benchmark
 from zcbench.errors import InvalidArchitectureError, UnknownNameError
+from zcbench.spaces import get_space
 from zcbench.spaces.nasbench201 import EDGES, OPERATIONS
 from zcbench.types import Architecture
 
@@ -215,112 +215,90 @@ def test_a_shared_convolution_is_not_two_separate_ones():
     assert SPACE.canonical(shared) != SPACE.canonical(separate)
 
 
-# -- networks ----------------------------------------------------------------------------------
+def naslib_string(numbers):
+    """NASLib's six numbers as the benchmark's string, spelled out: edges 1-2, 1-3, 1-4, 2-3, 2-4, 3-4."""
+    names = ["skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3"]
+    e12, e13, e14, e23, e24, e34 = (names[number] for number in numbers)
+    return f"|{e12}~0|+|{e13}~0|{e23}~1|+|{e14}~0|{e24}~1|{e34}~2|"
 
 
-@pytest.mark.parametrize("classes", [10, 100, 120])
-def test_parameters_follow_the_published_formula(classes):
-    for cell in some(200, seed=classes):
-        operations = SPACE.choices(cell)
-        convolutions = 9 * operations.count("nor_conv_3x3") + operations.count("nor_conv_1x1")
-        normalised = operations.count("nor_conv_3x3") + operations.count("nor_conv_1x1")
-        # Five cells in each of three stages of 16, 32 and 64 channels; batch norm has two numbers per channel.
-        cells = sum(5 * (c * c * convolutions + 2 * c * normalised) for c in (16, 32, 64))
-        stem = 3 * 16 * 9 + 2 * 16
-        reductions = sum(c * 2 * c * 9 + 4 * c + 4 * c * c * 9 + 4 * c + c * 2 * c for c in (16, 32))
-        head = 2 * 64 + 64 * classes + classes
-        network = SPACE.build(cell, num_classes=classes)
-        assert sum(p.numel() for p in network.parameters()) == cells + stem + reductions + head
+@given(st.tuples(*[st.integers(0, 4)] * 6))
+def test_naslibs_numbers(numbers):
+    space = get_space("nasbench201")
+    for form in (numbers, list(numbers), np.array(numbers), torch.tensor(numbers), str(numbers), json.dumps(numbers)):
+        assert space.parse(form).key == naslib_string(numbers)
 
 
-def test_parameters_are_those_of_the_table(data_folder):
-    table = zcbench.load_benchmark("nasbench201")
-    for row in np.random.RandomState(0).choice(len(table), 60, replace=False):
-        network = table.build(table.architectures[row], "cifar10")
-        assert sum(p.numel() for p in network.parameters()) / 1e6 == pytest.approx(
-            table.facts["params_M"][row], abs=1e-6
-        )
+def test_naslibs_numbers_have_the_accuracies_of_the_strings(data_folder):
+    pq = pytest.importorskip("pyarrow.parquet")
+    columns = ["arch_str", "encoding_naslib", "cifar10_valid_acc_200ep"]
+    table = pq.read_table(data_folder / "nasbench201" / "nb201_accuracies.parquet", columns=columns)
+    space, accuracy = get_space("nasbench201"), {}
+    for text, numbers, value in zip(*table.to_pydict().values(), strict=True):
+        accuracy[text] = value
+        assert space.parse(numbers).key == text
+    # The other way, over the accuracies that NASLib's authors published beside their numbers.
+    zero = pq.read_table(data_folder / "nbsuitezero" / "zc_nasbench201_725x3.parquet")
+    rows = [row for row in zero.select(["dataset", "arch", "val_accuracy"]).to_pylist() if row["dataset"] == "cifar10"]
+    ours, theirs = np.array([(accuracy[space.parse(row["arch"]).key], row["val_accuracy"]) for row in rows]).T
+    assert len(rows) == 725
+    assert np.corrcoef(ours, theirs)[0, 1] > 0.99
 
 
-@pytest.mark.parametrize(("space", "shape"), [("nasbench201", (3, 32, 32)), ("digits-201", (1, 8, 8))])
-@pytest.mark.parametrize("classes", [10, 120])
-def test_every_network_maps_images_to_logits(space, shape, classes):
-    space = zcbench.get_space(space)
-    for cell in itertools.islice(space, 0, None, 2500):
-        assert space.build(cell, num_classes=classes)(torch.randn(2, *shape)).shape == (2, classes)
+def test_numbers_of_the_benchmarks_lists(data_folder):
+    import gzip
+
+    for name, file in (("nasbench201", "NATS-tss-v1_0-3ffb9"), ("nats-size", "NATS-sss-v1_0-50262")):
+        path = data_folder / "nats_fixtures" / f"{file}-simple__meta_archs.json.gz"
+        content = json.loads(gzip.decompress(path.read_bytes()))
+        cells = content["meta_archs"] if isinstance(content, dict) else content
+        space = get_space(name)
+        for number in (*range(0, len(cells), 97), len(cells) - 1):
+            assert space.parse(number).key == space.parse(str(number)).key == cells[number]
+        for number in (-1, len(cells)):
+            with pytest.raises(InvalidArchitectureError, match=f"are numbered from 0 to {len(cells) - 1}"):
+                space.parse(number)
 
 
-def by_hand(network, operations, x, stages, cells):
-    """The network's function from the paper's figure 1, on the state dict, one torch function at a time."""
-    state = network.state_dict()
-    names = iter(state)
-
-    def take():
-        return state[next(names)]
-
-    def norm(x):
-        weight, bias, mean, variance, _ = (take() for _ in range(5))
-        return F.batch_norm(x, mean.clone(), variance.clone(), weight, bias, training=True)
-
-    def block(x, stride, padding):
-        return norm(F.conv2d(F.relu(x), take(), stride=stride, padding=padding))
-
-    x = norm(F.conv2d(x, take(), padding=1))
-    for stage in range(stages):
-        if stage:
-            main = block(block(x, 2, 1), 1, 1)
-            x = F.conv2d(F.avg_pool2d(x, 2), take()) + main
-        for _ in range(cells):
-            nodes = [x, 0, 0, 0]
-            for (source, target), operation in zip(EDGES, operations, strict=True):
-                value = nodes[source] if torch.is_tensor(nodes[source]) else torch.zeros_like(x)
-                if operation == "skip_connect":
-                    nodes[target] = nodes[target] + value
-                elif operation == "avg_pool_3x3":
-                    nodes[target] = nodes[target] + F.avg_pool2d(value, 3, 1, 1, count_include_pad=False)
-                elif operation != "none":
-                    wide = operation == "nor_conv_3x3"
-                    nodes[target] = nodes[target] + block(value, 1, 1 if wide else 0)
-            x = nodes[3] if torch.is_tensor(nodes[3]) else torch.zeros_like(x)
-    weight, bias, mean, variance, _ = (take() for _ in range(5))
-    x = F.relu(F.batch_norm(x, mean.clone(), variance.clone(), weight, bias, training=True))
-    logits = F.linear(x.mean((2, 3)), take(), take())
-    assert next(names, None) is None
-    return logits
+def test_the_best_known_numbers():
+    # Stated in the packages' own documentation and checks: index 0, and 284 as the example.
+    space = get_space("nasbench201")
+    first = "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|"
+    assert space.parse(0).key == space.parse(np.int64(0)).key == first
+    assert sorted(space.parse(i).key for i in range(space.size)) == sorted(a.key for a in space)
+    assert get_space("nats-size").parse(284).key == "8:8:40:32:40"
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_the_network_is_the_papers(seed):
-    space = zcbench.get_space("nasbench201")
-    cell = some(6, seed=40)[seed]
-    torch.manual_seed(seed)
-    network = space.build(cell)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.5, 2)
-            nn.init.normal_(module.bias)
-    x = torch.randn(3, 3, 16, 16)
-    expected = by_hand(network, space.choices(cell), x, stages=3, cells=5)
-    torch.testing.assert_close(network(x), expected, rtol=1e-3, atol=1e-4)
+def test_other_forms_of_a_cell():
+    space = get_space("nasbench201")
+    operations = ("nor_conv_3x3", "none", "skip_connect", "avg_pool_3x3", "nor_conv_1x1", "nor_conv_3x3")
+    text = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|nor_conv_1x1~1|nor_conv_3x3~2|"
+    a, b, c, d, e, f = operations
+    nodes = (((a, 0),), ((b, 0), (c, 1)), ((d, 0), (e, 1), (f, 2)))
+    edges = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+    by_edge = {f"{source}_{target}": o for (source, target), o in zip(edges, operations, strict=True)}
+    arrows = {f"{target}<-{source}": o for (source, target), o in zip(edges, operations, strict=True)}
+    pairs = dict(zip(edges, operations, strict=True))
+    for form in (operations, nodes, by_edge, arrows, pairs, {"arch_str": text, "C": 16}):
+        assert space.parse(form).key == space.parse(str(form)).key == text
+    for wrong, reason in (
+        ({"0_1": "nor_conv_3x3"}, "the mapping has no edge '0_2'"),
+        ({**by_edge, "3_4": "none"}, "more than the six edges"),
+        ({**by_edge, "0_1": "conv"}, "operations are none, skip_connect"),
+        ((5, 0, 0, 0, 0, 0), "NASLib numbers operations from 0 to 4"),
+        ((True, 0, 0, 0, 0, 0), "a list is given"),
+        ((0, 0, 0, 0, 0), "5 choices are given, not 6"),
+        (nodes[::-1], "node 1, 2 and 3 are lists"),
+    ):
+        with pytest.raises(InvalidArchitectureError, match=reason):
+            space.parse(wrong)
+    with pytest.raises(UnknownNameError, match="did you mean 'nor_conv_3x3'"):
+        space.parse(text.replace("|nor_conv_3x3~0|+", "|nor_conv3x3~0|+"))
 
 
-def test_the_digits_network_is_a_small_one_of_the_same():
-    space = zcbench.get_space("digits-201")
-    cell = space.parse("|nor_conv_3x3~0|+|nor_conv_1x1~0|avg_pool_3x3~1|+|skip_connect~0|none~1|nor_conv_3x3~2|")
-    torch.manual_seed(0)
-    network, x = space.build(cell), torch.randn(5, 1, 8, 8)
-    expected = by_hand(network, space.choices(cell), x, stages=2, cells=1)
-    torch.testing.assert_close(network(x), expected, rtol=1e-4, atol=1e-5)
-    convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
-    assert all(conv.bias is None for conv in convolutions)
-    assert all(m.affine for m in network.modules() if isinstance(m, nn.BatchNorm2d))
-
-
-def test_weights_follow_torchs_seed_alone():
-    space, networks = zcbench.get_space("digits-201"), []
-    for seed in (1, 2, 1):
-        torch.manual_seed(seed)
-        networks.append([p.detach() for p in space.build(space.parse(everything()[-1].key)).parameters()])
-    same, other = (all(torch.equal(a, b) for a, b in zip(networks[0], networks[k], strict=True)) for k in (2, 1))
-    assert same
-    assert not other
+def test_forms_in_a_column_of_a_table(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text('cell,acc\n"(4, 0, 3, 1, 4, 3)",90\n"(0, 0, 0, 0, 0, 0)",80\n"[1, 2, 3, 4, 0, 1]",85\n')
+    table = own_benchmark(path, "acc", arch="cell", space="nasbench201")
+    wanted = [(4, 0, 3, 1, 4, 3), (0,) * 6, (1, 2, 3, 4, 0, 1)]
+    assert [a.key for a in table.architectures] == [naslib_string(numbers) for numbers in wanted]

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from zcbench._code import code_digest
 from zcbench._display import brief
 from zcbench.errors import InvalidInputError
 from zcbench.spaces import get_space
@@ -40,6 +41,11 @@ class EncodingInfo:
     kind: str = "vector"
     version: int = 1
     reference: str = ""
+
+    @property
+    def code(self) -> str:
+        """Digest of the function's code; "" where zcbench wrote it."""
+        return code_digest(self.function)
 
     @property
     def summary(self) -> str:

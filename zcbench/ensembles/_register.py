@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from zcbench import _arguments as rules
+from zcbench._code import code_digest
 from zcbench._display import brief, many
 from zcbench._registry import Registry
 from zcbench.errors import InvalidInputError
@@ -57,6 +58,11 @@ class Ensemble:
             return self.name
         pairs = zip(self.weights, self.members, strict=True)
         return f"{self.name}({'+'.join(m if w == 1 else f'{_weight(w)}*{m}' for w, m in pairs)})"
+
+    @property
+    def code(self) -> str:
+        """Digest of the function's code; "" where zcbench wrote it."""
+        return code_digest(self.function)
 
     @property
     def summary(self) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from zcbench import _arguments as rules
+from zcbench._code import code_digest
 from zcbench._display import brief, plain
 from zcbench._registry import Registry, split_outside
 from zcbench._settings import check_ranges, check_setting, declared_range, declared_setting, read_settings
@@ -63,6 +64,11 @@ class PredictorInfo:
     def uncertain(self) -> bool:
         """Whether it has ``predict_std``."""
         return hasattr(self.make, "predict_std")
+
+    @property
+    def code(self) -> str:
+        """Digest of the class's code and of its bases' outside zcbench; "" where zcbench wrote all of it."""
+        return code_digest(self.make)
 
     @property
     def summary(self) -> str:

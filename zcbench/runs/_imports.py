@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from zcbench._foreign import Foreign
 from zcbench._process import stable_seed
@@ -44,9 +45,10 @@ def import_file(path: str) -> ModuleType:
     name = f"zcbench_import_{stable_seed(file)}"
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
+    if file.suffix != ".py":
         raise InvalidInputError(f"{path} is not a Python file: its name must end in .py.")
+    spec = importlib.util.spec_from_file_location(name, file, loader=_Uncached(name, str(file)))
+    assert spec is not None and spec.loader is not None  # it has the loader that it was given
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     done = False
@@ -60,3 +62,11 @@ def import_file(path: str) -> ModuleType:
     if call.kind is not None:
         raise InvalidInputError(f"{path} could not be imported: {call.reason}")
     return module
+
+
+class _Uncached(SourceFileLoader):
+    """Compiles the file as it is now: Python's cache takes an edit of one length within one second for none."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)

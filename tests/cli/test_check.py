@@ -1,0 +1,30 @@
+"""zcbench check: files and names, one line each, and a status."""
+
+import json
+from pathlib import Path
+
+from toys import registry_as_it_was
+
+
+def test_on_the_command_line(tmp_path, capsys):
+    from zcbench.cli import main
+
+    path = Path(tmp_path, "mine.py")
+    path.write_text(
+        "import zcbench\n@zcbench.register_proxy('t-mine', cost='static', reference='mine')\ndef mine(probe):\n"
+        "    '''One.'''\n    return 1.0\n@zcbench.register_proxy('t-bad')\ndef bad(probe):\n    return 1 / 0\n"
+    )
+    with registry_as_it_was():
+        assert main(["check", str(path)]) == 1
+        out = capsys.readouterr().out
+        assert "t-mine: ok: " in out
+        assert "t-bad: FAILED: " in out
+        assert out.endswith("1 of 2 ok; not: t-bad\n")
+        assert main(["check", "t-mine", "--json"]) == 0
+        (report,) = json.loads(capsys.readouterr().out)
+        assert (report["name"], report["ok"]) == ("t-mine", True)
+        assert {c["status"] for c in report["checks"]} == {"passed", "skipped"}
+        assert main(["check", str(path)]) == 1
+        assert "registers no proxy or predictor that was not there before" in capsys.readouterr().err
+        assert main(["check", "t-mime"]) == 1
+        assert "did you mean 't-mine'" in capsys.readouterr().err

@@ -1,0 +1,66 @@
+"""Sums, averages and regressions of learning curves."""
+
+import numpy as np
+import pytest
+
+import zcbench
+from zcbench.encodings import CurveEncoding
+from zcbench.errors import InvalidInputError, UnknownNameError
+from zcbench.testing import easy_table
+
+SPACE = zcbench.get_space("digits-201")
+
+
+def curves(values):
+    architectures = [a for a, _ in zip(SPACE, values, strict=False)]
+    encoding = CurveEncoding("loss", 3)
+    encoding.remember(architectures, np.asarray(values, float))
+    return architectures, encoding
+
+
+def test_sums_and_averages_of_losses():
+    rows = [[3.0, 2.0, 1.0], [3.0, 2.5, 2.0], [2.0, 2.0, 2.0], [4.0, 1.0, 0.5]]
+    architectures, encoding = curves(rows)
+    targets = [90.0, 80.0, 80.0, 95.0]  # accuracies fall as losses grow
+    wanted = {
+        "sotl": [-sum(row) for row in rows],
+        "sotl_e": [-row[-1] for row in rows],
+        "sotl_ema": [-(0.9 * (0.9 * a + 0.1 * b) + 0.1 * c) for a, b, c in rows],
+    }
+    for name in ("sotl", "sotl_e"):
+        predictor = zcbench.get_predictor(name, encoding=encoding).fit(architectures, targets)
+        assert np.allclose(predictor.predict(architectures), wanted[name])
+    ema = zcbench.get_predictor("sotl_ema", encoding=encoding).fit(architectures, [4.0, 3.0, 5.0, 2.0])
+    assert np.allclose(
+        ema.predict(architectures), wanted["sotl_ema"]
+    )  # lower with a higher average: the sign is learned
+    losses = zcbench.get_predictor("sotl", encoding=encoding).fit(architectures, [6.0, 7.0, 6.5, 5.0])
+    assert np.allclose(losses.predict(architectures), [sum(row) for row in rows])
+
+
+def test_a_curve_is_what_they_take():
+    table = easy_table()
+    with pytest.raises(InvalidInputError, match="takes a learning curve"):
+        zcbench.get_predictor("sotl:encoding=onehot").fit(table.known, table.targets)
+
+
+def test_support_vectors_extrapolate_curves():
+    random = np.random.default_rng(0)
+    end, speed = random.uniform(0.2, 1.0, 80), random.uniform(0.3, 1.5, 80)
+    epochs = np.arange(3)
+    rows = end[:, None] + np.exp(-speed[:, None] * epochs)
+    architectures, encoding = curves(rows)
+    predictor = zcbench.get_predictor("lcsvr:draws=30", encoding=encoding).fit(architectures[:60], end[:60])
+    assert np.corrcoef(predictor.predict(architectures[60:]), end[60:])[0, 1] > 0.95
+    assert np.corrcoef(rows[60:, -1], end[60:])[0, 1] < 0.95  # more than the last value
+
+
+def test_omni_hands_everything_to_its_regressor():
+    rows = np.random.default_rng(0).uniform(size=(40, 3))
+    architectures, encoding = curves(rows)
+    predictor = zcbench.get_predictor("omni:regressor=bayesian_ridge", encoding=encoding)
+    target = rows[:, 0] - rows[:, 2]
+    predictor.fit(architectures[:30], target[:30])
+    assert np.corrcoef(predictor.predict(architectures[30:]), target[30:])[0, 1] > 0.95
+    with pytest.raises(UnknownNameError, match="did you mean"):
+        zcbench.get_predictor("omni:regressor=xgbost", encoding=encoding).fit(architectures, target)
