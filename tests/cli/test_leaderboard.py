@@ -120,7 +120,7 @@ def test_another_benchmark_that_is_broken_does_not_hide_this_one(cli, runs):
     shutil.copytree(runs.folder / "digits-201", runs.folder / "digits-200")
     result = cli("leaderboard")
     assert result.status == 1
-    assert result.err.startswith("zcbench: digits-200: unknown benchmark 'digits-200': did you mean 'digits-201'")
+    assert result.err.startswith("zcbench: digits-200: unknown benchmark or track 'digits-200': did you mean 'digits-201'")
     assert len(result.err.splitlines()) == 1
     assert "4 architectures" in result.out
 
@@ -137,7 +137,7 @@ def test_nothing_has_been_run(cli):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["digits-20"], "unknown benchmark 'digits-20': did you mean 'digits-201'"),
+        (["digits-20"], "unknown benchmark or track 'digits-20': did you mean 'digits-201'"),
         (["digits-201", "--target", "acc"], "unknown target 'acc': "),
         (["--seed", "7"], "no records of digits-201@"),
         (["--source", "x"], "digits-201 comes with zcbench: it takes no source."),

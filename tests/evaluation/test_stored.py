@@ -83,6 +83,17 @@ def test_common_and_ensembles(tmp_path, benchmark):
     assert len(found.entries) == 3
 
 
+def test_a_run_that_lacks_a_member_of_an_ensemble_hides_no_other(tmp_path, benchmark):
+    rows = [*records(benchmark, range(8), "a@1"), *records(benchmark, range(8), "b@1")]
+    store = stored(tmp_path, [*rows, *records(benchmark, range(8), "a@1", seed=1, batch=batch(1))])
+    first, second = evaluations_of(store, benchmark, ensembles=["vote(a+b)"])
+    assert ({e.proxy for e in first.entries}, first.notes) == ({"a", "b", "vote(a+b)"}, ())
+    assert [e.proxy for e in second.entries] == ["a"]
+    assert second.notes == ("vote(a+b) is left out: it needs scores of b.",)
+    with pytest.raises(InvalidInputError, match=r"vote\(a\+c\) needs scores of c: run these proxies too"):
+        evaluations_of(store, benchmark, ensembles=["vote(a+c)"])
+
+
 def test_samples_of_another_data_set_are_no_runs_on_this_target(tmp_path, benchmark):
     store = stored(tmp_path, records(benchmark, range(8), batch="noise/train/8 of 512/seed 0"))
     assert at_zero(store, benchmark) is None

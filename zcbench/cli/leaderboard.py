@@ -64,7 +64,7 @@ def execute(options: argparse.Namespace) -> int:
         raise InvalidInputError(
             f"nothing has been run in {options.store}: start with  zcbench run digits-201 --limit 300"
         )
-    tracks = {name: track for name in given if (track := named_track(name))}
+    tracks = {name: track for name in options.names if (track := named_track(name))}
     if tracks:
         return _of_track(tracks, [name for name in given if name not in tracks], store, options)
     every, status = for_each(
@@ -92,6 +92,7 @@ def _of_track(
     from zcbench.errors import InvalidInputError
     from zcbench.leaderboards import Matrix
     from zcbench.runs import leaderboard, stored_benchmark
+    from zcbench.runs._read import proxies_of
 
     if len(tracks) > 1:
         raise InvalidInputError(f"{', '.join(tracks)} are {len(tracks)} tracks: give one.")
@@ -115,8 +116,9 @@ def _of_track(
         raise InvalidInputError(f"nothing that the track {name} asks for can be shown.")
     boards: list[Board] = [*found]
     if len(found) > 1:
-        ceilings = [stored_benchmark(b, options.source).noise_ceiling(e.target.name) for b, e in zip(every, found, strict=True)]
-        boards = [Matrix(found, ceilings=ceilings, title=track.name)]
+        tables = [stored_benchmark(benchmark, options.source) for benchmark in every]
+        ceilings = [table.noise_ceiling(e.target.name) for table, e in zip(tables, found, strict=True)]
+        boards = [Matrix(found, ceilings=ceilings, proxies=proxies_of(track), title=track.name)]
     if options.out:
         _write(Path(options.out), track.name, boards, found, store)
     _show(boards, options)

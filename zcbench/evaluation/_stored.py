@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from zcbench.ensembles import Ensemble, get_ensemble
 from zcbench.errors import InvalidInputError
 from zcbench.evaluation._efficiency import SampleEfficiency, sample_efficiency
 from zcbench.evaluation._evaluation import Evaluation
@@ -85,7 +86,7 @@ def evaluations_of(
 
     Raises:
         UnknownNameError: there is no such target or ensemble.
-        InvalidInputError: there are no such records, or an ensemble lacks a member.
+        InvalidInputError: there are no such records, or an ensemble lacks a member in every run.
         StoreError: the store cannot be read.
     """
     found, notes = _runs(store, benchmark, target, wanted)
@@ -93,18 +94,36 @@ def evaluations_of(
         samples = benchmark.batch_of(target)
         nothing = f"no records of {benchmark.identifier} on {samples} in {store.folder}"
         raise InvalidInputError(with_notes(f"{nothing}: run  zcbench run {benchmark.name}", notes))
-    ensembles = list(ensembles)
-    return [
-        summarize(
-            records,
-            benchmark,
-            target,
-            common=common,
-            ensembles=ensembles,
-            notes=() if number else notes,
+    combined = [get_ensemble(text) for text in ensembles]
+    evaluations = []
+    for number, records in enumerate(found):
+        possible, impossible = _with_members(combined, records, found)
+        evaluations.append(
+            summarize(
+                records,
+                benchmark,
+                target,
+                common=common,
+                ensembles=possible,
+                notes=[*(() if number else notes), *impossible],
+            )
         )
-        for number, records in enumerate(found)
-    ]
+    return evaluations
+
+
+def _with_members(
+    ensembles: Iterable[Ensemble], records: Records, runs: Iterable[Records]
+) -> tuple[list[str], list[str]]:
+    """Ensembles that can be shown of a run, and a sentence for each that can be shown of another run alone."""
+    own, *_ = every = [{name.rpartition("@")[0] for name in one.distinct("proxy")} for one in (records, *runs)]
+    possible, notes = [], []
+    for ensemble in ensembles:
+        missing = [member for member in ensemble.members if member not in own]
+        if missing and any(labels.issuperset(ensemble.members) for labels in every):
+            notes.append(f"{ensemble.label} is left out: it needs scores of {', '.join(missing)}.")
+        else:
+            possible.append(ensemble.label)
+    return possible, notes
 
 
 def at_zero(store: Store, benchmark: Benchmark, target: str | None = None) -> Evaluation | None:

@@ -119,4 +119,4 @@ def _cell(entry: Entry | None, total: int) -> str:
 def _flat(evaluation: Evaluation, proxy: str) -> dict[str, Any]:
     entry = _entry(evaluation, proxy)
     tau = _UNKNOWN if entry is None else entry.tau
-    return {**estimate_columns(proxy, tau), f"{proxy}_n": 0 if entry is None else entry.n}
+    return {**estimate_columns(f"{proxy} tau", tau), f"{proxy} scored": 0 if entry is None else entry.n}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from zcbench import _arguments as rules
 from zcbench.datasets import Benchmark, list_benchmarks, load_benchmark
 from zcbench.datasets.own import OWN
-from zcbench.errors import InvalidInputError
+from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation import Evaluation, SampleEfficiency, Wanted, efficiency_of, evaluations_of
 from zcbench.proxies import STANDARD
 from zcbench.records import Store
@@ -60,23 +61,32 @@ def leaderboard(
     track = named_track(name)
     if track is None:
         assert not isinstance(name, Track)
-        table = stored_benchmark(name, source)
+        if benchmarks is not None:
+            raise InvalidInputError("benchmarks goes with a track, and not with a benchmark.")
+        table = stored_benchmark(name, source, "benchmark or track")
         wanted = Wanted(seed=seed)
         return evaluations_of(place, table, target, wanted=wanted, common=common, ensembles=combined)
     if track.kind == PREDICTORS:
         raise InvalidInputError(
             f"the track {track.name} is of predictors: see  zcbench efficiency --track {track.name}"
         )
+    if seed is not None:
+        raise InvalidInputError("a track has a seed of its own: leave seed out.")
     chosen = rules.all_text("benchmarks", benchmarks or track.benchmarks)
     if not chosen:
         raise InvalidInputError(f"the track {track.name} names no benchmark: say which.")
-    found = []
+    found: list[Evaluation] = []
     for benchmark in chosen:
         table = stored_benchmark(benchmark, source)
         column = table.target(track.settings(benchmark).target if target is None else target).name
         wanted = wanted_by(track, table, column)
         ensembles = [*track.ensembles, *combined]
-        found += evaluations_of(place, table, column, wanted=wanted, common=common, ensembles=ensembles)[:1]
+        first, *_ = evaluations_of(place, table, column, wanted=wanted, common=common, ensembles=ensembles)
+        drawn = len(wanted.architectures or ())
+        if first.total < drawn and not common:
+            said = f"The track {track.name} asks for {drawn:,} architectures, of which {first.total:,} have been run."
+            first = replace(first, notes=(*first.notes, said))
+        found.append(first)
     return found
 
 
@@ -140,19 +150,23 @@ def wanted_by(track: Track, benchmark: Benchmark, column: str) -> Wanted:
     """
     settings = track.settings(benchmark.name)
     drawn = frozenset(architecture.key for architecture in benchmark.sample(settings.limit, track.seed, column))
-    labels: list[str] = []
-    for pattern in track.proxies or ("standard",):
-        labels += STANDARD if pattern == "standard" else ["*" if pattern == "all" else pattern]
-    return Wanted(track.seed, settings.batch_size, drawn, tuple(labels))
+    return Wanted(track.seed, settings.batch_size, drawn, proxies_of(track))
+
+
+def proxies_of(track: Track) -> tuple[str, ...]:
+    """Labels and patterns of the proxies that a track of scores asks for, in its order."""
+    patterns = (STANDARD if p == "standard" else ("*" if p == "all" else p,) for p in track.proxies or ("standard",))
+    return tuple(dict.fromkeys(label for found in patterns for label in found))
 
 
 def named_track(name: str | Benchmark | Track) -> Track | None:
-    """The track of that name; None if it names a benchmark, or nothing."""
-    if isinstance(name, Track):
-        return name
-    if isinstance(name, str) and name not in list_benchmarks() and (name in list_tracks() or name.endswith(".toml")):
-        return get_track(name)
-    return None
+    """The track of that name, or of that TOML file; None for anything else."""
+    if isinstance(name, Track | Benchmark):
+        return name if isinstance(name, Track) else None
+    name = rules.text("the name of a benchmark or track", name)
+    if name in list_benchmarks() or not (name.endswith(".toml") or name in list_tracks()):
+        return None
+    return get_track(name)
 
 
 def as_store(store: str | os.PathLike[str] | Store) -> Store:
@@ -168,17 +182,27 @@ def as_store(store: str | os.PathLike[str] | Store) -> Store:
     return Store(store)
 
 
-def stored_benchmark(name: str | Benchmark, source: str | os.PathLike[str] | None = None) -> Benchmark:
+def stored_benchmark(
+    name: str | Benchmark, source: str | os.PathLike[str] | None = None, what: str = "benchmark"
+) -> Benchmark:
     """The benchmark of records in the store.
 
+    Args:
+        name: its name, or the benchmark itself.
+        source: its table, if it is not where it usually is.
+        what: what the name may be the name of, for the message if it is none.
+
     Raises:
+        UnknownNameError: there is none of that name.
         InvalidInputError: the table is the user's own, and the store does not say where it is.
     """
     if isinstance(name, Benchmark):
         return name
     name = rules.text("the name of a benchmark", name)
-    if name not in list_benchmarks() and (name.startswith(OWN) or Path(name).is_file()):
-        raise InvalidInputError(
-            f"{name} is a table of your own: give its  zcbench run  command again, which scores nothing twice."
-        )
+    if name not in (known := list_benchmarks()):
+        if name.startswith(OWN) or Path(name).is_file():
+            raise InvalidInputError(
+                f"{name} is a table of your own: give its  zcbench run  command again, which scores nothing twice."
+            )
+        raise UnknownNameError(what, name, [*known, *(list_tracks() if "track" in what else ())])
     return load_benchmark(name, source)
