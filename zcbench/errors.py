@@ -82,9 +82,7 @@ class MissingDependencyError(ZcbenchError, ImportError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         wanted = f'"zcbench[{extra}]"' if extra else package
-        super().__init__(
-            f"{purpose} needs the package {package!r}, which is not installed: run  pip install {wanted}"
-        )
+        super().__init__(f"{purpose} needs the package {package!r}, which is not installed: run  pip install {wanted}")
 
 
 class StoreError(ZcbenchError, OSError):

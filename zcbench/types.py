@@ -293,7 +293,8 @@ class ProxyInfo:
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        return brief(f"<ProxyInfo {plain(self.identifier, 60)}: {self.cost}, {'higher' if self.higher_is_better else 'lower'} is better>")
+        better = "higher" if self.higher_is_better else "lower"
+        return brief(f"<ProxyInfo {plain(self.identifier, 60)}: {self.cost}, {better} is better>")
 
     @property
     def label(self) -> str:

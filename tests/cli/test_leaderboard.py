@@ -120,7 +120,9 @@ def test_another_benchmark_that_is_broken_does_not_hide_this_one(cli, runs):
     shutil.copytree(runs.folder / "digits-201", runs.folder / "digits-200")
     result = cli("leaderboard")
     assert result.status == 1
-    assert result.err.startswith("zcbench: digits-200: unknown benchmark or track 'digits-200': did you mean 'digits-201'")
+    assert result.err.startswith(
+        "zcbench: digits-200: unknown benchmark or track 'digits-200': did you mean 'digits-201'"
+    )
     assert len(result.err.splitlines()) == 1
     assert "4 architectures" in result.out
 

@@ -46,7 +46,9 @@ def test_means_over_seeds_and_paired_differences():
 
 def test_one_lucky_split_is_not_the_best():
     rows = [trial("lucky@1", 0.9), *(trial("lucky@1", None, seed=s) for s in range(1, 5)), trial("dead@1", None)]
-    rows += [trial("good@1", 0.8 + s / 1000, seed=s) for s in range(5)] + [trial("bad@1", 0.3, seed=s) for s in range(5)]
+    rows += [trial("good@1", 0.8 + s / 1000, seed=s) for s in range(5)] + [
+        trial("bad@1", 0.3, seed=s) for s in range(5)
+    ]
     tied = {p.predictor: p.tied_with_best for p in sample_efficiency(rows, toy()).points}
     assert tied == {"good": True, "bad": False, "lucky": False, "dead": False}
 

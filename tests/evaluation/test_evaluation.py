@@ -26,7 +26,7 @@ def test_a_path_gets_the_text(plain, tmp_path, form):
     write = getattr(plain, f"to_{form}")
     path = tmp_path / "new" / "file"
     assert write(path) == write(str(path)) == write() == path.read_text()
-    with pytest.raises(StoreError, match="cannot write to .*Choose another path"):
+    with pytest.raises(StoreError, match=r"cannot write to .*Choose another path"):
         write(tmp_path / "new" / "file" / "inside")
 
 

@@ -33,7 +33,9 @@ def batch(seed, size=8):
 
 def test_an_evaluation_per_seed_and_batch(tmp_path, benchmark):
     small = records(benchmark, range(8), seed=1, batch=batch(1))[:4]
-    store = stored(tmp_path, [*small, *records(benchmark, range(8)), *records(benchmark, range(8), batch=batch(0, 16))[:6]])
+    store = stored(
+        tmp_path, [*small, *records(benchmark, range(8)), *records(benchmark, range(8), batch=batch(0, 16))[:6]]
+    )
     found = evaluations_of(store, benchmark)
     assert [(e.total, e.seed, e.batch) for e in found] == [(8, 0, batch(0)), (6, 0, batch(0, 16)), (4, 1, batch(1))]
     (only,) = evaluations_of(store, benchmark, wanted=Wanted(seed=1))
@@ -43,11 +45,17 @@ def test_an_evaluation_per_seed_and_batch(tmp_path, benchmark):
 
 def test_what_was_left_out_is_said_once(tmp_path, benchmark):
     strange = [record("nowhere"), record("a", benchmark="toy@7")]
-    store = stored(tmp_path, [*records(benchmark, range(8)), *records(benchmark, range(8), seed=1, batch=batch(1)), *strange])
+    store = stored(
+        tmp_path, [*records(benchmark, range(8)), *records(benchmark, range(8), seed=1, batch=batch(1)), *strange]
+    )
     with store.files("toy")[0].open("a") as file:
         file.write("gibberish\n")
     first, second = evaluations_of(store, benchmark)
-    assert [note.split(" ")[:3] for note in first.notes] == [["1", "line", "that"], ["1", "line", "of"], ["1", "record", "of"]]
+    assert [note.split(" ")[:3] for note in first.notes] == [
+        ["1", "line", "that"],
+        ["1", "line", "of"],
+        ["1", "record", "of"],
+    ]
     assert second.notes == ()
     (second,) = evaluations_of(store, benchmark, wanted=Wanted(seed=1))
     assert len(second.notes) == 3
@@ -105,7 +113,11 @@ def test_samples_of_another_data_set_are_no_runs_on_this_target(tmp_path, benchm
 
 def test_sample_efficiency_of_a_store(tmp_path, benchmark):
     rows = [trial(f"{p}@1", 0.5, train_size=n, seed=s) for p in ("gp", "mean") for n in (2, 3) for s in range(3)]
-    others = [trial("gp@1", 0.5, pool=3), trial("gp@1", 0.5, transfer_from="toy@1/other"), trial("gp@1", target="other")]
+    others = [
+        trial("gp@1", 0.5, pool=3),
+        trial("gp@1", 0.5, transfer_from="toy@1/other"),
+        trial("gp@1", target="other"),
+    ]
     store = stored(tmp_path, records(benchmark, range(8)), [*rows, *others, trial(benchmark="toy@7")])
     found = efficiency_of(store, benchmark)
     assert {(p.predictor, p.train_size) for p in found.points} == {("gp", 2), ("gp", 3), ("mean", 2), ("mean", 3)}

@@ -3,19 +3,17 @@
 import dataclasses
 import json
 import math
-import statistics
 import warnings
-from fractions import Fraction
 
 import numpy as np
 import pytest
-from scipy.stats import kendalltau, spearmanr, t
+from scipy.stats import kendalltau, spearmanr
 from toys import registry_as_it_was, toy
 
 import zcbench
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation import sample_efficiency
-from zcbench.records import Store
+from zcbench.records import Store, Trial
 from zcbench.runs import Track, import_file, run_predictors
 from zcbench.runs._fitting import PredictorFitting
 from zcbench.runs._pool import equivalence, pool_of
@@ -288,7 +286,7 @@ def test_what_was_learned_from_other_data_is_no_result(tmp_path):
     before, after = (sweep(store, benchmark, ["gp"], seeds=1) for benchmark in (first, mended))
     assert {x.data for x in before}.isdisjoint(x.data for x in after)
     assert [x.metrics["tau"] for x in before] != [x.metrics["tau"] for x in after]
-    found = sample_efficiency(store.trials.trials("toy"), mended)  # the old ones are not mixed in
+    found = sample_efficiency(store.trials("toy"), mended)  # the old ones are not mixed in
     assert [p.metrics["tau"].value for p in found.points] == [x.metrics["tau"] for x in after]
     small = table(12)
     label = "gp:encoding=proxies(grad_norm)"
@@ -446,7 +444,7 @@ BAD_TRIALS = [
 def test_bad_lines_of_trials_hide_no_others(tmp_path):
     store = Store(tmp_path)
     done = sweep(store, predictors=["gp"], seeds=1)
-    path = store.trials.path("toy")
+    path = store.files("toy", Trial)[0]
     first, *lines = path.read_text().splitlines(keepends=True)
     good = json.loads(lines[-1])
     bad = [{**good, **change} if "proxy" not in change else {"schema": 1, "environment": "e", "predictor": "gp"}
@@ -454,12 +452,12 @@ def test_bad_lines_of_trials_hide_no_others(tmp_path):
     texts = [json.dumps({k: v for k, v in line.items() if v != "drop"}) + "\n" for line in bad]
     path.write_text("".join([first, *texts, *lines]))
     before = path.read_text()
-    assert store.trials.trials("toy") == done
-    assert [(x.line, x.reason) for x in store.trials.left_out("toy")] == [
+    assert store.trials("toy") == done
+    assert [(x.line, x.reason) for x in store.left_out("toy", Trial)] == [
         (number, reason) for number, (_, reason) in enumerate(BAD_TRIALS, 2)
     ]
-    assert list(store.trials.environments("toy")) == [done[0].environment]
+    assert list(store.environments("toy")) == [done[0].environment]
     path.write_text(before + lines[-1][:40])  # cut by a kill
-    assert store.trials.trials("toy") == done
+    assert store.trials("toy") == done
     assert len(sweep(store, predictors=["gp"], seeds=2)) == 4
     assert path.read_text().startswith(before)

@@ -35,7 +35,12 @@ def store(tmp_path_factory):
     """Versions and codes of proxies, seeds, batches, an architecture that nobody knows; predictors."""
     place = Store(tmp_path_factory.mktemp("store"))
     every = [
-        *(lines("params@1", 40) + lines("gradsign@2", 40) + lines("gradsign@1", 40) + lines("mine@1", 40, code="a" * 64)),
+        *(
+            lines("params@1", 40)
+            + lines("gradsign@2", 40)
+            + lines("gradsign@1", 40)
+            + lines("mine@1", 40, code="a" * 64)
+        ),
         *(lines("mine@1", 20, code="b" * 64) + lines("params@1", 30, seed=1) + lines("params@1", 10, size=8)),
         dataclasses.replace(lines("params@1", 1)[0], architecture="nowhere"),
     ]
@@ -77,7 +82,9 @@ def test_a_track_asks_for_exactly_what_it_says(store, tmp_path):
     assert [(e.proxy, e.total) for e in found.entries] == [("params", 10)]
     assert "asks for" not in "".join(found.notes)
     path = tmp_path / "small.toml"
-    path.write_text('benchmark = "digits-201"\nlimit = 5\nproxies = ["mine", "params"]\nensembles = ["vote(mine+params)"]\n')
+    path.write_text(
+        'benchmark = "digits-201"\nlimit = 5\nproxies = ["mine", "params"]\nensembles = ["vote(mine+params)"]\n'
+    )
     (found,) = leaderboard(str(path), store)
     assert {(e.proxy, e.total) for e in found.entries} == {("mine", 5), ("params", 5), ("vote(mine+params)", 5)}
     assert leaderboard(Track(name="any", proxies=("all",)), store, benchmarks="digits-201")[0].total == 40

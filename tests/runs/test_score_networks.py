@@ -1,14 +1,19 @@
 """A run computes what is missing and nothing else; its result is that of an uninterrupted run."""
 
+import dataclasses
+import os
+import sys
+from pathlib import Path
+
 import pytest
 import torch
-from toys import calls, toy
+from toys import calls, registry_as_it_was, toy
 
 import zcbench
 from zcbench.batches import load_batch
-from zcbench.errors import InvalidInputError, StoreError, UnknownNameError
+from zcbench.errors import InvalidInputError, UnknownNameError, UnsupportedModelError
 from zcbench.records import Store
-from zcbench.runs import Track, collect, evaluate, run_scores
+from zcbench.runs import Track, collect, evaluate, import_file, run_scores, space_named
 
 NAMES = ["t-count", "params", "random"]
 
@@ -49,10 +54,10 @@ def test_every_score_of_the_track(store, plugin):
 
 def test_nothing_is_computed_twice(store, plugin):
     go(store)
-    before = store.path("toy").read_bytes()
+    before = [path.read_bytes() for path in store.files("toy")]
     go(store)
     assert len(calls(plugin)) == 4
-    assert store.path("toy").read_bytes() == before
+    assert [path.read_bytes() for path in store.files("toy")] == before
 
 
 def test_a_new_proxy_computes_only_itself(store, plugin):
@@ -116,18 +121,139 @@ def test_other_versions_of_a_proxy_are_other_scores(store, plugin):
     assert evaluation["t-count"].scores.tolist() == [-1.0] * 4
 
 
-def test_failed_scores_are_kept_until_asked_for(store, plugin):
-    names = ["t-raises", "t-nan", "t-count"]
+def moody(probe):
+    """Fails until the variable T_GOOD is set."""
+    if "T_GOOD" not in os.environ:
+        raise RuntimeError("no luck")
+    return 3.0
+
+
+def nan_at_first(probe):
+    """Not a number until the variable T_GOOD is set."""
+    return 4.0 if "T_GOOD" in os.environ else float("nan")
+
+
+def unsupported_at_first(probe):
+    """Does not apply until the variable T_GOOD is set."""
+    if "T_GOOD" not in os.environ:
+        raise UnsupportedModelError("not yet.")
+    return 5.0
+
+
+@pytest.mark.parametrize(
+    ("retry", "done"),
+    [
+        (("failed", "timed-out"), {"t-moody"}),
+        ("non-finite", {"t-odd"}),
+        (["unsupported"], {"t-shy"}),
+        (("failed", "non-finite", "unsupported"), {"t-moody", "t-odd", "t-shy"}),
+        ("disagreeing", set()),
+    ],
+)
+def test_what_failed_is_kept_until_a_retry_asks_for_its_status(store, plugin, monkeypatch, retry, done):
+    functions = {"t-moody": moody, "t-odd": nan_at_first, "t-shy": unsupported_at_first}
+    for name, function in functions.items():
+        zcbench.register_proxy(name)(function)
+    names = [*functions, "t-count"]
     go(store, names=names, limit=2)
-    zcbench.register_proxy("t-raises", override=True)(lambda probe: 3.0)
-    zcbench.register_proxy("t-nan", override=True)(lambda probe: 4.0)
+    before = store.records("toy")
+    monkeypatch.setenv("T_GOOD", "1")
     go(store, names=names, limit=2)
-    assert {r.score.status for r in store.records("toy") if r.proxy == "t-raises@1"} == {"failed"}
-    go(store, names=names, limit=2, retry=("failed", "timed-out"))
-    by_proxy = {r.proxy: r.score for r in store.records("toy")}
-    assert by_proxy["t-raises@1"].value == 3.0
-    assert by_proxy["t-nan@1"].status == "non-finite"  # a result, not an accident
+    assert store.records("toy") == before
+    assert {(r.proxy, r.score.status) for r in before if r.proxy != "t-count@1"} == {
+        ("t-moody@1", "failed"),
+        ("t-odd@1", "non-finite"),
+        ("t-shy@1", "unsupported"),
+    }
+    go(store, names=names, limit=2, retry=retry)
+    again = {(r.architecture, r.proxy): r for r in store.records("toy")}
+    assert len(again) == len(before) == 8
+    for record in again.values():
+        redone = record.proxy.partition("@")[0] in done
+        assert record.attempt == int(redone)
+        assert (record.score.status == "ok") == (redone or record.proxy == "t-count@1")
     assert len(calls(plugin)) == 2
+    go(store, names=names, limit=2, retry=retry)  # nothing is left to retry
+    assert store.records("toy") == list(again.values())
+
+
+def test_a_second_retry_counts_on(store):
+    zcbench.register_proxy("t-moody", override=True)(moody)
+    for attempt in range(3):
+        go(store, names=["t-moody"], limit=1, retry="failed")
+        (record,) = store.records("toy")
+        assert (record.attempt, record.score.status) == (attempt, "failed")
+
+
+def test_scores_that_disagree_are_settled_by_a_retry_alone(store, plugin):
+    go(store, names=["t-count"])
+    first, *others = store.records("toy")
+    with store.writer("toy") as writer:
+        writer.record(dataclasses.replace(first, score=dataclasses.replace(first.score, value=-7.0)))
+    assert len(store.records("toy")) == 3
+    steps = []
+    go(store, names=["t-count"], progress=steps.append)  # neither of the two is taken, nor a third one written
+    assert len(calls(plugin)) == 4
+    assert len(store.disagreeing("toy")) == 1
+    assert "--retry disagreeing" in " ".join(steps[0].notes)
+    go(store, names=["t-count"], retry="disagreeing")
+    assert len(calls(plugin)) == 5
+    found = {r.architecture: r for r in store.records("toy")}
+    assert found[first.architecture] == dataclasses.replace(first, attempt=1, score=found[first.architecture].score)
+    assert found[first.architecture].score.value == first.score.value
+    assert all(found[r.architecture] == r for r in others)
+    assert not store.disagreeing("toy")
+
+
+def test_an_unknown_status_is_no_retry(store):
+    with pytest.raises(UnknownNameError, match="unknown status to retry 'faild': did you mean 'failed'"):
+        go(store, names=["params"], retry="faild")
+
+
+FORMULA = """
+import zcbench
+@zcbench.register_proxy("t-edited", cost="static")
+def edited(probe):
+    return {value}
+"""
+
+
+def test_an_edited_formula_is_not_mixed_with_its_old_scores(store, tmp_path):
+    path = tmp_path / "edited.py"
+    for value, expected in ((1.0, 4), (2.0, 8), (1.0, 8)):
+        path.write_text(FORMULA.format(value=value))
+        with registry_as_it_was():
+            forget(path)
+            import_file(str(path))
+            go(store, names=["t-edited"])
+            assert len(store.records("toy")) == expected
+            evaluation = collect(track(["t-edited"]), toy(), store)
+            assert evaluation["t-edited"].scores.tolist() == [value] * 4
+    assert "4 scores by other code of these proxies or networks were left out." in evaluation.notes
+
+
+def forget(path):
+    """As in another process."""
+    for name in [name for name, module in sys.modules.items() if getattr(module, "__file__", None) == str(path)]:
+        del sys.modules[name]
+
+
+def test_networks_of_other_code_are_other_scores(store, tmp_path):
+    path = tmp_path / "nets.py"
+    for width, expected in ((4, 3), (5, 6)):
+        path.write_text(
+            f"from torch import nn\ndef build(name):\n    return nn.Sequential(nn.Flatten(), nn.Linear(64, {width}))\n"
+        )
+        forget(path)
+        space = space_named(f"{path}:build")
+        keys = ("a", "b", "c")
+        table = dataclasses.replace(
+            toy([0.1, 0.2, 0.3]), space=space, architectures=tuple(space.parse(key) for key in keys)
+        )
+        go(store, table, names=["params"])
+        assert len(store.records("toy")) == expected
+        values = collect(track(["params"]), table, store)["params"].scores.tolist()
+        assert values == [65.0 * width] * 3
 
 
 def equals():
@@ -188,10 +314,11 @@ def test_an_interrupt_leaves_a_good_store(store, plugin):
     assert len(store.records("toy")) == 4
     plugin_calls = len(calls(plugin))
     assert plugin_calls == 2
-    zcbench.register_proxy("t-interrupt", override=True)(lambda probe: 1.0)
+    with Path(plugin).with_name("calls").open("a") as file:  # a third line: it does not press again
+        file.write("one\n")
     go(store, names=names)
     assert len(store.records("toy")) == 12
-    assert len(calls(plugin)) == 4
+    assert len(calls(plugin)) == 5
 
 
 @pytest.mark.parametrize(
@@ -209,7 +336,7 @@ def test_an_interrupt_leaves_a_good_store(store, plugin):
 def test_settings_out_of_range(store, change, message):
     with pytest.raises(InvalidInputError, match=message):
         go(store, names=["params"], **change)
-    assert not store.path("toy").exists()
+    assert not store.files("toy")
 
 
 def test_the_largest_seed(store):
@@ -217,10 +344,25 @@ def test_the_largest_seed(store):
     assert len(store.records("toy")) == 1
 
 
-def test_a_store_in_use(store):
-    with store.writer("toy"):
-        with pytest.raises(StoreError, match="another run is writing"):
-            go(store, names=["params"])
+def test_two_runs_on_one_store(store, tmp_path, plugin):
+    with store.writer("toy") as writer:  # of another run, which goes on
+        go(store)
+        writer.record(store.records("toy")[0])
+    assert len(store.records("toy")) == 12
+    assert store.notes("toy") == []
+
+
+def test_a_part_of_the_architectures_and_a_list_of_them(store, plugin):
+    chosen = toy().architectures[1:3]
+    go(store, architectures=chosen, sample="0" * 64)
+    found = store.records("toy")
+    assert {r.architecture for r in found} == {a.key for a in chosen}
+    assert {r.sample for r in found} == {"0" * 64}
+    evaluation = collect(track(), toy(), store, architectures=chosen)
+    assert {e.n for e in evaluation.entries} == {2}
+    go(store)  # the rest of the track
+    assert len(calls(plugin)) == 4
+    assert {r.sample for r in store.records("toy")} == {"0" * 64, ""}
 
 
 # -- evaluate ----------------------------------------------------------------------------------

@@ -10,8 +10,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zcbench.errors import InvalidArchitectureError
-from zcbench.spaces import get_space
 from zcbench.spaces._forms import NotPlainError, literal, plain
 
 VALUES = st.recursive(
@@ -102,49 +100,3 @@ def test_objects_as_lists_and_mappings():
     ):
         with pytest.raises(NotPlainError):
             plain(odd)
-
-
-# -- the other spaces --------------------------------------------------------------------------
-
-
-def test_lists_and_mappings_of_the_other_spaces():
-    assert get_space("transnasbench101-micro").parse((1, 0, 2, 3, 3, 3)).key == "64-41414-1_02_333"
-    assert get_space("transnasbench101-micro").parse("[1, 0, 2, 3, 3, 3]").key == "64-41414-1_02_333"
-    assert get_space("transnasbench101-macro").parse((1, 2, 3, 4, 0, 0)).key == "64-1234-basic"
-    assert get_space("nasbenchmacro").parse([0, 2, 0, 1, 2, 1, 0, 0]).key == "02012100"
-    assert get_space("nats-size").parse((8, 16, 24, 32, 64)).key == "8:16:24:32:64"
-    assert (
-        get_space("nats-size").parse({"channels": "8:16:24:32:64", "name": "infer.shape.tiny"}).key == "8:16:24:32:64"
-    )
-    settings = {"wid": None, "ks": [3] * 20, "e": [6] * 20, "d": [2] * 5, "r": [224]}
-    assert (
-        get_space("ofa-mbv3").parse(settings).key
-        == get_space("ofa-mbv3").parse(str(settings)).key
-        == "|".join(["3x6,3x6"] * 5)
-    )
-    config = {"layer_num": 12, "embed_dim": [192] * 12, "num_heads": [3] * 12, "mlp_ratio": [3.5] * 11 + [4]}
-    expected = "|".join(["192", *["3x3.5"] * 11, "3x4.0"])
-    assert get_space("autoformer-tiny").parse(config).key == expected
-    assert get_space("autoformer-tiny").parse({**config, "embed_dim": 192}).key == expected
-    layer = {"operation_type": "SA", "operation_parameter": "WMA", "num_operation_heads": 4}
-    layer |= {"feed_forward_dimension": 1024, "num_feed_forward": 3}
-    overrides = {"hidden_size": 256, "nas_config": {"encoder_layers": [layer] * 2}}
-    assert get_space("flexibert").parse(overrides).key == "256|SA-WMA-4-1024x3|SA-WMA-4-1024x3"
-    recipe = {"h_new_0": {"op": "linear", "input": ["x", "h_prev_0"]}}
-    assert get_space("nasbenchnlp").parse(recipe) == get_space("nasbenchnlp").parse(json.dumps(recipe))
-    for name, wrong in (
-        ("transnasbench101-micro", (1, 0, 2, 3, 3, 4)),
-        ("transnasbench101-macro", (1, 1, 1, 1)),
-        ("nasbenchmacro", [0, 2, 0, 1, 2, 1, 0, 3]),
-        ("nasbenchmacro", 2012100),
-        ("nats-size", (8, 16, 24, 32, 65)),
-        ("ofa-mbv3", {**settings, "d": [5] * 5}),
-        ("ofa-mbv3", {**settings, "ks": [3.0] * 20}),
-        ("ofa-mbv3", {**settings, "e": [5] * 20}),
-        ("autoformer-tiny", {**config, "layer_num": 13}),
-        ("autoformer-tiny", {**config, "mlp_ratio": [3.96] * 12}),
-        ("flexibert", {**overrides, "hidden_size": "256x"}),
-        ("nasbenchnlp", {"h_new_0": {"op": "linear", "input": []}}),
-    ):
-        with pytest.raises(InvalidArchitectureError):
-            get_space(name).parse(wrong)

@@ -1,8 +1,10 @@
 """Equal networks of NAS-Bench-Macro."""
 
+import pytest
 import torch
 from torch import nn
 
+from zcbench.errors import InvalidArchitectureError
 from zcbench.spaces import get_space
 
 
@@ -21,3 +23,11 @@ def test_equal_networks_compute_the_same():
         target.load_state_dict(source.state_dict())
     x = torch.randn(2, 3, 32, 32)
     torch.testing.assert_close(networks[0](x), networks[1](x))
+
+
+def test_lists_of_numbers():
+    space = get_space("nasbenchmacro")
+    assert space.parse([0, 2, 0, 1, 2, 1, 0, 0]).key == "02012100"
+    for wrong in ([0, 2, 0, 1, 2, 1, 0, 3], 2012100):
+        with pytest.raises(InvalidArchitectureError):
+            space.parse(wrong)

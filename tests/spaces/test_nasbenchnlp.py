@@ -1,9 +1,12 @@
 """Recipes of NAS-Bench-NLP: which are one, and which are none."""
 
+import json
 import random
 
 import pytest
 
+from zcbench.errors import InvalidArchitectureError
+from zcbench.spaces import get_space
 from zcbench.spaces.nasbenchnlp import NASBenchNLPSpace
 
 
@@ -64,3 +67,11 @@ def test_states_that_are_always_equal_are_one():
     assert found.states == 1
     assert [node.operation for node in found.nodes] == ["linear", "activation_tanh"]
     assert len(found.nodes[0].inputs) == 3  # the width of the linear map stays
+
+
+def test_recipes_as_mappings_and_as_text():
+    space = get_space("nasbenchnlp")
+    recipe = {"h_new_0": {"op": "linear", "input": ["x", "h_prev_0"]}}
+    assert space.parse(recipe) == space.parse(json.dumps(recipe))
+    with pytest.raises(InvalidArchitectureError):
+        space.parse({"h_new_0": {"op": "linear", "input": []}})

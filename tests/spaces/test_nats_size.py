@@ -4,6 +4,7 @@ import pytest
 import torch
 from published import count, macs
 
+from zcbench.errors import InvalidArchitectureError
 from zcbench.spaces import get_space
 
 
@@ -21,3 +22,11 @@ def test_nats_size(text, classes, params, flops):
     network = space.build(space.parse(text), num_classes=classes)
     assert count(network) == params
     assert macs(network, torch.zeros(1, 3, 32, 32)) + classes == round(flops * 1e6)
+
+
+def test_lists_and_the_authors_configuration():
+    space = get_space("nats-size")
+    assert space.parse((8, 16, 24, 32, 64)).key == "8:16:24:32:64"
+    assert space.parse({"channels": "8:16:24:32:64", "name": "infer.shape.tiny"}).key == "8:16:24:32:64"
+    with pytest.raises(InvalidArchitectureError):
+        space.parse((8, 16, 24, 32, 65))

@@ -24,6 +24,7 @@ _COMMANDS = {
     "list": "list proxies, predictors, encodings, benchmarks or search spaces",
     "show": "show one proxy, predictor or benchmark in full",
     "data": "show where tables are, get or import one",
+    "store": "check what a store holds, make one file of many, take over another store",
     "env": "show versions, machine and folders",
 }
 #: names that commands had; they work for one release

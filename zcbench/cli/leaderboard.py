@@ -1,14 +1,14 @@
 """Show what has been run: a table in the terminal, and with --out CSV, Markdown and one self-contained HTML file.
 
-Of a benchmark, there is a table for every seed and batch. Of a track there is one of exactly what it asks for; if it has
-several benchmarks, that is one table with a row for each.
+Of a benchmark, there is a table for every seed and batch. Of a track, there is a table of exactly what it asks for; of
+one with several benchmarks, it has a row for each.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zcbench.cli._output import write_result
 from zcbench.cli._shared import (
@@ -85,9 +85,7 @@ def execute(options: argparse.Namespace) -> int:
     return status
 
 
-def _of_track(
-    tracks: dict[str, Track], benchmarks: Sequence[str], store: Store, options: argparse.Namespace
-) -> int:
+def _of_track(tracks: dict[str, Track], benchmarks: Sequence[str], store: Store, options: argparse.Namespace) -> int:
     """Show what a track asks for: an evaluation, or a table of several."""
     from zcbench.errors import InvalidInputError
     from zcbench.leaderboards import Matrix
@@ -132,13 +130,11 @@ def _show(boards: Sequence[Board], options: argparse.Namespace) -> None:
         print_boards(boards)
 
 
-def _write(
-    folder: Path, name: str, boards: Sequence[Board], evaluations: Sequence[Evaluation], store: Store
-) -> None:
+def _write(folder: Path, name: str, boards: Sequence[Board], evaluations: Sequence[Evaluation], store: Store) -> None:
     from zcbench.evaluation._board import csv_lines
     from zcbench.leaderboards import to_html
 
-    environments = {}
+    environments: dict[str, dict[str, Any]] = {}
     for benchmark in dict.fromkeys(evaluation.benchmark.rpartition("@")[0] for evaluation in evaluations):
         used = set(store.records(benchmark).distinct("environment"))
         known = store.environments(benchmark)

@@ -107,7 +107,7 @@ def _place(code: Any) -> str:
 def _benchmark(name: str) -> dict[str, Any]:
     from zcbench.datasets import benchmark_info, load_benchmark
     from zcbench.errors import DataMissingError, MissingDependencyError
-    from zcbench.leaderboards import interval
+    from zcbench.evaluation import interval
 
     info = benchmark_info(name)
     content: dict[str, Any] = {"benchmark": info.name, "summary": info.summary, "reference": info.reference}

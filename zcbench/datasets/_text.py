@@ -1,7 +1,7 @@
 """The text of chars-rnn and chars-bert as numbers: Python's reference, character by character.
 
 Source: ``pydoc_data.topics`` of CPython 3.11.7, the texts that ``help()`` shows. Copyright Python Software Foundation,
-PSF License version 2 (``data/LICENSE.pydoc_topics``). ``scripts/make_text.py`` makes the file.
+PSF License version 2 (``data/LICENSE.pydoc_topics``). ``tools/make_text.py`` makes the file.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """chars-rnn and chars-bert: language models trained by this project on the text of Python's help(), embedded.
 
-``scripts/train_chars.py`` made the tables; ``docs/cards/chars-rnn.md`` and ``chars-bert.md`` say what they can tell.
+``tools/train_chars.py`` made the tables; ``docs/cards/chars-rnn.md`` and ``chars-bert.md`` say what they can tell.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def load(kind: str) -> Table:
         seeds=dict.fromkeys(values, seeds),
         curves={"valid_nll": curve},
         facts={"train_seconds": table["seconds"][good].astype(np.float64)},
-        source="embedded; trained by scripts/train_chars.py",
+        source="embedded; trained by tools/train_chars.py",
     )
 
 
@@ -69,7 +69,7 @@ register_benchmark(
             rows=rows,
             targets=len(targets(kind)),
             licence="Apache-2.0 (text: PSF License 2)",
-            reference="scripts/train_chars.py",
+            reference="tools/train_chars.py",
             classes={"pydoc": WORDS, "pydoc-masked": WORDS},
             embedded=functools.partial(load, kind),
         )

@@ -1,6 +1,6 @@
 """digits-201: cells of NAS-Bench-201 trained by this project on handwritten digits; the embedded default.
 
-``scripts/train_digits201.py`` made the table; ``docs/cards/digits-201.md`` says what it can and cannot tell.
+``tools/train_digits201.py`` made the table; ``docs/cards/digits-201.md`` says what it can and cannot tell.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def load() -> Table:
         seeds=dict.fromkeys(curves, seeds),
         curves=curves,
         facts={"train_seconds": table["seconds"].astype(np.float64)},
-        source="embedded; trained by scripts/train_digits201.py",
+        source="embedded; trained by tools/train_digits201.py",
     )
 
 
@@ -61,7 +61,7 @@ register_benchmark(
         rows=4_930,
         targets=len(TARGETS),
         licence="Apache-2.0 (digits: CC BY 4.0)",
-        reference="scripts/train_digits201.py",
+        reference="tools/train_digits201.py",
         classes={"digits": 10},
         embedded=load,
     ),

@@ -1,4 +1,4 @@
-"""From trials to sample efficiency: what each predictor reaches, how surely, at what cost. A pure function, no torch."""
+"""From trials to sample efficiency: what each predictor reaches, how surely, at what cost. No torch."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class SampleEfficiency(Board):
         return list(dict.fromkeys(p.predictor for p in sorted(self.points, key=lambda p: -_tau(p))))
 
     def showing(self, metric: str) -> SampleEfficiency:
-        """The same, with a table of another metric: tau, rho, precision@10, regret@1, nll, …
+        """Return the same with a table of another metric: tau, rho, precision@10, regret@1, nll and others.
 
         Raises:
             UnknownNameError: there is no such metric.

@@ -132,9 +132,7 @@ def at_zero(store: Store, benchmark: Benchmark, target: str | None = None) -> Ev
     return summarize(found[0], benchmark, target, notes=notes) if found else None
 
 
-def _runs(
-    store: Store, benchmark: Benchmark, target: str | None, wanted: Wanted
-) -> tuple[list[Records], list[str]]:
+def _runs(store: Store, benchmark: Benchmark, target: str | None, wanted: Wanted) -> tuple[list[Records], list[str]]:
     """The records on what proxies see for a target, by seed and batch, the largest run first; what was left out."""
     samples = benchmark.batch_of(target)
     stored = store.records(benchmark.name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,9 @@ def draw_efficiency(efficiency: SampleEfficiency, path: Path, labels: list[str] 
     from matplotlib.figure import Figure
 
     matplotlib.rcParams["svg.hashsalt"] = "zcbench"  # the same figure is the same file
-    timed = any(math.isfinite(point.seconds) for point in efficiency.points)  # else only the number of networks is known
+    timed = any(
+        math.isfinite(point.seconds) for point in efficiency.points
+    )  # else only the number of networks is known
     figure = Figure(figsize=(11 if timed else 7, 4.8), layout="constrained")
     by_size, *rest = figure.subplots(1, 2 if timed else 1, sharey=True, squeeze=False)[0]
     shown = [name for name in efficiency.predictors if labels is None or name in labels]
@@ -61,7 +62,9 @@ def draw_efficiency(efficiency: SampleEfficiency, path: Path, labels: list[str] 
     by_size.set_xlim(-0.1 * sizes[0], 1.1 * sizes[-1])
     by_size.set_xticks([0, *sizes], [str(size) for size in (0, *sizes)])
     by_size.set(
-        xlabel="trained networks", ylabel="Kendall's tau-b", title=label(f"{efficiency.benchmark}: {efficiency.target.name}")
+        xlabel="trained networks",
+        ylabel="Kendall's tau-b",
+        title=label(f"{efficiency.benchmark}: {efficiency.target.name}"),
     )
     for axis in rest:
         axis.set(xscale="log", xlabel="seconds: training, features, fit, predict", title="the same against its cost")

@@ -94,7 +94,8 @@ def spearman_rho(x: ArrayLike, y: ArrayLike) -> Estimate:
     if not (varied(a) and varied(b)):
         return _unknown(len(a))
     # As scipy does it: the same to the last digit.
-    value = float(np.corrcoef(np.column_stack([mean_ranks(a), mean_ranks(b)]), rowvar=False)[1, 0])
+    both = np.asarray(np.corrcoef(np.column_stack([mean_ranks(a), mean_ranks(b)]), rowvar=False))
+    value = float(both[1, 0])
     return _fisher(value, spearman_without_each(a, b))
 
 

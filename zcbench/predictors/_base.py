@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from zcbench._arguments import SEEDS, shown
-from zcbench.encodings import Encoder, Encoding, get_encoding
 from zcbench._display import brief
+from zcbench.encodings import Encoder, Encoding, get_encoding
 from zcbench.errors import InvalidInputError
 from zcbench.predictors._features import Scaling, within_float32
 from zcbench.predictors._targets import Floats, Ranks, TargetScale, target_scale
@@ -47,8 +47,8 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
         self.encoding = encoding
         self.seed = seed
 
-    def __repr__(self, N_CHAR_MAX: int = 120) -> str:  # noqa: N803: scikit-learn's own name
-        return brief(" ".join(super().__repr__(N_CHAR_MAX).split()))
+    def __repr__(self) -> str:
+        return brief(" ".join(super().__repr__().split()))
 
     # -- what users call -----------------------------------------------------------------------
 

@@ -98,6 +98,15 @@ def _is_file(path: Path) -> bool:
     return False
 
 
+def foreign(store: Path, benchmark: str) -> list[str]:
+    """Names in a benchmark's folder that are none of the store's."""
+    folder = folder_of(store, benchmark)
+    if benchmark == _OLD_TRIALS:
+        return []
+    names = (name for name in _listed(folder) if not name.startswith("."))  # files that are being made
+    return [name for name in names if split(name) is None or not _is_file(folder / name)]
+
+
 def split(name: str) -> tuple[str, str, str] | None:
     """Stem, suffix of the kind and format of a file's name; None if it is no name of ours."""
     stem, _, rest = name.partition(".")

@@ -69,6 +69,10 @@ class Finished:
         self._descriptor = descriptor
         self.size = size
 
+    def is_at(self, state: os.stat_result) -> bool:
+        """Whether this is the file that has a name now."""
+        return os.path.samestat(state, os.fstat(self._descriptor))
+
     def release(self) -> None:
         """Close the file, and so let go of it."""
         with suppress(OSError):

@@ -60,6 +60,35 @@ def merge(arrays: Mapping[str, NDArray[Any]], texts: Mapping[str, tuple[str, ...
     return merged
 
 
+def without_copies(
+    arrays: Mapping[str, NDArray[Any]], texts: Mapping[str, tuple[str, ...]], kind: Kind[Any]
+) -> NDArray[np.intp]:
+    """Rows, in order, without those that say what another says of the same attempt.
+
+    Of several the one stays that :func:`merge` would choose. Trials are only the same if all their fields are: the
+    seconds in their metrics are measured too.
+    """
+    numbers = key_numbers(arrays, texts, kind, exact=False)
+    assert numbers is not None
+    order = np.argsort(numbers, kind="stable")
+    same = numbers[order][1:] == numbers[order][:-1]
+    if not same.any():
+        return np.arange(len(order))
+    several = np.concatenate((same, [False])) | np.concatenate(([False], same))
+    rows = order[several]
+    content = _content(rows, arrays, texts, kind)
+    order = np.lexsort((*content, arrays["attempt"][rows], numbers[rows]))
+    if "value" in arrays:
+        content = [arrays["status"][rows], arrays["value"][rows]]
+    copy = np.ones(len(rows) - 1, bool)
+    for column in (numbers[rows], arrays["attempt"][rows], *content):
+        one, other = column[order][:-1], column[order][1:]
+        copy &= (one == other) | ((one != one) & (other != other))
+    keep = np.ones(len(numbers), bool)
+    keep[rows[order[1:][copy]]] = False
+    return np.flatnonzero(keep)
+
+
 def _settle(
     rows: NDArray[np.intp],
     groups: NDArray[np.intp],

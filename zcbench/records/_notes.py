@@ -17,10 +17,15 @@ _LENGTH = 60
 def of_lines(left_out: Iterable[LeftOut]) -> list[str]:
     """A sentence for each file with lines that cannot be read; one for all files beyond a few."""
     files = [(path, list(lines)) for path, lines in groupby(left_out, key=lambda line: line.path)]
-    notes = [_schema.said(path, lines) for path, lines in files[:_FILES]]
+    notes = [
+        f"{path} was left out: {lines[0].reason}." if lines[0].line == 0 else _schema.said(path, lines)
+        for path, lines in files[:_FILES]
+    ]
     if rest := files[_FILES:]:
         count = sum(len(lines) for _, lines in rest)
-        notes.append(f"{_many(count, 'line')} of {_many(len(rest), 'more file')} cannot be read: zcbench store check")
+        notes.append(
+            f"{_many(count, 'line')} of {_many(len(rest), 'more file')} cannot be read; zcbench store check names them."
+        )
     return notes
 
 

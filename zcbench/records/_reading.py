@@ -15,6 +15,7 @@ from zcbench.errors import StoreError
 from zcbench.records import _layout, _lines
 from zcbench.records._columns import Builder, Kind, key_numbers
 from zcbench.records._layout import Source
+from zcbench.records._lines import Part
 from zcbench.records._schema import LeftOut
 
 _MOST_TRIES = 20
@@ -31,8 +32,7 @@ class Read:
         texts: their texts.
         environments: descriptions by id.
         left_out: lines that cannot be used.
-        sources: the files.
-        lines: number of lines, or of rows where a file has no lines.
+        parts: what each file holds besides its rows.
     """
 
     kind: Kind[Any]
@@ -40,8 +40,7 @@ class Read:
     texts: dict[str, tuple[str, ...]]
     environments: Environments = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
-    sources: list[Source] = field(default_factory=list)
-    lines: int = 0
+    parts: dict[Path, Part] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.arrays[self.kind.names[0]])
@@ -58,7 +57,7 @@ def read(store: Path, benchmark: str, kind: Kind[Any]) -> Read:
         found = _layout.sources(store, benchmark, kind)
         try:
             content = read_sources(found, kind)
-        except _VanishedError:
+        except VanishedError:
             continue
         # A compaction meanwhile moved lines from a file that is gone into one that was not listed yet.
         if {s.path for s in found} <= {s.path for s in _layout.sources(store, benchmark, kind)}:
@@ -71,11 +70,11 @@ def read_sources(sources: Sequence[Source], kind: Kind[Any]) -> Read:
 
     Raises:
         StoreError: a file cannot be read.
-        _VanishedError: a file is not there any more.
+        VanishedError: a file is not there any more.
     """
     traced = kind.traced
     builder = Builder(traced)
-    content = Read(traced, {}, {}, sources=list(sources))
+    content = Read(traced, {}, {})
     reader = _lines.Reader(traced, builder)
     spans = []
     for source in sources:
@@ -86,11 +85,11 @@ def read_sources(sources: Sequence[Source], kind: Kind[Any]) -> Read:
             if isinstance(error, StoreError):
                 raise
             if error.errno in (errno.ENOENT, errno.ESTALE):
-                raise _VanishedError from None
+                raise VanishedError from None
             raise StoreError(f"cannot read {source.path}: {error.strerror or error}.") from None
         content.environments |= part.environments
         content.left_out += part.left_out
-        content.lines += part.lines
+        content.parts[source.path] = part
         if part.old:
             spans.append(slice(before, builder.rows))
     content.arrays, content.texts = builder.finish()
@@ -100,7 +99,7 @@ def read_sources(sources: Sequence[Source], kind: Kind[Any]) -> Read:
     return content
 
 
-class _VanishedError(Exception):
+class VanishedError(Exception):
     """A file was removed while the store was read."""
 
 

@@ -9,10 +9,10 @@ import json
 import math
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from zcbench.errors import shortened
 from zcbench.records._columns import metrics_text
@@ -23,6 +23,8 @@ from zcbench.types import Status
 SCHEMA = 2
 #: bytes; our lines have a few hundred, and no reader shall need much memory for what is no line of ours
 LONGEST = 1 << 20
+#: bytes; the longest line that is read: a block of one item says a little more than the item's own line
+READ = LONGEST + (1 << 16)
 _SHOWN = 5
 
 
@@ -61,19 +63,6 @@ def said(path: Path, left_out: Sequence[LeftOut]) -> str:
     return f"{what} left out and stay{'s' * (count == 1)} in {path}: {', '.join(parts)}."
 
 
-def numbered(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Lines with their numbers from 1; of one that is too long only the beginning, and its end if it has one."""
-    number = 0
-    while text := file.readline(LONGEST + 1):
-        number += 1
-        if len(text) > LONGEST and not text.endswith(b"\n"):
-            rest = text
-            while rest and not rest.endswith(b"\n"):
-                rest = file.readline(1 << 20)
-            text += rest[-1:]
-        yield number, text
-
-
 def parsed(text: bytes, mark: str) -> dict[str, Any]:
     """The fields of a line.
 
@@ -82,7 +71,7 @@ def parsed(text: bytes, mark: str) -> dict[str, Any]:
         mark: the field that an item has and an environment lacks.
 
     Raises:
-        BadLineError: it is no object, of another schema, or neither an item nor an environment.
+        BadLineError: it is no object, of another schema, or neither an item nor a block nor an environment.
     """
     line = _object(text)
     schema = line.get("schema")
@@ -90,6 +79,8 @@ def parsed(text: bytes, mark: str) -> dict[str, Any]:
         raise BadLineError("no field 'schema' with a number")
     if schema > SCHEMA:
         raise BadLineError(f"schema {schema if schema < 10**9 else 'unknown'} of a newer zcbench: upgrade")
+    if "block" in line:
+        return line
     if not isinstance(line.get("environment"), str):
         raise BadLineError("no field 'environment' with a text")
     if mark not in line:
@@ -100,17 +91,27 @@ def parsed(text: bytes, mark: str) -> dict[str, Any]:
     return line
 
 
-def is_object(text: bytes) -> bool:
-    """Whether a line is a whole JSON object; a line that was cut short never is."""
-    try:
-        _object(text)
-    except BadLineError:
-        return False
-    return True
+def part(text: bytes, needed: Sequence[str], possible: Sequence[str]) -> dict[str, Any]:
+    """Some fields of a record's line as an object of their own.
+
+    Raises:
+        BadLineError: it is no object, lacks one of the fields, has others, or one of them holds something else.
+    """
+    line = _object(text)
+    if not set(needed) <= line.keys() <= {*needed, *possible}:
+        raise BadLineError("other fields")
+    schema = line.get("schema", SCHEMA)
+    if type(schema) is not int or not 1 <= schema <= SCHEMA:
+        raise BadLineError("another schema")
+    known = _RECORD | _REPEATED | _LATER
+    _check(line, {name: known[name] for name in line if name in known})
+    if "status" in line:
+        _status(line["status"])
+    return line
 
 
 def _object(text: bytes) -> dict[str, Any]:
-    if len(text) > LONGEST + 1:
+    if len(text) > READ + 1:
         raise BadLineError(f"longer than {LONGEST >> 20} MB")
     try:
         line = json.loads(text.removeprefix(b"\xef\xbb\xbf").decode(), object_pairs_hook=_unique)
@@ -199,7 +200,7 @@ _PROSE = (_is_prose, "a text")  # of a stranger's exception: it may quote bytes 
 _NAMED = (_is_labelled, "a name with a version, such as naswot@1")
 _POSITIVE = (lambda value: _is_count(value) and value > 0, "a whole number from 1")
 _SEED = (_is_seed, "a whole number from 0 to 4294967295")
-_Fields = Mapping[str, tuple[Callable[[Any], bool], str]]
+_Fields = dict[str, tuple[Callable[[Any], bool], str]]
 
 _RECORD: _Fields = {
     "benchmark": _NAMED,
@@ -236,8 +237,23 @@ _TRIAL: _Fields = {
     "environment": _TEXT,
     "data": _TEXT,
 }
+_COLUMNS: _Fields = _TRIAL | _RECORD
 #: what the description of an environment never has
 _ITEMS = {"benchmark", "architecture", "proxy", "predictor", "batch", "value", "status", "metrics"}
+
+
+def check_text(name: str, value: Any) -> None:
+    """Check a text of a column.
+
+    Raises:
+        BadLineError: it is no text, or none that the field of this name can hold.
+    """
+    if name == "status":
+        _status(value)
+    elif name == "metrics":
+        _check({name: value}, {name: _TEXT})
+    else:
+        _check({name: value}, {name: _COLUMNS.get(name, _TEXT)})
 
 
 def _check(line: Mapping[str, Any], expected: _Fields) -> None:
@@ -289,9 +305,7 @@ def trial(line: Mapping[str, Any]) -> tuple[Any, ...]:
     _check(line, _TRIAL)
     code, _, attempt = _later(line)
     status = _status(line["status"])
-    tau = line["metrics"].get("tau")
-    if status is Status.OK and not (tau is not None and -1 <= tau <= 1):
-        raise BadLineError("the status ok without a tau from -1 to 1")
+    _check_tau(line["metrics"], status)
     return (
         *(line["benchmark"], line["target"], line["transfer_from"], line["predictor"], line["data"], code),
         *(line["pool"], line["train_size"], line["tuned_size"], line["seed"], status.value),
@@ -299,10 +313,27 @@ def trial(line: Mapping[str, Any]) -> tuple[Any, ...]:
     )
 
 
+def _check_tau(metrics: Mapping[str, Any], status: Status) -> None:
+    tau = metrics.get("tau")
+    if status is Status.OK and not (tau is not None and -1 <= tau <= 1):
+        raise BadLineError("the status ok without a tau from -1 to 1")
+
+
 def _later(line: Mapping[str, Any]) -> tuple[str, str, int]:
     found = {"code": line.get("code", ""), "sample": line.get("sample", ""), "attempt": line.get("attempt", 0)}
     _check(found, _LATER)
     return found["code"], found["sample"], found["attempt"]
+
+
+def trial_metrics(text: str, status: str) -> None:
+    """Check metrics as a column of texts has them.
+
+    Raises:
+        BadLineError: they are none, or do not go with the status.
+    """
+    metrics = _object(text.encode(errors="surrogatepass"))
+    _check({"metrics": metrics}, {"metrics": _TRIAL["metrics"]})
+    _check_tau(metrics, Status(status))
 
 
 # -- what is written ---------------------------------------------------------------------------
@@ -315,20 +346,21 @@ def record_line(record: Record) -> dict[str, Any]:
         "schema": SCHEMA,
         "benchmark": record.benchmark,
         "architecture": record.architecture,
+        "network": record.network,
         "proxy": record.proxy,
         "seed": record.seed,
         "batch": record.batch,
-        **({"code": record.code} if record.code else {}),
-        **({"sample": record.sample} if record.sample else {}),
-        "value": score.value,
-        "status": str(score.status),
-        "seconds": round(score.seconds, 6),
-        "detail": score.detail,
-        "network": record.network,
         "higher_is_better": record.higher_is_better,
         "environment": record.environment,
-        **({"repeats": score.repeats, "spread": finite(score.spread)} if score.repeats > 1 else {}),
+        **({"code": record.code} if record.code else {}),
+        **({"sample": record.sample} if record.sample else {}),
         **({"attempt": record.attempt} if record.attempt else {}),
+        "status": str(score.status),
+        "detail": score.detail,
+        **({"repeats": score.repeats, "spread": finite(score.spread)} if score.repeats > 1 else {}),
+        # What differs from line to line stands last: the rest is read once (_lines.py).
+        "value": score.value,
+        "seconds": round(score.seconds, 6),
     }
 
 

@@ -15,11 +15,14 @@ from typing import Any
 import numpy as np
 
 from zcbench.records import _layout, _notes
+from zcbench.records._checking import Checked, examined
 from zcbench.records._columns import RECORDS, TRIALS, Kind, Records, Table, Trials
+from zcbench.records._compacting import Compacted, compact
 from zcbench.records._merging import merge
 from zcbench.records._reading import Read, read
 from zcbench.records._record import Record, Trial
 from zcbench.records._schema import LeftOut
+from zcbench.records._taking import take_over
 from zcbench.records._writer import Writer
 
 Key = tuple[Any, ...]
@@ -64,6 +67,10 @@ class Store:
         """Names of the benchmarks that have records, or trials, sorted."""
         return _layout.benchmarks(self.folder, _kind(of))
 
+    def every_benchmark(self) -> list[str]:
+        """Names of the benchmarks that have anything in the store, sorted."""
+        return sorted({name for kind in _layout.KINDS for name in _layout.benchmarks(self.folder, kind)})
+
     def files(self, benchmark: str, of: type[Record] | type[Trial] = Record) -> list[Path]:
         """The files that hold a benchmark's records, or trials, in order of their start."""
         return [source.path for source in _layout.sources(self.folder, benchmark, _kind(of))]
@@ -99,6 +106,50 @@ class Store:
     def notes(self, benchmark: str, of: type[Record] | type[Trial] | None = None) -> list[str]:
         """What the latest reading of records or trials left out: a sentence each; of both without ``of``."""
         return [note for found in self._last(benchmark, of) for note in found.notes]
+
+    def compact(self, benchmark: str, form: str | None = None) -> list[Compacted]:
+        """Make one file of all files whose writers have ended; what is read stays the same.
+
+        Args:
+            benchmark: name without version.
+            form: "jsonl" (blocks of columns) or "parquet"; None for Parquet where pyarrow is installed.
+
+        Returns:
+            What was done with the files of records, and with those of trials.
+
+        Raises:
+            InvalidInputError: there is no such format.
+            StoreError: a file cannot be read, or the new one cannot be written; all records are kept.
+            MissingDependencyError: Parquet needs pyarrow.
+        """
+        return [compact(self.folder, benchmark, kind, form) for kind in _layout.KINDS]
+
+    def merge(self, other: Store, benchmark: str) -> list[Path]:
+        """Take over another store's files of a benchmark, which stay where they are; a second time changes nothing.
+
+        Returns:
+            The files that were made or that have grown.
+
+        Raises:
+            InvalidInputError: it is the same store.
+            StoreError: a file cannot be read or written.
+        """
+        return [path for kind in _layout.KINDS for path in take_over(other.folder, self.folder, benchmark, kind)]
+
+    def check(self, benchmark: str) -> list[Checked]:
+        """What a benchmark's files of records, and those of trials, hold.
+
+        Raises:
+            StoreError: a file cannot be read.
+        """
+        found = []
+        for kind in _layout.KINDS:
+            content = read(self.folder, benchmark, kind)
+            report = examined(self.folder, benchmark, kind, content)
+            report.items, finding = _counted(content)
+            report.disagreeing, report.notes = finding.keys, finding.notes
+            found.append(report)
+        return found
 
     def _last(self, benchmark: str, of: type[Record] | type[Trial] | None) -> list[Finding]:
         kinds = _layout.KINDS if of is None else (_kind(of),)
@@ -148,6 +199,11 @@ def merged(content: Read) -> tuple[Table[Any], Finding]:
     for name in form.kind.names:  # one by one, so that no column is in memory twice for long
         arrays[name] = content.arrays.pop(name)[found.rows]
     return form(arrays, texts, notes), finding
+
+
+def _counted(content: Read) -> tuple[int, Finding]:
+    table, finding = merged(content)
+    return len(table), finding
 
 
 def _kind(of: type[Record] | type[Trial]) -> Kind[Any]:

@@ -9,7 +9,7 @@ from zcbench._registry import split_outside
 from zcbench.datasets import Benchmark
 from zcbench.encodings import CurveEncoding, get_encoding
 from zcbench.errors import InvalidInputError, UnknownNameError
-from zcbench.evaluation._summary import Evaluation, summarize_columns
+from zcbench.evaluation import Evaluation, summarize_columns
 from zcbench.predictors import member_labels, predictor_info
 from zcbench.proxies import get_proxy, list_proxies
 

@@ -49,7 +49,9 @@ class Pool:
     facts: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return brief(f"<Pool of {many(len(self), 'architecture')} of {plain(self.benchmark, 50)}, {plain(self.target.name, 40)}>")
+        return brief(
+            f"<Pool of {many(len(self), 'architecture')} of {plain(self.benchmark, 50)}, {plain(self.target.name, 40)}>"
+        )
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -7,8 +7,7 @@ worker processes are handled here, once.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -103,25 +102,13 @@ class Plan(ABC, Generic[T]):
     total: int
     what: str
 
-    def writer(self, store: Store) -> AbstractContextManager[Writer]:
-        """What appends to the store."""
-        return store.writer(self.benchmark)
-
-    def environments(self, store: Store) -> Container[str]:
-        """Environments that the store describes beside the items."""
-        return store.environments(self.benchmark)
-
-    def notes(self, store: Store) -> list[str]:
-        """What the latest reading of the store left out."""
-        return store.notes(self.benchmark)
+    @abstractmethod
+    def stored(self, store: Store) -> tuple[Iterable[T], Sequence[str]]:
+        """Items of the store that may be wanted, at most one of a key; and what reading them left out, in sentences."""
 
     @abstractmethod
-    def stored(self, store: Store) -> Iterable[T]:
-        """Items of the benchmark that the store holds."""
-
-    @abstractmethod
-    def disagreeing(self, store: Store) -> Mapping[Any, int]:
-        """Keys of items that do not agree, and the attempt at which they do not."""
+    def disagreeing(self, store: Store) -> Mapping[Any, Sequence[T]]:
+        """Keys of which the store holds several items that do not agree, and these."""
 
     @abstractmethod
     def status(self, item: T) -> Status:
@@ -174,13 +161,12 @@ def resume(
     """
     workers, again = check_workers(workers), frozenset(check_retry(retry))
     check_timeout(timeout)
-    with plan.writer(store) as writer, users_signals():
-        attempts = _tell(plan, store, again)
-        left = plan.left()
-        environment, description = describe_environment()
-        done = plan.total - left.parts
-        if left.tasks and environment not in plan.environments(store):
-            writer.environment(environment, description)
+    attempts, notes = _tell(plan, store, again)
+    left = plan.left()
+    environment, description = describe_environment()
+    done = plan.total - left.parts
+    with store.writer(plan.benchmark) as writer, users_signals():
+        writer.environment(environment, description)
 
         def keep(item: T) -> T:
             if attempt := attempts.get(item.key, 0):
@@ -191,7 +177,7 @@ def resume(
         for item in left.at_once:
             keep(item)
         if progress:
-            progress(Step(plan.benchmark, plan.what, done, plan.total, notes=tuple(plan.notes(store))))
+            progress(Step(plan.benchmark, plan.what, done, plan.total, notes=notes))
         for key, part, result in results_of(plan.work, left.tasks, workers, timeout):
             latest = None
             for item in plan.items(key, part, result, environment):
@@ -211,20 +197,26 @@ def left_of(plan: Plan[T], store: Store, retry: Iterable[str] = ()) -> Left[T]:
     return plan.left()
 
 
-def _tell(plan: Plan[T], store: Store, again: frozenset[str]) -> dict[Hashable, int]:
-    """Tell the plan what is known; keys that are to be done again, with the number of the attempt."""
+def _tell(plan: Plan[T], store: Store, again: frozenset[str]) -> tuple[dict[Hashable, int], tuple[str, ...]]:
+    """Tell the plan what is known.
+
+    Returns:
+        Keys that are to be done again with the number of the attempt, and what reading the store left out.
+    """
     attempts: dict[Hashable, int] = {}
-    for item in plan.stored(store):
+    items, notes = plan.stored(store)
+    for item in items:
         if again and plan.status(item) in again:
             attempts[item.key] = item.attempt + 1
         else:
             plan.take(item)
-    for key, attempt in plan.disagreeing(store).items():
-        if DISAGREEING in again:
-            attempts[key] = attempt + 1
-        else:
-            plan.skip(key)
-    return attempts
+    if notes:  # where nothing disagrees, nothing is read again
+        for key, several in plan.disagreeing(store).items():
+            if DISAGREEING in again:
+                attempts[key] = 1 + max(item.attempt for item in several)
+            else:
+                plan.skip(key)
+    return attempts, tuple(notes)
 
 
 def check_workers(workers: int) -> int:

@@ -16,7 +16,7 @@ from zcbench.datasets.own import OWN
 from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError
 from zcbench.evaluation import Evaluation, SampleEfficiency, at_zero, sample_efficiency
 from zcbench.predictors import resolve_predictors
-from zcbench.records import Store
+from zcbench.records import Store, Trial
 from zcbench.runs._columns import correlate_columns, matching_columns, of_columns
 from zcbench.runs._imports import import_file, space_named
 from zcbench.runs._register import get_track, list_tracks
@@ -212,7 +212,7 @@ class Run:
                 progress=progress,
             )
             zero = at_zero(store, table, track.settings(name).target)
-            found = sample_efficiency(trials, table, zero, store.trials(table.name).notes)
+            found = sample_efficiency(trials, table, zero, store.notes(table.name, Trial))
             return Outcome(name, found, failed=any(trial.status.worth_a_retry for trial in trials))
         if numbers:
             if track.ensembles:

@@ -93,19 +93,18 @@ def in_parallel(
         crew.fill(workers)
         while crew.alive:
             for worker in crew.heard():
-                kind, *content = _message(worker)
-                if kind == "error":
-                    raise ZcbenchError(content[0])
-                if kind == "gone":
-                    yield from crew.died(worker)
-                elif kind == "begin":
-                    worker.running = content[0]
-                elif kind == "result":
-                    part, result = content
+                kind, what, results = _message(worker)
+                for part, result in results:
                     worker.left = tuple(name for name in worker.left if name != part)
                     worker.running, worker.spent[None] = None, 0.0
                     yield worker.key, part, result
-                else:  # it asks for work
+                if kind == "error":
+                    raise ZcbenchError(what)
+                if kind == "gone":
+                    yield from crew.died(worker)
+                elif kind == "begin":
+                    worker.running = what
+                elif kind == "ready":
                     crew.employ(worker)
             for worker in crew.late():
                 yield from crew.stopped(worker)
@@ -196,14 +195,42 @@ class _Crew:
         self.fill(len(self.alive) + 1)
 
 
-def _message(worker: _Worker) -> tuple[Any, ...]:
+#: what happens in a worker, what that is about, and the (part, result) before it
+_Message: TypeAlias = tuple[str, str, Sequence[tuple[str, Any]]]
+
+
+def _message(worker: _Worker) -> _Message:
     try:
         if worker.process.exitcode is not None and not worker.pipe.poll():
-            return ("gone",)
-        message: tuple[Any, ...] = worker.pipe.recv()
+            return "gone", "", ()
+        kind, what, results = worker.pipe.recv()
     except Exception:  # closed, or foreign code wrote into it
-        return ("gone",)
-    return message
+        return "gone", "", ()
+    return kind, what, results
+
+
+class _Told:
+    """What a worker tells its parent. A result goes with what happens next: half as many messages cost half the time.
+
+    Nothing of a stranger's runs between the two: after a result the next part begins, or the task ends.
+    """
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._results: list[tuple[str, Any]] = []
+
+    def __call__(self, kind: str, what: str = "") -> None:
+        results, self._results = self._results, []
+        self._pipe.send((kind, what, results))
+
+    def task(self, work: Work, key: str, parts: Sequence[str]) -> None:
+        """Do a task, and tell each part that begins and each result."""
+        left = set(parts)
+        for part, result in work.results(key, parts, lambda part: self("begin", part)):
+            self._results.append((part, result))
+            left.discard(part)
+            if not left:  # what ends with the network may take long
+                self("result")
 
 
 def results_of(
@@ -270,6 +297,7 @@ def _end(worker: _Worker, patience: float = 0.0) -> int | None:
 def _worker(pipe: Connection, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
     die_with(parent)
+    tell = _Told(pipe)
     try:
         import torch
 
@@ -280,19 +308,17 @@ def _worker(pipe: Connection, parent: int) -> None:
         work.prepare()
     except BaseException as error:
         said = str(error) if isinstance(error, ZcbenchError) else first_line(error)
-        pipe.send(("error", f"a worker process could not start: {said}"))
+        tell("error", f"a worker process could not start: {said}")
         return
     try:
-        pipe.send(("ready",))
+        tell("ready")
         while True:
             key, parts = pipe.recv()
-            for part, result in work.results(key, parts, lambda part: pipe.send(("begin", part))):
-                pipe.send(("result", part, result))
-            pipe.send(("ready",))
+            tell.task(work, key, parts)
+            tell("ready")
     except UnknownNameError as error:
-        hint = "A worker process knows what installed packages and imported files register (--import)."
-        pipe.send(("error", f"{error} {hint}"))
+        tell("error", f"{error} A worker process knows what installed packages and imported files register (--import).")
     except ZcbenchError as error:
-        pipe.send(("error", str(error)))
+        tell("error", str(error))
     except (EOFError, OSError):  # the parent is gone or has no more work
         return

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -151,25 +151,14 @@ class TrialPlan(Plan[Trial]):
         found = (self._known.get(trial.key) for trial in self._wanted.values())
         return [trial for trial in found if trial is not None]
 
-    def writer(self, store: Store) -> AbstractContextManager[Writer]:
-        """What appends to the store."""
-        return store.writer(self.benchmark)
+    def stored(self, store: Store) -> tuple[Iterable[Trial], Sequence[str]]:
+        """Trials on the benchmark, and what reading them left out."""
+        trials = store.trials(self.benchmark)
+        return trials, trials.notes
 
-    def environments(self, store: Store) -> Container[str]:
-        """Environments that the store describes beside the trials."""
-        return store.environments(self.benchmark)
-
-    def notes(self, store: Store) -> list[str]:
-        """What the latest reading of the store left out."""
-        return store.notes(self.benchmark, Trial)
-
-    def stored(self, store: Store) -> Iterable[Trial]:
-        """Trials on the benchmark."""
-        return store.trials(self.benchmark)
-
-    def disagreeing(self, store: Store) -> Mapping[Hashable, int]:
+    def disagreeing(self, store: Store) -> Mapping[Any, Sequence[Trial]]:
         """Keys of trials that do not agree."""
-        return {}
+        return store.disagreeing(self.benchmark, Trial)
 
     def status(self, item: Trial) -> Status:
         """What became of a trial."""

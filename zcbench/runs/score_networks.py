@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from zcbench import _arguments as rules
+from zcbench._code import code_digest, joined_codes
 from zcbench.batches import load_batch
 from zcbench.datasets import Benchmark, load_benchmark
 from zcbench.ensembles import get_ensemble
 from zcbench.errors import InvalidInputError
-from zcbench.evaluation._left_out import of_known_architectures, of_this_table
-from zcbench.evaluation._summary import Evaluation, summarize
+from zcbench.evaluation import Evaluation, of_known_architectures, of_this_table, summarize
 from zcbench.proxies import get_proxy, resolve
 from zcbench.records import Record, Store, Writer
 from zcbench.runs._resume import Left, Plan, Progress, resume
@@ -72,6 +74,12 @@ def scorers(track: Track, benchmark: Benchmark) -> list[ProxyInfo]:
     return list({info.label: info for info in (*found, *members)}.values())
 
 
+def codes_of(infos: Iterable[ProxyInfo], benchmark: Benchmark) -> dict[str, str]:
+    """By label, the digest of what strangers wrote of a proxy and of the benchmark's networks; "" if nothing."""
+    networks = code_digest(benchmark.space)
+    return {info.label: joined_codes(info.code, networks) for info in infos}
+
+
 class ScorePlan(Plan[Record]):
     """Which networks are to be measured, and which architectures each measurement serves.
 
@@ -114,21 +122,26 @@ class ScorePlan(Plan[Record]):
             network = benchmark.space.canonical(architecture).key
             self.served.setdefault(network, []).append(architecture.key)
         self.total = len(self.served) * len(self.proxies)
+        #: digest of what strangers wrote of a proxy and of the networks, by label
+        self.codes = codes_of(infos, benchmark)
         #: label of a proxy by its name with version, and the digest of its code
-        self.versions = {(info.identifier, self._code(info)): info.label for info in infos}
+        self.versions = {(info.identifier, self.codes[info.label]): info.label for info in infos}
         self._known: dict[str, set[str]] = {label: set() for label in self.proxies}  # architectures
         self._measured: dict[tuple[str, str], Record] = {}  # by network and proxy, where it may serve others
 
-    def _code(self, info: ProxyInfo) -> str:
-        return ""
+    def stored(self, store: Store) -> tuple[Iterable[Record], Sequence[str]]:
+        """Records of the plan's batch and proxies, and what reading left out."""
+        records = store.records(self.benchmark)
+        wanted = records.numbers("seed") == self.seed
+        names = {proxy for proxy, _ in self.versions}
+        for column, known in (("benchmark", {self.identifier}), ("batch", {self.batch}), ("proxy", names)):
+            codes, texts = records.codes(column)
+            wanted &= np.asarray([text in known for text in texts], bool)[codes] if texts else False
+        return records.where(wanted), records.notes
 
-    def stored(self, store: Store) -> Iterable[Record]:
-        """Records of the benchmark."""
-        return store.records(self.benchmark)
-
-    def disagreeing(self, store: Store) -> Mapping[Hashable, int]:
+    def disagreeing(self, store: Store) -> Mapping[Any, Sequence[Record]]:
         """Keys of records that do not agree."""
-        return {}
+        return store.disagreeing(self.benchmark)
 
     def status(self, item: Record) -> Status:
         """What became of a score."""
@@ -198,7 +211,7 @@ class ScorePlan(Plan[Record]):
             network=network if network != key else "",
             higher_is_better=info.higher_is_better,
             environment=environment,
-            code=self._code(info),
+            code=self.codes[info.label],
             sample=self.sample,
         )
 
@@ -215,13 +228,14 @@ def collect(
         architectures: what was scored instead of the track's sample.
     """
     plan = ScorePlan(track, benchmark, architectures)
-    found, notes = of_this_table(store.records(benchmark.name), benchmark)
+    stored = store.records(benchmark.name)
+    found, notes = of_this_table(stored, benchmark)
     found, unknown = of_known_architectures(found, benchmark)
     wanted = (plan.identifier, plan.seed, plan.batch)
     sampled = {key for keys in plan.served.values() for key in keys}
     asked = [r for r in found if (r.benchmark, r.seed, r.batch) == wanted and r.architecture in sampled]
     kept = [r for r in asked if (r.proxy, r.code) in plan.versions]
-    notes = [*store.notes(benchmark.name), *notes, *unknown]
+    notes = [*stored.notes, *notes, *unknown]
     names = {name for name, _ in plan.versions}
     old = sum(r.proxy not in names and r.proxy.rpartition("@")[0] in plan.proxies for r in asked)
     if old:

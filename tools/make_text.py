@@ -1,6 +1,6 @@
 """Write the text of chars-rnn and chars-bert: what Python's own help() says about the language.
 
-    python3.11 scripts/make_text.py    # CPython 3.11.7; other versions have other texts
+    python3.11 tools/make_text.py    # CPython 3.11.7; other versions have other texts
 
 Python carries its reference as ``pydoc_data.topics``. The text changes with every release, so the one that the networks
 were trained on is kept, compressed, beside the tables (Python Software Foundation License, version 2).

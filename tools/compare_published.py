@@ -1,7 +1,7 @@
 """Our scores on NAS-Bench-201 beside published ones, architecture by architecture.
 
     ZCBENCH_DATA=… zcbench run nasbench201 --limit 510 --proxies all
-    ZCBENCH_DATA=… python scripts/compare_published.py     # the second table of docs/leaderboards
+    ZCBENCH_DATA=… python tools/compare_published.py     # the second table of docs/leaderboards
 
 The published scores are those of NAS-Bench-Suite-Zero (Krishnakumar et al., NeurIPS 2022, arXiv:2210.03230) on
 CIFAR-10, for the 9,445 cells without unreachable operations, as ``ZCBENCH_DATA/nbsuitezero`` holds them.

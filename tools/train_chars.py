@@ -1,10 +1,10 @@
 """Train the embedded benchmarks chars-rnn and chars-bert: small language models on the text of Python's help().
 
-    python scripts/train_chars.py train rnn    # resumes where it was killed; rows go to work/chars-rnn; --part 0/2
-    python scripts/train_chars.py pack rnn     # writes zcbench/datasets/data/chars-rnn.npz
-    python scripts/train_chars.py row rnn 17   # trains the 17th row of the table again and compares
-    python scripts/train_chars.py recipe rnn   # how the recipe was chosen
-    python scripts/train_chars.py describe rnn # the figures of docs/cards/chars-rnn.md
+    python tools/train_chars.py train rnn    # resumes where it was killed; rows go to work/chars-rnn; --part 0/2
+    python tools/train_chars.py pack rnn     # writes zcbench/datasets/data/chars-rnn.npz
+    python tools/train_chars.py row rnn 17   # trains the 17th row of the table again and compares
+    python tools/train_chars.py recipe rnn   # how the recipe was chosen
+    python tools/train_chars.py describe rnn # the figures of docs/cards/chars-rnn.md
 
 ``rnn``: recurrent cells of NAS-Bench-NLP's space predict the next character. ``bert``: encoders of the FlexiBERT space
 predict characters that are hidden.

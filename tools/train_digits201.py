@@ -1,10 +1,10 @@
 """Train the embedded benchmark digits-201: every cell, several seeds, on scikit-learn's digits.
 
-    python scripts/train_digits201.py train     # resumes where it was killed; rows go to work/digits201
-    python scripts/train_digits201.py pack      # writes zcbench/datasets/data/digits201.npz
-    python scripts/train_digits201.py row "|nor_conv_3x3~0|+|…|"  # trains one cell again and compares
-    python scripts/train_digits201.py recipe    # how the recipe was chosen
-    python scripts/train_digits201.py describe  # the figures of docs/cards/digits-201.md
+    python tools/train_digits201.py train     # resumes where it was killed; rows go to work/digits201
+    python tools/train_digits201.py pack      # writes zcbench/datasets/data/digits201.npz
+    python tools/train_digits201.py row "|nor_conv_3x3~0|+|…|"  # trains one cell again and compares
+    python tools/train_digits201.py recipe    # how the recipe was chosen
+    python tools/train_digits201.py describe  # the figures of docs/cards/digits-201.md
 
 The seeds of one cell train side by side: the networks become one network whose convolutions are grouped by seed
 (batch norm, pooling and the sum of losses keep groups apart by nature), which costs half of training them in turn.

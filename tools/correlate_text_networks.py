@@ -1,8 +1,8 @@
 """Score FlexiBERT's encoders and NAS-Bench-NLP's recurrent cells, and correlate with their published results.
 
-    ZCBENCH_DATA=../shared/data python scripts/correlate_text_networks.py score bert   # resumes; --part 0/2 for two
-    ZCBENCH_DATA=../shared/data python scripts/correlate_text_networks.py table bert
-    ZCBENCH_DATA=../shared/data python scripts/correlate_text_networks.py explain bert  # why ours are not theirs
+    ZCBENCH_DATA=../shared/data python tools/correlate_text_networks.py score bert   # resumes; --part 0/2 for two
+    ZCBENCH_DATA=../shared/data python tools/correlate_text_networks.py table bert
+    ZCBENCH_DATA=../shared/data python tools/correlate_text_networks.py explain bert  # why ours are not theirs
 
 Networks have the published architectures, freshly drawn weights and a batch of WikiText-2. Scores are appended to
 runs/bert.jsonl (nlp, head) as they come. Not a benchmark of the package: the tables are read from ZCBENCH_DATA.

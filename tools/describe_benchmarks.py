@@ -1,6 +1,6 @@
 """Write the figures of docs/cards/*.md: what each table holds, between the markers, everything else is written by hand.
 
-ZCBENCH_DATA=../shared/data python scripts/describe_benchmarks.py [BENCHMARK …]
+ZCBENCH_DATA=../shared/data python tools/describe_benchmarks.py [BENCHMARK …]
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from zcbench.leaderboards import interval
 from zcbench.spaces import get_space
 
 CARDS = Path(__file__).parents[1] / "docs" / "cards"
-BEGIN, END = "<!-- figures: scripts/describe_benchmarks.py -->", "<!-- end of figures -->"
+BEGIN, END = "<!-- figures: tools/describe_benchmarks.py -->", "<!-- end of figures -->"
 
 
 def figures(name: str) -> str:

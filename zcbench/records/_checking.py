@@ -1,0 +1,81 @@
+"""What a store's files hold, and what is wrong with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zcbench.records import _blocks, _layout, _locks
+from zcbench.records._columns import Kind
+from zcbench.records._merging import without_copies
+from zcbench.records._reading import Read
+
+_SAMPLE = 1 << 14
+
+
+@dataclass
+class Checked:
+    """What the files of one kind of a benchmark hold.
+
+    Attributes:
+        benchmark: name without version.
+        kind: "record" or "trial".
+        files: number of files.
+        bytes: their size.
+        lines: their lines; of a Parquet file its rows.
+        items: records or trials that are read, one of each key.
+        living: files that a run is writing to, or may be.
+        left_out: lines, or whole files, that cannot be read.
+        disagreeing: keys of which several measurements disagree.
+        saved: bytes that a compaction to blocks would save, roughly.
+        foreign: files in the benchmark's folder that are none of the store's.
+        notes: what is wrong, a sentence each.
+    """
+
+    benchmark: str
+    kind: str
+    files: int = 0
+    bytes: int = 0
+    lines: int = 0
+    items: int = 0
+    living: int = 0
+    left_out: int = 0
+    disagreeing: int = 0
+    saved: int = 0
+    foreign: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether everything can be read and nothing disagrees."""
+        return not (self.left_out or self.disagreeing)
+
+
+def examined(store: Path, benchmark: str, kind: Kind[Any], content: Read) -> Checked:
+    """What can be said of files before lines with one key are merged."""
+    found = Checked(benchmark, kind.name, len(content.parts), left_out=len(content.left_out))
+    stems = {source.path: source.stem for source in _layout.sources(store, benchmark, kind)}
+    finished = 0
+    for path, part in content.parts.items():
+        size = _size(path)
+        found.bytes += size
+        found.lines += part.lines
+        if stems.get(path) and _locks.is_alive(path, stems[path]):
+            found.living += 1
+        elif part.plain or len(content.parts) > 1:
+            finished += size
+    if finished and len(content):
+        rows = without_copies(content.arrays, content.texts, kind)
+        some = {name: array[rows[:_SAMPLE]] for name, array in content.arrays.items()}
+        each = sum(map(len, _blocks.encoded(some, content.texts, content.kind))) / len(rows[:_SAMPLE])
+        found.saved = max(0, int(finished - each * len(rows) * finished / max(1, found.bytes)))
+    found.foreign = tuple(_layout.foreign(store, benchmark))
+    return found
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
