@@ -195,7 +195,7 @@ class Status(enum.StrEnum):
         return self in (Status.FAILED, Status.TIMED_OUT)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Score:
     """A value or a reason, never a sentinel number.
 
@@ -220,6 +220,10 @@ class Score:
         if finite != (self.status is Status.OK):
             raise ValueError(f"a score with status {self.status} cannot have the value {self.value}")
         object.__setattr__(self, "detail", shortened(self.detail))
+
+    def __repr__(self) -> str:
+        found = repr(self.value) if self.value is not None else str(self.status)
+        return brief(f"<Score {found}{f': {self.detail}' if self.detail else ''}>")
 
     def __float__(self) -> float:
         """The value; nan where there is none."""

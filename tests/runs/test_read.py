@@ -159,6 +159,7 @@ def test_what_reads_loads_no_torch(store, tmp_path):
         ["env", "--json"],
         ["data"],
         ["list", "tracks"],
+        ["store", "check", *show],
     ]
     words = [sys.executable, "-c", READ, str(store.folder), json.dumps(commands)]
     done = subprocess.run(words, capture_output=True, text=True, env=os.environ | {"COLUMNS": "80"}, check=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from zcbench import _arguments as rules
+from zcbench._display import brief, plain
 from zcbench.datasets import Benchmark, list_benchmarks, load_benchmark, own_benchmark
 from zcbench.datasets.own import OWN
 from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError
@@ -98,7 +99,7 @@ class OwnTable:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Run:
     """A track on a store. It travels as JSON or by pickle; paths in it are relative to the current folder.
 
@@ -127,6 +128,9 @@ class Run:
         object.__setattr__(self, "imports", tuple(rules.all_text("imports", self.imports)))
         object.__setattr__(self, "retry", check_retry(self.retry))
         check_timeout(self.timeout)
+
+    def __repr__(self) -> str:
+        return brief(f"<Run of {self.track!r} on {plain(self.store, 40)}>")
 
     def to_json(self) -> str:
         """The run as one line of JSON."""
