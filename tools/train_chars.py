@@ -36,7 +36,7 @@ from torch.nn import functional as F
 from zcbench._process import keep_freed_memory, stable_seed
 from zcbench.datasets import load_benchmark
 from zcbench.datasets._text import load_text
-from zcbench.leaderboards import interval
+from zcbench.evaluation import interval
 from zcbench.metrics import noise_ceiling
 from zcbench.spaces import get_space
 from zcbench.types import Architecture

@@ -33,7 +33,7 @@ from zcbench._process import keep_freed_memory, stable_seed
 from zcbench.datasets import load_benchmark
 from zcbench.datasets._digits import TEST, load_digits
 from zcbench.errors import DataMissingError
-from zcbench.leaderboards import interval
+from zcbench.evaluation import interval
 from zcbench.metrics import kendall_tau, noise_ceiling
 from zcbench.spaces.nasbench201 import NASBench201Space
 from zcbench.types import Architecture

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from zcbench.evaluation import Board, Evaluation
+    from zcbench.metrics import Estimate
     from zcbench.records import Store
     from zcbench.runs import Track
 
@@ -97,25 +98,29 @@ def _of_track(tracks: dict[str, Track], benchmarks: Sequence[str], store: Store,
     if options.seed is not None:
         raise InvalidInputError("--seed goes with benchmarks: a track has a seed of its own.")
     ((name, track),) = tracks.items()
-    every, status = for_each(
-        list(benchmarks or track.benchmarks) or [name],
-        lambda benchmark: leaderboard(
+
+    def find(benchmark: str) -> tuple[Evaluation, Estimate]:
+        (evaluation,) = leaderboard(
             track,
             store,
-            benchmarks=None if benchmark == name else [benchmark],
+            benchmarks=[benchmark],
             target=options.target,
             common=options.common,
             ensembles=split_names(options.ensembles) or (),
             source=options.source,
-        ),
-    )
-    found = [evaluation for evaluations in every.values() for evaluation in evaluations]
-    if not found:
+        )
+        return evaluation, stored_benchmark(benchmark, options.source).noise_ceiling(evaluation.target.name)
+
+    wanted = benchmarks or track.benchmarks
+    if not wanted:
+        raise InvalidInputError(f"the track {name} names no benchmark: say which, zcbench leaderboard {name} BENCHMARK.")
+    every, status = for_each(wanted, find)
+    if not every:
         raise InvalidInputError(f"nothing that the track {name} asks for can be shown.")
+    found = [evaluation for evaluation, _ in every.values()]
     boards: list[Board] = [*found]
     if len(found) > 1:
-        tables = [stored_benchmark(benchmark, options.source) for benchmark in every]
-        ceilings = [table.noise_ceiling(e.target.name) for table, e in zip(tables, found, strict=True)]
+        ceilings = [ceiling for _, ceiling in every.values()]
         boards = [Matrix(found, ceilings=ceilings, proxies=proxies_of(track), title=track.name)]
     if options.out:
         _write(Path(options.out), track.name, boards, found, store)
