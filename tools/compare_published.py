@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from zcbench.datasets import load_benchmark
-from zcbench.leaderboards import interval
+from zcbench.evaluation import interval
 from zcbench.metrics import kendall_tau
 from zcbench.proxies import get_proxy
 from zcbench.records import Store

@@ -12,7 +12,7 @@ import numpy as np
 
 from zcbench.datasets import Benchmark, benchmark_info, list_benchmarks, load_benchmark
 from zcbench.errors import DataMissingError
-from zcbench.leaderboards import interval
+from zcbench.evaluation import interval
 from zcbench.spaces import get_space
 
 CARDS = Path(__file__).parents[1] / "docs" / "cards"

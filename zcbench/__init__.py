@@ -48,8 +48,10 @@ if TYPE_CHECKING:
     from zcbench.proxies import proxy_info as proxy_info
     from zcbench.proxies import register_proxy as register_proxy
     from zcbench.proxies import score as score
+    from zcbench.runs import efficiency as efficiency
     from zcbench.runs import evaluate as evaluate
     from zcbench.runs import get_track as get_track
+    from zcbench.runs import leaderboard as leaderboard
     from zcbench.runs import list_tracks as list_tracks
     from zcbench.runs import register_track as register_track
     from zcbench.runs import run as run
@@ -80,8 +82,10 @@ _PUBLIC = {
     "UncertainPredictor": "zcbench.predictors",
     "VectorPredictor": "zcbench.predictors",
     "download_benchmark": "zcbench.datasets",
+    "efficiency": "zcbench.runs",
     "evaluate": "zcbench.runs",
     "import_benchmark": "zcbench.datasets",
+    "leaderboard": "zcbench.runs",
     "own_benchmark": "zcbench.datasets",
     "run": "zcbench.runs",
     "score": "zcbench.proxies",

@@ -41,6 +41,16 @@ def plain(text: object, limit: int = NAME) -> str:
     return abridged(_TOWER.sub(r"\1", _HIDDEN.sub(_escape, _BREAKS.sub(" ", str(text)).strip())), limit)
 
 
+def brief(text: object) -> str:
+    """What ``repr`` says of an object that holds much: one line of at most 120 characters."""
+    return plain(text, 120)
+
+
+def many(count: int, what: str, plural: str = "") -> str:
+    """A count and what is counted: "1 proxy", "2 proxies"."""
+    return f"{count:,} {what if count == 1 else plural or what + 's'}"
+
+
 def plain_lines(text: object, limit: int = SENTENCE) -> str:
     """As :func:`plain`, of each line; lines and their indentation stay."""
     lines = []
@@ -207,11 +217,13 @@ __all__ = [
     "SENTENCE",
     "abridged",
     "amount",
+    "brief",
     "cell",
     "duration",
     "fixed",
     "json_text",
     "label",
+    "many",
     "markdown",
     "markdown_line",
     "plain",

@@ -72,12 +72,17 @@ class DataCorruptError(ZcbenchError, ValueError):
 
 
 class MissingDependencyError(ZcbenchError, ImportError):
-    """An optional package is needed and absent."""
+    """An optional package is needed and absent.
+
+    Args:
+        package: its name.
+        extra: the extra of zcbench that installs it; empty for a package that has none.
+        purpose: what needs it.
+    """
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
-        super().__init__(
-            f'{purpose} needs the package {package!r}, which is not installed: run  pip install "zcbench[{extra}]"'
-        )
+        wanted = f'"zcbench[{extra}]"' if extra else package
+        super().__init__(f"{purpose} needs the package {package!r}, which is not installed: run  pip install {wanted}")
 
 
 class StoreError(ZcbenchError, OSError):

@@ -29,6 +29,7 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from zcbench._arguments import shown, whole
+from zcbench._display import brief, plain
 from zcbench._functions import BatchNorm, BatchNormMode, unfused
 from zcbench._guard import BatchSnapshot, Changes, Given, untouched
 from zcbench._handed import Handed
@@ -155,6 +156,9 @@ class Probe:
         self._used: set[str] = set()  # signals of the last stopwatch
         self._reruns = False  # whether what runs is run again once the place of the output is known
         self._seen: Changes = {}  # changes that were undone before the proxy was done
+
+    def __repr__(self) -> str:
+        return brief(f"<Probe of {plain(type(self.model).__name__, 40)} on {self.batch!r}>")
 
     def __enter__(self) -> Self:
         try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from zcbench._code import code_digest
+from zcbench._display import brief, many, plain
 from zcbench.errors import InvalidInputError, shortened
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Architecture:
         return self.key
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Graph:
     """An architecture as a directed acyclic graph of operations.
 
@@ -49,6 +50,9 @@ class Graph:
 
     nodes: tuple[str, ...]
     edges: tuple[tuple[int, int], ...]
+
+    def __repr__(self) -> str:
+        return f"<Graph of {many(len(self.nodes), 'node')}, {many(len(self.edges), 'edge')}>"
 
     @property
     def sources(self) -> list[list[int]]:
@@ -120,7 +124,7 @@ def _is_tensor(part: object) -> bool:
     return hasattr(part, "is_floating_point")  # this module loads no torch
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Batch:
     """Inputs and targets as one object; the first dimension of every tensor counts the samples.
 
@@ -138,6 +142,11 @@ class Batch:
     def __post_init__(self) -> None:
         if isinstance(self.inputs, list):
             object.__setattr__(self, "inputs", tuple(self.inputs))
+
+    def __repr__(self) -> str:
+        shapes = ", ".join("×".join(map(str, tensor.shape)) or "a number" for tensor in self.tensors())
+        targets = "no targets" if self.targets is None else f"targets {'×'.join(map(str, self.targets.shape))}"
+        return brief(f"<Batch of {shapes or 'no tensors'}, {targets}: {plain(self.provenance or 'unnamed', 60)}>")
 
     def tensors(self) -> list[Tensor]:
         """The input tensors in order."""
@@ -186,7 +195,7 @@ class Status(enum.StrEnum):
         return self in (Status.FAILED, Status.TIMED_OUT)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Score:
     """A value or a reason, never a sentinel number.
 
@@ -211,6 +220,10 @@ class Score:
         if finite != (self.status is Status.OK):
             raise ValueError(f"a score with status {self.status} cannot have the value {self.value}")
         object.__setattr__(self, "detail", shortened(self.detail))
+
+    def __repr__(self) -> str:
+        found = repr(self.value) if self.value is not None else str(self.status)
+        return brief(f"<Score {found}{f': {self.detail}' if self.detail else ''}>")
 
     def __float__(self) -> float:
         """The value; nan where there is none."""
@@ -244,7 +257,7 @@ def summary_of(thing: object) -> str:
     return lines[0] if lines else ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ProxyInfo:
     """A registered proxy: the function and what its author declares about it.
 
@@ -282,6 +295,10 @@ class ProxyInfo:
     parameters: Mapping[str, Setting] = field(default_factory=dict)
     settings: Mapping[str, Setting] = field(default_factory=dict)
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        better = "higher" if self.higher_is_better else "lower"
+        return brief(f"<ProxyInfo {plain(self.identifier, 60)}: {self.cost}, {better} is better>")
 
     @property
     def label(self) -> str:
@@ -325,7 +342,7 @@ class ProxyInfo:
         return summary_of(self.function)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Target:
     """A column of ground truth.
 
@@ -340,3 +357,7 @@ class Target:
     dataset: str
     higher_is_better: bool
     description: str
+
+    def __repr__(self) -> str:
+        better = "higher" if self.higher_is_better else "lower"
+        return brief(f"<Target {plain(self.name, 50)} on {plain(self.dataset, 30)}: {better} is better>")

@@ -15,17 +15,8 @@ from toys import toy
 
 from zcbench.cli import _shared
 from zcbench.datasets import own_benchmark
-from zcbench.evaluation import curves
-from zcbench.leaderboards import (
-    curves_to_csv,
-    curves_to_json,
-    curves_to_markdown,
-    draw_curves,
-    to_csv,
-    to_html,
-    to_json,
-    to_markdown,
-)
+from zcbench.evaluation import sample_efficiency
+from zcbench.leaderboards import draw_efficiency, to_html
 from zcbench.records import Trial
 from zcbench.runs import correlate_columns
 from zcbench.types import Status
@@ -146,7 +137,7 @@ def test_what_is_wrong_with_it(cli, sheet, place):
         ("show", HOSTILE),
         ("list", HOSTILE),
         ("check", HOSTILE),
-        ("curves", HOSTILE, "--store", HOSTILE),
+        ("efficiency", HOSTILE, "--store", HOSTILE),
         ("leaderboard", HOSTILE),
         ("leaderboard", "--store", HOSTILE),
         ("data", "import", HOSTILE, HOSTILE),
@@ -162,19 +153,23 @@ def test_what_is_wrong_with_it(cli, sheet, place):
 
 def test_leaderboards_in_every_form(sheet, capsys):
     evaluation = correlate_columns(own_benchmark(sheet, column("t")))
-    check_csv(to_csv(evaluation))
-    check_markdown(to_markdown(evaluation))
-    check_json(to_json(evaluation))
+    check_csv(evaluation.to_csv())
+    check_markdown(evaluation.to_markdown())
+    check_json(evaluation.to_json())
     html = to_html([evaluation], {HOSTILE: {"processor": HOSTILE, HOSTILE: HOSTILE}})
     page = Tags(inert(html))
     assert page.found.count("script") == 2
     assert {"img", "b"} & set(page.found) <= {"b"}
     assert "\\u202e" in page.text
-    _shared.print_leaderboard(evaluation)
+    fragment = Tags(inert(evaluation._repr_html_()))
+    assert set(fragment.found) <= {"div", "p", "table", "thead", "tbody", "tr", "th", "td", "ul", "li"}
+    assert "<script>alert(1)</script>" in fragment.text
+    assert len(inert(repr(evaluation))) <= 120
+    _shared.print_board(evaluation)
     assert "[red]r[/red]" in inert(capsys.readouterr().out)
 
 
-def test_curves_in_every_form(tmp_path, capsys):
+def test_sample_efficiency_in_every_form(tmp_path, capsys):
     def trial(name, size, seed, tau):
         status, detail = (Status.FAILED, HOSTILE) if tau is None else (Status.OK, "")
         metrics = {} if tau is None else {"tau": tau, "rho": tau, HOSTILE: tau}
@@ -182,17 +177,17 @@ def test_curves_in_every_form(tmp_path, capsys):
 
     rows = [trial(HOSTILE, n, s, 0.5 + n / 100 + s / 50) for n in (10, 20) for s in range(3)]
     rows += [trial(f"_{HOSTILE}", 10, s, None if s else 0.1) for s in range(3)]
-    found = curves(rows, toy())
-    check_csv(curves_to_csv(found))
-    check_markdown(curves_to_markdown(found))
-    check_json(curves_to_json(found))
-    draw_curves(found, tmp_path / "figure.svg")
+    found = sample_efficiency(rows, toy())
+    check_csv(found.to_csv())
+    check_markdown(found.to_markdown())
+    check_json(found.to_json())
+    draw_efficiency(found, tmp_path / "figure.svg")
     text = inert((tmp_path / "figure.svg").read_text())
     assert {e.tag.rpartition("}")[2] for e in ET.fromstring(text).iter()} & {"script", "a", "image"} == set()
-    _shared.print_curves(found)
+    _shared.print_board(found)
     assert "[red]r[/red]" in inert(capsys.readouterr().out)
     own = [Trial(t.benchmark, t.target, f"{HOSTILE}@1/x", *list_of(t)) for t in rows]
-    check_markdown(curves_to_markdown(curves(own, toy())))
+    check_markdown(sample_efficiency(own, toy()).to_markdown())
 
 
 def list_of(trial):
@@ -243,7 +238,7 @@ def test_narrow_terminals(cli, place, monkeypatch, width):
     assert all(len(line) <= width for line in out.splitlines())
     assert "score" in out
     assert ("Not shown" in out.replace("\n", " ")) == (width < 120)
-    for kind in ("proxies", "benchmarks", "spaces", "suites"):
+    for kind in ("proxies", "benchmarks", "spaces", "tracks"):
         text = cli("list", kind).out
         assert all(len(line) <= width for line in text.splitlines())
         names = {next(iter(row.values())) for row in json.loads(cli("list", kind, "--json").out)}

@@ -55,7 +55,7 @@ def test_ones_own_table_is_named(cli, runs, place):
     every = cli("leaderboard")
     assert "4 architectures against" in every.out
     assert f"own-my {said}" in every.err
-    for command in ("leaderboard", "curves"):
+    for command in ("leaderboard", "efficiency"):
         assert cli(command, "own-my").sentence == f"zcbench: own-my {said}"
         assert cli(command, "my.csv").sentence == f"zcbench: my.csv {said}"
 
@@ -113,14 +113,16 @@ def test_the_terminal_shows_the_table_whole(cli, runs):
     assert [line.split()[1] for line in lines[start + 1 : start + 4]] == [
         e["proxy"] for e in json.loads(cli("leaderboard", "--seed", 0, "--json").out)[0]["entries"]
     ]
-    assert max(map(len, lines)) <= 160
+    assert max(map(len, lines)) <= 200
 
 
 def test_another_benchmark_that_is_broken_does_not_hide_this_one(cli, runs):
-    runs.path("digits-200").write_text(runs.path("digits-201").read_text())
+    shutil.copytree(runs.folder / "digits-201", runs.folder / "digits-200")
     result = cli("leaderboard")
     assert result.status == 1
-    assert result.err.startswith("zcbench: digits-200: unknown benchmark 'digits-200': did you mean 'digits-201'")
+    assert result.err.startswith(
+        "zcbench: digits-200: unknown benchmark or track 'digits-200': did you mean 'digits-201'"
+    )
     assert len(result.err.splitlines()) == 1
     assert "4 architectures" in result.out
 
@@ -137,7 +139,7 @@ def test_nothing_has_been_run(cli):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["digits-20"], "unknown benchmark 'digits-20': did you mean 'digits-201'"),
+        (["digits-20"], "unknown benchmark or track 'digits-20': did you mean 'digits-201'"),
         (["digits-201", "--target", "acc"], "unknown target 'acc': "),
         (["--seed", "7"], "no records of digits-201@"),
         (["--source", "x"], "digits-201 comes with zcbench: it takes no source."),
@@ -157,11 +159,11 @@ def test_a_benchmark_without_records(cli):
 
 def test_a_bad_line_hides_no_other(cli, runs, place):
     before = json.loads(cli("leaderboard", "--json").out)
-    path = runs.path("digits-201")
+    path = runs.files("digits-201")[0]
     lines = path.read_bytes().splitlines(keepends=True)
     damaged = b"".join([*lines[:2], b"gibberish\n", *lines[2:]])
     path.write_bytes(damaged)
-    note = "1 line that cannot be read was left out and stays in runs/digits-201.jsonl: line 3 (not JSON)."
+    note = f"1 line that cannot be read was left out and stays in runs/digits-201/{path.name}: line 3 (not JSON)."
     first, second = json.loads(cli("leaderboard", "--json").out)
     assert first["notes"][-1] == note
     assert [content["entries"] for content in (first, second)] == [content["entries"] for content in before]
@@ -177,22 +179,25 @@ def test_a_bad_line_hides_no_other(cli, runs, place):
 
 
 def test_a_store_of_bad_lines(cli, runs):
-    runs.path("digits-201").write_bytes(b"x\ny\n")
+    first, second = runs.files("digits-201")
+    first.write_bytes(b"x\ny\n")
+    second.unlink()
     assert cli("leaderboard").sentence.endswith(
-        "zcbench run digits-201. 2 lines that cannot be read were left out and stay in runs/digits-201.jsonl: "
+        f"zcbench run digits-201. 2 lines that cannot be read were left out and stay in runs/digits-201/{first.name}: "
         "lines 1, 2 (not JSON)."
     )
 
 
 def test_a_store_cut_in_the_middle_of_a_line_is_fine(cli, runs):
-    path = runs.path("digits-201")
+    path = runs.files("digits-201")[-1]
     path.write_bytes(path.read_bytes()[:-5])
     content = json.loads(cli("leaderboard", "--json").out)
     assert sum(e["scored"] for c in content for e in c["entries"]) == 4 * 3 + 3 * 3 - 1
 
 
-def changed(path, *changes):
+def changed(runs, *changes):
     """Add copies of the last line, each with other fields."""
+    path = runs.files("digits-201")[-1]
     text = path.read_text()
     last = json.loads(text.splitlines()[-1])
     path.write_text(text + "".join(json.dumps(last | change) + "\n" for change in changes))
@@ -201,7 +206,7 @@ def changed(path, *changes):
 def test_records_that_the_table_does_not_know(cli, runs):
     before = json.loads(cli("leaderboard", "--json").out)
     strangers = [{"architecture": "|x~0|"}, {"architecture": "|y~0|", "seed": 99}, {"benchmark": "digits-201@9"}]
-    changed(runs.path("digits-201"), *strangers)
+    changed(runs, *strangers)
     first, second = json.loads(cli("leaderboard", "--json").out)
     assert first["notes"][-2:] == [
         "1 line of digits-201@9 was left out: the table here is digits-201@1.",
@@ -216,7 +221,7 @@ def test_a_version_that_nobody_has_does_not_hide_the_one_that_is_registered(cli,
     before = json.loads(cli("leaderboard", "--seed", 1, "--json").out)
     proxy = before[0]["entries"][-1]["proxy"]
     version = before[0]["entries"][-1]["version"]
-    changed(runs.path("digits-201"), {"proxy": f"{proxy}@999999999"})
+    changed(runs, {"proxy": f"{proxy}@999999999"})
     (after,) = json.loads(cli("leaderboard", "--seed", 1, "--json").out)
     assert after["entries"] == before[0]["entries"]
     note = f"{proxy}: 1 result of version 999999999 was left out; version {version} is shown."
@@ -224,7 +229,7 @@ def test_a_version_that_nobody_has_does_not_hide_the_one_that_is_registered(cli,
 
 
 def test_a_proxy_that_nobody_registered_is_shown(cli, runs):
-    changed(runs.path("digits-201"), {"proxy": "forgotten:x=1@3"})
+    changed(runs, {"proxy": "forgotten:x=1@3"})
     (content,) = json.loads(cli("leaderboard", "--seed", 1, "--json").out)
     assert ("forgotten:x=1", 3, 1) in [(e["proxy"], e["version"], e["tried"]) for e in content["entries"]]
 
@@ -245,9 +250,9 @@ def test_out_on_a_full_disk(cli, runs, place):
 
 def test_proxies_may_see_other_samples_than_the_target_has(cli, runs, monkeypatch):
     table = zcbench.load_benchmark("digits-201")
-    monkeypatch.setattr("zcbench.datasets.load_benchmark", lambda *_: replace(table, batches={"digits": "noise"}))
+    monkeypatch.setattr("zcbench.runs._read.load_benchmark", lambda *_: replace(table, batches={"digits": "noise"}))
     assert "no records of digits-201@1 on noise" in cli("leaderboard").sentence
-    path = runs.path("digits-201")
-    path.write_text(path.read_text().replace('"digits/', '"noise/'))
+    for path in runs.files("digits-201"):
+        path.write_text(path.read_text().replace('"digits/', '"noise/'))
     shown = cli("leaderboard").out
     assert "batch noise/" in shown

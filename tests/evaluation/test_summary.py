@@ -11,6 +11,7 @@ from toys import record, records, toy
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation import summarize
 from zcbench.evaluation._summary import summarize_columns
+from zcbench.records import Records
 from zcbench.types import Status
 
 RNG = np.random.default_rng(3)
@@ -178,12 +179,46 @@ def test_no_ceiling_without_repeats():
     assert math.isnan(evaluation["mine"].of_ceiling.value)
 
 
-def test_of_several_versions_the_latest():
+def test_of_several_versions_the_one_that_was_measured_last():
     benchmark = toy([1, 2, 3, 4])
-    rows = [*records(benchmark, [4, 3, 2, 1], "mine@10"), *records(benchmark, [1, 2, 3, 4], "mine@9")]
-    evaluation = summarize(rows, benchmark)
-    assert [(e.proxy, e.version) for e in evaluation.entries] == [("mine", 10)]
-    assert evaluation["mine"].tau.value == pytest.approx(-1)
+    down, up = records(benchmark, [4, 3, 2, 1], "mine@10"), records(benchmark, [1, 2, 3, 4], "mine@9")
+    for rows, version, tau in ((down + up, 9, 1), (up + down, 10, -1)):
+        evaluation = summarize(rows, benchmark)
+        assert [(e.proxy, e.version) for e in evaluation.entries] == [("mine", version)]
+        assert evaluation["mine"].tau.value == pytest.approx(tau)
+        assert evaluation.notes == (
+            f"mine: 4 results of version {19 - version} were left out; version {version} is shown.",
+        )
+
+
+def test_scores_of_different_code_are_never_in_one_row():
+    """A formula was edited and measured on five networks; its old scores are of a hundred."""
+    benchmark = toy(np.arange(100.0))
+    old = records(benchmark, np.arange(100.0), code="0123456789ab")
+    new = records(benchmark, -np.arange(100.0), code="abcdef012345")[50:55]
+    entry = summarize([*old, *new], benchmark)["mine"]
+    assert (entry.n, entry.total, entry.code, entry.tau.value) == (5, 5, "abcdef012345", pytest.approx(-1))
+    assert summarize([*old, *new], benchmark).notes == (
+        "mine: 100 results of version 1 with code 01234567 were left out; version 1 with code abcdef01 is shown.",
+    )
+    # A formula of ours has no digest, and is another version than a stranger's of the same name and number.
+    ours = [dataclasses.replace(r, code="") for r in old[:4]]
+    assert summarize([*old, *new, *ours], benchmark)["mine"].total == 4
+
+
+@pytest.mark.parametrize("line", [{"proxy": "mine@999999"}, {"code": "0123456789ab"}])
+def test_one_line_does_not_hide_what_has_an_interval(line):
+    benchmark = toy(np.arange(20.0))
+    good = records(benchmark, np.arange(20.0))
+    strange = [dataclasses.replace(r, **line) for r in good]
+    for count, shown in ((1, 20), (3, 20), (4, 4), (20, 20)):
+        evaluation = summarize([*good, *strange[:count]], benchmark)
+        assert (evaluation["mine"].total, len(evaluation.notes)) == (shown, 1)
+        named = strange[0] if count >= 4 else good[0]
+        assert (evaluation["mine"].version, evaluation["mine"].code) == (int(named.proxy.split("@")[1]), named.code)
+    # Where nothing has an interval, the most results count, and of equally many the last.
+    assert summarize([*good[:3], *strange[:1]], benchmark)["mine"].total == 3
+    assert summarize([*strange[:2], *good[:2]], benchmark)["mine"].version == 1
 
 
 def test_another_target():
@@ -196,11 +231,11 @@ def test_another_target():
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"batch": "digits/train/16 of 500/seed 0"}, {"benchmark": "toy@2"}])
-def test_tracks_do_not_mix(change):
+def test_runs_do_not_mix(change):
     benchmark = toy([1, 2, 3, 4])
     rows = records(benchmark, [1, 2, 3, 4])
     rows[2] = record(rows[2].architecture, 3.0, **change)
-    with pytest.raises(InvalidInputError, match="records of different tracks cannot be mixed"):
+    with pytest.raises(InvalidInputError, match="records of different runs cannot be mixed"):
         summarize(rows, benchmark)
 
 
@@ -238,6 +273,15 @@ def test_records_that_disagree_on_the_direction():
     evaluation = summarize([turned, *good[1:]], benchmark)
     assert (evaluation["mine"].n, evaluation["mine"].tau.value, evaluation["mine"].higher_is_better) == (3, 1.0, False)
     assert evaluation.notes == ("mine@1: 1 record with the other direction was left out.",)
+
+
+def test_any_sequence_of_records_and_columns_give_the_same():
+    benchmark = toy(TRUTH)
+    rows = [*records(benchmark, NOISY), *records(benchmark, [None, *TRUTH[1:]], "params@2", detail="odd")]
+    expected = summarize(rows, benchmark).content()
+    assert summarize(iter(rows), benchmark).content() == expected
+    assert summarize(Records.of(rows), benchmark).content() == expected
+    assert summarize(Records.of([record("nowhere"), *rows])[1:], benchmark).content() == expected
 
 
 def test_what_has_no_interval_stands_after_what_has_one():

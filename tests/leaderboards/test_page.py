@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from toys import records, toy
 
-from zcbench.evaluation import summarize
-from zcbench.leaderboards import footnotes, headline, to_html
+from zcbench.evaluation import footnotes, headline, summarize
+from zcbench.leaderboards import to_html
 
 VOID = {"meta", "br", "img", "input", "link", "hr", "source"}
 

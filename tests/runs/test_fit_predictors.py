@@ -3,20 +3,16 @@
 import dataclasses
 import json
 import math
-import statistics
 import warnings
-from fractions import Fraction
 
 import numpy as np
 import pytest
-from scipy.stats import kendalltau, spearmanr, t
+from scipy.stats import kendalltau, spearmanr
 from toys import registry_as_it_was, toy
 
 import zcbench
 from zcbench.errors import InvalidInputError, UnknownNameError
-from zcbench.evaluation import curves
-from zcbench.evaluation._efficiency import mean_interval, training_seconds
-from zcbench.leaderboards import curve_notes
+from zcbench.evaluation import sample_efficiency
 from zcbench.records import Store, Trial
 from zcbench.runs import Track, import_file, run_predictors
 from zcbench.runs._fitting import PredictorFitting
@@ -110,7 +106,7 @@ def test_what_goes_wrong_is_a_trial(tmp_path, monkeypatch):
     assert [x.status for x in trials] == ["failed", "failed", "ok"]
     assert trials[0].detail == "kernel='cubic': choose one of rbf, matern."
     assert "needs its weights" in trials[1].detail
-    found = curves(trials, table())
+    found = sample_efficiency(trials, table())
     assert found.predictors[0] == "gp"
     asked = []
     real = PredictorFitting._trial
@@ -201,7 +197,7 @@ def test_a_constant_prediction_is_flagged_and_counts_as_nothing(tmp_path):
     assert "all predictions are the same" in trial.detail
     assert math.isnan(trial.metrics["nll"])
     assert trial.metrics["precision@10"] == pytest.approx(10 / 52)  # what chance gives
-    point = curves([trial], benchmark).points[0]
+    point = sample_efficiency([trial], benchmark).points[0]
     assert point.constant == 1
 
 
@@ -235,7 +231,7 @@ def test_what_was_learned_from_other_data_is_no_result(tmp_path):
     before, after = (sweep(store, benchmark, ["gp"], seeds=1) for benchmark in (first, mended))
     assert {x.data for x in before}.isdisjoint(x.data for x in after)
     assert [x.metrics["tau"] for x in before] != [x.metrics["tau"] for x in after]
-    found = curves(store.trials("toy"), mended)  # the old ones are not mixed in
+    found = sample_efficiency(store.trials("toy"), mended)  # the old ones are not mixed in
     assert [p.metrics["tau"].value for p in found.points] == [x.metrics["tau"] for x in after]
     small = table(12)
     label = "gp:encoding=proxies(grad_norm)"
@@ -296,7 +292,7 @@ def test_curves_as_features(tmp_path):
     trials = sweep(Store(tmp_path), benchmark, ["sotl:encoding=curve(loss/2)"], train_sizes=(8,), seeds=1)
     assert trials[0].metrics["tau"] == pytest.approx(1.0)
     assert trials[0].metrics["proxy_seconds"] == 2 * 10.0  # two of five epochs
-    point = curves(trials, benchmark).points[0]
+    point = sample_efficiency(trials, benchmark).points[0]
     assert point.seconds == pytest.approx(8 * 50 + 60 * 20, rel=0.05)
     with pytest.raises(UnknownNameError, match="learning curve 'nll'"):
         sweep(Store(tmp_path), benchmark, ["sotl:encoding=curve(nll/2)"])
@@ -366,105 +362,7 @@ def test_a_source_whose_direction_differs(tmp_path):
     assert back[0].metrics["tau"] > 0.5
 
 
-# -- curves ------------------------------------------------------------------------------------
-
-
-def test_means_over_seeds_and_paired_differences(tmp_path):
-    benchmark = table()
-    trials = sweep(Store(tmp_path), benchmark, ["gp", "random_forest:trees=5"], seeds=4)
-    found = curves(trials, benchmark)
-    assert found.seeds == 4
-    for point in found.points:
-        own = [
-            x.metrics["tau"]
-            for x in trials
-            if (x.predictor, x.train_size) == (f"{point.predictor}@1", point.train_size)
-        ]
-        half = t.ppf(0.975, 3) * np.std(own, ddof=1) / 2
-        assert point.metrics["tau"].value == pytest.approx(np.mean(own))
-        assert point.metrics["tau"].high == pytest.approx(np.mean(own) + half)
-    for size in (8, 20):
-        first, second = (p for p in found.points if p.train_size == size)
-        assert first.behind.value == 0
-        assert first.tied_with_best
-        assert second.behind.value == pytest.approx(first.metrics["tau"].value - second.metrics["tau"].value)
-        assert second.tied_with_best == (second.behind.low <= 0)
-
-
-def test_one_lucky_split_is_not_the_best():
-    def trial(label, seed, tau):
-        status = Status.OK if tau is not None else Status.FAILED
-        metrics = {} if tau is None else {"tau": tau}
-        return zcbench.records.Trial("toy@1", "quality", "", f"{label}@1", 60, 8, 0, seed, status, metrics)
-
-    rows = [trial("lucky", 0, 0.9), *(trial("lucky", s, None) for s in range(1, 5)), trial("dead", 0, None)]
-    rows += [trial("good", s, 0.8 + s / 1000) for s in range(5)] + [trial("bad", s, 0.3) for s in range(5)]
-    tied = {p.predictor: p.tied_with_best for p in curves(rows, table()).points}
-    assert tied == {"good": True, "bad": False, "lucky": False, "dead": False}
-
-
-def test_constant_predictions_tie_with_nothing():
-    def trial(label, seed, tau, detail=""):
-        fields = ("toy@1", "quality", "", f"{label}@1", 60, 8, 0, seed, Status.OK, {"tau": tau}, detail)
-        return zcbench.records.Trial(*fields)
-
-    rows = [trial("constant", s, 0.0, "all predictions are the same.") for s in range(4)]
-    rows += [trial("unsure", s, 0.01 * (-1) ** s) for s in range(4)] + [trial("bad", s, -0.9) for s in range(4)]
-    assert {p.predictor: p.tied_with_best for p in curves(rows, table()).points} == {
-        "constant": False,
-        "unsure": True,
-        "bad": False,
-    }
-
-
-def test_interval_of_a_mean():
-    assert mean_interval([]).n == 0
-    assert math.isnan(mean_interval([1.0]).low)
-    assert math.isnan(mean_interval([1.0, math.nan]).value)
-    for values in ([1e308, 1.5e308, 1.7e308], [5e-324, 1e-323, 5e-324], [0.0, 0.0], [-3.25, 1e-9, 7.5]):
-        estimate, exact = mean_interval(values), statistics.mean(map(Fraction, values))
-        assert estimate.value == pytest.approx(float(exact), rel=1e-15, abs=5e-324)
-        assert not math.isnan(estimate.low)
-
-
-def test_what_training_takes():
-    benchmark = table()
-    assert math.isnan(training_seconds(benchmark, "quality"))
-    own = dataclasses.replace(benchmark, facts={"train_seconds": np.array([1.0, 3.0, np.nan])})
-    assert training_seconds(own, "quality") == 2.0
-    scaled = dataclasses.replace(benchmark, facts={"train_seconds_12ep": np.array([24.0])})
-    assert training_seconds(scaled, "test_accuracy_200ep") == 400.0
-    assert math.isnan(training_seconds(scaled, "test_accuracy"))
-    elsewhere = {"other": dataclasses.replace(own.targets["other"], dataset="cifar100")}
-    assert math.isnan(training_seconds(dataclasses.replace(own, targets={**own.targets, **elsewhere}), "other"))
-
-
-def test_trials_of_different_pools_are_not_mixed(tmp_path):
-    trials = [*sweep(Store(tmp_path), seeds=1), *sweep(Store(tmp_path), seeds=1, limit=40)]
-    with pytest.raises(InvalidInputError, match="cannot be mixed"):
-        curves(trials, table())
-    with pytest.raises(InvalidInputError, match="no trials of predictors on toy: run"):
-        curves([], table())
-
-
-def test_of_several_versions_of_a_predictor_the_registered_one_or_the_latest(tmp_path):
-    trials = sweep(Store(tmp_path), predictors=["gp"], seeds=1)
-    newer = [dataclasses.replace(x, predictor="gp@999999", metrics={**x.metrics, "tau": 0.123}) for x in trials]
-    found = curves([*trials, newer[0]], table(), notes=["before."])
-    assert repr(found.points) == repr(curves(trials, table()).points)
-    assert found.notes == ("before.", "gp: 1 result of version 999999 was left out; version 1 is shown.")
-    assert list(found.notes) == curve_notes(found)[-2:]
-    unknown = [dataclasses.replace(x, predictor=f"mine@{version}") for version in (1, 2) for x in trials]
-    found = curves([*unknown, *trials], table())
-    assert {(p.predictor, p.version) for p in found.points} == {("gp", 1), ("mine", 2)}
-
-
-def test_trials_that_learned_from_other_data_are_counted(tmp_path):
-    trials = sweep(Store(tmp_path), predictors=["gp"], seeds=1)
-    other = [dataclasses.replace(x, data="of-before", metrics={**x.metrics, "tau": 0.123}) for x in trials]
-    found = curves([*other, *trials], table())
-    assert repr(found.points) == repr(curves(trials, table()).points)
-    assert found.notes == ("2 trials that learned from other data were left out; the latest are shown.",)
+# -- lines of a store --------------------------------------------------------------------------
 
 
 BAD_TRIALS = [

@@ -18,7 +18,7 @@ from zcbench._display import SENTENCE, plain
 _COMMANDS = {
     "run": "score a benchmark's networks, store every score, show the leaderboard",
     "leaderboard": "show what has been run: terminal, CSV, Markdown, HTML",
-    "curves": "show predictors against the number of trained networks: terminal, CSV, Markdown, figure",
+    "efficiency": "show predictors against the number of trained networks: terminal, CSV, Markdown, figure",
     "score": "score your own network",
     "check": "put proxies and predictors through the contract tests",
     "list": "list proxies, predictors, encodings, benchmarks or search spaces",
@@ -27,6 +27,8 @@ _COMMANDS = {
     "store": "check what a store holds, make one file of many, take over another store",
     "env": "show versions, machine and folders",
 }
+#: names that commands had; they work for one release
+_RENAMED = {"curves": "efficiency"}
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
@@ -62,6 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="store_true", help="print the version and stop")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     wanted = next((a for a in arguments if not a.startswith("-")), None)
+    if wanted in _RENAMED:
+        place, old, wanted = arguments.index(wanted), wanted, _RENAMED[wanted]
+        arguments[place] = wanted
+        _complain(f"the command {old!r} is called {wanted!r} now; the old name goes with the next release.")
     for name, summary in _COMMANDS.items():
         # Only the wanted command's module is imported: --help stays fast.
         if name == wanted:

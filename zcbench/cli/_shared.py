@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from zcbench.datasets import Benchmark
-    from zcbench.evaluation import Curves, Evaluation
+    from zcbench.evaluation import Board
     from zcbench.records import Record, Store, Trial
 
 _T = TypeVar("_T")
@@ -116,29 +116,6 @@ def numbers(option: str, text: str | None) -> tuple[int, ...]:
         raise InvalidInputError(f"{option} {text!r}: write whole numbers separated by commas, 10,50,200.") from None
 
 
-def at_zero(benchmark: Benchmark, target: str | None, store: Store) -> Evaluation | None:
-    """The proxies of the largest run on a benchmark, if any: what zero trained networks buy."""
-    from zcbench.evaluation import summarize
-
-    found, notes = tracks(benchmark, target, store)
-    return summarize(found[0], benchmark, target, notes=notes) if found else None
-
-
-def tracks(benchmark: Benchmark, target: str | None, store: Store) -> tuple[list[list[Record]], list[str]]:
-    """The records on what proxies see for a target, by seed and batch, the largest run first; what was left out."""
-    from zcbench.evaluation import of_known_architectures, of_this_table
-
-    samples = benchmark.batch_of(target)
-    stored = store.records(benchmark.name)
-    records, others = of_this_table(stored, benchmark)
-    records, unknown = of_known_architectures(records, benchmark)
-    found: dict[tuple[int, str], list[Record]] = {}
-    for record in records:
-        if record.batch.partition("/")[0] == samples:
-            found.setdefault((record.seed, record.batch), []).append(record)
-    return sorted(found.values(), key=len, reverse=True), [*stored.notes, *others, *unknown]
-
-
 def write_board(folder: Path, name: str, content: str | Callable[[Path], object]) -> None:
     """Make or replace a file in one step, and its folder; say so.
 
@@ -174,23 +151,6 @@ def say(text: object) -> None:
 def sentence(text: str) -> str:
     """A reason, with a full stop if it ends without a mark, so that another sentence can follow."""
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
-
-
-def stored_benchmark(name: str, source: str | None) -> Benchmark:
-    """The benchmark of records in the store.
-
-    Raises:
-        InvalidInputError: the table is the user's own, and the store does not say where it is.
-    """
-    from zcbench.datasets import get_benchmark, list_benchmarks
-    from zcbench.datasets.own import OWN
-    from zcbench.errors import InvalidInputError
-
-    if name not in list_benchmarks() and (name.startswith(OWN) or Path(name).is_file()):
-        raise InvalidInputError(
-            f"{name} is a table of your own: give its  zcbench run  command again, which scores nothing twice."
-        )
-    return get_benchmark(name, source)
 
 
 def for_each(names: Sequence[str], find: Callable[[str], _T]) -> tuple[dict[str, _T], int]:
@@ -251,61 +211,82 @@ def print_rows(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     _print([table], width)
 
 
-def print_leaderboard(evaluation: Evaluation) -> None:
-    """Print headline, table and footnotes; what reading the table left out was told before."""
-    from zcbench.leaderboards import COLUMNS, footnotes, headline
+def print_board(board: Board) -> None:
+    """Print headline, table and footnotes; what reading the table left out was told before.
 
-    titles = [(column.title, column.numeric) for column in COLUMNS]
-    rows = [[column.text(rank, entry) for column in COLUMNS] for rank, entry in enumerate(evaluation.entries, 1)]
-    notes = footnotes(evaluation)
-    _print_table(headline(evaluation), titles, rows, notes[: len(notes) - len(evaluation.table_notes)], _width(160))
-
-
-def print_curves(curves: Curves, metric: str = "tau") -> None:
-    """Print headline, table and notes; what reading the table left out was told before."""
-    from zcbench.leaderboards import curve_headline, curve_notes, curve_rows
-
-    titles, rows = curve_rows(curves, metric)
-    columns = [(title, number > 0) for number, title in enumerate(titles)]
-    notes = curve_notes(curves, metric)
-    _print_table(
-        curve_headline(curves, metric), columns, rows, notes[: len(notes) - len(curves.table_notes)], _width(200)
-    )
-
-
-def _print_table(
-    headline: str,
-    titles: Sequence[tuple[str, bool]],
-    rows: Sequence[Sequence[str]],
-    notes: Sequence[str],
-    width: int,
-) -> None:
-    """As Markdown, for eyes. Columns that find no room are left out, and named."""
-    from rich.cells import cell_len
+    Columns that find no room are left out and named, or stand in further tables, as the board wants it.
+    """
     from rich.padding import Padding
+    from rich.text import Text
+
+    width = _width(200)
+    notes = board.footnotes()
+    notes = notes[: len(notes) - len(board.table_notes)]
+    titles, rows = board.titles(), board.cells()
+    if board.repeated:
+        parts = _parted(titles, rows, board.repeated, width)
+    else:
+        titles, rows, hidden = _fitting(titles, rows, width)
+        parts = [(titles, rows)]
+        if hidden:
+            notes.append(f"Not shown at {width} columns: {', '.join(hidden)}; --json has all.")
+    shown: list[RenderableType] = [Text(board.headline())]
+    for number, part in enumerate(parts):
+        shown += [*([Text()] if number else []), _table(*part, width)]
+    _print([*shown, *(Padding(Text(note, style="dim"), (0, 0, 0, 2)) for note in notes)], width)
+
+
+def print_boards(boards: Sequence[Board]) -> None:
+    """Print several, an empty line between two."""
+    for number, board in enumerate(boards):
+        if number:
+            show()
+        print_board(board)
+
+
+def _table(titles: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]], width: int) -> RenderableType:
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
-    titles, rows, hidden = _fitting(titles, rows, width)
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for place, (title, numeric) in enumerate(titles):
         names = not numeric and max((cell_len(row[place]) for row in rows), default=0) > width // 3
         table.add_column(Text(title), justify="right" if numeric else "left", no_wrap=not names, overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
-    if hidden:
-        notes = [*notes, f"Not shown at {width} columns: {', '.join(hidden)}; --json has all."]
-    _print([Text(headline), table, *(Padding(Text(note, style="dim"), (0, 0, 0, 2)) for note in notes)], width)
+    return table
+
+
+def _parted(
+    titles: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]], repeated: int, width: int
+) -> list[tuple[list[tuple[str, bool]], list[list[str]]]]:
+    """The table in parts that find room; the first columns stand in every part."""
+    sizes = _sizes(titles, rows, width)
+    first = list(range(repeated))
+    parts, used = [[*first]], sum(sizes[:repeated])
+    for place in range(repeated, len(titles)):
+        if used + sizes[place] - 2 > width and len(parts[-1]) > repeated:
+            parts.append([*first])
+            used = sum(sizes[:repeated])
+        parts[-1].append(place)
+        used += sizes[place]
+    return [([titles[k] for k in part], [[row[k] for k in part] for row in rows]) for part in parts]
+
+
+def _sizes(titles: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Characters that each column needs, the space behind it included; names may be folded."""
+    from rich.cells import cell_len
+
+    sizes = [2 + max(map(cell_len, column)) for column in zip((title for title, _ in titles), *rows, strict=True)]
+    return [size if numeric else min(size, width // 3) for size, (_, numeric) in zip(sizes, titles, strict=True)]
 
 
 def _fitting(
     titles: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]], width: int
 ) -> tuple[list[tuple[str, bool]], list[list[str]], list[str]]:
     """The columns that find room, names first, then those with most to say; and titles of the others."""
-    from rich.cells import cell_len
-
-    sizes = [2 + max(map(cell_len, column)) for column in zip((title for title, _ in titles), *rows, strict=True)]
-    sizes = [size if numeric else min(size, width // 3) for size, (_, numeric) in zip(sizes, titles, strict=True)]
+    sizes = _sizes(titles, rows, width)
     kept = list(range(len(titles)))
     empty = [place for place in kept if titles[place][1] and {row[place] for row in rows} <= {NOTHING, ""}]
     spare = [place for title in _SPARE for place in kept if titles[place][0] == title]

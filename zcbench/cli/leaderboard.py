@@ -1,10 +1,14 @@
-"""Show what has been run: a table in the terminal, and with --out CSV, Markdown and one self-contained HTML file."""
+"""Show what has been run: a table in the terminal, and with --out CSV, Markdown and one self-contained HTML file.
+
+Of a benchmark, there is a table for every seed and batch. Of a track, there is a table of exactly what it asks for; of
+one with several benchmarks, it has a row for each.
+"""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zcbench.cli._output import write_result
 from zcbench.cli._shared import (
@@ -12,20 +16,23 @@ from zcbench.cli._shared import (
     add_json,
     add_store,
     for_each,
-    print_leaderboard,
-    show,
+    print_boards,
     split_names,
-    stored_benchmark,
-    tracks,
     write_board,
 )
 
 if TYPE_CHECKING:
-    from zcbench.evaluation import Evaluation
+    from collections.abc import Sequence
+
+    from zcbench.evaluation import Board, Evaluation
+    from zcbench.metrics import Estimate
+    from zcbench.records import Store
+    from zcbench.runs import Track
 
 EXAMPLE = """examples:
   zcbench leaderboard
   zcbench leaderboard digits-201 --target test_accuracy
+  zcbench leaderboard everywhere                        # what a track asks for, a row per benchmark
   zcbench leaderboard digits-201 --out leaderboards     # digits-201.csv, .md and .html
   zcbench leaderboard --common                          # only architectures that every proxy scored
   zcbench leaderboard digits-201 --ensembles vote,"mean_rank(gradsign+2*synflow)"  # combinations"""
@@ -33,13 +40,15 @@ EXAMPLE = """examples:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("benchmarks", nargs="*", metavar="BENCHMARK", help="default: all that have records")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="benchmarks, or a track (default: all benchmarks that have records)"
+    )
     parser.add_argument("--target", metavar="NAME", help="column to rank against (default: the benchmark's)")
     parser.add_argument("--seed", type=int, help="only runs with this seed")
     parser.add_argument("--source", metavar="PATH", help="read the table from this official file or folder")
     parser.add_argument("--common", action="store_true", help="use only architectures that every proxy scored")
     add_ensembles(parser)
-    parser.add_argument("--out", metavar="DIR", help="write BENCHMARK.csv, .md and .html into this folder")
+    parser.add_argument("--out", metavar="DIR", help="write NAME.csv, .md and .html into this folder")
     add_store(parser)
     add_json(parser)
 
@@ -47,72 +56,100 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     from zcbench.errors import InvalidInputError
-    from zcbench.leaderboards import to_json
     from zcbench.records import Store
+    from zcbench.runs import leaderboard, named_track
 
     store = Store(options.store)
-    names = options.benchmarks or store.benchmarks()
-    if not names:
+    given = options.names or store.benchmarks()
+    if not given:
         raise InvalidInputError(
             f"nothing has been run in {options.store}: start with  zcbench run digits-201 --limit 300"
         )
-    every, status = for_each(names, lambda name: _evaluations(name, store, options))
-    if options.out:
-        for name, evaluations in every.items():
-            _write(Path(options.out), name, evaluations, store)
-    shown = [evaluation for evaluations in every.values() for evaluation in evaluations]
-    if options.json:
-        write_result("[" + ",\n".join(to_json(evaluation) for evaluation in shown) + "]")
-    else:
-        for number, evaluation in enumerate(shown):
-            if number:
-                show()
-            print_leaderboard(evaluation)
+    tracks = {name: track for name in options.names if (track := named_track(name))}
+    if tracks:
+        return _of_track(tracks, [name for name in given if name not in tracks], store, options)
+    every, status = for_each(
+        given,
+        lambda name: leaderboard(
+            name,
+            store,
+            target=options.target,
+            seed=options.seed,
+            common=options.common,
+            ensembles=split_names(options.ensembles) or (),
+            source=options.source,
+        ),
+    )
+    for name, found in every.items() if options.out else ():
+        _write(Path(options.out), name, found, found, store)
+    _show([evaluation for found in every.values() for evaluation in found], options)
     return status
 
 
-def _evaluations(name: str, store: object, options: argparse.Namespace) -> list[Evaluation]:
-    """One evaluation per seed and batch that was run, the largest first."""
+def _of_track(tracks: dict[str, Track], benchmarks: Sequence[str], store: Store, options: argparse.Namespace) -> int:
+    """Show what a track asks for: an evaluation, or a table of several."""
     from zcbench.errors import InvalidInputError
-    from zcbench.evaluation import summarize, with_notes
-    from zcbench.records import Store
+    from zcbench.leaderboards import Matrix
+    from zcbench.runs import leaderboard, stored_benchmark
+    from zcbench.runs._read import proxies_of
 
-    assert isinstance(store, Store)
-    benchmark = stored_benchmark(name, options.source)
-    every, notes = tracks(benchmark, options.target, store)
-    found = [records for records in every if options.seed in (None, records[0].seed)]
-    if not found:
-        samples = benchmark.batch_of(options.target)
-        nothing = f"no records of {benchmark.identifier} on {samples} in {options.store}: run  zcbench run {name}"
-        raise InvalidInputError(with_notes(nothing, notes))
-    ensembles = split_names(options.ensembles) or []
-    return [
-        # What was left out belongs to no track: it is said once.
-        summarize(
-            records,
-            benchmark,
-            options.target,
+    if len(tracks) > 1:
+        raise InvalidInputError(f"{', '.join(tracks)} are {len(tracks)} tracks: give one.")
+    if options.seed is not None:
+        raise InvalidInputError("--seed goes with benchmarks: a track has a seed of its own.")
+    ((name, track),) = tracks.items()
+
+    def find(benchmark: str) -> tuple[Evaluation, Estimate]:
+        (evaluation,) = leaderboard(
+            track,
+            store,
+            benchmarks=[benchmark],
+            target=options.target,
             common=options.common,
-            ensembles=ensembles,
-            notes=notes if records is found[0] else (),
+            ensembles=split_names(options.ensembles) or (),
+            source=options.source,
         )
-        for records in found
-    ]
+        return evaluation, stored_benchmark(benchmark, options.source).noise_ceiling(evaluation.target.name)
+
+    wanted = benchmarks or track.benchmarks
+    if not wanted:
+        raise InvalidInputError(
+            f"the track {name} names no benchmark: say which, zcbench leaderboard {name} BENCHMARK."
+        )
+    every, status = for_each(wanted, find)
+    if not every:
+        raise InvalidInputError(f"nothing that the track {name} asks for can be shown.")
+    found = [evaluation for evaluation, _ in every.values()]
+    boards: list[Board] = [*found]
+    if len(found) > 1:
+        ceilings = [ceiling for _, ceiling in every.values()]
+        boards = [Matrix(found, ceilings=ceilings, proxies=proxies_of(track), title=track.name)]
+    if options.out:
+        _write(Path(options.out), track.name, boards, found, store)
+    _show(boards, options)
+    return status
 
 
-def _write(folder: Path, name: str, evaluations: list[Evaluation], store: object) -> None:
-    from zcbench.leaderboards import to_csv, to_html, to_markdown
-    from zcbench.records import Store
+def _show(boards: Sequence[Board], options: argparse.Namespace) -> None:
+    if options.json:
+        write_result("[" + ",\n".join(board.to_json() for board in boards) + "]")
+    else:
+        print_boards(boards)
 
-    assert isinstance(store, Store)
-    header, *_ = to_csv(evaluations[0]).splitlines(keepends=True)
-    rows = [line for evaluation in evaluations for line in to_csv(evaluation).splitlines(keepends=True)[1:]]
-    used = {r.environment for r in store.records(name)}
-    environments = {key: text for key, text in store.environments(name).items() if key in used}
+
+def _write(folder: Path, name: str, boards: Sequence[Board], evaluations: Sequence[Evaluation], store: Store) -> None:
+    from zcbench.evaluation._board import csv_lines
+    from zcbench.leaderboards import to_html
+
+    environments: dict[str, dict[str, Any]] = {}
+    for benchmark in dict.fromkeys(evaluation.benchmark.rpartition("@")[0] for evaluation in evaluations):
+        used = set(store.records(benchmark).distinct("environment"))
+        known = store.environments(benchmark)
+        environments |= {key: text for key, text in known.items() if key in used}
     contents = {
-        "csv": header + "".join(rows),
-        "md": "\n".join(to_markdown(evaluation) for evaluation in evaluations),
-        "html": to_html(evaluations, environments),
+        "csv": csv_lines([row for board in boards for row in board.rows()]),
+        "md": "\n".join(board.to_markdown() for board in boards),
+        "html": to_html(evaluations, environments, None if boards[0] in evaluations else boards[0]),
     }
     for suffix, content in contents.items():
         write_board(folder, f"{name}.{suffix}", content)

@@ -29,8 +29,7 @@ from zcbench.cli._shared import (
     add_timeout,
     import_files,
     numbers,
-    print_curves,
-    print_leaderboard,
+    print_board,
     progress_bar,
     say,
     say_notes,
@@ -42,7 +41,7 @@ from zcbench.cli._shared import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from zcbench.evaluation import Curves, Evaluation
+    from zcbench.evaluation import Evaluation, SampleEfficiency
     from zcbench.runs import Run, Step, Track
 
 EXAMPLE = """examples:
@@ -245,21 +244,16 @@ class _Reports(ExitStack):
         super().close()
 
 
-def _show(result: Evaluation | Curves, as_json: bool) -> None:
+def _show(result: Evaluation | SampleEfficiency, as_json: bool) -> None:
     """Print a result, and what to do about what failed."""
     from zcbench.evaluation import Evaluation
-    from zcbench.leaderboards import curves_to_json, to_json
 
-    if not isinstance(result, Evaluation):
-        if as_json:
-            write_result(curves_to_json(result))
-        else:
-            print_curves(result)
-        return
     if as_json:
-        write_result(to_json(result))
+        write_result(result.to_json())
     else:
-        print_leaderboard(result)
+        print_board(result)
+    if not isinstance(result, Evaluation):
+        return
     for entry in result.entries:
         for failure in entry.failures:
             if failure.status.worth_a_retry:

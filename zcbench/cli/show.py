@@ -177,7 +177,7 @@ def _batch(kind: Kind, info: Any) -> dict[str, Any]:
 def _benchmark(kind: Kind, info: Any) -> dict[str, Any]:
     from zcbench.datasets import get_benchmark
     from zcbench.errors import DataMissingError, MissingDependencyError
-    from zcbench.leaderboards import interval
+    from zcbench.evaluation import interval
 
     content: dict[str, Any] = {"benchmark": info.name, "summary": info.summary, "reference": info.reference}
     content["licence"] = info.licence

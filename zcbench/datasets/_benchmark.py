@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zcbench import _arguments as rules
+from zcbench._display import brief, many, plain
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.types import Architecture, SearchSpace, Target
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Benchmark:
     """Architectures and their measured results.
 
@@ -59,6 +60,10 @@ class Benchmark:
     batches: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        counts = f"{many(len(self), 'architecture')}, {many(len(self.targets), 'target')}"
+        return brief(f"<Benchmark {plain(self.identifier, 60)}: {counts}>")
+
     def __len__(self) -> int:
         return len(self.architectures)
 
@@ -84,6 +89,15 @@ class Benchmark:
     @functools.cached_property
     def _rows(self) -> dict[Architecture, int]:
         return {architecture: row for row, architecture in enumerate(self.architectures)}
+
+    @functools.cached_property
+    def _rows_by_key(self) -> dict[str, int]:
+        return {architecture.key: row for row, architecture in enumerate(self.architectures)}
+
+    def row_numbers(self, keys: Iterable[str]) -> NDArray[np.intp]:
+        """Row numbers of architectures by their strings, as the table writes them; -1 for one that it does not have."""
+        rows = self._rows_by_key
+        return np.fromiter((rows.get(key, -1) for key in keys), np.intp)
 
     def rows(self, architectures: Iterable[Architecture]) -> NDArray[np.intp]:
         """Row numbers of architectures; InvalidInputError for one that is not in the table."""

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zcbench import _arguments as rules
+from zcbench._display import brief, many, plain
 from zcbench._registry import Registry
 from zcbench.datasets._download import Remote
 from zcbench.datasets._table import Table
 from zcbench.errors import InvalidInputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BenchmarkInfo:
     """What can be said of a benchmark before its table is read, and how it is read.
 
@@ -50,6 +51,10 @@ class BenchmarkInfo:
     convert: Callable[[Path], Table] | None = None
     remotes: tuple[Remote, ...] = ()
     by_hand: str = ""
+
+    def __repr__(self) -> str:
+        counts = f"{many(self.rows, 'architecture')}, {many(self.targets, 'target')}"
+        return brief(f"<BenchmarkInfo {plain(f'{self.name}@{self.version}', 60)}: {counts}>")
 
     @property
     def source(self) -> str:

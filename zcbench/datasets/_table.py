@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zcbench._arguments import shown
+from zcbench._display import many
 from zcbench._files import whole
 from zcbench.datasets._arrays import Arrays
 from zcbench.datasets._paths import CACHE_ADVICE
@@ -26,7 +27,7 @@ Floats = NDArray[np.float64]
 LAYOUT = 1
 
 
-@dataclass
+@dataclass(repr=False)
 class Table:
     """Columns of a benchmark.
 
@@ -47,6 +48,9 @@ class Table:
     curves: Mapping[str, NDArray[np.floating[Any]]] = field(default_factory=dict)
     facts: Mapping[str, Floats] = field(default_factory=dict)
     source: str = ""
+
+    def __repr__(self) -> str:
+        return f"<Table of {many(len(self.architectures), 'architecture')}, {many(len(self.targets), 'target')}>"
 
 
 def columns(values: Mapping[str, Any]) -> dict[str, Floats]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zcbench._code import code_digest, joined_codes
+from zcbench._display import brief
 from zcbench.errors import InvalidInputError
 from zcbench.spaces import get_space
 from zcbench.types import Architecture, SearchSpace, summary_of
@@ -121,7 +122,7 @@ class Encoding:
         self._known: dict[Architecture, Row] = {}
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.name!r})"
+        return brief(f"{type(self).__name__}({self.name!r})")
 
     def __str__(self) -> str:
         return self.name

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from zcbench import _arguments as rules
 from zcbench._code import code_digest
+from zcbench._display import brief, many
 from zcbench._notation import Part, Sum, Term, parse_term
 from zcbench._registry import Registry
 from zcbench.errors import InvalidInputError
@@ -23,7 +24,7 @@ Combination: TypeAlias = Callable[[Floats, Floats], Floats]
 F = TypeVar("F", bound=Combination)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ensemble:
     """A registered combination, with its members.
 
@@ -43,6 +44,9 @@ class Ensemble:
     version: int = 1
     reference: str = ""
     own: bool = True
+
+    def __repr__(self) -> str:
+        return brief(f"<Ensemble {self.label}@{self.version}: {many(len(self.members), 'member')}>")
 
     @property
     def label(self) -> str:

@@ -6,14 +6,13 @@ Ties share the mean of their ranks. Ranks run from 1, worst, to the number of ca
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
 
 from zcbench.ensembles._register import Floats, register_ensemble
+from zcbench.metrics import mean_ranks
 
 
 def _ranks(scores: Floats) -> Floats:
-    ranks: Floats = rankdata(scores, axis=1)
-    return ranks
+    return np.stack([mean_ranks(row) for row in scores])
 
 
 @register_ensemble("mean_rank", reference="baseline")

@@ -1,22 +1,37 @@
 """From records and trials to correlations and sample efficiency: pure functions, no torch."""
 
-from zcbench.evaluation._efficiency import Curves, Point, curves
+from zcbench.evaluation._board import Board
+from zcbench.evaluation._columns import COLUMNS, Column, footnotes, headline, interval
+from zcbench.evaluation._efficiency import Point, SampleEfficiency, sample_efficiency
+from zcbench.evaluation._entry import Entry, Failure, Standing
 from zcbench.evaluation._environment import describe_environment
+from zcbench.evaluation._evaluation import Evaluation
 from zcbench.evaluation._left_out import of_known_architectures, of_possible_pools, of_this_table, with_notes
-from zcbench.evaluation._summary import Entry, Evaluation, Failure, Standing, summarize, summarize_columns
+from zcbench.evaluation._stored import Wanted, at_zero, efficiency_of, evaluations_of
+from zcbench.evaluation._summary import summarize, summarize_columns
 
 __all__ = [
-    "Curves",
+    "COLUMNS",
+    "Board",
+    "Column",
     "Entry",
     "Evaluation",
     "Failure",
     "Point",
+    "SampleEfficiency",
     "Standing",
-    "curves",
+    "Wanted",
+    "at_zero",
     "describe_environment",
+    "efficiency_of",
+    "evaluations_of",
+    "footnotes",
+    "headline",
+    "interval",
     "of_known_architectures",
     "of_possible_pools",
     "of_this_table",
+    "sample_efficiency",
     "summarize",
     "summarize_columns",
     "with_notes",

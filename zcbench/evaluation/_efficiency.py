@@ -1,34 +1,40 @@
-"""From trials to curves: what each predictor reaches, how surely, at what cost. A pure function, no torch."""
+"""From trials to sample efficiency: what each predictor reaches, how surely, at what cost. No torch."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from zcbench.errors import InvalidInputError
-from zcbench.evaluation._left_out import of_one_version, with_notes
-from zcbench.evaluation._summary import Evaluation
-from zcbench.metrics import Estimate
-from zcbench.records import Trial
+from zcbench._display import brief, fixed, many, plain
+from zcbench.errors import InvalidInputError, UnknownNameError
+from zcbench.evaluation import _efficiency_table
+from zcbench.evaluation._board import Board
+from zcbench.evaluation._evaluation import Evaluation
+from zcbench.evaluation._left_out import grouped, of_one_version, with_notes
+from zcbench.metrics import Estimate, student
+from zcbench.records import Trial, Trials
 from zcbench.types import Status, Target
 
 if TYPE_CHECKING:
     from zcbench.datasets import Benchmark
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Point:
     """One predictor at one size of the training set, over seeds.
 
     Attributes:
         predictor: its label.
         version: its integer version.
+        code: digest of its code where a stranger wrote it; else empty.
         transfer_from: what it was fitted on first, if that is another benchmark or column.
         train_size: networks it was fitted on.
         tuned_size: with a transfer, networks of the benchmark that it saw after those.
@@ -43,6 +49,7 @@ class Point:
 
     predictor: str
     version: int
+    code: str
     transfer_from: str
     train_size: int
     tuned_size: int
@@ -53,14 +60,19 @@ class Point:
     failures: Mapping[str, int]
     seconds: float
 
+    def __repr__(self) -> str:
+        tau = self.metrics["tau"].value if "tau" in self.metrics else math.nan
+        size = f"{self.train_size}+{self.tuned_size}" if self.transfer_from else f"{self.train_size}"
+        return brief(f"<Point of {plain(self.predictor, 60)} at {size} networks: tau {fixed(tau)}>")
+
     @property
     def size(self) -> tuple[str, int, int]:
         """What points must share to be compared."""
         return (self.transfer_from, self.train_size, self.tuned_size)
 
 
-@dataclass(frozen=True, eq=False)
-class Curves:
+@dataclass(frozen=True, eq=False, repr=False)
+class SampleEfficiency(Board):
     """Predictors against the number of trained networks; proxies are the points at zero.
 
     Attributes:
@@ -73,6 +85,10 @@ class Curves:
         proxies: the proxies on the same benchmark, if they were run.
         notes: what was left out, a sentence each.
         table_notes: what reading the table left out or changed.
+        metric: what the table shows.
+
+    Raises:
+        UnknownNameError: there is no such metric.
     """
 
     benchmark: str
@@ -84,20 +100,61 @@ class Curves:
     proxies: Evaluation | None = None
     notes: tuple[str, ...] = ()
     table_notes: tuple[str, ...] = ()
+    metric: str = "tau"
+
+    def __post_init__(self) -> None:
+        if self.metric not in _efficiency_table.METRICS:
+            raise UnknownNameError("metric", self.metric, _efficiency_table.METRICS)
+
+    def __repr__(self) -> str:
+        counts = f"{many(len(self.predictors), 'predictor')} on {many(self.pool, 'architecture')}"
+        return brief(f"<SampleEfficiency of {counts} of {plain(self.benchmark, 40)}, {plain(self.target.name, 30)}>")
 
     @property
     def predictors(self) -> list[str]:
         """Labels, in the order of their best tau."""
         return list(dict.fromkeys(p.predictor for p in sorted(self.points, key=lambda p: -_tau(p))))
 
+    def showing(self, metric: str) -> SampleEfficiency:
+        """Return the same with a table of another metric: tau, rho, precision@10, regret@1, nll and others.
 
-def curves(
+        Raises:
+            UnknownNameError: there is no such metric.
+        """
+        return dataclasses.replace(self, metric=metric)
+
+    def headline(self) -> str:
+        """One sentence that says what the table shows."""
+        return _efficiency_table.headline(self)
+
+    def titles(self) -> list[tuple[str, bool]]:
+        """Heading of each column, and whether its cells are numbers."""
+        return [(title, number > 0) for number, title in enumerate(_efficiency_table.titles(self))]
+
+    def cells(self) -> list[list[str]]:
+        """A row per predictor that has the metric, best tau first, a column per number of networks."""
+        return _efficiency_table.cells(self)
+
+    def footnotes(self) -> list[str]:
+        """What a reader has to know besides the numbers, a sentence each."""
+        return _efficiency_table.footnotes(self)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row per predictor and size, with all metrics in full precision."""
+        return [_efficiency_table.flat_point(self, point) for point in self.points]
+
+    def content(self) -> dict[str, Any]:
+        """The points, and the proxies at zero."""
+        return _efficiency_table.content(self)
+
+
+def sample_efficiency(
     trials: Iterable[Trial], benchmark: Benchmark, proxies: Evaluation | None = None, notes: Iterable[str] = ()
-) -> Curves:
+) -> SampleEfficiency:
     """Summarise trials on one target and one pool.
 
     Args:
-        trials: of one benchmark version, target and pool.
+        trials: of one benchmark version, target and pool, in the order of running.
         benchmark: its table.
         proxies: what to show at zero trained networks.
         notes: what was left out before, a sentence each.
@@ -105,8 +162,8 @@ def curves(
     Raises:
         InvalidInputError: there are none, or they cannot be compared.
     """
-    trials = list(trials)
-    kinds = {(t.benchmark, t.target, t.pool) for t in trials}
+    known = Trials.of(trials)
+    kinds = {(t.benchmark, t.target, t.pool) for t in (known[int(rows[0])] for rows in _kinds(known))}
     if len(kinds) != 1:
         raise InvalidInputError(
             f"trials of different benchmarks, targets or pools cannot be mixed: {sorted(kinds)}."
@@ -117,8 +174,8 @@ def curves(
         )
     ((identifier, target, pool),) = kinds
     by_point: dict[tuple[str, str, int, int], list[Trial]] = {}
-    trials_of_data, left_out = _latest(trials)
-    for trial in trials_of_data:
+    latest, left_out = _latest(known)
+    for trial in latest:
         by_point.setdefault((trial.predictor, trial.transfer_from, trial.train_size, trial.tuned_size), []).append(
             trial
         )
@@ -130,11 +187,11 @@ def curves(
             best[key[1:]] = values
     points = [_point(key, rows, taus[key], best.get(key[1:], {}), cost) for key, rows in by_point.items()]
     points.sort(key=lambda p: (p.transfer_from, p.train_size, p.tuned_size, -_tau(p), p.predictor))
-    return Curves(
+    return SampleEfficiency(
         identifier,
         benchmark.target(target),
         pool,
-        len({t.seed for t in trials}),
+        len(np.unique(known.numbers("seed"))),
         cost,
         tuple(points),
         proxies,
@@ -148,11 +205,14 @@ def _standing(taus: Mapping[int, float]) -> tuple[int, float]:
     return len(taus), float(np.mean(list(taus.values()))) if taus else 0.0
 
 
-def _latest(trials: list[Trial]) -> tuple[list[Trial], list[str]]:
+def _kinds(trials: Trials) -> list[NDArray[np.intp]]:
+    return grouped(trials.codes("benchmark")[0], trials.codes("target")[0], trials.numbers("pool"))
+
+
+def _latest(items: Trials) -> tuple[list[Trial], list[str]]:
     """Of several versions of a predictor one; of several versions of the data what was run last; what was left out."""
-    by_label, notes = of_one_version(trials, lambda t: t.predictor)
-    kept = {id(trial) for rows in by_label.values() for trial in rows}
-    trials = [trial for trial in trials if id(trial) in kept]
+    by_label, notes = of_one_version(items, "predictor")
+    trials = list(items.take(np.sort(np.concatenate(list(by_label.values())))))
     tables = {trial.transfer_from: trial.data.partition("-")[0] for trial in trials}
     found = [trial for trial in trials if trial.data.partition("-")[0] == tables[trial.transfer_from]]
     features = {(trial.transfer_from, trial.label): trial.data for trial in found}
@@ -179,6 +239,7 @@ def _point(
     return Point(
         rows[0].label,
         rows[0].version,
+        rows[0].code,
         transfer_from,
         train_size,
         tuned_size,
@@ -193,8 +254,6 @@ def _point(
 
 def mean_interval(values: Iterable[float]) -> Estimate:
     """The mean with a 95 % interval of Student's t; nan where a value is, no interval for fewer than two."""
-    from scipy.stats import t
-
     numbers = np.asarray(list(values), np.float64)
     n = len(numbers)
     if not n:
@@ -202,7 +261,7 @@ def mean_interval(values: Iterable[float]) -> Estimate:
     exponent = math.frexp(float(np.abs(numbers).max()))[1]  # scaled, because sums of the largest numbers overflow
     numbers = np.ldexp(numbers, -exponent)
     mean = float(numbers.mean())
-    half = float(t.ppf(0.975, n - 1) * numbers.std(ddof=1) / math.sqrt(n)) if n > 1 else math.nan
+    half = student(n - 1) * float(numbers.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
     with np.errstate(over="ignore"):
         mean, low, high = np.ldexp([mean, mean - half, mean + half], exponent).tolist()
     return Estimate(mean, low, high, n)

@@ -3,101 +3,128 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from zcbench.records import Record, Trial
-from zcbench.types import Architecture
+import numpy as np
+from numpy.typing import NDArray
+
+from zcbench._display import many
+from zcbench.records import Record, Records, Trial, Trials
 
 if TYPE_CHECKING:
     from zcbench.datasets import Benchmark
 
 _SHOWN = 3
-Item = TypeVar("Item", Record, Trial)
+#: results that make a version of a scorer one to be shown: a tau of fewer has no interval
+_ENOUGH = 4
+Items = TypeVar("Items", Records, Trials)
 
 
-def of_this_table(items: Iterable[Item], benchmark: Benchmark) -> tuple[list[Item], list[str]]:
+def of_this_table(items: Items, benchmark: Benchmark) -> tuple[Items, list[str]]:
     """Records or trials of the table that is loaded, and a sentence for each other one.
 
     Args:
         items: of any version of the benchmark.
         benchmark: the table.
     """
-    kept, others = [], Counter[str]()
-    for item in items:
-        if item.benchmark == benchmark.identifier:
-            kept.append(item)
-        else:
-            others[item.benchmark] += 1
-    return kept, [
-        f"{_many(count, 'line')} of {_cut(name)} {_were(count)} left out: the table here is {benchmark.identifier}."
+    mine = items.has("benchmark", benchmark.identifier)
+    others = _counts(items, "benchmark", ~mine)
+    return items.where(mine), [
+        f"{many(count, 'line')} of {_cut(name)} {_were(count)} left out: the table here is {benchmark.identifier}."
         for name, count in others.most_common(_SHOWN)
     ] + _more(others)
 
 
-def of_known_architectures(records: Iterable[Record], benchmark: Benchmark) -> tuple[list[Record], list[str]]:
+def of_known_architectures(records: Iterable[Record], benchmark: Benchmark) -> tuple[Records, list[str]]:
     """Records of architectures that the table has, and a sentence for the others."""
-    kept, others = [], Counter[str]()
-    for record in records:
-        if Architecture(benchmark.space.name, record.architecture) in benchmark:
-            kept.append(record)
-        else:
-            others[record.architecture] += 1
-    if not others:
-        return kept, []
+    records = Records.of(records)
+    codes, texts = records.codes("architecture")
+    known = (benchmark.row_numbers(texts) >= 0)[codes]
+    if known.all():
+        return records, []
+    others = _counts(records, "architecture", ~known)
     names = ", ".join(_cut(name) for name, _ in others.most_common(_SHOWN))
     further = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
-    count, were = _many(others.total(), "record"), _were(others.total())
+    count, were = many(others.total(), "record"), _were(others.total())
     unknown = f"of architectures that {benchmark.identifier} does not have {were} left out: {names}{further}."
-    return kept, [f"{count} {unknown}"]
+    return records.where(known), [f"{count} {unknown}"]
 
 
-def of_one_direction(records: list[Record]) -> tuple[list[Record], list[str]]:
+def of_one_direction(records: Records) -> tuple[Records, list[str]]:
     """Records of one proxy that agree on which scores are good, with the majority; a sentence for the others."""
-    up = 2 * sum(r.higher_is_better for r in records) >= len(records)
-    kept = [r for r in records if r.higher_is_better == up]
-    if len(kept) == len(records):
-        return kept, []
-    rest = len(records) - len(kept)
-    return kept, [f"{_cut(records[0].proxy)}: {_many(rest, 'record')} with the other direction {_were(rest)} left out."]
+    up = records.numbers("higher_is_better")
+    kept = up == (2 * up.sum() >= len(up))
+    if kept.all():
+        return records, []
+    rest = int((~kept).sum())
+    name = _cut(records[0].proxy)
+    return records.where(kept), [f"{name}: {many(rest, 'record')} with the other direction {_were(rest)} left out."]
 
 
-def of_one_version(items: Iterable[Item], name: Callable[[Item], str]) -> tuple[dict[str, list[Item]], list[str]]:
-    """Of several versions of a scorer the highest; a sentence for the others.
+class _Version(NamedTuple):
+    """One version and code of a scorer: what is called so, and its rows in the order of measuring."""
+
+    version: int
+    code: str
+    rows: NDArray[np.intp]
+
+    def __str__(self) -> str:
+        return f"version {self.version}{f' with code {self.code[:8]}' if self.code else ''}"
+
+
+def of_one_version(items: Records | Trials, scorer: str) -> tuple[dict[str, NDArray[np.intp]], list[str]]:
+    """Of several versions of a scorer the one that was measured last; a sentence for the others.
+
+    Results of different code are different versions, whatever their number. A version with fewer than four results, of
+    which no interval can be had, is shown only if none has more: one line hides no others.
 
     Args:
-        items: records or trials.
-        name: label and version of an item's scorer.
+        items: records or trials, in the order of measuring.
+        scorer: the column with the scorer's label and version, "proxy" or "predictor".
 
     Returns:
-        Items by label, and the sentences.
+        Rows by label, and the sentences.
     """
-    versions: dict[str, dict[int, list[Item]]] = {}
-    for item in items:
-        label, _, version = name(item).rpartition("@")
-        versions.setdefault(label, {}).setdefault(int(version), []).append(item)
+    (names, texts), (codes, digests) = items.codes(scorer), items.codes("code")
+    versions: dict[str, list[_Version]] = {}
+    for rows in grouped(names, codes):
+        label, _, version = texts[names[rows[0]]].rpartition("@")
+        versions.setdefault(label, []).append(_Version(int(version), digests[codes[rows[0]]], rows))
     notes, kept = [], {}
     for label, found in versions.items():
-        chosen = max(found)
-        kept[label] = found[chosen]
+        enough = min(_ENOUGH, max(len(one.rows) for one in found))
+        chosen = max((one for one in found if len(one.rows) >= enough), key=lambda one: int(one.rows[-1]))
+        kept[label] = chosen.rows
         notes += [
-            f"{_cut(label)}: {_many(len(rows), 'result')} of version {version} {_were(len(rows))} left out; "
-            f"version {chosen} is shown."
-            for version, rows in sorted(found.items())
-            if version != chosen
+            f"{_cut(label)}: {many(len(one.rows), 'result')} of {one} {_were(len(one.rows))} left out; "
+            f"{chosen} is shown."
+            for one in sorted(found, key=lambda one: (one.version, one.code))
+            if one is not chosen
         ]
     return kept, notes
 
 
-def of_possible_pools(trials: Iterable[Trial], benchmark: Benchmark) -> tuple[list[Trial], list[str]]:
+def grouped(*columns: NDArray[Any]) -> list[NDArray[np.intp]]:
+    """Rows that are equal in all columns ``(n,)`` of whole numbers, group by group in the order of their first row."""
+    packed = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        values, codes = np.unique(column, return_inverse=True)
+        packed = np.unique(packed * len(values) + codes, return_inverse=True)[1]
+    order = np.argsort(packed, kind="stable")
+    groups = np.split(order, np.cumsum(np.bincount(packed))[:-1]) if len(order) else []
+    return sorted(groups, key=lambda rows: int(rows[0]))
+
+
+def of_possible_pools(trials: Iterable[Trial], benchmark: Benchmark) -> tuple[Trials, list[str]]:
     """Trials on targets that the table has and on pools that fit into it; a sentence for the others."""
-    trials = list(trials)
-    kept = [t for t in trials if t.target in benchmark.targets and t.pool <= len(benchmark)]
-    if len(kept) == len(trials):
-        return kept, []
-    rest = len(trials) - len(kept)
+    trials = Trials.of(trials)
+    kept = trials.has("target", benchmark.targets) & (trials.numbers("pool") <= len(benchmark))
+    if kept.all():
+        return trials, []
+    rest = int((~kept).sum())
     unknown = f"with a target or a pool that {benchmark.identifier} does not have {_were(rest)} left out."
-    return kept, [f"{_many(rest, 'trial')} {unknown}"]
+    return trials.where(kept), [f"{many(rest, 'trial')} {unknown}"]
 
 
 def with_notes(message: str, notes: Iterable[str]) -> str:
@@ -106,8 +133,11 @@ def with_notes(message: str, notes: Iterable[str]) -> str:
     return " ".join([f"{message}.", *notes]) if notes else message
 
 
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' * (count > 1)}"
+def _counts(items: Records | Trials, column: str, mask: NDArray[np.bool_]) -> Counter[str]:
+    """How often each text stands in a column where the mask is true."""
+    codes, texts = items.codes(column)
+    found, counts = np.unique(codes[mask], return_counts=True)
+    return Counter({texts[code]: int(count) for code, count in zip(found, counts, strict=True)})
 
 
 def _were(count: int) -> str:
@@ -120,4 +150,4 @@ def _cut(text: str) -> str:
 
 def _more(counts: Counter[str]) -> list[str]:
     rest = counts.most_common()[_SHOWN:]
-    return [f"{_many(sum(n for _, n in rest), 'line')} of {len(rest):,} other tables were left out."] if rest else []
+    return [f"{many(sum(n for _, n in rest), 'line')} of {len(rest):,} other tables were left out."] if rest else []

@@ -8,19 +8,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zcbench._display import NAME, SENTENCE, plain
-from zcbench.evaluation import Entry, Evaluation
-from zcbench.leaderboards._columns import COLUMNS, footnotes, headline
+from zcbench.evaluation import COLUMNS, Board, Entry, Evaluation, footnotes, headline
+from zcbench.evaluation._board import html_table
 from zcbench.metrics import Estimate
 
 
-def to_html(evaluations: Sequence[Evaluation], environments: Mapping[str, Mapping[str, Any]] | None = None) -> str:
+def to_html(
+    evaluations: Sequence[Evaluation],
+    environments: Mapping[str, Mapping[str, Any]] | None = None,
+    overview: Board | None = None,
+) -> str:
     """The page for one evaluation or several: a sortable table and a scatter plot per proxy.
 
     Args:
         evaluations: what to show, in order.
         environments: descriptions of the machines that scored, by id.
+        overview: a table of all of them, to stand first.
     """
     import jinja2
+    from markupsafe import Markup
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("zcbench.leaderboards", "."),
@@ -38,6 +44,7 @@ def to_html(evaluations: Sequence[Evaluation], environments: Mapping[str, Mappin
         isfinite=math.isfinite,
         data=data.replace("<", "\\u003c"),  # neither "</script" nor "<!--" may end or comment out the element
         environments=environments or {},
+        overview=Markup(html_table(overview)) if overview else "",  # noqa: S704: escaped there
     )
 
 

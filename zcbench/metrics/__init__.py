@@ -1,10 +1,11 @@
 """Rank correlations with confidence intervals, the ceiling that noise puts on them, and the top of a ranking.
 
-Values are scipy's. Intervals come from the delete-one jackknife over architectures and Fisher's z transform: no
+Values are scipy's to the last digit. Intervals come from the delete-one jackknife over architectures and Fisher's z: no
 assumption on the distributions, ties included, nothing random. ``docs/method.md`` gives the measured coverage. All of
 it takes O(n log n) operations and O(n) memory. Ranks follow from exact comparisons of the numbers as they are given.
 """
 
+from zcbench.metrics._columns import mean_ranks, student
 from zcbench.metrics._correlation import (
     Estimate,
     Jackknife,
@@ -28,11 +29,13 @@ __all__ = [
     "gaussian_nll",
     "kendall_jackknife",
     "kendall_tau",
+    "mean_ranks",
     "noise_ceiling",
     "noise_jackknife",
     "precision_at",
     "quality",
     "regret_at",
     "spearman_rho",
+    "student",
     "tau_difference",
 ]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from zcbench.metrics._columns import Floats, Ints, finite, ranked, to_codes, to_numbers, varied
-from zcbench.metrics._leave_one_out import kendall_without_each, spearman_without_each
+from zcbench.metrics._columns import Floats, Ints, finite, mean_ranks, ranked, student, to_codes, to_numbers, varied
+from zcbench.metrics._leave_one_out import kendall_with_and_without, spearman_without_each
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Estimate:
     n: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Jackknife:
     """A statistic, and what it is without each of the architectures.
 
@@ -42,6 +42,9 @@ class Jackknife:
 
     value: float
     without: Floats
+
+    def __repr__(self) -> str:
+        return f"<Jackknife of {self.value:.6g} over {len(self.without):,} architectures>"
 
     def correlation(self) -> Estimate:
         """The value with an interval on Fisher's scale."""
@@ -54,10 +57,8 @@ class Jackknife:
         n = len(self.without)
         if n < 4 or math.isnan(self.value) or math.isnan(other.value):
             return _unknown(n)
-        from scipy.stats import t
-
         value = self.value - other.value
-        half = float(t.ppf(0.975, n - 1)) * _standard_error(self.without - other.without)
+        half = student(n - 1) * _standard_error(self.without - other.without)
         return Estimate(value, value - half, value + half, n)
 
 
@@ -89,12 +90,13 @@ def spearman_rho(x: ArrayLike, y: ArrayLike) -> Estimate:
     Raises:
         InvalidInputError: the columns differ in length or hold something that is no finite number.
     """
-    from scipy.stats import spearmanr
-
     a, b = ranked(x, y)
     if not (varied(a) and varied(b)):
         return _unknown(len(a))
-    return _fisher(float(spearmanr(a, b).statistic), spearman_without_each(a, b))
+    # As scipy does it: the same to the last digit.
+    both = np.asarray(np.corrcoef(np.column_stack([mean_ranks(a), mean_ranks(b)]), rowvar=False))
+    value = float(both[1, 0])
+    return _fisher(value, spearman_without_each(a, b))
 
 
 def noise_ceiling(values: ArrayLike) -> Estimate:
@@ -160,9 +162,7 @@ def tau_difference(a: ArrayLike, b: ArrayLike, y: ArrayLike) -> Estimate:
 def _kendall(x: Ints, y: Ints) -> Jackknife:
     if not (varied(x) and varied(y)):
         return Jackknife(math.nan, np.full(len(x), math.nan))
-    from scipy.stats import kendalltau
-
-    return Jackknife(float(kendalltau(x, y).statistic), kendall_without_each(x, y))
+    return Jackknife(*kendall_with_and_without(x, y))
 
 
 def _standard_error(without: Floats) -> float:
@@ -177,8 +177,6 @@ def _fisher(value: float, without: Floats) -> Estimate:
     if not math.isfinite(error) or perfect:
         end = value if math.isfinite(error) else math.nan  # perfect, and not by one architecture alone
         return Estimate(value, end, end, n)
-    from scipy.stats import t
-
-    half = float(t.ppf(0.975, n - 1)) * error / (1 - value**2)
+    half = student(n - 1) * error / (1 - value**2)
     centre = math.atanh(value)
     return Estimate(value, math.tanh(centre - half), math.tanh(centre + half), n)

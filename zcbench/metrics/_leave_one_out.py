@@ -10,19 +10,27 @@ import numpy as np
 from zcbench.metrics._columns import Floats, Ints, to_codes
 
 
-def kendall_without_each(x: Ints, y: Ints) -> Floats:
-    """Tau-b of the columns without element i, for every i.
+def kendall_with_and_without(x: Ints, y: Ints) -> tuple[float, Floats]:
+    """Tau-b of the columns, and of the columns without element i, for every i.
 
     It takes the pairs with i away: from those in order minus those out of order, and from those that are no ties.
     """
     n, concordance = len(x), _concordance(x, y)
-    ties_x, ties_y = (_tally(codes)[1] - 1.0 for codes in (x, y))
-    pairs = (n - 1) * (n - 2) / 2
-    free_x = pairs - (ties_x.sum() / 2 - ties_x)
-    free_y = pairs - (ties_y.sum() / 2 - ties_y)
+    ties_x, ties_y = (_tally(codes)[1] - 1 for codes in (x, y))
+    in_order, tied_x, tied_y = (int(pairs.sum()) // 2 for pairs in (concordance, ties_x, ties_y))
+    pairs, others = n * (n - 1) // 2, (n - 1) * (n - 2) / 2
+    free_x = others - (tied_x - ties_x)
+    free_y = others - (tied_y - ties_y)
     with np.errstate(invalid="ignore", divide="ignore"):
-        without: Floats = (concordance.sum() / 2 - concordance) / np.sqrt(free_x * free_y)
-    return without
+        # Divided twice, as scipy does: the same to the last digit.
+        value = in_order / np.sqrt(pairs - tied_x) / np.sqrt(pairs - tied_y)
+        without: Floats = (in_order - concordance) / np.sqrt(free_x * free_y)
+    return float(np.clip(value, -1, 1)), without
+
+
+def kendall_without_each(x: Ints, y: Ints) -> Floats:
+    """Tau-b of the columns without element i, for every i."""
+    return kendall_with_and_without(x, y)[1]
 
 
 def spearman_without_each(x: Ints, y: Ints) -> Floats:

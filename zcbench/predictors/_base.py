@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 
 from zcbench._arguments import SEEDS, shown
 from zcbench._code import code_digest, joined_codes
+from zcbench._display import brief
 from zcbench.encodings import Encoder, Encoding, get_encoding
 from zcbench.errors import InvalidInputError
 from zcbench.predictors._features import Scaling, within_float32
@@ -48,6 +49,9 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
     def __init__(self, encoding: str | Encoding = "onehot", seed: int = 0) -> None:
         self.encoding = encoding
         self.seed = seed
+
+    def __repr__(self) -> str:
+        return brief(" ".join(super().__repr__().split()))
 
     # -- what users call -----------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from zcbench import _arguments as rules
 from zcbench._code import code_digest
+from zcbench._display import brief, plain
 from zcbench._notation import Term, parse_sum, parse_term, unwrapped
 from zcbench._registry import Registry
 from zcbench._settings import check_ranges, check_setting, declared_range, declared_setting, read_settings
@@ -20,7 +21,7 @@ from zcbench.types import summary_of, written
 P = TypeVar("P", bound=type[Predictor])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PredictorInfo:
     """A registered predictor.
 
@@ -37,6 +38,9 @@ class PredictorInfo:
     version: int = 1
     reference: str = ""
     extra: str = ""
+
+    def __repr__(self) -> str:
+        return brief(f"<PredictorInfo {plain(f'{self.name}@{self.version}', 60)}: {self.kind}>")
 
     @property
     def parameters(self) -> dict[str, Any]:

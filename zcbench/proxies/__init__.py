@@ -3,11 +3,23 @@
 Each file without a leading underscore holds one family and reads like its paper.
 """
 
-from zcbench.proxies._architecture import score_architecture
-from zcbench.proxies._register import get_proxy, list_proxies, proxy_info, register_proxy, resolve
-from zcbench.proxies._score import score, score_with
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from zcbench.proxies._register import STANDARD, get_proxy, list_proxies, proxy_info, register_proxy, resolve
+
+if TYPE_CHECKING:
+    from zcbench.proxies._architecture import score_architecture as score_architecture
+    from zcbench.proxies._score import score as score
+    from zcbench.proxies._score import score_with as score_with
+
+#: loaded when they are asked for: they need torch, and names of proxies do not
+_LATER = {"score": "_score", "score_architecture": "_architecture", "score_with": "_score"}
 
 __all__ = [
+    "STANDARD",
     "get_proxy",
     "list_proxies",
     "proxy_info",
@@ -17,3 +29,11 @@ __all__ = [
     "score_architecture",
     "score_with",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'zcbench.proxies' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"zcbench.proxies.{_LATER[name]}"), name)
+    globals()[name] = value
+    return value

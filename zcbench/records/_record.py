@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from zcbench._display import brief, fixed, plain, significant
 from zcbench.errors import shortened
 from zcbench.types import Score, Status
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Record:
     """One measured score with everything needed to believe it.
 
@@ -41,13 +42,17 @@ class Record:
     sample: str = ""
     attempt: int = 0
 
+    def __repr__(self) -> str:
+        found = self.score.status if self.score.value is None else significant(self.score.value)
+        return brief(f"<Record of {plain(self.proxy, 40)} on {plain(self.architecture, 50)}: {found}>")
+
     @property
     def key(self) -> tuple[str, str, str, int, str, str]:
         """What identifies the measurement: two records with one key are the same measurement."""
         return (self.benchmark, self.architecture, self.proxy, self.seed, self.batch, self.code)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trial:
     """One predictor, fitted once and tested once.
 
@@ -87,6 +92,11 @@ class Trial:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "detail", shortened(self.detail))
+
+    def __repr__(self) -> str:
+        found = f"tau {fixed(self.metrics['tau'])}" if "tau" in self.metrics else str(self.status)
+        size = f"{self.train_size}+{self.tuned_size}" if self.transfer_from else f"{self.train_size}"
+        return brief(f"<Trial of {plain(self.predictor, 60)} at {size} networks, seed {self.seed}: {found}>")
 
     @property
     def label(self) -> str:

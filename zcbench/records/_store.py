@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from zcbench._display import brief
 from zcbench.records import _layout, _notes
 from zcbench.records._checking import Checked, examined
 from zcbench.records._columns import RECORDS, TRIALS, Kind, Records, Table, Trials
@@ -38,6 +39,9 @@ class Store:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
         self._latest: dict[tuple[str, str], Finding] = {}
+
+    def __repr__(self) -> str:
+        return brief(f"Store({str(self.folder)!r})")
 
     def records(self, benchmark: str) -> Records:
         """All records of a benchmark in the order of writing: files by their start, then lines; one of each key.

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from zcbench.runs._columns import correlate_columns as correlate_columns
     from zcbench.runs._imports import import_file as import_file
     from zcbench.runs._imports import space_named as space_named
+    from zcbench.runs._read import efficiency as efficiency
+    from zcbench.runs._read import leaderboard as leaderboard
+    from zcbench.runs._read import named_track as named_track
+    from zcbench.runs._read import stored_benchmark as stored_benchmark
     from zcbench.runs._register import get_track as get_track
     from zcbench.runs._register import list_tracks as list_tracks
     from zcbench.runs._register import register_track as register_track
@@ -41,10 +45,13 @@ _PUBLIC = {
     "Track": "_track",
     "collect": "score_networks",
     "correlate_columns": "_columns",
+    "efficiency": "_read",
     "evaluate": "score_networks",
     "get_track": "_register",
     "import_file": "_imports",
+    "leaderboard": "_read",
     "list_tracks": "_register",
+    "named_track": "_read",
     "read_track": "_track",
     "register_track": "_register",
     "resume": "_resume",
@@ -52,6 +59,7 @@ _PUBLIC = {
     "run_predictors": "fit_predictors",
     "run_scores": "score_networks",
     "space_named": "_imports",
+    "stored_benchmark": "_read",
     "track_info": "_register",
 }
 

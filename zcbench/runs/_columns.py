@@ -10,7 +10,7 @@ from zcbench._notation import Part, Sum, Term, parse_term
 from zcbench.datasets import Benchmark
 from zcbench.encodings import get_encoding
 from zcbench.errors import InvalidInputError, UnknownNameError
-from zcbench.evaluation._summary import Evaluation, summarize_columns
+from zcbench.evaluation import Evaluation, summarize_columns
 from zcbench.predictors import member_labels, predictor_info
 from zcbench.proxies import get_proxy, list_proxies
 

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from zcbench._display import brief, many, plain
 from zcbench._process import stable_seed
 from zcbench.datasets import Benchmark
 from zcbench.encodings import Table
@@ -21,7 +22,7 @@ from zcbench.types import Architecture, SearchSpace, Target
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Pool:
     """Architectures that no equivalence joins, and what training gave. It travels to worker processes.
 
@@ -47,6 +48,11 @@ class Pool:
     curves: Mapping[str, Floats] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     epoch_seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return brief(
+            f"<Pool of {many(len(self), 'architecture')} of {plain(self.benchmark, 50)}, {plain(self.target.name, 40)}>"
+        )
 
     def __len__(self) -> int:
         return len(self.keys)

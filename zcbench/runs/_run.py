@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from zcbench import _arguments as rules
+from zcbench._display import brief, plain
 from zcbench.datasets import Benchmark, get_benchmark, list_benchmarks, own_benchmark
 from zcbench.datasets.own import OWN
 from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError
-from zcbench.evaluation import Curves, Evaluation, curves, of_known_architectures, of_this_table, summarize
+from zcbench.evaluation import Evaluation, SampleEfficiency, at_zero, sample_efficiency
 from zcbench.predictors import resolve_predictors
-from zcbench.records import Record, Store, Trial
+from zcbench.records import Store, Trial
 from zcbench.runs._columns import correlate_columns, matching_columns, of_columns
 from zcbench.runs._imports import import_file, space_named
 from zcbench.runs._register import get_track, list_tracks
@@ -28,7 +29,7 @@ from zcbench.runs.score_networks import collect, run_scores
 from zcbench.spaces import TableSpace
 from zcbench.types import Architecture
 
-Result: TypeAlias = Evaluation | Curves
+Result: TypeAlias = Evaluation | SampleEfficiency
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class OwnTable:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Run:
     """A track on a store. It travels as JSON or by pickle; paths in it are relative to the current folder.
 
@@ -127,6 +128,9 @@ class Run:
         object.__setattr__(self, "imports", tuple(rules.all_text("imports", self.imports)))
         object.__setattr__(self, "retry", check_retry(self.retry))
         check_timeout(self.timeout)
+
+    def __repr__(self) -> str:
+        return brief(f"<Run of {self.track!r} on {plain(self.store, 40)}>")
 
     def to_json(self) -> str:
         """The run as one line of JSON."""
@@ -211,8 +215,8 @@ class Run:
                 timeout=self.timeout,
                 progress=progress,
             )
-            zero = _at_zero(table, track.settings(name).target, store)
-            found = curves(trials, table, zero, store.notes(table.name, Trial))
+            zero = at_zero(store, table, track.settings(name).target)
+            found = sample_efficiency(trials, table, zero, store.notes(table.name, Trial))
             return Outcome(name, found, failed=any(trial.status.worth_a_retry for trial in trials))
         if numbers:
             if track.ensembles:
@@ -437,20 +441,3 @@ def is_own_table(name: str) -> bool:
 def _is_numbers(table: Benchmark) -> bool:
     """Whether a table of one's own has columns, and no networks."""
     return table.name.startswith(OWN) and type(table.space) is TableSpace
-
-
-def _at_zero(benchmark: Benchmark, target: str | None, store: Store) -> Evaluation | None:
-    """The proxies of the largest run on a benchmark, if any: what zero trained networks buy."""
-    samples = benchmark.batch_of(target)
-    stored = store.records(benchmark.name)
-    records, others = of_this_table(stored, benchmark)
-    records, unknown = of_known_architectures(records, benchmark)
-    found: dict[tuple[int, str], list[Record]] = {}
-    for record in records:
-        if record.batch.partition("/")[0] == samples:
-            found.setdefault((record.seed, record.batch), []).append(record)
-    if not found:
-        return None
-    notes = [*stored.notes, *others, *unknown]
-    largest = max(found.values(), key=len)
-    return summarize(largest, benchmark, target, notes=notes)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from zcbench import _arguments as rules
+from zcbench._display import brief, many, plain
 from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError
 
 #: training networks and number of splits, unless a track says otherwise
@@ -43,7 +44,7 @@ class Settings(NamedTuple):
 PER_BENCHMARK = Settings._fields
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Track:
     """What makes results comparable.
 
@@ -85,6 +86,11 @@ class Track:
     seeds: int = SEEDS
     tuned: tuple[int, ...] = ()
     transfer_from: str | None = None
+
+    def __repr__(self) -> str:
+        what = many(len(self.predictors), "predictor") if self.predictors else "proxies"
+        on = many(len(self.benchmarks), "benchmark") if self.benchmarks else "any benchmark"
+        return brief(f"<Track {plain(self.identifier or 'without a name', 50)}: {what} on {on}>")
 
     def __post_init__(self) -> None:
         where = f"track {rules.shown(self.name)}: " if self.name else ""

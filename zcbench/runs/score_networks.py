@@ -15,8 +15,7 @@ from zcbench.batches import get_batch
 from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.ensembles import get_ensemble
 from zcbench.errors import InvalidInputError
-from zcbench.evaluation._left_out import of_known_architectures, of_this_table
-from zcbench.evaluation._summary import Evaluation, summarize
+from zcbench.evaluation import Evaluation, of_known_architectures, of_this_table, summarize
 from zcbench.proxies import get_proxy, resolve
 from zcbench.records import Record, Store, Writer
 from zcbench.runs._resume import Left, Plan, Progress, resume

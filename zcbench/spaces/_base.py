@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from zcbench._display import brief
 from zcbench.errors import InvalidArchitectureError, ZcbenchError, first_line
 from zcbench.spaces._forms import NotPlainError, literal, plain
 from zcbench.types import Architecture, Graph
@@ -43,7 +44,7 @@ class Space:
         return isinstance(architecture, Architecture) and architecture.space == self.name
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.name!r})"
+        return brief(f"{type(self).__name__}({self.name!r})")
 
     def parse(self, text: Any) -> Architecture:
         """Read an architecture.

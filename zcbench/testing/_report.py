@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from zcbench._display import brief
 from zcbench.errors import first_line
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Outcome:
     """What became of one check.
 
@@ -22,8 +23,11 @@ class Outcome:
     status: str
     detail: str = ""
 
+    def __repr__(self) -> str:
+        return brief(f"<Outcome of {self.check}: {self.status}{f': {self.detail}' if self.detail else ''}>")
 
-@dataclass
+
+@dataclass(repr=False)
 class Report:
     """All checks of one proxy or predictor.
 
@@ -43,6 +47,10 @@ class Report:
     def ok(self) -> bool:
         """Nothing failed, and something passed."""
         return self.count("failed") == 0 and self.count("passed") > 0
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{self.count(status)} {status}" for status in ("passed", "failed", "skipped"))
+        return brief(f"<Report on {self.name}: {counts}>")
 
     def __str__(self) -> str:
         """One line per check and a summary."""

@@ -5,8 +5,7 @@ import math
 import pytest
 from toys import record, records, toy
 
-from zcbench.evaluation import summarize
-from zcbench.leaderboards import COLUMNS, footnotes, headline, interval
+from zcbench.evaluation import COLUMNS, footnotes, headline, interval, summarize
 from zcbench.metrics import Estimate
 
 NAN = math.nan

@@ -10,14 +10,13 @@ import re
 import pytest
 from toys import records, toy
 
-from zcbench.evaluation import summarize
-from zcbench.leaderboards import COLUMNS, footnotes, to_csv, to_html, to_json, to_markdown
+from zcbench.evaluation import COLUMNS, footnotes, summarize
 
 ESTIMATES = ("tau", "rho", "of_ceiling", "over_params")
 
 
 def rows(evaluation):
-    return list(csv.DictReader(io.StringIO(to_csv(evaluation))))
+    return list(csv.DictReader(io.StringIO(evaluation.to_csv())))
 
 
 def number(text):
@@ -59,12 +58,12 @@ def test_architectures_without_a_target_are_counted_everywhere():
     evaluation = summarize(records(benchmark, range(6)), benchmark)
     assert evaluation.without_target == 2
     assert {row["without_target"] for row in rows(evaluation)} == {"2"}
-    content = json.loads(to_json(evaluation))
+    content = json.loads(evaluation.to_json())
     assert content["without_target"] == 2
     (note,) = content["notes"]
     assert note.startswith("2 of 6 architectures cannot be ranked by quality (1 infinite, 1 missing)")
-    assert f"- {note}" in to_markdown(evaluation)
-    assert note in to_html([evaluation])
+    assert f"- {note}" in evaluation.to_markdown()
+    assert note in evaluation._repr_html_()
 
 
 @pytest.mark.parametrize("which", ["plain", "odd"])
@@ -74,7 +73,7 @@ def test_json(which, request):
     def forbidden(text):
         raise AssertionError(f"{text} is no JSON")
 
-    content = json.loads(to_json(evaluation), parse_constant=forbidden)
+    content = json.loads(evaluation.to_json(), parse_constant=forbidden)
     assert content["benchmark"] == evaluation.benchmark
     assert content["architectures"] == evaluation.total
     assert content["higher_is_better"] is evaluation.target.higher_is_better
@@ -95,7 +94,7 @@ def cells(line):
 @pytest.mark.parametrize("which", ["plain", "odd"])
 def test_markdown(which, request):
     evaluation = request.getfixturevalue(which)
-    lines = to_markdown(evaluation).splitlines()
+    lines = evaluation.to_markdown().splitlines()
     table = [line for line in lines if line.startswith("|")]
     assert len(table) == 2 + len(evaluation.entries)
     assert {len(cells(line)) for line in table} == {len(COLUMNS)}

@@ -1,4 +1,4 @@
-"""``zcbench run --predictors`` and ``zcbench curves``."""
+"""``zcbench run --predictors`` and ``zcbench efficiency``."""
 
 import csv
 import json
@@ -18,15 +18,15 @@ def test_a_sweep_and_its_curves(cli, place):
     assert result.status == 0
     assert "digits-201@1: Kendall's tau with test_nll on all other of 60 architectures" in result.out
     assert "8/8 trials" in result.err
-    assert cli("curves").out == result.out
-    found = json.loads(cli("curves", "digits-201", "--json").out)
+    assert cli("efficiency").out == result.out
+    found = json.loads(cli("efficiency", "digits-201", "--json").out)
     assert len(found["points"]) == 4
     assert found["training_seconds"] > 0
-    assert cli("curves", "--limit", 60).out == result.out
-    assert "no trials of predictors" in cli("curves", "digits-201", "--limit", 50).sentence
-    shown = json.loads(cli("curves", "--show", "gp", "--json").out)
+    assert cli("efficiency", "--limit", 60).out == result.out
+    assert "no trials of predictors" in cli("efficiency", "digits-201", "--limit", 50).sentence
+    shown = json.loads(cli("efficiency", "--show", "gp", "--json").out)
     assert {point["predictor"] for point in shown["points"]} == {"gp"}
-    written = cli("curves", "--out", "figures")
+    written = cli("efficiency", "--out", "figures")
     assert written.status == 0
     folder = place / "figures"
     assert sorted(path.suffix for path in folder.iterdir()) == [".csv", ".md", ".svg"]
@@ -34,10 +34,10 @@ def test_a_sweep_and_its_curves(cli, place):
     assert [float(row["tau"]) for row in rows] == [point["tau"] for point in found["points"]]
     assert "<svg" in (folder / "digits-201-predictors.svg").read_text()
     again = (folder / "digits-201-predictors.svg").read_bytes()
-    cli("curves", "--out", "figures")
+    cli("efficiency", "--out", "figures")
     assert (folder / "digits-201-predictors.svg").read_bytes() == again
     with disk_of(10_000):
-        result = cli("curves", "--out", "figures")
+        result = cli("efficiency", "--out", "figures")
     assert result.err.splitlines()[-1] == (
         "zcbench: cannot write to figures/digits-201-predictors.svg: File too large. "
         "Make room, or choose another folder with --out."
@@ -66,8 +66,8 @@ def test_bad_lines_hide_no_others(cli, place):
         "2 trials with a target or a pool that digits-201@1 does not have were left out.",
         f"{said}{scores}: line 2 (not JSON).",
     ]
-    assert json.loads(cli("curves", "--json").out)["notes"][-4:] == notes
-    shown = [line.strip() for line in cli("curves").out.splitlines()]
+    assert json.loads(cli("efficiency", "--json").out)["notes"][-4:] == notes
+    shown = [line.strip() for line in cli("efficiency").out.splitlines()]
     assert shown == [*(line.strip() for line in before.splitlines()), *notes]
     again = cli(*words)
     assert again.err.startswith(f"zcbench: {notes[0]}")  # before anything is computed
@@ -78,7 +78,7 @@ def test_what_cannot_be_shown_hides_no_other(cli, place):
     cli(*RUN, "--train-sizes", 10, "--seeds", 1)
     place.joinpath("runs", "predictors").mkdir()
     place.joinpath("runs", "predictors", "absent.jsonl").write_text("gibberish\n")  # where old stores have trials
-    result = cli("curves")
+    result = cli("efficiency")
     assert (result.status, "bayesian_ridge" in result.out) == (1, True)
     assert result.err.startswith("zcbench: absent: unknown benchmark 'absent'")
 
@@ -87,8 +87,8 @@ def test_proxies_stand_at_zero(cli):
     cli("run", "digits-201", "--proxies", "params,num_layers", "--limit", 8, "--workers", 0)
     result = cli(*RUN, "--train-sizes", 10, "--seeds", 1)
     assert "At 0 trained networks, the best proxies (8 architectures):" in result.out
-    assert len(json.loads(cli("curves", "--json").out)["proxies"]) == 2
-    assert "the best proxies" in cli("curves", "--metric", "rho").out
+    assert len(json.loads(cli("efficiency", "--json").out)["proxies"]) == 2
+    assert "the best proxies" in cli("efficiency", "--metric", "rho").out
 
 
 def test_transfer(cli):
@@ -96,8 +96,8 @@ def test_transfer(cli):
     result = cli(*RUN, *words)
     assert result.status == 0
     assert "20 of digits-201 + 0" in result.out
-    assert cli("curves", "--transfer").out == result.out
-    assert "no trials of predictors" in cli("curves", "digits-201").sentence
+    assert cli("efficiency", "--transfer").out == result.out
+    assert "no trials of predictors" in cli("efficiency", "digits-201").sentence
     assert "transfer_from names what is tested" in cli(*RUN, "--transfer-from", "digits-201/test_nll").sentence
 
 
@@ -108,7 +108,7 @@ def test_a_track_of_predictors(cli, place):
     assert result.err.startswith("zcbench: track small@1 with limit 40.\n")
     assert "2/2 trials" in result.err
     cli("run", "digits-201", "--predictors", "gp", "--limit", 40, "--workers", 0, "--train-sizes", 20, "--seeds", 1)
-    assert " 20" in cli("curves").out
+    assert " 20" in cli("efficiency").out
     again = cli("run", "small.toml", "--benchmark", "digits-201", "--limit", 40, "--workers", 0)
     assert again.out == result.out
 
@@ -170,7 +170,7 @@ def test_bad_words(cli, words, sentence):
 
 
 def test_nothing_was_run(cli):
-    assert "no predictor has been run" in cli("curves").sentence
+    assert "no predictor has been run" in cli("efficiency").sentence
 
 
 def test_a_predictor_of_ones_own(cli, place):
@@ -208,8 +208,8 @@ def test_other_metrics(cli):
         ("regret@1", "regret of the first choice"),
         ("nll", "likelihood"),
     ):
-        result = cli("curves", "--metric", metric)
+        result = cli("efficiency", "--metric", metric)
         assert result.status == 0
         assert words in result.out
         assert "*" not in result.out
-    assert "unknown metric" in cli("curves", "--metric", "r2").sentence
+    assert "unknown metric" in cli("efficiency", "--metric", "r2").sentence

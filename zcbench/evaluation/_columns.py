@@ -1,14 +1,18 @@
-"""What a leaderboard shows: adding a column is adding an entry here."""
+"""What the table of an evaluation shows: adding a column is adding an entry here."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from zcbench._display import NOTHING, SENTENCE, duration, fixed, plain
-from zcbench.evaluation import Entry, Evaluation, Standing
+from zcbench.evaluation._entry import Entry, Standing
 from zcbench.metrics import Estimate
+
+if TYPE_CHECKING:
+    from zcbench.evaluation._evaluation import Evaluation
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,102 @@
+"""What several commands share: renamed options, tables in any width, bars."""
+
+import argparse
+import io
+import re
+import sys
+
+import pytest
+
+from zcbench.cli import _shared
+from zcbench.evaluation import Board
+
+
+class Wide(Board):
+    """A name, eight columns of numbers, a note of the result and one of the table."""
+
+    table_notes = ("of the table",)
+
+    def __init__(self, repeated=0):
+        self.repeated = repeated
+
+    def headline(self):
+        return "headline"
+
+    def titles(self):
+        return [("name", False), *((f"column {i}", True) for i in range(8))]
+
+    def cells(self):
+        return [[f"row {r}", *(f"{r}{i}0.00 [0.00]" for i in range(8))] for r in "xy"]
+
+    def footnotes(self):
+        return ["of the result", *self.table_notes]
+
+
+@pytest.fixture
+def shown(monkeypatch, capsys):
+    """What is printed at a width."""
+
+    def at(width, *boards):
+        monkeypatch.setenv("COLUMNS", str(width))
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        monkeypatch.setenv("TERM", "dumb")
+        _shared.print_boards(boards)
+        return capsys.readouterr().out
+
+    return at
+
+
+def test_columns_without_room_are_named(shown):
+    out = shown(80, Wide())
+    assert all(len(line) <= 80 for line in out.splitlines())
+    assert "Not shown at 80 columns: column " in out
+    assert "Not shown" not in shown(200, Wide())
+    assert "of the result" in out
+    assert "of the table" not in out  # it was told before
+
+
+@pytest.mark.parametrize("width", [30, 60, 80, 200])
+def test_a_table_in_parts_has_all_columns(shown, width):
+    out = shown(width, Wide(repeated=1))
+    lines = out.splitlines()
+    assert all(len(line) <= width for line in lines)
+    assert [out.count(f"column {i}") for i in range(8)] == [1] * 8
+    assert [out.count(f"{r}{i}0.00 [0.00]") for r in "xy" for i in range(8)] == [1] * 16
+    parts = sum(line.startswith("name") for line in lines)
+    assert parts == {30: 8, 60: 3, 80: 2, 200: 1}[width] or parts > 1
+    assert out.count("row x") == out.count("row y") == parts
+    assert out.count("headline") == out.count("of the result") == 1
+
+
+def test_an_empty_line_between_two(shown):
+    first, second = shown(200, Wide(), Wide()).split("\n\n")
+    assert first.split() == second.split()
+
+
+def test_a_renamed_option_says_a_line(capsys):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--track", metavar="NAME")
+    _shared.add_renamed(parser, "--suite", "--track")
+    assert parser.parse_args(["--suite", "quick"]).track == "quick"
+    said = "zcbench: the option --suite is called --track now; the old name goes with the next release.\n"
+    assert capsys.readouterr().err == said
+    assert parser.parse_args(["--track", "quick"]).track == "quick"
+    assert parser.parse_args([]).track is None
+    assert capsys.readouterr().err == ""
+    assert "suite" not in parser.format_help()
+
+
+def test_a_bar_without_work_is_not_drawn(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    drawn = {}
+    for idle in (True, False):
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        with _shared.progress_bar("first", idle=idle), _shared.progress_bar("second", "trials") as report:
+            report(1, 2, None)
+        drawn[idle] = sys.stderr.getvalue()
+    assert "first" in drawn[True]
+    assert "first" not in drawn[False]
+    assert "1/2 trials" in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", drawn[False])

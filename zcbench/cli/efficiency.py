@@ -1,0 +1,96 @@
+"""Show predictors against the number of trained networks and against seconds, from what has been run."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zcbench.cli._output import write_result
+from zcbench.cli._shared import (
+    add_json,
+    add_renamed,
+    add_store,
+    for_each,
+    print_boards,
+    split_names,
+    write_board,
+)
+
+if TYPE_CHECKING:
+    from zcbench.evaluation import SampleEfficiency
+
+EXAMPLE = """examples:
+  zcbench efficiency digits-201                         # after  zcbench run quick digits-201
+  zcbench efficiency nasbench201 --target cifar100_test_accuracy_200ep --out leaderboards
+  zcbench efficiency nasbench201 --show gp,xgboost --out leaderboards"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("benchmarks", nargs="*", metavar="BENCHMARK", help="default: all that have trials")
+    parser.add_argument("--target", metavar="NAME", help="column that was predicted (default: the benchmark's)")
+    parser.add_argument("--source", metavar="PATH", help="read the table from this official file or folder")
+    parser.add_argument("--show", metavar="NAMES", help="only these predictors, separated by commas")
+    parser.add_argument(
+        "--metric", metavar="NAME", default="tau", help="what the table shows: tau, rho, precision@10, regret@1, nll, …"
+    )
+    parser.add_argument(
+        "--track", metavar="NAMES", help="only predictors and sizes of these tracks: zcbench list tracks"
+    )
+    add_renamed(parser, "--suite", "--track")
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="only runs with this --limit (default: the largest pool)"
+    )
+    parser.add_argument("--transfer", action="store_true", help="only trials that were fitted on another benchmark")
+    parser.add_argument("--out", metavar="DIR", help="write BENCHMARK-predictors.csv, .md and .svg into this folder")
+    add_store(parser)
+    add_json(parser)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run the command."""
+    from zcbench.errors import InvalidInputError
+    from zcbench.records import Store, Trial
+
+    store = Store(options.store)
+    names = options.benchmarks or store.benchmarks(Trial)
+    if not names:
+        raise InvalidInputError(
+            f"no predictor has been run in {options.store}: start with  zcbench run quick digits-201"
+        )
+    every, status = for_each(names, lambda name: _efficiency(name, store, options))
+    if options.json:
+        write_result("\n".join(found.to_json() for found in every.values()))
+    else:
+        print_boards(list(every.values()))
+    for name, found in every.items() if options.out else ():
+        _write(Path(options.out), name + ("-transfer" if options.transfer else "-predictors"), found)
+    return status
+
+
+def _efficiency(name: str, store: object, options: argparse.Namespace) -> SampleEfficiency:
+    from zcbench.records import Store
+    from zcbench.runs import efficiency
+
+    assert isinstance(store, Store)
+    return efficiency(
+        name,
+        store,
+        tracks=split_names(options.track),
+        target=options.target,
+        predictors=split_names(options.show),
+        pool=options.limit,
+        transfer=options.transfer,
+        source=options.source,
+    ).showing(options.metric)
+
+
+def _write(folder: Path, stem: str, found: SampleEfficiency) -> None:
+    from zcbench.leaderboards import draw_efficiency
+
+    for suffix, content in (("csv", found.to_csv()), ("md", found.to_markdown())):
+        write_board(folder, f"{stem}.{suffix}", content)
+    if any(not point.transfer_from for point in found.points):
+        write_board(folder, f"{stem}.svg", partial(draw_efficiency, found))

@@ -1,0 +1,178 @@
+"""What people read as a table and programs as rows: one shape for every result, and its forms as text."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zcbench._display import SENTENCE, cell, json_text, markdown, markdown_line, plain
+from zcbench._files import write_text
+from zcbench.errors import MissingDependencyError
+from zcbench.metrics import Estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ADVICE = "choose another path."
+
+
+class Board:
+    """A headline, a table and notes.
+
+    A subclass says what is in them; how they are written is the same for all.
+
+    Attributes:
+        table_notes: the last of the footnotes: what reading the benchmark's table left out or changed.
+        repeated: columns that stand in every part of a table that is too wide for a terminal; with 0 columns that find
+            no room are left out and named.
+    """
+
+    table_notes: tuple[str, ...] = ()
+    repeated = 0
+
+    def headline(self) -> str:
+        """One sentence that says what the table shows."""
+        raise NotImplementedError
+
+    def titles(self) -> list[tuple[str, bool]]:
+        """Heading of each column, and whether its cells are numbers."""
+        raise NotImplementedError
+
+    def cells(self) -> list[list[str]]:
+        """The table as people read it, a list per row."""
+        raise NotImplementedError
+
+    def footnotes(self) -> list[str]:
+        """What a reader has to know besides the numbers, a sentence each."""
+        raise NotImplementedError
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The table as programs read it: a value by name, in full precision; None where it is undefined."""
+        raise NotImplementedError
+
+    def content(self) -> dict[str, Any]:
+        """Everything that the JSON holds."""
+        raise NotImplementedError
+
+    def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return one line per row, numbers in full precision, empty where undefined.
+
+        Args:
+            path: where to write the text too.
+
+        Raises:
+            StoreError: the file cannot be written.
+        """
+        return _written(csv_lines(self.rows()), path)
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return what machines read: the same keys as the CSV, null where undefined, and the notes.
+
+        Args:
+            path: where to write the text too.
+
+        Raises:
+            StoreError: the file cannot be written.
+        """
+        return _written(json_text(self.content()), path)
+
+    def to_markdown(self, path: str | os.PathLike[str] | None = None) -> str:
+        """Return headline, table and notes as Markdown.
+
+        Args:
+            path: where to write the text too.
+
+        Raises:
+            StoreError: the file cannot be written.
+        """
+        return _written(markdown_table(self), path)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the rows of the CSV as a data frame; what is undefined is nan in a column of numbers.
+
+        Raises:
+            MissingDependencyError: pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError:
+            raise MissingDependencyError("pandas", "", "a data frame") from None
+        rows = self.rows()
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        return pd.DataFrame([[row.get(name) for name in names] for row in rows], columns=names)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return html_table(self)
+
+
+def _written(text: str, path: str | os.PathLike[str] | None) -> str:
+    if path is not None:
+        write_text(Path(path), text, _ADVICE)
+    return text
+
+
+def csv_lines(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A header and a line per row; empty where a row has nothing or None. No cell is a spreadsheet's formula."""
+    text = io.StringIO()
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(cell, names))
+    writer.writerows([cell(row.get(name)) for name in names] for row in rows)
+    return text.getvalue()
+
+
+def markdown_table(board: Board) -> str:
+    """Headline, table and notes as Markdown; no text acts as markup."""
+    titles, notes = board.titles(), board.footnotes()
+    lines = [markdown_line(board.headline()), ""]
+    lines.append("| " + " | ".join(markdown(title) for title, _ in titles) + " |")
+    lines.append("|" + "|".join("---:" if numeric else ":---" for _, numeric in titles) + "|")
+    lines += ["| " + " | ".join(markdown(text) for text in row) + " |" for row in board.cells()]
+    if notes:
+        lines += ["", *(f"- {markdown_line(note)}" for note in notes)]
+    return "\n".join(lines) + "\n"
+
+
+def html_table(board: Board) -> str:
+    """Headline, table and notes as a piece of HTML: no script, no link; no text acts as markup or as a formula."""
+    titles, notes = board.titles(), board.footnotes()
+
+    def row(tag: str, texts: Sequence[str]) -> str:
+        sides = ("right" if numeric else "left" for _, numeric in titles)
+        cells = (
+            f'<{tag} style="text-align:{side}">{_inert(text)}</{tag}>' for side, text in zip(sides, texts, strict=True)
+        )
+        return f"<tr>{''.join(cells)}</tr>"
+
+    # Notebooks set what stands between dollar signs; these classes keep MathJax 2 and 3 away.
+    lines = ['<div class="tex2jax_ignore mathjax_ignore">', f"<p>{_inert(board.headline())}</p>"]
+    lines += ["<table>", f"<thead>{row('th', [title for title, _ in titles])}</thead>", "<tbody>"]
+    lines += [*(row("td", texts) for texts in board.cells()), "</tbody>", "</table>"]
+    if notes:
+        lines.append(f"<ul>{''.join(f'<li>{_inert(note)}</li>' for note in notes)}</ul>")
+    return "\n".join([*lines, "</div>"]) + "\n"
+
+
+def _inert(text: str) -> str:
+    return html.escape(plain(text, 4 * SENTENCE))
+
+
+def estimate_columns(name: str, estimate: Estimate) -> dict[str, float | None]:
+    """An estimate as three columns; None where undefined."""
+    return {
+        name: number_or_none(estimate.value),
+        f"{name}_low": number_or_none(estimate.low),
+        f"{name}_high": number_or_none(estimate.high),
+    }
+
+
+def number_or_none(value: float) -> float | None:
+    """The value, None if it is nan or infinite: JSON has no word for these."""
+    return value if math.isfinite(value) else None

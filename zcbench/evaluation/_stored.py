@@ -1,0 +1,203 @@
+"""What a store knows of a benchmark, as evaluations and as sample efficiency. No torch, and no registry of scorers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zcbench.ensembles import Ensemble, get_ensemble
+from zcbench.errors import InvalidInputError
+from zcbench.evaluation._efficiency import SampleEfficiency, sample_efficiency
+from zcbench.evaluation._evaluation import Evaluation
+from zcbench.evaluation._left_out import (
+    grouped,
+    of_known_architectures,
+    of_possible_pools,
+    of_this_table,
+    with_notes,
+)
+from zcbench.evaluation._summary import summarize
+from zcbench.records import Records, Store, Trials
+
+if TYPE_CHECKING:
+    from zcbench.datasets import Benchmark
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which records of a benchmark shall be evaluated; None wherever all shall.
+
+    Attributes:
+        seed: of the run.
+        batch_size: samples in its batch.
+        architectures: strings of those that were drawn.
+        proxies: labels or shell patterns of labels.
+    """
+
+    seed: int | None = None
+    batch_size: int | None = None
+    architectures: frozenset[str] | None = None
+    proxies: tuple[str, ...] | None = None
+
+    def of(self, records: Records) -> Records:
+        """The records that are wanted."""
+        kept = np.ones(len(records), np.bool_)
+        if self.seed is not None:
+            kept &= records.numbers("seed") == self.seed
+        if self.batch_size is not None:
+            size = f"/{self.batch_size} of "
+            kept &= records.has("batch", [batch for batch in records.distinct("batch") if size in batch])
+        if self.architectures is not None:
+            kept &= records.has("architecture", self.architectures)
+        if self.proxies is not None:
+            kept &= _labelled(records, self.proxies)
+        return records.where(kept)
+
+
+EVERYTHING = Wanted()
+
+
+def evaluations_of(
+    store: Store,
+    benchmark: Benchmark,
+    target: str | None = None,
+    *,
+    wanted: Wanted = EVERYTHING,
+    common: bool = False,
+    ensembles: Iterable[str] = (),
+) -> list[Evaluation]:
+    """Evaluate what a store knows of a benchmark: one evaluation per seed and batch, that of most records first.
+
+    Args:
+        store: where the records are.
+        benchmark: its table.
+        target: column to rank against; default the benchmark's own choice.
+        wanted: which records.
+        common: use only architectures for which every proxy has a value.
+        ensembles: combinations of the proxies to rank as well.
+
+    Returns:
+        At least one. What was left out belongs to no run: the notes of the first say it.
+
+    Raises:
+        UnknownNameError: there is no such target or ensemble.
+        InvalidInputError: there are no such records, or an ensemble lacks a member in every run.
+        StoreError: the store cannot be read.
+    """
+    found, notes = _runs(store, benchmark, target, wanted)
+    if not found:
+        samples = benchmark.batch_of(target)
+        nothing = f"no records of {benchmark.identifier} on {samples} in {store.folder}"
+        raise InvalidInputError(with_notes(f"{nothing}: run  zcbench run {benchmark.name}", notes))
+    combined = [get_ensemble(text) for text in ensembles]
+    evaluations = []
+    for number, records in enumerate(found):
+        possible, impossible = _with_members(combined, records, found)
+        evaluations.append(
+            summarize(
+                records,
+                benchmark,
+                target,
+                common=common,
+                ensembles=possible,
+                notes=[*(() if number else notes), *impossible],
+            )
+        )
+    return evaluations
+
+
+def _with_members(
+    ensembles: Iterable[Ensemble], records: Records, runs: Iterable[Records]
+) -> tuple[list[str], list[str]]:
+    """Ensembles that can be shown of a run, and a sentence for each that can be shown of another run alone."""
+    own, *_ = every = [{name.rpartition("@")[0] for name in one.distinct("proxy")} for one in (records, *runs)]
+    possible, notes = [], []
+    for ensemble in ensembles:
+        missing = [member for member in ensemble.members if member not in own]
+        if missing and any(labels.issuperset(ensemble.members) for labels in every):
+            notes.append(f"{ensemble.label} is left out: it needs scores of {', '.join(missing)}.")
+        else:
+            possible.append(ensemble.label)
+    return possible, notes
+
+
+def at_zero(store: Store, benchmark: Benchmark, target: str | None = None) -> Evaluation | None:
+    """The proxies of the largest run on a benchmark, if any: what zero trained networks buy."""
+    found, notes = _runs(store, benchmark, target, EVERYTHING)
+    return summarize(found[0], benchmark, target, notes=notes) if found else None
+
+
+def _runs(store: Store, benchmark: Benchmark, target: str | None, wanted: Wanted) -> tuple[list[Records], list[str]]:
+    """The records on what proxies see for a target, by seed and batch, the largest run first; what was left out."""
+    samples = benchmark.batch_of(target)
+    stored = store.records(benchmark.name)
+    records, others = of_this_table(stored, benchmark)
+    records, unknown = of_known_architectures(records, benchmark)
+    ours = [batch for batch in records.distinct("batch") if batch.partition("/")[0] == samples]
+    records = wanted.of(records.where(records.has("batch", ours)))
+    found = [records.take(rows) for rows in grouped(records.numbers("seed"), records.codes("batch")[0])]
+    return sorted(found, key=len, reverse=True), [*stored.notes, *others, *unknown]
+
+
+def efficiency_of(
+    store: Store,
+    benchmark: Benchmark,
+    target: str | None = None,
+    *,
+    predictors: Iterable[str] | None = None,
+    plans: Iterable[tuple[Iterable[str], Iterable[int] | None]] | None = None,
+    pool: int | None = None,
+    transfer: bool = False,
+) -> SampleEfficiency:
+    """Summarise what a store knows of predictors on a benchmark, with the proxies of the largest run at zero.
+
+    Args:
+        store: where the trials and records are.
+        benchmark: its table.
+        target: the column that was predicted; default the benchmark's own choice.
+        predictors: labels or shell patterns of labels; None for all.
+        plans: labels or patterns, and numbers of trained networks (None for any); None for everything that was run.
+        pool: number of architectures that were split; None for the largest.
+        transfer: only trials that learned from another benchmark first; otherwise only those that did not.
+
+    Raises:
+        UnknownNameError: there is no such target.
+        InvalidInputError: there are no such trials.
+        StoreError: the store cannot be read.
+    """
+    target = benchmark.target(target).name
+    stored = store.trials(benchmark.name)
+    trials, others = of_this_table(stored, benchmark)
+    trials, impossible = of_possible_pools(trials, benchmark)
+    kept = trials.has("target", target) & (trials.has("transfer_from", "") != transfer)
+    if predictors is not None:
+        kept &= _labelled(trials, predictors)
+    if plans is not None:
+        asked = np.zeros(len(trials), np.bool_)
+        for labels, sizes in plans:
+            fits = True if sizes is None else np.isin(trials.numbers("train_size"), list(sizes))
+            asked |= _labelled(trials, labels) & fits
+        kept &= asked
+    trials = trials.where(kept)
+    pools = trials.numbers("pool")
+    largest = int(pools.max(initial=0)) if pool is None else pool
+    return sample_efficiency(
+        trials.where(pools == largest),
+        benchmark,
+        at_zero(store, benchmark, target),
+        [*stored.notes, *others, *impossible],
+    )
+
+
+def _labelled(items: Records | Trials, patterns: Iterable[str]) -> NDArray[np.bool_]:
+    """Where the label of the scorer is one of these, or matches a shell pattern."""
+    scorer, patterns = "proxy" if isinstance(items, Records) else "predictor", list(patterns)
+    labels = {name: name.rpartition("@")[0] for name in items.distinct(scorer)}
+    return items.has(
+        scorer, [name for name, label in labels.items() if any(label == p or fnmatchcase(label, p) for p in patterns)]
+    )

@@ -1,0 +1,208 @@
+"""What has been run, by the names of benchmarks and tracks. Loads no torch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from zcbench import _arguments as rules
+from zcbench.datasets import Benchmark, get_benchmark, list_benchmarks
+from zcbench.datasets.own import OWN
+from zcbench.errors import InvalidInputError, UnknownNameError
+from zcbench.evaluation import Evaluation, SampleEfficiency, Wanted, efficiency_of, evaluations_of
+from zcbench.proxies import STANDARD
+from zcbench.records import Store
+from zcbench.runs._register import get_track, list_tracks
+from zcbench.runs._track import PREDICTORS, SIZES, Track
+
+
+def leaderboard(
+    name: str | Benchmark | Track,
+    store: str | os.PathLike[str] | Store = "runs",
+    *,
+    benchmarks: Iterable[str] | None = None,
+    target: str | None = None,
+    seed: int | None = None,
+    common: bool = False,
+    ensembles: Iterable[str] = (),
+    source: str | os.PathLike[str] | None = None,
+) -> list[Evaluation]:
+    """Evaluate what has been run; nothing is scored.
+
+    Args:
+        name: a benchmark, or a track (its name, or the path of its TOML file).
+        store: where the records are.
+        benchmarks: of a track, only these; of a track without benchmarks of its own, those that were run.
+        target: column to rank against; default the track's, or the benchmark's own choice.
+        seed: only runs with this seed; a track has one.
+        common: use only architectures for which every proxy has a value.
+        ensembles: combinations of the proxies to rank as well; a track has its own besides.
+        source: the benchmark's table, if it is not where it usually is.
+
+    Returns:
+        Of a benchmark an evaluation per seed and batch, that of most records first; of a track an evaluation per
+        benchmark, of exactly what the track asks for.
+
+    Raises:
+        UnknownNameError: there is no such benchmark, track, target or ensemble.
+        InvalidInputError: nothing that is asked for has been run.
+        DataMissingError: the table of a benchmark is not on this machine.
+        StoreError: the store cannot be read.
+
+    Example:
+        >>> import zcbench
+        >>> _ = zcbench.evaluate("digits-201", ["params"], limit=5, store="runs")
+        >>> [evaluation.total for evaluation in zcbench.leaderboard("digits-201", "runs")]
+        [5]
+    """
+    place, combined = as_store(store), rules.all_text("ensembles", ensembles)
+    track = named_track(name)
+    if track is None:
+        assert not isinstance(name, Track)
+        if benchmarks is not None:
+            raise InvalidInputError("benchmarks goes with a track, and not with a benchmark.")
+        table = stored_benchmark(name, source, "benchmark or track")
+        wanted = Wanted(seed=seed)
+        return evaluations_of(place, table, target, wanted=wanted, common=common, ensembles=combined)
+    if track.kind == PREDICTORS:
+        raise InvalidInputError(
+            f"the track {track.name} is of predictors: see  zcbench efficiency --track {track.name}"
+        )
+    if seed is not None:
+        raise InvalidInputError("a track has a seed of its own: leave seed out.")
+    chosen = rules.all_text("benchmarks", benchmarks or track.benchmarks)
+    if not chosen:
+        raise InvalidInputError(f"the track {track.name} names no benchmark: say which.")
+    found: list[Evaluation] = []
+    for benchmark in chosen:
+        table = stored_benchmark(benchmark, source)
+        column = table.target(track.settings(benchmark).target if target is None else target).name
+        wanted = wanted_by(track, table, column)
+        ensembles = [*track.ensembles, *combined]
+        first, *_ = evaluations_of(place, table, column, wanted=wanted, common=common, ensembles=ensembles)
+        drawn = len(wanted.architectures or ())
+        if first.total < drawn and not common:
+            said = f"The track {track.name} asks for {drawn:,} architectures, of which {first.total:,} have been run."
+            first = replace(first, notes=(*first.notes, said))
+        found.append(first)
+    return found
+
+
+def efficiency(
+    benchmark: str | Benchmark,
+    store: str | os.PathLike[str] | Store = "runs",
+    *,
+    tracks: Iterable[str] | None = None,
+    target: str | None = None,
+    predictors: Iterable[str] | None = None,
+    pool: int | None = None,
+    transfer: bool = False,
+    source: str | os.PathLike[str] | None = None,
+) -> SampleEfficiency:
+    """Summarise what predictors reached with how many trained networks, from what has been run; nothing is fitted.
+
+    Args:
+        benchmark: its name, or a loaded one.
+        store: where trials and records are.
+        tracks: only predictors and sizes of these tracks.
+        target: column that was predicted; default the benchmark's own choice.
+        predictors: labels or shell patterns of labels; default all.
+        pool: number of architectures that were split; default the largest.
+        transfer: only trials that learned from another benchmark first; otherwise only those that did not.
+        source: the benchmark's table, if it is not where it usually is.
+
+    Raises:
+        UnknownNameError: there is no such benchmark, track or target.
+        InvalidInputError: nothing that is asked for has been run.
+        DataMissingError: the table of the benchmark is not on this machine.
+        StoreError: the store cannot be read.
+    """
+    plans = None
+    if tracks is not None:
+        plans = [_plan(get_track(name)) for name in rules.all_text("tracks", tracks)]
+    return efficiency_of(
+        as_store(store),
+        stored_benchmark(benchmark, source),
+        target,
+        predictors=None if predictors is None else rules.all_text("predictors", predictors),
+        plans=plans,
+        pool=pool,
+        transfer=transfer,
+    )
+
+
+def _plan(track: Track) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    if track.kind != PREDICTORS:
+        raise InvalidInputError(f"the track {track.name} is of proxies: see  zcbench leaderboard {track.name}")
+    labels = ("*",) if "all" in track.predictors else track.predictors
+    return labels, SIZES if track.train_sizes is None else track.train_sizes
+
+
+def wanted_by(track: Track, benchmark: Benchmark, column: str) -> Wanted:
+    """The records that a track of scores asks for on one benchmark.
+
+    Args:
+        track: what is asked for.
+        benchmark: its table.
+        column: the target.
+    """
+    settings = track.settings(benchmark.name)
+    drawn = frozenset(architecture.key for architecture in benchmark.sample(settings.limit, track.seed, column))
+    return Wanted(track.seed, settings.batch_size, drawn, proxies_of(track))
+
+
+def proxies_of(track: Track) -> tuple[str, ...]:
+    """Labels and patterns of the proxies that a track of scores asks for, in its order."""
+    patterns = (STANDARD if p == "standard" else ("*" if p == "all" else p,) for p in track.proxies or ("standard",))
+    return tuple(dict.fromkeys(label for found in patterns for label in found))
+
+
+def named_track(name: str | Benchmark | Track) -> Track | None:
+    """The track of that name, or of that TOML file; None for anything else."""
+    if isinstance(name, Track | Benchmark):
+        return name if isinstance(name, Track) else None
+    name = rules.text("the name of a benchmark or track", name)
+    if name in list_benchmarks() or not (name.endswith(".toml") or name in list_tracks()):
+        return None
+    return get_track(name)
+
+
+def as_store(store: str | os.PathLike[str] | Store) -> Store:
+    """The store in that folder.
+
+    Raises:
+        InvalidInputError: it is no path.
+    """
+    if isinstance(store, Store):
+        return store
+    if not isinstance(store, str | os.PathLike):
+        raise InvalidInputError(f"the store {rules.shown(store)}: give the path of a folder.")
+    return Store(store)
+
+
+def stored_benchmark(
+    name: str | Benchmark, source: str | os.PathLike[str] | None = None, what: str = "benchmark"
+) -> Benchmark:
+    """The benchmark of records in the store.
+
+    Args:
+        name: its name, or the benchmark itself.
+        source: its table, if it is not where it usually is.
+        what: what the name may be the name of, for the message if it is none.
+
+    Raises:
+        UnknownNameError: there is none of that name.
+        InvalidInputError: the table is the user's own, and the store does not say where it is.
+    """
+    if isinstance(name, Benchmark):
+        return name
+    name = rules.text("the name of a benchmark", name)
+    if name not in (known := list_benchmarks()):
+        if name.startswith(OWN) or Path(name).is_file():
+            raise InvalidInputError(
+                f"{name} is a table of your own: give its  zcbench run  command again, which scores nothing twice."
+            )
+        raise UnknownNameError(what, name, [*known, *(list_tracks() if "track" in what else ())])
+    return get_benchmark(name, source)
