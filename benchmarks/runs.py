@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--proxies", default="standard", help="separated by commas")
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
-    benchmark, proxies = zcbench.load_benchmark("digits-201"), options.proxies.split(",")
+    benchmark, proxies = zcbench.get_benchmark("digits-201"), options.proxies.split(",")
     torch.set_num_threads(1)
 
     def bare(count: int) -> None:

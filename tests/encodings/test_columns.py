@@ -35,7 +35,7 @@ def test_columns_by_name():
 
 
 def test_columns_of_a_benchmark():
-    benchmark = zcbench.load_benchmark("digits-201")
+    benchmark = zcbench.get_benchmark("digits-201")
     encoding = ColumnEncoding.of(benchmark)
     row = encoding.rows(benchmark.architectures[:1])[0]
     assert row.tolist() == [benchmark.facts[name][0] for name in sorted(benchmark.facts)]

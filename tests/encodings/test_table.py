@@ -156,7 +156,7 @@ def test_tables_that_do_not_fit():
 
 
 def test_the_table_of_a_benchmark():
-    benchmark = zcbench.load_benchmark("digits-201")
+    benchmark = zcbench.get_benchmark("digits-201")
     known = Table.of(benchmark, ["valid_nll"])
     assert known.curve("valid_nll").shape[0] == len(benchmark) == len(known.fact("train_seconds"))
     with pytest.raises(UnknownNameError, match="unknown learning curve 'nothing'"):

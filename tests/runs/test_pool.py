@@ -53,7 +53,7 @@ def test_too_small_a_table():
 
 
 def test_real_pools_leak_no_twin(data_folder):
-    benchmark = zcbench.load_benchmark("nasbench201")
+    benchmark = zcbench.get_benchmark("nasbench201")
     pool = pool_of(benchmark)
     assert len(pool) == 4930
     assert len({SPACE.functional_key(zcbench.Architecture("digits-201", key)) for key in pool.keys}) == 4930

@@ -15,7 +15,7 @@ import torch
 from toys import calls, is_alive, registry_as_it_was, toy
 
 import zcbench
-from zcbench.batches import load_batch
+from zcbench.batches import get_batch
 from zcbench.errors import InvalidInputError, ZcbenchError
 from zcbench.records import Store
 from zcbench.runs import Track, _workers, run_scores
@@ -31,7 +31,7 @@ KEYS = [
 
 
 def job(*imports):
-    return NetworkScoring("digits-201", 10, load_batch("digits", 8, 0), 0, imports)
+    return NetworkScoring("digits-201", 10, get_batch("digits", 8, 0), 0, imports)
 
 
 def sizes():
