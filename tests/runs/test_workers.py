@@ -60,6 +60,37 @@ def test_a_worker_that_dies_costs_one_score(tmp_path, plugin, monkeypatch):
     assert found[KEYS[1], "t-count@1"].value == alone["t-count"].value
 
 
+class Ends:
+    """Work that gives its results, and then ends its process where something is put away."""
+
+    def prepare(self):
+        pass
+
+    def lost(self, status, reason, seconds):
+        return status
+
+    def results(self, key, parts, begin=str):
+        try:
+            for part in parts:
+                begin(part)
+                if part == "dies":
+                    os._exit(7)
+                yield part, "done"
+        finally:
+            os._exit(7)
+
+
+def test_results_before_an_end_are_not_lost():
+    tasks = [("a", ("one", "two", "three")), ("b", ("four", "dies", "five"))]
+    found = [*in_parallel(Ends(), tasks, 1)]
+    assert found == [
+        *(("a", part, "done") for part in ("one", "two", "three")),
+        ("b", "four", "done"),
+        ("b", "dies", "failed"),
+        ("b", "five", "done"),
+    ]
+
+
 SPOILER = """
 import os, zcbench
 @zcbench.register_proxy("t-spoils", cost="static")
