@@ -30,14 +30,14 @@ test-processors: $(READY) ## the contracts and the proxies with the kernels of o
 		$(PYTEST) -m "not slow" tests/proxies/test_contract.py
 
 lint: $(READY) ## style, types, direction of dependencies
-	$(BIN)/ruff format --check zcbench tests tools scripts benchmarks
-	$(BIN)/ruff check zcbench tests tools scripts benchmarks
+	$(BIN)/ruff format --check zcbench tests tools benchmarks
+	$(BIN)/ruff check zcbench tests tools benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: $(READY)
-	$(BIN)/ruff format zcbench tests tools scripts benchmarks
-	$(BIN)/ruff check --fix zcbench tests tools scripts benchmarks
+	$(BIN)/ruff format zcbench tests tools benchmarks
+	$(BIN)/ruff check --fix zcbench tests tools benchmarks
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'zcbench needs Python 3.11 or newer: make PYTHON=python3.12 …')"

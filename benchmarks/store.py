@@ -8,7 +8,6 @@ line. Each figure is of a process of its own. ``--records 10000000`` does the sa
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile

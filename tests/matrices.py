@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 import zcbench
-from zcbench.encodings import ColumnEncoding
+from zcbench.encodings import ColumnEncoding, Table
 
 
 def columns(x, names=None):
@@ -15,9 +15,7 @@ def columns(x, names=None):
     space = zcbench.get_space("digits-201")
     architectures = [architecture for architecture, _ in zip(space, x, strict=False)]
     names = names or [f"c{i}" for i in range(x.shape[1])]
-    encoding = ColumnEncoding(names)
-    encoding.remember(architectures, dict(zip(names, x.T, strict=True)))
-    return architectures, encoding
+    return architectures, ColumnEncoding(names).fed([Table(architectures, dict(zip(names, x.T, strict=True)))])
 
 
 def correlated(n: int, *, ties: bool = False, seed: int = 0, rho: float = 0.6):

@@ -121,6 +121,36 @@ def test_long_values_are_cut():
         assert len(str(caught.value)) < 110
 
 
+def test_what_is_shown():
+    assert rules.shown("x" * 100, 20) == "'" + "x" * 18 + "…"
+    assert rules.shown(b"x" * 100, 20) == "b'" + "x" * 17 + "…"
+    assert rules.shown([1, (2, {"a": None})]) == "[1, (2, {'a': None})]"
+    assert rules.shown(np.zeros((2, 2))) == "array([[0., 0.], [0., 0.]])"
+    assert rules.shown("a\nb") == r"'a\nb'"
+    assert rules.shown(10**5000) == "a int"
+    assert rules.shown([Mute()]) == "a list"
+    assert rules.shown(list(range(100)), 1000) == f"[{', '.join(map(str, range(20)))}, …]"
+    assert rules.shown(dict.fromkeys(range(100)), 1000).count("None") == 20
+    assert rules.shown(set(range(100)), 1000).count(",") == 20
+    loop = []
+    loop.append(loop)
+    assert rules.shown(loop) == "[[[[[…]]]]]"
+
+
+def test_no_more_is_read_than_is_shown():
+    class Entry:
+        read = 0
+
+        def __repr__(self):
+            Entry.read += 1
+            return "entry"
+
+    for many in ([Entry()] * 1000, dict.fromkeys(range(1000), Entry()), {Entry() for _ in range(1000)}):
+        Entry.read = 0
+        rules.shown([many])
+        assert 0 < Entry.read <= 20
+
+
 def test_things_by_name():
     class Thing:
         def __init__(self, name):

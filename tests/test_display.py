@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from zcbench._display import (
+    abridged,
     amount,
     cell,
     duration,
@@ -26,7 +27,6 @@ from zcbench._display import (
     markdown_line,
     plain,
     plain_lines,
-    shortened,
     significant,
 )
 
@@ -67,8 +67,8 @@ def test_what_plain_text_looks_like():
 
 
 def test_long_text_keeps_both_ends():
-    assert shortened("x" * 200_000 + "1", 60) == "x" * 39 + "…" + "x" * 19 + "1"
-    assert shortened("short", 5) == "short"
+    assert abridged("x" * 200_000 + "1", 60) == "x" * 39 + "…" + "x" * 19 + "1"
+    assert abridged("short", 5) == "short"
     assert len(plain(" " * 300_000 + "\n" * 300_000 + "x")) == 1  # in linear time
 
 

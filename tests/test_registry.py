@@ -1,11 +1,14 @@
 """What is registered is found; what is wrong is said, and takes nothing else down."""
 
+import os
+import subprocess
 import sys
 import threading
 import warnings
 
 import pytest
 
+from zcbench._notation import parse_term
 from zcbench.errors import BrokenRegistryError, DuplicateNameError, InvalidInputError, UnknownNameError
 
 
@@ -232,3 +235,132 @@ def test_names_are_text(registry, name):
     for act in (lambda: registry.get(name), lambda: registry.names([name]), lambda: registry.add(name, 1)):
         with pytest.raises(InvalidInputError):
             act()
+
+
+# -- what text makes, decorators, isolation ----------------------------------------------------
+
+
+def test_text_makes_an_object(registry):
+    registry.make = lambda entry, term: (entry, dict(term.settings))
+    assert registry.get("two:ripe=yes") == (2, {"ripe": "yes"})
+    assert registry.info("two") == 2
+    assert [registry.get_term(term) for term in registry.matching(parse_term("t*:a=1"))] == [(2, {"a": "1"})]
+    assert [str(term) for term in registry.matching(parse_term("all:a=1"))] == ["one:a=1", "two:a=1"]
+    for text in ("two@3", "tow:ripe=yes"):
+        with pytest.raises(UnknownNameError, match="did you mean 'two'"):
+            registry.get(text)
+    with pytest.raises(InvalidInputError, match="write settings as two:setting=value"):
+        registry.get("two:ripe")
+
+
+def test_a_number_behind_the_name(registry):
+    registry.numbered, registry.make = True, lambda entry, term: (entry, term.name)
+    assert registry.get("two@64") == (2, "two@64")
+    with pytest.raises(UnknownNameError, match="unknown fruit 'tow'"):
+        registry.get("tow@64")
+
+
+def test_without_a_maker_nothing_follows_a_name(registry):
+    for text in ("two:a=1", "two(a)", "two+one", "two@3"):
+        with pytest.raises(UnknownNameError):
+            registry.get(text)
+
+
+def test_one_pattern_is_no_list_of_letters(registry):
+    assert registry.names("t*") == ["two"]
+    with pytest.raises(UnknownNameError, match="'ot'"):
+        registry.names("ot")
+
+
+def test_a_decorator_returns_what_it_decorates(registry):
+    def thing():
+        return 5
+
+    assert registry.registering("thing", {}, lambda function: function())(thing) is thing
+    assert registry.get("thing") == 5
+    with pytest.raises(InvalidInputError, match="cannot name a fruit"):
+        registry.registering("No name", {}, thing)
+
+
+def test_what_is_built_in(registry):
+    registry.discover()
+    assert registry.is_built_in("one")
+    registry.add("mine", 1)
+    registry.add("one", 10, override=True)
+    assert not registry.is_built_in("mine")
+    assert not registry.is_built_in("one")
+    assert not registry.is_built_in("no such fruit")
+
+
+def test_what_was_made_is_forgotten_when_an_entry_changes(registry):
+    with registry.isolated():
+        registry.made["one"] = "jam"
+        registry.add("one", 10, override=True)
+        assert registry.made == {}
+        registry.made["one"] = "other jam"
+    assert registry.made == {}
+
+
+def test_isolated_undoes_registrations_whatever_happens_inside(registry):
+    registry.add("mine", 1)
+    with pytest.raises(ZeroDivisionError), registry.isolated():
+        registry.add("other", 2)
+        registry.add("mine", 3, override=True)
+        registry.add("one", 10, override=True)
+        with registry.isolated():
+            registry.add("inner", 4)
+        assert registry.names() == ["mine", "one", "other", "two"]
+        1 / 0  # noqa: B018
+    assert registry.names() == ["mine", "one", "two"]
+    assert [registry.get(name) for name in ("mine", "one", "two")] == [1, 1, 2]
+    assert registry.is_built_in("one")
+    registry.add("other", 5)
+    with pytest.raises(DuplicateNameError):
+        registry.add("one", 6)
+
+
+def test_isolated_looks_up_first(registry):
+    """Else what is discovered inside would be forgotten with the rest, for good."""
+    with registry.isolated():
+        assert registry.names() == ["one", "two"]
+    assert registry.names() == ["one", "two"]
+
+
+def test_isolated_while_a_built_in_is_broken(registry, place):
+    place.joinpath("fruit", "culprit.py").write_text("1 / 0")
+    with pytest.raises(BrokenRegistryError):
+        with registry.isolated():
+            raise AssertionError("the block must not run")
+    place.joinpath("fruit", "culprit.py").write_text("")
+    with registry.isolated():
+        registry.add("mine", 1)
+    assert registry.names() == ["one", "two"]
+
+
+def test_plug_ins_of_batches_and_tracks(place, monkeypatch):
+    """Every kind has a group of entry points."""
+    from zcbench._kinds import KINDS
+
+    assert {kind.entries.group for kind in KINDS} == {f"zcbench.{kind.plural}" for kind in KINDS}
+    info = place / "images-1.0.dist-info"
+    info.mkdir()
+    info.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: images\nVersion: 1.0\n")
+    info.joinpath("entry_points.txt").write_text("[zcbench.batches]\nx = t_images\n[zcbench.tracks]\nx = t_tracks\n")
+    place.joinpath("t_images.py").write_text(
+        "import numpy as np, zcbench\n"
+        "@zcbench.register_batch('t-plugged', classes=2)\n"
+        "def images():\n    '''Zeros.'''\n    return np.zeros((4, 1, 2, 2)), np.arange(4) % 2\n"
+    )
+    place.joinpath("t_tracks.py").write_text(
+        "import zcbench\nfrom zcbench.runs import Track\n"
+        "zcbench.register_track(Track(name='t-plugged', benchmarks=('digits-201',), summary='Mine.'))\n"
+    )
+    code = (
+        "import zcbench\nprint(zcbench.get_batch('t-plugged', 3).provenance)\n"
+        "print(zcbench.get_track('t-plugged').summary, zcbench.track_info('t-plugged').benchmarks)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(place), *sys.path])}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stdout.startswith("t-plugged/train/3 of 4/seed 0/1-"), done.stderr
+    assert done.stdout.endswith("Mine. ('digits-201',)\n")
+    assert done.stderr == ""

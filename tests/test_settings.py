@@ -11,10 +11,9 @@ from toys import registry_as_it_was
 import zcbench
 from zcbench.errors import InvalidInputError, UnknownNameError
 
-NO_INTEGERS = ("", " 5", "5 ", "+5", "1_000", "1e3", "5.0", "0x5", "٣", "５", "1" * 20, "1" * 5000, "--5", "nan", "5\n")
+NO_INTEGERS = ("", "+5", "1_000", "1e3", "5.0", "0x5", "٣", "５", "1" * 20, "1" * 5000, "--5", "nan")
 NO_FLOATS = (
     "",
-    " 5",
     "+5",
     "1_0.0",
     "nan",
@@ -28,9 +27,8 @@ NO_FLOATS = (
     "0x1p3",
     "1,5",
     "Infinity",
-    "5\n",
 )
-NO_TEXTS = ("a\n", " a", "a\t", "\x1b[31m", "\u202e")
+UNPRINTABLE = ("a\n", "a\t", "\x1b[31m", "\u202e", "5\n")
 
 
 @pytest.fixture
@@ -76,9 +74,10 @@ def test_labels_are_canonical(powers):
     st.floats(allow_nan=False, allow_infinity=False),
     st.integers(-(2**63), 2**63 - 1),
     st.booleans(),
-    st.text(st.characters(codec="ascii", exclude_characters=":")).filter(
+    st.text(st.characters(codec="ascii", exclude_characters=":()")).filter(
         lambda text: text.isprintable() and text == text.strip()
-    ),
+    )
+    | st.sampled_from(["(a:b)", "f(x)+(g)", "((1))"]),
 )
 def test_labels_are_read_back_exactly(exponent, count, root, which):
     with registry_as_it_was():
@@ -142,7 +141,8 @@ def test_ranges_are_declared():
         *((f"t-power:exponent={text}", InvalidInputError, "is not a float") for text in NO_FLOATS),
         ("t-power:exponent=1e999", InvalidInputError, "choose a finite number"),
         ("t-power:count=9999999999999999999", InvalidInputError, "choose at most"),
-        *((f"t-power:which={text}", InvalidInputError, "characters that a name cannot have") for text in NO_TEXTS),
+        *((f"t-power:which={text}", InvalidInputError, "is no character of a name") for text in UNPRINTABLE),
+        *((f"t-power:{key}= 5", InvalidInputError, "blanks stand around the value") for key in ("which", "count")),
         (5, InvalidInputError, "the name of a proxy must be text, not 5"),
     ],
 )

@@ -178,26 +178,11 @@ def calls(plugin: str) -> list[str]:
 
 @contextmanager
 def registry_as_it_was() -> Iterator[None]:
-    """Forget what was registered meanwhile: proxies, predictors, encodings, ensembles, spaces, benchmarks."""
-    import zcbench
-    from zcbench.datasets import _info as datasets
-    from zcbench.encodings import _register as encodings
-    from zcbench.ensembles import _register as ensembles
-    from zcbench.predictors import _register as predictors
-    from zcbench.proxies import _register as proxies
-    from zcbench.spaces import _register as spaces
+    """Forget what was registered meanwhile, of all kinds."""
+    from zcbench._kinds import isolated
 
-    zcbench.list_proxies(), zcbench.list_predictors(), zcbench.list_encodings(), zcbench.list_spaces()
-    zcbench.list_ensembles(), zcbench.list_benchmarks()
-    registries = [proxies._PROXIES, predictors._PREDICTORS, encodings._ENCODINGS, spaces._SPACES]
-    registries += [ensembles._ENSEMBLES, datasets._BENCHMARKS]
-    before = [dict(registry._entries) for registry in registries]
-    try:
+    with isolated():
         yield
-    finally:
-        for registry, entries in zip(registries, before, strict=True):
-            registry._entries.clear()
-            registry._entries.update(entries)
 
 
 @contextmanager

@@ -8,17 +8,29 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from zcbench._kinds import KINDS, renamed
+
 if TYPE_CHECKING:
-    from zcbench.batches import load_batch as load_batch
+    from zcbench.batches import batch_info as batch_info
+    from zcbench.batches import get_batch as get_batch
+    from zcbench.batches import list_batches as list_batches
+    from zcbench.batches import register_batch as register_batch
     from zcbench.datasets import Benchmark as Benchmark
+    from zcbench.datasets import benchmark_info as benchmark_info
+    from zcbench.datasets import download_benchmark as download_benchmark
+    from zcbench.datasets import get_benchmark as get_benchmark
+    from zcbench.datasets import import_benchmark as import_benchmark
     from zcbench.datasets import list_benchmarks as list_benchmarks
-    from zcbench.datasets import load_benchmark as load_benchmark
     from zcbench.datasets import own_benchmark as own_benchmark
     from zcbench.datasets import register_benchmark as register_benchmark
     from zcbench.encodings import Encoding as Encoding
+    from zcbench.encodings import Table as Table
+    from zcbench.encodings import TableEncoding as TableEncoding
+    from zcbench.encodings import encoding_info as encoding_info
     from zcbench.encodings import get_encoding as get_encoding
     from zcbench.encodings import list_encodings as list_encodings
     from zcbench.encodings import register_encoding as register_encoding
+    from zcbench.ensembles import ensemble_info as ensemble_info
     from zcbench.ensembles import get_ensemble as get_ensemble
     from zcbench.ensembles import list_ensembles as list_ensembles
     from zcbench.ensembles import register_ensemble as register_ensemble
@@ -28,19 +40,26 @@ if TYPE_CHECKING:
     from zcbench.predictors import VectorPredictor as VectorPredictor
     from zcbench.predictors import get_predictor as get_predictor
     from zcbench.predictors import list_predictors as list_predictors
+    from zcbench.predictors import predictor_info as predictor_info
     from zcbench.predictors import register_predictor as register_predictor
     from zcbench.probe import Probe as Probe
     from zcbench.proxies import get_proxy as get_proxy
     from zcbench.proxies import list_proxies as list_proxies
+    from zcbench.proxies import proxy_info as proxy_info
     from zcbench.proxies import register_proxy as register_proxy
     from zcbench.proxies import score as score
     from zcbench.runs import efficiency as efficiency
     from zcbench.runs import evaluate as evaluate
+    from zcbench.runs import get_track as get_track
     from zcbench.runs import leaderboard as leaderboard
+    from zcbench.runs import list_tracks as list_tracks
+    from zcbench.runs import register_track as register_track
     from zcbench.runs import run as run
+    from zcbench.runs import track_info as track_info
     from zcbench.spaces import get_space as get_space
     from zcbench.spaces import list_spaces as list_spaces
     from zcbench.spaces import register_space as register_space
+    from zcbench.spaces import space_info as space_info
     from zcbench.types import Architecture as Architecture
     from zcbench.types import Batch as Batch
     from zcbench.types import Score as Score
@@ -58,39 +77,28 @@ _PUBLIC = {
     "Probe": "zcbench.probe",
     "Score": "zcbench.types",
     "Status": "zcbench.types",
+    "Table": "zcbench.encodings",
+    "TableEncoding": "zcbench.encodings",
     "UncertainPredictor": "zcbench.predictors",
     "VectorPredictor": "zcbench.predictors",
+    "download_benchmark": "zcbench.datasets",
     "efficiency": "zcbench.runs",
     "evaluate": "zcbench.runs",
-    "get_encoding": "zcbench.encodings",
-    "get_ensemble": "zcbench.ensembles",
-    "get_predictor": "zcbench.predictors",
-    "get_proxy": "zcbench.proxies",
-    "get_space": "zcbench.spaces",
+    "import_benchmark": "zcbench.datasets",
     "leaderboard": "zcbench.runs",
-    "list_benchmarks": "zcbench.datasets",
-    "list_encodings": "zcbench.encodings",
-    "list_ensembles": "zcbench.ensembles",
-    "list_predictors": "zcbench.predictors",
-    "list_spaces": "zcbench.spaces",
-    "load_batch": "zcbench.batches",
-    "load_benchmark": "zcbench.datasets",
-    "list_proxies": "zcbench.proxies",
     "own_benchmark": "zcbench.datasets",
-    "register_benchmark": "zcbench.datasets",
-    "register_encoding": "zcbench.encodings",
-    "register_ensemble": "zcbench.ensembles",
-    "register_predictor": "zcbench.predictors",
-    "register_proxy": "zcbench.proxies",
-    "register_space": "zcbench.spaces",
     "run": "zcbench.runs",
     "score": "zcbench.proxies",
+    **{verb: kind.module for kind in KINDS for verb in kind.verbs},
 }
+_OLD = {"load_batch": "zcbench.batches", "load_benchmark": "zcbench.datasets"}
 
 __all__ = ["__version__", *_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _OLD:
+        return renamed(_OLD[name], name)
     if name not in _PUBLIC:
         raise AttributeError(f"module 'zcbench' has no attribute {name!r}")
     value = getattr(importlib.import_module(_PUBLIC[name]), name)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import inspect
 import math
 import operator
+import reprlib
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import Any, TypeAlias
 
 from zcbench.errors import InvalidInputError
@@ -24,13 +26,37 @@ SEEDS = (0, 2**32 - 1)
 WHOLE = (-(2**63), 2**63 - 1)
 
 
-def shown(value: object) -> str:
-    """A value as a message shows it: its repr, cut at 60 characters."""
+class _Bounded(reprlib.Repr):
+    """The repr of containers by their first entries, whatever lies in them."""
+
+    def repr_instance(self, x: object, level: int) -> str:
+        return repr(x)
+
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        return super().repr_dict(dict(islice(x.items(), self.maxdict + 1)), level)  # which sorts
+
+    def repr_set(self, x: set[Any], level: int) -> str:
+        return super().repr_set(set(islice(x, self.maxset + 1)), level)
+
+
+_REPR = _Bounded()
+_REPR.maxlevel = 4
+_REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = _REPR.maxset = _REPR.maxfrozenset = _REPR.maxdeque = 20
+_REPR.maxstring = _REPR.maxlong = 100
+_REPR.fillvalue = "…"
+
+
+def shown(value: object, length: int = 60) -> str:
+    """A value as a message shows it: its repr, in one line of at most ``length`` characters.
+
+    Of texts and containers no more is read than is shown. What has no repr is named by its type.
+    """
     try:
-        text = repr(value)
+        long = isinstance(value, (str, bytes))
+        text = repr(value[: length + 1]) if long else " ".join(_REPR.repr(value).split())  # type: ignore[index]
     except Exception:  # a stranger's repr, or a number of more digits than Python prints
         text = f"a {type(value).__name__}"
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def whole(what: str, value: object, low: int = WHOLE[0], high: int = WHOLE[1]) -> int:
@@ -162,7 +188,9 @@ def by_name(kind: str, things: Iterable[Any]) -> dict[Any, Any]:
 
 
 def as_tuple(value: Any) -> Any:
-    """A list as a tuple; everything else as it is, for a rule to judge."""
+    """A list as a tuple, one text as a tuple of that name; everything else as it is, for a rule to judge."""
+    if isinstance(value, str):
+        return (value,)
     return tuple(value) if isinstance(value, list) else value
 
 

@@ -74,6 +74,13 @@ def code_digest(thing: object, *declared: object) -> str:
     return ("" if walk.whole else f"{UNKNOWN}-") + walk.digest
 
 
+def value_digest(value: object) -> str:
+    """The digest of a value: numbers, texts, arrays, containers and objects made of them, 16 hexadecimal digits."""
+    walk = _Walk()
+    walk.take(value)
+    return walk.digest
+
+
 def joined_codes(*codes: str) -> str:
     """One digest for what several strangers wrote together; "" if all are ""."""
     if len(found := [code for code in codes if code]) < 2:

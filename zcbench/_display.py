@@ -38,7 +38,7 @@ def plain(text: object, limit: int = NAME) -> str:
         text: anything; what is no text is converted.
         limit: most characters of the result.
     """
-    return shortened(_TOWER.sub(r"\1", _HIDDEN.sub(_escape, _BREAKS.sub(" ", str(text)).strip())), limit)
+    return abridged(_TOWER.sub(r"\1", _HIDDEN.sub(_escape, _BREAKS.sub(" ", str(text)).strip())), limit)
 
 
 def brief(text: object) -> str:
@@ -60,7 +60,7 @@ def plain_lines(text: object, limit: int = SENTENCE) -> str:
     return "\n".join(lines)
 
 
-def shortened(text: str, limit: int = NAME) -> str:
+def abridged(text: str, limit: int = NAME) -> str:
     """The text, or its beginning and end around "…" if it is longer than ``limit`` characters."""
     if len(text) <= limit:
         return text
@@ -215,6 +215,7 @@ __all__ = [
     "NAME",
     "NOTHING",
     "SENTENCE",
+    "abridged",
     "amount",
     "brief",
     "cell",
@@ -227,6 +228,5 @@ __all__ = [
     "markdown_line",
     "plain",
     "plain_lines",
-    "shortened",
     "significant",
 ]

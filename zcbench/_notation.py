@@ -66,11 +66,11 @@ class Term:
         """The name, of what takes neither settings nor brackets.
 
         Raises:
-            InvalidInputError: there are some; the message says that a ``kind`` takes none.
+            InvalidInputError: there are some; the message says that ``kind`` ("a batch") takes none.
         """
         if self.inside is not None or self.settings:
             what = "brackets" if self.inside is not None else "settings"
-            raise InvalidInputError(f"{rules.shown(str(self))}: a {kind} takes no {what}, write {self.name}.")
+            raise InvalidInputError(f"{rules.shown(str(self))}: {kind} takes no {what}, write {self.name}.")
         return self.name
 
 
@@ -120,11 +120,11 @@ class Sum:
         """The labels, where weights have no meaning.
 
         Raises:
-            InvalidInputError: there are some; the message says that a ``kind`` takes none.
+            InvalidInputError: there are some; the message says that ``kind`` ("a batch") takes none.
         """
         for part in self.parts:
             if part.weight != 1:
-                raise InvalidInputError(f"{rules.shown(str(self))}: a {kind} takes no weights, write {part.term}.")
+                raise InvalidInputError(f"{rules.shown(str(self))}: {kind} takes no weights, write {part.term}.")
         return self.labels
 
 

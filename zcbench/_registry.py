@@ -1,4 +1,9 @@
-"""Names to things: one small registry for everything that others can add to."""
+"""Names to things: one small registry for everything that others can add to.
+
+Every kind of thing has four verbs, which its registry implements: ``register_X`` (:meth:`Registry.registering` for what
+is decorated, :meth:`Registry.add_all` for objects), ``get_X(text)`` (:meth:`Registry.get`), ``X_info(name)``
+(:meth:`Registry.info`) and ``list_X(*patterns)`` (:meth:`Registry.names`). ``zcbench/_kinds.py`` lists the kinds.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +15,18 @@ import re
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Generic, TypeVar
 
-from zcbench._arguments import Rule, flag, shown
+from zcbench._arguments import Rule, all_text, flag, shown
 from zcbench._code import code_digest
+from zcbench._notation import Term, parse_term
 from zcbench.errors import BrokenRegistryError, DuplicateNameError, InvalidInputError, UnknownNameError, first_line
 
 T = TypeVar("T")
+F = TypeVar("F")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_.-]*[a-z0-9])?")
 _LONGEST_NAME = 80
 
@@ -39,6 +48,9 @@ class Registry(Generic[T]):
         group: entry-point group.
         rules: what each attribute of an entry must be, by name.
         optional: attributes that an entry may lack.
+        make: from an entry, and the term that names it, to what ``get`` returns. Without it that is the entry itself,
+            and nothing can follow its name.
+        numbered: whether a number may follow a name, behind "@": "cifar100@224".
     """
 
     def __init__(
@@ -48,14 +60,21 @@ class Registry(Generic[T]):
         group: str,
         rules: Mapping[str, Rule] | None = None,
         optional: Iterable[str] = (),
+        make: Callable[[T, Term], Any] | None = None,
+        *,
+        numbered: bool = False,
     ) -> None:
         self.kind = kind
         self.package = package
         self.group = group
         self.rules = dict(rules or {})
         self.optional = frozenset(optional)
+        self.make = make
+        self.numbered = numbered
         #: entry points that could not be imported, with the reason
         self.broken: dict[str, str] = {}
+        #: what was made of entries and may serve again, by text; forgotten whenever an entry changes
+        self.made: dict[str, Any] = {}
         self._entries: dict[str, T] = {}
         self._owners: dict[str, str] = {}  # module whose import registered it
         self._loaded: set[tuple[str, str]] = set()  # entry points that were tried
@@ -64,6 +83,10 @@ class Registry(Generic[T]):
         self._discovering = False
         self._lock = threading.RLock()  # held while modules are imported
         self._writing = threading.Lock()
+
+    @property
+    def _one(self) -> str:
+        return f"{'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind}"
 
     def check(self, name: object, declared: Mapping[str, object]) -> None:
         """Say what is wrong with what is declared, by attribute of the entry that it will be.
@@ -74,7 +97,7 @@ class Registry(Generic[T]):
         """
         if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
             raise InvalidInputError(
-                f"{shown(name)} cannot name a {self.kind}: use lower-case letters, digits, '_', '-' and '.', at most "
+                f"{shown(name)} cannot name {self._one}: use lower-case letters, digits, '_', '-' and '.', at most "
                 f"{_LONGEST_NAME}."
             )
         for attribute, value in declared.items():
@@ -122,9 +145,10 @@ class Registry(Generic[T]):
             new = {name: entry for name, entry in entries.items() if override or name not in self._overridden}
             if not override and (taken := [name for name in new if self._is_taken(name)]):
                 raise DuplicateNameError(
-                    f"a {self.kind} named {taken[0]!r} exists already: choose another name or pass override=True."
+                    f"{self._one} named {taken[0]!r} exists already: choose another name or pass override=True."
                 )
             self._entries.update(new)
+            self.made.clear()
             self._owners.update(dict.fromkeys(new, owner))
             if override and not alone:
                 self._overridden.update(new)
@@ -133,7 +157,23 @@ class Registry(Generic[T]):
         owner = self._owners.get(name, "")
         return name in self._entries and not (owner and owner not in sys.modules)  # a module whose import failed
 
-    def get(self, name: str) -> T:
+    def registering(
+        self, name: str, declared: Mapping[str, object], become: Callable[[Any], T], *, override: bool = False
+    ) -> Callable[[F], F]:
+        """A decorator that registers what ``become`` makes of the decorated thing, which stays as it is.
+
+        Raises:
+            InvalidInputError: the name, or what is ``declared``, breaks its rule; see :meth:`check`.
+        """
+        self.check(name, declared)
+
+        def decorate(thing: F) -> F:
+            self.add(name, become(thing), override=override)
+            return thing
+
+        return decorate
+
+    def info(self, name: str) -> T:
         """The entry of that name; UnknownNameError with suggestions if there is none."""
         self.discover()
         self._only_text(name)
@@ -141,21 +181,63 @@ class Registry(Generic[T]):
             raise UnknownNameError(self.kind, name, self._entries)
         return self._entries[name]
 
+    def get(self, text: str) -> Any:
+        """What a text names: an entry, or what is made of it and its settings.
+
+        Raises:
+            UnknownNameError: no entry has that name; the message suggests near ones.
+            InvalidInputError: the text is no term, or what follows the name is not for this kind.
+        """
+        if self.make is None:
+            return self.info(text)
+        self._only_text(text)
+        return self.get_term(parse_term(text))
+
+    def get_term(self, term: Term) -> Any:
+        """What a term names; see :meth:`get`."""
+        if self.make is None:
+            return self.info(str(term))
+        return self.make(self.info(term.name.partition("@")[0] if self.numbered else term.name), term)
+
     def names(self, patterns: Iterable[str] = ("*",)) -> list[str]:
         """Names that match any of the shell patterns, sorted; a plain name that is unknown raises."""
         self.discover()
         known, found = list(self._entries), set[str]()
-        for pattern in patterns:
-            self._only_text(pattern)
+        for pattern in all_text(f"the names of {self._one}", patterns):
             matches = fnmatch.filter(known, pattern)
             if not matches:
                 raise UnknownNameError(self.kind, pattern, known)
             found.update(matches)
         return sorted(found)
 
+    def matching(self, term: Term) -> list[Term]:
+        """One term for each name that matches the term's, a pattern or "all", with its settings."""
+        return [replace(term, name=name) for name in self.names("*" if term.name == "all" else term.name)]
+
+    def is_built_in(self, name: str) -> bool:
+        """Whether a module of the package registered what has that name."""
+        return self._owners.get(name, "").startswith(f"{self.package}.")
+
+    @contextmanager
+    def isolated(self) -> Iterator[None]:
+        """A block, of a test say, after which everything is registered that was before, and nothing else.
+
+        Raises:
+            BrokenRegistryError: a built-in module cannot be imported.
+        """
+        self.discover()
+        with self._writing:
+            before = (dict(self._entries), dict(self._owners), set(self._overridden), dict(self.broken))
+        try:
+            yield
+        finally:
+            with self._writing:
+                self._entries, self._owners, self._overridden, self.broken = before
+                self.made.clear()
+
     def _only_text(self, name: object) -> None:
         if not isinstance(name, str):
-            raise InvalidInputError(f"the name of a {self.kind} is text, not {shown(name)}.")
+            raise InvalidInputError(f"the name of {self._one} must be text, not {shown(name)}.")
 
     # -- discovery -----------------------------------------------------------------------------
 
@@ -222,6 +304,7 @@ class Registry(Generic[T]):
                 self._owners.pop(name)
                 if name in before:
                     self._entries[name] = before[name]
+            self.made.clear()
         return sorted(lost)
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from zcbench._arguments import flag, number, shown, whole
+from zcbench._notation import Term
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.types import written
 
@@ -21,30 +22,24 @@ _FLOAT = re.compile(r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 Ranges: TypeAlias = Mapping[str, tuple[float, float]]
 
 
-def read_settings(
-    name: str, assignments: Iterable[str], known: Mapping[str, Any], ranges: Ranges | None = None
-) -> dict[str, Any]:
-    """Values of "setting=value" texts, each of the kind that its default in ``known`` has.
+def read_settings(term: Term, known: Mapping[str, Any], ranges: Ranges | None = None) -> dict[str, Any]:
+    """Values of a term's settings, each of the kind that its default in ``known`` has.
 
     Args:
-        name: what they are settings of.
-        assignments: "setting=value".
+        term: a name and settings.
         known: settings with their defaults.
         ranges: smallest and largest value of settings that are numbers, where there are such.
 
     Raises:
         UnknownNameError: there is no such setting.
-        InvalidInputError: it has no value, one of the wrong kind or out of range, or two.
+        InvalidInputError: a value is of the wrong kind or out of range, or the term has brackets.
     """
-    found: dict[str, Any] = {}
-    for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        if not equals:
-            raise InvalidInputError(f"{name}:{assignment}: write settings as {name}:setting=value.")
+    name, found = term.name, {}
+    if term.inside is not None:
+        raise InvalidInputError(f"{term}: {name} takes no brackets, write settings as {name}:setting=value.")
+    for key, text in term.settings:
         if key not in known:
             raise UnknownNameError(f"setting of {name}", key, known)
-        if key in found:
-            raise InvalidInputError(f"{name}:{assignment}: {key} is set twice.")
         found[key] = check_setting(name, key, _read(name, key, text, known[key]), known[key], ranges)
     return found
 
@@ -59,8 +54,6 @@ def _read(name: str, key: str, text: str, default: Any) -> Any:
         return float(text)
     if kind in (bool, int, float):
         raise InvalidInputError(f"{name}:{key}={text}: {shown(text)} is not a {kind.__name__}, as {default!r} is.")
-    if not text.isprintable() or text != text.strip():
-        raise InvalidInputError(f"{name}:{key}: {shown(text)} has characters that a name cannot have, or blanks.")
     return text
 
 
@@ -74,7 +67,7 @@ def check_setting(name: str, key: str, value: Any, default: Any, ranges: Ranges 
     if isinstance(default, bool):
         return flag(what, value)
     if not isinstance(default, (int, float)):
-        return value
+        return writable(what, value) if type(value) is str else value
     value = whole(what, value) if isinstance(default, int) else number(what, value)
     low, high = (ranges or {}).get(key, (-math.inf, math.inf))
     if value < low:
@@ -84,15 +77,32 @@ def check_setting(name: str, key: str, value: Any, default: Any, ranges: Ranges 
     return value
 
 
+def writable(what: str, value: str) -> str:
+    """The rule for text that a label holds: what is written there is read back.
+
+    Raises:
+        InvalidInputError: it has ":" outside of brackets, brackets that do not match, blanks around it or
+            characters that cannot be printed.
+    """
+    try:
+        Term("name", None, (("setting", value),))
+    except InvalidInputError:
+        raise InvalidInputError(
+            f"{what} {shown(value)}: a label cannot hold blanks around it, ':' outside of brackets, brackets that do "
+            "not match, or what cannot be printed."
+        ) from None
+    return value
+
+
 def declared_setting(what: str, value: object) -> Any:
     """The rule for the default of a setting: a bool, an int, a finite float, or text that a label can hold."""
     if type(value) is float:
         return number(what, value)
     if type(value) is int:
         return whole(what, value)
-    if type(value) is str and (not value.isprintable() or value != value.strip() or ":" in value):
-        raise InvalidInputError(f"{what} has the default {shown(value)}: a label cannot hold blanks around it or ':'.")
-    if type(value) not in (bool, str):
+    if type(value) is str:
+        return writable(f"{what} has the default", value)
+    if type(value) is not bool:
         raise InvalidInputError(f"{what} needs a default that is a bool, int, float or str, not {shown(value)}.")
     return value
 

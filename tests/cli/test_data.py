@@ -63,11 +63,11 @@ def test_progress_does_not_run_into_the_message(cli, monkeypatch):
 
     from zcbench.errors import DataMissingError
 
-    def get_benchmark(name, report):
+    def download_benchmark(name, report):
         report(1_000_000, 4_000_000)
         raise DataMissingError("the connection broke.")
 
-    monkeypatch.setattr("zcbench.datasets.get_benchmark", get_benchmark)
+    monkeypatch.setattr("zcbench.datasets.download_benchmark", download_benchmark)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     result = cli("data", "get", "nasbenchmacro")
     assert result.err == "\r1.0 of 4.0 MB (25 %)\nzcbench: the connection broke.\n"

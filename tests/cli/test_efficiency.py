@@ -50,21 +50,21 @@ def test_bad_lines_hide_no_others(cli, place):
     words = (*RUN, "--train-sizes", 10, "--seeds", 1)
     cli("run", "digits-201", "--proxies", "params", "--limit", 8, "--workers", 0)
     before = cli(*words).out
-    store = Store(place / "runs")
-    files = [store.files("digits-201")[0], store.files("digits-201", Trial)[0]]
-    for path in files:
+    stored = Store("runs")
+    (scores,), (trials,) = stored.files("digits-201"), stored.files("digits-201", Trial)
+    for path in (scores, trials):
         first, second, *rest = path.read_text().splitlines(keepends=True)
         path.write_text("".join([first, "gibberish\n", second, *rest]))
     good = json.loads(rest[-1])
     with path.open("a") as file:  # more networks than the table has, a target it has not, another table
         for change in ({"pool": 10**9}, {"target": "beauty"}, {"benchmark": "digits-201@7"}):
             file.write(json.dumps(good | change) + "\n")
-    said = "1 line that cannot be read was left out and stays in runs/"
+    said = "1 line that cannot be read was left out and stays in "
     notes = [
-        f"{said}digits-201/{files[1].name}: line 2 (not JSON).",
+        f"{said}{trials}: line 2 (not JSON).",
         "1 line of digits-201@7 was left out: the table here is digits-201@1.",
         "2 trials with a target or a pool that digits-201@1 does not have were left out.",
-        f"{said}digits-201/{files[0].name}: line 2 (not JSON).",
+        f"{said}{scores}: line 2 (not JSON).",
     ]
     assert json.loads(cli("efficiency", "--json").out)["notes"][-4:] == notes
     shown = [line.strip() for line in cli("efficiency").out.splitlines()]
@@ -77,7 +77,7 @@ def test_bad_lines_hide_no_others(cli, place):
 def test_what_cannot_be_shown_hides_no_other(cli, place):
     cli(*RUN, "--train-sizes", 10, "--seeds", 1)
     place.joinpath("runs", "predictors").mkdir()
-    place.joinpath("runs", "predictors", "absent.jsonl").write_text("gibberish\n")
+    place.joinpath("runs", "predictors", "absent.jsonl").write_text("gibberish\n")  # where old stores have trials
     result = cli("efficiency")
     assert (result.status, "bayesian_ridge" in result.out) == (1, True)
     assert result.err.startswith("zcbench: absent: unknown benchmark 'absent'")

@@ -1,6 +1,8 @@
 """``zcbench list``: everything registered, on stdout."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -64,3 +66,66 @@ def test_a_bad_import(cli, place, command, content, message):
     if content:
         place.joinpath("bad.py").write_text(content)
     assert cli(*command, "--import", "bad.py").sentence.startswith(f"zcbench: {message}")
+
+
+def test_patterns(cli):
+    assert [row["name"] for row in json.loads(cli("list", "proxies", "ntk_*", "params", "--json").out)] == [
+        *zcbench.list_proxies("ntk_*"),
+        "params",
+    ]
+    assert "unknown search space 'nasbench9*'" in cli("list", "spaces", "nasbench9*").sentence
+
+
+def test_a_new_kind_is_listed_and_shown_because_it_stands_in_the_table(cli, monkeypatch):
+    """Fruit, say: a registry, four verbs, and a line in the table."""
+    from dataclasses import dataclass
+
+    from zcbench import _kinds
+    from zcbench._registry import Registry
+    from zcbench.cli import show
+
+    @dataclass(frozen=True)
+    class Fruit:
+        name: str
+        version: int = 1
+        reference: str = "Linnaeus, Species plantarum"
+        summary: str = "It is sour."
+
+    module = type(json)("t_fruits")
+    module.REGISTRY = Registry("fruit", "zcbench.runs.tracks", "zcbench.t-fruits")
+    module.fruit_info, module.list_fruits = (
+        module.REGISTRY.info,
+        lambda *patterns: module.REGISTRY.names(patterns or "*"),
+    )
+    monkeypatch.setitem(sys.modules, "t_fruits", module)
+    module.REGISTRY.add("lemon", Fruit("lemon", 3))
+    kinds = (*_kinds.KINDS, _kinds.Kind("fruit", "fruits", "t_fruits", "t_fruits:REGISTRY"))
+    for place in ("zcbench._kinds", "zcbench.cli.list", "zcbench.cli.show"):
+        monkeypatch.setattr(f"{place}.KINDS", kinds)
+    (row,) = json.loads(cli("list", "fruits", "--json").out)
+    assert row == {"name": "lemon", "version": "3", "paper": "Linnaeus", "summary": "It is sour."}
+    assert "fruit: lemon\nversion: 3\nreference: Linnaeus, Species plantarum\n" in cli("show", "fruit:lemon").out
+    assert cli("show", "lemon").out == cli("show", "lemon", "--kind", "fruit").out
+    assert show.KINDS is kinds
+
+
+NO_TORCH = """
+import sys
+from zcbench.cli import main
+status = main(sys.argv[1:])
+sys.exit("torch was loaded" if "torch" in sys.modules else status)
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["list", kind] for kind in ("benchmarks", "batches", "spaces", "ensembles", "tracks")),
+        *(["show", name] for name in ("digits-201", "batch:cifar100", "space:nasbench201", "vote", "track:quick")),
+    ],
+    ids=" ".join,
+)
+def test_what_needs_no_torch_loads_none(words):
+    done = subprocess.run([sys.executable, "-c", NO_TORCH, *words], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout

@@ -32,7 +32,8 @@ def test_the_table_is_stdout_and_progress_is_stderr(cli, place):
     assert "digits-201@" in result.out
     assert "params" in result.out
     assert "8/8 scores" in result.err
-    assert [path.name for path in sorted(place.joinpath("runs").iterdir())] == ["digits-201.jsonl", "digits-201.lock"]
+    (written,) = Store(place / "runs").files("digits-201")
+    assert [path.name for path in written.parent.iterdir()] == [written.name]
     shown = cli("leaderboard", "digits-201")
     assert shown.out == result.out
 
@@ -96,7 +97,7 @@ def test_what_is_wrong_in_one_sentence(cli, place, words, message):
     result = cli(*words)
     assert result.status == 1
     assert message in result.sentence
-    assert not place.joinpath("runs", "digits-201.jsonl").exists()
+    assert not Store(place / "runs").files("digits-201")
 
 
 @pytest.mark.parametrize("words", [(*RUN, "--limit", "many"), (*RUN, "--unknown"), ("run", "digits-201", "x")])
@@ -115,14 +116,68 @@ def test_a_store_that_is_a_file(cli, place):
 
 def test_a_damaged_store_is_not_overwritten(cli, place):
     cli(*RUN, "--proxies", "params", "--limit", 2)
-    path = place / "runs" / "digits-201.jsonl"
+    (path,) = Store("runs").files("digits-201")
     path.write_text(path.read_text() + '{"schema": 1, "proxy": 3}\n')
     before = path.read_bytes()
     result = cli(*RUN, "--proxies", "params", "--limit", 3)
-    assert "stays in runs/digits-201.jsonl: line 4 (no field 'environment' with a text)." in result.err
+    assert f"stays in {path}: line 4 (no field 'environment' with a text)." in result.err
     assert result.status == 0
-    assert path.read_bytes().startswith(before)
-    assert len(path.read_bytes()[len(before) :].splitlines()) == 1  # the third architecture's score alone is new
+    assert path.read_bytes() == before
+    assert len(Store("runs").records("digits-201")) == 3
+    (new,) = (other for other in Store("runs").files("digits-201") if other != path)
+    assert len(new.read_bytes().splitlines()) == 2  # the environment, and the third architecture's score alone
+
+
+# -- tracks ------------------------------------------------------------------------------------
+
+TWO = 'version = 2\nbenchmarks = ["digits-201", "nasbenchmacro", "chars-rnn"]\nlimit = 3\nproxies = "params"\n'
+
+
+def test_a_track_of_several_benchmarks_goes_on_where_a_table_is_missing(cli, place):
+    place.joinpath("two.toml").write_text(TWO)
+    result = cli("run", "two.toml", "--workers", 0)
+    assert result.status == 1
+    assert result.err.startswith("zcbench: track two@2.\n")
+    assert "\nzcbench: nasbenchmacro: the table of nasbenchmacro is not on this machine" in result.err
+    assert [line.split("@")[0] for line in result.out.splitlines() if "@" in line] == ["digits-201", "chars-rnn"]
+    one = cli("run", "two.toml", "--benchmark", "chars-rnn", "--limit", 2, "--workers", 0, "--json")
+    assert one.err.startswith("zcbench: track two@2 with limit 2.\n")
+    assert (one.status, json.loads(one.out)["entries"][0]["scored"]) == (0, 2)
+    alone = cli("run", "two.toml", "--benchmark", "nasbenchmacro", "--workers", 0)
+    assert alone.sentence.startswith("zcbench: the table of nasbenchmacro is not on this machine")
+
+
+@pytest.mark.parametrize("words", [("mine.toml",), ("digits-201", "--track", "mine.toml"), ("digits-201",)])
+def test_ways_to_say_the_same(cli, place, words):
+    place.joinpath("mine.toml").write_text('benchmark = "digits-201"\nlimit = 4\nproxies = ["params", "num_layers"]\n')
+    plain = ("digits-201", "--limit", 4, "--proxies", "params,num_layers")
+    result = cli("run", *(words if len(words) != 1 or words[0] != "digits-201" else plain), "--workers", 0, "--json")
+    assert result.status == 0
+    assert table(result.out).keys() == {"params", "num_layers"}
+    assert result.err.startswith("zcbench: track mine@1.\n") == ("mine.toml" in words)
+    assert table(cli("run", *plain, "--workers", 0, "--json").out) == table(result.out)
+
+
+def test_words_of_before_work_for_one_release(cli, place, plugin):
+    place.joinpath("mine.toml").write_text('predictors = "bayesian_ridge"\ntrain_sizes = 10\nseeds = 1\n')
+    words = ("run", "digits-201", "--limit", 40, "--workers", 0)
+    old = cli(*words, "--suite", "mine.toml")
+    assert "zcbench: the option --suite is called --track now" in old.err
+    assert old.out == cli(*words, "--track", "mine.toml").out
+    transfer = ("--track", "mine.toml", "--train-sizes", 10)
+    old = cli(*words, *transfer, "--fit-on", "digits-201/valid_accuracy")
+    assert "zcbench: the option --fit-on is called --transfer-from now" in old.err
+    assert old.out == cli(*words, *transfer, "--transfer-from", "digits-201/valid_accuracy").out
+    failing = (*words, "--import", plugin, "--proxies", "t-raises,t-nan")
+    cli(*failing)
+    old = cli(*failing, "--retry-failed")
+    assert "zcbench: --retry-failed is called --retry failed,timed-out now" in old.err
+    attempts = {(r.proxy, r.attempt) for r in Store("runs").records("digits-201") if r.proxy.startswith("t-")}
+    assert attempts == {("t-raises@1", 1), ("t-nan@1", 0)}
+    cli(*failing, "--retry", "non-finite,failed")
+    attempts = {(r.proxy, r.attempt) for r in Store("runs").records("digits-201") if r.proxy.startswith("t-")}
+    assert attempts == {("t-raises@1", 2), ("t-nan@1", 1)}
+    assert "unknown status to retry 'often': " in cli(*failing, "--retry", "often").sentence
 
 
 # -- the real command, with proxies that do what no author means to do ------------------------
@@ -196,9 +251,12 @@ def start(plugin, store, sleep, *more):
     )
 
 
+def lines(store):
+    return sum(path.read_bytes().count(b"\n") for path in Store(store).files("digits-201"))
+
+
 def wait_for_lines(store, number, process):
-    path = store / "digits-201.jsonl"
-    while process.poll() is None and (not path.exists() or path.read_bytes().count(b"\n") < number):
+    while process.poll() is None and lines(store) < number:
         time.sleep(0.01)
 
 
@@ -210,7 +268,7 @@ def test_kill_9_at_any_point_and_run_again(place, plugin, tmp_path):
         wait_for_lines(store, done, process)
         process.kill()
         process.communicate()
-        done = store.joinpath("digits-201.jsonl").read_bytes().count(b"\n")
+        done = lines(store)
     assert process.returncode == -signal.SIGKILL
     out, err = start(plugin, store, 0).communicate()
     computed = len(calls(plugin))

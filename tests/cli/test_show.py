@@ -4,7 +4,10 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 import zcbench
+from zcbench._kinds import KINDS
 from zcbench.datasets import _load
 
 
@@ -53,9 +56,7 @@ def test_a_benchmark_without_its_table_still_says_what_it_is(cli):
 
 
 def test_unknown_names(cli):
-    assert cli("show", "nasvot").sentence.startswith(
-        "zcbench: unknown proxy, predictor or benchmark 'nasvot': did you mean 'naswot'"
-    )
+    assert cli("show", "nasvot").sentence.startswith("zcbench: unknown name 'nasvot': did you mean 'naswot'")
     assert "did you mean 'digits-201'" in cli("show", "digits201").sentence
 
 
@@ -65,3 +66,27 @@ def test_a_predictor(cli):
     assert "predictor: gp" in result.out
     assert "'onehot+stats+path'" in result.out
     assert "algorithm 2.1" in result.out
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.noun)
+def test_one_of_every_kind(cli, kind):
+    name = kind.names()[0]
+    result = cli("show", f"{kind.noun}:{name}")
+    assert (result.status, result.err) == (0, "")
+    assert result.out.startswith(f"{kind.noun}: {name}\n")
+    assert cli("show", f"{kind.plural}:{name}").out == cli("show", name, "--kind", kind.noun).out == result.out
+    assert "unknown" in cli("show", f"{kind.noun}:no-such-name").sentence
+
+
+def test_a_name_of_several_kinds(cli, place):
+    place.joinpath("mine.py").write_text(
+        "import zcbench\n"
+        "@zcbench.register_batch('t-both', classes=2, resizable=True, largest=99)\n"
+        "def images():\n    '''My images.'''\n"
+        "@zcbench.register_proxy('t-both')\ndef formula(probe):\n    '''My formula.'''\n"
+    )
+    result = cli("show", "t-both", "--import", "mine.py")
+    assert result.out.startswith("batch: t-both\n")
+    assert "number behind @: up to 99: side in pixels" in result.out
+    assert "zcbench: this is the batch; there is also  zcbench show proxy:t-both" in result.err
+    assert cli("show", "proxy:t-both", "--import", "mine.py").out.startswith("proxy: t-both\n")

@@ -13,7 +13,7 @@ from odd_server import CONTENT, SHA, Handler, head, left, odd, remote
 from toys import disk_of
 
 import zcbench
-from zcbench.datasets import _load, benchmark_info, get_benchmark, register_benchmark
+from zcbench.datasets import _load, benchmark_info, download_benchmark, register_benchmark
 from zcbench.datasets._download import Remote, fetch, github
 from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, StoreError
 
@@ -220,7 +220,7 @@ def _answer_with(handler, content, body, kind="application/octet-stream", status
 
 def test_get(macro, server, tmp_path):
     macro(server)
-    path = get_benchmark("nasbenchmacro")
+    path = download_benchmark("nasbenchmacro")
     assert path == tmp_path / "cache" / "nasbenchmacro.npz"
     table = zcbench.load_benchmark("nasbenchmacro")
     assert table.truth().tolist() == [2, 5]
@@ -229,12 +229,12 @@ def test_get(macro, server, tmp_path):
 def test_get_from_a_place_that_gives_something_else(macro, server, tmp_path):
     macro(server, "page")
     with pytest.raises(DataMissingError, match="gave a web page"):
-        get_benchmark("nasbenchmacro")
+        download_benchmark("nasbenchmacro")
     assert not (tmp_path / "cache" / "nasbenchmacro.npz").exists()
     macro(server, sha256="")  # nobody stated a hash, and the content is of another format
     Handler.answer = functools.partialmethod(_answer_with, b"{}")
     with pytest.raises(DataCorruptError):
-        get_benchmark("nasbenchmacro")
+        download_benchmark("nasbenchmacro")
     assert not (tmp_path / "cache" / "nasbenchmacro.npz").exists()
 
 
@@ -242,6 +242,6 @@ def test_what_cannot_be_downloaded_says_what_to_do():
     with pytest.raises(
         DataMissingError, match=r"must be fetched by hand: download NATS-tss.* Then run  zcbench data import"
     ):
-        get_benchmark("nasbench201")
+        download_benchmark("nasbench201")
     with pytest.raises(InvalidInputError, match="digits-201 comes with zcbench"):
-        get_benchmark("digits-201")
+        download_benchmark("digits-201")

@@ -3,7 +3,7 @@
 import pytest
 
 import zcbench
-from zcbench.datasets import _load, get_benchmark
+from zcbench.datasets import _load, download_benchmark
 from zcbench.datasets._paths import cache_folder, cached, data_folder
 from zcbench.errors import DataMissingError, StoreError
 
@@ -53,7 +53,7 @@ def test_no_home(no_home, monkeypatch, tmp_path):
     ):
         zcbench.load_benchmark("nasbenchmacro")
     with pytest.raises(StoreError, match="this user has no home folder: set ZCBENCH_CACHE to a folder for tables"):
-        get_benchmark("nasbenchmacro")
+        download_benchmark("nasbenchmacro")
     for variable, folder in (("ZCBENCH_CACHE", cache_folder), ("ZCBENCH_DATA", data_folder)):
         monkeypatch.setenv(variable, "~stranger/x")
         with pytest.raises(DataMissingError, match=rf"{variable} is ~stranger/x, and there is no such home folder"):

@@ -40,7 +40,7 @@ from zcbench.errors import DataCorruptError
         ("nasbenchmr", "cls-10c.pkl", lambda c: c[1].update(embedding=[16, 32, 1]), "row 2: the embedding .* twice"),
         ("nasbenchmr", "cls-10c.pkl", lambda c: c[0].update(top1="80"), "row 1: top1 is '80', not a number"),
         ("nasbenchmr", "cls-10c.pkl", lambda c: c[0].update(params=True), "row 1: params is True, not a number"),
-        ("nasbenchgraph", "cora.bench", lambda c: c["456"].update(perf=[0.5]), "row 2: perf is a list of 1, not a"),
+        ("nasbenchgraph", "cora.bench", lambda c: c["456"].update(perf=[0.5]), r"row 2: perf is \[0\.5\], not a"),
         (
             "nasbenchgraph",
             "cora.bench",

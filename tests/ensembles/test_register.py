@@ -7,14 +7,14 @@ from toys import record, records, registry_as_it_was, toy
 
 import zcbench
 from zcbench.ensembles import get_ensemble, list_ensembles, register_ensemble
-from zcbench.ensembles._register import registered
+from zcbench.ensembles._register import ensemble_info
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation import summarize
 
 
 @pytest.mark.parametrize("name", list_ensembles())
 def test_every_ensemble_says_what_it_is(name):
-    ensemble = registered(name)
+    ensemble = ensemble_info(name)
     assert ensemble.summary.endswith(".")
     assert ensemble.reference == "baseline" or "arXiv:" in ensemble.reference
     assert set(ensemble.members) <= set(zcbench.list_proxies())
@@ -39,9 +39,9 @@ def test_labels_are_read_back():
     [
         ("votes", UnknownNameError, "unknown ensemble 'votes': did you mean 'vote'"),
         ("mean_rank", InvalidInputError, r"has no members of its own: write mean_rank\(naswot\+synflow\)"),
-        ("vote(naswot", InvalidInputError, "write the members as"),
-        ("vote()", InvalidInputError, "write the members as"),
-        ("vote(naswot+)", InvalidInputError, "write the members as"),
+        ("vote(naswot", InvalidInputError, "brackets do not match, this one is not closed"),
+        ("vote()", InvalidInputError, "at character 6: a name is missing"),
+        ("vote(naswot+)", InvalidInputError, "at character 13: a name is missing"),
         ("vote(naswot+naswot)", InvalidInputError, "names a member twice"),
         ("vote(0*naswot+snip)", InvalidInputError, "weights must be positive"),
         ("vote(1.2.3*naswot+snip)", InvalidInputError, "weights must be positive"),
@@ -58,7 +58,7 @@ def test_names_that_make_no_sense(text, error, message):
     ("declared", "function", "message"),
     [
         ({"version": 1.5}, lambda scores, weights: scores[0], "version must be a positive integer"),
-        ({"members": "naswot"}, lambda scores, weights: scores[0], "members must be a tuple of texts"),
+        ({"members": 5}, lambda scores, weights: scores[0], "members must be a tuple of texts"),
         ({"members": ("a", "a")}, lambda scores, weights: scores[0], "a name is given twice"),
         ({"members": (" ",)}, lambda scores, weights: scores[0], "unknown member ' '"),
         ({"reference": 5}, lambda scores, weights: scores[0], "reference must be text"),

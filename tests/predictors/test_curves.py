@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import zcbench
-from zcbench.encodings import CurveEncoding
+from zcbench.encodings import CurveEncoding, Table
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.testing import easy_table
 
@@ -13,9 +13,7 @@ SPACE = zcbench.get_space("digits-201")
 
 def curves(values):
     architectures = [a for a, _ in zip(SPACE, values, strict=False)]
-    encoding = CurveEncoding("loss", 3)
-    encoding.remember(architectures, np.asarray(values, float))
-    return architectures, encoding
+    return architectures, CurveEncoding("loss", 3).fed([Table(architectures, curves={"loss": values})])
 
 
 def test_sums_and_averages_of_losses():
@@ -40,7 +38,7 @@ def test_sums_and_averages_of_losses():
 
 def test_a_curve_is_what_they_take():
     table = easy_table()
-    with pytest.raises(InvalidInputError, match="takes a learning curve"):
+    with pytest.raises(InvalidInputError, match="onehot shows no learning curve"):
         zcbench.get_predictor("sotl:encoding=onehot").fit(table.known, table.targets)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import zcbench
-from zcbench.encodings import ColumnEncoding
+from zcbench.encodings import ColumnEncoding, Table
 from zcbench.errors import InvalidInputError
 from zcbench.testing import easy_table
 
@@ -41,8 +41,7 @@ def test_recipes_are_columns_like_any_others():
     architectures = [a for a, _ in zip(SPACE, range(120), strict=False)]
     recipe = {"learning_rate": random.uniform(size=120), "depth": random.integers(1, 9, 120).astype(float)}
     target = recipe["depth"] - 8 * (recipe["learning_rate"] - 0.5) ** 2
-    encoding = ColumnEncoding(sorted(recipe))
-    encoding.remember(architectures, recipe)
+    encoding = ColumnEncoding().fed([Table(architectures, recipe)])
     predictor = zcbench.get_predictor("fbnetv3", encoding=encoding, statistics=encoding)
     predictor.fit(architectures[:90], target[:90])
     assert np.corrcoef(predictor.predict(architectures[90:]), target[90:])[0, 1] > 0.9
@@ -57,12 +56,10 @@ def test_free_statistics_are_vectors():
 def test_no_free_networks_where_a_part_is_a_tables():
     """Proxies that were measured on one batch must not meet others that are measured on noise."""
     known = [SPACE.sample(np.random.default_rng(seed)) for seed in range(20)]
-    encoding = zcbench.get_encoding("proxies(params)")
-    told = type(encoding)(["params"])
-    told.remember(known, {"params": np.linspace(0, 1, 20)})
-    predictor = zcbench.get_predictor("fbnetv3", encoding=told, free=30, pretraining=2, epochs=2)
+    encoding = zcbench.get_encoding("proxies(params)").fed([Table(known, scores={"params": np.linspace(0, 1, 20)})])
+    predictor = zcbench.get_predictor("fbnetv3", encoding=encoding, free=30, pretraining=2, epochs=2)
     predictor.fit(known, np.arange(20.0))
-    assert set(told._known) == set(known)
+    assert not encoding._known  # nothing was measured
     again = pickle.loads(pickle.dumps(predictor))
     assert np.allclose(again.predict(known), predictor.predict(known))
-    assert again.encoding.rows(known[:2])[1][0] == pytest.approx(1 / 19)  # still what it was told
+    assert again.encoding.rows(known[:2])[1][0] == pytest.approx(1 / 19)  # still what it was fed

@@ -22,5 +22,5 @@ def test_the_mean_of_predictors():
     assert np.allclose(mean.predict(table.unseen), np.mean(parts, axis=0))
     with pytest.raises(UnknownNameError, match="predictor"):
         zcbench.get_predictor("mean:members=gp+nothing").fit(table.known, table.targets)
-    with pytest.raises(InvalidInputError, match="joined by"):
+    with pytest.raises(InvalidInputError, match="a name is missing"):
         zcbench.get_predictor("mean:members=").fit(table.known, table.targets)

@@ -16,7 +16,7 @@ from zcbench.evaluation import sample_efficiency
 from zcbench.records import Store, Trial
 from zcbench.runs import Track, import_file, run_predictors
 from zcbench.runs._fitting import PredictorFitting
-from zcbench.runs._pool import equivalence, pool_of
+from zcbench.runs._pool import pool_of
 from zcbench.runs._track import DEFAULTS
 from zcbench.types import Status
 
@@ -40,59 +40,6 @@ def sweep(store, benchmark=None, predictors=("gp", "random_forest:trees=10"), **
     if other := changes.pop("transfer_from", None):
         fields["transfer_from"], changes["transfer_from"] = f"{other[0].name}/{other[1]}", other[0]
     return run_predictors(Track(**fields), benchmark or table(), store, **changes)
-
-
-# -- pools -------------------------------------------------------------------------------------
-
-
-def test_a_pool_has_one_of_each_class_and_no_gaps():
-    twins = [
-        "|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|",
-        "|none~0|+|none~0|nor_conv_1x1~1|+|nor_conv_3x3~0|none~1|none~2|",
-    ]
-    other = "|none~0|+|none~0|none~1|+|nor_conv_1x1~0|none~1|none~2|"
-    more = [f"|none~0|+|none~0|none~1|+|{op}~0|none~1|none~2|" for op in ("none", "skip_connect", "avg_pool_3x3")]
-    benchmark = toy([1.0, 2.0, 3.0, math.nan, 5.0, 6.0], keys=[*twins, other, *more])
-    pool = pool_of(benchmark)
-    assert pool.keys == (twins[0], other, more[1], more[2])
-    assert pool.truth.tolist() == [1, 3, 5, 6]
-    assert pool_of(benchmark, "other").truth.tolist() == [6, 3, 2, 1]  # 6, 5, nan, 3, 2, 1
-
-
-def test_a_limit_keeps_what_a_smaller_one_had():
-    benchmark = table()
-    small, large = pool_of(benchmark, None, 10), pool_of(benchmark, None, 30)
-    assert set(small.keys) < set(large.keys)
-    assert len(small) == 10
-    assert pool_of(benchmark, None, 999).keys == pool_of(benchmark).keys
-
-
-def test_too_small_a_table():
-    with pytest.raises(InvalidInputError, match="predictors need four"):
-        pool_of(toy([1.0, 2.0, 3.0]))
-
-
-def test_real_pools_leak_no_twin(data_folder):
-    benchmark = zcbench.load_benchmark("nasbench201")
-    pool = pool_of(benchmark)
-    assert len(pool) == 4930
-    assert len({SPACE.functional_key(zcbench.Architecture("digits-201", key)) for key in pool.keys}) == 4930
-
-
-def test_spaces_of_others_need_no_functional_key():
-    class Plain:
-        def canonical(self, architecture):
-            return zcbench.Architecture("plain", architecture.key.lower())
-
-    assert equivalence(Plain(), zcbench.Architecture("plain", "AbC")) == "abc"
-
-
-def test_splits_are_nested_random_and_repeatable():
-    pool = pool_of(table())
-    order = pool.order(0)
-    assert sorted(order.tolist()) == list(range(len(pool)))
-    assert (pool.order(0) == order).all()
-    assert (pool.order(1) != order).any()
 
 
 # -- trials ------------------------------------------------------------------------------------
@@ -272,10 +219,8 @@ def test_proxies_as_features_are_measured_once_and_stored(tmp_path):
     records = store.records("toy")
     assert len(records) == 24
     pool = pool_of(benchmark)
-    fitting = PredictorFitting(
-        dataclasses.replace(pool, columns={"params": np.arange(12.0), "num_layers": np.ones(12)})
-    )
-    (given,) = fitting.informed(zcbench.get_predictor(f"gp:encoding={encoding}")).encodings()
+    fitting = PredictorFitting(dataclasses.replace(pool, scores={"params": np.arange(12.0), "num_layers": np.ones(12)}))
+    (given,) = fitting.fed(zcbench.get_predictor(f"gp:encoding={encoding}")).encodings()
     assert given.rows(pool.architectures)[3].tolist() == [3.0, 1.0]
     assert trials[0].metrics["proxy_seconds"] > 0
 

@@ -11,7 +11,7 @@ from toys import calls, registry_as_it_was, toy
 
 import zcbench
 from zcbench.batches import load_batch
-from zcbench.errors import InvalidInputError, UnknownNameError, UnsupportedModelError
+from zcbench.errors import InvalidInputError, UnknownNameError, UnsupportedModelError, ZcbenchError
 from zcbench.records import Store
 from zcbench.runs import Track, collect, evaluate, import_file, run_scores, space_named
 
@@ -230,6 +230,19 @@ def test_an_edited_formula_is_not_mixed_with_its_old_scores(store, tmp_path):
             evaluation = collect(track(["t-edited"]), toy(), store)
             assert evaluation["t-edited"].scores.tolist() == [value] * 4
     assert "4 scores by other code of these proxies or networks were left out." in evaluation.notes
+
+
+def test_workers_do_not_run_what_was_edited_meanwhile(store, tmp_path):
+    """The scores of the new formula would be stored under the digest of the old one."""
+    path = tmp_path / "edited.py"
+    path.write_text(FORMULA.format(value=1.0))
+    with registry_as_it_was():
+        import_file(str(path))
+        go(store, names=["t-edited"], workers=1, imports=[str(path)])
+        path.write_text(FORMULA.format(value=2.0))
+        with pytest.raises(ZcbenchError, match="the code of t-edited, or of what it sees, is not"):
+            go(store, benchmark=toy((1, 2, 3, 4, 5)), names=["t-edited"], workers=1, imports=[str(path)])
+    assert {float(r.score) for r in store.records("toy")} == {1.0}
 
 
 def forget(path):

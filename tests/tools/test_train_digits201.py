@@ -1,37 +1,19 @@
-"""The trainer of the embedded benchmark: deterministic, resumable, and side by side as good as alone."""
+"""Training of digits-201: deterministic, and side by side as good as alone."""
 
 import collections
 import dataclasses
-import json
 
 import numpy as np
 import pytest
 import torch
 import train_digits201 as trainer
-from _rows import done_rows
+from _loop import stacked
+from _rows import rows_of
 
 import zcbench
 
 SHORT = dataclasses.replace(trainer.RECIPE, channels=4, epochs=2)
 CELL = "|nor_conv_3x3~0|+|nor_conv_1x1~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|none~2|"
-
-
-@pytest.fixture
-def short(monkeypatch, tmp_path):
-    """A small recipe, a table elsewhere, a few cells."""
-    cells = trainer.representatives()[:6]
-    monkeypatch.setattr(trainer, "RECIPE", SHORT)
-    monkeypatch.setattr(trainer, "TABLE", tmp_path / "table" / "digits201.npz")
-    monkeypatch.setattr(trainer, "representatives", lambda: cells)
-    plain = trainer.train_cell
-    trained = []
-
-    def counted(cell, seeds, recipe=SHORT):
-        trained.append(cell.key)
-        return plain(cell, seeds, recipe)
-
-    monkeypatch.setattr(trainer, "train_cell", counted)
-    return trained
 
 
 def cell():
@@ -56,14 +38,14 @@ def test_stacked_networks_compute_what_each_computes():
         torch.manual_seed(seed)
         networks.append(space.build(cell()).eval())
     inputs = [torch.randn(5, 1, 8, 8) for _ in networks]
-    stacked = trainer.stack(networks).eval()(torch.cat(inputs, 1))
+    found = stacked(networks, trainer.grouped).eval()(torch.cat(inputs, 1))
     for k, (network, x) in enumerate(zip(networks, inputs, strict=True)):
-        torch.testing.assert_close(stacked[:, k], network(x), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(found[:, k], network(x), rtol=1e-4, atol=1e-5)
 
 
 def test_a_row_is_the_same_every_time():
-    first, second = (trainer.train_cell(cell(), (0, 1), SHORT) for _ in range(2))
-    del first["seconds"], second["seconds"]
+    first, second = (trainer.Digits201(SHORT).row(cell(), (0, 1)) for _ in range(2))
+    assert first.pop("seconds") > 0 < second.pop("seconds")
     assert first == second
     assert set(first) == {"arch", "seeds", "valid_hits", "valid_nll", "test_hits", "test_nll"}
     assert np.shape(first["test_nll"]) == (2, 2)
@@ -78,7 +60,7 @@ def test_training_learns():
 
 def test_shifts_move_by_one_pixel_and_fill_with_background():
     images = np.random.RandomState(0).rand(2, 1, 8, 8).astype(np.float32)
-    shifts = list(trainer._shifts(images))
+    shifts = list(trainer.shifts(images))
     assert len(shifts) == 9
     np.testing.assert_array_equal(shifts[4], images[:, 0])
     np.testing.assert_array_equal(shifts[0][:, 1:, 1:], images[:, 0, :-1, :-1])
@@ -86,8 +68,8 @@ def test_shifts_move_by_one_pixel_and_fill_with_background():
 
 
 def test_representatives_are_one_cell_per_function_in_a_frozen_order():
-    cells = trainer.representatives()
-    space = trainer.space_of(trainer.RECIPE)
+    maker = trainer.Digits201()
+    cells, space = maker.order(), maker.space
     fewest = collections.defaultdict(lambda: 9)
     for candidate in space:
         key = space.functional_key(candidate)
@@ -100,68 +82,31 @@ def test_representatives_are_one_cell_per_function_in_a_frozen_order():
     )
 
 
-def test_parts_share_the_work_and_a_killed_part_goes_on(short, tmp_path):
-    work = tmp_path / "work"
-    trainer.train(work, 5, "0/2")
-    trainer.train(work, 5, "1/2")
-    cells = [c.key for c in trainer.representatives()]
-    assert short == [cells[i] for i in (0, 2, 4, 1, 3)]
-    path = work / "rows-0of2.jsonl"
-    whole = path.read_bytes()
-    path.write_bytes(whole[: whole.rfind(b"\n", 0, -1) + 30])  # killed while it wrote the last row
-    trainer.train(work, 6, "0/2")
-    assert short[5:] == [cells[4]]
-    assert sorted(done_rows(path)) == sorted(cells[i] for i in (0, 2, 4))
-    trainer.train(work, None, "0/1")  # another way to share it
-    assert short[6:] == [cells[5]]
+def test_what_is_trained_is_packed_in_the_order_of_the_space(tmp_path):
+    maker = trainer.Digits201(SHORT, tmp_path / "digits201.npz")
+    maker.train_rest(tmp_path / "work", 3)
+    maker.pack(tmp_path / "work")
+    rows, packed = rows_of(tmp_path / "work"), maker.committed()
+    assert list(packed) == [cell.key for cell in maker.space if cell.key in rows]
+    assert list(rows) == [cell.key for cell in maker.order()[:3]] != list(packed)
+    for key, row in rows.items():
+        assert packed[key]["test_hits"] == row["test_hits"]
+        np.testing.assert_allclose(packed[key]["valid_nll"], row["valid_nll"], rtol=1e-6)
 
 
-def test_packed_rows_are_the_rows(short, tmp_path):
-    work = tmp_path / "work"
-    trainer.train(work, 3, "0/1")
-    trainer.pack(work, trainer.TABLE)
-    with np.load(trainer.TABLE) as table:
-        rows = done_rows(work / "rows-0of1.jsonl")
-        order = [c.key for c in trainer.space_of(SHORT) if c.key in rows]
-        assert table["arch"].tolist() == order
-        assert json.loads(str(table["recipe"])) == dataclasses.asdict(SHORT)
-        assert table["seeds"].tolist() == [0, 1, 2]
-        for i, key in enumerate(order):
-            for name in ("valid_hits", "test_hits", "valid_nll", "test_nll"):
-                np.testing.assert_allclose(table[name][i], rows[key][name], rtol=1e-6)
-            assert table["seconds"][i] == pytest.approx(rows[key]["seconds"])
-
-
-def test_rows_of_earlier_sessions_stay_unless_the_recipe_changed(short, monkeypatch, tmp_path):
-    trainer.train(tmp_path / "first", 2, "0/1")
-    trainer.pack(tmp_path / "first", trainer.TABLE)
-    trainer.train(tmp_path / "second", 3, "0/1")
-    assert len(short) == 3  # committed cells are not trained again
-    trainer.pack(tmp_path / "second", trainer.TABLE)
-    assert len(trainer.committed_rows(trainer.TABLE)) == 3
-    monkeypatch.setattr(trainer, "RECIPE", dataclasses.replace(SHORT, epochs=3))
-    assert trainer.committed_rows(trainer.TABLE) == {}
-
-
-def test_a_row_beside_the_committed_one(short, capsys):
-    trainer.train(trainer.TABLE.parent, 1, "0/1")
-    trainer.pack(trainer.TABLE.parent, trainer.TABLE)
-    key = trainer.representatives()[0].key
-    trainer.compare_row(key)
-    lines = capsys.readouterr().out.splitlines()[1:]
-    assert len(lines) == 6
-    for line in lines:
-        now, committed = line.partition("trained now ")[2].split(", committed ")
-        assert now == committed
-    with pytest.raises(SystemExit, match="is not in"):
-        trainer.compare_row(CELL)
+def test_the_table_has_all_of_them_by_this_recipe():
+    maker = trainer.Digits201()
+    rows = maker.committed()
+    assert rows.keys() == {cell.key for cell in maker.order()}
+    row = next(iter(rows.values()))
+    assert np.shape(row["test_nll"]) == (3, trainer.RECIPE.epochs)
 
 
 @pytest.mark.slow
 def test_committed_rows_can_be_trained_again():
     table = zcbench.load_benchmark("digits-201")
-    space = trainer.space_of(trainer.RECIPE)
+    maker = trainer.Digits201()
     for row in (3, len(table) // 2, len(table) - 2):
-        fresh = trainer.train_cell(space.parse(table.architectures[row].key), trainer.SEEDS)
+        fresh = maker.row(maker.space.parse(table.architectures[row].key))
         np.testing.assert_allclose(np.array(fresh["test_nll"]), table.curves["test_nll"][row], rtol=0.02)
         np.testing.assert_allclose(np.array(fresh["test_hits"]) / 1000, table.curves["test_accuracy"][row], atol=0.01)

@@ -1,5 +1,16 @@
-"""Batches: samples of the data that the benchmarks' networks were trained on."""
+"""Batches: samples of the data that the benchmarks' networks were trained on.
 
-from zcbench.batches._load import load_batch
+Each file without a leading underscore holds one family and registers its batches.
+"""
 
-__all__ = ["load_batch"]
+from typing import Any
+
+from zcbench._kinds import renamed
+from zcbench.batches._draw import get_batch
+from zcbench.batches._register import BatchInfo, batch_info, list_batches, register_batch
+
+__all__ = ["BatchInfo", "batch_info", "get_batch", "list_batches", "register_batch"]
+
+
+def __getattr__(name: str) -> Any:
+    return renamed(__name__, name)

@@ -89,24 +89,17 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def import_files(paths: Sequence[str]) -> None:
     """Import the files of ``--import``."""
-    from zcbench.runs import import_file
-
     for path in paths:
+        from zcbench.runs import import_file  # loads torch, which a list of spaces does without
+
         import_file(path)
 
 
 def split_names(text: str | None) -> list[str] | None:
-    """Names from ``a,b c*``; None for None."""
-    if text is None:
-        return None
-    return [name for name in text.replace(",", " ").split() if name]
+    """Names, with their settings, from ``a,b:epochs=1 c*``; commas and blanks in brackets stay. None for None."""
+    from zcbench._notation import split_list
 
-
-def split_labels(text: str | None) -> list[str] | None:
-    """Labels from ``gp:encoding=proxies(a+b),lightgbm``; commas in brackets stay. None for None."""
-    from zcbench._registry import split_outside
-
-    return None if text is None else [label.strip() for label in split_outside(text, ",") if label.strip()]
+    return None if text is None else split_list(text)
 
 
 def numbers(option: str, text: str | None) -> tuple[int, ...]:

@@ -35,13 +35,13 @@ def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     if options.action != "list":
         return _get(options)
-    from zcbench.datasets import benchmark_info, list_benchmarks, load_benchmark
+    from zcbench.datasets import benchmark_info, get_benchmark, list_benchmarks
     from zcbench.errors import DataMissingError, ZcbenchError
 
     rows = []
     for name in list_benchmarks():
         try:
-            table = load_benchmark(name)
+            table = get_benchmark(name)
             rows.append([name, "here", f"{len(table):,}", table.source])
         except DataMissingError:
             by_hand = "by hand: see  zcbench show "
@@ -59,7 +59,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _get(options: argparse.Namespace) -> int:
-    from zcbench.datasets import get_benchmark, import_benchmark, load_benchmark
+    from zcbench.datasets import download_benchmark, get_benchmark, import_benchmark
     from zcbench.errors import InvalidInputError
 
     if options.benchmark is None or (options.action == "import") != bool(options.paths):
@@ -69,11 +69,11 @@ def _get(options: argparse.Namespace) -> int:
         path = import_benchmark(options.benchmark, options.paths)
     else:
         try:
-            path = get_benchmark(options.benchmark, _report)
+            path = download_benchmark(options.benchmark, _report)
         finally:
             if _open:
                 print(file=sys.stderr)  # what is said next gets a line of its own
-    table = load_benchmark(options.benchmark)
+    table = get_benchmark(options.benchmark)
     show(f"{len(table):,} architectures, {len(table.targets)} targets: {path}")
     return 0
 

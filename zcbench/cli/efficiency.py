@@ -14,7 +14,6 @@ from zcbench.cli._shared import (
     add_store,
     for_each,
     print_boards,
-    split_labels,
     split_names,
     write_board,
 )
@@ -81,7 +80,7 @@ def _efficiency(name: str, store: object, options: argparse.Namespace) -> Sample
         store,
         tracks=split_names(options.track),
         target=options.target,
-        predictors=split_labels(options.show),
+        predictors=split_names(options.show),
         pool=options.limit,
         transfer=options.transfer,
         source=options.source,

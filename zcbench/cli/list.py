@@ -1,26 +1,31 @@
-"""List what there is: proxies, predictors, encodings, ensembles, benchmarks, search spaces or tracks."""
+"""List what there is of a kind: proxies, predictors, benchmarks … with patterns, those whose names match."""
 
 from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from zcbench._display import amount
+from zcbench._kinds import KINDS
 from zcbench.cli._shared import add_imports, add_json, import_files, print_json, print_rows
-from zcbench.types import summary_of
 
 EXAMPLE = """examples:
   zcbench list proxies
-  zcbench list predictors
+  zcbench list proxies "grad*" "ntk_*"
+  zcbench list batches
   zcbench list benchmarks --json"""
+
+#: titles, and from what was registered to cells
+Columns = tuple[tuple[str, ...], Callable[[Any], Sequence[object]]]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument(
-        "kind", nargs="?", default="proxies", choices=tuple(_contents()), help="what to list (default: proxies)"
-    )
+    kinds = [kind.plural for kind in KINDS]
+    parser.add_argument("kind", nargs="?", default="proxies", choices=kinds, help="what to list (default: proxies)")
+    parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="names or shell patterns (default: all)")
     add_imports(parser)
     add_json(parser)
 
@@ -28,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     import_files(options.imports)
-    titles, rows = _contents()[options.kind]()
+    titles, rows = _contents(options.kind, options.patterns)
     if options.json:
         print_json([dict(zip(titles, row, strict=True)) for row in rows])
     else:
@@ -36,76 +41,12 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _contents() -> dict[str, Callable[[], tuple[list[str], list[list[str]]]]]:
-    return {
-        "proxies": _proxies,
-        "predictors": _predictors,
-        "encodings": _encodings,
-        "ensembles": _ensembles,
-        "benchmarks": _benchmarks,
-        "spaces": _spaces,
-        "tracks": _tracks,
-    }
-
-
-def _predictors() -> tuple[list[str], list[list[str]]]:
-    from zcbench.predictors import list_predictors, predictor_info
-
-    infos = [predictor_info(name) for name in list_predictors()]
-    return ["name", "sees", "predicts", "uncertainty", "extra", "paper", "summary"], [
-        [
-            i.name,
-            str(i.parameters.get("encoding", "its members' encodings")),
-            "targets" if i.make().calibrated else "ranks",
-            "yes" if i.uncertain else "no",
-            i.extra or "none",
-            _paper(i.reference),
-            i.summary,
-        ]
-        for i in infos
-    ]
-
-
-def _encodings() -> tuple[list[str], list[list[str]]]:
-    from zcbench.encodings import encoding_info, list_encodings
-
-    infos = [encoding_info(name) for name in list_encodings()]
-    rows = [[i.name, i.kind, _paper(i.reference) or "zcbench", i.summary] for i in infos]
-    rows += [
-        ["proxies(a+b)", "vector", "", "Scores of proxies, measured where they are not known."],
-        ["curve(metric/3)", "vector", "", "Three epochs of a table's learning curve, and their differences."],
-        ["columns", "vector", "", "The columns of numbers of the table (your own, say)."],
-    ]
-    return ["name", "kind", "paper", "summary"], rows
-
-
-def _tracks() -> tuple[list[str], list[list[str]]]:
-    from zcbench.runs import list_tracks, track_info
-
-    rows = []
-    for track in map(track_info, list_tracks()):
-        what = track.predictors or track.proxies or ("standard",)
-        rows.append([track.identifier, track.kind, ", ".join(track.benchmarks), ", ".join(what), track.summary])
-    return ["name", "kind", "benchmarks", "what", "summary"], rows
-
-
-def _proxies() -> tuple[list[str], list[list[str]]]:
-    from zcbench.proxies import get_proxy, list_proxies
-
-    infos = [get_proxy(name) for name in list_proxies()]
-    return ["name", "cost", "labels", "better", "domains", "batch norm", "paper", "summary"], [
-        [
-            i.name,
-            i.cost,
-            "yes" if i.needs_labels else "no",
-            "high" if i.higher_is_better else "low",
-            "+".join(i.domains),
-            i.batch_norm,
-            _paper(i.reference),
-            i.summary,
-        ]
-        for i in infos
-    ]
+def _contents(plural: str, patterns: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """Titles and rows of a kind."""
+    kind = next(kind for kind in KINDS if kind.plural == plural)
+    titles, cells = _COLUMNS.get(kind.noun, _USUAL)
+    rows = [[str(cell) for cell in cells(kind.info(name))] for name in kind.names(*patterns)]
+    return list(titles), rows
 
 
 def _paper(reference: str) -> str:
@@ -114,39 +55,72 @@ def _paper(reference: str) -> str:
     return found.group() if found else reference.partition(",")[0].partition(";")[0]
 
 
-def _ensembles() -> tuple[list[str], list[list[str]]]:
-    from zcbench.ensembles import list_ensembles
-    from zcbench.ensembles._register import registered
-
-    infos = [registered(name) for name in list_ensembles()]
-    return ["name", "members", "summary"], [[i.name, "+".join(i.members) or "yours", i.summary] for i in infos]
+def _yes(value: object) -> str:
+    return "yes" if value else "no"
 
 
-def _benchmarks() -> tuple[list[str], list[list[str]]]:
-    from zcbench.datasets import benchmark_info, list_benchmarks
-    from zcbench.spaces import get_space
-
-    infos = [benchmark_info(name) for name in list_benchmarks()]
-    return ["name", "rows", "targets", "networks", "licence", "table", "where it comes from", "summary"], [
-        [
-            i.name,
-            f"{i.rows:,}" if i.rows else "varies",
-            str(i.targets),
-            "+".join(get_space(i.space).domains) or "none",
-            i.licence,
-            i.source,
-            _paper(i.reference),
-            i.summary,
-        ]
-        for i in infos
-    ]
+def _predictor(info: Any) -> Sequence[object]:
+    sees = info.parameters.get("encoding", "its members' encodings")
+    predicts = "targets" if info.make().calibrated else "ranks"
+    extra, paper = info.extra or "none", _paper(info.reference)
+    return info.name, sees, predicts, _yes(info.uncertain), extra, paper, info.summary
 
 
-def _spaces() -> tuple[list[str], list[list[str]]]:
-    from zcbench.spaces import get_space, list_spaces
+def _proxy(info: Any) -> Sequence[object]:
+    better, domains = "high" if info.higher_is_better else "low", "+".join(info.domains)
+    labels, paper = _yes(info.needs_labels), _paper(info.reference)
+    return info.name, info.cost, labels, better, domains, info.batch_norm, paper, info.summary
 
-    spaces = [get_space(name) for name in list_spaces()]
-    return ["name", "architectures", "networks", "summary"], [
-        [s.name, "open" if s.size is None else amount(s.size), "+".join(s.domains) or "none", summary_of(type(s))]
-        for s in spaces
-    ]
+
+def _benchmark(info: Any) -> Sequence[object]:
+    from zcbench.spaces import space_info
+
+    rows = f"{info.rows:,}" if info.rows else "varies"
+    networks, paper = "+".join(space_info(info.space).domains) or "none", _paper(info.reference)
+    return info.name, rows, info.targets, networks, info.licence, info.source, paper, info.summary
+
+
+def _space(info: Any) -> Sequence[object]:
+    size = "open" if info.size is None else amount(info.size)
+    return info.name, size, "+".join(info.domains) or "none", info.summary
+
+
+def _batch(info: Any) -> Sequence[object]:
+    number = f"up to {info.largest}" if info.resizable else "no"
+    return info.name, info.classes or "none", number, _paper(info.reference), info.summary
+
+
+def _track(info: Any) -> Sequence[object]:
+    scorers = ", ".join(info.predictors or info.proxies or ("standard",))
+    return info.name, info.version, info.kind, ", ".join(info.benchmarks), scorers, info.summary
+
+
+#: of a kind that has no columns of its own
+_USUAL: Columns = (
+    ("name", "version", "paper", "summary"),
+    lambda info: (
+        info.name,
+        getattr(info, "version", 1),
+        _paper(getattr(info, "reference", "")),
+        getattr(info, "summary", ""),
+    ),
+)
+_COLUMNS: dict[str, Columns] = {
+    "proxy": (("name", "cost", "labels", "better", "domains", "batch norm", "paper", "summary"), _proxy),
+    "predictor": (("name", "sees", "predicts", "uncertainty", "extra", "paper", "summary"), _predictor),
+    "encoding": (
+        ("name", "kind", "paper", "summary"),
+        lambda info: (info.written, info.kind, _paper(info.reference) or "zcbench", info.summary),
+    ),
+    "ensemble": (
+        ("name", "members", "summary"),
+        lambda info: (info.name, "+".join(info.members) or "yours", info.summary),
+    ),
+    "benchmark": (
+        ("name", "rows", "targets", "networks", "licence", "table", "where it comes from", "summary"),
+        _benchmark,
+    ),
+    "space": (("name", "architectures", "networks", "summary"), _space),
+    "track": (("name", "version", "kind", "benchmarks", "scorers", "summary"), _track),
+    "batch": (("name", "classes", "number behind @", "where it comes from", "summary"), _batch),
+}

@@ -35,7 +35,6 @@ from zcbench.cli._shared import (
     say_notes,
     sentence,
     show,
-    split_labels,
     split_names,
 )
 
@@ -169,7 +168,7 @@ def _run(options: argparse.Namespace) -> Run:
     lists = {
         "benchmarks": _columns(options.benchmark),
         "ensembles": split_names(options.ensembles),
-        "predictors": split_labels(options.predictors),
+        "predictors": split_names(options.predictors),
         "train_sizes": numbers("--train-sizes", options.train_sizes) or None,
         "tuned": numbers("--tuned", options.tuned) or None,
         "lower": _columns(options.lower),

@@ -1,45 +1,41 @@
-"""Show one proxy, predictor (what it computes, settings, source) or benchmark (targets, source, noise) in full."""
+"""Show one proxy, predictor, benchmark, batch … in full: what it is, settings, source.
+
+Where several kinds have the name, the first is shown and stderr names the others: say which by KIND:NAME.
+"""
 
 from __future__ import annotations
 
 import argparse
 import inspect
 import math
+import sys
+from collections.abc import Callable
 from typing import Any
 
 from zcbench._display import SENTENCE, plain
-from zcbench.cli._shared import add_imports, add_json, import_files, print_json, show
+from zcbench._kinds import KINDS, Kind
+from zcbench.cli._shared import add_imports, add_json, import_files, print_json, say, show
 
 EXAMPLE = """examples:
   zcbench show naswot
   zcbench show gp
-  zcbench show digits-201"""
+  zcbench show digits-201
+  zcbench show space:digits-201"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("name", metavar="NAME", help="a proxy, a predictor or a benchmark")
+    parser.add_argument("name", metavar="[KIND:]NAME", help="what zcbench list names")
+    parser.add_argument("--kind", choices=[kind.noun for kind in KINDS], help="of which kind it is (default: any)")
     add_imports(parser)
     add_json(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
-    from zcbench.datasets import list_benchmarks
-    from zcbench.errors import UnknownNameError
-    from zcbench.predictors import list_predictors
-    from zcbench.proxies import list_proxies
-
     import_files(options.imports)
-    if options.name in list_benchmarks():
-        content = _benchmark(options.name)
-    elif options.name in list_proxies():
-        content = _proxy(options.name)
-    elif options.name in list_predictors():
-        content = _predictor(options.name)
-    else:
-        known = [*list_benchmarks(), *list_proxies(), *list_predictors()]
-        raise UnknownNameError("proxy, predictor or benchmark", options.name, known)
+    kind, name = _found(options.name, options.kind)
+    content = _CONTENTS.get(kind.noun, _usual)(kind, kind.info(name))
     if options.json:
         print_json(content)
     else:
@@ -56,12 +52,55 @@ def execute(options: argparse.Namespace) -> int:
     return 0
 
 
-def _proxy(name: str) -> dict[str, Any]:
-    from zcbench.proxies import get_proxy
+def _found(text: str, noun: str | None) -> tuple[Kind, str]:
+    """The kind, and the name in it, that a text means."""
+    from zcbench.errors import UnknownNameError
+
+    first, colon, rest = text.partition(":")
+    if noun is None and colon and (kind := next((k for k in KINDS if first in (k.noun, k.plural)), None)):
+        kind.info(rest)
+        return kind, rest
+    if noun is not None:
+        kind = next(kind for kind in KINDS if kind.noun == noun)
+        kind.info(text)
+        return kind, text
+    # Kinds that need no torch come first: what is found among them is shown at once.
+    light = [kind for kind in KINDS if not kind.heavy]
+    heavy = [kind for kind in KINDS if kind.heavy]
+    found = [kind for kind in light if text in kind.names()]
+    found += [kind for kind in heavy if (not found or kind.module in sys.modules) and text in kind.names()]
+    if not found:
+        known = [name for kind in KINDS for name in kind.names()]
+        raise UnknownNameError("name", text, known, f"zcbench list has {', '.join(kind.plural for kind in KINDS)}.")
+    others = [f"{kind.noun}:{text}" for kind in found[1:]]
+    if found[0].noun == "benchmark" and found[0].info(text).space == text:
+        others = [other for other in others if other != f"space:{text}"]  # the benchmark's page names its space
+    if others:
+        say(f"zcbench: this is the {found[0].noun}; there is also  zcbench show {'  and  '.join(others)}")
+    return found[0], text
+
+
+def _usual(kind: Kind, info: Any) -> dict[str, Any]:
+    """Of a kind that nothing more is known of."""
+    code = next((getattr(info, name) for name in ("function", "make") if callable(getattr(info, name, None))), None)
+    content: dict[str, Any] = {kind.noun: info.name}
+    for name in ("version", "reference"):
+        if hasattr(info, name):
+            content[name] = getattr(info, name)
+    return {**content, **_code(code, getattr(info, "summary", ""))}
+
+
+def _code(code: Any, summary: str = "") -> dict[str, Any]:
+    """Where code is defined, and what its docstring says."""
+    if code is None:
+        return {"description": f"{summary}\n"}
+    code = inspect.unwrap(code) if callable(code) else code
+    return {"defined in": _place(code), "description": (inspect.getdoc(code) or summary) + "\n"}
+
+
+def _proxy(kind: Kind, info: Any) -> dict[str, Any]:
     from zcbench.types import COMMON_SETTINGS
 
-    info = get_proxy(name)
-    code = inspect.unwrap(info.function)
     return {
         "proxy": info.name,
         "version": info.version,
@@ -74,15 +113,11 @@ def _proxy(name: str) -> dict[str, Any]:
         "invariant to": ", ".join(info.invariances) or "nothing declared",
         "settings": {**info.parameters, **COMMON_SETTINGS},
         "reference": info.reference,
-        "defined in": _place(code),
-        "description": (inspect.getdoc(code) or "") + "\n",
+        **_code(info.function),
     }
 
 
-def _predictor(name: str) -> dict[str, Any]:
-    from zcbench.predictors import predictor_info
-
-    info = predictor_info(name)
+def _predictor(kind: Kind, info: Any) -> dict[str, Any]:
     return {
         "predictor": info.name,
         "version": info.version,
@@ -92,8 +127,7 @@ def _predictor(name: str) -> dict[str, Any]:
         "needs": f'pip install "zcbench[{info.extra}]"' if info.extra else "nothing more",
         "settings": {key: repr(value) for key, value in info.parameters.items()},
         "reference": info.reference,
-        "defined in": _place(info.make),
-        "description": (inspect.getdoc(info.make) or "") + "\n",
+        **_code(info.make),
     }
 
 
@@ -101,15 +135,50 @@ def _place(code: Any) -> str:
     try:
         return f"{inspect.getsourcefile(code)}:{inspect.getsourcelines(code)[1]}"
     except (OSError, TypeError):
-        return str(code.__module__)
+        return str(getattr(code, "__module__", "unknown"))
 
 
-def _benchmark(name: str) -> dict[str, Any]:
-    from zcbench.datasets import benchmark_info, load_benchmark
+def _encoding(kind: Kind, info: Any) -> dict[str, Any]:
+    content = _usual(kind, info)
+    return {"encoding": content.pop("encoding"), "kind of rows": info.kind, **content}
+
+
+def _ensemble(kind: Kind, info: Any) -> dict[str, Any]:
+    content = _usual(kind, info)
+    members = "+".join(info.members) or f"yours: {info.name}(naswot+2*synflow)"
+    return {"ensemble": content.pop("ensemble"), "members": members, **content}
+
+
+def _space(kind: Kind, info: Any) -> dict[str, Any]:
+    return {
+        "space": info.name,
+        "architectures": "without end" if info.size is None else f"{info.size:,}",
+        "networks": ", ".join(info.domains) or "none",
+        "inputs": " x ".join(map(str, info.input_shape)) or "none",
+        **_code(type(info.space)),
+    }
+
+
+def _batch(kind: Kind, info: Any) -> dict[str, Any]:
+    number = "none"
+    if info.resizable:
+        meaning = "side in pixels" if info.resizable is True else (inspect.getdoc(info.resizable) or "").split("\n")[0]
+        number = f"up to {info.largest}: {meaning}"
+    return {
+        "batch": info.name,
+        "version": info.version,
+        "classes": info.classes or "none",
+        "number behind @": number,
+        "reference": info.reference,
+        **_code(info.function),
+    }
+
+
+def _benchmark(kind: Kind, info: Any) -> dict[str, Any]:
+    from zcbench.datasets import get_benchmark
     from zcbench.errors import DataMissingError, MissingDependencyError
     from zcbench.evaluation import interval
 
-    info = benchmark_info(name)
     content: dict[str, Any] = {"benchmark": info.name, "summary": info.summary, "reference": info.reference}
     content["licence"] = info.licence
     if info.remotes:
@@ -117,7 +186,7 @@ def _benchmark(name: str) -> dict[str, Any]:
     if info.by_hand:
         content["published at"] = info.by_hand
     try:
-        table = load_benchmark(name)
+        table = get_benchmark(info.name)
     except (DataMissingError, MissingDependencyError) as error:
         return {**content, "table": str(error)}
     ceiling = table.noise_ceiling()
@@ -133,3 +202,14 @@ def _benchmark(name: str) -> dict[str, Any]:
         "proxies see": table.batch_of() if table.space.domains else "nothing: no networks",
         "targets": {target.name: target.description for target in table.targets.values()},
     }
+
+
+_CONTENTS: dict[str, Callable[[Kind, Any], dict[str, Any]]] = {
+    "proxy": _proxy,
+    "predictor": _predictor,
+    "encoding": _encoding,
+    "ensemble": _ensemble,
+    "space": _space,
+    "batch": _batch,
+    "benchmark": _benchmark,
+}

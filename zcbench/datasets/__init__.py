@@ -4,9 +4,12 @@ A file without a leading underscore, ``own.py`` apart, is a benchmark or a famil
 where the table comes from and how each source is read, and registers what it describes.
 """
 
+from typing import Any
+
+from zcbench._kinds import renamed
 from zcbench.datasets._benchmark import Benchmark
 from zcbench.datasets._info import BenchmarkInfo, benchmark_info, list_benchmarks, register_benchmark
-from zcbench.datasets._load import get_benchmark, import_benchmark, load_benchmark
+from zcbench.datasets._load import download_benchmark, get_benchmark, import_benchmark
 from zcbench.datasets._table import Table
 from zcbench.datasets.own import own_benchmark, read_columns
 
@@ -15,11 +18,15 @@ __all__ = [
     "BenchmarkInfo",
     "Table",
     "benchmark_info",
+    "download_benchmark",
     "get_benchmark",
     "import_benchmark",
     "list_benchmarks",
-    "load_benchmark",
     "own_benchmark",
     "read_columns",
     "register_benchmark",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    return renamed(__name__, name)

@@ -133,7 +133,7 @@ class Benchmark:
         return Estimate(np.nan, np.nan, np.nan, 0) if repeats is None else noise_ceiling(repeats)
 
     def batch_of(self, target: str | None = None) -> str:
-        """Name for ``load_batch`` of the samples that proxies see when ranked against a target."""
+        """Name for ``get_batch`` of the samples that proxies see when ranked against a target."""
         dataset = self.target(target).dataset
         return self.batches.get(dataset, dataset)
 

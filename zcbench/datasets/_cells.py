@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from zcbench._display import shortened
+from zcbench._display import abridged
 
 Floats = NDArray[np.float64]
 
@@ -247,7 +247,7 @@ def _text(cells: Sequence[str], first: dict[str, int], missing: int, at: Callabl
 
 
 def _quoted(cell: str) -> str:
-    return repr(shortened(cell, 60))
+    return repr(abridged(cell, 60))
 
 
 def _count(number: int, what: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from zcbench._arguments import as_tuple
 from zcbench._files import cannot_write, locked
 from zcbench.datasets._http import Answer, BrokenError, MisfitError, RefusedError, asked
 from zcbench.datasets._paths import CACHE_ADVICE
@@ -41,6 +42,9 @@ class Remote:
     urls: tuple[str, ...]
     sha256: str = ""
     size: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "urls", as_tuple(self.urls))
 
     @property
     def most(self) -> int:

@@ -28,7 +28,7 @@ class BenchmarkInfo:
         reference: paper or script that made it.
         version: raised whenever the table or its reading changes; results of different versions never mix.
         classes: outputs of the networks, by data set of the targets.
-        batches: what stands in for a data set that zcbench has no samples of, by data set: names for ``load_batch``.
+        batches: what stands in for a data set that zcbench has no samples of, by data set: names for ``get_batch``.
         embedded: reads the table that comes with zcbench, for one that does.
         read: reads the authors' own files or folders.
         convert: reads neutral columns in the folder ``ZCBENCH_DATA``.
@@ -117,11 +117,16 @@ def register_benchmark(*infos: BenchmarkInfo, override: bool = False) -> None:
     _BENCHMARKS.add_all(rules.by_name("benchmark", infos), override=override)
 
 
-def list_benchmarks() -> list[str]:
-    """Names of the benchmarks, the embedded ones first."""
-    return sorted(_BENCHMARKS.names(), key=lambda name: (_BENCHMARKS.get(name).embedded is None, name))
+def list_benchmarks(*patterns: str) -> list[str]:
+    """Names of the benchmarks that match any of the shell patterns (all without one), the embedded ones first.
+
+    Raises:
+        UnknownNameError: a pattern matches nothing.
+    """
+    names = _BENCHMARKS.names(patterns or ("*",))
+    return sorted(names, key=lambda name: (_BENCHMARKS.info(name).embedded is None, name))
 
 
 def benchmark_info(name: str) -> BenchmarkInfo:
     """What can be said of a benchmark before its table is read; UnknownNameError if there is none."""
-    return _BENCHMARKS.get(name)
+    return _BENCHMARKS.info(name)

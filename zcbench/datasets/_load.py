@@ -9,25 +9,26 @@ from pathlib import Path
 
 import numpy as np
 
+from zcbench._arguments import shown
 from zcbench.datasets._benchmark import Benchmark
 from zcbench.datasets._download import Progress, fetch
 from zcbench.datasets._info import BenchmarkInfo, benchmark_info
 from zcbench.datasets._paths import cache_folder, cached, data_folder, known_cache
 from zcbench.datasets._read import explained, refuse_web_pages
 from zcbench.datasets._table import Table, check_table, check_unique, load_table, save_table
-from zcbench.datasets._values import OddValueError, shown, text_of
+from zcbench.datasets._values import OddValueError, text_of
 from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, ZcbenchError, first_line
 from zcbench.spaces import get_space
 from zcbench.types import Architecture
 
 
-def load_benchmark(name: str, source: str | os.PathLike[str] | None = None) -> Benchmark:
-    """Load a benchmark's table.
+def get_benchmark(name: str, source: str | os.PathLike[str] | None = None) -> Benchmark:
+    """Load a benchmark's table from this machine; nothing is downloaded.
 
     Args:
         name: name of the benchmark.
-        source: the authors' file or folder to read. Default: what ``zcbench data get`` or ``import`` stored, else the
-            columns in ``ZCBENCH_DATA``.
+        source: the authors' file or folder to read. Default: what :func:`download_benchmark` or
+            :func:`import_benchmark` stored (``zcbench data get`` or ``import``), else the columns in ``ZCBENCH_DATA``.
 
     Raises:
         UnknownNameError: there is no such benchmark.
@@ -52,21 +53,30 @@ def read_source(info: BenchmarkInfo, paths: Sequence[Path]) -> Table:
         return _checked(info, info.read(paths))
 
 
-def import_benchmark(name: str, paths: Sequence[str | os.PathLike[str]]) -> Path:
+def import_benchmark(name: str, paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Path:
     """Read the authors' files once and keep the table in the cache; returns where.
 
+    Args:
+        name: name of the benchmark.
+        paths: the authors' files or folders, one or several.
+
     Raises:
-        As :func:`load_benchmark`; StoreError if the cache cannot be written.
+        As :func:`get_benchmark`; StoreError if the cache cannot be written.
     """
     info = benchmark_info(name)
-    table = read_source(info, [Path(path) for path in paths])
+    files = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+    table = read_source(info, [Path(path) for path in files])
     save_table(table, cache_path(name))
     _load.cache_clear()  # what was loaded before is no longer what is stored
     return cache_path(name)
 
 
-def get_benchmark(name: str, progress: Progress | None = None) -> Path:
+def download_benchmark(name: str, progress: Progress | None = None) -> Path:
     """Download the authors' files, read them once and keep the table in the cache; returns where.
+
+    Args:
+        name: name of the benchmark.
+        progress: called with the bytes that are here and those in all.
 
     Raises:
         DataMissingError: no program can download the file (the message says what to do), or no place gives it.

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from zcbench._display import shortened
+from zcbench._display import abridged
 from zcbench.datasets._cells import is_number
 from zcbench.datasets._limits import Allowance
 from zcbench.datasets._read import explained, is_web_page, read_parquet
@@ -309,7 +309,7 @@ def _comma_hint(row: list[str], width: int) -> str:
     if len(pairs) < len(row) - width:
         return ""
     return (
-        f" If {shortened(pairs[0], 40)} is one number, its comma separates cells here: write a point, or separate"
+        f" If {abridged(pairs[0], 40)} is one number, its comma separates cells here: write a point, or separate"
         " the cells with semicolons."
     )
 

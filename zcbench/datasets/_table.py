@@ -13,11 +13,12 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zcbench._arguments import shown
 from zcbench._display import many
 from zcbench._files import whole
 from zcbench.datasets._arrays import Arrays
 from zcbench.datasets._paths import CACHE_ADVICE
-from zcbench.datasets._values import OddValueError, check_shape, column, integer, shown, text_of
+from zcbench.datasets._values import OddValueError, check_shape, column, integer, text_of
 from zcbench.errors import DataCorruptError, first_line
 from zcbench.types import Target
 

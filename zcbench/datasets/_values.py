@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zcbench._arguments import shown
 from zcbench.types import Target
 
 Floats = NDArray[np.float64]
@@ -21,21 +22,6 @@ _MOST = (10_000, 1_000_000)
 
 class OddValueError(ValueError):
     """A value of the wrong kind; ``explained`` adds file and row."""
-
-
-def shown(value: object, length: int = 60) -> str:
-    """A foreign value in a message: one line of at most ``length`` characters."""
-    if isinstance(value, (str, bytes)):
-        text = repr(value[: length + 1])
-    elif value is None or isinstance(value, (bool, float, np.generic)):
-        text = repr(value)
-    elif isinstance(value, int):
-        text = repr(value) if value.bit_length() < 200 else "a number of hundreds of digits"
-    else:
-        text = f"a {type(value).__name__}"
-        if isinstance(value, (list, tuple, Mapping)):
-            text += f" of {len(value)}"
-    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def number(value: Any, what: str, low: float = -math.inf, high: float = math.inf) -> float:

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from zcbench._arguments import shown
 from zcbench.datasets._download import github
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._read import Place, as_records, explained, members, read_parquet, single
 from zcbench.datasets._table import Table
-from zcbench.datasets._values import OddValueError, integer, number, numbers, shown, text_of
+from zcbench.datasets._values import OddValueError, integer, number, numbers, text_of
 from zcbench.errors import DataCorruptError
 from zcbench.spaces._forms import literal
 from zcbench.spaces.autoformer import DEPTHS, HEADS, RATIOS, AutoFormerSpace

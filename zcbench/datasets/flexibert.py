@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from zcbench._arguments import shown
 from zcbench.datasets._download import github
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._read import explained, read_json, read_parquet, single
 from zcbench.datasets._table import Table, columns, with_repeats
-from zcbench.datasets._values import OddValueError, column, integer, list_of, number, shown
+from zcbench.datasets._values import OddValueError, column, integer, list_of, number
 from zcbench.spaces.flexibert import FlexiBERTSpace, LayerChoice
 from zcbench.types import Target
 

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
+from zcbench._arguments import shown
 from zcbench.datasets._download import Remote
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._read import explained, opened, read_parquet, single
 from zcbench.datasets._table import Table, columns
-from zcbench.datasets._values import OddValueError, column, integer, list_of, number, shown, text_of
+from zcbench.datasets._values import OddValueError, column, integer, list_of, number, text_of
 from zcbench.errors import DataCorruptError
 from zcbench.spaces.nasbench101 import OPERATIONS
 from zcbench.types import Target

@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from zcbench._arguments import shown
 from zcbench.datasets._download import github
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._pickles import read_pickle
 from zcbench.datasets._read import Place, as_records, bare_stem, explained, read_parquet
 from zcbench.datasets._table import Table
-from zcbench.datasets._values import OddValueError, integer, list_of, mapping_of, number, shown, text_of
+from zcbench.datasets._values import OddValueError, integer, list_of, mapping_of, number, text_of
 from zcbench.errors import DataCorruptError
 from zcbench.types import Target
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zcbench._display import shortened
+from zcbench._arguments import all_text
+from zcbench._display import abridged
 from zcbench.datasets._benchmark import Benchmark
 from zcbench.datasets._cells import Reading, is_number, read_cells
 from zcbench.datasets._sheet import Sheet, read_sheet
@@ -110,7 +111,7 @@ def _read(path: Path, limit: int | None, seed: int) -> _Content:
         )
     twice = next((name for i, name in enumerate(header) if name in header[:i]), None)
     if twice is not None:
-        raise DataCorruptError(f"{path} has two columns named {shortened(twice)!r}: rename one.")
+        raise DataCorruptError(f"{path} has two columns named {abridged(twice)!r}: rename one.")
     texts = {name: [row[place].strip() for _, row in sheet.rows] for place, name in enumerate(header)}
     content = _Content(str(path), sheet, texts, {}, index)
     content.readings.update(read_cells(texts, content.at, commas=sheet.separator not in ("", ","), typed=sheet.typed))
@@ -130,7 +131,7 @@ def own_benchmark(
     *,
     arch: str | None = None,
     space: str | SearchSpace | None = None,
-    lower: Sequence[str] = (),
+    lower: str | Sequence[str] = (),
     batch: str = "cifar10",
     classes: int = 10,
     limit: int | None = None,
@@ -148,7 +149,7 @@ def own_benchmark(
             column of text without repetitions, else rows are numbered. Names are text, digits too.
         space: search space whose strings the names are, to build networks; None if no networks are to be built.
         lower: columns in which lower is better.
-        batch: what proxies see (a name for ``load_batch``), where networks are built.
+        batch: what proxies see (a name for ``get_batch``), where networks are built.
         classes: outputs of the networks, where they are built.
         limit: number of rows, drawn at random; None for all.
         seed: decides which.
@@ -164,12 +165,12 @@ def own_benchmark(
         UnknownNameError: there is no such column.
     """
     content = _read(Path(path), limit, seed)
-    target, *lower = (" ".join(name.split()) for name in (target, *lower))
+    target, *lower = (" ".join(name.split()) for name in (target, *all_text("lower", lower)))
     arch = None if arch is None else " ".join(arch.split())
     for name in (target, *([arch] if arch is not None else []), *lower):
         if name not in content.texts:
             hint = "Does the first line name the columns?" if any(map(is_number, content.texts)) else ""
-            raise UnknownNameError("column", name, map(shortened, content.texts), hint)
+            raise UnknownNameError("column", name, map(abridged, content.texts), hint)
     truth = _target(content, target)
     place = get_space(space) if isinstance(space, str) else space or TableSpace()
     names, column, numbered = _names(content, target, arch, None if space is None else place)
@@ -213,7 +214,7 @@ def _target(content: _Content, target: str) -> Floats:
     if reading.missing == len(content.texts[target]):
         raise DataCorruptError(f"{content.path}: the column {target!r} has no values.")
     if reading.strange is not None:
-        cell = shortened(content.texts[target][reading.strange], 60)
+        cell = abridged(content.texts[target][reading.strange], 60)
         raise DataCorruptError(
             f"{content.path}, {content.at(reading.strange)}: {cell!r} in the column {target!r} is no number: mend it."
         )
@@ -261,7 +262,7 @@ def _names(
     for name in coded[:1]:
         if len(set(texts[name])) == len(texts[name]) and "" not in texts[name]:
             return texts[name], name, ""
-    note = f"Rows are numbered because the text in {shortened(coded[0], 60)!r} repeats." if coded else ""
+    note = f"Rows are numbered because the text in {abridged(coded[0], 60)!r} repeats." if coded else ""
     return [f"row {number}" for number, _ in content.sheet.rows], None, note
 
 
@@ -299,7 +300,7 @@ def _architectures(
         others = len(repeated) - 1
         more = f"; {others} more name{'s repeat' if others > 1 else ' repeats'}" if others else ""
         raise DataCorruptError(
-            f"{content.path}: {shortened(names[repeated[0][0]], 60)!r} is in {content.sheet.unit}s "
+            f"{content.path}: {abridged(names[repeated[0][0]], 60)!r} is in {content.sheet.unit}s "
             f"{', '.join(map(str, numbers[:4][:-1]))}{', …' if len(numbers) > 4 else ''} and {numbers[-1]}{more}: keep "
             "one row of each architecture, or name another column with --arch."
         )
@@ -329,13 +330,13 @@ def _notes(content: _Content, used: Mapping[str, Floats], names: str | None) -> 
         if name in (content.index, names) or name in used:
             continue
         why = reading.reason if reading.values is None else "its name says that it names architectures"
-        notes.append(f"The column {shortened(name, 60)!r} is left out because {why}.")
+        notes.append(f"The column {abridged(name, 60)!r} is left out because {why}.")
     missing = {name: content.readings[name].missing for name in used if content.readings[name].missing}
     if missing:
-        counts = ", ".join(f"{count} of {shortened(name, 60)!r}" for name, count in list(missing.items())[:20])
+        counts = ", ".join(f"{count} of {abridged(name, 60)!r}" for name, count in list(missing.items())[:20])
         more = f", and of {len(missing) - 20} other columns" if len(missing) > 20 else ""
         notes.append(f"Of {len(content.sheet.rows)} rows, values are missing: {counts}{more}.")
-    notes += [f"In {shortened(n, 60)!r} {remark}." for n in used for remark in content.readings[n].remarks]
+    notes += [f"In {abridged(n, 60)!r} {remark}." for n in used for remark in content.readings[n].remarks]
     return notes
 
 

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from zcbench._arguments import shown
 from zcbench.datasets._download import github
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._read import bare_name, explained, read_csv
 from zcbench.datasets._table import Table
-from zcbench.datasets._values import OddValueError, decimal, shown
+from zcbench.datasets._values import OddValueError, decimal
 from zcbench.errors import DataCorruptError, DataMissingError
 from zcbench.types import Target
 

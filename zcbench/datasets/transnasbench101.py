@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from zcbench._arguments import shown
 from zcbench.datasets._info import BenchmarkInfo, register_benchmark
 from zcbench.datasets._pickles import read_torch
 from zcbench.datasets._read import Place, bare_name, explained, opened, read_parquet, single
 from zcbench.datasets._suitezero import read_suite_zero
 from zcbench.datasets._table import Table, columns
-from zcbench.datasets._values import OddValueError, bounds_of, mapping_of, number, numbers, shown
+from zcbench.datasets._values import OddValueError, bounds_of, mapping_of, number, numbers
 from zcbench.errors import DataCorruptError
 from zcbench.types import Target
 

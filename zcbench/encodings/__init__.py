@@ -1,12 +1,15 @@
 """Encodings: what a predictor sees of an architecture. Vectors, graphs, statistics of layers, computation graphs.
 
-Each file without a leading underscore holds one family and registers its encodings.
+Each file without a leading underscore holds one family and registers its encodings. Most follow from the architecture
+alone; :class:`TableEncoding` is the base of those whose rows a table knows: columns, proxies, learning curves.
 """
 
-from zcbench.encodings._base import Encoder, Encoding, EncodingInfo, Joined, join
+from zcbench.encodings._base import Encoder, Encoding, EncodingInfo, Joined, Needs, combined, join
 from zcbench.encodings._register import encoding_info, get_encoding, list_encodings, register_encoding
+from zcbench.encodings._table import Table, TableEncoding
+from zcbench.encodings.columns import ColumnEncoding
 from zcbench.encodings.curves import CurveEncoding
-from zcbench.encodings.proxies import ColumnEncoding, ProxyEncoding
+from zcbench.encodings.proxies import ProxyEncoding
 
 __all__ = [
     "ColumnEncoding",
@@ -15,7 +18,11 @@ __all__ = [
     "Encoding",
     "EncodingInfo",
     "Joined",
+    "Needs",
     "ProxyEncoding",
+    "Table",
+    "TableEncoding",
+    "combined",
     "encoding_info",
     "get_encoding",
     "join",

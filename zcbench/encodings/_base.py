@@ -1,19 +1,22 @@
-"""What an encoding is: a function of an architecture, remembered, and a table of columns that a training set fixes."""
+"""What an encoding is: a function of an architecture, remembered, and a matrix of columns that a training set fixes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zcbench._code import code_digest
+from zcbench._code import code_digest, joined_codes
 from zcbench._display import brief
 from zcbench.errors import InvalidInputError
 from zcbench.spaces import get_space
 from zcbench.types import Architecture, SearchSpace, summary_of
+
+if TYPE_CHECKING:
+    from zcbench.encodings._table import Table
 
 Floats: TypeAlias = NDArray[np.float64]
 #: What an encoding says of one architecture: numbers in order, numbers by name, or an object (a graph, a network).
@@ -30,27 +33,55 @@ class EncodingInfo:
 
     Attributes:
         name: name in the registry.
-        function: from a search space and an architecture to a row.
+        function: from a search space and an architecture to a row; or a subclass of :class:`Encoding`.
         kind: one of :data:`KINDS`.
         version: raised whenever rows may change.
         reference: paper and section.
+        arguments: an example of what stands in brackets after the name, "params+naswot"; "" where nothing does.
     """
 
     name: str
-    function: Callable[[SearchSpace, Architecture], Row]
+    function: Callable[[SearchSpace, Architecture], Row] | type[Encoding]
     kind: str = "vector"
     version: int = 1
     reference: str = ""
+    arguments: str = ""
+
+    @property
+    def written(self) -> str:
+        """How it is asked for, "proxies(params+naswot)"."""
+        return f"{self.name}({self.arguments})" if self.arguments else self.name
 
     @property
     def code(self) -> str:
-        """Digest of the function's code; "" where zcbench wrote it."""
+        """Digest of the function's code, or the class's; "" where zcbench wrote it."""
         return code_digest(self.function)
 
     @property
     def summary(self) -> str:
-        """First line of the function's docstring."""
+        """First line of the function's docstring, or the class's."""
         return summary_of(self.function)
+
+
+class Needs(NamedTuple):
+    """What an encoding sees of a table besides its facts.
+
+    Attributes:
+        proxies: labels of proxies, to be measured on all of the table's architectures first.
+        curves: metrics whose learning curves it sees.
+    """
+
+    proxies: tuple[str, ...] = ()
+    curves: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, encodings: Iterable[Encoding]) -> Needs:
+        """What several encodings need together, each once, in the order in which they need it."""
+        every = [encoding.needs for encoding in encodings]
+        return cls(
+            tuple(dict.fromkeys(label for needs in every for label in needs.proxies)),
+            tuple(dict.fromkeys(metric for needs in every for metric in needs.curves)),
+        )
 
 
 class Encoding:
@@ -63,25 +94,29 @@ class Encoding:
         name: what it is called, "onehot".
         function: from a search space and an architecture to a row: a vector of one length for the whole space, a
             mapping from names to numbers (what is not named is 0), or an object of the kind.
-        kind: one of :data:`KINDS`.
+        kind: one of :data:`KINDS`; default the class's own.
         space: the search space, if it is not a registered one.
         version: raised whenever rows may change.
     """
 
-    #: whether it knows rows of a table's architectures only
-    told = False
+    kind = "vector"
+    #: what it sees of a table besides its facts; nothing where the architecture says all
+    needs = Needs()
+    #: whether it has rows of a table's architectures only
+    from_table = False
 
     def __init__(
         self,
-        name: str,
-        function: Callable[[SearchSpace, Architecture], Row],
-        kind: str = "vector",
+        name: str = "",
+        function: Callable[[SearchSpace, Architecture], Row] | None = None,
+        kind: str | None = None,
         space: SearchSpace | None = None,
         version: int = 1,
     ) -> None:
         self.name = name
         self.function = function
-        self.kind = kind
+        if kind is not None:
+            self.kind = kind
         self.space = space
         self.version = version
         self._known: dict[Architecture, Row] = {}
@@ -103,10 +138,27 @@ class Encoding:
         """What is joined."""
         return (self,)
 
+    @classmethod
+    def read(cls, *arguments: str) -> Encoding:
+        """A new one from the texts that stand in brackets after its name, "a" and "b" of "name(a+b)"."""
+        return cls(*arguments)  # type: ignore[arg-type]  # a subclass says what it takes
+
     @property
-    def members(self) -> tuple[str, ...]:
-        """Proxies whose scores it is made of."""
-        return ()
+    def code(self) -> str:
+        """Digest of what strangers wrote of it; "" where zcbench wrote all."""
+        return joined_codes(code_digest(type(self)), code_digest(self.function))
+
+    def fed(self, tables: Sequence[Table]) -> Encoding:
+        """The encoding as it is where these tables are all that is known of architectures."""
+        return self
+
+    def digest(self, table: Table) -> bytes:
+        """What it shows of a table; nothing where rows follow from the architecture alone."""
+        return b""
+
+    def seconds(self, table: Table) -> Mapping[str, float]:
+        """What it costs to measure what one architecture's row is made of, by what is measured."""
+        return {}
 
     def rows(self, architectures: Sequence[Architecture]) -> list[Row]:
         """A row for each architecture.
@@ -120,14 +172,28 @@ class Encoding:
     def _row(self, architecture: Architecture) -> Row:
         known = self._known.get(architecture)
         if known is None:
-            space = self.space if self.space is not None else get_space(architecture.space)
-            known = self.function(space, architecture)
-            if self.kind == "vector" and not isinstance(known, Mapping):
-                known = np.asarray(known, np.float64)
+            known = self._encode(architecture)
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
             self._known[architecture] = known
         return known
+
+    def _encode(self, architecture: Architecture) -> Row:
+        if self.function is None:
+            raise NotImplementedError(f"{type(self).__name__} has no function and does not write _encode.")
+        row = self.function(self._space_of(architecture), architecture)
+        return np.asarray(row, np.float64) if self.kind == "vector" and not isinstance(row, Mapping) else row
+
+    def _space_of(self, architecture: Architecture) -> SearchSpace:
+        return self.space if self.space is not None else get_space(architecture.space)
+
+    def beginnings(self, architectures: Sequence[Architecture]) -> Floats:
+        """The beginnings of learning curves that it sees, ``(n, epochs)``.
+
+        Raises:
+            InvalidInputError: it sees none.
+        """
+        raise InvalidInputError(f"the encoding {self.name} shows no learning curve: choose one, as curve(valid_nll/3).")
 
     def fit(self, architectures: Sequence[Architecture]) -> Encoder:
         """The columns that a training set has."""
@@ -140,7 +206,7 @@ class Joined(Encoding):
     """Vectors of several encodings, one behind the other."""
 
     def __init__(self, parts: Sequence[Encoding]) -> None:
-        super().__init__("+".join(part.name for part in parts), _never)
+        super().__init__("+".join(part.name for part in parts))
         self._parts = tuple(parts)
         if odd := [part.name for part in parts if part.kind != "vector"]:
             raise InvalidInputError(f"the encoding {odd[0]} gives no vectors and cannot be joined with others.")
@@ -151,9 +217,31 @@ class Joined(Encoding):
         return self._parts
 
     @property
-    def members(self) -> tuple[str, ...]:
-        """Proxies whose scores it is made of."""
-        return tuple(dict.fromkeys(member for part in self._parts for member in part.members))
+    def needs(self) -> Needs:  # type: ignore[override]
+        """What its parts need together."""
+        return Needs.of(self._parts)
+
+    @property
+    def from_table(self) -> bool:  # type: ignore[override]
+        """Whether one of its parts has rows of a table's architectures only."""
+        return any(part.from_table for part in self._parts)
+
+    @property
+    def code(self) -> str:
+        """Digest of what strangers wrote of its parts."""
+        return joined_codes(*(part.code for part in self._parts))
+
+    def fed(self, tables: Sequence[Table]) -> Encoding:
+        """The same parts, each fed."""
+        return Joined([part.fed(tables) for part in self._parts])
+
+    def digest(self, table: Table) -> bytes:
+        """What its parts show of a table."""
+        return b"".join(part.digest(table) for part in self._parts)
+
+    def seconds(self, table: Table) -> Mapping[str, float]:
+        """What its parts cost together."""
+        return combined(self._parts, table)
 
     def rows(self, architectures: Sequence[Architecture]) -> list[Row]:
         """Not possible: rows belong to the parts."""
@@ -165,8 +253,13 @@ def join(parts: Sequence[Encoding]) -> Encoding:
     return parts[0] if len(parts) == 1 else Joined(parts)
 
 
-def _never(space: SearchSpace, architecture: Architecture) -> Row:
-    raise NotImplementedError
+def combined(encodings: Iterable[Encoding], table: Table) -> dict[str, float]:
+    """Seconds by what is measured of one architecture for several encodings: once what several see."""
+    found: dict[str, float] = {}
+    for encoding in encodings:
+        for what, seconds in encoding.seconds(table).items():
+            found[what] = max(found.get(what, 0.0), seconds)
+    return found
 
 
 class _Columns:

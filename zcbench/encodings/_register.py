@@ -1,44 +1,68 @@
-"""The registry of encodings, and the notation for joining them: "onehot+stats+proxies(params+naswot)"."""
+"""The registry of encodings; their names are joined by "+": "onehot+stats+proxies(params+naswot)"."""
 
 from __future__ import annotations
 
-import re
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from zcbench import _arguments as rules
-from zcbench._registry import Registry, split_outside
+from zcbench._notation import parse_sum, parse_term
+from zcbench._registry import Registry
 from zcbench.encodings._base import KINDS, Encoding, EncodingInfo, join
 from zcbench.errors import InvalidInputError
 from zcbench.types import SearchSpace
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+
+def _function_or_class(what: str, value: object) -> object:
+    if not isinstance(value, type):
+        return rules.called_with(2)(what, value)
+    if not issubclass(value, Encoding):
+        raise InvalidInputError(
+            f"{what}: register a function of a search space and an architecture, or a subclass of zcbench.Encoding."
+        )
+    return value
+
+
 _ENCODINGS: Registry[EncodingInfo] = Registry(
     "encoding",
     package="zcbench.encodings",
     group="zcbench.encodings",
     rules={
-        "function": rules.called_with(2),
+        "function": _function_or_class,
         "kind": rules.choice("kind", KINDS),
         "version": rules.version,
         "reference": rules.text,
+        "arguments": rules.text,
     },
 )
 _MADE: dict[str, Encoding] = {}
 
 
 def register_encoding(
-    name: str, *, kind: str = "vector", version: int = 1, reference: str = "", override: bool = False
+    name: str,
+    *,
+    kind: str = "vector",
+    version: int = 1,
+    reference: str = "",
+    arguments: str = "",
+    override: bool = False,
 ) -> Callable[[F], F]:
-    """Register a function from a search space and an architecture to what predictors see of it.
+    """Register what predictors see of architectures: a function of a search space and an architecture, or a class.
+
+    A class is a subclass of :class:`Encoding`: of :class:`TableEncoding` where rows come from a table. The texts that
+    stand in brackets after its name, joined by "+", are what its constructor takes (``read``, where it writes that).
 
     Args:
         name: lower-case letters, digits, ``_``, ``-``, ``.``.
         kind: "vector": the function returns a vector of one length for the whole space, or a mapping from names to
             numbers; "graph": a :class:`zcbench.types.Graph`; "layers", "computation": see the encodings of that name.
+            A class says its kind itself.
         version: a positive integer, raised whenever rows may change.
         reference: paper and section.
+        arguments: an example of what stands in brackets, "params+naswot"; for lists and messages.
         override: replace an encoding of the same name.
 
     Raises:
@@ -53,11 +77,13 @@ def register_encoding(
         >>> zcbench.get_encoding("key-length").kind
         'vector'
     """
-    _ENCODINGS.check(name, {"kind": kind, "version": version, "reference": reference})
+    _ENCODINGS.check(name, {"kind": kind, "version": version, "reference": reference, "arguments": arguments})
 
     def decorate(function: F) -> F:
-        _ENCODINGS.add(name, EncodingInfo(name, function, kind, version, reference), override=override)
-        _MADE.pop(name, None)
+        own = function.kind if isinstance(function, type) and issubclass(function, Encoding) else kind
+        _ENCODINGS.add(name, EncodingInfo(name, function, own, version, reference, arguments), override=override)
+        for text in [text for text in _MADE if parse_term(text).name == name]:
+            del _MADE[text]
         return function
 
     return decorate
@@ -67,9 +93,9 @@ def get_encoding(text: str | Encoding, space: SearchSpace | None = None) -> Enco
     """The encoding of that name, or several joined by "+".
 
     Args:
-        text: a name; "proxies(params+naswot)" for scores of proxies; "curve(valid_nll/3)" for three epochs of a
-            table's learning curves; "columns" for a table's columns of numbers; "onehot+stats" for both one behind the
-            other. An encoding is returned as it is.
+        text: a name, with what stands in brackets: "proxies(params+naswot)" for scores of proxies, "columns" for a
+            table's columns of numbers, "curve(valid_nll/3)" for three epochs of its learning curves; "onehot+stats" for
+            both one behind the other. An encoding is returned as it is.
         space: the search space, if it is not a registered one.
 
     Raises:
@@ -79,40 +105,44 @@ def get_encoding(text: str | Encoding, space: SearchSpace | None = None) -> Enco
     if isinstance(text, Encoding):
         return text
     rules.text("the name of an encoding", text)
-    return join([_part(part.strip(), space) for part in split_outside(text, "+")])
+    return join([_part(part, space) for part in parse_sum(text).unweighted("sum of encodings")])
 
 
 def _part(text: str, space: SearchSpace | None) -> Encoding:
     if space is None and text in _MADE:
         return _MADE[text]
-    name, bracket, rest = text.partition("(")
-    if bracket or name in ("proxies", "columns"):
-        made = _with_brackets(text, name, rest.removesuffix(")") if bracket else None, space)
+    term = parse_term(text)
+    info = _ENCODINGS.info(term.name)
+    function = info.function
+    if isinstance(function, type):
+        if term.settings:
+            raise InvalidInputError(f"{text!r}: an encoding takes no settings, write {info.written}.")
+        arguments = () if term.inside is None else term.inside.unweighted("list in brackets")
+        made = _read(function, info, arguments, text)
+        made.space = space
+        made.version = info.version
     else:
-        info = _ENCODINGS.get(name)
-        made = Encoding(name, info.function, info.kind, space, info.version)
-    if space is None and name not in ("curve", "columns"):
+        made = Encoding(term.bare("plain encoding"), function, info.kind, space, info.version)
+    if space is None and not made.from_table:
         _MADE[text] = made  # one object per name: what it remembers serves all predictors
     return made
 
 
-def _with_brackets(text: str, name: str, inside: str | None, space: SearchSpace | None) -> Encoding:
-    from zcbench.encodings.curves import CurveEncoding
-    from zcbench.encodings.proxies import ColumnEncoding, ProxyEncoding
-
-    if name == "proxies" and (inside is None or text.endswith(")")):
-        return ProxyEncoding(None if inside is None else split_outside(inside, "+"), space=space)
-    if text == "columns":
-        return ColumnEncoding(())
-    metric, _, epochs = (inside or "").partition("/")
-    if name == "curve" and re.fullmatch("[0-9]{1,9}", epochs):
-        return CurveEncoding(metric, int(epochs))
-    raise InvalidInputError(f"{text!r}: brackets are for proxies(params+naswot) and curve(valid_nll/3).")
+def _read(make: type[Encoding], info: EncodingInfo, arguments: tuple[str, ...], text: str) -> Encoding:
+    """What stands in brackets, as the class reads it."""
+    inherited = make.read.__func__ is Encoding.read.__func__  # type: ignore[attr-defined]
+    try:
+        inspect.signature(make if inherited else make.read).bind(*arguments)
+    except TypeError:
+        raise InvalidInputError(f"{text!r}: write the encoding as {info.written}.") from None
+    made = make.read(*arguments)
+    made.name = made.name or text
+    return made
 
 
 def encoding_info(name: str) -> EncodingInfo:
     """The encoding as it was registered; UnknownNameError if there is none."""
-    return _ENCODINGS.get(name)
+    return _ENCODINGS.info(name)
 
 
 def list_encodings(*patterns: str) -> list[str]:

@@ -2,60 +2,61 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from zcbench.encodings._base import Encoding
+from zcbench.encodings._base import Floats, Needs
+from zcbench.encodings._register import register_encoding
+from zcbench.encodings._table import TRAINING, Table, TableEncoding
 from zcbench.errors import InvalidInputError
-from zcbench.types import Architecture, SearchSpace
+from zcbench.types import Architecture
 
 
-class CurveEncoding(Encoding):
-    """The first epochs of a metric's learning curve, and its differences.
+@register_encoding("curve", arguments="valid_nll/3")
+class CurveEncoding(TableEncoding):
+    """The first epochs of a metric's learning curve, and their differences.
 
-    A row is y_1 … y_E, the E - 1 first differences, the E - 2 second differences (LcSVR's features). Curves come from a
-    table (:meth:`remember`); what is in no table cannot be encoded.
+    A row is y_1 … y_E, the E - 1 first differences, the E - 2 second differences (LcSVR's features).
 
     Args:
-        metric: name of the curve, for messages.
+        metric: name of the curve.
         epochs: number of epochs that are seen.
     """
-
-    told = True
 
     def __init__(self, metric: str, epochs: int) -> None:
         if epochs < 1:
             raise InvalidInputError(f"curve({metric}/{epochs}): choose at least one epoch.")
-        super().__init__(f"curve({metric}/{epochs})", self._look_up)
+        super().__init__(f"curve({metric}/{epochs})")
         self.metric = metric
         self.epochs = epochs
+        self.needs = Needs(curves=(metric,))
 
-    def remember(self, architectures: Sequence[Architecture], curves: NDArray[np.floating[Any]]) -> None:
-        """Take curves ``(n, epochs)``; more epochs than are seen are cut off.
+    @classmethod
+    def read(cls, *arguments: str) -> CurveEncoding:
+        """Read a metric and a number of epochs, "valid_nll/3"."""
+        text = "+".join(arguments)
+        metric, _, epochs = text.rpartition("/")
+        if len(arguments) != 1 or not metric or not re.fullmatch("[0-9]{1,9}", epochs):
+            raise InvalidInputError(f"curve({text}): write one metric and epochs of it, as curve(valid_nll/3).")
+        return cls(metric, int(epochs))
 
-        Raises:
-            InvalidInputError: curves are too short, or their number is not that of the architectures.
-        """
-        values = np.asarray(curves, np.float64)
-        if values.ndim != 2 or len(values) != len(architectures):
-            raise InvalidInputError(f"{self.name}: give curves of shape (architectures, epochs), not {values.shape}.")
-        if values.shape[1] < self.epochs:
-            raise InvalidInputError(f"{self.name}: the curves have only {values.shape[1]} epochs.")
-        self._known.update(zip(architectures, values[:, : self.epochs], strict=True))
+    def look_up(self, table: Table) -> Floats:
+        """The curves' first epochs ``(n, epochs)``."""
+        curves = table.curve(self.metric)
+        if curves.shape[1] < self.epochs:
+            raise InvalidInputError(f"{self.name}: the curves have only {curves.shape[1]} epochs.")
+        return curves[:, : self.epochs]
 
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__  # what it knows cannot be found again
+    def seconds(self, table: Table) -> dict[str, float]:
+        """Of so many epochs of training."""
+        return {TRAINING: self.epochs * table.epoch_seconds.get(self.metric, np.nan)}
 
-    def rows(self, architectures: Sequence[Architecture]) -> list[np.ndarray]:
+    def rows(self, architectures: Sequence[Architecture]) -> list[Floats]:
         """Values, first and second differences."""
         return [np.concatenate([curve, np.diff(curve), np.diff(curve, n=2)]) for curve in super().rows(architectures)]
 
-    def beginnings(self, architectures: Sequence[Architecture]) -> np.ndarray:
+    def beginnings(self, architectures: Sequence[Architecture]) -> Floats:
         """The curves themselves ``(n, epochs)``."""
         return np.stack(super().rows(architectures))
-
-    def _look_up(self, space: SearchSpace, architecture: Architecture) -> np.ndarray:
-        raise InvalidInputError(f"no learning curve of {architecture} is known: {self.name} cannot encode it.")

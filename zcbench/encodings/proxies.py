@@ -1,92 +1,28 @@
-"""Scores of training-free proxies, and other columns of a table, as features."""
+"""Scores of training-free proxies as features."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from zcbench.encodings._base import Encoding
-from zcbench.errors import InvalidInputError, UnknownNameError
+from zcbench.encodings._base import Floats, Needs
+from zcbench.encodings._register import register_encoding
+from zcbench.encodings._table import Table, TableEncoding
 from zcbench.proxies import resolve, score_architecture
 from zcbench.types import Architecture, Batch, SearchSpace
-
-if TYPE_CHECKING:
-    from zcbench.datasets import Benchmark
 
 #: What "proxies" without brackets measures: one pass of each kind, none that trains.
 DEFAULT = ("params", "flops", "num_layers", "synflow_log", "naswot", "jacov", "grad_norm", "snip", "zen")
 
 
-class ColumnEncoding(Encoding):
-    """Numbers that a table has of each architecture, one column each; nan where there is none.
+@register_encoding("proxies", arguments="params+naswot")
+class ProxyEncoding(TableEncoding):
+    """Scores of proxies, one column each, measured where no table has them; nan where a proxy has none.
 
-    Args:
-        names: of the columns.
-    """
-
-    told = True
-
-    def __init__(self, names: Sequence[str]) -> None:
-        super().__init__("columns", self._look_up)
-        self.names = tuple(names)
-
-    @classmethod
-    def of(cls, benchmark: Benchmark, names: Iterable[str] | None = None) -> ColumnEncoding:
-        """The columns of a benchmark, or of your own table (:func:`zcbench.own_benchmark`); default all its facts.
-
-        Raises:
-            UnknownNameError: there is no such column.
-            InvalidInputError: the table has none besides the target.
-        """
-        chosen = sorted(benchmark.facts) if names is None else list(names)
-        for name in chosen:
-            if name not in benchmark.facts:
-                raise UnknownNameError("column", name, benchmark.facts)
-        if not chosen:
-            raise InvalidInputError(f"{benchmark.source} has no columns of numbers besides the target.")
-        encoding = cls(chosen)
-        encoding.remember(benchmark.architectures, benchmark.facts)
-        return encoding
-
-    def remember(self, architectures: Sequence[Architecture], columns: Mapping[str, ArrayLike]) -> None:
-        """Take the numbers of ``n`` architectures: by name of the column, ``(n,)``.
-
-        Raises:
-            InvalidInputError: a column is missing or has another length.
-        """
-        self._known.update(zip(architectures, stacked(self, self.names, architectures, columns), strict=True))
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__  # what it knows cannot be found again
-
-    def _look_up(self, space: SearchSpace, architecture: Architecture) -> np.ndarray:
-        if not self.names:
-            raise InvalidInputError(
-                "say whose columns: ColumnEncoding.of(benchmark), or  zcbench run my.csv --predictors …"
-            )
-        raise InvalidInputError(f"the table has no row of {architecture}: its columns cannot encode it.")
-
-
-def stacked(
-    encoding: Encoding, names: Sequence[str], architectures: Sequence[Architecture], columns: Mapping[str, ArrayLike]
-) -> np.ndarray:
-    """Columns side by side, ``(architectures, names)``; InvalidInputError if one is missing or has another length."""
-    if missing := [name for name in names if name not in columns]:
-        raise InvalidInputError(f"{encoding.name} needs {', '.join(missing)} too.")
-    found = [np.asarray(columns[name], np.float64) for name in names]
-    if any(column.shape != (len(architectures),) for column in found):
-        raise InvalidInputError(f"{encoding.name}: give one number of each column for each architecture.")
-    return np.stack(found, axis=1) if found else np.zeros((len(architectures), 0))
-
-
-class ProxyEncoding(Encoding):
-    """Scores of proxies, one column each; nan where a proxy has none.
-
-    Scores that are not known yet are measured: the network is built and scored on a batch. What was measured elsewhere
-    (a store of records, a paper's table) is given with :meth:`remember`.
+    Where a score is not known the network is built and scored on a batch. What was measured elsewhere (a store of
+    records, a paper's table) comes from a table; see :meth:`fed`.
 
     Args:
         members: labels or patterns of proxies; default :data:`DEFAULT`.
@@ -99,6 +35,8 @@ class ProxyEncoding(Encoding):
         UnknownNameError: there is no such proxy.
     """
 
+    from_table = False
+
     def __init__(
         self,
         members: Iterable[str] | None = None,
@@ -108,49 +46,48 @@ class ProxyEncoding(Encoding):
         seed: int = 0,
         space: SearchSpace | None = None,
     ) -> None:
-        self._members = tuple(info.label for info in resolve(DEFAULT if members is None else list(members)))
-        name = "proxies" if members is None else f"proxies({'+'.join(self._members)})"
-        super().__init__(name, self._measure, space=space)
+        self.members = tuple(info.label for info in resolve(DEFAULT if members is None else members))
+        super().__init__("proxies" if members is None else f"proxies({'+'.join(self.members)})")
+        self.space = space
         self.batch = batch
         self.classes = classes
         self.seed = seed
+        self.needs = Needs(proxies=self.members)
 
-    @property
-    def members(self) -> tuple[str, ...]:
-        """Labels of the proxies."""
-        return self._members
+    @classmethod
+    def read(cls, *members: str) -> ProxyEncoding:
+        """Read labels or patterns of proxies."""
+        return cls(members or None)
 
-    def remember(self, architectures: Sequence[Architecture], scores: Mapping[str, ArrayLike]) -> None:
-        """Take scores that were measured elsewhere.
+    def fed(self, tables: Sequence[Table]) -> Self:
+        """The same encoding, which knows the scores that these tables have."""
+        made = super().fed(tables)
+        made.from_table = True  # what would be measured here may have seen other samples
+        return made
 
-        Args:
-            architectures: ``n`` of them.
-            scores: by label of each member, ``(n,)``; nan where there is none.
+    def look_up(self, table: Table) -> Floats:
+        """The scores ``(n, members)``."""
+        return np.stack([table.score(label) for label in self.members], axis=1)
 
-        Raises:
-            InvalidInputError: a member is missing or has another length.
-        """
-        self._known.update(zip(architectures, stacked(self, self._members, architectures, scores), strict=True))
-        self.told = True  # what would be measured here may have seen other samples
+    def _bytes(self, rows: Floats) -> bytes:
+        return rows.T.tobytes()  # column by column, as trials of old digested them
 
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__  # what it was told cannot be found again
-
-    def _measure(self, space: SearchSpace, architecture: Architecture) -> np.ndarray:
+    def _encode(self, architecture: Architecture) -> Floats:
+        space = self._space_of(architecture)
         batch = self.batch if self.batch is not None else stand_in(space)
         scores = score_architecture(
-            lambda: space, architecture, self._members, batch, classes=self.classes, seed=self.seed
+            lambda: space, architecture, self.members, batch, classes=self.classes, seed=self.seed
         )
         found = {label: float(score) for label, score in scores}
-        return np.array([found[member] for member in self._members])
+        return np.array([found[member] for member in self.members])
 
 
 def stand_in(space: SearchSpace) -> Batch:
     """What a space's networks see where nothing better is known: 32 samples of noise, or of Python's help texts."""
-    from zcbench.batches import load_batch
+    from zcbench.batches import get_batch
 
     if len(space.input_shape) != 3:
-        return load_batch("pydoc", 32)
+        return get_batch("pydoc", 32)
     channels, side, _ = space.input_shape
-    noise = load_batch(f"noise@{side}", 32)
+    noise = get_batch(f"noise@{side}", 32)
     return Batch(noise.map(lambda images: images[:, :channels]), noise.targets, noise.provenance)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -15,16 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 from zcbench import _arguments as rules
 from zcbench._code import code_digest
 from zcbench._display import brief, many
+from zcbench._notation import Part, Sum, Term, parse_term
 from zcbench._registry import Registry
 from zcbench.errors import InvalidInputError
-from zcbench.types import summary_of, written
+from zcbench.types import summary_of
 
 Floats: TypeAlias = NDArray[np.float64]
 #: From scores ``(members, candidates)``, high is good, and weights ``(members,)`` to ``(candidates,)``.
 Combination: TypeAlias = Callable[[Floats, Floats], Floats]
 F = TypeVar("F", bound=Combination)
-
-_MEMBER = re.compile(r"(?:([0-9.]+(?:e-?[0-9]+)?)\*)?(.+)")
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,8 +53,8 @@ class Ensemble:
         """Name, and the members if they are not its own; ``get_ensemble`` reads it back."""
         if self.own:
             return self.name
-        pairs = zip(self.weights, self.members, strict=True)
-        return f"{self.name}({'+'.join(m if w == 1 else f'{_weight(w)}*{m}' for w, m in pairs)})"
+        pairs = zip(self.members, self.weights, strict=True)
+        return str(Term(self.name, Sum(tuple(Part(parse_term(member), weight) for member, weight in pairs))))
 
     @property
     def code(self) -> str:
@@ -95,10 +92,25 @@ class Ensemble:
         return result
 
 
+def _with_members(ensemble: Ensemble, term: Term) -> Ensemble:
+    """The ensemble with its own members, or those in a term's brackets."""
+    if term.settings:
+        raise InvalidInputError(f"{term}: an ensemble takes no settings, write {term.name}(naswot+2*synflow).")
+    if term.inside is None:
+        if not ensemble.members:
+            raise InvalidInputError(f"{term} has no members of its own: write {term}(naswot+synflow).")
+        return ensemble
+    members = term.inside.labels
+    if len(set(members)) != len(members):
+        raise InvalidInputError(f"'{term}' names a member twice.")
+    return dataclasses.replace(ensemble, members=members, weights=term.inside.weights, own=False)
+
+
 _ENSEMBLES: Registry[Ensemble] = Registry(
     "ensemble",
     package="zcbench.ensembles",
     group="zcbench.ensembles",
+    make=_with_members,
     rules={
         "function": rules.called_with(2),
         "members": rules.names("member"),
@@ -109,7 +121,7 @@ _ENSEMBLES: Registry[Ensemble] = Registry(
 
 
 def register_ensemble(
-    name: str, *, members: tuple[str, ...] = (), version: int = 1, reference: str = "", override: bool = False
+    name: str, *, members: str | Sequence[str] = (), version: int = 1, reference: str = "", override: bool = False
 ) -> Callable[[F], F]:
     """Register a function from scores ``(members, candidates)`` and weights to ``(candidates,)``; high is good.
 
@@ -125,14 +137,12 @@ def register_ensemble(
         InvalidInputError: a declaration is out of range.
     """
     own: tuple[str, ...] = rules.as_tuple(members)
-    _ENSEMBLES.check(name, {"members": own, "version": version, "reference": reference})
 
-    def decorate(function: F) -> F:
-        ensemble = Ensemble(name, function, own, (1.0,) * len(own), version, reference)
-        _ENSEMBLES.add(name, ensemble, override=override)
-        return function
+    def become(function: Combination) -> Ensemble:
+        return Ensemble(name, function, own, (1.0,) * len(own), version, reference)
 
-    return decorate
+    declared = {"members": own, "version": version, "reference": reference}
+    return _ENSEMBLES.registering(name, declared, become, override=override)
 
 
 def get_ensemble(text: str) -> Ensemble:
@@ -142,39 +152,19 @@ def get_ensemble(text: str) -> Ensemble:
         UnknownNameError: there is none of that name.
         InvalidInputError: members are missing or malformed.
     """
-    name, bracket, rest = rules.text("the name of an ensemble", text).strip().partition("(")
-    ensemble = _ENSEMBLES.get(name)
-    if not bracket:
-        if not ensemble.members:
-            raise InvalidInputError(f"{name} has no members of its own: write {name}(naswot+synflow).")
-        return ensemble
-    inner = rest.strip().removesuffix(")")
-    pairs = [_MEMBER.fullmatch(part.strip()) for part in inner.split("+")]
-    if not rest.rstrip().endswith(")") or not all(pairs):
-        raise InvalidInputError(f"{text!r}: write the members as {name}(naswot+2*synflow).")
-    found = [pair.groups() for pair in pairs if pair]
-    members = tuple(member for _, member in found)
-    if len(set(members)) != len(members):
-        raise InvalidInputError(f"{text!r} names a member twice.")
-    try:
-        weights = tuple(float(weight or 1) for weight, _ in found)
-    except ValueError:  # 1.2.3
-        weights = (math.nan,)
-    if not all(0 < weight < math.inf for weight in weights):
-        raise InvalidInputError(f"{text!r}: weights must be positive numbers.")
-    return dataclasses.replace(ensemble, members=members, weights=weights, own=False)
+    ensemble: Ensemble = _ENSEMBLES.get(text)
+    return ensemble
 
 
-def _weight(weight: float) -> str:
-    """A weight as labels write it: exactly, whole numbers without a point."""
-    return str(int(weight)) if weight == int(weight) and weight < 1e15 else written(weight)
-
-
-def registered(name: str) -> Ensemble:
+def ensemble_info(name: str) -> Ensemble:
     """The ensemble as it was registered, with or without members; UnknownNameError if there is none."""
-    return _ENSEMBLES.get(name)
+    return _ENSEMBLES.info(name)
 
 
-def list_ensembles() -> list[str]:
-    """Names of the registered ensembles, sorted."""
-    return _ENSEMBLES.names()
+def list_ensembles(*patterns: str) -> list[str]:
+    """Names of the registered ensembles that match any of the shell patterns (all without one), sorted.
+
+    Raises:
+        UnknownNameError: a pattern matches nothing.
+    """
+    return _ENSEMBLES.names(patterns or ("*",))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from zcbench._arguments import all_text
 from zcbench.ensembles import Ensemble, get_ensemble
 from zcbench.errors import InvalidInputError
 from zcbench.evaluation._comparison import Comparison, Scores, entry_of
@@ -73,7 +74,7 @@ def summarize(
         for c in columns.values():
             c.scores[~shared] = math.nan
         rows = rows[shared[rows]]
-    for text in ensembles:
+    for text in all_text("ensembles", ensembles):
         ensemble = get_ensemble(text)
         columns[ensemble.label] = _together(ensemble, columns)
     return _evaluation(columns, rows, benchmark, benchmark.target(target), seed, batch, notes)

@@ -17,11 +17,13 @@ from zcbench.metrics._correlation import (
     spearman_rho,
     tau_difference,
 )
+from zcbench.metrics._predictions import calibration, quality
 from zcbench.metrics._top import coverage, gaussian_nll, precision_at, regret_at
 
 __all__ = [
     "Estimate",
     "Jackknife",
+    "calibration",
     "ceiling_fraction",
     "coverage",
     "gaussian_nll",
@@ -31,6 +33,7 @@ __all__ = [
     "noise_ceiling",
     "noise_jackknife",
     "precision_at",
+    "quality",
     "regret_at",
     "spearman_rho",
     "student",

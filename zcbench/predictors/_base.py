@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 from zcbench._arguments import SEEDS, shown
+from zcbench._code import code_digest, joined_codes
 from zcbench._display import brief
 from zcbench.encodings import Encoder, Encoding, get_encoding
 from zcbench.errors import InvalidInputError
@@ -38,6 +39,8 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
 
     #: kind of encoding it takes
     kind = "vector"
+    #: settings that name what it sees of an architecture
+    encoding_settings: ClassVar[tuple[str, ...]] = ("encoding",)
     #: smallest and largest value of settings that are numbers; a subclass names its own, and inherits its parents'
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"seed": SEEDS}
     #: whether predictions are in the targets' units; if not, they only grow with it
@@ -120,22 +123,28 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
 
     def encodings(self) -> list[Encoding]:
         """All encodings through which it sees architectures."""
-        return [get_encoding(getattr(self, name)) for name in self._settings_of_encodings]
+        return [get_encoding(getattr(self, name)) for name in self.encoding_settings if hasattr(self, name)]
 
     def with_encodings(self, change: Callable[[Encoding], Encoding], space: SearchSpace | None = None) -> Self:
-        """Replace every encoding by what ``change`` makes of it, say one that was told a table's scores.
+        """Replace every encoding by what ``change`` makes of it, say one that was fed from a table.
 
         Args:
             change: from an encoding to another of the same kind.
             space: the search space of names of encodings, if it is not a registered one.
         """
-        for name in self._settings_of_encodings:
+        for name in filter(functools.partial(hasattr, self), self.encoding_settings):
             setattr(self, name, change(get_encoding(getattr(self, name), space)))
         return self
 
+    def others(self) -> list[Predictor]:
+        """Predictors that it is made of, not fitted."""
+        return []
+
     @property
-    def _settings_of_encodings(self) -> list[str]:
-        return [name for name in ("encoding", "statistics") if hasattr(self, name)]
+    def code(self) -> str:
+        """Digest of what strangers wrote of it, of its encodings and of what it is made of; "" if nothing."""
+        others = [other.code for other in self.others()]
+        return joined_codes(code_digest(type(self)), *(e.code for e in self.encodings()), *others)
 
     # -- what subclasses write -----------------------------------------------------------------
 

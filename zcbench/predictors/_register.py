@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from zcbench import _arguments as rules
 from zcbench._code import code_digest
 from zcbench._display import brief, plain
-from zcbench._registry import Registry, split_outside
+from zcbench._notation import Term, parse_sum, parse_term, unwrapped
+from zcbench._registry import Registry
 from zcbench._settings import check_ranges, check_setting, declared_range, declared_setting, read_settings
 from zcbench.encodings._base import KINDS
 from zcbench.errors import InvalidInputError, UnknownNameError
@@ -91,10 +92,24 @@ def _settings(what: str, value: Mapping[str, Any]) -> object:
     return value
 
 
+def _made(info: PredictorInfo, term: Term, further: Mapping[str, Any] | None = None) -> Predictor:
+    """A new predictor with the settings of a term, and further ones."""
+    known, ranges = info.parameters, info.ranges
+    chosen = read_settings(term, known, ranges)
+    for key, value in (further or {}).items():
+        if key not in known:
+            raise UnknownNameError(f"setting of {info.name}", key, known)
+        chosen[key] = check_setting(info.name, key, value, known[key], ranges)
+    made = info.make(**chosen)
+    made.label_ = predictor_label(info.name, made, known)
+    return made
+
+
 _PREDICTORS: Registry[PredictorInfo] = Registry(
     "predictor",
     package="zcbench.predictors",
     group="zcbench.predictors",
+    make=_made,
     rules={
         "make": _class,
         "version": rules.version,
@@ -138,23 +153,22 @@ def register_predictor(
         >>> zcbench.get_predictor("mean:encoding=onehot").encoding
         'onehot'
     """
-    _PREDICTORS.check(name, {"version": version, "reference": reference, "extra": extra})
 
-    def decorate(make: P) -> P:
+    def become(make: type[Predictor]) -> PredictorInfo:
         _PREDICTORS.check(name, {"make": make})
         for parent in make.__mro__:
             rules.mapping(declared_range)(f"predictor {name!r}: ranges", vars(parent).get("ranges", {}))
         info = PredictorInfo(name, make, version, reference, extra)
         check_ranges(f"predictor {name!r}", info.parameters, info.ranges)
-        _PREDICTORS.add(name, info, override=override)
-        return make
+        return info
 
-    return decorate
+    declared = {"version": version, "reference": reference, "extra": extra}
+    return _PREDICTORS.registering(name, declared, become, override=override)
 
 
 def predictor_info(name: str) -> PredictorInfo:
     """The predictor as it was registered; UnknownNameError with suggestions if there is none."""
-    return _PREDICTORS.get(name)
+    return _PREDICTORS.info(name)
 
 
 def get_predictor(text: str, **settings: Any) -> Predictor:
@@ -168,17 +182,11 @@ def get_predictor(text: str, **settings: Any) -> Predictor:
         UnknownNameError: there is none, or it has no such setting; the message suggests near names.
         InvalidInputError: a setting has no value, or one of the wrong kind.
     """
-    name, *assignments = split_outside(rules.text("the name of a predictor", text).strip(), ":")
-    info = _PREDICTORS.get(name)
-    known, ranges = info.parameters, info.ranges
-    chosen = read_settings(name, assignments, known, ranges)
-    for key, value in settings.items():
-        if key not in known:
-            raise UnknownNameError(f"setting of {name}", key, known)
-        chosen[key] = check_setting(name, key, value, known[key], ranges)
-    made = info.make(**chosen)
-    made.label_ = predictor_label(name, made, known)
-    return made
+    if not settings:
+        made: Predictor = _PREDICTORS.get(text)
+        return made
+    term = parse_term(text)
+    return _made(_PREDICTORS.info(term.name), term, settings)
 
 
 def predictor_label(name: str, predictor: Predictor, known: dict[str, Any]) -> str:
@@ -189,11 +197,8 @@ def predictor_label(name: str, predictor: Predictor, known: dict[str, Any]) -> s
 
 
 def member_labels(text: str) -> list[str]:
-    """Labels from "(gp+gcn:loss=hinge)", as predictors of several write them; InvalidInputError if one is empty."""
-    labels = split_outside(text.removeprefix("(").removesuffix(")"), "+")
-    if not all(labels):
-        raise InvalidInputError(f"members={text!r}: write labels of predictors joined by '+'.")
-    return labels
+    """Labels from "(gp+gcn:loss=hinge)", as predictors of several write them; InvalidInputError for anything else."""
+    return list(parse_sum(unwrapped(text)).unweighted("a mean of predictors"))
 
 
 def list_predictors(*patterns: str) -> list[str]:
@@ -205,13 +210,12 @@ def list_predictors(*patterns: str) -> list[str]:
     return _PREDICTORS.names(patterns or ("*",))
 
 
-def resolve_predictors(predictors: Iterable[str]) -> list[str]:
+def resolve_predictors(predictors: str | Iterable[str]) -> list[str]:
     """Labels for names and patterns in the order given, each once; settings may follow a pattern."""
     labels: dict[str, None] = {}
     for text in rules.all_text("predictors", predictors):
-        pattern, *assignments = split_outside(text, ":")
-        for name in list_predictors("*" if pattern == "all" else pattern):
-            labels[get_predictor(":".join([name, *assignments])).label_] = None
+        for made in map(_PREDICTORS.get_term, _PREDICTORS.matching(parse_term(text))):
+            labels[made.label_] = None
     if not labels:
         raise InvalidInputError("no predictor was chosen: name at least one, e.g. gp.")
     return list(labels)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from zcbench.encodings import CurveEncoding, get_encoding
-from zcbench.errors import InvalidInputError
+from zcbench.encodings import get_encoding
 from zcbench.predictors._base import COUNT, Predictor, VectorPredictor
 from zcbench.predictors._register import get_predictor, register_predictor
 from zcbench.predictors._targets import Floats
@@ -34,10 +33,7 @@ class _CurveScore(Predictor):
         raise NotImplementedError
 
     def _score(self, architectures: Sequence[Architecture]) -> Floats:
-        encoding = self._encoding
-        if not isinstance(encoding, CurveEncoding):
-            raise InvalidInputError(f"{type(self).__name__} takes a learning curve, such as {DEFAULT}.")
-        return self._number(encoding.beginnings(architectures))
+        return self._number(self._encoding.beginnings(architectures))
 
     def _fit(self, architectures: Sequence[Architecture], targets: Floats) -> None:
         from scipy.stats import kendalltau
@@ -171,6 +167,10 @@ class OMNI(Predictor):
     ) -> None:
         super().__init__(encoding, seed)
         self.regressor = regressor
+
+    def others(self) -> list[Predictor]:
+        """The regressor."""
+        return [get_predictor(self.regressor)]
 
     def _fit(self, architectures: Sequence[Architecture], targets: Floats) -> None:
         given = get_encoding(self.encoding)

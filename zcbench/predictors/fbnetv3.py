@@ -63,6 +63,7 @@ class FBNetV3(Predictor):
         seed: decides initial weights, free architectures and the order of batches.
     """
 
+    encoding_settings: ClassVar = ("encoding", "statistics")
     ranges: ClassVar = {"hidden": COUNT, "free": STEPS, "epochs": STEPS, "pretraining": STEPS}
 
     def __init__(
@@ -130,9 +131,9 @@ class FBNetV3(Predictor):
             )
 
     def _draw(self, architectures: Sequence[Architecture]) -> list[Architecture]:
-        """Architectures that nobody trained; none where the space is a table of names or a part is a table's."""
+        """Architectures that nobody trained; none where the space is a table of names or an encoding is a table's."""
         encoding = self._encoding
-        if any(part.told for part in (*encoding.parts, *get_encoding(self.statistics).parts)):
+        if encoding.from_table or get_encoding(self.statistics).from_table:
             return []
         space = encoding.parts[0].space or get_space(architectures[0].space)
         if not space.domains:

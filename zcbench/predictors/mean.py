@@ -40,14 +40,14 @@ class Mean(Predictor):
 
     def with_encodings(self, change: Callable[[Encoding], Encoding], space: SearchSpace | None = None) -> Self:
         """As :meth:`Predictor.with_encodings`, for every member."""
-        self.members = tuple(member.with_encodings(change, space) for member in self._own())
+        self.members = tuple(member.with_encodings(change, space) for member in self.others())
         return self
 
     def encodings(self) -> list[Encoding]:
         """All encodings of all members."""
-        return [encoding for member in self._own() for encoding in member.encodings()]
+        return [encoding for member in self.others() for encoding in member.encodings()]
 
-    def _own(self) -> list[Predictor]:
+    def others(self) -> list[Predictor]:
         """The members, not fitted."""
         if not isinstance(self.members, str):
             return [clone(member).set_params(seed=self.seed) for member in self.members]
@@ -56,14 +56,14 @@ class Mean(Predictor):
 
     def _fit(self, architectures: Sequence[Architecture], targets: Floats) -> None:
         scores = Ranks(targets).forward(targets)
-        self.members_ = [member.fit(architectures, scores) for member in self._own()]
+        self.members_ = [member.fit(architectures, scores) for member in self.others()]
         self._scale(architectures)
 
     def _cross(self, others: Sequence[Architecture], values: Floats, few: Sequence[Architecture], own: Floats) -> None:
         """Every member crosses in its own way."""
         self.constant_ = None if varied(others, values) else 0.0
         if self.constant_ is None:
-            self.members_ = [member.fit_across(others, values, few, own) for member in self._own()]
+            self.members_ = [member.fit_across(others, values, few, own) for member in self.others()]
             self._scale([*others, *few])
 
     def _scale(self, architectures: Sequence[Architecture]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from zcbench.proxies._register import STANDARD, get_proxy, list_proxies, register_proxy, resolve
+from zcbench.proxies._register import STANDARD, get_proxy, list_proxies, proxy_info, register_proxy, resolve
 
 if TYPE_CHECKING:
     from zcbench.proxies._architecture import score_architecture as score_architecture
@@ -22,6 +22,7 @@ __all__ = [
     "STANDARD",
     "get_proxy",
     "list_proxies",
+    "proxy_info",
     "register_proxy",
     "resolve",
     "score",

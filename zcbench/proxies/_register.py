@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from zcbench import _arguments as rules
+from zcbench._notation import Term, parse_term
 from zcbench._registry import Registry
 from zcbench._settings import check_ranges, declared_range, declared_setting, read_settings
 from zcbench.errors import InvalidInputError
@@ -35,10 +36,23 @@ def _signals() -> frozenset[str]:
 #: smallest and largest value of the settings that every proxy has
 _COMMON_RANGES = {"repeats": (1, 10**6), "epochs": (0, 10**6), "steps": (0, 10**9)}
 
+
+def _chosen(info: ProxyInfo, term: Term) -> ProxyInfo:
+    """The proxy with the settings of a term."""
+    known = {**info.parameters, **COMMON_SETTINGS}
+    given = read_settings(term, known, {**info.ranges, **_COMMON_RANGES})
+    if "batch_norm" in given:
+        rules.choice("batch-norm mode", BATCH_NORM)(f"{info.name}: batch_norm", given["batch_norm"])
+    settings: dict[str, Setting] = {key: value for key, value in given.items() if value != known[key]}
+    cost = Cost.TRAINING if {"epochs", "steps"} & settings.keys() else info.cost
+    return dataclasses.replace(info, settings=settings, cost=cost) if settings else info
+
+
 _PROXIES: Registry[ProxyInfo] = Registry(
     "proxy",
     package="zcbench.proxies",
     group="zcbench.proxies",
+    make=_chosen,
     rules={
         "function": rules.called_with(1),
         "version": rules.version,
@@ -66,10 +80,10 @@ def register_proxy(
     cost: str | Cost = Cost.BACKWARD,
     needs_labels: bool = False,
     stochastic: bool = False,
-    domains: tuple[str, ...] = ("any",),
-    invariances: tuple[str, ...] = (),
+    domains: str | Sequence[str] = ("any",),
+    invariances: str | Sequence[str] = (),
     batch_norm: str | None = None,
-    signals: tuple[str, ...] = (),
+    signals: str | Sequence[str] = (),
     ranges: Mapping[str, tuple[float, float]] | None = None,
     reference: str = "",
     override: bool = False,
@@ -123,16 +137,13 @@ def register_proxy(
         "ranges": {} if ranges is None else ranges,
         "reference": reference,
     }
-    _PROXIES.check(name, declared)
-    declared["cost"] = Cost(cost)
 
-    def decorate(function: F) -> F:
-        info = ProxyInfo(name, function, parameters=_parameters(name, function), **declared)
-        check_ranges(f"proxy {name!r}", info.parameters, info.ranges)
-        _PROXIES.add(name, info, override=override)
-        return function
+    def become(function: Callable[..., float]) -> ProxyInfo:
+        found = ProxyInfo(name, function, parameters=_parameters(name, function), **{**declared, "cost": Cost(cost)})
+        check_ranges(f"proxy {name!r}", found.parameters, found.ranges)
+        return found
 
-    return decorate
+    return _PROXIES.registering(name, declared, become, override=override)
 
 
 def _parameters(name: str, function: Callable[..., float]) -> dict[str, Setting]:
@@ -153,24 +164,20 @@ def _parameters(name: str, function: Callable[..., float]) -> dict[str, Setting]
     return found
 
 
-def get_proxy(name: str) -> ProxyInfo:
+def get_proxy(text: str) -> ProxyInfo:
     """The proxy of that name, with the settings that follow it: "naswot" or "naswot:repeats=3".
 
     Raises:
         UnknownNameError: there is none, or it has no such setting; the message suggests near names.
         InvalidInputError: a setting has no value, or one of the wrong kind.
     """
-    name, *assignments = rules.text("the name of a proxy", name).split(":")
-    info = _PROXIES.get(name)
-    if not assignments:
-        return info
-    known = {**info.parameters, **COMMON_SETTINGS}
-    given = read_settings(name, assignments, known, {**info.ranges, **_COMMON_RANGES})
-    if "batch_norm" in given:
-        rules.choice("batch-norm mode", BATCH_NORM)(f"{name}: batch_norm", given["batch_norm"])
-    settings: dict[str, Setting] = {key: value for key, value in given.items() if value != known[key]}
-    cost = Cost.TRAINING if {"epochs", "steps"} & settings.keys() else info.cost
-    return dataclasses.replace(info, settings=settings, cost=cost)
+    info: ProxyInfo = _PROXIES.get(text)
+    return info
+
+
+def proxy_info(name: str) -> ProxyInfo:
+    """The proxy as it was registered; UnknownNameError with suggestions if there is none."""
+    return _PROXIES.info(name)
 
 
 def list_proxies(*patterns: str) -> list[str]:
@@ -182,22 +189,19 @@ def list_proxies(*patterns: str) -> list[str]:
     return _PROXIES.names(patterns or ("*",))
 
 
-def resolve(proxies: Iterable[str] | None, domains: Iterable[str] = ()) -> list[ProxyInfo]:
+def resolve(proxies: str | Iterable[str] | None, domains: str | Iterable[str] = ()) -> list[ProxyInfo]:
     """Infos for names and patterns in the order given, each once; :data:`STANDARD` for None.
 
     Settings may follow a pattern: "ntk_*:batch_norm=eval". "standard" and "all" stand for these sets, as far as they
     are meant for networks of the given ``domains`` (all, if none are given); what is named is always there.
     """
-    kinds = {"any", *domains}
-    if proxies is None:
-        proxies = ["standard"]
+    kinds = {"any", *rules.all_text("domains", domains)}
     infos: dict[str, ProxyInfo] = {}
-    for one in rules.all_text("proxies", proxies):
-        pattern, colon, settings = one.partition(":")
-        names = STANDARD if pattern == "standard" else list_proxies("*" if pattern == "all" else pattern)
-        for name in names:
-            info = get_proxy(name + colon + settings)
-            if pattern not in ("standard", "all") or kinds == {"any"} or kinds.intersection(info.domains):
+    for one in rules.all_text("proxies", "standard" if proxies is None else proxies):
+        term = parse_term(one)
+        standard = [dataclasses.replace(term, name=name) for name in STANDARD] if term.name == "standard" else None
+        for info in map(_PROXIES.get_term, standard or _PROXIES.matching(term)):
+            if term.name not in ("standard", "all") or kinds == {"any"} or kinds.intersection(info.domains):
                 infos[info.label] = info
     if not infos:
         raise InvalidInputError("no proxy was chosen: name at least one, e.g. proxies=['naswot'].")

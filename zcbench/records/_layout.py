@@ -150,7 +150,7 @@ def benchmarks(store: Path, kind: Kind[Any]) -> list[str]:
         if (store / name).is_dir():
             names.add(name)
     for name in _listed(store / _OLD_TRIALS if kind is TRIALS else store):
-        if name.endswith(".jsonl"):
+        if name.endswith(".jsonl") and not started(name.partition(".")[0]):
             names.add(name.removesuffix(".jsonl"))
     return sorted(name for name in names if name and any(map(_has_content, sources(store, name, kind))))
 

@@ -210,6 +210,16 @@ class _Number:
 
 #: What lines of both schemas are cut into: before the field of each name but the first.
 _LAYOUTS: tuple[dict[bytes, _Fields | _Number], ...] = (
+    {  # of schema 1, which comes first as its lines also have the cuts of the other
+        b"": _Fields(b"", b"}", ("schema", "benchmark", "architecture")),
+        b',"proxy":': _Fields(b'{"proxy":', b"}", ("proxy", "seed", "batch")),
+        b',"value":': _Number("value"),
+        b',"status":': _Fields(b'{"status":', b"}", ("status",)),
+        b',"seconds":': _Number("seconds"),
+        b',"detail":': _Fields(
+            b'{"detail":', b"", ("detail", "network", "higher_is_better", "environment"), ("repeats", "spread")
+        ),
+    },
     {
         b"": _Fields(b"", b"}", ("schema", "benchmark", "architecture", "network")),
         b',"proxy":': _Fields(
@@ -220,16 +230,6 @@ _LAYOUTS: tuple[dict[bytes, _Fields | _Number], ...] = (
         ),
         b',"value":': _Number("value"),
         b',"seconds":': _Number("seconds", b"}"),
-    },
-    {
-        b"": _Fields(b"", b"}", ("schema", "benchmark", "architecture")),
-        b',"proxy":': _Fields(b'{"proxy":', b"}", ("proxy", "seed", "batch")),
-        b',"value":': _Number("value"),
-        b',"status":': _Fields(b'{"status":', b"}", ("status",)),
-        b',"seconds":': _Number("seconds"),
-        b',"detail":': _Fields(
-            b'{"detail":', b"", ("detail", "network", "higher_is_better", "environment"), ("repeats", "spread")
-        ),
     },
 )
 _OTHERWISE: dict[str, Any] = {"code": "", "sample": "", "repeats": 1, "spread": None, "attempt": 0}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fnmatch import fnmatch
 
-from zcbench._registry import split_outside
+from zcbench._arguments import all_text
+from zcbench._notation import Part, Sum, Term, parse_term
 from zcbench.datasets import Benchmark
-from zcbench.encodings import CurveEncoding, get_encoding
+from zcbench.encodings import get_encoding
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation import Evaluation, summarize_columns
 from zcbench.predictors import member_labels, predictor_info
@@ -29,13 +30,13 @@ def correlate_columns(
         UnknownNameError: there is no such column.
         InvalidInputError: there are no columns besides the target.
     """
-    names = list(benchmark.facts if columns is None else columns)
+    names = list(benchmark.facts) if columns is None else all_text("columns", columns)
     if not names:
         raise InvalidInputError(f"{benchmark.source} has no columns of numbers besides the target.")
     for name in names:
         if name not in benchmark.facts:
             raise UnknownNameError("column", name, benchmark.facts)
-    known, low = set(list_proxies()), set(lower)
+    known, low = set(list_proxies()), set(all_text("lower", lower))
     up = {name: name not in low and (name not in known or get_proxy(name).higher_is_better) for name in names}
     return summarize_columns(benchmark, {name: (benchmark.facts[name], up[name]) for name in names}, target)
 
@@ -46,7 +47,7 @@ def matching_columns(benchmark: Benchmark, patterns: Iterable[str] | None) -> li
     Raises:
         InvalidInputError: there are none; the message says which were left out, and why.
     """
-    asked = ["*"] if patterns is None else [" ".join(pattern.split()) for pattern in patterns]
+    asked = ["*"] if patterns is None else [" ".join(pattern.split()) for pattern in all_text("columns", patterns)]
     names = [c for c in benchmark.facts if any(c == pattern or fnmatch(c, pattern) for pattern in asked)]
     if not names:
         which = " that --proxies names" if patterns is not None else ""
@@ -59,16 +60,14 @@ def matching_columns(benchmark: Benchmark, patterns: Iterable[str] | None) -> li
 
 def of_columns(label: str) -> str:
     """The predictor that sees the columns of a table without networks, unless it names what it sees."""
-    name, *settings = split_outside(label, ":")
-    info = predictor_info(name)
-    given = dict(setting.split("=", 1) for setting in settings)
+    term = parse_term(label)
+    info = predictor_info(term.name)
+    given = dict(term.settings)
     if "members" in info.parameters:
         members = member_labels(given.get("members", info.parameters["members"]))
-        given["members"] = f"({'+'.join(map(of_columns, members))})"
+        given["members"] = f"({Sum(tuple(Part(parse_term(of_columns(member))) for member in members))})"
     elif info.kind == "vector" and "encoding" not in given:
-        for setting in ("encoding", "statistics"):
-            if setting in info.parameters:
-                usual = get_encoding(info.parameters[setting])
-                if not any(isinstance(part, CurveEncoding) for part in usual.parts):  # no column is an epoch
-                    given.setdefault(setting, "columns")
-    return ":".join([name, *(f"{setting}={value}" for setting, value in sorted(given.items()))])
+        for setting in info.make.encoding_settings:
+            if setting in info.parameters and not get_encoding(info.parameters[setting]).from_table:
+                given.setdefault(setting, "columns")
+    return str(Term(term.name, None, tuple(given.items())))

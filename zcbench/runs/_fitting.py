@@ -6,27 +6,23 @@ import hashlib
 import math
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zcbench._code import code_digest, joined_codes
 from zcbench._foreign import Foreign
+from zcbench.encodings import Encoding, combined
 from zcbench.errors import InvalidInputError, UnsupportedModelError
-from zcbench.metrics import coverage, gaussian_nll, precision_at, regret_at
-from zcbench.runs._imports import import_file, space_named
-from zcbench.runs._pool import Floats, Pool
+from zcbench.metrics import calibration, quality
+from zcbench.predictors import Predictor, get_predictor
+from zcbench.runs._imports import import_as_begun, space_named
+from zcbench.runs._pool import Pool
 from zcbench.runs._workers import Begin
 from zcbench.types import Architecture, Status
-
-if TYPE_CHECKING:
-    from zcbench.encodings import Encoding
-    from zcbench.predictors import Predictor
-
-#: numbers of architectures at the top that precision and regret look at
-TOP = (10, 50)
 
 
 class Result(NamedTuple):
@@ -45,11 +41,13 @@ class PredictorFitting:
         pool: architectures to test on, and to learn from unless there is a transfer.
         transfer_from: architectures to learn from first, of another benchmark or target.
         imports: Python files that register further predictors, encodings or spaces.
+        codes: by label of a predictor, the digest of strangers' code that the run began with.
     """
 
     pool: Pool
     transfer_from: Pool | None = None
     imports: tuple[str, ...] = ()
+    codes: Mapping[str, str] = field(default_factory=dict)
     #: seconds per architecture that encodings took here, by name
     encoding_seconds: dict[str, float] = field(default_factory=dict)
 
@@ -58,9 +56,12 @@ class PredictorFitting:
         return [pool for pool in (self.pool, self.transfer_from) if pool is not None]
 
     def prepare(self) -> None:
-        """Import what registers further things."""
-        for path in self.imports:
-            import_file(path)
+        """Import what registers further things.
+
+        Raises:
+            InvalidInputError: it is not what the run began with.
+        """
+        import_as_begun(self.imports, self.codes, self.code)
 
     def lost(self, status: Status, reason: str, seconds: float) -> Result:
         """The result of a trial that has none because its worker died, or was stopped."""
@@ -107,18 +108,22 @@ class PredictorFitting:
         fitted = time.perf_counter()
         predicted = predictor.predict([everything[i] for i in test])
         done = time.perf_counter()
-        metrics = scores(predicted if turned or self.pool.target.higher_is_better else -predicted, self.pool.good[test])
+        if not np.isfinite(predicted).all():
+            raise UnsupportedModelError(f"{np.sum(~np.isfinite(predicted))} predictions are nan or infinite.")
+        metrics = quality(
+            predicted if turned or self.pool.target.higher_is_better else -predicted, self.pool.good[test]
+        )
         if predictor.calibrated and self.transfer_from is None and hasattr(predictor, "predict_std"):
             deviation = predictor.predict_std([everything[i] for i in test])
             metrics |= calibration(predicted, deviation, self.pool.truth[test])
         metrics |= {"fit_seconds": fitted - started, "predict_seconds": done - fitted, "encode_seconds": encode}
-        metrics["proxy_seconds"] = self._feature_cost(predictor)
+        metrics["proxy_seconds"] = math.fsum(combined(_parts(predictor), self.pool.table).values())
         constant = bool(np.ptp(predicted) == 0)
         detail = "all predictions are the same: tau and rho count as 0" if constant else ""
         return Result(Status.OK, metrics, detail)
 
     def _order(self, seed: int, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-        """The pool's random order, without twins of what is learned from first (of another data set, say)."""
+        """The pool's random order, without the equivalents of what is learned from first (of another data set, say)."""
         order = self.pool.order(seed)
         if self.transfer_from is None:
             return order
@@ -126,68 +131,31 @@ class PredictorFitting:
         return order[[self.pool.classes[i] not in taken for i in order]]
 
     def _predictor(self, label: str, seed: int) -> Predictor:
-        from zcbench.predictors import get_predictor
+        return self.fed(get_predictor(label) if ":seed=" in label else get_predictor(label, seed=seed))
 
-        predictor = get_predictor(label) if ":seed=" in label else get_predictor(label, seed=seed)
-        return self.informed(predictor)
-
-    def informed(self, predictor: Predictor) -> Predictor:
-        """The predictor, its encodings told what the pools already know.
+    def fed(self, predictor: Predictor) -> Predictor:
+        """The predictor, its encodings fed from what is known of the pools' architectures.
 
         Raises:
-            InvalidInputError: the table has not what an encoding shows.
+            InvalidInputError, UnknownNameError: a table has not what an encoding shows.
         """
-        return predictor.with_encodings(self._told, self._own_space())
-
-    def _told(self, encoding: Encoding) -> Encoding:
-        from zcbench.encodings import ColumnEncoding, CurveEncoding, ProxyEncoding, join
-
-        parts: list[Encoding] = []
-        for part in encoding.parts:
-            if isinstance(part, ProxyEncoding):
-                part = ProxyEncoding(part.members if part.name != "proxies" else None)
-                for pool in self._pools:
-                    part.remember(pool.architectures, pool.columns)
-            elif isinstance(part, ColumnEncoding):
-                names = sorted(set.intersection(*(set(pool.facts) for pool in self._pools)))
-                if not names:
-                    raise InvalidInputError("the table has no columns of numbers besides the target.")
-                part = ColumnEncoding(names)
-                for pool in self._pools:
-                    part.remember(pool.architectures, pool.columns)
-            elif isinstance(part, CurveEncoding):
-                part = CurveEncoding(part.metric, part.epochs)
-                for pool in self._pools:
-                    part.remember(pool.architectures, pool.curves[part.metric])
-            parts.append(part)
-        return join(parts)
+        tables = [pool.table for pool in self._pools]
+        return predictor.with_encodings(lambda encoding: encoding.fed(tables), self._own_space())
 
     def digest(self, label: str) -> str:
         """Changes with the tables, and with what the predictor sees of them."""
-        from zcbench.encodings import ColumnEncoding, CurveEncoding
-        from zcbench.predictors import get_predictor
-
         tables = hashlib.sha256("".join(pool.digest for pool in self._pools).encode()).hexdigest()[:12]
         features = hashlib.sha256()
-        for part in _parts(self.informed(get_predictor(label))):
+        for part in _parts(self.fed(get_predictor(label))):
             features.update(f"{part.name}@{part.version}".encode())
             for pool in self._pools:
-                if isinstance(part, CurveEncoding):
-                    features.update(pool.curves[part.metric][:, : part.epochs].tobytes())
-                names = part.names if isinstance(part, ColumnEncoding) else part.members
-                for name in names:
-                    features.update(pool.columns[name].tobytes())
+                features.update(part.digest(pool.table))
         return f"{tables}-{features.hexdigest()[:12]}"
 
-    def _feature_cost(self, predictor: Predictor) -> float:
-        """Seconds per architecture of what was measured of it: proxies, epochs of training."""
-        from zcbench.encodings import CurveEncoding
-
-        parts = _parts(predictor)
-        members = {member for part in parts for member in part.members}
-        proxies = sum(self.pool.costs.get(member, 0.0) for member in members)
-        curves = (p.epochs * self.pool.costs[f"curve {p.metric}"] for p in parts if isinstance(p, CurveEncoding))
-        return proxies + max(curves, default=0.0)  # all of them come from one training
+    def code(self, label: str) -> str:
+        """Digest of what strangers wrote: the predictor, its members, its encodings, the space that they encode."""
+        space = code_digest(space_named(self.pool.space))
+        return joined_codes(get_predictor(label).code, space)
 
     def _own_space(self) -> Any:
         return space_named(self.pool.space) if ".py:" in self.pool.space else None
@@ -209,30 +177,3 @@ def _parts(predictor: Predictor) -> list[Encoding]:
     """All encodings of a predictor, each once."""
     parts = {part.name: part for encoding in predictor.encodings() for part in encoding.parts}
     return list(parts.values())
-
-
-def scores(predicted: Floats, good: Floats) -> dict[str, float]:
-    """Correlations, precision and regret of predictions, high is good; a constant prediction has tau and rho 0."""
-    from scipy.stats import kendalltau, spearmanr
-
-    if np.shape(predicted) != np.shape(good):
-        raise InvalidInputError(
-            f"predict returned an array of shape {np.shape(predicted)} for {len(good)} architectures: "
-            f"it must be ({len(good)},)."
-        )
-    if not np.isfinite(predicted).all():
-        raise UnsupportedModelError(f"{np.sum(~np.isfinite(predicted))} predictions are nan or infinite.")
-    varied = np.ptp(predicted) > 0 and np.ptp(good) > 0
-    return {
-        "tau": float(kendalltau(predicted, good).statistic) if varied else 0.0,
-        "rho": float(spearmanr(predicted, good).statistic) if varied else 0.0,
-        **{f"precision@{k}": precision_at(k, predicted, good) for k in TOP},
-        **{f"regret@{k}": regret_at(k, predicted, good) for k in (1, *TOP[:1])},
-    }
-
-
-def calibration(predicted: Floats, deviation: Floats, truth: Floats) -> dict[str, float]:
-    """How well the predictor knows how sure it is; nan where it says nothing."""
-    if not (np.isfinite(deviation).all() and (deviation > 0).all()):
-        return {"nll": math.nan, "coverage": math.nan}
-    return {"nll": gaussian_nll(predicted, deviation, truth), "coverage": coverage(predicted, deviation, truth)}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
 from zcbench._foreign import Foreign
 from zcbench._process import stable_seed
-from zcbench.errors import InvalidInputError
+from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.spaces import FactorySpace, get_space
 from zcbench.types import SearchSpace
 
@@ -62,6 +64,30 @@ def import_file(path: str) -> ModuleType:
     if call.kind is not None:
         raise InvalidInputError(f"{path} could not be imported: {call.reason}")
     return module
+
+
+def import_as_begun(files: Iterable[str], codes: Mapping[str, str], code: Callable[[str], str]) -> None:
+    """Import files in a worker, which must find the code that the run began with.
+
+    Args:
+        files: Python files.
+        codes: by what is computed, the digest of strangers' code in the process that began the run.
+        code: gives that digest in this process.
+
+    Raises:
+        InvalidInputError: a file cannot be imported, or was edited since the run began.
+    """
+    for path in files:
+        import_file(path)
+    for what, begun in codes.items():
+        found = begun
+        with suppress(UnknownNameError):  # the task that asks for it says so, and what to do
+            found = code(what) if begun else begun
+        if found != begun:
+            raise InvalidInputError(
+                f"the code of {what}, or of what it sees, is not what the run began with: a file was edited meanwhile. "
+                "Start the run again; what was computed before is kept."
+            )
 
 
 class _Uncached(SourceFileLoader):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,10 @@ from numpy.typing import NDArray
 from zcbench._display import brief, many, plain
 from zcbench._process import stable_seed
 from zcbench.datasets import Benchmark
+from zcbench.encodings import Table
+from zcbench.encodings._table import mean_curves
 from zcbench.errors import InvalidInputError
+from zcbench.evaluation._efficiency import training_seconds
 from zcbench.types import Architecture, SearchSpace, Target
 
 Floats = NDArray[np.float64]
@@ -31,10 +33,8 @@ class Pool:
         keys: strings of the architectures.
         classes: their equivalence classes.
         truth: ``(n,)``.
-        columns: scores and numbers that are known of all of them, ``(n,)`` each, by name.
-        costs: median seconds of those that were measured, as if each were measured alone.
-        facts: names of the columns that the table itself has.
-        curves: by metric, the mean over seeds of the learning curves, ``(n, epochs)``.
+        facts, scores, curves, seconds, epoch_seconds: see :class:`zcbench.encodings.Table`; seconds are medians, as if
+            each proxy were measured alone.
     """
 
     benchmark: str
@@ -43,10 +43,11 @@ class Pool:
     keys: tuple[str, ...]
     classes: tuple[str, ...]
     truth: Floats
-    columns: Mapping[str, Floats] = field(default_factory=dict)
-    costs: Mapping[str, float] = field(default_factory=dict)
-    curves: Mapping[str, NDArray[np.floating[Any]]] = field(default_factory=dict)
-    facts: tuple[str, ...] = ()
+    facts: Mapping[str, Floats] = field(default_factory=dict)
+    scores: Mapping[str, Floats] = field(default_factory=dict)
+    curves: Mapping[str, Floats] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    epoch_seconds: Mapping[str, float] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return brief(
@@ -60,6 +61,13 @@ class Pool:
     def architectures(self) -> list[Architecture]:
         """The architectures in order."""
         return [Architecture(self.space, key) for key in self.keys]
+
+    @cached_property
+    def table(self) -> Table:
+        """What encodings are fed from."""
+        return Table(
+            self.architectures, self.facts, self.scores, self.curves, self.seconds, self.epoch_seconds, self.benchmark
+        )
 
     @property
     def good(self) -> Floats:
@@ -116,8 +124,22 @@ def pool_of(benchmark: Benchmark, target: str | None = None, limit: int | None =
         tuple(classes[row] for row in rows.tolist()),
         truth[rows],
         {name: values[rows] for name, values in benchmark.facts.items()},
-        facts=tuple(sorted(benchmark.facts)),
     )
+
+
+def with_curves(pool: Pool, benchmark: Benchmark, metrics: Iterable[str]) -> Pool:
+    """The pool with learning curves of some metrics, and what their epochs cost.
+
+    Raises:
+        InvalidInputError: the benchmark has no learning curves.
+        UnknownNameError: it has none of that metric.
+    """
+    rows, found, costs = benchmark.rows(pool.architectures), {}, {}
+    for metric in metrics:
+        found[metric] = mean_curves(benchmark, metric, rows)
+        _, trainings, epochs = benchmark.curves[metric].shape  # the curve is their mean: all are paid
+        costs[metric] = trainings * training_seconds(benchmark, pool.target.name) / epochs
+    return replace(pool, curves={**pool.curves, **found}, epoch_seconds={**pool.epoch_seconds, **costs})
 
 
 def check_sizes(sizes: Sequence[int], available: int, what: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from zcbench import _arguments as rules
-from zcbench.datasets import Benchmark, list_benchmarks, load_benchmark
+from zcbench.datasets import Benchmark, get_benchmark, list_benchmarks
 from zcbench.datasets.own import OWN
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation import Evaluation, SampleEfficiency, Wanted, efficiency_of, evaluations_of
@@ -217,4 +217,4 @@ def stored_benchmark(
                 f"{name} is a table of your own: give its  zcbench run  command again, which scores nothing twice."
             )
         raise UnknownNameError(what, name, [*known, *(list_tracks() if "track" in what else ())])
-    return load_benchmark(name, source)
+    return get_benchmark(name, source)

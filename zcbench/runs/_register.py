@@ -41,12 +41,12 @@ def get_track(text: str) -> Track:
     """
     if rules.text("the name of a track", text).endswith(".toml"):
         return read_track(text)
-    return _TRACKS.get(text)
+    return _TRACKS.info(text)
 
 
 def track_info(name: str) -> Track:
     """The registered track of that name; UnknownNameError with suggestions if there is none."""
-    return _TRACKS.get(name)
+    return _TRACKS.info(name)
 
 
 def list_tracks(*patterns: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from zcbench import _arguments as rules
 from zcbench._display import brief, plain
-from zcbench.datasets import Benchmark, list_benchmarks, load_benchmark, own_benchmark
+from zcbench.datasets import Benchmark, get_benchmark, list_benchmarks, own_benchmark
 from zcbench.datasets.own import OWN
 from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError
 from zcbench.evaluation import Evaluation, SampleEfficiency, at_zero, sample_efficiency
@@ -165,7 +165,7 @@ class Run:
             UnknownNameError: there is no such benchmark.
             DataMissingError: its table is not on this machine; the message says how to get it.
         """
-        return self.own.read(name, self.track) if is_own_table(name) else load_benchmark(name, self.source)
+        return self.own.read(name, self.track) if is_own_table(name) else get_benchmark(name, self.source)
 
     def on(
         self,
@@ -203,7 +203,7 @@ class Run:
                 track = track.with_fields(predictors=tuple(labels))
             transfer_from = None
             if track.transfer is not None and track.transfer[0] not in (name, table.name):
-                transfer_from = load_benchmark(track.transfer[0])
+                transfer_from = get_benchmark(track.transfer[0])
             trials = run_predictors(
                 track,
                 table,

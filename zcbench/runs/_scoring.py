@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from zcbench.proxies import score_architecture
-from zcbench.runs._imports import import_file, space_named
+from zcbench._code import code_digest, joined_codes
+from zcbench.proxies import get_proxy, score_architecture
+from zcbench.runs._imports import import_as_begun, space_named
 from zcbench.runs._workers import Begin
 from zcbench.types import Architecture, Batch, Score, Status
 
@@ -22,6 +23,7 @@ class NetworkScoring:
         seed: seed of the run.
         imports: Python files that register further proxies.
         training_data: what proxies with "epochs" or "steps" train on.
+        codes: by label of a proxy, the digest of strangers' code that the run began with.
     """
 
     space: str
@@ -30,11 +32,19 @@ class NetworkScoring:
     seed: int
     imports: tuple[str, ...] = ()
     training_data: Batch | None = None
+    codes: Mapping[str, str] = field(default_factory=dict)
 
     def prepare(self) -> None:
-        """Import what registers further proxies."""
-        for path in self.imports:
-            import_file(path)
+        """Import what registers further proxies.
+
+        Raises:
+            InvalidInputError: it is not what the run began with.
+        """
+        import_as_begun(self.imports, self.codes, self.code)
+
+    def code(self, label: str) -> str:
+        """Digest of what strangers wrote of a proxy and of the networks; "" if nothing."""
+        return joined_codes(get_proxy(label).code, code_digest(space_named(self.space)))
 
     def results(self, key: str, parts: Sequence[str], begin: Begin = str) -> Iterator[tuple[str, Score]]:
         """Yield (proxy, score) for one architecture as soon as each score exists."""

@@ -8,20 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from zcbench.batches import load_batch
 from zcbench.datasets import Benchmark
-from zcbench.encodings import CurveEncoding, Encoding
-from zcbench.errors import InvalidInputError, UnknownNameError
-from zcbench.evaluation._efficiency import training_seconds
+from zcbench.encodings import Needs
+from zcbench.errors import InvalidInputError
 from zcbench.predictors import get_predictor, predictor_info, resolve_predictors
-from zcbench.proxies import resolve
 from zcbench.records import Store, Trial, Writer
 from zcbench.runs._fitting import PredictorFitting, Result
-from zcbench.runs._pool import Pool, check_sizes, pool_of
+from zcbench.runs._pool import Pool, check_sizes, pool_of, with_curves
 from zcbench.runs._resume import Left, Plan, Progress, resume
 from zcbench.runs._track import SIZES, Track
 from zcbench.runs._workers import check_timeout
-from zcbench.runs.score_networks import run_scores
+from zcbench.runs.score_networks import ScorePlan, run_scores
 from zcbench.types import Status
 
 
@@ -63,16 +60,15 @@ def run_predictors(
     labels = resolve_predictors(track.predictors)
     settings = track.settings(benchmark.name)
     sources = [(benchmark, settings.target), *_transfer(track, benchmark, transfer_from)]
-    encodings = [encoding for label in labels for encoding in get_predictor(label).encodings()]
-    pools = [_with_curves(pool_of(table, target, settings.limit), table, encodings) for table, target in sources]
+    needs = Needs.of(encoding for label in labels for encoding in get_predictor(label).encodings())
+    pools = [with_curves(pool_of(table, target, settings.limit), table, needs.curves) for table, target in sources]
     sizes = track.train_sizes or _fitting_sizes(len(pools[-1]))
     tuned = track.tuned or (0,)
     check_sizes(sizes if len(pools) == 1 else [k for k in tuned if k], len(pools[0]) - 2, benchmark.name)
     if len(pools) == 2:
         check_sizes(sizes, len(pools[1]), sources[1][0].name)
-    members = sorted({member for encoding in encodings for member in encoding.members})
     for number, (table, target) in enumerate(sources):
-        missing = tuple(member for member in members if member not in pools[number].columns)
+        missing = tuple(label for label in sorted(needs.proxies) if label not in pools[number].facts)
         if missing:
             scored = Track(target=target, batch_size=settings.batch_size, proxies=missing)
             run_scores(
@@ -203,6 +199,7 @@ def _wanted(
     source = "" if transfer_from is None else f"{transfer_from.benchmark}/{transfer_from.target.name}"
     found: dict[tuple[str, str], Trial] = {}
     digests = {label: fitting.digest(label) for label in predictors}
+    codes = fitting.codes = {label: fitting.code(label) for label in predictors}
     for seed in range(seeds):
         for label in predictors:
             version = predictor_info(label.partition(":")[0]).version
@@ -221,41 +218,21 @@ def _wanted(
                         status=Status.FAILED,
                         metrics={},
                         data=digests[label],
+                        code=codes[label],
                     )
     return found
 
 
-def _with_curves(pool: Pool, benchmark: Benchmark, encodings: Sequence[Encoding]) -> Pool:
-    """The pool with the learning curves that encodings see."""
-    found, costs = {}, {}
-    for part in (part for encoding in encodings for part in encoding.parts):
-        if isinstance(part, CurveEncoding):
-            if not benchmark.curves:
-                raise InvalidInputError(
-                    f"{benchmark.name} has no learning curves: choose predictors that see architectures, such as gp."
-                )
-            if part.metric not in benchmark.curves:
-                raise UnknownNameError("learning curve", part.metric, benchmark.curves)
-            rows = benchmark.rows(pool.architectures)
-            every = np.asarray(benchmark.curves[part.metric][rows], np.float64)
-            found[part.metric] = every.mean(1)
-            _, trainings, epochs = every.shape  # the curve is their mean: all are paid
-            costs[f"curve {part.metric}"] = trainings * training_seconds(benchmark, pool.target.name) / epochs
-    return replace(pool, curves=found, costs={**pool.costs, **costs})
-
-
 def _with_scores(pool: Pool, benchmark: Benchmark, track: Track, store: Store) -> Pool:
-    """The pool with the scores of proxies as columns, as they are: predictors learn the direction."""
-    settings, infos = track.settings(benchmark.name), resolve(track.proxies)
-    batch = load_batch(benchmark.batch_of(settings.target), settings.batch_size, 0).provenance
+    """The pool with the scores of proxies, as they are: predictors learn the direction."""
+    plan = ScorePlan(track, benchmark, pool.architectures)
     row = {key: i for i, key in enumerate(pool.keys)}
-    columns = {info.label: np.full(len(pool), np.nan) for info in infos}
-    seconds = {info.label: np.full(len(pool), np.nan) for info in infos}
-    labels = {info.identifier: info.label for info in infos}
-    for record in store.records(benchmark.name):
-        same = (record.benchmark, record.seed, record.batch) == (pool.benchmark, 0, batch)
-        if same and record.proxy in labels and record.architecture in row:
-            columns[labels[record.proxy]][row[record.architecture]] = float(record.score)
-            seconds[labels[record.proxy]][row[record.architecture]] = record.score.seconds
+    scores = {label: np.full(len(pool), np.nan) for label in plan.proxies}
+    seconds = {label: np.full(len(pool), np.nan) for label in plan.proxies}
+    for record in plan.stored(store)[0]:
+        label = plan.label_of(record.key)
+        if label is not None and record.architecture in row:
+            scores[label][row[record.architecture]] = float(record.score)
+            seconds[label][row[record.architecture]] = record.score.seconds
     costs = {label: float(np.nanmedian(spent)) for label, spent in seconds.items()}
-    return replace(pool, columns={**pool.columns, **columns}, costs={**pool.costs, **costs})
+    return replace(pool, scores={**pool.scores, **scores}, seconds={**pool.seconds, **costs})

@@ -11,8 +11,8 @@ import numpy as np
 
 from zcbench import _arguments as rules
 from zcbench._code import code_digest, joined_codes
-from zcbench.batches import load_batch
-from zcbench.datasets import Benchmark, load_benchmark
+from zcbench.batches import get_batch
+from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.ensembles import get_ensemble
 from zcbench.errors import InvalidInputError
 from zcbench.evaluation import Evaluation, of_known_architectures, of_this_table, summarize
@@ -106,11 +106,13 @@ class ScorePlan(Plan[Record]):
         self.target = benchmark.target(settings.target)
         samples = benchmark.batch_of(self.target.name)
         infos = scorers(track, benchmark)
-        batch = load_batch(samples, settings.batch_size, track.seed)
+        batch = get_batch(samples, settings.batch_size, track.seed)
         trained = any(any(info.trained) for info in infos)
-        data = load_batch(samples, None, track.seed)[:TRAINING_SAMPLES] if trained else None
+        data = get_batch(samples, None, track.seed)[:TRAINING_SAMPLES] if trained else None
         classes = benchmark.classes[self.target.dataset]
-        self.work = NetworkScoring(benchmark.space.name, classes, batch, track.seed, tuple(imports), data)
+        #: digest of what strangers wrote of a proxy and of the networks, by label
+        self.codes = codes_of(infos, benchmark)
+        self.work = NetworkScoring(benchmark.space.name, classes, batch, track.seed, tuple(imports), data, self.codes)
         self.benchmark, self.identifier = benchmark.name, benchmark.identifier
         self.proxies = {info.label: info for info in infos}
         self.seed, self.batch, self.sample = track.seed, batch.provenance, sample
@@ -122,8 +124,6 @@ class ScorePlan(Plan[Record]):
             network = benchmark.space.canonical(architecture).key
             self.served.setdefault(network, []).append(architecture.key)
         self.total = len(self.served) * len(self.proxies)
-        #: digest of what strangers wrote of a proxy and of the networks, by label
-        self.codes = codes_of(infos, benchmark)
         #: label of a proxy by its name with version, and the digest of its code
         self.versions = {(info.identifier, self.codes[info.label]): info.label for info in infos}
         self._known: dict[str, set[str]] = {label: set() for label in self.proxies}  # architectures
@@ -149,7 +149,7 @@ class ScorePlan(Plan[Record]):
 
     def take(self, item: Record) -> None:
         """Note a score of the architecture, and of all whose network is the same."""
-        label = self._label(item.key)
+        label = self.label_of(item.key)
         network = item.network or item.architecture
         if label is None or network not in self.served:
             return
@@ -159,10 +159,11 @@ class ScorePlan(Plan[Record]):
 
     def skip(self, key: Any) -> None:
         """Note an architecture whose scores do not agree."""
-        if (label := self._label(key)) is not None:
+        if (label := self.label_of(key)) is not None:
             self._known[label].add(key[1])
 
-    def _label(self, key: Any) -> str | None:
+    def label_of(self, key: Any) -> str | None:
+        """Label of the proxy whose record of the plan has that key; None for a record of another plan."""
         benchmark, _, proxy, seed, batch, code = key
         if (benchmark, seed, batch) != (self.identifier, self.seed, self.batch):
             return None
@@ -289,7 +290,7 @@ def evaluate(
         >>> [entry.n for entry in result.entries]
         [20, 20]
     """
-    table = benchmark if isinstance(benchmark, Benchmark) else load_benchmark(benchmark)
+    table = benchmark if isinstance(benchmark, Benchmark) else get_benchmark(benchmark)
     if not isinstance(store, (str, os.PathLike, type(None))):
         raise InvalidInputError(f"the store {rules.shown(store)}: give the path of a folder.")
     track = Track(

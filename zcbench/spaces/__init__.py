@@ -6,7 +6,7 @@ Each file without a leading underscore holds one family and registers its spaces
 from __future__ import annotations
 
 from zcbench.spaces._base import ChoiceSpace, Space
-from zcbench.spaces._register import get_space, list_spaces, register_space
+from zcbench.spaces._register import SpaceInfo, get_space, list_spaces, register_space, space_info
 from zcbench.spaces.autoformer import AutoFormerSpace
 from zcbench.spaces.darts import DARTSSpace
 from zcbench.spaces.flexibert import FlexiBERTSpace
@@ -33,6 +33,7 @@ __all__ = [
     "NATSSizeSpace",
     "OFAMobileNetV3Space",
     "Space",
+    "SpaceInfo",
     "TableSpace",
     "TimmSpace",
     "TransNASMacroSpace",
@@ -40,4 +41,5 @@ __all__ = [
     "get_space",
     "list_spaces",
     "register_space",
+    "space_info",
 ]

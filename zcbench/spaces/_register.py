@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from zcbench import _arguments as rules
 from zcbench._registry import Registry
 from zcbench.errors import InvalidInputError
-from zcbench.types import SearchSpace
+from zcbench.types import SearchSpace, summary_of
 
 #: kinds of networks that a space can build
 DOMAINS = ("convolutional", "transformer", "recurrent")
@@ -13,6 +15,39 @@ _METHODS = {
     **{"sample": 1, "neighbors": 1, "mutate": 2, "crossover": 3, "parse": 1, "canonical": 1},
     **{"build": 1, "encode": 1, "graph": 1},
 }
+
+
+@dataclass(frozen=True)
+class SpaceInfo:
+    """A registered search space, and what can be said of it without building a network.
+
+    Attributes:
+        name: name in the registry.
+        space: the space itself.
+    """
+
+    name: str
+    space: SearchSpace
+
+    @property
+    def size(self) -> int | None:
+        """Number of architectures; None if there is no end to them."""
+        return self.space.size
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Kinds of networks that it builds; none if it builds no networks."""
+        return self.space.domains
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of the inputs of its networks without the batch; () if it builds none."""
+        return tuple(getattr(self.space, "input_shape", ()))
+
+    @property
+    def summary(self) -> str:
+        """First line of the docstring of its class."""
+        return summary_of(type(self.space))
 
 
 def _shape(what: str, value: object) -> object:
@@ -52,11 +87,21 @@ def register_space(*spaces: SearchSpace, override: bool = False) -> None:
     _SPACES.add_all(rules.by_name("search space", spaces), override=override)
 
 
-def list_spaces() -> list[str]:
-    """Names of the search spaces, sorted."""
-    return _SPACES.names()
-
-
-def get_space(name: str) -> SearchSpace:
+def get_space(text: str) -> SearchSpace:
     """The search space of that name; UnknownNameError with suggestions if there is none."""
-    return _SPACES.get(name)
+    space: SearchSpace = _SPACES.get(text)
+    return space
+
+
+def space_info(name: str) -> SpaceInfo:
+    """What can be said of a search space; UnknownNameError with suggestions if there is none."""
+    return SpaceInfo(name, _SPACES.info(name))
+
+
+def list_spaces(*patterns: str) -> list[str]:
+    """Names of the search spaces that match any of the shell patterns (all without one), sorted.
+
+    Raises:
+        UnknownNameError: a pattern matches nothing.
+    """
+    return _SPACES.names(patterns or ("*",))

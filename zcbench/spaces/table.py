@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zcbench._display import shortened
+from zcbench._arguments import as_tuple
+from zcbench._display import abridged
 from zcbench.errors import InvalidArchitectureError, UnsupportedModelError
 from zcbench.spaces._base import Space, quoted
 from zcbench.spaces._register import register_space
@@ -62,7 +63,7 @@ class TableSpace(Space):
         except (ValueError, OverflowError, RecursionError):
             code = np.empty(0)
         if not code.size or not np.isfinite(code).all():
-            raise InvalidArchitectureError(f"{shortened(str(architecture))} is only a name: there is no code for it.")
+            raise InvalidArchitectureError(f"{abridged(str(architecture))} is only a name: there is no code for it.")
         return code
 
     def sample(self, rng: np.random.Generator) -> Architecture:
@@ -105,12 +106,12 @@ class FactorySpace(TableSpace):
         self,
         name: str,
         build: Callable[[str], nn.Module],
-        domains: tuple[str, ...] = (),
+        domains: str | tuple[str, ...] = (),
         input_shape: tuple[int, ...] = (),
     ) -> None:
         super().__init__(name)
         self.function = build
-        self.domains = domains
+        self.domains = as_tuple(domains)
         self.input_shape = input_shape
 
     def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:

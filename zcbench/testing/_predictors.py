@@ -6,14 +6,15 @@ import functools
 import math
 import pickle
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.base import clone
 
-from zcbench.encodings import CurveEncoding, Encoding, join
+from zcbench._process import stable_seed
+from zcbench.encodings import Encoding, Table, join
 from zcbench.encodings.graphs import has_weights, living
 from zcbench.errors import DataMissingError, InvalidInputError, MissingDependencyError
 from zcbench.predictors import Predictor, get_predictor, predictor_info
@@ -21,6 +22,8 @@ from zcbench.spaces import get_space
 from zcbench.testing._report import FailedError, Report, SkippedError, run_checks
 from zcbench.testing._world import differs, world
 from zcbench.types import Architecture
+
+T = TypeVar("T")
 
 #: Trained and unseen architectures of the easy table.
 _TRAINED, _UNSEEN = 48, 80
@@ -43,6 +46,38 @@ class EasyTable:
     unseen: tuple[Architecture, ...]
     truth: np.ndarray
     curves: np.ndarray
+
+    @property
+    def known_of_all(self) -> Table:
+        """Every learning curve and every column that an encoding may ask for: numbers that tell of the target."""
+        value = np.concatenate([self.targets, self.truth])
+
+        def column(name: str) -> np.ndarray:
+            return value + np.random.default_rng(stable_seed("column", name)).normal(0, 3, len(value))
+
+        return Table(
+            (*self.known, *self.unseen),
+            facts=_Every(column, ("a", "b", "params", "flops")),
+            curves=_Every(lambda metric: self.curves, ("valid_nll",)),
+            epoch_seconds=_Every(lambda metric: 1.0, ("valid_nll",)),
+        )
+
+
+class _Every(Mapping[str, T]):
+    """Has whatever is asked for; says so of a few names."""
+
+    def __init__(self, make: Callable[[str], T], names: Sequence[str]) -> None:
+        self._make = make
+        self._names = names
+
+    def __getitem__(self, name: str) -> T:
+        return self._make(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 @functools.cache
@@ -122,19 +157,12 @@ class _Checker:
     # -- helpers -------------------------------------------------------------------------------
 
     def make(self) -> Predictor:
-        """A new one, its curves taken from the table."""
+        """A new one; what its encodings see of a table is taken from this one."""
         predictor = get_predictor(self.name) if ":seed=" in self.name else get_predictor(self.name, seed=self.seed)
-        predictor.with_encodings(self._encoding)
-        return predictor
+        return predictor.with_encodings(self._fed)
 
-    def _encoding(self, encoding: Encoding) -> Encoding:
-        parts: list[Encoding] = []
-        for part in encoding.parts:
-            if isinstance(part, CurveEncoding):
-                part = CurveEncoding(part.metric, part.epochs)
-                part.remember([*self.table.known, *self.table.unseen], self.table.curves)
-            parts.append(part)
-        return join(parts)
+    def _fed(self, encoding: Encoding) -> Encoding:
+        return join([part.fed([self.table.known_of_all]) if part.from_table else part for part in encoding.parts])
 
     def fit(self, predictor: Predictor, known: Sequence[Architecture], targets: np.ndarray) -> Predictor:
         """The predictor, fitted, whatever its ``fit`` returns; the check "shape" looks at that."""

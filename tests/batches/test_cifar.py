@@ -1,12 +1,11 @@
-"""Batches of real images, from a sample or from the official binary files."""
+"""CIFAR: images from a sample or from the official binary files."""
 
 import numpy as np
 import pytest
 import torch
 
-from zcbench.batches import load_batch
-from zcbench.datasets._digits import load_digits
-from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, UnknownNameError
+from zcbench.batches import get_batch
+from zcbench.errors import DataCorruptError
 
 #: of the complete training sets, as everybody prints them
 MEANS = {"cifar10": (0.4914, 0.4822, 0.4465), "cifar100": (0.5071, 0.4865, 0.4409)}
@@ -50,7 +49,7 @@ def sample(folder, name, images, labels):
 @pytest.mark.parametrize("kind", ["sample", "binary"])
 def test_images_are_normalised_and_keep_their_labels(folder, images, name, kind):
     (sample if kind == "sample" else write_binary)(folder, name, *images)
-    batch = load_batch(name, 20, seed=3)
+    batch = get_batch(name, 20, seed=3)
     assert batch.inputs.shape == (20, 3, 32, 32)
     assert batch.inputs.dtype == torch.float32
     assert batch.targets.dtype == torch.int64
@@ -68,45 +67,16 @@ def test_images_are_normalised_and_keep_their_labels(folder, images, name, kind)
 def test_a_sample_comes_before_the_binary_version(folder, images):
     write_binary(folder, "cifar10", *images)
     sample(folder, "cifar10", images[0][:5], images[1][:5])
-    assert load_batch("cifar10", 5).provenance.endswith("5 of 5/seed 0")
+    assert get_batch("cifar10", 5).provenance.endswith("5 of 5/seed 0")
 
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar100"])
 def test_the_real_samples(data_folder, name):
-    batch = load_batch(name, 256)
+    batch = get_batch(name, 256)
     mean, std = batch.inputs.mean((0, 2, 3)), batch.inputs.std((0, 2, 3))
     assert mean.abs().max() < 0.15
     assert (std - 1).abs().max() < 0.15
     assert 0 <= int(batch.targets.min()) <= int(batch.targets.max()) < int(name.removeprefix("cifar"))
-
-
-def test_digits_need_no_folder(monkeypatch):
-    monkeypatch.delenv("ZCBENCH_DATA", raising=False)
-    batch, train = load_batch("digits", 500), load_digits()["train"]
-    order = np.random.RandomState(0).permutation(500)
-    np.testing.assert_array_equal(batch.inputs.numpy(), train.inputs[order])
-    np.testing.assert_array_equal(batch.targets.numpy(), train.targets[order])
-
-
-def test_a_smaller_batch_begins_a_larger_and_seeds_differ():
-    small, large, other = load_batch("digits", 8, 1), load_batch("digits", 64, 1), load_batch("digits", 8, 2)
-    assert torch.equal(small.inputs, large.inputs[:8])
-    assert not torch.equal(small.inputs, other.inputs)
-    assert small.provenance == "digits/train/8 of 500/seed 1"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        (("digit", 8), UnknownNameError, "did you mean 'digits'"),
-        (("digits", 0), InvalidInputError, "a batch of 0 samples is impossible"),
-        (("digits", 501), InvalidInputError, "a batch of 501 samples: digits has only 500 here"),
-        (("cifar10", 8), DataMissingError, r"no cifar10 images in .*: put the official binary version there"),
-    ],
-)
-def test_what_cannot_be_had(folder, arguments, error, message):
-    with pytest.raises(error, match=message):
-        load_batch(*arguments)
 
 
 @pytest.mark.parametrize("content", [b"", b"\1" * 3072, b"\1" * 3074])
@@ -114,7 +84,7 @@ def test_a_damaged_binary_file(folder, content):
     folder.joinpath("cifar-10-batches-bin").mkdir()
     folder.joinpath("cifar-10-batches-bin", "data_batch_1.bin").write_bytes(content)
     with pytest.raises(DataCorruptError, match=r"data_batch_1\.bin is not a whole number of records of 3073 bytes"):
-        load_batch("cifar10", 1)
+        get_batch("cifar10", 1)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\3\4", b"<html>"])
@@ -122,7 +92,7 @@ def test_a_damaged_sample(folder, content):
     folder.joinpath("images").mkdir()
     folder.joinpath("images", "cifar100_sample.npz").write_bytes(content)
     with pytest.raises(DataCorruptError, match=r"cifar100_sample\.npz cannot be read \(.+\): copy it again"):
-        load_batch("cifar100", 1)
+        get_batch("cifar100", 1)
 
 
 def test_a_sample_that_would_run_code(folder):
@@ -130,15 +100,12 @@ def test_a_sample_that_would_run_code(folder):
     objects = np.array([{"a": 1}], dtype=object)
     np.savez(folder / "images" / "cifar10_sample.npz", x_train=objects, y_train=objects)
     with pytest.raises(DataCorruptError, match="cannot be read"):
-        load_batch("cifar10", 1)
-
-
-# -- other sizes, and texts --------------------------------------------------------------------
+        get_batch("cifar10", 1)
 
 
 def test_images_of_another_size(data_folder, monkeypatch):
     monkeypatch.setenv("ZCBENCH_DATA", str(data_folder))
-    plain, large, small = (load_batch(f"cifar100{at}", 3, 2) for at in ("", "@96", "@16"))
+    plain, large, small = (get_batch(f"cifar100{at}", 3, 2) for at in ("", "@96", "@16"))
     assert large.inputs.shape == (3, 3, 96, 96)
     assert large.provenance == "cifar100@96/train/3 of 2000/seed 2"
     torch.testing.assert_close(large.targets, plain.targets)
@@ -146,49 +113,3 @@ def test_images_of_another_size(data_folder, monkeypatch):
     back = large.inputs.unflatten(2, (32, 3)).unflatten(4, (32, 3)).mean((3, 5))
     assert (back - plain.inputs).abs().mean() < 0.15
     torch.testing.assert_close(small.inputs.mean(), plain.inputs.mean(), atol=0.02, rtol=0)
-
-
-def test_noise():
-    batch = load_batch("noise@8", 100)
-    assert batch.inputs.shape == (100, 3, 8, 8)
-    assert set(batch.targets.tolist()) == set(range(9))
-    assert torch.equal(batch.inputs, load_batch("noise@8", 100).inputs)
-
-
-def test_characters():
-    batch, hidden = load_batch("pydoc", 40, 3), load_batch("pydoc-masked", 40, 3)
-    assert batch.inputs.shape == batch.targets.shape == (40, 32)
-    assert torch.equal(batch.inputs[:, 1:], batch.targets[:, :-1])
-    assert int(batch.inputs.min()) >= 0 and int(batch.inputs.max()) < 89
-    covered = hidden.targets >= 0
-    assert 0.1 < covered.float().mean() < 0.2
-    assert (hidden.inputs[covered] == 89).all()
-    assert (hidden.targets[~covered] == -100).all()
-    assert torch.equal(torch.where(covered, hidden.targets, hidden.inputs), batch.inputs)
-
-
-def test_words(data_folder, monkeypatch):
-    monkeypatch.setenv("ZCBENCH_DATA", str(data_folder))
-    batch, few, hidden = (load_batch(f"wikitext2{kind}", 5, 1) for kind in ("", "@100", "-masked"))
-    assert batch.inputs.shape == (5, 64)
-    assert torch.equal(batch.inputs[:, 1:], batch.targets[:, :-1])
-    assert torch.equal(few.inputs, batch.inputs.clamp(max=99))
-    assert torch.equal(few.targets, batch.targets.clamp(max=99))
-    covered = hidden.targets >= 0
-    assert (hidden.inputs[covered] == 103).all()
-    assert torch.equal(torch.where(covered, hidden.targets, hidden.inputs) - 1000, batch.inputs)
-
-
-@pytest.mark.parametrize("name", ["digits@16", "pydoc@5", "cifar10@", "cifar10@x", "mnist@3"])
-def test_sizes_that_make_no_sense(name):
-    with pytest.raises(UnknownNameError, match="unknown data set with batches"):
-        load_batch(name, 2)
-
-
-def test_a_damaged_text(folder):
-    with pytest.raises(DataMissingError, match="no text at"):
-        load_batch("wikitext2", 2)
-    folder.joinpath("text").mkdir()
-    folder.joinpath("text", "wikitext2.valid.tokens.gz").write_bytes(b"not gzip")
-    with pytest.raises(DataCorruptError, match=r"tokens\.gz cannot be read"):
-        load_batch("wikitext2", 2)

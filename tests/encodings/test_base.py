@@ -1,0 +1,54 @@
+"""What all encodings do: rows that are remembered, columns that a training set fixes."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import zcbench
+from zcbench.encodings import get_encoding
+from zcbench.errors import InvalidInputError
+
+SPACE = zcbench.get_space("digits-201")
+KEY = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|skip_connect~0|avg_pool_3x3~1|nor_conv_1x1~2|"
+
+
+def test_columns_are_those_of_the_training_set():
+    first, second = SPACE.parse(KEY), SPACE.parse(KEY.replace("avg_pool_3x3", "none"))
+    encoder = get_encoding("path+onehot").fit([first])
+    assert [name for name in encoder.names if name.startswith("path")] == [
+        "path[]",
+        "path[nor_conv_3x3>avg_pool_3x3]",
+        "path[nor_conv_3x3>nor_conv_1x1]",
+    ]
+    assert encoder.groups.tolist() == [0] * 3 + [1] * 30
+    matrix = encoder.transform([first, second])
+    assert matrix.shape == (2, 33)
+    assert matrix[:, :3].tolist() == [[1, 1, 1], [1, 0, 1]]
+    assert encoder.transform([]).shape == (0, 33)
+
+
+def test_rows_are_remembered_shared_and_left_out_of_pickles(monkeypatch):
+    calls = []
+    encoding = zcbench.Encoding("counting", lambda space, architecture: calls.append(1) or [1.0])
+    architectures = [a for a, _ in zip(SPACE, range(5), strict=False)]
+    for _ in range(3):
+        encoding.rows(architectures)
+    assert len(calls) == 5
+    assert copy.deepcopy(encoding) is encoding
+    monkeypatch.setattr("zcbench.encodings._base.REMEMBERED", 3)
+    encoding.rows([a for a, _ in zip(SPACE, range(9), strict=False)])
+    assert len(encoding._known) <= 3
+    stats = get_encoding("stats")
+    stats.rows(architectures)
+    assert not pickle.loads(pickle.dumps(stats))._known
+
+
+def test_vectors_of_different_lengths_are_of_different_spaces():
+    other = zcbench.get_space("nasbenchmacro").sample(np.random.default_rng(0))
+    encoder = get_encoding("onehot").fit([SPACE.parse(KEY)])
+    with pytest.raises(InvalidInputError, match="fits one search space only"):
+        encoder.transform([other])
+    mixed = get_encoding("stats").fit([SPACE.parse(KEY), other])
+    assert mixed.transform([SPACE.parse(KEY), other]).shape[0] == 2

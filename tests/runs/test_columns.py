@@ -1,0 +1,59 @@
+"""Columns of numbers take the place of proxies, and are what predictors see."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from toys import toy
+
+from zcbench.errors import InvalidInputError, UnknownNameError
+from zcbench.runs import correlate_columns
+from zcbench.runs._columns import matching_columns, of_columns
+
+
+def table(**facts):
+    return dataclasses.replace(toy(), facts={name: np.asarray(values, float) for name, values in facts.items()})
+
+
+def test_a_column_named_like_a_proxy_has_its_direction():
+    values = [1, 2, 3, 4]
+    found = correlate_columns(table(ntk_cond=values, mine=values, size=values), lower=["size"])
+    taus = {entry.proxy: entry.tau.value for entry in found.entries}
+    assert taus["mine"] == -taus["ntk_cond"] == -taus["size"] != 0
+
+
+def test_the_target_is_the_one_asked_for():
+    up, down = (correlate_columns(table(mine=[1, 2, 3, 4]), target=t)["mine"].tau.value for t in ("quality", "other"))
+    assert up == -down != 0
+
+
+def test_columns_that_are_none():
+    with pytest.raises(UnknownNameError, match="unknown column 'mien': did you mean 'mine'"):
+        correlate_columns(table(mine=[1, 2, 3, 4]), ["mien"])
+    with pytest.raises(InvalidInputError, match="has no columns of numbers besides the target"):
+        correlate_columns(table())
+
+
+def test_patterns():
+    facts = {key: [1, 2, 3, 4] for key in ("a b", "a[1]", "c")}
+    assert matching_columns(table(**facts), None) == ["a b", "a[1]", "c"]
+    assert matching_columns(table(**facts), ["a[1]", "a   b"]) == ["a b", "a[1]"]
+    assert matching_columns(table(**facts), ["[ac]*"]) == ["a b", "a[1]", "c"]
+    with pytest.raises(InvalidInputError, match="no columns of numbers besides the target that --proxies names"):
+        matching_columns(table(**facts), ["x*"])
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("gp", "gp:encoding=columns"),
+        ("gp:kernel=rbf", "gp:encoding=columns:kernel=rbf"),
+        ("gp:encoding=onehot", "gp:encoding=onehot"),
+        ("sotl", "sotl"),  # no column is an epoch
+        ("mean:members=(gp+random_forest)", "mean:members=(gp:encoding=columns+random_forest:encoding=columns)"),
+        ("fbnetv3", "fbnetv3:encoding=columns:statistics=columns"),
+        ("gcn", "gcn"),
+    ],
+)
+def test_predictors_see_columns_unless_they_say_what_they_see(label, expected):
+    assert of_columns(label) == expected

@@ -1,0 +1,206 @@
+"""How samples are drawn, and what is checked of a stranger's."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zcbench import _arguments as rules
+from zcbench._foreign import Foreign
+from zcbench.batches._register import _BATCHES, BatchInfo, Chosen
+from zcbench.errors import InvalidInputError
+from zcbench.types import Batch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+#: target of what is not to be predicted: what torch's cross-entropy ignores
+IGNORED = -100
+#: hexadecimal digits of a digest in the provenance
+_DIGITS = 16
+
+
+def get_batch(text: str, size: int | None, seed: int = 0) -> Batch:
+    """Draw training samples at random.
+
+    Args:
+        text: name of a registered batch (``zcbench list batches``). Some take a number: "cifar100@224" are images
+            scaled to 224 pixels, "wikitext2@10000" has a vocabulary of 10,000 words.
+        size: number of samples; None for all, in random order.
+        seed: decides which. A smaller batch is the beginning of a larger one.
+
+    Returns:
+        Inputs and targets as the function of the batch gives them: of images ``(size, channels, height, width)``
+        float32 and class indices ``(size,)``; of texts ids ``(size, length)`` and target ids of the same shape, -100
+        where nothing is to be predicted.
+
+    Raises:
+        UnknownNameError: there is no such batch.
+        DataMissingError: the samples are not on this machine.
+        InvalidInputError: there are fewer samples than ``size``, an argument is out of range, or what the function
+            of a batch of your own returns is not what :func:`register_batch` asks for.
+    """
+    chosen: Chosen = _BATCHES.get(text)
+    if size is not None:
+        size = rules.whole("the size of a batch", size)
+        if size < 1:
+            raise InvalidInputError(f"a batch of {size} samples is impossible: the size must be at least 1.")
+    seed = rules.seed("the seed", seed)
+    ours = _BATCHES.is_built_in(chosen.info.name)
+    inputs, targets = _ours(chosen.info) if ours else _strangers(chosen.info)
+    count = len(targets)
+    size = count if size is None else size
+    if size > count:
+        raise InvalidInputError(f"a batch of {size} samples: {chosen.label} has only {count} here.")
+    end = "" if ours else f"/{chosen.info.version}-{_digest(inputs, targets)}"
+    rows = np.random.RandomState(seed).permutation(count)[:size]
+    inputs, targets = inputs[rows], targets[rows]
+    if chosen.number is not None:
+        inputs, targets = _resized(chosen, inputs, targets, ours)
+        if not (ours or chosen.info.resizable is True):
+            end += f"-{_digest(inputs, targets)}"  # of what a stranger's code made of it
+    return Batch(inputs, targets, provenance=f"{chosen.label}/train/{size} of {count}/seed {seed}{end}")
+
+
+def _ours(info: BatchInfo) -> tuple[Tensor, Tensor]:
+    import torch
+
+    inputs, targets = info.function()
+    return torch.from_numpy(np.ascontiguousarray(inputs)), torch.from_numpy(np.ascontiguousarray(targets))
+
+
+def _strangers(info: BatchInfo) -> tuple[Tensor, Tensor]:
+    found: Any = None
+    with Foreign() as call:
+        found = info.function()
+    if call.kind is not None:
+        raise InvalidInputError(f"the samples of the batch {info.name!r} could not be loaded: {call.said}")
+    return checked(info, found)
+
+
+def _resized(chosen: Chosen, inputs: Tensor, targets: Tensor, ours: bool) -> tuple[Tensor, Tensor]:
+    """Inputs and targets with the number behind the name applied."""
+    import torch
+
+    info, number = chosen.info, chosen.number
+    assert number is not None
+    if info.resizable is True:
+        size = (number, number)
+        scaled = torch.nn.functional.interpolate(
+            inputs, size=size, mode="bilinear", antialias=True, align_corners=False
+        )
+        return scaled.contiguous(), targets
+    assert callable(info.resizable)
+    if ours:
+        inputs, targets = info.resizable(inputs, targets, number)
+        return inputs, targets
+    found: Any = None
+    with Foreign() as call:
+        found = info.resizable(inputs, targets, number)
+    if call.kind is not None:
+        raise InvalidInputError(f"the samples of {chosen.label} could not be resized: {call.said}")
+    resized = checked(info, found)
+    if len(resized[0]) != len(inputs):
+        raise InvalidInputError(f"{chosen.label}: resizing made {len(resized[0])} samples of {len(inputs)}: keep all.")
+    return resized
+
+
+def checked(info: BatchInfo, found: Any) -> tuple[Tensor, Tensor]:
+    """What a stranger's function returned, as torch tensors of the types that networks are called with.
+
+    Raises:
+        InvalidInputError: it is not what :func:`register_batch` asks for.
+    """
+    import torch
+
+    what = f"the batch {info.name!r}"
+    if not isinstance(found, (tuple, list)) or len(found) != 2:
+        raise InvalidInputError(f"{what}: its function must return (inputs, targets), not {rules.shown(found)}.")
+    inputs, targets = (
+        _tensor(f"{what}: its {name}", part) for name, part in zip(("inputs", "targets"), found, strict=True)
+    )
+    if inputs.dim() < 2 or targets.dim() < 1:
+        shapes = f"inputs {tuple(inputs.shape)} and targets {tuple(targets.shape)}"
+        raise InvalidInputError(
+            f"{what} has {shapes}: give inputs (n, …), e.g. images (n, channels, height, width), and targets (n,)."
+        )
+    if len(inputs) != len(targets):
+        raise InvalidInputError(f"{what} has {len(inputs)} inputs and {len(targets)} targets: give one target each.")
+    if not inputs.numel() or not targets.numel():
+        raise InvalidInputError(f"{what} has no samples: inputs {tuple(inputs.shape)}, targets {tuple(targets.shape)}.")
+    for name, part in (("inputs", inputs), ("targets", targets)):
+        if part.is_floating_point() and not bool(torch.isfinite(part).all()):
+            row = int((~torch.isfinite(part)).reshape(len(part), -1).any(1).nonzero()[0])
+            raise InvalidInputError(
+                f"{what}: its {name} are nan or infinite in sample {row}: mend or leave out such samples."
+            )
+    if info.resizable is True and (inputs.dim() != 4 or not inputs.is_floating_point()):
+        raise InvalidInputError(
+            f"{what} has inputs {tuple(inputs.shape)} of {_type(inputs)}: only images, floats (n, channels, height, "
+            "width), can be resizable."
+        )
+    _check_labels(what, info.classes, targets)
+    return inputs, targets
+
+
+def _check_labels(what: str, classes: int | None, targets: Tensor) -> None:
+    if targets.is_floating_point():
+        if classes is not None:
+            raise InvalidInputError(
+                f"{what} has {classes} classes, and its targets are floats: give class indices, integers."
+            )
+        return
+    if classes is None:
+        raise InvalidInputError(
+            f"{what} has targets that are integers: declare classes=N, or give floats for real targets."
+        )
+    wrong = ((targets < 0) & (targets != IGNORED)) | (targets >= classes)
+    if bool(wrong.any()):
+        raise InvalidInputError(
+            f"{what}: its targets hold {int(targets[wrong][0])}, and it has {classes} classes: indices go from 0 to "
+            f"{classes - 1}."
+        )
+    if bool((targets == IGNORED).all()):
+        raise InvalidInputError(f"{what}: all its targets are {IGNORED}: nothing is to be predicted.")
+
+
+def _tensor(what: str, part: Any) -> Any:
+    """Float32 of floats, int64 of integers."""
+    import torch
+
+    if not isinstance(part, torch.Tensor):
+        array = None
+        with Foreign() as call:  # a stranger's __array__
+            array = np.asarray(part)
+        if array is None or array.dtype.kind not in "fiub":
+            why = call.said if call.kind is not None else f"it is {getattr(array, 'dtype', '')}"
+            raise InvalidInputError(f"{what} are no array of numbers ({why}): give a numpy array or torch tensor.")
+        part = torch.from_numpy(np.array(array, np.float64 if array.dtype.kind == "f" and array.itemsize > 8 else None))
+    part = part.detach()
+    if part.layout != torch.strided or part.is_quantized or part.dtype.is_complex:
+        raise InvalidInputError(f"{what} are a tensor of {_type(part)}: give a dense one of floats or integers.")
+    if part.is_floating_point():
+        return part.to("cpu", torch.float32).contiguous()
+    if part.dtype in (torch.int16, torch.int32, torch.int64):
+        return part.to("cpu", torch.int64).contiguous()
+    if what.endswith("targets") and part.dtype in (torch.uint8, torch.int8):
+        return part.to("cpu", torch.int64).contiguous()
+    advice = "give float32, images normalised (pixels / 255, less the mean, over the deviation), or int64 ids of words"
+    raise InvalidInputError(
+        f"{what} are {_type(part)}: {advice if what.endswith('inputs') else 'give integers or floats'}."
+    )
+
+
+def _type(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _digest(*tensors: Tensor) -> str:
+    """Of types, shapes and values."""
+    found = hashlib.sha256()
+    for tensor in tensors:
+        found.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
+        found.update(tensor.contiguous().numpy().data)
+    return found.hexdigest()[:_DIGITS]

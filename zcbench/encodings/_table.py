@@ -1,0 +1,247 @@
+"""Encodings fed from a table: their rows are what a table knows of its architectures, and of no others."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from zcbench._arguments import all_text
+from zcbench._code import code_digest, value_digest
+from zcbench.encodings._base import Encoding, Floats, Row
+from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError, first_line
+from zcbench.types import Architecture
+
+if TYPE_CHECKING:
+    from zcbench.datasets import Benchmark
+
+#: What epochs of training are, in :meth:`TableEncoding.seconds`: all curves of a network come from one training.
+TRAINING = "training"
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is known of some architectures.
+
+    Attributes:
+        architectures: ``n`` of them.
+        facts: the table's own columns of numbers, ``(n,)`` each, by name; nan where one is missing.
+        scores: scores of proxies, ``(n,)`` each, by label; nan where a proxy has none.
+        curves: learning curves, ``(n, epochs)`` each, by metric: of several trainings of one network their mean.
+        seconds: what a score costs on one architecture, by label of the proxy.
+        epoch_seconds: what one epoch of all trainings of one network costs, by metric of the curve.
+        name: what messages call it.
+    """
+
+    architectures: Sequence[Architecture]
+    facts: Mapping[str, ArrayLike] = field(default_factory=dict)
+    scores: Mapping[str, ArrayLike] = field(default_factory=dict)
+    curves: Mapping[str, ArrayLike] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    epoch_seconds: Mapping[str, float] = field(default_factory=dict)
+    name: str = "the table"
+
+    @classmethod
+    def of(cls, benchmark: Benchmark, curves: Iterable[str] = ()) -> Table:
+        """A benchmark's facts, and its learning curves of some metrics.
+
+        Raises:
+            InvalidInputError: it has no learning curves.
+            UnknownNameError: it has none of that metric.
+        """
+        found = {metric: mean_curves(benchmark, metric) for metric in all_text("names of curves", curves)}
+        return cls(benchmark.architectures, benchmark.facts, curves=found, name=benchmark.name)
+
+    def fact(self, name: str) -> Floats:
+        """One of the table's own columns ``(n,)``.
+
+        Raises:
+            UnknownNameError: it has none of that name.
+            InvalidInputError: it has not one number for each architecture.
+        """
+        if name not in self.facts:
+            raise UnknownNameError("column", name, self.facts)
+        return self._column(name, self.facts[name])
+
+    def score(self, label: str) -> Floats:
+        """Scores of a proxy ``(n,)``: those that were measured, else the table's own column of that name.
+
+        Raises:
+            UnknownNameError: neither is there.
+            InvalidInputError: there is not one number for each architecture.
+        """
+        for known in (self.scores, self.facts):
+            if label in known:
+                return self._column(label, known[label])
+        raise UnknownNameError("score", label, {*self.scores, *self.facts})
+
+    def curve(self, metric: str) -> Floats:
+        """Learning curves ``(n, epochs)``.
+
+        Raises:
+            UnknownNameError: there are none of that metric.
+            InvalidInputError: there is not one for each architecture.
+        """
+        if metric not in self.curves:
+            raise UnknownNameError("learning curve", metric, self.curves)
+        values = np.asarray(self.curves[metric], np.float64)
+        if values.ndim != 2 or len(values) != len(self.architectures):
+            raise InvalidInputError(
+                f"{self.name}: give curves of {metric} of shape ({len(self.architectures)}, epochs), "
+                f"not {values.shape}."
+            )
+        return values
+
+    def _column(self, name: str, values: ArrayLike) -> Floats:
+        column = np.asarray(values, np.float64)
+        if column.shape != (len(self.architectures),):
+            raise InvalidInputError(
+                f"{self.name}: give one number of {name} for each architecture, ({len(self.architectures)},), "
+                f"not {column.shape}."
+            )
+        return column
+
+
+def mean_curves(benchmark: Benchmark, metric: str, rows: NDArray[np.intp] | None = None) -> Floats:
+    """A benchmark's learning curves of a metric, the mean over trainings, ``(rows, epochs)``; default all rows.
+
+    Raises:
+        InvalidInputError: the benchmark has no learning curves.
+        UnknownNameError: it has none of that metric.
+    """
+    if not benchmark.curves:
+        raise InvalidInputError(
+            f"{benchmark.name} has no learning curves: choose predictors that see architectures, such as gp."
+        )
+    if metric not in benchmark.curves:
+        raise UnknownNameError("learning curve", metric, benchmark.curves)
+    every = benchmark.curves[metric] if rows is None else benchmark.curves[metric][rows]
+    mean: Floats = np.asarray(every, np.float64).mean(1)
+    return mean
+
+
+class TableEncoding(Encoding):
+    """An encoding whose rows come from a table.
+
+    A subclass says in :attr:`Encoding.needs` what it sees besides the table's facts, and writes :meth:`look_up`. It is
+    registered with :func:`zcbench.register_encoding`; what stands in brackets after its name are the texts that its
+    constructor takes. It knows no row until :meth:`fed` gives one that does.
+
+    Args:
+        name: what it is called; default the name under which it was registered, with what stands in brackets.
+
+    Example:
+        >>> import zcbench
+        >>> @zcbench.register_encoding("per-parameter", arguments="flops")
+        ... class PerParameter(zcbench.TableEncoding):
+        ...     '''One of the table's columns, divided by its column "params".'''
+        ...     def __init__(self, column):
+        ...         super().__init__()
+        ...         self.column = column
+        ...     def look_up(self, table):
+        ...         return table.fact(self.column) / table.fact("params")
+        >>> one = zcbench.Architecture("table", "one")
+        >>> table = zcbench.Table([one], {"params": [2.0], "flops": [8.0]})
+        >>> zcbench.get_encoding("per-parameter(flops)").fed([table]).rows([one])[0].tolist()
+        [4.0]
+    """
+
+    from_table = True
+
+    def __init__(self, name: str = "") -> None:
+        super().__init__(name)
+        self._fed: dict[Architecture, Row] = {}
+
+    @property
+    def code(self) -> str:
+        """Digest of the class's code; "" where zcbench wrote it."""
+        return code_digest(type(self))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__  # what it was fed cannot be found again
+
+    # -- what subclasses write -----------------------------------------------------------------
+
+    def look_up(self, table: Table) -> Any:
+        """A row for each of the table's ``n`` architectures, in order.
+
+        Vectors are an array ``(n, columns)`` or ``(n,)``, or mappings from names to numbers; other kinds are objects.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must write look_up(self, table).")
+
+    def choose(self, tables: Sequence[Table]) -> None:
+        """Decide what depends on all tables together, before any is looked up; called on a copy."""
+
+    def seconds(self, table: Table) -> dict[str, float]:
+        """What it costs to know one architecture's row, by what is measured; two encodings pay for one thing once."""
+        found = {label: table.seconds.get(label, 0.0) for label in self.needs.proxies}
+        epochs = [
+            table.curve(metric).shape[1] * table.epoch_seconds.get(metric, np.nan) for metric in self.needs.curves
+        ]
+        return {**found, TRAINING: max(epochs)} if epochs else found
+
+    # -- what others call ----------------------------------------------------------------------
+
+    def fed(self, tables: Sequence[Table]) -> Self:
+        """The same encoding, which knows the rows of these tables' architectures and of no others.
+
+        Raises:
+            InvalidInputError, UnknownNameError: a table has not what it shows.
+        """
+        made = copy.copy(self)
+        made._known, made._fed = {}, {}
+        with _said_of(self):
+            made.choose(tables)
+        for table in tables:
+            made._fed.update(zip(table.architectures, made._rows_of(table), strict=True))
+        return made
+
+    def digest(self, table: Table) -> bytes:
+        """What it shows of a table: other numbers are other bytes."""
+        rows = self._rows_of(table)
+        return self._bytes(rows) if isinstance(rows, np.ndarray) else value_digest(list(rows)).encode()
+
+    def _bytes(self, rows: Floats) -> bytes:
+        return rows.tobytes()
+
+    def _rows_of(self, table: Table) -> Sequence[Row]:
+        with _said_of(self):
+            rows = self.look_up(table)
+            count = len(rows)
+            mappings = bool(count) and isinstance(rows[0], Mapping)
+            if self.kind == "vector" and not mappings:
+                rows = np.asarray(rows, np.float64)
+                rows = rows[:, None] if rows.ndim == 1 else rows
+        if count != len(table.architectures) or (isinstance(rows, np.ndarray) and rows.ndim != 2):
+            raise InvalidInputError(
+                f"the encoding {self.name} gives {getattr(rows, 'shape', count)} for {len(table.architectures)} "
+                "architectures: look_up must give one row of numbers for each."
+            )
+        found: Sequence[Row] = rows
+        return found
+
+    def _row(self, architecture: Architecture) -> Row:
+        known = self._fed.get(architecture)
+        return super()._row(architecture) if known is None else known
+
+    def _encode(self, architecture: Architecture) -> Row:
+        self._unknown(architecture)
+
+    def _unknown(self, architecture: Architecture) -> NoReturn:
+        raise InvalidInputError(f"the table has no row of {architecture}: {self.name} cannot encode it.")
+
+
+@contextmanager
+def _said_of(encoding: Encoding) -> Iterator[None]:
+    """Turn what a stranger's encoding raises into a sentence; what zcbench says passes."""
+    try:
+        yield
+    except ZcbenchError:
+        raise
+    except Exception as error:
+        raise InvalidInputError(f"the encoding {encoding.name} cannot be fed: {first_line(error)}") from error

@@ -1,0 +1,55 @@
+"""How good predictions are of architectures that were not learned from."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from zcbench.errors import InvalidInputError
+from zcbench.metrics._top import coverage, gaussian_nll, precision_at, regret_at
+
+#: numbers of architectures at the top that precision and regret look at
+TOP = (10, 50)
+
+
+def quality(predicted: ArrayLike, good: ArrayLike) -> dict[str, float]:
+    """Kendall's tau-b, Spearman's rho, precision and regret of predictions; a constant prediction has tau and rho 0.
+
+    Args:
+        predicted: finite numbers ``(n,)``, high is good.
+        good: what training gave ``(n,)``, high is good.
+
+    Raises:
+        InvalidInputError: the shapes differ.
+    """
+    from scipy.stats import kendalltau, spearmanr
+
+    guess, true = np.asarray(predicted), np.asarray(good)
+    if guess.shape != true.shape:
+        raise InvalidInputError(
+            f"predict returned an array of shape {guess.shape} for {len(true)} architectures: "
+            f"it must be ({len(true)},)."
+        )
+    varied = np.ptp(guess) > 0 and np.ptp(true) > 0
+    return {
+        "tau": float(kendalltau(guess, true).statistic) if varied else 0.0,
+        "rho": float(spearmanr(guess, true).statistic) if varied else 0.0,
+        **{f"precision@{k}": precision_at(k, guess, true) for k in TOP},
+        **{f"regret@{k}": regret_at(k, guess, true) for k in (1, *TOP[:1])},
+    }
+
+
+def calibration(predicted: ArrayLike, deviation: ArrayLike, truth: ArrayLike) -> dict[str, float]:
+    """Negative log density and coverage of predictions that say how sure they are; nan where they say nothing.
+
+    Args:
+        predicted: ``(n,)``, in the unit of the truth.
+        deviation: their standard deviations ``(n,)``.
+        truth: ``(n,)``.
+    """
+    sigma = np.asarray(deviation)
+    if not (np.isfinite(sigma).all() and (sigma > 0).all()):
+        return {"nll": math.nan, "coverage": math.nan}
+    return {"nll": gaussian_nll(predicted, sigma, truth), "coverage": coverage(predicted, sigma, truth)}
