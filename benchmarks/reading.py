@@ -18,7 +18,7 @@ from zcbench.records import Record, Records, Store
 from zcbench.types import Score
 
 PROXIES = 25
-TABLE = zcbench.load_benchmark("digits-201")
+TABLE = zcbench.get_benchmark("digits-201")
 
 
 def records(limit: int) -> list[Record]:

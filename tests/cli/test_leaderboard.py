@@ -249,8 +249,8 @@ def test_out_on_a_full_disk(cli, runs, place):
 
 
 def test_proxies_may_see_other_samples_than_the_target_has(cli, runs, monkeypatch):
-    table = zcbench.load_benchmark("digits-201")
-    monkeypatch.setattr("zcbench.runs._read.load_benchmark", lambda *_: replace(table, batches={"digits": "noise"}))
+    table = zcbench.get_benchmark("digits-201")
+    monkeypatch.setattr("zcbench.runs._read.get_benchmark", lambda *_: replace(table, batches={"digits": "noise"}))
     assert "no records of digits-201@1 on noise" in cli("leaderboard").sentence
     for path in runs.files("digits-201"):
         path.write_text(path.read_text().replace('"digits/', '"noise/'))

@@ -17,7 +17,7 @@ from zcbench.runs import Track, efficiency, get_track, leaderboard
 from zcbench.runs._read import proxies_of
 from zcbench.types import Score, Status
 
-TABLE = zcbench.load_benchmark("digits-201")
+TABLE = zcbench.get_benchmark("digits-201")
 RNG = np.random.default_rng(0)
 
 
