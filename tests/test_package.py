@@ -44,8 +44,10 @@ def test_module_is_a_command():
 
 def shown():
     """One of everything public that has something to show: what is registered, and what functions return."""
+    from zcbench.batches import batch_info
     from zcbench.datasets import Table, benchmark_info
-    from zcbench.ensembles._register import registered
+    from zcbench.encodings import encoding_info
+    from zcbench.ensembles import ensemble_info
     from zcbench.metrics import Estimate, kendall_jackknife
     from zcbench.predictors import predictor_info
     from zcbench.proxies import get_proxy
@@ -59,9 +61,11 @@ def shown():
     yield from map(predictor_info, zcbench.list_predictors())
     yield from (predictor_info(name).make() for name in zcbench.list_predictors())
     yield zcbench.get_predictor("mean:members=(gp+xgboost+lightgbm+gcn:loss=hinge+gates+gates:encoding=graph)")
-    yield from map(zcbench.get_encoding, zcbench.list_encodings())
+    yield from map(encoding_info, zcbench.list_encodings())
+    yield from (zcbench.get_encoding(encoding_info(name).written) for name in zcbench.list_encodings())
+    yield from map(batch_info, zcbench.list_batches())
     yield zcbench.get_encoding("+".join(f"proxies({name})" for name in zcbench.list_proxies()))
-    yield from map(registered, zcbench.list_ensembles())
+    yield from map(ensemble_info, zcbench.list_ensembles())
     yield zcbench.get_ensemble(f"vote({'+'.join(zcbench.list_proxies())})")
     yield from map(zcbench.get_space, zcbench.list_spaces())
     yield from map(benchmark_info, zcbench.list_benchmarks())
@@ -70,11 +74,11 @@ def shown():
         name="mine", benchmarks=tuple(f"benchmark-{i}" for i in range(99)), proxies=tuple(f"p{i}" for i in range(99))
     )
     yield Run(track=Track(name="mine", benchmarks=tuple(f"benchmark-{i}" for i in range(99))))
-    table = zcbench.load_benchmark("digits-201")
+    table = zcbench.get_benchmark("digits-201")
     architecture = table.architectures[0]
     yield from (table, table.target(), table.space.graph(architecture), pool_of(table, None, 50))
     yield Table([a.key for a in table.architectures], (table.target(),), table.values)
-    batch = zcbench.load_batch("digits", 64)
+    batch = zcbench.get_batch("digits", 64)
     network = table.build(architecture, "digits")
     yield from (batch, zcbench.types.Batch({"ids": batch.targets, "mask": None}), zcbench.Probe(network, batch))
     record = Record(

@@ -90,6 +90,12 @@ def test_a_track_asks_for_exactly_what_it_says(store, tmp_path):
     assert leaderboard(Track(name="any", proxies=("all",)), store, benchmarks="digits-201")[0].total == 40
 
 
+def test_a_track_on_another_benchmark(store):
+    track = Track(name="mine", benchmarks=("chars-rnn",), limit={"chars-rnn": 7}, proxies=("params",))
+    (found,) = leaderboard(track, store, benchmarks=["digits-201"])
+    assert (found.benchmark, found.total) == ("digits-201@1", 40)
+
+
 def test_proxies_of_a_track():
     assert proxies_of(Track()) == STANDARD
     assert proxies_of(Track(proxies=("mine", "standard", "params"))) == ("mine", *STANDARD)
@@ -102,6 +108,12 @@ def test_proxies_of_a_track():
         ("digits-20", {}, UnknownNameError, "unknown benchmark or track 'digits-20': did you mean 'digits-201'"),
         ("standart", {}, UnknownNameError, "unknown benchmark or track 'standart': did you mean 'standard'"),
         ("quick", {}, InvalidInputError, "the track quick is of predictors: see  zcbench efficiency --track quick"),
+        (
+            "everywhere",
+            {"benchmarks": ["chars-rnn"]},
+            InvalidInputError,
+            "run  zcbench run everywhere --benchmark chars-rnn",
+        ),
         ("own-x", {}, InvalidInputError, "own-x is a table of your own: give its  zcbench run  command again"),
         ("digits-201", {"seed": 9}, InvalidInputError, "no records of digits-201@1 on digits in .*: run  zcbench run"),
         (Track(name="x"), {}, InvalidInputError, "the track x names no benchmark: say which"),

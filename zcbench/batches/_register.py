@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from zcbench import _arguments as rules
+from zcbench._display import brief, many
 from zcbench._notation import Term
 from zcbench._registry import Registry
 from zcbench.errors import InvalidInputError
@@ -23,7 +24,7 @@ F = TypeVar("F", bound=Samples)
 LARGEST_SIDE = 1024
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BatchInfo:
     """A registered source of samples.
 
@@ -45,6 +46,10 @@ class BatchInfo:
     largest: int = LARGEST_SIDE
     version: int = 1
     reference: str = ""
+
+    def __repr__(self) -> str:
+        classes = "no classes" if self.classes is None else many(self.classes, "class", "classes")
+        return brief(f"<BatchInfo {self.name}@{self.version}: {classes}>")
 
     @property
     def summary(self) -> str:

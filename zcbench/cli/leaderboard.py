@@ -91,13 +91,14 @@ def _of_track(tracks: dict[str, Track], benchmarks: Sequence[str], store: Store,
     from zcbench.errors import InvalidInputError
     from zcbench.leaderboards import Matrix
     from zcbench.runs import leaderboard, stored_benchmark
-    from zcbench.runs._read import proxies_of
+    from zcbench.runs._read import check_scores, proxies_of
 
     if len(tracks) > 1:
         raise InvalidInputError(f"{', '.join(tracks)} are {len(tracks)} tracks: give one.")
     if options.seed is not None:
         raise InvalidInputError("--seed goes with benchmarks: a track has a seed of its own.")
     ((name, track),) = tracks.items()
+    check_scores(track)
 
     def find(benchmark: str) -> tuple[Evaluation, Estimate]:
         (evaluation,) = leaderboard(
@@ -114,7 +115,7 @@ def _of_track(tracks: dict[str, Track], benchmarks: Sequence[str], store: Store,
     wanted = benchmarks or track.benchmarks
     if not wanted:
         raise InvalidInputError(
-            f"the track {name} names no benchmark: say which, zcbench leaderboard {name} BENCHMARK."
+            f"the track {name} names no benchmark: say which,  zcbench leaderboard {name} BENCHMARK"
         )
     every, status = for_each(wanted, find)
     if not every:

@@ -27,7 +27,7 @@ KINDS = ("vector", "graph", "layers", "computation")
 REMEMBERED = 100_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EncodingInfo:
     """A registered encoding.
 
@@ -46,6 +46,9 @@ class EncodingInfo:
     version: int = 1
     reference: str = ""
     arguments: str = ""
+
+    def __repr__(self) -> str:
+        return brief(f"<EncodingInfo {self.written}@{self.version}: {self.kind}>")
 
     @property
     def written(self) -> str:

@@ -70,6 +70,7 @@ def evaluations_of(
     wanted: Wanted = EVERYTHING,
     common: bool = False,
     ensembles: Iterable[str] = (),
+    command: str = "",
 ) -> list[Evaluation]:
     """Evaluate what a store knows of a benchmark: one evaluation per seed and batch, that of most records first.
 
@@ -80,6 +81,7 @@ def evaluations_of(
         wanted: which records.
         common: use only architectures for which every proxy has a value.
         ensembles: combinations of the proxies to rank as well.
+        command: what runs what is wanted, for the message if nothing of it has been run.
 
     Returns:
         At least one. What was left out belongs to no run: the notes of the first say it.
@@ -93,7 +95,8 @@ def evaluations_of(
     if not found:
         samples = benchmark.batch_of(target)
         nothing = f"no records of {benchmark.identifier} on {samples} in {store.folder}"
-        raise InvalidInputError(with_notes(f"{nothing}: run  zcbench run {benchmark.name}", notes))
+        advice = command or f"zcbench run {benchmark.name}"
+        raise InvalidInputError(with_notes(f"{nothing}: run  {advice}", notes))
     combined = [get_ensemble(text) for text in ensembles]
     evaluations = []
     for number, records in enumerate(found):

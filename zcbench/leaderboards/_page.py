@@ -44,7 +44,7 @@ def to_html(
         isfinite=math.isfinite,
         data=data.replace("<", "\\u003c"),  # neither "</script" nor "<!--" may end or comment out the element
         environments=environments or {},
-        overview=Markup(html_table(overview)) if overview else "",  # noqa: S704: escaped there
+        overview=Markup(html_table(overview)) if overview else "",
     )
 
 

@@ -34,7 +34,7 @@ def leaderboard(
     Args:
         name: a benchmark, or a track (its name, or the path of its TOML file).
         store: where the records are.
-        benchmarks: of a track, only these; of a track without benchmarks of its own, those that were run.
+        benchmarks: of a track, these instead of its own, as ``run`` takes them.
         target: column to rank against; default the track's, or the benchmark's own choice.
         seed: only runs with this seed; a track has one.
         common: use only architectures for which every proxy has a value.
@@ -66,10 +66,7 @@ def leaderboard(
         table = stored_benchmark(name, source, "benchmark or track")
         wanted = Wanted(seed=seed)
         return evaluations_of(place, table, target, wanted=wanted, common=common, ensembles=combined)
-    if track.kind == PREDICTORS:
-        raise InvalidInputError(
-            f"the track {track.name} is of predictors: see  zcbench efficiency --track {track.name}"
-        )
+    check_scores(track)
     if seed is not None:
         raise InvalidInputError("a track has a seed of its own: leave seed out.")
     chosen = rules.all_text("benchmarks", benchmarks or track.benchmarks)
@@ -80,8 +77,15 @@ def leaderboard(
         table = stored_benchmark(benchmark, source)
         column = table.target(track.settings(benchmark).target if target is None else target).name
         wanted = wanted_by(track, table, column)
-        ensembles = [*track.ensembles, *combined]
-        first, *_ = evaluations_of(place, table, column, wanted=wanted, common=common, ensembles=ensembles)
+        first, *_ = evaluations_of(
+            place,
+            table,
+            column,
+            wanted=wanted,
+            common=common,
+            ensembles=[*track.ensembles, *combined],
+            command=f"zcbench run {track.name} --benchmark {benchmark}" if track.name else "",
+        )
         drawn = len(wanted.architectures or ())
         if first.total < drawn and not common:
             said = f"The track {track.name} asks for {drawn:,} architectures, of which {first.total:,} have been run."
@@ -138,6 +142,14 @@ def _plan(track: Track) -> tuple[tuple[str, ...], tuple[int, ...]]:
         raise InvalidInputError(f"the track {track.name} is of proxies: see  zcbench leaderboard {track.name}")
     labels = ("*",) if "all" in track.predictors else track.predictors
     return labels, SIZES if track.train_sizes is None else track.train_sizes
+
+
+def check_scores(track: Track) -> None:
+    """InvalidInputError for a track of predictors."""
+    if track.kind == PREDICTORS:
+        raise InvalidInputError(
+            f"the track {track.name} is of predictors: see  zcbench efficiency --track {track.name}"
+        )
 
 
 def wanted_by(track: Track, benchmark: Benchmark, column: str) -> Wanted:
