@@ -1,18 +1,15 @@
 """Many lines at once are read as they are one by one; lines of schema 1 are read for ever."""
 
-import json
-import shutil
 from pathlib import Path
 from random import Random
 
-import numpy as np
 import pytest
 from damage import mutated
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toys import record, trial
+from toys import record
 
-from zcbench.records import Store, _lines
+from zcbench.records import _lines
 from zcbench.records._columns import RECORDS, Builder
 from zcbench.records._layout import Source
 from zcbench.records._schema import encoded, record_line
@@ -144,88 +141,3 @@ def test_many_different_parts_are_not_all_remembered(tmp_path, monkeypatch):
 
 
 # -- schema 1 ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def old(tmp_path):
-    shutil.copytree(OLD, tmp_path / "runs")
-    return Store(tmp_path / "runs")
-
-
-def test_a_store_of_schema_1_is_read(old):
-    lines = [json.loads(line) for line in old_lines()]
-    latest = {(line["architecture"], line["proxy"]): line for line in lines}
-    assert (len(lines), len(latest)) == (12, 9)
-    found = {(r.architecture, r.proxy): r for r in old.records("digits-201")}
-    assert found.keys() == latest.keys()
-    for key, line in latest.items():
-        one = found[key]
-        assert (one.benchmark, one.seed, one.batch) == (line["benchmark"], line["seed"], line["batch"])
-        assert (one.score.value, str(one.score.status)) == (line["value"], line["status"])
-        assert (one.score.seconds, one.score.detail) == (line["seconds"], line["detail"])
-        assert (one.network, one.higher_is_better, one.environment) == (
-            *(line["network"], line["higher_is_better"]),
-            line["environment"],
-        )
-        assert one.score.repeats == line.get("repeats", 1)
-        assert one.score.spread == line["spread"] if "spread" in line else np.isnan(one.score.spread)
-        assert (one.code, one.sample) == ("", "")
-    # What was tried again: 2 of 3 then gave a value. Its second line is its second attempt.
-    again = [r for r in found.values() if r.proxy == "fails-some@1"]
-    assert sorted(str(r.score.status) for r in again) == ["failed", "ok", "ok"]
-    assert {r.attempt for r in again} == {1}
-    assert {r.attempt for r in found.values() if r not in again} == {0}
-    assert old.notes("digits-201") == []
-    assert list(old.environments("digits-201")) == [lines[0]["environment"]]
-    assert old.benchmarks() == ["digits-201"]
-
-
-def test_trials_of_schema_1_are_read(old):
-    first, second, third = old.trials("digits-201")
-    assert (first.transfer_from, third.transfer_from) == ("", "digits-201@1/test_nll")
-    assert (first.seed, second.seed, first.train_size, first.pool) == (0, 1, 5, 20)
-    assert first.metrics["tau"] == 0.33333333333333337
-    assert first.data == "7a528d6218bf-4c403da81130"
-
-
-def test_a_store_of_schema_1_goes_on_in_new_files(old):
-    before = {path: path.read_bytes() for path in old.folder.rglob("*.jsonl")}
-    read = list(old.records("digits-201"))
-    with old.writer("digits-201") as writer:
-        writer.record(record("a"))
-        writer.trial(trial())
-    assert old.records("digits-201") == [*read, record("a")]
-    assert len(old.trials("digits-201")) == 4
-    assert {path: path.read_bytes() for path in before} == before
-    new = [path for path in old.folder.rglob("*.jsonl") if path not in before]
-    assert {path.parent for path in new} == {old.folder / "digits-201"}
-    # The environment of an old record that a new file refers to is described there too.
-    (kept,) = {r.environment for r in read}
-    with old.writer("digits-201") as writer:
-        writer.record(record("b", environment=kept))
-    latest = old.files("digits-201")[-1].read_bytes().splitlines()
-    assert json.loads(latest[0])["environment"] == kept
-    assert "torch" in json.loads(latest[0])
-
-
-def test_the_later_of_two_lines_of_schema_1_wins(old):
-    path = old.folder / "digits-201.jsonl"
-    line = json.loads(old_lines()[0])
-    for value in (5.0, None, 4.0):
-        status = "ok" if value is not None else "failed"
-        with path.open("a") as file:
-            file.write(json.dumps(line | {"value": value, "status": status}) + "\n")
-        key = (line["architecture"], line["proxy"])
-        found = {(r.architecture, r.proxy): r.score.value for r in old.records("digits-201")}
-        assert found[key] == value
-    assert old.notes("digits-201") == []
-
-
-def test_a_benchmark_that_is_named_as_the_folder_of_old_trials(old):
-    with old.writer("predictors") as writer:
-        writer.record(record("a"))
-        writer.trial(trial())
-    assert old.records("predictors") == [record("a")]
-    assert old.trials("predictors") == [trial()]
-    assert len(old.trials("digits-201")) == 3
-    assert old.every_benchmark() == ["digits-201", "predictors"]

@@ -1,7 +1,6 @@
 """Any number of writers, each with files of its own: what one has written is there, whatever becomes of it."""
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -71,27 +70,6 @@ def test_writers_share_no_file(store, monkeypatch):
     assert names(store) == list("01234")
 
 
-@pytest.mark.parametrize("host", ["node.cluster", "../../etc", "ü\0 \n", "x" * 500, "", "-", "a-1-2"])
-def test_names_of_hosts(store, monkeypatch, host):
-    monkeypatch.setattr(_layout.socket, "gethostname", lambda: host)
-    with store.writer("toy") as writer:
-        writer.record(record())
-        writer.trial(trial())
-    (path,) = store.files("toy")
-    assert path.parent == store.folder / "toy"
-    assert _layout.writer_of(path.name.partition(".")[0])[1] == os.getpid()
-    assert store.trials("toy") == [trial()]
-
-
-def test_two_hosts_with_one_process_number(store, monkeypatch):
-    for host in ("a", "b"):
-        monkeypatch.setattr(_layout.socket, "gethostname", lambda host=host: host)
-        with store.writer("toy") as writer:
-            writer.record(record(host))
-    assert len(store.files("toy")) == 2
-    assert names(store) == ["a", "b"]
-
-
 def test_threads_share_a_writer(store):
     def work(number):
         for place in range(50):
@@ -124,21 +102,6 @@ def test_a_forked_process_has_a_file_of_its_own(store):
     assert names(store) == ["after", "before", "child"]
     first, second = store.files("toy")
     assert (first.read_bytes().count(b"\n"), second.read_bytes().count(b"\n")) == (2, 1)
-
-
-def test_a_forked_process_does_not_keep_a_file_alive(store):
-    with store.writer("toy") as writer:
-        writer.record(record())
-        child = os.fork()
-        if child == 0:
-            time.sleep(60)
-            os._exit(0)
-    try:
-        (path,) = store.files("toy")
-        assert not _locks.is_alive(path, path.stem)
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
 
 
 def test_a_file_that_is_removed_is_made_anew(store):
@@ -183,33 +146,6 @@ def test_a_disk_that_reports_late(store, monkeypatch, number):
             writer.close()
     writer.close()
     assert names(store) == ["a"]
-
-
-@pytest.mark.parametrize("error", ["ENOTSUP", "ENOLCK", "ENOSYS"])
-def test_without_locks_scoring_works(store, monkeypatch, error):
-    import errno
-    import fcntl
-
-    def flock(descriptor, operation):
-        raise OSError(getattr(errno, error), "no locks")
-
-    monkeypatch.setattr(fcntl, "flock", flock)
-    with store.writer("toy") as one, store.writer("toy") as two:
-        one.record(record("a"))
-        two.record(record("b"))
-        done, _ = store.compact("toy", "jsonl")
-        assert len(done.left) == 2  # this process lives
-        one.record(record("c"))
-    assert names(store) == ["a", "b", "c"]
-    # A process that is gone has ended; what another machine wrote is left alone for a day.
-    for path, stem in zip(store.files("toy"), (f"{_layout.host()}-999999999", "elsewhere-1"), strict=True):
-        path.rename(path.with_name(f"{stem}-20260101T000000000000Z.jsonl"))
-    done, _ = store.compact("toy", "jsonl")
-    assert [path.name for path in done.left] == ["elsewhere-1-20260101T000000000000Z.jsonl"]
-    os.utime(next(iter(done.left)), (0, 0))
-    done, _ = store.compact("toy", "jsonl")
-    assert done.left == {}
-    assert names(store) == ["a", "b", "c"]
 
 
 # -- many processes ------------------------------------------------------------------------------

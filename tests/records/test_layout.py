@@ -1,0 +1,98 @@
+"""Names of files: what they say, and which are read."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from stores import fill, said, write
+from toys import record, trial
+
+from zcbench.errors import InvalidInputError
+from zcbench.records import Store, _layout
+
+OLD = Path(__file__).parent / "schema_1"
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "runs")
+
+
+@pytest.mark.parametrize("host", ["node.cluster", "../../etc", "ü\0 \n", "x" * 500, "", "-", "a-1-2"])
+def test_names_of_hosts(store, monkeypatch, host):
+    monkeypatch.setattr(_layout.socket, "gethostname", lambda: host)
+    with store.writer("toy") as writer:
+        writer.record(record())
+        writer.trial(trial())
+    (path,) = store.files("toy")
+    assert path.parent == store.folder / "toy"
+    assert _layout.writer_of(path.name.partition(".")[0])[1] == os.getpid()
+    assert store.trials("toy") == [trial()]
+
+
+def test_two_hosts_with_one_process_number(store, monkeypatch):
+    for host in ("a", "b"):
+        monkeypatch.setattr(_layout.socket, "gethostname", lambda host=host: host)
+        with store.writer("toy") as writer:
+            writer.record(record(host))
+    assert len(store.files("toy")) == 2
+    assert sorted(r.architecture for r in store.records("toy")) == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/etc", "a\\b", "a\0"])
+def test_names_that_are_no_folder(store, name):
+    for use in (store.records, store.writer, store.compact, store.files):
+        with pytest.raises(InvalidInputError, match="cannot be a benchmark of the store"):
+            use(name)
+
+
+def test_a_benchmark_that_is_named_as_the_folder_of_old_trials(tmp_path):
+    shutil.copytree(OLD, tmp_path / "runs")
+    old = Store(tmp_path / "runs")
+    with old.writer("predictors") as writer:
+        writer.record(record("a"))
+        writer.trial(trial())
+    assert old.records("predictors") == [record("a")]
+    assert old.trials("predictors") == [trial()]
+    assert len(old.trials("digits-201")) == 3
+    assert old.every_benchmark() == ["digits-201", "predictors"]
+
+
+def test_foreign_files_are_not_read(store):
+    write(store, record("a"))
+    folder = store.folder / "toy"
+    folder.joinpath("README.md").write_text("notes")
+    folder.joinpath("x.curves.jsonl").write_text("of a later zcbench\n")
+    folder.joinpath("deeper.jsonl").mkdir()
+    folder.joinpath(".hidden.jsonl").write_text("bad\n")
+    os.mkfifo(folder / "pipe.jsonl")
+    assert store.records("toy") == [record("a")]
+    assert store.notes("toy") == []
+    report, _ = store.check("toy")
+    assert report.foreign == ("README.md", "deeper.jsonl", "pipe.jsonl", "x.curves.jsonl")
+    assert report.is_sound
+    write(store, record("b"))
+    store.compact("toy", "jsonl")
+    assert len(list(folder.iterdir())) == 6
+
+
+def test_links_lead_to_what_they_name(store, tmp_path):
+    fill(store)
+    before = said(store)
+    elsewhere = tmp_path / "elsewhere"
+    store.folder.joinpath("toy").rename(elsewhere)
+    store.folder.joinpath("toy").mkdir()
+    for path in elsewhere.iterdir():
+        (store.folder / "toy" / path.name).symlink_to(path)
+    (store.folder / "toy" / "broken-1-20260101T000000000000Z.jsonl").symlink_to(tmp_path / "nowhere")
+    (store.folder / "toy" / "loop-1-20260101T000000000000Z.jsonl").symlink_to("loop-1-20260101T000000000000Z.jsonl")
+    assert said(store) == before
+    store.compact("toy", "jsonl")
+    assert said(store) == before
+    assert len(list(elsewhere.iterdir())) == 8  # only the links are gone
+    store.folder.joinpath("toy").rename(tmp_path / "moved")
+    store.folder.joinpath("toy").symlink_to(tmp_path / "moved")
+    write(store, record("new"))
+    store.compact("toy", "jsonl")
+    assert said(store)[0] == [*before[0], repr(record("new"))]

@@ -1,0 +1,29 @@
+"""What is measured: keys and what a record holds."""
+
+from dataclasses import fields, replace
+
+import pytest
+from toys import record, trial
+
+from zcbench.types import Score, Status
+
+OTHER = {int: 7, str: "other", bool: False, Score: Score(7.0), Status: Status.FAILED, dict: {"tau": 0.1}}
+#: what may differ between two measurements of the same
+OF_RECORDS = {"score", "network", "higher_is_better", "environment", "sample", "attempt"}
+OF_TRIALS = {"status", "metrics", "detail", "environment", "attempt"}
+
+
+@pytest.mark.parametrize("item, free", [(record(), OF_RECORDS), (trial(), OF_TRIALS)], ids=["record", "trial"])
+def test_keys(item, free):
+    assert replace(item).key == item.key
+    for field in fields(item):
+        changed = replace(item, **{field.name: OTHER[type(getattr(item, field.name))]})
+        assert (changed.key == item.key) == (field.name in free), field.name
+
+
+def test_a_long_detail_is_shortened():
+    assert len(trial(detail="x" * 2000).detail) == 500
+
+
+def test_label_and_version():
+    assert (trial("gp:encoding=a@1@12").label, trial("gp@12").version) == ("gp:encoding=a@1", 12)
