@@ -44,6 +44,7 @@ ACROSS = {
 HELPERS = {
     "tests/as_found.py",
     "tests/by_hand.py",
+    "tests/damage.py",
     "tests/hostile.py",
     "tests/hugging_face.py",
     "tests/matrices.py",
@@ -53,6 +54,7 @@ HELPERS = {
     "tests/official_tables.py",
     "tests/pickled.py",
     "tests/published.py",
+    "tests/stores.py",
     "tests/toys.py",
     "tests/vandals.py",
 }

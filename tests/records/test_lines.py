@@ -62,7 +62,7 @@ def test_what_writers_write_is_read_at_once(tmp_path, lines, monkeypatch):
 def test_mutants_are_read_as_one_by_one(tmp_path, lines, monkeypatch):
     monkeypatch.setattr(_lines, "_FEW", 1)
     random, path, bad = Random(1), tmp_path / "file", 0
-    for _ in range(1500):
+    for _ in range(400):
         spoilt, _ = mutated(random, lines)
         if random.random() < 0.3:  # two lines become one, or change places in part
             place = random.randrange(len(b"".join(spoilt)))
@@ -72,7 +72,7 @@ def test_mutants_are_read_as_one_by_one(tmp_path, lines, monkeypatch):
         slow, quick = read(path, quick=False), read(path, quick=True)
         assert quick == slow
         bad += bool(slow[1].left_out)
-    assert bad > 700
+    assert bad > 180
 
 
 SEPARATORS = [b',"proxy":', b',"value":', b',"status":', b',"seconds":', b',"detail":', b"\n", b"\0", b"\1", b"}", b"{"]

@@ -185,7 +185,7 @@ def by_hand(records):
     return found
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(st.lists(items, min_size=1, max_size=12), st.randoms())
 def test_the_rules_do_not_depend_on_files(tmp_path_factory, records, random):
     found = []
