@@ -326,23 +326,3 @@ def _reason(error: BaseException) -> str:
         return first_line(error)
     except BaseException:  # whose text raises
         return type(error).__name__
-
-
-def split_outside(text: str, separator: str) -> list[str]:
-    """Split at a separator that stands in no brackets: "a,b(c,d)" at commas is "a" and "b(c,d)".
-
-    Raises:
-        InvalidInputError: brackets do not match.
-    """
-    parts, depth = [""], 0
-    for character in text:
-        depth += (character == "(") - (character == ")")
-        if depth < 0:
-            break
-        if character == separator and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    if depth:
-        raise InvalidInputError(f"{text!r}: brackets do not match.")
-    return parts

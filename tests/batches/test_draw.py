@@ -91,6 +91,16 @@ def test_the_provenance_follows_the_samples():
     assert len(set(seen.values())) == len(seen)
 
 
+def test_samples_that_change_from_call_to_call_are_refused():
+    rng = np.random.RandomState(0)
+    zcbench.register_batch("t-mine", classes=3)(lambda: (rng.standard_normal((6, 4)), np.arange(6) % 3))
+    get_batch("t-mine", 2)
+    with pytest.raises(InvalidInputError, match="'t-mine' gave other samples than before: seed what"):
+        get_batch("t-mine", 2)
+    zcbench.register_batch("t-mine", classes=3, override=True)(lambda: (np.ones((6, 4)), np.arange(6) % 3))
+    assert len(get_batch("t-mine", 2)) == 2
+
+
 def test_a_replaced_batch_of_ours_is_no_longer_ours():
     ours = get_batch("digits", 4).provenance
     inputs, targets = stripes(500)
@@ -156,7 +166,10 @@ MISSING[3, 0, 1, 1] = np.nan
         ((IMAGES.astype(object), LABELS), "its inputs are no array of numbers (it is object)"),
         (([[1.0], [1.0, 2.0]], [0, 1]), "its inputs are no array of numbers (ValueError"),
         ((["a.png", "b.png"], [0, 1]), "its inputs are no array of numbers"),
-        ((torch.zeros(6, 4).to_sparse(), LABELS), "give a dense one of floats or integers"),
+        ((torch.zeros(6, 4).to_sparse(), LABELS), "its inputs are a tensor without plain numbers (float32)"),
+        ((torch.zeros(6, 4, device="meta"), LABELS), "its inputs are a tensor without plain numbers"),
+        ((np.ma.masked_equal(np.ones((6, 2)), 1), LABELS), "its inputs are masked in places"),
+        ((IMAGES, LABELS.astype(np.uint64) + 2**63), "its targets hold 9223372036854775"),
     ],
     ids=lambda part: part if isinstance(part, str) else "",
 )
@@ -166,6 +179,16 @@ def test_what_is_no_batch_is_refused_in_one_sentence(found, message):
         get_batch("t-mine", 2)
     assert len(str(caught.value).splitlines()) == 1
     assert "'t-mine'" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [">i8", "<i4", "u1", "u2", "u4", "u8", "i1"])
+def test_integers_of_any_kind_are_labels(kind):
+    zcbench.register_batch("t-mine", classes=6)(lambda: (IMAGES.astype(">f4"), LABELS.astype(kind)[::-1]))
+    batch = get_batch("t-mine", None)
+    assert batch.targets.dtype == torch.int64
+    assert sorted(batch.targets.tolist()) == list(range(6))
+    zcbench.register_batch("t-other", classes=6)(lambda: (torch.nn.Parameter(torch.zeros(6, 2)), torch.arange(6)))
+    assert not get_batch("t-other", 3).inputs.requires_grad
 
 
 def test_integers_need_classes():

@@ -54,7 +54,7 @@ def get_batch(text: str, size: int | None, seed: int = 0) -> Batch:
     size = count if size is None else size
     if size > count:
         raise InvalidInputError(f"a batch of {size} samples: {chosen.label} has only {count} here.")
-    end = "" if ours else f"/{chosen.info.version}-{_digest(inputs, targets)}"
+    end = "" if ours else f"/{chosen.info.version}-{_same_as_before(chosen.info, inputs, targets)}"
     rows = np.random.RandomState(seed).permutation(count)[:size]
     inputs, targets = inputs[rows], targets[rows]
     if chosen.number is not None:
@@ -78,6 +78,17 @@ def _strangers(info: BatchInfo) -> tuple[Tensor, Tensor]:
     if call.kind is not None:
         raise InvalidInputError(f"the samples of the batch {info.name!r} could not be loaded: {call.said}")
     return checked(info, found)
+
+
+def _same_as_before(info: BatchInfo, inputs: Tensor, targets: Tensor) -> str:
+    """The digest of samples, which are the same whenever they are loaded: else no run would find its records again."""
+    digest = _digest(inputs, targets)
+    if _BATCHES.made.setdefault(info.name, digest) != digest:
+        raise InvalidInputError(
+            f"the batch {info.name!r} gave other samples than before: seed what is random in its function, or register "
+            "it again if the data have changed."
+        )
+    return digest
 
 
 def _resized(chosen: Chosen, inputs: Tensor, targets: Tensor, ours: bool) -> tuple[Tensor, Tensor]:
@@ -171,26 +182,40 @@ def _tensor(what: str, part: Any) -> Any:
     import torch
 
     if not isinstance(part, torch.Tensor):
-        array = None
-        with Foreign() as call:  # a stranger's __array__
-            array = np.asarray(part)
-        if array is None or array.dtype.kind not in "fiub":
-            why = call.said if call.kind is not None else f"it is {getattr(array, 'dtype', '')}"
-            raise InvalidInputError(f"{what} are no array of numbers ({why}): give a numpy array or torch tensor.")
-        part = torch.from_numpy(np.array(array, np.float64 if array.dtype.kind == "f" and array.itemsize > 8 else None))
+        part = torch.from_numpy(_array(what, part))
+    if part.layout != torch.strided or part.is_quantized or part.is_complex() or part.is_meta:
+        raise InvalidInputError(f"{what} are a tensor without plain numbers ({_type(part)}): give floats or integers.")
     part = part.detach()
-    if part.layout != torch.strided or part.is_quantized or part.dtype.is_complex:
-        raise InvalidInputError(f"{what} are a tensor of {_type(part)}: give a dense one of floats or integers.")
     if part.is_floating_point():
         return part.to("cpu", torch.float32).contiguous()
-    if part.dtype in (torch.int16, torch.int32, torch.int64):
-        return part.to("cpu", torch.int64).contiguous()
-    if what.endswith("targets") and part.dtype in (torch.uint8, torch.int8):
-        return part.to("cpu", torch.int64).contiguous()
-    advice = "give float32, images normalised (pixels / 255, less the mean, over the deviation), or int64 ids of words"
-    raise InvalidInputError(
-        f"{what} are {_type(part)}: {advice if what.endswith('inputs') else 'give integers or floats'}."
-    )
+    small = part.dtype in (torch.uint8, torch.int8)
+    if part.dtype is torch.bool or (small and what.endswith("inputs")):
+        images = (
+            "give float32, images normalised (pixels / 255, less the mean, over the deviation), or int64 ids of words"
+        )
+        advice = images if what.endswith("inputs") else "give integers or floats"
+        raise InvalidInputError(f"{what} are {_type(part)}: {advice}.")
+    return part.to("cpu", torch.int64).contiguous()
+
+
+def _array(what: str, part: Any) -> Any:
+    """An array of a type that torch has, of the same numbers."""
+    array: Any = None
+    with Foreign() as call:  # a stranger's __array__
+        array = np.asarray(part)
+    if array is None or array.dtype.kind not in "fiub":
+        why = call.said if call.kind is not None else f"it is {array.dtype}"
+        raise InvalidInputError(f"{what} are no array of numbers ({why}): give a numpy array or torch tensor.")
+    if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
+        raise InvalidInputError(f"{what} are masked in places: leave such samples out, or fill them.")
+    if array.dtype.kind == "f":
+        with np.errstate(over="ignore"):  # what is infinite is refused
+            return np.array(array, np.float32)
+    if array.dtype.itemsize == 1:
+        return np.array(array)
+    if array.size and array.max() > np.iinfo(np.int64).max:
+        raise InvalidInputError(f"{what} hold {array.max()}: choose integers below 2 ** 63.")
+    return np.array(array, np.int64)
 
 
 def _type(tensor: Tensor) -> str:

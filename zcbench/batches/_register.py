@@ -123,8 +123,9 @@ def register_batch(
     - targets: class indices ``(n,)`` or ``(n, length)``, integers from 0 to ``classes`` - 1, or -100 where nothing is
       to be predicted; without ``classes`` real numbers ``(n, …)``.
 
-    Samples are drawn at random, so their order means nothing. The provenance of what is drawn, which every record of a
-    score carries, ends in the version and a digest of all samples: scores on other samples are never mixed with it.
+    It gives the same samples whenever it is called. They are drawn at random, so their order means nothing. The
+    provenance of what is drawn, which every record of a score carries, ends in the version and a digest of all samples:
+    scores on other samples are never mixed with it.
 
     Args:
         name: lower-case letters, digits, ``_``, ``-``, ``.``.
