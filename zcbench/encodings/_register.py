@@ -38,7 +38,6 @@ _ENCODINGS: Registry[EncodingInfo] = Registry(
         "arguments": rules.text,
     },
 )
-_MADE: dict[str, Encoding] = {}
 
 
 def register_encoding(
@@ -82,8 +81,6 @@ def register_encoding(
     def decorate(function: F) -> F:
         own = function.kind if isinstance(function, type) and issubclass(function, Encoding) else kind
         _ENCODINGS.add(name, EncodingInfo(name, function, own, version, reference, arguments), override=override)
-        for text in [text for text in _MADE if parse_term(text).name == name]:
-            del _MADE[text]
         return function
 
     return decorate
@@ -105,26 +102,26 @@ def get_encoding(text: str | Encoding, space: SearchSpace | None = None) -> Enco
     if isinstance(text, Encoding):
         return text
     rules.text("the name of an encoding", text)
-    return join([_part(part, space) for part in parse_sum(text).unweighted("sum of encodings")])
+    return join([_part(part, space) for part in parse_sum(text).unweighted("a sum of encodings")])
 
 
 def _part(text: str, space: SearchSpace | None) -> Encoding:
-    if space is None and text in _MADE:
-        return _MADE[text]
+    if space is None and isinstance(found := _ENCODINGS.made.get(text), Encoding):
+        return found
     term = parse_term(text)
     info = _ENCODINGS.info(term.name)
     function = info.function
     if isinstance(function, type):
         if term.settings:
             raise InvalidInputError(f"{text!r}: an encoding takes no settings, write {info.written}.")
-        arguments = () if term.inside is None else term.inside.unweighted("list in brackets")
+        arguments = () if term.inside is None else term.inside.unweighted("a list in brackets")
         made = _read(function, info, arguments, text)
         made.space = space
         made.version = info.version
     else:
-        made = Encoding(term.bare("plain encoding"), function, info.kind, space, info.version)
+        made = Encoding(term.bare("this encoding"), function, info.kind, space, info.version)
     if space is None and not made.from_table:
-        _MADE[text] = made  # one object per name: what it remembers serves all predictors
+        _ENCODINGS.made[text] = made  # one object per name: what it remembers serves all predictors
     return made
 
 
