@@ -423,3 +423,10 @@ def test_what_is_declared_counts_for_strangers_only():
         return zcbench.types.ProxyInfo("x", score, declared_batch_norm=mode)
 
     assert info("train").code == info("train").code != info("eval").code
+
+
+def test_long_chains_of_classes(digest):
+    """Each a member of the next: deeper than Python's stack."""
+    chain = "class C0:\n    value = 1\n" + "".join(f"class C{i}:\n    inner = C{i - 1}\n" for i in range(1, 3000))
+    text = chain + "class score:\n    inner = C2999\n"
+    assert digest(text) == digest(text)

@@ -146,9 +146,9 @@ class _Walk:
         self._hash.update(repr(words).encode("utf-8", "surrogatepass"))
 
     def take(self, thing: Any) -> None:
-        """Take in a thing and all helpers that its code names."""
+        """Take in a thing and all helpers and members that its code names."""
         self.visit(thing)
-        while self._named:  # not one inside the other: chains of helpers may be long
+        while self._named:  # not one inside the other: chains of them may be long
             self.visit(self._named.popleft())
 
     def visit(self, thing: Any) -> None:
@@ -268,7 +268,7 @@ class _Walk:
                 if name not in _OF_CLASSES and (callable(part) or hasattr(part, "__get__")):
                     self._say(name)
                     if _is_foreign(part):
-                        self.visit(part)
+                        self._named.append(part)
 
     def _module(self, module: types.ModuleType) -> None:
         if not self._follows(module.__name__, getattr(module, "__file__", None)):

@@ -22,8 +22,8 @@ def test_names():
     for text, message in (
         ("onehot+", "at its end"),
         ("onehott", "did you mean 'onehot'"),
-        ("stats(a)", "a plain encoding takes no brackets, write stats"),
-        ("stats:seed=1", "a plain encoding takes no settings, write stats"),
+        ("stats(a)", "this encoding takes no brackets, write stats"),
+        ("stats:seed=1", "this encoding takes no settings, write stats"),
         ("columns(a):seed=1", "an encoding takes no settings, write columns."),
         ("2*stats+path", "a sum of encodings takes no weights, write stats"),
         ("curve(valid_nll)", "write one metric and epochs of it, as curve(valid_nll/3)"),
@@ -111,3 +111,15 @@ def test_a_class_of_ones_own_with_brackets():
         assert joined.code != "" == get_encoding("stats+proxies(params)").code
         with pytest.raises(InvalidInputError, match="or a subclass of zcbench"):
             zcbench.register_encoding("t-list")(list)
+
+
+def test_what_was_registered_for_a_while_is_forgotten():
+    usual = get_encoding("stats")
+    with registry_as_it_was():
+        zcbench.register_encoding("stats", override=True)(lambda space, architecture: [1.0])
+        assert get_encoding("stats").rows([SPACE.parse(KEY)])[0].tolist() == [1.0]
+        zcbench.register_encoding("t-gone")(lambda space, architecture: [2.0])
+        get_encoding("t-gone")
+    assert get_encoding("stats").rows([SPACE.parse(KEY)]) == usual.rows([SPACE.parse(KEY)])
+    with pytest.raises(UnknownNameError, match="unknown encoding 't-gone'"):
+        get_encoding("t-gone")

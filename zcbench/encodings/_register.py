@@ -106,9 +106,8 @@ def get_encoding(text: str | Encoding, space: SearchSpace | None = None) -> Enco
 
 
 def _part(text: str, space: SearchSpace | None) -> Encoding:
-    if space is None and (known := _ENCODINGS.made.get(text)) is not None:
-        remembered: Encoding = known
-        return remembered
+    if space is None and isinstance(found := _ENCODINGS.made.get(text), Encoding):
+        return found
     term = parse_term(text)
     info = _ENCODINGS.info(term.name)
     function = info.function
@@ -120,7 +119,7 @@ def _part(text: str, space: SearchSpace | None) -> Encoding:
         made.space = space
         made.version = info.version
     else:
-        made = Encoding(term.bare("a plain encoding"), function, info.kind, space, info.version)
+        made = Encoding(term.bare("this encoding"), function, info.kind, space, info.version)
     if space is None and not made.from_table:
         _ENCODINGS.made[text] = made  # one object per name: what it remembers serves all predictors
     return made

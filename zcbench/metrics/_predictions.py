@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from zcbench.errors import InvalidInputError
+from zcbench.metrics._correlation import kendall_tau, spearman_rho
 from zcbench.metrics._top import coverage, gaussian_nll, precision_at, regret_at
 
 #: numbers of architectures at the top that precision and regret look at
@@ -24,8 +25,6 @@ def quality(predicted: ArrayLike, good: ArrayLike) -> dict[str, float]:
     Raises:
         InvalidInputError: the shapes differ.
     """
-    from scipy.stats import kendalltau, spearmanr
-
     guess, true = np.asarray(predicted), np.asarray(good)
     if guess.shape != true.shape:
         raise InvalidInputError(
@@ -34,8 +33,8 @@ def quality(predicted: ArrayLike, good: ArrayLike) -> dict[str, float]:
         )
     varied = np.ptp(guess) > 0 and np.ptp(true) > 0
     return {
-        "tau": float(kendalltau(guess, true).statistic) if varied else 0.0,
-        "rho": float(spearmanr(guess, true).statistic) if varied else 0.0,
+        "tau": kendall_tau(guess, true).value if varied else 0.0,
+        "rho": spearman_rho(guess, true).value if varied else 0.0,
         **{f"precision@{k}": precision_at(k, guess, true) for k in TOP},
         **{f"regret@{k}": regret_at(k, guess, true) for k in (1, *TOP[:1])},
     }
