@@ -45,7 +45,7 @@ def main() -> None:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    pool = pool_of(zcbench.load_benchmark("digits-201"))
+    pool = pool_of(zcbench.get_benchmark("digits-201"))
     for name in ("onehot", "stats", "path", "flow-graph"):
         started = time.process_time()
         zcbench.get_encoding(name).rows(pool.architectures)

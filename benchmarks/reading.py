@@ -67,9 +67,7 @@ def main() -> None:
             scores[table[record.architecture]] = float(record.score)
     one_by_one = time.process_time() - started
     assert len(by_proxy) == len(evaluation.entries)
-    print(
-        f"{len(rows):,} records, all statistics: {by_column:.2f} s; through them as objects: {one_by_one:.2f} s"
-    )
+    print(f"{len(rows):,} records, all statistics: {by_column:.2f} s; through them as objects: {one_by_one:.2f} s")
     print(f"ratio {by_column / one_by_one:.2f}")
 
 

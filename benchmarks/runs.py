@@ -1,10 +1,12 @@
 """What a run costs beside building and scoring its networks, and what a second worker gains.
 
-    python benchmarks/runs.py [--networks 300] [--proxies standard]
+    python benchmarks/runs.py [--networks 200] [--repeats 3]
 
-A bare loop builds and scores the same networks in this process and keeps nothing. Overhead is processor time, of this
-process and its workers together, above that of the bare loop: it does not depend on what else the machine does. The
-gain of the second worker is wall time, and needs two cores that are idle; the start of workers is measured apart.
+The first table is of scores that cost nothing (ready numbers take the place of the proxies), so that all of the time is
+overhead: resume loop, pipes, store. The second one is of the standard proxies on digits-201; a bare loop builds and
+scores the same networks in this process and keeps nothing. Processor time, of this process and its workers, does not
+depend on what else the machine does. Wall time does: the gain of a second worker needs two idle cores. What is printed
+is the difference between many and few networks, which is without the start of workers, and the best of the repeats.
 """
 
 from __future__ import annotations
@@ -14,14 +16,38 @@ import os
 import resource
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
 import zcbench
 from zcbench.records import Store
-from zcbench.runs import Track, run_scores
+from zcbench.runs import Track, resume
 from zcbench.runs.score_networks import ScorePlan
+from zcbench.types import Score, Status
+
+FEW = 20
+WORKERS = (0, 1, 2)
+
+
+class Ready:
+    """Work that is done before it begins."""
+
+    imports = ()
+
+    def prepare(self) -> None:
+        pass
+
+    def lost(self, status: Status, reason: str, seconds: float) -> Score:
+        return Score(None, status, seconds, reason)
+
+    def results(
+        self, key: str, parts: Sequence[str], begin: Callable[[str], object] = str
+    ) -> Iterator[tuple[str, Score]]:
+        begin("")
+        for part in parts:
+            begin(part)
+            yield part, Score(len(key) / 7, seconds=0.0125)
 
 
 def processor() -> float:
@@ -30,53 +56,62 @@ def processor() -> float:
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
-def measured(work: Callable[[], object]) -> tuple[float, float]:
+def measured(work: Callable[[ScorePlan], object], plan: ScorePlan) -> tuple[float, float]:
     """Wall and processor seconds."""
     wall, spent = time.perf_counter(), processor()
-    work()
+    work(plan)
     return time.perf_counter() - wall, processor() - spent
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", type=int, default=300)
-    parser.add_argument("--proxies", default="standard", help="separated by commas")
-    parser.add_argument("--repeats", type=int, default=3)
-    options = parser.parse_args()
-    benchmark, proxies = zcbench.load_benchmark("digits-201"), options.proxies.split(",")
-    torch.set_num_threads(1)
+def compare(title: str, make: Callable[[int], ScorePlan], networks: int, repeats: int) -> None:
+    """Print a bare loop beside runs with 0, 1 and 2 workers: milliseconds per network."""
 
-    def bare(count: int) -> None:
-        plan = ScorePlan(Track(limit=count, proxies=proxies), benchmark)
+    def bare(plan: ScorePlan) -> None:
         for network in plan.served:
             for _ in plan.work.results(network, tuple(plan.proxies)):
                 pass
 
-    def run(count: int, workers: int) -> None:
+    def run(plan: ScorePlan, workers: int) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            run_scores(Track(limit=count, proxies=proxies), benchmark, Store(folder), workers=workers)
+            resume(plan, Store(folder), workers=workers)
 
-    few, count = 10, options.networks
-    networks = len(ScorePlan(Track(limit=count, proxies=proxies), benchmark).served)
-    small = len(ScorePlan(Track(limit=few, proxies=proxies), benchmark).served)
-    bare(few)  # what is loaded at the first use is not what is measured
-    print(f"{networks} networks, {options.proxies}; {os.cpu_count()} cores; best of {options.repeats}")
-    ways = {"bare loop": bare, **{f"{w} workers": lambda n, w=w: run(n, w) for w in (0, 1, 2)}}
+    ways = {"bare loop": bare, **{f"{w} workers": lambda plan, w=w: run(plan, w) for w in WORKERS}}
     walls: dict[str, float] = {}
     spent: dict[str, float] = {}
-    for _ in range(options.repeats):  # in turn, so that what else the machine does hits all alike
+    bare(make(FEW))  # what is loaded at the first use is not what is measured
+    for _ in range(repeats):  # in turn, so that what else the machine does hits all alike
         for name, work in ways.items():
-            first, second = measured(lambda work=work: work(few)), measured(lambda work=work: work(count))
-            # The difference is without what a run and its workers need to start.
-            wall, processor_time = ((b - a) / (networks - small) for a, b in zip(first, second, strict=True))
+            few, many = make(FEW), make(networks)
+            first, second = measured(work, few), measured(work, many)
+            count = len(many.served) - len(few.served)
+            wall, processor_time = (1000 * (b - a) / count for a, b in zip(first, second, strict=True))
             walls[name] = min(wall, walls.get(name, wall))
             spent[name] = min(processor_time, spent.get(name, processor_time))
-    print(f"{'':12} {'wall, ms':>9} {'processor, ms':>14} {'above bare, ms':>15} {'ratio':>7}")
+    print(f"\n{title}: ms per network, {networks} networks, best of {repeats}")
+    print(f"{'':12} {'wall':>8} {'processor':>10} {'above bare':>11} {'ratio':>7}")
     for name in ways:
-        above = 1000 * (spent[name] - spent["bare loop"])
-        ratio = spent[name] / spent["bare loop"]
-        print(f"{name:12} {1000 * walls[name]:9.2f} {1000 * spent[name]:14.2f} {above:15.2f} {ratio:7.2f}")
-    print(f"2 workers are {walls['1 workers'] / walls['2 workers']:.2f} times as fast as 1")
+        above, ratio = spent[name] - spent["bare loop"], spent[name] / spent["bare loop"]
+        print(f"{name:12} {walls[name]:8.2f} {spent[name]:10.2f} {above:11.2f} {ratio:7.2f}")
+    print(f"2 workers are {walls['1 workers'] / walls['2 workers']:.2f} times as fast as 1.")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--networks", type=int, default=200)
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parser.parse_args()
+    benchmark = zcbench.get_benchmark("digits-201")
+    torch.set_num_threads(1)
+
+    def ready(count: int) -> ScorePlan:
+        plan = ScorePlan(Track(limit=count, proxies=zcbench.list_proxies()[:25]), benchmark)
+        plan.work = Ready()  # type: ignore[assignment]
+        return plan
+
+    print(f"{os.cpu_count()} cores")
+    compare("25 ready numbers", ready, 10 * options.networks, options.repeats)
+    standard = Track(limit=options.networks)
+    compare("standard proxies", lambda n: ScorePlan(standard.with_fields(limit=n), benchmark), *vars(options).values())
 
 
 if __name__ == "__main__":

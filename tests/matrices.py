@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 import zcbench
-from zcbench.encodings import ColumnEncoding, Table
+from zcbench.encodings import ColumnEncoding, Feed
 
 
 def columns(x, names=None):
@@ -15,7 +15,7 @@ def columns(x, names=None):
     space = zcbench.get_space("digits-201")
     architectures = [architecture for architecture, _ in zip(space, x, strict=False)]
     names = names or [f"c{i}" for i in range(x.shape[1])]
-    return architectures, ColumnEncoding(names).fed([Table(architectures, dict(zip(names, x.T, strict=True)))])
+    return architectures, ColumnEncoding(names).fed([Feed(architectures, dict(zip(names, x.T, strict=True)))])
 
 
 def correlated(n: int, *, ties: bool = False, seed: int = 0, rho: float = 0.6):

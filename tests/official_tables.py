@@ -44,7 +44,7 @@ class Official:
     folder: str = ""
 
     def place(self, folder: Path, contents: dict[str, bytes]) -> list[Path]:
-        """Write files and return what ``load_benchmark`` or ``import_benchmark`` is given."""
+        """Write files and return what ``get_benchmark`` or ``import_benchmark`` is given."""
         folder = folder / self.folder
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in contents.items():

@@ -14,7 +14,7 @@ README = Path(__file__).parents[1] / "README.md"
 def test_fifty_rows_of_ones_own_rank_ten_thousand_candidates(tmp_path, monkeypatch, capsys):
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
     (example,) = [block for block in blocks if "trained.csv" in block]
-    benchmark = zcbench.load_benchmark("digits-201")
+    benchmark = zcbench.get_benchmark("digits-201")
     rows = np.random.default_rng(0).permutation(len(benchmark))[:50]
     truth = benchmark.truth("valid_accuracy")
     lines = [f"{benchmark.architectures[row].key},{truth[row]:.5f}" for row in rows]

@@ -20,7 +20,7 @@ from _rows import Row, append_rows, rows_of
 from numpy.typing import NDArray
 
 from zcbench._process import keep_freed_memory
-from zcbench.datasets import load_benchmark
+from zcbench.datasets import get_benchmark
 from zcbench.leaderboards import interval
 from zcbench.metrics import kendall_tau, noise_ceiling
 from zcbench.types import Architecture, SearchSpace
@@ -177,7 +177,7 @@ class Maker(ABC):
 
     def describe(self) -> None:
         """Print the figures of the card, without the selection."""
-        table = load_benchmark(self.name)
+        table = get_benchmark(self.name)
         chosen = {a.key for a in self.order()[-self.selection :]} if self.selection_in_table else set()
         places = np.asarray([i for i, a in enumerate(table.architectures) if a.key not in chosen])
         others = self.others([table.architectures[i] for i in places])

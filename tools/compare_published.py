@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from zcbench.datasets import load_benchmark
+from zcbench.datasets import get_benchmark
 from zcbench.evaluation import interval
 from zcbench.metrics import kendall_tau
 from zcbench.proxies import get_proxy
@@ -54,7 +54,7 @@ def main() -> None:
     file = Path(os.environ["ZCBENCH_DATA"]) / "nbsuitezero" / "nb201_zc_cifar10_9445.parquet"
     table = pq.read_table(file).to_pydict()
     published = {name: dict(zip(table["arch_str"], table[name], strict=True)) for name in PROXIES.values()}
-    benchmark = load_benchmark("nasbench201")
+    benchmark = get_benchmark("nasbench201")
     accuracy = dict(zip((a.key for a in benchmark.architectures), benchmark.truth(), strict=True))
     records = [r for r in Store(options.store).records(benchmark.name) if r.seed == options.seed]
 

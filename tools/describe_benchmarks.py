@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zcbench.datasets import Benchmark, benchmark_info, list_benchmarks, load_benchmark
+from zcbench.datasets import Benchmark, benchmark_info, get_benchmark, list_benchmarks
 from zcbench.errors import DataMissingError
 from zcbench.evaluation import interval
 from zcbench.spaces import get_space
@@ -35,7 +35,7 @@ def figures(name: str) -> str:
         rows.append(("files", "; ".join(f"[{r.name}]({r.urls[0]}), {_size(r.size)}" for r in info.remotes)))
     lines = ["| | |", "|:---|:---|", *(f"| {title} | {text} |" for title, text in rows), ""]
     try:
-        table = load_benchmark(name)
+        table = get_benchmark(name)
     except DataMissingError:
         return "\n".join([*lines, "No table of it was at hand when this page was written."])
     lines += [

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zcbench._process import stable_seed
-from zcbench.datasets import load_benchmark
+from zcbench.datasets import get_benchmark
 from zcbench.datasets._digits import load_digits
 from zcbench.errors import DataMissingError
 from zcbench.spaces.nasbench201 import NASBench201Space
@@ -114,7 +114,7 @@ class Digits201(Maker):
     def others(self, architectures: Sequence[Architecture]) -> Mapping[str, NDArray[np.float64]]:
         """What NAS-Bench-201 measured for the same cells on CIFAR-10, if its table is at hand."""
         try:
-            table = load_benchmark("nasbench201")
+            table = get_benchmark("nasbench201")
         except DataMissingError:
             return {}
         rows = table.rows(table.space.parse(cell.key) for cell in architectures)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from zcbench.datasets import own_benchmark as own_benchmark
     from zcbench.datasets import register_benchmark as register_benchmark
     from zcbench.encodings import Encoding as Encoding
-    from zcbench.encodings import Table as Table
+    from zcbench.encodings import Feed as Feed
     from zcbench.encodings import TableEncoding as TableEncoding
     from zcbench.encodings import encoding_info as encoding_info
     from zcbench.encodings import get_encoding as get_encoding
@@ -77,7 +77,7 @@ _PUBLIC = {
     "Probe": "zcbench.probe",
     "Score": "zcbench.types",
     "Status": "zcbench.types",
-    "Table": "zcbench.encodings",
+    "Feed": "zcbench.encodings",
     "TableEncoding": "zcbench.encodings",
     "UncertainPredictor": "zcbench.predictors",
     "VectorPredictor": "zcbench.predictors",

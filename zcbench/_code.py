@@ -43,6 +43,8 @@ _LIBRARIES = sys.stdlib_module_names | {"torch", "numpy", "scipy", "sklearn"}
 _LENGTH = 16
 _MOST = 20_000  # objects that are looked into
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(...), type(NotImplemented))
+#: what objects of strangers may raise where they are looked at; a real Ctrl-C goes on
+_RAISED = (Exception, SystemExit, GeneratorExit)
 #: what Python writes into classes, and what depends on hash seeds or line numbers
 _OF_CLASSES = frozenset(
     (
@@ -69,7 +71,7 @@ def code_digest(thing: object, *declared: object) -> str:
         if not walk.strange and _is_ours(thing):
             return ""
         walk.take(declared)
-    except Exception:  # of a stranger's object, which raises where it is looked at
+    except _RAISED:  # of a stranger's object, which raises where it is looked at
         return UNKNOWN
     return ("" if walk.whole else f"{UNKNOWN}-") + walk.digest
 
@@ -337,7 +339,7 @@ class _Walk:
         }
         try:
             found = thing.__reduce_ex__(2)
-        except Exception:  # a lock, a file, compiled code
+        except _RAISED:  # a lock, a file, compiled code
             wrapped = _wrapped(thing)
             self.whole &= not (callable(thing) and wrapped is None and not hasattr(type(thing).__call__, "__code__"))
             return

@@ -19,7 +19,7 @@ def test_list(cli):
     assert result.out.splitlines()[0].split() == ["benchmark", "table", "architectures", "source"]
     rows = {row["benchmark"]: row for row in json.loads(cli("data", "--json").out)}
     assert list(rows) == zcbench.list_benchmarks()
-    table = zcbench.load_benchmark("digits-201")
+    table = zcbench.get_benchmark("digits-201")
     assert rows["digits-201"] == {
         "benchmark": "digits-201",
         "table": "here",

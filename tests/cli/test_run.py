@@ -329,7 +329,7 @@ def test_networks_of_one_s_own(cli, place, workers):
 
 
 def test_networks_of_a_space(cli, place):
-    cells = [a.key for a in zcbench.load_benchmark("digits-201").sample(3, 0)]
+    cells = [a.key for a in zcbench.get_benchmark("digits-201").sample(3, 0)]
     place.joinpath("my.csv").write_text("arch;acc\n" + "".join(f"{cell};{i}\n" for i, cell in enumerate(cells)))
     result = cli(
         *("run", "my.csv", "--target", "acc", "--space", "digits-201", "--data", "digits", "--proxies", "params"),

@@ -36,7 +36,7 @@ def test_a_proxy_without_source(cli, place):
 
 
 def test_the_embedded_benchmark(cli):
-    table = zcbench.load_benchmark("digits-201")
+    table = zcbench.get_benchmark("digits-201")
     result = cli("show", "digits-201")
     assert (result.status, result.err) == (0, "")
     assert f"architectures: {len(table):,}" in result.out

@@ -18,7 +18,7 @@ def test_autoformer_from_its_zip(tmp_path):
     with zipfile.ZipFile(tmp_path / "results.zip", "w") as archive:
         archive.writestr("results/a/samples.json", str([entry, {**entry, "optimizer": "gdas"}]))
         archive.writestr("results/b/samples.json", str([{**entry, "prior": True, "acc1": 66.5, "img_size": 32}]))
-    table = zcbench.load_benchmark("autoformer-32", tmp_path / "results.zip")
+    table = zcbench.get_benchmark("autoformer-32", tmp_path / "results.zip")
     assert [a.key for a in table.architectures] == ["216|" + "|".join(["3x3.5", "4x4.0"] * 6)]
     assert table.truth("top1_drnas").tolist() == [65.5]
     assert table.truth("top1_drnas_prior").tolist() == [66.5]

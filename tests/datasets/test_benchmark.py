@@ -25,7 +25,7 @@ def test_repeats_only_where_seeds_are_told_apart():
 
 
 def test_a_larger_sample_begins_with_the_smaller():
-    benchmark = zcbench.load_benchmark("digits-201")
+    benchmark = zcbench.get_benchmark("digits-201")
     small, large, whole = (benchmark.sample(limit, 3) for limit in (10, 50, None))
     assert small == large[:10] == whole[:10]
     assert len(set(whole)) == len(whole) == len(benchmark)

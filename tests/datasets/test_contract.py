@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import zcbench
-from zcbench.batches import load_batch
+from zcbench.batches import get_batch
 from zcbench.datasets import _load, benchmark_info, list_benchmarks
 from zcbench.datasets._table import save_table
 from zcbench.errors import DataCorruptError, DataMissingError
@@ -24,7 +24,7 @@ def test_benchmarks_see_batches_that_fit_their_networks(data_folder):
             assert not info.classes
             continue
         for dataset, classes in info.classes.items():
-            batch = load_batch(info.batches.get(dataset, dataset), 4)
+            batch = get_batch(info.batches.get(dataset, dataset), 4)
             assert int(batch.targets.max()) < classes, (name, dataset)
             assert batch.inputs.ndim == (2 if name in TEXT or info.space in TEXT else 4)
 
@@ -37,7 +37,7 @@ TABLES = [name for name, info in BENCHMARKS.items() if info.convert]
 @pytest.mark.parametrize("name", TABLES)
 def test_from_the_data_folder(name, data_folder, monkeypatch):
     monkeypatch.setenv("ZCBENCH_DATA", str(data_folder))
-    table, info = zcbench.load_benchmark(name), BENCHMARKS[name]
+    table, info = zcbench.get_benchmark(name), BENCHMARKS[name]
     assert 0 < len(table) <= max(info.rows, len(table.architectures))
     assert table.space is get_space(info.space)
     for target in table.targets:
@@ -53,11 +53,11 @@ def test_from_the_data_folder(name, data_folder, monkeypatch):
 @pytest.mark.parametrize("name", TABLES)
 def test_the_cache_gives_the_same(name, data_folder, monkeypatch, tmp_path):
     monkeypatch.setenv("ZCBENCH_DATA", str(data_folder))
-    before = zcbench.load_benchmark(name)
+    before = zcbench.get_benchmark(name)
     save_table(BENCHMARKS[name].convert(data_folder), _load.cache_path(name))
     _load._load.cache_clear()
     monkeypatch.delenv("ZCBENCH_DATA")
-    after = zcbench.load_benchmark(name)
+    after = zcbench.get_benchmark(name)
     assert before.targets == after.targets
     assert dict(before.seeds) == dict(after.seeds)
     for group in ("values", "facts", "curves"):
@@ -96,7 +96,7 @@ def test_pickles_that_ask_for_code_are_refused_by_name(tmp_path, monkeypatch, na
     monkeypatch.chdir(tmp_path)
     (tmp_path / file).write_bytes(pickle.dumps([{"embedding": Evil()}]))
     with pytest.raises(DataCorruptError, match=r"it asks for posix\.system"):
-        zcbench.load_benchmark(name, tmp_path / file)
+        zcbench.get_benchmark(name, tmp_path / file)
     assert not (tmp_path / "evil").exists()
 
 
@@ -109,5 +109,5 @@ def test_any_other_file_gets_a_sentence(tmp_path, name, content):
     path = tmp_path / f"results-imagenet{suffix}"
     path.write_bytes(content)
     with pytest.raises((DataCorruptError, DataMissingError)) as caught:
-        zcbench.load_benchmark(name, path)
+        zcbench.get_benchmark(name, path)
     assert str(tmp_path) in str(caught.value)

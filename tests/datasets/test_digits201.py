@@ -9,7 +9,7 @@ from zcbench.errors import DataCorruptError
 
 
 def test_the_embedded_table_is_whole():
-    table = zcbench.load_benchmark("digits-201")
+    table = zcbench.get_benchmark("digits-201")
     assert len(table) == 4930
     assert len({table.space.functional_key(a) for a in table.architectures}) == len(table)
     for name, target in table.targets.items():
@@ -28,7 +28,7 @@ def test_the_embedded_table_is_whole():
 
 
 def test_seeds_are_not_copies_and_networks_learn():
-    table = zcbench.load_benchmark("digits-201")
+    table = zcbench.get_benchmark("digits-201")
     nll = table.curves["test_nll"]
     assert all((nll[:, a] != nll[:, b]).any(1).all() for a, b in ((0, 1), (0, 2), (1, 2)))
     assert (nll[:, :, -1] < nll[:, :, 0]).mean() > 0.99

@@ -222,7 +222,7 @@ def test_get(macro, server, tmp_path):
     macro(server)
     path = download_benchmark("nasbenchmacro")
     assert path == tmp_path / "cache" / "nasbenchmacro.npz"
-    table = zcbench.load_benchmark("nasbenchmacro")
+    table = zcbench.get_benchmark("nasbenchmacro")
     assert table.truth().tolist() == [2, 5]
 
 

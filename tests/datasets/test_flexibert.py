@@ -26,6 +26,6 @@ def test_flexibert_from_its_json(tmp_path):
         for done, score in ((True, 70.0), (False, 1.0), (True, 71.0))
     ]
     (tmp_path / "BERT.json").write_text(json.dumps(entries))
-    table = zcbench.load_benchmark("flexibert", tmp_path / "BERT.json")
+    table = zcbench.get_benchmark("flexibert", tmp_path / "BERT.json")
     assert [a.key for a in table.architectures] == ["256|SA-WMA-4-1024x3|LT-DFT-2-1024x3"]
     assert table.values["glue"].tolist() == [[70, 71]]

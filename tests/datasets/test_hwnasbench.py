@@ -25,7 +25,7 @@ def test_hw_nas_bench_from_pickle_and_csv(tmp_path):
     for content in tables.values():
         content["edgetpu_latency"] = [0.5, -1, 2.0]  # the second network does not run there
     (tmp_path / "HW.pickle").write_bytes(pickle.dumps({"nasbench201": tables, "fbnet": {}}))
-    table = zcbench.load_benchmark("hwnasbench", tmp_path / "HW.pickle")
+    table = zcbench.get_benchmark("hwnasbench", tmp_path / "HW.pickle")
     assert table.truth("fpga_energy_cifar100").tolist() == [10, 11, 12]
     assert not table.target("edgegpu_latency_cifar10").higher_is_better
     assert np.array_equal(table.truth("edgetpu_latency_cifar100"), [0.5, np.nan, 2.0], equal_nan=True)
@@ -40,6 +40,6 @@ def test_hw_nas_bench_from_pickle_and_csv(tmp_path):
             writer.writerows([i, cell, *(i + place for place in range(len(METRICS)))] for i, cell in enumerate(cells))
         paths.append(path)
     import_benchmark("hwnasbench", paths)
-    assert zcbench.load_benchmark("hwnasbench").truth("raspi4_latency_ImageNet16-120").tolist() == [2, 3, 4]
+    assert zcbench.get_benchmark("hwnasbench").truth("raspi4_latency_ImageNet16-120").tolist() == [2, 3, 4]
     with pytest.raises(DataCorruptError, match=r"give HW-NAS-Bench-v1_0\.pickle"):
         import_benchmark("hwnasbench", paths[:2])

@@ -64,7 +64,7 @@ def test_it_runs_like_ours(stranger, capsys, workers):
     entry = json.loads(capsys.readouterr().out)["entries"][0]
     assert entry["scored"] == 9
     assert entry["tau"] > 0.5
-    assert np.array_equal(zcbench.load_benchmark("widths").truth(), np.arange(9.0))
+    assert np.array_equal(zcbench.get_benchmark("widths").truth(), np.arange(9.0))
 
 
 def test_the_example_of_the_guide_runs(stranger, tmp_path, capsys):

@@ -23,17 +23,17 @@ def test_source_before_cache_before_data_folder(nowhere, monkeypatch):
     del fewer[2]
     kept = import_benchmark("nasbench201", [write_pth(nowhere / "fewer.pth", fewer)])
     assert kept == nowhere / "cache" / "nasbench201.npz"
-    assert len(zcbench.load_benchmark("nasbench201")) == 2
-    assert len(zcbench.load_benchmark("nasbench201", folder)) == 3
+    assert len(zcbench.get_benchmark("nasbench201")) == 2
+    assert len(zcbench.get_benchmark("nasbench201", folder)) == 3
     kept.unlink()
     _load._load.cache_clear()
     with pytest.raises(
         DataMissingError, match=r"is not on this machine: get the authors' file .+ and run  zcbench data import"
     ):
-        zcbench.load_benchmark("nasbench201")
+        zcbench.get_benchmark("nasbench201")
     monkeypatch.setenv("ZCBENCH_DATA", str(nowhere))
     with pytest.raises(DataMissingError, match=r"zcbench data import .* \(no table at .*nb201_accuracies\.parquet"):
-        zcbench.load_benchmark("nasbench201")
+        zcbench.get_benchmark("nasbench201")
 
 
 def test_what_was_imported_is_read_back(nowhere, capsys):
@@ -41,7 +41,7 @@ def test_what_was_imported_is_read_back(nowhere, capsys):
 
     folder = write_simple(nowhere / "simple", states())
     assert main(["data", "import", "nasbench201", str(folder)]) == 0
-    imported, direct = zcbench.load_benchmark("nasbench201"), zcbench.load_benchmark("nasbench201", folder)
+    imported, direct = zcbench.get_benchmark("nasbench201"), zcbench.get_benchmark("nasbench201", folder)
     assert imported.architectures == direct.architectures
     for name in direct.targets:
         np.testing.assert_array_equal(imported.values[name], direct.values[name])
@@ -51,10 +51,10 @@ def test_what_was_imported_is_read_back(nowhere, capsys):
 def test_names_and_sources():
     assert set(zcbench.list_benchmarks()[:3]) == {"digits-201", "chars-rnn", "chars-bert"}
     with pytest.raises(UnknownNameError, match="unknown benchmark 'nasbench102': did you mean 'nasbench101'"):
-        zcbench.load_benchmark("nasbench102")
+        zcbench.get_benchmark("nasbench102")
     with pytest.raises(InvalidInputError, match="digits-201 comes with zcbench: it takes no source"):
-        zcbench.load_benchmark("digits-201", "file")
-    assert zcbench.load_benchmark("digits-201") is zcbench.load_benchmark("digits-201")
+        zcbench.get_benchmark("digits-201", "file")
+    assert zcbench.get_benchmark("digits-201") is zcbench.get_benchmark("digits-201")
 
 
 pytestmark = pytest.mark.usefixtures("nothing_kept")

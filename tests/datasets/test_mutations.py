@@ -381,6 +381,6 @@ def test_a_cache_that_is_refused_says_what_to_do(tmp_path):
         with pytest.raises(
             DataCorruptError, match="delete it and get the benchmark again:  zcbench data get"
         ) as caught:
-            zcbench.load_benchmark("nasbenchmacro")
+            zcbench.get_benchmark("nasbenchmacro")
         assert caught.value.__cause__ is not None
         path.write_bytes(kept)

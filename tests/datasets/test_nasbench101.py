@@ -56,7 +56,7 @@ def test_the_checksum_of_tfrecord_by_known_answers():
 def test_nas_bench_101_from_its_tfrecord(tmp_path):
     small = ("bb", 108, "0100", "input,output")
     rows = [(*CELL, 8_555_530, 0.9, 0.89), (*small, 300_000, 0.5, 0.49), (*CELL, 8_555_530, 0.92, 0.91)]
-    table = zcbench.load_benchmark("nasbench101", tfrecord(tmp_path / "nasbench_only108.tfrecord", rows))
+    table = zcbench.get_benchmark("nasbench101", tfrecord(tmp_path / "nasbench_only108.tfrecord", rows))
     assert [a.key for a in table.architectures] == ["110111:02", "1:"]
     assert table.default_target == "test_accuracy_108ep"
     np.testing.assert_allclose(table.values["valid_accuracy_108ep"], [[0.9, 0.92, np.nan], [0.5, np.nan, np.nan]])
@@ -80,7 +80,7 @@ def test_damaged_tfrecords(tmp_path, damage):
         }[damage]
     )
     with pytest.raises(DataCorruptError, match=r"x\.tfrecord"):
-        zcbench.load_benchmark("nasbench101", path)
+        zcbench.get_benchmark("nasbench101", path)
 
 
 def read(benchmark, paths):

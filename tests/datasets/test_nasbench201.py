@@ -12,7 +12,7 @@ def test_the_columns_of_the_data_folder(nowhere, data_folder, monkeypatch):
     import pyarrow.parquet as pq
 
     monkeypatch.setenv("ZCBENCH_DATA", str(data_folder))
-    table = zcbench.load_benchmark("nasbench201")
+    table = zcbench.get_benchmark("nasbench201")
     frame = pq.read_table(data_folder / "nasbench201" / "nb201_accuracies.parquet").to_pydict()
     assert len(table) == 15_625
     assert [a.key for a in table.architectures] == frame["arch_str"]
@@ -37,7 +37,7 @@ def test_a_damaged_parquet_table(nowhere, monkeypatch, content):
     path.write_bytes(content)
     monkeypatch.setenv("ZCBENCH_DATA", str(nowhere))
     with pytest.raises(DataCorruptError, match=r"nb201_accuracies\.parquet (cannot be read \(.+\)|is a web page)"):
-        zcbench.load_benchmark("nasbench201")
+        zcbench.get_benchmark("nasbench201")
 
 
 def test_a_parquet_table_of_something_else(nowhere, monkeypatch):
@@ -48,4 +48,4 @@ def test_a_parquet_table_of_something_else(nowhere, monkeypatch):
     pq.write_table(pa.table({"arch_str": CELLS}), path)
     monkeypatch.setenv("ZCBENCH_DATA", str(nowhere))
     with pytest.raises(DataCorruptError, match="lacks the column 'cifar10_test_acc_200ep'"):
-        zcbench.load_benchmark("nasbench201")
+        zcbench.get_benchmark("nasbench201")

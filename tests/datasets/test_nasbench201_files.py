@@ -39,7 +39,7 @@ def equal(ours, theirs):
 
 
 def test_every_number_is_the_record_s(official):
-    table = zcbench.load_benchmark("nasbench201", official)
+    table = zcbench.get_benchmark("nasbench201", official)
     assert [a.key for a in table.architectures] == CELLS
     assert table.source == str(official)
     records = states()
@@ -69,7 +69,7 @@ def test_through_the_package_nas_bench_201(tmp_path):
     api_module = pytest.importorskip("nas_201_api")
     path = write_pth(tmp_path / "NAS-Bench-201-v1_1-096897.pth", states())
     api = api_module.NASBench201API(str(path), verbose=False)
-    table = zcbench.load_benchmark("nasbench201", path)
+    table = zcbench.get_benchmark("nasbench201", path)
     for row, cell in enumerate(CELLS):
         index = api.query_index_by_arch(cell)
         for epochs, seeds in SEEDS.items():
@@ -109,14 +109,14 @@ def ask_nats_bench(folder, cells, table):
 
 def test_through_the_package_nats_bench(tmp_path):
     folder = write_simple(tmp_path / "NATS-tss-v1_0-3ffb9-simple", states())
-    assert ask_nats_bench(folder, CELLS, zcbench.load_benchmark("nasbench201", folder)) == 3 * 4 * 3
+    assert ask_nats_bench(folder, CELLS, zcbench.get_benchmark("nasbench201", folder)) == 3 * 4 * 3
 
 
 def test_the_authors_own_records(data_folder, tmp_path):
     records, cells = real_records(data_folder / "nats_fixtures")
     assert len(cells) == 15_625
     folder = write_simple(tmp_path / "NATS-tss-v1_0-3ffb9-simple", records, cells)
-    table = zcbench.load_benchmark("nasbench201", folder)
+    table = zcbench.get_benchmark("nasbench201", folder)
     present = [cells[number] for number in records]
     assert [a.key for a in table.architectures] == present
     assert ask_nats_bench(folder, present, table) > 30
@@ -131,7 +131,7 @@ def test_the_parquet_table_holds_the_same_averages(data_folder, tmp_path, monkey
     monkeypatch.setenv("ZCBENCH_CACHE", str(tmp_path / "none"))
     records, cells = real_records(data_folder / "nats_fixtures")
     folder = write_simple(tmp_path / "simple", records, cells)
-    official, parquet = zcbench.load_benchmark("nasbench201", folder), zcbench.load_benchmark("nasbench201")
+    official, parquet = zcbench.get_benchmark("nasbench201", folder), zcbench.get_benchmark("nasbench201")
     rows = parquet.rows(official.architectures)
     for name in ("cifar10_test_accuracy_200ep", "cifar100_test_accuracy_200ep", "ImageNet16-120_test_accuracy_200ep"):
         np.testing.assert_allclose(official.truth(name), parquet.truth(f"{name}_nats")[rows], atol=0.01)
@@ -141,7 +141,7 @@ def test_the_parquet_table_holds_the_same_averages(data_folder, tmp_path, monkey
 
 
 def test_curves_exist_where_every_epoch_was_measured(official):
-    table = zcbench.load_benchmark("nasbench201", official)
+    table = zcbench.get_benchmark("nasbench201", official)
     assert set(table.curves) == {
         f"{name}_{metric}_200ep"
         for name in ("cifar10_valid", "cifar10-valid_test", "cifar10_test")
@@ -155,7 +155,7 @@ def test_a_seed_that_copies_another_counts_once(tmp_path):
     records = states()
     copied = records[1]["200"]["all_results"]
     copied["cifar10", 888] = copy.deepcopy(copied["cifar10", 777]) | {"seed": 888}
-    table = zcbench.load_benchmark("nasbench201", write_simple(tmp_path / "simple", records))
+    table = zcbench.get_benchmark("nasbench201", write_simple(tmp_path / "simple", records))
     name = "cifar10_test_accuracy_200ep"
     assert np.isfinite(table.values[name]).sum(1).tolist() == [2, 1, 2]
 
@@ -165,7 +165,7 @@ def test_missing_seeds_and_cells(tmp_path):
     del records[0]["200"]["all_results"]["cifar100", 777]
     del records[0]["200"]["all_results"]["cifar100", 888]
     del records[1]
-    table = zcbench.load_benchmark("nasbench201", write_pth(tmp_path / "some.pth", records))
+    table = zcbench.get_benchmark("nasbench201", write_pth(tmp_path / "some.pth", records))
     assert [a.key for a in table.architectures] == [CELLS[0], CELLS[2]]
     assert np.isnan(table.truth("cifar100_test_accuracy_200ep")).tolist() == [True, False]
 
@@ -175,7 +175,7 @@ def test_numpy_scalars_inside_a_pth(tmp_path):
     for training in records[0]["200"]["all_results"].values():
         training["flop"] = np.float64(99.5)
         training["eval_acc1es"] = {key: np.float64(value) for key, value in training["eval_acc1es"].items()}
-    table = zcbench.load_benchmark("nasbench201", write_pth(tmp_path / "numpy.pth", records))
+    table = zcbench.get_benchmark("nasbench201", write_pth(tmp_path / "numpy.pth", records))
     assert table.facts["flops_M"][0] == 99.5
 
 
@@ -417,7 +417,7 @@ def test_records_that_share_parts_are_read_at_once(tmp_path):
     records = states()
     records[2]["200"]["all_results"]["cifar10", 777] = records[1]["200"]["all_results"]["cifar10", 777]
     path = write_pth(tmp_path / "shared.pth", records)
-    table = zcbench.load_benchmark("nasbench201", path)
+    table = zcbench.get_benchmark("nasbench201", path)
     name = "cifar10_test_accuracy_200ep"
     column = table.seeds[name].index(777)
     assert table.values[name][1, column] == table.values[name][2, column]

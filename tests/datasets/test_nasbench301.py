@@ -18,7 +18,7 @@ def test_swap_from_csv(tmp_path, data_folder):
         writer = csv.writer(file)
         writer.writerow(["genotype", "valid_acc"])
         writer.writerows([row["genotype"], row["valid_acc"]] for row in rows)
-    assert zcbench.load_benchmark("darts-swap", path).truth().tolist() == [row["valid_acc"] for row in rows]
+    assert zcbench.get_benchmark("darts-swap", path).truth().tolist() == [row["valid_acc"] for row in rows]
     path.write_text("genotype,valid_acc\n")
     with pytest.raises(DataCorruptError, match="has no rows with a genotype"):
-        zcbench.load_benchmark("darts-swap", path)
+        zcbench.get_benchmark("darts-swap", path)

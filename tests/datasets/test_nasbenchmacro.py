@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("nothing_kept")
 def test_nas_bench_macro_from_its_json(tmp_path):
     entry = {"test_acc": [90.0, 91.0, 92.0], "mean_acc": 91.0, "std": 0.8, "params": 890_666, "flops": 47_327_744}
     (tmp_path / "m.json").write_text(json.dumps({"02012100": entry, "22222222": {**entry, "test_acc": [1, 2, 3]}}))
-    table = zcbench.load_benchmark("nasbenchmacro", tmp_path / "m.json")
+    table = zcbench.get_benchmark("nasbenchmacro", tmp_path / "m.json")
     assert table.values["test_accuracy"].tolist() == [[90, 91, 92], [1, 2, 3]]
     assert table.noise_ceiling().value == 1
     assert table.facts["params_M"][0] == 0.890666

@@ -22,7 +22,7 @@ def test_nas_bench_nlp_from_its_zip(tmp_path):
     with zipfile.ZipFile(tmp_path / "logs.zip", "w") as archive:
         for i, run in enumerate(runs):
             archive.writestr(f"logs/{i}.json", json.dumps(run))
-    table = zcbench.load_benchmark("nasbenchnlp", tmp_path / "logs.zip")
+    table = zcbench.get_benchmark("nasbenchnlp", tmp_path / "logs.zip")
     assert table.values["test_nll"].tolist() == [[4.1, 3.5]]  # at the best validation loss; one network, two trainings
     assert table.curves["valid_nll"].shape == (1, 1, 50)
     assert table.facts["train_seconds"].tolist() == [30]

@@ -36,7 +36,7 @@ def test_nats_size_from_its_folder(tmp_path, data_folder):
                     run[name] = {int(epoch): value for epoch, value in run[name].items()}
         number = path.name.split("__")[1].split(".")[0]
         (folder / f"{number}.pickle.pbz2").write_bytes(bz2.compress(pickle.dumps(content)))
-    table = zcbench.load_benchmark("nats-size", folder)
+    table = zcbench.get_benchmark("nats-size", folder)
     assert [a.key for a in table.architectures] == ["8:8:8:8:8", "8:8:8:16:32", "8:8:40:32:40"]
     assert table.default_target == "cifar10_test_accuracy_90ep"
     assert table.facts["params_M"].tolist() == [0.011714, 0.049202, 0.144834]
@@ -47,8 +47,8 @@ def test_nats_size_from_its_folder(tmp_path, data_folder):
         assert accuracy == pytest.approx(published[architecture.key], abs=0.35)
     with tarfile.open(tmp_path / "NATS-sss-v1_0-50262-simple.tar", "w") as archive:
         archive.add(folder, folder.name)
-    as_downloaded = zcbench.load_benchmark("nats-size", tmp_path / "NATS-sss-v1_0-50262-simple.tar")
+    as_downloaded = zcbench.get_benchmark("nats-size", tmp_path / "NATS-sss-v1_0-50262-simple.tar")
     assert as_downloaded.architectures == table.architectures
     np.testing.assert_array_equal(as_downloaded.truth(), table.truth())
     with pytest.raises(DataCorruptError, match="is no tar: give NATS-sss"):
-        zcbench.load_benchmark("nats-size", folder / "meta.pickle.pbz2")
+        zcbench.get_benchmark("nats-size", folder / "meta.pickle.pbz2")

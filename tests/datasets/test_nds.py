@@ -21,7 +21,7 @@ def test_nds_from_its_json(tmp_path):
     other = {**entry, "net": {"width": 32}, "test_ep_top1": [40.0, 5.0, 6.0]}
     path = tmp_path / "DARTS.json"
     path.write_text(json.dumps({"top": [entry, other], "mid": [{**entry, "test_ep_top1": [50.0, 20.0, 14.0]}]}))
-    table = zcbench.load_benchmark("nds", path)
+    table = zcbench.get_benchmark("nds", path)
     assert len(table) == 2
     np.testing.assert_allclose(table.values["test_accuracy"], [[88, 86], [94, np.nan]])
     np.testing.assert_allclose(table.values["test_accuracy_best"], [[90, 86], [95, np.nan]])

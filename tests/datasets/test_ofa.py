@@ -29,10 +29,10 @@ def test_once_for_all_from_csv(tmp_path):
         writer = csv.writer(file)
         writer.writerow(["Sub-network", "Date", "Model Parameters", "Latency (ms)", "MACs", "Top-1 Acc (%)"])
         writer.writerows([settings(a), "x", 5e6, 0, 2e8, top1] for a, top1 in ((one, 75.0), (two, 76.0), (one, 75.0)))
-    table = zcbench.load_benchmark("ofa-mbv3", path)
+    table = zcbench.get_benchmark("ofa-mbv3", path)
     assert table.architectures == (one, two)
     assert table.truth().tolist() == [75, 76]
     assert table.facts["macs_M"].tolist() == [200, 200]
     path.write_text("a,b\n1,2\n")
     with pytest.raises(DataCorruptError, match="KeyError: 'Sub-network'"):
-        zcbench.load_benchmark("ofa-mbv3", path)
+        zcbench.get_benchmark("ofa-mbv3", path)

@@ -47,11 +47,11 @@ def no_home(monkeypatch):
 
 
 def test_no_home(no_home, monkeypatch, tmp_path):
-    assert len(zcbench.load_benchmark("digits-201"))  # needs no cache
+    assert len(zcbench.get_benchmark("digits-201"))  # needs no cache
     with pytest.raises(
         DataMissingError, match="the table of nasbenchmacro is not on this machine: run  zcbench data get"
     ):
-        zcbench.load_benchmark("nasbenchmacro")
+        zcbench.get_benchmark("nasbenchmacro")
     with pytest.raises(StoreError, match="this user has no home folder: set ZCBENCH_CACHE to a folder for tables"):
         download_benchmark("nasbenchmacro")
     for variable, folder in (("ZCBENCH_CACHE", cache_folder), ("ZCBENCH_DATA", data_folder)):
@@ -67,7 +67,7 @@ def test_no_home(no_home, monkeypatch, tmp_path):
 def test_a_cache_that_cannot_be_looked_at(monkeypatch, tmp_path):
     monkeypatch.setenv("ZCBENCH_CACHE", str(tmp_path / ("x" * 300)))
     with pytest.raises(StoreError, match=r"cannot read .*: File name too long\. Set ZCBENCH_CACHE to another folder\."):
-        zcbench.load_benchmark("nasbenchmacro")
+        zcbench.get_benchmark("nasbenchmacro")
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("ZCBENCH_CACHE", str(tmp_path / "file"))
     assert cached("x.npz") is None

@@ -68,7 +68,7 @@ def test_a_web_page_in_the_data_folder(tmp_path, monkeypatch):
     (tmp_path / "nats_sss" / "nats_sss_cifar10.parquet").write_bytes(PAGE)
     monkeypatch.setenv("ZCBENCH_DATA", str(tmp_path))
     with pytest.raises(DataCorruptError, match=r"nats_sss_cifar10\.parquet is a web page"):
-        zcbench.load_benchmark("nats-size")
+        zcbench.get_benchmark("nats-size")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_packed_and_renamed_copies_are_the_same_table(name, pack, rename, tmp_pa
 
 
 def test_the_published_file_of_flexibert_packed(data_folder):
-    table = zcbench.load_benchmark("flexibert", data_folder / "bert_nas" / "BERT_benchmark.json.gz")
+    table = zcbench.get_benchmark("flexibert", data_folder / "bert_nas" / "BERT_benchmark.json.gz")
     converted = benchmark_info("flexibert").convert(data_folder)
     assert [a.key for a in table.architectures] == converted.architectures
     assert all(np.array_equal(table.values[t], converted.values[t], equal_nan=True) for t in converted.values)

@@ -109,7 +109,7 @@ def test_import_of_a_tar(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("ZCBENCH_CACHE", str(tmp_path / "cache"))
     path = write_tar(tmp_path / "NATS-tss-v1_0-3ffb9-simple.tar", states())
     assert main(["data", "import", "nasbench201", str(path)]) == 0
-    assert len(zcbench.load_benchmark("nasbench201")) == 3
+    assert len(zcbench.get_benchmark("nasbench201")) == 3
     path.write_bytes(path.read_bytes()[:5000])
     assert main(["data", "import", "nasbench201", str(path)]) == 1
     assert "download it again" in capsys.readouterr().err

@@ -21,7 +21,7 @@ def test_suite_zero(tmp_path):
     }
     path = tmp_path / "zc_transbench101_micro.json"
     path.write_text(json.dumps(content))
-    table = zcbench.load_benchmark("transnasbench101-micro", path)
+    table = zcbench.get_benchmark("transnasbench101-micro", path)
     assert table.architectures == tuple(cells)
     assert table.truth("jigsaw").tolist() == [10, 11, 12]
     assert table.facts["params_M"].tolist() == [2.5] * 3
@@ -32,7 +32,7 @@ def test_suite_zero(tmp_path):
         cells_of = get_space("nasbench301").cells_of(architecture)
         lists.append(str([[(source, order.index(name)) for name, source in cell] for cell in cells_of]))
     path.write_text(json.dumps({"cifar10": {t: {"val_accuracy": 90 + i} for i, t in enumerate(lists)}}))
-    assert zcbench.load_benchmark("nasbench301", path).architectures == tuple(darts)
+    assert zcbench.get_benchmark("nasbench301", path).architectures == tuple(darts)
     path.write_text(json.dumps({"mnist": {}}))
     with pytest.raises(DataCorruptError, match="holds none of the data sets cifar10"):
-        zcbench.load_benchmark("nasbench301", path)
+        zcbench.get_benchmark("nasbench301", path)

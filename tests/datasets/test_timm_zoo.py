@@ -22,7 +22,7 @@ def test_timm_from_csv(tmp_path):
     real.write_bytes(gzip.compress((head + "vit.a,224,85.5,14.5,95,5,1,1,bicubic\n").encode()))
     path = import_benchmark("timm", [imagenet, real])
     assert path.name == "timm.npz"
-    table = zcbench.load_benchmark("timm")
+    table = zcbench.get_benchmark("timm")
     assert table.truth("top1_imagenet").tolist() == [80.5, 70]
     assert table.facts["params_M"].tolist() == [1305.08, 25.5]
     assert np.isnan(table.truth("top1_imagenet-real")).tolist() == [False, True]

@@ -22,7 +22,7 @@ def test_transnas_bench_from_its_pth(tmp_path):
     tasks = {task: {"metrics": values, "model_info": info, "total_epochs": 3} for task, values in metrics.items()}
     content = {"data": {"macro": dict.fromkeys(cells, tasks)}, "metrics_dict": {}, "info_names": [], "task_list": []}
     torch.save(content, tmp_path / "transnas.pth")
-    table = zcbench.load_benchmark("transnasbench101-macro", tmp_path / "transnas.pth")
+    table = zcbench.get_benchmark("transnasbench101-macro", tmp_path / "transnas.pth")
     assert [a.key for a in table.architectures] == cells
     assert table.truth("class_scene").tolist() == [5, 5]
     assert table.truth("room_layout").tolist() == [-1, -1]
@@ -30,4 +30,4 @@ def test_transnas_bench_from_its_pth(tmp_path):
     assert table.curves["class_scene"].tolist() == [[[1, 5, 4]]] * 2
     assert table.facts["encoder_params"].tolist() == [7.5e6] * 2
     with pytest.raises(DataCorruptError, match="lacks 'data' with 'micro'"):
-        zcbench.load_benchmark("transnasbench101-micro", tmp_path / "transnas.pth")
+        zcbench.get_benchmark("transnasbench101-micro", tmp_path / "transnas.pth")

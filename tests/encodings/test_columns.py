@@ -5,14 +5,14 @@ import pickle
 import pytest
 
 import zcbench
-from zcbench.encodings import ColumnEncoding, Table, get_encoding
+from zcbench.encodings import ColumnEncoding, Feed, get_encoding
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.types import Architecture
 
 
 def test_columns_of_a_table():
     known = Architecture("table", "one")
-    table = Table([known], {"a": [1.0], "b": [2.0], "c": [3.0]})
+    table = Feed([known], {"a": [1.0], "b": [2.0], "c": [3.0]})
     encoding = ColumnEncoding(["a", "b"]).fed([table])
     assert encoding.rows([known])[0].tolist() == [1.0, 2.0]
     assert pickle.loads(pickle.dumps(encoding)).rows([known])[0].tolist() == [1.0, 2.0]
@@ -22,7 +22,7 @@ def test_columns_of_a_table():
 
 def test_columns_by_name():
     known = Architecture("table", "one")
-    table, other = (Table([known], {"a": [1.0], "b": [2.0], more: [3.0]}) for more in ("c", "d"))
+    table, other = (Feed([known], {"a": [1.0], "b": [2.0], more: [3.0]}) for more in ("c", "d"))
     assert get_encoding("columns").fed([table]).rows([known])[0].tolist() == [1.0, 2.0, 3.0]
     assert get_encoding("columns").fed([table, other]).names == ("a", "b")  # what both have
     chosen = get_encoding("columns(b+a)")
@@ -31,11 +31,11 @@ def test_columns_by_name():
     with pytest.raises(UnknownNameError, match="unknown column 'c'"):
         get_encoding("columns(c)").fed([table, other])
     with pytest.raises(InvalidInputError, match="the table has no columns of numbers besides the target"):
-        get_encoding("columns").fed([Table([known])])
+        get_encoding("columns").fed([Feed([known])])
 
 
 def test_columns_of_a_benchmark():
-    benchmark = zcbench.load_benchmark("digits-201")
+    benchmark = zcbench.get_benchmark("digits-201")
     encoding = ColumnEncoding.of(benchmark)
     row = encoding.rows(benchmark.architectures[:1])[0]
     assert row.tolist() == [benchmark.facts[name][0] for name in sorted(benchmark.facts)]

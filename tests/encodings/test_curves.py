@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zcbench.encodings import CurveEncoding, Table, get_encoding
+from zcbench.encodings import CurveEncoding, Feed, get_encoding
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.types import Architecture
 
@@ -18,16 +18,16 @@ def test_curves_and_their_differences():
     encoding = get_encoding("curve(valid_nll/3)")
     assert isinstance(encoding, CurveEncoding)
     known = Architecture("table", "one")
-    unfed, encoding = encoding, encoding.fed([Table([known], curves={"valid_nll": [[4.0, 2.0, 1.5, 9.0]]})])
+    unfed, encoding = encoding, encoding.fed([Feed([known], curves={"valid_nll": [[4.0, 2.0, 1.5, 9.0]]})])
     assert encoding.rows([known])[0].tolist() == [4.0, 2.0, 1.5, -2.0, -0.5, 1.5]
     assert encoding.beginnings([known]).tolist() == [[4.0, 2.0, 1.5]]
     with pytest.raises(InvalidInputError, match="no row of one"):
         unfed.rows([known])  # what one table knows another does not
     for curves, message in ((np.zeros((1, 2)), "only 2 epochs"), (np.zeros((2, 3)), "of shape")):
         with pytest.raises(InvalidInputError, match=message):
-            unfed.fed([Table([known], curves={"valid_nll": curves})])
+            unfed.fed([Feed([known], curves={"valid_nll": curves})])
     with pytest.raises(UnknownNameError, match="unknown learning curve 'valid_nll'"):
-        unfed.fed([Table([known], curves={"loss": [[1.0] * 4]})])
+        unfed.fed([Feed([known], curves={"loss": [[1.0] * 4]})])
     with pytest.raises(InvalidInputError, match="no row of two"):
         encoding.rows([Architecture("table", "two")])
     with pytest.raises(InvalidInputError, match="at least one epoch"):

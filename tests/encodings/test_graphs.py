@@ -144,7 +144,7 @@ def test_recurrent_cells_have_several_inputs_and_outputs():
 
 def test_recurrent_cells_are_told_apart():
     space = zcbench.get_space("chars-rnn")
-    cells = zcbench.load_benchmark("chars-rnn").architectures
+    cells = zcbench.get_benchmark("chars-rnn").architectures
     rows = get_encoding("stats").rows(cells)
     assert len({tuple(sorted(row.items())) for row in rows}) == len(cells)
     counted = [sum(label == "linear" for label in space.graph(cell).nodes) for cell in cells]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import zcbench
-from zcbench.encodings import ProxyEncoding, Table, get_encoding
+from zcbench.encodings import Feed, ProxyEncoding, get_encoding
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.types import Architecture
 
@@ -32,14 +32,14 @@ def test_proxies_are_those_of_score():
 def test_proxies_that_were_measured_elsewhere():
     unfed = ProxyEncoding(["params", "naswot"])
     architectures = [SPACE.parse(KEY)]
-    encoding = unfed.fed([Table(architectures, scores={"params": [7.0], "naswot": [np.nan], "more": [1.0]})])
+    encoding = unfed.fed([Feed(architectures, scores={"params": [7.0], "naswot": [np.nan], "more": [1.0]})])
     assert np.array_equal(encoding.rows(architectures)[0], [7.0, np.nan], equal_nan=True)
     assert (unfed.from_table, encoding.from_table) == (False, True)
     with pytest.raises(UnknownNameError, match="unknown score 'naswot'"):
-        unfed.fed([Table(architectures, scores={"params": [7.0]})])
+        unfed.fed([Feed(architectures, scores={"params": [7.0]})])
     with pytest.raises(InvalidInputError, match="one number of params for each architecture"):
-        unfed.fed([Table(architectures, scores={"params": [7.0, 8.0], "naswot": [1.0]})])
-    of_a_paper = unfed.fed([Table(architectures, {"naswot": [2.0]}, scores={"params": [7.0]})])
+        unfed.fed([Feed(architectures, scores={"params": [7.0, 8.0], "naswot": [1.0]})])
+    of_a_paper = unfed.fed([Feed(architectures, {"naswot": [2.0]}, scores={"params": [7.0]})])
     assert of_a_paper.rows(architectures)[0].tolist() == [7.0, 2.0]
     assert encoding.members == ("params", "naswot")
     assert get_encoding("onehot+proxies(params)+proxies(params+snip)").needs.proxies == ("params", "snip")

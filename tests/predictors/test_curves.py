@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import zcbench
-from zcbench.encodings import CurveEncoding, Table
+from zcbench.encodings import CurveEncoding, Feed
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.testing import easy_table
 
@@ -13,7 +13,7 @@ SPACE = zcbench.get_space("digits-201")
 
 def curves(values):
     architectures = [a for a, _ in zip(SPACE, values, strict=False)]
-    return architectures, CurveEncoding("loss", 3).fed([Table(architectures, curves={"loss": values})])
+    return architectures, CurveEncoding("loss", 3).fed([Feed(architectures, curves={"loss": values})])
 
 
 def test_sums_and_averages_of_losses():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import zcbench
-from zcbench.encodings import ColumnEncoding, Table
+from zcbench.encodings import ColumnEncoding, Feed
 from zcbench.errors import InvalidInputError
 from zcbench.testing import easy_table
 
@@ -41,7 +41,7 @@ def test_recipes_are_columns_like_any_others():
     architectures = [a for a, _ in zip(SPACE, range(120), strict=False)]
     recipe = {"learning_rate": random.uniform(size=120), "depth": random.integers(1, 9, 120).astype(float)}
     target = recipe["depth"] - 8 * (recipe["learning_rate"] - 0.5) ** 2
-    encoding = ColumnEncoding().fed([Table(architectures, recipe)])
+    encoding = ColumnEncoding().fed([Feed(architectures, recipe)])
     predictor = zcbench.get_predictor("fbnetv3", encoding=encoding, statistics=encoding)
     predictor.fit(architectures[:90], target[:90])
     assert np.corrcoef(predictor.predict(architectures[90:]), target[90:])[0, 1] > 0.9
@@ -56,7 +56,7 @@ def test_free_statistics_are_vectors():
 def test_no_free_networks_where_a_part_is_a_tables():
     """Proxies that were measured on one batch must not meet others that are measured on noise."""
     known = [SPACE.sample(np.random.default_rng(seed)) for seed in range(20)]
-    encoding = zcbench.get_encoding("proxies(params)").fed([Table(known, scores={"params": np.linspace(0, 1, 20)})])
+    encoding = zcbench.get_encoding("proxies(params)").fed([Feed(known, scores={"params": np.linspace(0, 1, 20)})])
     predictor = zcbench.get_predictor("fbnetv3", encoding=encoding, free=30, pretraining=2, epochs=2)
     predictor.fit(known, np.arange(20.0))
     assert not encoding._known  # nothing was measured

@@ -73,7 +73,8 @@ def test_disagreement_is_named_and_left_out(store, other):
     (note,) = store.notes("toy")
     assert store.records("toy").notes == (note,)
     assert note.startswith(
-        "1 score was measured several times with different results and is left out, for example mine@1 of a with seed 0: "
+        "1 score was measured several times with different results and is left out,"
+        " for example mine@1 of a with seed 0: "
     )
     assert note.endswith("; --retry disagreeing measures again.")
     outcome = str(other.score.status) if other.score.value is None else repr(other.score.value)
@@ -135,8 +136,8 @@ def test_trials(store):
     assert [t.metrics.get("tau") for t in store.trials("toy")] == [0.5, 0.5, 0.5, None]
     disagreeing, rounded = store.notes("toy")
     assert disagreeing == (
-        "1 trial was measured several times with different results and is left out, for example gp@1 for 2 networks with"
-        " seed 3: tau 0.5 and tau 0.6; --retry disagreeing measures again."
+        "1 trial was measured several times with different results and is left out, for example gp@1 for 2 networks"
+        " with seed 3: tau 0.5 and tau 0.6; --retry disagreeing measures again."
     )
     assert rounded.startswith("1 trial differs between machines by round-off, for example gp@1 for 2 networks")
     assert list(store.disagreeing("toy", Trial)) == [trial(seed=3).key]

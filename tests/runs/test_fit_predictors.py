@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import os
 import warnings
 
 import numpy as np
@@ -223,6 +224,29 @@ def test_proxies_as_features_are_measured_once_and_stored(tmp_path):
     (given,) = fitting.fed(zcbench.get_predictor(f"gp:encoding={encoding}")).encodings()
     assert given.rows(pool.architectures)[3].tolist() == [3.0, 1.0]
     assert trials[0].metrics["proxy_seconds"] > 0
+
+
+def shy(probe):
+    """Fails on a third of the networks until the variable T_GOOD is set."""
+    size = sum(p.numel() for p in probe.parameters.values())
+    if size % 3 == 0 and "T_GOOD" not in os.environ:
+        raise RuntimeError("no luck")
+    return size
+
+
+def test_a_retry_is_one_of_the_features_too(tmp_path, monkeypatch):
+    store, benchmark, label = Store(tmp_path), table(12), "random_forest:encoding=proxies(t-shy):trees=5"
+    with registry_as_it_was():
+        zcbench.register_proxy("t-shy", cost="static")(shy)
+        options = {"predictors": [label], "train_sizes": (6,), "seeds": 1, "batch_size": 8}
+        (first,) = sweep(store, benchmark, **options)
+        failed = sum(r.score.status == "failed" for r in store.records("toy"))
+        assert 0 < failed < 12
+        monkeypatch.setenv("T_GOOD", "1")
+        assert sweep(store, benchmark, **options) == [first]
+        (second,) = sweep(store, benchmark, **options, retry="failed")
+        assert {(r.score.status, r.attempt) for r in store.records("toy")} == {("ok", 0), ("ok", 1)}
+        assert second.data != first.data  # it sees other features, and is another trial
 
 
 def test_what_was_learned_from_other_data_is_no_result(tmp_path):

@@ -27,8 +27,8 @@ class Hinted(zcbench.TableEncoding):
         super().__init__()
         self.column = column
 
-    def look_up(self, table):
-        return 2 * table.fact(self.column) + 1
+    def look_up(self, feed):
+        return 2 * feed.fact(self.column) + 1
 """
 #: what trials of old have, of the table below
 OLD = {

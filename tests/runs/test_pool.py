@@ -53,7 +53,7 @@ def test_too_small_a_table():
 
 
 def test_real_pools_leak_no_twin(data_folder):
-    benchmark = zcbench.load_benchmark("nasbench201")
+    benchmark = zcbench.get_benchmark("nasbench201")
     pool = pool_of(benchmark)
     assert len(pool) == 4930
     assert len({SPACE.functional_key(zcbench.Architecture("digits-201", key)) for key in pool.keys}) == 4930
@@ -87,7 +87,7 @@ def test_curves_are_means_over_trainings_and_all_trainings_are_paid():
     assert set(pool.curves) == {"loss"}  # what no encoding sees does not travel to workers
     assert np.array_equal(pool.curves["loss"], losses[rows].mean(1))
     assert pool.epoch_seconds == {"loss": 3 * 40.0 / 4}
-    assert get_encoding("curve(loss/2)").seconds(pool.table) == {"training": 2 * 30.0}
+    assert get_encoding("curve(loss/2)").seconds(pool.feed) == {"training": 2 * 30.0}
     both = with_curves(pool, made, ["err"])
     assert set(both.curves) == set(both.epoch_seconds) == {"loss", "err"}
     with pytest.raises(UnknownNameError, match="unknown learning curve 'los': did you mean 'loss'"):
@@ -99,7 +99,7 @@ def test_curves_are_means_over_trainings_and_all_trainings_are_paid():
 def test_what_encodings_are_fed_from():
     made = dataclasses.replace(table(8), facts={"a": np.arange(8.0)})
     pool = dataclasses.replace(pool_of(made, limit=5), scores={"zen": np.ones(5)}, seconds={"zen": 2.0})
-    assert pool.table.architectures == pool.architectures
-    assert pool.table.fact("a").tolist() == made.facts["a"][made.rows(pool.architectures)].tolist()
-    assert pool.table.score("zen").tolist() == [1.0] * 5
-    assert get_encoding("proxies(zen)").seconds(pool.table) == {"zen": 2.0}
+    assert pool.feed.architectures == pool.architectures
+    assert pool.feed.fact("a").tolist() == made.facts["a"][made.rows(pool.architectures)].tolist()
+    assert pool.feed.score("zen").tolist() == [1.0] * 5
+    assert get_encoding("proxies(zen)").seconds(pool.feed) == {"zen": 2.0}

@@ -165,7 +165,7 @@ def test_a_run_is_data(place, plugin):
 
 def test_a_part_of_a_run_as_another_machine_does_it(plugin):
     made = make_run("digits-201", limit=6, proxies="t-count", batch_size=8, store="there", imports=(plugin,))
-    whole = zcbench.load_benchmark("digits-201").sample(6, 0, "test_nll")
+    whole = zcbench.get_benchmark("digits-201").sample(6, 0, "test_nll")
     keys = [architecture.key for architecture in whole]
     for part in (keys[:2], keys[2:5]):
         there = Run.from_json(made.to_json())

@@ -10,7 +10,7 @@ import torch
 from toys import calls, registry_as_it_was, toy
 
 import zcbench
-from zcbench.batches import load_batch
+from zcbench.batches import get_batch
 from zcbench.errors import InvalidInputError, UnknownNameError, UnsupportedModelError, ZcbenchError
 from zcbench.records import Store
 from zcbench.runs import Track, collect, evaluate, import_file, run_scores, space_named
@@ -44,7 +44,7 @@ def test_every_score_of_the_track(store, plugin):
     assert {(r.architecture, r.proxy) for r in found} == {
         (a.key, zcbench.get_proxy(name).identifier) for a in toy().architectures for name in NAMES
     }
-    assert {(r.benchmark, r.seed, r.batch) for r in found} == {("toy@1", 0, load_batch("digits", 8, 0).provenance)}
+    assert {(r.benchmark, r.seed, r.batch) for r in found} == {("toy@1", 0, get_batch("digits", 8, 0).provenance)}
     assert [done for done, _, _ in seen] == list(range(13))
     assert {total for _, total, _ in seen} == {12}
     assert seen[0][2] is None

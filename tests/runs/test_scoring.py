@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from toys import toy
 
-from zcbench.batches import load_batch
+from zcbench.batches import get_batch
 from zcbench.errors import UnsupportedModelError
 from zcbench.runs import _imports
 from zcbench.runs._scoring import NetworkScoring
@@ -18,7 +18,7 @@ KEY, OTHER = (a.key for a in toy().architectures[:2])
 
 @pytest.fixture
 def job():
-    return NetworkScoring("digits-201", 10, load_batch("digits", 8, 0), 0)
+    return NetworkScoring("digits-201", 10, get_batch("digits", 8, 0), 0)
 
 
 def scores(job, proxies, key=KEY):
@@ -139,6 +139,6 @@ def test_a_network_that_cannot_run(job, monkeypatch):
 
 def test_the_batch_is_the_one_asked_for(job):
     small = scores(job, ["grad_norm"])
-    large = scores(NetworkScoring(job.space, job.classes, load_batch("digits", 16, 0), 0), ["grad_norm"])
+    large = scores(NetworkScoring(job.space, job.classes, get_batch("digits", 16, 0), 0), ["grad_norm"])
     assert small["grad_norm"].value != large["grad_norm"].value
     assert math.isfinite(float(large["grad_norm"]))

@@ -15,7 +15,7 @@ import torch
 from toys import calls, is_alive, registry_as_it_was, toy
 
 import zcbench
-from zcbench.batches import load_batch
+from zcbench.batches import get_batch
 from zcbench.errors import InvalidInputError, ZcbenchError
 from zcbench.records import Store
 from zcbench.runs import Track, _workers, run_scores
@@ -31,7 +31,7 @@ KEYS = [
 
 
 def job(*imports):
-    return NetworkScoring("digits-201", 10, load_batch("digits", 8, 0), 0, imports)
+    return NetworkScoring("digits-201", 10, get_batch("digits", 8, 0), 0, imports)
 
 
 def sizes():
@@ -58,6 +58,37 @@ def test_a_worker_that_dies_costs_one_score(tmp_path, plugin, monkeypatch):
     # Its second initialisation was to come when the others killed the worker.
     assert found[KEYS[1], "random:repeats=2@2"].value == alone["random:repeats=2"].value
     assert found[KEYS[1], "t-count@1"].value == alone["t-count"].value
+
+
+class Ends:
+    """Work that gives its results, and then ends its process where something is put away."""
+
+    def prepare(self):
+        pass
+
+    def lost(self, status, reason, seconds):
+        return status
+
+    def results(self, key, parts, begin=str):
+        try:
+            for part in parts:
+                begin(part)
+                if part == "dies":
+                    os._exit(7)
+                yield part, "done"
+        finally:
+            os._exit(7)
+
+
+def test_results_before_an_end_are_not_lost():
+    tasks = [("a", ("one", "two", "three")), ("b", ("four", "dies", "five"))]
+    found = [*in_parallel(Ends(), tasks, 1)]
+    assert found == [
+        *(("a", part, "done") for part in ("one", "two", "three")),
+        ("b", "four", "done"),
+        ("b", "dies", "failed"),
+        ("b", "five", "done"),
+    ]
 
 
 SPOILER = """

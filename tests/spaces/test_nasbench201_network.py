@@ -41,7 +41,7 @@ def test_parameters_follow_the_published_formula(classes):
 
 
 def test_parameters_are_those_of_the_table(data_folder):
-    table = zcbench.load_benchmark("nasbench201")
+    table = zcbench.get_benchmark("nasbench201")
     for row in np.random.RandomState(0).choice(len(table), 60, replace=False):
         network = table.build(table.architectures[row], "cifar10")
         assert sum(p.numel() for p in network.parameters()) / 1e6 == pytest.approx(

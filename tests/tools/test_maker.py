@@ -155,7 +155,7 @@ def test_recipes_are_compared_on_the_selection(maker, capsys):
 
 def test_figures_are_those_of_the_table_without_the_selection(monkeypatch, tmp_path, capsys):
     """digits-201's table, with a selection that is known."""
-    table = zcbench.load_benchmark("digits-201")
+    table = zcbench.get_benchmark("digits-201")
 
     class Figures(Toy):
         def order(self):

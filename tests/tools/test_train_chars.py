@@ -132,7 +132,7 @@ def test_what_is_trained_is_packed(few_tests, tmp_path):
 
 @pytest.mark.parametrize("kind", ["rnn", "bert"])
 def test_the_embedded_tables_are_whole(kind):
-    table = zcbench.load_benchmark(f"chars-{kind}")
+    table = zcbench.get_benchmark(f"chars-{kind}")
     assert len(table) >= 300
     assert len({table.space.canonical(a) for a in table.architectures}) == len(table)
     nll = table.values["test_nll"]

@@ -104,7 +104,7 @@ def test_the_table_has_all_of_them_by_this_recipe():
 
 @pytest.mark.slow
 def test_committed_rows_can_be_trained_again():
-    table = zcbench.load_benchmark("digits-201")
+    table = zcbench.get_benchmark("digits-201")
     maker = trainer.Digits201()
     for row in (3, len(table) // 2, len(table) - 2):
         fresh = maker.row(maker.space.parse(table.architectures[row].key))

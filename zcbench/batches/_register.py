@@ -145,10 +145,8 @@ def register_batch(
         >>> @zcbench.register_batch("stripes", classes=2, resizable=True)
         ... def stripes():
         ...     '''Stripes, horizontal or vertical.'''
-        ...     targets = np.arange(100) % 2
-        ...     stripe = np.sin(np.arange(8.0))
-        ...     return np.stack([[np.outer(np.ones(8), stripe)[:: 1 - 2 * t].T if t else np.outer(np.ones(8), stripe)]
-        ...                      for t in targets]), targets
+        ...     waves, targets = np.tile(np.sin(np.arange(8.0)), (8, 1)), np.arange(100) % 2
+        ...     return np.stack([[waves if target else waves.T] for target in targets]), targets
         >>> zcbench.get_batch("stripes@16", 4).inputs.shape
         torch.Size([4, 1, 16, 16])
     """

@@ -5,8 +5,8 @@ alone; :class:`TableEncoding` is the base of those whose rows a table knows: col
 """
 
 from zcbench.encodings._base import Encoder, Encoding, EncodingInfo, Joined, Needs, combined, join
+from zcbench.encodings._feed import Feed, TableEncoding
 from zcbench.encodings._register import encoding_info, get_encoding, list_encodings, register_encoding
-from zcbench.encodings._table import Table, TableEncoding
 from zcbench.encodings.columns import ColumnEncoding
 from zcbench.encodings.curves import CurveEncoding
 from zcbench.encodings.proxies import ProxyEncoding
@@ -17,10 +17,10 @@ __all__ = [
     "Encoder",
     "Encoding",
     "EncodingInfo",
+    "Feed",
     "Joined",
     "Needs",
     "ProxyEncoding",
-    "Table",
     "TableEncoding",
     "combined",
     "encoding_info",

@@ -16,7 +16,7 @@ from zcbench.spaces import get_space
 from zcbench.types import Architecture, SearchSpace, summary_of
 
 if TYPE_CHECKING:
-    from zcbench.encodings._table import Table
+    from zcbench.encodings._feed import Feed
 
 Floats: TypeAlias = NDArray[np.float64]
 #: What an encoding says of one architecture: numbers in order, numbers by name, or an object (a graph, a network).
@@ -151,15 +151,15 @@ class Encoding:
         """Digest of what strangers wrote of it; "" where zcbench wrote all."""
         return joined_codes(code_digest(type(self)), code_digest(self.function))
 
-    def fed(self, tables: Sequence[Table]) -> Encoding:
+    def fed(self, feeds: Sequence[Feed]) -> Encoding:
         """The encoding as it is where these tables are all that is known of architectures."""
         return self
 
-    def digest(self, table: Table) -> bytes:
+    def digest(self, feed: Feed) -> bytes:
         """What it shows of a table; nothing where rows follow from the architecture alone."""
         return b""
 
-    def seconds(self, table: Table) -> Mapping[str, float]:
+    def seconds(self, feed: Feed) -> Mapping[str, float]:
         """What it costs to measure what one architecture's row is made of, by what is measured."""
         return {}
 
@@ -234,17 +234,17 @@ class Joined(Encoding):
         """Digest of what strangers wrote of its parts."""
         return joined_codes(*(part.code for part in self._parts))
 
-    def fed(self, tables: Sequence[Table]) -> Encoding:
+    def fed(self, feeds: Sequence[Feed]) -> Encoding:
         """The same parts, each fed."""
-        return Joined([part.fed(tables) for part in self._parts])
+        return Joined([part.fed(feeds) for part in self._parts])
 
-    def digest(self, table: Table) -> bytes:
+    def digest(self, feed: Feed) -> bytes:
         """What its parts show of a table."""
-        return b"".join(part.digest(table) for part in self._parts)
+        return b"".join(part.digest(feed) for part in self._parts)
 
-    def seconds(self, table: Table) -> Mapping[str, float]:
+    def seconds(self, feed: Feed) -> Mapping[str, float]:
         """What its parts cost together."""
-        return combined(self._parts, table)
+        return combined(self._parts, feed)
 
     def rows(self, architectures: Sequence[Architecture]) -> list[Row]:
         """Not possible: rows belong to the parts."""
@@ -256,12 +256,12 @@ def join(parts: Sequence[Encoding]) -> Encoding:
     return parts[0] if len(parts) == 1 else Joined(parts)
 
 
-def combined(encodings: Iterable[Encoding], table: Table) -> dict[str, float]:
+def combined(encodings: Iterable[Encoding], feed: Feed) -> dict[str, float]:
     """Seconds by what is measured of one architecture for several encodings: once what several see."""
     found: dict[str, float] = {}
     for encoding in encodings:
-        for what, seconds in encoding.seconds(table).items():
-            found[what] = max(found.get(what, 0.0), seconds)
+        for what, seconds in encoding.seconds(feed).items():
+            found[what] = float(np.maximum(found.get(what, 0.0), seconds))  # nan, what nobody knows, stays nan
     return found
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from zcbench._arguments import all_text
 from zcbench.encodings._base import Floats
+from zcbench.encodings._feed import Feed, TableEncoding
 from zcbench.encodings._register import register_encoding
-from zcbench.encodings._table import Table, TableEncoding
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.types import Architecture
 
@@ -45,23 +45,23 @@ class ColumnEncoding(TableEncoding):
             UnknownNameError: there is no such column.
             InvalidInputError: the table has none besides the target.
         """
-        return cls(names or ()).fed([Table.of(benchmark)])
+        return cls(names or ()).fed([Feed.of(benchmark)])
 
-    def choose(self, tables: Sequence[Table]) -> None:
+    def choose(self, feeds: Sequence[Feed]) -> None:
         """Take what all tables have, unless it was said which."""
-        for table in tables:
-            if odd := [name for name in self.names if name not in table.facts]:
-                raise UnknownNameError("column", odd[0], table.facts)
-        common = set.intersection(*(set(table.facts) for table in tables)) if tables else set[str]()
+        for feed in feeds:
+            if odd := [name for name in self.names if name not in feed.facts]:
+                raise UnknownNameError("column", odd[0], feed.facts)
+        common = set.intersection(*(set(feed.facts) for feed in feeds)) if feeds else set[str]()
         self.names = self.names or tuple(sorted(common))
         if not self.names:
             raise InvalidInputError(
-                f"{tables[0].name if tables else 'the table'} has no columns of numbers besides the target."
+                f"{feeds[0].name if feeds else 'the table'} has no columns of numbers besides the target."
             )
 
-    def look_up(self, table: Table) -> Floats:
+    def look_up(self, feed: Feed) -> Floats:
         """The columns ``(n, names)``."""
-        return np.stack([table.fact(name) for name in self.names], axis=1)
+        return np.stack([feed.fact(name) for name in self.names], axis=1)
 
     def _bytes(self, rows: Floats) -> bytes:
         return rows.T.tobytes()  # column by column, as trials of old digested them

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from zcbench.encodings._base import Floats, Needs
+from zcbench.encodings._feed import TRAINING, Feed, TableEncoding
 from zcbench.encodings._register import register_encoding
-from zcbench.encodings._table import TRAINING, Table, TableEncoding
 from zcbench.errors import InvalidInputError
 from zcbench.types import Architecture
 
@@ -42,16 +42,16 @@ class CurveEncoding(TableEncoding):
             raise InvalidInputError(f"curve({text}): write one metric and epochs of it, as curve(valid_nll/3).")
         return cls(metric, int(epochs))
 
-    def look_up(self, table: Table) -> Floats:
+    def look_up(self, feed: Feed) -> Floats:
         """The curves' first epochs ``(n, epochs)``."""
-        curves = table.curve(self.metric)
+        curves = feed.curve(self.metric)
         if curves.shape[1] < self.epochs:
             raise InvalidInputError(f"{self.name}: the curves have only {curves.shape[1]} epochs.")
         return curves[:, : self.epochs]
 
-    def seconds(self, table: Table) -> dict[str, float]:
+    def seconds(self, feed: Feed) -> dict[str, float]:
         """Of so many epochs of training."""
-        return {TRAINING: self.epochs * table.epoch_seconds.get(self.metric, np.nan)}
+        return {TRAINING: self.epochs * feed.epoch_seconds.get(self.metric, np.nan)}
 
     def rows(self, architectures: Sequence[Architecture]) -> list[Floats]:
         """Values, first and second differences."""

@@ -8,8 +8,8 @@ from typing import Self
 import numpy as np
 
 from zcbench.encodings._base import Floats, Needs
+from zcbench.encodings._feed import Feed, TableEncoding
 from zcbench.encodings._register import register_encoding
-from zcbench.encodings._table import Table, TableEncoding
 from zcbench.proxies import resolve, score_architecture
 from zcbench.types import Architecture, Batch, SearchSpace
 
@@ -59,15 +59,15 @@ class ProxyEncoding(TableEncoding):
         """Read labels or patterns of proxies."""
         return cls(members or None)
 
-    def fed(self, tables: Sequence[Table]) -> Self:
+    def fed(self, feeds: Sequence[Feed]) -> Self:
         """The same encoding, which knows the scores that these tables have."""
-        made = super().fed(tables)
+        made = super().fed(feeds)
         made.from_table = True  # what would be measured here may have seen other samples
         return made
 
-    def look_up(self, table: Table) -> Floats:
+    def look_up(self, feed: Feed) -> Floats:
         """The scores ``(n, members)``."""
-        return np.stack([table.score(label) for label in self.members], axis=1)
+        return np.stack([feed.score(label) for label in self.members], axis=1)
 
     def _bytes(self, rows: Floats) -> bytes:
         return rows.T.tobytes()  # column by column, as trials of old digested them

@@ -140,7 +140,7 @@ def _write(folder: Path, content: Read, kind: Kind[Any], form: str, done: Compac
     rows = without_copies(content.arrays, content.texts, kind)
     if len(rows) < len(content):
         content.arrays = {name: array[rows] for name, array in content.arrays.items()}
-    stem = _layout.new_stem()
+    stem = f"{_layout.COMPACTED}{_layout.new_stem()}"
     if form == "parquet":
         text = _parquet.encoded(content.arrays, content.texts, content.kind, content.environments)
         parts: Iterable[bytes] = [text]
@@ -220,7 +220,8 @@ def _put_aside(folder: Path, content: Read, kind: Kind[Any], done: Compacted) ->
         aside = folder / f"aside-{hashlib.sha256(text).hexdigest()[:16]}{kind.suffix}.jsonl"
         with whole(aside, _ADVICE) as temporary:
             temporary.write_bytes(text)
-        done.aside.append(aside)
+        if aside not in done.aside:
+            done.aside.append(aside)
 
 
 def _remove(held: Mapping[Source, Finished], done: Compacted) -> None:

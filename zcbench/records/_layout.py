@@ -25,6 +25,8 @@ FORMATS = ("jsonl", "parquet")
 _OLD_TRIALS = "predictors"
 _STEM = re.compile(r"(?P<host>.+)-(?P<process>[0-9]+)-(?P<start>[0-9]{8}T[0-9]{12}Z)(-[0-9a-z]+)?")
 _MOST_LISTINGS = 20
+#: before the host in names of files that a compaction made: nobody appends to them. No host's name has a "+".
+COMPACTED = "compacted+"
 
 
 @dataclass(frozen=True)

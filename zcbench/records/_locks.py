@@ -125,6 +125,8 @@ def _modified(path: Path) -> float:
 def _may_live(stem: str, modified: float) -> bool:
     """What can be said without locks: whether the process exists here, or wrote somewhere within a day."""
     writer = _layout.writer_of(stem)
+    if stem.startswith(_layout.COMPACTED):
+        return False
     if writer is not None and writer[0] == _layout.host():
         try:
             os.kill(writer[1], 0)

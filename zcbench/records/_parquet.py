@@ -30,6 +30,7 @@ _GROUP = 1 << 17
 _FREE, _RATIO, _ROW = 32 << 20, 32, 100
 _DIGEST = re.compile(r".+-(?P<digest>[0-9a-f]{16})")
 _MARK = b"zcbench"
+_DAMAGED = "it is damaged, or no Parquet file of zcbench"
 _MOST_ENVIRONMENTS = 1 << 24
 
 
@@ -54,7 +55,7 @@ def encoded(arrays: Arrays, texts: Texts, kind: Kind[Any], environments: Mapping
     out = io.BytesIO()
     total = len(arrays[kind.names[0]])
     packing = "zstd" if pa.Codec.is_available("zstd") else "snappy"
-    with pq.ParquetWriter(out, schema, compression=packing, version="2.6") as writer:
+    with pq.ParquetWriter(out, schema, compression=packing, version="2.6", write_page_checksum=True) as writer:
         for start in range(0, total, _GROUP):
             columns = [_packed(arrays[f.name][start : start + _GROUP], texts.get(f.name), pa) for f in kind.fields]
             writer.write_table(pa.table(columns, schema=schema), row_group_size=_GROUP)
@@ -101,11 +102,15 @@ def read(path: Path, stem: str, kind: Kind[Any], builder: Builder) -> tuple[int,
         size = stream.seek(0, io.SEEK_END)
         stream.seek(0)
         try:
-            return _read(pq.ParquetFile(stream), size, kind, builder)
-        except (pa.ArrowException, KeyError, TypeError, ValueError, OverflowError) as error:
+            return _read(pq.ParquetFile(stream, page_checksum_verification=True), size, kind, builder)
+        except (pa.ArrowException, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             if isinstance(error, BadLineError):
                 raise
-            raise BadLineError("it is damaged, or no Parquet file of zcbench") from None
+            raise BadLineError(_DAMAGED) from None
+        except OSError as error:
+            if error.errno is None:  # arrow's own, of what it cannot unpack
+                raise BadLineError(_DAMAGED) from None
+            raise
 
 
 def _read(file: Any, size: int, kind: Kind[Any], builder: Builder) -> tuple[int, dict[str, dict[str, Any]]]:

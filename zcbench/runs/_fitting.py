@@ -117,7 +117,7 @@ class PredictorFitting:
             deviation = predictor.predict_std([everything[i] for i in test])
             metrics |= calibration(predicted, deviation, self.pool.truth[test])
         metrics |= {"fit_seconds": fitted - started, "predict_seconds": done - fitted, "encode_seconds": encode}
-        metrics["proxy_seconds"] = math.fsum(combined(_parts(predictor), self.pool.table).values())
+        metrics["proxy_seconds"] = math.fsum(combined(_parts(predictor), self.pool.feed).values())
         constant = bool(np.ptp(predicted) == 0)
         detail = "all predictions are the same: tau and rho count as 0" if constant else ""
         return Result(Status.OK, metrics, detail)
@@ -139,8 +139,8 @@ class PredictorFitting:
         Raises:
             InvalidInputError, UnknownNameError: a table has not what an encoding shows.
         """
-        tables = [pool.table for pool in self._pools]
-        return predictor.with_encodings(lambda encoding: encoding.fed(tables), self._own_space())
+        feeds = [pool.feed for pool in self._pools]
+        return predictor.with_encodings(lambda encoding: encoding.fed(feeds), self._own_space())
 
     def digest(self, label: str) -> str:
         """Changes with the tables, and with what the predictor sees of them."""
@@ -149,7 +149,7 @@ class PredictorFitting:
         for part in _parts(self.fed(get_predictor(label))):
             features.update(f"{part.name}@{part.version}".encode())
             for pool in self._pools:
-                features.update(part.digest(pool.table))
+                features.update(part.digest(pool.feed))
         return f"{tables}-{features.hexdigest()[:12]}"
 
     def code(self, label: str) -> str:

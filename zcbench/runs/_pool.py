@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from zcbench._display import brief, many, plain
 from zcbench._process import stable_seed
 from zcbench.datasets import Benchmark
-from zcbench.encodings import Table
-from zcbench.encodings._table import mean_curves
+from zcbench.encodings import Feed
+from zcbench.encodings._feed import mean_curves
 from zcbench.errors import InvalidInputError
 from zcbench.evaluation._efficiency import training_seconds
 from zcbench.types import Architecture, SearchSpace, Target
@@ -63,9 +63,9 @@ class Pool:
         return [Architecture(self.space, key) for key in self.keys]
 
     @cached_property
-    def table(self) -> Table:
+    def feed(self) -> Feed:
         """What encodings are fed from."""
-        return Table(
+        return Feed(
             self.architectures, self.facts, self.scores, self.curves, self.seconds, self.epoch_seconds, self.benchmark
         )
 

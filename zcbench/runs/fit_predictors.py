@@ -15,7 +15,7 @@ from zcbench.predictors import get_predictor, predictor_info, resolve_predictors
 from zcbench.records import Store, Trial, Writer
 from zcbench.runs._fitting import PredictorFitting, Result
 from zcbench.runs._pool import Pool, check_sizes, pool_of, with_curves
-from zcbench.runs._resume import Left, Plan, Progress, resume
+from zcbench.runs._resume import Left, Plan, Progress, check_retry, resume
 from zcbench.runs._track import SIZES, Track
 from zcbench.runs._workers import check_timeout
 from zcbench.runs.score_networks import ScorePlan, run_scores
@@ -56,7 +56,7 @@ def run_predictors(
         StoreError: a trial cannot be written; all earlier ones are kept.
     """
     check_timeout(timeout)
-    retry = tuple(retry)
+    retry = check_retry(retry)
     labels = resolve_predictors(track.predictors)
     settings = track.settings(benchmark.name)
     sources = [(benchmark, settings.target), *_transfer(track, benchmark, transfer_from)]
@@ -77,6 +77,7 @@ def run_predictors(
                 store,
                 workers=workers,
                 imports=imports,
+                retry=retry,
                 timeout=timeout,
                 progress=progress,
                 architectures=pools[number].architectures,

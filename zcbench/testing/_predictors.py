@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.base import clone
 
 from zcbench._process import stable_seed
-from zcbench.encodings import Encoding, Table, join
+from zcbench.encodings import Encoding, Feed, join
 from zcbench.encodings.graphs import has_weights, living
 from zcbench.errors import DataMissingError, InvalidInputError, MissingDependencyError
 from zcbench.predictors import Predictor, get_predictor, predictor_info
@@ -48,14 +48,14 @@ class EasyTable:
     curves: np.ndarray
 
     @property
-    def known_of_all(self) -> Table:
+    def known_of_all(self) -> Feed:
         """Every learning curve and every column that an encoding may ask for: numbers that tell of the target."""
         value = np.concatenate([self.targets, self.truth])
 
         def column(name: str) -> np.ndarray:
             return value + np.random.default_rng(stable_seed("column", name)).normal(0, 3, len(value))
 
-        return Table(
+        return Feed(
             (*self.known, *self.unseen),
             facts=_Every(column, ("a", "b", "params", "flops")),
             curves=_Every(lambda metric: self.curves, ("valid_nll",)),

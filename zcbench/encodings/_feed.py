@@ -25,8 +25,8 @@ TRAINING = "training"
 
 
 @dataclass(frozen=True)
-class Table:
-    """What is known of some architectures.
+class Feed:
+    """What a table knows of some architectures: what encodings are fed.
 
     Attributes:
         architectures: ``n`` of them.
@@ -47,7 +47,7 @@ class Table:
     name: str = "the table"
 
     @classmethod
-    def of(cls, benchmark: Benchmark, curves: Iterable[str] = ()) -> Table:
+    def of(cls, benchmark: Benchmark, curves: Iterable[str] = ()) -> Feed:
         """A benchmark's facts, and its learning curves of some metrics.
 
         Raises:
@@ -143,11 +143,11 @@ class TableEncoding(Encoding):
         ...     def __init__(self, column):
         ...         super().__init__()
         ...         self.column = column
-        ...     def look_up(self, table):
-        ...         return table.fact(self.column) / table.fact("params")
+        ...     def look_up(self, feed):
+        ...         return feed.fact(self.column) / feed.fact("params")
         >>> one = zcbench.Architecture("table", "one")
-        >>> table = zcbench.Table([one], {"params": [2.0], "flops": [8.0]})
-        >>> zcbench.get_encoding("per-parameter(flops)").fed([table]).rows([one])[0].tolist()
+        >>> known = zcbench.Feed([one], {"params": [2.0], "flops": [8.0]})
+        >>> zcbench.get_encoding("per-parameter(flops)").fed([known]).rows([one])[0].tolist()
         [4.0]
     """
 
@@ -167,27 +167,25 @@ class TableEncoding(Encoding):
 
     # -- what subclasses write -----------------------------------------------------------------
 
-    def look_up(self, table: Table) -> Any:
+    def look_up(self, feed: Feed) -> Any:
         """A row for each of the table's ``n`` architectures, in order.
 
         Vectors are an array ``(n, columns)`` or ``(n,)``, or mappings from names to numbers; other kinds are objects.
         """
-        raise NotImplementedError(f"{type(self).__name__} must write look_up(self, table).")
+        raise NotImplementedError(f"{type(self).__name__} must write look_up(self, feed).")
 
-    def choose(self, tables: Sequence[Table]) -> None:
+    def choose(self, feeds: Sequence[Feed]) -> None:
         """Decide what depends on all tables together, before any is looked up; called on a copy."""
 
-    def seconds(self, table: Table) -> dict[str, float]:
+    def seconds(self, feed: Feed) -> dict[str, float]:
         """What it costs to know one architecture's row, by what is measured; two encodings pay for one thing once."""
-        found = {label: table.seconds.get(label, 0.0) for label in self.needs.proxies}
-        epochs = [
-            table.curve(metric).shape[1] * table.epoch_seconds.get(metric, np.nan) for metric in self.needs.curves
-        ]
-        return {**found, TRAINING: max(epochs)} if epochs else found
+        found = {label: feed.seconds.get(label, 0.0) for label in self.needs.proxies}
+        epochs = [feed.curve(metric).shape[1] * feed.epoch_seconds.get(metric, np.nan) for metric in self.needs.curves]
+        return {**found, TRAINING: float(np.max(epochs))} if epochs else found
 
     # -- what others call ----------------------------------------------------------------------
 
-    def fed(self, tables: Sequence[Table]) -> Self:
+    def fed(self, feeds: Sequence[Feed]) -> Self:
         """The same encoding, which knows the rows of these tables' architectures and of no others.
 
         Raises:
@@ -196,30 +194,30 @@ class TableEncoding(Encoding):
         made = copy.copy(self)
         made._known, made._fed = {}, {}
         with _said_of(self):
-            made.choose(tables)
-        for table in tables:
-            made._fed.update(zip(table.architectures, made._rows_of(table), strict=True))
+            made.choose(feeds)
+        for feed in feeds:
+            made._fed.update(zip(feed.architectures, made._rows_of(feed), strict=True))
         return made
 
-    def digest(self, table: Table) -> bytes:
+    def digest(self, feed: Feed) -> bytes:
         """What it shows of a table: other numbers are other bytes."""
-        rows = self._rows_of(table)
+        rows = self._rows_of(feed)
         return self._bytes(rows) if isinstance(rows, np.ndarray) else value_digest(list(rows)).encode()
 
     def _bytes(self, rows: Floats) -> bytes:
         return rows.tobytes()
 
-    def _rows_of(self, table: Table) -> Sequence[Row]:
+    def _rows_of(self, feed: Feed) -> Sequence[Row]:
         with _said_of(self):
-            rows = self.look_up(table)
+            rows = self.look_up(feed)
             count = len(rows)
             mappings = bool(count) and isinstance(rows[0], Mapping)
             if self.kind == "vector" and not mappings:
                 rows = np.asarray(rows, np.float64)
                 rows = rows[:, None] if rows.ndim == 1 else rows
-        if count != len(table.architectures) or (isinstance(rows, np.ndarray) and rows.ndim != 2):
+        if count != len(feed.architectures) or (isinstance(rows, np.ndarray) and rows.ndim != 2):
             raise InvalidInputError(
-                f"the encoding {self.name} gives {getattr(rows, 'shape', count)} for {len(table.architectures)} "
+                f"the encoding {self.name} gives {getattr(rows, 'shape', count)} for {len(feed.architectures)} "
                 "architectures: look_up must give one row of numbers for each."
             )
         found: Sequence[Row] = rows

@@ -9,7 +9,7 @@ import pytest
 from toys import registry_as_it_was
 
 import zcbench
-from zcbench.encodings import Needs, Table, TableEncoding, combined, get_encoding
+from zcbench.encodings import Feed, Needs, TableEncoding, combined, get_encoding
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.testing import check_predictor
 from zcbench.types import Graph
@@ -22,8 +22,8 @@ class Ratio(TableEncoding):
 
     needs = Needs(proxies=("params",), curves=("loss",))
 
-    def look_up(self, table):
-        return np.stack([table.fact("a") / table.fact("b"), table.score("params")], axis=1)
+    def look_up(self, feed):
+        return np.stack([feed.fact("a") / feed.fact("b"), feed.score("params")], axis=1)
 
 
 class Scaled(TableEncoding):
@@ -33,20 +33,20 @@ class Scaled(TableEncoding):
         super().__init__()
         self.column = column
 
-    def look_up(self, table):
-        return 2 * table.fact(self.column)
+    def look_up(self, feed):
+        return 2 * feed.fact(self.column)
 
 
 class Named(TableEncoding):
     """Numbers by name."""
 
-    def look_up(self, table):
-        return [{f"over {i}": 1.0 for i in range(3) if value > i} for value in table.fact("a")]
+    def look_up(self, feed):
+        return [{f"over {i}": 1.0 for i in range(3) if value > i} for value in feed.fact("a")]
 
 
 def table(**changes):
     known = {"architectures": [ONE, TWO], "facts": {"a": [1.0, 3.0], "b": [2.0, 2.0]}, "scores": {"params": [7.0, 8.0]}}
-    return Table(
+    return Feed(
         **{**known, "curves": {"loss": np.arange(8.0).reshape(2, 4)}, "epoch_seconds": {"loss": 5.0}, **changes}
     )
 
@@ -66,7 +66,7 @@ def test_an_encoding_knows_the_rows_of_what_it_was_fed():
 
 def test_several_tables_at_once():
     three = zcbench.Architecture("table", "three")
-    other = Table([three], {"a": [1.0], "b": [4.0]}, {"params": [1.0]})
+    other = Feed([three], {"a": [1.0], "b": [4.0]}, {"params": [1.0]})
     assert [row[0] for row in Ratio().fed([table(), other]).rows([three, ONE])] == [0.25, 0.5]
 
 
@@ -75,7 +75,7 @@ def test_rows_beyond_what_encodings_remember(monkeypatch):
     monkeypatch.setattr("zcbench.encodings._base.REMEMBERED", 2)
     space = zcbench.get_space("digits-201")
     architectures = [a for a, _ in zip(space, range(6), strict=False)]
-    encoding = get_encoding("proxies(params)").fed([Table(architectures[:4], scores={"params": [1.0, 2.0, 3.0, 4.0]})])
+    encoding = get_encoding("proxies(params)").fed([Feed(architectures[:4], scores={"params": [1.0, 2.0, 3.0, 4.0]})])
     encoding.rows(architectures)
     assert [row[0] for row in encoding.rows(architectures[:4])] == [1.0, 2.0, 3.0, 4.0]
 
@@ -89,8 +89,8 @@ def test_mappings_and_other_kinds():
     class Drawn(TableEncoding):
         kind = "graph"
 
-        def look_up(self, table):
-            return [Graph(("input", "output"), ((0, 1),)) for _ in table.architectures]
+        def look_up(self, feed):
+            return [Graph(("input", "output"), ((0, 1),)) for _ in feed.architectures]
 
     assert Drawn().fed([table()]).rows([ONE])[0].edges == ((0, 1),)
     assert Drawn().digest(table()) == Drawn().digest(table())
@@ -110,11 +110,20 @@ def test_costs_are_paid_once():
     parts = [
         get_encoding(text) for text in ("curve(loss/2)", "curve(loss/3)", "proxies(params)", "proxies(params+zen)")
     ]
-    known = Table(**{**known.__dict__, "scores": {"params": [7.0, 8.0], "zen": [1.0, 1.0]}})
+    known = Feed(**{**known.__dict__, "scores": {"params": [7.0, 8.0], "zen": [1.0, 1.0]}})
     assert combined(parts, known) == {"training": 15.0, "params": 0.5, "zen": 2.0}
     assert combined([get_encoding("stats+onehot")], known) == {}
     assert Ratio().seconds(known) == {"params": 0.5, "training": 20.0}  # all four epochs
     assert get_encoding("stats+curve(loss/2)+proxies(zen)").seconds(known) == {"training": 10.0, "zen": 2.0}
+
+
+def test_costs_that_nobody_knows_are_not_nothing():
+    known = table(epoch_seconds={})
+    for parts in ([get_encoding("curve(loss/2)")], [Ratio(), get_encoding("curve(loss/2)")]):
+        assert np.isnan(combined(parts, known)["training"])
+    twice = table(epoch_seconds={"loss": 5.0}, curves={"loss": np.ones((2, 4)), "err": np.ones((2, 4))})
+    parts = [get_encoding("curve(loss/2)"), get_encoding("curve(err/2)")]
+    assert all(np.isnan(combined(order, twice)["training"]) for order in (parts, parts[::-1]))
 
 
 def test_needs_of_several():
@@ -128,14 +137,14 @@ def test_needs_of_several():
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (lambda table: np.ones(3), r"the encoding odd gives \(3, 1\) for 2 architectures"),
-        (lambda table: np.ones((2, 2, 2)), "look_up must give one row of numbers for each"),
-        (lambda table: [[1.0], [1.0, 2.0]], "the encoding odd cannot be fed: ValueError"),
-        (lambda table: None, "the encoding odd cannot be fed: TypeError"),
-        (lambda table: {}["a"], "the encoding odd cannot be fed: KeyError: 'a'"),
-        (lambda table: table.fact("c"), "unknown column 'c'"),
-        (lambda table: table.score("snip"), "unknown score 'snip'"),
-        (lambda table: table.curve("err"), "unknown learning curve 'err'"),
+        (lambda feed: np.ones(3), r"the encoding odd gives \(3, 1\) for 2 architectures"),
+        (lambda feed: np.ones((2, 2, 2)), "look_up must give one row of numbers for each"),
+        (lambda feed: [[1.0], [1.0, 2.0]], "the encoding odd cannot be fed: ValueError"),
+        (lambda feed: None, "the encoding odd cannot be fed: TypeError"),
+        (lambda feed: {}["a"], "the encoding odd cannot be fed: KeyError: 'a'"),
+        (lambda feed: feed.fact("c"), "unknown column 'c'"),
+        (lambda feed: feed.score("snip"), "unknown score 'snip'"),
+        (lambda feed: feed.curve("err"), "unknown learning curve 'err'"),
     ],
 )
 def test_what_a_strangers_encoding_does_wrong_is_one_sentence(rows, message):
@@ -156,13 +165,13 @@ def test_tables_that_do_not_fit():
 
 
 def test_the_table_of_a_benchmark():
-    benchmark = zcbench.load_benchmark("digits-201")
-    known = Table.of(benchmark, ["valid_nll"])
+    benchmark = zcbench.get_benchmark("digits-201")
+    known = Feed.of(benchmark, ["valid_nll"])
     assert known.curve("valid_nll").shape[0] == len(benchmark) == len(known.fact("train_seconds"))
     with pytest.raises(UnknownNameError, match="unknown learning curve 'nothing'"):
-        Table.of(benchmark, ["nothing"])
+        Feed.of(benchmark, ["nothing"])
     with pytest.raises(InvalidInputError, match="has no learning curves"):
-        Table.of(dataclasses.replace(benchmark, curves={}), ["valid_nll"])
+        Feed.of(dataclasses.replace(benchmark, curves={}), ["valid_nll"])
 
 
 def test_a_predictor_with_a_strangers_table_passes_the_contract():
