@@ -16,10 +16,6 @@ ROOT = TESTS.parent
 
 #: modules without a test file of their name, by the reason
 UNTESTED: dict[str, tuple[str, ...]] = {
-    "what every command uses, tested through the commands": (
-        "zcbench/cli/_output.py",
-        "zcbench/cli/_shared.py",
-    ),
     "scripts for tables of the documentation, which need the authors' files": (
         "tools/compare_published.py",
         "tools/correlate_text_networks.py",
@@ -32,6 +28,7 @@ RENAMED = {
     "zcbench/__init__.py": "tests/test_package.py",
     "zcbench/__main__.py": "tests/test_package.py",
     "zcbench/cli/__init__.py": "tests/cli/test_main.py",
+    "zcbench/proxies/__init__.py": "tests/test_package.py",
 }
 #: test files of no single module; ``test_contract.py`` tests what holds of all that a package registers
 ACROSS = {
@@ -43,6 +40,7 @@ ACROSS = {
 #: what tests share
 HELPERS = {
     "tests/as_found.py",
+    "tests/boards.py",
     "tests/by_hand.py",
     "tests/damage.py",
     "tests/hostile.py",

@@ -37,6 +37,15 @@ def test_import_is_light():
     assert done.stdout.strip() == "[]"
 
 
+def test_names_of_proxies_need_no_torch():
+    code = (
+        "import sys, zcbench.proxies as proxies; print(len(proxies.STANDARD), 'torch' in sys.modules); "
+        "print(proxies.score is proxies.score_with, 'torch' in sys.modules, hasattr(proxies, 'scores'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["11", "False", "False", "True", "False"]
+
+
 def test_module_is_a_command():
     done = subprocess.run([sys.executable, "-m", "zcbench", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == zcbench.__version__

@@ -11,7 +11,8 @@ import pytest
 from toys import disk_of
 
 import zcbench
-from zcbench.records import Store
+from zcbench.records import Record, Store
+from zcbench.types import Score, Status
 
 RUN = ("run", "digits-201", "--workers", 0, "--batch-size", 8, "--proxies", "params,num_layers,random")
 
@@ -125,6 +126,60 @@ def test_another_benchmark_that_is_broken_does_not_hide_this_one(cli, runs):
     )
     assert len(result.err.splitlines()) == 1
     assert "4 architectures" in result.out
+
+
+TRACK = """
+benchmarks = ["digits-201", "chars-rnn", "nasbench201"]
+limit = 4
+batch_size = 8
+proxies = ["num_layers", "params"]
+"""
+
+
+def test_a_track_of_several_benchmarks_is_one_table(cli, runs, place):
+    place.joinpath("two.toml").write_text(TRACK)
+    table = zcbench.get_benchmark("chars-rnn")
+    with runs.writer("chars-rnn") as writer:
+        for number, architecture in enumerate(table.sample(3, 0, table.default_target)):
+            score = Score(float(number), Status.OK, 0.1)
+            writer.record(Record("chars-rnn@1", architecture.key, "params@1", 0, "pydoc/train/8 of 99/seed 0", score))
+    result = cli("leaderboard", "two.toml", "--out", "board")
+    assert result.status == 1
+    said, *written = result.err.splitlines()
+    assert said.startswith("zcbench: nasbench201: ")  # a table that is not here hides no other
+    assert written == [f"wrote board/two.{suffix}" for suffix in ("csv", "md", "html")]
+    assert [line.split()[0] for line in result.out.splitlines()[1:4]] == ["benchmark", "digits-201", "chars-rnn"]
+    assert result.out.splitlines()[1].split()[-2:] == ["num_layers", "params"]
+    asked = "chars-rnn: The track two asks for 4 architectures, of which 3 have been run."
+    assert asked in result.out
+    page = place.joinpath("board/two.html").read_text()
+    HTMLParser().feed(page)
+    assert asked in page
+    assert page.count("data-proxy=") == 3
+    assert page.count("<table>") == 3
+    rows = list(csv.DictReader(io.StringIO(place.joinpath("board/two.csv").read_text())))
+    (content,) = json.loads(cli("leaderboard", "two.toml", "--json").out)
+    for row, evaluation in zip(rows, content["evaluations"], strict=True):
+        taus = {entry["proxy"]: entry["tau"] for entry in evaluation["entries"]}
+        assert float(row["params tau"]) == taus["params"]
+        assert row["num_layers scored"] == str(4 * ("num_layers" in taus))
+    (only,) = json.loads(cli("leaderboard", "two.toml", "digits-201", "--json").out)
+    assert only["entries"] == content["evaluations"][0]["entries"]
+
+
+def test_a_track_that_cannot_be_shown(cli, runs, place):
+    place.joinpath("two.toml").write_text(TRACK)
+    for words, said in {
+        ("two.toml", "standard"): "two.toml, standard are 2 tracks: give one.",
+        ("two.toml", "--seed", 1): "--seed goes with benchmarks: a track has a seed of its own.",
+        ("quick",): "the track quick is of predictors: see  zcbench efficiency --track quick",
+        ("three.toml",): "three.toml cannot be read (No such file or directory): give a track's TOML file.",
+        (
+            "two.toml",
+            "chars-rnn",
+        ): "no records of chars-rnn@1 on pydoc in runs: run  zcbench run two.toml --benchmark chars-rnn",
+    }.items():
+        assert cli("leaderboard", *words).sentence == f"zcbench: {said}"
 
 
 # -- what is wrong is said ---------------------------------------------------------------------

@@ -121,6 +121,15 @@ def test_several_evaluations(plain, odd):
     assert len({a["name"] for a in page.all("input")}) == 2
 
 
+def test_an_overview_stands_first_and_is_inert(plain, odd):
+    page = Page(to_html([plain, odd], overview=odd))
+    assert len(page.all("table")) == 3
+    assert len(page.all("script")) == 2
+    assert page.all("img") == []
+    assert page.text("td")[1] == odd.entries[0].proxy
+    assert len(Page(to_html([plain, odd])).all("table")) == 2
+
+
 def test_extreme_scores():
     benchmark = toy([1, 2, 3, 4, 5])
     values = [1e300, -1e300, 5e-324, 0.0, 1e307]

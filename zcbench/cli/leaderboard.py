@@ -102,7 +102,7 @@ def _of_track(tracks: dict[str, Track], benchmarks: Sequence[str], store: Store,
 
     def find(benchmark: str) -> tuple[Evaluation, Estimate]:
         (evaluation,) = leaderboard(
-            track,
+            name,
             store,
             benchmarks=[benchmark],
             target=options.target,

@@ -67,6 +67,7 @@ def leaderboard(
         wanted = Wanted(seed=seed)
         return evaluations_of(place, table, target, wanted=wanted, common=common, ensembles=combined)
     check_scores(track)
+    called = name if isinstance(name, str) else track.name
     if seed is not None:
         raise InvalidInputError("a track has a seed of its own: leave seed out.")
     chosen = rules.all_text("benchmarks", benchmarks or track.benchmarks)
@@ -84,7 +85,7 @@ def leaderboard(
             wanted=wanted,
             common=common,
             ensembles=[*track.ensembles, *combined],
-            command=f"zcbench run {track.name} --benchmark {benchmark}" if track.name else "",
+            command=f"zcbench run {called} --benchmark {benchmark}" if called else "",
         )
         drawn = len(wanted.architectures or ())
         if first.total < drawn and not common:
