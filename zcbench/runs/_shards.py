@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from zcbench._process import stable_seed
 from zcbench.errors import InvalidInputError
+from zcbench.types import Architecture, SearchSpace
 
 _WRITTEN = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 #: more shards than any scheduler takes in one array
@@ -69,3 +70,8 @@ def parse_shard(text: str, *, again: bool = False) -> Shard:
     if not found:
         raise InvalidInputError(f"the shard {text!r}: write its number and how many there are, 3/100.")
     return Shard(int(found[1]), int(found[2]), again)
+
+
+def of_shard(shard: Shard, space: SearchSpace, architectures: Iterable[Architecture]) -> list[Architecture]:
+    """The architectures whose networks belong to a shard, in their order."""
+    return [architecture for architecture in architectures if space.canonical(architecture).key in shard]
