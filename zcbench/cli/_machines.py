@@ -1,4 +1,4 @@
-"""Options of ``zcbench run`` for many machines: shards, lists of architectures, engines, and what tells before it does."""
+"""Options of ``zcbench run`` for many machines: shards, lists of architectures, engines, what would be done."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def add_machines(parser: argparse.ArgumentParser) -> None:
     )
     only = many.add_mutually_exclusive_group()
     only.add_argument("--dry-run", action="store_true", help="say what would be computed, and compute nothing")
-    only.add_argument("--print-sample", action="store_true", help="print the architectures, as --sample-manifest reads them")
+    only.add_argument(
+        "--print-sample", action="store_true", help="print the architectures, as --sample-manifest reads them"
+    )
     only.add_argument("--print-sbatch", action="store_true", help="print a SLURM script that runs all shards")
 
 
@@ -54,17 +56,17 @@ def of_machines(options: argparse.Namespace) -> dict[str, Any]:
         InvalidInputError: options do not go together, or there is no such shard.
     """
     from zcbench.errors import InvalidInputError
-    from zcbench.runs import parse_shard
 
     if options.shards is not None and not options.print_sbatch:
-        raise InvalidInputError(f"--shards {options.shards} goes with --print-sbatch; a run takes  --shard 1/{options.shards}")
-    if options.print_sbatch:
-        return {"manifest": options.sample_manifest}
-    shard = None if options.shard is None else parse_shard(options.shard, again=options.missing)
-    return {"shard": shard, "manifest": options.sample_manifest}
+        raise InvalidInputError(
+            f"--shards {options.shards} goes with --print-sbatch; a run takes  --shard 1/{options.shards}"
+        )
+    # A script is for all shards, which --shard */N says.
+    shard = None if options.print_sbatch else options.shard
+    return {"shard": shard, "missing": options.missing, "sample_manifest": options.sample_manifest}
 
 
-def print_sbatch(options: argparse.Namespace) -> int:
+def _print_sbatch(options: argparse.Namespace) -> int:
     """Print the script of an array job."""
     from zcbench.errors import InvalidInputError
     from zcbench.runs import sbatch_script
@@ -100,51 +102,68 @@ def _without(words: Sequence[str]) -> tuple[list[str], bool]:
     ours.add_argument("--shards")
     ours.add_argument("--print-sbatch", action="store_true")
     _, rest = ours.parse_known_args(list(words))
+    rest.remove("run")  # its first place is the command's
     workers = argparse.ArgumentParser(add_help=False)
     workers.add_argument("--workers")
     given, _ = workers.parse_known_args(rest)
     return rest, given.workers is None
 
 
-def print_sample(run: Run) -> int:
+def done_alone(run: Run, options: argparse.Namespace) -> int | None:
+    """Do what options ask for in place of the run: the exit status. Without such options None."""
+    if options.print_sbatch:
+        return _print_sbatch(options)
+    if not (options.print_sample or options.dry_run or options.missing):
+        return None
+    run.prepare()
+    names = run.named()
+    if options.print_sample:
+        _print_sample(run, names)
+        return 0
+    if options.dry_run and options.json:
+        found = [ahead.to_dict() for name in names for ahead in run.ahead(name)]
+        print_json(found[0] if len(found) == 1 else found)
+        return 0
+    for name in names:
+        for ahead in run.ahead(name):
+            if options.dry_run:
+                show(_would(ahead))
+            else:
+                say(f"zcbench: {_lacks(ahead)}")
+    return 0 if options.dry_run else None
+
+
+def _print_sample(run: Run, names: Sequence[str]) -> None:
     """Print the architectures of a run as a list."""
     from zcbench.errors import InvalidInputError
+    from zcbench.runs import manifest_text
 
-    if len(run.track.benchmarks) != 1:
-        raise InvalidInputError(f"--print-sample prints the architectures of one benchmark, not of {len(run.track.benchmarks)}.")
-    write_result(run.listed(run.track.benchmarks[0]), end="")
-    return 0
-
-
-def dry_run(run: Run, as_json: bool) -> int:
-    """Say what a run would compute."""
-    found = [run.ahead(name) for name in run.track.benchmarks]
-    if as_json:
-        contents = [ahead.to_dict() for ahead in found]
-        print_json(contents[0] if len(contents) == 1 else contents)
-    else:
-        for ahead in found:
-            show(_would(ahead))
-    return 0
+    if len(names) != 1:
+        raise InvalidInputError(f"--print-sample prints the architectures of one benchmark, not of {len(names)}.")
+    table = run.table(names[0])
+    settings = run.track.settings(names[0])
+    target = table.target(settings.target)
+    chosen = f"target {target.name}, seed {run.track.seed}, {f'limit {settings.limit}' if settings.limit else 'all'}"
+    if run.sample_manifest:
+        chosen = f"from {run.sample_manifest}"
+    if run.shard:
+        chosen += f", shard {run.shard}"
+    write_result(manifest_text(table, run.sample(names[0], table).architectures, chosen), end="")
 
 
-def say_missing(run: Run) -> None:
-    """Say what a store lacks of a run."""
-    for name in run.track.benchmarks:
-        ahead = run.ahead(name)
-        if not ahead.left:
-            say(f"zcbench: {name}: nothing is missing.")
-            continue
-        of = f"of {ahead.shard} " if ahead.shard else ""
-        say(
-            f"zcbench: {name}: {ahead.left:,} of {ahead.total:,} {ahead.what} {of}are missing, on "
-            f"{ahead.keys_left:,} of {ahead.keys:,} {ahead.units}."
-        )
+def _lacks(ahead: Ahead) -> str:
+    of = f" of the shard {ahead.shard}" if ahead.shard else ""
+    if not ahead.left:
+        return f"{ahead.benchmark}: no {ahead.what}{of} are missing."
+    return (
+        f"{ahead.benchmark}: {ahead.left:,} of {ahead.total:,} {ahead.what}{of} are missing, on "
+        f"{ahead.left_units:,} of {ahead.wanted_units:,} {ahead.units}."
+    )
 
 
 def _would(ahead: Ahead) -> str:
     of = f" of the shard {ahead.shard}" if ahead.shard else ""
     return (
-        f"{ahead.benchmark}: {ahead.keys:,} {ahead.units}{of}; {ahead.total:,} {ahead.what}, "
-        f"{ahead.total - ahead.left:,} known, {ahead.left:,} left on {ahead.keys_left:,} {ahead.units}."
+        f"{ahead.benchmark}: {ahead.wanted_units:,} {ahead.units}{of} with {ahead.total:,} {ahead.what}; "
+        f"{ahead.known:,} known, {ahead.left:,} left on {ahead.left_units:,} {ahead.units}."
     )

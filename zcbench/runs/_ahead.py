@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zcbench.runs._resume import Left, Plan
 
 
 @dataclass(frozen=True)
@@ -11,9 +14,9 @@ class Ahead:
     """How much of one kind of work on one benchmark is wanted, known and left.
 
     Attributes:
-        benchmark: name and version.
+        benchmark: its name.
         what: what is counted: "scores", "trials".
-        units: what they are of: "architectures", "splits".
+        units: what they are of: "architectures", "splits" of predictors.
         wanted_units: number of these.
         left_units: number of those that something is left of.
         total: scores or trials that are wanted; architectures with one network share theirs.
@@ -49,3 +52,25 @@ class Ahead:
             "known": self.known,
             "left": self.left,
         }
+
+
+def ahead_of(plan: Plan[Any], left: Left[Any], shard: str = "", sample: str = "") -> Ahead:
+    """What is ahead of a plan that was told what is known.
+
+    Args:
+        plan: what is wanted.
+        left: what it has not got.
+        shard: the part that it is of.
+        sample: SHA-256 of the list that its architectures are from.
+    """
+    return Ahead(
+        plan.benchmark,
+        plan.what,
+        plan.units,
+        plan.count(plan.keys),
+        plan.count(key for key, _ in left.tasks),
+        plan.total,
+        left.parts,
+        shard,
+        sample,
+    )

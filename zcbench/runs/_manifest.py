@@ -132,7 +132,8 @@ def _of_table(text: str, benchmark: Benchmark) -> Architecture:
         return architecture
     if not (space.domains or isinstance(space, FactorySpace)):
         raise InvalidArchitectureError(
-            f"{shortened(str(architecture))!r} is not in the table of {benchmark.name}, and its network cannot be built."
+            f"{shortened(str(architecture))!r} is not in the table of {benchmark.name}, and its network cannot be "
+            "built."
         )
     canonical = space.canonical(architecture)
     return canonical if canonical in benchmark else architecture

@@ -1,4 +1,4 @@
-"""What computes a chunk: ``python -m zcbench.runs.executors`` reads it from standard input, and says when it is done."""
+"""What computes a chunk: ``python -m zcbench.runs.executors`` reads it, and says when it is done."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _compute(order: dict[str, Any], keys: Sequence[str]) -> None:
         while left:
             part, left = left[:size], left[size:]
             small = plan.only(part)
-            small.writer = lambda store: nullcontext(writer)  # type: ignore[method-assign]
+            small.writer = lambda store: nullcontext(writer)
             before = time.monotonic()
             resume(small, store, workers=order["workers"], timeout=order["timeout"], retry=order["retry"])
             spent = max(time.monotonic() - before, 1e-3)
