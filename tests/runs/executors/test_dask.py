@@ -20,6 +20,7 @@ pytest.importorskip("distributed")
 def cluster(folder, *workers):
     """A scheduler and workers with these variables in their environments: its address, and its processes."""
     found = folder / "scheduler.json"
+    found.unlink(missing_ok=True)
     programs = "from distributed.cli import dask_{0} as d; d.main()"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
 
@@ -64,7 +65,7 @@ def test_a_worker_that_is_killed_costs_what_it_computed(place, undisturbed):
         with place.start("--executor", address) as run:
             place.wait_for_calls(3)
             kill(processes[1].pid)
-            _, err = run.communicate(timeout=300)
+            _, err = run.communicate(timeout=90)
         assert run.returncode == 0, err  # Dask gave its chunk to the other worker
         assert place.values() == part(undisturbed, "t-count", "params")
         assert set(place.lines.values()) == {1}
@@ -80,7 +81,7 @@ def test_a_scheduler_that_dies(place, undisturbed):
         with place.start("--executor", address) as run:
             place.wait_for_calls(3)
             kill(processes[0].pid)
-            out, err = run.communicate(timeout=300)
+            out, err = run.communicate(timeout=90)
         assert run.returncode == 1
         assert out == ""
         assert "the Dask scheduler at" in err.splitlines()[-1]
@@ -132,13 +133,13 @@ def test_nobody_waits_for_a_straggler(place, undisturbed):
         with place.start("--executor", address, proxies="t-waits") as run:
             waiting = place.folder / "waiting"
             wait_until(waiting.exists, "the straggler")
-            wait_until(lambda: place.calls >= 9, "the others")
+            wait_until(lambda: place.calls >= 7, "the others")
             before = place.calls
             place.run(proxies="t-waits")
             assert place.values() == part(undisturbed, "t-waits")
-            assert place.calls - before <= 3  # what the straggler holds
+            assert place.calls - before <= 5  # what the straggler holds
             (place.folder / "go").touch()
-            _, err = run.communicate(timeout=300)
+            _, err = run.communicate(timeout=90)
         assert run.returncode == 0, err
     assert place.values() == part(undisturbed, "t-waits")
     assert max(place.lines.values()) <= 2

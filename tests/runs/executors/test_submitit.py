@@ -35,7 +35,7 @@ def test_a_job_that_is_killed_costs_what_it_computed(place, undisturbed):
     with place.start("--executor", LOCAL) as run:
         place.wait_for_calls(3)
         kill(processes("submitit.core._submit", str(place.store))[0])
-        out, err = run.communicate(timeout=300)
+        out, err = run.communicate(timeout=90)
     # The job was submitted again, and did what was left.
     assert run.returncode == 1
     assert "it ended without an answer" in err
@@ -70,7 +70,7 @@ def test_a_plugin_that_no_job_can_import(place):
     with place.start("--executor", LOCAL, limit=4) as run:
         wait_until(lambda: list(place.store.glob(".zcbench-plan-*")), "the plan")
         module.unlink()
-        out, err = run.communicate(timeout=300)
+        out, err = run.communicate(timeout=90)
     assert run.returncode == 1
     last = err.splitlines()[-1]
     assert place.plugin in last

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 import time
 from collections import deque
@@ -19,10 +20,14 @@ _WRITTEN = re.compile(r"[^/\s]+:[0-9]{1,5}")
 _PATIENCE = 10.0
 #: seconds between two looks at the cluster, where nothing comes
 _LOOK = 1.0
+#: seconds between two looks at the futures
+_GLANCE = 0.05
 #: seconds without a worker, after which the user is told
 _LONELY = 15.0
 #: keys of the largest chunk; chunks become smaller towards the end, so that nobody is waited for
-_LARGEST = 500
+_LARGEST = 5000
+#: seconds of work for which it is worth to start a process
+_WORTH = 20.0
 
 
 class DaskExecutor:
@@ -49,7 +54,7 @@ class DaskExecutor:
         """Give chunks to workers, one for each of their threads; see :class:`Executor`."""
         import cloudpickle
 
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is said in our words
+        _silence()
         try:
             client = self._distributed.Client(f"tcp://{self.address}", timeout=_PATIENCE, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
@@ -59,11 +64,23 @@ class DaskExecutor:
         # By value: a worker may have no zcbench, and has to say so in our words.
         cloudpickle.register_pickle_by_value(_elsewhere)
         try:
-            yield from _Dealer(self._distributed, client, self.address, order, keys, say).answers()
+            yield from _Dealer(client, self.address, order, keys, say).answers()
         finally:
             cloudpickle.unregister_pickle_by_value(_elsewhere)
             with suppress(Exception):
                 client.close(timeout=_LOOK)
+
+
+def _silence() -> None:
+    """Keep what goes wrong on a cluster out of the log of this process: it is said in our words."""
+    for name in ("distributed", "distributed.client", "distributed.core", "distributed.batched", "tornado.application"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger("asyncio").addFilter(_is_not_of_dask)
+
+
+def _is_not_of_dask(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return not type(error).__module__.startswith(("distributed", "tornado"))
 
 
 class _Dealer:
@@ -71,14 +88,13 @@ class _Dealer:
 
     def __init__(
         self,
-        distributed: Any,
         client: Any,
         address: str,
         order: dict[str, Any],
         keys: Sequence[str],
         say: Callable[[str], object],
     ) -> None:
-        self._distributed, self._client, self._address = distributed, client, address
+        self._client, self._address = client, address
         self._order, self._say = order, say
         self._keys = deque(keys)
         #: chunks to give out again, and how often they were lost
@@ -87,6 +103,8 @@ class _Dealer:
         self._out: dict[Any, tuple[tuple[str, ...], int, set[str]]] = {}
         #: addresses of workers that cannot do it
         self._unfit: set[str] = set()
+        #: keys that take so long
+        self._worth = 1
         self._lonely = time.monotonic()
 
     def answers(self) -> Iterator[Answer]:
@@ -139,7 +157,9 @@ class _Dealer:
             self._out[future] = (chunk, lost, set(fit))
 
     def _next(self, places: int) -> tuple[str, ...]:
-        size = min(_LARGEST, max(1, len(self._keys) // (3 * places)))
+        """The next chunk: a third of what each place would get, but not too little to be worth a start."""
+        left = len(self._keys)
+        size = min(max(1, left // (3 * places), self._worth), -(-left // places), _LARGEST)
         return tuple(self._keys.popleft() for _ in range(size))
 
     def _stranded(self, fit: dict[str, int]) -> None:
@@ -151,12 +171,12 @@ class _Dealer:
                 self._again.append((chunk, lost))
 
     def _finished(self) -> list[Any]:
-        if not self._out:
-            time.sleep(_LOOK)
-            return []
-        with suppress(TimeoutError):
-            self._distributed.wait(list(self._out), timeout=_LOOK, return_when="FIRST_COMPLETED")
-        return [future for future in self._out if future.done()]
+        """Futures that have ended, after a second at the latest."""
+        until = time.monotonic() + _LOOK
+        # Not distributed.wait, which raises where a scheduler ends.
+        while not (found := [future for future in self._out if future.done()]) and time.monotonic() < until:
+            time.sleep(_GLANCE)
+        return found
 
     def _answer(self, future: Any) -> Answer:
         chunk, lost, _ = self._out.pop(future)
@@ -164,6 +184,7 @@ class _Dealer:
             found = future.result()
             trouble = found["trouble"] and f"{found['worker']}: {found['trouble']}"
             if not trouble:
+                self._worth = math.ceil(_WORTH * len(chunk) / max(found["seconds"], 1e-3))
                 return Answer(chunk)
             if not found["fit"]:
                 self._unfit.add(found["address"])
