@@ -14,7 +14,6 @@ from pathlib import Path
 
 from toys import PLUGIN, calls
 
-
 #: t-waits blocks on one network until the file "go" is there, for the first who comes; T_BROKEN is a worker without it.
 CLUSTER_PLUGIN = (
     PLUGIN

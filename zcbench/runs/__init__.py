@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from zcbench.runs._columns import correlate_columns as correlate_columns
     from zcbench.runs._imports import import_file as import_file
     from zcbench.runs._imports import space_named as space_named
+    from zcbench.runs._manifest import manifest_text as manifest_text
+    from zcbench.runs._manifest import read_manifest as read_manifest
     from zcbench.runs._read import efficiency as efficiency
     from zcbench.runs._read import leaderboard as leaderboard
     from zcbench.runs._read import named_track as named_track
     from zcbench.runs._read import stored_benchmark as stored_benchmark
-    from zcbench.runs._manifest import manifest_text as manifest_text
-    from zcbench.runs._manifest import read_manifest as read_manifest
     from zcbench.runs._register import get_track as get_track
     from zcbench.runs._register import list_tracks as list_tracks
     from zcbench.runs._register import register_track as register_track

@@ -99,7 +99,7 @@ def test_a_scheduler_that_dies(place, undisturbed):
 @pytest.mark.slow
 def test_a_plugin_that_one_worker_lacks(place, undisturbed):
     with cluster(place.folder, {}, {"T_BROKEN": "1"}) as (address, _):
-        out, err = place.run("--executor", address, status=1)
+        _, err = place.run("--executor", address, status=1)
         said = [line for line in err.splitlines() if "no module of that name here" in line]
         assert len(said) == 2  # when it happens, and at the end
         assert all(place.plugin in line and os.uname().nodename in line for line in said)

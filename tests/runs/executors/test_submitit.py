@@ -1,6 +1,7 @@
 """Jobs through submitit: real processes of this machine, some of which are killed."""
 
 import os
+from pathlib import Path
 
 import pytest
 from clusters import kill, processes, wait_until
@@ -35,7 +36,7 @@ def test_a_job_that_is_killed_costs_what_it_computed(place, undisturbed):
     with place.start("--executor", LOCAL) as run:
         place.wait_for_calls(3)
         kill(processes("submitit.core._submit", str(place.store))[0])
-        out, err = run.communicate(timeout=90)
+        _, err = run.communicate(timeout=90)
     # The job was submitted again, and did what was left.
     assert run.returncode == 1
     assert "it ended without an answer" in err
@@ -65,7 +66,7 @@ def test_a_plugin_that_no_job_can_import(place):
     place.environment["T_SLEEP"] = "0"
     module = place.folder / "helper.py"
     module.touch()
-    with open(place.plugin, "a") as file:
+    with Path(place.plugin).open("a") as file:
         file.write(f"\nif not os.path.exists({str(module)!r}): raise ImportError('the helper is gone')\n")
     with place.start("--executor", LOCAL, limit=4) as run:
         wait_until(lambda: list(place.store.glob(".zcbench-plan-*")), "the plan")

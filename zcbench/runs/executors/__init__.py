@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zcbench._notation import parse_term
 from zcbench.errors import UnknownNameError
 from zcbench.runs.executors._carry import carried_out
 from zcbench.runs.executors._protocol import Answer, Executor, WorkersFailedError
@@ -30,11 +31,12 @@ def get_executor(text: str) -> Executor | None:
         from zcbench.runs.executors._dask import DaskExecutor
 
         return DaskExecutor(address)
-    name, *settings = text.split(":")
-    if name == "local" and not settings:
+    term = parse_term(text)
+    if term.name == "local":
+        term.bare("the executor")
         return None
-    if name == "submitit":
+    if term.name == "submitit":
         from zcbench.runs.executors._submitit import SubmititExecutor
 
-        return SubmititExecutor.parse(settings)
+        return SubmititExecutor.parse(term)
     raise UnknownNameError("executor", text, list_executors())

@@ -15,6 +15,7 @@ from typing import Any
 
 from zcbench._process import die_with
 from zcbench.errors import ZcbenchError, first_line
+from zcbench.records import Store, Writer
 
 #: seconds of work between two looks at what others have stored meanwhile
 _LOOK = 60.0
@@ -47,10 +48,21 @@ def main() -> int:
     return 0
 
 
+class _OneFile(Store):
+    """A store whose writers are one, so that a chunk gets one file however often its parts are planned."""
+
+    def __init__(self, folder: str, writer: Writer) -> None:
+        super().__init__(folder)
+        self._writer = writer
+
+    def writer(self, benchmark: str) -> Any:
+        """The writer, which stays open."""
+        return nullcontext(self._writer)
+
+
 def _compute(order: dict[str, Any], keys: Sequence[str]) -> None:
     """Score or fit what is still missing of the keys, in parts: what others have done meanwhile is not done again."""
     from zcbench import __version__
-    from zcbench.records import Store
     from zcbench.runs import import_file
     from zcbench.runs._resume import resume
 
@@ -59,15 +71,14 @@ def _compute(order: dict[str, Any], keys: Sequence[str]) -> None:
     for path in order["imports"]:
         import_file(path)
     plan = _plan(Path(order["plan"]), order["digest"], order["store"])
-    store = Store(order["store"])
+    plan.work.prepare()
     left, size = list(keys), _FIRST
-    with plan.writer(store) as writer:
+    with Store(order["store"]).writer(plan.benchmark) as writer:
+        store = _OneFile(order["store"], writer)
         while left:
             part, left = left[:size], left[size:]
-            small = plan.only(part)
-            small.writer = lambda store: nullcontext(writer)
             before = time.monotonic()
-            resume(small, store, workers=order["workers"], timeout=order["timeout"], retry=order["retry"])
+            resume(plan.only(part), store, workers=order["workers"], timeout=order["timeout"], retry=order["retry"])
             spent = max(time.monotonic() - before, 1e-3)
             size = max(1, min(4 * size, int(size * _LOOK / spent)))
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zcbench._notation import Term
 from zcbench._settings import read_settings
 from zcbench.errors import InvalidInputError, MissingDependencyError, ZcbenchError, first_line
 from zcbench.runs.executors import _elsewhere
@@ -73,15 +74,15 @@ class SubmititExecutor:
         self._given = {**SETTINGS, **settings}
 
     @classmethod
-    def parse(cls, settings: Sequence[str]) -> SubmititExecutor:
-        """The executor of settings such as "partition=cpu", "hours=4".
+    def parse(cls, term: Term) -> SubmititExecutor:
+        """The executor of "submitit:partition=cpu:hours=4".
 
         Raises:
             UnknownNameError: there is no such setting.
             InvalidInputError: it has no value, or one that it cannot have.
             MissingDependencyError: submitit is not installed.
         """
-        found = read_settings("submitit", settings, SETTINGS, _RANGES)
+        found = read_settings(term, SETTINGS, _RANGES)
         if found.get("cluster", "slurm") not in ("slurm", "local"):
             raise InvalidInputError(f"submitit:cluster={found['cluster']}: choose slurm or local.")
         return cls(**found)
