@@ -84,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             commands.add_parser(name, help=summary, add_help=False)
     options = parser.parse_args(arguments)
+    options.words = arguments
     if options.version:
         import zcbench
 

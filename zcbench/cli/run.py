@@ -19,6 +19,8 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from zcbench.cli import _machines
+from zcbench.cli._machines import add_machines, done_alone, of_machines
 from zcbench.cli._output import write_result
 from zcbench.cli._shared import (
     add_ensembles,
@@ -58,6 +60,7 @@ EXAMPLE = """examples:
   zcbench run my.csv --target acc                       # correlates all columns of numbers with acc
   zcbench run my.csv --target acc --factory nets.py:build --data digits
   ZCBENCH_DATA=../shared/data zcbench run nasbench201 --limit 300 --target cifar100_test_accuracy_200ep"""
+EXAMPLE += _machines.EXAMPLE
 
 #: options that are fields of a track or of a table of one's own, as they are given
 _FIELDS = (
@@ -94,9 +97,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers",
         type=int,
-        default=os.cpu_count() or 1,
         metavar="N",
-        help="processes, one thread each; scores do not depend on it (default: all cores)",
+        help="processes, one thread each; scores do not depend on it (default: all cores, with --executor one)",
     )
     parser.add_argument("--source", metavar="PATH", help="read the table from this official file or folder")
     learned = parser.add_argument_group("for learned predictors")
@@ -129,6 +131,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="compute these again, separated by commas: failed, timed-out, non-finite, unsupported, disagreeing",
     )
     parser.add_argument("--retry-failed", action="store_true", help=argparse.SUPPRESS)
+    add_machines(parser)
     add_timeout(
         parser,
         "time to build a network, and for each score or trial: what takes longer is stopped and counts as timed-out "
@@ -143,10 +146,17 @@ def execute(options: argparse.Namespace) -> int:
     """Run the command; 1 if a score or a trial failed or timed out, or a benchmark of several could not be run."""
     import_files(options.imports)
     run = _run(options)
+    if (alone := done_alone(run, options)) is not None:
+        return alone
     _say_track(run.track, options)
+    from zcbench.runs.executors import get_executor
+
+    executor = get_executor(options.executor)
+    usual = (os.cpu_count() or 1) if executor is None else 1
+    workers = usual if options.workers is None else options.workers
     status = 0
     with _Reports() as reports:
-        outcomes = run.each(workers=options.workers, begin=say_notes, progress=reports)
+        outcomes = run.each(workers=workers, executor=executor, begin=say_notes, progress=reports)
         for number, outcome in enumerate(outcomes):
             reports.close()
             if outcome.failed or outcome.result is None:
@@ -190,6 +200,7 @@ def _run(options: argparse.Namespace) -> Run:
         retry=_retry(options),
         imports=tuple(options.imports),
         source=options.source,
+        **of_machines(options),
         **given,
     )
 

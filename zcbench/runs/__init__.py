@@ -6,9 +6,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from zcbench.runs._ahead import Ahead as Ahead
     from zcbench.runs._columns import correlate_columns as correlate_columns
     from zcbench.runs._imports import import_file as import_file
     from zcbench.runs._imports import space_named as space_named
+    from zcbench.runs._manifest import manifest_text as manifest_text
+    from zcbench.runs._manifest import read_manifest as read_manifest
     from zcbench.runs._read import efficiency as efficiency
     from zcbench.runs._read import leaderboard as leaderboard
     from zcbench.runs._read import named_track as named_track
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
     from zcbench.runs._run import OwnTable as OwnTable
     from zcbench.runs._run import Run as Run
     from zcbench.runs._run import run as run
+    from zcbench.runs._sbatch import sbatch_script as sbatch_script
+    from zcbench.runs._shards import Shard as Shard
+    from zcbench.runs._shards import parse_shard as parse_shard
     from zcbench.runs._track import Track as Track
     from zcbench.runs._track import read_track as read_track
     from zcbench.runs.fit_predictors import run_predictors as run_predictors
@@ -35,12 +41,14 @@ if TYPE_CHECKING:
 
 #: loaded when they are asked for: a track is read without torch
 _PUBLIC = {
+    "Ahead": "_ahead",
     "Outcome": "_run",
     "OwnTable": "_run",
     "Plan": "_resume",
     "Progress": "_resume",
     "RETRIES": "_resume",
     "Run": "_run",
+    "Shard": "_shards",
     "Step": "_resume",
     "Track": "_track",
     "collect": "score_networks",
@@ -52,12 +60,16 @@ _PUBLIC = {
     "leaderboard": "_read",
     "list_tracks": "_register",
     "named_track": "_read",
+    "manifest_text": "_manifest",
+    "parse_shard": "_shards",
+    "read_manifest": "_manifest",
     "read_track": "_track",
     "register_track": "_register",
     "resume": "_resume",
     "run": "_run",
     "run_predictors": "fit_predictors",
     "run_scores": "score_networks",
+    "sbatch_script": "_sbatch",
     "space_named": "_imports",
     "stored_benchmark": "_read",
     "track_info": "_register",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from zcbench import _arguments as rules
 from zcbench._foreign import users_signals
@@ -41,6 +41,9 @@ class Item(Protocol):
         """How many before it a retry gave up."""
 
 
+if TYPE_CHECKING:
+    from zcbench.runs.executors import Executor
+
 T = TypeVar("T", bound=Item)
 
 
@@ -53,7 +56,8 @@ class Step:
         what: what is counted: "scores", "trials".
         done: how many of them are in the store.
         total: how many the plan wants.
-        latest: the item that was stored last; None at the beginning.
+        latest: the item that was stored last; None at the beginning, and where workers elsewhere store items.
+        note: a sentence that whoever waits has to read.
         notes: at the beginning, what cannot be read of the store, a sentence each.
     """
 
@@ -95,12 +99,27 @@ class Plan(ABC, Generic[T]):
         work: what workers do.
         total: number of parts that are wanted.
         what: what progress counts, in the plural.
+        units: what :meth:`count` counts, in the plural.
     """
 
     benchmark: str
     work: Work
     total: int
     what: str
+    units: str
+
+    @property
+    @abstractmethod
+    def keys(self) -> list[str]:
+        """Keys of all tasks, in order: a network's string, "seed predictor"."""
+
+    @abstractmethod
+    def only(self, keys: Iterable[str]) -> Self:
+        """The plan of some of the keys, which knows nothing yet."""
+
+    def count(self, keys: Iterable[str]) -> int:
+        """How many units these keys stand for."""
+        return sum(1 for _ in keys)
 
     @abstractmethod
     def stored(self, store: Store) -> tuple[Iterable[T], Sequence[str]]:
@@ -143,6 +162,7 @@ def resume(
     timeout: float | None = None,
     retry: Iterable[str] = (),
     progress: Progress | None = None,
+    executor: Executor | None = None,
 ) -> None:
     """Make sure that the store holds every item of the plan.
 
@@ -154,10 +174,13 @@ def resume(
             "timed-out". Nothing can stop native code in this process: with 0 workers it takes one.
         retry: statuses to compute again, any of :data:`RETRIES`.
         progress: called at the beginning and after every result.
+        executor: what has the work done elsewhere, by workers that write their own files; then ``workers`` are the
+            processes of each of these, and progress is told when they have done a chunk.
 
     Raises:
         InvalidInputError: the number of workers, the timeout or a status is out of range.
         StoreError: an item cannot be written; all earlier ones are kept.
+        WorkersFailedError: a worker elsewhere could not do what it was given.
     """
     workers, again = check_workers(workers), frozenset(check_retry(retry))
     check_timeout(timeout)
@@ -178,6 +201,9 @@ def resume(
             keep(item)
         if progress:
             progress(Step(plan.benchmark, plan.what, done, plan.total, notes=notes))
+        if executor is not None:
+            _elsewhere(plan, store, left, executor, workers, timeout, tuple(again), progress)
+            return
         for key, part, result in results_of(plan.work, left.tasks, workers, timeout):
             latest = None
             for item in plan.items(key, part, result, environment):
@@ -185,6 +211,45 @@ def resume(
             done += 1
             if progress:
                 progress(Step(plan.benchmark, plan.what, done, plan.total, latest))
+
+
+def _elsewhere(
+    plan: Plan[T],
+    store: Store,
+    left: Left[T],
+    executor: Executor,
+    workers: int,
+    timeout: float | None,
+    retry: Sequence[str],
+    progress: Progress | None,
+) -> None:
+    """Have the tasks done by an engine, and tell the plan what is known then."""
+    from zcbench.runs.executors import carried_out
+
+    parts = {key: len(names) for key, names in left.tasks}
+    if not parts:
+        return
+    done = plan.total - sum(parts.values())
+
+    def report(*notes: str) -> None:
+        if progress:
+            progress(Step(plan.benchmark, plan.what, done, plan.total, notes=notes))
+
+    finished = carried_out(
+        executor,
+        plan,
+        store.folder,
+        list(parts),
+        workers=workers,
+        timeout=timeout,
+        retry=retry,
+        imports=plan.work.imports,
+        say=report,
+    )
+    for keys in finished:
+        done += sum(parts[key] for key in keys)
+        report()
+    _tell(plan, store, frozenset())
 
 
 def left_of(plan: Plan[T], store: Store, retry: Iterable[str] = ()) -> Left[T]:

@@ -6,7 +6,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,16 +18,19 @@ from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError
 from zcbench.evaluation import Evaluation, SampleEfficiency, at_zero, sample_efficiency
 from zcbench.predictors import resolve_predictors
 from zcbench.records import Store, Trial
+from zcbench.runs._ahead import Ahead, ahead_of
 from zcbench.runs._columns import correlate_columns, matching_columns, of_columns
 from zcbench.runs._imports import import_file, space_named
+from zcbench.runs._manifest import Manifest, read_manifest
 from zcbench.runs._register import get_track, list_tracks
-from zcbench.runs._resume import Progress, check_retry, check_workers
+from zcbench.runs._resume import Progress, Step, check_retry, check_workers, left_of
+from zcbench.runs._shards import Shard, of_shard, parse_shard
 from zcbench.runs._track import DEFAULTS, PREDICTORS, SCORES, Track, track_of
 from zcbench.runs._workers import check_timeout
-from zcbench.runs.fit_predictors import run_predictors
-from zcbench.runs.score_networks import collect, run_scores
+from zcbench.runs.executors import Executor, get_executor
+from zcbench.runs.fit_predictors import TrialPlan, plans_ahead, run_predictors
+from zcbench.runs.score_networks import ScorePlan, collect, run_scores
 from zcbench.spaces import TableSpace
-from zcbench.types import Architecture
 
 Result: TypeAlias = Evaluation | SampleEfficiency
 
@@ -111,6 +114,9 @@ class Run:
         retry: statuses to compute again.
         source: official file or folder that the benchmark's table is read from.
         own: how a table of one's own is read.
+        shard: the part that is done, "3/100" the third of a hundred, by a hash of the network; None for all.
+        missing: deal the shard out anew, so that what one shard of an earlier run left is spread over all.
+        sample_manifest: a text file that lists the architectures, one a line; None for the track's sample.
     """
 
     track: Track
@@ -120,6 +126,9 @@ class Run:
     retry: tuple[str, ...] = ()
     source: str | None = None
     own: OwnTable = field(default_factory=OwnTable)
+    shard: str | None = None
+    missing: bool = False
+    sample_manifest: str | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.store, (str, os.PathLike)):
@@ -128,6 +137,18 @@ class Run:
         object.__setattr__(self, "imports", tuple(rules.all_text("imports", self.imports)))
         object.__setattr__(self, "retry", check_retry(self.retry))
         check_timeout(self.timeout)
+        if self.sample_manifest is not None:
+            if self.track.kind == PREDICTORS:
+                raise InvalidInputError("a list of architectures goes with proxies, and not with predictors.")
+            if self.track.limit is not None:
+                raise InvalidInputError("a list of architectures and a limit both say what is scored: choose one.")
+            if len(self.track.benchmarks) > 1:
+                raise InvalidInputError("a list of architectures is of one benchmark: say which.")
+        self._shard  # noqa: B018 - it raises for what is none
+
+    @property
+    def _shard(self) -> Shard | None:
+        return None if self.shard is None else parse_shard(self.shard, again=self.missing)
 
     def __repr__(self) -> str:
         return brief(f"<Run of {self.track!r} on {plain(self.store, 40)}>")
@@ -153,6 +174,20 @@ class Run:
                 raise
             raise InvalidInputError(f"this is no run as JSON ({type(error).__name__}): {text[:60]}") from None
 
+    def named(self) -> tuple[str, ...]:
+        """The track's benchmarks.
+
+        Raises:
+            InvalidInputError: there is none, or a source for several.
+        """
+        names = self.track.benchmarks
+        if not names:
+            what = f"the track {self.track.name}" if self.track.name else "the run"
+            raise InvalidInputError(f"{what} has no benchmark: say which, --benchmark digits-201.")
+        if self.source is not None and len(names) > 1:
+            raise InvalidInputError(f"a source is the table of one benchmark, and not of {len(names)}.")
+        return names
+
     def prepare(self) -> None:
         """Import the files that register further things."""
         for path in self.imports:
@@ -175,8 +210,7 @@ class Run:
         workers: int = 0,
         begin: Callable[[Benchmark], object] | None = None,
         progress: Progress | None = None,
-        architectures: Sequence[Architecture] | None = None,
-        sample: str = "",
+        executor: Executor | None = None,
     ) -> Outcome:
         """Do what is left on one benchmark, and evaluate what the track asks for.
 
@@ -186,8 +220,7 @@ class Run:
             workers: worker processes with one thread each; 0 computes in this process.
             begin: called with the table before anything is done.
             progress: called at the beginning and after every score and trial.
-            architectures: what to score instead of the track's sample.
-            sample: SHA-256 of the list that the architectures are from; every new record has it.
+            executor: what has the work done elsewhere; see :func:`resume`.
         """
         table = self.table(name) if table is None else table
         track, store = self.track.for_benchmark(name), Store(self.store)
@@ -196,14 +229,7 @@ class Run:
         if begin:
             begin(table)
         if track.kind == PREDICTORS:
-            if architectures is not None:
-                raise InvalidInputError("a list of architectures goes with proxies, and not with predictors.")
-            if numbers:
-                labels = map(of_columns, resolve_predictors(track.predictors))
-                track = track.with_fields(predictors=tuple(labels))
-            transfer_from = None
-            if track.transfer is not None and track.transfer[0] not in (name, table.name):
-                transfer_from = get_benchmark(track.transfer[0])
+            track, transfer_from = self._fitted(name, table)
             trials = run_predictors(
                 track,
                 table,
@@ -214,6 +240,8 @@ class Run:
                 retry=self.retry,
                 timeout=self.timeout,
                 progress=progress,
+                shard=self._shard,
+                executor=executor,
             )
             zero = at_zero(store, table, track.settings(name).target)
             found = sample_efficiency(trials, table, zero, store.notes(table.name, Trial))
@@ -224,34 +252,71 @@ class Run:
             return Outcome(
                 name, correlate_columns(table, columns, target=track.settings(name).target, lower=self.own.lower)
             )
-        self.score(name, table, workers=workers, progress=progress, architectures=architectures, sample=sample)
-        evaluation = collect(track, table, store, architectures=architectures)
-        failures = [failure for entry in evaluation.entries for failure in entry.failures]
-        return Outcome(name, evaluation, failed=any(failure.status.worth_a_retry for failure in failures))
-
-    def score(
-        self,
-        name: str,
-        table: Benchmark | None = None,
-        *,
-        workers: int = 0,
-        progress: Progress | None = None,
-        architectures: Sequence[Architecture] | None = None,
-        sample: str = "",
-    ) -> None:
-        """Score what is left on one benchmark; arguments as of :meth:`on`."""
+        sample = self.sample(name, table)
         run_scores(
-            self.track.for_benchmark(name),
-            self.table(name) if table is None else table,
-            Store(self.store),
+            track,
+            table,
+            store,
             workers=workers,
             imports=self.imports,
             retry=self.retry,
             timeout=self.timeout,
-            progress=progress,
-            architectures=architectures,
-            sample=sample,
+            progress=None if progress is None else _first_with(sample.notes, progress),
+            architectures=sample.architectures,
+            sample=sample.digest,
+            executor=executor,
         )
+        evaluation = collect(track, table, store, architectures=sample.architectures)
+        failures = [failure for entry in evaluation.entries for failure in entry.failures]
+        return Outcome(name, evaluation, failed=any(failure.status.worth_a_retry for failure in failures))
+
+    def sample(self, name: str, table: Benchmark | None = None) -> Manifest:
+        """The architectures that are scored on a benchmark, of the shard if there is one.
+
+        The digest and the notes are those of :attr:`sample_manifest`; both are empty without one.
+
+        Raises:
+            InvalidInputError: the list cannot be read, or there are no networks to score.
+        """
+        table = self.table(name) if table is None else table
+        if _is_numbers(table):
+            raise InvalidInputError(f"{name} has no networks: --space or --factory say how they are built.")
+        if self.sample_manifest is not None:
+            found = read_manifest(self.sample_manifest, table)
+        else:
+            settings = self.track.settings(name)
+            target = table.target(settings.target).name
+            found = Manifest(table.sample(settings.limit, self.track.seed, target), "")
+        if (shard := self._shard) is None:
+            return found
+        return replace(found, architectures=tuple(of_shard(shard, table.space, found.architectures)))
+
+    def ahead(self, name: str, table: Benchmark | None = None) -> list[Ahead]:
+        """What is wanted on a benchmark, and what of it the store has not; nothing is done.
+
+        With predictors whose features are missing this is about the features too.
+        """
+        table = self.table(name) if table is None else table
+        store, shard, sample = Store(self.store), self.shard or "", ""
+        plans: list[ScorePlan | TrialPlan]
+        if self.track.kind == PREDICTORS:
+            track, transfer_from = self._fitted(name, table)
+            plans = plans_ahead(track, table, store, transfer_from=transfer_from, shard=self._shard)
+        else:
+            chosen = self.sample(name, table)
+            sample = chosen.digest
+            plans = [ScorePlan(self.track.for_benchmark(name), table, chosen.architectures, imports=self.imports)]
+        return [ahead_of(plan, left_of(plan, store, self.retry), shard, sample) for plan in plans]
+
+    def _fitted(self, name: str, table: Benchmark) -> tuple[Track, Benchmark | None]:
+        """The track of predictors on a benchmark, and the table that they learn from first."""
+        track = self.track.for_benchmark(name)
+        if _is_numbers(table):
+            labels = map(of_columns, resolve_predictors(track.predictors))
+            track = track.with_fields(predictors=tuple(labels))
+        if track.transfer is None or track.transfer[0] in (name, table.name):
+            return track, None
+        return track, get_benchmark(track.transfer[0])
 
     def each(
         self,
@@ -260,6 +325,7 @@ class Run:
         workers: int = 0,
         begin: Callable[[Benchmark], object] | None = None,
         progress: Progress | None = None,
+        executor: Executor | None = None,
     ) -> Iterator[Outcome]:
         """Do what is left on all benchmarks of the track, one after the other.
 
@@ -271,19 +337,15 @@ class Run:
             workers: worker processes with one thread each; 0 computes in this process.
             begin: called with each table before anything is done.
             progress: called at the beginning and after every score and trial.
+            executor: what has the work done elsewhere; see :func:`resume`.
         """
         check_workers(workers)
         self.prepare()
-        names = self.track.benchmarks
-        if not names:
-            what = f"the track {self.track.name}" if self.track.name else "the run"
-            raise InvalidInputError(f"{what} has no benchmark: say which, --benchmark digits-201.")
-        if self.source is not None and len(names) > 1:
-            raise InvalidInputError(f"a source is the table of one benchmark, and not of {len(names)}.")
+        names = self.named()
         for name in names:
             try:
                 table = (tables or {}).get(name)
-                outcome = self.on(name, table=table, workers=workers, begin=begin, progress=progress)
+                outcome = self.on(name, table=table, workers=workers, begin=begin, progress=progress, executor=executor)
             except ZcbenchError as error:
                 if len(names) == 1:
                     raise
@@ -302,6 +364,10 @@ def run(
     imports: Iterable[str] = (),
     source: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    shard: str | None = None,
+    missing: bool = False,
+    sample_manifest: str | os.PathLike[str] | None = None,
+    executor: str | Executor = "local",
     **given: Any,
 ) -> Result | dict[str, Result]:
     """Run a track, or options on a benchmark: do what the store has not, and evaluate.
@@ -318,6 +384,12 @@ def run(
         imports: Python files that register further proxies, predictors, spaces or benchmarks.
         source: official file or folder to read the benchmark's table from.
         progress: called with a :class:`zcbench.runs.Step` at the beginning and after every score and trial.
+        shard: the part that is done and evaluated, "3/100" the third of a hundred, by a hash of the network.
+        missing: deal the shard out anew, so that what one shard of an earlier run left is spread over all.
+        sample_manifest: a text file that lists the architectures to score, one a line.
+        executor: where the work is done: "local", "submitit:partition=NAME:hours=4:jobs=50" (SLURM),
+            "dask://HOST:PORT", or an object that does what these do (:class:`zcbench.runs.executors.Executor`).
+            ``workers`` are then the processes of each worker there.
         given: fields of the track (:class:`zcbench.runs.Track`), which override those of ``what``; ``benchmark`` for
             ``benchmarks``; ``track``, if ``what`` is a benchmark; and those of :class:`OwnTable`.
 
@@ -345,12 +417,16 @@ def run(
         retry=tuple(rules.all_text("retry", retry)),
         imports=imports,
         source=None if source is None else os.fspath(source),
+        shard=shard,
+        missing=missing,
+        sample_manifest=None if sample_manifest is None else os.fspath(sample_manifest),
         **given,
     )
+    engine = get_executor(executor) if isinstance(executor, str) else executor
     tables = {what.name: what} if isinstance(what, Benchmark) else None
     found: dict[str, Result] = {}
     wrong: list[ZcbenchError] = []
-    for outcome in made.each(tables=tables, workers=workers, progress=progress):
+    for outcome in made.each(tables=tables, workers=workers, progress=progress, executor=engine):
         if outcome.error is not None:
             wrong.append(outcome.error)
             warnings.warn(f"{outcome.benchmark}: {outcome.error}", stacklevel=2)
@@ -370,6 +446,9 @@ def make_run(
     imports: tuple[str, ...] = (),
     source: str | None = None,
     track: str | Track | None = None,
+    shard: str | None = None,
+    missing: bool = False,
+    sample_manifest: str | None = None,
     **given: Any,
 ) -> Run:
     """The run of a track, or of options on a benchmark; arguments as of :func:`run`.
@@ -403,6 +482,9 @@ def make_run(
         retry=retry,
         source=source,
         own=OwnTable(**own),
+        shard=shard,
+        missing=missing,
+        sample_manifest=sample_manifest,
     )
 
 
@@ -429,6 +511,19 @@ def _track_named(what: str | Track | Benchmark) -> Track | None:
 
 def _name_of(what: str | Track | Benchmark) -> str:
     return what if isinstance(what, str) else what.name
+
+
+def _first_with(notes: Sequence[str], progress: Progress) -> Progress:
+    """Progress whose first step says these sentences too."""
+    unsaid = list(notes)
+
+    def report(step: Step) -> None:
+        if unsaid:
+            step = replace(step, notes=(*unsaid, *step.notes))
+            unsaid.clear()
+        progress(step)
+
+    return report
 
 
 def is_own_table(name: str) -> bool:

@@ -36,7 +36,15 @@ _PATIENCE = 5.0
 
 
 class Work(Protocol):
-    """What worker processes do; it travels to them by pickle."""
+    """What worker processes do; it travels to them by pickle.
+
+    Attributes:
+        imports: Python files that each worker imports by itself.
+    """
+
+    @property
+    def imports(self) -> tuple[str, ...]:
+        """Python files that each worker imports by itself."""
 
     def prepare(self) -> None:
         """Set up a worker; called once in each."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import warnings
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -15,11 +17,15 @@ from zcbench.predictors import get_predictor, predictor_info, resolve_predictors
 from zcbench.records import Store, Trial, Writer
 from zcbench.runs._fitting import PredictorFitting, Result
 from zcbench.runs._pool import Pool, check_sizes, pool_of, with_curves
-from zcbench.runs._resume import Left, Plan, Progress, check_retry, resume
+from zcbench.runs._resume import Left, Plan, Progress, check_retry, left_of, resume
+from zcbench.runs._shards import Shard, of_shard
 from zcbench.runs._track import SIZES, Track
 from zcbench.runs._workers import check_timeout
 from zcbench.runs.score_networks import ScorePlan, run_scores
 from zcbench.types import Status
+
+if TYPE_CHECKING:
+    from zcbench.runs.executors import Executor
 
 
 def run_predictors(
@@ -33,6 +39,8 @@ def run_predictors(
     retry: Iterable[str] = (),
     timeout: float | None = None,
     progress: Progress | None = None,
+    shard: Shard | None = None,
+    executor: Executor | None = None,
 ) -> list[Trial]:
     """Make sure that the store holds every trial of the track, and return them.
 
@@ -49,6 +57,9 @@ def run_predictors(
         timeout: seconds that a trial may take, and each score of a proxy; beyond them the status is "timed-out". It
             needs a worker process, also with 0 workers.
         progress: called at the beginning and after every score of a proxy and every trial.
+        shard: the part that is done, of the trials by seed and predictor, of features by network. Where features that
+            other shards measure are missing, no trial is done.
+        executor: what has the work done elsewhere; see :func:`zcbench.runs.resume`.
 
     Raises:
         InvalidInputError: a size, the timeout or a status is out of range, or the benchmark to learn from is missing
@@ -56,37 +67,93 @@ def run_predictors(
         StoreError: a trial cannot be written; all earlier ones are kept.
     """
     check_timeout(timeout)
-    retry = check_retry(retry)
-    labels = resolve_predictors(track.predictors)
-    settings = track.settings(benchmark.name)
-    sources = [(benchmark, settings.target), *_transfer(track, benchmark, transfer_from)]
-    needs = Needs.of(encoding for label in labels for encoding in get_predictor(label).encodings())
-    pools = [with_curves(pool_of(table, target, settings.limit), table, needs.curves) for table, target in sources]
-    sizes = track.train_sizes or _fitting_sizes(len(pools[-1]))
-    tuned = track.tuned or (0,)
-    check_sizes(sizes if len(pools) == 1 else [k for k in tuned if k], len(pools[0]) - 2, benchmark.name)
-    if len(pools) == 2:
-        check_sizes(sizes, len(pools[1]), sources[1][0].name)
-    for number, (table, target) in enumerate(sources):
-        missing = tuple(label for label in sorted(needs.proxies) if label not in pools[number].facts)
-        if missing:
-            scored = Track(target=target, batch_size=settings.batch_size, proxies=missing)
-            run_scores(
-                scored,
-                table,
-                store,
-                workers=workers,
-                imports=imports,
-                retry=retry,
-                timeout=timeout,
-                progress=progress,
-                architectures=pools[number].architectures,
+    retry, sweep = check_retry(retry), _Sweep(track, benchmark, transfer_from)
+    for number, scored in sweep.features():
+        table, everything = sweep.tables[number], sweep.pools[number].architectures
+        run_scores(
+            scored,
+            table,
+            store,
+            workers=workers,
+            imports=imports,
+            retry=retry,
+            timeout=timeout,
+            progress=progress,
+            architectures=everything if shard is None else of_shard(shard, table.space, everything),
+            executor=executor,
+        )
+        if shard is not None and (missing := left_of(ScorePlan(scored, table, everything), store).parts):
+            raise InvalidInputError(
+                f"{missing:,} scores on {table.name} that predictors learn from belong to other shards: give the same "
+                "command again when all shards have ended."
             )
-            pools[number] = _with_scores(pools[number], table, scored, store)
-    fitting = PredictorFitting(pools[0], pools[1] if len(pools) == 2 else None, tuple(imports))
-    plan = TrialPlan(benchmark.name, fitting, labels, sizes, tuned, track.seeds)
-    resume(plan, store, workers=workers, timeout=timeout, retry=retry, progress=progress)
+        sweep.measured(number, scored, store)
+    plan = sweep.plan(imports, shard)
+    resume(plan, store, workers=workers, timeout=timeout, retry=retry, progress=progress, executor=executor)
     return plan.trials
+
+
+def plans_ahead(
+    track: Track,
+    benchmark: Benchmark,
+    store: Store,
+    *,
+    transfer_from: Benchmark | None = None,
+    shard: Shard | None = None,
+) -> list[ScorePlan | TrialPlan]:
+    """What :func:`run_predictors` would do, as plans: of features on each benchmark, and of the trials.
+
+    Trials depend on the features: where some are missing, no trial counts as known.
+    """
+    sweep, found = _Sweep(track, benchmark, transfer_from), list[ScorePlan | TrialPlan]()
+    for number, scored in sweep.features():
+        table, everything = sweep.tables[number], sweep.pools[number].architectures
+        part = everything if shard is None else of_shard(shard, table.space, everything)
+        found.append(ScorePlan(scored, table, part))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # what was never measured has no median
+            sweep.measured(number, scored, store)
+    return [*found, sweep.plan((), shard)]
+
+
+class _Sweep:
+    """Pools to learn from and to test on, and what is fitted."""
+
+    def __init__(self, track: Track, benchmark: Benchmark, transfer_from: Benchmark | None) -> None:
+        self._track, self._benchmark = track, benchmark
+        self._labels = resolve_predictors(track.predictors)
+        self._settings = settings = track.settings(benchmark.name)
+        sources = [(benchmark, settings.target), *_transfer(track, benchmark, transfer_from)]
+        self.tables = [table for table, _ in sources]
+        self._targets = [target for _, target in sources]
+        needs = Needs.of(encoding for label in self._labels for encoding in get_predictor(label).encodings())
+        self.pools = [
+            with_curves(pool_of(table, target, settings.limit), table, needs.curves) for table, target in sources
+        ]
+        self._sizes = track.train_sizes or _fitting_sizes(len(self.pools[-1]))
+        self._tuned = track.tuned or (0,)
+        alone = len(self.pools) == 1
+        check_sizes(self._sizes if alone else [k for k in self._tuned if k], len(self.pools[0]) - 2, benchmark.name)
+        if not alone:
+            check_sizes(self._sizes, len(self.pools[1]), self.tables[1].name)
+        self._proxies = sorted(needs.proxies)
+
+    def features(self) -> Iterator[tuple[int, Track]]:
+        """Number of a pool, and the track that measures the proxies which predictors see of it, where they do."""
+        for number, target in enumerate(self._targets):
+            missing = tuple(label for label in self._proxies if label not in self.pools[number].facts)
+            if missing:
+                yield number, Track(target=target, batch_size=self._settings.batch_size, proxies=missing)
+
+    def measured(self, number: int, scored: Track, store: Store) -> None:
+        """Take the scores of a pool from the store."""
+        self.pools[number] = _with_scores(self.pools[number], self.tables[number], scored, store)
+
+    def plan(self, imports: Sequence[str], shard: Shard | None) -> TrialPlan:
+        """The trials, or those of a shard."""
+        fitting = PredictorFitting(self.pools[0], self.pools[1] if len(self.pools) == 2 else None, tuple(imports))
+        plan = TrialPlan(self._benchmark.name, fitting, self._labels, self._sizes, self._tuned, self._track.seeds)
+        return plan if shard is None else plan.only(shard.of(plan.keys))
 
 
 def _transfer(
@@ -126,7 +193,7 @@ class TrialPlan(Plan[Trial]):
         seeds: number of splits.
     """
 
-    what = "trials"
+    what, units = "trials", "splits"
 
     def __init__(
         self,
@@ -139,8 +206,23 @@ class TrialPlan(Plan[Trial]):
     ) -> None:
         self.benchmark, self.work = benchmark, fitting
         self._wanted = _wanted(fitting, predictors, sizes, tuned, seeds)
+        self._forget()
+
+    def _forget(self) -> None:
         self._known: dict[Hashable, Trial | None] = {}
         self.total = len(self._wanted)
+
+    @property
+    def keys(self) -> list[str]:
+        """Seeds and predictors, "0 gp"."""
+        return list(dict.fromkeys(key for key, _ in self._wanted))
+
+    def only(self, keys: Iterable[str]) -> Self:
+        """The plan of some seeds and predictors, which knows nothing yet."""
+        found, kept = copy.copy(self), set(keys)
+        found._wanted = {name: trial for name, trial in self._wanted.items() if name[0] in kept}
+        found._forget()
+        return found
 
     @property
     def trials(self) -> list[Trial]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from zcbench.runs._scoring import NetworkScoring
 from zcbench.runs._track import Track
 from zcbench.types import Architecture, ProxyInfo, Score, Status
 
+if TYPE_CHECKING:
+    from zcbench.runs.executors import Executor
+
 #: What a proxy with "epochs" or "steps" trains on: that many training samples, the batch among them.
 TRAINING_SAMPLES = 2000
 
@@ -39,6 +43,7 @@ def run_scores(
     progress: Progress | None = None,
     architectures: Sequence[Architecture] | None = None,
     sample: str = "",
+    executor: Executor | None = None,
 ) -> None:
     """Make sure that the store holds every score of the track.
 
@@ -54,13 +59,14 @@ def run_scores(
         progress: called at the beginning and after every score.
         architectures: what to score instead of the track's sample.
         sample: SHA-256 of the list that the architectures are from; every new record has it.
+        executor: what has the work done elsewhere; see :func:`zcbench.runs.resume`.
 
     Raises:
         InvalidInputError: the number of workers, the timeout or a status is out of range.
         StoreError: a score cannot be written; all earlier ones are kept.
     """
     plan = ScorePlan(track, benchmark, architectures, imports=imports, sample=sample)
-    resume(plan, store, workers=workers, timeout=timeout, retry=retry, progress=progress)
+    resume(plan, store, workers=workers, timeout=timeout, retry=retry, progress=progress, executor=executor)
 
 
 def scorers(track: Track, benchmark: Benchmark) -> list[ProxyInfo]:
@@ -91,7 +97,7 @@ class ScorePlan(Plan[Record]):
         sample: SHA-256 of the list that the architectures are from.
     """
 
-    what = "scores"
+    what, units = "scores", "architectures"
 
     def __init__(
         self,
@@ -123,11 +129,30 @@ class ScorePlan(Plan[Record]):
         for architecture in architectures:
             network = benchmark.space.canonical(architecture).key
             self.served.setdefault(network, []).append(architecture.key)
-        self.total = len(self.served) * len(self.proxies)
         #: label of a proxy by its name with version, and the digest of its code
         self.versions = {(info.identifier, self.codes[info.label]): info.label for info in infos}
+        self._forget()
+
+    def _forget(self) -> None:
+        self.total = len(self.served) * len(self.proxies)
         self._known: dict[str, set[str]] = {label: set() for label in self.proxies}  # architectures
         self._measured: dict[tuple[str, str], Record] = {}  # by network and proxy, where it may serve others
+
+    @property
+    def keys(self) -> list[str]:
+        """The networks."""
+        return list(self.served)
+
+    def only(self, keys: Iterable[str]) -> Self:
+        """The plan of some of the networks, which knows nothing yet."""
+        found = copy.copy(self)
+        found.served = {key: self.served[key] for key in keys}
+        found._forget()
+        return found
+
+    def count(self, keys: Iterable[str]) -> int:
+        """How many architectures have these networks."""
+        return sum(len(self.served[key]) for key in keys)
 
     def stored(self, store: Store) -> tuple[Iterable[Record], Sequence[str]]:
         """Records of the plan's batch and proxies, and what reading left out."""

@@ -1,0 +1,160 @@
+"""A Dask cluster of real processes, some of which are killed."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+from clusters import kill, wait_until
+
+from zcbench.errors import InvalidInputError, ZcbenchError
+from zcbench.runs import space_named
+from zcbench.runs.executors import get_executor
+
+pytest.importorskip("distributed")
+
+
+@contextmanager
+def cluster(folder, *workers):
+    """A scheduler and workers with these variables in their environments: its address, and its processes."""
+    found = folder / "scheduler.json"
+    found.unlink(missing_ok=True)
+    programs = "from distributed.cli import dask_{0} as d; d.main()"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
+
+    def start(program, *words, **variables):
+        command = [sys.executable, "-c", programs.format(program), *words, "--scheduler-file", str(found)]
+        return subprocess.Popen(command, env={**os.environ, **variables}, **quiet)
+
+    running = [start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")]
+    try:
+        wait_until(found.exists, "the scheduler")
+        running += [
+            start("worker", "--no-nanny", "--nthreads", "1", "--no-dashboard", "--death-timeout", "5", **variables)
+            for variables in workers
+        ]
+        yield json.loads(found.read_text())["address"].replace("tcp://", "dask://"), running
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def part(undisturbed, *proxies):
+    return {key: value for key, value in undisturbed.items() if key[1].partition("@")[0] in proxies}
+
+
+def test_a_worker_does_it_once(place, undisturbed):
+    with cluster(place.folder, {}) as (address, _):
+        out, err = place.run("--executor", address)
+        assert place.values() == part(undisturbed, "t-count", "params")
+        assert set(place.lines.values()) == {1}
+        assert place.calls == 12
+        assert "24/24 scores" in err
+        again, _ = place.run("--executor", address)
+        assert again == out
+        assert place.calls == 12
+    assert not list(place.store.glob(".zcbench*"))
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_costs_what_it_computed(place, undisturbed):
+    with cluster(place.folder, {"T_SLEEP": ".4"}, {"T_SLEEP": ".4"}) as (address, processes):
+        with place.start("--executor", address) as run:
+            place.wait_for_calls(3)
+            kill(processes[1].pid)
+            _, err = run.communicate(timeout=90)
+        assert run.returncode == 0, err  # Dask gave its chunk to the other worker
+        assert place.values() == part(undisturbed, "t-count", "params")
+        assert set(place.lines.values()) == {1}
+        assert place.calls <= 12 + 1
+        before = place.calls
+        place.run("--executor", address)
+        assert place.calls == before
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_dies(place, undisturbed):
+    with cluster(place.folder, {"T_SLEEP": ".4"}) as (address, processes):
+        with place.start("--executor", address) as run:
+            place.wait_for_calls(3)
+            kill(processes[0].pid)
+            out, err = run.communicate(timeout=90)
+        assert run.returncode == 1
+        assert out == ""
+        assert "the Dask scheduler at" in err.splitlines()[-1]
+        assert "Traceback" not in err
+        wait_until(lambda: processes[1].poll() is not None, "the worker")
+    done = len(place.lines)
+    assert done
+    with cluster(place.folder, {}) as (address, _):
+        place.run("--executor", address)
+    assert place.values() == part(undisturbed, "t-count", "params")
+    assert set(place.lines.values()) == {1}
+    assert place.calls <= 12 + 1
+
+
+@pytest.mark.slow
+def test_a_plugin_that_one_worker_lacks(place, undisturbed):
+    with cluster(place.folder, {}, {"T_BROKEN": "1"}) as (address, _):
+        _, err = place.run("--executor", address, status=1)
+        said = [line for line in err.splitlines() if "no module of that name here" in line]
+        assert len(said) == 2  # when it happens, and at the end
+        assert all(place.plugin in line and os.uname().nodename in line for line in said)
+        assert place.values() == part(undisturbed, "t-count", "params")
+        assert set(place.lines.values()) == {1}
+        assert place.calls == 12
+        again, _ = place.run("--executor", address)
+        assert "t-count" in again
+        assert place.calls == 12
+
+
+@pytest.mark.slow
+def test_no_worker_has_the_plugin(place):
+    with cluster(place.folder, {"T_BROKEN": "1"}, {"T_BROKEN": "2"}) as (address, _):
+        out, err = place.run("--executor", address, status=1)
+    assert out == ""
+    assert place.plugin in err.splitlines()[-1]
+    assert not place.lines
+
+
+@pytest.mark.slow
+def test_nobody_waits_for_a_straggler(place, undisturbed):
+    names = sorted({key[0] for key in undisturbed})
+    space = space_named("digits-201")
+    sizes = {}
+    for name in names:
+        network = space.build(space.parse(name), num_classes=10)
+        sizes.setdefault(sum(p.numel() for p in network.parameters()), []).append(name)
+    victim = str(next(size for size, found in sizes.items() if len(found) == 1))
+    with cluster(place.folder, {"T_VICTIM": victim}, {"T_VICTIM": victim}) as (address, _):
+        with place.start("--executor", address, proxies="t-waits") as run:
+            waiting = place.folder / "waiting"
+            wait_until(waiting.exists, "the straggler")
+            wait_until(lambda: place.calls >= 7, "the others")
+            before = place.calls
+            place.run(proxies="t-waits")
+            assert place.values() == part(undisturbed, "t-waits")
+            assert place.calls - before <= 5  # what the straggler holds
+            (place.folder / "go").touch()
+            _, err = run.communicate(timeout=90)
+        assert run.returncode == 0, err
+    assert place.values() == part(undisturbed, "t-waits")
+    assert max(place.lines.values()) <= 2
+    total = place.calls
+    place.run(proxies="t-waits")
+    assert place.calls == total
+
+
+@pytest.mark.parametrize("text", ["dask://", "dask://host", "dask://host:port", "dask://a/b:1", "dask://h:1/x"])
+def test_an_address_that_is_none(text):
+    with pytest.raises(InvalidInputError, match="dask://HOST:PORT"):
+        get_executor(text)
+
+
+def test_a_scheduler_that_is_not_there(monkeypatch):
+    monkeypatch.setattr("zcbench.runs.executors._dask._PATIENCE", 1.0)
+    with pytest.raises(ZcbenchError, match=r"no Dask scheduler answers at 127\.0\.0\.1:9"):
+        next(get_executor("dask://127.0.0.1:9").carry_out({}, ["a"], print))

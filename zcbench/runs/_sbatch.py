@@ -1,0 +1,88 @@
+"""The script of a SLURM array job that runs a command's shards."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from zcbench.errors import InvalidInputError
+from zcbench.runs._shards import Shard
+
+#: settings of zcbench that an array job needs as its user has them; the values are folders
+_FOLDERS = ("ZCBENCH_DATA", "ZCBENCH_CACHE", "ZCBENCH_RUNS")
+
+_SCRIPT = """\
+#!/bin/bash
+# {count} shards of one run. Each appends to a file of its own in the store: any number may run at once.
+# Read the lines that begin with #SBATCH, then submit:  sbatch THIS_FILE
+#SBATCH --job-name={name}
+#SBATCH --array=1-{count}
+# "--array=1-{count}%20" runs at most 20 at a time. One array may have a limit: scontrol show config | grep MaxArraySize
+#SBATCH --cpus-per-task=1
+# Each processor scores one network at a time.
+#SBATCH --mem-per-cpu=3G
+# For networks of the size of NAS-Bench-201's; sacct --format=JobID,MaxRSS shows what one took.
+#SBATCH --time=04:00:00
+# What a time limit or a kill cuts off loses the score that was computed. Submit again, and only the rest is computed.
+#SBATCH --output=zcbench-%A_%a.log
+# Further lines that your cluster may want:
+##SBATCH --partition=NAME
+##SBATCH --account=NAME
+
+set -eu
+cd -- {folder}
+{settings}exec {command}
+"""
+
+
+def sbatch_script(
+    words: Sequence[str],
+    count: int,
+    *,
+    name: str = "zcbench",
+    folder: str | os.PathLike[str] | None = None,
+    settings: Mapping[str, str] | None = None,
+    workers: bool = True,
+) -> str:
+    """A script for ``sbatch`` that runs ``zcbench run`` once for each shard.
+
+    Args:
+        words: what follows ``zcbench run``, without ``--shard``.
+        count: number of shards.
+        name: of the job.
+        folder: where relative paths of the words start; default the current folder.
+        settings: variables of the environment; default this process's.
+        workers: let a shard use as many worker processes as SLURM gives it processors.
+
+    Raises:
+        InvalidInputError: there cannot be so many shards, or a word cannot be written into a script.
+    """
+    Shard(1, count)
+    given = os.environ if settings is None else settings
+    place = Path(folder) if folder is not None else Path.cwd()
+    lines = "".join(f"export {key}={_quoted(str(place / given[key]))}\n" for key in _FOLDERS if given.get(key))
+    shard = [f'--shard "${{SLURM_ARRAY_TASK_ID}}/{count}"']
+    shard += ['--workers "${SLURM_CPUS_PER_TASK:-1}"'] if workers else []
+    command = [_quoted(sys.executable), "-m zcbench run", *shard, *map(_quoted, words)]
+    return _SCRIPT.format(
+        count=count,
+        name=re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60] or "zcbench",
+        folder=_quoted(str(place.absolute())),
+        settings=lines,
+        command=" ".join(command),
+    )
+
+
+def _quoted(word: str) -> str:
+    """The word for a shell."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise InvalidInputError(f"{word!a} is not text: rename the file, or give another path.") from None
+    if "\0" in word:
+        raise InvalidInputError(f"{word!r} has a zero byte, which no shell takes.")
+    return shlex.quote(word)

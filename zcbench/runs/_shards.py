@@ -1,0 +1,77 @@
+"""Shards: parts of a run that do not overlap, whatever machine computes them and whenever it starts.
+
+A key belongs to a shard by a hash of its own text: of a network its canonical string, so that equivalent architectures
+are on one shard; of trials "seed predictor", so that all sizes of one split are. What else a run holds has no say: a
+larger sample, or another list of proxies, leaves every key where it was.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from zcbench._process import stable_seed
+from zcbench.errors import InvalidInputError
+from zcbench.types import Architecture, SearchSpace
+
+_WRITTEN = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
+#: more shards than any scheduler takes in one array
+MOST_SHARDS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several parts of a run.
+
+    Attributes:
+        number: which, from 1.
+        count: how many there are.
+        again: deal keys out by another hash, so that what one shard left undone is spread over all.
+
+    Raises:
+        InvalidInputError: there is no such shard.
+    """
+
+    number: int
+    count: int
+    again: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.count <= MOST_SHARDS:
+            raise InvalidInputError(f"{self.count:,} shards: choose from 1 to {MOST_SHARDS:,}.")
+        if not 1 <= self.number <= self.count:
+            raise InvalidInputError(
+                f"the shard {self}: shards are numbered from 1/{self.count} to {self.count}/{self.count}."
+            )
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+    def __contains__(self, key: str) -> bool:
+        return stable_seed("missing" if self.again else "shard", key) % self.count == self.number - 1
+
+    def of(self, keys: Iterable[str]) -> list[str]:
+        """The keys that belong to it, in their order."""
+        return [key for key in keys if key in self]
+
+
+def parse_shard(text: str, *, again: bool = False) -> Shard:
+    """Read "3/100", the third of a hundred shards.
+
+    Args:
+        text: number and count.
+        again: as in :class:`Shard`.
+
+    Raises:
+        InvalidInputError: it is written otherwise, or there is no such shard.
+    """
+    found = _WRITTEN.fullmatch(text.strip())
+    if not found:
+        raise InvalidInputError(f"the shard {text!r}: write its number and how many there are, 3/100.")
+    return Shard(int(found[1]), int(found[2]), again)
+
+
+def of_shard(shard: Shard, space: SearchSpace, architectures: Iterable[Architecture]) -> list[Architecture]:
+    """The architectures whose networks belong to a shard, in their order."""
+    return [architecture for architecture in architectures if space.canonical(architecture).key in shard]

@@ -1,0 +1,42 @@
+"""Engines: where the work of a run is done. Results travel through none of them: each worker writes its own file."""
+
+from __future__ import annotations
+
+from zcbench._notation import parse_term
+from zcbench.errors import UnknownNameError
+from zcbench.runs.executors._carry import carried_out
+from zcbench.runs.executors._protocol import Answer, Executor, WorkersFailedError
+
+__all__ = ["Answer", "Executor", "WorkersFailedError", "carried_out", "get_executor", "list_executors"]
+
+
+def list_executors() -> list[str]:
+    """How executors are written."""
+    return ["dask://HOST:PORT", "local", "submitit"]
+
+
+def get_executor(text: str) -> Executor | None:
+    """The executor that a text names; None for "local", processes of this machine.
+
+    Args:
+        text: "local", "submitit" with settings as in "submitit:partition=cpu:hours=4:jobs=50", or "dask://HOST:PORT".
+
+    Raises:
+        UnknownNameError: there is no such executor, or no such setting.
+        InvalidInputError: a setting or an address is malformed.
+        MissingDependencyError: its package is not installed.
+    """
+    scheme, found, address = text.partition("://")
+    if found and scheme == "dask":
+        from zcbench.runs.executors._dask import DaskExecutor
+
+        return DaskExecutor(address)
+    term = parse_term(text)
+    if term.name == "local":
+        term.bare("the executor")
+        return None
+    if term.name == "submitit":
+        from zcbench.runs.executors._submitit import SubmititExecutor
+
+        return SubmititExecutor.parse(term)
+    raise UnknownNameError("executor", text, list_executors())

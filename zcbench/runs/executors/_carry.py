@@ -1,0 +1,120 @@
+"""A run whose work is done elsewhere: what is left goes out by name, and workers write their own files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zcbench._files import cannot_write
+from zcbench.errors import InvalidInputError, first_line, shortened
+from zcbench.runs.executors._protocol import Executor, WorkersFailedError
+
+if TYPE_CHECKING:
+    from zcbench.runs._resume import Plan
+
+#: what workers and their troubles an error names
+_SHOWN = 3
+
+
+def carried_out(
+    executor: Executor,
+    plan: Plan[Any],
+    store: str | os.PathLike[str],
+    keys: Sequence[str],
+    *,
+    workers: int = 1,
+    timeout: float | None = None,
+    retry: Sequence[str] = (),
+    imports: Sequence[str] = (),
+    say: Callable[[str], object] = str,
+) -> Iterator[tuple[str, ...]]:
+    """Have keys of a plan computed elsewhere; yield those that are done, as soon as the engine says so.
+
+    Args:
+        executor: the engine.
+        plan: what is wanted; it knows nothing yet of what is stored.
+        store: folder of the records, which all machines share.
+        keys: what is left.
+        workers: processes of each of the engine's workers.
+        timeout: seconds that a part may take.
+        retry: statuses to compute again.
+        imports: Python files that each worker imports by itself.
+        say: called with a sentence when a worker is in trouble.
+
+    Raises:
+        WorkersFailedError: at the end, if a worker could not do what it was given.
+        ZcbenchError: there is no such engine, or it ended.
+    """
+    from zcbench import __version__
+
+    folder = Path(store).absolute()
+    troubles: dict[str, list[str]] = {}
+    given_up = 0
+    with _plan_file(plan, folder, keys) as (path, digest):
+        order = {
+            "version": __version__,
+            "folder": str(Path.cwd()),
+            "store": str(folder),
+            "plan": str(path),
+            "digest": digest,
+            "imports": [str(Path(name).resolve()) for name in imports],
+            "workers": max(1, workers),
+            "timeout": timeout,
+            "retry": list(retry),
+        }
+        for answer in executor.carry_out(order, keys, say):
+            if not answer.trouble:
+                yield answer.keys
+                continue
+            worker, _, trouble = answer.trouble.partition(": ")
+            if trouble not in troubles:
+                say(shortened(answer.trouble))
+            troubles.setdefault(trouble, []).append(worker)
+            given_up += len(answer.keys) * answer.final
+    if troubles:
+        raise WorkersFailedError(_summary(troubles, given_up))
+
+
+def _summary(troubles: dict[str, list[str]], given_up: int) -> str:
+    told = []
+    for trouble, workers in list(troubles.items())[:_SHOWN]:
+        others = len(set(workers)) - 1
+        told.append(f"{workers[0]}{f' and {others} more' if others else ''}: {trouble}")
+    more = f" There were {len(troubles) - _SHOWN} other reasons." if len(troubles) > _SHOWN else ""
+    if given_up:
+        end = "Results until then are kept. Run the same command again, which computes what is missing."
+    else:
+        end = "Other workers have done the rest; the same command again shows it."
+    return f"workers were in trouble. {' '.join(told)}{more} {end}"
+
+
+@contextmanager
+def _plan_file(plan: Plan[Any], store: Path, keys: Sequence[str]) -> Iterator[tuple[Path, str]]:
+    """The plan as a file in the store, for as long as the run takes: it also tells whether a worker sees the store."""
+    try:
+        content = pickle.dumps(plan.only(keys))
+    except Exception as error:
+        raise InvalidInputError(
+            f"this run cannot be sent to other processes ({first_line(error)}): "
+            "put what is your own into Python files, and import these."
+        ) from None
+    path = store / f".zcbench-plan-{secrets.token_hex(8)}"
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise cannot_write(path, error, "choose another folder with --store.") from None
+    try:
+        yield path, hashlib.sha256(content).hexdigest()
+    finally:
+        with suppress(OSError):
+            path.unlink()

@@ -1,0 +1,52 @@
+"""What an engine is asked to do, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from zcbench.errors import ZcbenchError
+
+#: how often a chunk is given out again after a worker was lost
+RETRIES = 2
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of some keys.
+
+    Attributes:
+        keys: names of what was to be computed.
+        trouble: why they are not done, one sentence with the worker's name; empty if they are.
+        final: whether they were given up; else they are given out again.
+    """
+
+    keys: tuple[str, ...]
+    trouble: str = ""
+    final: bool = True
+
+
+class Executor(Protocol):
+    """An engine that has keys computed elsewhere. It carries their names out, and only "done" back."""
+
+    def carry_out(self, order: dict[str, Any], keys: Sequence[str], say: Callable[[str], object]) -> Iterator[Answer]:
+        """Yield an answer for each chunk of keys as soon as it is done or given up.
+
+        Args:
+            order: plain values for :func:`zcbench.runs.executors._elsewhere.perform`.
+            keys: names of what is to be computed.
+            say: called with a sentence where the user has to know that nothing happens.
+
+        Raises:
+            ZcbenchError: there is no such engine, or it ended.
+        """
+
+
+class WorkersFailedError(ZcbenchError):
+    """Workers of an engine could not do what they were given. What others computed is in the store."""
+
+
+def chunks(keys: Sequence[str], count: int) -> list[tuple[str, ...]]:
+    """Keys dealt out like cards, in at most so many chunks: neighbours, which may be equally slow, are kept apart."""
+    return [tuple(keys[start::count]) for start in range(min(count, len(keys)))]

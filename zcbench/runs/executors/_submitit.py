@@ -1,0 +1,163 @@
+"""Jobs of SLURM through submitit."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zcbench._notation import Term
+from zcbench._settings import read_settings
+from zcbench.errors import InvalidInputError, MissingDependencyError, ZcbenchError, first_line
+from zcbench.runs.executors import _elsewhere
+from zcbench.runs.executors._protocol import RETRIES, Answer, chunks
+
+#: settings with their defaults; an empty text leaves the choice to the cluster
+SETTINGS: dict[str, Any] = {
+    "jobs": 0,
+    "cluster": "slurm",
+    "partition": "",
+    "account": "",
+    "qos": "",
+    "constraint": "",
+    "hours": 4.0,
+    "memory": 3.0,
+    "gpus": 0,
+    "at_once": 0,
+}
+_RANGES = {
+    "jobs": (0, 10_000),
+    "hours": (0.02, 10_000),
+    "memory": (0.1, 100_000),
+    "gpus": (0, 1024),
+    "at_once": (0, 10_000),
+}
+#: jobs on SLURM unless told otherwise
+_JOBS = 20
+#: seconds between two looks at the jobs
+_LOOK = 0.5
+
+
+@dataclass
+class _Chunk:
+    keys: tuple[str, ...]
+    job: Any
+    lost: int = 0
+
+
+class SubmititExecutor:
+    """Keys are dealt out to jobs, which may wait in SLURM's queue for any time.
+
+    Args:
+        jobs: number of jobs; 0 for 20, on this machine for its number of processors.
+        cluster: "slurm", or "local" for processes on this machine.
+        partition: of SLURM, as ``account``, ``qos`` and ``constraint``.
+        hours: that a job may take.
+        memory: GB for each worker process of a job.
+        gpus: GPUs of a job.
+        at_once: jobs that may run at one time; 0 for any number.
+
+    Raises:
+        MissingDependencyError: submitit is not installed.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        try:
+            import submitit
+        except ImportError:
+            raise MissingDependencyError("submitit", "submitit", "the executor submitit") from None
+        self._submitit: Any = submitit
+        self._given = {**SETTINGS, **settings}
+
+    @classmethod
+    def parse(cls, term: Term) -> SubmititExecutor:
+        """The executor of "submitit:partition=cpu:hours=4".
+
+        Raises:
+            UnknownNameError: there is no such setting.
+            InvalidInputError: it has no value, or one that it cannot have.
+            MissingDependencyError: submitit is not installed.
+        """
+        found = read_settings(term, SETTINGS, _RANGES)
+        if found.get("cluster", "slurm") not in ("slurm", "local"):
+            raise InvalidInputError(f"submitit:cluster={found['cluster']}: choose slurm or local.")
+        return cls(**found)
+
+    def carry_out(self, order: dict[str, Any], keys: Sequence[str], say: Callable[[str], object]) -> Iterator[Answer]:
+        """Submit one array of jobs and wait for them; see :class:`Executor`."""
+        executor = self._executor(order)
+        running = self._submitted(executor, order, chunks(keys, self._jobs()))
+        try:
+            while running:
+                finished = [chunk for chunk in running if chunk.job.done()]
+                for chunk in finished:
+                    running.remove(chunk)
+                    answer = _answer(chunk)
+                    if answer["trouble"] and chunk.lost < RETRIES:
+                        again = self._submitted(executor, order, [chunk.keys])[0]
+                        again.lost = chunk.lost + 1
+                        running.append(again)
+                    trouble = answer["trouble"] and f"{answer['worker']}: {answer['trouble']}"
+                    yield Answer(chunk.keys, trouble, final=not trouble or chunk.lost >= RETRIES)
+                if not finished:
+                    time.sleep(_LOOK)
+        finally:
+            for chunk in running:
+                chunk.job.cancel(check=False)
+
+    def _jobs(self) -> int:
+        if self._given["jobs"]:
+            return int(self._given["jobs"])
+        return _JOBS if self._given["cluster"] == "slurm" else os.cpu_count() or 1
+
+    def _executor(self, order: dict[str, Any]) -> Any:
+        given, workers = self._given, int(order["workers"])
+        # Beside the results, where all machines can read.
+        folder = Path(order["store"]) / ".submitit"
+        logging.getLogger("submitit").setLevel(logging.ERROR)
+        try:
+            executor = self._submitit.AutoExecutor(folder=folder, cluster=given["cluster"])
+            executor.update_parameters(
+                name="zcbench",
+                timeout_min=max(1, round(60 * given["hours"])),
+                mem_gb=given["memory"] * workers,
+                cpus_per_task=workers,
+                gpus_per_node=given["gpus"] or None,
+                **{f"slurm_{name}": given[name] or None for name in ("partition", "account", "qos", "constraint")},
+                slurm_array_parallelism=given["at_once"] or 10_000,
+            )
+        except (OSError, RuntimeError, NameError) as error:
+            raise ZcbenchError(
+                f"submitit cannot submit to {given['cluster']} ({first_line(error)}): run this where sbatch is, or use "
+                "submitit:cluster=local for processes of this machine."
+            ) from None
+        return executor
+
+    def _submitted(self, executor: Any, order: dict[str, Any], parts: Sequence[tuple[str, ...]]) -> list[_Chunk]:
+        import cloudpickle
+
+        # By value: the Python that unpickles may have no zcbench, and has to say so in our words.
+        cloudpickle.register_pickle_by_value(_elsewhere)
+        try:
+            with executor.batch():
+                jobs = [executor.submit(_elsewhere.perform, order, keys) for keys in parts]
+        except Exception as error:  # of sbatch, of the file system
+            raise ZcbenchError(f"submitit could not submit: {first_line(error)}") from None
+        finally:
+            cloudpickle.unregister_pickle_by_value(_elsewhere)
+        return [_Chunk(keys, job) for keys, job in zip(parts, jobs, strict=True)]
+
+
+def _answer(chunk: _Chunk) -> dict[str, Any]:
+    """What a job that ended has to say."""
+    job = chunk.job
+    try:
+        found: dict[str, Any] = job.result()
+    except Exception:  # it was killed, or ran out of time or memory
+        log = job.paths.stderr
+        return {"worker": f"job {job.job_id}", "trouble": f"it ended without an answer; its log is {log}."}
+    return found
