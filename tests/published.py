@@ -16,6 +16,11 @@ def count(network):
     return sum(p.numel() for p in network.parameters())
 
 
+def weightless():
+    """A block in which networks are built without memory and without numbers, as where only parameters count."""
+    return torch.device("meta")
+
+
 def macs(network, x):
     """Products of convolutions and linear maps, as fvcore and the tables count them."""
     total, hooks = [0], []
