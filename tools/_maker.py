@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from zcbench._process import keep_freed_memory
 from zcbench.datasets import get_benchmark
-from zcbench.leaderboards import interval
+from zcbench.evaluation import interval
 from zcbench.metrics import kendall_tau, noise_ceiling
 from zcbench.types import Architecture, SearchSpace
 
