@@ -165,6 +165,6 @@ def test_things_by_name():
             rules.by_name("space", [odd])
 
 
-def test_lists_are_tuples():
-    assert rules.as_tuple(["a"]) == ("a",)
-    assert rules.as_tuple("a") == "a"
+def test_lists_and_one_text_are_tuples():
+    assert rules.as_tuple(["a"]) == rules.as_tuple("a") == ("a",)
+    assert rules.as_tuple(5) == 5

@@ -36,7 +36,6 @@ UNTESTED: dict[str, tuple[str, ...]] = {
 RENAMED = {
     "zcbench/__main__.py": "tests/test_package.py",
     "zcbench/cli/__init__.py": "tests/cli/test_main.py",
-    "zcbench/proxies/__init__.py": "tests/test_package.py",
 }
 #: test files of no single module; ``test_contract.py`` tests what holds of all that a package registers
 ACROSS = {
