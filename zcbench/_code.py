@@ -23,17 +23,16 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import inspect
-import linecache
 import os
 import sys
-import textwrap
 import types
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from zcbench._source import Text, all_code, fingerprint, kept_source, text_at
 
 #: How digests begin where something that is called cannot be read: edits of it may go unnoticed.
 UNKNOWN = "unknown"
@@ -105,19 +104,11 @@ def _top(module: object) -> str:
     return str(module).partition(".")[0]
 
 
-class _Text(NamedTuple):
-    """A text that code was compiled from, as it was when it was first needed."""
-
-    digest: str
-    codes: frozenset[str]  # fingerprints of all code in it
-    names: frozenset[str]  # and their qualified names
-
-
 class _Own(NamedTuple):
     """What is kept of a function, class or object from the first time on."""
 
     path: str
-    text: _Text | None
+    text: Text | None
     values: tuple[str, bool, bool]
 
 
@@ -128,7 +119,7 @@ _FIRST: dict[int, tuple[weakref.ref[Any], _Own]] = {}
 class _Walk:
     """Everything that one thing's digest is made of, in an order that follows from the code alone."""
 
-    def __init__(self, texts: Mapping[str, _Text] | None = None, homes: Iterable[str] = ()) -> None:
+    def __init__(self, texts: Mapping[str, Text] | None = None, homes: Iterable[str] = ()) -> None:
         self.strange = False  # something that neither zcbench nor a library wrote
         self.whole = True
         self._hash = hashlib.sha256()
@@ -213,7 +204,7 @@ class _Walk:
 
     def _names(self, code: types.CodeType, known: Mapping[str, Any], values: bool) -> None:
         """Helpers that code names, in its own and in other files; their values too where no file holds them."""
-        names = sorted({name for part in _all_code(code) for name in part.co_names})
+        names = sorted({name for part in all_code(code) for name in part.co_names})
         for name in names:
             found = known.get(name)
             if isinstance(found, types.ModuleType):
@@ -275,13 +266,13 @@ class _Walk:
             self._say("known", module.__name__)
             return
         self.strange = True
-        text = _text_at(str(getattr(module, "__file__", None) or ""))
+        text = text_at(str(getattr(module, "__file__", None) or ""))
         self._say("module", text.digest if text else vars(module).get("__doc__"))
 
     def _partial(self, thing: functools.partial[Any]) -> None:
         self.strange = True
         self._say("partial")
-        if isinstance(thing.func, types.FunctionType) and (text := _text_at(thing.func.__code__.co_filename)):
+        if isinstance(thing.func, types.FunctionType) and (text := text_at(thing.func.__code__.co_filename)):
             self._say("text", text.digest)  # also where zcbench wrote it: its version is not in the name of this
         for part in (thing.func, thing.args, sorted(thing.keywords.items())):
             self.visit(part)
@@ -296,7 +287,7 @@ class _Walk:
         if _top(getattr(thing, "__module__", "")) in _LIBRARIES or module is None:
             return
         self._module(module)
-        self.whole &= _text_at(str(getattr(module, "__file__", None) or "")) is not None
+        self.whole &= text_at(str(getattr(module, "__file__", None) or "")) is not None
 
     # -- values --------------------------------------------------------------------------------
 
@@ -379,13 +370,13 @@ def _read(thing: Any, walk: _Walk) -> _Own:
         values = _values_digest([part for part in _parts(thing) if not callable(part)], walk)
         if code.co_filename.startswith(_PACKAGE) or _top(thing.__globals__.get("__name__")) in _LIBRARIES:
             return _Own("known", None, values)
-        text = walk._texts.get(code.co_filename) or _text_at(code.co_filename)
+        text = walk._texts.get(code.co_filename) or text_at(code.co_filename)
         if text is not None:
             return _Own(code.co_filename, text, values)
-        return _Own("", _kept_source(code), values)
+        return _Own("", kept_source(code), values)
     if isinstance(thing, type):
         file = str(getattr(sys.modules.get(thing.__module__), "__file__", None) or "")
-        text = walk._texts.get(file) or _text_at(file)
+        text = walk._texts.get(file) or text_at(file)
         if text is not None and thing.__qualname__ in text.names:
             return _Own(file, text, _values_digest([], walk))
         data = [part for name, part in sorted(vars(thing).items()) if name not in _OF_CLASSES and _is_data(part)]
@@ -412,66 +403,6 @@ def _parts(function: types.FunctionType) -> Iterator[Any]:
             yield "empty"
     if "__wrapped__" in vars(function):
         yield vars(function)["__wrapped__"]
-
-
-def _text_at(path: str) -> _Text | None:
-    """A file's text now; None if there is no such file."""
-    if not path or path.startswith("<"):
-        return None
-    try:
-        content = Path(path).read_bytes()
-    except (OSError, ValueError):
-        return None
-    return _text(content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n"))
-
-
-@functools.lru_cache(maxsize=256)
-def _text(content: bytes) -> _Text:
-    try:
-        found = list(_all_code(compile(content, "<file>", "exec", dont_inherit=True)))
-    except (SyntaxError, ValueError):  # compiled code, say
-        found = []
-    digest = hashlib.sha256(content).hexdigest()
-    return _Text(digest, frozenset(map(fingerprint, found)), frozenset(code.co_qualname for code in found))
-
-
-def _kept_source(code: types.CodeType) -> _Text | None:
-    """The lines of a function that Python keeps of a notebook's cell, say."""
-    if code.co_filename not in linecache.cache:
-        return None
-    lines = linecache.getlines(code.co_filename)
-    try:
-        block = "".join(inspect.getblock(lines[code.co_firstlineno - 1 :]))
-    except Exception:  # of the tokenizer, where the lines are no longer these
-        return None
-    whole = _text("".join(lines).encode("utf-8", "surrogatepass"))
-    return whole._replace(digest=hashlib.sha256(textwrap.dedent(block).encode("utf-8", "surrogatepass")).hexdigest())
-
-
-def _all_code(code: types.CodeType) -> Iterator[types.CodeType]:
-    yield code
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _all_code(constant)
-
-
-def fingerprint(code: types.CodeType) -> str:
-    """A digest of bytecode without paths and line numbers; it differs between versions of Python."""
-    found = hashlib.sha256(code.co_code + code.co_exceptiontable)
-    counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
-    found.update(repr((code.co_qualname, counts, code.co_names, code.co_varnames, code.co_freevars)).encode())
-    for constant in code.co_consts:
-        found.update((fingerprint(constant) if isinstance(constant, types.CodeType) else _shown(constant)).encode())
-    return found.hexdigest()
-
-
-def _shown(constant: object) -> str:
-    """A constant of code as text; sets have no order."""
-    if isinstance(constant, frozenset):
-        return f"frozenset{sorted(map(_shown, constant))}"
-    if isinstance(constant, tuple):
-        return f"({','.join(map(_shown, constant))})"
-    return f"{type(constant).__name__} {constant!a}"
 
 
 def _wrapped(thing: Any) -> Any:

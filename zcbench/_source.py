@@ -1,0 +1,85 @@
+"""The text that code was compiled from, and whether it is still the text of what runs."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import linecache
+import textwrap
+import types
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Text(NamedTuple):
+    """A text that code was compiled from, as it was when it was first needed."""
+
+    digest: str
+    codes: frozenset[str]  # fingerprints of all code in it
+    names: frozenset[str]  # and their qualified names
+
+
+def text_at(path: str) -> Text | None:
+    """A file's text now; None if there is no such file."""
+    if not path or path.startswith("<"):
+        return None
+    try:
+        content = Path(path).read_bytes()
+    except (OSError, ValueError):
+        return None
+    return _text(content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n"))
+
+
+@functools.lru_cache(maxsize=256)
+def _text(content: bytes) -> Text:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they were said when it was imported
+            found = list(all_code(compile(content, "<file>", "exec", dont_inherit=True)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # compiled code, say
+        found = []
+    digest = hashlib.sha256(content).hexdigest()
+    return Text(digest, frozenset(map(fingerprint, found)), frozenset(code.co_qualname for code in found))
+
+
+def kept_source(code: types.CodeType) -> Text | None:
+    """The lines of a function that Python keeps of a notebook's cell, say."""
+    if code.co_filename not in linecache.cache:
+        return None
+    lines = linecache.getlines(code.co_filename)
+    try:
+        block = "".join(inspect.getblock(lines[code.co_firstlineno - 1 :]))
+    except Exception:  # of the tokenizer, where the lines are no longer these
+        return None
+    whole = _text("".join(lines).encode("utf-8", "surrogatepass"))
+    return whole._replace(digest=hashlib.sha256(textwrap.dedent(block).encode("utf-8", "surrogatepass")).hexdigest())
+
+
+def all_code(code: types.CodeType) -> Iterator[types.CodeType]:
+    """The code and all code inside it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from all_code(constant)
+
+
+def fingerprint(code: types.CodeType) -> str:
+    """A digest of bytecode without paths and line numbers; it differs between versions of Python."""
+    found = hashlib.sha256(code.co_code + code.co_exceptiontable)
+    counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
+    found.update(repr((code.co_qualname, counts, code.co_names, code.co_varnames, code.co_freevars)).encode())
+    for constant in code.co_consts:
+        found.update((fingerprint(constant) if isinstance(constant, types.CodeType) else _shown(constant)).encode())
+    return found.hexdigest()
+
+
+def _shown(constant: object) -> str:
+    """A constant of code as text; sets have no order."""
+    if isinstance(constant, frozenset):
+        return f"frozenset{sorted(map(_shown, constant))}"
+    if isinstance(constant, tuple):
+        return f"({','.join(map(_shown, constant))})"
+    return f"{type(constant).__name__} {constant!a}"
