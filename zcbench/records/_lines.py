@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -134,6 +135,31 @@ def _split(chunk: bytes) -> list[bytes]:
     lines = [line + b"\n" for line in chunk.split(b"\n")]
     last = lines.pop()[:-1]
     return [*lines, last] if last else lines
+
+
+def environments(source: Source, kind: Kind[Any]) -> dict[str, dict[str, Any]]:
+    """The environments that a file describes, by id.
+
+    Raises:
+        OSError: it cannot be read.
+        MissingDependencyError: it is Parquet, and pyarrow is not installed.
+    """
+    found = {}
+    if source.format == "parquet":
+        with suppress(BadLineError):  # named where its rows are read
+            return _parquet.read(source.path, source.stem, kind.traced, None)[1]
+        return {}
+    # As a text in JSON it would have a backslash before its quotes: only a field is called so.
+    item = b'"%s":' % kind.mark.encode()
+    with source.path.open("rb") as file:
+        for chunk in _chunks(file):
+            for text in _split(chunk):
+                if item not in text:
+                    with suppress(BadLineError):
+                        line = _schema.parsed(text, kind.mark)
+                        if kind.mark not in line and "block" not in line:
+                            found[line["environment"]] = line
+    return found
 
 
 def chosen(path: Path, numbers: set[int]) -> Iterator[bytes]:

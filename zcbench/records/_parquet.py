@@ -77,14 +77,14 @@ def stem_of(stem: str, content: bytes) -> str:
     return f"{stem}-{hashlib.sha256(content).hexdigest()[:16]}"
 
 
-def read(path: Path, stem: str, kind: Kind[Any], builder: Builder) -> tuple[int, dict[str, dict[str, Any]]]:
+def read(path: Path, stem: str, kind: Kind[Any], builder: Builder | None) -> tuple[int, dict[str, dict[str, Any]]]:
     """Add a file's rows to a builder, all or none.
 
     Args:
         path: the file.
         stem: its name without kind and format.
         kind: what the rows have to be.
-        builder: what gets them.
+        builder: what gets them; None for the environments alone.
 
     Returns:
         The number of rows, and descriptions of environments.
@@ -113,7 +113,7 @@ def read(path: Path, stem: str, kind: Kind[Any], builder: Builder) -> tuple[int,
             raise
 
 
-def _read(file: Any, size: int, kind: Kind[Any], builder: Builder) -> tuple[int, dict[str, dict[str, Any]]]:
+def _read(file: Any, size: int, kind: Kind[Any], builder: Builder | None) -> tuple[int, dict[str, dict[str, Any]]]:
     rows, allowance = file.metadata.num_rows, _FREE + _RATIO * size
     groups = range(file.metadata.num_row_groups)
     if _ROW * rows > allowance or sum(file.metadata.row_group(i).total_byte_size for i in groups) > allowance:
@@ -121,6 +121,8 @@ def _read(file: Any, size: int, kind: Kind[Any], builder: Builder) -> tuple[int,
     environments = _environments((file.schema_arrow.metadata or {}).get(_MARK, b""), kind)
     if file.schema_arrow.names != list(kind.names):
         raise BadLineError("its columns are others")
+    if builder is None:
+        return rows, environments
     parts = []
     for number in groups:
         table = file.read_row_group(number)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from zcbench.records._layout import Source
 from zcbench.records._lines import Part
 from zcbench.records._schema import LeftOut
 
+T = TypeVar("T")
 _MOST_TRIES = 20
 Environments = dict[str, dict[str, Any]]
 
@@ -53,10 +55,33 @@ def read(store: Path, benchmark: str, kind: Kind[Any]) -> Read:
         StoreError: a file cannot be read.
         MissingDependencyError: a file is Parquet, and pyarrow is not installed.
     """
+    return _settled(store, benchmark, kind, lambda sources: read_sources(sources, kind))
+
+
+def environments(store: Path, benchmark: str, kind: Kind[Any]) -> Environments:
+    """The environments that files of a kind describe, by id; their items are passed over.
+
+    Raises:
+        StoreError: a file cannot be read.
+        MissingDependencyError: a file is Parquet, and pyarrow is not installed.
+    """
+
+    def described(sources: Sequence[Source]) -> Environments:
+        found: Environments = {}
+        for source in sources:
+            with _explained(source):
+                found |= _lines.environments(source, kind)
+        return found
+
+    return _settled(store, benchmark, kind, described)
+
+
+def _settled(store: Path, benchmark: str, kind: Kind[Any], use: Callable[[Sequence[Source]], T]) -> T:
+    """What a function makes of the files, none of which was removed meanwhile."""
     for _ in range(_MOST_TRIES):
         found = _layout.sources(store, benchmark, kind)
         try:
-            content = read_sources(found, kind)
+            content = use(found)
         except VanishedError:
             continue
         # A compaction meanwhile moved lines from a file that is gone into one that was not listed yet.
@@ -79,14 +104,8 @@ def read_sources(sources: Sequence[Source], kind: Kind[Any]) -> Read:
     spans = []
     for source in sources:
         before = builder.rows
-        try:
+        with _explained(source):
             part = reader.read(source)
-        except OSError as error:
-            if isinstance(error, StoreError):
-                raise
-            if error.errno in (errno.ENOENT, errno.ESTALE):
-                raise VanishedError from None
-            raise StoreError(f"cannot read {source.path}: {error.strerror or error}.") from None
         content.environments |= part.environments
         content.left_out += part.left_out
         content.parts[source.path] = part
@@ -97,6 +116,16 @@ def read_sources(sources: Sequence[Source], kind: Kind[Any]) -> Read:
         _number_attempts(content, span)
     _sort(content)
     return content
+
+
+@contextmanager
+def _explained(source: Source) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ESTALE):
+            raise VanishedError from None
+        raise StoreError(f"cannot read {source.path}: {error.strerror or error}.") from None
 
 
 class VanishedError(Exception):

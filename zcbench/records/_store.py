@@ -20,7 +20,7 @@ from zcbench.records._checking import Checked, examined
 from zcbench.records._columns import RECORDS, TRIALS, Kind, Records, Table, Trials
 from zcbench.records._compacting import Compacted, compact
 from zcbench.records._merging import merge
-from zcbench.records._reading import Read, read
+from zcbench.records._reading import Read, environments, read
 from zcbench.records._record import Record, Trial
 from zcbench.records._schema import LeftOut
 from zcbench.records._taking import take_over
@@ -87,7 +87,7 @@ class Store:
         """
         found: dict[str, dict[str, Any]] = {}
         for kind in _layout.KINDS:
-            found |= read(self.folder, benchmark, kind).environments
+            found |= environments(self.folder, benchmark, kind)
         return found
 
     def disagreeing(self, benchmark: str, of: type[Record] | type[Trial] = Record) -> dict[Key, list[Any]]:
