@@ -91,7 +91,7 @@ def _with(item, metrics):
 def test_anything_stays_the_same(tmp_path_factory, files, form):
     store = Store(tmp_path_factory.mktemp("store") / "runs")
     for items in files:
-        write(store, *items)
+        write(store, *items, described=True)
     before = said(store)
     store.compact("toy", form)
     assert said(store)[:-1] == before[:-1]

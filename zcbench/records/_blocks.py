@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from zcbench.errors import shortened
 from zcbench.records import _checks
-from zcbench.records._columns import Builder, Field, Form, Kind
+from zcbench.records._columns import Builder
+from zcbench.records._kinds import Field, Form, Kind
 from zcbench.records._schema import LONGEST, SCHEMA, BadLineError
 
 Arrays = Mapping[str, NDArray[Any]]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zcbench.records import _blocks, _layout, _locks
-from zcbench.records._columns import Kind
+from zcbench.records._kinds import Kind
 from zcbench.records._merging import without_copies
 from zcbench.records._reading import Read
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zcbench.records import _schema
-from zcbench.records._columns import Form, Kind
+from zcbench.records._kinds import Form, Kind
 from zcbench.records._schema import BadLineError
 from zcbench.types import Status
 

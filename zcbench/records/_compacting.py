@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from zcbench._files import cannot_write, whole
 from zcbench.errors import InvalidInputError, StoreError
 from zcbench.records import _blocks, _layout, _lines, _locks, _parquet, _schema
-from zcbench.records._columns import Builder, Form, Kind
+from zcbench.records._columns import Builder
+from zcbench.records._kinds import Form, Kind
 from zcbench.records._layout import Source
 from zcbench.records._locks import Finished
 from zcbench.records._merging import without_copies

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from zcbench.errors import InvalidInputError
-from zcbench.records._columns import RECORDS, TRIALS, Kind
+from zcbench.records._kinds import RECORDS, TRIALS, Kind
 
 KINDS: tuple[Kind[Any], ...] = (RECORDS, TRIALS)
 FORMATS = ("jsonl", "parquet")

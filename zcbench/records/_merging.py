@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zcbench.records._columns import Form, Kind, key_numbers, metrics_of
+from zcbench.records._columns import key_numbers
+from zcbench.records._kinds import Form, Kind, metrics_of
 from zcbench.types import Status
 
 #: How far, as a part of the larger, two scores of one measurement may lie apart. The contract of proxies moves weights

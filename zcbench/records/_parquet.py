@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from zcbench.errors import MissingDependencyError
 from zcbench.records import _blocks, _checks
 from zcbench.records._blocks import Arrays, Texts
-from zcbench.records._columns import Builder, Form, Kind
+from zcbench.records._columns import Builder
+from zcbench.records._kinds import Form, Kind
 from zcbench.records._schema import SCHEMA, BadLineError, parsed
 
 if TYPE_CHECKING:
@@ -139,8 +140,9 @@ def _read(file: Any, size: int, kind: Kind[Any], builder: Builder | None) -> tup
                 arrays[field.name] = _plain(column, "bool" if flag else "int64", np.bool_ if flag else np.int64)
         _checks.check(arrays, texts, kind)
         parts.append((arrays, texts))
-    for arrays, texts in parts:
-        _blocks.add(arrays, texts, kind, builder)
+    parts.reverse()
+    while parts:  # none is kept once the builder has it
+        _blocks.add(*parts.pop(), kind, builder)
     return rows, environments
 
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from zcbench.errors import StoreError
 from zcbench.records import _layout, _lines
-from zcbench.records._columns import Builder, Kind, key_numbers
+from zcbench.records._columns import Builder, key_numbers
+from zcbench.records._kinds import Kind
 from zcbench.records._layout import Source
 from zcbench.records._lines import Part
 from zcbench.records._schema import LeftOut

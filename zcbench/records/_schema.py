@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from zcbench.errors import shortened
-from zcbench.records._columns import metrics_text
+from zcbench.records._kinds import metrics_text
 from zcbench.records._record import Record, Trial
 from zcbench.types import Status
 

@@ -17,8 +17,9 @@ import numpy as np
 from zcbench._display import brief
 from zcbench.records import _layout, _notes
 from zcbench.records._checking import Checked, examined
-from zcbench.records._columns import RECORDS, TRIALS, Kind, Records, Table, Trials
+from zcbench.records._columns import Records, Table, Trials
 from zcbench.records._compacting import Compacted, compact
+from zcbench.records._kinds import RECORDS, TRIALS, Kind
 from zcbench.records._merging import merge
 from zcbench.records._reading import Read, environments, read
 from zcbench.records._record import Record, Trial

@@ -10,7 +10,7 @@ from typing import Any
 from zcbench._files import whole
 from zcbench.errors import InvalidInputError, StoreError
 from zcbench.records import _layout
-from zcbench.records._columns import Kind
+from zcbench.records._kinds import Kind
 from zcbench.records._layout import Source
 
 _CHUNK = 1 << 20

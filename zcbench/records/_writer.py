@@ -15,7 +15,7 @@ from typing import Any, Self
 from zcbench._files import cannot_write
 from zcbench.errors import StoreError
 from zcbench.records import _layout, _schema
-from zcbench.records._columns import RECORDS, TRIALS, Kind
+from zcbench.records._kinds import RECORDS, TRIALS, Kind
 from zcbench.records._locks import Held, hold
 from zcbench.records._record import Record, Trial
 from zcbench.records._schema import SCHEMA, BadLineError
