@@ -227,7 +227,8 @@ def _say_track(track: Track, options: argparse.Namespace) -> None:
     if not track.name:
         return
     changes = get_track(options.track or options.name).changes(track)
-    other = ", ".join(f"{name} {value}" for name, value in changes.items())
+    shown = {name: ",".join(map(str, v)) if isinstance(v, tuple) else v for name, v in changes.items()}
+    other = ", ".join(f"{name} {value}" for name, value in shown.items())
     say(f"zcbench: track {track.identifier}{f' with {other}' if other else ''}.")
 
 
