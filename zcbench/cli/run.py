@@ -173,7 +173,8 @@ def execute(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> Run:
     """What the options say, as data."""
     from zcbench.errors import InvalidInputError
-    from zcbench.runs._run import is_own_table, make_run
+    from zcbench.runs._asked import make_run
+    from zcbench.runs._own import is_own_table
 
     lists = {
         "benchmarks": _columns(options.benchmark),
