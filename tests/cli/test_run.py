@@ -140,8 +140,9 @@ def test_a_track_of_several_benchmarks_goes_on_where_a_table_is_missing(cli, pla
     assert result.err.startswith("zcbench: track two@2.\n")
     assert "\nzcbench: nasbenchmacro: the table of nasbenchmacro is not on this machine" in result.err
     assert [line.split("@")[0] for line in result.out.splitlines() if "@" in line] == ["digits-201", "chars-rnn"]
-    one = cli("run", "two.toml", "--benchmark", "chars-rnn", "--limit", 2, "--workers", 0, "--json")
-    assert one.err.startswith("zcbench: track two@2 with limit 2.\n")
+    words = ("--benchmark", "chars-rnn", "--limit", 2, "--proxies", "params,l2_norm")
+    one = cli("run", "two.toml", *words, "--workers", 0, "--json")
+    assert one.err.startswith("zcbench: track two@2 with limit 2, proxies params,l2_norm.\n")
     assert (one.status, json.loads(one.out)["entries"][0]["scored"]) == (0, 2)
     alone = cli("run", "two.toml", "--benchmark", "nasbenchmacro", "--workers", 0)
     assert alone.sentence.startswith("zcbench: the table of nasbenchmacro is not on this machine")

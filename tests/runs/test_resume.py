@@ -19,6 +19,8 @@ TASKS = (("a", ("1", "2")), ("b", ("3",)), ("c", ("4", "5")))
 class Squares:
     """What a worker does; an odd number fails while the variable T_GOOD is not set."""
 
+    imports = ()
+
     def prepare(self):
         pass
 
@@ -37,11 +39,19 @@ class Squares:
 class SquarePlan(Plan):
     """What is wanted of them."""
 
-    what = "squares"
+    what, units = "squares", "letters"
 
-    def __init__(self):
-        self.benchmark, self.work, self.total = "toy", Squares(), 5
+    def __init__(self, tasks=TASKS):
+        self.benchmark, self.work, self.tasks = "toy", Squares(), tasks
+        self.total = sum(len(parts) for _, parts in tasks)
         self.known = {}
+
+    @property
+    def keys(self):
+        return [key for key, _ in self.tasks]
+
+    def only(self, keys):
+        return SquarePlan([task for task in self.tasks if task[0] in keys])
 
     def stored(self, store):
         trials = store.trials("toy")
@@ -60,7 +70,9 @@ class SquarePlan(Plan):
         self.known[key] = None
 
     def left(self):
-        tasks = [(key, tuple(p for p in parts if self._trial(key, p, 0).key not in self.known)) for key, parts in TASKS]
+        tasks = [
+            (key, tuple(p for p in parts if self._trial(key, p, 0).key not in self.known)) for key, parts in self.tasks
+        ]
         return Left([(key, parts) for key, parts in tasks if parts])
 
     def items(self, key, part, result, environment):
@@ -110,6 +122,14 @@ def test_what_is_left_is_told_without_work(store):
     assert left_of(SquarePlan(), store).tasks == []
     assert left_of(SquarePlan(), store, "failed").tasks == [("a", ("1",)), ("b", ("3",)), ("c", ("5",))]
     assert not store.files("toy") and len(store.files("toy", Trial)) == 1
+
+
+def test_a_part_of_the_plan(store):
+    part = SquarePlan().only(["c", "a"])
+    assert (part.keys, part.total, part.count(part.keys)) == (["a", "c"], 4, 2)
+    go(store, part)
+    assert set(taus(store)) == {1, 2, 4, 5}
+    assert left_of(SquarePlan(), store).tasks == [("b", ("3",))]
 
 
 def test_an_interrupt_keeps_what_is_done(store, monkeypatch):

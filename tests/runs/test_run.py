@@ -1,29 +1,15 @@
-"""``zcbench.run`` does in Python what the command line does; a run is data that another machine can do."""
+"""A run is data that another machine can do."""
 
 import dataclasses
 import json
 import pickle
-import warnings
 
-import numpy as np
 import pytest
-from toys import calls, toy
+from toys import calls
 
-import zcbench
-from zcbench.errors import DataMissingError, InvalidInputError, UnknownNameError
-from zcbench.evaluation import Evaluation
-from zcbench.records import Store, Trial
-from zcbench.runs import OwnTable, Run, Track, run
-from zcbench.runs._run import make_run
-from zcbench.types import Architecture
-
-OWN = "arch,acc,score,size\na,1,1,9\nb,2,3,8\nc,3,2,7\nd,4,4,6\n"
-FACTORY = """
-import torch
-def build(name):
-    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 1 + ord(name) - 96), torch.nn.ReLU(),
-                               torch.nn.Linear(1 + ord(name) - 96, 10))
-"""
+from zcbench.errors import InvalidInputError
+from zcbench.runs import OwnTable, Run, Track
+from zcbench.runs._asked import make_run
 
 
 @pytest.fixture(autouse=True)
@@ -32,118 +18,6 @@ def place(tmp_path, monkeypatch):
     monkeypatch.delenv("ZCBENCH_DATA", raising=False)
     monkeypatch.setenv("ZCBENCH_CACHE", str(tmp_path / "cache"))
     return tmp_path
-
-
-def test_as_documented():
-    result = zcbench.run("digits-201", proxies=["params", "num_layers"], limit=20)
-    assert [entry.n for entry in result.entries] == [20, 20]
-    assert isinstance(result, Evaluation)
-    assert len(Store("runs").records("digits-201")) == 40
-
-
-def test_a_track_an_override_and_a_second_run(place, plugin):
-    place.joinpath("mine.toml").write_text(
-        'benchmark = "digits-201"\nlimit = 5\nproxies = ["t-count"]\nbatch_size = 8\n'
-    )
-    first = run("mine.toml", store=place / "there")
-    assert first.total == 5
-    again = run("mine.toml", store=place / "there", limit=7)
-    assert again.total == 7
-    assert len(calls(plugin)) == 7
-    other = run("digits-201", track="mine.toml", store="there", proxies="params", seed=3)
-    assert (other.total, other.seed, [entry.proxy for entry in other.entries]) == (5, 3, ["params"])
-    same = run(Track(benchmarks="digits-201", limit=5, proxies="t-count", batch_size=8), store="there")
-    assert same["t-count"].scores.tolist() == first["t-count"].scores.tolist()
-    assert len(calls(plugin)) == 7
-
-
-def test_a_loaded_benchmark(plugin):
-    result = run(toy(), proxies=["t-count"], batch_size=8, target="other", workers=1, imports=[plugin])
-    assert (result.target.name, result["t-count"].n) == ("other", 4)
-    with pytest.raises(InvalidInputError, match="toy is a benchmark, and another is given: choose one"):
-        run(toy(), benchmark="digits-201")
-
-
-def test_several_benchmarks_one_of_which_is_not_here():
-    track = Track(name="two", benchmarks=["digits-201", "nasbenchmacro", "chars-rnn"], limit=3, proxies="params",
-                  batch_size={"chars-rnn": 4})  # fmt: skip
-    with pytest.warns(UserWarning, match="nasbenchmacro: the table of nasbenchmacro is not on this machine"):
-        found = run(track)
-    assert {name: evaluation.total for name, evaluation in found.items()} == {"digits-201": 3, "chars-rnn": 3}
-    batches = {name: {r.batch.split("/")[2].split(" ")[0] for r in Store("runs").records(name)} for name in found}
-    assert batches == {"digits-201": {"64"}, "chars-rnn": {"4"}}
-    with pytest.raises(DataMissingError), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        run(track, benchmark="nasbenchmacro")
-
-
-def test_predictors_a_transfer_and_what_failed():
-    fields = {"predictors": "bayesian_ridge", "train_sizes": 10, "seeds": 2, "limit": 40}
-    found = run("digits-201", **fields)
-    assert [(p.train_size, p.metrics["tau"].n) for p in found.points] == [(10, 2)]
-    across = run("digits-201", **fields, transfer_from="digits-201/valid_accuracy", tuned=[0, 5])
-    assert {(p.transfer_from, p.tuned_size) for p in across.points} == {
-        ("digits-201@1/valid_accuracy", 0), ("digits-201@1/valid_accuracy", 5)
-    }  # fmt: skip
-    with pytest.raises(InvalidInputError, match="the track transfer learns from another benchmark first: say which"):
-        run("digits-201", track="transfer", limit=40)
-    with pytest.raises(InvalidInputError, match="transfer_from names what is tested, digits-201/test_nll"):
-        run("digits-201", **fields, transfer_from="digits-201/test_nll")
-    (outcome,) = make_run("digits-201", predictors="gp:kernel=cubic", train_sizes=10, seeds=1, limit=40).each()
-    assert outcome.failed
-    assert len(Store("runs").trials("digits-201")) == 7
-
-
-def test_ones_own_table(place):
-    place.joinpath("my.csv").write_text(OWN)
-    place.joinpath("nets.py").write_text(FACTORY)
-    columns = run("my.csv", target="acc", lower="size")
-    assert {e.proxy: round(e.tau.value, 3) for e in columns.entries} == {"size": 1.0, "score": 0.667}
-    assert [e.proxy for e in run("my.csv", target="acc", proxies="sc*").entries] == ["score"]
-    assert not place.joinpath("runs").exists()
-    built = run("my.csv", target="acc", factory="nets.py:build", data="digits", proxies="params")
-    assert built["params"].tau.value == pytest.approx(1)
-    table = zcbench.own_benchmark("my.csv", "acc")
-    assert {e.proxy for e in run(table, lower=["size"]).entries} == {"size", "score"}
-    with pytest.raises(InvalidInputError, match=r"ensembles go with networks, of which my\.csv has none"):
-        run("my.csv", target="acc", ensembles="mean_rank(score+size)")
-
-
-def test_ones_own_table_of_numbers_for_predictors(place):
-    x = np.random.default_rng(0).normal(size=(30, 2))
-    rows = [f"net{i},{a},{b},{a + b * b}" for i, (a, b) in enumerate(x)]
-    place.joinpath("my.csv").write_text("\n".join(["arch,a,b,acc", *rows]) + "\n")
-    for what in ("my.csv", zcbench.own_benchmark("my.csv", "acc")):
-        found = run(what, target="acc", predictors="bayesian_ridge", train_sizes=8, seeds=1)
-        assert found.predictors == ["bayesian_ridge:encoding=columns"]
-
-
-@pytest.mark.parametrize(
-    ("what", "given", "error", "message"),
-    [
-        ("digits-20", {}, UnknownNameError, "unknown benchmark or track 'digits-20': did you mean 'digits-201'"),
-        ("everywher", {}, UnknownNameError, "unknown benchmark or track 'everywher': did you mean 'everywhere'"),
-        ("quick", {}, InvalidInputError, "the track quick has no benchmark: say which, --benchmark digits-201"),
-        ("digits-201", {"limt": 3}, UnknownNameError, "unknown argument of a run 'limt': did you mean 'limit'"),
-        ("digits-201", {"track": "quik"}, UnknownNameError, "unknown track 'quik': did you mean 'quick'"),
-        ("quick", {"track": "graphs"}, InvalidInputError, "two tracks are given: choose one"),
-        ("digits-201", {"train_sizes": 5}, InvalidInputError, "train_sizes goes with predictors"),
-        ("digits-201", {"workers": -1}, InvalidInputError, "-1 workers: choose 0"),
-        ("digits-201", {"timeout": "5"}, InvalidInputError, "the timeout '5': choose a finite number"),
-        ("digits-201", {"retry": "faild"}, UnknownNameError, "unknown status to retry 'faild'"),
-        ("digits-201", {"store": 5}, InvalidInputError, "the store 5: give the path of a folder"),
-        ("digits-201", {"imports": "absent.py"}, InvalidInputError, "absent.py is not a file"),
-        ("digits-201", {"space": "x", "factory": "y.py:f"}, InvalidInputError, "choose one"),
-        ("everywhere", {"source": "x"}, InvalidInputError, "a source is the table of one benchmark, and not of 16"),
-        (5, {}, InvalidInputError, "the name of a track or benchmark must be text, not 5"),
-        ("absent.toml", {}, InvalidInputError, "absent.toml cannot be read"),
-        ("my.csv", {}, InvalidInputError, "say which column of my.csv to rank against: --target COLUMN"),
-    ],
-)
-def test_what_is_wrong_in_one_sentence(place, what, given, error, message):
-    with pytest.raises(error, match=message):
-        run(what, **given)
-    assert not place.joinpath("runs").exists()
 
 
 def test_a_run_is_data(place, plugin):
@@ -163,19 +37,15 @@ def test_a_run_is_data(place, plugin):
             Run.from_json(text)
 
 
-def test_a_part_of_a_run_as_another_machine_does_it(plugin):
+def test_parts_of_a_run_as_other_machines_do_them(plugin):
     made = make_run("digits-201", limit=6, proxies="t-count", batch_size=8, store="there", imports=(plugin,))
-    whole = zcbench.get_benchmark("digits-201").sample(6, 0, "test_nll")
-    keys = [architecture.key for architecture in whole]
-    for part in (keys[:2], keys[2:5]):
-        there = Run.from_json(made.to_json())
-        there.prepare()
-        there.score("digits-201", architectures=[Architecture("digits-201", key) for key in part])
-    assert {r.architecture for r in Store("there").records("digits-201")} == set(keys[:5])
+    done = []
+    for shard in ("1/2", "2/2"):
+        there = dataclasses.replace(Run.from_json(made.to_json()), shard=shard)
+        assert Run.from_json(there.to_json()) == there
+        assert list(there.each())
+        done.append(len(calls(plugin)))
+    assert 0 < done[0] < done[1] == 6
     (outcome,) = made.each()
     assert outcome.result.total == 6
     assert len(calls(plugin)) == 6
-    with pytest.raises(InvalidInputError, match="a list of architectures goes with proxies"):
-        made = dataclasses.replace(made, track=Track(benchmarks="digits-201", predictors="gp"))
-        made.on("digits-201", architectures=whole)
-    assert not Store("there").trials("digits-201") and Store("there").files("digits-201", Trial) == []

@@ -173,7 +173,8 @@ def execute(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> Run:
     """What the options say, as data."""
     from zcbench.errors import InvalidInputError
-    from zcbench.runs._run import is_own_table, make_run
+    from zcbench.runs._asked import make_run
+    from zcbench.runs._own import is_own_table
 
     lists = {
         "benchmarks": _columns(options.benchmark),
@@ -227,7 +228,8 @@ def _say_track(track: Track, options: argparse.Namespace) -> None:
     if not track.name:
         return
     changes = get_track(options.track or options.name).changes(track)
-    other = ", ".join(f"{name} {value}" for name, value in changes.items())
+    shown = {name: ",".join(map(str, v)) if isinstance(v, tuple) else v for name, v in changes.items()}
+    other = ", ".join(f"{name} {value}" for name, value in shown.items())
     say(f"zcbench: track {track.identifier}{f' with {other}' if other else ''}.")
 
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zcbench.runs._ahead import Ahead as Ahead
+    from zcbench.runs._asked import run as run
     from zcbench.runs._columns import correlate_columns as correlate_columns
     from zcbench.runs._imports import import_file as import_file
     from zcbench.runs._imports import space_named as space_named
     from zcbench.runs._manifest import manifest_text as manifest_text
     from zcbench.runs._manifest import read_manifest as read_manifest
+    from zcbench.runs._own import OwnTable as OwnTable
     from zcbench.runs._read import efficiency as efficiency
     from zcbench.runs._read import leaderboard as leaderboard
     from zcbench.runs._read import named_track as named_track
@@ -26,9 +28,7 @@ if TYPE_CHECKING:
     from zcbench.runs._resume import Step as Step
     from zcbench.runs._resume import resume as resume
     from zcbench.runs._run import Outcome as Outcome
-    from zcbench.runs._run import OwnTable as OwnTable
     from zcbench.runs._run import Run as Run
-    from zcbench.runs._run import run as run
     from zcbench.runs._sbatch import sbatch_script as sbatch_script
     from zcbench.runs._shards import Shard as Shard
     from zcbench.runs._shards import parse_shard as parse_shard
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "Ahead": "_ahead",
     "Outcome": "_run",
-    "OwnTable": "_run",
+    "OwnTable": "_own",
     "Plan": "_resume",
     "Progress": "_resume",
     "RETRIES": "_resume",
@@ -66,7 +66,7 @@ _PUBLIC = {
     "read_track": "_track",
     "register_track": "_register",
     "resume": "_resume",
-    "run": "_run",
+    "run": "_asked",
     "run_predictors": "fit_predictors",
     "run_scores": "score_networks",
     "sbatch_script": "_sbatch",

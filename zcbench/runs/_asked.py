@@ -1,0 +1,180 @@
+"""From what a caller says, a name and fields, to a run; and the one function that makes and does it."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import Any
+
+from zcbench import _arguments as rules
+from zcbench.datasets import Benchmark, list_benchmarks
+from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError
+from zcbench.runs._imports import import_file
+from zcbench.runs._own import OwnTable, is_own_table
+from zcbench.runs._register import get_track, list_tracks
+from zcbench.runs._resume import Progress
+from zcbench.runs._run import Result, Run
+from zcbench.runs._track import DEFAULTS, Track
+from zcbench.runs.executors import Executor, get_executor
+
+
+def run(
+    what: str | Track | Benchmark,
+    /,
+    *,
+    store: str | os.PathLike[str] = "runs",
+    workers: int = 0,
+    timeout: float | None = None,
+    retry: Iterable[str] = (),
+    imports: Iterable[str] = (),
+    source: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    shard: str | None = None,
+    missing: bool = False,
+    sample_manifest: str | os.PathLike[str] | None = None,
+    executor: str | Executor = "local",
+    **given: Any,
+) -> Result | dict[str, Result]:
+    """Run a track, or options on a benchmark: do what the store has not, and evaluate.
+
+    Args:
+        what: a track, its name or the path of its TOML file; or a benchmark, its name or the path of a table of one's
+            own (:class:`OwnTable`).
+        store: folder for the records; a second call with the same folder goes on where the first stopped.
+        workers: worker processes; 0 computes in this process (with workers, call from under
+            ``if __name__ == "__main__":``).
+        timeout: seconds that building a network may take, each score and each trial; beyond them the status is
+            "timed-out". It needs a worker process, also with 0 workers.
+        retry: statuses to compute again: "failed", "timed-out", "non-finite", "unsupported", "disagreeing".
+        imports: Python files that register further proxies, predictors, spaces or benchmarks.
+        source: official file or folder to read the benchmark's table from.
+        progress: called with a :class:`zcbench.runs.Step` at the beginning and after every score and trial.
+        shard: the part that is done and evaluated, "3/100" the third of a hundred, by a hash of the network.
+        missing: deal the shard out anew, so that what one shard of an earlier run left is spread over all.
+        sample_manifest: a text file that lists the architectures to score, one a line.
+        executor: where the work is done: "local", "submitit:partition=NAME:hours=4:jobs=50" (SLURM),
+            "dask://HOST:PORT", or an object that does what these do (:class:`zcbench.runs.executors.Executor`).
+            ``workers`` are then the processes of each worker there.
+        given: fields of the track (:class:`zcbench.runs.Track`), which override those of ``what``; ``benchmark`` for
+            ``benchmarks``; ``track``, if ``what`` is a benchmark; and those of :class:`OwnTable`.
+
+    Returns:
+        An :class:`zcbench.evaluation.Evaluation`, or the sample efficiency if there are predictors. Of several
+        benchmarks these by name; a benchmark that cannot be run gives a warning, and all of them an error.
+
+    Raises:
+        UnknownNameError: there is no such track, benchmark, proxy, predictor, target or argument.
+        InvalidInputError: an argument is out of range.
+
+    Example:
+        >>> import tempfile, zcbench
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     result = zcbench.run("digits-201", proxies=["params", "num_layers"], limit=20, store=folder)
+        >>> [entry.n for entry in result.entries]
+        [20, 20]
+    """
+    for path in (imports := tuple(rules.all_text("imports", imports))):
+        import_file(path)
+    made = make_run(
+        what,
+        store=os.fspath(store) if isinstance(store, os.PathLike) else store,
+        timeout=timeout,
+        retry=tuple(rules.all_text("retry", retry)),
+        imports=imports,
+        source=None if source is None else os.fspath(source),
+        shard=shard,
+        missing=missing,
+        sample_manifest=None if sample_manifest is None else os.fspath(sample_manifest),
+        **given,
+    )
+    engine = get_executor(executor) if isinstance(executor, str) else executor
+    tables = {what.name: what} if isinstance(what, Benchmark) else None
+    found: dict[str, Result] = {}
+    wrong: list[ZcbenchError] = []
+    for outcome in made.each(tables=tables, workers=workers, progress=progress, executor=engine):
+        if outcome.error is not None:
+            wrong.append(outcome.error)
+            warnings.warn(f"{outcome.benchmark}: {outcome.error}", stacklevel=2)
+        elif outcome.result is not None:
+            found[outcome.benchmark] = outcome.result
+    if not found:
+        raise wrong[0]
+    return found if len(made.track.benchmarks) > 1 else next(iter(found.values()))
+
+
+def make_run(
+    what: str | Track | Benchmark | None,
+    *,
+    store: str = "runs",
+    timeout: float | None = None,
+    retry: tuple[str, ...] = (),
+    imports: tuple[str, ...] = (),
+    source: str | None = None,
+    track: str | Track | None = None,
+    shard: str | None = None,
+    missing: bool = False,
+    sample_manifest: str | None = None,
+    **given: Any,
+) -> Run:
+    """The run of a track, or of options on a benchmark; arguments as of :func:`run`.
+
+    What the imported files register must be there.
+    """
+    own = {field.name: given.pop(field.name) for field in fields(OwnTable) if field.name in given}
+    if "benchmark" in given:
+        if "benchmarks" in given:
+            raise InvalidInputError("give benchmark or benchmarks, not both.")
+        given["benchmarks"] = given.pop("benchmark")
+    for name in given:
+        if name not in DEFAULTS:
+            raise UnknownNameError("argument of a run", name, [*DEFAULTS, *(f.name for f in fields(OwnTable))])
+    base = Track() if track is None else get_track(track) if isinstance(track, str) else track
+    if what is not None:
+        found = _track_named(what)
+        if found is not None and track is not None:
+            raise InvalidInputError("two tracks are given: choose one.")
+        if found is not None:
+            base = found
+        elif "benchmarks" in given:
+            raise InvalidInputError(f"{_name_of(what)} is a benchmark, and another is given: choose one.")
+        else:
+            given["benchmarks"] = (_name_of(what),)
+    return Run(
+        track=base.with_fields(**given) if given else base,
+        store=store,
+        imports=imports,
+        timeout=timeout,
+        retry=retry,
+        source=source,
+        own=OwnTable(**own),
+        shard=shard,
+        missing=missing,
+        sample_manifest=sample_manifest,
+    )
+
+
+def _track_named(what: str | Track | Benchmark) -> Track | None:
+    """The track that is meant; None for a benchmark.
+
+    Raises:
+        UnknownNameError: there is neither.
+    """
+    if isinstance(what, Track):
+        return what
+    if isinstance(what, Benchmark):
+        return None
+    name = rules.text("the name of a track or benchmark", what)
+    if name.endswith(".toml"):
+        return get_track(name)
+    known = list_benchmarks()
+    if name in known or is_own_table(name):
+        return None
+    if name in (tracks := list_tracks()):
+        return get_track(name)
+    raise UnknownNameError("benchmark or track", name, [*known, *tracks])
+
+
+def _name_of(what: str | Track | Benchmark) -> str:
+    return what if isinstance(what, str) else what.name

@@ -1,0 +1,77 @@
+"""Tables of the user's own: how one is told from a name, and how it is read."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from zcbench import _arguments as rules
+from zcbench.datasets import Benchmark, list_benchmarks, own_benchmark
+from zcbench.datasets.own import OWN
+from zcbench.errors import InvalidInputError
+from zcbench.runs._imports import space_named
+from zcbench.runs._register import list_tracks
+from zcbench.runs._track import Track
+from zcbench.spaces import TableSpace
+
+#: endings of files that hold tables
+_TABLES = (".csv", ".tsv", ".txt", ".parquet")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnTable:
+    """How a table of one's own is read, beside its path and its target.
+
+    Attributes:
+        arch: column that names the architectures; None for "arch", "model", ….
+        lower: columns in which lower is better.
+        space: search space whose strings the names are; its networks are built.
+        factory: "FILE.py:FUNCTION" that builds the network of a name.
+        data: what the networks see.
+        classes: outputs of the networks.
+    """
+
+    arch: str | None = None
+    lower: tuple[str, ...] = ()
+    space: str | None = None
+    factory: str | None = None
+    data: str = "cifar10"
+    classes: int = 10
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lower", tuple(rules.all_text("lower", self.lower)))
+        if self.space and self.factory:
+            raise InvalidInputError("--space and --factory both say how to build networks: choose one.")
+        if self.factory and ".py:" not in self.factory:
+            raise InvalidInputError(f"--factory takes FILE.py:FUNCTION, not {self.factory!r}.")
+
+    def read(self, path: str, track: Track) -> Benchmark:
+        """The table as a benchmark."""
+        settings = track.settings(path)
+        if settings.target is None:
+            raise InvalidInputError(f"say which column of {path} to rank against: --target COLUMN")
+        builds = self.space or self.factory
+        return own_benchmark(
+            path,
+            settings.target,
+            arch=self.arch,
+            space=space_named(builds) if builds else None,
+            lower=self.lower,
+            batch=self.data,
+            classes=self.classes,
+            limit=None if builds or track.predictors else settings.limit,
+            seed=track.seed,
+        )
+
+
+def is_own_table(name: str) -> bool:
+    """Whether a benchmark is a file of the user's own."""
+    if Path(name).suffix.lower() in _TABLES or os.sep in name:
+        return True
+    return name not in list_benchmarks() and name not in list_tracks() and Path(name).exists()
+
+
+def is_numbers(table: Benchmark) -> bool:
+    """Whether a table of one's own has columns, and no networks."""
+    return table.name.startswith(OWN) and type(table.space) is TableSpace
