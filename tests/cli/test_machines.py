@@ -35,6 +35,33 @@ def test_three_shards_are_the_whole(cli):
     assert (told["scores"], told["known"], told["left"], told["architectures_left"]) == (24, 24, 0, 0)
 
 
+def test_a_shard_without_networks_is_done(cli):
+    result = cli("run", "digits-201", "--limit", 2, "--proxies", "params", "--workers", 0, "--shard", "1/50")
+    assert (result.status, result.out) == (0, "")
+    assert "no architecture of digits-201 is in the shard 1/50" in result.err
+    words = [
+        "run",
+        "digits-201",
+        "--limit",
+        "20",
+        "--predictors",
+        "bayesian_ridge",
+        "--train-sizes",
+        "5",
+        "--seeds",
+        "1",
+    ]
+    statuses = [cli(*words, "--workers", 0, "--shard", f"{number}/2") for number in (1, 2)]
+    assert [result.status for result in statuses] == [0, 0]
+    assert sum("no trial on digits-201" in result.err for result in statuses) == 1
+
+
+def test_a_table_without_networks_has_no_shards(cli, place):
+    (place / "my.csv").write_text("arch,acc,x\na,1,2\nb,2,3\nc,3,1\n")
+    for words in (["--shard", "1/2"], ["--sample-manifest", "my.csv"], ["--executor", "submitit:cluster=local"]):
+        assert "no networks" in cli("run", "my.csv", "--target", "acc", *words).sentence
+
+
 def test_what_is_missing_is_said_and_computed(cli):
     cli(*RUN, "--shard", "1/3")
     done = len(records())
