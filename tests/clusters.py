@@ -74,7 +74,7 @@ class Place:
     def run(self, *words, status=0, **given):
         """What a command printed on stdout and stderr."""
         with self.start(*words, **given) as process:
-            out, err = process.communicate(timeout=90)
+            out, err = process.communicate(timeout=400)
         assert process.returncode == status, err
         return out, err
 
@@ -104,7 +104,7 @@ class Place:
         return {(r.architecture, r.proxy): (r.score.value, r.score.status) for r in found}
 
 
-def wait_until(fact, what, seconds=60):
+def wait_until(fact, what, seconds=200):
     until = time.monotonic() + seconds
     while not fact():
         assert time.monotonic() < until, f"waited for {what}"

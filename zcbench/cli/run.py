@@ -149,6 +149,7 @@ def execute(options: argparse.Namespace) -> int:
     if (alone := done_alone(run, options)) is not None:
         return alone
     _say_track(run.track, options)
+    from zcbench.runs import EmptyShardError
     from zcbench.runs.executors import get_executor
 
     executor = get_executor(options.executor)
@@ -159,7 +160,7 @@ def execute(options: argparse.Namespace) -> int:
         outcomes = run.each(workers=workers, executor=executor, begin=say_notes, progress=reports)
         for number, outcome in enumerate(outcomes):
             reports.close()
-            if outcome.failed or outcome.result is None:
+            if outcome.failed or (outcome.result is None and not isinstance(outcome.error, EmptyShardError)):
                 status = 1
             if outcome.result is None:
                 say(f"zcbench: {outcome.benchmark}: {outcome.error}")

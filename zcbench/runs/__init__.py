@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from zcbench.runs._run import Outcome as Outcome
     from zcbench.runs._run import Run as Run
     from zcbench.runs._sbatch import sbatch_script as sbatch_script
+    from zcbench.runs._shards import EmptyShardError as EmptyShardError
     from zcbench.runs._shards import Shard as Shard
     from zcbench.runs._shards import parse_shard as parse_shard
     from zcbench.runs._track import Track as Track
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 #: loaded when they are asked for: a track is read without torch
 _PUBLIC = {
     "Ahead": "_ahead",
+    "EmptyShardError": "_shards",
     "Outcome": "_run",
     "OwnTable": "_own",
     "Plan": "_resume",

@@ -96,7 +96,8 @@ def run(
     for outcome in made.each(tables=tables, workers=workers, progress=progress, executor=engine):
         if outcome.error is not None:
             wrong.append(outcome.error)
-            warnings.warn(f"{outcome.benchmark}: {outcome.error}", stacklevel=2)
+            if len(made.track.benchmarks) > 1:
+                warnings.warn(f"{outcome.benchmark}: {outcome.error}", stacklevel=2)
         elif outcome.result is not None:
             found[outcome.benchmark] = outcome.result
     if not found:

@@ -21,7 +21,7 @@ from zcbench.runs._imports import import_file
 from zcbench.runs._manifest import Manifest, read_manifest
 from zcbench.runs._own import OwnTable, is_numbers, is_own_table
 from zcbench.runs._resume import Progress, Step, check_retry, check_workers, left_of
-from zcbench.runs._shards import Shard, of_shard, parse_shard
+from zcbench.runs._shards import EmptyShardError, Shard, of_shard, parse_shard
 from zcbench.runs._track import PREDICTORS, SCORES, Track, track_of
 from zcbench.runs._workers import check_timeout
 from zcbench.runs.executors import Executor
@@ -172,6 +172,8 @@ class Run:
         track, store = self.track.for_benchmark(name), Store(self.store)
         numbers = is_numbers(table)
         columns = matching_columns(table, track.proxies) if numbers and track.kind == SCORES else []
+        if numbers and track.kind == SCORES and (self.shard or self.sample_manifest or executor):
+            raise InvalidInputError(f"{name} has columns and no networks: it is read as a whole, here.")
         if begin:
             begin(table)
         if track.kind == PREDICTORS:
@@ -189,6 +191,8 @@ class Run:
                 shard=self._shard,
                 executor=executor,
             )
+            if not trials and self.shard:
+                raise EmptyShardError(f"no trial on {name} is in the shard {self.shard}: nothing is left to do.")
             zero = at_zero(store, table, track.settings(name).target)
             found = sample_efficiency(trials, table, zero, store.notes(table.name, Trial))
             return Outcome(name, found, failed=any(trial.status.worth_a_retry for trial in trials))
@@ -199,6 +203,8 @@ class Run:
                 name, correlate_columns(table, columns, target=track.settings(name).target, lower=self.own.lower)
             )
         sample = self.sample(name, table)
+        if not sample.architectures and self.shard:
+            raise EmptyShardError(f"no architecture of {name} is in the shard {self.shard}: nothing is left to do.")
         run_scores(
             track,
             table,
@@ -293,7 +299,7 @@ class Run:
                 table = (tables or {}).get(name)
                 outcome = self.on(name, table=table, workers=workers, begin=begin, progress=progress, executor=executor)
             except ZcbenchError as error:
-                if len(names) == 1:
+                if len(names) == 1 and not isinstance(error, EmptyShardError):
                     raise
                 outcome = Outcome(name, None, error)
             yield outcome

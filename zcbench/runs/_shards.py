@@ -12,12 +12,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from zcbench._process import stable_seed
-from zcbench.errors import InvalidInputError
+from zcbench.errors import InvalidInputError, ZcbenchError
 from zcbench.types import Architecture, SearchSpace
 
 _WRITTEN = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 #: more shards than any scheduler takes in one array
 MOST_SHARDS = 1_000_000
+
+
+class EmptyShardError(ZcbenchError):
+    """No network, or no trial, of a run belongs to its shard: there is nothing to do, and nothing to show."""
 
 
 @dataclass(frozen=True)

@@ -18,15 +18,15 @@ def part(undisturbed, *proxies):
 
 
 def test_two_jobs_do_it_once(place, undisturbed):
-    out, err = place.run("--executor", LOCAL)
-    assert place.values() == part(undisturbed, "t-count", "params")
+    out, err = place.run("--executor", LOCAL, limit=4)
+    assert place.values().items() <= undisturbed.items()
     assert set(place.lines.values()) == {1}
-    assert place.calls == 12
-    assert "24/24 scores" in err
+    assert place.calls == 4
+    assert "8/8 scores" in err
     assert "t-count" in out
-    again, _ = place.run("--executor", LOCAL)  # nothing is left: no job is submitted
+    again, _ = place.run("--executor", LOCAL, limit=4)  # nothing is left: no job is submitted
     assert again == out
-    assert place.calls == 12
+    assert place.calls == 4
     assert not list(place.store.glob(".zcbench*"))
 
 
@@ -36,7 +36,7 @@ def test_a_job_that_is_killed_costs_what_it_computed(place, undisturbed):
     with place.start("--executor", LOCAL) as run:
         place.wait_for_calls(3)
         kill(processes("submitit.core._submit", str(place.store))[0])
-        _, err = run.communicate(timeout=90)
+        _, err = run.communicate(timeout=400)
     # The job was submitted again, and did what was left.
     assert run.returncode == 1
     assert "it ended without an answer" in err
@@ -71,7 +71,7 @@ def test_a_plugin_that_no_job_can_import(place):
     with place.start("--executor", LOCAL, limit=4) as run:
         wait_until(lambda: list(place.store.glob(".zcbench-plan-*")), "the plan")
         module.unlink()
-        out, err = run.communicate(timeout=90)
+        out, err = run.communicate(timeout=400)
     assert run.returncode == 1
     last = err.splitlines()[-1]
     assert place.plugin in last

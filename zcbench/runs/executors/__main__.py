@@ -17,8 +17,8 @@ from zcbench._process import die_with
 from zcbench.errors import ZcbenchError, first_line
 from zcbench.records import Store, Writer
 
-#: seconds of work between two looks at what others have stored meanwhile
-_LOOK = 60.0
+#: seconds of work between two looks at what others have stored meanwhile; a look reads the whole store
+_LOOK = 300.0
 #: keys that are computed before anything is known of how long one takes
 _FIRST = 16
 
