@@ -90,3 +90,13 @@ def test_a_name_of_several_kinds(cli, place):
     assert "number behind @: up to 99: side in pixels" in result.out
     assert "zcbench: this is the batch; there is also  zcbench show proxy:t-both" in result.err
     assert cli("show", "proxy:t-both", "--import", "mine.py").out.startswith("proxy: t-both\n")
+
+
+def test_a_track_says_its_plan(cli):
+    content = json.loads(cli("show", "everywhere", "--json").out)
+    assert (content["track"], content["kind"], content["limit"]) == ("everywhere", "scores", 100)
+    assert content["batch size"]["flexibert"] == 8
+    assert content["benchmarks"].startswith("digits-201, chars-rnn")
+    said = cli("show", "track:transfer").out
+    assert "\ntuned: 0, 50\n" in said
+    assert "\nbenchmarks: left open: zcbench run BENCHMARK --track transfer\n" in said

@@ -204,6 +204,17 @@ def _benchmark(kind: Kind, info: Any) -> dict[str, Any]:
     }
 
 
+def _track(kind: Kind, info: Any) -> dict[str, Any]:
+    content: dict[str, Any] = {"track": info.name, "version": info.version, "kind": info.kind}
+    rest = info.fields()
+    for name in ("name", "version", "summary", "kind"):
+        rest.pop(name, None)
+    rest.setdefault("benchmarks", "left open: zcbench run BENCHMARK --track " + info.name)
+    for name, value in rest.items():
+        content[name.replace("_", " ")] = ", ".join(map(str, value)) if isinstance(value, list) else value
+    return {**content, **_code(None, info.summary)}
+
+
 _CONTENTS: dict[str, Callable[[Kind, Any], dict[str, Any]]] = {
     "proxy": _proxy,
     "predictor": _predictor,
@@ -212,4 +223,5 @@ _CONTENTS: dict[str, Callable[[Kind, Any], dict[str, Any]]] = {
     "space": _space,
     "batch": _batch,
     "benchmark": _benchmark,
+    "track": _track,
 }

@@ -199,7 +199,7 @@ def resume(
 
         for item in left.at_once:
             keep(item)
-        if progress:
+        if progress is not None:
             progress(Step(plan.benchmark, plan.what, done, plan.total, notes=notes))
         if executor is not None:
             _elsewhere(plan, store, left, executor, workers, timeout, tuple(again), progress)
@@ -209,7 +209,7 @@ def resume(
             for item in plan.items(key, part, result, environment):
                 latest = keep(item)
             done += 1
-            if progress:
+            if progress is not None:
                 progress(Step(plan.benchmark, plan.what, done, plan.total, latest))
 
 
@@ -232,7 +232,7 @@ def _elsewhere(
     done = plan.total - sum(parts.values())
 
     def report(*notes: str) -> None:
-        if progress:
+        if progress is not None:
             progress(Step(plan.benchmark, plan.what, done, plan.total, notes=notes))
 
     finished = carried_out(
