@@ -148,7 +148,9 @@ def test_nobody_waits_for_a_straggler(place, undisturbed):
     assert place.calls == total
 
 
-@pytest.mark.parametrize("text", ["dask://", "dask://host", "dask://host:port", "dask://a/b:1", "dask://h:1/x"])
+@pytest.mark.parametrize(
+    "text", ["dask", "dask:x", "dask:h:1", "dask://", "dask://host", "dask://host:port", "dask://a/b:1", "dask://h:1/x"]
+)
 def test_an_address_that_is_none(text):
     with pytest.raises(InvalidInputError, match="dask://HOST:PORT"):
         get_executor(text)

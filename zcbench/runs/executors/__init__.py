@@ -26,11 +26,10 @@ def get_executor(text: str) -> Executor | None:
         InvalidInputError: a setting or an address is malformed.
         MissingDependencyError: its package is not installed.
     """
-    scheme, found, address = text.partition("://")
-    if found and scheme == "dask":
+    if text.partition(":")[0] == "dask":
         from zcbench.runs.executors._dask import DaskExecutor
 
-        return DaskExecutor(address)
+        return DaskExecutor(text)
     term = parse_term(text)
     if term.name == "local":
         term.bare("the executor")

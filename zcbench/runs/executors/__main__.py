@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from zcbench._process import die_with
+from zcbench.encodings import list_encodings
 from zcbench.errors import ZcbenchError, first_line
+from zcbench.predictors import list_predictors
+from zcbench.proxies import list_proxies
 from zcbench.records import Store, Writer
 
 #: seconds of work between two looks at what others have stored meanwhile; a look reads the whole store
@@ -68,6 +71,8 @@ def _compute(order: dict[str, Any], keys: Sequence[str]) -> None:
 
     if order["version"] != __version__:
         raise _UnfitError(f"it has zcbench {__version__}, and the run is of {order['version']}: install that there.")
+    # A plan refers to functions of these: a registry that is asked for in the middle of a module's import is broken.
+    list_proxies(), list_predictors(), list_encodings()
     for path in order["imports"]:
         import_file(path)
     plan = _plan(Path(order["plan"]), order["digest"], order["store"])

@@ -15,7 +15,7 @@ from zcbench.errors import InvalidInputError, MissingDependencyError, ZcbenchErr
 from zcbench.runs.executors import _elsewhere
 from zcbench.runs.executors._protocol import RETRIES, Answer
 
-_WRITTEN = re.compile(r"[^/\s]+:[0-9]{1,5}")
+_WRITTEN = re.compile(r"dask://([^/\s]+:[0-9]{1,5})")
 #: seconds to wait for the scheduler's answer
 _PATIENCE = 10.0
 #: seconds between two looks at the cluster, where nothing comes
@@ -34,21 +34,22 @@ class DaskExecutor:
     """Keys go out in chunks, to workers that are free.
 
     Args:
-        address: of the scheduler, "HOST:PORT".
+        text: the scheduler's address, "dask://HOST:PORT".
 
     Raises:
         MissingDependencyError: distributed is not installed.
     """
 
-    def __init__(self, address: str) -> None:
-        if not _WRITTEN.fullmatch(address):
-            raise InvalidInputError(f"the executor dask://{address}: write the scheduler's address, dask://HOST:PORT.")
+    def __init__(self, text: str) -> None:
+        found = _WRITTEN.fullmatch(text)
+        if found is None:
+            raise InvalidInputError(f"the executor {text!r}: write the scheduler's address, dask://HOST:PORT.")
         try:
             import distributed
         except ImportError:
-            raise MissingDependencyError("distributed", "dask", f"the executor dask://{address}") from None
+            raise MissingDependencyError("distributed", "dask", f"the executor {text}") from None
         self._distributed: Any = distributed
-        self.address = address
+        self.address = found[1]
 
     def carry_out(self, order: dict[str, Any], keys: Sequence[str], say: Callable[[str], object]) -> Iterator[Answer]:
         """Give chunks to workers, one for each of their threads; see :class:`Executor`."""
