@@ -16,6 +16,7 @@ import torch
 
 import zcbench
 from zcbench._code import UNKNOWN, code_digest, joined_codes
+from zcbench._kinds import isolated
 from zcbench.encodings import encoding_info, list_encodings
 from zcbench.ensembles import get_ensemble
 from zcbench.predictors import list_predictors, predictor_info
@@ -154,20 +155,21 @@ def test_a_file_that_no_longer_holds_what_runs(tmp_path):
 
 
 def test_registering_reads_the_file(tmp_path):
-    path = tmp_path / "mine.py"
-    text = "import zcbench\n@zcbench.register_proxy('code-early', cost='static', override=True)" + PROXY.replace(
-        "\nimport math\nFACTOR = 2.0\n", ""
-    ).replace("FACTOR", "2.0").replace("math.sqrt", "float")
-    path.write_text(text)
-    load(path)
-    edited = text.replace("2.0", "3.0")
-    path.write_text(edited)
-    early = zcbench.get_proxy("code-early").code
-    load(path)
-    late = zcbench.get_proxy("code-early").code
-    path.write_text(text)
-    load(path)
-    assert early == zcbench.get_proxy("code-early").code != late
+    with isolated():
+        path = tmp_path / "mine.py"
+        text = "import zcbench\n@zcbench.register_proxy('code-early', cost='static', override=True)" + PROXY.replace(
+            "\nimport math\nFACTOR = 2.0\n", ""
+        ).replace("FACTOR", "2.0").replace("math.sqrt", "float")
+        path.write_text(text)
+        load(path)
+        edited = text.replace("2.0", "3.0")
+        path.write_text(edited)
+        early = zcbench.get_proxy("code-early").code
+        load(path)
+        late = zcbench.get_proxy("code-early").code
+        path.write_text(text)
+        load(path)
+        assert early == zcbench.get_proxy("code-early").code != late
 
 
 def test_helpers_in_other_files_of_ones_own(digest):

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -105,6 +105,7 @@ def test_markdown_shows_a_line_as_it_is(text):
 
 
 @given(odd, odd)
+@example("", ">0")
 def test_markdown_shows_notes_and_cells_as_they_are(one, two):
     page = rendered(f"- {markdown_line(one, 10_000)}\n- {markdown_line(two, 10_000)}\n")
     assert page.tags.count("li") == 2

@@ -84,7 +84,7 @@ _MARKDOWN = re.compile(
     re.IGNORECASE,
 )
 #: what begins a heading, a quotation, a list or a task
-_MARKDOWN_START = re.compile(r"[#>+\-=*](?!\d)|\d{1,9}(?=[.)](?:\s|$))|\[(?=[ xX]\])")
+_MARKDOWN_START = re.compile(r">|[#+\-=*](?!\d)|\d{1,9}(?=[.)](?:\s|$))|\[(?=[ xX]\])")
 
 
 def markdown(text: object, limit: int = SENTENCE) -> str:

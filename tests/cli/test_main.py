@@ -24,6 +24,7 @@ def examples(command):
     assert lines
     found = []
     for words in lines:
+        words = words[: words.index(">")] if ">" in words else words
         while re.fullmatch(r"[A-Z_]+=.*", words[0]):
             words = words[1:]
         assert words[:2] == ["zcbench", command]
