@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from zcbench.datasets import Benchmark
     from zcbench.evaluation import Board
-    from zcbench.records import Record, Store, Trial
 
 _T = TypeVar("_T")
 #: columns of characters that the last column of a table needs to be read
@@ -315,23 +314,6 @@ def _print(parts: Sequence[RenderableType], width: int) -> None:
         for part in parts:
             console.print(part)
     write_result(text.get(), end="")
-
-
-def after_notes(
-    store: Store,
-    benchmark: str,
-    report: Callable[[int, int, object], None],
-    of: type[Record] | type[Trial],
-) -> Callable[[int, int, object], None]:
-    """A report that says first, before anything is computed again, which lines of the store cannot be read."""
-
-    def told(done: int, total: int, latest: object) -> None:
-        if latest is None:
-            for note in store.notes(benchmark, of):
-                say(f"zcbench: {note}")
-        report(done, total, latest)
-
-    return told
 
 
 @contextmanager
