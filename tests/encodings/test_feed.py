@@ -179,3 +179,10 @@ def test_a_predictor_with_a_strangers_table_passes_the_contract():
         zcbench.register_encoding("t-scaled", arguments="latency")(Scaled)
         report = check_predictor("random_forest:encoding=t-scaled(latency):trees=20")
         assert report.ok, str(report)
+
+
+def test_a_table_that_is_asked_for_some_rows_only():
+    other = table(facts={"a": [10.0, 30.0], "b": [2.0, 2.0]})
+    both = Ratio("ratio").fed([table(), dataclasses.replace(other, asked=frozenset([TWO]))])
+    assert [row.tolist() for row in both.rows([ONE, TWO])] == [[0.5, 7.0], [15.0, 8.0]]
+    assert Ratio("ratio").fed([table(), other]).rows([ONE])[0].tolist() == [5.0, 7.0]

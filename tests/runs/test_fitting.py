@@ -163,6 +163,30 @@ def test_code_of_predictors_their_members_and_encodings(tmp_path):
         assert [a == b for a, b in zip(codes, after, strict=True)] == [True, False, True, False, True, False]
 
 
+def test_code_of_the_space_that_is_learned_from_first(tmp_path):
+    text = """
+    import zcbench
+    from zcbench.spaces import TableSpace
+    class Mine(TableSpace):
+        '''Names.'''
+        def __init__(self):
+            super().__init__("t-mine")
+        def encode(self, architecture):
+            return [len(architecture.key)]
+    zcbench.register_space(Mine(), override=True)
+    """
+    pool = pool_of(benchmark())
+    made = PredictorFitting(pool, dataclasses.replace(pool, space="t-mine"))
+    with registry_as_it_was():
+        codes = []
+        for number, content in enumerate((text, text.replace("[len", "[-len"), text)):
+            path = tmp_path / f"{number}.py"
+            path.write_text(textwrap.dedent(content))
+            import_file(str(path))
+            codes.append(made.code("gp"))
+    assert codes[0] == codes[2] != codes[1]
+
+
 # -- what predictors are fed -----------------------------------------------------------------------
 
 
@@ -174,6 +198,31 @@ def test_encodings_are_fed_what_all_pools_have():
     assert fed.names == ("hint", "train_seconds")
     with pytest.raises(InvalidInputError, match="has no columns of numbers besides the target"):
         fitting(dataclasses.replace(made, facts={})).fed(zcbench.get_predictor("gp:encoding=columns"))
+
+
+def two_pools(n=24):
+    """Two pools of the same architectures, in which a proxy says the truth, and of the second the opposite."""
+    pool = pool_of(benchmark(n))
+    own = dataclasses.replace(pool, scores={"params": pool.truth})
+    first = dataclasses.replace(pool, truth=-pool.truth, scores={"params": 10 - pool.truth})
+    return own, first
+
+
+def test_where_two_pools_know_an_architecture_each_shows_its_own_scores():
+    own, first = two_pools()
+    made, label = PredictorFitting(own, first), "gp:encoding=proxies(params)"
+    others = first.architectures[:8]
+    (fed,) = made.fed(zcbench.get_predictor(label), others).encodings()
+    rows = np.concatenate(fed.rows(own.architectures))
+    assert rows.tolist() == [*first.scores["params"][:8], *own.scores["params"][8:]]
+    ((_, result),) = made.results("0 bayesian_ridge:encoding=proxies(params)", ["12+0"])
+    assert result.status == "ok"
+    assert result.metrics["tau"] == pytest.approx(1)  # scores of the first pool would give -1
+    # Trials of old, which took the scores of one pool for both, are no trials of this.
+    same = PredictorFitting(own, dataclasses.replace(first, scores=own.scores))
+    copies = [made.digest(label), same.digest(label), made.digest("gp"), same.digest("gp")]
+    assert copies[0] != copies[1]
+    assert copies[2] == copies[3]
 
 
 def test_needs_are_those_of_all_members():

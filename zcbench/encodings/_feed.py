@@ -36,6 +36,8 @@ class Feed:
         seconds: what a score costs on one architecture, by label of the proxy.
         epoch_seconds: what one epoch of all trainings of one network costs, by metric of the curve.
         name: what messages call it.
+        asked: architectures whose rows encodings take from it; None for all. It settles which of two tables is asked
+            where both know an architecture.
     """
 
     architectures: Sequence[Architecture]
@@ -45,6 +47,7 @@ class Feed:
     seconds: Mapping[str, float] = field(default_factory=dict)
     epoch_seconds: Mapping[str, float] = field(default_factory=dict)
     name: str = "the table"
+    asked: frozenset[Architecture] | None = None
 
     @classmethod
     def of(cls, benchmark: Benchmark, curves: Iterable[str] = ()) -> Feed:
@@ -188,6 +191,8 @@ class TableEncoding(Encoding):
     def fed(self, feeds: Sequence[Feed]) -> Self:
         """The same encoding, which knows the rows of these tables' architectures and of no others.
 
+        Of an architecture that several are asked for it knows the row of the last.
+
         Raises:
             InvalidInputError, UnknownNameError: a table has not what it shows.
         """
@@ -196,7 +201,8 @@ class TableEncoding(Encoding):
         with _said_of(self):
             made.choose(feeds)
         for feed in feeds:
-            made._fed.update(zip(feed.architectures, made._rows_of(feed), strict=True))
+            rows = zip(feed.architectures, made._rows_of(feed), strict=True)
+            made._fed.update((one, row) for one, row in rows if feed.asked is None or one in feed.asked)
         return made
 
     def digest(self, feed: Feed) -> bytes:

@@ -7,7 +7,7 @@ import math
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,6 +55,12 @@ class PredictorFitting:
     def _pools(self) -> list[Pool]:
         return [pool for pool in (self.pool, self.transfer_from) if pool is not None]
 
+    @property
+    def _in_both(self) -> bool:
+        """Whether both pools have an architecture."""
+        known = set(self.pool.architectures)
+        return self.transfer_from is not None and not known.isdisjoint(self.transfer_from.architectures)
+
     def prepare(self) -> None:
         """Import what registers further things.
 
@@ -82,10 +88,10 @@ class PredictorFitting:
             yield part, result
 
     def _trial(self, label: str, seed: int, part: str) -> Result:
-        predictor = self._predictor(label, seed)
         first, _, second = part.partition("+")
         rows = self.transfer_from.order(seed)[: int(first)] if self.transfer_from else np.zeros(0, np.intp)
         others = [self.transfer_from.architectures[i] for i in rows] if self.transfer_from else []
+        predictor = self._predictor(label, seed, others)
         tuned = int(second or 0) if self.transfer_from else int(first)
         order, everything = self._order(seed, rows), self.pool.architectures
         if len(order) < tuned + 2:
@@ -130,16 +136,23 @@ class PredictorFitting:
         taken = {self.transfer_from.classes[row] for row in rows}
         return order[[self.pool.classes[i] not in taken for i in order]]
 
-    def _predictor(self, label: str, seed: int) -> Predictor:
-        return self.fed(get_predictor(label) if ":seed=" in label else get_predictor(label, seed=seed))
+    def _predictor(self, label: str, seed: int, others: Sequence[Architecture]) -> Predictor:
+        return self.fed(get_predictor(label) if ":seed=" in label else get_predictor(label, seed=seed), others)
 
-    def fed(self, predictor: Predictor) -> Predictor:
+    def fed(self, predictor: Predictor, others: Sequence[Architecture] | None = None) -> Predictor:
         """The predictor, its encodings fed from what is known of the pools' architectures.
+
+        Args:
+            predictor: not fitted.
+            others: what is learned from first, the only architectures of which that pool is asked; None for all. Both
+                pools may know an architecture, with scores on other data.
 
         Raises:
             InvalidInputError, UnknownNameError: a table has not what an encoding shows.
         """
         feeds = [pool.feed for pool in self._pools]
+        if others is not None and self.transfer_from is not None:
+            feeds[1] = replace(feeds[1], asked=frozenset(others))
         return predictor.with_encodings(lambda encoding: encoding.fed(feeds), self._own_space())
 
     def digest(self, label: str) -> str:
@@ -148,14 +161,16 @@ class PredictorFitting:
         features = hashlib.sha256()
         for part in _parts(self.fed(get_predictor(label))):
             features.update(f"{part.name}@{part.version}".encode())
-            for pool in self._pools:
-                features.update(part.digest(pool.feed))
+            shown = [part.digest(pool.feed) for pool in self._pools]
+            features.update(b"".join(shown))
+            if self._in_both and len(set(shown)) > 1:  # trials of old took rows of both from one pool
+                features.update(b"each pool its own")
         return f"{tables}-{features.hexdigest()[:12]}"
 
     def code(self, label: str) -> str:
-        """Digest of what strangers wrote: the predictor, its members, its encodings, the space that they encode."""
-        space = code_digest(space_named(self.pool.space))
-        return joined_codes(get_predictor(label).code, space)
+        """Digest of what strangers wrote: the predictor, its members, its encodings, the spaces that they encode."""
+        spaces = dict.fromkeys(pool.space for pool in self._pools)
+        return joined_codes(get_predictor(label).code, *(code_digest(space_named(name)) for name in spaces))
 
     def _own_space(self) -> Any:
         return space_named(self.pool.space) if ".py:" in self.pool.space else None
