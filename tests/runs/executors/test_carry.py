@@ -1,17 +1,18 @@
 """What goes out to an engine, what comes back, and what is said of it."""
 
 import json
-import subprocess
-import sys
+import os
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from toys import toy
 
 import zcbench
-from zcbench.errors import InvalidInputError, UnknownNameError
-from zcbench.records import Store
-from zcbench.runs.executors import Answer, WorkersFailedError, get_executor
+from zcbench.errors import InvalidInputError
+from zcbench.runs.executors import Answer, WorkersFailedError
+from zcbench.runs.executors._carry import _plan_file
 
 GIVEN = {"proxies": ["params"], "batch_size": 4}
 
@@ -63,33 +64,6 @@ def test_what_workers_could_not_do_is_said_once(tmp_path):
     assert [step.done for step in steps] == [0, 0, 0, 2]
 
 
-def test_a_worker_answers_why_it_cannot(tmp_path):
-    engine, _ = failed(tmp_path, Answer((), "h: no."))
-    plan = tmp_path / "plan"
-    plan.write_bytes(engine.plan)
-    order = {**engine.order, "plan": str(plan)}
-
-    def answer(**changes):
-        request = {"order": order | changes, "keys": engine.keys, "parent": None}
-        program = (
-            "import json, os, sys\nfrom zcbench.runs.executors.__main__ import main\n"
-            "request = json.loads(sys.argv[1]) | {'parent': os.getppid()}\n"
-            "import io; sys.stdin = io.StringIO(json.dumps(request))\nsys.exit(main())"
-        )
-        process = subprocess.run([sys.executable, "-c", program, json.dumps(request)], capture_output=True, check=True)
-        return json.loads(process.stdout)
-
-    assert answer(version="0.0.0")["trouble"].startswith("it has zcbench")
-    assert "does not see the store" in answer(plan=str(tmp_path / "gone"))["trouble"]
-    plan.write_bytes(b"something else")
-    told = answer()
-    assert "is not what the run wrote" in told["trouble"]
-    assert not told["fit"]
-    plan.write_bytes(engine.plan)
-    assert answer()["trouble"] == ""
-    assert len(Store(tmp_path / "runs").records("toy")) == 4
-
-
 def test_what_cannot_be_sent_is_said_before_anything_is(tmp_path):
     from toys import registry_as_it_was
 
@@ -111,11 +85,13 @@ def test_where_there_is_nothing_left_no_engine_is_asked(tmp_path):
     assert engine.keys == []
 
 
-@pytest.mark.parametrize("text", ["mars", "slurm", "daskx", "local2"])
-def test_no_such_executor(text):
-    with pytest.raises(UnknownNameError, match="executor"):
-        get_executor(text)
-
-
-def test_local_is_no_engine():
-    assert get_executor("local") is None
+def test_plans_of_runs_that_were_killed_long_ago_are_removed(tmp_path):
+    store = tmp_path / "runs"
+    store.mkdir()
+    for name, age in (("old", 31), ("new", 29)):
+        path = store / f".zcbench-plan-{name}"
+        path.touch()
+        os.utime(path, (time.time() - 86_400 * age,) * 2)
+    with _plan_file(SimpleNamespace(only=list), store, ["a"]) as (path, _):
+        assert sorted(store.glob(".zcbench*")) == sorted([path, store / ".zcbench-plan-new"])
+    assert [path.name for path in store.glob(".zcbench*")] == [".zcbench-plan-new"]

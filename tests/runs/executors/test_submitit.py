@@ -7,7 +7,8 @@ import pytest
 from clusters import kill, processes, wait_until
 
 from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError
-from zcbench.runs.executors import get_executor
+from zcbench.runs.executors import Answer, get_executor
+from zcbench.runs.executors._submitit import _Chunk
 
 pytest.importorskip("submitit")
 LOCAL = "submitit:cluster=local:jobs=2"
@@ -24,10 +25,7 @@ def test_two_jobs_do_it_once(place, undisturbed):
     assert place.calls == 4
     assert "8/8 scores" in err
     assert "t-count" in out
-    again, _ = place.run("--executor", LOCAL, limit=4)  # nothing is left: no job is submitted
-    assert again == out
-    assert place.calls == 4
-    assert not list(place.store.glob(".zcbench*"))
+    assert [path.name for path in place.store.iterdir()] == ["digits-201"]  # neither plan nor pickles stay
 
 
 @pytest.mark.slow
@@ -40,6 +38,9 @@ def test_a_job_that_is_killed_costs_what_it_computed(place, undisturbed):
     # The job was submitted again, and did what was left.
     assert run.returncode == 1
     assert "it ended without an answer" in err
+    (logs,) = place.store.glob(".submitit-*")
+    assert str(logs) in err
+    assert logs.stat().st_mode & 0o777 == 0o700
     assert place.values() == part(undisturbed, "t-count", "params")
     assert set(place.lines.values()) == {1}
     assert place.calls <= 12 + 1
@@ -103,7 +104,7 @@ def test_slurm_is_asked_for_what_the_settings_say(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{sbatch.parent}:{os.environ['PATH']}")
     executor = get_executor("submitit:partition=cpu:hours=1.5:memory=2:jobs=3:at_once=2:account=me")
     order = {"store": str(tmp_path), "workers": 4}
-    executor._submitted(executor._executor(order), order, [("a",), ("b",), ("c",)])
+    executor._submitted(executor._executor(order, tmp_path), order, [("a",), ("b",), ("c",)])
     asked = {line for line in kept.read_text().splitlines() if line.startswith("#SBATCH")}
     wanted = {"--partition=cpu", "--time=90", "--mem=8GB", "--cpus-per-task=4", "--array=0-2%2", "--account=me"}
     assert {f"#SBATCH {option}" for option in wanted} <= asked
@@ -113,3 +114,37 @@ def test_where_there_is_no_slurm(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ZcbenchError, match="cluster=local"):
         next(get_executor("submitit").carry_out({"store": str(tmp_path), "workers": 1}, ["a"], print))
+    assert not list(tmp_path.iterdir())
+
+
+class Done:
+    """A job that has done it."""
+
+    def done(self):
+        return True
+
+    def result(self):
+        return {"worker": "h, process 1", "trouble": "", "fit": True}
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"), [(0o700, False), (0o755, False), (0o757, True), (0o1777, False), (0o775, None)]
+)
+def test_a_store_that_others_may_write_into_is_named(tmp_path, monkeypatch, mode, said):
+    """What lies in the folder of the jobs is read as pickles: who can exchange it runs code."""
+    executor, told, folders = get_executor("submitit:cluster=local"), [], []
+
+    def submitted(_, order, parts):
+        folders.extend(tmp_path.glob(".submitit-*"))
+        return [_Chunk(tuple(keys), Done()) for keys in parts]
+
+    monkeypatch.setattr(executor, "_submitted", submitted)
+    tmp_path.chmod(mode)
+    answers = list(executor.carry_out({"store": str(tmp_path), "workers": 1}, ["a"], told.append))
+    assert answers == [Answer(("a",))]
+    if said is None:  # of a group that may be the user's own
+        state = tmp_path.stat()
+        said = state.st_gid != state.st_uid
+    assert [f"other users may write into {tmp_path}" in note for note in told] == [True] * said
+    assert len(folders) == 1
+    assert not folders[0].exists()

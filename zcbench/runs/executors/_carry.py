@@ -6,6 +6,7 @@ import hashlib
 import os
 import pickle
 import secrets
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 #: what workers and their troubles an error names
 _SHOWN = 3
+#: how names of files begin that hold plans
+_PLAN = ".zcbench-plan-"
+#: seconds after which the plan of a run that was killed serves nobody
+_OLD = 30 * 86_400.0
 
 
 def carried_out(
@@ -96,7 +101,10 @@ def _summary(troubles: dict[str, list[str]], given_up: int) -> str:
 
 @contextmanager
 def _plan_file(plan: Plan[Any], store: Path, keys: Sequence[str]) -> Iterator[tuple[Path, str]]:
-    """The plan as a file in the store, for as long as the run takes: it also tells whether a worker sees the store."""
+    """The plan as a file in the store, for as long as the run takes: it also tells whether a worker sees the store.
+
+    It is a pickle. A worker reads it only where it has the digest, which comes to it by the engine.
+    """
     try:
         content = pickle.dumps(plan.only(keys))
     except Exception as error:
@@ -104,9 +112,10 @@ def _plan_file(plan: Plan[Any], store: Path, keys: Sequence[str]) -> Iterator[tu
             f"this run cannot be sent to other processes ({first_line(error)}): "
             "put what is your own into Python files, and import these."
         ) from None
-    path = store / f".zcbench-plan-{secrets.token_hex(8)}"
+    path = store / f"{_PLAN}{secrets.token_hex(8)}"
     try:
         store.mkdir(parents=True, exist_ok=True)
+        _remove_old(store)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(content)
             file.flush()
@@ -118,3 +127,11 @@ def _plan_file(plan: Plan[Any], store: Path, keys: Sequence[str]) -> Iterator[tu
     finally:
         with suppress(OSError):
             path.unlink()
+
+
+def _remove_old(store: Path) -> None:
+    """Remove plans of runs that were killed; jobs that such a run had submitted need them for a while."""
+    for path in store.glob(f"{_PLAN}*"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _OLD:
+                path.unlink()

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+import stat
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zcbench._files import cannot_write
 from zcbench._notation import Term
 from zcbench._settings import read_settings
 from zcbench.errors import InvalidInputError, MissingDependencyError, ZcbenchError, first_line
@@ -89,9 +94,16 @@ class SubmititExecutor:
 
     def carry_out(self, order: dict[str, Any], keys: Sequence[str], say: Callable[[str], object]) -> Iterator[Answer]:
         """Submit one array of jobs and wait for them; see :class:`Executor`."""
-        executor = self._executor(order)
-        running = self._submitted(executor, order, chunks(keys, self._jobs()))
+        store = Path(order["store"])
+        if _is_open(store):
+            say(
+                f"other users may write into {store}, and so may run code as you while jobs of submitit are out: "
+                f"take the permission from them (chmod go-w {store}), or trust them."
+            )
+        folder, troubled, running = _private_folder(store), False, list[_Chunk]()
         try:
+            executor = self._executor(order, folder)
+            running = self._submitted(executor, order, chunks(keys, self._jobs()))
             while running:
                 finished = [chunk for chunk in running if chunk.job.done()]
                 for chunk in finished:
@@ -101,6 +113,7 @@ class SubmititExecutor:
                         again = self._submitted(executor, order, [chunk.keys])[0]
                         again.lost = chunk.lost + 1
                         running.append(again)
+                    troubled = troubled or bool(answer["trouble"])
                     trouble = answer["trouble"] and f"{answer['worker']}: {answer['trouble']}"
                     yield Answer(chunk.keys, trouble, final=not trouble or chunk.lost >= RETRIES)
                 if not finished:
@@ -108,16 +121,16 @@ class SubmititExecutor:
         finally:
             for chunk in running:
                 chunk.job.cancel(check=False)
+            if not troubled:  # else its logs are needed
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _jobs(self) -> int:
         if self._given["jobs"]:
             return int(self._given["jobs"])
         return _JOBS if self._given["cluster"] == "slurm" else os.cpu_count() or 1
 
-    def _executor(self, order: dict[str, Any]) -> Any:
+    def _executor(self, order: dict[str, Any], folder: Path) -> Any:
         given, workers = self._given, int(order["workers"])
-        # Beside the results, where all machines can read.
-        folder = Path(order["store"]) / ".submitit"
         logging.getLogger("submitit").setLevel(logging.ERROR)
         try:
             executor = self._submitit.AutoExecutor(folder=folder, cluster=given["cluster"])
@@ -150,6 +163,30 @@ class SubmititExecutor:
         finally:
             cloudpickle.unregister_pickle_by_value(_elsewhere)
         return [_Chunk(keys, job) for keys, job in zip(parts, jobs, strict=True)]
+
+
+def _private_folder(store: Path) -> Path:
+    """A new folder in the store, where all machines can read, and nobody but this user.
+
+    Jobs read from it what they shall call, and this process what they return, both as pickles, which run code.
+
+    Raises:
+        StoreError: there is no room or no permission.
+    """
+    try:
+        return Path(tempfile.mkdtemp(prefix=".submitit-", dir=store))
+    except OSError as error:
+        raise cannot_write(store, error, "choose another folder with --store.") from None
+
+
+def _is_open(store: Path) -> bool:
+    """Whether other users may write into a folder, and so put another one into the place of a private one in it."""
+    with suppress(OSError):
+        found = store.stat()
+        sticky = found.st_mode & stat.S_ISVTX  # who may write may not rename what is not his
+        shared = found.st_mode & stat.S_IWGRP and found.st_gid != found.st_uid  # a user's own group has his number
+        return not sticky and bool(shared or found.st_mode & stat.S_IWOTH)
+    return False
 
 
 def _answer(chunk: _Chunk) -> dict[str, Any]:
