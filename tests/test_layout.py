@@ -6,6 +6,7 @@ The lists of exceptions may only shrink: one that is not needed any more fails, 
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,14 +17,6 @@ ROOT = TESTS.parent
 
 #: modules without a test file of their name, by the reason
 UNTESTED: dict[str, tuple[str, ...]] = {
-    "counts that `zcbench run` prints, tested through it": ("zcbench/runs/_ahead.py",),
-    "what runs on another machine, tested through the two engines": (
-        "zcbench/runs/executors/__init__.py",
-        "zcbench/runs/executors/__main__.py",
-        "zcbench/runs/executors/_carry.py",
-        "zcbench/runs/executors/_elsewhere.py",
-        "zcbench/runs/executors/_protocol.py",
-    ),
     "one call that registers our tracks": ("zcbench/runs/tracks/ours.py",),
     "makers of the documentation's tables, which need the authors' files": (
         "tools/compare_published.py",
@@ -73,6 +66,7 @@ def modules(root: Path) -> list[str]:
     return sorted(path.relative_to(root).as_posix() for path in files if defines(path))
 
 
+@functools.cache
 def defines(path: Path) -> bool:
     """Whether a file has more than a docstring, imports and, in a package's ``__init__``, names that it passes on."""
     for node in ast.parse(path.read_text(encoding="utf8")).body:

@@ -2,6 +2,9 @@
 
 import pytest
 from clusters import Place, write_cluster_plugin
+from toys import registry_as_it_was
+
+import zcbench
 
 
 @pytest.fixture
@@ -14,5 +17,13 @@ def undisturbed(tmp_path_factory):
     """What a run in one process gives, by architecture and proxy."""
     folder = tmp_path_factory.mktemp("undisturbed")
     here = Place(folder, write_cluster_plugin(folder))
-    here.run("--workers", 0, proxies="t-count,t-waits,params")
+    with registry_as_it_was():
+        zcbench.run(
+            "digits-201",
+            proxies=["t-count", "t-waits", "params"],
+            limit=12,
+            batch_size=4,
+            store=here.store,
+            imports=[here.plugin],
+        )
     return here.values()
