@@ -358,7 +358,7 @@ def record_line(record: Record) -> dict[str, Any]:
         "status": str(score.status),
         "detail": score.detail,
         **({"repeats": score.repeats, "spread": finite(score.spread)} if score.repeats > 1 else {}),
-        # What differs from line to line stands last: the rest is read once (_lines.py).
+        # What differs from line to line stands last: the rest is read once (_at_once.py).
         "value": score.value,
         "seconds": round(score.seconds, 6),
     }

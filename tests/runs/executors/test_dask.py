@@ -1,16 +1,19 @@
 """A Dask cluster of real processes, some of which are killed."""
 
+import asyncio
 import json
 import os
 import subprocess
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 from clusters import dying, kill, wait_until
 
 from zcbench.errors import InvalidInputError, ZcbenchError
 from zcbench.runs import space_named
-from zcbench.runs.executors import get_executor
+from zcbench.runs.executors import _dask, get_executor
 
 pytest.importorskip("distributed")
 
@@ -157,3 +160,63 @@ def test_a_scheduler_that_is_not_there(monkeypatch):
     monkeypatch.setattr("zcbench.runs.executors._dask._PATIENCE", 1.0)
     with pytest.raises(ZcbenchError, match=r"no Dask scheduler answers at 127\.0\.0\.1:9"):
         next(get_executor("dask://127.0.0.1:9").carry_out({}, ["a"], print))
+
+
+class Future:
+    """What became of a chunk: an answer, or what is raised where it is asked for."""
+
+    def __init__(self, found):
+        self.found, self.status = found, "finished"
+
+    def result(self, timeout):
+        if isinstance(self.found, BaseException):
+            raise self.found
+        return self.found
+
+
+def dealer(*futures, running=True):
+    """A dealer on a scheduler without a network, and the futures that it will get."""
+    scheduler = SimpleNamespace(ncores=None)
+    left = list(futures)
+    client = SimpleNamespace(
+        status="running" if running else "closed",
+        scheduler=scheduler,
+        sync=lambda *_, **__: {"tcp://a": 1, "tcp://b": 1},
+        submit=lambda *_, **__: left.pop(0),
+    )
+    made = _dask._Dealer(client, "h:1", {}, ["x", "y"], str)
+    made._give({"tcp://a": 1})
+    return made
+
+
+@pytest.mark.parametrize(
+    "error", [asyncio.CancelledError(), CancelledError(), OSError("the connection was closed"), RuntimeError("mars")]
+)
+def test_a_result_that_is_lost_with_its_worker_is_dealt_out_again(error):
+    """The worker was done, and died before its answer was fetched; or what it raised cannot be told."""
+    futures = [Future(error) for _ in range(_dask.RETRIES + 1)]
+    made = dealer(*futures)
+    for future in futures[:-1]:
+        answer = made._answer(future)
+        assert "a chunk of 1 was lost: " in answer.trouble
+        assert not answer.final
+        made._give({"tcp://a": 1})
+    assert made._answer(futures[-1]).final
+
+
+def test_a_result_that_is_lost_with_the_scheduler():
+    future = Future(CancelledError())
+    made = dealer(future)
+    made._client.status = "closed"
+    with pytest.raises(ZcbenchError, match="the Dask scheduler at h:1 has ended"):
+        made._answer(future)
+
+
+def test_a_worker_that_cannot_do_it_gets_no_more():
+    told = {"worker": "h", "address": "tcp://a", "trouble": "no.", "fit": False, "seconds": 1.0}
+    future = Future(told)
+    made = dealer(future)
+    answer = made._answer(future)
+    assert (answer.trouble, answer.final) == ("h: no.", False)
+    assert made._unfit == {"tcp://a"}
+    assert list(made._again) == [(answer.keys, 0)]

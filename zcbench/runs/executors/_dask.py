@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import re
@@ -181,8 +182,12 @@ class _Dealer:
 
     def _answer(self, future: Any) -> Answer:
         chunk, lost, _ = self._out.pop(future)
-        if future.status == "finished":
-            found = future.result()
+        try:
+            found = future.result(timeout=_PATIENCE)
+        except (Exception, asyncio.CancelledError) as error:  # lost with its worker, also after it was done
+            self._slots()  # says so if the scheduler has ended
+            trouble = f"a chunk of {len(chunk)} was lost: {first_line(error)}"
+        else:
             trouble = found["trouble"] and f"{found['worker']}: {found['trouble']}"
             if not trouble:
                 self._worth = math.ceil(_WORTH * len(chunk) / max(found["seconds"], 1e-3))
@@ -191,13 +196,6 @@ class _Dealer:
                 self._unfit.add(found["address"])
                 self._again.append((chunk, lost))  # no fault of the chunk
                 return Answer(chunk, trouble, final=False)
-        else:
-            try:
-                reason = first_line(future.exception(timeout=_PATIENCE))
-            except Exception:
-                self._slots()  # says so if the scheduler has ended
-                reason = str(future.status)
-            trouble = f"a chunk of {len(chunk)} was lost: {reason}"
         if lost < RETRIES:
             self._again.append((chunk, lost + 1))
         return Answer(chunk, trouble, final=lost >= RETRIES)
