@@ -35,7 +35,7 @@ class Result(NamedTuple):
 
 @dataclass
 class PredictorFitting:
-    """What is the same for all trials of a sweep.
+    """What is the same for all trials of a run.
 
     Attributes:
         pool: architectures to test on, and to learn from unless there is a transfer.

@@ -123,12 +123,12 @@ class _Sweep:
         self._track, self._benchmark = track, benchmark
         self._labels = resolve_predictors(track.predictors)
         self._settings = settings = track.settings(benchmark.name)
-        sources = [(benchmark, settings.target), *_transfer(track, benchmark, transfer_from)]
-        self.tables = [table for table, _ in sources]
-        self._targets = [target for _, target in sources]
+        learned = [(benchmark, settings.target), *_transfer(track, benchmark, transfer_from)]
+        self.tables = [table for table, _ in learned]
+        self._targets = [target for _, target in learned]
         needs = Needs.of(encoding for label in self._labels for encoding in get_predictor(label).encodings())
         self.pools = [
-            with_curves(pool_of(table, target, settings.limit), table, needs.curves) for table, target in sources
+            with_curves(pool_of(table, target, settings.limit), table, needs.curves) for table, target in learned
         ]
         self._sizes = track.train_sizes or _fitting_sizes(len(self.pools[-1]))
         self._tuned = track.tuned or (0,)
@@ -279,7 +279,7 @@ def _wanted(
 ) -> dict[tuple[str, str], Trial]:
     """Trials without results, by the worker's key and part."""
     pool, transfer_from = fitting.pool, fitting.transfer_from
-    source = "" if transfer_from is None else f"{transfer_from.benchmark}/{transfer_from.target.name}"
+    first = "" if transfer_from is None else f"{transfer_from.benchmark}/{transfer_from.target.name}"
     found: dict[tuple[str, str], Trial] = {}
     digests = {label: fitting.digest(label) for label in predictors}
     codes = fitting.codes = {label: fitting.code(label) for label in predictors}
@@ -292,7 +292,7 @@ def _wanted(
                     found[f"{seed} {label}", part] = Trial(
                         benchmark=pool.benchmark,
                         target=pool.target.name,
-                        transfer_from=source,
+                        transfer_from=first,
                         predictor=f"{label}@{version}",
                         pool=len(pool),
                         train_size=size,
