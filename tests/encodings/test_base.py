@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import zcbench
-from zcbench.encodings import get_encoding
+from zcbench.encodings import Encoding, Needs, get_encoding
 from zcbench.errors import InvalidInputError
 
 SPACE = zcbench.get_space("digits-201")
@@ -52,3 +52,12 @@ def test_vectors_of_different_lengths_are_of_different_spaces():
         encoder.transform([other])
     mixed = get_encoding("stats").fit([SPACE.parse(KEY), other])
     assert mixed.transform([SPACE.parse(KEY), other]).shape[0] == 2
+
+
+@pytest.mark.parametrize("needs", [("params",), "params", None, Needs("params"), Needs((), ["loss"])])
+def test_needs_that_are_none(needs):
+    """A stranger's class is asked before anything is measured."""
+    odd = Encoding("odd")
+    odd.needs = needs
+    with pytest.raises(InvalidInputError, match=r"the encoding odd needs .*: write needs = Needs"):
+        Needs.of([get_encoding("stats"), odd])

@@ -1,6 +1,7 @@
 """Names and declarations of ensembles, and evaluations that put scores together."""
 
 import json
+import sys
 
 import pytest
 from toys import record, records, registry_as_it_was, toy
@@ -135,11 +136,24 @@ def test_a_strangers_ensemble():
             """The last member alone."""
             return scores[-1]
 
-        try:
-            assert get_ensemble("t-last(a+b)").combine({"a": [1, 2], "b": [4, 3]}).tolist() == [4, 3]
-            with pytest.raises(zcbench.errors.DuplicateNameError):
-                register_ensemble("t-last")(last)
-        finally:
-            from zcbench.ensembles import _register
+        assert get_ensemble("t-last(a+b)").combine({"a": [1, 2], "b": [4, 3]}).tolist() == [4, 3]
+        with pytest.raises(zcbench.errors.DuplicateNameError):
+            register_ensemble("t-last")(last)
 
-            del _register._ENSEMBLES._entries["t-last"]
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda scores, weights: 1 / 0, r"t-odd\(a\+b\) could not combine scores: ZeroDivisionError"),
+        (lambda scores, weights: sys.exit(3), "could not combine scores: SystemExit"),
+        (lambda scores, weights: 0.5, r"gave an array \(\) for 3 candidates: its function must return one number"),
+        (lambda scores, weights: scores, r"gave an array \(2, 3\) for 3 candidates"),
+        (lambda scores, weights: ["a", "b", "c"], "could not combine scores: ValueError"),
+    ],
+)
+def test_a_strangers_function_that_does_not_combine(function, message):
+    with registry_as_it_was():
+        zcbench.register_ensemble("t-odd")(function)
+        odd = zcbench.get_ensemble("t-odd(a+b)")
+        with pytest.raises(InvalidInputError, match=message):
+            odd.combine({"a": [1.0, 2.0, 3.0], "b": [3.0, 2.0, 1.0]})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from zcbench._arguments import shown
 from zcbench._code import code_digest, joined_codes
 from zcbench._display import brief
 from zcbench.errors import InvalidInputError
@@ -79,8 +80,20 @@ class Needs(NamedTuple):
 
     @classmethod
     def of(cls, encodings: Iterable[Encoding]) -> Needs:
-        """What several encodings need together, each once, in the order in which they need it."""
-        every = [encoding.needs for encoding in encodings]
+        """What several encodings need together, each once, in the order in which they need it.
+
+        Raises:
+            InvalidInputError: what a stranger's encoding declares is no tuples of texts.
+        """
+        every = []
+        for encoding in encodings:
+            needs = encoding.needs
+            if not isinstance(needs, Needs) or not all(type(one) is tuple for one in needs):
+                raise InvalidInputError(
+                    f"the encoding {encoding.name} needs {shown(needs)}: write needs = Needs(proxies=('params',), "
+                    "curves=('valid_nll',))."
+                )
+            every.append(needs)
         return cls(
             tuple(dict.fromkeys(label for needs in every for label in needs.proxies)),
             tuple(dict.fromkeys(metric for needs in every for metric in needs.curves)),

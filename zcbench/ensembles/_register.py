@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from zcbench import _arguments as rules
 from zcbench._code import code_digest
 from zcbench._display import brief, many
+from zcbench._foreign import Foreign
 from zcbench._notation import Part, Sum, Term, parse_term
 from zcbench._registry import Registry
 from zcbench.errors import InvalidInputError
@@ -77,7 +78,7 @@ class Ensemble:
             ranked among themselves.
 
         Raises:
-            InvalidInputError: a member is missing, or lengths differ.
+            InvalidInputError: a member is missing, lengths differ, or the function raises or gives something else.
         """
         if missing := [member for member in self.members if member not in scores]:
             raise InvalidInputError(f"{self.label} needs scores of {', '.join(missing)}: run these proxies too.")
@@ -88,8 +89,22 @@ class Ensemble:
         whole = np.isfinite(table).all(0)
         result = np.full(table.shape[1], np.nan)
         if whole.any():
-            result[whole] = self.function(table[:, whole], np.asarray(self.weights))
+            result[whole] = self._combined(table[:, whole])
         return result
+
+    def _combined(self, table: Floats) -> Floats:
+        """What the function, which a stranger may have written, makes of scores ``(members, candidates)``."""
+        found = np.empty(0)
+        with Foreign() as call:
+            found = np.asarray(self.function(table, np.asarray(self.weights)), np.float64)
+        if call.kind is not None:
+            raise InvalidInputError(f"the ensemble {self.label} could not combine scores: {call.said}")
+        if found.shape != table.shape[1:]:
+            raise InvalidInputError(
+                f"the ensemble {self.label} gave an array {found.shape} for {table.shape[1]} candidates: its function "
+                "must return one number for each."
+            )
+        return found
 
 
 def _with_members(ensemble: Ensemble, term: Term) -> Ensemble:
