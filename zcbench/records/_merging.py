@@ -1,9 +1,8 @@
 """Makes one item of lines with one key: the rules by which many writers agree.
 
-An attempt takes the place of earlier ones that gave no score, or none that they agreed on. A score that earlier attempts
-agreed on is never given up: a later one has to agree with it. A status worth a retry yields to one that is not. What
-remains is one measurement if all say the same, or differ by round-off; otherwise it is none, until a further attempt
-settles it.
+An attempt takes the place of earlier ones that gave no score, or none that they agreed on. A score that they agreed on
+is never given up: a later one has to agree with it. A status worth a retry yields to one that is not. What remains is
+one measurement if all say the same, or differ by round-off; otherwise it is none, until a further attempt settles it.
 """
 
 from __future__ import annotations
