@@ -56,7 +56,7 @@ def fill(store):
         store,
         record("a", 1 / 3, seconds=9.0),
         record("b", 2.0),
-        record("a", 5.0, attempt=1),
+        record("a", 1 / 3, attempt=1),
         record("f", 1.7e308),
         described=True,
     )

@@ -183,6 +183,76 @@ def test_helpers_in_other_files_of_ones_own(digest):
         assert digest(main, code_helpers=one) == digest(main, code_helpers=one) != digest(main, code_helpers=two)
 
 
+@pytest.mark.parametrize(
+    ("text", "helper", "deeper"),
+    [
+        ("def score(p):\n    import code_one\n    return code_one.f(p)\n", "def f(p): return {}\n", ""),
+        ("def score(p):\n    from code_one import f\n    return f(p)\n", "def f(p): return {}\n", ""),
+        ("from code_one import S\ndef score(p): return S\n", "S = {}\n", ""),
+        ("from code_one import *\ndef score(p): return S\n", "S = {}\n", ""),
+        ("try:\n    from code_one import S\nexcept ImportError:\n    S = 0\ndef score(p): return S\n", "S = {}\n", ""),
+        ("from code_one import T\ndef score(p): return T[0](p)\n", "def f(p): return {}\nT = [f]\n", ""),
+        ("import code_one\nL = [code_one.f]\ndef score(p): return L[0](p)\n", "def f(p): return {}\n", ""),
+        ("from code_one import a\ndef score(p): return a.f()\n", "class A:\n    def f(self): return {}\na = A()\n", ""),
+        ("import torch, code_one\nW = code_one.f(1)\ndef score(p): return W\n", "def f(p): return p * {}\n", ""),
+        (
+            "from code_one import f\ndef score(p): return f(p)\n",
+            "from code_two import S\ndef f(p): return S\n",
+            "S = {}\n",
+        ),
+        ("from code_one import N\nclass score(N): pass\n", "from code_two import S\nclass N:\n    s = S\n", "S = {}\n"),
+    ],
+)
+def test_constants_tables_objects_and_late_imports(digest, text, helper, deeper):
+    one, same, two = (
+        digest(text, code_one=helper.replace("{}", value), code_two=deeper.replace("{}", value)) for value in "112"
+    )
+    assert one == same != two
+
+
+@pytest.mark.parametrize("load_first", [False, True])
+def test_files_of_a_package(tmp_path, load_first):
+    found = []
+    for value in "112":
+        package = tmp_path / str(next(NAMES)) / "code_pack"
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text("from .first import f\n")
+        (package / "first.py").write_text("from . import second\nfrom .second import S\ndef f(p): return S\n")
+        (package / "second.py").write_text(f"S = {value}\n")
+        own = package.parent / "own.py"
+        own.write_text("def score(p):\n    import code_pack.first as g\n    return g.f(p)\n")
+        sys.path.insert(0, str(package.parent))
+        try:
+            importlib.invalidate_caches()
+            score = load(own).score
+            if load_first:
+                assert score(0) == int(value)
+            found.append(code_digest(score))
+            assert score(0) == int(value)  # it is in no state of the first call
+            assert code_digest(score) == found[-1]
+        finally:
+            sys.path.remove(str(package.parent))
+            for name in [name for name in sys.modules if name.partition(".")[0] == "code_pack"]:
+                del sys.modules[name]
+    assert found[0] == found[1] != found[2]
+
+
+def test_a_helper_that_was_edited_and_loaded_again(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    helper, own = tmp_path / "code_again.py", tmp_path / "own.py"
+    own.write_text("from code_again import S\ndef score(p): return S\n")
+    found = []
+    helper.write_text("S = 1\n")
+    found.append(code_digest(load(own).score))
+    helper.write_text("S = 22\n")
+    found.append(code_digest(load(own).score))  # what runs is what was loaded
+    importlib.reload(sys.modules["code_again"])
+    found.append(code_digest(load(own).score))
+    del sys.modules["code_again"]
+    assert found[0] == found[1] != found[2]
+
+
 def test_long_chains_of_helpers_and_objects_that_raise(digest):
     chain = "".join(f"def f{i}(x):\n    return f{i + 1}(x)\n" for i in range(3000))
     text = (

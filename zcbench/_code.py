@@ -5,6 +5,8 @@ in an afternoon, so the code of everything else has a digest beside its version.
 
 - the file in which a function or class stands, all of it: a helper in that file counts as well;
 - other files of the same package and files that are not installed, as far as the code names what stands in them;
+- all such files that those files import, at their head or when a function is called: constants, tables and objects have
+  no file of their own;
 - for code without a file (a notebook, ``exec``) the source that Python keeps of it, else its bytecode, together with
   the helpers and constants that it names;
 - default values, what a function closes over, the function that a decorator has wrapped, the arguments of a
@@ -32,7 +34,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from zcbench._source import Text, all_code, fingerprint, kept_source, text_at
+from zcbench._source import Text, all_code, file_of, fingerprint, imported_by, kept_source, text_at
 
 #: How digests begin where something that is called cannot be read: edits of it may go unnoticed.
 UNKNOWN = "unknown"
@@ -128,6 +130,7 @@ class _Walk:
         self._texts = dict(texts or {})  # by path: one walk sees one state of a file
         self._named: deque[Any] = deque()
         self._homes = set(homes)  # packages that what is digested stands in
+        self._imports: set[str] = set()  # modules that were looked for
 
     @property
     def digest(self) -> str:
@@ -186,6 +189,8 @@ class _Walk:
             self._homes.add(_top(home))
             self._say("function", code.co_qualname)
             self._code(own, fingerprint(code))
+            if own.text is not None:
+                self._imported(own.text, str(function.__globals__.get("__package__") or ""))
         self._say(own.values[0])
         self.strange, self.whole = self.strange or own.values[1], self.whole and own.values[2]
         for part in _parts(function):
@@ -254,6 +259,7 @@ class _Walk:
             self._say("class", parent.__qualname__)
             if own.text is not None:
                 self._say("text", self._texts.setdefault(own.path, own.text).digest)
+                self._imported(own.text, str(getattr(sys.modules.get(parent.__module__), "__package__", None) or ""))
             self._say(own.values[0])
             for name, part in sorted(vars(parent).items()):
                 if name not in _OF_CLASSES and (callable(part) or hasattr(part, "__get__")):
@@ -266,8 +272,35 @@ class _Walk:
             self._say("known", module.__name__)
             return
         self.strange = True
-        text = text_at(str(getattr(module, "__file__", None) or ""))
+        text = _first(module, self).text
         self._say("module", text.digest if text else vars(module).get("__doc__"))
+        if text is not None:
+            self._imported(text, str(module.__package__ or ""))
+
+    def _imported(self, text: Text, package: str) -> None:
+        """Take in the files of one's own that a file imports, and those that they import, whole."""
+        pending = [(text, package)]
+        while pending:
+            for name in imported_by(*pending.pop()):
+                if name in self._imports or _top(name) in _LIBRARIES:
+                    continue
+                self._imports.add(name)
+                module = sys.modules.get(name)
+                if isinstance(module, types.ModuleType):
+                    file, is_package = getattr(module, "__file__", None), hasattr(module, "__path__")
+                else:
+                    file, is_package = file_of(name) or (None, False)
+                if not isinstance(file, str) or not self._follows(name, file):
+                    continue
+                found = _first(module, self).text if isinstance(module, types.ModuleType) else text_at(file)
+                if found is None:
+                    continue
+                if len(self._imports) > _MOST:
+                    self.whole = False
+                    return
+                self.strange = True
+                self._say("imports", found.digest)
+                pending.append((found, name if is_package else name.rpartition(".")[0]))
 
     def _partial(self, thing: functools.partial[Any]) -> None:
         self.strange = True
@@ -347,16 +380,18 @@ class _Walk:
 
 
 def _first(thing: Any, walk: _Walk) -> _Own:
-    """File and values of a function, class or object as they were when it was first seen: caches fill up later."""
-    kept = _FIRST.get(id(thing))
-    if kept is not None and kept[0]() is thing:
+    """File and values of a function, class, module or object as they were when it was first seen: caches fill up."""
+    # A module that is loaded again stays the same object, and gets another spec.
+    mark = thing.__spec__ or thing if isinstance(thing, types.ModuleType) else thing
+    kept = _FIRST.get(id(mark))
+    if kept is not None and kept[0]() is mark:
         return kept[1]
     own = _read(thing, walk)
     try:
-        reference = weakref.ref(thing, functools.partial(_forget, id(thing)))
+        reference = weakref.ref(mark, functools.partial(_forget, id(mark)))
     except TypeError:  # of a class that allows none
         return own
-    _FIRST[id(thing)] = (reference, own)
+    _FIRST[id(mark)] = (reference, own)
     return own
 
 
@@ -374,6 +409,9 @@ def _read(thing: Any, walk: _Walk) -> _Own:
         if text is not None:
             return _Own(code.co_filename, text, values)
         return _Own("", kept_source(code), values)
+    if isinstance(thing, types.ModuleType):
+        file = str(getattr(thing, "__file__", None) or "")
+        return _Own(file, text_at(file), ("", False, True))
     if isinstance(thing, type):
         file = str(getattr(sys.modules.get(thing.__module__), "__file__", None) or "")
         text = walk._texts.get(file) or text_at(file)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
+import importlib.machinery
 import inspect
 import linecache
 import textwrap
 import types
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +22,7 @@ class Text(NamedTuple):
     digest: str
     codes: frozenset[str]  # fingerprints of all code in it
     names: frozenset[str]  # and their qualified names
+    imports: frozenset[tuple[int, str, str]]  # anywhere in it: dots before it, a module, and what of it or ""
 
 
 def text_at(path: str) -> Text | None:
@@ -42,7 +45,56 @@ def _text(content: bytes) -> Text:
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # compiled code, say
         found = []
     digest = hashlib.sha256(content).hexdigest()
-    return Text(digest, frozenset(map(fingerprint, found)), frozenset(code.co_qualname for code in found))
+    codes, names = frozenset(map(fingerprint, found)), frozenset(code.co_qualname for code in found)
+    return Text(digest, codes, names, frozenset(_imports(content)) if found else frozenset())
+
+
+def _imports(content: bytes) -> Iterator[tuple[int, str, str]]:
+    """What a text imports, also in the bodies of its functions."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        nodes = ast.walk(ast.parse(content))
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from ((0, one.name, "") for one in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((node.level, node.module or "", one.name) for one in node.names)
+
+
+def imported_by(text: Text, package: str) -> list[str]:
+    """Full names that may be modules that a text imports, sorted.
+
+    Args:
+        text: of a module.
+        package: the package in which the module stands, "" for none.
+    """
+    found = set()
+    for level, module, name in text.imports:
+        parts = package.split(".") if level else []
+        if level > 1:
+            parts = parts[: 1 - level]
+        home = ".".join([*filter(None, parts), *filter(None, [module])])
+        found |= {home, f"{home}.{name}"} if name else {home}
+        if not name:  # "import a.b" binds "a"
+            found |= {home[:place] for place, letter in enumerate(home) if letter == "."}
+    return sorted(found - {""})
+
+
+def file_of(module: str) -> tuple[str, bool] | None:
+    """The file of a module that was not loaded, and whether it is a package; nothing is loaded."""
+    path: Sequence[str] | None = None
+    spec = None
+    for place in [*(place for place, letter in enumerate(module) if letter == "."), len(module)]:
+        try:
+            spec = importlib.machinery.PathFinder.find_spec(module[:place], path)
+        except (ImportError, ValueError, OSError):
+            return None
+        if spec is None:
+            return None
+        path = spec.submodule_search_locations or []
+    if spec is None or not spec.origin or not spec.has_location:
+        return None
+    return spec.origin, spec.submodule_search_locations is not None
 
 
 def kept_source(code: types.CodeType) -> Text | None:

@@ -36,7 +36,7 @@ def test_what_is_read_stays_the_same(store, form):
     assert {path.suffix for path in store.folder.joinpath("toy").iterdir()} == {f".{form}"}
     assert said(store) == before
     assert [one.files for one in store.compact("toy", form)] == [0, 0]  # there is nothing to gain
-    write(store, record("a", 4.0, attempt=2), record("i"))
+    write(store, record("a", 1 / 3, attempt=2), record("i"))
     after = said(store)
     other = FORMATS[form == "jsonl"]
     assert [one.files for one in store.compact("toy", other)] == [2, 1]

@@ -8,7 +8,7 @@ import pytest
 from stores import fill, said, write
 from toys import record, trial
 
-from zcbench.errors import InvalidInputError
+from zcbench.errors import InvalidInputError, StoreError
 from zcbench.records import Store, _layout
 
 OLD = Path(__file__).parent / "schema_1"
@@ -96,3 +96,27 @@ def test_links_lead_to_what_they_name(store, tmp_path):
     write(store, record("new"))
     store.compact("toy", "jsonl")
     assert said(store)[0] == [*before[0], repr(record("new"))]
+
+
+def test_what_cannot_be_looked_into_is_no_empty_store(store, monkeypatch):
+    """Otherwise its scores would be missing from a table, and computed again, without a word."""
+    with store.writer("toy") as writer:
+        writer.record(record())
+    (path,) = store.files("toy")
+    shutil.rmtree(store.folder / "toy")
+    (store.folder / "toy").symlink_to("toy")
+    with pytest.raises(StoreError, match=r"cannot read .*toy: "):
+        store.records("toy")
+    (store.folder / "toy").unlink()
+    (store.folder / "toy").mkdir()
+    path.touch()
+    looked = Path.stat
+
+    def refused(self, **given):
+        if self == path:
+            raise PermissionError(13, "Permission denied", str(self))
+        return looked(self, **given)
+
+    monkeypatch.setattr(Path, "stat", refused)
+    with pytest.raises(StoreError, match="Permission denied"):
+        store.records("toy")

@@ -37,3 +37,17 @@ def test_environments_alone(tmp_path, form):
     assert store.environments("toy") == found
     made = store.files("toy")[-1]
     assert _lines.environments(Source(made, form, made.name.partition(".")[0]), RECORDS) == found
+
+
+@pytest.mark.parametrize("rest", [0, 100, -1])
+def test_a_compacted_file_that_was_copied_in_part(tmp_path, rest):
+    store = Store(tmp_path)
+    with store.writer("toy") as writer:
+        for number in range(20):
+            writer.record(record(f"a{number}"))
+    path = store.compact("toy", "jsonl")[0].path
+    assert store.records("toy").notes == ()
+    path.write_bytes(path.read_bytes()[:rest])
+    (note,) = store.records("toy").notes
+    assert "the file ends before its end: copy it again" in note
+    assert not store.check("toy")[0].is_sound

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import record, trial
 
-from zcbench.records import Record, Store, Trial
+from zcbench.records import Record, Store, Trial, _schema
 from zcbench.records._merging import ROUND_OFF
 
 
@@ -21,6 +21,10 @@ def write(store, *items):
     for item in items:
         with store.writer("toy") as writer:
             (writer.record if isinstance(item, Record) else writer.trial)(item)
+
+
+def line_of(item, schema):
+    return _schema.encoded({**_schema.record_line(item), "schema": schema})
 
 
 def values(store):
@@ -50,13 +54,55 @@ def test_two_kinds_of_failure_are_no_disagreement(store):
     assert store.notes("toy") == []
 
 
-def test_the_highest_attempt_counts(store):
+def test_a_later_attempt_counts(store):
     write(store, record("a", 5.0, attempt=1), record("a", 1.0), record("a", 2.0), record("a", None, attempt=1))
     (found,) = store.records("toy")
     assert (found.score.value, found.attempt) == (5.0, 1)
-    write(store, record("a", None, attempt=2))
-    (found,) = store.records("toy")
-    assert (found.score.value, found.attempt) == (None, 2)
+    write(store, record("b", None), record("b", None, attempt=1, detail="again"))
+    assert [(r.attempt, r.score.detail) for r in store.records("toy")][1:] == [(1, "again")]
+    write(store, record("c", None, status="non-finite"), record("c", 3.0, attempt=1))
+    assert values(store) == {"a": 5.0, "b": None, "c": 3.0}
+    assert store.notes("toy") == []
+
+
+@pytest.mark.parametrize("form", ["", "jsonl", "parquet"])
+def test_an_attempt_gives_up_no_score(store, form):
+    """Another run's score, which the retry had not seen, is neither forgotten nor preferred."""
+    write(store, record("a", None), record("a", 5.0, attempt=1), record("a", 6.0))
+    write(store, record("b", 5.0), record("b", None, attempt=1))
+    write(store, record("c", None), record("c", 5.0, attempt=1), record("c", 5.0))
+    write(store, record("d", 5.0), record("d", None, status="non-finite", attempt=1))
+    write(store, trial(seed=1, tau=None), trial(seed=1, attempt=1), trial(seed=1, tau=0.1))
+    if form:
+        store.compact("toy", form)
+    assert values(store) == {"b": 5.0, "c": 5.0}
+    assert store.trials("toy") == []
+    assert [len(found) for found in store.disagreeing("toy").values()] == [2, 2]
+    assert len(store.notes("toy")) == 2
+    write(store, record("a", 5.0, attempt=2), record("d", 4.0, attempt=2), trial(seed=1, attempt=2))
+    assert values(store) == {"a": 5.0, "b": 5.0, "c": 5.0, "d": 4.0}
+    assert len(store.trials("toy")) == 1
+    assert store.notes("toy") == []
+
+
+@pytest.mark.parametrize("known", [1.0, None])
+def test_a_file_of_schema_1_against_a_score_of_today(store, known):
+    store.folder.mkdir()
+    (store.folder / "toy.jsonl").write_bytes(line_of(record("a", known), 1) + line_of(record("a", 2.0), 1))
+    assert [(r.score.value, r.attempt) for r in store.records("toy")] == [(2.0, 1)]
+    write(store, record("a", 3.0))
+    assert values(store) == {}
+    assert [[r.score.value for r in found] for found in store.disagreeing("toy").values()] == [[2.0, 3.0]]
+
+
+def test_lines_of_both_schemas_in_one_file(store):
+    with store.writer("toy") as writer:
+        writer.record(record("a", 2.0))
+        writer.record(record("a", 3.0))
+    (path,) = store.files("toy")
+    path.write_bytes(line_of(record("b"), 1) + path.read_bytes())
+    assert values(store) == {"b": 1.0}
+    assert len(store.disagreeing("toy")) == 1
 
 
 @pytest.mark.parametrize(
@@ -167,21 +213,29 @@ items = st.builds(
 )
 
 
+def outcome_of(records):
+    statuses = {r.score.status for r in records}
+    scores = [r.score.value for r in records if r.score.value is not None]
+    if records[0].score.status.worth_a_retry:
+        return "again"
+    if len(statuses) > 1 or (scores and max(scores) - min(scores) > ROUND_OFF * max(map(abs, scores))):
+        return None
+    return min(scores) if scores else next(iter(statuses))
+
+
 def by_hand(records):
     """What the rules give, key by key: the outcome, or None where there is disagreement."""
     found = {}
     for key in {r.key for r in records}:
-        some = [r for r in records if r.key == key]
-        some = [r for r in some if r.attempt == max(r.attempt for r in some)]
-        some = [r for r in some if not r.score.status.worth_a_retry] or some
-        statuses = {r.score.status for r in some}
-        scores = [r.score.value for r in some if r.score.value is not None]
-        if some[0].score.status.worth_a_retry:
-            found[key] = "again"
-        elif len(statuses) > 1 or (scores and max(scores) - min(scores) > ROUND_OFF * max(map(abs, scores))):
-            found[key] = None
-        else:
-            found[key] = min(scores) if scores else next(iter(statuses))
+        some = []
+        for attempt in (0, 1):
+            new = [r for r in records if r.key == key and r.attempt == attempt]
+            if new and not isinstance(found.get(key), float):  # nothing that this attempt could not give up
+                some = []
+            some += new
+            some = [r for r in some if not r.score.status.worth_a_retry] or some
+            if some:
+                found[key] = outcome_of(some)
     return found
 
 

@@ -96,7 +96,7 @@ class Memory:
         self._builder = builder
         self._layouts = [_Layout(parts, builder) for parts in _LAYOUTS]
 
-    def add(self, chunk: bytes, origin: str) -> tuple[int, bool]:
+    def add(self, chunk: bytes, origin: str) -> tuple[int, int]:
         """Add a chunk's rows.
 
         Args:
@@ -104,7 +104,7 @@ class Memory:
             origin: name of the file.
 
         Returns:
-            Number of lines; whether there are lines of schema 1.
+            Number of lines; how many of them are of schema 1.
 
         Raises:
             OddError: it has another form, or a line does not pass; nothing was added.
@@ -126,7 +126,7 @@ class Memory:
                 filled = self._builder.code(name, default) if isinstance(default, str) else default
                 columns[name] = np.full(len(value), np.nan if filled is None else filled)
         self._builder.extend(columns)
-        return len(value), bool((schemas == 1).any())
+        return len(value), int((schemas == 1).sum())
 
 
 class _Layout:

@@ -7,16 +7,18 @@ folder ``predictors``; they are read and never appended to.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import socket
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from zcbench.errors import InvalidInputError
+from zcbench.errors import InvalidInputError, StoreError
 from zcbench.records._kinds import RECORDS, TRIALS, Kind
 
 KINDS: tuple[Kind[Any], ...] = (RECORDS, TRIALS)
@@ -66,10 +68,10 @@ def old_path(store: Path, benchmark: str, kind: Kind[Any]) -> Path:
 def sources(store: Path, benchmark: str, kind: Kind[Any]) -> list[Source]:
     """The files that hold items of a kind, in order of their start; a link counts as what it leads to."""
     found = []
+    folder = folder_of(store, benchmark)
     old = old_path(store, benchmark, kind)
     if _is_file(old):
         found.append(Source(old, "jsonl", ""))
-    folder = folder_of(store, benchmark)
     for name in _listed(folder):
         parts = split(name)
         if parts is None or parts[1] != kind.suffix:
@@ -81,13 +83,19 @@ def sources(store: Path, benchmark: str, kind: Kind[Any]) -> list[Source]:
 
 
 def _listed(folder: Path) -> list[str]:
-    """Names in a folder, sorted; none if there is no folder. Listed again until two listings are equal."""
+    """Names in a folder, sorted; none if there is no folder. Listed again until two listings are equal.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
     before = None
     for _ in range(_MOST_LISTINGS):
         try:
             names = sorted(os.listdir(folder))  # noqa: PTH208 - names, not paths
         except (FileNotFoundError, NotADirectoryError):
             names = []
+        except OSError as error:
+            raise StoreError(f"cannot read {folder}: {error.strerror or error}.") from None
         if names == before:
             break
         before = names
@@ -95,9 +103,17 @@ def _listed(folder: Path) -> list[str]:
 
 
 def _is_file(path: Path) -> bool:
-    with suppress(OSError):
-        return path.is_file()
-    return False
+    """Whether a path leads to a file; what cannot be known is no reason to leave its records out.
+
+    Raises:
+        StoreError: the system does not say.
+    """
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE):
+            return False
+        raise StoreError(f"cannot read {path}: {error.strerror or error}.") from None
 
 
 def foreign(store: Path, benchmark: str) -> list[str]:

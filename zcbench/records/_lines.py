@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from zcbench.records import _blocks, _parquet, _schema
+from zcbench.records import _blocks, _layout, _parquet, _schema
 from zcbench.records._at_once import Memory, OddError
 from zcbench.records._columns import Builder
 from zcbench.records._kinds import RECORDS, Kind
@@ -30,7 +30,7 @@ class Part:
         lines: number of lines, or of rows where there are none.
         plain: number of lines that hold one item each.
         rows: number of items.
-        old: whether there are lines of schema 1.
+        old: number of lines of schema 1 that hold an item.
     """
 
     environments: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Part:
     lines: int = 0
     plain: int = 0
     rows: int = 0
-    old: bool = False
+    old: int = 0
 
 
 class Reader:
@@ -74,8 +74,13 @@ class Reader:
                 part.left_out.append(LeftOut(source.path, 0, str(error)))
             return
         with source.path.open("rb") as file:
+            last = b""
             for chunk in _chunks(file):
                 self._chunk(chunk, source, part)
+                last = chunk[-1:]
+        # Of a writer's file a kill may cut the last line short; a compaction's was whole when it got its name.
+        if last != b"\n" and source.stem.startswith(_layout.COMPACTED):
+            part.left_out.append(LeftOut(source.path, part.lines, "the file ends before its end: copy it again"))
 
     def _chunk(self, chunk: bytes, source: Source, part: Part) -> None:
         """Read whole lines: all at once, else in halves, else one by one."""
@@ -88,7 +93,7 @@ class Reader:
             else:
                 part.lines += count
                 part.plain += count
-                part.old = part.old or old
+                part.old += old
                 return
             if count > _FEW:
                 middle = chunk.find(b"\n", len(chunk) // 2) + 1 or len(chunk)
@@ -115,7 +120,7 @@ class Reader:
             if text.endswith(b"\n"):  # else a kill cut it short, or it is being written
                 part.left_out.append(LeftOut(source.path, part.lines, str(error)))
             return
-        part.old = part.old or line["schema"] == 1
+        part.old += line["schema"] == 1
         part.plain += 1
         self._builder.append((*values, source.stem))
 

@@ -1,7 +1,8 @@
 """Makes one item of lines with one key: the rules by which many writers agree.
 
-The highest attempt counts. Within it a status worth a retry yields to one that is not. What remains is one measurement
-if all say the same, or differ by round-off; otherwise it is none, until a further attempt settles it.
+An attempt takes the place of earlier ones that gave no score, or none that they agreed on. A score that they agreed on
+is never given up: a later one has to agree with it. A status worth a retry yields to one that is not. What remains is
+one measurement if all say the same, or differ by round-off; otherwise it is none, until a further attempt settles it.
 """
 
 from __future__ import annotations
@@ -106,11 +107,7 @@ def _settle(
         texts: their texts.
         kind: what the rows are.
     """
-    rows, groups = _kept(rows, groups, _highest(arrays["attempt"][rows].astype(np.int64), groups))
-    retried = _has(arrays["status"], texts["status"], _RETRIED)[rows]
-    sound = np.zeros(groups.max() + 1, bool)
-    sound[groups[~retried]] = True
-    rows, groups = _kept(rows, groups, ~(retried & sound[groups]))
+    rows, groups = _standing(rows, groups, arrays, texts, kind)
     # By what the rows say, so that the choice does not depend on the order or the names of files.
     order = np.lexsort((*_content(rows, arrays, texts, kind), groups))
     rows, groups = rows[order], groups[order]
@@ -124,16 +121,60 @@ def _settle(
     return rows[first[~differ]], merged
 
 
-def _kept(rows: NDArray[Any], groups: NDArray[Any], mask: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any]]:
+def _standing(
+    rows: NDArray[np.intp],
+    groups: NDArray[np.intp],
+    arrays: Mapping[str, NDArray[Any]],
+    texts: Mapping[str, tuple[str, ...]],
+    kind: Kind[Any],
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The rows that count: of the highest attempt, and earlier ones that agreed on a score. And their groups."""
+    attempts = arrays["attempt"][rows]
+    order = np.argsort(attempts, kind="stable")
+    begins = np.flatnonzero(np.diff(attempts[order])) + 1
+    levels = np.split(order, begins)
+    kept, known = _sound(rows[levels[0]], groups[levels[0]], arrays, texts)
+    settled = np.zeros(groups.max() + 1, bool)
+    for level in levels[1:]:
+        again = np.isin(known, groups[level])
+        settled[:] = False
+        if again.any():
+            settled[_scored(kept[again], known[again], arrays, texts, kind)] = True
+        stays = ~again | settled[known]
+        kept, known = np.concatenate((kept[stays], rows[level])), np.concatenate((known[stays], groups[level]))
+        kept, known = _sound(kept, known, arrays, texts)
+    return kept, known
+
+
+def _sound(
+    rows: NDArray[np.intp],
+    groups: NDArray[np.intp],
+    arrays: Mapping[str, NDArray[Any]],
+    texts: Mapping[str, tuple[str, ...]],
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows without those whose status is worth a retry, where their group has others."""
+    retried = _has(arrays["status"], texts["status"], _RETRIED)[rows]
+    sound = np.zeros(groups.max() + 1, bool)
+    sound[groups[~retried]] = True
+    mask = ~(retried & sound[groups])
     return rows[mask], groups[mask]
 
 
-def _highest(numbers: NDArray[np.int64], groups: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Which numbers are the highest of their group."""
-    highest = np.full(groups.max() + 1, -1, np.int64)
-    np.maximum.at(highest, groups, numbers)
-    mask: NDArray[np.bool_] = numbers == highest[groups]
-    return mask
+def _scored(
+    rows: NDArray[np.intp],
+    groups: NDArray[np.intp],
+    arrays: Mapping[str, NDArray[Any]],
+    texts: Mapping[str, tuple[str, ...]],
+    kind: Kind[Any],
+) -> NDArray[np.intp]:
+    """The groups whose rows agree on a score."""
+    order = np.argsort(groups, kind="stable")
+    rows, groups = rows[order], groups[order]
+    first = np.flatnonzero(np.concatenate(([True], groups[1:] != groups[:-1])))
+    sizes = np.diff([*first, len(groups)])
+    _, differ = _differences(rows, first, sizes, arrays, texts, kind)
+    scored = np.minimum.reduceat(_has(arrays["status"], texts["status"], (str(Status.OK),))[rows], first)
+    return groups[first[scored & ~differ]]
 
 
 def _has(codes: NDArray[Any], texts: Sequence[str], wanted: Sequence[str]) -> NDArray[np.bool_]:

@@ -110,11 +110,10 @@ def read_sources(sources: Sequence[Source], kind: Kind[Any]) -> Read:
         content.environments |= part.environments
         content.left_out += part.left_out
         content.parts[source.path] = part
-        if part.old:
+        if part.old and part.old == part.rows:  # else lines of both schemas were put together by hand
             spans.append(slice(before, builder.rows))
     content.arrays, content.texts = builder.finish()
-    for span in spans:
-        _number_attempts(content, span)
+    _settle_old(content, spans)
     _sort(content)
     return content
 
@@ -133,20 +132,25 @@ class VanishedError(Exception):
     """A file was removed while the store was read."""
 
 
-def _number_attempts(content: Read, span: slice) -> None:
-    """Lines of schema 1 have no attempts: the second line of a key in one file was a retry, and the later wins."""
-    part = {name: array[span] for name, array in content.arrays.items()}
-    attempts = occurrences(key_numbers(part, content.texts, content.kind, exact=False))
-    if not attempts.any():
-        return
-    numbers = content.arrays["attempt"].astype(np.int64)
-    numbers[span] = np.where(numbers[span] == 0, attempts, numbers[span])
-    content.arrays["attempt"] = numbers
+def _settle_old(content: Read, spans: Sequence[slice]) -> None:
+    """Of lines of schema 1 with one key in one file the last counts: the others were given up, and it says how many."""
+    keep = np.ones(len(content), bool)
+    for span in spans:
+        part = {name: array[span] for name, array in content.arrays.items()}
+        keys = key_numbers(part, content.texts, content.kind, exact=False)
+        assert keys is not None
+        before = occurrences(keys)
+        if before.any():
+            keep[span] = occurrences(keys[::-1])[::-1] == 0
+            numbers = content.arrays["attempt"].astype(np.int64)
+            numbers[span] = np.where(numbers[span] == 0, before, numbers[span])
+            content.arrays["attempt"] = numbers
+    if not keep.all():
+        content.arrays = {name: array[keep] for name, array in content.arrays.items()}
 
 
-def occurrences(numbers: NDArray[np.int64] | None) -> NDArray[np.int64]:
+def occurrences(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     """How often each number stood before: 0 for its first place, 1 for its second."""
-    assert numbers is not None
     order = np.argsort(numbers, kind="stable")
     ranked = numbers[order]
     begins = np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1]))) if len(ranked) else np.empty(0, int)
