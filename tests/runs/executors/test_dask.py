@@ -24,11 +24,12 @@ def cluster(folder, *workers):
     found = folder / "scheduler.json"
     found.unlink(missing_ok=True)
     programs = "from distributed.cli import dask_{0} as d; d.main()"
+    here = {"DASK_TEMPORARY_DIRECTORY": str(folder)}  # what is killed leaves its files there
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
 
     def start(program, *words, **variables):
         command = [*dying(programs.format(program)), *words, "--scheduler-file", str(found)]
-        return subprocess.Popen(command, env={**os.environ, **variables}, **quiet)
+        return subprocess.Popen(command, env={**os.environ, **here, **variables}, **quiet)
 
     running = [start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")]
     try:
