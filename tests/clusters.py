@@ -111,6 +111,11 @@ class Place:
         return {(r.architecture, r.proxy): (r.score.value, r.score.status) for r in found}
 
 
+def part(values, *proxies):
+    """The values of some proxies."""
+    return {key: value for key, value in values.items() if key[1].partition("@")[0] in proxies}
+
+
 def wait_until(fact, what, seconds=200):
     until = time.monotonic() + seconds
     while not fact():

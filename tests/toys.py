@@ -12,7 +12,7 @@ import numpy as np
 from zcbench.datasets import Benchmark
 from zcbench.records import Record, Trial
 from zcbench.spaces import get_space
-from zcbench.types import Score, Status, Target
+from zcbench.types import Architecture, Score, Status, Target
 
 BATCH = "digits/train/8 of 500/seed 0"
 
@@ -45,6 +45,23 @@ def toy(
         seeds={"quality": tuple(range(table.shape[1]))},
         source="made by hand",
     )
+
+
+def distinct_cells(n: int) -> list[Architecture]:
+    """Cells of distinct networks."""
+    space, cells = get_space("digits-201"), {}
+    for architecture in list(space)[:: 15625 // (3 * n)]:
+        cells.setdefault(space.functional_key(architecture), architecture)
+    return list(cells.values())[:n]
+
+
+def table(n: int = 60, **changes: object) -> Benchmark:
+    """Cells whose quality is the number of operations with weights, on distinct networks."""
+    from zcbench.encodings import get_encoding
+
+    drawn = distinct_cells(n)
+    quality = [get_encoding("stats").rows([a])[0]["count weighted"] + 0.01 * i for i, a in enumerate(drawn)]
+    return toy(quality, keys=[a.key for a in drawn], **changes)  # type: ignore[arg-type]
 
 
 def record(architecture: str = "a", value: float | None = 1.0, proxy: str = "mine@1", **changes: object) -> Record:

@@ -10,7 +10,6 @@ from networks import Twice, convnet, images, mlp
 from torch import nn
 from torch.nn import functional as F
 
-import zcbench
 from zcbench.testing._zoo import Encoder
 
 
@@ -118,15 +117,6 @@ class First(nn.Module):
 
     def forward(self, x):
         return self.inner(x)[0]
-
-
-@pytest.fixture
-def cell_and_images():
-    """A NAS-Bench-201 network, small enough for loops."""
-    space = zcbench.get_space("digits-201")
-    torch.manual_seed(0)
-    key = "|nor_conv_3x3~0|+|nor_conv_1x1~0|none~1|+|skip_connect~0|avg_pool_3x3~1|nor_conv_3x3~2|"
-    return space.build(space.parse(key)), *images(batch=6, channels=1, classes=10)
 
 
 def loss_gradients(model, inputs, labels):

@@ -74,15 +74,6 @@ def test_a_flow_that_is_not_homogeneous_and_overflows_has_no_logarithm():
     assert zcbench.score(model, torch.randn(2, 64), proxies=["synflow_log"])["synflow_log"].status == "non-finite"
 
 
-@pytest.fixture
-def cell_and_images():
-    """A NAS-Bench-201 network, small enough for loops."""
-    space = zcbench.get_space("digits-201")
-    torch.manual_seed(0)
-    key = "|nor_conv_3x3~0|+|nor_conv_1x1~0|none~1|+|skip_connect~0|avg_pool_3x3~1|nor_conv_3x3~2|"
-    return space.build(space.parse(key)), *images(batch=6, channels=1, classes=10)
-
-
 def test_synflow_sums_all_paths():
     """Without biases, R is the sum over all paths of the product of |w|, and each layer's sum of w dR/dw is R."""
     torch.manual_seed(0)

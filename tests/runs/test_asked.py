@@ -12,13 +12,7 @@ from zcbench.records import Store
 from zcbench.runs import Track, run
 from zcbench.runs._asked import make_run
 
-
-@pytest.fixture(autouse=True)
-def place(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ZCBENCH_DATA", raising=False)
-    monkeypatch.setenv("ZCBENCH_CACHE", str(tmp_path / "cache"))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("place")
 
 
 def test_as_documented():

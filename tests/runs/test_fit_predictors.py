@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 from scipy.stats import kendalltau, spearmanr
-from toys import registry_as_it_was, toy
+from toys import registry_as_it_was, table
 
 import zcbench
 from zcbench.errors import InvalidInputError, UnknownNameError
@@ -20,18 +20,6 @@ from zcbench.runs._fitting import PredictorFitting
 from zcbench.runs._pool import pool_of
 from zcbench.runs._track import DEFAULTS
 from zcbench.types import Status
-
-SPACE = zcbench.get_space("digits-201")
-
-
-def table(n=60, **changes):
-    """Cells whose quality is the number of operations with weights, on distinct networks."""
-    cells = {}
-    for architecture in list(SPACE)[:: 15625 // (3 * n)]:
-        cells.setdefault(SPACE.functional_key(architecture), architecture)
-    drawn = list(cells.values())[:n]
-    quality = [zcbench.get_encoding("stats").rows([a])[0]["count weighted"] + 0.01 * i for i, a in enumerate(drawn)]
-    return toy(quality, keys=[a.key for a in drawn], **changes)
 
 
 def sweep(store, benchmark=None, predictors=("gp", "random_forest:trees=10"), **changes):

@@ -5,7 +5,7 @@ import textwrap
 
 import numpy as np
 import pytest
-from toys import registry_as_it_was, toy
+from toys import distinct_cells, registry_as_it_was, toy
 
 import zcbench
 from zcbench.encodings import Needs
@@ -15,7 +15,6 @@ from zcbench.runs import Track, import_file, run_predictors
 from zcbench.runs._fitting import PredictorFitting
 from zcbench.runs._pool import pool_of, with_curves
 
-SPACE = zcbench.get_space("digits-201")
 ENCODING = """
 import zcbench
 
@@ -41,10 +40,7 @@ LABEL = "bayesian_ridge:encoding=t-hinted(hint)"
 
 
 def benchmark(n=24, **facts):
-    cells = {}
-    for architecture in list(SPACE)[:: 15625 // (3 * n)]:
-        cells.setdefault(SPACE.functional_key(architecture), architecture)
-    drawn = list(cells.values())[:n]
+    drawn = distinct_cells(n)
     quality = np.random.default_rng(0).normal(size=n)
     made = toy(quality, keys=[a.key for a in drawn])
     losses = (3 - quality)[:, None, None] + np.exp(-np.arange(5))

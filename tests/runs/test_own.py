@@ -16,12 +16,7 @@ def build(name):
 """
 
 
-@pytest.fixture(autouse=True)
-def place(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ZCBENCH_DATA", raising=False)
-    monkeypatch.setenv("ZCBENCH_CACHE", str(tmp_path / "cache"))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("place")
 
 
 def test_ones_own_table(place):

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from toys import toy
+from toys import table, toy
 
 import zcbench
 from zcbench.encodings import get_encoding
@@ -13,16 +13,6 @@ from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.runs._pool import equivalence, pool_of, with_curves
 
 SPACE = zcbench.get_space("digits-201")
-
-
-def table(n=60, **changes):
-    """Cells whose quality is the number of operations with weights, on distinct networks."""
-    cells = {}
-    for architecture in list(SPACE)[:: 15625 // (3 * n)]:
-        cells.setdefault(SPACE.functional_key(architecture), architecture)
-    drawn = list(cells.values())[:n]
-    quality = [zcbench.get_encoding("stats").rows([a])[0]["count weighted"] + 0.01 * i for i, a in enumerate(drawn)]
-    return toy(quality, keys=[a.key for a in drawn], **changes)
 
 
 def test_a_pool_has_one_of_each_class_and_no_gaps():

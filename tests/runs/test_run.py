@@ -11,13 +11,7 @@ from zcbench.errors import InvalidInputError
 from zcbench.runs import OwnTable, Run, Track
 from zcbench.runs._asked import make_run
 
-
-@pytest.fixture(autouse=True)
-def place(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ZCBENCH_DATA", raising=False)
-    monkeypatch.setenv("ZCBENCH_CACHE", str(tmp_path / "cache"))
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("place")
 
 
 def test_a_run_is_data(place, plugin):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
-from clusters import dying, kill, wait_until
+from clusters import dying, kill, part, wait_until
 
 from zcbench.errors import InvalidInputError, ZcbenchError
 from zcbench.runs import space_named
@@ -43,10 +43,6 @@ def cluster(folder, *workers):
         for process in running:
             process.kill()
             process.wait()
-
-
-def part(undisturbed, *proxies):
-    return {key: value for key, value in undisturbed.items() if key[1].partition("@")[0] in proxies}
 
 
 def test_a_worker_does_it_once(place, undisturbed):

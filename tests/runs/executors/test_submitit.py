@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from clusters import kill, processes, wait_until
+from clusters import kill, part, processes, wait_until
 
 from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError
 from zcbench.runs.executors import Answer, get_executor
@@ -12,10 +12,6 @@ from zcbench.runs.executors._submitit import _Chunk
 
 pytest.importorskip("submitit")
 LOCAL = "submitit:cluster=local:jobs=2"
-
-
-def part(undisturbed, *proxies):
-    return {key: value for key, value in undisturbed.items() if key[1].partition("@")[0] in proxies}
 
 
 def test_two_jobs_do_it_once(place, undisturbed):
