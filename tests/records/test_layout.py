@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,28 @@ def test_what_cannot_be_looked_into_is_no_empty_store(store, monkeypatch):
     monkeypatch.setattr(Path, "stat", refused)
     with pytest.raises(StoreError, match="Permission denied"):
         store.records("toy")
+
+
+@pytest.mark.parametrize("latest", ["", "29991231T235959999999Z", "99991231T235959999999Z", "20269999T000000000000Z"])
+def test_a_clock_that_is_put_back(store, monkeypatch, latest):
+    """What was measured last is read last, as of two versions of a proxy the last one is shown."""
+
+    class Clock(datetime):
+        days = 0
+
+        @classmethod
+        def now(cls, tz=None):
+            cls.days += 1
+            return datetime(2026, 1, 30, tzinfo=UTC) - timedelta(days=cls.days)
+
+    if latest:
+        path = write(store, record("first", proxy="mine@9"))
+        path.rename(path.with_name(f"a-1-{latest}.jsonl"))
+    monkeypatch.setattr(_layout, "datetime", Clock)
+    for version in (1, 2, 3):
+        write(store, record(proxy=f"mine@{version}"))
+        if version == 2:
+            store.compact("toy", "jsonl")
+    if latest[:4] == "9999" or latest[4:6] == "99":  # no time is after this one
+        return
+    assert [r.proxy[5:] for r in store.records("toy")] == [*(["9"] if latest else []), "1", "2", "3"]

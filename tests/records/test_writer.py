@@ -59,7 +59,7 @@ def test_every_line_is_there_at_once(store):
 
 
 def test_writers_share_no_file(store, monkeypatch):
-    monkeypatch.setattr(_layout, "new_stem", lambda: "host-1-20260101T000000000000Z")  # all at one time
+    monkeypatch.setattr(_layout, "new_stem", lambda folder: "host-1-20260101T000000000000Z")  # all at one time
     with store.writer("toy") as one, store.writer("toy") as two, store.writer("toy") as three:
         for number, writer in enumerate((one, two, three, one, two)):
             writer.record(record(str(number)))

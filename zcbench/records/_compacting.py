@@ -28,7 +28,7 @@ from zcbench.records._locks import Finished
 from zcbench.records._merging import without_copies
 from zcbench.records._reading import Read, VanishedError, read_sources
 
-_ADVICE = "make room, or give yourself permission to write there."
+_ADVICE = "give yourself permission to write there."
 
 
 @dataclass
@@ -141,7 +141,7 @@ def _write(folder: Path, content: Read, kind: Kind[Any], form: str, done: Compac
     rows = without_copies(content.arrays, content.texts, kind)
     if len(rows) < len(content):
         content.arrays = {name: array[rows] for name, array in content.arrays.items()}
-    stem = f"{_layout.COMPACTED}{_layout.new_stem()}"
+    stem = f"{_layout.COMPACTED}{_layout.new_stem(folder)}"
     if form == "parquet":
         text = _parquet.encoded(content.arrays, content.texts, content.kind, content.environments)
         parts: Iterable[bytes] = [text]

@@ -14,7 +14,7 @@ import socket
 import stat
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ FORMATS = ("jsonl", "parquet")
 #: folder of trials in a store of schema 1
 _OLD_TRIALS = "predictors"
 _STEM = re.compile(r"(?P<host>.+)-(?P<process>[0-9]+)-(?P<start>[0-9]{8}T[0-9]{12}Z)(-[0-9a-z]+)?")
+_START = "%Y%m%dT%H%M%S%fZ"
 _MOST_LISTINGS = 20
 #: before the host in names of files that a compaction made: nobody appends to them. No host's name has a "+".
 COMPACTED = "compacted+"
@@ -156,9 +157,18 @@ def host() -> str:
     return re.sub(r"[^0-9A-Za-z_-]", "_", socket.gethostname())[:60] or "host"
 
 
-def new_stem() -> str:
-    """A name that no other writer has: host, process and start to the microsecond."""
-    return f"{host()}-{os.getpid()}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
+def new_stem(folder: Path) -> str:
+    """A name that no other writer has: host, process and start to the microsecond.
+
+    The start is the time; where a clock was put back, or is behind another machine's, it is just after the latest start
+    in the folder, so that what is written later is read later.
+    """
+    now = datetime.now(UTC)
+    latest = max((started(name.partition(".")[0]) for name in _listed(folder)), default="")
+    if f"{now:{_START}}" <= latest:
+        with suppress(ValueError, OverflowError):  # no time
+            now = datetime.strptime(latest, _START).replace(tzinfo=UTC) + timedelta(microseconds=1)
+    return f"{host()}-{os.getpid()}-{now:{_START}}"
 
 
 def benchmarks(store: Path, kind: Kind[Any]) -> list[str]:

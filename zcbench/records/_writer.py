@@ -210,7 +210,7 @@ class _File:
 
 def _made(folder: Path, kind: Kind[Any]) -> tuple[Path, int, Held]:
     """A new file, open for appending and held."""
-    stem = _layout.new_stem()
+    stem = _layout.new_stem(folder)
     path = folder / f"{stem}{kind.suffix}.jsonl"
     try:
         folder.mkdir(parents=True, exist_ok=True)
