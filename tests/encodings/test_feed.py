@@ -179,3 +179,9 @@ def test_a_predictor_with_a_strangers_table_passes_the_contract():
         zcbench.register_encoding("t-scaled", arguments="latency")(Scaled)
         report = check_predictor("random_forest:encoding=t-scaled(latency):trees=20")
         assert report.ok, str(report)
+
+
+def test_what_is_known_is_one_line_at_a_prompt():
+    benchmark = zcbench.get_benchmark("digits-201")
+    assert repr(Feed.of(benchmark, ["valid_nll"])) == "<Feed of 4,930 architectures of digits-201: 1 column, 1 curve>"
+    assert repr(Feed([])) == "<Feed of 0 architectures of the table: nothing>"
