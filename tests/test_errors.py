@@ -20,6 +20,10 @@ def test_unknown_name(name, known, advice):
     assert (error.kind, error.name) == ("proxy", name)
 
 
+def test_unknown_names_of_any_length_are_said_in_one_sentence():
+    assert len(str(errors.UnknownNameError("proxy", "a" * 100_000, ["snip", "naswot"]))) < 300
+
+
 def test_unknown_name_lists_a_dozen_and_ends_with_the_hint():
     message = str(errors.UnknownNameError("proxy", "?", [f"p{i:02}" for i in range(20)], "Try this."))
     assert message.endswith("p10, p11, …. Try this.")

@@ -301,3 +301,9 @@ def test_nothing_warns_when_everything_is_looked_up():
         warnings.simplefilter("error")
         for kind in KINDS:
             kind.names()
+
+
+def test_an_old_name_is_said_once():
+    lines = "from zcbench import load_batch\n"
+    done = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True)
+    assert done.stderr.count("load_batch is called get_batch now") == 1

@@ -8,6 +8,7 @@ import warnings
 
 import pytest
 
+import zcbench
 from zcbench._notation import parse_term
 from zcbench.errors import BrokenRegistryError, DuplicateNameError, InvalidInputError, UnknownNameError
 
@@ -364,3 +365,10 @@ def test_plug_ins_of_batches_and_tracks(place, monkeypatch):
     assert done.stdout.startswith("t-plugged/train/3 of 4/seed 0/1-"), done.stderr
     assert done.stdout.endswith("Mine. ('digits-201',)\n")
     assert done.stderr == ""
+
+
+def test_words_that_stand_for_several_name_nothing(registry):
+    with pytest.raises(InvalidInputError, match=r"'all' cannot name a .*, it stands for several"):
+        registry.add("all", object())
+    with pytest.raises(InvalidInputError, match="'standard' cannot name a proxy, it stands for several"):
+        zcbench.register_proxy("standard")

@@ -8,8 +8,10 @@ from __future__ import annotations
 import inspect
 import math
 import operator
+import os
 import reprlib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -160,11 +162,23 @@ def names(noun: str, known: Iterable[str] | Callable[[], Iterable[str]] = (), *,
     return check
 
 
+def path(what: str, value: object) -> str:
+    """The path of a file or folder, as text; a ``pathlib.Path`` is taken."""
+    found = None
+    with suppress(TypeError):
+        found = os.fspath(value)  # type: ignore[call-overload]
+    if not isinstance(found, str) or not found or "\0" in found:
+        raise InvalidInputError(f"{what} {shown(value)}: give a path, as text or pathlib.Path.")
+    return found
+
+
 def all_text(what: str, value: object) -> list[str]:
     """Texts of an iterable; one text stands for itself."""
     if isinstance(value, str):
         return [value]
     try:
+        if isinstance(value, Mapping):  # whose values would be lost
+            raise TypeError
         found: list[Any] = list(value)  # type: ignore[call-overload]
     except TypeError:
         raise InvalidInputError(f"{what} {shown(value)}: give names, one text or several in a list.") from None

@@ -93,8 +93,8 @@ def renamed(module: str, name: str) -> Any:
     if (module, name) not in _RENAMED:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
     new, first = _RENAMED[module, name]
+    function = getattr(importlib.import_module(module), new)  # first: what it imports makes Python forget what was said
     warnings.warn(f"{name} is called {new} now; the old name goes with the next release.", DeprecationWarning, 3)
-    function = getattr(importlib.import_module(module), new)
 
     def old(*arguments: Any, **named: Any) -> Any:
         if first in named:

@@ -51,6 +51,7 @@ class Registry(Generic[T]):
         make: from an entry, and the term that names it, to what ``get`` returns. Without it that is the entry itself,
             and nothing can follow its name.
         numbered: whether a number may follow a name, behind "@": "cifar100@224".
+        reserved: words that mean several entries in a list of names, as "all" does, and so can name none.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Registry(Generic[T]):
         make: Callable[[T, Term], Any] | None = None,
         *,
         numbered: bool = False,
+        reserved: Iterable[str] = (),
     ) -> None:
         self.kind = kind
         self.package = package
@@ -71,6 +73,7 @@ class Registry(Generic[T]):
         self.optional = frozenset(optional)
         self.make = make
         self.numbered = numbered
+        self.reserved = frozenset({"all", *reserved})
         #: entry points that could not be imported, with the reason
         self.broken: dict[str, str] = {}
         #: what was made of entries and may serve again, by text; forgotten whenever an entry changes
@@ -92,14 +95,16 @@ class Registry(Generic[T]):
         """Say what is wrong with what is declared, by attribute of the entry that it will be.
 
         Raises:
-            InvalidInputError: the name is not lower-case letters, digits, ``_``, ``.`` and ``-``, or a value breaks
-                its rule.
+            InvalidInputError: the name is not lower-case letters, digits, ``_``, ``.`` and ``-``, or is reserved, or a
+                value breaks its rule.
         """
         if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
             raise InvalidInputError(
                 f"{shown(name)} cannot name {self._one}: use lower-case letters, digits, '_', '-' and '.', at most "
                 f"{_LONGEST_NAME}."
             )
+        if name in self.reserved:
+            raise InvalidInputError(f"{name!r} cannot name {self._one}, it stands for several: choose another name.")
         for attribute, value in declared.items():
             self.rules[attribute](f"{self.kind} {name!r}: {attribute.replace('_', ' ')}", value)
 

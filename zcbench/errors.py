@@ -14,6 +14,10 @@ class ZcbenchError(Exception):
     """Base of every error that zcbench raises on purpose."""
 
 
+#: characters of a name that a message repeats
+_NAME_LENGTH = 200
+
+
 class UnknownNameError(ZcbenchError, LookupError):
     """A proxy, benchmark, space, target or operation that nobody registered.
 
@@ -26,7 +30,8 @@ class UnknownNameError(ZcbenchError, LookupError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
         options = sorted(known)
-        close = difflib.get_close_matches(name, options, n=3, cutoff=0.5)
+        given = repr(name if len(name) <= _NAME_LENGTH else name[:_NAME_LENGTH] + "…")
+        close = difflib.get_close_matches(name[:_NAME_LENGTH], options, n=3, cutoff=0.5)
         if close:
             advice = "did you mean " + " or ".join(repr(option) for option in close) + "?"
         elif options:
@@ -34,7 +39,7 @@ class UnknownNameError(ZcbenchError, LookupError):
             advice = f"known: {shown}."
         else:
             advice = "none is registered."
-        super().__init__(" ".join(filter(None, [f"unknown {kind} {name!r}: {advice}", hint])))
+        super().__init__(" ".join(filter(None, [f"unknown {kind} {given}: {advice}", hint])))
         self.kind = kind
         self.name = name
 

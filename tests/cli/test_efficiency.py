@@ -169,6 +169,12 @@ def test_bad_words(cli, words, sentence):
     assert sentence in cli("run", "digits-201", "--limit", 50, "--workers", 0, *words).sentence
 
 
+def test_the_command_that_is_advised_is_one(cli):
+    advice = cli("efficiency").sentence.partition("start with  zcbench ")[2]
+    assert advice == "run digits-201 --track quick"
+    assert cli(*advice.split(), "--dry-run").status == 0
+
+
 def test_nothing_was_run(cli):
     assert "no predictor has been run" in cli("efficiency").sentence
 

@@ -186,3 +186,9 @@ def test_a_table_that_is_asked_for_some_rows_only():
     both = Ratio("ratio").fed([table(), dataclasses.replace(other, asked=frozenset([TWO]))])
     assert [row.tolist() for row in both.rows([ONE, TWO])] == [[0.5, 7.0], [15.0, 8.0]]
     assert Ratio("ratio").fed([table(), other]).rows([ONE])[0].tolist() == [5.0, 7.0]
+
+
+def test_what_is_known_is_one_line_at_a_prompt():
+    benchmark = zcbench.get_benchmark("digits-201")
+    assert repr(Feed.of(benchmark, ["valid_nll"])) == "<Feed of 4,930 architectures of digits-201: 1 column, 1 curve>"
+    assert repr(Feed([])) == "<Feed of 0 architectures of the table: nothing>"

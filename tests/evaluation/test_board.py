@@ -10,6 +10,7 @@ import re
 import pytest
 from toys import records, toy
 
+from zcbench.errors import InvalidInputError
 from zcbench.evaluation import COLUMNS, footnotes, summarize
 
 ESTIMATES = ("tau", "rho", "of_ceiling", "over_params")
@@ -104,3 +105,10 @@ def test_markdown(which, request):
     assert sum(line.startswith("- ") for line in lines) == len(footnotes(evaluation))
     # Nothing but the headline, the table and the list: no note spills over its line.
     assert all(line.startswith(("|", "- ")) for line in lines[2:] if line)
+
+
+@pytest.mark.parametrize("path", ["", 3, b"x.csv", "a\0.csv"])
+def test_what_is_no_path_is_refused(plain, path):
+    for write in (plain.to_csv, plain.to_json, plain.to_markdown):
+        with pytest.raises(InvalidInputError, match=r"the file .*: give a path, as text or pathlib\.Path"):
+            write(path)

@@ -1,6 +1,7 @@
 """``zcbench.run`` does in Python what the command line does."""
 
 import warnings
+from pathlib import Path
 
 import pytest
 from toys import calls, toy
@@ -75,6 +76,15 @@ def test_predictors_a_transfer_and_what_failed():
     assert len(Store("runs").trials("digits-201")) == 7
 
 
+def test_paths_may_be_paths(place):
+    place.joinpath("t.toml").write_text("benchmark = 'digits-201'\nproxies = ['params']\nlimit = 4\n")
+    place.joinpath("my.csv").write_text("arch,acc,n\na,1,1\nb,2,3\nc,3,2\n")
+    place.joinpath("mine.py").write_text("x = 1\n")
+    assert run(Path("t.toml"), imports=Path("mine.py"), store=Path("runs")).total == 4
+    assert run("digits-201", track=Path("t.toml"), imports=[Path("mine.py")], limit=5).total == 5
+    assert run(Path("my.csv"), target="acc").total == 3
+
+
 @pytest.mark.parametrize(
     ("what", "given", "error", "message"),
     [
@@ -88,7 +98,24 @@ def test_predictors_a_transfer_and_what_failed():
         ("digits-201", {"workers": -1}, InvalidInputError, "-1 workers: choose 0"),
         ("digits-201", {"timeout": "5"}, InvalidInputError, "the timeout '5': choose a finite number"),
         ("digits-201", {"retry": "faild"}, UnknownNameError, "unknown status to retry 'faild'"),
-        ("digits-201", {"store": 5}, InvalidInputError, "the store 5: give the path of a folder"),
+        ("digits-201", {"store": 5}, InvalidInputError, "the store 5: give a path"),
+        ("digits-201", {"source": 5}, InvalidInputError, "the source 5: give a path"),
+        ("digits-201", {"sample_manifest": 5}, InvalidInputError, "the list of architectures 5: give a path"),
+        ("digits-201", {"imports": [5]}, InvalidInputError, "imports 5: give a path"),
+        ("digits-201", {"track": 5}, InvalidInputError, "the name of a track must be text, not 5"),
+        ("digits-201", {"shard": 1}, InvalidInputError, "the shard 1: write its number and how many there are"),
+        ("digits-201", {"missing": "yes"}, InvalidInputError, "missing must be True or False, not 'yes'"),
+        ("digits-201", {"progress": 3}, InvalidInputError, "progress 3: give a function"),
+        ("digits-201", {"executor": 3}, InvalidInputError, "executor 3: give its name, or an object with carry_out"),
+        ("my.csv", {"factory": 3}, InvalidInputError, "factory must be text, not 3"),
+        ("my.csv", {"classes": "x"}, InvalidInputError, "classes 'x': choose a whole number"),
+        ("my.csv", {"data": 3}, InvalidInputError, "data must be text, not 3"),
+        (
+            "digits-201",
+            {"data": "noise"},
+            InvalidInputError,
+            "data: these go with a table of your own, and digits-201 is",
+        ),
         ("digits-201", {"imports": "absent.py"}, InvalidInputError, "absent.py is not a file"),
         ("digits-201", {"space": "x", "factory": "y.py:f"}, InvalidInputError, "choose one"),
         ("everywhere", {"source": "x"}, InvalidInputError, "a source is the table of one benchmark, and not of 16"),

@@ -119,11 +119,42 @@ def test_proxies_of_a_track():
         (Track(name="x"), {}, InvalidInputError, "the track x names no benchmark: say which"),
         ("digits-201", {"benchmarks": ["digits-201"]}, InvalidInputError, "benchmarks goes with a track"),
         ("standard", {"seed": 1}, InvalidInputError, "a track has a seed of its own"),
+        (Track(), {}, InvalidInputError, "the track without a name names no benchmark"),
+        ("digits-201", {"seed": "0"}, InvalidInputError, "the seed '0': choose a number"),
+        ("digits-201", {"common": "no"}, InvalidInputError, "common must be True or False"),
     ],
 )
 def test_what_cannot_be_shown(store, name, words, error, message):
     with pytest.raises(error, match=message):
         leaderboard(name, store, **words)
+
+
+def test_advice_names_the_file_of_a_track(store, tmp_path):
+    scores, fits = tmp_path / "s.toml", tmp_path / "p.toml"
+    scores.write_text("name = 'other'\nbenchmark = 'digits-201'\nproxies = ['params']\n")
+    fits.write_text("predictors = ['gp']\n")
+    assert leaderboard(scores, store)[0].total == 40
+    with pytest.raises(InvalidInputError, match=f"see  zcbench efficiency --track {fits}"):
+        leaderboard(str(fits), store)
+    with pytest.raises(InvalidInputError, match=f"see  zcbench leaderboard {scores}"):
+        efficiency("digits-201", store, tracks=scores)
+    with pytest.raises(
+        InvalidInputError, match=f"is a track, and no benchmark: zcbench efficiency BENCHMARK --track {fits}"
+    ):
+        efficiency(fits, store)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"pool": "60"}, "the pool '60': choose a whole number"),
+        ({"transfer": "no"}, "transfer must be True or False"),
+        ({"source": 3}, "the source 3: give a path"),
+    ],
+)
+def test_arguments_of_the_wrong_type(store, words, message):
+    with pytest.raises(InvalidInputError, match=message):
+        efficiency("digits-201", store, **words)
 
 
 def test_a_store_is_a_folder(tmp_path):

@@ -76,8 +76,8 @@ def test_the_kind_follows_from_what_is_given():
         ({"kind": "curves"}, "kind: unknown kind 'curves'; known: scores, predictors."),
         ({"kind": "predictors"}, "kind 'predictors' needs predictors."),
         ({"kind": "scores", "predictors": "gp"}, "kind 'scores' needs no predictors."),
-        ({"predictors": "gp", "proxies": "params"}, "proxies goes with proxies, and not with predictors."),
-        ({"predictors": "gp", "seed": 1}, "seed goes with proxies, and not with predictors."),
+        ({"predictors": "gp", "proxies": "params"}, "proxies does not go with predictors."),
+        ({"predictors": "gp", "seed": 1}, "seed does not go with predictors."),
         ({"tuned": 5}, "tuned goes with predictors."),
         ({"predictors": "gp", "train_sizes": []}, "train_sizes: give at least one number."),
         ({"predictors": "gp", "train_sizes": [10, 0]}, "train_sizes 0: choose at least 1."),
@@ -85,6 +85,8 @@ def test_the_kind_follows_from_what_is_given():
         ({"predictors": "gp", "seeds": 0}, "seeds 0: choose at least 1."),
         ({"predictors": "gp", "transfer_from": 5}, "transfer_from must be text, not 5."),
         ({"name": "mine", "seeds": 0}, "track 'mine': seeds 0: choose at least 1."),
+        ({"proxies": {"params": 1}}, "proxies {'params': 1}: give names, one text or several in a list."),
+        ({"benchmarks": {"a": 1}}, "benchmarks {'a': 1}: give names, one text or several in a list."),
     ],
 )
 def test_what_is_wrong_in_one_sentence(fields, message):
@@ -100,6 +102,7 @@ def test_what_is_wrong_in_one_sentence(fields, message):
         (b"limit = ", "is no TOML: Invalid value (at end of document)."),
         (b"\xff", "is no TOML: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte."),
         (b"limit = 5\nlimit = 6", "is no TOML: Cannot overwrite a value (at end of document)."),
+        (b"limit = " + b"[" * 50_000, "is no track: brackets stand in one another without end."),
         (b"limit = -1", "limit -1: choose at least 1."),
         (b"[limit]\ndigits-201 = 0", "limit of digits-201 0: choose at least 1."),
     ],
@@ -111,6 +114,33 @@ def test_files_that_hold_none(tmp_path, content, message):
     with pytest.raises(InvalidInputError) as caught:
         read_track(path)
     assert str(caught.value).removeprefix(str(path)).lstrip(": ").removeprefix("track 'mine': ") == message
+
+
+@pytest.mark.parametrize(
+    "name", ["../../mine", "a/b", "a\\b", ".", "..", ".mine", " mine", "a\x1b[31mb", "a\u202eb", "m" * 81]
+)
+def test_results_are_written_under_the_name_and_nowhere_else(name):
+    with pytest.raises(InvalidInputError, match="choose a name of at most 80 characters that could be a file's"):
+        Track(name=name)
+
+
+def test_the_mark_of_byte_order_that_windows_writes(tmp_path):
+    path = tmp_path / "My track 2.toml"
+    path.write_bytes(b"\xef\xbb\xbflimit = 5\r\n")
+    assert read_track(path) == Track(name="My track 2", limit=5)
+
+
+@pytest.mark.parametrize("path", [3, None, b"mine.toml", "", "a\0.toml", ["mine.toml"]])
+def test_paths_that_are_none(path):
+    with pytest.raises(InvalidInputError, match=r"a track's TOML file .*: give a path, as text or pathlib\.Path"):
+        read_track(path)
+
+
+def test_another_benchmark_is_a_change():
+    track = Track(name="both", benchmarks=["a", "b"], batch_size={"a": 4, "b": 8})
+    assert track.changes(track.with_fields(benchmarks="b")) == {}
+    assert track.changes(track.with_fields(benchmarks=["b", "c"])) == {"benchmarks": ("b", "c")}
+    assert Track(name="open").changes(Track(benchmarks="c")) == {}
 
 
 def test_other_fields():

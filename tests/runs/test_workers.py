@@ -128,6 +128,16 @@ def test_a_worker_that_cannot_import_says_so(tmp_path):
     assert multiprocessing.active_children() == []
 
 
+def test_a_script_without_a_guard_is_told_what_it_lacks(tmp_path):
+    script = tmp_path / "script.py"
+    call = f"zcbench.run('digits-201', proxies='params', limit=3, workers=1, store={str(tmp_path / 'runs')!r})"
+    script.write_text(f"import zcbench\n{call}\n")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    assert "in a script, call zcbench from under  if __name__ == '__main__':" in done.stderr.splitlines()[-1]
+    script.write_text(f"import zcbench\nif __name__ == '__main__':\n    print({call})\n")
+    assert "on 3 architectures" in subprocess.run([sys.executable, script], capture_output=True, text=True).stdout
+
+
 def test_a_proxy_that_only_this_process_knows(plugin):
     zcbench.register_proxy("t-local")(lambda probe: 1.0)
     with pytest.raises(ZcbenchError, match=r"unknown proxy 't-local'.* A worker process knows what installed packages"):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from zcbench.evaluation import SampleEfficiency
 
 EXAMPLE = """examples:
-  zcbench efficiency digits-201                         # after  zcbench run quick digits-201
+  zcbench efficiency digits-201                         # after  zcbench run digits-201 --track quick
   zcbench efficiency nasbench201 --target cifar100_test_accuracy_200ep --out leaderboards
   zcbench efficiency nasbench201 --show gp,xgboost --out leaderboards"""
 
@@ -58,7 +58,7 @@ def execute(options: argparse.Namespace) -> int:
     names = options.benchmarks or store.benchmarks(Trial)
     if not names:
         raise InvalidInputError(
-            f"no predictor has been run in {options.store}: start with  zcbench run quick digits-201"
+            f"no predictor has been run in {options.store}: start with  zcbench run digits-201 --track quick"
         )
     every, status = for_each(names, lambda name: _efficiency(name, store, options))
     if options.json:

@@ -98,7 +98,7 @@ def _of_track(tracks: dict[str, Track], benchmarks: Sequence[str], store: Store,
     if options.seed is not None:
         raise InvalidInputError("--seed goes with benchmarks: a track has a seed of its own.")
     ((name, track),) = tracks.items()
-    check_scores(track)
+    check_scores(track, name)
 
     def find(benchmark: str) -> tuple[Evaluation, Estimate]:
         (evaluation,) = leaderboard(

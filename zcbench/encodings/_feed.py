@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from zcbench._arguments import all_text
 from zcbench._code import code_digest, value_digest
+from zcbench._display import brief, many, plain
 from zcbench.encodings._base import Encoding, Floats, Row
 from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError, first_line
 from zcbench.types import Architecture
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 TRAINING = "training"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Feed:
     """What a table knows of some architectures: what encodings are fed.
 
@@ -48,6 +49,12 @@ class Feed:
     epoch_seconds: Mapping[str, float] = field(default_factory=dict)
     name: str = "the table"
     asked: frozenset[Architecture] | None = None
+
+    def __repr__(self) -> str:
+        known = ((self.facts, "column"), (self.scores, "score"), (self.curves, "curve"))
+        counts = ", ".join(many(len(one), what) for one, what in known if one)
+        of = many(len(self.architectures), "architecture")
+        return brief(f"<Feed of {of} of {plain(self.name, 40)}: {counts or 'nothing'}>")
 
     @classmethod
     def of(cls, benchmark: Benchmark, curves: Iterable[str] = ()) -> Feed:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zcbench import _arguments as rules
 from zcbench._display import SENTENCE, cell, json_text, markdown, markdown_line, plain
 from zcbench._files import write_text
 from zcbench.errors import MissingDependencyError
@@ -114,7 +115,7 @@ class Board:
 
 def _written(text: str, path: str | os.PathLike[str] | None) -> str:
     if path is not None:
-        write_text(Path(path), text, _ADVICE)
+        write_text(Path(rules.path("the file", path)), text, _ADVICE)
     return text
 
 

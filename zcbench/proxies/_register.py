@@ -53,6 +53,7 @@ _PROXIES: Registry[ProxyInfo] = Registry(
     package="zcbench.proxies",
     group="zcbench.proxies",
     make=_chosen,
+    reserved=("standard",),
     rules={
         "function": rules.called_with(1),
         "version": rules.version,

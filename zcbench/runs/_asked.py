@@ -21,14 +21,14 @@ from zcbench.runs.executors import Executor, get_executor
 
 
 def run(
-    what: str | Track | Benchmark,
+    what: str | os.PathLike[str] | Track | Benchmark,
     /,
     *,
     store: str | os.PathLike[str] = "runs",
     workers: int = 0,
     timeout: float | None = None,
     retry: Iterable[str] = (),
-    imports: Iterable[str] = (),
+    imports: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] = (),
     source: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     shard: str | None = None,
@@ -75,21 +75,26 @@ def run(
         >>> [entry.n for entry in result.entries]
         [20, 20]
     """
-    for path in (imports := tuple(rules.all_text("imports", imports))):
+    files = _paths("imports", imports)
+    for path in files:
         import_file(path)
+    if progress is not None and not callable(progress):
+        raise InvalidInputError(f"progress {rules.shown(progress)}: give a function.")
+    engine = get_executor(executor) if isinstance(executor, str) else executor
+    if engine is not None and not callable(getattr(engine, "carry_out", None)):
+        raise InvalidInputError(f"executor {rules.shown(engine)}: give its name, or an object with carry_out.")
     made = make_run(
         what,
-        store=os.fspath(store) if isinstance(store, os.PathLike) else store,
+        store=rules.path("the store", store),
         timeout=timeout,
         retry=tuple(rules.all_text("retry", retry)),
-        imports=imports,
-        source=None if source is None else os.fspath(source),
+        imports=files,
+        source=None if source is None else rules.path("the source", source),
         shard=shard,
         missing=missing,
-        sample_manifest=None if sample_manifest is None else os.fspath(sample_manifest),
+        sample_manifest=None if sample_manifest is None else rules.path("the list of architectures", sample_manifest),
         **given,
     )
-    engine = get_executor(executor) if isinstance(executor, str) else executor
     tables = {what.name: what} if isinstance(what, Benchmark) else None
     found: dict[str, Result] = {}
     wrong: list[ZcbenchError] = []
@@ -105,15 +110,22 @@ def run(
     return found if len(made.track.benchmarks) > 1 else next(iter(found.values()))
 
 
+def _paths(what: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, str | os.PathLike):
+        return (rules.path(what, value),)
+    given = value if isinstance(value, list | tuple) else rules.all_text(what, value)
+    return tuple(rules.path(what, one) for one in given)
+
+
 def make_run(
-    what: str | Track | Benchmark | None,
+    what: str | os.PathLike[str] | Track | Benchmark | None,
     *,
     store: str = "runs",
     timeout: float | None = None,
     retry: tuple[str, ...] = (),
     imports: tuple[str, ...] = (),
     source: str | None = None,
-    track: str | Track | None = None,
+    track: str | os.PathLike[str] | Track | None = None,
     shard: str | None = None,
     missing: bool = False,
     sample_manifest: str | None = None,
@@ -131,7 +143,9 @@ def make_run(
     for name in given:
         if name not in DEFAULTS:
             raise UnknownNameError("argument of a run", name, [*DEFAULTS, *(f.name for f in fields(OwnTable))])
-    base = Track() if track is None else get_track(track) if isinstance(track, str) else track
+    if isinstance(what, os.PathLike):
+        what = rules.path("a track or table", what)
+    base = Track() if track is None else track if isinstance(track, Track) else get_track(track)
     if what is not None:
         found = _track_named(what)
         if found is not None and track is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from zcbench import _arguments as rules
@@ -41,10 +41,18 @@ class OwnTable:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lower", tuple(rules.all_text("lower", self.lower)))
+        for name in ("arch", "space", "factory"):
+            rules.optional(rules.text)(name, getattr(self, name))
+        rules.text("data", self.data)
+        rules.whole("classes", self.classes, 1, 2**31)
         if self.space and self.factory:
             raise InvalidInputError("--space and --factory both say how to build networks: choose one.")
         if self.factory and ".py:" not in self.factory:
             raise InvalidInputError(f"--factory takes FILE.py:FUNCTION, not {self.factory!r}.")
+
+    def given(self) -> list[str]:
+        """Names of the fields that are not the default."""
+        return [field.name for field in fields(self) if getattr(self, field.name) != field.default]
 
     def read(self, path: str, track: Track) -> Benchmark:
         """The table as a benchmark."""

@@ -19,7 +19,7 @@ from zcbench.runs._track import PREDICTORS, SIZES, Track
 
 
 def leaderboard(
-    name: str | Benchmark | Track,
+    name: str | os.PathLike[str] | Benchmark | Track,
     store: str | os.PathLike[str] | Store = "runs",
     *,
     benchmarks: Iterable[str] | None = None,
@@ -58,6 +58,9 @@ def leaderboard(
         [5]
     """
     place, combined = as_store(store), rules.all_text("ensembles", ensembles)
+    rules.flag("common", common)
+    if seed is not None:
+        seed = rules.seed("the seed", seed)
     track = named_track(name)
     if track is None:
         assert not isinstance(name, Track)
@@ -66,13 +69,13 @@ def leaderboard(
         table = stored_benchmark(name, source, "benchmark or track")
         wanted = Wanted(seed=seed)
         return evaluations_of(place, table, target, wanted=wanted, common=common, ensembles=combined)
-    check_scores(track)
-    called = name if isinstance(name, str) else track.name
+    called = track.name if isinstance(name, Track | Benchmark) else os.fspath(name)
+    check_scores(track, called)
     if seed is not None:
         raise InvalidInputError("a track has a seed of its own: leave seed out.")
     chosen = rules.all_text("benchmarks", benchmarks or track.benchmarks)
     if not chosen:
-        raise InvalidInputError(f"the track {track.name} names no benchmark: say which.")
+        raise InvalidInputError(f"the track {called or 'without a name'} names no benchmark: say which.")
     found: list[Evaluation] = []
     for benchmark in chosen:
         table = stored_benchmark(benchmark, source)
@@ -96,10 +99,10 @@ def leaderboard(
 
 
 def efficiency(
-    benchmark: str | Benchmark,
+    benchmark: str | os.PathLike[str] | Benchmark,
     store: str | os.PathLike[str] | Store = "runs",
     *,
-    tracks: Iterable[str] | None = None,
+    tracks: str | os.PathLike[str] | Iterable[str] | None = None,
     target: str | None = None,
     predictors: Iterable[str] | None = None,
     pool: int | None = None,
@@ -124,9 +127,13 @@ def efficiency(
         DataMissingError: the table of the benchmark is not on this machine.
         StoreError: the store cannot be read.
     """
+    rules.flag("transfer", transfer)
+    if pool is not None:
+        pool = rules.whole("the pool", pool, 1)
     plans = None
     if tracks is not None:
-        plans = [_plan(get_track(name)) for name in rules.all_text("tracks", tracks)]
+        given = [tracks] if isinstance(tracks, os.PathLike) else rules.all_text("tracks", tracks)
+        plans = [_plan(get_track(name), os.fspath(name)) for name in given]
     return efficiency_of(
         as_store(store),
         stored_benchmark(benchmark, source),
@@ -138,19 +145,17 @@ def efficiency(
     )
 
 
-def _plan(track: Track) -> tuple[tuple[str, ...], tuple[int, ...]]:
+def _plan(track: Track, called: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
     if track.kind != PREDICTORS:
-        raise InvalidInputError(f"the track {track.name} is of proxies: see  zcbench leaderboard {track.name}")
+        raise InvalidInputError(f"the track {called} is of proxies: see  zcbench leaderboard {called}")
     labels = ("*",) if "all" in track.predictors else track.predictors
     return labels, SIZES if track.train_sizes is None else track.train_sizes
 
 
-def check_scores(track: Track) -> None:
-    """InvalidInputError for a track of predictors."""
+def check_scores(track: Track, called: str) -> None:
+    """InvalidInputError for a track of predictors, with the name or path that it was called by."""
     if track.kind == PREDICTORS:
-        raise InvalidInputError(
-            f"the track {track.name} is of predictors: see  zcbench efficiency --track {track.name}"
-        )
+        raise InvalidInputError(f"the track {called} is of predictors: see  zcbench efficiency --track {called}")
 
 
 def wanted_by(track: Track, benchmark: Benchmark, column: str) -> Wanted:
@@ -172,10 +177,12 @@ def proxies_of(track: Track) -> tuple[str, ...]:
     return tuple(dict.fromkeys(label for found in patterns for label in found))
 
 
-def named_track(name: str | Benchmark | Track) -> Track | None:
+def named_track(name: str | os.PathLike[str] | Benchmark | Track) -> Track | None:
     """The track of that name, or of that TOML file; None for anything else."""
     if isinstance(name, Track | Benchmark):
         return name if isinstance(name, Track) else None
+    if isinstance(name, os.PathLike):
+        name = os.fspath(name)
     name = rules.text("the name of a benchmark or track", name)
     if name in list_benchmarks() or not (name.endswith(".toml") or name in list_tracks()):
         return None
@@ -196,7 +203,7 @@ def as_store(store: str | os.PathLike[str] | Store) -> Store:
 
 
 def stored_benchmark(
-    name: str | Benchmark, source: str | os.PathLike[str] | None = None, what: str = "benchmark"
+    name: str | os.PathLike[str] | Benchmark, source: str | os.PathLike[str] | None = None, what: str = "benchmark"
 ) -> Benchmark:
     """The benchmark of records in the store.
 
@@ -211,8 +218,12 @@ def stored_benchmark(
     """
     if isinstance(name, Benchmark):
         return name
-    name = rules.text("the name of a benchmark", name)
+    if source is not None:
+        source = rules.path("the source", source)
+    name = rules.text("the name of a benchmark", os.fspath(name) if isinstance(name, os.PathLike) else name)
     if name not in (known := list_benchmarks()):
+        if name.endswith(".toml"):
+            raise InvalidInputError(f"{name} is a track, and no benchmark: zcbench efficiency BENCHMARK --track {name}")
         if name.startswith(OWN) or Path(name).is_file():
             raise InvalidInputError(
                 f"{name} is a table of your own: give its  zcbench run  command again, which scores nothing twice."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from zcbench import _arguments as rules
@@ -32,14 +33,14 @@ def register_track(*tracks: Track | str | Path, override: bool = False) -> None:
     _TRACKS.add_all(rules.by_name("track", found), override=override)
 
 
-def get_track(text: str) -> Track:
+def get_track(text: str | os.PathLike[str]) -> Track:
     """The track of that name, or of a TOML file whose path is given.
 
     Raises:
         UnknownNameError: there is none of that name; the message suggests near names.
         InvalidInputError: the file cannot be read, or a field in it is not as it must be.
     """
-    if rules.text("the name of a track", text).endswith(".toml"):
+    if isinstance(text, os.PathLike) or rules.text("the name of a track", text).endswith(".toml"):
         return read_track(text)
     return _TRACKS.info(text)
 

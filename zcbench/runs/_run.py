@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TypeAlias
@@ -77,9 +76,8 @@ class Run:
     sample_manifest: str | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.store, (str, os.PathLike)):
-            raise InvalidInputError(f"the store {rules.shown(self.store)}: give the path of a folder.")
-        object.__setattr__(self, "store", os.fspath(self.store))
+        object.__setattr__(self, "store", rules.path("the store", self.store))
+        rules.flag("missing", self.missing)
         object.__setattr__(self, "imports", tuple(rules.all_text("imports", self.imports)))
         object.__setattr__(self, "retry", check_retry(self.retry))
         check_timeout(self.timeout)
@@ -146,7 +144,13 @@ class Run:
             UnknownNameError: there is no such benchmark.
             DataMissingError: its table is not on this machine; the message says how to get it.
         """
-        return self.own.read(name, self.track) if is_own_table(name) else get_benchmark(name, self.source)
+        if is_own_table(name):
+            return self.own.read(name, self.track)
+        if (given := self.own.given()) and not any(map(is_own_table, self.track.benchmarks)):
+            raise InvalidInputError(
+                f"{', '.join(given)}: these go with a table of your own, and {name} is a benchmark."
+            )
+        return get_benchmark(name, self.source)
 
     def on(
         self,

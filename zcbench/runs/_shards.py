@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from zcbench import _arguments as rules
 from zcbench._process import stable_seed
 from zcbench.errors import InvalidInputError, ZcbenchError
 from zcbench.types import Architecture, SearchSpace
@@ -70,9 +71,9 @@ def parse_shard(text: str, *, again: bool = False) -> Shard:
     Raises:
         InvalidInputError: it is written otherwise, or there is no such shard.
     """
-    found = _WRITTEN.fullmatch(text.strip())
+    found = _WRITTEN.fullmatch(text.strip()) if isinstance(text, str) else None
     if not found:
-        raise InvalidInputError(f"the shard {text!r}: write its number and how many there are, 3/100.")
+        raise InvalidInputError(f"the shard {rules.shown(text)}: write its number and how many there are, 3/100.")
     return Shard(int(found[1]), int(found[2]), again)
 
 

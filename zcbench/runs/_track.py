@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -24,6 +25,7 @@ OF_KIND = {
 }
 #: what says which track it is, and not what is done
 _HEAD = ("name", "version", "summary")
+_LONGEST_NAME = 80
 _T = TypeVar("_T")
 
 
@@ -104,8 +106,8 @@ class Track:
         for kind, own in OF_KIND.items():
             for field in own:
                 if kind != self.kind and getattr(self, field) != DEFAULTS[field]:
-                    needs = "predictors" if kind == PREDICTORS else "proxies, and not with predictors"
-                    raise InvalidInputError(f"{where}{field} goes with {needs}.")
+                    goes = "goes" if kind == PREDICTORS else "does not go"
+                    raise InvalidInputError(f"{where}{field} {goes} with predictors.")
 
     @property
     def kind(self) -> str:
@@ -184,10 +186,16 @@ class Track:
         }
 
     def changes(self, other: Track) -> dict[str, Any]:
-        """Fields of another track that say otherwise than this one, on the benchmarks of the other."""
+        """Fields of another track that say otherwise than this one, on the benchmarks of the other.
+
+        The benchmarks themselves are such a field only if this track names others.
+        """
         own = self.with_fields(benchmarks=other.benchmarks)
         names = [field.name for field in fields(self) if field.name not in _HEAD]
-        return {name: getattr(other, name) for name in names if getattr(own, name) != getattr(other, name)}
+        found = {name: getattr(other, name) for name in names if getattr(own, name) != getattr(other, name)}
+        if self.benchmarks and not set(other.benchmarks) <= set(self.benchmarks):
+            found = {"benchmarks": other.benchmarks, **found}
+        return found
 
 
 def known_fields(given: Mapping[str, Any]) -> None:
@@ -224,21 +232,23 @@ def track_of(content: Mapping[str, Any], where: str) -> Track:
     return track
 
 
-def read_track(path: str | Path) -> Track:
+def read_track(path: str | os.PathLike[str]) -> Track:
     """The track of a TOML file; without a name it has that of the file.
 
     Raises:
         InvalidInputError: the file cannot be read, is no TOML, or a field is not as it must be.
     """
-    path = Path(path)
+    path = Path(rules.path("a track's TOML file", path))
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editors write a mark of byte order
     except OSError as error:
         raise InvalidInputError(
             f"{path} cannot be read ({error.strerror or error}): give a track's TOML file."
         ) from None
     except ValueError as error:  # also of UTF-8
         raise InvalidInputError(f"{path} is no TOML: {error}.") from None
+    except RecursionError:
+        raise InvalidInputError(f"{path} is no track: brackets stand in one another without end.") from None
     return track_of({"name": path.stem, **content}, str(path))
 
 
@@ -247,6 +257,17 @@ def read_track(path: str | Path) -> Track:
 
 def _optional(rule: Callable[[str, Any], _T]) -> Callable[[str, Any], _T | None]:
     return lambda what, value: None if value is None else rule(what, value)
+
+
+def _name(what: str, value: object) -> str:
+    """One line that can name a file too: results of a track are written under its name."""
+    found = rules.text(what, value)
+    odd = len(found) > _LONGEST_NAME or found != found.strip() or not found.isprintable()
+    if odd or found[:1] == "." or "/" in found or "\\" in found:
+        raise InvalidInputError(
+            f"{what} {rules.shown(value)}: choose a name of at most {_LONGEST_NAME} characters that could be a file's."
+        )
+    return found
 
 
 def _texts(what: str, value: object) -> tuple[str, ...]:
@@ -280,7 +301,7 @@ def _count(what: str, value: Any) -> int:
 
 
 _RULES: Mapping[str, Callable[[str, Any], Any]] = {
-    "name": rules.text,
+    "name": _name,
     "version": rules.version,
     "summary": rules.text,
     "benchmarks": _texts,

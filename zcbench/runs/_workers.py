@@ -179,7 +179,10 @@ class _Crew:
         """The results of what a dead worker ran; another one takes its place."""
         code = _end(worker, _PATIENCE)  # its pipe may be closed a moment before
         if not worker.ready:
-            raise ZcbenchError(f"a worker process ended with exit code {code} before it could start.")
+            raise ZcbenchError(
+                f"a worker process ended with exit code {code} before it could start: in a script, call zcbench from "
+                "under  if __name__ == '__main__':  and from a file."
+            )
         cause = f"signal {-code}" if code and code < 0 else f"exit code {code}"
         hint = " (killed, often for want of memory)" if code == -signal.SIGKILL else ""
         reason = f"the worker process died with {cause}{hint}."
