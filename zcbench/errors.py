@@ -25,7 +25,7 @@ class UnknownNameError(ZcbenchError, LookupError):
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
-        options = sorted(known)
+        options = sorted(set(known))
         close = difflib.get_close_matches(name, options, n=3, cutoff=0.5)
         if close:
             advice = "did you mean " + " or ".join(repr(option) for option in close) + "?"
@@ -34,7 +34,8 @@ class UnknownNameError(ZcbenchError, LookupError):
             advice = f"known: {shown}."
         else:
             advice = "none is registered."
-        super().__init__(" ".join(filter(None, [f"unknown {kind} {name!r}: {advice}", hint])))
+        problem = f"no {kind} matches {name!r}" if set("*?[") & set(name) else f"unknown {kind} {name!r}"
+        super().__init__(" ".join(filter(None, [f"{problem}: {advice}", hint])))
         self.kind = kind
         self.name = name
 
