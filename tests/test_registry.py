@@ -59,7 +59,7 @@ def test_patterns(registry):
     assert registry.names(["t*"]) == ["three", "two"]
     assert registry.names(["t*", "two", "*e"]) == ["one", "three", "two"]
     assert registry.names(["[ot]*o"]) == ["two"]
-    with pytest.raises(UnknownNameError, match=r"unknown fruit 'z\*': known: one, three, two"):
+    with pytest.raises(UnknownNameError, match=r"no fruit matches 'z\*': known: one, three, two"):
         registry.names(["one", "z*"])
 
 

@@ -29,7 +29,7 @@ class UnknownNameError(ZcbenchError, LookupError):
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
-        options = sorted(known)
+        options = sorted(set(known))
         given = repr(name if len(name) <= _NAME_LENGTH else name[:_NAME_LENGTH] + "…")
         close = difflib.get_close_matches(name[:_NAME_LENGTH], options, n=3, cutoff=0.5)
         if close:
@@ -39,7 +39,8 @@ class UnknownNameError(ZcbenchError, LookupError):
             advice = f"known: {shown}."
         else:
             advice = "none is registered."
-        super().__init__(" ".join(filter(None, [f"unknown {kind} {given}: {advice}", hint])))
+        problem = f"no {kind} matches {given}" if set("*?[") & set(name) else f"unknown {kind} {given}"
+        super().__init__(" ".join(filter(None, [f"{problem}: {advice}", hint])))
         self.kind = kind
         self.name = name
 

@@ -41,7 +41,7 @@ def test_help(cli):
     assert result.status == 0
     assert result.err == ""
     assert all(f"  {name} " in result.out or f"  {name}\n" in result.out for name in COMMANDS)
-    assert "example:" in result.out
+    assert "\nexamples:\n  zcbench run digits-201 --limit 300\n  zcbench leaderboard\n" in result.out
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -56,7 +56,8 @@ def test_help_of_a_command(cli, command):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_fits_the_terminal(cli, command, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    text, _, _ = cli(command, "--help").out.partition("\nexample")
+    text, _, examples = cli(command, "--help").out.partition("\nexample")
+    assert all(len(line) < 80 for line in examples.splitlines())
     assert all(len(line) < 80 for line in text.splitlines() if "{" not in line)  # argparse never breaks choices
     for paragraph in importlib.import_module(f"zcbench.cli.{command}").__doc__.split("\n\n"):
         assert " ".join(paragraph.split()) in " ".join(text.split())
@@ -120,7 +121,12 @@ def test_no_command_shows_help(cli):
     [
         (["rnu"], r"invalid choice: 'rnu' \(choose from .*run.*; see  zcbench --help"),
         (["check"], "the following arguments are required: NAME"),
-        (["run", "digits-201", "--limt", "3"], r"unrecognized arguments: --limt 3; see  zcbench"),
+        (
+            ["run", "digits-201", "--limt", "3"],
+            r"^zcbench run: unrecognized arguments: --limt 3, did you mean --limit\?; see  zcbench run --help$",
+        ),
+        (["run", "digits-201", "quick"], r"^zcbench run: unrecognized arguments: quick; see  zcbench run --help$"),
+        (["store"], "the following arguments are required: action; see"),
         (["list", "proxy"], "invalid choice: 'proxy'"),
         (["score", "x.py:f"], "required: --input"),
     ],

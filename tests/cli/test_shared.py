@@ -49,6 +49,8 @@ def shown(monkeypatch, capsys):
 def test_columns_without_room_are_named(shown):
     out = shown(80, Wide())
     assert all(len(line) <= 80 for line in out.splitlines())
+    (note,) = (line for line in shown(200, Wide()).splitlines() if "of the result" in line)
+    assert len(note) < 200  # not padded
     assert "Not shown at 80 columns: column " in out
     assert "Not shown" not in shown(200, Wide())
     assert "of the result" in out

@@ -87,7 +87,7 @@ def test_a_name_of_several_kinds(cli, place):
     )
     result = cli("show", "t-both", "--import", "mine.py")
     assert result.out.startswith("batch: t-both\n")
-    assert "number behind @: up to 99: side in pixels" in result.out
+    assert "NAME@N: N up to 99: side in pixels" in result.out
     assert "zcbench: this is the batch; there is also  zcbench show proxy:t-both" in result.err
     assert cli("show", "proxy:t-both", "--import", "mine.py").out.startswith("proxy: t-both\n")
 
@@ -100,3 +100,21 @@ def test_a_track_says_its_plan(cli):
     said = cli("show", "track:transfer").out
     assert "\ntuned: 0, 50\n" in said
     assert "\nbenchmarks: left open: zcbench run BENCHMARK --track transfer\n" in said
+
+
+def test_a_name_with_settings(cli):
+    assert cli("show", "gp:encoding=onehot").sentence == (
+        "zcbench: 'gp:encoding=onehot' is a name with settings: give the name alone,  zcbench show gp"
+    )
+
+
+def test_docstrings_are_shown_without_markup_and_as_wide_as_the_terminal(cli, monkeypatch):
+    text = cli("show", "cifar10").out
+    assert "from ZCBENCH_DATA; " in text and "`" not in text
+    assert "reference:" not in cli("show", "encoding:proxies").out
+    monkeypatch.setattr("zcbench.cli._shared._width", lambda usual: 60)
+    text = cli("show", "encoding:proxies").out
+    # A path is one word.
+    assert [line for line in text.splitlines() if len(line) > 60 and "defined in" not in line and " " in line] == []
+    assert "\n    members: labels or patterns of proxies; default DEFAULT.\n" in text
+    assert "Scores of proxies, one column each, measured where no table\nhas them; " in text

@@ -31,7 +31,7 @@ def test_check(cli, runs):
     title, first, second = result.out.splitlines()
     assert title.split()[:3] == ["benchmark", "holds", "files"]
     assert first.split()[:5] == ["toy", "4", "records", "2", "7"]
-    assert first.split()[-1] == "nothing"
+    assert first.endswith("no defects")
     assert second.split()[:5] == ["toy", "1", "trial", "1", "2"]
     assert cli("store", "check", "toy").out == result.out
 
@@ -49,7 +49,7 @@ def test_check_names_what_is_wrong(cli, runs):
     first, second, third = result.err.splitlines()
     assert first.startswith("zcbench: toy: 1 line that cannot be read was left out and stays in ")
     assert "mine@1 of a with seed 0: 1.0 and 2.0; --retry disagreeing measures again." in second
-    assert third == r"zcbench: toy: no files of the store, and not read: no\x1b[2Jtes.md."
+    assert third == r"zcbench: toy: files that do not belong to the store are not read: no\x1b[2Jtes.md."
     records, trials = found
     assert (records["files"], records["living"], records["left_out"], records["disagreeing"]) == (3, 1, 1, 1)
     assert (records["is_sound"], trials["is_sound"]) == (False, True)
@@ -65,8 +65,9 @@ def test_compact(cli, runs, form):
     assert result.status == 0
     assert result.err == f"zcbench: {living} stays as it is: a run is writing to it.\n"
     first, second = result.out.splitlines()
-    assert first.startswith("toy: 4 records, 2 files of ")
-    assert second.startswith("toy: 1 trial, 1 file of ")
+    assert first.startswith("toy: 4 records: 2 files of ")
+    assert second.startswith("toy: 1 trial: 1 file of ")
+    assert all(" became 1 file of " in line and len(line) < 80 for line in (first, second))
     assert {path.suffix for path in runs.files("toy")} == {".jsonl", f".{form}"}
     assert runs.records("toy") == [*before, record("e")]
     found = json.loads(cli("store", "compact", "--format", form, "--json").out)
@@ -96,8 +97,9 @@ def test_merge(cli, runs):
     "arguments, message",
     [
         (["check", "--store", "nowhere"], "nowhere has no records: give the folder of a store with --store."),
-        (["check", "absent"], "runs has no records of 'absent'."),
-        (["compact", ".."], "runs has no records of '..'."),
+        (["check", "absent"], "runs has no records of 'absent'; it has records of toy."),
+        (["compact", ".."], "runs has no records of '..'; it has records of toy."),
+        (["merge", "--from", "nowhere"], "nowhere has no records: give the folder of a store with --from."),
         (["merge"], "say which store to copy:  zcbench store merge --from DIR"),
         (["merge", "--from", "runs"], "runs is the store itself: name another one."),
         (["check", "--from", "x"], "--from belongs to  zcbench store merge"),

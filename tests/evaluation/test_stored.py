@@ -59,7 +59,9 @@ def test_what_was_left_out_is_said_once(tmp_path, benchmark):
     assert second.notes == ()
     (second,) = evaluations_of(store, benchmark, wanted=Wanted(seed=1))
     assert len(second.notes) == 3
-    with pytest.raises(InvalidInputError, match=r"no records of toy@1 on digits in .*zcbench run toy\. 1 line that"):
+    with pytest.raises(
+        InvalidInputError, match=r"no records of toy@1 on digits with seed 9 in .*zcbench run toy\. 1 line that"
+    ):
         evaluations_of(store, benchmark, wanted=Wanted(seed=9))
 
 

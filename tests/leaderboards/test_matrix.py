@@ -40,8 +40,8 @@ def test_cells(two):
     assert first[:3] == ["first (20)", "quality", "no repeats"]
     assert first[3:] == [interval(two[0]["b"].tau), f"{interval(two[0]['a'].tau)} (19)", "–"]
     assert second[3:] == [interval(two[1]["b"].tau), "–", interval(two[1]["c"].tau)]
-    assert matrix.headline().startswith("mine: Kendall's tau [95 % interval] between 3 proxies and what training gave")
-    assert "on 10 to 20 architectures each of 2 benchmarks" in matrix.headline()
+    assert matrix.headline().startswith("mine: Kendall's tau [95 % interval] of 3 proxies with the results of training")
+    assert "on 10 to 20 architectures of each of 2 benchmarks" in matrix.headline()
     assert matrix.footnotes() == ["first: Something.", "first, second: Both."]
     assert repr(matrix) == "<Matrix of 3 proxies on 2 benchmarks: mine>"
 

@@ -89,3 +89,15 @@ def test_a_folder_is_no_file(tmp_path):
 
 def test_plugin_leaves_no_trace(plugin):
     assert calls(plugin) == []
+
+
+def test_a_module_beside_the_file(tmp_path):
+    """A file's folder is not on the path: the message says how to put it there."""
+    (tmp_path / "other.py").write_text("x = 1\n")
+    (tmp_path / "mine.py").write_text("import other\n")
+    (tmp_path / "yours.py").write_text("import nowhere_at_all\n")
+    message = r"'other'\. The module is in the folder of mine\.py: name that folder in PYTHONPATH\.$"
+    with pytest.raises(InvalidInputError, match=message):
+        import_file(str(tmp_path / "mine.py"))
+    with pytest.raises(InvalidInputError, match="No module named 'nowhere_at_all'$"):
+        import_file(str(tmp_path / "yours.py"))

@@ -9,6 +9,7 @@ from toys import table, toy
 
 import zcbench
 from zcbench.encodings import get_encoding
+from zcbench.datasets import get_benchmark
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.runs._pool import equivalence, pool_of, with_curves
 
@@ -38,8 +39,10 @@ def test_a_limit_keeps_what_a_smaller_one_had():
 
 
 def test_too_small_a_table():
-    with pytest.raises(InvalidInputError, match="predictors need four"):
+    with pytest.raises(InvalidInputError, match="^toy has 3 different architectures: predictors need four"):
         pool_of(toy([1.0, 2.0, 3.0]))
+    with pytest.raises(InvalidInputError, match="^digits-201 has 1 different architecture with limit 1: predictors"):
+        pool_of(get_benchmark("digits-201"), None, 1)
 
 
 def test_real_pools_leak_no_twin(data_folder):

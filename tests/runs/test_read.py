@@ -115,7 +115,12 @@ def test_proxies_of_a_track():
             "run  zcbench run everywhere --benchmark chars-rnn",
         ),
         ("own-x", {}, InvalidInputError, "own-x is a table of your own: give its  zcbench run  command again"),
-        ("digits-201", {"seed": 9}, InvalidInputError, "no records of digits-201@1 on digits in .*: run  zcbench run"),
+        (
+            "digits-201",
+            {"seed": 9},
+            InvalidInputError,
+            "no records of digits-201@1 on digits with seed 9 in .*: run  zcbench run",
+        ),
         (Track(name="x"), {}, InvalidInputError, "the track x names no benchmark: say which"),
         ("digits-201", {"benchmarks": ["digits-201"]}, InvalidInputError, "benchmarks goes with a track"),
         ("standard", {"seed": 1}, InvalidInputError, "a track has a seed of its own"),

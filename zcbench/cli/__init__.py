@@ -6,6 +6,7 @@ Exit status: 0 done; 1 something is wrong (one sentence says what) or a score fa
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import io
 import sys
@@ -21,10 +22,10 @@ _COMMANDS = {
     "efficiency": "show predictors against the number of trained networks: terminal, CSV, Markdown, figure",
     "score": "score your own network",
     "check": "put proxies and predictors through the contract tests",
-    "list": "list what there is: proxies, predictors, benchmarks, batches, tracks and other kinds",
-    "show": "show one proxy, predictor, benchmark or other thing in full",
-    "data": "show where tables are, get or import one",
-    "store": "check what a store holds, make one file of many, take over another store",
+    "list": "list proxies, predictors, benchmarks, batches, tracks and other kinds",
+    "show": "show everything about one proxy, predictor, benchmark, batch, track …",
+    "data": "show where the tables are, get or import one",
+    "store": "check a store, make one file of many, copy another store into it",
     "env": "show versions, machine and folders",
 }
 #: names that commands had; they work for one release
@@ -43,6 +44,14 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{plain(f'{self.prog}: {message}', 2 * SENTENCE)}; see  {self.prog} --help\n")
 
+    def unknown(self, words: Sequence[str]) -> NoReturn:
+        """End with an error that names arguments that the command does not have, and options like the first."""
+        options = [
+            option for action in self._actions if action.help != argparse.SUPPRESS for option in action.option_strings
+        ]
+        close = difflib.get_close_matches(words[0].partition("=")[0], options, n=1)
+        self.error(f"unrecognized arguments: {' '.join(words)}" + (f", did you mean {close[0]}?" if close else ""))
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status.
@@ -59,7 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _Parser(
         prog="zcbench",
         description="Zero-cost proxies and performance predictors for neural architecture search, evaluated honestly.",
-        epilog="example:  zcbench run digits-201 --limit 300    then    zcbench leaderboard",
+        epilog="examples:\n  zcbench run digits-201 --limit 300\n  zcbench leaderboard",
+        formatter_class=_Help,
     )
     parser.add_argument("--version", action="store_true", help="print the version and stop")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -68,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         place, old, wanted = arguments.index(wanted), wanted, _RENAMED[wanted]
         arguments[place] = wanted
         _complain(f"the command {old!r} is called {wanted!r} now; the old name goes with the next release.")
+    chosen = parser
     for name, summary in _COMMANDS.items():
         # Only the wanted command's module is imported: --help stays fast.
         if name == wanted:
@@ -81,9 +92,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
             module.configure(command)
             command.set_defaults(execute=module.execute)
+            chosen = command
         else:
             commands.add_parser(name, help=summary, add_help=False)
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        chosen.unknown(unknown)
     options.words = arguments
     if options.version:
         import zcbench

@@ -1,4 +1,4 @@
-"""Options of ``zcbench run`` for many machines: shards, lists of architectures, engines, what would be done."""
+"""Options of ``zcbench run`` for many machines: shards, lists of architectures, executors, dry runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from zcbench._display import many
 from zcbench.cli._output import write_result
 from zcbench.cli._shared import print_json, say, show
 
@@ -13,38 +14,45 @@ if TYPE_CHECKING:
     from zcbench.runs import Ahead, Run
 
 EXAMPLE = """
-  zcbench run nasbench201 --limit 2000 --shard 3/100    # one of a hundred jobs on one store
-  zcbench run nasbench201 --limit 2000 --shards 100 --print-sbatch > job.sh
-  zcbench run nasbench201 --limit 2000 --missing        # what the jobs have not finished
+
+many machines:
+  zcbench run nasbench201 --shard 3/100             # one of a hundred jobs
+  zcbench run nasbench201 --shards 100 --print-sbatch > job.sh
+  zcbench run nasbench201 --missing                 # what no job has finished
   zcbench run nasbench201 --limit 500 --print-sample > sample.txt
-  zcbench run nasbench201 --sample-manifest sample.txt --executor dask://10.0.0.1:8786"""
+  zcbench run nasbench201 --sample-manifest sample.txt
+  zcbench run nasbench201 --executor dask://10.0.0.1:8786"""
 
 
 def add_machines(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     many = parser.add_argument_group("for many machines")
     many.add_argument(
-        "--shard", metavar="K/N", help="only the K-th of N parts, by a hash of the network; a job computes one"
+        "--shard", metavar="K/N", help="compute the K-th of N parts only; a hash of each network decides its part"
     )
-    many.add_argument("--missing", action="store_true", help="say what no shard has finished, and compute that")
+    many.add_argument(
+        "--missing", action="store_true", help="count the scores that no shard has finished, and compute them"
+    )
     many.add_argument(
         "--sample-manifest",
         metavar="FILE",
-        help="score the architectures that this file lists, one a line; records keep the SHA-256 of the list",
+        help="score the architectures in this file, one a line; records keep the SHA-256 of the list",
     )
     many.add_argument(
         "--executor",
         metavar="WHERE",
         default="local",
-        help="where the work is done: local, submitit:partition=NAME:hours=4:jobs=50 (SLURM), or dask://HOST:PORT",
+        help="local (default), submitit:partition=NAME:hours=4:jobs=50 (SLURM), or dask://HOST:PORT",
     )
     many.add_argument(
         "--shards", type=int, metavar="N", help="with --print-sbatch: number of jobs; the same as --shard */N"
     )
     only = many.add_mutually_exclusive_group()
-    only.add_argument("--dry-run", action="store_true", help="say what would be computed, and compute nothing")
     only.add_argument(
-        "--print-sample", action="store_true", help="print the architectures, as --sample-manifest reads them"
+        "--dry-run", action="store_true", help="count the scores or trials that are missing, and compute nothing"
+    )
+    only.add_argument(
+        "--print-sample", action="store_true", help="print the architectures as a list for --sample-manifest"
     )
     only.add_argument("--print-sbatch", action="store_true", help="print a SLURM script that runs all shards")
 
@@ -86,7 +94,7 @@ def _count(options: argparse.Namespace) -> int:
 
     text = options.shard
     if (text is None) == (options.shards is None):
-        raise InvalidInputError("--print-sbatch needs the number of jobs, and that once: --shards 100")
+        raise InvalidInputError("--print-sbatch needs the number of jobs, once: --shards 100")
     if text is None:
         return int(options.shards)
     star, slash, count = text.partition("/")
@@ -163,7 +171,11 @@ def _lacks(ahead: Ahead) -> str:
 
 def _would(ahead: Ahead) -> str:
     of = f" of the shard {ahead.shard}" if ahead.shard else ""
-    return (
-        f"{ahead.benchmark}: {ahead.wanted_units:,} {ahead.units}{of} with {ahead.total:,} {ahead.what}; "
-        f"{ahead.known:,} known, {ahead.left:,} left on {ahead.left_units:,} {ahead.units}."
-    )
+    left = f"{ahead.left:,} left on {_many(ahead.left_units, ahead.units)}" if ahead.left else "none left"
+    wanted = f"{_many(ahead.wanted_units, ahead.units)}{of} with {_many(ahead.total, ahead.what)}"
+    return f"{ahead.benchmark}: {wanted}; {ahead.known:,} known, {left}."
+
+
+def _many(count: int, plural: str) -> str:
+    """A count and what is counted: "1 score"."""
+    return many(count, plural.removesuffix("s"))

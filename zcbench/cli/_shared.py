@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -142,6 +144,37 @@ def show(text: object = "") -> None:
     write_result(plain_lines(text, 4 * SENTENCE))
 
 
+def filled(text: str) -> str:
+    """The text with its paragraphs filled to the terminal's width; as it is where there is no terminal, or it fits.
+
+    An indented line begins an entry, and lines that are indented further continue it.
+    """
+    width = _width(0)
+    if not width or all(len(line) <= width for line in text.split("\n")):
+        return text
+    found: list[tuple[int, str]] = []
+    for line in text.split("\n"):
+        inner = line.lstrip(" ")
+        indent = len(line) - len(inner)
+        before, begun = found[-1] if found else (0, "")
+        if inner and begun and (indent > before > 0 or (indent == before == 0 and not inner.startswith("- "))):
+            found[-1] = before, f"{begun} {inner}"
+        else:
+            found.append((indent, inner))
+    lines = []
+    for indent, inner in found:
+        hanging = " " * (indent and indent + 4)
+        lines += textwrap.wrap(
+            inner, width, initial_indent=" " * indent, subsequent_indent=hanging, break_on_hyphens=False
+        ) or [""]
+    return "\n".join(lines)
+
+
+def unmarked(text: str) -> str:
+    """The text of a docstring without its markup: ``x`` and :class:`x` become x."""
+    return re.sub(r"``(.+?)``|:\w+:`~?([^`]+)`", lambda found: found[1] or found[2], text)
+
+
 def say(text: object) -> None:
     """Print a sentence on stderr, on one line."""
     write_message(plain(text, 2 * SENTENCE))
@@ -190,16 +223,17 @@ def print_rows(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    cells = [[*(plain(cell) for cell in row[:-1]), plain(row[-1], SENTENCE)] for row in rows]
+    cells = [[plain(cell, SENTENCE) for cell in row] for row in rows]
     width = _width(200)
     columns = list(zip(titles, *cells, strict=True))[:-1]
-    needed = sum(1 + max(cell_len(word) for cell in column for word in (cell.split() or [""])) for column in columns)
+    words = [[column[0], *(word for cell in column[1:] for word in cell.split())] for column in columns]
+    needed = sum(1 + max(map(cell_len, column)) for column in words)  # titles are not to be folded
     if len(titles) > 2 and needed + _LAST > width:
         parts: list[RenderableType] = []
         for row in cells:
             facts = [f"{title} {cell}" for title, cell in zip(titles[1:-1], row[1:-1], strict=True) if cell]
             lines = [line for line in (" · ".join(facts), row[-1]) if line]
-            parts += [Text(row[0], style="bold"), *(Padding(Text(line), (0, 0, 0, 2)) for line in lines)]
+            parts += [Text(row[0], style="bold"), *(Padding(Text(line), (0, 0, 0, 2), expand=False) for line in lines)]
         _print(parts, width)
         return
     table = Table(*titles, box=None, pad_edge=False, header_style="bold")
@@ -232,7 +266,7 @@ def print_board(board: Board) -> None:
     shown: list[RenderableType] = [Text(board.headline())]
     for number, part in enumerate(parts):
         shown += [*([Text()] if number else []), _table(*part, width)]
-    _print([*shown, *(Padding(Text(note, style="dim"), (0, 0, 0, 2)) for note in notes)], width)
+    _print([*shown, *(Padding(Text(note, style="dim"), (0, 0, 0, 2), expand=False) for note in notes)], width)
 
 
 def print_boards(boards: Sequence[Board]) -> None:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from zcbench.cli._shared import add_imports, add_json, import_files, print_json, show
+from zcbench.cli._shared import add_imports, add_json, filled, import_files, print_json, show
 
 if TYPE_CHECKING:
     from zcbench.testing import Report
@@ -40,7 +40,7 @@ def execute(options: argparse.Namespace) -> int:
     for check, label in checks:
         reports.append(check(label))
         if not options.json:
-            show(reports[-1])
+            show(filled(str(reports[-1])))
     if options.json:
         print_json(
             [

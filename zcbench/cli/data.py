@@ -13,9 +13,9 @@ from zcbench.cli._shared import add_json, print_json, print_rows, say, show
 
 EXAMPLE = """examples:
   zcbench data
-  zcbench data get nasbenchmacro                                   # downloads, checks, converts; resumes if broken off
-  zcbench data import nasbench201 NATS-tss-v1_0-3ffb9-simple       # read file by file
-  zcbench data import nasbench201 NAS-Bench-201-v1_1-096897.pth    # 4.7 GB, in about 1 GB of memory"""
+  zcbench data get nasbenchmacro    # downloads, checks, converts
+  zcbench data import nasbench201 NATS-tss-v1_0-3ffb9-simple
+  zcbench data import nasbench201 NAS-Bench-201-v1_1-096897.pth"""
 
 
 _USAGE = {"get": "zcbench data get BENCHMARK", "import": "zcbench data import BENCHMARK FILE"}

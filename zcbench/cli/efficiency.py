@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from zcbench.evaluation import SampleEfficiency
 
 EXAMPLE = """examples:
-  zcbench efficiency digits-201                         # after  zcbench run digits-201 --track quick
-  zcbench efficiency nasbench201 --target cifar100_test_accuracy_200ep --out leaderboards
+  zcbench efficiency digits-201  # after  zcbench run digits-201 --track quick
+  zcbench efficiency nasbench201 --target cifar100_test_accuracy_200ep
   zcbench efficiency nasbench201 --show gp,xgboost --out leaderboards"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("benchmarks", nargs="*", metavar="BENCHMARK", help="default: all that have trials")
+    parser.add_argument("benchmarks", nargs="*", metavar="BENCHMARK", help="default: all benchmarks that have trials")
     parser.add_argument("--target", metavar="NAME", help="column that was predicted (default: the benchmark's)")
     parser.add_argument("--source", metavar="PATH", help="read the table from this official file or folder")
     parser.add_argument("--show", metavar="NAMES", help="only these predictors, separated by commas")

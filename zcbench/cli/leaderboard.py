@@ -1,7 +1,7 @@
 """Show what has been run: a table in the terminal, and with --out CSV, Markdown and one self-contained HTML file.
 
-Of a benchmark, there is a table for every seed and batch. Of a track, there is a table of exactly what it asks for; of
-one with several benchmarks, it has a row for each.
+A benchmark has a table for every seed and batch. A track has a table of exactly what it asks for; with several
+benchmarks, this table has a row for each.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ if TYPE_CHECKING:
 EXAMPLE = """examples:
   zcbench leaderboard
   zcbench leaderboard digits-201 --target test_accuracy
-  zcbench leaderboard everywhere                        # what a track asks for, a row per benchmark
-  zcbench leaderboard digits-201 --out leaderboards     # digits-201.csv, .md and .html
-  zcbench leaderboard --common                          # only architectures that every proxy scored
-  zcbench leaderboard digits-201 --ensembles vote,"mean_rank(gradsign+2*synflow)"  # combinations"""
+  zcbench leaderboard everywhere                      # a row per benchmark
+  zcbench leaderboard digits-201 --out leaderboards
+  zcbench leaderboard digits-201 --common
+  zcbench leaderboard digits-201 --ensembles vote,"mean_rank(gradsign+naswot)"
+"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

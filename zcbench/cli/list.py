@@ -1,4 +1,4 @@
-"""List what there is of a kind: proxies, predictors, benchmarks … with patterns, those whose names match."""
+"""List proxies, predictors, benchmarks or another kind: all of them, or those whose names match a pattern."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from zcbench._display import amount
 from zcbench._kinds import KINDS
-from zcbench.cli._shared import add_imports, add_json, import_files, print_json, print_rows
+from zcbench.cli._shared import add_imports, add_json, import_files, print_json, print_rows, unmarked
 
 EXAMPLE = """examples:
   zcbench list proxies
@@ -24,7 +24,7 @@ Columns = tuple[tuple[str, ...], Callable[[Any], Sequence[object]]]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     kinds = [kind.plural for kind in KINDS]
-    parser.add_argument("kind", nargs="?", default="proxies", choices=kinds, help="what to list (default: proxies)")
+    parser.add_argument("kind", nargs="?", default="proxies", choices=kinds, help="the kind (default: proxies)")
     parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="names or shell patterns (default: all)")
     add_imports(parser)
     add_json(parser)
@@ -45,7 +45,7 @@ def _contents(plural: str, patterns: Sequence[str]) -> tuple[list[str], list[lis
     """Titles and rows of a kind."""
     kind = next(kind for kind in KINDS if kind.plural == plural)
     titles, cells = _COLUMNS.get(kind.noun, _USUAL)
-    rows = [[str(cell) for cell in cells(kind.info(name))] for name in kind.names(*patterns)]
+    rows = [[unmarked(str(cell)) for cell in cells(kind.info(name))] for name in kind.names(*patterns)]
     return list(titles), rows
 
 
@@ -86,7 +86,7 @@ def _space(info: Any) -> Sequence[object]:
 
 
 def _batch(info: Any) -> Sequence[object]:
-    number = f"up to {info.largest}" if info.resizable else "no"
+    number = f"N up to {info.largest}" if info.resizable else "no"
     return info.name, info.classes or "none", number, _paper(info.reference), info.summary
 
 
@@ -122,5 +122,5 @@ _COLUMNS: dict[str, Columns] = {
     ),
     "space": (("name", "architectures", "networks", "summary"), _space),
     "track": (("name", "version", "kind", "benchmarks", "scorers", "summary"), _track),
-    "batch": (("name", "classes", "number behind @", "where it comes from", "summary"), _batch),
+    "batch": (("name", "classes", "NAME@N", "where it comes from", "summary"), _batch),
 }

@@ -1,15 +1,14 @@
-"""Run a track, or options on a benchmark: score networks with proxies, or fit predictors, and show the table.
+"""Score networks with proxies, or fit predictors, on a benchmark or as a track says, and show the table.
 
-A track is a named plan: one of  zcbench list tracks, or a TOML file of your own. What options say counts instead of
-what the track says. With predictors, these are fitted to a few trained networks of the benchmark (or of another first,
-with --transfer-from) and tested on all others. Equal networks are never on both sides.
+A benchmark is one of  zcbench list benchmarks, or a table of your own: a CSV file with a row per architecture. Its
+columns of numbers are correlated with the target; --space or --factory builds and scores its networks. Columns that
+are not numbers are left out, and stderr gives the reason. With --space, rows of equal networks become their mean.
 
-A benchmark is one of  zcbench list benchmarks, or a table of your own: a CSV file with a row per architecture. Of that
-the columns of numbers are correlated with the target; with --space or --factory its networks are built and scored.
-Columns that are no numbers are left out, and stderr says why. With --space, rows of equal networks become their mean.
+A track is a named plan: one of  zcbench list tracks, or a TOML file of your own. Options replace what the track says.
+Predictors are fitted to a few trained networks of the benchmark, or of another one first (--transfer-from), and tested
+on all others. Equal networks are never in both parts.
 
-Every score is stored the moment it exists. A run that was stopped, however suddenly, goes on where it was when the
-same command is given again.
+Every score is stored as soon as it exists. A run that was stopped continues when the same command is given again.
 """
 
 from __future__ import annotations
@@ -50,16 +49,22 @@ EXAMPLE = """examples:
   zcbench run digits-201 --limit 300
   zcbench run digits-201 --proxies "naswot,grad*" --workers 2 --json
   zcbench run digits-201 --import my_proxies.py --proxies mine,params
-  zcbench run standard                                  # a track: zcbench list tracks
-  zcbench run everywhere --benchmark nasbench201        # one of its benchmarks
+  zcbench run nasbench201 --limit 300 --target cifar100_test_accuracy_200ep
+
+tracks:
+  zcbench run standard
+  zcbench run everywhere --benchmark nasbench201    # one of its benchmarks
   zcbench run digits-201 --track quick
   zcbench run my_track.toml
+
+predictors:
   zcbench run nasbench201 --predictors gp,xgboost --train-sizes 10,50,200
-  zcbench run nasbench201 --predictors "gp:encoding=stats+proxies(params+zen)" --limit 500
-  zcbench run nasbench201 --transfer-from nasbench101 --predictors gp:encoding=stats --train-sizes 500 --tuned 0,50
-  zcbench run my.csv --target acc                       # correlates all columns of numbers with acc
-  zcbench run my.csv --target acc --factory nets.py:build --data digits
-  ZCBENCH_DATA=../shared/data zcbench run nasbench201 --limit 300 --target cifar100_test_accuracy_200ep"""
+  zcbench run nasbench201 --predictors "gp:encoding=stats+proxies(zen)"
+  zcbench run nasbench201 --track transfer --transfer-from nasbench101
+
+a table of your own:
+  zcbench run my.csv --target acc                   # correlates the columns
+  zcbench run my.csv --target acc --factory nets.py:build --data digits"""
 EXAMPLE += _machines.EXAMPLE
 
 #: options that are fields of a track or of a table of one's own, as they are given
@@ -81,18 +86,18 @@ _FIELDS = (
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "name", nargs="?", metavar="WHAT", help="a track, its TOML file, a benchmark, or your own CSV file"
+        "name", nargs="?", metavar="WHAT", help="a benchmark, your own CSV file, a track, or your own TOML file"
     )
-    parser.add_argument("--track", metavar="NAME", help="a named plan for the benchmark: zcbench list tracks")
+    parser.add_argument("--track", metavar="NAME", help="run this track on the benchmark: zcbench list tracks")
     add_renamed(parser, "--suite", "--track")
     parser.add_argument("--benchmark", metavar="NAMES", help="benchmarks of the track, separated by commas")
     parser.add_argument(
-        "--proxies", metavar="NAMES", help="names or patterns, separated by commas; all (default: standard)"
+        "--proxies", metavar="NAMES", help="names or patterns, separated by commas, or all (default: standard)"
     )
     add_ensembles(parser)
-    parser.add_argument("--limit", type=int, metavar="N", help="score N architectures drawn at random (default: all)")
+    parser.add_argument("--limit", type=int, metavar="N", help="draw N architectures at random (default: all)")
     parser.add_argument("--target", metavar="NAME", help="column to rank against (default: the benchmark's)")
-    parser.add_argument("--seed", type=int, metavar="N", help="sample, batch and initial weights (default: 0)")
+    parser.add_argument("--seed", type=int, metavar="N", help="decides sample, batch and initial weights (default: 0)")
     parser.add_argument("--batch-size", type=int, metavar="B", help="samples in the batch (default: 64)")
     parser.add_argument(
         "--workers",
@@ -102,40 +107,45 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--source", metavar="PATH", help="read the table from this official file or folder")
     learned = parser.add_argument_group("for learned predictors")
-    learned.add_argument("--predictors", metavar="NAMES", help="names or patterns, separated by commas; all")
+    learned.add_argument("--predictors", metavar="NAMES", help="names or patterns, separated by commas, or all")
     learned.add_argument(
-        "--train-sizes", metavar="N,N", help="trained networks to learn from (default: 10,20,50,100,200,500,1000)"
+        "--train-sizes",
+        metavar="N,N",
+        help="numbers of trained networks to fit to (default: 10,20,50,100,200,500,1000)",
     )
     learned.add_argument("--seeds", type=int, metavar="N", help="number of random splits (default: 10)")
     learned.add_argument(
-        "--transfer-from", metavar="BENCHMARK[/TARGET]", help="learn from this benchmark or target, test on the other"
+        "--transfer-from", metavar="BENCHMARK[/TARGET]", help="fit to this benchmark or target, test on the other"
     )
     add_renamed(parser, "--fit-on", "--transfer-from")
     learned.add_argument(
         "--tuned",
         metavar="N,N",
-        help="with --transfer-from: networks of the tested benchmark seen last (default: 0)",
+        help="with --transfer-from: numbers of networks of the tested benchmark to fit to last (default: 0)",
     )
     own = parser.add_argument_group("for a table of your own")
     own.add_argument("--arch", metavar="COLUMN", help="column that names the architectures (default: arch, model, …)")
     own.add_argument("--lower", metavar="COLUMNS", help="columns in which lower is better, separated by commas")
-    own.add_argument("--space", metavar="NAME", help="build the networks: the names are strings of this search space")
     own.add_argument(
-        "--factory", metavar="FILE.py:FUNCTION", help="build the networks: the function makes one of a name"
+        "--space", metavar="NAME", help="build the networks from this search space; the names are its strings"
     )
-    own.add_argument("--data", metavar="NAME", help="what the networks see (default: cifar10)")
-    own.add_argument("--classes", type=int, metavar="N", help="outputs of the networks (default: 10)")
+    own.add_argument(
+        "--factory", metavar="FILE.py:FUNCTION", help="build the networks by this function, which takes a name"
+    )
+    own.add_argument("--data", metavar="NAME", help="batch that the networks are scored on (default: cifar10)")
+    own.add_argument("--classes", type=int, metavar="N", help="number of outputs of the networks (default: 10)")
     parser.add_argument(
         "--retry",
         metavar="STATUSES",
-        help="compute these again, separated by commas: failed, timed-out, non-finite, unsupported, disagreeing",
+        help="compute scores of these statuses again, separated by commas: failed, timed-out, non-finite, unsupported, "
+        "disagreeing",
     )
     parser.add_argument("--retry-failed", action="store_true", help=argparse.SUPPRESS)
     add_machines(parser)
     add_timeout(
         parser,
-        "time to build a network, and for each score or trial: what takes longer is stopped and counts as timed-out "
-        "(with --workers 0 in one worker process; default: none)",
+        "limit for building a network, and for each score or trial: longer ones are stopped and get the status "
+        "timed-out (--workers 0 then starts one worker process; default: none)",
     )
     add_imports(parser)
     add_store(parser)

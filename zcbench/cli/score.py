@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = """examples:
   zcbench score my_models.py:make_net --input 3x32x32
-  zcbench score package.module:Net --input 1x28x28 --classes 10 --proxies naswot,synflow --json"""
+  zcbench score package.module:Net --input 1x28x28 --proxies naswot,synflow"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -1,6 +1,6 @@
-"""Show one proxy, predictor, benchmark, batch … in full: what it is, settings, source.
+"""Show everything about one proxy, predictor, benchmark, batch, track …: definition, settings, source.
 
-Where several kinds have the name, the first is shown and stderr names the others: say which by KIND:NAME.
+Several kinds may have the same name. Then the first is shown, and stderr names the others: choose by KIND:NAME.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from zcbench._display import SENTENCE, plain
 from zcbench._kinds import KINDS, Kind
-from zcbench.cli._shared import add_imports, add_json, import_files, print_json, say, show
+from zcbench.cli._shared import add_imports, add_json, filled, import_files, print_json, say, show, unmarked
 
 EXAMPLE = """examples:
   zcbench show naswot
@@ -25,8 +25,10 @@ EXAMPLE = """examples:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("name", metavar="[KIND:]NAME", help="what zcbench list names")
-    parser.add_argument("--kind", choices=[kind.noun for kind in KINDS], help="of which kind it is (default: any)")
+    parser.add_argument("name", metavar="[KIND:]NAME", help="a name from zcbench list")
+    parser.add_argument(
+        "--kind", choices=[kind.noun for kind in KINDS], help="the kind that has the name (default: the first)"
+    )
     add_imports(parser)
     add_json(parser)
 
@@ -44,17 +46,17 @@ def execute(options: argparse.Namespace) -> int:
                 show(f"{key}:")
                 width = max((len(plain(name)) for name in value), default=0)
                 for name, text in value.items():
-                    show(f"  {plain(name):{width}}  {plain(text, SENTENCE)}")
+                    show(filled(f"  {plain(name):{width}}  {plain(text, SENTENCE)}"))
             elif "\n" in str(value):
-                show(f"\n{value}")
-            else:
-                show(f"{key}: {value}")
+                show(filled(f"\n{str(value).rstrip()}"))
+            elif value != "":
+                show(filled(f"{key}: {value}"))
     return 0
 
 
 def _found(text: str, noun: str | None) -> tuple[Kind, str]:
     """The kind, and the name in it, that a text means."""
-    from zcbench.errors import UnknownNameError
+    from zcbench.errors import InvalidInputError, UnknownNameError
 
     first, colon, rest = text.partition(":")
     if noun is None and colon and (kind := next((k for k in KINDS if first in (k.noun, k.plural)), None)):
@@ -71,6 +73,8 @@ def _found(text: str, noun: str | None) -> tuple[Kind, str]:
     found += [kind for kind in heavy if (not found or kind.module in sys.modules) and text in kind.names()]
     if not found:
         known = [name for kind in KINDS for name in kind.names()]
+        if colon and first in known:
+            raise InvalidInputError(f"{text!r} is a name with settings: give the name alone,  zcbench show {first}")
         raise UnknownNameError("name", text, known, f"zcbench list has {', '.join(kind.plural for kind in KINDS)}.")
     others = [f"{kind.noun}:{text}" for kind in found[1:]]
     if found[0].noun == "benchmark" and found[0].info(text).space == text:
@@ -93,9 +97,9 @@ def _usual(kind: Kind, info: Any) -> dict[str, Any]:
 def _code(code: Any, summary: str = "") -> dict[str, Any]:
     """Where code is defined, and what its docstring says."""
     if code is None:
-        return {"description": f"{summary}\n"}
+        return {"description": f"{unmarked(summary)}\n"}
     code = inspect.unwrap(code) if callable(code) else code
-    return {"defined in": _place(code), "description": (inspect.getdoc(code) or summary) + "\n"}
+    return {"defined in": _place(code), "description": unmarked(inspect.getdoc(code) or summary) + "\n"}
 
 
 def _proxy(kind: Kind, info: Any) -> dict[str, Any]:
@@ -160,15 +164,15 @@ def _space(kind: Kind, info: Any) -> dict[str, Any]:
 
 
 def _batch(kind: Kind, info: Any) -> dict[str, Any]:
-    number = "none"
+    number = "no"
     if info.resizable:
         meaning = "side in pixels" if info.resizable is True else (inspect.getdoc(info.resizable) or "").split("\n")[0]
-        number = f"up to {info.largest}: {meaning}"
+        number = f"N up to {info.largest}: {meaning}"
     return {
         "batch": info.name,
         "version": info.version,
         "classes": info.classes or "none",
-        "number behind @": number,
+        "NAME@N": number,
         "reference": info.reference,
         **_code(info.function),
     }

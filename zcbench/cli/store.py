@@ -1,8 +1,8 @@
-"""Check what a store holds, make one file of many, take over another store.
+"""Check a store, make one file of many, or copy another store into it.
 
-Every run writes files of its own, and reading merges them; none of these commands is needed. compact makes reading
-quick and files small; it leaves files alone that a run is writing to. merge copies another store's files; a second time
-it copies nothing.
+Every run writes files of its own, and reading merges them: none of these commands is needed. check counts records,
+names defects, and ends with status 1 if there are any. compact makes reading faster and files smaller; it leaves
+files alone that a run is writing. merge copies another store's files, and skips files that were copied before.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zcbench._display import SENTENCE, many, plain
 from zcbench.cli._shared import add_json, add_store, for_each, print_json, print_rows, say, show
 
 if TYPE_CHECKING:
@@ -20,16 +21,18 @@ if TYPE_CHECKING:
     from zcbench.records._compacting import Compacted
 
 EXAMPLE = """examples:
-  zcbench store check                                   # all benchmarks of the store; status 1 if something is wrong
+  zcbench store check                    # all benchmarks of the store
   zcbench store compact digits-201
-  zcbench store compact --format jsonl                  # not Parquet, which needs pyarrow to be read
+  zcbench store compact --format jsonl   # can be read without pyarrow
   zcbench store merge --from /scratch/other/runs"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("action", choices=("check", "compact", "merge"), help="what to do")
-    parser.add_argument("benchmarks", nargs="*", metavar="BENCHMARK", help="default: all that the store has")
+    parser.add_argument(
+        "benchmarks", nargs="*", default=[], metavar="BENCHMARK", help="default: all benchmarks of the store"
+    )
     parser.add_argument(
         "--format", choices=("jsonl", "parquet"), help="what compact writes (default: parquet if pyarrow is installed)"
     )
@@ -52,9 +55,11 @@ def execute(options: argparse.Namespace) -> int:
     place = store if options.other is None else Store(options.other)
     names = options.benchmarks or place.every_benchmark()
     if not names:
-        raise InvalidInputError(f"{place.folder} has no records: give the folder of a store with --store.")
+        option = "--store" if options.other is None else "--from"
+        raise InvalidInputError(f"{place.folder} has no records: give the folder of a store with {option}.")
     if unknown := [name for name in names if name not in place.every_benchmark()]:
-        raise InvalidInputError(f"{place.folder} has no records of {unknown[0]!r}.")
+        known = plain(", ".join(place.every_benchmark()), SENTENCE)
+        raise InvalidInputError(f"{place.folder} has no records of {unknown[0]!r}; it has records of {known}.")
     if options.action == "check":
         return _check(store, names, json=options.json)
     if options.action == "compact":
@@ -68,7 +73,7 @@ def _check(store: Store, names: list[str], *, json: bool) -> int:
     if json:
         print_json([{**asdict(report), "is_sound": report.is_sound} for report in reports])
     else:
-        titles = ["benchmark", "holds", "files", "being written", "lines", "size", "compact saves", "wrong"]
+        titles = ["benchmark", "holds", "files", "being written", "lines", "size", "compact saves", "defects"]
         print_rows(titles, [_row(report) for report in reports if report.files])
         for report in reports:
             for note in report.notes:
@@ -76,7 +81,7 @@ def _check(store: Store, names: list[str], *, json: bool) -> int:
         for name in found:
             if foreign := next((report.foreign for report in reports if report.benchmark == name), ()):
                 shown = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3:,} more" if len(foreign) > 3 else "")
-                say(f"zcbench: {name}: no files of the store, and not read: {shown}.")
+                say(f"zcbench: {name}: files that do not belong to the store are not read: {shown}.")
     return max(status, *(not report.is_sound for report in reports), 0)
 
 
@@ -86,10 +91,10 @@ def _row(report: Checked) -> list[str]:
         for count, what in ((report.left_out, "unreadable"), (report.disagreeing, "disagreeing"))
         if count
     ]
-    kind = f"{report.items:,} {report.kind}{'s' * (report.items != 1)}"
+    kind = many(report.items, report.kind)
     counts = [f"{report.files:,}", f"{report.living:,}" if report.living else "", f"{report.lines:,}"]
     sizes = [_size(report.bytes), _size(report.saved) if report.saved else ""]
-    return [report.benchmark, kind, *counts, *sizes, ", ".join(wrong) or "nothing"]
+    return [report.benchmark, kind, *counts, *sizes, ", ".join(wrong) or "no defects"]
 
 
 def _compact(store: Store, names: list[str], options: argparse.Namespace) -> int:
@@ -99,12 +104,12 @@ def _compact(store: Store, names: list[str], options: argparse.Namespace) -> int
         print_json([_plain(report) for report in reports])
         return status
     for report in reports:
-        what = f"{report.benchmark}: {report.rows:,} {report.kind}{'s' * (report.rows != 1)}"
-        files = f"{report.files:,} file{'s' * (report.files != 1)} of {_size(report.before)}"
+        what = f"{report.benchmark}: {many(report.rows, report.kind)}"
+        files = f"{many(report.files, 'file')} of {_size(report.before)}"
         if report.path is not None:
-            show(f"{what}, {files} → {report.path} of {_size(report.after)}")
+            show(f"{what}: {files} became 1 file of {_size(report.after)}")
         elif report.files:
-            show(f"{report.benchmark}: {files} without records removed")
+            show(f"{report.benchmark}: {files} had no records and {'was' if report.files == 1 else 'were'} removed")
         for path, why in report.left.items():
             say(f"zcbench: {path} stays as it is: {why}.")
         for path in report.aside:
@@ -130,7 +135,7 @@ def _merge(store: Store, other: Store, names: list[str], *, json: bool) -> int:
         return status
     for name, paths in found.items():
         size = sum(Path(path).stat().st_size for path in paths)
-        files = f"{len(paths):,} file{'s' * (len(paths) != 1)} of {_size(size)} copied" if paths else "nothing new"
+        files = f"{many(len(paths), 'file')} of {_size(size)} copied" if paths else "nothing new"
         show(f"{name}: {files}")
     return status
 

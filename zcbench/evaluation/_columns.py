@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zcbench._display import NOTHING, SENTENCE, duration, fixed, plain
+from zcbench._display import NOTHING, SENTENCE, duration, fixed, many, plain
 from zcbench.evaluation._entry import Entry, Standing
 from zcbench.metrics import Estimate
 
@@ -110,8 +110,8 @@ def headline(evaluation: Evaluation) -> str:
     """One sentence that says what the table ranks."""
     direction = "higher is better" if evaluation.target.higher_is_better else "lower is better"
     text = (
-        f"{plain(evaluation.benchmark)}: {evaluation.total:,} architectures against {plain(evaluation.target.name)} "
-        f"({plain(evaluation.target.description)}; {direction})"
+        f"{plain(evaluation.benchmark)}: {many(evaluation.total, 'architecture')} against "
+        f"{plain(evaluation.target.name)} ({plain(evaluation.target.description)}; {direction})"
     )
     # Columns of one's own table were computed elsewhere.
     text += f", seed {evaluation.seed}, batch {plain(evaluation.batch)}." if evaluation.batch else "."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from zcbench._display import NOTHING, SENTENCE, duration, fixed, plain
+from zcbench._display import NOTHING, SENTENCE, duration, fixed, many, plain
 from zcbench.evaluation._board import estimate_columns, number_or_none
 from zcbench.evaluation._columns import interval
 
@@ -35,7 +35,7 @@ def headline(efficiency: SampleEfficiency) -> str:
     text = (
         f"{plain(efficiency.benchmark)}: {METRICS[efficiency.metric]} {plain(efficiency.target.name)} on all other of "
         f"{efficiency.pool:,} architectures, one of each equivalence class; mean and 95 % interval over "
-        f"{efficiency.seeds} splits."
+        f"{many(efficiency.seeds, 'split')}."
     )
     if math.isfinite(efficiency.training_seconds):
         text += f" One trained network takes {duration(efficiency.training_seconds)} (median)."

@@ -94,7 +94,8 @@ def evaluations_of(
     found, notes = _runs(store, benchmark, target, wanted)
     if not found:
         samples = benchmark.batch_of(target)
-        nothing = f"no records of {benchmark.identifier} on {samples} in {store.folder}"
+        seed = "" if wanted.seed is None else f" with seed {wanted.seed}"
+        nothing = f"no records of {benchmark.identifier} on {samples}{seed} in {store.folder}"
         advice = command or f"zcbench run {benchmark.name}"
         raise InvalidInputError(with_notes(f"{nothing}: run  {advice}", notes))
     combined = [get_ensemble(text) for text in ensembles]

@@ -51,9 +51,9 @@ class Matrix(Board):
         counts = {evaluation.total for evaluation in self.evaluations}
         count = f"{min(counts):,}" if len(counts) == 1 else f"{min(counts):,} to {max(counts):,}"
         return (
-            f"{what}Kendall's tau [95 % interval] between {many(len(self.proxies), 'proxy', 'proxies')} and what "
-            f"training gave, on {count} architectures each of {many(len(self.evaluations), 'benchmark')}. A number in "
-            f"brackets says how many were scored, where not all."
+            f"{what}Kendall's tau [95 % interval] of {many(len(self.proxies), 'proxy', 'proxies')} with the results "
+            f"of training, on {count} architectures of each of {many(len(self.evaluations), 'benchmark')}. A number in "
+            f"brackets counts the scored architectures, where some have no score; – stands for no score at all."
         )
 
     def titles(self) -> list[tuple[str, bool]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -62,8 +63,16 @@ def import_file(path: str) -> ModuleType:
         if not done:
             sys.modules.pop(name, None)
     if call.kind is not None:
-        raise InvalidInputError(f"{path} could not be imported: {call.reason}")
+        raise InvalidInputError(f"{path} could not be imported: {call.reason}{_about_neighbours(file, call.reason)}")
     return module
+
+
+def _about_neighbours(file: Path, reason: str) -> str:
+    """What to do where a file's import failed for want of a module that lies beside it."""
+    found = re.search(r"No module named '(\w+)", reason)
+    if found is None or not any((file.parent / name).exists() for name in (found[1], f"{found[1]}.py")):
+        return ""
+    return f". The module is in the folder of {file.name}: name that folder in PYTHONPATH."
 
 
 def import_as_begun(files: Iterable[str], codes: Mapping[str, str], code: Callable[[str], str]) -> None:

@@ -110,7 +110,9 @@ def _lines(path: str | os.PathLike[str]) -> list[tuple[int, str]]:
             raise InvalidInputError(f"{path} is too large for a list of architectures: split it.")
         content = file.read_bytes()
     except OSError as error:
-        raise InvalidInputError(f"cannot read {path}: {error.strerror or error}.") from None
+        raise InvalidInputError(
+            f"cannot read {path} ({error.strerror or error}): give a text file with one architecture a line."
+        ) from None
     found = []
     for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
         try:

@@ -115,7 +115,8 @@ def pool_of(benchmark: Benchmark, target: str | None = None, limit: int | None =
         random = np.random.default_rng(stable_seed("pool", benchmark.identifier))
         rows = rows[np.sort(random.permutation(len(rows))[:limit])]
     if len(rows) < 4:
-        raise InvalidInputError(f"{benchmark.source} has {len(rows)} different architectures: predictors need four.")
+        found = many(len(rows), "different architecture") + ("" if limit is None else f" with limit {limit}")
+        raise InvalidInputError(f"{benchmark.name} has {found}: predictors need four.")
     return Pool(
         benchmark.identifier,
         column,

@@ -17,19 +17,22 @@ _FOLDERS = ("ZCBENCH_DATA", "ZCBENCH_CACHE", "ZCBENCH_RUNS")
 
 _SCRIPT = """\
 #!/bin/bash
-# {count} shards of one run. Each appends to a file of its own in the store: any number may run at once.
+# {count} shards of one run. Each writes a file of its own: any number may run at once.
 # Read the lines that begin with #SBATCH, then submit:  sbatch THIS_FILE
 #SBATCH --job-name={name}
 #SBATCH --array=1-{count}
-# "--array=1-{count}%20" runs at most 20 at a time. One array may have a limit: scontrol show config | grep MaxArraySize
+# "--array=1-{count}%20" runs at most 20 at a time.
+# The cluster limits the size of an array:  scontrol show config | grep MaxArraySize
 #SBATCH --cpus-per-task=1
 # Each processor scores one network at a time.
 #SBATCH --mem-per-cpu=3G
-# For networks of the size of NAS-Bench-201's; sacct --format=JobID,MaxRSS shows what one took.
+# 3 GB are for networks as small as those of NAS-Bench-201.
+# The memory that a job took:  sacct --format=JobID,MaxRSS
 #SBATCH --time=04:00:00
-# What a time limit or a kill cuts off loses the score that was computed. Submit again, and only the rest is computed.
+# A time limit or a kill loses the one score that is being computed.
+# Submit again: only the missing scores are computed.
 #SBATCH --output=zcbench-%A_%a.log
-# Further lines that your cluster may want:
+# Your cluster may need further lines:
 ##SBATCH --partition=NAME
 ##SBATCH --account=NAME
 
