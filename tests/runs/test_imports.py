@@ -99,5 +99,5 @@ def test_a_module_beside_the_file(tmp_path):
     message = r"'other'\. The module is in the folder of mine\.py: name that folder in PYTHONPATH\.$"
     with pytest.raises(InvalidInputError, match=message):
         import_file(str(tmp_path / "mine.py"))
-    with pytest.raises(InvalidInputError, match="No module named 'nowhere_at_all'$"):
+    with pytest.raises(InvalidInputError, match=r"No module named 'nowhere_at_all'$"):
         import_file(str(tmp_path / "yours.py"))

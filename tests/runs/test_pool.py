@@ -8,8 +8,8 @@ import pytest
 from toys import table, toy
 
 import zcbench
-from zcbench.encodings import get_encoding
 from zcbench.datasets import get_benchmark
+from zcbench.encodings import get_encoding
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.runs._pool import equivalence, pool_of, with_curves
 
