@@ -39,9 +39,9 @@ def test_a_limit_keeps_what_a_smaller_one_had():
 
 
 def test_too_small_a_table():
-    with pytest.raises(InvalidInputError, match="^toy has 3 different architectures: predictors need four"):
+    with pytest.raises(InvalidInputError, match=r"^toy has 3 different architectures: predictors need four"):
         pool_of(toy([1.0, 2.0, 3.0]))
-    with pytest.raises(InvalidInputError, match="^digits-201 has 1 different architecture with limit 1: predictors"):
+    with pytest.raises(InvalidInputError, match=r"^digits-201 has 1 different architecture with limit 1: predictors"):
         pool_of(get_benchmark("digits-201"), None, 1)
 
 
