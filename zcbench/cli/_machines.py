@@ -51,9 +51,7 @@ def add_machines(parser: argparse.ArgumentParser) -> None:
     only.add_argument(
         "--dry-run", action="store_true", help="count the scores or trials that are missing, and compute nothing"
     )
-    only.add_argument(
-        "--print-sample", action="store_true", help="print the architectures as a list for --sample-manifest"
-    )
+    only.add_argument("--print-sample", action="store_true", help="print the architectures as a list, one a line")
     only.add_argument("--print-sbatch", action="store_true", help="print a SLURM script that runs all shards")
 
 
