@@ -219,3 +219,11 @@ def test_other_metrics(cli):
         assert words in result.out
         assert "*" not in result.out
     assert "unknown metric" in cli("efficiency", "--metric", "r2").sentence
+
+
+def test_json_of_several_benchmarks_is_one_list(cli):
+    for name in ("digits-201", "chars-bert"):
+        words = ("--predictors", "bayesian_ridge:encoding=stats", "--limit", 20, "--train-sizes", 5, "--seeds", 1)
+        assert cli("run", name, *words, "--workers", 0).status == 0
+    found = json.loads(cli("efficiency", "--json").out)
+    assert [one["benchmark"] for one in found] == ["chars-bert@1", "digits-201@1"]

@@ -172,12 +172,12 @@ def test_a_track_that_cannot_be_shown(cli, runs, place):
     for words, said in {
         ("two.toml", "standard"): "two.toml, standard are 2 tracks: give one.",
         ("two.toml", "--seed", 1): "--seed goes with benchmarks: a track has a seed of its own.",
-        ("quick",): "the track quick is of predictors: see  zcbench efficiency --track quick",
+        ("quick",): "the track quick ranks predictors: see  zcbench efficiency --track quick",
         ("three.toml",): "three.toml cannot be read (No such file or directory): give a track's TOML file.",
         (
             "two.toml",
             "chars-rnn",
-        ): "no records of chars-rnn@1 on pydoc in runs: run  zcbench run two.toml --benchmark chars-rnn",
+        ): "no records of chars-rnn@1 on pydoc with seed 0 in runs: run  zcbench run two.toml --benchmark chars-rnn",
     }.items():
         assert cli("leaderboard", *words).sentence == f"zcbench: {said}"
 

@@ -102,7 +102,7 @@ def test_a_list_of_architectures_is_the_sample(cli, place):
     digest = subprocess.run(["sha256sum"], input="".join(f"{a}\n" for a in chosen[:2]).encode(), capture_output=True)
     assert {r.sample for r in records()} == {digest.stdout.split()[0].decode()}
     assert {r.architecture for r in records()} == set(chosen)
-    # What is in the store besides has no say.
+    # Other contents of the store do not matter.
     cli(*RUN)
     again = cli("run", "digits-201", "--sample-manifest", "mine.txt", "--proxies", "params", "--workers", 0, "--json")
     assert {entry["scored"] for entry in json.loads(again.out)["entries"]} == {2}

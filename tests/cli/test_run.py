@@ -172,7 +172,7 @@ def test_words_of_before_work_for_one_release(cli, place, plugin):
     failing = (*words, "--import", plugin, "--proxies", "t-raises,t-nan")
     cli(*failing)
     old = cli(*failing, "--retry-failed")
-    assert "zcbench: --retry-failed is called --retry failed,timed-out now" in old.err
+    assert "zcbench: the option --retry-failed is called --retry failed,timed-out now" in old.err
     attempts = {(r.proxy, r.attempt) for r in Store("runs").records("digits-201") if r.proxy.startswith("t-")}
     assert attempts == {("t-raises@1", 1), ("t-nan@1", 0)}
     cli(*failing, "--retry", "non-finite,failed")

@@ -203,7 +203,7 @@ def test_what_is_read_back_otherwise_is_not_believed(store, monkeypatch):
         return encoded({**arrays, "value": arrays["value"] + 1e-13}, texts, kind)
 
     monkeypatch.setattr(_blocks, "encoded", wrong)
-    with pytest.raises(StoreError, match="what was written was not what was read back"):
+    with pytest.raises(StoreError, match="the new file differs from what was written"):
         store.compact("toy", "jsonl")
     assert sorted(store.folder.rglob("*")) == files
     assert said(store) == before

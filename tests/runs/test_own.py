@@ -30,7 +30,7 @@ def test_ones_own_table(place):
     assert built["params"].tau.value == pytest.approx(1)
     table = zcbench.own_benchmark("my.csv", "acc")
     assert {e.proxy for e in run(table, lower=["size"]).entries} == {"size", "score"}
-    with pytest.raises(InvalidInputError, match=r"ensembles go with networks, of which my\.csv has none"):
+    with pytest.raises(InvalidInputError, match=r"ensembles need networks, and my\.csv has none"):
         run("my.csv", target="acc", ensembles="mean_rank(score+size)")
 
 

@@ -107,7 +107,7 @@ def test_proxies_of_a_track():
     [
         ("digits-20", {}, UnknownNameError, "unknown benchmark or track 'digits-20': did you mean 'digits-201'"),
         ("standart", {}, UnknownNameError, "unknown benchmark or track 'standart': did you mean 'standard'"),
-        ("quick", {}, InvalidInputError, "the track quick is of predictors: see  zcbench efficiency --track quick"),
+        ("quick", {}, InvalidInputError, "the track quick ranks predictors: see  zcbench efficiency --track quick"),
         (
             "everywhere",
             {"benchmarks": ["chars-rnn"]},
@@ -177,7 +177,7 @@ def test_sample_efficiency(store):
     assert found.proxies.total == 40
     assert efficiency("digits-201", store, tracks="quick").predictors == ["gp"]
     assert efficiency(TABLE, store.folder, predictors="mean").predictors == ["mean"]
-    with pytest.raises(InvalidInputError, match="the track standard is of proxies: see  zcbench leaderboard standard"):
+    with pytest.raises(InvalidInputError, match="the track standard ranks proxies: see  zcbench leaderboard standard"):
         efficiency("digits-201", store, tracks=["standard"])
     with pytest.raises(InvalidInputError, match="no trials"):
         efficiency("digits-201", store, pool=7)

@@ -1,4 +1,4 @@
-"""Shards are disjoint, their union is the whole, and what else a run holds has no say."""
+"""Shards are disjoint, their union is the whole, and depend on nothing else in a run."""
 
 import subprocess
 import sys

@@ -62,7 +62,8 @@ def execute(options: argparse.Namespace) -> int:
         )
     every, status = for_each(names, lambda name: _efficiency(name, store, options))
     if options.json:
-        write_result("\n".join(found.to_json() for found in every.values()))
+        texts = [found.to_json() for found in every.values()]
+        write_result(texts[0] if len(texts) == 1 else "[" + ",\n".join(texts) + "]")
     else:
         print_boards(list(every.values()))
     for name, found in every.items() if options.out else ():

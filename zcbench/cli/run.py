@@ -222,7 +222,8 @@ def _retry(options: argparse.Namespace) -> tuple[str, ...]:
 
     asked = tuple(split_names(options.retry) or ())
     if options.retry_failed:
-        say(f"zcbench: --retry-failed is called --retry {','.join(ACCIDENTS)} now; the old name goes soon.")
+        new = f"--retry {','.join(ACCIDENTS)}"
+        say(f"zcbench: the option --retry-failed is called {new} now; the old name goes with the next release.")
         asked += ACCIDENTS
     return asked
 

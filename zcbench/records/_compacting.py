@@ -169,7 +169,7 @@ def _compare(path: Path, stem: str, form: str, content: Read) -> None:
     except ValueError:
         part = None
     if part is None or part.left_out or comparison.rows != len(content) or part.environments != content.environments:
-        raise StoreError(f"{path.parent} is as it was: what was written was not what was read back. Check the disk.")
+        raise StoreError(f"{path.parent} was not changed: the new file differs from what was written. Check the disk.")
 
 
 class Comparison(Builder):

@@ -147,7 +147,7 @@ def efficiency(
 
 def _plan(track: Track, called: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
     if track.kind != PREDICTORS:
-        raise InvalidInputError(f"the track {called} is of proxies: see  zcbench leaderboard {called}")
+        raise InvalidInputError(f"the track {called} ranks proxies: see  zcbench leaderboard {called}")
     labels = ("*",) if "all" in track.predictors else track.predictors
     return labels, SIZES if track.train_sizes is None else track.train_sizes
 
@@ -155,7 +155,7 @@ def _plan(track: Track, called: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
 def check_scores(track: Track, called: str) -> None:
     """InvalidInputError for a track of predictors, with the name or path that it was called by."""
     if track.kind == PREDICTORS:
-        raise InvalidInputError(f"the track {called} is of predictors: see  zcbench efficiency --track {called}")
+        raise InvalidInputError(f"the track {called} ranks predictors: see  zcbench efficiency --track {called}")
 
 
 def wanted_by(track: Track, benchmark: Benchmark, column: str) -> Wanted:

@@ -177,7 +177,7 @@ class Run:
         numbers = is_numbers(table)
         columns = matching_columns(table, track.proxies) if numbers and track.kind == SCORES else []
         if numbers and track.kind == SCORES and (self.shard or self.sample_manifest or executor):
-            raise InvalidInputError(f"{name} has columns and no networks: it is read as a whole, here.")
+            raise InvalidInputError(f"{name} has columns and no networks: it cannot be divided among machines.")
         if begin:
             begin(table)
         if track.kind == PREDICTORS:
@@ -202,7 +202,7 @@ class Run:
             return Outcome(name, found, failed=any(trial.status.worth_a_retry for trial in trials))
         if numbers:
             if track.ensembles:
-                raise InvalidInputError(f"ensembles go with networks, of which {name} has none: --space or --factory.")
+                raise InvalidInputError(f"ensembles need networks, and {name} has none: give --space or --factory.")
             return Outcome(
                 name, correlate_columns(table, columns, target=track.settings(name).target, lower=self.own.lower)
             )

@@ -1,7 +1,7 @@
 """Shards: parts of a run that do not overlap, whatever machine computes them and whenever it starts.
 
 A key belongs to a shard by a hash of its own text: of a network its canonical string, so that equivalent architectures
-are on one shard; of trials "seed predictor", so that all sizes of one split are. What else a run holds has no say: a
+are on one shard; of trials "seed predictor", so that all sizes of one split are. Nothing else in a run matters: a
 larger sample, or another list of proxies, leaves every key where it was.
 """
 

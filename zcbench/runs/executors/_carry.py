@@ -50,7 +50,7 @@ def carried_out(
         timeout: seconds that a part may take.
         retry: statuses to compute again.
         imports: Python files that each worker imports by itself.
-        say: called with a sentence when a worker is in trouble.
+        say: called with a sentence when a worker fails.
 
     Raises:
         WorkersFailedError: at the end, if a worker could not do what it was given.
@@ -96,7 +96,7 @@ def _summary(troubles: dict[str, list[str]], given_up: int) -> str:
         end = "Results until then are kept. Run the same command again, which computes what is missing."
     else:
         end = "Other workers have done the rest; the same command again shows it."
-    return f"workers were in trouble. {' '.join(told)}{more} {end}"
+    return f"some workers failed. {' '.join(told)}{more} {end}"
 
 
 @contextmanager
