@@ -53,7 +53,7 @@ class Matrix(Board):
         return (
             f"{what}Kendall's tau [95 % interval] of {many(len(self.proxies), 'proxy', 'proxies')} with the results "
             f"of training, on {count} architectures of each of {many(len(self.evaluations), 'benchmark')}. A number in "
-            f"brackets counts the scored architectures, where some have no score; – stands for no score at all."
+            f"brackets counts the scored architectures, where some have no score."
         )
 
     def titles(self) -> list[tuple[str, bool]]:
