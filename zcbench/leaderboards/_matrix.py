@@ -52,8 +52,8 @@ class Matrix(Board):
         count = f"{min(counts):,}" if len(counts) == 1 else f"{min(counts):,} to {max(counts):,}"
         return (
             f"{what}Kendall's tau [95 % interval] of {many(len(self.proxies), 'proxy', 'proxies')} with the results "
-            f"of training, on {count} architectures of each of {many(len(self.evaluations), 'benchmark')}. A number in "
-            f"brackets counts the scored architectures, where some have no score."
+            f"of training, on {count} architectures of each of {many(len(self.evaluations), 'benchmark')}. In a cell, "
+            f"(N) means that only N have a score."
         )
 
     def titles(self) -> list[tuple[str, bool]]:
