@@ -120,7 +120,7 @@ def test_files_that_hold_none(tmp_path, content, message):
     "name", ["../../mine", "a/b", "a\\b", ".", "..", ".mine", " mine", "a\x1b[31mb", "a\u202eb", "m" * 81]
 )
 def test_results_are_written_under_the_name_and_nowhere_else(name):
-    with pytest.raises(InvalidInputError, match="choose a name of at most 80 characters that could be a file's"):
+    with pytest.raises(InvalidInputError, match="choose a name of at most 80 characters that a file can have"):
         Track(name=name)
 
 

@@ -265,7 +265,7 @@ def _name(what: str, value: object) -> str:
     odd = len(found) > _LONGEST_NAME or found != found.strip() or not found.isprintable()
     if odd or found[:1] == "." or "/" in found or "\\" in found:
         raise InvalidInputError(
-            f"{what} {rules.shown(value)}: choose a name of at most {_LONGEST_NAME} characters that could be a file's."
+            f"{what} {rules.shown(value)}: choose a name of at most {_LONGEST_NAME} characters that a file can have."
         )
     return found
 
