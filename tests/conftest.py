@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import settings
+
+from zcbench._kinds import KINDS
 
 # A machine may be busy: what a test takes says nothing of whether it passes.
 settings.register_profile("zcbench", deadline=None)
@@ -26,6 +30,20 @@ def data_folder() -> Path:
     if not name or not Path(name).is_dir():
         pytest.skip("needs real tables: set ZCBENCH_DATA to their folder")
     return Path(name)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_stays_registered() -> Iterator[None]:
+    """What a module's tests register would be found by the contracts of everything registered."""
+    before = _strangers()
+    yield
+    assert _strangers() - before == set()
+
+
+def _strangers() -> set[str]:
+    """What is registered, as far as registries are loaded, and is not zcbench's own."""
+    entries = [kind.entries for kind in KINDS if kind.registry.partition(":")[0] in sys.modules]
+    return {f"{e.kind} {name}" for e in entries for name in e._entries if not e.is_built_in(name)}
 
 
 @pytest.fixture(autouse=True)

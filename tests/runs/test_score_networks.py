@@ -177,7 +177,7 @@ def test_what_failed_is_kept_until_a_retry_asks_for_its_status(store, plugin, mo
     assert store.records("toy") == list(again.values())
 
 
-def test_a_second_retry_counts_on(store):
+def test_a_second_retry_counts_on(store, plugin):
     zcbench.register_proxy("t-moody", override=True)(moody)
     for attempt in range(3):
         go(store, names=["t-moody"], limit=1, retry="failed")
