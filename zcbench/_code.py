@@ -34,7 +34,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from zcbench._source import Text, all_code, file_of, fingerprint, imported_by, kept_source, text_at
+from zcbench._code_text import Text, all_code, file_of, fingerprint, imported_by, kept_source, text_at
 
 #: How digests begin where something that is called cannot be read: edits of it may go unnoticed.
 UNKNOWN = "unknown"

@@ -184,7 +184,7 @@ def resume(
     """
     workers, again = check_workers(workers), frozenset(check_retry(retry))
     check_timeout(timeout)
-    attempts, notes = _tell(plan, store, again)
+    attempts, notes = _take_known(plan, store, again)
     left = plan.left()
     environment, description = describe_environment()
     done = plan.total - left.parts
@@ -249,7 +249,7 @@ def _elsewhere(
     for keys in finished:
         done += sum(parts[key] for key in keys)
         report()
-    _tell(plan, store, frozenset())
+    _take_known(plan, store, frozenset())
 
 
 def left_of(plan: Plan[T], store: Store, retry: Iterable[str] = ()) -> Left[T]:
@@ -258,11 +258,11 @@ def left_of(plan: Plan[T], store: Store, retry: Iterable[str] = ()) -> Left[T]:
     Raises:
         UnknownNameError: a status to retry is none.
     """
-    _tell(plan, store, frozenset(check_retry(retry)))
+    _take_known(plan, store, frozenset(check_retry(retry)))
     return plan.left()
 
 
-def _tell(plan: Plan[T], store: Store, again: frozenset[str]) -> tuple[dict[Hashable, int], tuple[str, ...]]:
+def _take_known(plan: Plan[T], store: Store, again: frozenset[str]) -> tuple[dict[Hashable, int], tuple[str, ...]]:
     """Tell the plan what is known.
 
     Returns:

@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 
-from zcbench._source import all_code, fingerprint, kept_source, text_at
+from zcbench._code_text import all_code, fingerprint, kept_source, text_at
 
 TEXT = """WIDTH = 3
 
