@@ -10,7 +10,7 @@ import time
 
 import pytest
 from odd_server import CONTENT, SHA, Handler, head, left, odd, remote
-from toys import disk_of
+from toys import disk_of, registry_as_it_was
 
 import zcbench
 from zcbench.datasets import _load, benchmark_info, download_benchmark, register_benchmark
@@ -202,9 +202,8 @@ def macro(monkeypatch, tmp_path):
         changed = {**info.__dict__, "remotes": (Remote("macro.json", (url,), sha256),)}
         register_benchmark(type(info)(**changed), override=True)
 
-    before = benchmark_info("nasbenchmacro")
-    yield point
-    register_benchmark(before, override=True)
+    with registry_as_it_was():
+        yield point
     _load._load.cache_clear()
 
 
