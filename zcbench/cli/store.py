@@ -53,13 +53,14 @@ def execute(options: argparse.Namespace) -> int:
         raise InvalidInputError("--format belongs to  zcbench store compact")
     store = Store(options.store)
     place = store if options.other is None else Store(options.other)
-    names = options.benchmarks or place.every_benchmark()
+    known = place.every_benchmark()
+    names = options.benchmarks or known
     if not names:
         option = "--store" if options.other is None else "--from"
         raise InvalidInputError(f"{place.folder} has no records: give the folder of a store with {option}.")
-    if unknown := [name for name in names if name not in place.every_benchmark()]:
-        known = plain(", ".join(place.every_benchmark()), SENTENCE)
-        raise InvalidInputError(f"{place.folder} has no records of {unknown[0]!r}; it has records of {known}.")
+    if unknown := [name for name in names if name not in known]:
+        others = plain(", ".join(known), SENTENCE)
+        raise InvalidInputError(f"{place.folder} has no records of {unknown[0]!r}; it has records of {others}.")
     if options.action == "check":
         return _check(store, names, json=options.json)
     if options.action == "compact":

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zcbench import _arguments as rules
 from zcbench._code import code_digest, joined_codes
@@ -18,7 +19,7 @@ from zcbench.ensembles import get_ensemble
 from zcbench.errors import InvalidInputError
 from zcbench.evaluation import Evaluation, of_known_architectures, of_this_table, summarize
 from zcbench.proxies import get_proxy, resolve
-from zcbench.records import Record, Store, Writer
+from zcbench.records import Record, Records, Store, Writer
 from zcbench.runs._resume import Left, Plan, Progress, resume
 from zcbench.runs._scoring import NetworkScoring
 from zcbench.runs._track import Track
@@ -157,12 +158,16 @@ class ScorePlan(Plan[Record]):
     def stored(self, store: Store) -> tuple[Iterable[Record], Sequence[str]]:
         """Records of the plan's batch and proxies, and what reading left out."""
         records = store.records(self.benchmark)
-        wanted = records.numbers("seed") == self.seed
-        names = {proxy for proxy, _ in self.versions}
-        for column, known in (("benchmark", {self.identifier}), ("batch", {self.batch}), ("proxy", names)):
-            codes, texts = records.codes(column)
-            wanted &= np.asarray([text in known for text in texts], bool)[codes] if texts else False
-        return records.where(wanted), records.notes
+        return records.where(self.on_batch(records) & self.of_version(records)), records.notes
+
+    def on_batch(self, records: Records) -> NDArray[np.bool_]:
+        """Which records are of the plan's table, seed and batch, ``(records,)``."""
+        same: NDArray[np.bool_] = records.numbers("seed") == self.seed
+        return same & records.has("benchmark", self.identifier) & records.has("batch", self.batch)
+
+    def of_version(self, records: Records) -> NDArray[np.bool_]:
+        """Which records are of the plan's proxies in their versions, whatever the code, ``(records,)``."""
+        return records.has("proxy", [proxy for proxy, _ in self.versions])
 
     def disagreeing(self, store: Store) -> Mapping[Any, Sequence[Record]]:
         """Keys of records that do not agree."""
@@ -257,19 +262,17 @@ def collect(
     stored = store.records(benchmark.name)
     found, notes = of_this_table(stored, benchmark)
     found, unknown = of_known_architectures(found, benchmark)
-    wanted = (plan.identifier, plan.seed, plan.batch)
-    sampled = {key for keys in plan.served.values() for key in keys}
-    asked = [r for r in found if (r.benchmark, r.seed, r.batch) == wanted and r.architecture in sampled]
-    kept = [r for r in asked if (r.proxy, r.code) in plan.versions]
+    sampled = [key for keys in plan.served.values() for key in keys]
+    asked = found.where(plan.on_batch(found) & found.has("architecture", sampled))
+    pairs = zip(asked.column("proxy"), asked.column("code"), strict=True)
+    kept, same = np.array([pair in plan.versions for pair in pairs], bool), plan.of_version(asked)
     notes = [*stored.notes, *notes, *unknown]
-    names = {name for name, _ in plan.versions}
-    old = sum(r.proxy not in names and r.proxy.rpartition("@")[0] in plan.proxies for r in asked)
-    if old:
+    named = [name for name in asked.distinct("proxy") if name.rpartition("@")[0] in plan.proxies]
+    if old := int((asked.has("proxy", named) & ~same).sum()):
         notes.append(f"{old:,} scores of other versions of these proxies were left out.")
-    other = sum(r.proxy in names and (r.proxy, r.code) not in plan.versions for r in asked)
-    if other:
+    if other := int((same & ~kept).sum()):
         notes.append(f"{other:,} scores by other code of these proxies or networks were left out.")
-    return summarize(kept, benchmark, plan.target.name, ensembles=track.ensembles, notes=notes)
+    return summarize(asked.where(kept), benchmark, plan.target.name, ensembles=track.ensembles, notes=notes)
 
 
 def evaluate(
