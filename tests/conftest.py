@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import settings
+from toys import registry_as_it_was, write_plugin
 
 from zcbench._kinds import KINDS
 
@@ -50,3 +51,14 @@ def _strangers() -> set[str]:
 def one_thread() -> None:
     """Sums are rounded alike, and tests that run beside each other do not fight for cores."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    """Path of a file with odd proxies, imported."""
+    from zcbench._imports import import_file
+
+    with registry_as_it_was():
+        path = write_plugin(tmp_path)
+        import_file(path)
+        yield path

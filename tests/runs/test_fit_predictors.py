@@ -12,10 +12,11 @@ from scipy.stats import kendalltau, spearmanr
 from toys import registry_as_it_was, table
 
 import zcbench
+from zcbench._imports import import_file
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation import sample_efficiency
 from zcbench.records import Store, Trial
-from zcbench.runs import Track, import_file, run_predictors
+from zcbench.runs import Track, run_predictors
 from zcbench.runs._fitting import PredictorFitting
 from zcbench.runs._pool import pool_of
 from zcbench.runs._track import DEFAULTS

@@ -8,10 +8,11 @@ import pytest
 from toys import distinct_cells, registry_as_it_was, toy
 
 import zcbench
+from zcbench._imports import import_file
 from zcbench.encodings import Needs
 from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError
 from zcbench.records import Store
-from zcbench.runs import Track, import_file, run_predictors
+from zcbench.runs import Track, run_predictors
 from zcbench.runs._fitting import PredictorFitting
 from zcbench.runs._pool import pool_of, with_curves
 

@@ -6,9 +6,9 @@ import re
 import pytest
 from toys import toy
 
+from zcbench._imports import space_named
 from zcbench.datasets import own_benchmark
 from zcbench.errors import InvalidInputError
-from zcbench.runs import space_named
 from zcbench.runs._manifest import manifest_text, read_manifest
 from zcbench.types import Architecture
 

@@ -10,10 +10,11 @@ import torch
 from toys import calls, registry_as_it_was, toy
 
 import zcbench
+from zcbench._imports import import_file, space_named
 from zcbench.batches import get_batch
 from zcbench.errors import InvalidInputError, UnknownNameError, UnsupportedModelError, ZcbenchError
 from zcbench.records import Store
-from zcbench.runs import Track, collect, evaluate, import_file, run_scores, space_named
+from zcbench.runs import Track, collect, evaluate, run_scores
 
 NAMES = ["t-count", "params", "random"]
 

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from toys import toy
 
+from zcbench import _imports
 from zcbench.batches import get_batch
 from zcbench.errors import UnsupportedModelError
-from zcbench.runs import _imports
 from zcbench.runs._scoring import NetworkScoring
 from zcbench.spaces import get_space
 

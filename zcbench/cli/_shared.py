@@ -91,7 +91,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 def import_files(paths: Sequence[str]) -> None:
     """Import the files of ``--import``."""
     for path in paths:
-        from zcbench.runs import import_file  # loads torch, which a list of spaces does without
+        from zcbench._imports import import_file  # loads torch, which a list of spaces does without
 
         import_file(path)
 

@@ -28,7 +28,7 @@ from zcbench.cli._shared import (
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from zcbench.runs._workers import Begin
+    from zcbench._workers import Begin
     from zcbench.types import Batch, Score, Status
 
 EXAMPLE = """examples:
@@ -59,9 +59,9 @@ def execute(options: argparse.Namespace) -> int:
     """Run the command; 1 if a score failed or timed out."""
     from zcbench._arguments import seed, shown
     from zcbench._foreign import users_signals
+    from zcbench._workers import check_timeout, in_parallel
     from zcbench.errors import InvalidInputError
     from zcbench.proxies import resolve
-    from zcbench.runs._workers import check_timeout, in_parallel
 
     shape = _shape(options.input, options.batch_size)
     seed("the seed", options.seed)
@@ -224,8 +224,8 @@ def _make(text: str, seed: int) -> Any:
     from torch import nn
 
     from zcbench._foreign import Foreign
+    from zcbench._imports import import_file
     from zcbench.errors import InvalidInputError
-    from zcbench.runs import import_file
 
     place, _, name = text.rpartition(":")
     if not place:

@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from zcbench.runs._ahead import Ahead as Ahead
     from zcbench.runs._asked import run as run
     from zcbench.runs._columns import correlate_columns as correlate_columns
-    from zcbench.runs._imports import import_file as import_file
-    from zcbench.runs._imports import space_named as space_named
     from zcbench.runs._manifest import manifest_text as manifest_text
     from zcbench.runs._manifest import read_manifest as read_manifest
     from zcbench.runs._own import OwnTable as OwnTable
@@ -58,7 +56,6 @@ _PUBLIC = {
     "efficiency": "_read",
     "evaluate": "score_networks",
     "get_track": "_register",
-    "import_file": "_imports",
     "leaderboard": "_read",
     "list_tracks": "_register",
     "named_track": "_read",
@@ -72,7 +69,6 @@ _PUBLIC = {
     "run_predictors": "fit_predictors",
     "run_scores": "score_networks",
     "sbatch_script": "_sbatch",
-    "space_named": "_imports",
     "stored_benchmark": "_read",
     "track_info": "_register",
 }

@@ -9,9 +9,9 @@ from dataclasses import fields
 from typing import Any
 
 from zcbench import _arguments as rules
+from zcbench._imports import import_file
 from zcbench.datasets import Benchmark, list_benchmarks
 from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError
-from zcbench.runs._imports import import_file
 from zcbench.runs._own import OwnTable, is_own_table
 from zcbench.runs._register import get_track, list_tracks
 from zcbench.runs._resume import Progress

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from zcbench._code import code_digest, joined_codes
 from zcbench._foreign import Foreign
+from zcbench._imports import import_as_begun, space_named
+from zcbench._workers import Begin
 from zcbench.encodings import Encoding, combined
 from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.metrics import calibration, quality
 from zcbench.predictors import Predictor, get_predictor
-from zcbench.runs._imports import import_as_begun, space_named
 from zcbench.runs._pool import Pool
-from zcbench.runs._workers import Begin
 from zcbench.types import Architecture, Status
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from zcbench import _arguments as rules
+from zcbench._imports import space_named
 from zcbench.datasets import Benchmark, list_benchmarks, own_benchmark
 from zcbench.datasets.own import OWN
 from zcbench.errors import InvalidInputError
-from zcbench.runs._imports import space_named
 from zcbench.runs._register import list_tracks
 from zcbench.runs._track import Track
 from zcbench.spaces import TableSpace

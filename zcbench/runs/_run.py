@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 from zcbench import _arguments as rules
 from zcbench._display import brief, plain
+from zcbench._imports import import_file
+from zcbench._workers import check_timeout
 from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.errors import InvalidInputError, ZcbenchError
 from zcbench.evaluation import Evaluation, SampleEfficiency, at_zero, sample_efficiency
@@ -16,13 +18,11 @@ from zcbench.predictors import resolve_predictors
 from zcbench.records import Store, Trial
 from zcbench.runs._ahead import Ahead, ahead_of
 from zcbench.runs._columns import correlate_columns, matching_columns, of_columns
-from zcbench.runs._imports import import_file
 from zcbench.runs._manifest import Manifest, read_manifest
 from zcbench.runs._own import OwnTable, is_numbers, is_own_table
 from zcbench.runs._resume import Progress, Step, check_retry, check_workers, left_of
 from zcbench.runs._shards import EmptyShardError, Shard, of_shard, parse_shard
 from zcbench.runs._track import PREDICTORS, SCORES, Track, track_of
-from zcbench.runs._workers import check_timeout
 from zcbench.runs.executors import Executor
 from zcbench.runs.fit_predictors import TrialPlan, plans_ahead, run_predictors
 from zcbench.runs.score_networks import ScorePlan, collect, run_scores

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from zcbench._code import code_digest, joined_codes
+from zcbench._imports import import_as_begun, space_named
+from zcbench._workers import Begin
 from zcbench.proxies import get_proxy, score_architecture
-from zcbench.runs._imports import import_as_begun, space_named
-from zcbench.runs._workers import Begin
 from zcbench.types import Architecture, Batch, Score, Status
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from zcbench._workers import check_timeout
 from zcbench.datasets import Benchmark
 from zcbench.encodings import Needs
 from zcbench.errors import InvalidInputError
@@ -20,7 +21,6 @@ from zcbench.runs._pool import Pool, check_sizes, pool_of, with_curves
 from zcbench.runs._resume import Left, Plan, Progress, check_retry, left_of, resume
 from zcbench.runs._shards import Shard, of_shard
 from zcbench.runs._track import SIZES, Track
-from zcbench.runs._workers import check_timeout
 from zcbench.runs.score_networks import ScorePlan, run_scores
 from zcbench.types import Status
 

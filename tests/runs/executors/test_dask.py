@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import pytest
 from clusters import dying, kill, part, wait_until
 
+from zcbench._imports import space_named
 from zcbench.errors import InvalidInputError, ZcbenchError
-from zcbench.runs import space_named
 from zcbench.runs.executors import _dask, get_executor
 
 pytest.importorskip("distributed")

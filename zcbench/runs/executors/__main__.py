@@ -66,7 +66,7 @@ class _OneFile(Store):
 def _compute(order: dict[str, Any], keys: Sequence[str]) -> None:
     """Score or fit what is still missing of the keys, in parts: what others have done meanwhile is not done again."""
     from zcbench import __version__
-    from zcbench.runs import import_file
+    from zcbench._imports import import_file
     from zcbench.runs._resume import resume
 
     if order["version"] != __version__:

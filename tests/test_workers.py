@@ -15,13 +15,14 @@ import torch
 from toys import calls, is_alive, registry_as_it_was, toy
 
 import zcbench
+from zcbench import _workers
+from zcbench._imports import space_named
+from zcbench._workers import in_parallel
 from zcbench.batches import get_batch
 from zcbench.errors import InvalidInputError, ZcbenchError
 from zcbench.records import Store
-from zcbench.runs import Track, _workers, run_scores
-from zcbench.runs._imports import space_named
+from zcbench.runs import Track, run_scores
 from zcbench.runs._scoring import NetworkScoring
-from zcbench.runs._workers import in_parallel
 
 # Three networks of different sizes.
 KEYS = [

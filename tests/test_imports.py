@@ -6,8 +6,9 @@ import sys
 import pytest
 from toys import calls
 
+from zcbench import _imports
+from zcbench._imports import import_file
 from zcbench.errors import InvalidInputError
-from zcbench.runs import _imports, import_file
 
 
 def test_a_file_is_run_once(tmp_path, monkeypatch):
