@@ -56,6 +56,13 @@ if TYPE_CHECKING:
     from zcbench.runs import register_track as register_track
     from zcbench.runs import run as run
     from zcbench.runs import track_info as track_info
+    from zcbench.search import Searcher as Searcher
+    from zcbench.search import SearchResult as SearchResult
+    from zcbench.search import get_searcher as get_searcher
+    from zcbench.search import list_searchers as list_searchers
+    from zcbench.search import register_searcher as register_searcher
+    from zcbench.search import search as search
+    from zcbench.search import searcher_info as searcher_info
     from zcbench.spaces import get_space as get_space
     from zcbench.spaces import list_spaces as list_spaces
     from zcbench.spaces import register_space as register_space
@@ -76,6 +83,8 @@ _PUBLIC = {
     "Predictor": "zcbench.predictors",
     "Probe": "zcbench.probe",
     "Score": "zcbench.types",
+    "SearchResult": "zcbench.search",
+    "Searcher": "zcbench.search",
     "Status": "zcbench.types",
     "Feed": "zcbench.encodings",
     "TableEncoding": "zcbench.encodings",
@@ -89,6 +98,7 @@ _PUBLIC = {
     "own_benchmark": "zcbench.datasets",
     "run": "zcbench.runs",
     "score": "zcbench.proxies",
+    "search": "zcbench.search",
     **{verb: kind.module for kind in KINDS for verb in kind.verbs},
 }
 _OLD = {"load_batch": "zcbench.batches", "load_benchmark": "zcbench.datasets"}
@@ -101,7 +111,8 @@ def __getattr__(name: str) -> Any:
         return renamed(_OLD[name], name)
     if name not in _PUBLIC:
         raise AttributeError(f"module 'zcbench' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_PUBLIC[name]), name)
+    module = importlib.import_module(_PUBLIC[name])
+    value = module if module.__name__ == f"zcbench.{name}" else getattr(module, name)  # search is both, and callable
     globals()[name] = value
     return value
 

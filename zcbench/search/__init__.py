@@ -1,0 +1,68 @@
+"""Search for the best architecture: ask, score, evaluate, tell; over tables and over any function.
+
+Each file without a leading underscore holds one searcher or family of searchers and reads like its paper.
+"""
+
+import inspect
+import sys
+from types import ModuleType
+from typing import Any
+
+from zcbench.search._asked import search
+from zcbench.search._base import Answer, Objective, Proposal, Searcher
+from zcbench.search._budget import Budget
+from zcbench.search._clock import Clock
+from zcbench.search._domain import Domain
+from zcbench.search._engine import Search
+from zcbench.search._evaluators import Evaluation, Evaluator, FunctionEvaluator, TableEvaluator
+from zcbench.search._history import History
+from zcbench.search._ledger import Ledger, read_ledger
+from zcbench.search._problem import Problem
+from zcbench.search._register import SearcherInfo, get_searcher, list_searchers, register_searcher, searcher_info
+from zcbench.search._result import SearchResult
+
+__all__ = [
+    "Answer",
+    "Budget",
+    "Clock",
+    "Domain",
+    "Evaluation",
+    "Evaluator",
+    "FunctionEvaluator",
+    "History",
+    "Ledger",
+    "Objective",
+    "Problem",
+    "Proposal",
+    "Search",
+    "SearchResult",
+    "Searcher",
+    "SearcherInfo",
+    "TableEvaluator",
+    "get_searcher",
+    "list_searchers",
+    "read_ledger",
+    "register_searcher",
+    "search",
+    "searcher_info",
+]
+
+
+class _Callable(ModuleType):
+    """A package and a function of one name: ``zcbench.search(…)`` works however the package was imported."""
+
+    def __call__(self, *arguments: Any, **named: Any) -> SearchResult:
+        return search(*arguments, **named)
+
+    # What help and editors show: the function's arguments behind "self".
+    __call__.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY),
+            *inspect.signature(search).parameters.values(),
+        ],
+        return_annotation="SearchResult",
+    )
+    __call__.__doc__ = search.__doc__
+
+
+sys.modules[__name__].__class__ = _Callable

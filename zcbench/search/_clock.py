@@ -1,0 +1,46 @@
+"""What a search has spent, by what for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from zcbench.search._base import Floats
+from zcbench.search._budget import Budget
+
+
+@dataclass
+class Clock:
+    """Seconds and counts.
+
+    Attributes:
+        seconds: by what they went to: "training", "building", "querying", "waiting", "scoring". A table's training
+            seconds are those of the machine that made it.
+        evaluations: different networks that were evaluated; one that was trained for some epochs first counts once.
+        scored: scores that were paid for.
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    evaluations: int = 0
+    scored: int = 0
+
+    @property
+    def total(self) -> float:
+        """All seconds."""
+        return sum(self.seconds.values())
+
+    def spend(self, seconds: Mapping[str, float]) -> None:
+        """Add seconds."""
+        for what, spent in seconds.items():
+            self.seconds[what] = self.seconds.get(what, 0.0) + spent
+
+    def score(self, seconds: Floats) -> None:
+        """Add what scores cost ``(n,)``."""
+        self.spend({"scoring": float(np.nansum(seconds))})
+        self.scored += int(np.count_nonzero(seconds > 0))
+
+    def exceeds(self, budget: Budget, further: float = 0.0) -> bool:
+        """Whether more seconds, and those to come, were spent than the budget has."""
+        return budget.seconds is not None and self.total + further > budget.seconds

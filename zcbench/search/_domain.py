@@ -1,0 +1,132 @@
+"""Where a search may go: a space, the rows of a table, and what constraints leave of them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
+
+import numpy as np
+
+from zcbench._display import brief
+from zcbench.types import Architecture, SearchSpace
+
+#: draws after which looking for one that is allowed and new is given up
+TRIES = 1_000
+#: architectures up to which a space counts as one that can be gone through
+COUNTABLE = 200_000
+
+
+class Domain:
+    """The architectures that can be proposed, and how one comes from others.
+
+    Everything that it returns is allowed: it is among the candidates and keeps the constraints. Looking for such an
+    architecture ends after :data:`TRIES` draws.
+
+    Args:
+        space: the search space.
+        candidates: the only architectures that there are (rows of a table); None for the whole space.
+        equal: from an architecture to what equal networks share; default the string of the canonical form.
+        allows: from architectures to whether each keeps the constraints, in order; None for no constraints.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        candidates: Sequence[Architecture] | None = None,
+        equal: Callable[[Architecture], str] | None = None,
+        allows: Callable[[Sequence[Architecture]], Sequence[bool]] | None = None,
+    ) -> None:
+        self.space = space
+        self.candidates = None if candidates is None else tuple(candidates)
+        self._equal = equal
+        self._allows = allows
+
+    def __repr__(self) -> str:
+        return brief(f"<Domain in {self.space!r}>")
+
+    def key(self, architecture: Architecture) -> str:
+        """What equal networks share."""
+        if self._equal is not None:
+            return self._equal(architecture)
+        return self.space.canonical(architecture).key
+
+    def allowed(self, architectures: Iterable[Architecture]) -> list[Architecture]:
+        """Those of the candidates that keep the constraints, in order."""
+        found = list(architectures)
+        if self.candidates is not None:
+            found = [one for one in found if one in self._known]
+        if self._allows is None or not found:
+            return found
+        return [one for one, may in zip(found, self._allows(found), strict=True) if may]
+
+    def allows(self, architecture: Architecture) -> bool:
+        """Whether an architecture is a candidate and keeps the constraints."""
+        return bool(self.allowed([architecture]))
+
+    @functools.cached_property
+    def _known(self) -> Collection[Architecture]:
+        return frozenset(self.candidates or ())
+
+    def everything(self) -> list[Architecture] | None:
+        """All allowed architectures, one for each equal network; None if the space is too large to go through."""
+        return None if self._everything is None else list(self._everything)
+
+    @functools.cached_property
+    def _everything(self) -> tuple[Architecture, ...] | None:
+        every: Iterable[Architecture]
+        if self.candidates is not None:
+            every = self.candidates
+        elif self.space.size is not None and self.space.size <= COUNTABLE:
+            every = self.space
+        else:
+            return None
+        first: dict[str, Architecture] = {}
+        for architecture in self.allowed(every):
+            first.setdefault(self.key(architecture), architecture)
+        return tuple(first.values())
+
+    def sample(self, rng: np.random.Generator, count: int = 1, seen: Container[str] = ()) -> list[Architecture]:
+        """Draw architectures at random whose networks differ from one another and from those seen.
+
+        Args:
+            rng: random numbers.
+            count: how many at most; fewer come where no more are found.
+            seen: keys of networks that are left out.
+        """
+        found: dict[str, Architecture] = {}
+        for _ in range(TRIES):
+            if len(found) >= count:
+                break
+            for architecture in self.allowed(self._draw(rng, count - len(found))):
+                key = self.key(architecture)
+                if key not in seen:
+                    found.setdefault(key, architecture)
+        if len(found) < count and (every := self._everything) is not None:
+            for row in rng.permutation(len(every)).tolist():
+                if len(found) >= count:
+                    break
+                if (key := self.key(every[row])) not in seen:
+                    found.setdefault(key, every[row])
+        return list(found.values())[:count]
+
+    def _draw(self, rng: np.random.Generator, count: int) -> list[Architecture]:
+        if self.candidates is None:
+            return [self.space.sample(rng) for _ in range(count)]
+        return [self.candidates[int(row)] for row in rng.integers(len(self.candidates), size=count)]
+
+    def neighbors(self, architecture: Architecture) -> list[Architecture]:
+        """Allowed architectures one change away."""
+        return self.allowed(self.space.neighbors(architecture))
+
+    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture | None:
+        """One change, drawn at random; None if no change is allowed."""
+        options = self.neighbors(architecture)
+        return options[int(rng.integers(len(options)))] if options else None
+
+    def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture | None:
+        """A mixture of two parents; None if none is found that is allowed."""
+        for _ in range(TRIES):
+            child = self.space.crossover(a, b, rng)
+            if self.allows(child):
+                return child
+        return None

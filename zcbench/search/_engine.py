@@ -1,0 +1,169 @@
+"""Ask and tell: one search, whoever evaluates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from zcbench._display import brief
+from zcbench.errors import InvalidInputError
+from zcbench.scorers import Scorer
+from zcbench.search._base import Answer, Proposal, Searcher
+from zcbench.search._problem import Problem
+
+#: proposals in a row whose equals were evaluated after which a searcher has nothing new to say
+REPEATS = 2_000
+#: identifies a proposal: key of its network, and epochs
+_Name = tuple[str, int | None]
+
+
+class Search:
+    """A searcher at work: equal networks are asked for once, constraints hold, and its state is JSON.
+
+    Args:
+        searcher: where to look next; it begins here.
+        problem: what is searched.
+        filter_by: a scorer that chooses, of many proposals, those that are worth an evaluation.
+        filter_from: proposals to choose one from.
+
+    Attributes:
+        ended: why nothing more is asked, a sentence; "" while the search goes on.
+        asks: proposals so far, those included whose equal was evaluated.
+    """
+
+    def __init__(
+        self, searcher: Searcher, problem: Problem, *, filter_by: Scorer | None = None, filter_from: int = 100
+    ) -> None:
+        self.searcher, self.problem = searcher, problem
+        self._filter, self._filter_from = filter_by, filter_from
+        if len(problem.objectives) > 1 and not searcher.several:
+            raise InvalidInputError(f"{searcher!r} takes one objective, not {len(problem.objectives)}.")
+        if searcher.epochs and problem.epochs is None:
+            raise InvalidInputError(
+                f"{searcher!r} stops trainings early: it needs learning curves, and there are none."
+            )
+        self.ended = ""
+        self.asks = 0
+        self.equal: list[Answer] = []  # answers that came at once, since the last call of ask
+        self._out: dict[_Name, Proposal] = {}
+        self._followers: dict[_Name, list[Proposal]] = {}
+        searcher.begin(problem)
+
+    def __repr__(self) -> str:
+        return brief(f"<Search of {self.searcher!r}: {self.problem.history!r}>")
+
+    def _name(self, proposal: Proposal) -> _Name:
+        return self.problem.domain.key(proposal.architecture), proposal.epochs
+
+    def ask(self, count: int = 1) -> list[Proposal]:
+        """Architectures to evaluate, all different and new; none if the search has ended or waits for answers.
+
+        Args:
+            count: how many at most.
+
+        Raises:
+            InvalidInputError: the searcher proposed what it may not propose.
+        """
+        self.equal = []
+        found: list[Proposal] = []
+        repeats = 0
+        while len(found) < count and not self.ended:
+            if repeats >= REPEATS:
+                self.ended = f"{REPEATS:,} proposals in a row had been evaluated before: nothing new is found."
+                break
+            wanted = (count - len(found)) * (self._filter_from if self._filter is not None else 1)
+            proposals = list(self.searcher.ask(wanted))
+            if not proposals:
+                if not self._out and not found:
+                    self.ended = "the searcher has nothing more to propose."
+                break
+            fresh, known = self._sorted(proposals)
+            repeats = 0 if fresh else repeats + len(proposals)
+            if known:
+                self.equal += known
+                self.searcher.tell(known)
+            for proposal in self._chosen(fresh, count - len(found)):
+                self._out[self._name(proposal)] = proposal
+                found.append(proposal)
+        return found
+
+    def _sorted(self, proposals: Sequence[Proposal]) -> tuple[list[Proposal], list[Answer]]:
+        """New proposals, and answers to those whose equals were evaluated."""
+        history, domain = self.problem.history, self.problem.domain
+        fresh: dict[_Name, Proposal] = {}
+        known: list[Answer] = []
+        allowed = set(domain.allowed({one.architecture: None for one in proposals}))
+        for proposal in proposals:
+            if proposal.architecture not in allowed:
+                raise InvalidInputError(
+                    f"{self.searcher!r} proposed {proposal.architecture}, which is outside of what may be searched: "
+                    "this is a mistake in the searcher."
+                )
+            self.asks += 1
+            name = self._name(proposal)
+            if (row := history.row(*name)) is not None:
+                known.append(replace(history.answer(row), proposal=proposal, equal=True))
+            elif name in self._out:
+                self._followers.setdefault(name, []).append(proposal)
+            elif name not in fresh:
+                fresh[name] = proposal
+        return list(fresh.values()), known
+
+    def _chosen(self, fresh: list[Proposal], count: int) -> list[Proposal]:
+        if self._filter is None or len(fresh) <= count:
+            return fresh[:count]
+        good = self._filter.good([proposal.architecture for proposal in fresh])
+        order = np.argsort(-good, kind="stable")[:count]  # nan comes last
+        return [fresh[row] for row in order]
+
+    def tell(self, answers: Iterable[Answer]) -> None:
+        """Take what became of proposals.
+
+        Raises:
+            InvalidInputError: a proposal was not asked for, or is answered twice.
+        """
+        told: list[Answer] = []
+        for answer in answers:
+            name = self._name(answer.proposal)
+            if self._out.pop(name, None) is None:
+                raise InvalidInputError(f"{answer.architecture} was not asked for, or was answered before.")
+            if len(answer.good) != self.problem.history.objectives:
+                raise InvalidInputError(f"give {self.problem.history.objectives} numbers for {answer.architecture}.")
+            self.problem.history.add(name[0], answer)
+            told.append(answer)
+            told += [replace(answer, proposal=one, equal=True) for one in self._followers.pop(name, [])]
+        if told:
+            self.searcher.tell(told)
+
+    def state(self) -> dict[str, Any]:
+        """Everything but history and settings, as JSON takes it."""
+        return {
+            "searcher": self.searcher.state(),
+            "random": self.problem.rng.bit_generator.state,
+            "asks": self.asks,
+            "ended": self.ended,
+            "out": [_written(one) for one in self._out.values()],
+            "followers": [_written(one) for several in self._followers.values() for one in several],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Become what :meth:`state` described; the problem's history must be what it was."""
+        self.problem.rng.bit_generator.state = state["random"]
+        self.asks, self.ended = state["asks"], state["ended"]
+        self._out = {self._name(one): one for one in map(self._read, state["out"])}
+        self._followers = {}
+        for one in map(self._read, state["followers"]):
+            self._followers.setdefault(self._name(one), []).append(one)
+        self.searcher.restore(state["searcher"])
+
+    def _read(self, written: Sequence[Any]) -> Proposal:
+        from zcbench.types import Architecture
+
+        return Proposal(Architecture(self.problem.domain.space.name, written[0]), written[1])
+
+
+def _written(proposal: Proposal) -> list[Any]:
+    return [proposal.architecture.key, proposal.epochs]
