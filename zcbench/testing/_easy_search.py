@@ -220,7 +220,6 @@ def drive(
     return run
 
 
-
 def watched(searcher: Searcher, most: list[int]) -> Searcher:
     """Note how many proposals a searcher gives beyond those that it is asked for."""
     given = searcher.ask
