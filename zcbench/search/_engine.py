@@ -16,6 +16,8 @@ from zcbench.search._problem import Problem
 
 #: proposals in a row whose equals were evaluated after which a searcher has nothing new to say
 REPEATS = 2_000
+#: rounds of proposals that are all out already after which their answers are waited for
+WAITS = 20
 #: identifies a proposal: key of its network, and epochs
 _Name = tuple[str, int | None]
 
@@ -74,8 +76,8 @@ class Search:
         """
         self.equal = []
         found: list[Proposal] = []
-        repeats = 0
-        while len(found) < count and not self.ended:
+        repeats = waits = 0
+        while len(found) < count and not self.ended and waits < WAITS:
             if repeats >= REPEATS:
                 self.ended = f"{REPEATS:,} proposals in a row had been evaluated before: nothing new is found."
                 break
@@ -87,6 +89,7 @@ class Search:
                 break
             fresh, known = self._sorted(proposals)
             repeats = 0 if fresh else repeats + len(proposals)
+            waits = 0 if fresh or known else waits + 1
             if known:
                 self.equal += known
                 self.searcher.tell(known)
