@@ -1,4 +1,4 @@
-"""Rank correlations with confidence intervals, the ceiling that noise puts on them, and the top of a ranking.
+"""Rank correlations with confidence intervals, the ceiling that noise puts on them, the top of a ranking, and fronts.
 
 Values are scipy's to the last digit. Intervals come from the delete-one jackknife over architectures and Fisher's z: no
 assumption on the distributions, ties included, nothing random. ``docs/method.md`` gives the measured coverage. All of
@@ -17,6 +17,15 @@ from zcbench.metrics._correlation import (
     spearman_rho,
     tau_difference,
 )
+from zcbench.metrics._pareto import (
+    crowding_distance,
+    hypervolume,
+    hypervolume_ratio,
+    hypervolumes,
+    igd_plus,
+    pareto_front,
+    pareto_ranks,
+)
 from zcbench.metrics._predictions import calibration, quality
 from zcbench.metrics._top import coverage, gaussian_nll, precision_at, regret_at
 
@@ -26,12 +35,19 @@ __all__ = [
     "calibration",
     "ceiling_fraction",
     "coverage",
+    "crowding_distance",
     "gaussian_nll",
+    "hypervolume",
+    "hypervolume_ratio",
+    "hypervolumes",
+    "igd_plus",
     "kendall_jackknife",
     "kendall_tau",
     "mean_ranks",
     "noise_ceiling",
     "noise_jackknife",
+    "pareto_front",
+    "pareto_ranks",
     "precision_at",
     "quality",
     "regret_at",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from zcbench.errors import InvalidInputError, MissingDependencyError
-from zcbench.search import Budget, Domain, Ledger, Objective, Problem, Search, Searcher, get_searcher, searcher_info
+from zcbench.search import Budget, Domain, Ledger, Objective, Search, Searcher, get_searcher, searcher_info
 from zcbench.search._loop import Loop
 from zcbench.testing._easy_search import (
     EPOCHS,
