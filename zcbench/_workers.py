@@ -13,7 +13,7 @@ import pickle
 import signal
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
@@ -137,7 +137,7 @@ class Crew:
             _end(worker)
         self.alive, self.idle = [], []
 
-    def do(self, tasks: Iterable[Task], *, last: bool = False) -> Iterator[tuple[str, str, Any]]:
+    def do(self, tasks: Iterable[Task], *, last: bool = False) -> Generator[tuple[str, str, Any]]:
         """Yield (key, part, result) of tasks, each result as soon as it exists.
 
         Where the caller stops before the end, workers that have a task are ended; others wait for further tasks.
