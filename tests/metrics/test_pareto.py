@@ -96,6 +96,8 @@ def test_ranks_and_crowding_are_pymoos(objectives):
     ranks = pareto_ranks(points, False)
     for rank, front in enumerate(NonDominatedSorting().do(points)):
         assert sorted(front) == np.flatnonzero(ranks == rank).tolist()
+        if len(front) <= 2:
+            continue  # all infinite, equal or not
         # A function in place of a name: theirs with equal points counted once.
         theirs = get_crowding_function(calc_crowding_distance).do(points[np.sort(front)], n_remove=0)
         np.testing.assert_allclose(crowding_distance(points[np.sort(front)]), theirs)

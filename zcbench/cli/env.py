@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     from zcbench.datasets._paths import known_cache
-    from zcbench.evaluation import describe_environment
+    from zcbench.records import describe_environment
 
     identifier, description = describe_environment()
     content = {

@@ -4,7 +4,6 @@ from zcbench.evaluation._board import Board
 from zcbench.evaluation._columns import COLUMNS, Column, footnotes, headline, interval
 from zcbench.evaluation._efficiency import Point, SampleEfficiency, sample_efficiency
 from zcbench.evaluation._entry import Entry, Failure, Standing
-from zcbench.evaluation._environment import describe_environment
 from zcbench.evaluation._evaluation import Evaluation
 from zcbench.evaluation._fronts import KnownFront
 from zcbench.evaluation._left_out import of_known_architectures, of_possible_pools, of_this_table, with_notes
@@ -38,7 +37,6 @@ __all__ = [
     "checkpoints",
     "compare_searches",
     "cost_to",
-    "describe_environment",
     "efficiency_of",
     "evaluations_of",
     "footnotes",

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zcbench._arguments import shown
+from zcbench._code import code_digest
 from zcbench._display import brief, many
+from zcbench._foreign import Foreign
+from zcbench.errors import InvalidInputError, ZcbenchError
 from zcbench.types import Architecture
+
+if TYPE_CHECKING:
+    from zcbench.scorers._context import Context
 
 Floats = NDArray[np.float64]
 
@@ -21,13 +30,16 @@ class Scores:
 
     Attributes:
         values: ``(n,)``; nan where there is no score.
-        seconds: ``(n,)`` what each score cost, all in; 0 where it was known.
+        seconds: ``(n,)`` what each score cost, all in. A score that was read from a store costs what it cost when it
+            was measured; what is known for nothing, as a column of a table, costs 0.
         reasons: by position, why there is no score.
+        std: ``(n,)`` standard deviation of each value, from scorers that know how sure they are; None from others.
     """
 
     values: Floats
     seconds: Floats
     reasons: Mapping[int, str] = field(default_factory=dict)
+    std: Floats | None = None
 
     def __repr__(self) -> str:
         return brief(f"<Scores of {many(len(self), 'architecture')}, {len(self.reasons)} without>")
@@ -39,25 +51,152 @@ class Scores:
         return np.array(self.values, dtype=dtype, copy=copy)  # type: ignore[call-overload,no-any-return]
 
 
-class Scorer(ABC):
+class Scorer:
     """Gives every architecture a number, or the reason why it has none.
+
+    A subclass writes :meth:`value`, for one architecture at a time, or :meth:`score`, for many at once. One that is
+    registered (:func:`zcbench.register_scorer`) takes the texts in brackets after its name as positional arguments of
+    its constructor, and settings as keyword-only arguments with defaults.
 
     Attributes:
         label: what it is called; equal labels mean equal scores.
         higher_is_better: direction.
+        context: what is searched, once :meth:`begin` was called.
     """
 
-    label: str
+    #: whether a score depends on which architectures are scored together, as a rank does
+    of_sets: ClassVar[bool] = False
+    #: raised whenever scores may change
+    version: ClassVar[int] = 1
+
+    label: str = ""
     higher_is_better: bool = True
+    context: Context | None = None
 
     def __repr__(self) -> str:
-        return brief(f"<Scorer {self.label}>")
+        return brief(f"<Scorer {self.label or type(self).__name__}>")
 
-    @abstractmethod
+    # -- what subclasses write -----------------------------------------------------------------
+
+    def begin(self, context: Context) -> None:
+        """Take what is known of the task: space, benchmark, samples, store. Called before anything is scored.
+
+        Raises:
+            InvalidInputError: the scorer cannot be used there; the message says why.
+        """
+        self.context = context
+
+    def value(self, architecture: Architecture) -> float:
+        """The score of one architecture. Whatever it raises becomes the reason why there is none."""
+        raise InvalidInputError(f"the scorer {self.label or type(self).__name__} writes neither value nor score.")
+
     def score(self, architectures: Sequence[Architecture]) -> Scores:
         """Score architectures ``(n,)``, in order."""
+        values, seconds = np.full(len(architectures), np.nan), np.zeros(len(architectures))
+        reasons: dict[int, str] = {}
+        for place, architecture in enumerate(architectures):
+            began = time.perf_counter()
+            with Foreign() as call:
+                values[place] = _number(self.value(architecture))
+            seconds[place] = time.perf_counter() - began
+            if call.kind is not None:
+                reasons[place] = call.said
+        return Scores(values, seconds, reasons)
+
+    def measured(self, architecture: Architecture) -> Architecture:
+        """The architecture whose score this one's is: equal ones are paid for once. Default the architecture itself."""
+        return architecture
+
+    @property
+    def parts(self) -> tuple[Scorer, ...]:
+        """The scorers that it puts together; none where it scores itself."""
+        return ()
+
+    def with_parts(self, parts: Sequence[Scorer]) -> Self:
+        """The same with other parts, which stand for its own in their order."""
+        return self
+
+    @property
+    def truth(self) -> tuple[str, ...]:
+        """Columns of training results that it reads, and that no scorer but an oracle may know."""
+        return tuple(dict.fromkeys(name for part in self.parts for name in part.truth))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns of the benchmark's table that it reads."""
+        return tuple(dict.fromkeys(name for part in self.parts for name in part.columns))
+
+    @property
+    def identifier(self) -> str:
+        """Everything that its scores depend on, as text: label, version, samples, seed, a digest of strangers' code."""
+        if self.parts:
+            return f"{self.label} of {'; '.join(part.identifier for part in self.parts)}"
+        code = code_digest(type(self))
+        return f"{self.label}@{self.version}" + (f" code {code}" if code else "")
+
+    # -- what others call ----------------------------------------------------------------------
 
     def good(self, architectures: Sequence[Architecture]) -> Floats:
         """Values ``(n,)`` turned so that high is good; nan where there is none."""
         values = np.asarray(self.score(architectures), np.float64)
         return values if self.higher_is_better else -values
+
+    def leaves(self) -> Iterator[Scorer]:
+        """The scorers that score themselves, of which it is made; of none other it is its own."""
+        if not self.parts:
+            yield self
+        for part in self.parts:
+            yield from part.leaves()
+
+    def mapped(self, change: Callable[[Scorer], Scorer]) -> Scorer:
+        """The same scorer with ``change`` applied to each of its :meth:`leaves`."""
+        if not self.parts:
+            return change(self)
+        return self.with_parts([part.mapped(change) for part in self.parts])
+
+
+def _number(given: Any) -> float:
+    value = getattr(given, "item", lambda: given)() if np.size(given) == 1 else given
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidInputError(f"it gave {shown(given)}, which is no real number.")
+    return float(value)
+
+
+def asked(scorer: Scorer, architectures: Sequence[Architecture]) -> Scores:
+    """What a scorer, which a stranger may have written, says of architectures ``(n,)``: checked, and never an error.
+
+    What it raises, and an array of another shape, leaves all without a score; a value that is not finite is none. Where
+    it says no seconds, those that went by are divided among all.
+    """
+    began = time.perf_counter()
+    given: Any = None
+    with Foreign(tidy=True) as call:
+        given = scorer.score(architectures)
+    spent = time.perf_counter() - began
+    if call.kind is not None:
+        return _none(len(architectures), spent, call.said)
+    try:
+        return _checked(given, len(architectures), spent)
+    except (TypeError, ValueError, ZcbenchError) as error:
+        return _none(len(architectures), spent, str(error))
+
+
+def _none(count: int, spent: float, why: str) -> Scores:
+    return Scores(np.full(count, np.nan), np.full(count, spent / max(1, count)), dict.fromkeys(range(count), why))
+
+
+def _checked(given: Any, count: int, spent: float) -> Scores:
+    values = np.array(given.values if isinstance(given, Scores) else given, np.float64)
+    if values.shape != (count,):
+        raise InvalidInputError(f"it gave scores of shape {values.shape} for {count} architectures.")
+    seconds = np.full(count, spent / max(1, count))
+    reasons: dict[int, str] = {}
+    std = None
+    if isinstance(given, Scores):
+        seconds = np.maximum(np.nan_to_num(np.broadcast_to(np.asarray(given.seconds, np.float64), (count,))), 0.0)
+        reasons = {int(place): str(why) for place, why in given.reasons.items()}
+        std = None if given.std is None else np.array(np.broadcast_to(given.std, (count,)), np.float64)
+    for place in np.flatnonzero(~np.isfinite(values)).tolist():
+        reasons.setdefault(place, "it has no score." if math.isnan(values[place]) else f"its score is {values[place]}.")
+        values[place] = np.nan
+    return Scores(values, np.array(seconds), {p: why for p, why in reasons.items() if math.isnan(values[p])}, std)

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from zcbench.encodings import Encoding, Feed, get_encoding, join
+from zcbench.encodings.proxies import ProxyEncoding
+from zcbench.errors import InvalidInputError, UnknownNameError
+from zcbench.predictors import Predictor, get_predictor
 from zcbench.scorers import Scorer
+from zcbench.scorers._encoding import ScoreEncoding
 from zcbench.search._base import Objective
 from zcbench.search._budget import Budget
 from zcbench.search._domain import Domain
 from zcbench.search._history import History
-from zcbench.types import Architecture
+from zcbench.spaces import get_space
+from zcbench.types import Architecture, SearchSpace
+
+
+def _no_scorers(text: str) -> Scorer:
+    raise InvalidInputError(f"this search was given nothing that could score: {text} cannot be had.")
 
 
 @dataclass
@@ -27,7 +38,10 @@ class Problem:
         epochs: epochs of a whole training, where parts of it can be asked for; None otherwise.
         warm_start: a scorer that chooses the first architectures; None for a random choice.
         warm_start_from: how many are drawn and scored to choose from.
-        features: scorers whose scores a surrogate sees beside its encoding.
+        features: scorers whose scores a surrogate sees beside its encoding; see :meth:`encoding`.
+        scored: scorers that give an objective, whose names are their labels.
+        scorer: from the text of a scorer to one whose scores are paid for, once, and written down.
+        feed: what encodings of a table's columns are fed from; None where there is no table.
     """
 
     domain: Domain
@@ -39,6 +53,9 @@ class Problem:
     warm_start: Scorer | None = None
     warm_start_from: int = 1_000
     features: tuple[Scorer, ...] = ()
+    scored: tuple[Scorer, ...] = ()
+    scorer: Callable[[str], Scorer] = _no_scorers
+    feed: Feed | None = None
 
     def __post_init__(self) -> None:
         self.history = History(len(self.objectives))
@@ -53,3 +70,59 @@ class Problem:
         drawn = self.domain.sample(self.rng, max(count, self.warm_start_from), self.history)
         order = np.argsort(-self.warm_start.good(drawn), kind="stable")  # nan comes last
         return [drawn[row] for row in order[:count]]
+
+    def encoding(self, text: str | Encoding = "onehot+stats") -> Encoding:
+        """What a surrogate sees of an architecture: an encoding and, behind it, the scores of the feature scorers.
+
+        Scores of proxies that the encoding names, "onehot+proxies(naswot)", are paid for as those of other scorers.
+
+        Args:
+            text: a name, several joined by "+", or an object.
+
+        Raises:
+            UnknownNameError: there is no such encoding.
+            InvalidInputError: there are features, and the encoding gives no vectors that scores could stand behind; or
+                it shows learning curves, which cost training.
+        """
+        encoding = get_encoding(text, self._own_space)
+        if encoding.needs.curves:
+            raise InvalidInputError(
+                f"{encoding.name} shows learning curves, which cost training: choose a searcher that trains in parts."
+            )
+        parts = [part for known in encoding.parts for part in self._paid_for(known)]
+        features = [ScoreEncoding(scorer) for scorer in self.features]
+        if features and encoding.kind != "vector":
+            raise InvalidInputError(
+                f"the encoding {encoding.name} gives no vectors, so that scores cannot be features beside it: choose a "
+                "predictor that sees vectors, such as gp."
+            )
+        return join([*parts, *features])
+
+    def surrogate(self, predictor: str | Predictor) -> Predictor:
+        """A predictor, not fitted, that sees what :meth:`encoding` gives.
+
+        Args:
+            predictor: name and settings ("gp:encoding=onehot"), or an object, which is changed.
+
+        Raises:
+            UnknownNameError: there is no such predictor or encoding.
+            InvalidInputError: see :meth:`encoding`.
+        """
+        made = get_predictor(predictor) if isinstance(predictor, str) else predictor
+        return made.with_encodings(self.encoding, self._own_space)
+
+    def _paid_for(self, part: Encoding) -> list[Encoding]:
+        if isinstance(part, ProxyEncoding) and not part.from_table:
+            return [ScoreEncoding(self.scorer(member)) for member in part.members]
+        if part.from_table and not part.needs.proxies and self.feed is not None and not getattr(part, "_fed", None):
+            return [part.fed([self.feed])]
+        return [part]
+
+    @property
+    def _own_space(self) -> SearchSpace | None:
+        """The space, if names of encodings would not find it."""
+        space = self.domain.space
+        try:
+            return None if get_space(space.name) is space else space
+        except UnknownNameError:
+            return space

@@ -6,7 +6,7 @@ import platform
 import subprocess
 
 import zcbench
-from zcbench.evaluation import _environment, describe_environment
+from zcbench.records import _environment, describe_environment
 
 
 def test_description():
