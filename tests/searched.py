@@ -9,7 +9,7 @@ GUIDE = TABLE + np.random.default_rng(1).normal(size=1000)
 KNOWN = Known("test", TABLE, True, "toys@1")
 
 
-def trace(label, seed, skill=0, n=50):
+def trace(label, seed, skill=0, n=20):
     """Random search, or with skill the best by the guide of so many."""
     rng = np.random.default_rng([seed, skill])
     rows = [max(rng.integers(1000, size=skill + 1), key=lambda row: GUIDE[row]) for _ in range(n)]

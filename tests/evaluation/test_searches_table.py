@@ -53,7 +53,7 @@ def test_costs_are_counts_or_seconds(value, by, text):
 def test_the_table_says_what_was_found_at_what_cost():
     found = compare_searches(traces(), KNOWN, guide="valid")
     assert found.headline() == (
-        "toys@1: test of what each searcher found, chosen by valid, after 50 evaluations; mean and 95 % interval over "
+        "toys@1: test of what each searcher found, chosen by valid, after 20 evaluations; mean and 95 % interval over "
         "12 seeds. The best of 1,000 architectures has 99.9, the average 49.95."
     )
     titles = [title for title, _ in found.titles()]
@@ -86,10 +86,10 @@ def test_csv_json_and_pandas_have_every_number():
     assert float(rows[0]["to_best_0.01_reached"]) == found.searched[0].reach[0.01].share
     assert float(rows[0]["speed_up_0.01"]) == found.searched[0].ratio[0.01].value and rows[1]["speed_up_0.01"] == ""
     content = json.loads(found.to_json())
-    assert len(content["progress"]) == 12 and content["best"] == 99.9 and content["front"] is None
+    assert len(content["progress"]) == 10 and content["best"] == 99.9 and content["front"] is None
     assert content["searchers"][1]["searcher"] == "random@1"
-    frame = found.progress().to_pandas()
-    assert list(frame["evaluations"][:6]) == [1, 2, 5, 10, 20, 50]
+    frame = pytest.importorskip("pandas") and found.progress().to_pandas()
+    assert list(frame["evaluations"][:5]) == [1, 2, 5, 10, 20]
     horizon = float(rows[0]["to_best_0.01_mean_up_to"])
     costs = found.searched[0].reach[0.01].costs
     assert float(rows[0]["to_best_0.01_mean"]) == pytest.approx(np.minimum(costs, horizon).mean())
