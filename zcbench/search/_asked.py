@@ -18,6 +18,7 @@ from zcbench.search._budget import Budget
 from zcbench.search._domain import Domain
 from zcbench.search._engine import Search
 from zcbench.search._evaluators import Evaluator, FunctionEvaluator, TableEvaluator
+from zcbench.search._facts import Fact, needs_training
 from zcbench.search._ledger import Ledger
 from zcbench.search._loop import Loop
 from zcbench.search._problem import Problem
@@ -84,7 +85,7 @@ def search(
 
     def make(metered: Callable[[Scorer], Scorer]) -> Search:
         rng = np.random.default_rng(stable_seed("search", seed))
-        problem = Problem(domain, goals, limit, rng, epochs=evaluator.epochs)
+        problem = Problem(domain, goals, limit, rng, epochs=evaluator.epochs, known=_known(evaluator, goals))
         return Search(made, problem)
 
     with Ledger(ledger, head, durable=not evaluator.simulated) as lines:
@@ -121,6 +122,15 @@ def _task(
     names = ["value"] if objectives is None else rules.all_text("objectives", objectives)
     goals = tuple(Objective(name.removeprefix("-"), not name.startswith("-")) for name in names)
     return space.name, FunctionEvaluator(evaluate, goals, epochs), goals, Domain(space)
+
+
+def _known(evaluator: Evaluator, goals: Iterable[Objective]) -> dict[str, Scorer]:
+    """Objectives that a table knows of networks that were never trained."""
+    if not isinstance(evaluator, TableEvaluator):
+        return {}
+    facts = evaluator.benchmark.facts
+    names = [goal.name for goal in goals if goal.name in facts and not needs_training(goal.name)]
+    return {name: Fact(evaluator.benchmark, name) for name in names}
 
 
 def _of_table(benchmark: Benchmark, name: str) -> Objective:
