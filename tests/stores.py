@@ -3,9 +3,9 @@
 import math
 from pathlib import Path
 
-from toys import record, trial
+from toys import record, trace, trial
 
-from zcbench.records import Record, _lines
+from zcbench.records import Record, Trial, _lines
 from zcbench.records._columns import Builder
 from zcbench.records._kinds import RECORDS
 from zcbench.records._layout import Source
@@ -22,16 +22,21 @@ def write(store, *items, benchmark="toy", described=False):
         if described:
             writer.environment("e0", {"torch": "2"})
         for item in items:
-            (writer.record if isinstance(item, Record) else writer.trial)(item)
+            write_one = (
+                writer.record
+                if isinstance(item, Record)
+                else (writer.trial if isinstance(item, Trial) else writer.search)
+            )
+            write_one(item)
     return next(iter(set(store.files(benchmark)) - before), None)
 
 
 def said(store, benchmark="toy"):
     """All that a reader learns, exactly (also of nan, of -0.0 and of types)."""
-    records, trials = store.records(benchmark), store.trials(benchmark)
+    records, trials, searches = store.records(benchmark), store.trials(benchmark), store.searches(benchmark)
     return (
         *(list(map(repr, records)), list(map(repr, trials)), store.environments(benchmark)),
-        *(records.notes, trials.notes, store.disagreeing(benchmark).keys()),
+        *(records.notes, trials.notes, store.disagreeing(benchmark).keys(), list(searches), searches.notes),
     )
 
 
@@ -50,6 +55,9 @@ def fill(store):
         record("e", 5e-324, repeats=3),
         trial(),
         trial(seed=1, tau=None),
+        trace(),
+        trace(seed=1, rows=(), detail="no"),
+        trace("halving:eta=3@2", scorers="warm-start=naswot@1", epochs=(1, 1, 9), code="01"),
         described=True,
     )
     write(
@@ -60,7 +68,16 @@ def fill(store):
         record("f", 1.7e308),
         described=True,
     )
-    write(store, record("disagrees"), record("close", 3.0), trial(seed=2), trial(seed=2, tau=0.1), described=True)
+    write(
+        store,
+        record("disagrees"),
+        record("close", 3.0),
+        trial(seed=2),
+        trial(seed=2, tau=0.1),
+        trace(seed=2),
+        trace(seed=2, rows=(1,)),
+        described=True,
+    )
     write(
         store,
         record("disagrees", 2.0),

@@ -45,6 +45,7 @@ HELPERS = {
     "tests/by_hand.py",
     "tests/clusters.py",
     "tests/damage.py",
+    "tests/easy.py",
     "tests/hostile.py",
     "tests/hugging_face.py",
     "tests/matrices.py",

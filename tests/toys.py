@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from zcbench.datasets import Benchmark
-from zcbench.records import Record, Trial
+from zcbench.records import Record, SearchTrace, Trial
 from zcbench.spaces import get_space
 from zcbench.types import Architecture, Score, Status, Target
 
@@ -88,6 +88,15 @@ def trial(predictor: str = "gp@1", tau: float | None = 0.5, **changes: object) -
     }
     fields |= {"seed": 0, "environment": "e0", "data": "d-f"} | changes
     return Trial(predictor=predictor, status=status, metrics=metrics, **fields)  # type: ignore[arg-type]
+
+
+def trace(searcher: str = "random@1", rows: Sequence[int] = (3, 0, 2), **changes: object) -> SearchTrace:
+    """A trace of a search; without rows one that failed."""
+    status = Status.OK if rows else Status.FAILED
+    clock = tuple(10.5 * n for n in range(1, len(rows) + 1))
+    fields = {"benchmark": "toy@1", "guide": "quality", "scorers": "", "budget": "3 evaluations", "constraints": ""}
+    fields |= {"seed": 0, "environment": "e0", "data": "d-s", "metrics": {"evaluations": float(len(rows))}} | changes
+    return SearchTrace(searcher=searcher, status=status, rows=tuple(rows), clock=clock, **fields)  # type: ignore[arg-type]
 
 
 def records(benchmark: Benchmark, values: Sequence[float | None], proxy: str = "mine@1", **changes: object) -> list:

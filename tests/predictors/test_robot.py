@@ -1,46 +1,27 @@
-"""RoBoT: its budget, its queries, its greedy half."""
+"""RoBoT as a predictor: numbers of earlier versions, and what it refuses."""
 
 import numpy as np
 import pytest
 
+import zcbench
 from zcbench.errors import InvalidInputError
-from zcbench.predictors.robot import normalised, robot_search
+from zcbench.predictors import get_predictor
 
 
-def test_robot_search_spends_its_budget_and_asks_once():
+def test_robot_keeps_its_numbers():
+    space = zcbench.get_space("digits-201")
     random = np.random.default_rng(0)
-    metrics = random.uniform(size=(400, 3))
-    value = metrics @ [0.2, 1.0, -0.5]
-    asked = []
-    found = robot_search(metrics, lambda row: asked.append(row) or float(value[row]), 20, seed=1)
-    assert len(asked) == len(set(asked)) == 20
-    assert found.queried == tuple(asked)
-    assert found.values == tuple(value[asked])
-    assert found.best == max(asked, key=lambda row: value[row])
-    at_random = [value[random.permutation(400)[:20]].max() for _ in range(200)]
-    assert value[found.best] > np.quantile(at_random, 0.9)
+    known = [space.sample(random) for _ in range(40)]
+    found = get_predictor("robot", encoding="onehot", steps=30, seed=3).fit(known, random.normal(size=40))
+    first = [0.7424515881100784, -0.1835042810341354, 0.10490698894947759]
+    assert found.weights_[:3].tolist() == pytest.approx(first, abs=1e-12)
+    weighted = found.encoder_.transform(known) @ found.weights_
+    assert np.array_equal(np.argsort(found.predict(known)), np.argsort(weighted))
 
 
-def test_robot_exploits_the_ranking_of_the_best_weights():
-    random = np.random.default_rng(0)
-    metrics = random.uniform(size=(100, 2))
-    value = metrics @ [1.0, 1.0]
-    found = robot_search(metrics, lambda row: float(value[row]), 12, exploring=5, seed=0)
-    ranking = np.argsort(-(normalised(metrics) @ found.weights), kind="stable").tolist()
-
-    def rest_is_greedy(explored):
-        greedy = [row for row in ranking if row not in found.queried[:explored]]
-        return list(found.queried[explored:]) == greedy[: 12 - explored]
-
-    assert len(found.queried) == 12
-    assert any(rest_is_greedy(explored) for explored in range(1, 6))
-
-
-def test_robot_edges():
-    one = robot_search(np.ones((1, 2)), lambda row: 3.0, 10)
-    assert (one.best, one.queried) == (0, (0,))
-    gaps = normalised(np.array([[1.0, np.nan], [3.0, 5.0], [2.0, 6.0]]))
-    assert gaps.tolist() == [[0, 0.5], [1, 0], [0.5, 1]]  # a gap is the best by no weight
-    for metrics, budget in ((np.zeros((0, 2)), 3), (np.ones((4, 2)), 0)):
-        with pytest.raises(InvalidInputError, match="a pool, metrics and a budget"):
-            robot_search(metrics, float, budget)
+def test_robot_needs_metrics():
+    space = zcbench.get_space("digits-201")
+    known = [space.sample(np.random.default_rng(seed)) for seed in range(4)]
+    nothing = zcbench.encodings.Encoding("nothing", lambda space, architecture: np.zeros(0))
+    with pytest.raises(InvalidInputError, match="at least one metric"):
+        get_predictor("robot", encoding=nothing).fit(known, [1.0, 2.0, 3.0, 4.0])

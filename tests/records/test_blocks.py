@@ -27,7 +27,7 @@ def test_many_rows_make_blocks_of_a_megabyte(store, form):
     ]
     write(store, *items)
     before = said(store)
-    (done, _) = store.compact("toy", form)
+    done, *_ = store.compact("toy", form)
     assert said(store) == before
     if form == "jsonl":
         lines = done.path.read_bytes().splitlines(keepends=True)
@@ -47,7 +47,7 @@ def test_a_record_of_a_megabyte(store):
 
 def test_blocks_do_not_hide_each_other(store):
     write(store, *(record("x" * 400 + str(n), n / 3) for n in range(8000)))
-    done, _ = store.compact("toy", "jsonl")
+    done, *_ = store.compact("toy", "jsonl")
     lines = done.path.read_bytes().splitlines(keepends=True)
     assert len(lines) > 4
     lines[2] = lines[2].replace(b"0.3", b"0.4", 1)
@@ -56,7 +56,7 @@ def test_blocks_do_not_hide_each_other(store):
     assert 4000 < len(records) < 8000
     (note,) = records.notes
     assert note.endswith(f"left out and stays in {done.path}: line 3 (a damaged block).")
-    done, _ = store.compact("toy", "parquet")
+    done, *_ = store.compact("toy", "parquet")
     assert done.aside[0].read_bytes() == lines[2]
     assert store.records("toy") == records
 

@@ -15,7 +15,7 @@ from stores import fill, said, write
 from toys import disk_of, record, trial
 
 from zcbench.errors import InvalidInputError, StoreError
-from zcbench.records import Store, Trial, _blocks
+from zcbench.records import SearchTrace, Store, Trial, _blocks
 
 OLD = Path(__file__).parent / "schema_1"
 FORMATS = ["jsonl", "parquet"]
@@ -31,15 +31,16 @@ def test_what_is_read_stays_the_same(store, form):
     fill(store)
     before = said(store)
     done = store.compact("toy", form)
-    assert [(one.kind, one.files) for one in done] == [("record", 6), ("trial", 2)]
-    assert [path.name for path in (*store.files("toy"), *store.files("toy", Trial))] == [d.path.name for d in done]
+    assert [(one.kind, one.files) for one in done] == [("record", 6), ("trial", 2), ("search", 2)]
+    files = (*store.files("toy"), *store.files("toy", Trial), *store.files("toy", SearchTrace))
+    assert [path.name for path in files] == [d.path.name for d in done]
     assert {path.suffix for path in store.folder.joinpath("toy").iterdir()} == {f".{form}"}
     assert said(store) == before
-    assert [one.files for one in store.compact("toy", form)] == [0, 0]  # there is nothing to gain
+    assert [one.files for one in store.compact("toy", form)] == [0, 0, 0]  # there is nothing to gain
     write(store, record("a", 1 / 3, attempt=2), record("i"))
     after = said(store)
     other = FORMATS[form == "jsonl"]
-    assert [one.files for one in store.compact("toy", other)] == [2, 1]
+    assert [one.files for one in store.compact("toy", other)] == [2, 1, 1]
     assert said(store) == after
     assert len(store.records("toy")) == 10
 
@@ -120,7 +121,7 @@ def test_a_running_writer_of_schema_1_is_left_alone(tmp_path):
     store = Store(tmp_path / "runs")
     before = said(store, "digits-201")
     with FileLock(tmp_path / "runs" / "digits-201.lock"):
-        done, _ = store.compact("digits-201", "jsonl")
+        done, *_ = store.compact("digits-201", "jsonl")
     assert done.left == {tmp_path / "runs" / "digits-201.jsonl": "a run is writing to it"}
     assert (tmp_path / "runs" / "digits-201.jsonl").exists()
     assert said(store, "digits-201") == before
@@ -139,7 +140,7 @@ def test_lines_that_cannot_be_read_are_kept(store, form):
         lines = path.read_bytes().splitlines(keepends=True)
         path.write_bytes(lines[0] + b"".join(line + b"\n" for line in ODD) + b"".join(lines[1:]) + b'{"schema":2,"cut')
     before = said(store)
-    done, _ = store.compact("toy", form)
+    done, *_ = store.compact("toy", form)
     assert len(done.aside) == 1  # both had the same lines
     (aside,) = done.aside
     assert aside.read_bytes() == b"".join(line + b"\n" for line in ODD)
@@ -148,7 +149,7 @@ def test_lines_that_cannot_be_read_are_kept(store, form):
     (note, *rest) = after[3]
     assert note.startswith(f"{len(ODD)} lines that cannot be read were left out and stay in {aside}: ")
     assert tuple(rest) == before[3][2:]
-    again, _ = store.compact("toy", form)
+    again, *_ = store.compact("toy", form)
     assert (again.files, list(again.left)) == (0, [aside])
     write(store, record("new"))
     store.compact("toy", form)
@@ -166,13 +167,13 @@ def test_a_living_writer_is_left_alone(store):
     fill(store)
     with store.writer("toy") as writer:
         writer.record(record("living"))
-        done, _ = store.compact("toy", "jsonl")
+        done, *_ = store.compact("toy", "jsonl")
         (path,) = done.left
         assert done.left[path] == "a run is writing to it"
         writer.record(record("more"))
         assert list(store.records("toy"))[-2:] == [record("living"), record("more")]
     before = said(store)
-    done, _ = store.compact("toy", "jsonl")
+    done, *_ = store.compact("toy", "jsonl")
     assert (done.files, done.left) == (2, {})
     assert said(store) == before
 

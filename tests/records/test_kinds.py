@@ -1,11 +1,11 @@
-"""Fields of records and trials: every one is a column, and all come back."""
+"""Fields of records, trials and traces of searches: every one is a column, and all come back."""
 
 from dataclasses import fields
 
 import pytest
-from toys import record, trial
+from toys import record, trace, trial
 
-from zcbench.records._kinds import RECORDS, TRIALS, metrics_of, metrics_text
+from zcbench.records._kinds import RECORDS, SEARCHES, TRIALS, metrics_of, metrics_text
 from zcbench.types import Score
 
 
@@ -16,6 +16,8 @@ from zcbench.types import Score
         (RECORDS, record("a", None, higher_is_better=False)),
         (TRIALS, trial(transfer_from="x", code="c", attempt=2, detail="d")),
         (TRIALS, trial(tau=None)),
+        (SEARCHES, trace(scorers="filter=naswot@1", code="c", attempt=2, detail="d", epochs=(1, 2, 3))),
+        (SEARCHES, trace(rows=())),
     ],
 )
 def test_values_make_the_item(kind, item):

@@ -31,17 +31,17 @@ def test_without_locks_scoring_works(store, monkeypatch, error):
     with store.writer("toy") as one, store.writer("toy") as two:
         one.record(record("a"))
         two.record(record("b"))
-        done, _ = store.compact("toy", "jsonl")
+        done, *_ = store.compact("toy", "jsonl")
         assert len(done.left) == 2  # this process lives
         one.record(record("c"))
     assert names(store) == ["a", "b", "c"]
     # A process that is gone has ended; what another machine wrote is left alone for a day.
     for path, stem in zip(store.files("toy"), (f"{_layout.host()}-999999999", "elsewhere-1"), strict=True):
         path.rename(path.with_name(f"{stem}-20260101T000000000000Z.jsonl"))
-    done, _ = store.compact("toy", "jsonl")
+    done, *_ = store.compact("toy", "jsonl")
     assert [path.name for path in done.left] == ["elsewhere-1-20260101T000000000000Z.jsonl"]
     os.utime(next(iter(done.left)), (0, 0))
-    done, _ = store.compact("toy", "jsonl")
+    done, *_ = store.compact("toy", "jsonl")
     assert done.left == {}
     assert names(store) == ["a", "b", "c"]
 

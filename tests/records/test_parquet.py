@@ -34,7 +34,7 @@ def test_parquet_without_pyarrow(store, monkeypatch):
 def test_without_pyarrow_compact_writes_lines(store, monkeypatch):
     fill(store)
     monkeypatch.setattr(_parquet, "available", lambda: False)
-    done, _ = store.compact("toy")
+    done, *_ = store.compact("toy")
     assert done.path.suffix == ".jsonl"
 
 
@@ -79,7 +79,7 @@ def test_parquet_with_wrong_columns(store, column, values):
     import pyarrow.parquet as pq
 
     write(store, record("a"), record("b"))
-    done, _ = store.compact("toy", "parquet")
+    done, *_ = store.compact("toy", "parquet")
     table = pq.read_table(done.path)
     place = table.schema.names.index(column)
     changed = pa.array(values)
@@ -99,7 +99,7 @@ def test_parquet_with_wrong_columns(store, column, values):
 def test_any_damage_to_a_compacted_file_is_noticed(store, form):
     fill(store)
     write(store, *(record(str(n), n / 3) for n in range(300)))
-    done, _ = store.compact("toy", form)
+    done, *_ = store.compact("toy", form)
     write(store, record("other"))
     good, whole, random = said(store), done.path.read_bytes(), Random(0)
     changed = 0

@@ -3,17 +3,22 @@
 from dataclasses import fields, replace
 
 import pytest
-from toys import record, trial
+from toys import record, trace, trial
 
 from zcbench.types import Score, Status
 
-OTHER = {int: 7, str: "other", bool: False, Score: Score(7.0), Status: Status.FAILED, dict: {"tau": 0.1}}
+OTHER = {int: 7, str: "other", bool: False, Score: Score(7.0), Status: Status.FAILED, dict: {"tau": 0.1}, tuple: (7,)}
 #: what may differ between two measurements of the same
 OF_RECORDS = {"score", "network", "higher_is_better", "environment", "sample", "attempt"}
 OF_TRIALS = {"status", "metrics", "detail", "environment", "attempt"}
+OF_SEARCHES = {"status", "metrics", "rows", "clock", "epochs", "detail", "environment", "attempt"}
 
 
-@pytest.mark.parametrize("item, free", [(record(), OF_RECORDS), (trial(), OF_TRIALS)], ids=["record", "trial"])
+@pytest.mark.parametrize(
+    "item, free",
+    [(record(), OF_RECORDS), (trial(), OF_TRIALS), (trace(), OF_SEARCHES)],
+    ids=["record", "trial", "search"],
+)
 def test_keys(item, free):
     assert replace(item).key == item.key
     for field in fields(item):
@@ -27,3 +32,9 @@ def test_a_long_detail_is_shortened():
 
 def test_label_and_version():
     assert (trial("gp:encoding=a@1@12").label, trial("gp@12").version) == ("gp:encoding=a@1", 12)
+
+
+def test_a_search_is_called_by_searcher_and_scorers_without_versions():
+    assert trace("evolution:population=20@3").label == "evolution:population=20"
+    found = trace("random@1", scorers="warm-start=naswot@2+0.5*zen:repeats=3@1, filter=-params@1").label
+    assert found == "random, warm-start=naswot+0.5*zen:repeats=3, filter=-params"

@@ -28,8 +28,8 @@ def test_a_file(tmp_path):
     path.write_text(SMALL)
     track = read_track(path)
     assert (track.name, track.identifier, track.kind) == ("small", "small@3", "scores")
-    assert track.settings("digits-201") == ("valid_nll", 50, 64)
-    assert track.settings("nasbench201") == (None, 50, 16)
+    assert track.settings("digits-201")[:3] == ("valid_nll", 50, 64)
+    assert track.settings("nasbench201")[:3] == (None, 50, 16)
     one = track.for_benchmark("nasbench201")
     assert (one.benchmark, one.batch_size, one.target, one.limit) == ("nasbench201", 16, None, 50)
     with pytest.raises(UnknownNameError, match="'nasbench101': did you mean 'nasbench201'"):
@@ -73,9 +73,20 @@ def test_the_kind_follows_from_what_is_given():
         ({"benchmark": "a", "benchmarks": ["b"]}, "give benchmark or benchmarks, not both."),
         ({"version": "1"}, "version must be a positive integer up to 1000000000, not '1'."),
         ({"summary": "a\nb"}, "summary must be one line of text, not 'a\\nb'."),
-        ({"kind": "curves"}, "kind: unknown kind 'curves'; known: scores, predictors."),
+        ({"kind": "curves"}, "kind: unknown kind 'curves'; known: scores, predictors, searches."),
         ({"kind": "predictors"}, "kind 'predictors' needs predictors."),
         ({"kind": "scores", "predictors": "gp"}, "kind 'scores' needs no predictors."),
+        ({"kind": "searches"}, "kind 'searches' needs searchers."),
+        ({"kind": "scores", "searchers": "random"}, "kind 'scores' needs no searchers."),
+        ({"searchers": "random", "predictors": "gp"}, "predictors and searchers are two kinds of work: choose one."),
+        ({"searchers": "random", "proxies": "params"}, "proxies does not go with searchers."),
+        ({"searchers": "random", "limit": 5}, "limit does not go with searchers."),
+        ({"searchers": "random", "tuned": 5}, "tuned goes with predictors."),
+        ({"seeds": 5}, "seeds goes with predictors or searchers."),
+        ({"predictors": "gp", "budget": 50}, "budget goes with searchers."),
+        ({"searchers": "random", "budget": 0}, "budget 0: choose at least 1."),
+        ({"searchers": "random", "budget": ["1"]}, "budget must be text, not ['1']."),
+        ({"searchers": "random", "cost": -1}, "cost -1: choose at least 0."),
         ({"predictors": "gp", "proxies": "params"}, "proxies does not go with predictors."),
         ({"predictors": "gp", "seed": 1}, "seed does not go with predictors."),
         ({"tuned": 5}, "tuned goes with predictors."),
@@ -155,11 +166,12 @@ def test_other_fields():
 
 
 def test_every_field_has_a_rule_and_is_documented():
-    from zcbench.runs._track import _RULES, OF_KIND
+    from zcbench.runs._track import _RULES, KINDS, OF_KINDS
 
     assert set(_RULES) == set(DEFAULTS)
     assert set(PER_BENCHMARK) <= set(DEFAULTS)
-    assert {field for own in OF_KIND.values() for field in own} <= set(DEFAULTS)
+    assert set(OF_KINDS) <= set(DEFAULTS)
+    assert {kind for kinds in OF_KINDS.values() for kind in kinds} == set(KINDS)
     for name in DEFAULTS:
         assert f"\n        {name}: " in Track.__doc__
 

@@ -8,6 +8,7 @@ from zcbench.evaluation._evaluation import Evaluation
 from zcbench.evaluation._left_out import of_known_architectures, of_possible_pools, of_this_table, with_notes
 from zcbench.evaluation._stored import Wanted, at_zero, efficiency_of, evaluations_of
 from zcbench.evaluation._summary import summarize, summarize_columns
+from zcbench.evaluation._traces import Known, Trace, best_of_random, cost_to, regret_so_far
 
 __all__ = [
     "COLUMNS",
@@ -16,11 +17,15 @@ __all__ = [
     "Entry",
     "Evaluation",
     "Failure",
+    "Known",
     "Point",
     "SampleEfficiency",
     "Standing",
+    "Trace",
     "Wanted",
     "at_zero",
+    "best_of_random",
+    "cost_to",
     "efficiency_of",
     "evaluations_of",
     "footnotes",
@@ -29,6 +34,7 @@ __all__ = [
     "of_known_architectures",
     "of_possible_pools",
     "of_this_table",
+    "regret_so_far",
     "sample_efficiency",
     "summarize",
     "summarize_columns",

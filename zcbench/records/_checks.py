@@ -59,4 +59,4 @@ def _check_outcomes(arrays: Mapping[str, NDArray[Any]], texts: Mapping[str, Sequ
             raise BadLineError("the column 'status' does not go with the column 'value'")
         return
     for metrics, status in {*zip(arrays["metrics"].tolist(), codes.tolist(), strict=True)}:
-        _schema.trial_metrics(texts["metrics"][metrics], texts["status"][status])
+        _schema.column_metrics(texts["metrics"][metrics], texts["status"][status], tau="predictor" in arrays)

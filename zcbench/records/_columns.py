@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Self, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from zcbench.records._kinds import RECORDS, TRIALS, Form, Item, Kind
-from zcbench.records._record import Record, Trial
+from zcbench.records._kinds import RECORDS, SEARCHES, TRIALS, Form, Item, Kind
+from zcbench.records._record import Record, SearchTrace, Trial
 
 Codes = NDArray[np.int32]
 Floats = NDArray[np.float64]
@@ -195,6 +195,16 @@ class Trials(Table[Trial]):
     """
 
     kind = TRIALS
+
+
+class Searches(Table[SearchTrace]):
+    """An immutable sequence of :class:`SearchTrace` that is kept as columns.
+
+    ``codes`` knows benchmark, guide, searcher, scorers, budget, constraints, data, code, status, detail and
+    environment, and metrics, rows, clock and epochs as JSON; ``numbers`` knows seed and attempt.
+    """
+
+    kind = SEARCHES
 
 
 class Builder:

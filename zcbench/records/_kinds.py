@@ -1,19 +1,19 @@
-"""The fields of records and of trials: what columns, lines, blocks and Parquet files have in common."""
+"""The fields of records, trials and searches: what columns, lines, blocks and Parquet files have in common."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from zcbench.records._record import Record, Trial
+from zcbench.records._record import Record, SearchTrace, Trial
 from zcbench.types import Score, Status
 
-Item = TypeVar("Item", Record, Trial)
+Item = TypeVar("Item", Record, Trial, SearchTrace)
 
 
 class Form(Enum):
@@ -41,7 +41,7 @@ class Kind(Generic[Item]):
 
     Attributes:
         name: in messages, singular.
-        suffix: what files of the kind have before their format: "" or ".trials".
+        suffix: what files of the kind have before their format: "", ".trials" or ".searches".
         mark: field that an item has and the description of an environment lacks.
         fields: the columns; those of the key stand in the key's order.
         values: an item's values in the order of the fields.
@@ -156,6 +156,50 @@ def _trial(
     )
 
 
+def numbers_text(values: Sequence[float]) -> str:
+    """Numbers as one text."""
+    return json.dumps(list(values), separators=(",", ":"))
+
+
+def numbers_of(text: str) -> tuple[Any, ...]:
+    """What :func:`numbers_text` wrote."""
+    return tuple(json.loads(text))
+
+
+def _trace_values(trace: SearchTrace) -> tuple[Any, ...]:
+    return (
+        *(trace.benchmark, trace.guide, trace.searcher, trace.scorers, trace.budget, trace.constraints),
+        *(trace.data, trace.code, trace.seed, str(trace.status), metrics_text(trace.metrics)),
+        *(numbers_text(trace.rows), numbers_text(trace.clock), numbers_text(trace.epochs)),
+        *(trace.detail, trace.environment, trace.attempt),
+    )
+
+
+def _trace(
+    benchmark: str,
+    guide: str,
+    searcher: str,
+    scorers: str,
+    budget: str,
+    constraints: str,
+    data: str,
+    code: str,
+    seed: int,
+    status: str,
+    metrics: str,
+    rows: str,
+    clock: str,
+    epochs: str,
+    detail: str,
+    environment: str,
+    attempt: int,
+) -> SearchTrace:
+    return SearchTrace(
+        *(benchmark, guide, searcher, scorers, budget, constraints, seed, _STATUS[status], metrics_of(metrics)),
+        *(numbers_of(rows), numbers_of(clock), numbers_of(epochs), detail, environment, data, code, attempt),
+    )
+
+
 _STATUS = {str(status): status for status in Status}
 
 RECORDS = Kind[Record](
@@ -207,4 +251,30 @@ TRIALS = Kind[Trial](
     ),
     _trial_values,
     _trial,
+)
+SEARCHES = Kind[SearchTrace](
+    "search",
+    ".searches",
+    "searcher",
+    (
+        Field("benchmark", key=True),
+        Field("guide", key=True),
+        Field("searcher", key=True),
+        Field("scorers", key=True),
+        Field("budget", key=True),
+        Field("constraints", key=True),
+        Field("data", key=True),
+        Field("code", default="", key=True),
+        Field("seed", Form.WHOLE, key=True),
+        Field("status"),
+        Field("metrics"),
+        Field("rows"),
+        Field("clock"),
+        Field("epochs"),
+        Field("detail"),
+        Field("environment"),
+        Field("attempt", Form.WHOLE, 0),
+    ),
+    _trace_values,
+    _trace,
 )

@@ -1,8 +1,8 @@
 """Where files of a store lie, and what their names say.
 
-``<store>/<benchmark>/<host>-<process>-<start>.jsonl`` holds records, ``….trials.jsonl`` trials; compacted files may end
-in ``.parquet`` instead. Stores of schema 1 have one file a benchmark, ``<store>/<benchmark>.jsonl``, and trials in the
-folder ``predictors``; they are read and never appended to.
+``<store>/<benchmark>/<host>-<process>-<start>.jsonl`` holds records, ``….trials.jsonl`` trials, ``….searches.jsonl``
+traces of searches; compacted files may end in ``.parquet`` instead. Stores of schema 1 have one file a benchmark,
+``<store>/<benchmark>.jsonl``, and trials in the folder ``predictors``; they are read and never appended to.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from zcbench.errors import InvalidInputError, StoreError
-from zcbench.records._kinds import RECORDS, TRIALS, Kind
+from zcbench.records._kinds import RECORDS, SEARCHES, TRIALS, Kind
 
-KINDS: tuple[Kind[Any], ...] = (RECORDS, TRIALS)
+KINDS: tuple[Kind[Any], ...] = (RECORDS, TRIALS, SEARCHES)
 FORMATS = ("jsonl", "parquet")
 #: folder of trials in a store of schema 1
 _OLD_TRIALS = "predictors"
@@ -71,7 +71,7 @@ def sources(store: Path, benchmark: str, kind: Kind[Any]) -> list[Source]:
     found = []
     folder = folder_of(store, benchmark)
     old = old_path(store, benchmark, kind)
-    if _is_file(old):
+    if kind in (RECORDS, TRIALS) and _is_file(old):
         found.append(Source(old, "jsonl", ""))
     for name in _listed(folder):
         parts = split(name)
@@ -177,7 +177,8 @@ def benchmarks(store: Path, kind: Kind[Any]) -> list[str]:
     for name in _listed(store):
         if (store / name).is_dir():
             names.add(name)
-    for name in _listed(store / _OLD_TRIALS if kind is TRIALS else store):
+    old = {RECORDS: store, TRIALS: store / _OLD_TRIALS}.get(kind)
+    for name in _listed(old) if old is not None else ():
         if name.endswith(".jsonl") and not started(name.partition(".")[0]):
             names.add(name.removesuffix(".jsonl"))
     return sorted(name for name in names if name and any(map(_has_content, sources(store, name, kind))))

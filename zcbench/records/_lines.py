@@ -51,7 +51,7 @@ class Reader:
 
     def __init__(self, kind: Kind[Any], builder: Builder) -> None:
         self._kind, self._builder = kind, builder
-        self._parse = _schema.record if kind.mark == RECORDS.mark else _schema.trial
+        self._parse = _schema.READERS[kind.name]
         self._known = Memory(builder) if kind.mark == RECORDS.mark else None
 
     def read(self, source: Source) -> Part:

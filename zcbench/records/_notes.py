@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from typing import TypeAlias
 
 from zcbench.errors import shortened
 from zcbench.records import _schema
-from zcbench.records._record import Record, Trial
+from zcbench.records._record import Record, SearchTrace, Trial
 from zcbench.records._schema import LeftOut
+
+Stored: TypeAlias = Record | Trial | SearchTrace
 
 _FILES = 5
 _LENGTH = 60
@@ -29,14 +32,14 @@ def of_lines(left_out: Iterable[LeftOut]) -> list[str]:
     return notes
 
 
-def of_disagreement(keys: int, example: Sequence[Record] | Sequence[Trial]) -> str:
+def of_disagreement(keys: int, example: Sequence[Stored]) -> str:
     """A sentence for keys whose measurements disagree.
 
     Args:
         keys: how many.
         example: the measurements of one of them.
     """
-    what = "score" if isinstance(example[0], Record) else "trial"
+    what = _what(example[0])
     subject = f"{_many(keys, what)} {'were' if keys > 1 else 'was'} measured several times with different results and"
     return (
         f"{subject} {'are' if keys > 1 else 'is'} left out, for example {_named(example[0])}: {_said(example)};"
@@ -44,9 +47,9 @@ def of_disagreement(keys: int, example: Sequence[Record] | Sequence[Trial]) -> s
     )
 
 
-def of_round_off(keys: int, example: Sequence[Record] | Sequence[Trial]) -> str:
+def of_round_off(keys: int, example: Sequence[Stored]) -> str:
     """A sentence for keys whose measurements differ by round-off."""
-    what = "score" if isinstance(example[0], Record) else "trial"
+    what = _what(example[0])
     count = _many(keys, what)
     return (
         f"{count} {'differ' if keys > 1 else 'differs'} between machines by round-off, for example"
@@ -54,20 +57,28 @@ def of_round_off(keys: int, example: Sequence[Record] | Sequence[Trial]) -> str:
     )
 
 
-def _named(item: Record | Trial) -> str:
+def _what(item: Stored) -> str:
+    return "score" if isinstance(item, Record) else "trial" if isinstance(item, Trial) else "search"
+
+
+def _named(item: Stored) -> str:
     if isinstance(item, Record):
         return f"{_cut(item.proxy)} of {_cut(item.architecture)} with seed {item.seed}"
+    if isinstance(item, SearchTrace):
+        return f"{_cut(item.label)} with seed {item.seed}"
     return f"{_cut(item.predictor)} for {item.train_size} networks with seed {item.seed}"
 
 
-def _said(items: Sequence[Record] | Sequence[Trial]) -> str:
+def _said(items: Sequence[Stored]) -> str:
     texts = list(dict.fromkeys(map(_outcome, items)))
     return " and ".join(texts[:3]) + (f" and {len(texts) - 3:,} more" if len(texts) > 3 else "")
 
 
-def _outcome(item: Record | Trial) -> str:
+def _outcome(item: Stored) -> str:
     if isinstance(item, Record):
         return str(item.score.status) if item.score.value is None else repr(item.score.value)
+    if isinstance(item, SearchTrace):
+        return f"{len(item.rows):,} evaluations" if item.rows else str(item.status)
     return f"tau {item.metrics['tau']!r}" if "tau" in item.metrics else str(item.status)
 
 

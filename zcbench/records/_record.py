@@ -1,7 +1,8 @@
-"""What is measured: the score of a network, and the trial of a predictor."""
+"""What is measured: the score of a network, the trial of a predictor, and the trace of a search."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -115,3 +116,71 @@ class Trial:
             *(self.benchmark, self.target, self.transfer_from, self.predictor, self.data, self.code),
             *(self.pool, self.train_size, self.tuned_size, self.seed),
         )
+
+
+@dataclass(frozen=True, repr=False)
+class SearchTrace:
+    """One search on a benchmark's table: what it evaluated, in order, and what it had spent by then.
+
+    Attributes:
+        benchmark: name and version of the benchmark.
+        guide: what was searched for, columns separated by commas, "-" before those in which low is good.
+        searcher: label and version, "evolution:population=20@1".
+        scorers: what helped, by role, "warm-start=naswot@1"; empty without any.
+        budget: what could be spent, in words.
+        constraints: bounds that held, separated by commas; empty without any.
+        seed: decides everything random.
+        status: what became of it.
+        metrics: numbers by name: "evaluations", "asks", "scored", and what went to what in seconds.
+        rows: rows of the table that were evaluated, in order.
+        clock: seconds spent in all when each answer was there; training seconds are the table's.
+        epochs: epochs of each evaluation, 0 for all of them; empty if no training was stopped.
+        detail: why it ended, or why there is no trace; one sentence.
+        environment: id of the environment line that the store keeps beside it.
+        data: digest of the table and of the scores: what was searched.
+        code: digest of the searcher and the scorers, where a stranger wrote either; else empty.
+        attempt: number of searches before this one that a retry gave up.
+    """
+
+    benchmark: str
+    guide: str
+    searcher: str
+    scorers: str
+    budget: str
+    constraints: str
+    seed: int
+    status: Status
+    metrics: Mapping[str, float]
+    rows: tuple[int, ...] = ()
+    clock: tuple[float, ...] = ()
+    epochs: tuple[int, ...] = ()
+    detail: str = ""
+    environment: str = ""
+    data: str = ""
+    code: str = ""
+    attempt: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detail", shortened(self.detail))
+
+    def __repr__(self) -> str:
+        found = f"{len(self.rows):,} evaluations" if self.rows else str(self.status)
+        return brief(f"<SearchTrace of {plain(self.label, 60)}, seed {self.seed}: {found}>")
+
+    @property
+    def label(self) -> str:
+        """Searcher and scorers, without their versions: "evolution, warm-start=naswot"."""
+        searcher = self.searcher.rpartition("@")[0]
+        scorers = _VERSION.sub("", self.scorers)
+        return f"{searcher}, {scorers}" if scorers else searcher
+
+    @property
+    def key(self) -> tuple[str, str, str, str, str, str, str, str, int]:
+        """What identifies the search: two with one key are the same."""
+        return (
+            *(self.benchmark, self.guide, self.searcher, self.scorers, self.budget, self.constraints),
+            *(self.data, self.code, self.seed),
+        )
+
+
+_VERSION = re.compile(r"@[0-9]+(?=$|[+,;*) ])")

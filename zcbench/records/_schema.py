@@ -1,4 +1,4 @@
-"""Lines of the store: what a record, a trial and an environment look like as JSON, and what else a line can hold.
+"""Lines of the store: what items and environments look like as JSON, and what else a line can hold.
 
 Whatever stands in a line, reading it gives an object or a :class:`BadLineError` that says in a few words why not.
 """
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from zcbench.errors import shortened
-from zcbench.records._kinds import metrics_text
-from zcbench.records._record import Record, Trial
+from zcbench.records._kinds import metrics_text, numbers_text
+from zcbench.records._record import Record, SearchTrace, Trial
 from zcbench.types import Status
 
 #: 1: one file a benchmark. 2: code, sample and attempt; a trial's ``transfer_from`` was called ``source``; blocks.
@@ -29,7 +29,7 @@ _SHOWN = 5
 
 
 class BadLineError(ValueError):
-    """A line that is no record, trial or environment; the text says why in a few words."""
+    """A line that is no record, trial, search or environment; the text says why in a few words."""
 
 
 @dataclass(frozen=True)
@@ -185,6 +185,10 @@ def _is_duration(value: Any) -> bool:
     return bool((_is_finite(value) and value >= 0) or value != value)  # nan: unknown
 
 
+def _is_spent(value: Any) -> bool:
+    return _is_finite(value) and value >= 0
+
+
 def _is_labelled(value: Any) -> bool:
     return _is_text(value) and _LABELLED.fullmatch(value) is not None
 
@@ -237,9 +241,39 @@ _TRIAL: _Fields = {
     "environment": _TEXT,
     "data": _TEXT,
 }
-_COLUMNS: _Fields = _TRIAL | _RECORD
+_TRACE: _Fields = {
+    "benchmark": _NAMED,
+    "guide": _TEXT,
+    "searcher": _NAMED,
+    "scorers": _TEXT,
+    "budget": _TEXT,
+    "constraints": _TEXT,
+    "seed": _SEED,
+    "status": _TEXT,
+    "metrics": (_is_metrics, "numbers by name"),
+    "rows": (lambda value: isinstance(value, list) and all(map(_is_count, value)), "a list of rows"),
+    "clock": (lambda value: isinstance(value, list) and all(map(_is_spent, value)), "a list of seconds"),
+    "epochs": (lambda value: isinstance(value, list) and all(map(_is_count, value)), "a list of epochs"),
+    "detail": _PROSE,
+    "environment": _TEXT,
+    "data": _TEXT,
+}
+_COLUMNS: _Fields = _TRIAL | _RECORD | {name: _TRACE[name] for name in ("guide", "scorers", "budget", "constraints")}
 #: what the description of an environment never has
-_ITEMS = {"benchmark", "architecture", "proxy", "predictor", "batch", "value", "status", "metrics"}
+_ITEMS = {"benchmark", "architecture", "proxy", "predictor", "batch", "value", "status", "metrics", "searcher"}
+
+
+#: columns of texts that write lists of numbers
+_LISTS = ("rows", "clock", "epochs")
+
+
+def _list(name: str, text: Any) -> None:
+    _check({name: text}, {name: _TEXT})
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        raise BadLineError(f"the field {name!r} is no list") from None
+    _check({name: values}, {name: _TRACE[name]})
 
 
 def check_text(name: str, value: Any) -> None:
@@ -252,6 +286,8 @@ def check_text(name: str, value: Any) -> None:
         _status(value)
     elif name == "metrics":
         _check({name: value}, {name: _TEXT})
+    elif name in _LISTS:
+        _list(name, value)
     else:
         _check({name: value}, {name: _COLUMNS.get(name, _TEXT)})
 
@@ -313,6 +349,32 @@ def trial(line: Mapping[str, Any]) -> tuple[Any, ...]:
     )
 
 
+def search(line: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The values of the trace of a search that a line holds, in the order of the kind's fields.
+
+    Raises:
+        BadLineError: a field is missing or holds something else.
+    """
+    _check(line, _TRACE)
+    code, _, attempt = _later(line)
+    if len(line["clock"]) != len(line["rows"]) or len(line["epochs"]) not in (0, len(line["rows"])):
+        raise BadLineError("the fields 'rows', 'clock' and 'epochs' have different lengths")
+    return (
+        *(line["benchmark"], line["guide"], line["searcher"], line["scorers"], line["budget"], line["constraints"]),
+        *(line["data"], code, line["seed"], _status(line["status"]).value, metrics_text(line["metrics"])),
+        *(numbers_text(line["rows"]), numbers_text(line["clock"]), numbers_text(line["epochs"])),
+        *(shortened(line["detail"]), line["environment"], attempt),
+    )
+
+
+#: what reads a line, by the name of the kind
+READERS: Mapping[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]] = {
+    "record": record,
+    "trial": trial,
+    "search": search,
+}
+
+
 def _check_tau(metrics: Mapping[str, Any], status: Status) -> None:
     tau = metrics.get("tau")
     if status is Status.OK and not (tau is not None and -1 <= tau <= 1):
@@ -325,15 +387,21 @@ def _later(line: Mapping[str, Any]) -> tuple[str, str, int]:
     return found["code"], found["sample"], found["attempt"]
 
 
-def trial_metrics(text: str, status: str) -> None:
+def column_metrics(text: str, status: str, *, tau: bool) -> None:
     """Check metrics as a column of texts has them.
+
+    Args:
+        text: the metrics.
+        status: what became of the item.
+        tau: whether an item that is ok has to have one.
 
     Raises:
         BadLineError: they are none, or do not go with the status.
     """
     metrics = _object(text.encode(errors="surrogatepass"))
     _check({"metrics": metrics}, {"metrics": _TRIAL["metrics"]})
-    _check_tau(metrics, Status(status))
+    if tau:
+        _check_tau(metrics, Status(status))
 
 
 # -- what is written ---------------------------------------------------------------------------
@@ -369,6 +437,19 @@ def trial_line(trial: Trial) -> dict[str, Any]:
     line = {field.name: getattr(trial, field.name) for field in fields(Trial)}
     line["metrics"] = {name: finite(value) for name, value in trial.metrics.items()}
     line["status"] = str(trial.status)
+    for name in ("code", "attempt"):
+        if not line[name]:
+            del line[name]
+    return {"schema": SCHEMA, **line}
+
+
+def search_line(trace: SearchTrace) -> dict[str, Any]:
+    """The fields of a search's line."""
+    line = {field.name: getattr(trace, field.name) for field in fields(SearchTrace)}
+    line["metrics"] = {name: finite(value) for name, value in trace.metrics.items()}
+    line["status"] = str(trace.status)
+    for name in _LISTS:
+        line[name] = list(line[name])
     for name in ("code", "attempt"):
         if not line[name]:
             del line[name]

@@ -1,4 +1,4 @@
-"""A folder of records and trials, for any number of writers at once.
+"""A folder of records, trials and traces of searches, for any number of writers at once.
 
 Every writer appends to files of its own; reading merges all files of a benchmark (:mod:`zcbench.records._merging` has
 the rules). A process that dies loses at most the line it was writing. A whole line that cannot be read hides no other:
@@ -17,21 +17,22 @@ import numpy as np
 from zcbench._display import brief
 from zcbench.records import _layout, _notes
 from zcbench.records._checking import Checked, examined
-from zcbench.records._columns import Records, Table, Trials
+from zcbench.records._columns import Records, Searches, Table, Trials
 from zcbench.records._compacting import Compacted, compact
-from zcbench.records._kinds import RECORDS, TRIALS, Kind
+from zcbench.records._kinds import RECORDS, SEARCHES, TRIALS, Kind
 from zcbench.records._merging import merge
 from zcbench.records._reading import Read, environments, read
-from zcbench.records._record import Record, Trial
+from zcbench.records._record import Record, SearchTrace, Trial
 from zcbench.records._schema import LeftOut
 from zcbench.records._taking import take_over
 from zcbench.records._writer import Writer
 
 Key = tuple[Any, ...]
+Of = type[Record] | type[Trial] | type[SearchTrace]
 
 
 class Store:
-    """Records and trials of any number of benchmarks.
+    """Records, trials and traces of searches of any number of benchmarks.
 
     Args:
         folder: created at the first write.
@@ -64,24 +65,34 @@ class Store:
         assert isinstance(table, Trials)
         return table
 
+    def searches(self, benchmark: str) -> Searches:
+        """All traces of searches on a benchmark in the order of writing; one of each key.
+
+        Raises:
+            StoreError: a file cannot be read.
+        """
+        table = self._read(benchmark, SEARCHES)[0]
+        assert isinstance(table, Searches)
+        return table
+
     def writer(self, benchmark: str) -> Writer:
         """Append to a benchmark; any number of writers may be open at once. To be used in a ``with`` statement."""
         return Writer(self.folder, benchmark, lambda: self.environments(benchmark))
 
-    def benchmarks(self, of: type[Record] | type[Trial] = Record) -> list[str]:
-        """Names of the benchmarks that have records, or trials, sorted."""
+    def benchmarks(self, of: Of = Record) -> list[str]:
+        """Names of the benchmarks that have records, trials or searches, sorted."""
         return _layout.benchmarks(self.folder, _kind(of))
 
     def every_benchmark(self) -> list[str]:
         """Names of the benchmarks that have anything in the store, sorted."""
         return sorted({name for kind in _layout.KINDS for name in _layout.benchmarks(self.folder, kind)})
 
-    def files(self, benchmark: str, of: type[Record] | type[Trial] = Record) -> list[Path]:
-        """The files that hold a benchmark's records, or trials, in order of their start."""
+    def files(self, benchmark: str, of: Of = Record) -> list[Path]:
+        """The files that hold a benchmark's records, trials or searches, in order of their start."""
         return [source.path for source in _layout.sources(self.folder, benchmark, _kind(of))]
 
     def environments(self, benchmark: str) -> dict[str, dict[str, Any]]:
-        """Descriptions of the environments that records and trials refer to, by id.
+        """Descriptions of the environments that records, trials and searches refer to, by id.
 
         Raises:
             StoreError: a file cannot be read.
@@ -91,8 +102,8 @@ class Store:
             found |= environments(self.folder, benchmark, kind)
         return found
 
-    def disagreeing(self, benchmark: str, of: type[Record] | type[Trial] = Record) -> dict[Key, list[Any]]:
-        """Keys of which several measurements disagree, each with its records or trials: none of them is read.
+    def disagreeing(self, benchmark: str, of: Of = Record) -> dict[Key, list[Any]]:
+        """Keys of which several measurements disagree, each with its items: none of them is read.
 
         A measurement with a higher attempt than all of them settles it.
 
@@ -104,12 +115,12 @@ class Store:
             found.setdefault(item.key, []).append(item)
         return found
 
-    def left_out(self, benchmark: str, of: type[Record] | type[Trial] | None = None) -> tuple[LeftOut, ...]:
-        """Lines that the latest reading of a benchmark's records or trials could not use; of both without ``of``."""
+    def left_out(self, benchmark: str, of: Of | None = None) -> tuple[LeftOut, ...]:
+        """Lines that the latest reading of a benchmark's items could not use; of all kinds without ``of``."""
         return tuple(line for found in self._last(benchmark, of) for line in found.left_out)
 
-    def notes(self, benchmark: str, of: type[Record] | type[Trial] | None = None) -> list[str]:
-        """What the latest reading of records or trials left out: a sentence each; of both without ``of``."""
+    def notes(self, benchmark: str, of: Of | None = None) -> list[str]:
+        """What the latest reading left out: a sentence each; of all kinds without ``of``."""
         return [note for found in self._last(benchmark, of) for note in found.notes]
 
     def compact(self, benchmark: str, form: str | None = None) -> list[Compacted]:
@@ -120,7 +131,7 @@ class Store:
             form: "jsonl" (blocks of columns) or "parquet"; None for Parquet where pyarrow is installed.
 
         Returns:
-            What was done with the files of records, and with those of trials.
+            What was done with the files of each kind.
 
         Raises:
             InvalidInputError: there is no such format.
@@ -142,7 +153,7 @@ class Store:
         return [path for kind in _layout.KINDS for path in take_over(other.folder, self.folder, benchmark, kind)]
 
     def check(self, benchmark: str) -> list[Checked]:
-        """What a benchmark's files of records, and those of trials, hold.
+        """What a benchmark's files of each kind hold.
 
         Raises:
             StoreError: a file cannot be read.
@@ -156,7 +167,7 @@ class Store:
             found.append(report)
         return found
 
-    def _last(self, benchmark: str, of: type[Record] | type[Trial] | None) -> list[Finding]:
+    def _last(self, benchmark: str, of: Of | None) -> list[Finding]:
         kinds = _layout.KINDS if of is None else (_kind(of),)
         return [self._latest[key] for kind in kinds if (key := (benchmark, kind.name)) in self._latest]
 
@@ -183,9 +194,12 @@ class Finding:
     notes: tuple[str, ...]
 
 
+_TABLES: dict[str, type[Table[Any]]] = {form.kind.name: form for form in (Records, Trials, Searches)}
+
+
 def merged(content: Read) -> tuple[Table[Any], Finding]:
     """One item of each key, and what was left out. The columns of ``content`` are used up."""
-    form: type[Table[Any]] = Trials if content.kind.mark == TRIALS.mark else Records
+    form = _TABLES[content.kind.name]
     texts = {name: content.texts[name] for name in form.kind.texts}
     found = merge(content.arrays, content.texts, form.kind)
     every = form({name: content.arrays[name] for name in form.kind.names}, texts)
@@ -211,5 +225,6 @@ def _counted(content: Read) -> tuple[int, Finding]:
     return len(table), finding
 
 
-def _kind(of: type[Record] | type[Trial]) -> Kind[Any]:
-    return TRIALS if of is Trial else RECORDS
+def _kind(of: Of) -> Kind[Any]:
+    kinds: dict[Of, Kind[Any]] = {Record: RECORDS, Trial: TRIALS, SearchTrace: SEARCHES}
+    return kinds[of]

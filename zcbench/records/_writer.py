@@ -15,9 +15,9 @@ from typing import Any, Self
 from zcbench._files import cannot_write
 from zcbench.errors import StoreError
 from zcbench.records import _layout, _schema
-from zcbench.records._kinds import RECORDS, TRIALS, Kind
+from zcbench.records._kinds import RECORDS, SEARCHES, TRIALS, Kind
 from zcbench.records._locks import Held, hold
-from zcbench.records._record import Record, Trial
+from zcbench.records._record import Record, SearchTrace, Trial
 from zcbench.records._schema import SCHEMA, BadLineError
 
 _ADVICE = "choose another folder with --store."
@@ -74,6 +74,14 @@ class Writer:
             StoreError: there is no room, or no reader could read it back.
         """
         self._item(TRIALS, _schema.trial_line(trial), trial.environment, _schema.trial)
+
+    def search(self, trace: SearchTrace) -> None:
+        """Append the trace of a search.
+
+        Raises:
+            StoreError: there is no room, or no reader could read it back.
+        """
+        self._item(SEARCHES, _schema.search_line(trace), trace.environment, _schema.search)
 
     def environment(self, identifier: str, description: dict[str, Any]) -> None:
         """Describe an environment; the description is written before the first line that refers to it.

@@ -15,8 +15,7 @@ from zcbench import _arguments as rules
 from zcbench._foreign import users_signals
 from zcbench._workers import Task, Work, check_timeout, results_of
 from zcbench.errors import InvalidInputError, UnknownNameError
-from zcbench.records import describe_environment
-from zcbench.records import Store, Writer
+from zcbench.records import Store, Writer, describe_environment
 from zcbench.types import Status
 
 #: what a retry can be asked for: statuses, and items with one key that do not agree

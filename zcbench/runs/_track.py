@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -17,11 +17,24 @@ from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError
 SIZES = (10, 20, 50, 100, 200, 500, 1000)
 SEEDS = 10
 
-SCORES, PREDICTORS = "scores", "predictors"
-#: fields that tracks of one kind alone have
-OF_KIND = {
-    SCORES: ("seed", "proxies", "ensembles"),
-    PREDICTORS: ("predictors", "train_sizes", "seeds", "tuned", "transfer_from"),
+SCORES, PREDICTORS, SEARCHES = KINDS = ("scores", "predictors", "searches")
+#: fields that tracks of some kinds alone have
+OF_KINDS = {
+    "seed": (SCORES,),
+    "proxies": (SCORES,),
+    "ensembles": (SCORES,),
+    "limit": (SCORES, PREDICTORS),
+    "predictors": (PREDICTORS,),
+    "train_sizes": (PREDICTORS,),
+    "seeds": (PREDICTORS, SEARCHES),
+    "tuned": (PREDICTORS,),
+    "transfer_from": (PREDICTORS,),
+    "searchers": (SEARCHES,),
+    "scorers": (SEARCHES,),
+    "guide": (SEARCHES,),
+    "budget": (SEARCHES,),
+    "constraints": (SEARCHES,),
+    "cost": (SEARCHES,),
 }
 #: what says which track it is, and not what is done
 _HEAD = ("name", "version", "summary")
@@ -36,11 +49,17 @@ class Settings(NamedTuple):
         target: column; None for the benchmark's own choice.
         limit: number of architectures; None for all.
         batch_size: samples in the batch.
+        guide: columns that searchers see, separated by commas; None for the benchmark's own choice.
+        budget: what a search may spend, "100" evaluations or "12000s".
+        cost: column of training seconds, or seconds of every network; None for what the table tells.
     """
 
     target: str | None
     limit: int | None
     batch_size: int
+    guide: str | None
+    budget: str
+    cost: str | None
 
 
 PER_BENCHMARK = Settings._fields
@@ -50,15 +69,16 @@ PER_BENCHMARK = Settings._fields
 class Track:
     """What makes results comparable.
 
-    A track without predictors is one of scores. ``target``, ``limit`` and ``batch_size`` may be mappings by benchmark;
-    a benchmark that is not in one has the default.
+    A track without predictors and searchers is one of scores. ``target``, ``limit``, ``batch_size``, ``guide``,
+    ``budget`` and ``cost`` may be mappings by benchmark; a benchmark that is not in one has the default.
 
     Attributes:
         name: its name; empty for one that is made of options.
         version: raised whenever the plan changes.
         summary: one sentence.
         benchmarks: names of benchmarks, or paths of one's own tables; none if whoever runs the track says it.
-        target: column to rank against; None for the benchmark's own choice. It also decides the data set.
+        target: column to rank against, or by which searches are judged; None for the benchmark's own choice. It also
+            decides the data set.
         limit: number of architectures, drawn at random; of predictors, of equivalence classes. None for all. A larger
             limit keeps what a smaller one had.
         seed: decides the sample, the batch and the initial weights.
@@ -68,9 +88,16 @@ class Track:
         predictors: labels, patterns or "all".
         train_sizes: numbers of trained networks to learn from; with a transfer, those of the other benchmark. None for
             10 to 1,000, as far as a table has room for them beside as many to test on.
-        seeds: number of splits; all predictors see the same.
+        seeds: number of splits, the same for all predictors; or of searches.
         tuned: with a transfer, numbers of networks of the benchmark itself that are seen last.
         transfer_from: "BENCHMARK" or "BENCHMARK/TARGET" to learn from first.
+        searchers: labels, patterns or "all".
+        scorers: what helps each of the searchers: "none", or roles and scorers, "warm-start=naswot, filter=-params".
+        guide: columns that searchers see, separated by commas, with "-" before a fact that is to be low; None for the
+            benchmark's own choice.
+        budget: what each search may spend, "100" evaluations or "12000s".
+        constraints: bounds on facts and scorers, "params_M<=1".
+        cost: column of training seconds, or seconds of every network; None for what the table tells.
     """
 
     name: str = ""
@@ -88,9 +115,16 @@ class Track:
     seeds: int = SEEDS
     tuned: tuple[int, ...] = ()
     transfer_from: str | None = None
+    searchers: tuple[str, ...] = ()
+    scorers: tuple[str, ...] = ("none",)
+    guide: str | Mapping[str, str] | None = None
+    budget: str | Mapping[str, str] = "100"
+    constraints: tuple[str, ...] = ()
+    cost: str | Mapping[str, str] | None = None
 
     def __repr__(self) -> str:
-        what = many(len(self.predictors), "predictor") if self.predictors else "proxies"
+        counted = {PREDICTORS: (self.predictors, "predictor"), SEARCHES: (self.searchers, "searcher")}
+        what = many(len(counted[self.kind][0]), counted[self.kind][1]) if self.kind in counted else "proxies"
         on = many(len(self.benchmarks), "benchmark") if self.benchmarks else "any benchmark"
         return brief(f"<Track {plain(self.identifier or 'without a name', 50)}: {what} on {on}>")
 
@@ -103,16 +137,16 @@ class Track:
             for benchmark in value if isinstance(value, Mapping) and self.benchmarks else ():
                 if benchmark not in self.benchmarks:
                     raise UnknownNameError(f"benchmark in {where}{field}", benchmark, self.benchmarks)
-        for kind, own in OF_KIND.items():
-            for field in own:
-                if kind != self.kind and getattr(self, field) != DEFAULTS[field]:
-                    goes = "goes" if kind == PREDICTORS else "does not go"
-                    raise InvalidInputError(f"{where}{field} {goes} with predictors.")
+        if self.predictors and self.searchers:
+            raise InvalidInputError(f"{where}predictors and searchers are two kinds of work: choose one.")
+        for field, kinds in OF_KINDS.items():
+            if self.kind not in kinds and getattr(self, field) != DEFAULTS[field]:
+                raise InvalidInputError(f"{where}{field} {_goes_with(kinds, self.kind)}.")
 
     @property
     def kind(self) -> str:
-        """What its work gives: "scores" or "predictors"."""
-        return PREDICTORS if self.predictors else SCORES
+        """What its work gives: "scores", "predictors" or "searches"."""
+        return PREDICTORS if self.predictors else SEARCHES if self.searchers else SCORES
 
     @property
     def identifier(self) -> str:
@@ -198,6 +232,14 @@ class Track:
         return found
 
 
+def _goes_with(kinds: Sequence[str], kind: str) -> str:
+    """Why a field of some kinds of tracks does not belong to another kind."""
+    words = {PREDICTORS: "predictors", SEARCHES: "searchers"}
+    if SCORES in kinds:
+        return f"does not go with {words[kind]}"
+    return f"goes with {' or '.join(words[one] for one in kinds)}"
+
+
 def known_fields(given: Mapping[str, Any]) -> None:
     """UnknownNameError for a name that is no field of a track."""
     for name in given:
@@ -225,8 +267,9 @@ def track_of(content: Mapping[str, Any], where: str) -> Track:
         known_fields(given)
         track = Track(**given)
         if kind is not None and kind != track.kind:
-            rules.choice("kind", OF_KIND)("kind", kind)
-            raise InvalidInputError(f"kind {kind!r} needs {kind if kind == PREDICTORS else 'no predictors'}.")
+            rules.choice("kind", KINDS)("kind", kind)
+            needs = {PREDICTORS: "predictors", SEARCHES: "searchers"}.get(kind, f"no {track.kind}")
+            raise InvalidInputError(f"kind {kind!r} needs {needs.replace('searches', 'searchers')}.")
     except ZcbenchError as error:
         raise InvalidInputError(f"{where}: {error}") from None
     return track
@@ -300,6 +343,18 @@ def _count(what: str, value: Any) -> int:
     return rules.whole(what, value, 1, 10**9)
 
 
+def _budget(what: str, value: Any) -> str:
+    """A budget as text; a whole number is one of evaluations."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(rules.whole(what, value, 1, 10**9))
+    return rules.text(what, value)
+
+
+def _seconds(what: str, value: Any) -> str:
+    """The name of a column, or seconds as text."""
+    return str(rules.number(what, value, 0)) if isinstance(value, int | float) else rules.text(what, value)
+
+
 _RULES: Mapping[str, Callable[[str, Any], Any]] = {
     "name": _name,
     "version": rules.version,
@@ -316,5 +371,11 @@ _RULES: Mapping[str, Callable[[str, Any], Any]] = {
     "seeds": _count,
     "tuned": _counts(0),
     "transfer_from": _optional(rules.text),
+    "searchers": _texts,
+    "scorers": _texts,
+    "guide": _optional(_by_benchmark(rules.text)),
+    "budget": _by_benchmark(_budget),
+    "constraints": _texts,
+    "cost": _optional(_by_benchmark(_seconds)),
 }
 DEFAULTS: Mapping[str, Any] = {field.name: field.default for field in fields(Track)}

@@ -11,10 +11,11 @@ from typing import Any
 from zcbench.search._asked import search
 from zcbench.search._base import Answer, Objective, Proposal, Searcher
 from zcbench.search._budget import Budget
+from zcbench.search._calling import FunctionEvaluator
 from zcbench.search._clock import Clock
 from zcbench.search._domain import Domain
 from zcbench.search._engine import Search
-from zcbench.search._evaluators import Evaluation, Evaluator, FunctionEvaluator, TableEvaluator
+from zcbench.search._evaluators import Evaluation, Evaluator, TableEvaluator
 from zcbench.search._history import History
 from zcbench.search._ledger import Ledger, read_ledger
 from zcbench.search._problem import Problem

@@ -15,9 +15,10 @@ from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.scorers import Scorer
 from zcbench.search._base import Objective, Searcher
 from zcbench.search._budget import Budget
+from zcbench.search._calling import FunctionEvaluator
 from zcbench.search._domain import Domain
 from zcbench.search._engine import Search
-from zcbench.search._evaluators import Evaluator, FunctionEvaluator, TableEvaluator
+from zcbench.search._evaluators import Evaluator, TableEvaluator
 from zcbench.search._facts import Fact, needs_training
 from zcbench.search._ledger import Ledger
 from zcbench.search._loop import Loop

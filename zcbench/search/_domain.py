@@ -12,6 +12,8 @@ from zcbench.types import Architecture, SearchSpace
 
 #: draws after which looking for one that is allowed and new is given up
 TRIES = 1_000
+#: the same where everything can be gone through afterwards
+FEW_TRIES = 50
 #: architectures up to which a space counts as one that can be gone through
 COUNTABLE = 200_000
 
@@ -69,10 +71,10 @@ class Domain:
 
     def everything(self) -> list[Architecture] | None:
         """All allowed architectures, one for each equal network; None if the space is too large to go through."""
-        return None if self._everything is None else list(self._everything)
+        return None if self._everything is None else list(self._everything.values())
 
     @functools.cached_property
-    def _everything(self) -> tuple[Architecture, ...] | None:
+    def _everything(self) -> dict[str, Architecture] | None:
         every: Iterable[Architecture]
         if self.candidates is not None:
             every = self.candidates
@@ -83,7 +85,7 @@ class Domain:
         first: dict[str, Architecture] = {}
         for architecture in self.allowed(every):
             first.setdefault(self.key(architecture), architecture)
-        return tuple(first.values())
+        return first
 
     def sample(self, rng: np.random.Generator, count: int = 1, seen: Container[str] = ()) -> list[Architecture]:
         """Draw architectures at random whose networks differ from one another and from those seen.
@@ -94,20 +96,19 @@ class Domain:
             seen: keys of networks that are left out.
         """
         found: dict[str, Architecture] = {}
-        for _ in range(TRIES):
-            if len(found) >= count:
-                break
-            for architecture in self.allowed(self._draw(rng, count - len(found))):
-                key = self.key(architecture)
-                if key not in seen:
+        countable = self.candidates is not None or (self.space.size is not None and self.space.size <= COUNTABLE)
+        patience, failed = (FEW_TRIES if countable else TRIES), 0
+        while len(found) < count and failed < patience:
+            before, drawn = len(found), self._draw(rng, count - len(found))
+            for architecture in self.allowed(drawn):
+                if (key := self.key(architecture)) not in seen:
                     found.setdefault(key, architecture)
-        if len(found) < count and (every := self._everything) is not None:
-            for row in rng.permutation(len(every)).tolist():
-                if len(found) >= count:
-                    break
-                if (key := self.key(every[row])) not in seen:
-                    found.setdefault(key, every[row])
-        return list(found.values())[:count]
+            failed = 0 if len(found) > before else failed + len(drawn)
+        if len(found) < count and self._everything is not None:
+            left = [(key, one) for key, one in self._everything.items() if key not in seen and key not in found]
+            for place in rng.permutation(len(left))[: count - len(found)].tolist():
+                found.setdefault(*left[place])
+        return list(found.values())
 
     def _draw(self, rng: np.random.Generator, count: int) -> list[Architecture]:
         if self.candidates is None:

@@ -55,6 +55,11 @@ class Search:
     def __repr__(self) -> str:
         return brief(f"<Search of {self.searcher!r}: {self.problem.history!r}>")
 
+    @property
+    def waiting(self) -> list[Proposal]:
+        """What was asked for and not answered, in order."""
+        return list(self._out.values())
+
     def _name(self, proposal: Proposal) -> _Name:
         return self.problem.domain.key(proposal.architecture), proposal.epochs
 

@@ -164,14 +164,15 @@ def _products(stages: int) -> Iterator[tuple[Stage, ...]]:
         return
     for first in _products(stages - 1):
         for depth in DEPTHS:
-            yield from ((*first, stage) for stage in _stage_options(depth))
+            yield from ((*first, stage) for stage in stage_options(depth))
 
 
-def _stage_options(depth: int) -> Iterator[Stage]:
+def stage_options(depth: int) -> Iterator[Stage]:
+    """All sequences of so many layers."""
     if not depth:
         yield ()
         return
-    for first in _stage_options(depth - 1):
+    for first in stage_options(depth - 1):
         yield from ((*first, layer) for layer in _LAYERS)
 
 

@@ -29,7 +29,7 @@ class Outcome:
 
 @dataclass(repr=False)
 class Report:
-    """All checks of one proxy or predictor.
+    """All checks of one proxy, predictor or searcher.
 
     Attributes:
         name: its label.

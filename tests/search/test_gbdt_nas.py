@@ -5,7 +5,7 @@ import pytest
 
 import zcbench
 from zcbench.errors import InvalidInputError
-from zcbench.predictors.pruning import option_effects, pair_effects, prune
+from zcbench.search.gbdt_nas import option_effects, pair_effects, prune
 
 SPACE = zcbench.get_space("digits-201")
 

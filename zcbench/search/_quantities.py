@@ -1,0 +1,234 @@
+"""Numbers of architectures that constraints are on: facts of a table, scores, counts, functions of the user's."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from zcbench import _arguments as rules
+from zcbench._display import brief, many, plain
+from zcbench._foreign import Foreign
+from zcbench.datasets import Benchmark
+from zcbench.errors import InvalidInputError, UnknownNameError, shortened
+from zcbench.scorers import Scorer, Scores
+from zcbench.search._additive import Additive, NotAdditiveError
+from zcbench.search._base import Floats
+from zcbench.search._parts import parts_of
+from zcbench.types import Architecture, SearchSpace
+
+#: values of one quantity that are kept
+KEPT = 200_000
+#: architectures beyond which a quantity is tried as a sum over choices instead of being found for each
+MANY = 50
+
+
+class Quantity:
+    """A number of every architecture, found once for each; the seconds that it took are added up.
+
+    A number that costs something (a network is built, say) is tried as a sum over choices first. If it is one, as
+    thousands of parameters are, it is reckoned from the choices; :meth:`true` finds it as it is.
+
+    Args:
+        label: what it is called in messages.
+        function: from architectures ``(n,)`` to :class:`zcbench.scorers.Scores`.
+        free: whether it is looked up, and costs nothing.
+        cheap: whether it can be found for all architectures of a table; functions of the user's are taken for cheap.
+
+    Attributes:
+        seconds: what was spent since they were last taken.
+        missing: architectures without a number so far.
+        example: one of them, and the reason; "" if there is none.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        function: Callable[[Sequence[Architecture]], Scores],
+        *,
+        free: bool = False,
+        cheap: bool = False,
+    ) -> None:
+        self.label, self._function, self.free, self.cheap = label, function, free, free or cheap
+        self.seconds = 0.0
+        self.missing: set[str] = set()
+        self.example = ""
+        self._known: dict[str, float] = {}
+        self._sum: Additive | str | None = ""  # "" while that is not tried
+
+    def __repr__(self) -> str:
+        return brief(f"<Quantity {plain(self.label, 60)}>")
+
+    def true(self, architectures: Sequence[Architecture]) -> Floats:
+        """The numbers ``(n,)`` as they are; nan where there is none."""
+        new = list({one.key: one for one in architectures if one.key not in self._known}.values())
+        if new:
+            if len(self._known) + len(new) > KEPT:
+                self._known.clear()
+                new = list({one.key: one for one in architectures}.values())
+            scores = self._function(new)
+            values = np.asarray(scores, np.float64)
+            if not self.free:
+                self.seconds += float(np.nansum(scores.seconds))
+            for place, (one, value) in enumerate(zip(new, values.tolist(), strict=True)):
+                self._known[one.key] = value if math.isfinite(value) else math.nan
+                if not math.isfinite(value):
+                    self._miss(one.key, scores.reasons.get(place) or f"it is {value}")
+        return np.array([self._known[one.key] for one in architectures], np.float64)
+
+    def _miss(self, key: str, reason: str) -> None:
+        if len(self.missing) < KEPT:
+            self.missing.add(key)
+        if not self.example:
+            self.example = shortened(f"{plain(key, 100)}: {reason.rstrip('.')}")
+
+    def values(self, architectures: Sequence[Architecture], space: SearchSpace) -> Floats:
+        """The numbers ``(n,)``, of many architectures from their choices where that gives the same."""
+        if self.free or (self._sum == "" and len(self._known) + len(architectures) <= MANY):
+            return self.true(architectures)
+        additive = self.as_sum(space)
+        return self.true(architectures) if additive is None else additive.values(architectures)
+
+    def as_sum(self, space: SearchSpace) -> Additive | None:
+        """The number as a sum over choices; None if it is none. That is found out once."""
+        if isinstance(self._sum, str):
+            self._sum = None
+            if not self.free and parts_of(space) is not None:
+                began = time.perf_counter()
+                before = self.seconds
+                try:
+                    self._sum = Additive.fit(space, self.true, name=self.label, sample=MANY, tolerance=1e-9)
+                except NotAdditiveError:
+                    self._sum = None
+                if not self.free:
+                    self.seconds = before + time.perf_counter() - began
+        return self._sum
+
+    def drop_sum(self) -> None:
+        """Find it for every architecture from now on."""
+        self._sum = None
+
+    def take_seconds(self) -> float:
+        """Seconds since this was last called."""
+        taken, self.seconds = self.seconds, 0.0
+        return taken
+
+
+def quantity(given: Any, space: SearchSpace, benchmark: Benchmark | None = None) -> Quantity:
+    """The quantity of a name, a scorer or a function.
+
+    Args:
+        given: name of a fact of the benchmark, or of a scorer (a proxy such as "params"); a scorer; a function from an
+            architecture to a number.
+        space: what is searched.
+        benchmark: the table that is searched, if any.
+
+    Raises:
+        UnknownNameError: there is no fact and no scorer of that name.
+        InvalidInputError: it is none of these, or a column of what training gives.
+    """
+    if isinstance(given, Quantity):
+        return given
+    if isinstance(given, Scorer):
+        return Quantity(given.label, given.score)
+    if isinstance(given, str):
+        return _named(given, space, benchmark)
+    if callable(given):
+        return Quantity(getattr(given, "__name__", type(given).__name__), _each(given), cheap=True)
+    raise InvalidInputError(f"a constraint on {rules.shown(given)}: give a name, a scorer or a function.")
+
+
+def _named(name: str, space: SearchSpace, benchmark: Benchmark | None) -> Quantity:
+    from zcbench.proxies import get_proxy, list_proxies
+
+    if benchmark is not None and name in benchmark.facts:
+        return _of_table(name, benchmark, benchmark.facts[name])
+    if benchmark is not None and name in benchmark.targets:
+        target = benchmark.targets[name]
+        if not any(word in target.description for word in ("latency", "energy", "memory")):
+            raise InvalidInputError(
+                f"{name} is what training gives, and is not known before: constrain facts or scores, and search for "
+                f"{name} as an objective."
+            )
+        return _of_table(name, benchmark, benchmark.truth(name))
+    try:
+        label = get_proxy(name).label
+    except UnknownNameError:
+        facts = () if benchmark is None else tuple(benchmark.facts)
+        raise UnknownNameError("quantity of a constraint", name, [*facts, *list_proxies()]) from None
+    return Quantity(label, lambda architectures: _proxy(label, architectures, space, benchmark))
+
+
+def _of_table(name: str, benchmark: Benchmark, column: Floats) -> Quantity:
+    def look_up(architectures: Sequence[Architecture]) -> Scores:
+        rows = benchmark.row_numbers([one.key for one in architectures])
+        values = np.where(rows >= 0, column[rows], math.nan)
+        odd = np.flatnonzero(~np.isfinite(values))
+        return Scores(values, np.zeros(len(rows)), {int(i): "the table has no value" for i in odd})
+
+    return Quantity(name, look_up, free=True)
+
+
+def _proxy(
+    label: str, architectures: Sequence[Architecture], space: SearchSpace, benchmark: Benchmark | None
+) -> Scores:
+    """A proxy of every architecture's network, on the benchmark's samples or on what stands in for them."""
+    from zcbench.batches import get_batch
+    from zcbench.encodings.proxies import stand_in
+    from zcbench.proxies import score_architecture
+
+    if benchmark is None:
+        batch = stand_in(space)
+        default = inspect.signature(space.build).parameters.get("num_classes")
+        classes = 10 if default is None or default.default is inspect.Parameter.empty else int(default.default)
+    else:
+        batch = get_batch(benchmark.batch_of(), 16)
+        classes = benchmark.classes.get(benchmark.target().dataset, 10)
+    values, seconds, reasons = np.full(len(architectures), math.nan), np.zeros(len(architectures)), {}
+    for place, one in enumerate(architectures):
+        began = time.perf_counter()
+        for _, score in score_architecture(lambda: space, one, [label], batch, classes=classes):
+            values[place] = float(score)
+            if score.value is None:
+                reasons[place] = score.detail
+        seconds[place] = time.perf_counter() - began
+    return Scores(values, seconds, reasons)
+
+
+def _each(function: Callable[[Architecture], Any]) -> Callable[[Sequence[Architecture]], Scores]:
+    """A function of one architecture as one of many; what it raises is the reason why there is no number."""
+
+    def score(architectures: Sequence[Architecture]) -> Scores:
+        values, seconds = np.full(len(architectures), math.nan), np.zeros(len(architectures))
+        reasons: dict[int, str] = {}
+        for place, one in enumerate(architectures):
+            began = time.perf_counter()
+            given = None
+            with Foreign(tidy=True) as call:
+                given = function(one)
+                values[place] = _real(given)
+            if call.kind is not None:
+                reasons[place] = call.said
+            seconds[place] = time.perf_counter() - began
+        return Scores(values, seconds, reasons)
+
+    return score
+
+
+def _real(given: Any) -> float:
+    number = given.item() if hasattr(given, "item") and np.size(given) == 1 else given
+    if not isinstance(number, int | float):
+        raise InvalidInputError(f"it gave {rules.shown(given)}, which is no real number")
+    return float(number)
+
+
+def noted(quantity: Quantity) -> str:
+    """What to say of architectures without a number; "" if there are none."""
+    if not quantity.missing:
+        return ""
+    count = many(len(quantity.missing), "architecture")
+    return f"{quantity.label} has no value for {count}, which were left out ({quantity.example})."

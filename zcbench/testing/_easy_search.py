@@ -1,0 +1,239 @@
+"""A space that is easy to search, whose best network is known: what searchers are put to the test on."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from zcbench._process import stable_seed
+from zcbench.scorers import Scorer, Scores
+from zcbench.search import Answer, Budget, Domain, Evaluation, Objective, Problem, Proposal, Search, Searcher
+from zcbench.spaces.nats_size import CHANNELS, NATSSizeSpace
+from zcbench.types import Architecture, Status
+
+#: epochs of a whole training
+EPOCHS = 9
+#: channels that can be chosen, and where each of the five choices is best
+_WIDTHS, _BEST, _WEIGHTS = CHANNELS[:6], (4, 4, 1, 3, 5), (2.0, 2.0, 3.0, 1.0, 1.5)
+#: proposals without an answer after which a run is given up
+_PATIENCE = 20_000
+
+Judge = Callable[[Architecture, "int | None"], tuple[float, ...]]
+
+
+class EasySpace(NATSSizeSpace):
+    """Six widths in each of five groups: 7,776 architectures. The order of the first two makes no difference."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.options = (_WIDTHS,) * len(_BEST)
+
+
+def equal(architecture: Architecture) -> str:
+    """What equal networks share."""
+    widths = architecture.key.split(":")
+    return ":".join([*sorted(widths[:2]), *widths[2:]])
+
+
+@functools.cache
+def _value(key: str) -> float:
+    places = [_WIDTHS.index(width) for width in key.split(":")]
+    bent = sum(w * (place - best) ** 2 for w, place, best in zip(_WEIGHTS, places, _BEST, strict=True))
+    return 90.0 - bent / 10 + 0.1 * _noise(key)
+
+
+def _noise(key: str) -> float:
+    return stable_seed("easy", key) % 10_007 / 10_007
+
+
+def quality(architecture: Architecture, epochs: int | None = None) -> float:
+    """How good a network is after some epochs of training, or all of them; the higher the better."""
+    key = equal(architecture)
+    if epochs is None or epochs >= EPOCHS:
+        return _value(key)
+    return _value(key) - (2 + _noise("curve " + key)) * (1 / epochs - 1 / EPOCHS)
+
+
+def width(architecture: Architecture) -> int:
+    """Sum of the widths: what is bounded where there is a constraint."""
+    return sum(map(int, architecture.key.split(":")))
+
+
+@functools.cache
+def truth() -> np.ndarray:
+    """Quality of all different networks, the best first."""
+    return -np.sort(-np.array([_value(key) for key in {equal(one) for one in EasySpace()}]))
+
+
+class Hint(Scorer):
+    """A scorer that knows a little: the quality, and noise."""
+
+    def __init__(self, name: str, noise: float) -> None:
+        self.label, self._noise = name, noise
+
+    def score(self, architectures: Sequence[Architecture]) -> Scores:
+        """Scores ``(n,)``, free."""
+        values = [quality(one) + self._noise * 2 * (_noise(self.label + equal(one)) - 0.5) for one in architectures]
+        return Scores(np.array(values), np.zeros(len(values)))
+
+
+class EasyEvaluator:
+    """Tells the quality; a whole training takes nine seconds, and what goes on pays for the rest.
+
+    Attributes:
+        calls: what was evaluated, in order.
+    """
+
+    simulated = True
+    label = "easy"
+
+    def __init__(self, epochs: int | None) -> None:
+        self.epochs = epochs
+        self.calls: list[tuple[Architecture, int | None]] = []
+
+    def evaluate(self, architecture: Architecture, epochs: int | None = None, trained: int = 0) -> Evaluation:
+        """Look up."""
+        self.calls.append((architecture, epochs))
+        seconds = {"training": float((epochs or EPOCHS) - trained)}
+        return Evaluation({"quality": quality(architecture, epochs)}, seconds)
+
+
+@functools.cache
+def easy_domain() -> Domain:
+    """All of the easy space."""
+    return Domain(EasySpace(), equal=equal)
+
+
+def bounded_domain(bound: int, candidates: Iterable[Architecture] | None = None) -> Domain:
+    """Networks that are no wider than that, of some or of all."""
+    rows = None if candidates is None else tuple(candidates)
+    return Domain(EasySpace(), rows, equal, lambda several: [width(one) <= bound for one in several])
+
+
+@functools.cache
+def scattered(count: int) -> tuple[Architecture, ...]:
+    """Some different networks, drawn at random: a table that has few neighbours of any."""
+    return tuple(easy_domain().sample(np.random.default_rng(count), count))
+
+
+@dataclass
+class Run:
+    """What one search did.
+
+    Attributes:
+        search: the engine, as it is at the end.
+        asked: proposals in order.
+        told: answers in order, those that came at once left out.
+    """
+
+    search: Search
+    asked: list[Proposal] = field(default_factory=list)
+    told: list[Answer] = field(default_factory=list)
+
+    @property
+    def best(self) -> float:
+        """The best quality among networks that were trained to the end; -inf without any."""
+        rows = self.search.problem.history.complete
+        return float(self.search.problem.history.good[rows, 0].max()) if len(rows) else -math.inf
+
+    def same(self, other: Run) -> bool:
+        """Whether two runs proposed the same."""
+        return self.asked == other.asked
+
+
+def problem(
+    seed: int, *, domain: Domain | None = None, objectives: int = 1, epochs: bool = False, hints: bool = False
+) -> Problem:
+    """The easy problem, or a variant of it."""
+    return Problem(
+        domain or easy_domain(),
+        tuple(Objective(name) for name in ("quality", "narrow")[:objectives]),
+        Budget(evaluations=400),
+        np.random.default_rng(stable_seed("search", seed)),
+        epochs=EPOCHS if epochs else None,
+        features=(Hint("hint", 0.5), Hint("noise", 5.0)) if hints else (),
+        warm_start=Hint("hint", 0.5) if hints else None,
+    )
+
+
+def judged(objectives: int) -> Judge:
+    """The easy problem's objectives as a function."""
+    return lambda one, epochs: (quality(one, epochs), -float(width(one)))[:objectives]
+
+
+def answer(proposal: Proposal, judge: Judge) -> Answer:
+    """What became of a proposal: a failure where a number is not finite."""
+    good = judge(proposal.architecture, proposal.epochs)
+    if all(map(math.isfinite, good)):
+        return Answer(proposal, good)
+    return Answer(proposal, good, Status.FAILED, "RuntimeError: the training failed.")
+
+
+def drive(
+    run: Run,
+    steps: int,
+    judge: Judge,
+    *,
+    batch: int = 1,
+    out: int = 0,
+    lost: Callable[[int], bool] = lambda number: False,
+    cost: float = math.inf,
+    watch: Callable[[int, Run], None] = lambda step, run: None,
+) -> Run:
+    """Go on with a search.
+
+    Args:
+        run: a search that began.
+        steps: how often is asked, at most.
+        judge: from an architecture and epochs to the objectives.
+        batch: how many are asked for at once.
+        out: how many proposals wait for their answers all the time.
+        lost: by number of a proposal, whether it is never answered.
+        cost: epochs that may be trained in all.
+        watch: called after each step.
+    """
+    search = run.search
+    waiting = search.waiting
+    trained: dict[str, int] = {}
+    for step in range(1, steps + 1):
+        proposals = search.ask(batch)
+        if not proposals and not waiting:
+            break
+        run.asked += proposals
+        waiting += [one for number, one in enumerate(proposals, len(run.asked) - len(proposals)) if not lost(number)]
+        keep = out if proposals else 0  # whoever proposes nothing waits for answers
+        due = max(0, len(waiting) - keep)
+        ready, waiting = waiting[:due], waiting[due:]
+        for proposal in ready:
+            key = search.problem.domain.key(proposal.architecture)
+            cost -= (proposal.epochs or EPOCHS) - trained.get(key, 0)
+            trained[key] = proposal.epochs or EPOCHS
+            if cost < 0:
+                return run
+            run.told.append(answer(proposal, judge))
+            search.tell(run.told[-1:])
+        watch(step, run)
+    return run
+
+
+def watched(searcher: Searcher, most: list[int]) -> Searcher:
+    """Note how many proposals a searcher gives beyond those that it is asked for."""
+    given = searcher.ask
+
+    def ask(count: int) -> Sequence[Proposal]:
+        found = given(count)
+        most.append(len(found) - count)
+        return found
+
+    searcher.ask = ask  # type: ignore[method-assign]
+    return searcher
+
+
+def taken_over(history: Iterable[Answer], to: Problem, rows: int) -> None:
+    """Give a problem the first rows of another's history."""
+    for _, one in zip(range(rows), history, strict=False):
+        to.history.add(to.domain.key(one.architecture), one)
