@@ -42,6 +42,8 @@ class Problem:
         features: scorers whose scores a surrogate sees beside its encoding; see :meth:`encoding`.
         scored: scorers that give an objective, whose names are their labels.
         known: scorers that tell an objective before it is evaluated, such as FLOPs; by the objective's name.
+        reference: the point that hypervolume is measured from, by objective, turned so that high is good; None where
+            none was given.
         scorer: from the text of a scorer to one whose scores are paid for, once, and written down.
         feed: what encodings of a table's columns are fed from; None where there is no table.
     """
@@ -57,6 +59,7 @@ class Problem:
     features: tuple[Scorer, ...] = ()
     scored: tuple[Scorer, ...] = ()
     known: Mapping[str, Scorer] = field(default_factory=dict)
+    reference: tuple[float, ...] | None = None
     scorer: Callable[[str], Scorer] = _no_scorers
     feed: Feed | None = None
 

@@ -1,147 +1,120 @@
-"""Expected hypervolume improvement: a surrogate for each objective that has to be evaluated, the others known exactly.
+"""Expected hypervolume improvement: what is expected to add most to the front is evaluated next.
 
-The architecture is proposed that is expected to add most to the hypervolume of the front found so far. With independent
-normal predictions, a deviation of 0 for objectives that are known, the expectation is exact: what the front dominates
-is cut into disjoint boxes, and of each box the expected part that a new point covers is a product over objectives.
-
-Sources: M. Emmerich, A. Deutz, J. Klinkenberg, "Hypervolume-based Expected Improvement", CEC 2011 (the criterion); K.
-Yang et al., "Efficient Computation of Expected Hypervolume Improvement Using Box Decomposition Algorithms", J. Global
-Optimization 75, 2019 (a sum over boxes); R. Lacour, K. Klamroth, C. Fonseca, "A Box Decomposition Algorithm to Compute
-the Hypervolume Indicator", Computers & OR 79, 2017 (the boxes); D. Ginsbourger et al., "Kriging is well-suited to
-parallelize optimization", 2010 (several proposals at once: a proposal counts as if its prediction had come true).
+Each objective that has to be evaluated has a predictor of its own that knows how sure it is. Objectives that are known
+without training, such as FLOPs, enter as they are: nothing is spent on guessing them, and of two architectures with
+like accuracies the better one is known.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
+
 import numpy as np
+from numpy.typing import NDArray
 
 from zcbench.metrics import pareto_front
-from zcbench.search._base import Floats, Proposal, Searcher
+from zcbench.search._base import Floats
+from zcbench.search._improvement import expected_improvement
 from zcbench.search._register import register_searcher
-from zcbench.search._surrogates import Pool, Surrogates
+from zcbench.search._several import Predicting
+from zcbench.types import Architecture
+
+#: candidates whose improvement is computed at once
+_BLOCK = 256
 
 
-def boxes(points: Floats, reference: Floats) -> tuple[Floats, Floats]:
-    """Cut what points dominate, down to the reference, into disjoint boxes: lower and upper corners ``(k, objectives)``.
+@register_searcher(
+    "ehvi",
+    reference="M. Emmerich, A. Deutz, J. Klinkenberg, 'Hypervolume-based Expected Improvement: Monotonicity Properties "
+    "and Exact Computation', CEC 2011; several at once as in D. Ginsbourger, R. Le Riche, L. Carraro, 'Kriging is "
+    "well-suited to parallelize optimization', 2010, section 3.2",
+)
+class EHVI(Predicting):
+    """Expected hypervolume improvement of independent predictions; objectives known without training are exact.
 
-    Args:
-        points: ``(n, objectives)``, high is good; those not better than the reference in every objective count nothing.
-        reference: ``(objectives,)``.
-    """
-    objectives = len(reference)
-    costs, origin = -points[pareto_front(points)], -reference
-    costs = np.unique(costs[(costs < origin).all(1)], axis=0)
-    # Of every local upper bound u the points that define it: row j is the one that decides u_j.
-    upper = origin[None].copy()
-    defining = np.full((1, objectives, objectives), -np.inf)
-    defining[0, np.arange(objectives), np.arange(objectives)] = origin
-    for point in costs:
-        hit = (point < upper).all(1)
-        new, theirs = [upper[~hit]], [defining[~hit]]
-        for j in range(objectives):
-            others = np.delete(np.arange(objectives), j)
-            keep = hit.copy()
-            if objectives > 1:
-                keep &= point[j] >= defining[:, others, j].max(1)
-            bound, by = upper[keep].copy(), defining[keep].copy()
-            bound[:, j], by[:, j] = point[j], point
-            new.append(bound)
-            theirs.append(by)
-        upper, defining = np.concatenate(new), np.concatenate(theirs)
-    low, high = upper.copy(), upper.copy()
-    low[:, 0], high[:, 0] = defining[:, 0, 0], origin[0]
-    for j in range(1, objectives):
-        low[:, j] = defining[:, :j, j].max(1)
-    full = (low < high).all(1)
-    return -high[full], -low[full]
-
-
-def expected_improvement(mean: Floats, std: Floats, front: Floats, reference: Floats) -> Floats:
-    """Expected growth of the hypervolume ``(n,)`` by one point each, of independent normal coordinates.
+    Where several architectures are chosen at once, each counts for the next ones as if its prediction had come true.
+    Candidates are all architectures where these are few, and else those that NSGA-II on predictions visits. Without a
+    reference point of the search's own, hypervolume is measured from the worst values of the present front and a tenth
+    of its range beyond, but not beyond what counts as an outlier among predictions: a few broken networks would else
+    make all gains small.
 
     Args:
-        mean: ``(n, objectives)``, high is good.
-        std: ``(n, objectives)`` standard deviations; 0 for what is known.
-        front: ``(m, objectives)`` points found so far.
-        reference: ``(objectives,)``.
+        predictor: name and settings of a predictor that knows how sure it is, in brackets if it has settings:
+            "(gp:encoding=onehot)".
+        initial: evaluations before the first fit.
+        every: architectures that are chosen by one fit, at least.
+        explore: share of them that are random.
+        pool: candidates at most.
+        fence: predictions that are by so many interquartile ranges below the first quartile are outliers.
     """
-    low, high = boxes(front, reference)
-    gain = np.prod([_above(mean[:, j], std[:, j], reference[j : j + 1])[:, 0] for j in range(len(reference))], axis=0)
-    if not len(low):
-        return gain
-    covered = np.ones((len(mean), len(low)))
-    for j in range(len(reference)):
-        levels, place = np.unique(np.concatenate([low[:, j], high[:, j]]), return_inverse=True)
-        beyond = _above(mean[:, j], std[:, j], levels)
-        covered *= beyond[:, place[: len(low)]] - beyond[:, place[len(low) :]]
-    return np.maximum(gain - covered.sum(1), 0.0)
+
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"fence": (0, 1e6)}
+    sure = True
+
+    def __init__(
+        self,
+        predictor: str = "(gp:encoding=onehot+stats)",
+        initial: int = 20,
+        every: int = 1,
+        explore: float = 0.0,
+        pool: int = 10_000,
+        fence: float = 3.0,
+    ) -> None:
+        self.predictor = predictor
+        self.initial = initial
+        self.every = every
+        self.explore = explore
+        self.pool = pool
+        self.fence = fence
+
+    def choose(self, candidates: Sequence[Architecture], mean: Floats, count: int) -> list[int]:
+        """The most promising candidate, then the most promising one if that is as predicted, and so on."""
+        history = self.problem.history
+        found = history.good[history.complete]
+        std = self.models.std(candidates)
+        origin, scale = self._reference(found[pareto_front(found)], mean)
+        known, mean, std = (found - origin) / scale, (mean - origin) / scale, std / scale
+        rows: list[int] = []
+        left = np.arange(len(candidates))
+        zero = np.zeros(len(origin))
+        # A front that grows only takes from what another point would add, so earlier values bound later ones.
+        bound = expected_improvement(mean, std, known, zero)
+        while len(rows) < count:
+            best = _best(left, bound, lambda some: expected_improvement(mean[some], std[some], known, zero))
+            rows.append(best)
+            left = left[left != best]
+            known = np.concatenate([known, mean[best : best + 1]])
+        return rows
+
+    def _reference(self, front: Floats, predicted: Floats) -> tuple[Floats, Floats]:
+        """The point that hypervolume is measured from, and units ``(objectives,)`` of about the front's ranges."""
+        low, high = np.quantile(predicted, [0.25, 0.75], axis=0)
+        span = np.ptp(front, axis=0)
+        span = np.where(span > 0, span, np.where(high > low, high - low, 1.0))
+        if self.problem.reference is not None:
+            return np.array(self.problem.reference), span
+        worst = np.maximum(predicted.min(0), low - self.fence * (high - low))
+        origin = np.minimum(worst, front.max(0) - 0.1 * span)
+        return origin, span
 
 
-def _above(mean: Floats, std: Floats, levels: Floats) -> Floats:
-    """E[max(y - level, 0)] ``(n, levels)`` of normal y."""
-    from scipy.special import ndtr
+def _best(left: NDArray[np.intp], bound: Floats, value: Callable[[NDArray[np.intp]], Floats]) -> int:
+    """The row of those left with the highest value; the first of equal ones. Bounds become values where these are had.
 
-    distance = mean[:, None] - levels
-    scale = np.where(std > 0, std, 1.0)[:, None]
-    z = distance / scale
-    uncertain = scale * np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi) + distance * ndtr(z)
-    return np.where(std[:, None] > 0, uncertain, np.maximum(distance, 0.0))
-
-
-@register_searcher("ehvi", reference="see above")
-class EHVI(Searcher):
-    """x."""
-
-    several = True
-
-    def __init__(self, predictor: str = "gp", initial: int = 20, pool: int = 10000, batch: int = 1, ref: str = "", explore: float = 0.0) -> None:
-        self.predictor, self.initial, self.pool, self.batch, self.ref, self.explore = predictor, initial, pool, batch, ref, explore
-
-    def begin(self, problem):
-        super().begin(problem)
-        self._queue = []
-        self._models = Surrogates(problem, self.predictor, sure=True)
-        self._pool = Pool(problem, self.pool)
-
-    def ask(self, count):
-        p = self.problem
-        if len(p.history) < self.initial:
-            return [Proposal(a) for a in p.initial(min(count, self.initial - len(p.history)))]
-        return [Proposal(a) for a in self._choose(count)]
-
-    def _choose(self, count):
-        p = self.problem
-        self._models.fit()
-        new = self._pool.new(self._models.mean, p.history)
-        archs = list(new.values())
-        mean, std = self._models.mean(archs), self._models.std(archs)
-        front = p.history.good[p.history.complete]
-        if self.ref:
-            ref = np.array([float(x) for x in self.ref.split("x")])
-        else:
-            f = front[pareto_front(front)]
-            ref = f.min(0) - 0.1 * np.ptp(f, axis=0)
-        scale = np.ptp(np.vstack([front, ref]), axis=0)
-        scale[scale == 0] = 1
-        out = []
-        left = np.ones(len(archs), bool)
-        for _ in range(min(count, len(archs))):
-            if self.explore and p.rng.random() < self.explore:
-                i = int(p.rng.choice(np.flatnonzero(left)))
-            else:
-                ei = expected_improvement(mean / scale, std / scale, front / scale, ref / scale)
-                ei[~left] = -1
-                i = int(np.argmax(ei))
-            left[i] = False
-            out.append(archs[i])
-            front = np.vstack([front, mean[i]])
-        return out
-
-    def tell(self, answers):
-        pass
-
-    def state(self):
-        return {}
-
-    def restore(self, state):
-        pass
+    Args:
+        left: rows.
+        bound: by row, at least its value; changed.
+        value: values of some rows.
+    """
+    order = left[np.argsort(-bound[left], kind="stable")]
+    best, highest = -1, -np.inf
+    for start in range(0, len(order), _BLOCK):
+        block = order[start : start + _BLOCK]
+        if bound[block[0]] < highest:
+            break
+        bound[block] = value(block)
+        row = int(block[np.argmax(bound[block])])
+        if bound[row] > highest:
+            best, highest = row, float(bound[row])
+    return best
