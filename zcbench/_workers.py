@@ -261,15 +261,15 @@ def check_timeout(timeout: float | None) -> None:
 
 def here(work: Work, tasks: Iterable[Task]) -> Iterator[tuple[str, str, Any]]:
     """As :func:`in_parallel`, in this process."""
-    with _one_thread():
+    with one_thread():
         for key, parts in tasks:
             for part, result in work.results(key, parts):
                 yield key, part, result
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    # As in a worker: sums are rounded alike and times compare.
+def one_thread() -> Iterator[None]:
+    """One thread of torch, as in a worker: sums are rounded alike and times compare."""
     import torch
 
     threads = torch.get_num_threads()

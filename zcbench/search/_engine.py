@@ -16,6 +16,8 @@ from zcbench.search._problem import Problem
 
 #: proposals in a row whose equals were evaluated after which a searcher has nothing new to say
 REPEATS = 2_000
+#: calls in a row that gave only what is out already after which a searcher waits for answers
+IDLE = 20
 #: identifies a proposal: key of its network, and epochs
 _Name = tuple[str, int | None]
 
@@ -74,8 +76,10 @@ class Search:
         """
         self.equal = []
         found: list[Proposal] = []
-        repeats = 0
+        repeats = idle = 0
         while len(found) < count and not self.ended:
+            if self._out and (idle >= IDLE or repeats >= REPEATS):
+                break  # answers that are to come may lead on
             if repeats >= REPEATS:
                 self.ended = f"{REPEATS:,} proposals in a row had been evaluated before: nothing new is found."
                 break
@@ -87,6 +91,7 @@ class Search:
                 break
             fresh, known = self._sorted(proposals)
             repeats = 0 if fresh else repeats + len(proposals)
+            idle = 0 if fresh or known else idle + 1
             if known:
                 self.equal += known
                 self.searcher.tell(known)
