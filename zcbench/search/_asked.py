@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import math
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from zcbench.search._calling import FunctionEvaluator
 from zcbench.search._domain import Domain
 from zcbench.search._engine import Search
 from zcbench.search._evaluators import Evaluator, TableEvaluator
+from zcbench.search._facts import Fact, needs_training
 from zcbench.search._ledger import Ledger
 from zcbench.search._loop import Loop, began_with
 from zcbench.search._problem import Problem
@@ -42,6 +44,7 @@ def search(
     budget: Any = 100,
     constraints: Mapping[str, Any] | Iterable[str] | None = None,
     objectives: str | Iterable[str] | None = None,
+    reference: Mapping[str, float] | None = None,
     report: str | Iterable[str] = (),
     seed: int = 0,
     ledger: str | os.PathLike[str] | None = None,
@@ -66,6 +69,8 @@ def search(
             is given a larger one.
         constraints: bounds on facts and scorers, {"params": 1e6} or ["params<=1e6"].
         objectives: names of columns, or of what ``evaluate`` returns; "-flops" where low is good.
+        reference: the point that hypervolume is measured from, a number for each of several objectives, in its units:
+            {"accuracy": 80, "flops": 110}. Searchers of fronts look for what is better than it in all objectives.
         report: columns of the benchmark that are looked up for the report alone; no searcher sees them.
         seed: decides everything random.
         ledger: a file that everything is written to, and from which a search that was stopped goes on as if it had not
@@ -83,6 +88,7 @@ def search(
     limit, seed = Budget.of(budget), rules.seed("the seed", seed)
     calls = {"epochs": epochs, "workers": workers, "timeout": timeout, "seed": seed}
     place, evaluator, goals, domain = _task(space, evaluate, objectives, report, calls)
+    origin = _reference(reference, goals)
     made = get_searcher(searcher) if isinstance(searcher, str) else searcher
     head = {
         "space": place,
@@ -93,10 +99,13 @@ def search(
         "seed": seed,
         "batch": rules.whole("batch", batch, 1, 10**6),
     }
+    if reference is not None:
+        head["reference"] = {name: float(value) for name, value in sorted(reference.items())}
 
     def make(metered: Callable[[Scorer], Scorer]) -> Search:
         rng = np.random.default_rng(stable_seed("search", seed))
-        problem = Problem(domain, goals, began_with(lines, limit), rng, epochs=evaluator.epochs)
+        known, begun = _known(evaluator, goals), began_with(lines, limit)
+        problem = Problem(domain, goals, begun, rng, epochs=evaluator.epochs, known=known, reference=origin)
         return Search(made, problem)
 
     with Ledger(ledger, head, durable=not evaluator.simulated) as lines:
@@ -139,6 +148,30 @@ def _task(
     names = ["value"] if objectives is None else rules.all_text("objectives", objectives)
     goals = tuple(Objective(name.removeprefix("-"), not name.startswith("-")) for name in names)
     return space.name, FunctionEvaluator(evaluate, goals, **calls), goals, Domain(space)
+
+
+def _reference(given: Mapping[str, float] | None, goals: Sequence[Objective]) -> tuple[float, ...] | None:
+    """The reference point, turned so that high is good."""
+    if given is None:
+        return None
+    if not isinstance(given, Mapping) or set(given) != {goal.name for goal in goals}:
+        raise InvalidInputError(
+            f"the reference point is {rules.shown(given)}: give a number for each objective by name, "
+            f"{{{', '.join(f'{goal.name!r}: …' for goal in goals)}}}."
+        )
+    values = [rules.number(f"the reference point's {goal.name}", given[goal.name], -math.inf) for goal in goals]
+    if not all(map(math.isfinite, values)):
+        raise InvalidInputError("the reference point holds an infinity: give numbers that are worse than all else.")
+    return tuple(value if goal.higher_is_better else -value for value, goal in zip(values, goals, strict=True))
+
+
+def _known(evaluator: Evaluator, goals: Iterable[Objective]) -> dict[str, Scorer]:
+    """Objectives that a table knows of networks that were never trained."""
+    if not isinstance(evaluator, TableEvaluator):
+        return {}
+    facts = evaluator.benchmark.facts
+    names = [goal.name for goal in goals if goal.name in facts and not needs_training(goal.name)]
+    return {name: Fact(evaluator.benchmark, name) for name in names}
 
 
 def _of_table(benchmark: Benchmark, name: str) -> Objective:
