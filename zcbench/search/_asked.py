@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -16,15 +16,18 @@ from zcbench.scorers import Scorer
 from zcbench.search._base import Objective, Searcher
 from zcbench.search._budget import Budget
 from zcbench.search._calling import FunctionEvaluator
+from zcbench.search._constraints import Constraints
 from zcbench.search._domain import Domain
 from zcbench.search._engine import Search
 from zcbench.search._evaluators import Evaluator, TableEvaluator
+from zcbench.search._functional import equality
 from zcbench.search._ledger import Ledger
 from zcbench.search._loop import Loop
 from zcbench.search._problem import Problem
+from zcbench.search._reach import check_reachable
 from zcbench.search._register import get_searcher, searcher_info
 from zcbench.search._result import SearchResult
-from zcbench.types import SearchSpace
+from zcbench.types import Architecture, SearchSpace
 
 #: what a scorer can be used for
 ROLES = ("warm-start", "filter", "feature", "objective")
@@ -38,7 +41,8 @@ def search(
     role: str | Iterable[str] = "warm-start",
     searcher: str | Searcher = "evolution",
     budget: Any = 100,
-    constraints: Mapping[str, Any] | Iterable[str] | None = None,
+    constraints: Any = None,
+    equal: str | Callable[[Architecture], str] = "canonical",
     objectives: str | Iterable[str] | None = None,
     report: str | Iterable[str] = (),
     seed: int = 0,
@@ -58,7 +62,13 @@ def search(
             "objective" (it is searched for too).
         searcher: name and settings of a searcher.
         budget: evaluations, or text such as "12000s"; see :class:`Budget`.
-        constraints: bounds on facts and scorers, {"params": 1e6} or ["params<=1e6"].
+        constraints: what every architecture has to keep: bounds on facts, scorers and functions, "params<=1e6",
+            ["10<=flops_M<=60"], {"params": 1e6, "flops": (None, 6e7)}; functions that say whether an architecture is
+            allowed; :class:`zcbench.search.Constraint`. Where nothing keeps them the search ends at once, and says what
+            is within reach.
+        equal: what equal networks share, which are evaluated once: "canonical" (the space's canonical form),
+            "functional" (equal outputs on fixed inputs, see :class:`zcbench.search.FunctionalHash`), or a function from
+            an architecture to a text.
         objectives: names of columns, or of what ``evaluate`` returns; "-flops" where low is good.
         report: columns of the benchmark that are looked up for the report alone; no searcher sees them.
         seed: decides everything random.
@@ -70,7 +80,7 @@ def search(
         InvalidInputError: something given is out of range or does not go together; the message says what to do.
         StoreError: the ledger cannot be written; what it holds is kept.
     """
-    place, evaluator, goals, domain = _task(space, evaluate, objectives, report, epochs)
+    place, evaluator, goals, domain = _task(space, evaluate, objectives, report, epochs, constraints, equal)
     made = get_searcher(searcher) if isinstance(searcher, str) else searcher
     limit = Budget.of(budget)
     seed = rules.seed("the seed", seed)
@@ -82,6 +92,11 @@ def search(
         "seed": seed,
         "batch": rules.whole("batch", batch, 1, 10**6),
     }
+    if domain.constraints is not None:
+        head["constraints"] = [str(one) for one in domain.constraints.given]
+        check_reachable(domain.constraints, domain.candidates, np.random.default_rng(stable_seed("reach", seed)))
+    if equal != "canonical":
+        head["equal"] = equal if isinstance(equal, str) else getattr(equal, "__qualname__", type(equal).__name__)
 
     def make(metered: Callable[[Scorer], Scorer]) -> Search:
         rng = np.random.default_rng(stable_seed("search", seed))
@@ -104,6 +119,8 @@ def _task(
     objectives: str | Iterable[str] | None,
     report: str | Iterable[str],
     epochs: int | None,
+    constraints: Any,
+    equal: str | Callable[[Architecture], str],
 ) -> tuple[str, Evaluator, tuple[Objective, ...], Domain]:
     if isinstance(space, str):
         space = get_benchmark(space)
@@ -111,6 +128,7 @@ def _task(
         if not isinstance(space, Benchmark):
             raise InvalidInputError("say what evaluates: a benchmark, or a function from an architecture to a number.")
         evaluate = space
+    table_of = space if isinstance(space, Benchmark) else None
     if isinstance(space, Benchmark):
         space = space.space
     if isinstance(evaluate, Benchmark):
@@ -118,10 +136,17 @@ def _task(
         goals = tuple(_of_table(evaluate, name) for name in names)
         looked_up = [*(goal.name for goal in goals), *rules.all_text("report", report)]
         table = TableEvaluator(evaluate, list(dict.fromkeys(looked_up)))
-        return space.name, table, goals, Domain(space, evaluate.architectures)
+        domain = Domain(
+            space,
+            evaluate.architectures,
+            equality(equal, space),
+            constraints=Constraints(constraints, space, evaluate),
+        )
+        return space.name, table, goals, domain
     names = ["value"] if objectives is None else rules.all_text("objectives", objectives)
     goals = tuple(Objective(name.removeprefix("-"), not name.startswith("-")) for name in names)
-    return space.name, FunctionEvaluator(evaluate, goals, epochs), goals, Domain(space)
+    domain = Domain(space, equal=equality(equal, space), constraints=Constraints(constraints, space, table_of))
+    return space.name, FunctionEvaluator(evaluate, goals, epochs), goals, domain
 
 
 def _of_table(benchmark: Benchmark, name: str) -> Objective:

@@ -146,7 +146,7 @@ class Loop:
             "evaluated",
             **names,
             values={name: value if math.isfinite(value) else None for name, value in found.values.items()},
-            seconds=dict(found.seconds),
+            seconds={**found.seconds, **self.search.problem.domain.take_seconds()},
             status=str(found.status),
             detail=found.detail,
         )
@@ -179,6 +179,7 @@ class Loop:
             scored=self.clock.scored,
             ended=self.search.ended,
             head=self.ledger.head,
+            notes=tuple(self.search.problem.domain.notes()),
         )
 
 
