@@ -19,16 +19,19 @@ from zcbench.scorers import Scorer
 from zcbench.search._base import Objective, Searcher
 from zcbench.search._budget import Budget
 from zcbench.search._calling import FunctionEvaluator
+from zcbench.search._constraints import Constraints
 from zcbench.search._domain import Domain
 from zcbench.search._engine import Search
 from zcbench.search._evaluators import Evaluator, TableEvaluator
 from zcbench.search._facts import Fact, needs_training
+from zcbench.search._functional import equality
 from zcbench.search._ledger import Ledger
 from zcbench.search._loop import Loop, began_with
 from zcbench.search._problem import Problem
+from zcbench.search._reach import check_reachable
 from zcbench.search._register import get_searcher, searcher_info
 from zcbench.search._result import SearchResult
-from zcbench.types import SearchSpace, written
+from zcbench.types import Architecture, SearchSpace, written
 
 #: what a scorer can be used for
 ROLES = ("warm-start", "filter", "feature", "objective")
@@ -42,7 +45,8 @@ def search(
     role: str | Iterable[str] = "warm-start",
     searcher: str | Searcher = "evolution",
     budget: Any = 100,
-    constraints: Mapping[str, Any] | Iterable[str] | None = None,
+    constraints: Any = None,
+    equal: str | Callable[[Architecture], str] = "canonical",
     objectives: str | Iterable[str] | None = None,
     reference: Mapping[str, float] | None = None,
     report: str | Iterable[str] = (),
@@ -67,7 +71,13 @@ def search(
         searcher: name and settings of a searcher.
         budget: evaluations, or text such as "12000s"; see :class:`Budget`. A search that has a ledger goes on where it
             is given a larger one.
-        constraints: bounds on facts and scorers, {"params": 1e6} or ["params<=1e6"].
+        constraints: what every architecture has to keep: bounds on facts, scorers and functions, "params<=1e6",
+            ["10<=flops_M<=60"], {"params": 1e6, "flops": (None, 6e7)}; functions that say whether an architecture is
+            allowed; :class:`zcbench.search.Constraint`. Where nothing keeps them the search ends at once, and says what
+            is within reach.
+        equal: what equal networks share, which are evaluated once: "canonical" (the space's canonical form),
+            "functional" (equal outputs on fixed inputs, see :class:`zcbench.search.FunctionalHash`), or a function from
+            an architecture to a text.
         objectives: names of columns, or of what ``evaluate`` returns; "-flops" where low is good.
         reference: the point that hypervolume is measured from, a number for each of several objectives, in its units:
             {"accuracy": 80, "flops": 110}. Searchers of fronts look for what is better than it in all objectives.
@@ -87,7 +97,7 @@ def search(
     """
     limit, seed = Budget.of(budget), rules.seed("the seed", seed)
     calls = {"epochs": epochs, "workers": workers, "timeout": timeout, "seed": seed}
-    place, evaluator, goals, domain = _task(space, evaluate, objectives, report, calls)
+    place, evaluator, goals, domain = _task(space, evaluate, objectives, report, calls, constraints, equal)
     origin = _reference(reference, goals)
     made = get_searcher(searcher) if isinstance(searcher, str) else searcher
     head = {
@@ -101,6 +111,11 @@ def search(
     }
     if reference is not None:
         head["reference"] = {name: float(value) for name, value in sorted(reference.items())}
+    if domain.constraints is not None:
+        head["constraints"] = [str(one) for one in domain.constraints.given]
+        check_reachable(domain.constraints, domain.candidates, np.random.default_rng(stable_seed("reach", seed)))
+    if equal != "canonical":
+        head["equal"] = equal if isinstance(equal, str) else getattr(equal, "__qualname__", type(equal).__name__)
 
     def make(metered: Callable[[Scorer], Scorer]) -> Search:
         rng = np.random.default_rng(stable_seed("search", seed))
@@ -130,6 +145,8 @@ def _task(
     objectives: str | Iterable[str] | None,
     report: str | Iterable[str],
     calls: Mapping[str, Any],
+    constraints: Any,
+    equal: str | Callable[[Architecture], str],
 ) -> tuple[str, Evaluator, tuple[Objective, ...], Domain]:
     if isinstance(space, str):
         space = get_benchmark(space)
@@ -137,6 +154,7 @@ def _task(
         if not isinstance(space, Benchmark):
             raise InvalidInputError("say what evaluates: a benchmark, or a function from an architecture to a number.")
         evaluate = space
+    table_of = space if isinstance(space, Benchmark) else None
     if isinstance(space, Benchmark):
         space = space.space
     if isinstance(evaluate, Benchmark):
@@ -144,10 +162,17 @@ def _task(
         goals = tuple(_of_table(evaluate, name) for name in names)
         looked_up = [*(goal.name for goal in goals), *rules.all_text("report", report)]
         table = TableEvaluator(evaluate, list(dict.fromkeys(looked_up)))
-        return space.name, table, goals, Domain(space, evaluate.architectures)
+        domain = Domain(
+            space,
+            evaluate.architectures,
+            equality(equal, space),
+            constraints=Constraints(constraints, space, evaluate),
+        )
+        return space.name, table, goals, domain
     names = ["value"] if objectives is None else rules.all_text("objectives", objectives)
     goals = tuple(Objective(name.removeprefix("-"), not name.startswith("-")) for name in names)
-    return space.name, FunctionEvaluator(evaluate, goals, **calls), goals, Domain(space)
+    domain = Domain(space, equal=equality(equal, space), constraints=Constraints(constraints, space, table_of))
+    return space.name, FunctionEvaluator(evaluate, goals, **calls), goals, domain
 
 
 def _reference(given: Mapping[str, float] | None, goals: Sequence[Objective]) -> tuple[float, ...] | None:
