@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from zcbench import _arguments as rules
 from zcbench._process import stable_seed
 from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.errors import InvalidInputError, UnknownNameError
-from zcbench.scorers import Scorer
+from zcbench.scorers import Context, Scorer
 from zcbench.search._base import Objective, Searcher
 from zcbench.search._budget import Budget
 from zcbench.search._calling import FunctionEvaluator
@@ -24,17 +24,15 @@ from zcbench.search._loop import Loop
 from zcbench.search._problem import Problem
 from zcbench.search._register import get_searcher, searcher_info
 from zcbench.search._result import SearchResult
-from zcbench.types import SearchSpace
-
-#: what a scorer can be used for
-ROLES = ("warm-start", "filter", "feature", "objective")
+from zcbench.search._roles import Roles
+from zcbench.types import Architecture, Batch, SearchSpace
 
 
 def search(
     space: SearchSpace | Benchmark | str,
     evaluate: Benchmark | Callable[..., Any] | None = None,
     *,
-    scorer: Scorer | str | None = None,
+    scorer: Any = None,
     role: str | Iterable[str] = "warm-start",
     searcher: str | Searcher = "evolution",
     budget: Any = 100,
@@ -45,6 +43,11 @@ def search(
     ledger: str | os.PathLike[str] | None = None,
     batch: int = 1,
     epochs: int | None = None,
+    store: str | os.PathLike[str] | None = None,
+    data: Batch | str | None = None,
+    batch_size: int = 64,
+    classes: int | None = None,
+    scorer_seed: int = 0,
 ) -> SearchResult:
     """Search for the best architecture.
 
@@ -52,33 +55,51 @@ def search(
         space: a search space, a benchmark or the name of one.
         evaluate: a benchmark, whose table is looked up, or a function from an architecture to a number or to numbers by
             name; default the benchmark that ``space`` is.
-        scorer: what helps without training: a scorer, or the name of a proxy, of a column or of another scorer.
-        role: what the scorer is used for, any of "warm-start" (it chooses the first architectures), "filter" (of a
-            hundred proposals it chooses the one that is evaluated), "feature" (a surrogate sees its scores) and
-            "objective" (it is searched for too).
+        scorer: what helps without training: what :func:`zcbench.get_scorer` takes (the name of a proxy, a weighted sum,
+            a fitted predictor, a function); or a mapping from roles to these. The roles "feature" and "objective" take
+            several, in a list or as text with commas.
+        role: what one scorer is used for: "warm-start" (it chooses the first architectures, each of a thousand),
+            "filter" (of a hundred proposals it chooses the one that is evaluated), "feature" (a surrogate sees its
+            scores), "objective" (it is searched for, too); several as "warm-start+filter". Other numbers are written
+            "warm-start:from=200+filter:from=20".
         searcher: name and settings of a searcher.
         budget: evaluations, or text such as "12000s"; see :class:`Budget`.
         constraints: bounds on facts and scorers, {"params": 1e6} or ["params<=1e6"].
-        objectives: names of columns, or of what ``evaluate`` returns; "-flops" where low is good.
+        objectives: names of columns, or of what ``evaluate`` returns; "-flops" where low is good. Scorers with the role
+            "objective" come behind them; with such a scorer they may be none, and nothing is trained.
         report: columns of the benchmark that are looked up for the report alone; no searcher sees them.
         seed: decides everything random.
         ledger: a file that everything is written to, and from which a search that was stopped goes on.
         batch: architectures that are asked for at once.
         epochs: epochs of a whole training, if ``evaluate`` takes an argument ``epochs``.
+        store: folder in which scores of proxies are looked up, and kept; they cost what they cost when they were
+            measured.
+        data: what the networks of proxies see: a batch, or the name of samples; default those of the benchmark.
+        batch_size: samples in their batch.
+        classes: outputs of their networks.
+        scorer_seed: decides their batch and weights; searches with different seeds share scores.
 
     Raises:
         InvalidInputError: something given is out of range or does not go together; the message says what to do.
         StoreError: the ledger cannot be written; what it holds is kept.
     """
-    place, evaluator, goals, domain = _task(space, evaluate, objectives, report, epochs)
+    space, table = _where(space)
+    table = evaluate if isinstance(evaluate, Benchmark) else table
+    reported = rules.all_text("report", report)
+    context = Context(space, table, _target(table, objectives), data, batch_size, classes, store, scorer_seed)
+    roles = Roles.of(scorer, role, context)
+    evaluator, goals, domain = _task(
+        space, table if evaluate is None else evaluate, objectives, reported, epochs, roles
+    )
     made = get_searcher(searcher) if isinstance(searcher, str) else searcher
     limit = Budget.of(budget)
     seed = rules.seed("the seed", seed)
     head = {
-        "space": place,
+        "space": space.name,
         "evaluate": evaluator.label,
         "objectives": [str(goal) for goal in goals],
         "searcher": _identifier(made),
+        "scorers": roles.head,
         "seed": seed,
         "batch": rules.whole("batch", batch, 1, 10**6),
     }
@@ -86,10 +107,12 @@ def search(
     def make(metered: Callable[[Scorer], Scorer]) -> Search:
         rng = np.random.default_rng(stable_seed("search", seed))
         problem = Problem(domain, goals, limit, rng, epochs=evaluator.epochs)
-        return Search(made, problem)
+        filter_by, filter_from = roles.give(problem, metered, seed)
+        return Search(made, problem, filter_by=filter_by, filter_from=filter_from)
 
+    notes = roles.notes([*(goal.name for goal in goals), *reported])
     with Ledger(ledger, head, durable=not evaluator.simulated) as lines:
-        return Loop(make, evaluator, goals, lines, batch).run()
+        return Loop(make, evaluator, goals, lines, batch, notes).run()
 
 
 def _identifier(searcher: Searcher) -> str:
@@ -98,30 +121,57 @@ def _identifier(searcher: Searcher) -> str:
     return f"{label}@{searcher_info(name).version}" if hasattr(searcher, "label_") else label
 
 
-def _task(
-    space: SearchSpace | Benchmark | str,
-    evaluate: Benchmark | Callable[..., Any] | None,
-    objectives: str | Iterable[str] | None,
-    report: str | Iterable[str],
-    epochs: int | None,
-) -> tuple[str, Evaluator, tuple[Objective, ...], Domain]:
+def _where(space: SearchSpace | Benchmark | str) -> tuple[SearchSpace, Benchmark | None]:
+    """A search space, and the table that it came with."""
     if isinstance(space, str):
         space = get_benchmark(space)
-    if evaluate is None:
-        if not isinstance(space, Benchmark):
-            raise InvalidInputError("say what evaluates: a benchmark, or a function from an architecture to a number.")
-        evaluate = space
-    if isinstance(space, Benchmark):
-        space = space.space
+    return (space.space, space) if isinstance(space, Benchmark) else (space, None)
+
+
+def _target(table: Benchmark | None, objectives: str | Iterable[str] | None) -> str | None:
+    """The first column of training results that is searched for: it says which networks proxies see."""
+    names = [] if table is None or objectives is None else rules.all_text("objectives", objectives)
+    return next((name for name in names if table is not None and name in table.targets), None)
+
+
+def _task(
+    space: SearchSpace,
+    evaluate: Benchmark | Callable[..., Any] | None,
+    objectives: str | Iterable[str] | None,
+    reported: Sequence[str],
+    epochs: int | None,
+    roles: Roles,
+) -> tuple[Evaluator, tuple[Objective, ...], Domain]:
+    """What evaluates, what is searched for, and where."""
+    scored = roles.objectives
+    none = objectives is not None and not rules.all_text("objectives", objectives)
+    if evaluate is None and not (scored and (none or objectives is None)):
+        raise InvalidInputError(
+            "say what evaluates: a benchmark, or a function from an architecture to a number. Only a search for scores "
+            'alone needs none: give a scorer with the role "objective".'
+        )
+    if none and not scored:
+        raise InvalidInputError('a search needs an objective: name one, or give a scorer with the role "objective".')
     if isinstance(evaluate, Benchmark):
         names = [evaluate.default_target] if objectives is None else rules.all_text("objectives", objectives)
         goals = tuple(_of_table(evaluate, name) for name in names)
-        looked_up = [*(goal.name for goal in goals), *rules.all_text("report", report)]
-        table = TableEvaluator(evaluate, list(dict.fromkeys(looked_up)))
-        return space.name, table, goals, Domain(space, evaluate.architectures)
-    names = ["value"] if objectives is None else rules.all_text("objectives", objectives)
-    goals = tuple(Objective(name.removeprefix("-"), not name.startswith("-")) for name in names)
-    return space.name, FunctionEvaluator(evaluate, goals, epochs), goals, Domain(space)
+        looked_up = list(dict.fromkeys([*(goal.name for goal in goals), *reported]))
+        evaluator: Evaluator = TableEvaluator(evaluate, looked_up, None if goals else 0.0)
+        domain = Domain(space, evaluate.architectures)
+    else:
+        names = ["value"] if objectives is None else rules.all_text("objectives", objectives)
+        names = [] if evaluate is None else names
+        goals = tuple(Objective(name.removeprefix("-"), not name.startswith("-")) for name in names)
+        evaluator = FunctionEvaluator(nothing if evaluate is None else evaluate, goals, epochs)
+        domain = Domain(space)
+    if twice := {goal.name for goal in goals} & {goal.name for goal in scored}:
+        raise InvalidInputError(f"{min(twice)} is an objective and the label of a scorer that gives one: drop either.")
+    return evaluator, (*goals, *scored), domain
+
+
+def nothing(architecture: Architecture) -> dict[str, float]:
+    """What evaluates where only scores are searched for."""
+    return {}
 
 
 def _of_table(benchmark: Benchmark, name: str) -> Objective:

@@ -9,52 +9,18 @@ from typing import Any
 import numpy as np
 
 from zcbench._foreign import users_signals
-from zcbench.scorers import Scorer, Scores
+from zcbench.scorers import Scorer
 from zcbench.search._base import Answer, Objective, Proposal
 from zcbench.search._clock import Clock
 from zcbench.search._engine import Search
 from zcbench.search._evaluators import Evaluation, Evaluator
 from zcbench.search._ledger import Ledger, Row
+from zcbench.search._metered import Metered, read_numbers
 from zcbench.search._result import SearchResult
 from zcbench.types import Architecture, Status
 
 #: lines of the ledger between two states
 _EVERY = 200
-
-
-class Metered(Scorer):
-    """A scorer whose scores are written down and paid for.
-
-    Args:
-        scorer: what scores.
-        ledger: where scores go, and where those of an earlier run are read.
-        clock: what is charged.
-    """
-
-    def __init__(self, scorer: Scorer, ledger: Ledger, clock: Clock) -> None:
-        self._scorer, self._ledger, self._clock = scorer, ledger, clock
-        self.label, self.higher_is_better = scorer.label, scorer.higher_is_better
-
-    def score(self, architectures: Sequence[Architecture]) -> Scores:
-        """Score architectures ``(n,)``, or read what an earlier run gave them."""
-        keys = [one.key for one in architectures]
-        if not keys:
-            return Scores(np.zeros(0), np.zeros(0))
-        if (row := self._ledger.known("scored", scorer=self.label, architectures=keys)) is None:
-            found = self._scorer.score(architectures)
-            row = self._ledger.append(
-                "scored",
-                scorer=self.label,
-                architectures=keys,
-                values=_written(found.values),
-                seconds=_written(found.seconds),
-                reasons={str(place): why for place, why in found.reasons.items()},
-            )
-        scores = Scores(
-            _read(row["values"]), _read(row["seconds"]), {int(place): why for place, why in row["reasons"].items()}
-        )
-        self._clock.score(scores.seconds)
-        return scores
 
 
 class Loop:
@@ -66,6 +32,7 @@ class Loop:
         objectives: what is searched for.
         ledger: what is written down.
         batch: proposals that are asked for at once. What a search finds depends on it.
+        notes: sentences that whoever reads the result has to know.
     """
 
     def __init__(
@@ -75,12 +42,23 @@ class Loop:
         objectives: Sequence[Objective],
         ledger: Ledger,
         batch: int = 1,
+        notes: Sequence[str] = (),
     ) -> None:
         self.evaluator, self.objectives, self.ledger, self.batch = evaluator, tuple(objectives), ledger, batch
-        self.clock = Clock()
-        self.search = make(lambda scorer: Metered(scorer, ledger, self.clock))
+        self.clock, self.notes = Clock(), tuple(notes)
+        self._meters: dict[str, Metered] = {}
+        self._unclaimed: dict[str, list[Row]] = {}  # scores of an earlier run whose scorer was not asked for yet
+        self.search = make(self._metered)
         self.rows: list[tuple[Architecture, int | None, Mapping[str, float], float]] = []
         self._seen: set[str] = set()
+
+    def _metered(self, scorer: Scorer) -> Scorer:
+        """A scorer that is paid for; one for each label, which remembers."""
+        if scorer.label not in self._meters:
+            self._meters[scorer.label] = Metered(scorer, self.ledger, self.clock)
+            for row in self._unclaimed.pop(scorer.label, []):
+                self._meters[scorer.label].remember(row)
+        return self._meters[scorer.label]
 
     def run(self) -> SearchResult:
         """Search until the budget is spent or nothing is left."""
@@ -102,7 +80,11 @@ class Loop:
         space = self.search.problem.domain.space.name
         for row in rows:
             if row["kind"] == "scored":
-                self.clock.score(_read(row["seconds"]))
+                self.clock.score(read_numbers(row["seconds"]))
+                if (meter := self._meters.get(row["scorer"])) is not None:
+                    meter.remember(row)
+                else:
+                    self._unclaimed.setdefault(row["scorer"], []).append(row)
             elif row["kind"] == "evaluated" and not self._too_late(row):
                 answer = self._counted(Proposal(Architecture(space, row["architecture"]), row["epochs"]), row)
                 self.search.problem.history.add(self.search.problem.domain.key(answer.architecture), answer)
@@ -124,6 +106,8 @@ class Loop:
         proposals = self.search.ask(left)
         for answer in self.search.equal:
             self.ledger.append("equal", architecture=answer.architecture.key, epochs=answer.proposal.epochs)
+        for scorer in self.search.problem.scored if proposals else ():
+            scorer.score([proposal.architecture for proposal in proposals])  # all at once, and before what they cost
         answers: list[Answer] = []
         for proposal in proposals:
             row = self._evaluated(proposal)
@@ -154,6 +138,11 @@ class Loop:
     def _counted(self, proposal: Proposal, row: Row) -> Answer:
         """The answer that a line gives, which is paid for."""
         values = {name: math.nan if value is None else float(value) for name, value in row["values"].items()}
+        reasons = [row["detail"]] if row["detail"] else []
+        for scorer in self.search.problem.scored:
+            found = scorer.score([proposal.architecture])  # remembered
+            values[scorer.label] = float(found.values[0])
+            reasons += [f"{scorer.label}: {why}" for why in found.reasons.values()]
         self.clock.spend(row["seconds"])
         key = self.search.problem.domain.key(proposal.architecture)
         self.clock.evaluations += key not in self._seen
@@ -163,7 +152,7 @@ class Loop:
         status = Status(row["status"])
         if status is Status.OK and not all(map(math.isfinite, good)):
             status = Status.NON_FINITE
-        return Answer(proposal, good, status, row["detail"])
+        return Answer(proposal, good, status, " ".join(reasons))
 
     def _result(self) -> SearchResult:
         names = list(dict.fromkeys(name for _, _, values, _ in self.rows for name in values))
@@ -179,12 +168,5 @@ class Loop:
             scored=self.clock.scored,
             ended=self.search.ended,
             head=self.ledger.head,
+            notes=self.notes,
         )
-
-
-def _written(values: Any) -> list[float | None]:
-    return [float(value) if math.isfinite(value) else None for value in np.asarray(values, np.float64).tolist()]
-
-
-def _read(values: Sequence[float | None]) -> Any:
-    return np.array([math.nan if value is None else value for value in values], np.float64)
