@@ -19,7 +19,14 @@ from zcbench.search._evaluators import Evaluation, Evaluator, TableEvaluator
 from zcbench.search._history import History
 from zcbench.search._ledger import Ledger, read_ledger
 from zcbench.search._problem import Problem
-from zcbench.search._register import SearcherInfo, get_searcher, list_searchers, register_searcher, searcher_info
+from zcbench.search._register import (
+    SearcherInfo,
+    get_searcher,
+    list_searchers,
+    register_searcher,
+    resolve_searchers,
+    searcher_info,
+)
 from zcbench.search._result import SearchResult
 
 __all__ = [
@@ -44,6 +51,7 @@ __all__ = [
     "list_searchers",
     "read_ledger",
     "register_searcher",
+    "resolve_searchers",
     "search",
     "searcher_info",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from zcbench import _arguments as rules
+from zcbench._code import code_digest
 from zcbench._process import stable_seed
 from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.errors import InvalidInputError, UnknownNameError
@@ -20,12 +22,12 @@ from zcbench.search._domain import Domain
 from zcbench.search._engine import Search
 from zcbench.search._evaluators import Evaluator, TableEvaluator
 from zcbench.search._ledger import Ledger
-from zcbench.search._loop import Loop
+from zcbench.search._loop import Loop, began_with
 from zcbench.search._problem import Problem
 from zcbench.search._register import get_searcher, searcher_info
 from zcbench.search._result import SearchResult
 from zcbench.search._roles import Roles
-from zcbench.types import Architecture, Batch, SearchSpace
+from zcbench.types import Architecture, Batch, SearchSpace, written
 
 
 def search(
@@ -43,6 +45,8 @@ def search(
     ledger: str | os.PathLike[str] | None = None,
     batch: int = 1,
     epochs: int | None = None,
+    workers: int = 0,
+    timeout: float | None = None,
     store: str | os.PathLike[str] | None = None,
     data: Batch | str | None = None,
     batch_size: int = 64,
@@ -54,7 +58,8 @@ def search(
     Args:
         space: a search space, a benchmark or the name of one.
         evaluate: a benchmark, whose table is looked up, or a function from an architecture to a number or to numbers by
-            name; default the benchmark that ``space`` is.
+            name; default the benchmark that ``space`` is. A function is called with global random numbers that are
+            seeded anew for each architecture. What it raises costs that evaluation alone.
         scorer: what helps without training: what :func:`zcbench.get_scorer` takes (the name of a proxy, a weighted sum,
             a fitted predictor, a function); or a mapping from roles to these. The roles "feature" and "objective" take
             several, in a list or as text with commas.
@@ -63,15 +68,20 @@ def search(
             scores), "objective" (it is searched for, too); several as "warm-start+filter". Other numbers are written
             "warm-start:from=200+filter:from=20".
         searcher: name and settings of a searcher.
-        budget: evaluations, or text such as "12000s"; see :class:`Budget`.
+        budget: evaluations, or text such as "12000s"; see :class:`Budget`. A search that has a ledger goes on where it
+            is given a larger one.
         constraints: bounds on facts and scorers, {"params": 1e6} or ["params<=1e6"].
         objectives: names of columns, or of what ``evaluate`` returns; "-flops" where low is good. Scorers with the role
             "objective" come behind them; with such a scorer they may be none, and nothing is trained.
         report: columns of the benchmark that are looked up for the report alone; no searcher sees them.
         seed: decides everything random.
-        ledger: a file that everything is written to, and from which a search that was stopped goes on.
-        batch: architectures that are asked for at once.
+        ledger: a file that everything is written to, and from which a search that was stopped goes on as if it had not
+            been. It goes on only with the same code of ``evaluate``; where a function has an attribute ``version``,
+            that alone says whether it is the same.
+        batch: architectures that are asked for at once. What is found depends on it.
         epochs: epochs of a whole training, if ``evaluate`` takes an argument ``epochs``.
+        workers: processes that call ``evaluate``, up to ``batch`` at once; 0 for this one. The ledger is the same.
+        timeout: seconds that one call may take; without workers a timeout takes one.
         store: folder in which scores of proxies are looked up, and kept; they cost what they cost when they were
             measured.
         data: what the networks of proxies see: a batch, or the name of samples; default those of the benchmark.
@@ -83,20 +93,19 @@ def search(
         InvalidInputError: something given is out of range or does not go together; the message says what to do.
         StoreError: the ledger cannot be written; what it holds is kept.
     """
+    limit, seed = Budget.of(budget), rules.seed("the seed", seed)
     space, table = _where(space)
     table = evaluate if isinstance(evaluate, Benchmark) else table
     reported = rules.all_text("report", report)
     context = Context(space, table, _target(table, objectives), data, batch_size, classes, store, scorer_seed)
     roles = Roles.of(scorer, role, context)
-    evaluator, goals, domain = _task(
-        space, table if evaluate is None else evaluate, objectives, reported, epochs, roles
-    )
+    calls = {"epochs": epochs, "workers": workers, "timeout": timeout, "seed": seed}
+    evaluator, goals, domain = _task(space, table if evaluate is None else evaluate, objectives, reported, calls, roles)
     made = get_searcher(searcher) if isinstance(searcher, str) else searcher
-    limit = Budget.of(budget)
-    seed = rules.seed("the seed", seed)
     head = {
         "space": space.name,
         "evaluate": evaluator.label,
+        "code": evaluator.code,
         "objectives": [str(goal) for goal in goals],
         "searcher": _identifier(made),
         "scorers": roles.head,
@@ -106,19 +115,25 @@ def search(
 
     def make(metered: Callable[[Scorer], Scorer]) -> Search:
         rng = np.random.default_rng(stable_seed("search", seed))
-        problem = Problem(domain, goals, limit, rng, epochs=evaluator.epochs)
+        problem = Problem(domain, goals, began_with(lines, limit), rng, epochs=evaluator.epochs)
         filter_by, filter_from = roles.give(problem, metered, seed)
         return Search(made, problem, filter_by=filter_by, filter_from=filter_from)
 
     notes = roles.notes([*(goal.name for goal in goals), *reported])
     with Ledger(ledger, head, durable=not evaluator.simulated) as lines:
-        return Loop(make, evaluator, goals, lines, batch, notes).run()
+        return Loop(make, evaluator, goals, lines, batch, limit, notes, roles.try_out).run()
 
 
 def _identifier(searcher: Searcher) -> str:
-    label = getattr(searcher, "label_", type(searcher).__qualname__)
-    name = label.partition(":")[0]
-    return f"{label}@{searcher_info(name).version}" if hasattr(searcher, "label_") else label
+    """Name, settings, version and code of a searcher, also of one that was made by its constructor."""
+    kind = type(searcher)
+    code = code_digest(kind)
+    if (label := getattr(searcher, "label_", None)) is not None:
+        label += f"@{searcher_info(label.partition(':')[0]).version}"
+    else:
+        settings = inspect.signature(kind).parameters
+        label = kind.__qualname__ + "".join(f":{name}={written(getattr(searcher, name, None))}" for name in settings)
+    return f"{label}#{code}" if code else label
 
 
 def _where(space: SearchSpace | Benchmark | str) -> tuple[SearchSpace, Benchmark | None]:
@@ -139,7 +154,7 @@ def _task(
     evaluate: Benchmark | Callable[..., Any] | None,
     objectives: str | Iterable[str] | None,
     reported: Sequence[str],
-    epochs: int | None,
+    calls: Mapping[str, Any],
     roles: Roles,
 ) -> tuple[Evaluator, tuple[Objective, ...], Domain]:
     """What evaluates, what is searched for, and where."""
@@ -162,7 +177,7 @@ def _task(
         names = ["value"] if objectives is None else rules.all_text("objectives", objectives)
         names = [] if evaluate is None else names
         goals = tuple(Objective(name.removeprefix("-"), not name.startswith("-")) for name in names)
-        evaluator = FunctionEvaluator(nothing if evaluate is None else evaluate, goals, epochs)
+        evaluator = FunctionEvaluator(nothing if evaluate is None else evaluate, goals, **calls)
         domain = Domain(space)
     if twice := {goal.name for goal in goals} & {goal.name for goal in scored}:
         raise InvalidInputError(f"{min(twice)} is an objective and the label of a scorer that gives one: drop either.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,8 @@ from zcbench._display import many
 from zcbench.errors import InvalidInputError
 from zcbench.scorers import Scorer, Scores, asked
 from zcbench.search._clock import Clock
-from zcbench.search._ledger import Ledger, Row
+from zcbench.search._ledger import Ledger
+from zcbench.search._lines import Row
 from zcbench.types import Architecture
 
 #: architectures without a single score after which a scorer is given up
@@ -71,6 +73,13 @@ class Metered(Scorer):
             InvalidInputError: the scorer had no score of any of the first :data:`TRIED` or more architectures.
             StoreError: ledger or store cannot be written.
         """
+        began = time.perf_counter()
+        try:
+            return self._scored(architectures)
+        finally:
+            self._clock.aside += time.perf_counter() - began
+
+    def _scored(self, architectures: Sequence[Architecture]) -> Scores:
         if self._scorer.of_sets:
             return self._paid(list(architectures))
         names = [_digest(self.measured(one).key) for one in architectures]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from zcbench.search._base import Objective
 from zcbench.search._domain import Domain
 from zcbench.search._metered import TRIED
 from zcbench.search._problem import Problem
+from zcbench.types import Architecture
 
 #: what a scorer can be used for
 ROLES = ("warm-start", "filter", "feature", "objective")
@@ -58,6 +59,8 @@ class Roles:
 
     all: tuple[Role, ...]
     context: Context
+    _tried: list[Scorer] = field(default_factory=list)
+    _some: list[Architecture] = field(default_factory=list)
 
     def __repr__(self) -> str:
         return brief(f"<Roles {', '.join(f'{one.scorer.label} as {one.name}' for one in self.all) or 'none'}>")
@@ -151,9 +154,6 @@ class Roles:
 
         Returns:
             The filter, if there is one, and how many proposals it chooses one from.
-
-        Raises:
-            InvalidInputError: a scorer has no score of anything that it is tried on.
         """
         table = self.context.benchmark
         problem.feed = None if table is None else Feed.of(table)
@@ -168,17 +168,24 @@ class Roles:
         )
         filters = self._in("filter")
         chosen = filters[0].scorer.mapped(metered) if filters else None
-        # Before an evaluation is paid for. A warm start scores before all else.
-        tried = [*problem.features, *problem.scored, *([] if chosen is None else [chosen])]
-        some = problem.domain.sample(rng, TRIED) if tried else []
-        for scorer in tried:
-            found = scorer.score(some)
-            if some and len(found.reasons) == len(some):
-                raise InvalidInputError(
-                    f"the scorer {scorer.label} has no score of any of {many(len(some), 'architecture')}, so that it "
-                    f"cannot help: {found.reasons[0]}"
-                )
+        # A warm start scores before all else.
+        self._tried[:] = [*problem.features, *problem.scored, *([] if chosen is None else [chosen])]
+        self._some[:] = problem.domain.sample(rng, TRIED) if self._tried else []
         return chosen, filters[0].choose_from if filters else 1
+
+    def try_out(self) -> None:
+        """Score a few architectures before an evaluation is paid for.
+
+        Raises:
+            InvalidInputError: a scorer has no score of any of them.
+        """
+        for scorer in self._tried:
+            found = scorer.score(self._some)
+            if self._some and len(found.reasons) == len(self._some):
+                raise InvalidInputError(
+                    f"the scorer {scorer.label} has no score of any of {many(len(self._some), 'architecture')}, so that "
+                    f"it cannot help: {found.reasons[0]}"
+                )
 
 
 def unsigned(scorer: Scorer) -> Scorer:
