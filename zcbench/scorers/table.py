@@ -19,12 +19,12 @@ from zcbench.types import Architecture
 class TableScorer(Scorer):
     """A column that a table has of its architectures without training: parameters, FLOPs, latency. It costs nothing.
 
-    What training gave is no scorer: it is refused, and ``oracle`` is there for searches that are to know the answer. The
-    direction is high for facts ("-table(flops_M)" prefers small values), and the table's own for latencies.
+    What training gave is no scorer: it is refused, and ``oracle`` is there for searches that are to know the answer.
+    The direction is high for facts ("-table(flops_M)" prefers small values), and the table's own for latencies.
 
     Args:
-        column: name of a column of the benchmark; "hwnasbench/edgegpu_latency_cifar10" for one of another benchmark with
-            the same search space.
+        column: name of a column of the benchmark; "hwnasbench/edgegpu_latency_cifar10" for one of another benchmark
+            with the same search space.
     """
 
     may_know = False
