@@ -16,11 +16,13 @@ from zcbench.search._clock import Clock
 from zcbench.search._domain import Domain
 from zcbench.search._engine import Search
 from zcbench.search._evaluators import Evaluation, Evaluator, TableEvaluator
+from zcbench.search._guide import guide_and_report
 from zcbench.search._history import History
 from zcbench.search._ledger import Ledger, read_ledger
 from zcbench.search._problem import Problem
+from zcbench.search._reading import read_search
 from zcbench.search._register import SearcherInfo, get_searcher, list_searchers, register_searcher, searcher_info
-from zcbench.search._result import SearchResult
+from zcbench.search._result import Found, SearchResult
 
 __all__ = [
     "Answer",
@@ -29,6 +31,7 @@ __all__ = [
     "Domain",
     "Evaluation",
     "Evaluator",
+    "Found",
     "FunctionEvaluator",
     "History",
     "Ledger",
@@ -41,8 +44,10 @@ __all__ = [
     "SearcherInfo",
     "TableEvaluator",
     "get_searcher",
+    "guide_and_report",
     "list_searchers",
     "read_ledger",
+    "read_search",
     "register_searcher",
     "search",
     "searcher_info",

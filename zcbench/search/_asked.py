@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,9 +14,10 @@ from zcbench._process import stable_seed
 from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.scorers import Scorer
-from zcbench.search._base import Objective, Searcher
+from zcbench.search._base import Answer, Objective, Searcher
 from zcbench.search._budget import Budget
 from zcbench.search._calling import FunctionEvaluator
+from zcbench.search._clock import Clock
 from zcbench.search._domain import Domain
 from zcbench.search._engine import Search
 from zcbench.search._evaluators import Evaluator, TableEvaluator
@@ -45,6 +47,7 @@ def search(
     ledger: str | os.PathLike[str] | None = None,
     batch: int = 1,
     epochs: int | None = None,
+    progress: Callable[[Clock, int], None] | None = None,
 ) -> SearchResult:
     """Search for the best architecture.
 
@@ -66,6 +69,8 @@ def search(
         batch: architectures that are asked for at once.
         epochs: epochs of a whole training, if ``evaluate`` takes an argument ``epochs``.
 
+        progress: called after every batch with the clock and the number of proposals.
+
     Raises:
         InvalidInputError: something given is out of range or does not go together; the message says what to do.
         StoreError: the ledger cannot be written; what it holds is kept.
@@ -86,10 +91,26 @@ def search(
     def make(metered: Callable[[Scorer], Scorer]) -> Search:
         rng = np.random.default_rng(stable_seed("search", seed))
         problem = Problem(domain, goals, limit, rng, epochs=evaluator.epochs)
-        return Search(made, problem)
+        return _Watched(made, problem)
 
     with Ledger(ledger, head, durable=not evaluator.simulated) as lines:
-        return Loop(make, evaluator, goals, lines, batch).run()
+        loop = Loop(make, evaluator, goals, lines, batch)
+        if progress is not None:
+            cast("_Watched", loop.search).watch = lambda: progress(loop.clock, loop.search.asks)
+        found = loop.run()
+    return replace(found, table=evaluator.benchmark if isinstance(evaluator, TableEvaluator) else None)
+
+
+class _Watched(Search):
+    """A search that tells somebody when answers came."""
+
+    watch: Callable[[], None] | None = None
+
+    def tell(self, answers: Iterable[Answer]) -> None:
+        """Take what became of proposals."""
+        super().tell(answers)
+        if self.watch is not None:
+            self.watch()
 
 
 def _identifier(searcher: Searcher) -> str:
