@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from zcbench._display import label
 from zcbench.errors import MissingDependencyError
 from zcbench.evaluation import Known, SearchComparison, SearchReport
+from zcbench.evaluation._traces import Cost
 
 Floats = NDArray[np.float64]
 #: most columns that have a panel of their own
@@ -20,7 +23,7 @@ PANELS = 3
 
 
 def draw_search(report: SearchReport, path: Path) -> None:
-    """Best so far against the number of evaluations and against seconds, and the front beside the known one.
+    """Best so far against evaluations and against seconds; of several objectives the front, and the hypervolume.
 
     Args:
         report: one search.
@@ -30,24 +33,42 @@ def draw_search(report: SearchReport, path: Path) -> None:
         MissingDependencyError: matplotlib is not installed.
     """
     figure_of = _matplotlib()
-    columns = [report.guide, *report.reported][:PANELS]
-    timed = bool(len(report)) and report.seconds[-1] > 0
-    several = len(report.objectives) > 1
-    count = len(columns) + timed + several
+    panels = _panels(report)
+    count = len(panels)
     across = min(count, 2)
     down = math.ceil(count / across)
     figure = figure_of(figsize=(5.2 * across, 3.6 * down), layout="constrained")
     axes = list(np.ravel(figure.subplots(down, across, squeeze=False)))
-    for axis, name in zip(axes, columns, strict=False):
-        _draw_evaluations(axis, report, name)
-    if timed:
-        _draw_seconds(axes[len(columns)], report, columns[-1] if len(columns) == 1 else columns[1])
-    if several:
-        _draw_front(axes[len(columns) + timed], report)
+    for axis, draw in zip(axes, panels, strict=False):
+        draw(axis)
     for axis in axes[count:]:
         axis.set_axis_off()
     figure.suptitle(label(f"{report.searcher} on {report.evaluate}, seed {report.seed}", 90), fontsize=11)
     _save(figure, path)
+
+
+def _panels(report: SearchReport) -> list[Callable[[Any], None]]:
+    """What draws each panel."""
+    timed = bool(len(report)) and report.seconds[-1] > 0
+    if len(report.objectives) > 1:
+        costs: list[Cost] = ["evaluations", "seconds"] if timed else ["evaluations"]
+        known = costs if report.known_front is not None else []
+        return [partial(_draw_front, report=report), *(partial(_draw_volume, report=report, by=by) for by in known)]
+    columns = [report.guide, *report.reported][:PANELS]
+    panels: list[Callable[[Any], None]] = [partial(_draw_evaluations, report=report, name=name) for name in columns]
+    if timed:
+        panels.append(partial(_draw_seconds, report=report, name=columns[0] if len(columns) == 1 else columns[1]))
+    return panels
+
+
+def _draw_volume(axis: Any, report: SearchReport, by: Cost) -> None:
+    """Share of the known front's hypervolume."""
+    assert report.known_front is not None  # asked before
+    axis.step(report.trace.cost(by), report.known_front.ratio_so_far(report.trace), where="post", color="C0")
+    axis.axhline(1, color="0.3", lw=0.8, ls=":")
+    axis.set(xlabel="evaluations" if by == "evaluations" else "seconds on the search's clock")
+    axis.set(ylabel="share of the known front's hypervolume")
+    axis.grid(alpha=0.3)
 
 
 def draw_comparison(comparison: SearchComparison, path: Path) -> None:
@@ -121,8 +142,11 @@ def _draw_seconds(axis: Any, report: SearchReport, name: str) -> None:
     """The best so far against what it cost."""
     seconds, found = report.so_far(name, "seconds")
     axis.step(seconds, found, where="post", color="C0")
-    _bound(axis, report.known(name), found, name)
+    known = report.known(name)
+    if known is not None:
+        axis.axhline(known.best, color="0.3", lw=0.8, ls=":")
     axis.set(xlabel="seconds on the search's clock", ylabel=label(name))
+    axis.grid(alpha=0.3)
 
 
 def _bound(axis: Any, known: Known | None, values: Floats, name: str) -> None:

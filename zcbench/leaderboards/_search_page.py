@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from zcbench._display import SENTENCE, duration, plain, significant
 from zcbench.evaluation import SearchReport
 from zcbench.evaluation._board import html_table
+from zcbench.evaluation._search_report_text import SHOWN
+from zcbench.evaluation._traces import Cost
 from zcbench.leaderboards._search_figure import PANELS, view
 
 Floats = NDArray[np.float64]
@@ -41,8 +43,8 @@ def search_to_html(report: SearchReport) -> str:
         edges=_EDGES,
         names=list(report.values),
         rows=[_row(report, row) for row in rows],
-        total=len(report),
-        front=set(report.front),
+        all=len(report.front) if len(report.objectives) > 1 else len(report),
+        keys=_keys(report),
         several=len(report.objectives) > 1,
     )
 
@@ -55,7 +57,7 @@ def _shown(value: object) -> object:
 def _best_rows(report: SearchReport) -> list[int]:
     """Rows of the front, or the best by the guide; those without a value last."""
     if len(report.objectives) > 1:
-        return report.front[:ROWS]
+        return report.front[:ROWS] if len(report.front) > SHOWN else []  # else they stand above
     guide = report.trace.guide
     return [int(row) for row in np.argsort(-np.where(np.isfinite(guide), guide, -math.inf), kind="stable")[:ROWS]]
 
@@ -71,15 +73,28 @@ def _row(report: SearchReport, row: int) -> dict[str, Any]:
 
 
 def _plots(report: SearchReport) -> list[dict[str, Any]]:
-    columns = [report.guide, *report.reported][:PANELS]
     if not len(report):
         return []
-    plots = [_way(report, name) for name in columns]
-    if report.seconds[-1] > 0:
-        plots.append(_cost(report, columns[0] if len(columns) == 1 else columns[1]))
+    timed = report.seconds[-1] > 0
     if len(report.objectives) > 1:
-        plots.insert(0, _front(report))
+        plots = [_front(report), _volume(report, "evaluations"), _volume(report, "seconds") if timed else None]
+    else:
+        columns = [report.guide, *report.reported][:PANELS]
+        plots = [_way(report, name) for name in columns]
+        plots += [_cost(report, columns[0] if len(columns) == 1 else columns[1])] if timed else []
     return [plot for plot in plots if plot is not None]
+
+
+def _keys(report: SearchReport) -> list[dict[str, Any]]:
+    """What the marks and lines of the plots are."""
+    one = {"text": "an evaluation", "dot": True, "color": "faint"}
+    if len(report.objectives) > 1:
+        known = [{"text": "the known front", "dot": True, "color": "other"}] if report.known_front is not None else []
+        return [one, {"text": "the front found", "dot": True, "color": "mark"}, *known]
+    lines = [(f"the best so far by {report.guide}", "solid", "mark")]
+    if report.table:
+        lines += [("random search, on average", "dashed", "other"), ("the best of the table", "dotted", "ink")]
+    return [one, *({"text": text, "dot": False, "style": style, "color": color} for text, style, color in lines)]
 
 
 def _way(report: SearchReport, name: str) -> dict[str, Any] | None:
@@ -150,6 +165,24 @@ def _front(report: SearchReport) -> dict[str, Any] | None:
             *({"class": "known", "d": plot.point(a, b)} for a, b in known.tolist()),
             *({"class": "front", "d": plot.point(float(x[row]), float(y[row]))} for row in report.front),
         ],
+    }
+
+
+def _volume(report: SearchReport, by: Cost) -> dict[str, Any] | None:
+    """Share of the known front's hypervolume against a cost."""
+    if report.known_front is None:
+        return None
+    costs, share = report.trace.cost(by), report.known_front.ratio_so_far(report.trace)
+    across = "evaluations" if by == "evaluations" else "seconds on the search's clock"
+    plot = _Plot((0.0, float(costs[-1])), (float(share.min()) - 0.02, 1.02), across, "share of the known hypervolume")
+    return {
+        **plot.axes(),
+        "title": f"hypervolume against {by}",
+        "dots": [],
+        "steps": plot.steps(costs, share),
+        "line": "",
+        "level": plot.level([1.0]),
+        "marks": [],
     }
 
 

@@ -21,7 +21,14 @@ from zcbench.search._history import History
 from zcbench.search._ledger import Ledger, read_ledger
 from zcbench.search._problem import Problem
 from zcbench.search._reading import read_search
-from zcbench.search._register import SearcherInfo, get_searcher, list_searchers, register_searcher, searcher_info
+from zcbench.search._register import (
+    SearcherInfo,
+    get_searcher,
+    list_searchers,
+    register_searcher,
+    resolve_searchers,
+    searcher_info,
+)
 from zcbench.search._result import Found, SearchResult
 
 __all__ = [
@@ -49,6 +56,7 @@ __all__ = [
     "read_ledger",
     "read_search",
     "register_searcher",
+    "resolve_searchers",
     "search",
     "searcher_info",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from zcbench import _arguments as rules
+from zcbench._code import code_digest
 from zcbench._process import stable_seed
 from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.errors import InvalidInputError, UnknownNameError
@@ -22,11 +24,11 @@ from zcbench.search._domain import Domain
 from zcbench.search._engine import Search
 from zcbench.search._evaluators import Evaluator, TableEvaluator
 from zcbench.search._ledger import Ledger
-from zcbench.search._loop import Loop
+from zcbench.search._loop import Loop, began_with
 from zcbench.search._problem import Problem
 from zcbench.search._register import get_searcher, searcher_info
 from zcbench.search._result import SearchResult
-from zcbench.types import SearchSpace
+from zcbench.types import SearchSpace, written
 
 #: what a scorer can be used for
 ROLES = ("warm-start", "filter", "feature", "objective")
@@ -47,6 +49,8 @@ def search(
     ledger: str | os.PathLike[str] | None = None,
     batch: int = 1,
     epochs: int | None = None,
+    workers: int = 0,
+    timeout: float | None = None,
     progress: Callable[[Clock, int], None] | None = None,
 ) -> SearchResult:
     """Search for the best architecture.
@@ -54,34 +58,40 @@ def search(
     Args:
         space: a search space, a benchmark or the name of one.
         evaluate: a benchmark, whose table is looked up, or a function from an architecture to a number or to numbers by
-            name; default the benchmark that ``space`` is.
+            name; default the benchmark that ``space`` is. A function is called with global random numbers that are
+            seeded anew for each architecture. What it raises costs that evaluation alone.
         scorer: what helps without training: a scorer, or the name of a proxy, of a column or of another scorer.
         role: what the scorer is used for, any of "warm-start" (it chooses the first architectures), "filter" (of a
             hundred proposals it chooses the one that is evaluated), "feature" (a surrogate sees its scores) and
             "objective" (it is searched for too).
         searcher: name and settings of a searcher.
-        budget: evaluations, or text such as "12000s"; see :class:`Budget`.
+        budget: evaluations, or text such as "12000s"; see :class:`Budget`. A search that has a ledger goes on where it
+            is given a larger one.
         constraints: bounds on facts and scorers, {"params": 1e6} or ["params<=1e6"].
         objectives: names of columns, or of what ``evaluate`` returns; "-flops" where low is good.
         report: columns of the benchmark that are looked up for the report alone; no searcher sees them.
         seed: decides everything random.
-        ledger: a file that everything is written to, and from which a search that was stopped goes on.
-        batch: architectures that are asked for at once.
+        ledger: a file that everything is written to, and from which a search that was stopped goes on as if it had not
+            been. It goes on only with the same code of ``evaluate``; where a function has an attribute ``version``,
+            that alone says whether it is the same.
+        batch: architectures that are asked for at once. What is found depends on it.
         epochs: epochs of a whole training, if ``evaluate`` takes an argument ``epochs``.
-
+        workers: processes that call ``evaluate``, up to ``batch`` at once; 0 for this one. The ledger is the same.
+        timeout: seconds that one call may take; without workers a timeout takes one.
         progress: called after every batch with the clock and the number of proposals.
 
     Raises:
         InvalidInputError: something given is out of range or does not go together; the message says what to do.
         StoreError: the ledger cannot be written; what it holds is kept.
     """
-    place, evaluator, goals, domain = _task(space, evaluate, objectives, report, epochs)
+    limit, seed = Budget.of(budget), rules.seed("the seed", seed)
+    calls = {"epochs": epochs, "workers": workers, "timeout": timeout, "seed": seed}
+    place, evaluator, goals, domain = _task(space, evaluate, objectives, report, calls)
     made = get_searcher(searcher) if isinstance(searcher, str) else searcher
-    limit = Budget.of(budget)
-    seed = rules.seed("the seed", seed)
     head = {
         "space": place,
         "evaluate": evaluator.label,
+        "code": evaluator.code,
         "objectives": [str(goal) for goal in goals],
         "searcher": _identifier(made),
         "seed": seed,
@@ -90,11 +100,11 @@ def search(
 
     def make(metered: Callable[[Scorer], Scorer]) -> Search:
         rng = np.random.default_rng(stable_seed("search", seed))
-        problem = Problem(domain, goals, limit, rng, epochs=evaluator.epochs)
+        problem = Problem(domain, goals, began_with(lines, limit), rng, epochs=evaluator.epochs)
         return _Watched(made, problem)
 
     with Ledger(ledger, head, durable=not evaluator.simulated) as lines:
-        loop = Loop(make, evaluator, goals, lines, batch)
+        loop = Loop(make, evaluator, goals, lines, batch, limit)
         if progress is not None:
             cast("_Watched", loop.search).watch = lambda: progress(loop.clock, loop.search.asks)
         found = loop.run()
@@ -114,9 +124,15 @@ class _Watched(Search):
 
 
 def _identifier(searcher: Searcher) -> str:
-    label = getattr(searcher, "label_", type(searcher).__qualname__)
-    name = label.partition(":")[0]
-    return f"{label}@{searcher_info(name).version}" if hasattr(searcher, "label_") else label
+    """Name, settings, version and code of a searcher, also of one that was made by its constructor."""
+    kind = type(searcher)
+    code = code_digest(kind)
+    if (label := getattr(searcher, "label_", None)) is not None:
+        label += f"@{searcher_info(label.partition(':')[0]).version}"
+    else:
+        settings = inspect.signature(kind).parameters
+        label = kind.__qualname__ + "".join(f":{name}={written(getattr(searcher, name, None))}" for name in settings)
+    return f"{label}#{code}" if code else label
 
 
 def _task(
@@ -124,7 +140,7 @@ def _task(
     evaluate: Benchmark | Callable[..., Any] | None,
     objectives: str | Iterable[str] | None,
     report: str | Iterable[str],
-    epochs: int | None,
+    calls: Mapping[str, Any],
 ) -> tuple[str, Evaluator, tuple[Objective, ...], Domain]:
     if isinstance(space, str):
         space = get_benchmark(space)
@@ -142,7 +158,7 @@ def _task(
         return space.name, table, goals, Domain(space, evaluate.architectures)
     names = ["value"] if objectives is None else rules.all_text("objectives", objectives)
     goals = tuple(Objective(name.removeprefix("-"), not name.startswith("-")) for name in names)
-    return space.name, FunctionEvaluator(evaluate, goals, epochs), goals, Domain(space)
+    return space.name, FunctionEvaluator(evaluate, goals, **calls), goals, Domain(space)
 
 
 def _of_table(benchmark: Benchmark, name: str) -> Objective:

@@ -136,7 +136,7 @@ class SearchResult:
                 kept &= (values >= constraint.low) & (values <= constraint.high)
             else:
                 notes.append(
-                    f"The best is that of the whole table: its columns do not tell which architectures keep {constraint}."
+                    f"The best of the whole table is shown: its columns do not tell which rows keep {constraint}."
                 )
         return {name: column[kept] for name, column in columns.items()}, directions, notes
 

@@ -25,6 +25,7 @@ from zcbench.testing._easy_search import (
     problem,
     scattered,
     taken_over,
+    thinned,
     truth,
     watched,
     width,
@@ -200,7 +201,8 @@ class _Checker:
         goals: tuple[Objective, ...] = given.objectives
         with Ledger(None, {}) as ledger:
             loop = Loop(lambda metered: Search(self.make(), given), evaluator, goals, ledger, batch)
-            return float(sum(loop.run().spent.values()))
+            loop.run()
+            return loop.clock.total
 
     def deterministic(self) -> str:
         if not self.search(_STEPS).same(self.usual):
@@ -337,15 +339,19 @@ class _Checker:
     def patience(self) -> str:
         if not self.kind.patient:
             raise SkippedError("it says that it waits for every answer")
-        run = drive(self.begin(), 3 * _STEPS, judged(1), lost=lambda number: number % 3 == 0)
-        if len(run.told) < _STEPS:
-            raise FailedError(f"with each third answer lost it stops after {len(run.told)} answers")
+        for out, searcher, what in (
+            (0, thinned(self.make()), "each third proposal is dropped"),
+            (8, None, "8 answers are out"),
+        ):
+            run = drive(self.begin(searcher=searcher), _STEPS, judged(1), out=out)
+            if len(run.asked) < _STEPS - out:
+                raise FailedError(f"where {what} it stops after {len(run.asked)}: {run.search.ended or 'it waits'}")
         given = problem(self.seed, epochs=self.kind.epochs, hints=self.hints)
         filtered = Run(Search(self.make(), given, filter_by=Hint("filter", 1.0), filter_from=5))
         drive(filtered, _STEPS, judged(1))
         if len(filtered.told) < _STEPS:
             raise FailedError(f"with a filter it stops after {len(filtered.told)}: {filtered.search.ended}")
-        return "with each third answer lost, and with a filter"
+        return "with proposals dropped, answers late, and a filter"
 
     def better_than_random(self) -> str:
         if self.kind.__name__ == "RandomSearch":
