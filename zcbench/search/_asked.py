@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.scorers import Context, Scorer
 from zcbench.search._base import Searcher
 from zcbench.search._budget import Budget
+from zcbench.search._clock import Clock
 from zcbench.search._engine import Search
+from zcbench.search._evaluators import TableEvaluator
 from zcbench.search._ledger import Ledger
 from zcbench.search._loop import Loop, began_with
 from zcbench.search._problem import Problem
@@ -52,6 +55,7 @@ def search(
     batch_size: int = 64,
     classes: int | None = None,
     scorer_seed: int = 0,
+    progress: Callable[[Clock, int], object] | None = None,
 ) -> SearchResult:
     """Search for the best architecture.
 
@@ -98,6 +102,7 @@ def search(
         batch_size: samples in their batch.
         classes: outputs of their networks.
         scorer_seed: decides their batch and weights; searches with different seeds share scores.
+        progress: called after every batch with the clock and the number of proposals.
 
     Raises:
         InvalidInputError: something given is out of range or does not go together; the message says what to do.
@@ -146,7 +151,9 @@ def search(
 
     notes = roles.notes([*(goal.name for goal in task.objectives), *reported])
     with Ledger(ledger, head, durable=not task.evaluator.simulated) as lines:
-        return Loop(make, task.evaluator, task.objectives, lines, batch, limit, notes, roles.try_out).run()
+        loop = Loop(make, task.evaluator, task.objectives, lines, batch, limit, notes, roles.try_out, progress)
+        found = loop.run()
+    return replace(found, table=task.evaluator.benchmark if isinstance(task.evaluator, TableEvaluator) else None)
 
 
 def _identifier(searcher: Searcher) -> str:

@@ -48,6 +48,7 @@ class Loop:
         budget: what may be spent now, where the ledger began with another one; default the problem's.
         notes: sentences that whoever reads the result has to know.
         before: called once, before anything is asked.
+        progress: called after every batch with the clock and the number of proposals.
     """
 
     def __init__(
@@ -60,10 +61,11 @@ class Loop:
         budget: Budget | None = None,
         notes: Sequence[str] = (),
         before: Callable[[], None] | None = None,
+        progress: Callable[[Clock, int], object] | None = None,
     ) -> None:
         self.evaluator, self.objectives, self.ledger, self.batch = evaluator, tuple(objectives), ledger, batch
         self.clock = Clock(simulated=evaluator.simulated)
-        self.notes, self._before = tuple(notes), before
+        self.notes, self._before, self._progress = tuple(notes), before, progress
         self._meters: dict[str, Metered] = {}
         self._unclaimed: dict[str, list[Row]] = {}  # scores of an earlier run whose scorer was not asked for yet
         self.search = make(self._metered)
@@ -185,6 +187,8 @@ class Loop:
             self.ledger.nothing_aside()
         with self._thinking():
             self.search.tell(answers)
+        if self._progress is not None:
+            self._progress(self.clock, self.search.asks)
 
     def _ask(self, count: int) -> None:
         budget = self.search.problem.budget
