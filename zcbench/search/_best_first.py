@@ -2,7 +2,8 @@
 
 Best-first search over parts: what a beginning can still reach is bounded by the best options of the remaining parts,
 and by the same in the Lagrangian of the linear relaxation. A complete choice that is taken from the queue is better
-than all that is left in it. Where bounds are so tight that the queue grows without end, ``scipy.optimize.milp`` takes over.
+than all that is left in it. Where bounds are so tight that the queue grows without end, ``scipy.optimize.milp`` takes
+over.
 
 Sources: D. Pisinger, "A minimal algorithm for the multiple-choice knapsack problem", EJOR 83, 1995 (relaxation and
 bounds); P. Hart, N. Nilsson, B. Raphael, "A Formal Basis for the Heuristic Determination of Minimum Cost Paths", 1968.
@@ -89,7 +90,8 @@ def _rows(bounds: Sequence[Bounded]) -> tuple[list[list[Floats]], Floats]:
             rows.append([-np.asarray(one, np.float64) for one in bound.contributions])
             limits.append(-bound.low)
     slack = [
-        _ROUNDING * (abs(limit) + sum(float(np.abs(one).max()) for one in row)) for row, limit in zip(rows, limits, strict=True)
+        _ROUNDING * (abs(limit) + sum(float(np.abs(one).max()) for one in row))
+        for row, limit in zip(rows, limits, strict=True)
     ]
     return rows, np.array(limits, np.float64) + np.array(slack, np.float64)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from zcbench._process import stable_seed
 from zcbench.scorers import Scorer, Scores
-from zcbench.search import Answer, Budget, Domain, Evaluation, Objective, Problem, Proposal, Search, Searcher
+from zcbench.search import Answer, Budget, Domain, Evaluation, Evaluator, Objective, Problem, Proposal, Search, Searcher
 from zcbench.spaces.nats_size import CHANNELS, NATSSizeSpace
 from zcbench.types import Architecture, Status
 
@@ -82,7 +82,7 @@ class Hint(Scorer):
         return Scores(np.array(values), np.zeros(len(values)))
 
 
-class EasyEvaluator:
+class EasyEvaluator(Evaluator):
     """Tells the quality; a whole training takes nine seconds, and what goes on pays for the rest.
 
     Attributes:
