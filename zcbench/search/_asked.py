@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -15,15 +16,20 @@ from zcbench._process import stable_seed
 from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.scorers import Context, Scorer
+from zcbench.scorers.table import needs_training
 from zcbench.search._base import Objective, Searcher
 from zcbench.search._budget import Budget
 from zcbench.search._calling import FunctionEvaluator
+from zcbench.search._constraints import Constraints
 from zcbench.search._domain import Domain
 from zcbench.search._engine import Search
 from zcbench.search._evaluators import Evaluator, TableEvaluator
+from zcbench.search._facts import Fact
+from zcbench.search._functional import equality
 from zcbench.search._ledger import Ledger
 from zcbench.search._loop import Loop, began_with
 from zcbench.search._problem import Problem
+from zcbench.search._reach import check_reachable
 from zcbench.search._register import get_searcher, searcher_info
 from zcbench.search._result import SearchResult
 from zcbench.search._roles import Roles
@@ -38,8 +44,10 @@ def search(
     role: str | Iterable[str] = "warm-start",
     searcher: str | Searcher = "evolution",
     budget: Any = 100,
-    constraints: Mapping[str, Any] | Iterable[str] | None = None,
+    constraints: Any = None,
+    equal: str | Callable[[Architecture], str] = "canonical",
     objectives: str | Iterable[str] | None = None,
+    reference: Mapping[str, float] | None = None,
     report: str | Iterable[str] = (),
     seed: int = 0,
     ledger: str | os.PathLike[str] | None = None,
@@ -70,9 +78,17 @@ def search(
         searcher: name and settings of a searcher.
         budget: evaluations, or text such as "12000s"; see :class:`Budget`. A search that has a ledger goes on where it
             is given a larger one.
-        constraints: bounds on facts and scorers, {"params": 1e6} or ["params<=1e6"].
+        constraints: what every architecture has to keep: bounds on facts, scorers and functions, "params<=1e6",
+            ["10<=flops_M<=60"], {"params": 1e6, "flops": (None, 6e7)}; functions that say whether an architecture is
+            allowed; :class:`zcbench.search.Constraint`. Where nothing keeps them the search ends at once, and says what
+            is within reach.
+        equal: what equal networks share, which are evaluated once: "canonical" (the space's canonical form),
+            "functional" (equal outputs on fixed inputs, see :class:`zcbench.search.FunctionalHash`), or a function from
+            an architecture to a text.
         objectives: names of columns, or of what ``evaluate`` returns; "-flops" where low is good. Scorers with the role
             "objective" come behind them; with such a scorer they may be none, and nothing is trained.
+        reference: the point that hypervolume is measured from, a number for each of several objectives, in its units:
+            {"accuracy": 80, "flops": 110}. Searchers of fronts look for what is better than it in all objectives.
         report: columns of the benchmark that are looked up for the report alone; no searcher sees them.
         seed: decides everything random.
         ledger: a file that everything is written to, and from which a search that was stopped goes on as if it had not
@@ -100,7 +116,10 @@ def search(
     context = Context(space, table, _target(table, objectives), data, batch_size, classes, store, scorer_seed)
     roles = Roles.of(scorer, role, context)
     calls = {"epochs": epochs, "workers": workers, "timeout": timeout, "seed": seed}
-    evaluator, goals, domain = _task(space, table if evaluate is None else evaluate, objectives, reported, calls, roles)
+    where = table if evaluate is None else evaluate
+    bounds = {"equal": equality(equal, space), "constraints": Constraints(constraints, space, table)}
+    evaluator, goals, domain = _task(space, where, objectives, reported, calls, roles, bounds)
+    origin = _reference(reference, goals)
     made = get_searcher(searcher) if isinstance(searcher, str) else searcher
     head = {
         "space": space.name,
@@ -112,10 +131,18 @@ def search(
         "seed": seed,
         "batch": rules.whole("batch", batch, 1, 10**6),
     }
+    if reference is not None:
+        head["reference"] = {name: float(value) for name, value in sorted(reference.items())}
+    if domain.constraints is not None:
+        head["constraints"] = [str(one) for one in domain.constraints.given]
+        check_reachable(domain.constraints, domain.candidates, np.random.default_rng(stable_seed("reach", seed)))
+    if equal != "canonical":
+        head["equal"] = equal if isinstance(equal, str) else getattr(equal, "__qualname__", type(equal).__name__)
 
     def make(metered: Callable[[Scorer], Scorer]) -> Search:
         rng = np.random.default_rng(stable_seed("search", seed))
-        problem = Problem(domain, goals, began_with(lines, limit), rng, epochs=evaluator.epochs)
+        known, begun = _known(evaluator, goals), began_with(lines, limit)
+        problem = Problem(domain, goals, begun, rng, epochs=evaluator.epochs, known=known, reference=origin)
         filter_by, filter_from = roles.give(problem, metered, seed)
         return Search(made, problem, filter_by=filter_by, filter_from=filter_from)
 
@@ -156,6 +183,7 @@ def _task(
     reported: Sequence[str],
     calls: Mapping[str, Any],
     roles: Roles,
+    bounds: Mapping[str, Any],
 ) -> tuple[Evaluator, tuple[Objective, ...], Domain]:
     """What evaluates, what is searched for, and where."""
     scored = roles.objectives
@@ -172,13 +200,13 @@ def _task(
         goals = tuple(_of_table(evaluate, name) for name in names)
         looked_up = list(dict.fromkeys([*(goal.name for goal in goals), *reported]))
         evaluator: Evaluator = TableEvaluator(evaluate, looked_up, None if goals else 0.0)
-        domain = Domain(space, evaluate.architectures)
+        domain = Domain(space, evaluate.architectures, **bounds)
     else:
         names = ["value"] if objectives is None else rules.all_text("objectives", objectives)
         names = [] if evaluate is None else names
         goals = tuple(Objective(name.removeprefix("-"), not name.startswith("-")) for name in names)
         evaluator = FunctionEvaluator(nothing if evaluate is None else evaluate, goals, **calls)
-        domain = Domain(space)
+        domain = Domain(space, **bounds)
     if twice := {goal.name for goal in goals} & {goal.name for goal in scored}:
         raise InvalidInputError(f"{min(twice)} is an objective and the label of a scorer that gives one: drop either.")
     return evaluator, (*goals, *scored), domain
@@ -187,6 +215,30 @@ def _task(
 def nothing(architecture: Architecture) -> dict[str, float]:
     """What evaluates where only scores are searched for."""
     return {}
+
+
+def _reference(given: Mapping[str, float] | None, goals: Sequence[Objective]) -> tuple[float, ...] | None:
+    """The reference point, turned so that high is good."""
+    if given is None:
+        return None
+    if not isinstance(given, Mapping) or set(given) != {goal.name for goal in goals}:
+        raise InvalidInputError(
+            f"the reference point is {rules.shown(given)}: give a number for each objective by name, "
+            f"{{{', '.join(f'{goal.name!r}: …' for goal in goals)}}}."
+        )
+    values = [rules.number(f"the reference point's {goal.name}", given[goal.name], -math.inf) for goal in goals]
+    if not all(map(math.isfinite, values)):
+        raise InvalidInputError("the reference point holds an infinity: give numbers that are worse than all else.")
+    return tuple(value if goal.higher_is_better else -value for value, goal in zip(values, goals, strict=True))
+
+
+def _known(evaluator: Evaluator, goals: Iterable[Objective]) -> dict[str, Scorer]:
+    """Objectives that a table knows of networks that were never trained."""
+    if not isinstance(evaluator, TableEvaluator):
+        return {}
+    facts = evaluator.benchmark.facts
+    names = [goal.name for goal in goals if goal.name in facts and not needs_training(goal.name)]
+    return {name: Fact(evaluator.benchmark, name) for name in names}
 
 
 def _of_table(benchmark: Benchmark, name: str) -> Objective:

@@ -163,7 +163,7 @@ class Constraints:
                 raise InvalidInputError(
                     f"the constraints on {each.label} exclude one another: at least {low:g} and at most {high:g}."
                 )
-        self._dropped: list[str] = []
+        self._dropped: dict[str, str] = {}
 
     @property
     def cheap(self) -> bool:
@@ -208,7 +208,7 @@ class Constraints:
                 fine = False
                 if low <= float(one.values([architecture], self.space)[0]) <= high:
                     one.drop_sum()
-                    self._dropped.append(
+                    self._dropped[one.label] = (
                         f"{one.label} was taken for a sum over choices, which it is not at {architecture}; it is found "
                         "for each architecture since."
                     )
@@ -232,4 +232,15 @@ class Constraints:
 
     def notes(self) -> list[str]:
         """Sentences that whoever reads the result has to know."""
-        return [*filter(None, map(noted, self.quantities)), *self._dropped]
+        return [*filter(None, map(noted, self.quantities)), *self._dropped.values()]
+
+    def state(self) -> dict[str, str]:
+        """What was learned of the quantities and changes what is allowed, as JSON takes it."""
+        return dict(self._dropped)
+
+    def restore(self, state: Mapping[str, str]) -> None:
+        """Become what :meth:`state` described."""
+        self._dropped = dict(state)
+        for one in self.quantities:
+            if one.label in state:
+                one.drop_sum()

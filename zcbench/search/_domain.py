@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Container, Iterable, Sequence
+from contextlib import suppress
 
 import numpy as np
 
 from zcbench._display import brief
+from zcbench.errors import UnsupportedModelError
+from zcbench.search._constraints import Constraints
+from zcbench.search._functional import FunctionalHash
+from zcbench.search._towards import towards
 from zcbench.types import Architecture, SearchSpace
 
 #: draws after which looking for one that is allowed and new is given up
 TRIES = 1_000
 #: the same where everything can be gone through afterwards
 FEW_TRIES = 50
+#: walks towards the bounds in a row after which it is given up
+WALKS = 20
 #: architectures up to which a space counts as one that can be gone through
 COUNTABLE = 200_000
 
@@ -29,6 +36,7 @@ class Domain:
         candidates: the only architectures that there are (rows of a table); None for the whole space.
         equal: from an architecture to what equal networks share; default the string of the canonical form.
         allows: from architectures to whether each keeps the constraints, in order; None for no constraints.
+        constraints: the constraints, which also say in which direction they are kept; in place of ``allows``.
     """
 
     def __init__(
@@ -37,11 +45,13 @@ class Domain:
         candidates: Sequence[Architecture] | None = None,
         equal: Callable[[Architecture], str] | None = None,
         allows: Callable[[Sequence[Architecture]], Sequence[bool]] | None = None,
+        constraints: Constraints | None = None,
     ) -> None:
         self.space = space
         self.candidates = None if candidates is None else tuple(candidates)
         self._equal = equal
-        self._allows = allows
+        self.constraints = constraints if constraints else None
+        self._allows = allows if self.constraints is None else self.constraints.allows
 
     def __repr__(self) -> str:
         return brief(f"<Domain in {self.space!r}>")
@@ -65,6 +75,23 @@ class Domain:
         """Whether an architecture is a candidate and keeps the constraints."""
         return bool(self.allowed([architecture]))
 
+    def confirms(self, architecture: Architecture) -> bool:
+        """Whether an allowed architecture keeps the constraints by numbers that were found for it alone."""
+        return self.constraints is None or self.constraints.keeps(architecture)
+
+    def take_seconds(self) -> dict[str, float]:
+        """What constraints and the comparison of networks took since this was last called, by what for."""
+        spent = {
+            "constraints": 0.0 if self.constraints is None else self.constraints.take_seconds(),
+            "comparing": self._equal.take_seconds() if isinstance(self._equal, FunctionalHash) else 0.0,
+        }
+        return {what: seconds for what, seconds in spent.items() if seconds}
+
+    def notes(self) -> list[str]:
+        """Sentences that whoever reads the result has to know."""
+        hashed = self._equal.notes() if isinstance(self._equal, FunctionalHash) else []
+        return hashed if self.constraints is None else [*self.constraints.notes(), *hashed]
+
     @functools.cached_property
     def _known(self) -> Collection[Architecture]:
         return frozenset(self.candidates or ())
@@ -74,14 +101,17 @@ class Domain:
         return None if self._everything is None else list(self._everything.values())
 
     @functools.cached_property
+    def _countable(self) -> bool:
+        """Whether everything can be gone through."""
+        if self.constraints is not None and not self.constraints.cheap:
+            return False
+        return self.candidates is not None or (self.space.size is not None and self.space.size <= COUNTABLE)
+
+    @functools.cached_property
     def _everything(self) -> dict[str, Architecture] | None:
-        every: Iterable[Architecture]
-        if self.candidates is not None:
-            every = self.candidates
-        elif self.space.size is not None and self.space.size <= COUNTABLE:
-            every = self.space
-        else:
+        if not self._countable:
             return None
+        every = iter(self.space) if self.candidates is None else iter(self.candidates)
         first: dict[str, Architecture] = {}
         for architecture in self.allowed(every):
             first.setdefault(self.key(architecture), architecture)
@@ -96,8 +126,7 @@ class Domain:
             seen: keys of networks that are left out.
         """
         found: dict[str, Architecture] = {}
-        countable = self.candidates is not None or (self.space.size is not None and self.space.size <= COUNTABLE)
-        patience, failed = (FEW_TRIES if countable else TRIES), 0
+        patience, failed = (TRIES if self._drawn_freely else FEW_TRIES), 0
         while len(found) < count and failed < patience:
             before, drawn = len(found), self._draw(rng, count - len(found))
             for architecture in self.allowed(drawn):
@@ -108,7 +137,30 @@ class Domain:
             left = [(key, one) for key, one in self._everything.items() if key not in seen and key not in found]
             for place in rng.permutation(len(left))[: count - len(found)].tolist():
                 found.setdefault(*left[place])
+        elif len(found) < count and self.constraints is not None:
+            self._approach(rng, count, seen, found)
         return list(found.values())
+
+    @property
+    def _drawn_freely(self) -> bool:
+        """Whether draws are the only way to find something, and cost little."""
+        return not self._countable and (self.constraints is None or self.constraints.cheap)
+
+    def _approach(
+        self, rng: np.random.Generator, count: int, seen: Container[str], found: dict[str, Architecture]
+    ) -> None:
+        """Find more where few are allowed, by changing random architectures step by step towards the bounds."""
+        assert self.constraints is not None  # said by whoever calls
+        known = None if self.candidates is None else self._known
+        failed = 0
+        while len(found) < count and failed < WALKS:
+            failed += 1
+            start = self._draw(rng, 1)[0]
+            with suppress(UnsupportedModelError):  # names without a space cannot be changed
+                one = towards(start, self.space, self.constraints.violations, rng, known=known)
+                if one is not None and (key := self.key(one)) not in seen and key not in found:
+                    found[key] = one
+                    failed = 0
 
     def _draw(self, rng: np.random.Generator, count: int) -> list[Architecture]:
         if self.candidates is None:
@@ -126,7 +178,7 @@ class Domain:
 
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture | None:
         """A mixture of two parents; None if none is found that is allowed."""
-        for _ in range(TRIES):
+        for _ in range(TRIES if self.constraints is None or self.constraints.cheap else FEW_TRIES):
             child = self.space.crossover(a, b, rng)
             if self.allows(child):
                 return child

@@ -250,7 +250,7 @@ class Loop:
 
     def _paid(self, row: Row) -> Row:
         """Write an evaluation down, and what the searcher thought before it."""
-        seconds = row["seconds"]
+        seconds = {**row["seconds"], **self.search.problem.domain.take_seconds()}
         if not self.clock.simulated:
             seconds = {**seconds, "thinking": self._thought}
             self._thought = 0.0
@@ -355,7 +355,7 @@ class Loop:
             scored=self.clock.scored,
             ended=self.search.ended,
             head=self.ledger.head,
-            notes=self.notes,
+            notes=(*self.notes, *self.search.problem.domain.notes()),
         )
 
 
