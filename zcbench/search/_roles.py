@@ -139,8 +139,8 @@ class Roles:
             if known:
                 judged = ", by which the search is judged" if watched & set(known) else ""
                 found.append(
-                    f"The scorer {label} is an oracle as {served}: it reads {', '.join(known)}{judged}. The result is a "
-                    "bound on what scorers could reach."
+                    f"The scorer {label} is an oracle as {served}: it reads {', '.join(known)}{judged}. The result is "
+                    "a bound on what scorers could reach."
                 )
         return found
 
@@ -183,8 +183,8 @@ class Roles:
             found = scorer.score(self._some)
             if self._some and len(found.reasons) == len(self._some):
                 raise InvalidInputError(
-                    f"the scorer {scorer.label} has no score of any of {many(len(self._some), 'architecture')}, so that "
-                    f"it cannot help: {found.reasons[0]}"
+                    f"the scorer {scorer.label} has no score of any of {many(len(self._some), 'architecture')}, so "
+                    f"that it cannot help: {found.reasons[0]}"
                 )
 
 

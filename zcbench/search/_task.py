@@ -14,12 +14,13 @@ from zcbench._process import stable_seed
 from zcbench.datasets import Benchmark
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.scorers import Scorer
+from zcbench.scorers.table import needs_training
 from zcbench.search._base import Objective
 from zcbench.search._calling import FunctionEvaluator
 from zcbench.search._constraints import Constraints
 from zcbench.search._domain import Domain
 from zcbench.search._evaluators import Evaluator, TableEvaluator
-from zcbench.search._facts import Fact, needs_training
+from zcbench.search._facts import Fact
 from zcbench.search._functional import equality
 from zcbench.search._reach import check_reachable
 from zcbench.types import Architecture, SearchSpace
