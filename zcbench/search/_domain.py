@@ -166,9 +166,8 @@ class Domain:
         known = None if self.candidates is None else self._known
         failed = 0
         most = min(count, len(found) + APPROACHED)
-        while len(found) < most and failed < WALKS:
+        while len(found) < most and failed < WALKS and (start := next(iter(self._draw(rng, 1)), None)) is not None:
             before = len(found)
-            start = self._draw(rng, 1)[0]
             with suppress(UnsupportedModelError):  # names without a space cannot be changed
                 for one in towards(start, self.space, self.constraints.violations, rng, known=known):
                     if len(found) < most and (key := self.key(one)) not in seen:
@@ -200,7 +199,8 @@ class Domain:
         Where a table does not have it, the nearest of its rows takes its place.
         """
         if self._rows is not None:
-            return next(iter(self.allowed(self._rows.mixed(a, b, rng))), None)
+            mixtures = (self.allowed(self._rows.mixed(a, b, rng)) for _ in range(FEW_TRIES))
+            return next((found[0] for found in mixtures if found), None)
         for _ in range(TRIES if self.constraints is None or self.constraints.cheap else FEW_TRIES):
             child = self.space.crossover(a, b, rng)
             if self.allows(child):
