@@ -22,6 +22,8 @@ TRIES = 1_000
 FEW_TRIES = 50
 #: walks towards the bounds in a row after which it is given up
 WALKS = 20
+#: architectures that one call finds by such walks, at most
+APPROACHED = 100
 #: architectures up to which a space counts as one that can be gone through
 COUNTABLE = 200_000
 #: rows of a table among which an allowed neighbour is looked for
@@ -163,13 +165,14 @@ class Domain:
         assert self.constraints is not None  # said by whoever calls
         known = None if self.candidates is None else self._known
         failed = 0
-        while len(found) < count and failed < WALKS and (start := next(iter(self._draw(rng, 1)), None)) is not None:
-            failed += 1
+        most = min(count, len(found) + APPROACHED)
+        while len(found) < most and failed < WALKS and (start := next(iter(self._draw(rng, 1)), None)) is not None:
+            before = len(found)
             with suppress(UnsupportedModelError):  # names without a space cannot be changed
-                one = towards(start, self.space, self.constraints.violations, rng, known=known)
-                if one is not None and (key := self.key(one)) not in seen and key not in found:
-                    found[key] = one
-                    failed = 0
+                for one in towards(start, self.space, self.constraints.violations, rng, known=known):
+                    if len(found) < most and (key := self.key(one)) not in seen:
+                        found.setdefault(key, one)
+            failed = 0 if len(found) > before else failed + 1
 
     def _draw(self, rng: np.random.Generator, count: int) -> list[Architecture]:
         if self._rows is None:

@@ -28,8 +28,3 @@ class Fact(Scorer):
         """Look architectures up."""
         values = self._column[[self._row[one] for one in architectures]]
         return Scores(np.array(values, np.float64), np.zeros(len(values)))
-
-
-def needs_training(fact: str) -> bool:
-    """Whether a fact is measured while a network trains, so that nobody knows it before."""
-    return fact.startswith("train_")

@@ -1,8 +1,8 @@
 """Functional hashing: networks are equal if they compute the same on fixed inputs after a canonical initialisation.
 
 A hash knows nothing of graphs, so that it serves every space that builds networks. The weights of a layer follow from
-its class, the name of the parameter within it and its shape alone: renaming and reordering nodes changes none of them. The
-hash is of the outputs, and of the gradient of every parameter that has one, in no order: two layers that add up tell
+its class, the name of the parameter within it and its shape alone: renaming and reordering nodes changes none of them.
+The hash is of the outputs, and of the gradient of every parameter that has one, in no order: two layers that add up tell
 themselves from one layer that is used twice, which would train otherwise. Parameters without a gradient are dead and
 count nothing. What it takes for equal and is not, and the reverse, is measured in ``benchmarks/functional_hashing.py``.
 

@@ -142,8 +142,8 @@ def best_additive(
 class Exact(Searcher):
     """The best by the scorer, exactly and in order; without one, the best by a sum over choices that it learns.
 
-    With a scorer (of the role "warm-start", or else "feature") whose score is a sum over choices, that is found out from
-    few scores, and the architectures are proposed from the best on, whatever the space's size. Scores that are no sums
+    With a scorer (of the role "warm-start", or else "feature") whose score is a sum over choices, that is found out
+    from few scores, and the architectures are proposed from the best on, whatever the space's size. Scores that are no sums
     are taken of everything, where a table or a small space can be gone through. Without a scorer, contributions of
     choices are fitted to what was evaluated by ridge regression, again before every proposal.
 
@@ -301,8 +301,8 @@ class _Order:
         assert self._sums is not None  # refused else
         limits, bounds = self._domain.constraints, []
         if limits is not None:
-            for one, low, high in zip(limits.quantities, limits.low.tolist(), limits.high.tolist(), strict=True):
-                if (found := one.as_sum(self._domain.space)) is not None:
+            for each, low, high in zip(limits.quantities, limits.low.tolist(), limits.high.tolist(), strict=True):
+                if (found := each.as_sum(self._domain.space)) is not None:
                     bounds.append(bounded(found, low, high))
         failed = 0
         for _, numbers in best_first(self._sums.contributions, bounds):
