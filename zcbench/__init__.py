@@ -56,6 +56,11 @@ if TYPE_CHECKING:
     from zcbench.runs import register_track as register_track
     from zcbench.runs import run as run
     from zcbench.runs import track_info as track_info
+    from zcbench.scorers import Scorer as Scorer
+    from zcbench.scorers import get_scorer as get_scorer
+    from zcbench.scorers import list_scorers as list_scorers
+    from zcbench.scorers import register_scorer as register_scorer
+    from zcbench.scorers import scorer_info as scorer_info
     from zcbench.search import Searcher as Searcher
     from zcbench.search import SearchResult as SearchResult
     from zcbench.search import get_searcher as get_searcher
@@ -83,6 +88,7 @@ _PUBLIC = {
     "Predictor": "zcbench.predictors",
     "Probe": "zcbench.probe",
     "Score": "zcbench.types",
+    "Scorer": "zcbench.scorers",
     "SearchResult": "zcbench.search",
     "Searcher": "zcbench.search",
     "Status": "zcbench.types",

@@ -44,7 +44,7 @@ def test_equal_networks_share_their_scores(twins, tmp_path):
     assert (before.wanted_units, before.left_units, before.total, before.left) == (5, 5, 8, 8)
     first, second = twins.architectures[0].key, twins.architectures[-1].key
     network = next(network for network, served in plan.served.items() if first in served)
-    fields = {"benchmark": "toy@1", "batch": plan.batch}
+    fields = {"benchmark": "toy@1", "batch": plan.measurement.batch}
     with store.writer("toy") as writer:
         for name in ("params", "num_layers"):
             label = plan.proxies[name].identifier

@@ -34,6 +34,7 @@ class BenchmarkInfo:
         convert: reads neutral columns in the folder ``ZCBENCH_DATA``.
         remotes: the authors' files, as ``zcbench data get`` downloads them and ``read`` takes them.
         by_hand: how to get a file that no program can download, step by step.
+        trained: whether the targets are what training gave; False where they are measured without it, as latencies are.
     """
 
     name: str
@@ -51,6 +52,7 @@ class BenchmarkInfo:
     convert: Callable[[Path], Table] | None = None
     remotes: tuple[Remote, ...] = ()
     by_hand: str = ""
+    trained: bool = True
 
     def __repr__(self) -> str:
         counts = f"{many(self.rows, 'architecture')}, {many(self.targets, 'target')}"
@@ -97,6 +99,7 @@ _BENCHMARKS: Registry[BenchmarkInfo] = Registry(
         "convert": rules.optional(rules.called_with(1)),
         "remotes": _remotes,
         "by_hand": rules.text,
+        "trained": rules.flag,
     },
 )
 

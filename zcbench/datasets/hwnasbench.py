@@ -179,6 +179,7 @@ register_benchmark(
         reference="Li et al., ICLR 2021, arXiv:2103.10584; HELP, arXiv:2106.08630",
         classes=CLASSES,
         batches=BATCHES,
+        trained=False,
         read=read,
         convert=convert,
         remotes=(

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zcbench import _arguments as rules
-from zcbench._code import code_digest, joined_codes
 from zcbench.batches import get_batch
 from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.ensembles import get_ensemble
@@ -23,13 +22,12 @@ from zcbench.records import Record, Records, Store, Writer
 from zcbench.runs._resume import Left, Plan, Progress, resume
 from zcbench.runs._scoring import NetworkScoring
 from zcbench.runs._track import Track
+from zcbench.scorers._conditions import Measurement, codes_of
+from zcbench.scorers._context import TRAINING_SAMPLES
 from zcbench.types import Architecture, ProxyInfo, Score, Status
 
 if TYPE_CHECKING:
     from zcbench.runs.executors import Executor
-
-#: What a proxy with "epochs" or "steps" trains on: that many training samples, the batch among them.
-TRAINING_SAMPLES = 2000
 
 
 def run_scores(
@@ -81,12 +79,6 @@ def scorers(track: Track, benchmark: Benchmark) -> list[ProxyInfo]:
     return list({info.label: info for info in (*found, *members)}.values())
 
 
-def codes_of(infos: Iterable[ProxyInfo], benchmark: Benchmark) -> dict[str, str]:
-    """By label, the digest of what strangers wrote of a proxy and of the benchmark's networks; "" if nothing."""
-    networks = code_digest(benchmark.space)
-    return {info.label: joined_codes(info.code, networks) for info in infos}
-
-
 class ScorePlan(Plan[Record]):
     """Which networks are to be measured, and which architectures each measurement serves.
 
@@ -118,11 +110,11 @@ class ScorePlan(Plan[Record]):
         data = get_batch(samples, None, track.seed)[:TRAINING_SAMPLES] if trained else None
         classes = benchmark.classes[self.target.dataset]
         #: digest of what strangers wrote of a proxy and of the networks, by label
-        self.codes = codes_of(infos, benchmark)
+        self.codes = codes_of(infos, benchmark.space)
         self.work = NetworkScoring(benchmark.space.name, classes, batch, track.seed, tuple(imports), data, self.codes)
-        self.benchmark, self.identifier = benchmark.name, benchmark.identifier
+        self.benchmark = benchmark.name
         self.proxies = {info.label: info for info in infos}
-        self.seed, self.batch, self.sample = track.seed, batch.provenance, sample
+        self.measurement, self.sample = Measurement(benchmark.identifier, batch.provenance, track.seed), sample
         #: network (canonical string) to the architectures it stands for
         self.served: dict[str, list[str]] = {}
         if architectures is None:
@@ -162,8 +154,7 @@ class ScorePlan(Plan[Record]):
 
     def on_batch(self, records: Records) -> NDArray[np.bool_]:
         """Which records are of the plan's table, seed and batch, ``(records,)``."""
-        same: NDArray[np.bool_] = records.numbers("seed") == self.seed
-        return same & records.has("benchmark", self.identifier) & records.has("batch", self.batch)
+        return self.measurement.has(records)
 
     def of_version(self, records: Records) -> NDArray[np.bool_]:
         """Which records are of the plan's proxies in their versions, whatever the code, ``(records,)``."""
@@ -194,10 +185,8 @@ class ScorePlan(Plan[Record]):
 
     def label_of(self, key: Any) -> str | None:
         """Label of the proxy whose record of the plan has that key; None for a record of another plan."""
-        benchmark, _, proxy, seed, batch, code = key
-        if (benchmark, seed, batch) != (self.identifier, self.seed, self.batch):
-            return None
-        return self.versions.get((proxy, code))
+        proxy = self.measurement.proxy_of(key)
+        return None if proxy is None else self.versions.get(proxy)
 
     def left(self) -> Left[Record]:
         """Networks with the proxies that nothing is known of; what is known of an equal network needs no work."""
@@ -232,19 +221,8 @@ class ScorePlan(Plan[Record]):
         writer.record(item)
 
     def _record(self, key: str, network: str, info: ProxyInfo, score: Score, environment: str) -> Record:
-        return Record(
-            benchmark=self.identifier,
-            architecture=key,
-            proxy=info.identifier,
-            seed=self.seed,
-            batch=self.batch,
-            score=score,
-            network=network if network != key else "",
-            higher_is_better=info.higher_is_better,
-            environment=environment,
-            code=self.codes[info.label],
-            sample=self.sample,
-        )
+        code = self.codes[info.label]
+        return self.measurement.record(key, network, info, code, score, environment, self.sample)
 
 
 def collect(

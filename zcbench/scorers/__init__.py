@@ -3,6 +3,30 @@
 Each file without a leading underscore holds one kind of scorer.
 """
 
-from zcbench.scorers._base import Scorer, Scores
+from zcbench.scorers._base import Scorer, Scores, asked
+from zcbench.scorers._context import Context
+from zcbench.scorers._encoding import ScoreEncoding
+from zcbench.scorers._function import FunctionScorer
+from zcbench.scorers._register import (
+    ScorerInfo,
+    as_scorer,
+    get_scorer,
+    list_scorers,
+    register_scorer,
+    scorer_info,
+)
 
-__all__ = ["Scorer", "Scores"]
+__all__ = [
+    "Context",
+    "FunctionScorer",
+    "ScoreEncoding",
+    "Scorer",
+    "ScorerInfo",
+    "Scores",
+    "as_scorer",
+    "asked",
+    "get_scorer",
+    "list_scorers",
+    "register_scorer",
+    "scorer_info",
+]

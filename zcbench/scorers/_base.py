@@ -15,10 +15,11 @@ from zcbench._arguments import shown
 from zcbench._code import code_digest
 from zcbench._display import brief, many
 from zcbench._foreign import Foreign
-from zcbench.errors import InvalidInputError, ZcbenchError
+from zcbench.errors import InvalidInputError, StoreError, ZcbenchError
 from zcbench.types import Architecture
 
 if TYPE_CHECKING:
+    from zcbench._notation import Sum
     from zcbench.scorers._context import Context
 
 Floats = NDArray[np.float64]
@@ -77,6 +78,11 @@ class Scorer:
         return brief(f"<Scorer {self.label or type(self).__name__}>")
 
     # -- what subclasses write -----------------------------------------------------------------
+
+    @classmethod
+    def read(cls, inside: Sum | None, **settings: Any) -> Scorer:
+        """A new one from what stands in brackets after its name, and settings; default the texts of the brackets."""
+        return cls(*(() if inside is None else inside.labels), **settings)
 
     def begin(self, context: Context) -> None:
         """Take what is known of the task: space, benchmark, samples, store. Called before anything is scored.
@@ -148,6 +154,14 @@ class Scorer:
         for part in self.parts:
             yield from part.leaves()
 
+    def units(self) -> Iterator[Scorer]:
+        """The scorers that it is made of, so far that a score depends on no other architecture."""
+        if not (self.of_sets and self.parts):
+            yield self
+        else:
+            for part in self.parts:
+                yield from part.units()
+
     def mapped(self, change: Callable[[Scorer], Scorer]) -> Scorer:
         """The same scorer with ``change`` applied to each of its :meth:`leaves`."""
         if not self.parts:
@@ -170,9 +184,15 @@ def asked(scorer: Scorer, architectures: Sequence[Architecture]) -> Scores:
     """
     began = time.perf_counter()
     given: Any = None
+    kept: StoreError | None = None
     with Foreign(tidy=True) as call:
-        given = scorer.score(architectures)
+        try:
+            given = scorer.score(architectures)
+        except StoreError as error:  # what cannot be kept ends the search, not the score
+            kept = error
     spent = time.perf_counter() - began
+    if kept is not None:
+        raise kept
     if call.kind is not None:
         return _none(len(architectures), spent, call.said)
     try:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 
 from zcbench.datasets import Benchmark
-from zcbench.search._base import Floats
+from zcbench.search._base import Floats, Proposal
 from zcbench.types import Architecture, Status
 
 
@@ -32,24 +32,35 @@ class Evaluation:
     detail: str = ""
 
 
-class Evaluator(Protocol):
+class Evaluator(ABC):
     """What evaluates proposals.
 
     Attributes:
         label: what identifies it: evaluations of one label can be compared.
         epochs: epochs of a whole training, where parts of it can be asked for; None otherwise.
         simulated: whether the seconds are a table's, and not the clock's.
+        code: digest of strangers' code that evaluates; "" where there is none.
     """
 
     label: str
-    epochs: int | None
-    simulated: bool
+    code: str = ""
+    epochs: int | None = None
+    simulated: bool = False
 
+    @abstractmethod
     def evaluate(self, architecture: Architecture, epochs: int | None = None) -> Evaluation:
         """Evaluate an architecture; what goes wrong with one is in its status."""
 
+    def each(self, proposals: Sequence[Proposal]) -> Generator[tuple[int, Evaluation]]:
+        """Yield positions of proposals and what their evaluations gave, each as soon as it is there, in any order."""
+        for place, proposal in enumerate(proposals):
+            yield place, self.evaluate(proposal.architecture, proposal.epochs)
 
-class TableEvaluator:
+    def close(self) -> None:  # noqa: B027 - most have nothing to end
+        """End what it has started; it may be used again."""
+
+
+class TableEvaluator(Evaluator):
     """A benchmark's column: the clock is the seconds that training took when the table was made.
 
     Args:
@@ -66,7 +77,7 @@ class TableEvaluator:
         self.benchmark = benchmark
         self.label = benchmark.identifier
         self.columns = {name: _column(benchmark, name) for name in columns}
-        self.seconds = _seconds(benchmark, columns[0], seconds)
+        self.seconds = _seconds(benchmark, columns[0] if columns else "", seconds)
         self._row = {architecture: row for row, architecture in enumerate(benchmark.architectures)}
 
     def evaluate(self, architecture: Architecture, epochs: int | None = None) -> Evaluation:

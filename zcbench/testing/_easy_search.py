@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import numpy as np
 
 from zcbench._process import stable_seed
 from zcbench.scorers import Scorer, Scores
-from zcbench.search import Answer, Budget, Domain, Evaluation, Objective, Problem, Proposal, Search, Searcher
+from zcbench.search import Answer, Budget, Domain, Evaluation, Evaluator, Objective, Problem, Proposal, Search, Searcher
 from zcbench.spaces.nats_size import CHANNELS, NATSSizeSpace
 from zcbench.types import Architecture, Status
 
@@ -81,7 +82,7 @@ class Hint(Scorer):
         return Scores(np.array(values), np.zeros(len(values)))
 
 
-class EasyEvaluator:
+class EasyEvaluator(Evaluator):
     """Tells the quality; a whole training takes nine seconds, and what goes on pays for the rest.
 
     Attributes:
@@ -180,7 +181,6 @@ def drive(
     *,
     batch: int = 1,
     out: int = 0,
-    lost: Callable[[int], bool] = lambda number: False,
     cost: float = math.inf,
     watch: Callable[[int, Run], None] = lambda step, run: None,
 ) -> Run:
@@ -192,7 +192,6 @@ def drive(
         judge: from an architecture and epochs to the objectives.
         batch: how many are asked for at once.
         out: how many proposals wait for their answers all the time.
-        lost: by number of a proposal, whether it is never answered.
         cost: epochs that may be trained in all.
         watch: called after each step.
     """
@@ -204,7 +203,7 @@ def drive(
         if not proposals and not waiting:
             break
         run.asked += proposals
-        waiting += [one for number, one in enumerate(proposals, len(run.asked) - len(proposals)) if not lost(number)]
+        waiting += proposals
         keep = out if proposals else 0  # whoever proposes nothing waits for answers
         due = max(0, len(waiting) - keep)
         ready, waiting = waiting[:due], waiting[due:]
@@ -228,6 +227,21 @@ def watched(searcher: Searcher, most: list[int]) -> Searcher:
         found = given(count)
         most.append(len(found) - count)
         return found
+
+    searcher.ask = ask  # type: ignore[method-assign]
+    return searcher
+
+
+def thinned(searcher: Searcher) -> Searcher:
+    """Drop each third of its proposals, as a filter may: nobody tells the searcher."""
+    given, number = searcher.ask, itertools.count(1)
+
+    def ask(count: int) -> Sequence[Proposal]:
+        for _ in range(10):
+            proposals = given(count)
+            if not proposals or (kept := [one for one in proposals if next(number) % 3]):
+                return kept if proposals else []
+        return []
 
     searcher.ask = ask  # type: ignore[method-assign]
     return searcher

@@ -1,0 +1,66 @@
+"""Functions as scorers: one of the user's own, and one that was registered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from zcbench import _arguments as rules
+from zcbench._code import code_digest
+from zcbench.errors import InvalidInputError
+from zcbench.scorers._base import Scorer
+from zcbench.types import Architecture
+
+if TYPE_CHECKING:
+    from zcbench.scorers._register import ScorerInfo
+
+
+class FunctionScorer(Scorer):
+    """A function of one's own, from an architecture to a number.
+
+    Args:
+        function: called with an architecture; what it raises is the reason why there is no score.
+        label: what it is called; default the function's own name.
+        higher_is_better: direction.
+    """
+
+    def __init__(
+        self, function: Callable[[Architecture], float], label: str = "", higher_is_better: bool = True
+    ) -> None:
+        if not callable(function):
+            raise InvalidInputError(
+                f"{rules.shown(function)} is no function: give one from an architecture to a number."
+            )
+        named = getattr(function, "__qualname__", type(function).__name__)
+        self.function = function
+        self.label = rules.text("the label of a scorer", label) or "".join(c for c in named if c not in ":=+,()")
+        self.higher_is_better = rules.flag("higher is better", higher_is_better)
+
+    @property
+    def identifier(self) -> str:
+        """The label and a digest of the function's code."""
+        return f"{self.label}@{self.version} code {code_digest(self.function)}"
+
+    def value(self, architecture: Architecture) -> float:
+        """What the function gives."""
+        return self.function(architecture)
+
+
+class RegisteredFunction(Scorer):
+    """A registered function of a search space and an architecture."""
+
+    def __init__(self, info: ScorerInfo, settings: Mapping[str, Any]) -> None:
+        self.info, self.settings = info, dict(settings)
+        self.higher_is_better = info.higher_is_better
+
+    @property
+    def identifier(self) -> str:
+        """Label, version and a digest of strangers' code."""
+        code = self.info.code
+        return f"{self.label}@{self.info.version}" + (f" code {code}" if code else "")
+
+    def value(self, architecture: Architecture) -> float:
+        """What the function gives."""
+        if self.context is None:
+            raise InvalidInputError(f"{self.label} needs a search space: get_scorer({self.label!r}, benchmark).")
+        return self.info.make(self.context.space, architecture, **self.settings)  # type: ignore[return-value, call-arg]

@@ -1,0 +1,191 @@
+"""Several scorers put together: by ranks (ensembles), or by a weighted sum."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+from zcbench._notation import Part, Sum, Term, parse_sum
+from zcbench.ensembles import Ensemble, ensemble_info, get_ensemble
+from zcbench.errors import InvalidInputError
+from zcbench.scorers._base import Floats, Scorer, Scores
+from zcbench.scorers._context import Context
+from zcbench.scorers._register import as_scorer, register_scorer
+from zcbench.types import Architecture
+
+
+class Composite(Scorer):
+    """Scorers put together by an ensemble's function, over the set of architectures that is asked for.
+
+    A rank exists only among others: an architecture's score says where it stands among those that are scored with it,
+    and two scores compare only if they are of one call. Where a search needs a score of one architecture alone, it puts
+    it into a fixed sample (:class:`AmongOthers`). An architecture that lacks a member's score has none.
+
+    Args:
+        ensemble: the function and its weights.
+        members: texts of scorers.
+    """
+
+    of_sets: ClassVar[bool] = True
+
+    def __init__(self, ensemble: Ensemble, members: Sequence[str]) -> None:
+        self._ensemble, self._texts = ensemble, tuple(members)
+        self._members: tuple[Scorer, ...] = ()
+
+    def _relabel(self) -> None:
+        """Say what it is called, once its members are known."""
+        raise NotImplementedError
+
+    def begin(self, context: Context) -> None:
+        """Make the members."""
+        super().begin(context)
+        self._take([as_scorer(text, context) for text in self._texts])
+
+    def _take(self, members: Sequence[Scorer]) -> None:
+        labels = [member.label for member in members]
+        if len(set(labels)) != len(labels):
+            raise InvalidInputError(f"'{self.label}' names a member twice.")
+        self._members = tuple(members)
+        self._relabel()
+
+    @property
+    def parts(self) -> tuple[Scorer, ...]:
+        """The members."""
+        return self._members
+
+    def with_parts(self, parts: Sequence[Scorer]) -> Self:
+        """The same function of other members."""
+        made = copy.copy(self)
+        made._take(parts)
+        return made
+
+    def score(self, architectures: Sequence[Architecture]) -> Scores:
+        """Score a set; each score costs what the members' scores cost.
+
+        Raises:
+            InvalidInputError: it was not said where; or the ensemble's function raises or gives something else.
+        """
+        if not self._members:
+            raise InvalidInputError(f"{self.label} needs to know where: get_scorer({self.label!r}, benchmark).")
+        found = [member.score(architectures) for member in self._members]
+        columns, seconds = {}, np.zeros(len(architectures))
+        reasons: dict[int, str] = {}
+        for number, (member, scores) in enumerate(zip(self._members, found, strict=True)):
+            columns[f"m{number}"] = scores.values if member.higher_is_better else -scores.values
+            seconds += scores.seconds
+            for place, why in scores.reasons.items():
+                reasons.setdefault(place, f"{member.label}: {why}")
+        return Scores(self._combined(columns), seconds, reasons)
+
+    def _combined(self, columns: dict[str, Floats]) -> Floats:
+        return replace(self._ensemble, members=tuple(columns), own=False).combine(columns)
+
+
+def _inside(members: Sequence[Scorer], weights: Sequence[float]) -> Sum:
+    """Members as they are written in a label."""
+    return Sum(tuple(Part(as_term(member.label), weight) for member, weight in zip(members, weights, strict=True)))
+
+
+def as_term(label: str) -> Term:
+    """One term that names what a label names: a sum has to stand in brackets of a name."""
+    found = parse_sum(label)
+    return found.parts[0].term if len(found.parts) == 1 and found.weights == (1.0,) else Term("sum", found)
+
+
+@register_scorer("ensemble", arguments="az_nas")
+class EnsembleScorer(Composite):
+    """An ensemble: what several scorers say together, by their ranks among the architectures that are asked for.
+
+    Args:
+        text: a registered ensemble, with its own members or others: "az_nas", "mean_rank(naswot+table(flops_M))".
+
+    Raises:
+        UnknownNameError: there is no such ensemble.
+    """
+
+    def __init__(self, text: str) -> None:
+        ensemble = get_ensemble(text)
+        super().__init__(ensemble, ensemble.members)
+        self.label = ensemble.label
+
+    def _relabel(self) -> None:
+        if not self._ensemble.own:
+            self.label = str(Term(self._ensemble.name, _inside(self._members, self._ensemble.weights)))
+
+
+@register_scorer("sum", arguments="naswot+0.5*logsynflow")
+class SumScorer(Composite):
+    """A weighted sum, "naswot+0.5*logsynflow", of scores that each run from 0 to 1 over the architectures asked for.
+
+    Each member's scores, turned so that high is good, are scaled by the least and the largest of them among the
+    architectures that are scored together and have all members' scores; a constant member gives 0. This is the ensemble
+    "weighted_sum". The sum's direction is high.
+
+    Args:
+        members: texts of scorers, each with its weight: "naswot", "0.5*logsynflow".
+    """
+
+    def __init__(self, *members: str) -> None:
+        self._sum = parse_sum("+".join(members))
+        ensemble = ensemble_info("weighted_sum")
+        super().__init__(_weighted(ensemble, self._sum.weights), self._sum.labels)
+        self.label = _sum_label(self._sum)
+
+    @classmethod
+    def read(cls, inside: Sum | None) -> Scorer:  # type: ignore[override]
+        """Read members with their weights."""
+        if inside is None:
+            raise TypeError
+        return cls(*map(str, inside.parts))
+
+    def _relabel(self) -> None:
+        self.label = _sum_label(_inside(self._members, self._sum.weights))
+
+
+def _sum_label(found: Sum) -> str:
+    """How a sum is written: "naswot+2*synflow"; with its name where it would be read as its only member."""
+    alone = len(found.parts) == 1 and found.weights == (1.0,)
+    return str(Term("sum", found)) if alone else str(found)
+
+
+def _weighted(ensemble: Ensemble, weights: Sequence[float]) -> Ensemble:
+    return replace(ensemble, members=tuple(f"m{number}" for number in range(len(weights))), weights=tuple(weights))
+
+
+class AmongOthers(Scorer):
+    """A scorer of sets, for one architecture at a time: each is scored together with the same others.
+
+    Args:
+        scorer: what scores sets.
+        others: architectures; they are scored first, and are paid for.
+    """
+
+    def __init__(self, scorer: Scorer, others: Sequence[Architecture]) -> None:
+        self._scorer, self._others = scorer, list(others)
+        self.label, self.higher_is_better, self.context = scorer.label, scorer.higher_is_better, scorer.context
+
+    @property
+    def parts(self) -> tuple[Scorer, ...]:
+        """The scorer of sets."""
+        return (self._scorer,)
+
+    def with_parts(self, parts: Sequence[Scorer]) -> Self:
+        """Another scorer among the same others."""
+        made = copy.copy(self)
+        made._scorer = parts[0]
+        return made
+
+    def score(self, architectures: Sequence[Architecture]) -> Scores:
+        """The score that each has among the others, ``(n,)``."""
+        values, seconds = np.full(len(architectures), np.nan), np.zeros(len(architectures))
+        reasons: dict[int, str] = {}
+        for place, architecture in enumerate(architectures):
+            found = self._scorer.score([*self._others, architecture])
+            values[place], seconds[place] = found.values[-1], found.seconds[-1]
+            if len(self._others) in found.reasons:
+                reasons[place] = found.reasons[len(self._others)]
+        return Scores(values, seconds, reasons)
