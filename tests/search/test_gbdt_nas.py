@@ -105,7 +105,7 @@ def quality(one):
 
 
 def test_search_leaves_out_what_was_pruned():
-    search = begun("gbdt_nas:initial=60:every=15:explore=0:pairs=0:options=3", candidates=ROWS)
+    search = begun("gbdt_nas:initial=60:every=15:explore=0:options=3", candidates=ROWS)
     asked = go_on(search, 75, quality)
     first = prune(SPACE, asked[:60], [quality(one) for one in asked[:60]], most_options=3, most_pairs=0)
     assert first.options and search.searcher._pruned == first
@@ -116,7 +116,7 @@ def test_search_leaves_out_what_was_pruned():
 
 
 def test_search_resumes_exactly():
-    text = "gbdt_nas:initial=20:every=5:pairs=0"
+    text = "gbdt_nas:initial=20:every=5"
     whole, again = begun(text, candidates=ROWS), begun(text, candidates=ROWS)
     before = go_on(whole, 28, quality)
     state = json.loads(json.dumps(whole.state()))
@@ -128,8 +128,8 @@ def test_search_resumes_exactly():
 
 def test_search_without_choices_prunes_nothing():
     space = zcbench.get_space("nasbench101")
-    with pytest.raises(InvalidInputError, match="gbdt_nas:options=0:pairs=0"):
+    with pytest.raises(InvalidInputError, match="gbdt_nas:options=0"):
         begun("gbdt_nas", space)
     rows = Domain(space).sample(np.random.default_rng(0), 40)
-    search = begun("gbdt_nas:options=0:pairs=0:initial=10", space, rows)
+    search = begun("gbdt_nas:options=0:initial=10", space, rows)
     assert len(set(go_on(search, 25, lambda one: float(len(one.key))))) == 25
