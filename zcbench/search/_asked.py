@@ -87,7 +87,9 @@ def search(
             been. It goes on only with the same code of ``evaluate``; where a function has an attribute ``version``,
             that alone says whether it is the same.
         batch: architectures that are asked for at once. What is found depends on it.
-        epochs: epochs of a whole training, if ``evaluate`` takes an argument ``epochs``.
+        epochs: epochs of a whole training, if ``evaluate`` takes an argument ``epochs``: it is called with
+            ``epochs=3``, say, by searchers that stop trainings early, which may ask for more of the same network later;
+            seconds are what calls took. A table tells by itself, from its learning curves.
         workers: processes that call ``evaluate``, up to ``batch`` at once; 0 for this one. The ledger is the same.
         timeout: seconds that one call may take; without workers a timeout takes one.
 
@@ -121,6 +123,7 @@ def search(
         rng = np.random.default_rng(stable_seed("search", seed))
         known, begun = _known(evaluator, goals), began_with(lines, limit)
         problem = Problem(domain, goals, begun, rng, epochs=evaluator.epochs, known=known, reference=origin)
+        problem.levels = evaluator.levels
         return Search(made, problem)
 
     with Ledger(ledger, head, durable=not evaluator.simulated) as lines:
@@ -161,7 +164,8 @@ def _task(
         names = [evaluate.default_target] if objectives is None else rules.all_text("objectives", objectives)
         goals = tuple(_of_table(evaluate, name) for name in names)
         looked_up = [*(goal.name for goal in goals), *rules.all_text("report", report)]
-        table = TableEvaluator(evaluate, list(dict.fromkeys(looked_up)))
+        names = [goal.name for goal in goals]
+        table = TableEvaluator(evaluate, list(dict.fromkeys(looked_up)), objectives=names)
         domain = Domain(
             space,
             evaluate.architectures,
