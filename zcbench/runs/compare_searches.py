@@ -194,9 +194,7 @@ class SearchPlan(Plan[SearchTrace]):
 
     what, units = "searches", "searches"
 
-    def __init__(
-        self, searching: TableSearching, searchers: Sequence[str], scorers: Sequence[str], seeds: int
-    ) -> None:
+    def __init__(self, searching: TableSearching, searchers: Sequence[str], scorers: Sequence[str], seeds: int) -> None:
         self.benchmark, self.work = searching.benchmark.name, searching
         self._wanted: dict[str, SearchTrace] = {}
         searching.codes = {

@@ -93,7 +93,9 @@ def search(
             been. It goes on only with the same code of ``evaluate``; where a function has an attribute ``version``,
             that alone says whether it is the same.
         batch: architectures that are asked for at once. What is found depends on it.
-        epochs: epochs of a whole training, if ``evaluate`` takes an argument ``epochs``.
+        epochs: epochs of a whole training, if ``evaluate`` takes an argument ``epochs``: it is called with
+            ``epochs=3``, say, by searchers that stop trainings early, which may ask for more of the same network later;
+            seconds are what calls took. A table tells by itself, from its learning curves.
         workers: processes that call ``evaluate``, up to ``batch`` at once; 0 for this one. The ledger is the same.
         timeout: seconds that one call may take; without workers a timeout takes one.
         store: folder in which scores of proxies are looked up, and kept; they cost what they cost when they were
@@ -146,6 +148,7 @@ def search(
             known=task.known,
             reference=task.reference,
         )
+        problem.levels = task.evaluator.levels
         filter_by, filter_from = roles.give(problem, metered, seed)
         return Search(made, problem, filter_by=filter_by, filter_from=filter_from)
 

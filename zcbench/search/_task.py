@@ -125,7 +125,8 @@ def _evaluator(
     if isinstance(evaluate, Benchmark):
         goals = tuple(_of_table(evaluate, name) for name in ([evaluate.default_target] if names is None else names))
         looked_up = list(dict.fromkeys([*(goal.name for goal in goals), *reported]))
-        evaluator = TableEvaluator(evaluate, looked_up, cost if goals or cost is not None else 0.0)
+        seconds = cost if goals or cost is not None else 0.0
+        evaluator = TableEvaluator(evaluate, looked_up, seconds, objectives=[goal.name for goal in goals])
     else:
         if cost is not None:
             raise InvalidInputError("cost goes with a table: the clock of a function is the wall's.")
