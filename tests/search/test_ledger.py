@@ -268,8 +268,14 @@ def test_what_is_set_aside_is_found_again(tmp_path):
         ledger.set_aside(**{**EVALUATED, "architecture": "u"})
     with Ledger(path, HEAD) as ledger:
         assert all(ledger.aside(architecture=name, epochs=None) for name in "yu")
-        ledger.nothing_aside()
+        ledger.append("evaluated", **{**EVALUATED, "architecture": "y"})
         assert ledger.aside(architecture="y", epochs=None) is None
+    with Ledger(path, HEAD) as ledger:
+        ledger.known("evaluated", architecture="y", epochs=None)  # which the file still has
+        assert ledger.aside(architecture="u", epochs=None)
+        ledger.append("evaluated", **{**EVALUATED, "architecture": "z", "epochs": 3})
+        assert beside.exists()
+        ledger.append("evaluated", **{**EVALUATED, "architecture": "u"})
     assert not beside.exists()
 
 

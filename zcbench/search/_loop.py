@@ -126,11 +126,11 @@ class Loop:
             if self.ledger.reading or (self._agreed and problem.budget == self._wanted):
                 return
             self._check_wanted()
-            row = {"kind": "budget", **asdict(self._wanted)}
-        self._take_budget(self.ledger.append("budget", **{name: row[name] for name in row if name != "kind"}))
+            row = {"budget": asdict(self._wanted)}
+        self._take_budget(self.ledger.append("budget", budget=row["budget"]))
 
     def _take_budget(self, row: Row) -> None:
-        self.search.problem.budget = Budget(row["evaluations"], row["seconds"], row["asks"])
+        self.search.problem.budget = Budget(**row["budget"])
         self._agreed = True
         if self._spent:
             self.search.ended, self._spent = "", False
@@ -215,8 +215,6 @@ class Loop:
                     self._spend()
                     break
                 answers.append(self._counted(self._pending.popleft(), row, counted))
-        if not self._pending:
-            self.ledger.nothing_aside()
         with self._thinking():
             self.search.tell(answers)
         if self._progress is not None:
@@ -445,7 +443,7 @@ class _Pace:
 def began_with(ledger: Ledger, budget: Budget) -> Budget:
     """The budget that a ledger began with, and that its search has to begin with again; else the one given."""
     row = ledger.peek("budget")
-    return budget if row is None else Budget(row["evaluations"], row["seconds"], row["asks"])
+    return budget if row is None else Budget(**row["budget"])
 
 
 def _names(proposal: Proposal) -> Row:
