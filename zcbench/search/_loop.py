@@ -311,7 +311,9 @@ class Loop:
 
     def _end(self) -> None:
         known = self.ledger.reading
-        row = self.ledger.append("ended", reason=self.search.ended, seconds={"thinking": self._thought})
+        row = self.ledger.append(
+            "ended", reason=self.search.ended, seconds={"thinking": self._thought}, asks=self.search.asks
+        )
         self._thought = 0.0
         self.search.ended = row["reason"] if known else self.search.ended
         self.clock.spend(row["seconds"])
