@@ -63,4 +63,4 @@ class RegisteredFunction(Scorer):
         """What the function gives."""
         if self.context is None:
             raise InvalidInputError(f"{self.label} needs a search space: get_scorer({self.label!r}, benchmark).")
-        return self.info.make(self.context.space, architecture, **self.settings)  # type: ignore[return-value, arg-type]
+        return self.info.make(self.context.space, architecture, **self.settings)  # type: ignore[return-value, call-arg]

@@ -8,14 +8,17 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from zcbench.search._additive import Additive, NotAdditiveError
 from zcbench.search._asked import search
 from zcbench.search._base import Answer, Objective, Proposal, Searcher
 from zcbench.search._budget import Budget
 from zcbench.search._calling import FunctionEvaluator
 from zcbench.search._clock import Clock
+from zcbench.search._constraints import Constraint, Constraints
 from zcbench.search._domain import Domain
 from zcbench.search._engine import Search
 from zcbench.search._evaluators import Evaluation, Evaluator, TableEvaluator
+from zcbench.search._functional import FunctionalHash
 from zcbench.search._guide import guide_and_report
 from zcbench.search._history import History
 from zcbench.search._ledger import Ledger, read_ledger
@@ -30,18 +33,25 @@ from zcbench.search._register import (
     searcher_info,
 )
 from zcbench.search._result import Found, SearchResult
+from zcbench.search.exact import BestAdditive, best_additive
 
 __all__ = [
+    "Additive",
     "Answer",
+    "BestAdditive",
     "Budget",
     "Clock",
+    "Constraint",
+    "Constraints",
     "Domain",
     "Evaluation",
     "Evaluator",
     "Found",
     "FunctionEvaluator",
+    "FunctionalHash",
     "History",
     "Ledger",
+    "NotAdditiveError",
     "Objective",
     "Problem",
     "Proposal",
@@ -50,6 +60,7 @@ __all__ = [
     "Searcher",
     "SearcherInfo",
     "TableEvaluator",
+    "best_additive",
     "get_searcher",
     "guide_and_report",
     "list_searchers",

@@ -133,6 +133,8 @@ class Search:
                 )
             self.asks += 1
             name = self._name(proposal)
+            if not domain.confirms(proposal.architecture):
+                continue
             if (row := history.row(*name)) is not None:
                 known.append(replace(history.answer(row), proposal=proposal, equal=True))
             elif name in self._out:
@@ -177,6 +179,7 @@ class Search:
             "searcher": self.searcher.state(),
             "random": self.problem.rng.bit_generator.state,
             "asks": self.asks,
+            "constraints": {} if self.problem.domain.constraints is None else self.problem.domain.constraints.state(),
             "ended": self.ended,
             "out": [_written(one) for one in self._out.values()],
             "followers": [_written(one) for several in self._followers.values() for one in several],
@@ -187,6 +190,8 @@ class Search:
         self.problem.rng.bit_generator.state = state["random"]
         self.asks, self.ended = state["asks"], state["ended"]
         self._names = {}
+        if self.problem.domain.constraints is not None:
+            self.problem.domain.constraints.restore(state["constraints"])
         self._out = {self._name(one): one for one in map(self._read, state["out"])}
         self._followers = {}
         for one in map(self._read, state["followers"]):

@@ -77,7 +77,7 @@ class TableEvaluator(Evaluator):
         self.benchmark = benchmark
         self.label = benchmark.identifier
         self.columns = {name: _column(benchmark, name) for name in columns}
-        self.seconds = _seconds(benchmark, columns[0], seconds)
+        self.seconds = _seconds(benchmark, columns[0] if columns else "", seconds)
         self._row = {architecture: row for row, architecture in enumerate(benchmark.architectures)}
 
     def evaluate(self, architecture: Architecture, epochs: int | None = None) -> Evaluation:

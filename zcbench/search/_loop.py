@@ -16,7 +16,7 @@ import numpy as np
 from zcbench._display import many
 from zcbench._foreign import users_signals
 from zcbench.errors import InvalidInputError, shortened
-from zcbench.scorers import Scorer, Scores
+from zcbench.scorers import Scorer
 from zcbench.search._base import Answer, Objective, Proposal
 from zcbench.search._budget import Budget
 from zcbench.search._clock import Clock
@@ -24,6 +24,7 @@ from zcbench.search._engine import Search
 from zcbench.search._evaluators import Evaluation, Evaluator
 from zcbench.search._ledger import Ledger
 from zcbench.search._lines import Row
+from zcbench.search._metered import Metered, read_numbers
 from zcbench.search._result import SearchResult
 from zcbench.types import Architecture, Status
 
@@ -33,48 +34,6 @@ _EVERY = 2.0
 _FAILURES = 10
 #: and one that had some
 _LATER_FAILURES = 50
-
-
-class Metered(Scorer):
-    """A scorer whose scores are written down and paid for.
-
-    Args:
-        scorer: what scores.
-        ledger: where scores go, and where those of an earlier run are read.
-        clock: what is charged.
-    """
-
-    def __init__(self, scorer: Scorer, ledger: Ledger, clock: Clock) -> None:
-        self._scorer, self._ledger, self._clock = scorer, ledger, clock
-        self.label, self.higher_is_better = scorer.label, scorer.higher_is_better
-
-    def score(self, architectures: Sequence[Architecture]) -> Scores:
-        """Score architectures ``(n,)``, or read what an earlier run gave them."""
-        began = time.perf_counter()
-        try:
-            return self._score(architectures)
-        finally:
-            self._clock.aside += time.perf_counter() - began
-
-    def _score(self, architectures: Sequence[Architecture]) -> Scores:
-        keys = [one.key for one in architectures]
-        if not keys:
-            return Scores(np.zeros(0), np.zeros(0))
-        if (row := self._ledger.known("scored", scorer=self.label, architectures=keys)) is None:
-            found = self._scorer.score(architectures)
-            row = self._ledger.append(
-                "scored",
-                scorer=self.label,
-                architectures=keys,
-                values=_written(found.values),
-                seconds=_written(found.seconds),
-                reasons={str(place): why for place, why in found.reasons.items()},
-            )
-        scores = Scores(
-            _read(row["values"]), _read(row["seconds"]), {int(place): why for place, why in row["reasons"].items()}
-        )
-        self._clock.score(scores.seconds)
-        return scores
 
 
 class Loop:
@@ -87,6 +46,9 @@ class Loop:
         ledger: what is written down.
         batch: proposals that are asked for at once. What a search finds depends on it.
         budget: what may be spent now, where the ledger began with another one; default the problem's.
+        notes: sentences that whoever reads the result has to know.
+        before: called once, before anything is asked.
+        progress: called after every batch with the clock and the number of proposals.
     """
 
     def __init__(
@@ -97,10 +59,16 @@ class Loop:
         ledger: Ledger,
         batch: int = 1,
         budget: Budget | None = None,
+        notes: Sequence[str] = (),
+        before: Callable[[], None] | None = None,
+        progress: Callable[[Clock, int], object] | None = None,
     ) -> None:
         self.evaluator, self.objectives, self.ledger, self.batch = evaluator, tuple(objectives), ledger, batch
         self.clock = Clock(simulated=evaluator.simulated)
-        self.search = make(lambda scorer: Metered(scorer, ledger, self.clock))
+        self.notes, self._before, self._progress = tuple(notes), before, progress
+        self._meters: dict[str, Metered] = {}
+        self._unclaimed: dict[str, list[Row]] = {}  # scores of an earlier run whose scorer was not asked for yet
+        self.search = make(self._metered)
         self.trace = Trace(objective.name for objective in self.objectives)
         self._wanted = budget or self.search.problem.budget
         self._agreed = False  # whether the ledger tells of a budget
@@ -110,6 +78,14 @@ class Loop:
         self._late: Row | None = None  # the evaluation of the first of these, which ended after the budget's seconds
         self._failed = (0, 0)  # evaluations in a row without a number, and the line of the first
         self._saving = _Pace()
+
+    def _metered(self, scorer: Scorer) -> Scorer:
+        """A scorer that is paid for; one for each label, which remembers."""
+        if scorer.label not in self._meters:
+            self._meters[scorer.label] = Metered(scorer, self.ledger, self.clock)
+            for row in self._unclaimed.pop(scorer.label, []):
+                self._meters[scorer.label].remember(row)
+        return self._meters[scorer.label]
 
     def run(self) -> SearchResult:
         """Search until the budget is spent or nothing is left.
@@ -124,6 +100,9 @@ class Loop:
                     self._restore(*kept)
                 while True:
                     self._agree()
+                    if self._before is not None and kept is None:
+                        self._before()
+                        self._before = None
                     if self.search.ended:
                         break
                     self._step()
@@ -208,6 +187,8 @@ class Loop:
             self.ledger.nothing_aside()
         with self._thinking():
             self.search.tell(answers)
+        if self._progress is not None:
+            self._progress(self.clock, self.search.asks)
 
     def _ask(self, count: int) -> None:
         budget = self.search.problem.budget
@@ -216,6 +197,8 @@ class Loop:
             self._pending.extend(self.search.ask(count, most))
         for answer in self.search.equal:
             self.ledger.append("equal", architecture=answer.architecture.key, epochs=answer.proposal.epochs)
+        for scorer in self.search.problem.scored if self._pending else ():
+            scorer.score([proposal.architecture for proposal in self._pending])  # before what evaluations cost
 
     @contextmanager
     def _thinking(self) -> Iterator[None]:
@@ -271,7 +254,7 @@ class Loop:
 
     def _paid(self, row: Row) -> Row:
         """Write an evaluation down, and what the searcher thought before it."""
-        seconds = row["seconds"]
+        seconds = {**row["seconds"], **self.search.problem.domain.take_seconds()}
         if not self.clock.simulated:
             seconds = {**seconds, "thinking": self._thought}
             self._thought = 0.0
@@ -280,6 +263,11 @@ class Loop:
     def _counted(self, proposal: Proposal, row: Row, counted: set[str]) -> Answer:
         """The answer that a line gives, which is paid for."""
         values = {name: math.nan if value is None else float(value) for name, value in row["values"].items()}
+        reasons = [row["detail"]] if row["detail"] else []
+        for scorer in self.search.problem.scored:
+            found = scorer.score([proposal.architecture])  # remembered
+            values[scorer.label] = float(found.values[0])
+            reasons += [f"{scorer.label}: {why}" for why in found.reasons.values()]
         self.clock.spend(row["seconds"])
         key = self.search.key(proposal)
         self.clock.evaluations += key not in counted and key not in self.search.problem.history
@@ -287,10 +275,12 @@ class Loop:
         self.trace.add(proposal, values, self.clock.total)
         good = tuple(values[o.name] if o.higher_is_better else -values[o.name] for o in self.objectives)
         status = Status(row["status"])
+        if status is Status.OK and not all(math.isfinite(values[name]) for name in row["values"]):
+            status = Status.NON_FINITE
+        self._check_failures(status, row)  # of what evaluates: a scorer without a score of some is no failure of it
         if status is Status.OK and not all(map(math.isfinite, good)):
             status = Status.NON_FINITE
-        self._check_failures(status, row)
-        return Answer(proposal, good, status, row["detail"])
+        return Answer(proposal, good, status, " ".join(reasons))
 
     def _check_failures(self, status: Status, row: Row) -> None:
         """Give up where nothing gives a number: at once if nothing ever did, else after many in a row."""
@@ -330,7 +320,7 @@ class Loop:
         for row in rows:
             kind = row["kind"]
             if kind == "scored":
-                self.clock.score(_read(row["seconds"]))
+                self._remember_scores(row)
             elif kind == "ended":
                 self.clock.spend(row["seconds"])
             elif kind == "budget":
@@ -345,6 +335,13 @@ class Loop:
         self.search.restore(state["search"])
         self._spent, self._thought, self._late = state["spent"], state["thought"], late
         self._pending = deque(self.search.waiting)
+
+    def _remember_scores(self, row: Row) -> None:
+        self.clock.score(read_numbers(row["seconds"]))
+        if (meter := self._meters.get(row["scorer"])) is not None:
+            meter.remember(row)
+        else:
+            self._unclaimed.setdefault(row["scorer"], []).append(row)
 
     def _remember(self, row: Row) -> None:
         proposal = Proposal(Architecture(self.search.problem.domain.space.name, row["architecture"]), row["epochs"])
@@ -364,6 +361,7 @@ class Loop:
             scored=self.clock.scored,
             ended=self.search.ended,
             head=self.ledger.head,
+            notes=(*self.notes, *self.search.problem.domain.notes()),
         )
 
 
@@ -419,11 +417,3 @@ def began_with(ledger: Ledger, budget: Budget) -> Budget:
 def _names(proposal: Proposal) -> Row:
     """What identifies the line of an evaluation."""
     return {"architecture": proposal.architecture.key, "epochs": proposal.epochs}
-
-
-def _written(values: Any) -> list[float | None]:
-    return [float(value) if math.isfinite(value) else None for value in np.asarray(values, np.float64).tolist()]
-
-
-def _read(values: Sequence[float | None]) -> Any:
-    return np.array([math.nan if value is None else value for value in values], np.float64)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zcbench.encodings import Encoding, Feed, get_encoding, join
 from zcbench.encodings.proxies import ProxyEncoding
@@ -40,6 +41,9 @@ class Problem:
         warm_start_from: how many are drawn and scored to choose from.
         features: scorers whose scores a surrogate sees beside its encoding; see :meth:`encoding`.
         scored: scorers that give an objective, whose names are their labels.
+        known: scorers that tell an objective before it is evaluated, such as FLOPs; by the objective's name.
+        reference: the point that hypervolume is measured from, by objective, turned so that high is good; None where
+            none was given.
         scorer: from the text of a scorer to one whose scores are paid for, once, and written down.
         feed: what encodings of a table's columns are fed from; None where there is no table.
     """
@@ -54,6 +58,8 @@ class Problem:
     warm_start_from: int = 1_000
     features: tuple[Scorer, ...] = ()
     scored: tuple[Scorer, ...] = ()
+    known: Mapping[str, Scorer] = field(default_factory=dict)
+    reference: tuple[float, ...] | None = None
     scorer: Callable[[str], Scorer] = _no_scorers
     feed: Feed | None = None
 
@@ -70,6 +76,20 @@ class Problem:
         drawn = self.domain.sample(self.rng, max(count, self.warm_start_from), self.history)
         order = np.argsort(-self.warm_start.good(drawn), kind="stable")  # nan comes last
         return [drawn[row] for row in order[:count]]
+
+    @property
+    def foreseen(self) -> dict[int, Scorer]:
+        """By position, scorers of the objectives that need no evaluation."""
+        scorers = {scorer.label: scorer for scorer in self.scored} | dict(self.known)
+        return {place: scorers[o.name] for place, o in enumerate(self.objectives) if o.name in scorers}
+
+    def foresee(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
+        """What is known before an evaluation ``(n, objectives)``, turned so that high is good; nan for the rest."""
+        found = np.full((len(architectures), len(self.objectives)), np.nan)
+        for place, scorer in self.foreseen.items():
+            values = np.asarray(scorer.score(architectures), np.float64)
+            found[:, place] = values if self.objectives[place].higher_is_better else -values
+        return found
 
     def encoding(self, text: str | Encoding = "onehot+stats") -> Encoding:
         """What a surrogate sees of an architecture: an encoding and, behind it, the scores of the feature scorers.

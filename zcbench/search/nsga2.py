@@ -2,114 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from zcbench.metrics import crowding_distance, pareto_ranks
-from zcbench.search._base import Answer, Floats, Proposal, Searcher
-from zcbench.search._domain import Domain
+from zcbench.search._base import Answer, Proposal, Searcher
+from zcbench.search._offspring import Either, Offspring, survivors
 from zcbench.search._register import register_searcher
 from zcbench.types import Architecture
-
-Rows = NDArray[np.intp]
-
-#: children of one kind that are thrown away because they are known before another way is tried
-_TRIES = 50
-
-
-def ranked(good: Floats) -> tuple[NDArray[np.int64], Floats]:
-    """Front ``(n,)`` and crowding within it ``(n,)`` of points ``(n, objectives)``, high is good; -1 and 0 for nan."""
-    ranks = pareto_ranks(good)
-    crowding = np.zeros(len(good))
-    for rank in range(int(ranks.max(initial=-1)) + 1):
-        front = ranks == rank
-        crowding[front] = crowding_distance(good[front])
-    return ranks, crowding
-
-
-def survivors(good: Floats, count: int) -> Rows:
-    """Rows of the ``count`` points that survive, best first: front by front, of the last the least crowded.
-
-    Points without all numbers never survive. Of equally crowded points the earlier ones do.
-
-    Args:
-        good: ``(n, objectives)``, high is good.
-        count: how many at most.
-
-    Source: K. Deb et al., NSGA-II, section III.C.
-    """
-    ranks, crowding = ranked(good)
-    order = np.lexsort((-crowding, ranks))
-    return order[ranks[order] >= 0][:count]
-
-
-class Offspring:
-    """Children of a population: crowded binary tournaments, crossover and mutation within a domain.
-
-    Args:
-        domain: where children may be.
-        rng: random numbers.
-        crossover: probability that a child has two parents.
-        mutation: probability that a child of two parents is changed; one of a single parent always is.
-    """
-
-    def __init__(self, domain: Domain, rng: np.random.Generator, crossover: float, mutation: float) -> None:
-        self.domain, self.rng, self.crossover, self.mutation = domain, rng, crossover, mutation
-
-    def new(
-        self, parents: Sequence[Architecture], good: Floats, count: int, seen: Container[str]
-    ) -> dict[str, Architecture]:
-        """At most ``count`` children by key, new and different; random architectures where children are all known.
-
-        Args:
-            parents: ``(n,)`` the population.
-            good: ``(n, objectives)``, high is good.
-            count: how many.
-            seen: keys of what is known.
-        """
-        ranks, crowding = ranked(good)
-        found: dict[str, Architecture] = {}
-        wasted = 0
-        while len(found) < count and wasted < _TRIES:
-            child = self._child(parents, lambda: self._winner(ranks, crowding))
-            key = None if child is None else self.domain.key(child)
-            if child is None or key is None or key in found or key in seen:
-                wasted += 1
-                continue
-            found[key], wasted = child, 0
-        if len(found) < count:
-            known = _Either(found, seen)
-            for one in self.domain.sample(self.rng, count - len(found), known):
-                found[self.domain.key(one)] = one
-        return found
-
-    def _winner(self, ranks: NDArray[np.int64], crowding: Floats) -> int:
-        """The better of two drawn at random: of a lower front, of the same front the less crowded one."""
-        a, b = self.rng.integers(len(ranks), size=2).tolist()
-        better: int = a if (ranks[a], -crowding[a]) <= (ranks[b], -crowding[b]) else b
-        return better
-
-    def _child(self, parents: Sequence[Architecture], winner: Callable[[], int]) -> Architecture | None:
-        child: Architecture | None = parents[winner()]
-        single = self.rng.random() >= self.crossover
-        if not single and child is not None:
-            child = self.domain.crossover(child, parents[winner()], self.rng)
-        if child is not None and (single or self.rng.random() < self.mutation):
-            child = self.domain.mutate(child, self.rng)
-        return child
-
-
-class _Either:
-    """What is in one of two containers."""
-
-    def __init__(self, *containers: Container[str]) -> None:
-        self._containers = containers
-
-    def __contains__(self, key: object) -> bool:
-        return any(key in one for one in self._containers)
 
 
 @register_searcher(
@@ -144,7 +45,7 @@ class NSGA2(Searcher):
     def ask(self, count: int) -> list[Proposal]:
         """Members of the first population, later children of the present one."""
         domain, rng, history = self.problem.domain, self.problem.rng, self.problem.history
-        seen = _Either(history, frozenset(self._pending))
+        seen = Either(history, frozenset(self._pending))
         if self._members:
             parents = [history.architectures[row] for row in self._members]
             make = Offspring(domain, rng, self.crossover, self.mutation)

@@ -36,10 +36,10 @@ from zcbench.types import Architecture
 
 #: steps of one run, and steps between two states that are restored
 _STEPS, _EVERY = 40, 10
-#: whole trainings of a run that is compared with random search; the second only where the first does not tell
-_CONTESTS = (48, 192)
-#: seeds of it, and the chance that random search passes
-_SEEDS, _CHANCE = 6, 0.001
+#: whole trainings of a run that is compared with random search, and seeds; the second where the first does not tell
+_CONTESTS = ((48, 6), (192, 16))
+#: the chance that random search passes
+_CHANCE = 0.001
 
 
 def check_searcher(searcher: str | type[Searcher], *, seed: int = 0) -> Report:
@@ -356,13 +356,13 @@ class _Checker:
     def better_than_random(self) -> str:
         if self.kind.__name__ == "RandomSearch":
             raise SkippedError("it is random search")
-        for trainings in _CONTESTS:
-            best = [self._contest(seed, trainings) for seed in range(_SEEDS)]
+        for trainings, seeds in _CONTESTS:
+            best = [self._contest(seed, trainings) for seed in range(seeds)]
             chance = _chance([_random_reaches(value, trainings) for value in best])
             if chance < _CHANCE:
-                return f"{trainings} trainings, {_SEEDS} seeds; chance that random search finds as much: {chance:.1g}"
+                return f"{trainings} trainings, {seeds} seeds; chance that random search finds as much: {chance:.1g}"
         raise FailedError(
-            f"after {_CONTESTS[-1]} trainings, {_SEEDS} seeds, random search finds as much with a chance of {chance:.2g}"
+            f"after {trainings} trainings, {seeds} seeds, random search finds as much with a chance of {chance:.2g}"
         )
 
     def _contest(self, seed: int, trainings: int) -> float:

@@ -1,0 +1,218 @@
+"""What searchers share that predict several objectives: models, candidates, and proposals in batches."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from zcbench._notation import unwrapped
+from zcbench.errors import InvalidInputError
+from zcbench.predictors import Predictor
+from zcbench.search._base import Answer, Floats, Proposal, Searcher
+from zcbench.search._offspring import Either, Offspring, survivors
+from zcbench.search._outstanding import Outstanding
+from zcbench.search._problem import Problem
+from zcbench.types import Architecture
+
+Value = Callable[[Sequence[Architecture]], Floats]
+
+
+class Models:
+    """A predictor for each objective that has to be evaluated; the other objectives are known.
+
+    Args:
+        problem: the search.
+        predictor: name and settings of a predictor, of which each objective has its own.
+        sure: whether predictions need a standard deviation.
+
+    Raises:
+        UnknownNameError: there is no such predictor.
+        InvalidInputError: it does not tell how sure it is, and has to.
+    """
+
+    def __init__(self, problem: Problem, predictor: str, *, sure: bool = False) -> None:
+        self.problem = problem
+        known = problem.foreseen
+        places = [place for place in range(len(problem.objectives)) if place not in known]
+        self._models: dict[int, Predictor] = {place: problem.surrogate(unwrapped(predictor)) for place in places}
+        for model in self._models.values():
+            if sure and not hasattr(model, "predict_std"):
+                raise InvalidInputError(
+                    f"{predictor} does not tell how sure it is: choose one that does, such as gp or random_forest."
+                )
+            if sure and not model.calibrated:
+                raise InvalidInputError(f"{predictor} predicts in no unit: choose one that does, such as gp.")
+
+    def fit(self) -> None:
+        """Learn from all complete evaluations, of which there must be one."""
+        history = self.problem.history
+        rows = history.complete
+        architectures = [history.architectures[row] for row in rows.tolist()]
+        for place, model in self._models.items():
+            model.fit(architectures, history.good[rows, place])
+
+    def mean(self, architectures: Sequence[Architecture]) -> Floats:
+        """Predicted or known objectives ``(n, objectives)``, turned so that high is good."""
+        found = self.problem.foresee(architectures)
+        for place, model in self._models.items():
+            found[:, place] = model.predict(architectures)
+        return found
+
+    def std(self, architectures: Sequence[Architecture]) -> Floats:
+        """Standard deviations ``(n, objectives)`` of :meth:`mean`; 0 for what is known, or all the same."""
+        found = np.zeros((len(architectures), len(self.problem.objectives)))
+        for place, model in self._models.items():
+            found[:, place] = np.nan_to_num(model.predict_std(architectures))  # type: ignore[attr-defined]
+        return found
+
+
+class Pool:
+    """Candidates: all of a small domain; of a larger one what an evolution on predictions visits.
+
+    Args:
+        problem: the search.
+        size: how many there are at most.
+    """
+
+    def __init__(self, problem: Problem, size: int) -> None:
+        self.problem, self.size = problem, size
+        every = problem.domain.everything()
+        self.every: dict[str, Architecture] | None = None
+        if every is not None and len(every) <= size:
+            self.every = {problem.domain.key(one): one for one in every}
+
+    def new(self, value: Value, seen: Container[str]) -> list[Architecture]:
+        """Candidates that were not seen, in random order.
+
+        Args:
+            value: predicted objectives ``(n, objectives)``, high is good; the evolution goes towards their front.
+            seen: keys to leave out.
+        """
+        found = self._evolved(value) if self.every is None else self.every
+        left = [one for key, one in found.items() if key not in seen]
+        return [left[row] for row in self.problem.rng.permutation(len(left)).tolist()]
+
+    def _evolved(self, value: Value) -> dict[str, Architecture]:
+        """NSGA-II on predictions, from the front that is known and as many random architectures: all that it visits."""
+        domain, rng, history = self.problem.domain, self.problem.rng, self.problem.history
+        half = max(1, self.size // 40)
+        best = [history.architectures[row] for row in survivors(history.good, half).tolist()]
+        found = {domain.key(one): one for one in [*best, *domain.sample(rng, half)]}
+        members = list(found.values())
+        good = value(members)
+        make = Offspring(domain, rng, 0.9, 0.9)
+        while len(found) < self.size:
+            children = make.new(members, good, min(2 * half, self.size - len(found)), found)
+            if not children:
+                break
+            found.update(children)
+            members += children.values()
+            good = np.concatenate([good, value(list(children.values()))])
+            rows = survivors(good, 2 * half)
+            if not len(rows):  # no prediction is a number: nothing leads anywhere
+                break
+            members, good = [members[row] for row in rows.tolist()], good[rows]
+        return found
+
+
+class Predicting(Searcher):
+    """A searcher that fits models to what was evaluated, and chooses a few architectures at a time by them.
+
+    A subclass has the settings below and writes :meth:`choose`.
+
+    Args:
+        predictor: name and settings of a predictor, in brackets if it has settings: "(gp:encoding=onehot)".
+        initial: evaluations before the first fit.
+        every: architectures that are chosen by one fit, at least.
+        explore: share of them that are random.
+        pool: candidates at most.
+    """
+
+    several = True
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "initial": (1, 10**6),
+        "every": (1, 10**6),
+        "explore": (0, 1),
+        "pool": (10, 10**6),
+    }
+    #: whether predictions need a standard deviation
+    sure: ClassVar[bool] = False
+
+    predictor: str
+    initial: int
+    every: int
+    explore: float
+    pool: int
+
+    @abstractmethod
+    def choose(self, candidates: Sequence[Architecture], mean: Floats, count: int) -> list[int]:
+        """Rows of the ``count`` candidates to propose, best first.
+
+        Args:
+            candidates: ``n`` in random order.
+            mean: ``(n, objectives)`` their predictions, high is good, all finite.
+            count: at most ``n``.
+        """
+
+    def begin(self, problem: Problem) -> None:
+        """Take the problem.
+
+        Raises:
+            UnknownNameError: there is no such predictor.
+            InvalidInputError: it does not tell how sure it is, and has to.
+        """
+        super().begin(problem)
+        self.models = Models(problem, self.predictor, sure=self.sure)
+        self._candidates: Pool | None = None
+        self._drawn = False
+        self._queue: list[Architecture] = []
+        self._out = Outstanding()
+
+    def ask(self, count: int) -> list[Proposal]:
+        """The first architectures, then those that are chosen by predictions."""
+        history = self.problem.history
+        if not self._drawn:
+            self._queue, self._drawn = self.problem.initial(self.initial), True
+        if not self._queue:
+            learned = len(history.complete) and len(history) + len(self._out) >= self.initial
+            self._queue = self._predicted(max(count, self.every)) if learned else self._random(count)
+        found, self._queue = self._queue[:count], self._queue[count:]
+        self._out.propose(map(self.problem.domain.key, found))
+        return [Proposal(one) for one in found]
+
+    def _random(self, count: int, but: Sequence[Architecture] = ()) -> list[Architecture]:
+        domain = self.problem.domain
+        taken = frozenset(map(domain.key, but))
+        return domain.sample(self.problem.rng, count, Either(self.problem.history, self._out, taken))
+
+    def _predicted(self, count: int) -> list[Architecture]:
+        rng = self.problem.rng
+        wanted = count - int(rng.binomial(count, self.explore)) if self.explore else count
+        self.models.fit()
+        if self._candidates is None:
+            self._candidates = Pool(self.problem, self.pool)
+        candidates = self._candidates.new(self.models.mean, Either(self.problem.history, self._out))
+        mean = self.models.mean(candidates)
+        known = np.isfinite(mean).all(1)
+        candidates = [one for one, may in zip(candidates, known.tolist(), strict=True) if may]
+        wanted = min(wanted, len(candidates))
+        rows = self.choose(candidates, mean[known], wanted) if wanted else []
+        chosen = [candidates[row] for row in rows]
+        return chosen + self._random(count - len(chosen), chosen)
+
+    def tell(self, answers: Sequence[Answer]) -> None:
+        """Forget what was out; the history has the answers."""
+        self._out.told(self.problem.domain.key(answer.architecture) for answer in answers)
+
+    def state(self) -> dict[str, Any]:
+        """What is still to be proposed, and what is out."""
+        return {"drawn": self._drawn, "queue": [one.key for one in self._queue], "out": self._out.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Become what :meth:`state` described."""
+        space = self.problem.domain.space.name
+        self._drawn, self._queue = state["drawn"], [Architecture(space, key) for key in state["queue"]]
+        self._out.restore(state["out"])

@@ -1,0 +1,120 @@
+"""Expected hypervolume improvement: what is expected to add most to the front is evaluated next.
+
+Each objective that has to be evaluated has a predictor of its own that knows how sure it is. Objectives that are known
+without training, such as FLOPs, enter as they are: nothing is spent on guessing them, and of two architectures with
+like accuracies the better one is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zcbench.metrics import pareto_front
+from zcbench.search._base import Floats
+from zcbench.search._improvement import expected_improvement
+from zcbench.search._register import register_searcher
+from zcbench.search._several import Predicting
+from zcbench.types import Architecture
+
+#: candidates whose improvement is computed at once
+_BLOCK = 256
+
+
+@register_searcher(
+    "ehvi",
+    reference="M. Emmerich, A. Deutz, J. Klinkenberg, 'Hypervolume-based Expected Improvement: Monotonicity Properties "
+    "and Exact Computation', CEC 2011; several at once as in D. Ginsbourger, R. Le Riche, L. Carraro, 'Kriging is "
+    "well-suited to parallelize optimization', 2010, section 3.2",
+)
+class EHVI(Predicting):
+    """Expected hypervolume improvement of independent predictions; objectives known without training are exact.
+
+    Where several architectures are chosen at once, each counts for the next ones as if its prediction had come true.
+    Candidates are all architectures where these are few, and else those that NSGA-II on predictions visits. Without a
+    reference point of the search's own, hypervolume is measured from the worst values of the present front and a tenth
+    of its range beyond, but not beyond what counts as an outlier among predictions: a few broken networks would else
+    make all gains small.
+
+    Args:
+        predictor: name and settings of a predictor that knows how sure it is, in brackets if it has settings:
+            "(gp:encoding=onehot)".
+        initial: evaluations before the first fit.
+        every: architectures that are chosen by one fit, at least.
+        explore: share of them that are random.
+        pool: candidates at most.
+        fence: predictions that are by so many interquartile ranges below the first quartile are outliers.
+    """
+
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"fence": (0, 1e6)}
+    sure = True
+
+    def __init__(
+        self,
+        predictor: str = "(gp:encoding=onehot+stats)",
+        initial: int = 20,
+        every: int = 1,
+        explore: float = 0.0,
+        pool: int = 10_000,
+        fence: float = 3.0,
+    ) -> None:
+        self.predictor = predictor
+        self.initial = initial
+        self.every = every
+        self.explore = explore
+        self.pool = pool
+        self.fence = fence
+
+    def choose(self, candidates: Sequence[Architecture], mean: Floats, count: int) -> list[int]:
+        """The most promising candidate, then the most promising one if that is as predicted, and so on."""
+        history = self.problem.history
+        found = history.good[history.complete]
+        std = self.models.std(candidates)
+        origin, scale = self._reference(found[pareto_front(found)], mean)
+        known, mean, std = (found - origin) / scale, (mean - origin) / scale, std / scale
+        rows: list[int] = []
+        left = np.arange(len(candidates))
+        zero = np.zeros(len(origin))
+        # A front that grows only takes from what another point would add, so earlier values bound later ones.
+        bound = expected_improvement(mean, std, known, zero)
+        while len(rows) < count:
+            best = _best(left, bound, lambda some: expected_improvement(mean[some], std[some], known, zero))
+            rows.append(best)
+            left = left[left != best]
+            known = np.concatenate([known, mean[best : best + 1]])
+        return rows
+
+    def _reference(self, front: Floats, predicted: Floats) -> tuple[Floats, Floats]:
+        """The point that hypervolume is measured from, and units ``(objectives,)`` of about the front's ranges."""
+        low, high = np.quantile(predicted, [0.25, 0.75], axis=0)
+        span = np.ptp(front, axis=0)
+        span = np.where(span > 0, span, np.where(high > low, high - low, 1.0))
+        if self.problem.reference is not None:
+            return np.array(self.problem.reference), span
+        worst = np.maximum(predicted.min(0), low - self.fence * (high - low))
+        origin = np.minimum(worst, front.max(0) - 0.1 * span)
+        return origin, span
+
+
+def _best(left: NDArray[np.intp], bound: Floats, value: Callable[[NDArray[np.intp]], Floats]) -> int:
+    """The row of those left with the highest value; the first of equal ones. Bounds become values where these are had.
+
+    Args:
+        left: rows.
+        bound: by row, at least its value; changed.
+        value: values of some rows.
+    """
+    order = left[np.argsort(-bound[left], kind="stable")]
+    best, highest = -1, -np.inf
+    for start in range(0, len(order), _BLOCK):
+        block = order[start : start + _BLOCK]
+        if bound[block[0]] < highest:
+            break
+        bound[block] = value(block)
+        row = int(block[np.argmax(bound[block])])
+        if bound[row] > highest:
+            best, highest = row, float(bound[row])
+    return best
