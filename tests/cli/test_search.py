@@ -30,9 +30,19 @@ def test_json_is_all_that_is_printed(cli):
 def test_a_name_behind_a_minus_is_an_objective(cli):
     found = json.loads(
         cli(*SEARCH[:2], "--searcher", "nsga2", "--budget", 30, "--json",
-            "--objective", "valid_accuracy", "--objective", "-train_seconds").out
+            "--objective", "valid_accuracy", "--objective", "-train_seconds",
+            "--reference", "valid_accuracy=0.5", "--reference", "train_seconds=2").out
     )  # fmt: skip
     assert found["objectives"] == ["valid_accuracy", "-train_seconds"] and found["hypervolume"] > 0
+    assert found["known_front"]["reference"] == [0.5, 2]
+
+
+def test_scorers_and_constraints(cli):
+    found = json.loads(cli(*SEARCH, "--scorer", "params", "--constraint", "train_seconds<=0.9", "--json").out)
+    assert found["constraints"] == ["train_seconds<=0.9"] and found["scorers"]["warm-start"][0].startswith("params")
+    seconds = zcbench.get_benchmark("digits-201").facts["train_seconds"]
+    assert found["known"]["valid_nll"]["architectures"] == (seconds <= 0.9).sum() and found["scored"] > 0
+    assert "reaches from" in cli(*SEARCH, "--constraint", "train_seconds<=0.0001").sentence
 
 
 def test_a_report_in_every_form(cli, place):
@@ -95,6 +105,7 @@ def test_nothing_found_is_status_one_but_not_for_a_budget_of_nothing(cli, place)
         (("digits-201", "--report", "tset_nll"), "test_nll"),
         (("digits-201", "--batch", 0), "batch"),
         (("digits-201", "--seed", -1), "seed"),
+        (("digits-201", "--reference", "flops"), "write a name and a number"),
         (("digits-201", "--workers", 2), "--workers goes with --evaluate"),
         (("digits-201", "--timeout", 2), "--timeout goes with --evaluate"),
         (("digits-201", "--evaluate", "mine"), "write file.py:function"),

@@ -57,5 +57,8 @@ def test_the_front_holds_what_nothing_dominates_the_best_of_the_first_first():
 def test_without_a_table_of_all_objectives_no_front_is_known():
     several = {"valid": False, "flops": False}
     assert report(names=("valid", "flops"), objectives=several, table={"valid": np.arange(3.0)}).known_front is None
+    given = {"names": ("valid", "flops"), "objectives": several}
+    assert report(**given, reference={"valid": 6.0, "flops": 50.0}).known_front.reference.tolist() == [6, 50]
+    assert report(**given, reference={"valid": 0.0, "flops": 0.0}).known_front is None
     nothing = {name: np.array([NAN]) for name in several}
     assert report(names=("valid", "flops"), objectives=several, table=nothing).known_front is None

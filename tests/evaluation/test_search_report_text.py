@@ -37,6 +37,11 @@ def test_cost_end_and_meaning_are_told():
     assert report(spent={}).footnotes()[0].startswith("Cost: no seconds are known; 5 evaluations")
 
 
+def test_scorers_are_told_by_role():
+    notes = report(scorers={"warm-start": ["synflow@1"], "filter": ["naswot@1"]}).footnotes()
+    assert "Scorers: warm-start synflow@1; filter naswot@1." in notes
+
+
 def test_a_guide_that_is_reported_itself_is_told():
     assert any("valid guides and is reported" in note for note in report(names=("valid",)).footnotes())
 

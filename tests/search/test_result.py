@@ -85,6 +85,19 @@ def test_constraints_that_columns_do_not_tell_of_are_told():
     assert any("do not tell which rows keep naswot<=2.0" in note for note in found.report.footnotes())
 
 
+def test_the_head_tells_of_scorers_and_of_the_reference():
+    given = {"objectives": ["valid_nll", "-train_seconds"], "reference": {"valid_nll": 1, "train_seconds": 2}}
+    found = zcbench.search("digits-201", searcher="nsga2", budget=20, scorer="params", **given)
+    assert found.report.known_front.reference.tolist() == [1, 2]
+    assert list(found.report.scorers) == ["warm-start"] and found.report.scorers["warm-start"][0].startswith("params@")
+
+
+def test_columns_have_the_order_in_which_they_were_asked_for():
+    names = ["valid_accuracy", "test_nll", "train_seconds", "test_accuracy", "valid_nll"]
+    found = zcbench.search("digits-201", objectives=names[:1], report=names[1:], searcher="random", budget=2)
+    assert list(found.values) == names
+
+
 def test_nothing_found_is_none():
     found = zcbench.search("digits-201", searcher="random", budget=0)
     assert found.best is None and found.front == [] and "nothing was found" in str(found)

@@ -382,7 +382,7 @@ class Trace:
 
     def add(self, proposal: Proposal, values: Mapping[str, float], seconds: float) -> None:
         """Append an evaluation, and the seconds that were spent in all when it was there."""
-        for name in values.keys() - self.values.keys():
+        for name in [name for name in values if name not in self.values]:
             self.values[name] = array("d", [math.nan]) * len(self)
         self.architectures.append(proposal.architecture)
         self.epochs.append(math.nan if proposal.epochs is None else proposal.epochs)
