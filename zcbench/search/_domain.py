@@ -56,7 +56,7 @@ class Domain:
     ) -> None:
         self.space = space
         self.candidates = None if candidates is None else tuple(candidates)
-        self._rows = None if self.candidates is None else Rows(space, self.candidates)
+        self._rows = None if self.candidates is None else Rows.of(space, self.candidates)
         self._equal = equal
         self._key = functools.lru_cache(maxsize=REMEMBERED)(self._found_key)
         self.constraints = constraints if constraints else None
@@ -72,7 +72,7 @@ class Domain:
     def _found_key(self, architecture: Architecture) -> str:
         if self._equal is not None:
             return self._equal(architecture)
-        return self.space.canonical(architecture).key
+        return (self.space if self._rows is None else self._rows).canonical(architecture).key
 
     def allowed(self, architectures: Iterable[Architecture]) -> list[Architecture]:
         """Those of the candidates that keep the constraints, in order."""

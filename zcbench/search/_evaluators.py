@@ -78,11 +78,10 @@ class TableEvaluator(Evaluator):
         self.label = benchmark.identifier
         self.columns = {name: _column(benchmark, name) for name in columns}
         self.seconds = _seconds(benchmark, columns[0] if columns else "", seconds)
-        self._row = {architecture: row for row, architecture in enumerate(benchmark.architectures)}
 
     def evaluate(self, architecture: Architecture, epochs: int | None = None) -> Evaluation:
         """Look an architecture up."""
-        row = self._row[architecture]
+        row = int(self.benchmark.rows([architecture])[0])
         values = {name: float(column[row]) for name, column in self.columns.items()}
         missing = [name for name, value in values.items() if not math.isfinite(value)]
         status, detail = (Status.OK, "")

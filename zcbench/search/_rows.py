@@ -15,8 +15,10 @@ from zcbench.types import Architecture, SearchSpace
 
 #: neighbours that an architecture has at least, where the table has as many rows
 NEAR = 16
-#: architectures whose neighbours are remembered
-_REMEMBERED = 20_000
+#: architectures whose neighbours, and whose canonical forms, are remembered
+_REMEMBERED = 20_000, 50_000
+#: tables whose distances are remembered from one search to the next
+_TABLES = 4
 
 
 class Rows:
@@ -37,7 +39,19 @@ class Rows:
         self.space = space
         self.architectures = tuple(architectures)
         self.known = frozenset(self.architectures)
-        self.neighbors = functools.lru_cache(maxsize=_REMEMBERED)(self._neighbors)
+        self.neighbors = functools.lru_cache(maxsize=_REMEMBERED[0])(self._neighbors)
+        self.canonical = functools.lru_cache(maxsize=_REMEMBERED[1])(space.canonical)
+
+    @classmethod
+    def of(cls, space: SearchSpace, architectures: Sequence[Architecture]) -> Rows:
+        """The rows of a table; those of an earlier search in the same space and tuple of architectures, if any."""
+        for place, known in enumerate(_recent):
+            if known.space is space and known.architectures is architectures:
+                _recent.append(_recent.pop(place))
+                return known
+        _recent.append(cls(space, architectures))
+        del _recent[:-_TABLES]
+        return _recent[-1]
 
     def __repr__(self) -> str:
         return brief(f"<Rows of {self.space!r}: {many(len(self.architectures), 'architecture')}>")
@@ -73,7 +87,7 @@ class Rows:
 
     def _canonical(self, architecture: Architecture) -> Architecture | None:
         try:
-            return self.space.canonical(architecture)
+            return self.canonical(architecture)
         except ZcbenchError:
             return None
 
@@ -157,3 +171,6 @@ class Rows:
             code = np.where(rng.integers(2, size=len(one)) == 1, other, one)
         found = self._nearest(code, NEAR + 2, start)
         return [row for row in found if row not in (a, b)] or found
+
+
+_recent: list[Rows] = []
