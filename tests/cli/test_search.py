@@ -27,6 +27,14 @@ def test_json_is_all_that_is_printed(cli):
     assert found["best"]["values"] == dict(theirs.best.values)
 
 
+def test_test_columns_are_reported_where_the_validation_column_is_one_of_several_objectives(cli):
+    words = (*SEARCH[:2], "--searcher", "nsga2", "--budget", 10, "--json")
+    found = json.loads(cli(*words, "--objective", "valid_nll", "--objective", "-train_seconds").out)
+    assert list(found["best"]["values"]) == ["valid_nll", "train_seconds", "test_nll", "test_accuracy"]
+    found = json.loads(cli(*SEARCH, "--json", "--objective", "valid_accuracy").out)
+    assert list(found["best"]["values"]) == ["valid_accuracy"]
+
+
 def test_a_name_behind_a_minus_is_an_objective(cli):
     found = json.loads(
         cli(*SEARCH[:2], "--searcher", "nsga2", "--budget", 30, "--json",

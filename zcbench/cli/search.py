@@ -165,9 +165,10 @@ def _searched(options: argparse.Namespace) -> SearchResult:
                 raise InvalidInputError(f"--{name} goes with --evaluate: a table is looked up at once.")
         place = _benchmark(options.place, options.source)
         say_notes(place)
-        if options.objective is None:
-            guide, reported = guide_and_report(place)
-            further |= {"objectives": [guide], "report": options.report or reported}
+        guide, reported = guide_and_report(place)
+        further["objectives"] = options.objective or [guide]
+        if options.report is None and guide in further["objectives"]:
+            further["report"] = [name for name in reported if name not in further["objectives"]]
     with _progress(options.searcher, budget) as progress:
         return search(
             place,
