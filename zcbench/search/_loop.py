@@ -335,7 +335,9 @@ class Loop:
 
     def _end(self) -> None:
         known = self.ledger.reading
-        row = self.ledger.append("ended", reason=self.search.ended, seconds={"thinking": self._thought})
+        row = self.ledger.append(
+            "ended", reason=self.search.ended, seconds={"thinking": self._thought}, asks=self.search.asks
+        )
         self._thought = 0.0
         self.search.ended = row["reason"] if known else self.search.ended
         self.clock.spend(row["seconds"])
@@ -414,7 +416,7 @@ class Trace:
 
     def add(self, proposal: Proposal, values: Mapping[str, float], seconds: float) -> None:
         """Append an evaluation, and the seconds that were spent in all when it was there."""
-        for name in values.keys() - self.values.keys():
+        for name in [name for name in values if name not in self.values]:
             self.values[name] = array("d", [math.nan]) * len(self)
         self.architectures.append(proposal.architecture)
         self.epochs.append(math.nan if proposal.epochs is None else proposal.epochs)
