@@ -57,7 +57,7 @@ def test_the_table_says_what_was_found_at_what_cost():
         "12 seeds. The best of 1,000 architectures has 99.9, the average 49.95."
     )
     titles = [title for title, _ in found.titles()]
-    assert titles == ["searcher", "test", "regret", "rank", "over random, %", "to best 1 %", "to best 0.1 %",
+    assert titles == ["searcher", "test", "regret", "rank", "RI, %", "to best 1 %", "to best 0.1 %",
                       "speed-up, 1 %", "speed-up, 0.1 %"]  # fmt: skip
     first, second = found.cells()
     assert first[0] == "skilled@1" and first[1].endswith("*") and not second[1].endswith("*")

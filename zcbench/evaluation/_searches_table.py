@@ -85,7 +85,7 @@ def titles(comparison: SearchComparison) -> list[tuple[str, bool]]:
     found = [("searcher", False)]
     if comparison.front is not None:
         found.append(("hypervolume", True))
-    found += [(title, True) for title in (plain(comparison.known.name, 30), "regret", "rank", "over random, %")]
+    found += [(title, True) for title in (plain(comparison.known.name, 30), "regret", "rank", "RI, %")]
     for share in comparison.shares:
         found.append((f"to best {percent(share)}", True))
     if comparison.baseline:
@@ -153,7 +153,10 @@ def footnotes(comparison: SearchComparison) -> list[str]:
             f"Speed-up: the median of {plain(comparison.baseline)} divided by the searcher's; > where "
             f"{plain(comparison.baseline)} ended before it came there in half of its searches."
         )
-    notes.append("Over random: 100 (found - average) / average of the table, turned so that more is better.")
+    notes.append(
+        "RI: relative improvement over random, 100 (found - average) / average of the table, turned so that more is "
+        "better."
+    )
     return list(dict.fromkeys(notes))
 
 

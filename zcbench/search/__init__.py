@@ -19,9 +19,11 @@ from zcbench.search._domain import Domain
 from zcbench.search._engine import Search
 from zcbench.search._evaluators import Evaluation, Evaluator, TableEvaluator
 from zcbench.search._functional import FunctionalHash
+from zcbench.search._guide import guide_and_report
 from zcbench.search._history import History
 from zcbench.search._ledger import Ledger, read_ledger
 from zcbench.search._problem import Problem
+from zcbench.search._reading import read_search
 from zcbench.search._register import (
     SearcherInfo,
     get_searcher,
@@ -30,7 +32,7 @@ from zcbench.search._register import (
     resolve_searchers,
     searcher_info,
 )
-from zcbench.search._result import SearchResult
+from zcbench.search._result import Found, SearchResult
 from zcbench.search.exact import BestAdditive, best_additive
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "Domain",
     "Evaluation",
     "Evaluator",
+    "Found",
     "FunctionEvaluator",
     "FunctionalHash",
     "History",
@@ -59,8 +62,10 @@ __all__ = [
     "TableEvaluator",
     "best_additive",
     "get_searcher",
+    "guide_and_report",
     "list_searchers",
     "read_ledger",
+    "read_search",
     "register_searcher",
     "resolve_searchers",
     "search",

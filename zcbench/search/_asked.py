@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,26 +14,20 @@ from zcbench import _arguments as rules
 from zcbench._code import code_digest
 from zcbench._process import stable_seed
 from zcbench.datasets import Benchmark, get_benchmark
-from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.scorers import Context, Scorer
-from zcbench.scorers.table import needs_training
-from zcbench.search._base import Objective, Searcher
+from zcbench.search._base import Searcher
 from zcbench.search._budget import Budget
-from zcbench.search._calling import FunctionEvaluator
-from zcbench.search._constraints import Constraints
-from zcbench.search._domain import Domain
+from zcbench.search._clock import Clock
 from zcbench.search._engine import Search
-from zcbench.search._evaluators import Evaluator, TableEvaluator
-from zcbench.search._facts import Fact
-from zcbench.search._functional import equality
+from zcbench.search._evaluators import TableEvaluator
 from zcbench.search._ledger import Ledger
 from zcbench.search._loop import Loop, began_with
 from zcbench.search._problem import Problem
-from zcbench.search._reach import check_reachable
 from zcbench.search._register import get_searcher, searcher_info
 from zcbench.search._result import SearchResult
 from zcbench.search._roles import Roles
-from zcbench.types import Architecture, Batch, SearchSpace, written
+from zcbench.search._task import Calls, Equal, task_of
+from zcbench.types import Batch, SearchSpace, written
 
 
 def search(
@@ -45,10 +39,11 @@ def search(
     searcher: str | Searcher = "evolution",
     budget: Any = 100,
     constraints: Any = None,
-    equal: str | Callable[[Architecture], str] = "canonical",
+    equal: Equal = "canonical",
     objectives: str | Iterable[str] | None = None,
     reference: Mapping[str, float] | None = None,
     report: str | Iterable[str] = (),
+    cost: str | float | None = None,
     seed: int = 0,
     ledger: str | os.PathLike[str] | None = None,
     batch: int = 1,
@@ -60,6 +55,7 @@ def search(
     batch_size: int = 64,
     classes: int | None = None,
     scorer_seed: int = 0,
+    progress: Callable[[Clock, int], object] | None = None,
 ) -> SearchResult:
     """Search for the best architecture.
 
@@ -90,12 +86,16 @@ def search(
         reference: the point that hypervolume is measured from, a number for each of several objectives, in its units:
             {"accuracy": 80, "flops": 110}. Searchers of fronts look for what is better than it in all objectives.
         report: columns of the benchmark that are looked up for the report alone; no searcher sees them.
+        cost: column of the seconds that training a network takes, or seconds of every network; default what the
+            benchmark tells of the first objective.
         seed: decides everything random.
         ledger: a file that everything is written to, and from which a search that was stopped goes on as if it had not
             been. It goes on only with the same code of ``evaluate``; where a function has an attribute ``version``,
             that alone says whether it is the same.
         batch: architectures that are asked for at once. What is found depends on it.
-        epochs: epochs of a whole training, if ``evaluate`` takes an argument ``epochs``.
+        epochs: epochs of a whole training, if ``evaluate`` takes an argument ``epochs``: it is called with
+            ``epochs=3``, say, by searchers that stop trainings early, which may ask for more of the same network later;
+            seconds are what calls took. A table tells by itself, from its learning curves.
         workers: processes that call ``evaluate``, up to ``batch`` at once; 0 for this one. The ledger is the same.
         timeout: seconds that one call may take; without workers a timeout takes one.
         store: folder in which scores of proxies are looked up, and kept; they cost what they cost when they were
@@ -104,6 +104,7 @@ def search(
         batch_size: samples in their batch.
         classes: outputs of their networks.
         scorer_seed: decides their batch and weights; searches with different seeds share scores.
+        progress: called after every batch with the clock and the number of proposals.
 
     Raises:
         InvalidInputError: something given is out of range or does not go together; the message says what to do.
@@ -115,40 +116,47 @@ def search(
     reported = rules.all_text("report", report)
     context = Context(space, table, _target(table, objectives), data, batch_size, classes, store, scorer_seed)
     roles = Roles.of(scorer, role, context)
-    calls = {"epochs": epochs, "workers": workers, "timeout": timeout, "seed": seed}
-    where = table if evaluate is None else evaluate
-    bounds = {"equal": equality(equal, space), "constraints": Constraints(constraints, space, table)}
-    evaluator, goals, domain = _task(space, where, objectives, reported, calls, roles, bounds)
-    origin = _reference(reference, goals)
+    task = task_of(
+        space,
+        table,
+        table if evaluate is None else evaluate,
+        objectives=objectives,
+        reported=reported,
+        scored=roles.objectives,
+        cost=cost,
+        calls=Calls(epochs, workers, timeout, seed),
+        constraints=constraints,
+        equal=equal,
+        reference=reference,
+    )
     made = get_searcher(searcher) if isinstance(searcher, str) else searcher
     head = {
-        "space": space.name,
-        "evaluate": evaluator.label,
-        "code": evaluator.code,
-        "objectives": [str(goal) for goal in goals],
+        **task.head,
         "searcher": _identifier(made),
         "scorers": roles.head,
         "seed": seed,
         "batch": rules.whole("batch", batch, 1, 10**6),
     }
-    if reference is not None:
-        head["reference"] = {name: float(value) for name, value in sorted(reference.items())}
-    if domain.constraints is not None:
-        head["constraints"] = [str(one) for one in domain.constraints.given]
-        check_reachable(domain.constraints, domain.candidates, np.random.default_rng(stable_seed("reach", seed)))
-    if equal != "canonical":
-        head["equal"] = equal if isinstance(equal, str) else getattr(equal, "__qualname__", type(equal).__name__)
 
     def make(metered: Callable[[Scorer], Scorer]) -> Search:
-        rng = np.random.default_rng(stable_seed("search", seed))
-        known, begun = _known(evaluator, goals), began_with(lines, limit)
-        problem = Problem(domain, goals, begun, rng, epochs=evaluator.epochs, known=known, reference=origin)
+        problem = Problem(
+            task.domain,
+            task.objectives,
+            began_with(lines, limit),
+            np.random.default_rng(stable_seed("search", seed)),
+            epochs=task.evaluator.epochs,
+            known=task.known,
+            reference=task.reference,
+        )
+        problem.levels = task.evaluator.levels
         filter_by, filter_from = roles.give(problem, metered, seed)
         return Search(made, problem, filter_by=filter_by, filter_from=filter_from)
 
-    notes = roles.notes([*(goal.name for goal in goals), *reported])
-    with Ledger(ledger, head, durable=not evaluator.simulated) as lines:
-        return Loop(make, evaluator, goals, lines, batch, limit, notes, roles.try_out).run()
+    notes = roles.notes([*(goal.name for goal in task.objectives), *reported])
+    with Ledger(ledger, head, durable=not task.evaluator.simulated) as lines:
+        loop = Loop(make, task.evaluator, task.objectives, lines, batch, limit, notes, roles.try_out, progress)
+        found = loop.run()
+    return replace(found, table=task.evaluator.benchmark if isinstance(task.evaluator, TableEvaluator) else None)
 
 
 def _identifier(searcher: Searcher) -> str:
@@ -174,78 +182,3 @@ def _target(table: Benchmark | None, objectives: str | Iterable[str] | None) -> 
     """The first column of training results that is searched for: it says which networks proxies see."""
     names = [] if table is None or objectives is None else rules.all_text("objectives", objectives)
     return next((name for name in names if table is not None and name in table.targets), None)
-
-
-def _task(
-    space: SearchSpace,
-    evaluate: Benchmark | Callable[..., Any] | None,
-    objectives: str | Iterable[str] | None,
-    reported: Sequence[str],
-    calls: Mapping[str, Any],
-    roles: Roles,
-    bounds: Mapping[str, Any],
-) -> tuple[Evaluator, tuple[Objective, ...], Domain]:
-    """What evaluates, what is searched for, and where."""
-    scored = roles.objectives
-    none = objectives is not None and not rules.all_text("objectives", objectives)
-    if evaluate is None and not (scored and (none or objectives is None)):
-        raise InvalidInputError(
-            "say what evaluates: a benchmark, or a function from an architecture to a number. Only a search for scores "
-            'alone needs none: give a scorer with the role "objective".'
-        )
-    if none and not scored:
-        raise InvalidInputError('a search needs an objective: name one, or give a scorer with the role "objective".')
-    if isinstance(evaluate, Benchmark):
-        names = [evaluate.default_target] if objectives is None else rules.all_text("objectives", objectives)
-        goals = tuple(_of_table(evaluate, name) for name in names)
-        looked_up = list(dict.fromkeys([*(goal.name for goal in goals), *reported]))
-        evaluator: Evaluator = TableEvaluator(evaluate, looked_up, None if goals else 0.0)
-        domain = Domain(space, evaluate.architectures, **bounds)
-    else:
-        names = ["value"] if objectives is None else rules.all_text("objectives", objectives)
-        names = [] if evaluate is None else names
-        goals = tuple(Objective(name.removeprefix("-"), not name.startswith("-")) for name in names)
-        evaluator = FunctionEvaluator(nothing if evaluate is None else evaluate, goals, **calls)
-        domain = Domain(space, **bounds)
-    if twice := {goal.name for goal in goals} & {goal.name for goal in scored}:
-        raise InvalidInputError(f"{min(twice)} is an objective and the label of a scorer that gives one: drop either.")
-    return evaluator, (*goals, *scored), domain
-
-
-def nothing(architecture: Architecture) -> dict[str, float]:
-    """What evaluates where only scores are searched for."""
-    return {}
-
-
-def _reference(given: Mapping[str, float] | None, goals: Sequence[Objective]) -> tuple[float, ...] | None:
-    """The reference point, turned so that high is good."""
-    if given is None:
-        return None
-    if not isinstance(given, Mapping) or set(given) != {goal.name for goal in goals}:
-        raise InvalidInputError(
-            f"the reference point is {rules.shown(given)}: give a number for each objective by name, "
-            f"{{{', '.join(f'{goal.name!r}: …' for goal in goals)}}}."
-        )
-    values = [rules.number(f"the reference point's {goal.name}", given[goal.name], -math.inf) for goal in goals]
-    if not all(map(math.isfinite, values)):
-        raise InvalidInputError("the reference point holds an infinity: give numbers that are worse than all else.")
-    return tuple(value if goal.higher_is_better else -value for value, goal in zip(values, goals, strict=True))
-
-
-def _known(evaluator: Evaluator, goals: Iterable[Objective]) -> dict[str, Scorer]:
-    """Objectives that a table knows of networks that were never trained."""
-    if not isinstance(evaluator, TableEvaluator):
-        return {}
-    facts = evaluator.benchmark.facts
-    names = [goal.name for goal in goals if goal.name in facts and not needs_training(goal.name)]
-    return {name: Fact(evaluator.benchmark, name) for name in names}
-
-
-def _of_table(benchmark: Benchmark, name: str) -> Objective:
-    """A column as an objective: a target's direction is the table's, a fact's is written with a sign."""
-    bare = name.removeprefix("-")
-    if bare in benchmark.targets:
-        return Objective(bare, benchmark.targets[bare].higher_is_better)
-    if bare in benchmark.facts:
-        return Objective(bare, bare == name)
-    raise UnknownNameError("column", bare, [*benchmark.targets, *benchmark.facts])

@@ -12,6 +12,7 @@ from zcbench._display import brief
 from zcbench.errors import UnsupportedModelError
 from zcbench.search._constraints import Constraints
 from zcbench.search._functional import FunctionalHash
+from zcbench.search._rows import NEAR, Rows
 from zcbench.search._towards import towards
 from zcbench.types import Architecture, SearchSpace
 
@@ -21,8 +22,14 @@ TRIES = 1_000
 FEW_TRIES = 50
 #: walks towards the bounds in a row after which it is given up
 WALKS = 20
+#: architectures that one call finds by such walks, at most
+APPROACHED = 100
 #: architectures up to which a space counts as one that can be gone through
 COUNTABLE = 200_000
+#: rows of a table among which an allowed neighbour is looked for
+FAR = 256
+#: architectures whose keys are remembered
+REMEMBERED = 50_000
 
 
 class Domain:
@@ -49,7 +56,9 @@ class Domain:
     ) -> None:
         self.space = space
         self.candidates = None if candidates is None else tuple(candidates)
+        self._rows = None if self.candidates is None else Rows.of(space, self.candidates)
         self._equal = equal
+        self._key = functools.lru_cache(maxsize=REMEMBERED)(self._found_key)
         self.constraints = constraints if constraints else None
         self._allows = allows if self.constraints is None else self.constraints.allows
 
@@ -58,9 +67,12 @@ class Domain:
 
     def key(self, architecture: Architecture) -> str:
         """What equal networks share."""
+        return self._key(architecture)
+
+    def _found_key(self, architecture: Architecture) -> str:
         if self._equal is not None:
             return self._equal(architecture)
-        return self.space.canonical(architecture).key
+        return (self.space if self._rows is None else self._rows).canonical(architecture).key
 
     def allowed(self, architectures: Iterable[Architecture]) -> list[Architecture]:
         """Those of the candidates that keep the constraints, in order."""
@@ -92,9 +104,9 @@ class Domain:
         hashed = self._equal.notes() if isinstance(self._equal, FunctionalHash) else []
         return hashed if self.constraints is None else [*self.constraints.notes(), *hashed]
 
-    @functools.cached_property
+    @property
     def _known(self) -> Collection[Architecture]:
-        return frozenset(self.candidates or ())
+        return frozenset() if self._rows is None else self._rows.known
 
     def everything(self) -> list[Architecture] | None:
         """All allowed architectures, one for each equal network; None if the space is too large to go through."""
@@ -132,7 +144,7 @@ class Domain:
             for architecture in self.allowed(drawn):
                 if (key := self.key(architecture)) not in seen:
                     found.setdefault(key, architecture)
-            failed = 0 if len(found) > before else failed + len(drawn)
+            failed = 0 if len(found) > before else failed + max(1, len(drawn))
         if len(found) < count and self._everything is not None:
             left = [(key, one) for key, one in self._everything.items() if key not in seen and key not in found]
             for place in rng.permutation(len(left))[: count - len(found)].tolist():
@@ -153,31 +165,42 @@ class Domain:
         assert self.constraints is not None  # said by whoever calls
         known = None if self.candidates is None else self._known
         failed = 0
-        while len(found) < count and failed < WALKS:
-            failed += 1
-            start = self._draw(rng, 1)[0]
+        most = min(count, len(found) + APPROACHED)
+        while len(found) < most and failed < WALKS and (start := next(iter(self._draw(rng, 1)), None)) is not None:
+            before = len(found)
             with suppress(UnsupportedModelError):  # names without a space cannot be changed
-                one = towards(start, self.space, self.constraints.violations, rng, known=known)
-                if one is not None and (key := self.key(one)) not in seen and key not in found:
-                    found[key] = one
-                    failed = 0
+                for one in towards(start, self.space, self.constraints.violations, rng, known=known):
+                    if len(found) < most and (key := self.key(one)) not in seen:
+                        found.setdefault(key, one)
+            failed = 0 if len(found) > before else failed + 1
 
     def _draw(self, rng: np.random.Generator, count: int) -> list[Architecture]:
-        if self.candidates is None:
+        if self._rows is None:
             return [self.space.sample(rng) for _ in range(count)]
-        return [self.candidates[int(row)] for row in rng.integers(len(self.candidates), size=count)]
+        return self._rows.draw(rng, count)
 
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
-        """Allowed architectures one change away."""
-        return self.allowed(self.space.neighbors(architecture))
+        """Allowed architectures one change away; where a table has few of those, the nearest of its rows."""
+        if self._rows is None:
+            return self.allowed(self.space.neighbors(architecture))
+        near = self.allowed(self._rows.neighbors(architecture))
+        if near or self._allows is None:
+            return near
+        return self.allowed(self._rows.nearest(architecture, FAR))[:NEAR]
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture | None:
-        """One change, drawn at random; None if no change is allowed."""
+        """A neighbour, drawn at random; None if none is allowed."""
         options = self.neighbors(architecture)
         return options[int(rng.integers(len(options)))] if options else None
 
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture | None:
-        """A mixture of two parents; None if none is found that is allowed."""
+        """A mixture of two parents; None if none is found that is allowed.
+
+        Where a table does not have it, the nearest of its rows takes its place.
+        """
+        if self._rows is not None:
+            mixtures = (self.allowed(self._rows.mixed(a, b, rng)) for _ in range(FEW_TRIES))
+            return next((found[0] for found in mixtures if found), None)
         for _ in range(TRIES if self.constraints is None or self.constraints.cheap else FEW_TRIES):
             child = self.space.crossover(a, b, rng)
             if self.allows(child):

@@ -17,7 +17,7 @@ from zcbench import _arguments as rules
 from zcbench._display import brief, many
 from zcbench.errors import InvalidInputError
 from zcbench.scorers import Scorer
-from zcbench.search._additive import TOLERANCE, Additive, NotAdditiveError
+from zcbench.search._additive import TOLERANCE, Additive, NotAdditiveError, Values
 from zcbench.search._base import Answer, Floats, Proposal, Searcher
 from zcbench.search._best_first import best_first
 from zcbench.search._constraints import Constraints
@@ -94,6 +94,7 @@ def best_additive(
     """
     k = rules.whole("k", k, 1, 10**6)
     asked = score
+    true: Values
     if isinstance(score, Additive):
         sums, true = score, score.values
     else:
@@ -142,10 +143,10 @@ def best_additive(
 class Exact(Searcher):
     """The best by the scorer, exactly and in order; without one, the best by a sum over choices that it learns.
 
-    With a scorer (of the role "warm-start", or else "feature") whose score is a sum over choices, that is found out from
-    few scores, and the architectures are proposed from the best on, whatever the space's size. Scores that are no sums
-    are taken of everything, where a table or a small space can be gone through. Without a scorer, contributions of
-    choices are fitted to what was evaluated by ridge regression, again before every proposal.
+    With a scorer (of the role "warm-start", or else "feature") whose score is a sum over choices, that is found out
+    from few scores, and the architectures are proposed from the best on, whatever the space's size. Scores that are no
+    sums are taken of everything, where a table or a small space can be gone through. Without a scorer, contributions
+    of choices are fitted to what was evaluated by ridge regression, again before every proposal.
 
     Args:
         initial: without a scorer, random evaluations before the first fit.
@@ -301,8 +302,8 @@ class _Order:
         assert self._sums is not None  # refused else
         limits, bounds = self._domain.constraints, []
         if limits is not None:
-            for one, low, high in zip(limits.quantities, limits.low.tolist(), limits.high.tolist(), strict=True):
-                if (found := one.as_sum(self._domain.space)) is not None:
+            for each, low, high in zip(limits.quantities, limits.low.tolist(), limits.high.tolist(), strict=True):
+                if (found := each.as_sum(self._domain.space)) is not None:
                     bounds.append(bounded(found, low, high))
         failed = 0
         for _, numbers in best_first(self._sums.contributions, bounds):
