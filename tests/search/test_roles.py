@@ -188,7 +188,7 @@ def test_a_scorer_that_fails_on_all_is_said_before_money_is_spent(role):
     def nothing(architecture):
         raise ValueError("no way")
 
-    with pytest.raises(InvalidInputError, match="nothing has no score of any of .*no way"):
+    with pytest.raises(InvalidInputError, match=r"nothing has no score of any of .*no way"):
         zcbench.search(
             TABLE.space, lambda a: spent.append(a) or 1.0, scorer=nothing, role=role, searcher="random", budget=4
         )
