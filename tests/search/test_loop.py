@@ -30,7 +30,9 @@ class Counted(Evaluator):
         self.names.append(architecture.key)
         found = self.value(len(self.names) - 1)
         status = zcbench.Status.OK if math.isfinite(found) else zcbench.Status.FAILED
-        return Evaluation({"goal0": found}, {"training": self.seconds}, status, "" if found == found else "out of order")
+        return Evaluation(
+            {"goal0": found}, {"training": self.seconds}, status, "" if found == found else "out of order"
+        )
 
 
 def loop(keys, evaluator, budget=None, batch=2, ledger=None, head=None):
@@ -117,7 +119,7 @@ def test_wherever_it_is_cut_it_goes_on_to_the_same_bytes(tmp_path):
         cut.write_bytes(torn)
         (tmp_path / f"cut{count}.state").write_bytes(state)  # of more lines than there are
         again = searched(cut, 24, SMALL)
-        assert [row for row in timeless(cut)] == timeless(path), count
+        assert timeless(cut) == timeless(path), count
         assert again.architectures == result.architectures
         assert again.ended == result.ended and again.asks == result.asks
         np.testing.assert_array_equal(again.seconds, result.seconds)
@@ -219,7 +221,9 @@ def test_a_smaller_budget_is_refused_where_more_was_spent(tmp_path):
     before = path.read_bytes()
     for budget, holds in [(Budget(9), "10 evaluations"), (Budget(seconds=19), "20 s"), (Budget(asks=9), "10 asks")]:
         made = loop(keys(20), evaluator, budget, ledger=path)
-        with pytest.raises(InvalidInputError, match=rf"holds {holds}, more than the budget of .*: give a larger budget"):
+        with pytest.raises(
+            InvalidInputError, match=rf"holds {holds}, more than the budget of .*: give a larger budget"
+        ):
             made.run()
         made.ledger.close()
     assert path.read_bytes() == before
@@ -239,7 +243,7 @@ def test_a_changed_searcher_is_noticed(tmp_path):
     loop(keys(6), Counted(), Budget(6), ledger=path).run()
     (tmp_path / "a.state").unlink()
     made = loop(keys(6)[::-1], Counted(), Budget(6), ledger=path)
-    with pytest.raises(InvalidInputError, match="line 3 of .* searcher, scorer or data were changed"):
+    with pytest.raises(InvalidInputError, match=r"line 3 of .* searcher, scorer or data were changed"):
         made.run()
 
 
@@ -294,7 +298,9 @@ def test_what_ended_before_its_turn_is_not_lost(tmp_path, stop):
 def test_where_nothing_gives_a_number_it_ends_soon(tmp_path):
     path = tmp_path / "a"
     evaluator = Counted(simulated=False, value=lambda place: math.nan)
-    with pytest.raises(InvalidInputError, match=r"10 evaluations in a row gave no number, the last because: out of order"):
+    with pytest.raises(
+        InvalidInputError, match=r"10 evaluations in a row gave no number, the last because: out of order"
+    ):
         loop(keys(90), evaluator, Budget(90), ledger=path).run()
     assert len(evaluator.names) == 10
     assert sum(row["kind"] == "evaluated" for row in timeless(path)) == 10
@@ -368,7 +374,12 @@ def test_thinking_is_told_and_counts_where_evaluations_are_real(tmp_path):
         search = engine(Thinker(keys(6)))
         with Ledger(tmp_path / str(simulated), {}) as ledger:
             made = Loop(
-                lambda metered, search=search: search, Counted(1.0, simulated), [Objective("goal0")], ledger, 2, Budget(6)
+                lambda metered, search=search: search,
+                Counted(1.0, simulated),
+                [Objective("goal0")],
+                ledger,
+                2,
+                Budget(6),
             )
             spent[simulated] = made.run().spent
             assert spent[simulated]["thinking"] > 0.06
