@@ -30,7 +30,9 @@ class Counted(Evaluator):
         self.names.append(architecture.key)
         found = self.value(len(self.names) - 1)
         status = zcbench.Status.OK if math.isfinite(found) else zcbench.Status.FAILED
-        return Evaluation({"goal0": found}, {"training": self.seconds}, status, "" if found == found else "out of order")
+        return Evaluation(
+            {"goal0": found}, {"training": self.seconds}, status, "" if found == found else "out of order"
+        )
 
 
 def loop(keys, evaluator, budget=None, batch=2, ledger=None, head=None):
@@ -219,7 +221,9 @@ def test_a_smaller_budget_is_refused_where_more_was_spent(tmp_path):
     before = path.read_bytes()
     for budget, holds in [(Budget(9), "10 evaluations"), (Budget(seconds=19), "20 s"), (Budget(asks=9), "10 asks")]:
         made = loop(keys(20), evaluator, budget, ledger=path)
-        with pytest.raises(InvalidInputError, match=rf"holds {holds}, more than the budget of .*: give a larger budget"):
+        with pytest.raises(
+            InvalidInputError, match=rf"holds {holds}, more than the budget of .*: give a larger budget"
+        ):
             made.run()
         made.ledger.close()
     assert path.read_bytes() == before
@@ -294,7 +298,9 @@ def test_what_ended_before_its_turn_is_not_lost(tmp_path, stop):
 def test_where_nothing_gives_a_number_it_ends_soon(tmp_path):
     path = tmp_path / "a"
     evaluator = Counted(simulated=False, value=lambda place: math.nan)
-    with pytest.raises(InvalidInputError, match=r"10 evaluations in a row gave no number, the last because: out of order"):
+    with pytest.raises(
+        InvalidInputError, match=r"10 evaluations in a row gave no number, the last because: out of order"
+    ):
         loop(keys(90), evaluator, Budget(90), ledger=path).run()
     assert len(evaluator.names) == 10
     assert sum(row["kind"] == "evaluated" for row in timeless(path)) == 10
@@ -368,7 +374,12 @@ def test_thinking_is_told_and_counts_where_evaluations_are_real(tmp_path):
         search = engine(Thinker(keys(6)))
         with Ledger(tmp_path / str(simulated), {}) as ledger:
             made = Loop(
-                lambda metered, search=search: search, Counted(1.0, simulated), [Objective("goal0")], ledger, 2, Budget(6)
+                lambda metered, search=search: search,
+                Counted(1.0, simulated),
+                [Objective("goal0")],
+                ledger,
+                2,
+                Budget(6),
             )
             spent[simulated] = made.run().spent
             assert spent[simulated]["thinking"] > 0.06

@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
 EXAMPLE = """examples:
   zcbench search digits-201
-  zcbench search digits-201 --searcher evolution:population=20 --budget 500s --out found
-  zcbench search digits-201 --scorer gradsign --role warm-start --constraint "train_seconds<=1"
+  zcbench search digits-201 --searcher random --budget 500s --out found
+  zcbench search digits-201 --scorer synflow --constraint "train_seconds<=1"
   zcbench search digits-201 --budget 1000 --ledger mine.jsonl
   zcbench search --show mine.jsonl
-  zcbench search my_space --import my_space.py --evaluate my_training.py:train --ledger mine.jsonl"""
+  zcbench search digits-201 --evaluate my_training.py:train --ledger my.jsonl"""
 
 
 #: a name that low is good of, which is no option

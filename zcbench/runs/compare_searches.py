@@ -14,17 +14,21 @@ import numpy as np
 
 from zcbench import _arguments as rules
 from zcbench._code import code_digest, joined_codes
+from zcbench._display import many
 from zcbench._foreign import Foreign
 from zcbench._imports import import_as_begun
 from zcbench._notation import split_list
 from zcbench._workers import Begin
 from zcbench.datasets import Benchmark
 from zcbench.errors import InvalidInputError, UnsupportedModelError
+from zcbench.evaluation import Known, KnownFront, SearchComparison, compare_searches, looked_up
 from zcbench.records import SearchTrace, Store, Writer
-from zcbench.runs._resume import Left, Plan, Progress, resume
+from zcbench.runs._resume import DISAGREEING, Left, Plan, Progress, resume
 from zcbench.runs._shards import Shard
 from zcbench.runs._track import Track
+from zcbench.runs.score_networks import run_scores
 from zcbench.scorers import Context, Scorer, as_scorer
+from zcbench.scorers.proxy import ProxyScorer
 from zcbench.search import Budget, SearchResult, get_searcher, guide_and_report, list_searchers, search, searcher_info
 from zcbench.types import Status
 
@@ -82,7 +86,7 @@ class TableSearching:
         import_as_begun(self.imports, self.codes, self.code)
 
     def code(self, what: str) -> str:
-        """Digest of what strangers wrote of a searcher and its scorers, "evolution | warm-start=mine"; "" if nothing."""
+        """Digest of what strangers wrote, for "evolution | warm-start=mine"; "" if nothing."""
         searcher, _, scorers = what.partition(" | ")
         own = [code_digest(type(one)) for one in self.scorers(scorers).values()]
         return joined_codes(code_digest(type(get_searcher(searcher))), *own, code_digest(self.benchmark.space))
@@ -173,9 +177,19 @@ class TableSearching:
                 content.update(values.tobytes())
         return content.hexdigest()[:12]
 
-    def identifiers(self, scorers: str) -> str:
-        """Scorers by role with everything that their scores depend on."""
-        return ", ".join(f"{role}={one.identifier}" for role, one in self.scorers(scorers).items())
+    def labels(self, scorers: str) -> str:
+        """Scorers by role, as they are called."""
+        return ", ".join(f"{role}={one.label}" for role, one in self.scorers(scorers).items())
+
+    def digest(self, scorers: str) -> str:
+        """Changes with the table, and with everything that the scorers' scores depend on."""
+        several = ", ".join(f"{role}={one.identifier}" for role, one in self.scorers(scorers).items())
+        return f"{self.table_digest}-{hashlib.sha256(several.encode()).hexdigest()[:12]}"
+
+    def proxies(self, scorers: Iterable[str]) -> list[str]:
+        """Labels of the proxies that scorers are made of."""
+        leaves = (leaf for text in scorers for one in self.scorers(text).values() for leaf in one.leaves())
+        return list(dict.fromkeys(leaf.info.label for leaf in leaves if isinstance(leaf, ProxyScorer)))
 
 
 def _bare(column: str) -> str:
@@ -200,7 +214,8 @@ class SearchPlan(Plan[SearchTrace]):
         searching.codes = {
             f"{searcher} | {text}": searching.code(f"{searcher} | {text}") for searcher in searchers for text in scorers
         }
-        identifiers = {text: searching.identifiers(text) for text in scorers}
+        labels = {text: searching.labels(text) for text in scorers}
+        digests = {text: searching.digest(text) for text in scorers}
         for seed in range(seeds):
             for searcher in searchers:
                 version = searcher_info(searcher.partition(":")[0]).version
@@ -210,13 +225,13 @@ class SearchPlan(Plan[SearchTrace]):
                         benchmark=searching.benchmark.identifier,
                         guide=",".join(searching.guide),
                         searcher=f"{searcher}@{version}",
-                        scorers=identifiers[text],
+                        scorers=labels[text],
                         budget=str(Budget.of(searching.budget)),
                         constraints=",".join(searching.constraints),
                         seed=seed,
                         status=Status.FAILED,
                         metrics={},
-                        data=searching.table_digest,
+                        data=digests[text],
                         code=searching.codes[what],
                     )
         self._forget()
@@ -278,7 +293,18 @@ class SearchPlan(Plan[SearchTrace]):
         self._known[item.key] = item
 
 
-def plan_of(track: Track, benchmark: Benchmark, store: Store, imports: Sequence[str] = ()) -> SearchPlan:
+def scores_first(plan: SearchPlan, track: Track) -> Track | None:
+    """The track that measures the proxies which the plan's searches ask; None without any."""
+    searching = plan.work
+    assert isinstance(searching, TableSearching)  # made by the plan's maker
+    if not (proxies := searching.proxies(track.scorers)):
+        return None
+    return Track(target=searching.context.target, batch_size=searching.batch_size, proxies=tuple(proxies))
+
+
+def plan_of(
+    track: Track, benchmark: Benchmark, store: Store, imports: Sequence[str] = (), shard: Shard | None = None
+) -> SearchPlan:
     """The plan of a track's searches on a benchmark.
 
     Raises:
@@ -298,7 +324,47 @@ def plan_of(track: Track, benchmark: Benchmark, store: Store, imports: Sequence[
         tuple(imports),
     )
     searchers = list(dict.fromkeys(label for text in track.searchers for label in _labels(text)))
-    return SearchPlan(searching, searchers, track.scorers, track.seeds)
+    plan = SearchPlan(searching, searchers, track.scorers, track.seeds)
+    return plan if shard is None else plan.only(shard.of(plan.keys))
+
+
+def compared(traces: Mapping[str, SearchTrace], benchmark: Benchmark, track: Track) -> SearchComparison:
+    """What searches found, in the table that they searched.
+
+    Args:
+        traces: by "seed searcher | scorers".
+        benchmark: the table.
+        track: what was searched; its target is reported, by default the test column that goes with the guide.
+
+    Raises:
+        InvalidInputError: no search gave anything.
+    """
+    settings = track.settings(benchmark.name)
+    usual, reported = guide_and_report(benchmark)
+    guides = split_list(usual if settings.guide is None else settings.guide)
+    target = settings.target or next(iter(reported if settings.guide is None else ()), None) or guides[0]
+    failed = [trace for trace in traces.values() if trace.status is not Status.OK]
+    notes = [f"{trace.label} failed with {many(count, 'seed')}: {trace.detail}" for trace, count in _by_label(failed)]
+    found = looked_up(traces.values(), benchmark, [target])
+    if not found:
+        raise InvalidInputError(" ".join(["no search was done.", *notes]))
+    seconds = Budget.of(settings.budget).seconds is not None
+    return compare_searches(
+        found,
+        Known.of(benchmark, target),
+        by="seconds" if seconds else "evaluations",
+        front=KnownFront.of(benchmark, guides) if len(guides) > 1 else None,
+        guide=",".join(guides),
+        notes=notes,
+    )
+
+
+def _by_label(traces: Iterable[SearchTrace]) -> list[tuple[SearchTrace, int]]:
+    """The first trace of each label, and how many there are."""
+    found: dict[str, list[SearchTrace]] = {}
+    for trace in traces:
+        found.setdefault(trace.label, []).append(trace)
+    return [(several[0], len(several)) for several in found.values()]
 
 
 def _cost(text: str | None) -> str | float | None:
@@ -330,8 +396,8 @@ def run_searches(
 ) -> dict[str, SearchTrace]:
     """Make sure that the store holds every search of the track, and return them by "seed searcher | scorers".
 
-    Scores of proxies are kept in the store too: a network is scored once, whoever asks, and costs every search that
-    asks for it what it cost then.
+    Proxies that scorers are made of are measured first, on all architectures of the table, and stored as records. So a
+    search costs the same whoever searched before: a score costs what it cost when it was measured.
 
     Args:
         track: searchers, scorers, budget and seeds; its fields for this benchmark count.
@@ -345,7 +411,19 @@ def run_searches(
         shard: the part that is done, of the searches by seed, searcher and scorers.
         executor: what has the work done elsewhere; see :func:`zcbench.runs.resume`.
     """
-    plan = plan_of(track, benchmark, store, imports)
-    plan = plan if shard is None else plan.only(shard.of(plan.keys))
+    plan = plan_of(track, benchmark, store, imports, shard)
+    if (scored := scores_first(plan, track)) is not None:
+        run_scores(
+            scored,
+            benchmark,
+            store,
+            workers=workers,
+            imports=imports,
+            retry=[status for status in retry if status != DISAGREEING],
+            timeout=timeout,
+            progress=progress,
+            architectures=benchmark.architectures,
+            executor=executor,
+        )
     resume(plan, store, workers=workers, timeout=timeout, retry=retry, progress=progress, executor=executor)
     return plan.traces

@@ -123,7 +123,7 @@ def _evaluator(
         raise InvalidInputError('a search needs an objective: name one, or give a scorer with the role "objective".')
     evaluator: Evaluator
     if isinstance(evaluate, Benchmark):
-        goals = tuple(_of_table(evaluate, name) for name in ([evaluate.default_target] if names is None else names))
+        goals = tuple(_of_table(evaluate, name) for name in names or [])
         looked_up = list(dict.fromkeys([*(goal.name for goal in goals), *reported]))
         seconds = cost if goals or cost is not None else 0.0
         evaluator = TableEvaluator(evaluate, looked_up, seconds, objectives=[goal.name for goal in goals])
