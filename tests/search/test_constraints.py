@@ -57,7 +57,7 @@ def test_names_may_have_settings_and_brackets():
         ({"params": None}, "give a number"),
         ({"params": (None, None)}, "needs a bound"),
         ("60<=params<=10", "exclude one another"),
-        (["total<=1", "total>=2"], "unknown quantity"),
+        (["total<=1", "total>=2"], "unknown scorer"),
         ([Constraint(total, high=1), Constraint(total, low=2)], "exclude one another: at least 2 and at most 1"),
         (lambda: True, "called with 1 argument"),
     ],
@@ -71,7 +71,7 @@ def test_unknown_names_and_targets():
     benchmark = table(10)
     with pytest.raises(UnknownNameError, match="did you mean 'params'"):
         zcbench.search(benchmark, searcher="random", constraints="parms<=3")
-    with pytest.raises(InvalidInputError, match="what training gives"):
+    with pytest.raises(InvalidInputError, match="what training gave"):
         zcbench.search(benchmark, searcher="random", constraints="quality>=3")
 
 
