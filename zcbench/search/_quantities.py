@@ -122,8 +122,8 @@ def quantity(given: Any, context: Context) -> Quantity:
     """The quantity of a name, a scorer or a function.
 
     Args:
-        given: name of a fact of the benchmark, or text of a scorer (a proxy such as "params"); a scorer; a function from
-            an architecture to a number.
+        given: name of a fact of the benchmark, or text of a scorer (a proxy such as "params"); a scorer; a function
+            from an architecture to a number.
         context: what is searched, and on which samples scorers measure.
 
     Raises:

@@ -79,6 +79,7 @@ def task_of(
     Args:
         table: the benchmark that the space came with, or that evaluates.
         scored: objectives that scorers give.
+        context: where scorers measure that constraints are on.
 
     Raises:
         InvalidInputError: something does not go together, or nothing keeps the constraints.
