@@ -13,14 +13,13 @@ from zcbench import _arguments as rules
 from zcbench._process import stable_seed
 from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.errors import InvalidInputError, UnknownNameError
-from zcbench.scorers import Scorer
+from zcbench.scorers import Scorer, get_scorer
 from zcbench.search._base import Objective, Searcher
 from zcbench.search._budget import Budget
 from zcbench.search._calling import FunctionEvaluator
 from zcbench.search._domain import Domain
 from zcbench.search._engine import Search
 from zcbench.search._evaluators import Evaluator, TableEvaluator
-from zcbench.search._facts import Fact, needs_training
 from zcbench.search._ledger import Ledger
 from zcbench.search._loop import Loop
 from zcbench.search._problem import Problem
@@ -28,6 +27,8 @@ from zcbench.search._register import get_searcher, searcher_info
 from zcbench.search._result import SearchResult
 from zcbench.types import SearchSpace
 
+#: how facts begin that are measured while a network trains, so that nobody knows them before
+_WHILE_TRAINING = "train_"
 #: what a scorer can be used for
 ROLES = ("warm-start", "filter", "feature", "objective")
 
@@ -152,9 +153,9 @@ def _known(evaluator: Evaluator, goals: Iterable[Objective]) -> dict[str, Scorer
     """Objectives that a table knows of networks that were never trained."""
     if not isinstance(evaluator, TableEvaluator):
         return {}
-    facts = evaluator.benchmark.facts
-    names = [goal.name for goal in goals if goal.name in facts and not needs_training(goal.name)]
-    return {name: Fact(evaluator.benchmark, name) for name in names}
+    table = evaluator.benchmark
+    names = [goal.name for goal in goals if goal.name in table.facts and not goal.name.startswith(_WHILE_TRAINING)]
+    return {name: get_scorer(f"table({name})", table) for name in names}
 
 
 def _of_table(benchmark: Benchmark, name: str) -> Objective:

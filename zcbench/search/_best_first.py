@@ -89,7 +89,8 @@ def _rows(bounds: Sequence[Bounded]) -> tuple[list[list[Floats]], Floats]:
             rows.append([-np.asarray(one, np.float64) for one in bound.contributions])
             limits.append(-bound.low)
     slack = [
-        _ROUNDING * (abs(limit) + sum(float(np.abs(one).max()) for one in row)) for row, limit in zip(rows, limits, strict=True)
+        _ROUNDING * (abs(limit) + sum(float(np.abs(one).max()) for one in row))
+        for row, limit in zip(rows, limits, strict=True)
     ]
     return rows, np.array(limits, np.float64) + np.array(slack, np.float64)
 
