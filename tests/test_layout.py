@@ -55,6 +55,7 @@ HELPERS = {
     "tests/official_tables.py",
     "tests/pickled.py",
     "tests/published.py",
+    "tests/searched.py",
     "tests/stores.py",
     "tests/toys.py",
     "tests/vandals.py",

@@ -34,7 +34,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from zcbench._code_text import Text, all_code, file_of, fingerprint, imported_by, kept_source, text_at
+from zcbench._code_text import Text, all_code, file_of, fingerprint, imported_by, imported_in, kept_source, text_at
 
 #: How digests begin where something that is called cannot be read: edits of it may go unnoticed.
 UNKNOWN = "unknown"
@@ -77,6 +77,20 @@ def code_digest(thing: object, *declared: object) -> str:
     return ("" if walk.whole else f"{UNKNOWN}-") + walk.digest
 
 
+def called_digest(function: object) -> str:
+    """As :func:`code_digest`, for a function that a script defines and calls.
+
+    Of the script that is run, what the function uses counts alone: the rest of it may say how often to call.
+    """
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    walk = _Walk(script=os.path.abspath(script) if isinstance(script, str) else "")  # noqa: PTH100
+    try:
+        walk.take(function)
+    except _RAISED:
+        return UNKNOWN
+    return ("" if walk.whole else f"{UNKNOWN}-") + walk.digest
+
+
 def value_digest(value: object) -> str:
     """The digest of a value: numbers, texts, arrays, containers and objects made of them, 16 hexadecimal digits."""
     walk = _Walk()
@@ -114,14 +128,15 @@ class _Own(NamedTuple):
     values: tuple[str, bool, bool]
 
 
-#: of functions, classes and objects that live, by identity
-_FIRST: dict[int, tuple[weakref.ref[Any], _Own]] = {}
+#: of functions, classes and objects that live, by identity and by whether a script's text counts
+_FIRST: dict[tuple[int, bool], tuple[weakref.ref[Any], _Own]] = {}
 
 
 class _Walk:
     """Everything that one thing's digest is made of, in an order that follows from the code alone."""
 
-    def __init__(self, texts: Mapping[str, Text] | None = None, homes: Iterable[str] = ()) -> None:
+    def __init__(self, texts: Mapping[str, Text] | None = None, homes: Iterable[str] = (), script: str = "") -> None:
+        self.script = script  # a file whose text does not count
         self.strange = False  # something that neither zcbench nor a library wrote
         self.whole = True
         self._hash = hashlib.sha256()
@@ -135,6 +150,10 @@ class _Walk:
     @property
     def digest(self) -> str:
         return self._hash.hexdigest()[:_LENGTH]
+
+    def is_script(self, file: str) -> bool:
+        """Whether a file is the one whose text does not count."""
+        return self.script != "" and os.path.abspath(file) == self.script  # noqa: PTH100
 
     def _say(self, *words: object) -> None:
         self._hash.update(repr(words).encode("utf-8", "surrogatepass"))
@@ -191,6 +210,8 @@ class _Walk:
             self._code(own, fingerprint(code))
             if own.text is not None:
                 self._imported(own.text, str(function.__globals__.get("__package__") or ""))
+            elif self.is_script(code.co_filename):
+                self._imported(Text("", frozenset(), frozenset(), imported_in(code)), "")
         self._say(own.values[0])
         self.strange, self.whole = self.strange or own.values[1], self.whole and own.values[2]
         for part in _parts(function):
@@ -383,19 +404,20 @@ def _first(thing: Any, walk: _Walk) -> _Own:
     """File and values of a function, class, module or object as they were when it was first seen: caches fill up."""
     # A module that is loaded again stays the same object, and gets another spec.
     mark = thing.__spec__ or thing if isinstance(thing, types.ModuleType) else thing
-    kept = _FIRST.get(id(mark))
+    key = id(mark), walk.script == ""
+    kept = _FIRST.get(key)
     if kept is not None and kept[0]() is mark:
         return kept[1]
     own = _read(thing, walk)
     try:
-        reference = weakref.ref(mark, functools.partial(_forget, id(mark)))
+        reference = weakref.ref(mark, functools.partial(_forget, key))
     except TypeError:  # of a class that allows none
         return own
-    _FIRST[id(mark)] = (reference, own)
+    _FIRST[key] = (reference, own)
     return own
 
 
-def _forget(key: int, _: object) -> None:
+def _forget(key: tuple[int, bool], _: object) -> None:
     _FIRST.pop(key, None)
 
 
@@ -405,6 +427,8 @@ def _read(thing: Any, walk: _Walk) -> _Own:
         values = _values_digest([part for part in _parts(thing) if not callable(part)], walk)
         if code.co_filename.startswith(_PACKAGE) or _top(thing.__globals__.get("__name__")) in _LIBRARIES:
             return _Own("known", None, values)
+        if walk.is_script(code.co_filename):
+            return _Own("", None, values)
         text = walk._texts.get(code.co_filename) or text_at(code.co_filename)
         if text is not None:
             return _Own(code.co_filename, text, values)
@@ -414,18 +438,18 @@ def _read(thing: Any, walk: _Walk) -> _Own:
         return _Own(file, text_at(file), ("", False, True))
     if isinstance(thing, type):
         file = str(getattr(sys.modules.get(thing.__module__), "__file__", None) or "")
-        text = walk._texts.get(file) or text_at(file)
+        text = None if walk.is_script(file) else walk._texts.get(file) or text_at(file)
         if text is not None and thing.__qualname__ in text.names:
             return _Own(file, text, _values_digest([], walk))
         data = [part for name, part in sorted(vars(thing).items()) if name not in _OF_CLASSES and _is_data(part)]
         return _Own("", None, _values_digest(data, walk))
-    inner = _Walk(walk._texts, walk._homes)
+    inner = _Walk(walk._texts, walk._homes, walk.script)
     inner.inside(thing)
     return _Own("", None, (inner.digest, inner.strange, inner.whole))
 
 
 def _values_digest(values: list[Any], walk: _Walk) -> tuple[str, bool, bool]:
-    inner = _Walk(walk._texts, walk._homes)
+    inner = _Walk(walk._texts, walk._homes, walk.script)
     inner.take(values)
     return inner.digest, inner.strange, inner.whole
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dis
 import functools
 import hashlib
 import importlib.machinery
@@ -59,6 +60,20 @@ def _imports(content: bytes) -> Iterator[tuple[int, str, str]]:
             yield from ((0, one.name, "") for one in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from ((node.level, node.module or "", one.name) for one in node.names)
+
+
+def imported_in(code: types.CodeType) -> frozenset[tuple[int, str, str]]:
+    """What code imports when it runs, as :class:`Text` has it; relative imports are left out."""
+    found: set[tuple[int, str, str]] = set()
+    for part in all_code(code):
+        module = ""
+        for instruction in dis.get_instructions(part):
+            if instruction.opname == "IMPORT_NAME":
+                module = str(instruction.argval)
+                found.add((0, module, ""))
+            elif instruction.opname == "IMPORT_FROM" and module:
+                found.add((0, module, str(instruction.argval)))
+    return frozenset(found)
 
 
 def imported_by(text: Text, package: str) -> list[str]:

@@ -13,7 +13,7 @@ import pickle
 import signal
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
@@ -40,6 +40,9 @@ class Work(Protocol):
 
     Attributes:
         imports: Python files that each worker imports by itself.
+
+    It may have ``pickled``, the bytes that travel in its place, and ``loads_torch``, False where nothing of it needs
+    torch: a process starts sooner without.
     """
 
     @property
@@ -96,40 +99,96 @@ def in_parallel(
     Raises:
         ZcbenchError: a worker could not even start, or refused a task as a whole.
     """
-    crew = _Crew(work, tasks, timeout)
-    try:
-        crew.fill(workers)
-        while crew.alive:
-            for worker in crew.heard():
-                kind, what, results = _message(worker)
-                for part, result in results:
-                    worker.left = tuple(name for name in worker.left if name != part)
-                    worker.running, worker.spent[None] = None, 0.0
-                    yield worker.key, part, result
-                if kind == "error":
-                    raise ZcbenchError(what)
-                if kind == "gone":
-                    yield from crew.died(worker)
-                elif kind == "begin":
-                    worker.running = what
-                elif kind == "ready":
-                    crew.employ(worker)
-            for worker in crew.late():
-                yield from crew.stopped(worker)
-    finally:
-        for worker in crew.alive:
-            _end(worker)
+    with Crew(work, workers, timeout) as crew:
+        yield from crew.do(tasks, last=True)
 
 
-class _Crew:
-    """The workers that are alive, and the tasks that nobody has yet."""
+class Crew:
+    """Workers that serve one list of tasks after another; a context manager, which ends them.
 
-    def __init__(self, work: Work, tasks: Iterable[Task], timeout: float | None) -> None:
-        self.work, self._work = work, pickle.dumps(work)
-        self.timeout = timeout
-        self.queue = deque(tasks)
+    Args:
+        work: what the processes do.
+        workers: number of processes; they start with the first tasks.
+        timeout: as for :func:`in_parallel`.
+
+    Raises:
+        InvalidInputError: the work cannot be sent to other processes.
+    """
+
+    def __init__(self, work: Work, workers: int, timeout: float | None = None) -> None:
+        self.work, self.workers, self.timeout = work, workers, timeout
+        self._work = pickle.dumps(work) if (own := getattr(work, "pickled", None)) is None else own
+        self.queue: deque[Task] = deque()
+        #: workers that start or have a task, and those that wait for one
         self.alive: list[_Worker] = []
+        self.idle: list[_Worker] = []
+        self._last = False
         self._context = multiprocessing.get_context("spawn")
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in [*self.alive, *self.idle]:
+            _end(worker)
+        self.alive, self.idle = [], []
+
+    def do(self, tasks: Iterable[Task], *, last: bool = False) -> Generator[tuple[str, str, Any]]:
+        """Yield (key, part, result) of tasks, each result as soon as it exists.
+
+        Where the caller stops before the end, workers that have a task are ended; others wait for further tasks.
+
+        Args:
+            tasks: what is to be done.
+            last: whether workers may go as soon as nothing is left.
+
+        Raises:
+            ZcbenchError: a worker could not even start, or refused a task as a whole.
+        """
+        self.queue.extend(tasks)
+        self._last = last
+        try:
+            self._wake()
+            self.fill(self.workers)
+            while self.alive:
+                for worker in self.heard():
+                    kind, what, results = _message(worker)
+                    for part, result in results:
+                        worker.left = tuple(name for name in worker.left if name != part)
+                        worker.running, worker.spent[None] = None, 0.0
+                        yield worker.key, part, result
+                    if kind == "error":
+                        raise ZcbenchError(what)
+                    if kind == "gone":
+                        yield from self.died(worker)
+                    elif kind == "begin":
+                        worker.running = what
+                    elif kind == "ready":
+                        self.employ(worker)
+                for worker in self.late():
+                    yield from self.stopped(worker)
+        finally:
+            self.queue.clear()
+            for worker in self.alive:
+                _end(worker)
+            self.alive = []
+
+    def _wake(self) -> None:
+        """Give tasks to workers that wait; those that died meanwhile are forgotten."""
+        idle, self.idle = self.idle, []
+        for worker in idle:
+            if worker.process.exitcode is not None:
+                worker.pipe.close()
+                _end(worker)
+            elif self.queue:
+                worker.give(self.queue.popleft())
+                self.alive.append(worker)
+            else:
+                self.idle.append(worker)
 
     def fill(self, workers: int) -> None:
         """Start workers up to a number, and no more than there are tasks."""
@@ -146,12 +205,15 @@ class _Crew:
                 ours.send_bytes(self._work)
 
     def employ(self, worker: _Worker) -> None:
-        """Give a worker the next task, or let it go."""
+        """Give a worker the next task, let it wait for one, or let it go."""
         if self.queue:
             worker.give(self.queue.popleft())
             return
-        worker.pipe.close()
         self.alive.remove(worker)
+        if not self._last:
+            self.idle.append(worker)
+            return
+        worker.pipe.close()
         _end(worker, _PATIENCE)
 
     def heard(self) -> list[_Worker]:
@@ -310,11 +372,11 @@ def _worker(pipe: Connection, parent: int) -> None:
     die_with(parent)
     tell = _Told(pipe)
     try:
-        import torch
-
         work: Work = pickle.loads(pipe.recv_bytes())
+        if getattr(work, "loads_torch", True):
+            import torch
 
-        torch.set_num_threads(1)
+            torch.set_num_threads(1)
         keep_freed_memory()
         work.prepare()
     except BaseException as error:

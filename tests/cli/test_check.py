@@ -25,6 +25,49 @@ def test_on_the_command_line(tmp_path, capsys):
         assert (report["name"], report["ok"]) == ("t-mine", True)
         assert {c["status"] for c in report["checks"]} == {"passed", "skipped"}
         assert main(["check", str(path)]) == 1
-        assert "registers no proxy or predictor that was not there before" in capsys.readouterr().err
+        assert "registers no proxy, predictor or searcher that was not there before" in capsys.readouterr().err
         assert main(["check", "t-mime"]) == 1
         assert "did you mean 't-mine'" in capsys.readouterr().err
+
+
+SEARCHER = """
+import zcbench
+from zcbench.search import Proposal
+
+
+@zcbench.register_searcher("t-first", reference="mine")
+class First(zcbench.Searcher):
+    'The first architectures that there are.'
+
+    def ask(self, count):
+        return [Proposal(one) for one in self.problem.domain.everything()[:count]]
+
+    def tell(self, answers):
+        pass
+
+    def state(self):
+        return {}
+
+    def restore(self, state):
+        pass
+"""
+
+
+def test_a_searcher_of_a_file(tmp_path, capsys):
+    from zcbench.cli import main
+
+    path = Path(tmp_path, "my_searcher.py")
+    path.write_text(SEARCHER)
+    with registry_as_it_was():
+        assert main(["check", str(path), "--json"]) == 1
+        (mine,) = json.loads(capsys.readouterr().out)
+    assert (mine["name"], mine["ok"]) == ("t-first", False)
+    (begins,) = [check for check in mine["checks"] if check["check"] == "begins"]
+    assert begins["status"] == "failed"
+    assert "it ended after 1 of 40 steps: 2,000 proposals in a row" in begins["detail"]
+
+
+def test_a_name_of_several_kinds_is_checked_as_each_of_them():
+    from zcbench.cli.check import _named
+
+    assert _named("rando[m]") == [["random"], [], ["random"]]

@@ -120,3 +120,23 @@ def test_a_scorer_chooses_the_first_population():
 
 def test_its_settings_are_in_its_name():
     assert get_searcher("evolution:population=20:sample=5").population == 20
+
+
+def test_a_winner_has_all_its_children_before_the_next_tournament():
+    """With a filter among ten: the best child of one parent, as in GradSign's code."""
+
+    class Scorer:
+        def good(self, architectures):
+            self.seen = architectures
+            return np.array([total(one) for one in architectures])
+
+    scorer, space = Scorer(), digits()
+    search = Search(Evolution(4, 2, children=10), problem(space), filter_by=scorer, filter_from=10)
+    for _ in range(4):
+        step(search)
+    for _ in range(20):
+        living = [one for one, _ in search.searcher._living]
+        (proposal,) = step(search)
+        parents = [one for one in living if all(child in space.neighbors(one) for child in scorer.seen)]
+        assert parents and total(proposal.architecture) == max(map(total, scorer.seen))
+    check_restored(lambda: Evolution(4, 2, children=7), batch=2)

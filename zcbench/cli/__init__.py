@@ -20,6 +20,7 @@ _COMMANDS = {
     "run": "score a benchmark's networks, store every score, show the leaderboard",
     "leaderboard": "show what has been run: terminal, CSV, Markdown, HTML",
     "efficiency": "show predictors against the number of trained networks: terminal, CSV, Markdown, figure",
+    "search": "search for the best architecture, in a table or with a function of your own",
     "score": "score your own network",
     "check": "put proxies and predictors through the contract tests",
     "list": "list proxies, predictors, benchmarks, batches, tracks and other kinds",

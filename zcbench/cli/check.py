@@ -1,4 +1,4 @@
-"""Put proxies and predictors through the contract tests: registered ones by name, or all that a file registers."""
+"""Put proxies, predictors and searchers through the contract tests: by name, or all that a file registers."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ if TYPE_CHECKING:
 EXAMPLE = """examples:
   zcbench check my_proxies.py
   zcbench check naswot "grad*" --json
-  zcbench check gp gcn:loss=hinge"""
+  zcbench check gp gcn:loss=hinge
+  zcbench check my_searcher.py evolution:population=20"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "names", nargs="+", metavar="NAME", help="name or pattern of proxies or predictors, or a Python file"
+        "names", nargs="+", metavar="NAME", help="name or pattern of proxies, predictors or searchers, or a Python file"
     )
     add_imports(parser)
     add_json(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Run the command; 1 if a proxy fails a check."""
-    from zcbench.testing import check_predictor, check_proxy
+    """Run the command; 1 if one of them fails a check."""
+    from zcbench.testing import check_predictor, check_proxy, check_searcher
 
     import_files(options.imports)
     checks: dict[tuple[Callable[[str], Report], str], None] = {}  # each once, in the order given
     for name in options.names:
-        proxies, predictors = _registered_by(name) if name.endswith(".py") else _named(name)
-        checks.update(dict.fromkeys((check_proxy, label) for label in proxies))
-        checks.update(dict.fromkeys((check_predictor, label) for label in predictors))
+        found = _registered_by(name) if name.endswith(".py") else _named(name)
+        for check, labels in zip((check_proxy, check_predictor, check_searcher), found, strict=True):
+            checks.update(dict.fromkeys((check, label) for label in labels))
     reports = []
     for check, label in checks:
         reports.append(check(label))
@@ -58,14 +59,14 @@ def execute(options: argparse.Namespace) -> int:
     return 0 if all(report.ok for report in reports) else 1
 
 
-def _named(text: str) -> tuple[list[str], list[str]]:
-    """Labels of proxies and of predictors that a name or pattern matches; UnknownNameError if there are none."""
+def _named(text: str) -> list[list[str]]:
+    """Labels of proxies, predictors and searchers that a name or pattern matches; UnknownNameError without any."""
     from zcbench.errors import UnknownNameError
-    from zcbench.predictors import list_predictors, resolve_predictors
-    from zcbench.proxies import list_proxies
+    from zcbench.predictors import resolve_predictors
+    from zcbench.search import resolve_searchers
 
     found: list[list[str]] = []
-    for resolved in (_proxies, resolve_predictors):
+    for resolved in (_proxies, resolve_predictors, resolve_searchers):
         try:
             found.append(resolved([text]))
         except UnknownNameError as error:
@@ -73,8 +74,8 @@ def _named(text: str) -> tuple[list[str], list[str]]:
                 raise
             found.append([])
     if not any(found):
-        raise UnknownNameError("proxy or predictor", text, [*list_proxies(), *list_predictors()])
-    return found[0], found[1]
+        raise UnknownNameError("proxy, predictor or searcher", text, [name for names in _known() for name in names])
+    return found
 
 
 def _proxies(names: list[str]) -> list[str]:
@@ -83,15 +84,22 @@ def _proxies(names: list[str]) -> list[str]:
     return [info.label for info in resolve(names)]
 
 
-def _registered_by(file: str) -> tuple[list[str], list[str]]:
-    """Names of the proxies and predictors that a file adds."""
-    from zcbench.errors import InvalidInputError
+def _known() -> list[list[str]]:
+    """Names of the registered proxies, predictors and searchers."""
     from zcbench.predictors import list_predictors
     from zcbench.proxies import list_proxies
+    from zcbench.search import list_searchers
 
-    before = set(list_proxies()), set(list_predictors())
+    return [list_proxies(), list_predictors(), list_searchers()]
+
+
+def _registered_by(file: str) -> list[list[str]]:
+    """Names of the proxies, predictors and searchers that a file adds."""
+    from zcbench.errors import InvalidInputError
+
+    before = _known()
     import_files([file])
-    found = sorted(set(list_proxies()) - before[0]), sorted(set(list_predictors()) - before[1])
+    found = [sorted({*after} - {*earlier}) for earlier, after in zip(before, _known(), strict=True)]
     if not any(found):
-        raise InvalidInputError(f"{file} registers no proxy or predictor that was not there before.")
+        raise InvalidInputError(f"{file} registers no proxy, predictor or searcher that was not there before.")
     return found

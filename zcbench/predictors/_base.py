@@ -324,7 +324,17 @@ class Uncertain:
         unseen = self._asked(architectures)
         if self.constant_ is not None or not unseen:  # one result says nothing of how far others are from it
             return np.full(len(unseen), np.nan)
+        return self._deviations(*self._moments(unseen))
+
+    def predict_with_std(self, architectures: Iterable[Architecture]) -> tuple[Floats, Floats]:
+        """Predictions and standard deviations, both ``(m,)``, as ``predict`` and ``predict_std`` give them, at once."""
+        unseen = self._asked(architectures)
+        if self.constant_ is not None or not unseen:
+            return np.full(len(unseen), self.constant_ or 0.0), np.full(len(unseen), np.nan)
         mean, deviation = self._moments(unseen)
+        return self.scale_.backward(mean), self._deviations(mean, deviation)
+
+    def _deviations(self, mean: Floats, deviation: Floats) -> Floats:
         return (self.scale_.backward(mean + deviation) - self.scale_.backward(mean - deviation)) / 2
 
 

@@ -40,7 +40,7 @@ class Scaling:
         unit = np.array([np.quantile(c[c > 0], 0.05) if (c > 0).any() else 1.0 for c in size.T])
         typical = np.array([np.median(c[c > 0]) if (c > 0).any() else 1.0 for c in size.T])
         self.unit = np.where(size.max(0, initial=0.0) > _HEAVY * typical, unit, np.nan)
-        tamed = self._tamed(filled)
+        tamed = self._tamed(filled, self.unit)
         self.mean, deviation = tamed.mean(0), tamed.std(0)
         self.kept = deviation > 1e-12 * np.maximum(1.0, np.abs(self.mean))
         self.deviation = np.where(self.kept, deviation, 1.0)
@@ -48,11 +48,14 @@ class Scaling:
 
     def __call__(self, x: Floats) -> Floats:
         """``(m, columns)`` to ``(m, columns that are left)``."""
-        tamed = self._tamed(np.where(np.isfinite(x), x, self.median))
-        scaled: Floats = ((tamed - self.mean) / self.deviation)[:, self.kept]
+        kept = x[:, self.kept]
+        tamed = self._tamed(np.where(np.isfinite(kept), kept, self.median[self.kept]), self.unit[self.kept])
+        scaled: Floats = (tamed - self.mean[self.kept]) / self.deviation[self.kept]
         return scaled
 
-    def _tamed(self, x: Floats) -> Floats:
-        heavy = np.isfinite(self.unit)
-        with np.errstate(invalid="ignore"):
-            return np.where(heavy, np.sign(x) * np.log1p(np.abs(x) / np.where(heavy, self.unit, 1.0)), x)
+    @staticmethod
+    def _tamed(x: Floats, unit: Floats) -> Floats:
+        heavy = np.isfinite(unit)
+        tamed = x.copy()
+        tamed[:, heavy] = np.sign(x[:, heavy]) * np.log1p(np.abs(x[:, heavy]) / unit[heavy])
+        return tamed

@@ -154,6 +154,14 @@ class Scorer:
         for part in self.parts:
             yield from part.leaves()
 
+    def units(self) -> Iterator[Scorer]:
+        """The scorers that it is made of, so far that a score depends on no other architecture."""
+        if not (self.of_sets and self.parts):
+            yield self
+        else:
+            for part in self.parts:
+                yield from part.units()
+
     def mapped(self, change: Callable[[Scorer], Scorer]) -> Scorer:
         """The same scorer with ``change`` applied to each of its :meth:`leaves`."""
         if not self.parts:

@@ -24,7 +24,7 @@ class ScoreEncoding(Encoding):
 
     def __init__(self, scorer: Scorer) -> None:
         super().__init__(f"score({scorer.label})")
-        self.scorers = tuple(scorer.leaves())
+        self.scorers = tuple(scorer.units())
 
     def rows(self, architectures: Sequence[Architecture]) -> list[Row]:
         """A vector ``(scorers,)`` for each architecture."""

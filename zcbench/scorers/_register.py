@@ -184,7 +184,8 @@ def register_scorer(
     def become(make: Any) -> ScorerInfo:
         _SCORERS.check(name, {"make": make})
         if isinstance(make, type):
-            made: ScorerInfo = ScorerInfo(name, make, make.higher_is_better, version, reference, arguments)
+            direction = getattr(make, "higher_is_better", True)
+            made = ScorerInfo(name, make, bool(direction), version, reference, arguments)
         else:
             made = ScorerInfo(name, make, higher_is_better, version, reference, arguments)
         check_ranges(f"scorer {name!r}", made.parameters, made.ranges)
@@ -223,7 +224,7 @@ def get_scorer(text: Any, where: Any = None, **options: Any) -> Scorer:
     sum; "oracle(test_nll)" is the truth, for bounds on what scorers could reach.
 
     Args:
-        text: names, settings and weights; or a scorer, a fitted predictor or a function from an architecture to a number.
+        text: names, settings and weights; or a scorer, a fitted predictor, a function from an architecture to a number.
         where: a benchmark or its name, a search space, or a :class:`Context`; None for a scorer that needs none.
         **options: fields of :class:`Context`: ``data``, ``batch_size``, ``classes``, ``store``, ``seed``, ``target``,
             ``trained``.
@@ -368,7 +369,7 @@ def _adapted(given: Any) -> Scorer:
     if isinstance(given, ProxyInfo | Ensemble):
         return _of_kind("proxy" if isinstance(given, ProxyInfo) else "ensemble", parse_sum(given.label))
     if isinstance(given, Predictor):
-        return _SCORERS.info("predictor").make(given)  # type: ignore[return-value, arg-type, call-arg]
+        return _SCORERS.info("predictor").make(given)  # type: ignore[return-value, call-arg]
     if isinstance(given, type) and issubclass(given, Scorer):
         raise InvalidInputError(f"{given.__name__} is a class of scorers: give an object, {given.__name__}().")
     if callable(given):

@@ -57,8 +57,8 @@ class PredictorScorer(Scorer):
         """Fit a predictor that was named.
 
         Raises:
-            InvalidInputError: it is not fitted and there is nothing to fit it on; or it sees learning curves, which cost
-                training.
+            InvalidInputError: it is not fitted and there is nothing to fit it on; or it sees learning curves, which
+                cost training.
         """
         super().begin(context)
         if any(encoding.needs.curves for encoding in self.predictor.encodings()):

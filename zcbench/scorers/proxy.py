@@ -33,8 +33,8 @@ class ProxyScorer(Scorer):
     """A zero-cost proxy; its seconds include building the network.
 
     Equal networks share a score: it is measured on the canonical one, with weights that follow from it and the seed, as
-    ``zcbench run`` measures it. With a store, what is known there is not measured again, and what is measured is kept as
-    records of the same key, so that runs and searches share their scores. A score from the store costs its record's
+    ``zcbench run`` measures it. With a store, what is known there is not measured again, and what is measured is kept
+    as records of the same key, so that runs and searches share their scores. A score from the store costs its record's
     seconds, in which building is not included.
 
     Args:

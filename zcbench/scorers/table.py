@@ -19,12 +19,12 @@ from zcbench.types import Architecture
 class TableScorer(Scorer):
     """A column that a table has of its architectures without training: parameters, FLOPs, latency. It costs nothing.
 
-    What training gave is no scorer: it is refused, and ``oracle`` is there for searches that are to know the answer. The
-    direction is high for facts ("-table(flops_M)" prefers small values), and the table's own for latencies.
+    What training gave is no scorer: it is refused, and ``oracle`` is there for searches that are to know the answer.
+    The direction is high for facts ("-table(flops_M)" prefers small values), and the table's own for latencies.
 
     Args:
-        column: name of a column of the benchmark; "hwnasbench/edgegpu_latency_cifar10" for one of another benchmark with
-            the same search space.
+        column: name of a column of the benchmark; "hwnasbench/edgegpu_latency_cifar10" for one of another benchmark
+            with the same search space.
     """
 
     may_know = False
@@ -52,18 +52,18 @@ class TableScorer(Scorer):
         if column in table.targets:
             target = table.target(column)
             self.higher_is_better = target.higher_is_better
-            if _trained(table):
-                if not self.may_know:
-                    raise InvalidInputError(
-                        f"{column} is what training gave, which no scorer may know: write oracle({self.column}) for a "
-                        "search that is meant to know the answer."
-                    )
-                self._truth = (self.column,)
             self._column = table.truth(column)
         elif column in table.facts:
             self._column = np.asarray(table.facts[column], np.float64)
         else:
             raise UnknownNameError("column", column, [*table.facts, *table.targets])
+        if _trained(table) if column in table.targets else needs_training(column):
+            if not self.may_know:
+                raise InvalidInputError(
+                    f"{column} is what training gave, which no scorer may know: write oracle({self.column}) for a "
+                    "search that is meant to know the answer."
+                )
+            self._truth = (self.column,)
         self._rows = table._rows
 
     def _found(self, context: Context) -> tuple[Benchmark, str]:
@@ -130,6 +130,11 @@ class OracleScorer(TableScorer):
 
     may_know = True
     name = "oracle"
+
+
+def needs_training(fact: str) -> bool:
+    """Whether a fact is measured while a network trains, so that nobody knows it before."""
+    return fact.startswith("train_")
 
 
 def _trained(table: Benchmark) -> bool:

@@ -8,30 +8,50 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from zcbench.search._additive import Additive, NotAdditiveError
 from zcbench.search._asked import search
 from zcbench.search._base import Answer, Objective, Proposal, Searcher
 from zcbench.search._budget import Budget
 from zcbench.search._calling import FunctionEvaluator
 from zcbench.search._clock import Clock
+from zcbench.search._constraints import Constraint, Constraints
 from zcbench.search._domain import Domain
 from zcbench.search._engine import Search
 from zcbench.search._evaluators import Evaluation, Evaluator, TableEvaluator
+from zcbench.search._functional import FunctionalHash
+from zcbench.search._guide import guide_and_report
 from zcbench.search._history import History
 from zcbench.search._ledger import Ledger, read_ledger
 from zcbench.search._problem import Problem
-from zcbench.search._register import SearcherInfo, get_searcher, list_searchers, register_searcher, searcher_info
-from zcbench.search._result import SearchResult
+from zcbench.search._reading import read_search
+from zcbench.search._register import (
+    SearcherInfo,
+    get_searcher,
+    list_searchers,
+    register_searcher,
+    resolve_searchers,
+    searcher_info,
+)
+from zcbench.search._result import Found, SearchResult
+from zcbench.search.exact import BestAdditive, best_additive
 
 __all__ = [
+    "Additive",
     "Answer",
+    "BestAdditive",
     "Budget",
     "Clock",
+    "Constraint",
+    "Constraints",
     "Domain",
     "Evaluation",
     "Evaluator",
+    "Found",
     "FunctionEvaluator",
+    "FunctionalHash",
     "History",
     "Ledger",
+    "NotAdditiveError",
     "Objective",
     "Problem",
     "Proposal",
@@ -40,10 +60,14 @@ __all__ = [
     "Searcher",
     "SearcherInfo",
     "TableEvaluator",
+    "best_additive",
     "get_searcher",
+    "guide_and_report",
     "list_searchers",
     "read_ledger",
+    "read_search",
     "register_searcher",
+    "resolve_searchers",
     "search",
     "searcher_info",
 ]

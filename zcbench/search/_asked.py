@@ -2,167 +2,183 @@
 
 from __future__ import annotations
 
-import math
+import inspect
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from zcbench import _arguments as rules
+from zcbench._code import code_digest
 from zcbench._process import stable_seed
 from zcbench.datasets import Benchmark, get_benchmark
-from zcbench.errors import InvalidInputError, UnknownNameError
-from zcbench.scorers import Scorer, get_scorer
-from zcbench.search._base import Objective, Searcher
+from zcbench.scorers import Context, Scorer
+from zcbench.search._base import Searcher
 from zcbench.search._budget import Budget
-from zcbench.search._calling import FunctionEvaluator
-from zcbench.search._domain import Domain
+from zcbench.search._clock import Clock
 from zcbench.search._engine import Search
-from zcbench.search._evaluators import Evaluator, TableEvaluator
+from zcbench.search._evaluators import TableEvaluator
 from zcbench.search._ledger import Ledger
-from zcbench.search._loop import Loop
+from zcbench.search._loop import Loop, began_with
 from zcbench.search._problem import Problem
 from zcbench.search._register import get_searcher, searcher_info
 from zcbench.search._result import SearchResult
-from zcbench.types import SearchSpace
-
-#: how facts begin that are measured while a network trains, so that nobody knows them before
-_WHILE_TRAINING = "train_"
-#: what a scorer can be used for
-ROLES = ("warm-start", "filter", "feature", "objective")
+from zcbench.search._roles import Roles
+from zcbench.search._task import Calls, Equal, task_of
+from zcbench.types import Batch, SearchSpace, written
 
 
 def search(
     space: SearchSpace | Benchmark | str,
     evaluate: Benchmark | Callable[..., Any] | None = None,
     *,
-    scorer: Scorer | str | None = None,
+    scorer: Any = None,
     role: str | Iterable[str] = "warm-start",
     searcher: str | Searcher = "evolution",
     budget: Any = 100,
-    constraints: Mapping[str, Any] | Iterable[str] | None = None,
+    constraints: Any = None,
+    equal: Equal = "canonical",
     objectives: str | Iterable[str] | None = None,
     reference: Mapping[str, float] | None = None,
     report: str | Iterable[str] = (),
+    cost: str | float | None = None,
     seed: int = 0,
     ledger: str | os.PathLike[str] | None = None,
     batch: int = 1,
     epochs: int | None = None,
+    workers: int = 0,
+    timeout: float | None = None,
+    store: str | os.PathLike[str] | None = None,
+    data: Batch | str | None = None,
+    batch_size: int = 64,
+    classes: int | None = None,
+    scorer_seed: int = 0,
+    progress: Callable[[Clock, int], object] | None = None,
 ) -> SearchResult:
     """Search for the best architecture.
 
     Args:
         space: a search space, a benchmark or the name of one.
         evaluate: a benchmark, whose table is looked up, or a function from an architecture to a number or to numbers by
-            name; default the benchmark that ``space`` is.
-        scorer: what helps without training: a scorer, or the name of a proxy, of a column or of another scorer.
-        role: what the scorer is used for, any of "warm-start" (it chooses the first architectures), "filter" (of a
-            hundred proposals it chooses the one that is evaluated), "feature" (a surrogate sees its scores) and
-            "objective" (it is searched for too).
+            name; default the benchmark that ``space`` is. A function is called with global random numbers that are
+            seeded anew for each architecture. What it raises costs that evaluation alone.
+        scorer: what helps without training: what :func:`zcbench.get_scorer` takes (the name of a proxy, a weighted sum,
+            a fitted predictor, a function); or a mapping from roles to these. The roles "feature" and "objective" take
+            several, in a list or as text with commas.
+        role: what one scorer is used for: "warm-start" (it chooses the first architectures, each of a thousand),
+            "filter" (of a hundred proposals it chooses the one that is evaluated), "feature" (a surrogate sees its
+            scores), "objective" (it is searched for, too); several as "warm-start+filter". Other numbers are written
+            "warm-start:from=200+filter:from=20".
         searcher: name and settings of a searcher.
-        budget: evaluations, or text such as "12000s"; see :class:`Budget`.
-        constraints: bounds on facts and scorers, {"params": 1e6} or ["params<=1e6"].
-        objectives: names of columns, or of what ``evaluate`` returns; "-flops" where low is good.
+        budget: evaluations, or text such as "12000s"; see :class:`Budget`. A search that has a ledger goes on where it
+            is given a larger one.
+        constraints: what every architecture has to keep: bounds on facts, scorers and functions, "params<=1e6",
+            ["10<=flops_M<=60"], {"params": 1e6, "flops": (None, 6e7)}; functions that say whether an architecture is
+            allowed; :class:`zcbench.search.Constraint`. Where nothing keeps them the search ends at once, and says what
+            is within reach.
+        equal: what equal networks share, which are evaluated once: "canonical" (the space's canonical form),
+            "functional" (equal outputs on fixed inputs, see :class:`zcbench.search.FunctionalHash`), or a function from
+            an architecture to a text.
+        objectives: names of columns, or of what ``evaluate`` returns; "-flops" where low is good. Scorers with the role
+            "objective" come behind them; with such a scorer they may be none, and nothing is trained.
         reference: the point that hypervolume is measured from, a number for each of several objectives, in its units:
             {"accuracy": 80, "flops": 110}. Searchers of fronts look for what is better than it in all objectives.
         report: columns of the benchmark that are looked up for the report alone; no searcher sees them.
+        cost: column of the seconds that training a network takes, or seconds of every network; default what the
+            benchmark tells of the first objective.
         seed: decides everything random.
-        ledger: a file that everything is written to, and from which a search that was stopped goes on.
-        batch: architectures that are asked for at once.
-        epochs: epochs of a whole training, if ``evaluate`` takes an argument ``epochs``.
+        ledger: a file that everything is written to, and from which a search that was stopped goes on as if it had not
+            been. It goes on only with the same code of ``evaluate``; where a function has an attribute ``version``,
+            that alone says whether it is the same.
+        batch: architectures that are asked for at once. What is found depends on it.
+        epochs: epochs of a whole training, if ``evaluate`` takes an argument ``epochs``: it is called with
+            ``epochs=3``, say, by searchers that stop trainings early, which may ask for more of the same network later;
+            seconds are what calls took. A table tells by itself, from its learning curves.
+        workers: processes that call ``evaluate``, up to ``batch`` at once; 0 for this one. The ledger is the same.
+        timeout: seconds that one call may take; without workers a timeout takes one.
+        store: folder in which scores of proxies are looked up, and kept; they cost what they cost when they were
+            measured.
+        data: what the networks of proxies see: a batch, or the name of samples; default those of the benchmark.
+        batch_size: samples in their batch.
+        classes: outputs of their networks.
+        scorer_seed: decides their batch and weights; searches with different seeds share scores.
+        progress: called after every batch with the clock and the number of proposals.
 
     Raises:
         InvalidInputError: something given is out of range or does not go together; the message says what to do.
         StoreError: the ledger cannot be written; what it holds is kept.
     """
-    place, evaluator, goals, domain = _task(space, evaluate, objectives, report, epochs)
-    origin = _reference(reference, goals)
+    limit, seed = Budget.of(budget), rules.seed("the seed", seed)
+    space, table = _where(space)
+    table = evaluate if isinstance(evaluate, Benchmark) else table
+    reported = rules.all_text("report", report)
+    context = Context(space, table, _target(table, objectives), data, batch_size, classes, store, scorer_seed)
+    roles = Roles.of(scorer, role, context)
+    task = task_of(
+        space,
+        table,
+        table if evaluate is None else evaluate,
+        objectives=objectives,
+        reported=reported,
+        scored=roles.objectives,
+        cost=cost,
+        calls=Calls(epochs, workers, timeout, seed),
+        constraints=constraints,
+        equal=equal,
+        reference=reference,
+    )
     made = get_searcher(searcher) if isinstance(searcher, str) else searcher
-    limit = Budget.of(budget)
-    seed = rules.seed("the seed", seed)
     head = {
-        "space": place,
-        "evaluate": evaluator.label,
-        "objectives": [str(goal) for goal in goals],
+        **task.head,
         "searcher": _identifier(made),
+        "scorers": roles.head,
         "seed": seed,
         "batch": rules.whole("batch", batch, 1, 10**6),
     }
-    if reference is not None:
-        head["reference"] = {name: float(value) for name, value in sorted(reference.items())}
 
     def make(metered: Callable[[Scorer], Scorer]) -> Search:
-        rng = np.random.default_rng(stable_seed("search", seed))
-        known = _known(evaluator, goals)
-        problem = Problem(domain, goals, limit, rng, epochs=evaluator.epochs, known=known, reference=origin)
-        return Search(made, problem)
+        problem = Problem(
+            task.domain,
+            task.objectives,
+            began_with(lines, limit),
+            np.random.default_rng(stable_seed("search", seed)),
+            epochs=task.evaluator.epochs,
+            known=task.known,
+            reference=task.reference,
+        )
+        problem.levels = task.evaluator.levels
+        filter_by, filter_from = roles.give(problem, metered, seed)
+        return Search(made, problem, filter_by=filter_by, filter_from=filter_from)
 
-    with Ledger(ledger, head, durable=not evaluator.simulated) as lines:
-        return Loop(make, evaluator, goals, lines, batch).run()
+    notes = roles.notes([*(goal.name for goal in task.objectives), *reported])
+    with Ledger(ledger, head, durable=not task.evaluator.simulated) as lines:
+        loop = Loop(make, task.evaluator, task.objectives, lines, batch, limit, notes, roles.try_out, progress)
+        found = loop.run()
+    return replace(found, table=task.evaluator.benchmark if isinstance(task.evaluator, TableEvaluator) else None)
 
 
 def _identifier(searcher: Searcher) -> str:
-    label = getattr(searcher, "label_", type(searcher).__qualname__)
-    name = label.partition(":")[0]
-    return f"{label}@{searcher_info(name).version}" if hasattr(searcher, "label_") else label
+    """Name, settings, version and code of a searcher, also of one that was made by its constructor."""
+    kind = type(searcher)
+    code = code_digest(kind)
+    if (label := getattr(searcher, "label_", None)) is not None:
+        label += f"@{searcher_info(label.partition(':')[0]).version}"
+    else:
+        settings = inspect.signature(kind).parameters
+        label = kind.__qualname__ + "".join(f":{name}={written(getattr(searcher, name, None))}" for name in settings)
+    return f"{label}#{code}" if code else label
 
 
-def _task(
-    space: SearchSpace | Benchmark | str,
-    evaluate: Benchmark | Callable[..., Any] | None,
-    objectives: str | Iterable[str] | None,
-    report: str | Iterable[str],
-    epochs: int | None,
-) -> tuple[str, Evaluator, tuple[Objective, ...], Domain]:
+def _where(space: SearchSpace | Benchmark | str) -> tuple[SearchSpace, Benchmark | None]:
+    """A search space, and the table that it came with."""
     if isinstance(space, str):
         space = get_benchmark(space)
-    if evaluate is None:
-        if not isinstance(space, Benchmark):
-            raise InvalidInputError("say what evaluates: a benchmark, or a function from an architecture to a number.")
-        evaluate = space
-    if isinstance(space, Benchmark):
-        space = space.space
-    if isinstance(evaluate, Benchmark):
-        names = [evaluate.default_target] if objectives is None else rules.all_text("objectives", objectives)
-        goals = tuple(_of_table(evaluate, name) for name in names)
-        looked_up = [*(goal.name for goal in goals), *rules.all_text("report", report)]
-        table = TableEvaluator(evaluate, list(dict.fromkeys(looked_up)))
-        return space.name, table, goals, Domain(space, evaluate.architectures)
-    names = ["value"] if objectives is None else rules.all_text("objectives", objectives)
-    goals = tuple(Objective(name.removeprefix("-"), not name.startswith("-")) for name in names)
-    return space.name, FunctionEvaluator(evaluate, goals, epochs), goals, Domain(space)
+    return (space.space, space) if isinstance(space, Benchmark) else (space, None)
 
 
-def _reference(given: Mapping[str, float] | None, goals: Sequence[Objective]) -> tuple[float, ...] | None:
-    """The reference point, turned so that high is good."""
-    if given is None:
-        return None
-    if not isinstance(given, Mapping) or set(given) != {goal.name for goal in goals}:
-        raise InvalidInputError(
-            f"the reference point is {rules.shown(given)}: give a number for each objective by name, "
-            f"{{{', '.join(f'{goal.name!r}: …' for goal in goals)}}}."
-        )
-    values = [rules.number(f"the reference point's {goal.name}", given[goal.name], -math.inf) for goal in goals]
-    if not all(map(math.isfinite, values)):
-        raise InvalidInputError("the reference point holds an infinity: give numbers that are worse than all else.")
-    return tuple(value if goal.higher_is_better else -value for value, goal in zip(values, goals, strict=True))
-
-
-def _known(evaluator: Evaluator, goals: Iterable[Objective]) -> dict[str, Scorer]:
-    """Objectives that a table knows of networks that were never trained."""
-    if not isinstance(evaluator, TableEvaluator):
-        return {}
-    table = evaluator.benchmark
-    names = [goal.name for goal in goals if goal.name in table.facts and not goal.name.startswith(_WHILE_TRAINING)]
-    return {name: get_scorer(f"table({name})", table) for name in names}
-
-
-def _of_table(benchmark: Benchmark, name: str) -> Objective:
-    """A column as an objective: a target's direction is the table's, a fact's is written with a sign."""
-    bare = name.removeprefix("-")
-    if bare in benchmark.targets:
-        return Objective(bare, benchmark.targets[bare].higher_is_better)
-    if bare in benchmark.facts:
-        return Objective(bare, bare == name)
-    raise UnknownNameError("column", bare, [*benchmark.targets, *benchmark.facts])
+def _target(table: Benchmark | None, objectives: str | Iterable[str] | None) -> str | None:
+    """The first column of training results that is searched for: it says which networks proxies see."""
+    names = [] if table is None or objectives is None else rules.all_text("objectives", objectives)
+    return next((name for name in names if table is not None and name in table.targets), None)

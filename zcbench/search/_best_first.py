@@ -2,7 +2,8 @@
 
 Best-first search over parts: what a beginning can still reach is bounded by the best options of the remaining parts,
 and by the same in the Lagrangian of the linear relaxation. A complete choice that is taken from the queue is better
-than all that is left in it. Where bounds are so tight that the queue grows without end, ``scipy.optimize.milp`` takes over.
+than all that is left in it. Where bounds are so tight that the queue grows without end, ``scipy.optimize.milp`` takes
+over.
 
 Sources: D. Pisinger, "A minimal algorithm for the multiple-choice knapsack problem", EJOR 83, 1995 (relaxation and
 bounds); P. Hart, N. Nilsson, B. Raphael, "A Formal Basis for the Heuristic Determination of Minimum Cost Paths", 1968.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -12,7 +11,17 @@ from zcbench import _arguments as rules
 from zcbench._display import many
 from zcbench.errors import InvalidInputError, UnknownNameError
 
-_AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]*)?(?:e[0-9]+)?)\s*(s|sec|seconds|evaluations|asks)?", re.IGNORECASE)
+_AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]*)?(?:e\+?[0-9]+)?)\s*([a-z]*)", re.IGNORECASE)
+_SECONDS = {
+    **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
+    **dict.fromkeys(("min", "minute", "minutes"), 60.0),
+    **dict.fromkeys(("h", "hour", "hours"), 3_600.0),
+    **dict.fromkeys(("d", "day", "days"), 86_400.0),
+}
+_COUNTS = {
+    **dict.fromkeys(("", "evaluation", "evaluations"), "evaluations"),
+    **dict.fromkeys(("ask", "asks"), "asks"),
+}
 
 
 @dataclass(frozen=True)
@@ -20,9 +29,12 @@ class Budget:
     """What ends a search, whichever comes first.
 
     Attributes:
-        evaluations: networks that are evaluated; equal ones count once.
+        evaluations: networks that are evaluated; equal ones count once. Where trainings can be stopped early these are
+            whole trainings: one that is stopped after a third of its epochs counts a third. Searchers that stop early
+            and searchers that do not thus get the same epochs for the same budget.
         seconds: on the search's clock (:class:`zcbench.search.Clock`): training, simulated or real, and scoring.
-            An evaluation that would end later does not count.
+            An evaluation that would end later does not count. The searcher's own thinking counts where evaluations
+            are real, and not where seconds are a table's.
         asks: proposals of the searcher, those included whose equal was evaluated.
     """
 
@@ -35,22 +47,21 @@ class Budget:
             if getattr(self, field) is not None:
                 object.__setattr__(self, field, rules.whole(f"the budget of {field}", getattr(self, field), 0, 10**9))
         if self.seconds is not None:
-            seconds = rules.number("the budget of seconds", self.seconds, 0)
-            object.__setattr__(self, "seconds", None if math.isinf(seconds) else seconds)
+            object.__setattr__(self, "seconds", rules.number("the budget of seconds", self.seconds, 0))
         if self.evaluations is None and self.seconds is None and self.asks is None:
             raise InvalidInputError("a search needs a budget: evaluations, seconds or asks.")
 
     def __str__(self) -> str:
         parts = [
             *([] if self.evaluations is None else [many(self.evaluations, "evaluation")]),
-            *([] if self.seconds is None else [f"{self.seconds:,g} s"]),
+            *([] if self.seconds is None else [f"{self.seconds:,.10g} s"]),
             *([] if self.asks is None else [many(self.asks, "ask")]),
         ]
         return ", ".join(parts)
 
     @classmethod
     def of(cls, given: Any) -> Budget:
-        """A budget from a number of evaluations, from text ("12000s", "100,3000s") or from a mapping.
+        """A budget from a number of evaluations, from text ("12000s", "2h", "100,3000s") or from a mapping.
 
         Raises:
             InvalidInputError: it is none of these, or a number is out of range.
@@ -58,22 +69,30 @@ class Budget:
         """
         if isinstance(given, cls):
             return given
-        known = [field.name for field in fields(cls)]
         if isinstance(given, Mapping):
+            known = [field.name for field in fields(cls)]
             for name in given:
                 if name not in known:
                     raise UnknownNameError("kind of budget", str(name), known)
             return cls(**given)
         if isinstance(given, str):
-            amounts: dict[str, Any] = {}
-            for part in given.split(","):
-                found = _AMOUNT.fullmatch(part.strip())
-                if found is None:
-                    raise InvalidInputError(
-                        f"the budget {rules.shown(given)} is not like  100  or  12000s  or  500asks."
-                    )
-                unit = (found[2] or "evaluations").lower()
-                name = "seconds" if unit.startswith("s") else unit
-                amounts[name] = float(found[1]) if name == "seconds" or not found[1].isdigit() else int(found[1])
-            return cls(**amounts)
+            return cls(**_amounts(given))
         return cls(evaluations=rules.whole("the budget", given, 0, 10**9))
+
+
+def _amounts(text: str) -> dict[str, Any]:
+    """Amounts by kind."""
+    amounts: dict[str, Any] = {}
+    for part in text.split(","):
+        found = _AMOUNT.fullmatch(part.strip())
+        unit = "?" if found is None else found[2].lower()
+        if found is None or unit not in (_SECONDS.keys() | _COUNTS.keys()):
+            raise InvalidInputError(f"the budget {rules.shown(text)} is not like  100  or  12000s  or  500asks.")
+        name, amount = _COUNTS.get(unit, "seconds"), float(found[1])
+        if name in amounts:
+            raise InvalidInputError(f"the budget {rules.shown(text)} names {name} twice.")
+        if name == "seconds":
+            amounts[name] = amount * _SECONDS[unit]
+        else:
+            amounts[name] = int(amount) if amount.is_integer() else amount
+    return amounts

@@ -16,20 +16,27 @@ class Clock:
     """Seconds and counts.
 
     Attributes:
-        seconds: by what they went to: "training", "building", "querying", "waiting", "scoring". A table's training
-            seconds are those of the machine that made it.
-        evaluations: different networks that were evaluated; one that was trained for some epochs first counts once.
+        seconds: by what they went to: "training", "building", "querying", "waiting", "scoring", "thinking" (what the
+            searcher itself takes). A table's training seconds are those of the machine that made it. Seconds of
+            evaluations add up, in however many processes they ran at once.
+        simulated: whether seconds are a table's. Those of thinking are then told and left out of the total: they are
+            this machine's, and with them a budget would end elsewhere each time.
+        aside: seconds of this process that went to scoring, whatever scores are charged.
+        evaluations: whole trainings. Where parts can be asked for, a network that was trained for a third of the
+            epochs counts a third, and what goes on with it adds the rest; else each different network counts once.
         scored: scores that were paid for.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
-    evaluations: int = 0
+    evaluations: float = 0
     scored: int = 0
+    simulated: bool = False
+    aside: float = 0.0
 
     @property
     def total(self) -> float:
-        """All seconds."""
-        return sum(self.seconds.values())
+        """All seconds that a budget counts."""
+        return sum(spent for what, spent in self.seconds.items() if what != "thinking" or not self.simulated)
 
     def spend(self, seconds: Mapping[str, float]) -> None:
         """Add seconds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ class Constraint:
             bounds says whether an architecture is allowed.
         low: smallest number that is allowed.
         high: largest.
+        predicate: whether it is such a function.
 
     Raises:
         InvalidInputError: a bound is no number, or the largest is below the smallest.
@@ -45,6 +46,7 @@ class Constraint:
     on: str | Scorer | Quantity | Callable[[Architecture], Any]
     low: float = -math.inf
     high: float = math.inf
+    predicate: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         what = f"the bound of {self.name}"
@@ -60,6 +62,7 @@ class Constraint:
             if isinstance(self.on, str) or not callable(self.on) or isinstance(self.on, Scorer):
                 raise InvalidInputError(f"a constraint on {self.name} needs a bound: {_FORM}.")
             object.__setattr__(self, "low", 1.0)
+            object.__setattr__(self, "predicate", True)
 
     @property
     def name(self) -> str:
@@ -69,6 +72,8 @@ class Constraint:
         return str(getattr(self.on, "label", None) or getattr(self.on, "__name__", type(self.on).__name__))
 
     def __str__(self) -> str:
+        if self.predicate:
+            return self.name
         if self.low == self.high:
             return f"{self.name}=={self.low!r}"
         low = f"{self.low!r}<=" if self.low > -math.inf else ""
@@ -156,6 +161,7 @@ class Constraints:
         for one in self.given:
             by_name.setdefault(one.on, []).append(one)
         self.quantities = [quantity(on, space, benchmark) for on in by_name]
+        self.predicates = [several[0].predicate for several in by_name.values()]
         self.low = np.array([max(one.low for one in several) for several in by_name.values()])
         self.high = np.array([min(one.high for one in several) for several in by_name.values()])
         for each, low, high in zip(self.quantities, self.low.tolist(), self.high.tolist(), strict=True):
@@ -163,7 +169,7 @@ class Constraints:
                 raise InvalidInputError(
                     f"the constraints on {each.label} exclude one another: at least {low:g} and at most {high:g}."
                 )
-        self._dropped: list[str] = []
+        self._dropped: dict[str, str] = {}
 
     @property
     def cheap(self) -> bool:
@@ -208,7 +214,7 @@ class Constraints:
                 fine = False
                 if low <= float(one.values([architecture], self.space)[0]) <= high:
                     one.drop_sum()
-                    self._dropped.append(
+                    self._dropped[one.label] = (
                         f"{one.label} was taken for a sum over choices, which it is not at {architecture}; it is found "
                         "for each architecture since."
                     )
@@ -232,4 +238,15 @@ class Constraints:
 
     def notes(self) -> list[str]:
         """Sentences that whoever reads the result has to know."""
-        return [*filter(None, map(noted, self.quantities)), *self._dropped]
+        return [*filter(None, map(noted, self.quantities)), *self._dropped.values()]
+
+    def state(self) -> dict[str, str]:
+        """What was learned of the quantities and changes what is allowed, as JSON takes it."""
+        return dict(self._dropped)
+
+    def restore(self, state: Mapping[str, str]) -> None:
+        """Become what :meth:`state` described."""
+        self._dropped = dict(state)
+        for one in self.quantities:
+            if one.label in state:
+                one.drop_sum()

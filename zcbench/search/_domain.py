@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Container, Iterable, Sequence
+from contextlib import suppress
 
 import numpy as np
 
 from zcbench._display import brief
+from zcbench.errors import UnsupportedModelError
+from zcbench.search._constraints import Constraints
+from zcbench.search._functional import FunctionalHash
+from zcbench.search._rows import NEAR, Rows
+from zcbench.search._towards import towards
 from zcbench.types import Architecture, SearchSpace
 
 #: draws after which looking for one that is allowed and new is given up
 TRIES = 1_000
 #: the same where everything can be gone through afterwards
 FEW_TRIES = 50
+#: walks towards the bounds in a row after which it is given up
+WALKS = 20
+#: architectures that one call finds by such walks, at most
+APPROACHED = 100
 #: architectures up to which a space counts as one that can be gone through
 COUNTABLE = 200_000
+#: rows of a table among which an allowed neighbour is looked for
+FAR = 256
+#: architectures whose keys are remembered
+REMEMBERED = 50_000
 
 
 class Domain:
@@ -29,6 +43,7 @@ class Domain:
         candidates: the only architectures that there are (rows of a table); None for the whole space.
         equal: from an architecture to what equal networks share; default the string of the canonical form.
         allows: from architectures to whether each keeps the constraints, in order; None for no constraints.
+        constraints: the constraints, which also say in which direction they are kept; in place of ``allows``.
     """
 
     def __init__(
@@ -37,20 +52,27 @@ class Domain:
         candidates: Sequence[Architecture] | None = None,
         equal: Callable[[Architecture], str] | None = None,
         allows: Callable[[Sequence[Architecture]], Sequence[bool]] | None = None,
+        constraints: Constraints | None = None,
     ) -> None:
         self.space = space
         self.candidates = None if candidates is None else tuple(candidates)
+        self._rows = None if self.candidates is None else Rows.of(space, self.candidates)
         self._equal = equal
-        self._allows = allows
+        self._key = functools.lru_cache(maxsize=REMEMBERED)(self._found_key)
+        self.constraints = constraints if constraints else None
+        self._allows = allows if self.constraints is None else self.constraints.allows
 
     def __repr__(self) -> str:
         return brief(f"<Domain in {self.space!r}>")
 
     def key(self, architecture: Architecture) -> str:
         """What equal networks share."""
+        return self._key(architecture)
+
+    def _found_key(self, architecture: Architecture) -> str:
         if self._equal is not None:
             return self._equal(architecture)
-        return self.space.canonical(architecture).key
+        return (self.space if self._rows is None else self._rows).canonical(architecture).key
 
     def allowed(self, architectures: Iterable[Architecture]) -> list[Architecture]:
         """Those of the candidates that keep the constraints, in order."""
@@ -65,23 +87,43 @@ class Domain:
         """Whether an architecture is a candidate and keeps the constraints."""
         return bool(self.allowed([architecture]))
 
-    @functools.cached_property
+    def confirms(self, architecture: Architecture) -> bool:
+        """Whether an allowed architecture keeps the constraints by numbers that were found for it alone."""
+        return self.constraints is None or self.constraints.keeps(architecture)
+
+    def take_seconds(self) -> dict[str, float]:
+        """What constraints and the comparison of networks took since this was last called, by what for."""
+        spent = {
+            "constraints": 0.0 if self.constraints is None else self.constraints.take_seconds(),
+            "comparing": self._equal.take_seconds() if isinstance(self._equal, FunctionalHash) else 0.0,
+        }
+        return {what: seconds for what, seconds in spent.items() if seconds}
+
+    def notes(self) -> list[str]:
+        """Sentences that whoever reads the result has to know."""
+        hashed = self._equal.notes() if isinstance(self._equal, FunctionalHash) else []
+        return hashed if self.constraints is None else [*self.constraints.notes(), *hashed]
+
+    @property
     def _known(self) -> Collection[Architecture]:
-        return frozenset(self.candidates or ())
+        return frozenset() if self._rows is None else self._rows.known
 
     def everything(self) -> list[Architecture] | None:
         """All allowed architectures, one for each equal network; None if the space is too large to go through."""
         return None if self._everything is None else list(self._everything.values())
 
     @functools.cached_property
+    def _countable(self) -> bool:
+        """Whether everything can be gone through."""
+        if self.constraints is not None and not self.constraints.cheap:
+            return False
+        return self.candidates is not None or (self.space.size is not None and self.space.size <= COUNTABLE)
+
+    @functools.cached_property
     def _everything(self) -> dict[str, Architecture] | None:
-        every: Iterable[Architecture]
-        if self.candidates is not None:
-            every = self.candidates
-        elif self.space.size is not None and self.space.size <= COUNTABLE:
-            every = self.space
-        else:
+        if not self._countable:
             return None
+        every = iter(self.space) if self.candidates is None else iter(self.candidates)
         first: dict[str, Architecture] = {}
         for architecture in self.allowed(every):
             first.setdefault(self.key(architecture), architecture)
@@ -96,37 +138,70 @@ class Domain:
             seen: keys of networks that are left out.
         """
         found: dict[str, Architecture] = {}
-        countable = self.candidates is not None or (self.space.size is not None and self.space.size <= COUNTABLE)
-        patience, failed = (FEW_TRIES if countable else TRIES), 0
+        patience, failed = (TRIES if self._drawn_freely else FEW_TRIES), 0
         while len(found) < count and failed < patience:
             before, drawn = len(found), self._draw(rng, count - len(found))
             for architecture in self.allowed(drawn):
                 if (key := self.key(architecture)) not in seen:
                     found.setdefault(key, architecture)
-            failed = 0 if len(found) > before else failed + len(drawn)
+            failed = 0 if len(found) > before else failed + max(1, len(drawn))
         if len(found) < count and self._everything is not None:
             left = [(key, one) for key, one in self._everything.items() if key not in seen and key not in found]
             for place in rng.permutation(len(left))[: count - len(found)].tolist():
                 found.setdefault(*left[place])
+        elif len(found) < count and self.constraints is not None:
+            self._approach(rng, count, seen, found)
         return list(found.values())
 
+    @property
+    def _drawn_freely(self) -> bool:
+        """Whether draws are the only way to find something, and cost little."""
+        return not self._countable and (self.constraints is None or self.constraints.cheap)
+
+    def _approach(
+        self, rng: np.random.Generator, count: int, seen: Container[str], found: dict[str, Architecture]
+    ) -> None:
+        """Find more where few are allowed, by changing random architectures step by step towards the bounds."""
+        assert self.constraints is not None  # said by whoever calls
+        known = None if self.candidates is None else self._known
+        failed = 0
+        most = min(count, len(found) + APPROACHED)
+        while len(found) < most and failed < WALKS and (start := next(iter(self._draw(rng, 1)), None)) is not None:
+            before = len(found)
+            with suppress(UnsupportedModelError):  # names without a space cannot be changed
+                for one in towards(start, self.space, self.constraints.violations, rng, known=known):
+                    if len(found) < most and (key := self.key(one)) not in seen:
+                        found.setdefault(key, one)
+            failed = 0 if len(found) > before else failed + 1
+
     def _draw(self, rng: np.random.Generator, count: int) -> list[Architecture]:
-        if self.candidates is None:
+        if self._rows is None:
             return [self.space.sample(rng) for _ in range(count)]
-        return [self.candidates[int(row)] for row in rng.integers(len(self.candidates), size=count)]
+        return self._rows.draw(rng, count)
 
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
-        """Allowed architectures one change away."""
-        return self.allowed(self.space.neighbors(architecture))
+        """Allowed architectures one change away; where a table has few of those, the nearest of its rows."""
+        if self._rows is None:
+            return self.allowed(self.space.neighbors(architecture))
+        near = self.allowed(self._rows.neighbors(architecture))
+        if near or self._allows is None:
+            return near
+        return self.allowed(self._rows.nearest(architecture, FAR))[:NEAR]
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture | None:
-        """One change, drawn at random; None if no change is allowed."""
+        """A neighbour, drawn at random; None if none is allowed."""
         options = self.neighbors(architecture)
         return options[int(rng.integers(len(options)))] if options else None
 
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture | None:
-        """A mixture of two parents; None if none is found that is allowed."""
-        for _ in range(TRIES):
+        """A mixture of two parents; None if none is found that is allowed.
+
+        Where a table does not have it, the nearest of its rows takes its place.
+        """
+        if self._rows is not None:
+            mixtures = (self.allowed(self._rows.mixed(a, b, rng)) for _ in range(FEW_TRIES))
+            return next((found[0] for found in mixtures if found), None)
+        for _ in range(TRIES if self.constraints is None or self.constraints.cheap else FEW_TRIES):
             child = self.space.crossover(a, b, rng)
             if self.allows(child):
                 return child

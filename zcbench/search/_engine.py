@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from zcbench.errors import InvalidInputError
 from zcbench.scorers import Scorer
 from zcbench.search._base import Answer, Proposal, Searcher
 from zcbench.search._problem import Problem
+from zcbench.types import Architecture, Status
 
 #: proposals in a row whose equals were evaluated after which a searcher has nothing new to say
 REPEATS = 2_000
@@ -51,6 +53,7 @@ class Search:
         self.asks = 0
         self.equal: list[Answer] = []  # answers that came at once, since the last call of ask
         self._out: dict[_Name, Proposal] = {}
+        self._names: dict[Proposal, _Name] = {}  # of what is out: canonical forms take time
         self._followers: dict[_Name, list[Proposal]] = {}
         searcher.begin(problem)
 
@@ -62,19 +65,26 @@ class Search:
         """What was asked for and not answered, in order."""
         return list(self._out.values())
 
-    def _name(self, proposal: Proposal) -> _Name:
-        return self.problem.domain.key(proposal.architecture), proposal.epochs
+    def key(self, proposal: Proposal) -> str:
+        """What networks equal to that of a proposal share."""
+        return self._name(proposal)[0]
 
-    def ask(self, count: int = 1) -> list[Proposal]:
+    def _name(self, proposal: Proposal) -> _Name:
+        return self._names.get(proposal) or (self.problem.domain.key(proposal.architecture), proposal.epochs)
+
+    def ask(self, count: int = 1, most: int | None = None) -> list[Proposal]:
         """Architectures to evaluate, all different and new; none if the search has ended or waits for answers.
 
         Args:
             count: how many at most.
+            most: proposals of the searcher that may be made for them, those included whose equal was evaluated; None
+                for any number.
 
         Raises:
             InvalidInputError: the searcher proposed what it may not propose.
         """
         self.equal = []
+        end = None if most is None else self.asks + most
         found: list[Proposal] = []
         repeats = idle = 0
         while len(found) < count and not self.ended:
@@ -84,7 +94,14 @@ class Search:
                 self.ended = f"{REPEATS:,} proposals in a row had been evaluated before: nothing new is found."
                 break
             wanted = (count - len(found)) * (self._filter_from if self._filter is not None else 1)
+            if end is not None and (wanted := min(wanted, end - self.asks)) <= 0:
+                break
             proposals = list(self.searcher.ask(wanted))
+            if len(proposals) > wanted:
+                raise InvalidInputError(
+                    f"{self.searcher!r} proposed {len(proposals)} architectures where {wanted} were asked for: this is "
+                    "a mistake in the searcher."
+                )
             if not proposals:
                 if not self._out and not found:
                     self.ended = "the searcher has nothing more to propose."
@@ -95,32 +112,49 @@ class Search:
             if known:
                 self.equal += known
                 self.searcher.tell(known)
-            for proposal in self._chosen(fresh, count - len(found)):
-                self._out[self._name(proposal)] = proposal
+            names = {proposal: name for name, proposal in fresh.items()}
+            for proposal in self._chosen(list(names), count - len(found)):
+                self._names[proposal] = names[proposal]
+                self._out[names[proposal]] = proposal
                 found.append(proposal)
         return found
 
-    def _sorted(self, proposals: Sequence[Proposal]) -> tuple[list[Proposal], list[Answer]]:
+    def _sorted(self, proposals: Sequence[Proposal]) -> tuple[dict[_Name, Proposal], list[Answer]]:
         """New proposals, and answers to those whose equals were evaluated."""
         history, domain = self.problem.history, self.problem.domain
         fresh: dict[_Name, Proposal] = {}
         known: list[Answer] = []
+        proposals = list(map(self._in_parts, proposals))
         allowed = set(domain.allowed({one.architecture: None for one in proposals}))
         for proposal in proposals:
-            if proposal.architecture not in allowed:
+            if proposal.architecture not in allowed or proposal.architecture.space != domain.space.name:
                 raise InvalidInputError(
                     f"{self.searcher!r} proposed {proposal.architecture}, which is outside of what may be searched: "
                     "this is a mistake in the searcher."
                 )
             self.asks += 1
             name = self._name(proposal)
+            if not domain.confirms(proposal.architecture):
+                continue
             if (row := history.row(*name)) is not None:
                 known.append(replace(history.answer(row), proposal=proposal, equal=True))
             elif name in self._out:
                 self._followers.setdefault(name, []).append(proposal)
             elif name not in fresh:
                 fresh[name] = proposal
-        return list(fresh.values()), known
+        return fresh, known
+
+    def _in_parts(self, proposal: Proposal) -> Proposal:
+        """A proposal whose epochs can be had: as many as a whole training has are the whole of it."""
+        epochs, whole, levels = proposal.epochs, self.problem.epochs, self.problem.levels
+        if epochs is None or (whole is not None and type(epochs) is int and epochs == whole):
+            return replace(proposal, epochs=None)
+        if whole is not None and type(epochs) is int and 1 <= epochs < whole and (not levels or epochs in levels):
+            return proposal
+        raise InvalidInputError(
+            f"{self.searcher!r} wants {proposal.architecture} trained for {epochs!r} epochs, which cannot be had: this "
+            "is a mistake in the searcher."
+        )
 
     def _chosen(self, fresh: list[Proposal], count: int) -> list[Proposal]:
         if self._filter is None or len(fresh) <= count:
@@ -135,13 +169,17 @@ class Search:
         Raises:
             InvalidInputError: a proposal was not asked for, or is answered twice.
         """
-        told: list[Answer] = []
-        for answer in answers:
+        named: dict[_Name, Answer] = {}
+        for answer in answers:  # all of them, before any is taken
             name = self._name(answer.proposal)
-            if self._out.pop(name, None) is None:
+            if name not in self._out or name in named:
                 raise InvalidInputError(f"{answer.architecture} was not asked for, or was answered before.")
             if len(answer.good) != self.problem.history.objectives:
                 raise InvalidInputError(f"give {self.problem.history.objectives} numbers for {answer.architecture}.")
+            named[name] = _honest(answer)
+        told: list[Answer] = []
+        for name, answer in named.items():
+            self._names.pop(self._out.pop(name), None)
             self.problem.history.add(name[0], answer)
             told.append(answer)
             told += [replace(answer, proposal=one, equal=True) for one in self._followers.pop(name, [])]
@@ -154,6 +192,7 @@ class Search:
             "searcher": self.searcher.state(),
             "random": self.problem.rng.bit_generator.state,
             "asks": self.asks,
+            "constraints": {} if self.problem.domain.constraints is None else self.problem.domain.constraints.state(),
             "ended": self.ended,
             "out": [_written(one) for one in self._out.values()],
             "followers": [_written(one) for several in self._followers.values() for one in several],
@@ -163,6 +202,9 @@ class Search:
         """Become what :meth:`state` described; the problem's history must be what it was."""
         self.problem.rng.bit_generator.state = state["random"]
         self.asks, self.ended = state["asks"], state["ended"]
+        self._names = {}
+        if self.problem.domain.constraints is not None:
+            self.problem.domain.constraints.restore(state["constraints"])
         self._out = {self._name(one): one for one in map(self._read, state["out"])}
         self._followers = {}
         for one in map(self._read, state["followers"]):
@@ -170,9 +212,14 @@ class Search:
         self.searcher.restore(state["searcher"])
 
     def _read(self, written: Sequence[Any]) -> Proposal:
-        from zcbench.types import Architecture
-
         return Proposal(Architecture(self.problem.domain.space.name, written[0]), written[1])
+
+
+def _honest(answer: Answer) -> Answer:
+    """An answer that is "ok" only if every number is finite."""
+    if answer.status is not Status.OK or all(map(math.isfinite, answer.good)):
+        return answer
+    return replace(answer, status=Status.NON_FINITE, detail=answer.detail or "an objective is no finite number.")
 
 
 def _written(proposal: Proposal) -> list[Any]:

@@ -1,33 +1,45 @@
 """The ledger of a search: an append-only file of everything that was scored, asked and evaluated, and at what cost.
 
-One line of JSON for each: the head (what is searched, by what), what a scorer was asked, each proposal whose equal had
-been evaluated, each evaluation. A search that goes on reads its own lines instead of scoring and evaluating again, so
-that it takes the way of a search that was never stopped. A file beside the ledger keeps the searcher's state, so that
-it need not go that way step by step.
+One line of JSON for each: the head (what is searched, by what), the budget, what a scorer was asked, each proposal
+whose equal had been evaluated, each evaluation, and why the search ended. A search that goes on reads its own lines instead
+of scoring and evaluating again, so that it takes the way of a search that was never stopped. Where lines end, whatever
+they say, makes no difference: a ledger may be cut after any of them.
+
+Two files beside the ledger can be lost without harm but to time. ``.state`` keeps what the searcher remembers, so that
+it need not go all the way again step by step. ``.ahead`` keeps evaluations that ended before an earlier one of their
+batch: they enter the ledger in the order in which they were asked for. ``.lock`` is held while a search writes.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from zcbench._display import brief
 from zcbench._files import cannot_write, locked, write_text
-from zcbench.errors import DataCorruptError, InvalidInputError
+from zcbench.errors import InvalidInputError, StoreError
+from zcbench.search._lines import Lines, Row, digest_of, encoded, first_row, rows_of
 
-Row: TypeAlias = dict[str, Any]
 _ADVICE = "choose another place for the ledger"
+_FULL = "what it holds is kept: make room and start the same search again to go on"
+_BEGIN = b'{"kind":"search",'
+#: version of the lines
+FORMAT = 1
 #: what names an event; a line with other values means that the search took another way
 _NAMES = {
+    "budget": (),
     "scored": ("scorer", "architectures"),
     "equal": ("architecture", "epochs"),
     "evaluated": ("architecture", "epochs"),
     "ended": (),
 }
+#: lines that somebody has paid for
+_PAID = ("scored", "evaluated")
 
 
 class Ledger:
@@ -36,7 +48,7 @@ class Ledger:
     Args:
         path: the file; None keeps nothing. Its folder is made.
         head: what is searched and how; a file with another head is refused.
-        durable: whether each line outlasts a power cut; without it, it outlasts the death of the process alone.
+        durable: whether each paid line outlasts a power cut; without it, it outlasts the death of the process alone.
 
     Raises:
         InvalidInputError: the file is no ledger, or that of another search; the message says what differs.
@@ -50,55 +62,99 @@ class Ledger:
         #: lines so far, the head included, those included that are read back
         self.lines = 0
         self._stack = ExitStack()
-        self._known: Iterator[Row] = iter(())
-        self._next: Row | None = None
-        self._file: Any = None
+        self._known: Generator[tuple[bytes, Row]] | None = None
+        self._next: tuple[bytes, Row] | None = None
+        self._file: Lines | None = None
+        self._ahead: _Ahead | None = None
+        self._digest, self._bytes = hashlib.sha256(), 0
         if self.path is not None:
-            self._open(self.path)
+            try:
+                self._open(self.path.resolve())
+            except BaseException:
+                self.close()
+                raise
 
     def __repr__(self) -> str:
         return brief(f"<Ledger {self.path or 'in memory'}>")
 
     def _open(self, path: Path) -> None:
+        if path.exists() and not path.is_file():
+            what = "a folder" if path.is_dir() else "no file"
+            raise InvalidInputError(f"{self.path} is {what}: give a file for the ledger.")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(path, error, _ADVICE) from None
-        busy = f"another search writes {path}: wait for it, or choose another ledger."
-        self._stack.enter_context(locked(path.with_name(path.name + ".lock"), _ADVICE, busy=busy))
+        busy = f"another search writes {self.path}: wait for it, or choose another ledger."
+        self._stack.enter_context(locked(_beside(path, "lock"), _ADVICE, busy=busy))
         try:
-            _drop_torn_line(path)
-            known = _rows(path)
-            first = next(known, None)
-            self._file = self._stack.enter_context(path.open("ab"))
-            if first is None:
-                self._write({"kind": "search", **self.head})
-            else:
-                self._check_head(path, first)
+            first = self._checked_head(path)  # before anything is written: the file may be another's
         except OSError as error:
-            self.close()
             raise cannot_write(path, error, _ADVICE) from None
-        except BaseException:
-            self.close()
-            raise
-        self.lines = 1
-        self._known = known
+        self._file = Lines(path, _FULL)
+        self._stack.callback(self._file.close)
+        head = encoded({"kind": "search", "format": FORMAT, **self.head})
+        if first is None:
+            self._file.clear()
+            for name in ("state", "ahead"):  # of a ledger that was removed
+                with suppress(OSError):
+                    _beside(path, name).unlink(missing_ok=True)
+            self._file.append(head, durable=False)
+        self._ahead = _Ahead(_beside(path, "ahead"), hashlib.sha256(head).hexdigest(), self._durable)
+        self._stack.callback(self._ahead.close)
+        known = self._known = rows_of(path)
+        self._stack.callback(known.close)
         self._next = next(known, None)
+        self._take()
 
-    def _check_head(self, path: Path, first: Row) -> None:
-        if first.pop("kind", None) != "search":
-            raise InvalidInputError(f"{path} is not the ledger of a search: choose another file.")
-        for name in sorted({*first, *self.head}):
-            if first.get(name) != self.head.get(name):
+    def _checked_head(self, path: Path) -> Row | None:
+        """The first line; None where there is none yet."""
+        if not path.exists():
+            return None
+        try:
+            first = first_row(path, _BEGIN)
+        except (ValueError, RecursionError):
+            raise InvalidInputError(f"{self.path} is not the ledger of a search: choose another file.") from None
+        if first is None:
+            return None
+        found = {name: value for name, value in first.items() if name != "kind"}
+        wanted = {"format": FORMAT, **self.head}
+        for name in [*wanted, *sorted(set(found) - set(wanted))]:
+            if found.get(name) != wanted.get(name):
                 raise InvalidInputError(
-                    f"{path} is the ledger of another search: its {name} is {_shown(first.get(name))}, not "
-                    f"{_shown(self.head.get(name))}. Go on with the same search, or choose another ledger."
+                    f"{self.path} is the ledger of another search: its {name} is {_shown(found.get(name))}, not "
+                    f"{_shown(wanted.get(name))}. Go on with the same search, or choose another ledger."
                 )
+        return first
+
+    # -- lines of an earlier run -------------------------------------------------------------------
 
     @property
     def reading(self) -> bool:
         """Whether there are lines of an earlier run that were not taken yet."""
         return self._next is not None
+
+    def peek(self, kind: str) -> Row | None:
+        """The next line of an earlier run if it is of that kind; it is not taken."""
+        return self._next[1] if self._next is not None and self._next[1].get("kind") == kind else None
+
+    def _take(self) -> Row:
+        assert self._next is not None and self._known is not None  # there is a line
+        line, row = self._next
+        self._next = next(self._known, None)
+        self._counts(line)
+        self._has(row)
+        return row
+
+    def _has(self, row: Row) -> None:
+        """What has a line need not be kept beside the ledger."""
+        if self._ahead is not None and self._ahead.rows and row.get("kind") == "evaluated":
+            self._ahead.drop(row)
+
+    def _counts(self, line: bytes) -> None:
+        self._digest.update(line)
+        self._bytes += len(line)
+        self.lines += 1
 
     def known(self, kind: str, **names: Any) -> Row | None:
         """The next line of an earlier run; None if there is none.
@@ -106,19 +162,31 @@ class Ledger:
         Raises:
             InvalidInputError: it tells of something else: the search did not take the same way.
         """
-        row = self._next
-        if row is None:
+        if self._next is None:
             return None
         wanted = {"kind": kind, **json.loads(json.dumps(names))}
-        if any(row.get(name) != value for name, value in wanted.items()):
-            raise InvalidInputError(
-                f"line {self.lines + 1} of {self.path} tells of {row.get('kind')} {row.get('architecture', '')}, where "
-                f"this search comes to {kind} {names.get('architecture', '')}: searcher, scorer or data were changed. "
-                "Choose another ledger."
-            )
-        self._next = next(self._known, None)
-        self.lines += 1
-        return row
+        row = self._next[1]
+        if any(name not in row or row[name] != value for name, value in wanted.items()):
+            raise self._other_way(f"{kind} {names.get('architecture', '')}".strip())
+        return self._take()
+
+    def _other_way(self, comes_to: str) -> InvalidInputError:
+        assert self._next is not None  # there is a line
+        row = self._next[1]
+        tells = f"{row.get('kind')} {row.get('architecture', '')}".strip()
+        return InvalidInputError(
+            f"line {self.lines + 1} of {self.path} tells of {_shown(tells)}, where this search comes to "
+            f"{_shown(comes_to)}: searcher, scorer or data were changed. Choose another ledger."
+        )
+
+    def finished(self) -> None:
+        """Say that the search has ended.
+
+        Raises:
+            InvalidInputError: there are further lines of an earlier run.
+        """
+        if self._next is not None:
+            raise self._other_way("an end")
 
     def append(self, kind: str, **content: Any) -> Row:
         """Write a line, or find that an earlier run wrote it.
@@ -130,59 +198,63 @@ class Ledger:
             StoreError: it cannot be written; all earlier lines are kept.
             InvalidInputError: the earlier run's next line tells of something else.
         """
-        names = {name: content[name] for name in _NAMES[kind]}
-        if (row := self.known(kind, **names)) is not None:
+        if (row := self.known(kind, **{name: content[name] for name in _NAMES[kind]})) is not None:
             return row
         row = {"kind": kind, **content}
-        self._write(row)
-        self.lines += 1
+        if self._file is None:
+            self.lines += 1
+            return row
+        line = encoded(row)
+        self._file.append(line, durable=self._durable and kind in _PAID)
+        self._counts(line)
+        self._has(row)
         return row
 
-    def _write(self, row: Row) -> None:
-        if self._file is None:
-            return
-        line = json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
-        place = self._file.tell()
-        try:
-            self._file.write(line)
-            self._file.flush()
-            if self._durable:
-                os.fsync(self._file.fileno())
-        except OSError as error:
-            assert self.path is not None  # there is a file
-            os.truncate(self.path, place)
-            raise cannot_write(self.path, error, "make room and start the same search again") from None
+    # -- evaluations that ended before an earlier one ------------------------------------------------
+
+    def set_aside(self, **content: Any) -> None:
+        """Keep the content of a line "evaluated" that is not yet to be written."""
+        if self._ahead is not None:
+            self._ahead.add(content)
+
+    def aside(self, **names: Any) -> Row | None:
+        """What was set aside under these names, here or by an earlier run; None if nothing was."""
+        return None if self._ahead is None else self._ahead.rows.get(_Ahead.name(names))
 
     # -- the state beside it -----------------------------------------------------------------------
 
-    @property
-    def _state_path(self) -> Path | None:
-        return None if self.path is None else self.path.with_name(self.path.name + ".state")
-
     def save_state(self, state: Mapping[str, Any]) -> None:
-        """Keep a state that stands for all lines so far."""
-        if self._state_path is not None and not self.reading:
-            write_text(self._state_path, json.dumps({"lines": self.lines, "state": state}), _ADVICE)
+        """Keep a state that stands for all lines so far; the ledger alone tells as much, more slowly."""
+        if self.path is None or self.reading:
+            return
+        body = {"lines": self.lines, "bytes": self._bytes, "ledger": self._digest.hexdigest(), "state": state}
+        text = json.dumps(body, allow_nan=False)
+        path = _beside(self.path.resolve(), "state")
+        with suppress(StoreError):
+            write_text(path, f"{_text_digest(text)}\n{text}\n", _ADVICE)
 
-    def skip_to_state(self) -> tuple[dict[str, Any], list[Row]] | None:
-        """The state that was kept, and the lines that it stands for, which are taken; None if there is none."""
-        if self._state_path is None or not self._state_path.is_file() or self._next is None:
+    def skip_to_state(self) -> tuple[dict[str, Any], Iterator[Row]] | None:
+        """The state that was kept, and the lines that it stands for; None if there is none of this ledger.
+
+        The lines have to be taken, all of them, before anything else is done.
+        """
+        if self.path is None or self._next is None:
             return None
+        path = self.path.resolve()
         try:
-            kept = json.loads(self._state_path.read_text())
-            lines, state = int(kept["lines"]), dict(kept["state"])
-        except (OSError, ValueError, TypeError, KeyError):
-            return None  # the lines alone tell as much, more slowly
-        rows: list[Row] = []
-        while self.lines < lines and self._next is not None:
-            rows.append(self._next)
-            self._next = next(self._known, None)
-            self.lines += 1
-        if self.lines < lines:
-            raise InvalidInputError(
-                f"{self._state_path} tells of {lines} lines and {self.path} has {self.lines}: delete the former."
-            )
-        return state, rows
+            digest, text, *_ = _beside(path, "state").read_text().split("\n")
+            if digest != _text_digest(text):
+                return None
+            kept = json.loads(text)
+            if kept["ledger"] != digest_of(path, kept["bytes"]):
+                return None
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            return None
+        return dict(kept["state"]), self._rows_up_to(kept["lines"])
+
+    def _rows_up_to(self, lines: int) -> Iterator[Row]:
+        while self.lines < lines:
+            yield self._take()
 
     def close(self) -> None:
         """Close the file, and let others have it."""
@@ -196,6 +268,64 @@ class Ledger:
         self.close()
 
 
+class _Ahead:
+    """The file of evaluations that ended early; it is made with its first line.
+
+    Args:
+        path: the file.
+        head: digest of the head of the ledger that it belongs to.
+        durable: whether each line outlasts a power cut.
+    """
+
+    def __init__(self, path: Path, head: str, durable: bool) -> None:
+        self._path, self._head, self._durable = path, head, durable
+        self._file: Lines | None = None
+        self.rows: dict[str, Row] = {}
+        self._read()
+
+    def _read(self) -> None:
+        try:
+            lines = self._path.read_bytes().split(b"\n")
+            if json.loads(lines[0]) != {"ahead": self._head}:
+                raise ValueError
+        except (OSError, ValueError):
+            return
+        for line in lines[1:-1]:
+            try:
+                row = json.loads(line)
+                self.rows[self.name(row)] = row
+            except (ValueError, TypeError, KeyError):
+                return
+
+    @staticmethod
+    def name(row: Mapping[str, Any]) -> str:
+        """What an evaluation is known by."""
+        return json.dumps([row["architecture"], row["epochs"]])
+
+    def add(self, row: Row) -> None:
+        """Write an evaluation down."""
+        if self._file is None:
+            self._file = Lines(self._path, _FULL)
+            if not self.rows:
+                self._file.clear()
+                self._file.append(encoded({"ahead": self._head}), durable=False)
+        self._file.append(encoded(row), durable=self._durable)
+        self.rows[self.name(row)] = row
+
+    def drop(self, row: Row) -> None:
+        """Forget an evaluation; the file goes with the last one."""
+        if self.rows.pop(self.name(row), None) is not None and not self.rows:
+            self.close()
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
 def read_ledger(path: str | os.PathLike[str]) -> tuple[Row, Iterator[Row]]:
     """The head of a ledger and its lines.
 
@@ -206,46 +336,23 @@ def read_ledger(path: str | os.PathLike[str]) -> tuple[Row, Iterator[Row]]:
     path = Path(path)
     if not path.is_file():
         raise InvalidInputError(f"{path} is no file: give the ledger of a search.")
-    rows = _rows(path)
-    head = next(rows, {})
-    if head.pop("kind", None) != "search":
+    try:
+        head = first_row(path, _BEGIN)
+    except (ValueError, RecursionError, OSError):
+        head = None
+    if head is None:
         raise InvalidInputError(f"{path} is not the ledger of a search.")
-    return head, rows
+    rows = (row for _, row in rows_of(path))
+    next(rows)
+    return {name: value for name, value in head.items() if name != "kind"}, rows
 
 
-def _rows(path: Path) -> Iterator[Row]:
-    """Lines one after the other; a last line without an end is left out."""
-    if not path.exists():
-        return
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.endswith(b"\n"):
-                return
-            try:
-                row = json.loads(line)
-                if not isinstance(row, dict):
-                    raise ValueError
-            except ValueError:
-                raise DataCorruptError(f"line {number} of {path} is damaged: remove it and all that follow.") from None
-            yield row
+def _beside(path: Path, name: str) -> Path:
+    return path.with_name(f"{path.name}.{name}")
 
 
-def _drop_torn_line(path: Path) -> None:
-    """Cut off what a killed process left of its last line."""
-    if not path.exists():
-        return
-    with path.open("rb+") as file:
-        size = end = file.seek(0, os.SEEK_END)
-        while end:
-            start = max(0, end - 65_536)
-            file.seek(start)
-            found = file.read(end - start).rfind(b"\n")
-            if found >= 0:
-                end = start + found + 1
-                break
-            end = start
-        if end < size:
-            file.truncate(end)
+def _text_digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def _shown(value: Any) -> str:

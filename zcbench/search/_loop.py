@@ -3,58 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+import time
+from array import array
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from zcbench._display import many
 from zcbench._foreign import users_signals
-from zcbench.scorers import Scorer, Scores
+from zcbench.errors import InvalidInputError, shortened
+from zcbench.scorers import Scorer
 from zcbench.search._base import Answer, Objective, Proposal
+from zcbench.search._budget import Budget
 from zcbench.search._clock import Clock
 from zcbench.search._engine import Search
 from zcbench.search._evaluators import Evaluation, Evaluator
-from zcbench.search._ledger import Ledger, Row
+from zcbench.search._ledger import Ledger
+from zcbench.search._lines import Row
+from zcbench.search._metered import Metered, read_numbers
 from zcbench.search._result import SearchResult
 from zcbench.types import Architecture, Status
 
-#: lines of the ledger between two states
-_EVERY = 200
-
-
-class Metered(Scorer):
-    """A scorer whose scores are written down and paid for.
-
-    Args:
-        scorer: what scores.
-        ledger: where scores go, and where those of an earlier run are read.
-        clock: what is charged.
-    """
-
-    def __init__(self, scorer: Scorer, ledger: Ledger, clock: Clock) -> None:
-        self._scorer, self._ledger, self._clock = scorer, ledger, clock
-        self.label, self.higher_is_better = scorer.label, scorer.higher_is_better
-
-    def score(self, architectures: Sequence[Architecture]) -> Scores:
-        """Score architectures ``(n,)``, or read what an earlier run gave them."""
-        keys = [one.key for one in architectures]
-        if not keys:
-            return Scores(np.zeros(0), np.zeros(0))
-        if (row := self._ledger.known("scored", scorer=self.label, architectures=keys)) is None:
-            found = self._scorer.score(architectures)
-            row = self._ledger.append(
-                "scored",
-                scorer=self.label,
-                architectures=keys,
-                values=_written(found.values),
-                seconds=_written(found.seconds),
-                reasons={str(place): why for place, why in found.reasons.items()},
-            )
-        scores = Scores(
-            _read(row["values"]), _read(row["seconds"]), {int(place): why for place, why in row["reasons"].items()}
-        )
-        self._clock.score(scores.seconds)
-        return scores
+#: seconds between two states at least
+_EVERY = 2.0
+#: evaluations without a number after which a search ends that never had one
+_FAILURES = 10
+#: and one that had some
+_LATER_FAILURES = 50
 
 
 class Loop:
@@ -66,6 +45,10 @@ class Loop:
         objectives: what is searched for.
         ledger: what is written down.
         batch: proposals that are asked for at once. What a search finds depends on it.
+        budget: what may be spent now, where the ledger began with another one; default the problem's.
+        notes: sentences that whoever reads the result has to know.
+        before: called once, before anything is asked.
+        progress: called after every batch with the clock and the number of proposals.
     """
 
     def __init__(
@@ -75,116 +58,396 @@ class Loop:
         objectives: Sequence[Objective],
         ledger: Ledger,
         batch: int = 1,
+        budget: Budget | None = None,
+        notes: Sequence[str] = (),
+        before: Callable[[], None] | None = None,
+        progress: Callable[[Clock, int], object] | None = None,
     ) -> None:
         self.evaluator, self.objectives, self.ledger, self.batch = evaluator, tuple(objectives), ledger, batch
-        self.clock = Clock()
-        self.search = make(lambda scorer: Metered(scorer, ledger, self.clock))
-        self.rows: list[tuple[Architecture, int | None, Mapping[str, float], float]] = []
-        self._seen: set[str] = set()
+        self.clock = Clock(simulated=evaluator.simulated)
+        self.notes, self._before, self._progress = tuple(notes), before, progress
+        self._meters: dict[str, Metered] = {}
+        self._unclaimed: dict[str, list[Row]] = {}  # scores of an earlier run whose scorer was not asked for yet
+        self.search = make(self._metered)
+        self.trace = Trace(objective.name for objective in self.objectives)
+        self._wanted = budget or self.search.problem.budget
+        self._agreed = False  # whether the ledger tells of a budget
+        self._spent = False  # whether it was the budget that ended the search
+        self._thought = 0.0  # seconds that no line tells of yet
+        self._pending: deque[Proposal] = deque()  # asked for, and not yet told of
+        self._late: Row | None = None  # the evaluation of the first of these, which ended after the budget's seconds
+        self._epochs = 0  # that were trained, where parts of a training can be asked for
+        self._failed = (0, 0)  # evaluations in a row without a number, and the line of the first
+        self._saving = _Pace()
+
+    def _metered(self, scorer: Scorer) -> Scorer:
+        """A scorer that is paid for; one for each label, which remembers."""
+        if scorer.label not in self._meters:
+            self._meters[scorer.label] = Metered(scorer, self.ledger, self.clock)
+            for row in self._unclaimed.pop(scorer.label, []):
+                self._meters[scorer.label].remember(row)
+        return self._meters[scorer.label]
 
     def run(self) -> SearchResult:
-        """Search until the budget is spent or nothing is left."""
-        if (kept := self.ledger.skip_to_state()) is not None:
-            self._restore(*kept)
-        saved = self.ledger.lines
+        """Search until the budget is spent or nothing is left.
+
+        Raises:
+            InvalidInputError: no evaluation gives a number; or the ledger tells of another way.
+            StoreError: the ledger cannot be written; what it holds is kept.
+        """
         with users_signals():
-            while not self.search.ended:
-                self._step()
-                if self.ledger.lines - saved >= _EVERY:
-                    saved = self.ledger.lines
-                    self.ledger.save_state(self.search.state())
-        self.ledger.append("ended", reason=self.search.ended)
-        self.ledger.save_state(self.search.state())
+            try:
+                if (kept := self.ledger.skip_to_state()) is not None:
+                    self._restore(*kept)
+                while True:
+                    self._agree()
+                    if self._before is not None and kept is None:
+                        self._before()
+                        self._before = None
+                    if self.search.ended:
+                        break
+                    self._step()
+                    if self.search.ended:
+                        self._end()
+                    self._save(self.search.ended != "")
+                self.ledger.finished()
+            finally:
+                self.evaluator.close()
         return self._result()
 
-    def _restore(self, state: Mapping[str, Any], rows: Sequence[Row]) -> None:
-        """Take what earlier lines tell, and the state that stands for them."""
-        space = self.search.problem.domain.space.name
-        for row in rows:
-            if row["kind"] == "scored":
-                self.clock.score(_read(row["seconds"]))
-            elif row["kind"] == "evaluated" and not self._too_late(row):
-                answer = self._counted(Proposal(Architecture(space, row["architecture"]), row["epochs"]), row)
-                self.search.problem.history.add(self.search.problem.domain.key(answer.architecture), answer)
-        self.search.restore(state)
+    # -- the budget ----------------------------------------------------------------------------------
+
+    def _agree(self) -> None:
+        """Take the budget that the ledger tells of here, or write down that it is another one now."""
+        problem = self.search.problem
+        if self.search.ended and not self._spent:
+            return
+        if (row := self.ledger.peek("budget")) is None:
+            if self.ledger.reading or (self._agreed and problem.budget == self._wanted):
+                return
+            self._check_wanted()
+            row = {"budget": asdict(self._wanted)}
+        self._take_budget(self.ledger.append("budget", budget=row["budget"]))
+
+    def _take_budget(self, row: Row) -> None:
+        self.search.problem.budget = Budget(**row["budget"])
+        self._agreed = True
+        if self._spent:
+            self.search.ended, self._spent = "", False
+
+    def _check_wanted(self) -> None:
+        """InvalidInputError if the ledger holds more than the budget that is wanted now."""
+        wanted = self._wanted
+        pending = len(self._pending) if self.evaluator.epochs is None else 0
+        evaluations = math.ceil(self.clock.evaluations) + pending
+        for what, spent, most in (
+            (many(evaluations, "evaluation"), evaluations, wanted.evaluations),
+            (f"{self.clock.total:,.10g} s", self.clock.total, wanted.seconds),
+            (many(self.search.asks, "ask"), self.search.asks, wanted.asks),
+        ):
+            if most is not None and spent > most:
+                raise InvalidInputError(
+                    f"{self.ledger.path} holds {what}, more than the budget of {wanted}: give a larger budget, or "
+                    "choose another ledger."
+                )
 
     def _left(self) -> int:
         """How many proposals the budget allows at once; 0 ends the search."""
         budget, left = self.search.problem.budget, self.batch
         if budget.evaluations is not None:
-            left = min(left, budget.evaluations - self.clock.evaluations)
+            left = min(left, self._networks_left(budget.evaluations))
         if budget.asks is not None:
             left = min(left, budget.asks - self.search.asks)
         return 0 if self.clock.exceeds(budget) else max(0, left)
 
-    def _step(self) -> None:
-        if not (left := self._left()):
-            self.search.ended = f"the budget is spent: {self.search.problem.budget}."
-            return
-        proposals = self.search.ask(left)
-        for answer in self.search.equal:
-            self.ledger.append("equal", architecture=answer.architecture.key, epochs=answer.proposal.epochs)
-        answers: list[Answer] = []
-        for proposal in proposals:
-            row = self._evaluated(proposal)
-            if self._too_late(row):
-                self.search.ended = f"the budget is spent: {self.search.problem.budget}."
-                break
-            answers.append(self._counted(proposal, row))
-        self.search.tell(answers)
+    def _networks_left(self, evaluations: int) -> int:
+        """How many more a budget of evaluations allows, each of at least one epoch."""
+        whole = self.evaluator.epochs
+        if whole is None:
+            return evaluations - int(self.clock.evaluations)
+        left = evaluations * whole - self._epochs
+        return left if self.search.searcher.epochs else left // whole
+
+    def _spend(self) -> None:
+        self.search.ended = f"the budget is spent: {self.search.problem.budget}."
+        self._spent = True
 
     def _too_late(self, row: Row) -> bool:
-        """Whether an evaluation would end after the budget's seconds."""
+        """Whether an evaluation would end after the budget's seconds, or takes more epochs than are left."""
+        budget, whole = self.search.problem.budget, self.evaluator.epochs
+        if whole is not None and budget.evaluations is not None:
+            key = self._key_of(row)
+            if self._epochs + self._paid_epochs(key, row["epochs"], whole) > budget.evaluations * whole:
+                return True
         return self.clock.exceeds(self.search.problem.budget, sum(row["seconds"].values()))
 
-    def _evaluated(self, proposal: Proposal) -> Row:
-        names = {"architecture": proposal.architecture.key, "epochs": proposal.epochs}
-        if (row := self.ledger.known("evaluated", **names)) is not None:
-            return row
-        found: Evaluation = self.evaluator.evaluate(proposal.architecture, proposal.epochs)
-        return self.ledger.append(
-            "evaluated",
-            **names,
-            values={name: value if math.isfinite(value) else None for name, value in found.values.items()},
-            seconds=dict(found.seconds),
-            status=str(found.status),
-            detail=found.detail,
-        )
+    def _key_of(self, row: Row) -> str:
+        space = self.search.problem.domain.space.name
+        return self.search.key(Proposal(Architecture(space, row["architecture"]), row["epochs"]))
 
-    def _counted(self, proposal: Proposal, row: Row) -> Answer:
+    def _paid_epochs(self, key: str, epochs: int | None, whole: int) -> int:
+        """Epochs that an evaluation takes: the rest, where a network was trained for some of them."""
+        wanted = whole if epochs is None else epochs
+        return max(0, wanted - self.search.problem.history.trained(key, whole)) if self.evaluator.continues else wanted
+
+    def _rest(self, proposal: Proposal, seconds: Mapping[str, float]) -> dict[str, float]:
+        """What an evaluation costs where the table gives the cost of its epochs from the first on."""
+        whole = self.evaluator.epochs
+        if whole is None or not self.evaluator.simulated or "training" not in seconds:
+            return dict(seconds)
+        share = self._paid_epochs(self.search.key(proposal), proposal.epochs, whole) / (proposal.epochs or whole)
+        return {**seconds, "training": seconds["training"] * share}
+
+    # -- one batch -----------------------------------------------------------------------------------
+
+    def _step(self) -> None:
+        if not self._pending:
+            if not (left := self._left()):
+                self._spend()
+                return
+            self._ask(left)
+        answers: list[Answer] = []
+        counted: set[str] = set()
+        with closing(self._rows()) as rows:
+            for row in rows:
+                if self._too_late(row):
+                    self._late = row
+                    self._spend()
+                    break
+                answers.append(self._counted(self._pending.popleft(), row, counted))
+        with self._thinking():
+            self.search.tell(answers)
+        if self._progress is not None:
+            self._progress(self.clock, self.search.asks)
+
+    def _ask(self, count: int) -> None:
+        budget = self.search.problem.budget
+        with self._thinking():
+            most = None if budget.asks is None else budget.asks - self.search.asks
+            self._pending.extend(self.search.ask(count, most))
+        for answer in self.search.equal:
+            self.ledger.append("equal", architecture=answer.architecture.key, epochs=answer.proposal.epochs)
+        for scorer in self.search.problem.scored if self._pending else ():
+            scorer.score([proposal.architecture for proposal in self._pending])  # before what evaluations cost
+
+    @contextmanager
+    def _thinking(self) -> Iterator[None]:
+        began, aside = time.perf_counter(), self.clock.aside
+        yield
+        self._thought += max(0.0, time.perf_counter() - began - (self.clock.aside - aside))
+
+    def _rows(self) -> Generator[Row]:
+        """The lines of what is pending, in order, each as soon as it is there."""
+        proposals = list(self._pending)
+        place = 0
+        if self._late is not None:
+            late, self._late = self._late, None
+            yield late
+            place = 1
+        while place < len(proposals):
+            known = self.ledger.known("evaluated", **_names(proposals[place]))
+            if known is None:
+                break
+            if not self.clock.simulated:
+                self._thought = 0.0  # the line tells of it
+            yield known
+            place += 1
+        ready = {
+            number: row
+            for number, proposal in enumerate(proposals[place:], place)
+            if (row := self.ledger.aside(**_names(proposal))) is not None
+        }
+        left = [number for number in range(place, len(proposals)) if number not in ready]
+        with closing(self._evaluated(proposals, left)) as evaluated:
+            while place < len(proposals):
+                while place not in ready:
+                    number, row = next(evaluated)
+                    ready[number] = row
+                    if number != place:
+                        self.ledger.set_aside(**row)
+                yield self._paid(ready.pop(place))
+                place += 1
+
+    def _evaluated(self, proposals: Sequence[Proposal], left: Sequence[int]) -> Generator[tuple[int, Row]]:
+        """Positions and lines of what has to be evaluated, each as soon as it is there."""
+        found: Evaluation
+        with closing(self.evaluator.each([proposals[number] for number in left])) as each:
+            for number, found in each:
+                row = {
+                    **_names(proposals[left[number]]),
+                    "values": {name: value if math.isfinite(value) else None for name, value in found.values.items()},
+                    "seconds": self._rest(proposals[left[number]], found.seconds),
+                    "status": str(found.status),
+                    "detail": shortened(found.detail),
+                }
+                yield left[number], row
+
+    def _paid(self, row: Row) -> Row:
+        """Write an evaluation down, and what the searcher thought before it."""
+        seconds = {**row["seconds"], **self.search.problem.domain.take_seconds()}
+        if not self.clock.simulated:
+            seconds = {**seconds, "thinking": self._thought}
+            self._thought = 0.0
+        return self.ledger.append("evaluated", **{**row, "seconds": seconds})
+
+    def _counted(self, proposal: Proposal, row: Row, counted: set[str]) -> Answer:
         """The answer that a line gives, which is paid for."""
         values = {name: math.nan if value is None else float(value) for name, value in row["values"].items()}
+        reasons = [row["detail"]] if row["detail"] else []
+        for scorer in self.search.problem.scored:
+            found = scorer.score([proposal.architecture])  # remembered
+            values[scorer.label] = float(found.values[0])
+            reasons += [f"{scorer.label}: {why}" for why in found.reasons.values()]
         self.clock.spend(row["seconds"])
-        key = self.search.problem.domain.key(proposal.architecture)
-        self.clock.evaluations += key not in self._seen
-        self._seen.add(key)
-        self.rows.append((proposal.architecture, proposal.epochs, values, self.clock.total))
+        key = self.search.key(proposal)
+        if (whole := self.evaluator.epochs) is not None:
+            self._epochs += self._paid_epochs(key, proposal.epochs, whole)
+            self.clock.evaluations = self._epochs / whole
+        else:
+            self.clock.evaluations += key not in counted and key not in self.search.problem.history
+        counted.add(key)
+        self.trace.add(proposal, values, self.clock.total)
         good = tuple(values[o.name] if o.higher_is_better else -values[o.name] for o in self.objectives)
         status = Status(row["status"])
+        if status is Status.OK and not all(math.isfinite(values[name]) for name in row["values"]):
+            status = Status.NON_FINITE
+        self._check_failures(status, row)  # of what evaluates: a scorer without a score of some is no failure of it
         if status is Status.OK and not all(map(math.isfinite, good)):
             status = Status.NON_FINITE
-        return Answer(proposal, good, status, row["detail"])
+        return Answer(proposal, good, status, " ".join(reasons))
+
+    def _check_failures(self, status: Status, row: Row) -> None:
+        """Give up where nothing gives a number: at once if nothing ever did, else after many in a row."""
+        failed, line = self._failed
+        self._failed = (0, 0) if status is Status.OK else (failed + 1, line or self.ledger.lines)
+        failed, line = self._failed
+        if self.clock.simulated or failed < _FAILURES:
+            return
+        reason = f"{failed} evaluations in a row gave no number, the last because: {row['detail'] or status}"
+        cut = "" if self.ledger.path is None else f" (or remove line {line} of {self.ledger.path} and all that follow)"
+        advice = f"Mend what evaluates, and begin with a new ledger{cut}."
+        if failed == len(self.trace):
+            raise InvalidInputError(f"{reason.rstrip('.')}. {advice}")
+        if failed >= _LATER_FAILURES:
+            self.search.ended = f"{reason.rstrip('.')}. {advice}"
+
+    # -- ends, and beginnings after them ---------------------------------------------------------------
+
+    def _end(self) -> None:
+        known = self.ledger.reading
+        row = self.ledger.append(
+            "ended", reason=self.search.ended, seconds={"thinking": self._thought}, asks=self.search.asks
+        )
+        self._thought = 0.0
+        self.search.ended = row["reason"] if known else self.search.ended
+        self.clock.spend(row["seconds"])
+
+    def _save(self, now: bool) -> None:
+        if self.ledger.path is not None and not self.ledger.reading and (now or self._saving.due()):
+            with self._saving:
+                state = {"search": self.search.state(), "spent": self._spent, "thought": self._thought}
+                self.ledger.save_state(state)
+
+    def _restore(self, state: Mapping[str, Any], rows: Iterable[Row]) -> None:
+        """Take what earlier lines tell, and the state that stands for them."""
+        late: Row | None = None
+        for row in rows:
+            kind = row["kind"]
+            if kind == "scored":
+                self._remember_scores(row)
+            elif kind == "ended":
+                self.clock.spend(row["seconds"])
+            elif kind == "budget":
+                self._take_budget(row)
+                if late is not None and not self._too_late(late):
+                    self._remember(late)
+                    late = None
+            elif kind == "evaluated" and self._too_late(row):
+                late = row
+            elif kind == "evaluated":
+                self._remember(row)
+        self.search.restore(state["search"])
+        self._spent, self._thought, self._late = state["spent"], state["thought"], late
+        self._pending = deque(self.search.waiting)
+
+    def _remember_scores(self, row: Row) -> None:
+        self.clock.score(read_numbers(row["seconds"]))
+        if (meter := self._meters.get(row["scorer"])) is not None:
+            meter.remember(row)
+        else:
+            self._unclaimed.setdefault(row["scorer"], []).append(row)
+
+    def _remember(self, row: Row) -> None:
+        proposal = Proposal(Architecture(self.search.problem.domain.space.name, row["architecture"]), row["epochs"])
+        answer = self._counted(proposal, row, set())
+        self.search.problem.history.add(self.search.key(proposal), answer)
 
     def _result(self) -> SearchResult:
-        names = list(dict.fromkeys(name for _, _, values, _ in self.rows for name in values))
         return SearchResult(
             searcher=str(self.ledger.head.get("searcher", "")),
             objectives=self.objectives,
-            architectures=tuple(one for one, _, _, _ in self.rows),
-            epochs=np.array([math.nan if epochs is None else float(epochs) for _, epochs, _, _ in self.rows]),
-            values={n: np.array([values.get(n, math.nan) for _, _, values, _ in self.rows]) for n in names},
-            seconds=np.array([seconds for _, _, _, seconds in self.rows]),
+            architectures=tuple(self.trace.architectures),
+            epochs=np.array(self.trace.epochs, np.float64),
+            values={name: np.array(column, np.float64) for name, column in self.trace.values.items()},
+            seconds=np.array(self.trace.seconds, np.float64),
             spent=dict(self.clock.seconds),
             asks=self.search.asks,
             scored=self.clock.scored,
             ended=self.search.ended,
             head=self.ledger.head,
+            notes=(*self.notes, *self.search.problem.domain.notes()),
         )
 
 
-def _written(values: Any) -> list[float | None]:
-    return [float(value) if math.isfinite(value) else None for value in np.asarray(values, np.float64).tolist()]
+class Trace:
+    """Evaluations in order, in columns: a long search has many.
+
+    Args:
+        names: of values that there are in any case.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.architectures: list[Architecture] = []
+        self.epochs, self.seconds = array("d"), array("d")
+        self.values = {name: array("d") for name in names}
+
+    def __len__(self) -> int:
+        return len(self.architectures)
+
+    def add(self, proposal: Proposal, values: Mapping[str, float], seconds: float) -> None:
+        """Append an evaluation, and the seconds that were spent in all when it was there."""
+        for name in [name for name in values if name not in self.values]:
+            self.values[name] = array("d", [math.nan]) * len(self)
+        self.architectures.append(proposal.architecture)
+        self.epochs.append(math.nan if proposal.epochs is None else proposal.epochs)
+        self.seconds.append(seconds)
+        for name, column in self.values.items():
+            column.append(values.get(name, math.nan))
 
 
-def _read(values: Sequence[float | None]) -> Any:
-    return np.array([math.nan if value is None else value for value in values], np.float64)
+class _Pace:
+    """How often something is worth doing that is needed seldom: it takes a fiftieth of the time."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + _EVERY
+
+    def due(self) -> bool:
+        return time.monotonic() >= self._next
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic()
+
+    def __exit__(self, *error: object) -> None:
+        now = time.monotonic()
+        self._next = now + max(_EVERY, 50 * (now - self._began))
+
+
+def began_with(ledger: Ledger, budget: Budget) -> Budget:
+    """The budget that a ledger began with, and that its search has to begin with again; else the one given."""
+    row = ledger.peek("budget")
+    return budget if row is None else Budget(**row["budget"])
+
+
+def _names(proposal: Proposal) -> Row:
+    """What identifies the line of an evaluation."""
+    return {"architecture": proposal.architecture.key, "epochs": proposal.epochs}

@@ -39,4 +39,4 @@ class Outstanding:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Become what :meth:`state` described."""
-        self._call, self._calls = state["call"], {key: call for key, call in state["calls"]}
+        self._call, self._calls = state["call"], dict(state["calls"])

@@ -208,7 +208,7 @@ def _each(function: Callable[[Architecture], Any]) -> Callable[[Sequence[Archite
         for place, one in enumerate(architectures):
             began = time.perf_counter()
             given = None
-            with Foreign(tidy=True) as call:
+            with Foreign() as call:
                 given = function(one)
                 values[place] = _real(given)
             if call.kind is not None:

@@ -143,11 +143,11 @@ def _of_sample(constraints: Constraints, candidates: Sequence[Architecture] | No
     order = np.argsort(distances, kind="stable")[:CHANGED]
     seen += f", of which {len(order)} were changed towards the bounds"
     for start in (drawn[int(row)] for row in order):
-        found: Architecture | None = None
+        found: list[Architecture] = []
         with suppress(UnsupportedModelError):  # names without a space cannot be changed
             found = towards(start, constraints.space, constraints.violations, rng, known=known, further=0)
-        if found is not None:
-            values = np.concatenate([values, constraints.values([found])])
+        if found:
+            values = np.concatenate([values, constraints.values(found)])
             break
     return _OfRows(constraints, values, seen, exact=False)
 
@@ -202,6 +202,8 @@ def _alone(constraints: Constraints, reach: _Reach, which: int, where: str) -> s
     span = reach.span(which)
     if span is None:
         return f"{one.label} has no value for any{where}" + (f" ({one.example})" if one.example else "")
+    if constraints.predicates[which]:
+        return f"{one.label} allows nothing{where}"
     return f"{_from_to(constraints, which, span)}{where}"
 
 
@@ -218,6 +220,8 @@ def _texts(constraints: Constraints, which: Sequence[int]) -> str:
 def _text(constraints: Constraints, which: int) -> str:
     label = constraints.quantities[which].label
     low, high = float(constraints.low[which]), float(constraints.high[which])
+    if constraints.predicates[which]:
+        return label
     if low == high:
         return f"{label} == {_number(low)}"
     left = f"{_number(low)} <= " if low > -math.inf else ""

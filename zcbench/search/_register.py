@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from zcbench import _arguments as rules
 from zcbench._code import code_digest
 from zcbench._display import brief, plain
-from zcbench._notation import Term
+from zcbench._notation import Term, parse_term
 from zcbench._registry import Registry
 from zcbench._settings import check_ranges, declared_range, declared_setting, read_settings
 from zcbench.errors import InvalidInputError
@@ -169,3 +169,14 @@ def list_searchers(*patterns: str) -> list[str]:
         UnknownNameError: a pattern matches nothing.
     """
     return _SEARCHERS.names(patterns or ("*",))
+
+
+def resolve_searchers(searchers: str | Iterable[str]) -> list[str]:
+    """Labels for names and patterns in the order given, each once; settings may follow a pattern."""
+    labels: dict[str, None] = {}
+    for text in rules.all_text("searchers", searchers):
+        for made in map(_SEARCHERS.get_term, _SEARCHERS.matching(parse_term(text))):
+            labels[made.label_] = None
+    if not labels:
+        raise InvalidInputError("no searcher was chosen: name at least one, e.g. random.")
+    return list(labels)

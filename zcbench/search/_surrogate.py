@@ -3,79 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
 
 from zcbench._notation import unwrapped
-from zcbench.encodings import Encoder, Encoding, join
-from zcbench.errors import InvalidInputError
-from zcbench.predictors import Predictor, get_predictor
+from zcbench.encodings import Encoder, Encoding
+from zcbench.predictors import Predictor
+from zcbench.predictors._base import Uncertain
 from zcbench.predictors._targets import Ranks
-from zcbench.scorers import Scorer
 from zcbench.search._base import Floats
-from zcbench.types import Architecture, SearchSpace
-
-
-def predictor_named(label: str) -> Predictor:
-    """A predictor from a setting, whose own settings stand in brackets: "(gp:encoding=onehot)".
-
-    Raises:
-        UnknownNameError: there is none, or it has no such setting.
-        InvalidInputError: it would measure what no clock counts.
-    """
-    made = get_predictor(unwrapped(label))
-    for encoding in made.encodings():
-        if encoding.needs.proxies or encoding.needs.curves or encoding.from_table:
-            raise InvalidInputError(
-                f"{label} sees {encoding.name}, whose cost a search does not count: choose another encoding, as "
-                f"predictor=({unwrapped(label).partition(':')[0]}:encoding=onehot), and give scorers with the role "
-                "'feature'."
-            )
-    return made
-
-
-class ScoresEncoding(Encoding):
-    """Scores of a scorer as a feature; each architecture is scored once.
-
-    Args:
-        scorer: what scores; gaps are nan.
-    """
-
-    def __init__(self, scorer: Scorer) -> None:
-        super().__init__(f"scores({scorer.label})")
-        self._scorer = scorer
-
-    def rows(self, architectures: Sequence[Architecture]) -> list[Floats]:
-        """A row of one number for each architecture."""
-        new = list(dict.fromkeys(one for one in architectures if one not in self._known))
-        if new:
-            self._known.update((one, np.array([value])) for one, value in zip(new, self._scorer.good(new), strict=True))
-        return [self._known[one] for one in architectures]
+from zcbench.search._problem import Problem
+from zcbench.types import Architecture
 
 
 class _PoolEncoder(Encoder):
-    """Columns that a pool has, and the pool's rows encoded once."""
+    """Some columns of an encoder, of a pool's architectures known already.
 
-    def __init__(self, encoder: Encoder, pool: Sequence[Architecture]) -> None:
-        self._encoder = encoder
-        self.names, self.groups = encoder.names, encoder.groups
-        self._pool = list(pool)
-        self._matrix = encoder.transform(self._pool)
-        self._row = {one: row for row, one in enumerate(self._pool)}
+    Args:
+        encoder: gives all columns.
+        known: the pool's rows, ``(pool, columns)``, and where each architecture stands in them.
+        kept: numbers of the columns that it gives.
+    """
+
+    def __init__(self, encoder: Encoder, known: _Known, kept: NDArray[np.intp]) -> None:
+        self._encoder, self._known, self._kept = encoder, known, kept
+        self.names = [encoder.names[column] for column in kept]
+        self.groups = encoder.groups[kept]
 
     def transform(self, architectures: Sequence[Architecture]) -> Floats:
         """``(architectures, columns)``; what is not of the pool is encoded now."""
-        if architectures == self._pool:  # compares identities first
-            return self._matrix.copy()
-        try:
-            found: Floats = self._matrix[[self._row[one] for one in architectures]]
-        except KeyError:
-            found = self._encoder.transform(architectures)
+        found: Floats = self._known.rows(architectures, self._encoder)[:, self._kept]
         return found
 
 
+class _Known:
+    """A pool and its matrix."""
+
+    def __init__(self, encoder: Encoder, pool: Sequence[Architecture]) -> None:
+        self._pool, self._matrix = list(pool), encoder.transform(list(pool))
+        self._row = {one: row for row, one in enumerate(self._pool)}
+
+    def rows(self, architectures: Sequence[Architecture], encoder: Encoder) -> Floats:
+        if architectures == self._pool:  # compares identities first
+            return self._matrix
+        try:
+            return np.asarray(self._matrix[[self._row[one] for one in architectures]])
+        except KeyError:
+            return encoder.transform(architectures)
+
+
 class PoolEncoding(Encoding):
-    """Vectors whose columns are those of a pool, so that predictions over the pool encode nothing.
+    """Vectors of a pool, encoded once, so that predictions over the pool encode nothing.
+
+    A training set fixes which of the pool's columns are seen: those in which its rows differ.
 
     Args:
         encoding: vectors.
@@ -84,15 +67,19 @@ class PoolEncoding(Encoding):
 
     def __init__(self, encoding: Encoding, pool: Sequence[Architecture]) -> None:
         super().__init__(encoding.name, space=encoding.parts[0].space)
-        self._encoder = _PoolEncoder(encoding.fit(pool), pool)
+        self._encoder = encoding.fit(pool)
+        self._pool = _Known(self._encoder, pool)
 
     def fit(self, architectures: Sequence[Architecture]) -> Encoder:
-        """The pool's columns, whatever the training set."""
-        return self._encoder
+        """The columns in which these architectures differ; all if they differ in none."""
+        seen = self._pool.rows(architectures, self._encoder)
+        same = np.isnan(seen) & np.isnan(seen[:1]) | (seen == seen[:1])
+        kept = np.flatnonzero(~same.all(0))
+        return _PoolEncoder(self._encoder, self._pool, kept if len(kept) else np.arange(seen.shape[1]))
 
     def rows(self, architectures: Sequence[Architecture]) -> list[Floats]:
         """A row for each architecture."""
-        return list(self._encoder.transform(architectures))
+        return list(self._pool.rows(architectures, self._encoder))
 
 
 class Surrogate:
@@ -102,48 +89,36 @@ class Surrogate:
     a few broken networks would else decide every fit.
 
     Args:
-        label: name and settings of a predictor.
-        space: the search space of its encodings.
-        pool: all candidates, if they can be gone through: their encodings are computed once.
-        features: scorers whose scores stand beside its encoding.
+        problem: what is searched; its features stand beside the predictor's encoding.
+        label: name and settings of a predictor, in brackets if there are settings.
         targets: "ranks" or "values".
+
+    Attributes:
+        uncertain: whether predictions have deviations.
+        best: the best that was learned from, on the scale that is learned.
+
+    Raises:
+        UnknownNameError: there is no such predictor.
+        InvalidInputError: it takes no features, and there are some.
     """
 
-    def __init__(
-        self,
-        label: str,
-        space: SearchSpace,
-        pool: Sequence[Architecture] | None = None,
-        features: Sequence[Encoding] = (),
-        targets: str = "ranks",
-    ) -> None:
-        self.label, self._space, self._pool, self._targets = label, space, pool, targets
-        self._features = tuple(features)
-        self._encodings: dict[str, Encoding] = {}
+    def __init__(self, problem: Problem, label: str, targets: str = "ranks") -> None:
+        self._targets = targets
+        self._template = problem.surrogate(unwrapped(label))
         self._predictor: Predictor | None = None
+        self.uncertain = hasattr(self._template, "predict_std")
         self.best = np.nan
-        made = predictor_named(label)
-        self.uncertain = hasattr(made, "predict_std")
-        if self._features and (odd := [one.name for one in made.encodings() if one.kind != "vector"]):
-            raise InvalidInputError(
-                f"{label} sees {odd[0]}, which takes no features beside it: choose a predictor of vectors, as gp."
-            )
 
-    def _seen(self, encoding: Encoding) -> Encoding:
-        """The encoding with features beside it, of the pool if there is one."""
-        if encoding.kind != "vector":
-            return encoding
-        if encoding.name not in self._encodings:
-            joined = join([*encoding.parts, *self._features])
-            self._encodings[encoding.name] = PoolEncoding(joined, self._pool) if self._pool else joined
-        return self._encodings[encoding.name]
+    def over(self, pool: Sequence[Architecture]) -> Self:
+        """Encode all candidates once; vectors have the columns of the pool from now on."""
+        self._template.with_encodings(lambda one: PoolEncoding(one, pool) if one.kind == "vector" else one)
+        return self
 
     def fit(self, architectures: Sequence[Architecture], good: Floats) -> None:
         """Learn from architectures ``(n,)`` and finite numbers ``(n,)``, high is good."""
         learned = Ranks(good).forward(good) if self._targets == "ranks" else good
         self.best = float(learned.max())
-        made = predictor_named(self.label).with_encodings(self._seen, self._space)
-        self._predictor = made.fit(architectures, learned)
+        self._predictor = clone(self._template).fit(architectures, learned)
 
     def predict(self, architectures: Sequence[Architecture]) -> tuple[Floats, Floats]:
         """Means and standard deviations, both ``(m,)``, on the scale that is learned; deviations are nan without any.
@@ -151,9 +126,10 @@ class Surrogate:
         A mean that is nan counts as the worst.
         """
         assert self._predictor is not None  # it is asked after it was fitted
-        mean = self._predictor.predict(architectures)
-        mean = np.where(np.isfinite(mean), mean, -np.inf)
-        if not self.uncertain:
-            return mean, np.full(len(mean), np.nan)
-        deviation: Floats = self._predictor.predict_std(architectures)  # type: ignore[attr-defined]
-        return mean, deviation
+        if isinstance(self._predictor, Uncertain) and type(self._predictor).predict_std is Uncertain.predict_std:
+            mean, deviation = self._predictor.predict_with_std(architectures)
+        else:
+            mean, deviation = self._predictor.predict(architectures), np.full(len(architectures), np.nan)
+            if self.uncertain:
+                deviation = self._predictor.predict_std(architectures)
+        return np.where(np.isfinite(mean), mean, -np.inf), deviation

@@ -22,7 +22,7 @@ def towards(
     *,
     known: Container[Architecture] | None = None,
     further: int = FURTHER,
-) -> Architecture | None:
+) -> list[Architecture]:
     """Change an architecture until it keeps the constraints, then at random as long as it does.
 
     Args:
@@ -31,10 +31,11 @@ def towards(
         violations: how far architectures are outside of the bounds ``(n,)``; 0 where they keep them.
         rng: random numbers: which of equally good changes is taken, and the last steps.
         known: the only architectures that there are; None for the whole space.
-        further: steps at random at the end, so that not all that are found lie at the bounds.
+        further: steps at random at the end.
 
     Returns:
-        An architecture that keeps the constraints; None where no change comes nearer.
+        Architectures that keep the constraints, one for each step at random and the first; none where no change came
+        nearer.
     """
     found = start
     left = float(violations([start])[0])
@@ -43,22 +44,24 @@ def towards(
             break
         options = _changes(found, space, known)
         if not options:
-            return None
+            return []
         distances = violations(options)
         if not distances.min() < left:
-            return None
+            return []
         left = float(distances.min())
         nearest = np.flatnonzero(distances == left)
         found = options[int(nearest[rng.integers(len(nearest))])]
     if left:
-        return None
+        return []
+    way = [found]
     for _ in range(further):
         options = _changes(found, space, known)
         fine = np.flatnonzero(violations(options) == 0) if options else ()
         if not len(fine):
             break
-        found = options[int(fine[int(rng.integers(len(fine)))])]
-    return found
+        way.append(options[int(fine[int(rng.integers(len(fine)))])])
+        found = way[-1]
+    return way
 
 
 def _changes(

@@ -12,6 +12,9 @@ section 5.2).
 
 Chosen here, where the paper says nothing:
 
+- ``children`` is 1 in the paper. With 10, and a scorer as filter that chooses from 10, it is the GradSign-assisted
+  evolution of Z. Zhang, Z. Jia, "GradSign", ICLR 2022, arXiv:2110.08616, as its code does it: of ten children of one
+  parent that of the highest score is trained.
 - A network that fails does not join the population, so that it cannot drive out those that work. Until the population
   is full, architectures are drawn at random.
 - A child whose equal was evaluated joins with the equal's value, as in the paper, where it is trained once more. After
@@ -27,6 +30,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from zcbench.search._base import Answer, Proposal, Searcher
+from zcbench.search._offspring import Either
+from zcbench.search._outstanding import Outstanding
 from zcbench.search._problem import Problem
 from zcbench.search._register import register_searcher
 from zcbench.types import Architecture
@@ -46,13 +51,19 @@ class Evolution(Searcher):
     Args:
         population: members of the population.
         sample: members that are drawn, with replacement, for a tournament.
+        children: children of a winner, one after the other, before the next tournament.
     """
 
-    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"population": (1, 10**6), "sample": (1, 10**6)}
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "population": (1, 10**6),
+        "sample": (1, 10**6),
+        "children": (1, 10**6),
+    }
 
-    def __init__(self, population: int = 10, sample: int = 3) -> None:
+    def __init__(self, population: int = 10, sample: int = 3, children: int = 1) -> None:
         self.population = population
         self.sample = sample
+        self.children = children
 
     def begin(self, problem: Problem) -> None:
         """Take the problem, with nobody alive."""
@@ -61,16 +72,23 @@ class Evolution(Searcher):
         self._first: list[Architecture] = []  # of the first population, still to be asked for
         self._began = False
         self._stale = 0
+        self._winner: tuple[Architecture, int] | None = None  # of the last tournament, and how many children it has
+        self._out = Outstanding()
 
     def ask(self, count: int) -> list[Proposal]:
         """Members of the first population; then children."""
+        found = self._proposed(count)
+        self._out.propose(map(self.problem.domain.key, found))
+        return [Proposal(one) for one in found]
+
+    def _proposed(self, count: int) -> list[Architecture]:
         if len(self._living) < self.population:
             if first := self._founders(count):
-                return [Proposal(one) for one in first]
+                return first
             if not self._living:
                 return []
         children = (self._child() for _ in range(count))
-        return [Proposal(child) for child in children if child is not None]
+        return [child for child in children if child is not None]
 
     def _founders(self, count: int) -> list[Architecture]:
         """At most ``count`` that may found the population; none where nothing new is left."""
@@ -87,7 +105,7 @@ class Evolution(Searcher):
 
     def _drawn(self, count: int) -> list[Architecture]:
         """New architectures, drawn at random."""
-        return self.problem.domain.sample(self.problem.rng, count, self.problem.history)
+        return self.problem.domain.sample(self.problem.rng, count, Either(self.problem.history, self._out))
 
     def _child(self) -> Architecture | None:
         """A changed winner of a tournament; None where nothing new is left."""
@@ -99,9 +117,15 @@ class Evolution(Searcher):
         return child
 
     def _parent(self) -> Architecture:
-        """The best of a few members, the first drawn of equally good ones."""
+        """The best of a few members, the first drawn of equally good ones; the same again until it has its children."""
+        if self._winner is not None and self._winner[1] < self.children:
+            parent, has = self._winner
+            self._winner = (parent, has + 1)
+            return parent
         drawn = self.problem.rng.integers(len(self._living), size=self.sample)
-        return max((self._living[place] for place in drawn.tolist()), key=lambda member: member[1])[0]
+        parent = max((self._living[place] for place in drawn.tolist()), key=lambda member: member[1])[0]
+        self._winner = (parent, 1)
+        return parent
 
     def _changed(self, parent: Architecture) -> Architecture | None:
         """The parent, changed in one place; None where no change is allowed."""
@@ -109,18 +133,21 @@ class Evolution(Searcher):
 
     def tell(self, answers: Sequence[Answer]) -> None:
         """Let those in that have a value; the oldest leave."""
+        self._out.told(map(self.problem.domain.key, (answer.architecture for answer in answers)))
         for answer in answers:
             self._stale = self._stale + 1 if answer.equal else 0
             if answer.ok and math.isfinite(answer.good[0]):
                 self._living.append((answer.architecture, answer.good[0]))
 
     def state(self) -> dict[str, Any]:
-        """Population, founders to come, and equal children in a row."""
+        """Population, founders to come, the last winner, what is out, and equal children in a row."""
         return {
             "living": [[one.key, good] for one, good in self._living],
             "first": [one.key for one in self._first],
             "began": self._began,
             "stale": self._stale,
+            "winner": None if self._winner is None else [self._winner[0].key, self._winner[1]],
+            "out": self._out.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -130,3 +157,6 @@ class Evolution(Searcher):
         self._living.extend((Architecture(space, key), float(good)) for key, good in state["living"])
         self._first = [Architecture(space, key) for key in state["first"]]
         self._began, self._stale = bool(state["began"]), int(state["stale"])
+        winner = state["winner"]
+        self._winner = None if winner is None else (Architecture(space, winner[0]), int(winner[1]))
+        self._out.restore(state["out"])

@@ -1,10 +1,10 @@
-"""GBDT-NAS's pruning of a search space: options, and pairs of options, that boosted trees hold against a network."""
+"""GBDT-NAS: boosted trees choose what is evaluated next, in a space without what they hold against networks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +13,9 @@ from zcbench.errors import InvalidInputError
 from zcbench.predictors._base import checked
 from zcbench.predictors._targets import Floats
 from zcbench.predictors.trees import GBDTNAS, XGBoost
+from zcbench.search._problem import Problem
+from zcbench.search._register import register_searcher
+from zcbench.search.guided import Guided
 from zcbench.spaces import ChoiceSpace
 from zcbench.types import Architecture
 
@@ -162,3 +165,64 @@ def pair_effects(taken: Floats, good: Floats, seed: int = 0) -> Floats:
     effect: Floats = 2 * together / np.maximum(taken.T @ taken, 1)
     np.fill_diagonal(effect, 0)
     return effect
+
+
+@register_searcher(
+    "gbdt_nas",
+    reference="R. Luo et al., 'Accuracy Prediction with Non-neural Model for NAS' (GBDT-NAS), arXiv:2007.04785, "
+    "algorithm 1 and section 3.2",
+    extra="predictors",
+)
+class GBDTNASSearch(Guided):
+    """Prune, then search: rounds of the networks that boosted trees rank highest, of those without pruned choices.
+
+    Every round the trees are fitted to all that was evaluated, and SHAP values of the same networks say which options
+    and pairs of options are left out of the next round's candidates (:func:`prune`). What was left out may come back.
+
+    Args:
+        predictor: name and settings of a predictor.
+        initial: evaluations before the first round.
+        every: evaluations of a round.
+        options: options to leave out at most; 0 for none.
+        pairs: pairs of options to leave out at most; 0 for none. Their interactions take seconds a round to compute.
+        explore: share of proposals that are random.
+    """
+
+    ranges: ClassVar = {"options": (0, 10**6), "pairs": (0, 10**6)}
+
+    def __init__(
+        self,
+        predictor: str = "gbdt_nas",
+        initial: int = 20,
+        every: int = 10,
+        options: int = 20,
+        pairs: int = 0,
+        explore: float = 0.1,
+    ) -> None:
+        super().__init__(predictor, "top", initial, every, explore)
+        self.options = options
+        self.pairs = pairs
+
+    def begin(self, problem: Problem) -> None:
+        """Take the problem.
+
+        Raises:
+            InvalidInputError: options are to be pruned, and the space makes no choices.
+        """
+        super().begin(problem)
+        self._pruned: Pruned | None = None
+        if (self.options or self.pairs) and not isinstance(problem.domain.space, ChoiceSpace):
+            raise InvalidInputError(
+                f"{problem.domain.space.name} is no space of choices: there are no options to prune. Do without, as "
+                " gbdt_nas:options=0."
+            )
+
+    def _learn(self, architectures: Sequence[Architecture], good: Floats) -> None:
+        """Prune by what was evaluated."""
+        space = self.problem.domain.space
+        if isinstance(space, ChoiceSpace) and (self.options or self.pairs):
+            self._pruned = prune(space, architectures, good, most_options=self.options, most_pairs=self.pairs)
+
+    def _may(self, architecture: Architecture) -> bool:
+        """Whether nothing was pruned that it chooses."""
+        return self._pruned is None or self._pruned.allows(architecture)

@@ -16,7 +16,7 @@ from zcbench.search._domain import COUNTABLE
 from zcbench.search._outstanding import Outstanding
 from zcbench.search._problem import Problem
 from zcbench.search._register import register_searcher
-from zcbench.search._surrogate import ScoresEncoding, Surrogate
+from zcbench.search._surrogate import Surrogate
 from zcbench.types import Architecture
 
 
@@ -105,11 +105,9 @@ class Guided(Searcher):
         ):
             if value not in choices:
                 raise InvalidInputError(f"{name}={value!r}: choose one of {', '.join(choices)}.")
-        self._features = [ScoresEncoding(scorer) for scorer in problem.features]
         self._surrogates: dict[str, Surrogate] = {}
         for label in filter(None, (self.predictor, self.later)):
-            checked = Surrogate(label, problem.domain.space, None, self._features, self.targets)
-            if not checked.uncertain and self.acquisition not in ("auto", "top"):
+            if not Surrogate(problem, label).uncertain and self.acquisition not in ("auto", "top"):
                 raise InvalidInputError(
                     f"acquisition={self.acquisition} needs an uncertainty and {label} has none: choose "
                     "acquisition=top, or a predictor such as gp or random_forest."
@@ -165,10 +163,11 @@ class Guided(Searcher):
         else:
             if self._known is None:
                 self._known = surrogate.predict(list(every.values()))
+            history, out = self.problem.history, self._out
             free = [
                 row
-                for row, key in enumerate(every)
-                if key not in self.problem.history and key not in self._out and self._may(key)
+                for row, (key, one) in enumerate(every.items())
+                if key not in history and key not in out and self._may(one)
             ]
             listed = list(every.values())
             candidates = [listed[row] for row in free]
@@ -183,8 +182,8 @@ class Guided(Searcher):
         rows = _best_rows(values, count, self.explore if rule == "top" else 0.0, rng)
         return [candidates[row] for row in rows]
 
-    def _may(self, key: str) -> bool:
-        """Whether a network is a candidate; a subclass leaves some out."""
+    def _may(self, architecture: Architecture) -> bool:
+        """Whether an architecture is a candidate; a subclass leaves some out."""
         return True
 
     def _surrogate(self) -> Surrogate:
@@ -197,9 +196,8 @@ class Guided(Searcher):
             rows = rows[rows < self._fitted]
             label = self.later if self.later and len(rows) >= self.switch else self.predictor
             if label not in self._surrogates:
-                pool = None if self._every is None else list(self._every.values())
-                space = self.problem.domain.space
-                self._surrogates[label] = Surrogate(label, space, pool, self._features, self.targets)
+                made = Surrogate(self.problem, label, self.targets)
+                self._surrogates[label] = made if self._every is None else made.over(list(self._every.values()))
             learned = [history.architectures[row] for row in rows]
             self._learn(learned, history.good[rows, 0])
             self._surrogates[label].fit(learned, history.good[rows, 0])
@@ -218,7 +216,7 @@ class Guided(Searcher):
         for row in best.tolist():
             for one in domain.neighbors(history.architectures[row]):
                 key = domain.key(one)
-                if key not in history and key not in self._out and self._may(key):
+                if key not in history and key not in self._out and self._may(one):
                     near.setdefault(key, one)
         listed = list(near.values())
         some = [listed[row] for row in rng.permutation(len(listed))[: -(-self.candidates // 2)].tolist()]

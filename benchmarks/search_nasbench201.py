@@ -1,0 +1,96 @@
+"""Whether simulated searches come out as published: python benchmarks/search_nasbench201.py
+
+NAS-Bench-201: each search has 12,000 seconds of training on the table's clock. CIFAR-10 validation accuracy after 12
+epochs guides it, the network that is best by it is chosen, and its test accuracies after 200 epochs are reported, as in
+X. Dong, Y. Yang, "NAS-Bench-201", ICLR 2020, arXiv:2001.00326, table 5. Searches that are done are kept in a file
+(``--to``), one line each, and not repeated. ``--seeds 500`` takes a minute or two for each searcher on one core.
+
+The published searches pay for every network anew; here equal networks are paid for once. ``--first 1000`` takes other
+seeds, on which settings may be chosen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+import zcbench
+
+GUIDE = "cifar10_valid_accuracy_12ep"
+REPORT = {
+    "CIFAR-10": "cifar10_test_accuracy_200ep",
+    "CIFAR-100": "cifar100_test_accuracy_200ep",
+    "ImageNet16-120": "ImageNet16-120_test_accuracy_200ep",
+}
+#: mean and standard deviation over searches, as table 2 of RoBoT (ICLR 2024, arXiv:2403.07591) gives them
+PUBLISHED = {
+    "random": ((93.70, 0.36), (71.04, 1.07), (44.57, 1.25)),
+    "evolution": ((93.92, 0.30), (71.84, 0.99), (45.15, 0.89)),
+    "reinforce": ((93.85, 0.37), (71.71, 1.09), (45.24, 1.18)),
+}
+
+
+def found(benchmark: zcbench.Benchmark, searcher: str, budget: str, seed: int) -> dict[str, object]:
+    """One search: its settings, what it cost, and the test accuracies of what it chose."""
+    began = time.perf_counter()
+    result = zcbench.search(
+        benchmark, searcher=searcher, budget=budget, objectives=GUIDE, report=REPORT.values(), seed=seed
+    )
+    best = int(np.argmax(result.values[GUIDE]))
+    return {
+        "searcher": result.searcher,
+        "budget": budget,
+        "seed": seed,
+        "evaluations": len(result),
+        "wall": round(time.perf_counter() - began, 4),
+        "test": [float(result.values[name][best]) for name in REPORT.values()],
+    }
+
+
+def searches(path: Path, benchmark: zcbench.Benchmark, searcher: str, budget: str, seeds: range) -> list[dict]:
+    """The searches of all seeds; those that the file has are read from it."""
+    label = found(benchmark, searcher, budget, 10**6)["searcher"]
+    done = {}
+    if path.exists():
+        rows = map(json.loads, path.read_text().splitlines())
+        done = {row["seed"]: row for row in rows if (row["searcher"], row["budget"]) == (label, budget)}
+    with path.open("a") as file:
+        for seed in seeds:
+            if seed not in done:
+                done[seed] = found(benchmark, searcher, budget, seed)
+                file.write(json.dumps(done[seed]) + "\n")
+                file.flush()
+    return [done[seed] for seed in seeds]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("searchers", nargs="*", default=["random", "evolution"])
+    parser.add_argument("--budget", default="12000s")
+    parser.add_argument("--seeds", type=int, default=500)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--to", type=Path, default=Path("search_nasbench201.jsonl"))
+    asked = parser.parse_args()
+    benchmark = zcbench.get_benchmark("nasbench201")
+    optimum = [benchmark.truth(name).max() for name in REPORT.values()]
+    print(f"{asked.seeds} searches of {asked.budget}: mean ± sd of test accuracy over searches, (published)")
+    print(f"{'':34}" + "".join(f"{name:>28}" for name in REPORT) + f"{'networks':>10}{'s each':>8}")
+    for searcher in asked.searchers:
+        seeds = range(asked.first, asked.first + asked.seeds)
+        rows = searches(asked.to, benchmark, searcher, asked.budget, seeds)
+        tests = np.array([row["test"] for row in rows])
+        published = PUBLISHED.get(searcher.partition(":")[0], ()) if asked.budget == "12000s" else ()
+        cells = [f"{m:.2f} ± {s:.2f}" for m, s in zip(tests.mean(0), tests.std(0, ddof=1), strict=True)]
+        said = [f"  ({m:.2f} ± {s:.2f})" for m, s in published] or [""] * len(cells)
+        line = "".join(f"{cell + bar:>28}" for cell, bar in zip(cells, said, strict=True))
+        sizes = np.array([row["evaluations"] for row in rows])
+        print(f"{searcher:34}{line}{sizes.mean():10.0f}{np.mean([row['wall'] for row in rows]):8.2f}", flush=True)
+    print(f"{'best of the table':34}" + "".join(f"{value:28.2f}" for value in optimum))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,278 @@
+"""Search for the best architecture in a benchmark's table, or with a function of your own; report what was found.
+
+A validation column guides the search, and test columns of what it chose are reported. With --ledger everything is
+written down: the same command goes on where it was stopped, and --show reports it at any time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zcbench.cli._shared import (
+    add_imports,
+    add_json,
+    add_timeout,
+    import_files,
+    print_board,
+    progress_bar,
+    say,
+    say_notes,
+    write_board,
+)
+
+if TYPE_CHECKING:
+    from zcbench.datasets import Benchmark
+    from zcbench.evaluation import SearchReport
+    from zcbench.search import Budget, Clock, SearchResult
+
+EXAMPLE = """examples:
+  zcbench search digits-201
+  zcbench search digits-201 --searcher random --budget 500s --out found
+  zcbench search digits-201 --scorer synflow --constraint "train_seconds<=1"
+  zcbench search digits-201 --budget 1000 --ledger mine.jsonl
+  zcbench search --show mine.jsonl
+  zcbench search digits-201 --evaluate my_training.py:train --ledger my.jsonl"""
+
+
+#: a name that low is good of, which is no option
+_TURNED = re.compile("-(?!-).+")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser._negative_number_matcher = _TURNED  # so that  --objective -flops  has an argument
+    parser.add_argument("place", nargs="?", metavar="BENCHMARK", help="a benchmark; with --evaluate a search space")
+    parser.add_argument(
+        "--searcher",
+        metavar="NAME",
+        default="evolution",
+        help="with settings behind colons (default: evolution; zcbench list searchers has all)",
+    )
+    parser.add_argument("--scorer", metavar="NAME", help="what helps without training: a proxy, a column, …")
+    parser.add_argument(
+        "--role",
+        metavar="ROLE",
+        action="append",
+        help="what the scorer does: warm-start (default), filter, feature, objective; may be repeated",
+    )
+    parser.add_argument(
+        "--budget", metavar="N", default="100", help="evaluations, 100; seconds, 12000s; or both, 100,12000s"
+    )
+    parser.add_argument(
+        "--constraint",
+        metavar="BOUND",
+        action="append",
+        default=[],
+        help='what every architecture has to keep, "params<=1e6"; may be repeated',
+    )
+    parser.add_argument(
+        "--objective",
+        metavar="NAME",
+        action="append",
+        help="column that guides, -NAME where low is good; may be repeated (default: the validation column)",
+    )
+    parser.add_argument(
+        "--report",
+        metavar="NAME",
+        action="append",
+        help="column that is reported, and that no searcher sees; may be repeated (default: the test columns)",
+    )
+    parser.add_argument(
+        "--reference",
+        metavar="NAME=X",
+        action="append",
+        help="what hypervolume is measured from, one for each of several objectives; may be repeated",
+    )
+    parser.add_argument(
+        "--cost", metavar="NAME", help="column of the seconds that training took (default: the table's)"
+    )
+    parser.add_argument("--store", metavar="DIR", help="folder in which scores of proxies are looked up and kept")
+    parser.add_argument("--seed", type=int, default=0, help="decides everything random (default: 0)")
+    parser.add_argument("--ledger", metavar="FILE", help="file to write everything to, and to go on from")
+    parser.add_argument("--show", metavar="LEDGER", help="report the search of a ledger, also while it is written")
+    parser.add_argument(
+        "--batch", type=int, default=1, metavar="N", help="architectures asked for at once (default: 1)"
+    )
+    parser.add_argument(
+        "--evaluate", metavar="FILE:NAME", help="function from an architecture to a number, or to numbers by name"
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="processes that call --evaluate (default: this one)")
+    add_timeout(parser, "time for one call of --evaluate (default: none)")
+    parser.add_argument("--source", metavar="PATH", help="read the table from this official file or folder")
+    parser.add_argument("--out", metavar="DIR", help="write a report into this folder: .md .json .csv .html .png")
+    add_imports(parser)
+    add_json(parser)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run the command; 1 if no evaluation gave a value."""
+    import_files(options.imports)
+    try:
+        result = _shown(options) if options.show is not None else _searched(options)
+    except KeyboardInterrupt:
+        if options.show is None and options.ledger is None:
+            say("zcbench: interrupted; nothing is kept without --ledger.")
+            return 130
+        raise
+    report: SearchReport = result.report
+    if options.out:
+        _write(Path(options.out), report)
+    if options.json:
+        from zcbench.cli._output import write_result
+
+        write_result(report.to_json())
+    else:
+        print_board(report)
+    if report.found is None and len(report):
+        say(f"zcbench: no evaluation gave a {report.guide}.")
+        return 1
+    return 0
+
+
+def _searched(options: argparse.Namespace) -> SearchResult:
+    """Search as the options say."""
+    from zcbench.errors import InvalidInputError
+    from zcbench.search import Budget, guide_and_report, search
+
+    if options.place is None:
+        raise InvalidInputError("say what to search: a benchmark, or a ledger with --show.")
+    budget = Budget.of(options.budget)
+    further: dict[str, Any] = {
+        "objectives": options.objective,
+        "report": options.report or (),
+        "reference": _numbers(options.reference),
+        "cost": options.cost,
+        "store": options.store,
+    }
+    evaluate: Callable[..., Any] | None = None
+    place: Any
+    if options.evaluate is not None:
+        from zcbench.spaces import get_space
+
+        if options.report:
+            raise InvalidInputError("--report names columns of a table: leave it out beside --evaluate.")
+        evaluate, place = _function(options.evaluate), get_space(options.place)
+        further |= {name: value for name in ("workers", "timeout") if (value := getattr(options, name)) is not None}
+    else:
+        for name in ("workers", "timeout"):
+            if getattr(options, name) is not None:
+                raise InvalidInputError(f"--{name} goes with --evaluate: a table is looked up at once.")
+        place = _benchmark(options.place, options.source)
+        say_notes(place)
+        guide, reported = guide_and_report(place)
+        further["objectives"] = options.objective or [guide]
+        if options.report is None and guide in further["objectives"]:
+            further["report"] = [name for name in reported if name not in further["objectives"]]
+    with _progress(options.searcher, budget) as progress:
+        return search(
+            place,
+            evaluate,
+            scorer=options.scorer,
+            role=options.role or "warm-start",
+            searcher=options.searcher,
+            budget=budget,
+            constraints=options.constraint or None,
+            seed=options.seed,
+            ledger=options.ledger,
+            batch=options.batch,
+            progress=progress,
+            **further,
+        )
+
+
+def _benchmark(name: str, source: str | None) -> Benchmark:
+    from zcbench.datasets import get_benchmark
+
+    return get_benchmark(name) if source is None else get_benchmark(name, source=source)
+
+
+def _numbers(words: list[str] | None) -> dict[str, float] | None:
+    """Numbers by name, from "name=number"."""
+    from zcbench.errors import InvalidInputError
+
+    found = {}
+    for word in words or ():
+        name, _, number = word.rpartition("=")
+        try:
+            found[name or word] = float(number)
+        except ValueError:
+            raise InvalidInputError(f"--reference {word!r}: write a name and a number, flops=110.") from None
+    return found or None
+
+
+def _function(text: str) -> Callable[..., Any]:
+    """The function that "file.py:name" names."""
+    from zcbench._imports import import_file
+    from zcbench.errors import InvalidInputError
+
+    place, _, name = text.rpartition(":")
+    if not place.endswith(".py"):
+        raise InvalidInputError(f"--evaluate {text!r} names no function: write file.py:function.")
+    found = getattr(import_file(place), name, None)
+    if not callable(found):
+        raise InvalidInputError(f"{place} has no function {name!r}: write the name of one that is in it.")
+    function: Callable[..., Any] = found
+    return function
+
+
+@contextmanager
+def _progress(title: str, budget: Budget) -> Iterator[Callable[[Clock, int], None]]:
+    """A bar of what is spent of the budget's evaluations, seconds or proposals, whichever it has."""
+    kind = next(name for name in ("evaluations", "seconds", "asks") if getattr(budget, name) is not None)
+    whole = int(getattr(budget, kind))
+    with progress_bar(title, "proposals" if kind == "asks" else kind, idle=False) as bar:
+
+        def report(clock: Clock, asks: int) -> None:
+            done = {"evaluations": clock.evaluations, "seconds": int(clock.total), "asks": asks}[kind]
+            bar(min(done, whole), whole, None)
+
+        yield report
+
+
+def _shown(options: argparse.Namespace) -> SearchResult:
+    """What a ledger tells."""
+    from zcbench.errors import InvalidInputError, ZcbenchError
+    from zcbench.search import read_ledger, read_search
+
+    if options.ledger is not None:
+        raise InvalidInputError("--show only reports: leave --ledger out, or leave --show out to go on searching.")
+    head, _ = read_ledger(options.show)
+    name, _, version = str(head.get("evaluate", "")).rpartition("@")
+    table = None
+    if name and version.isdigit():
+        try:
+            table = _benchmark(options.place or name, options.source)
+        except ZcbenchError as error:
+            say(f"zcbench: without the table of {name}, nothing is compared with its best: {error}")
+    if table is not None and table.identifier != head["evaluate"]:
+        raise InvalidInputError(
+            f"{options.show} is a search of {head['evaluate']}, and the table is {table.identifier}: give the former."
+        )
+    return read_search(options.show, table)
+
+
+def _write(folder: Path, report: SearchReport) -> None:
+    """Write the report in every form."""
+    from zcbench.errors import MissingDependencyError
+    from zcbench.leaderboards import draw_search, search_to_html
+
+    words = [report.evaluate.partition("@")[0], report.searcher.partition("@")[0], f"seed{report.seed}"]
+    stem = "-".join(re.sub(r"[^A-Za-z0-9_.]+", "-", word).strip("-.")[:60] or "search" for word in words)
+    contents = {
+        "md": report.to_markdown(),
+        "json": report.to_json(),
+        "csv": report.to_csv(),
+        "html": search_to_html(report),
+    }
+    for suffix, content in contents.items():
+        write_board(folder, f"{stem}.{suffix}", content)
+    try:
+        write_board(folder, f"{stem}.png", partial(draw_search, report))
+    except MissingDependencyError as error:
+        say(f"zcbench: {error}")

@@ -1,0 +1,155 @@
+"""A file of lines of JSON that one process appends to: each line is there whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Generator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from zcbench._files import cannot_write
+from zcbench.errors import DataCorruptError
+
+Row: TypeAlias = dict[str, Any]
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+#: bytes that are read at once
+_BLOCK = 1 << 16
+#: no line that says what a file is has more bytes
+_LONGEST_HEAD = 1 << 20
+
+
+class Lines:
+    """Appends lines to a file; what a killed process left of its last line is cut off.
+
+    Args:
+        path: the file; it is made if there is none.
+        advice: what to do where there is no room for a line, a sentence without a capital.
+
+    Raises:
+        StoreError: it cannot be opened for writing.
+    """
+
+    def __init__(self, path: Path, advice: str) -> None:
+        self.path, self._advice = path, advice
+        try:
+            self._descriptor = os.open(path, _FLAGS, 0o666)
+        except OSError as error:
+            raise cannot_write(path, error, "choose another place for the ledger") from None
+        try:
+            _drop_torn_line(path)
+        except OSError as error:
+            self.close()
+            raise cannot_write(path, error, "choose another place for the ledger") from None
+
+    def append(self, line: bytes, *, durable: bool) -> None:
+        """Write a line, which ends with a newline.
+
+        Args:
+            line: its bytes.
+            durable: whether to wait until it would outlast a power cut.
+
+        Raises:
+            StoreError: there is no room; nothing of the line stays.
+        """
+        size = None
+        try:
+            size = os.fstat(self._descriptor).st_size
+            rest = memoryview(line)
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+            if durable:
+                os.fsync(self._descriptor)  # some file systems find only now that there is no room
+        except OSError as error:
+            with suppress(OSError):  # where this fails too, the next one that opens the file cuts it off
+                if size is not None:
+                    os.ftruncate(self._descriptor, size)
+            raise cannot_write(self.path, error, self._advice, or_room=False) from None
+
+    def clear(self) -> None:
+        """Remove all lines."""
+        with suppress(OSError):
+            os.ftruncate(self._descriptor, 0)
+
+    def close(self) -> None:
+        """Close the file."""
+        with suppress(OSError):
+            os.close(self._descriptor)
+
+
+def encoded(row: Mapping[str, Any]) -> bytes:
+    """A line."""
+    return json.dumps(row, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+
+
+def rows_of(path: Path) -> Generator[tuple[bytes, Row]]:
+    """Lines and what they say, one after the other; a last line without an end is left out.
+
+    Raises:
+        DataCorruptError: a line is damaged.
+    """
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise ValueError
+            except (ValueError, RecursionError):
+                raise DataCorruptError(
+                    f"line {number} of {path} is damaged: remove it and all that follow, and start the search again."
+                ) from None
+            yield line, row
+
+
+def first_row(path: Path, begin: bytes) -> Row | None:
+    """What the first line of a file says; None for a file that is empty, or whose first line a killed process wrote.
+
+    Args:
+        path: the file.
+        begin: how the first line begins.
+
+    Raises:
+        ValueError: it is another kind of file.
+    """
+    with path.open("rb") as file:
+        line = file.readline(_LONGEST_HEAD)
+    if not line.endswith(b"\n") and (line.startswith(begin) or begin.startswith(line)):
+        return None
+    if not line.endswith(b"\n") or not line.startswith(begin):
+        raise ValueError
+    row = json.loads(line)
+    if not isinstance(row, dict):
+        raise ValueError
+    return row
+
+
+def digest_of(path: Path, size: int) -> str:
+    """Digest of the first bytes of a file; "" if it has fewer."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while size and (block := file.read(min(size, _BLOCK))):
+            found.update(block)
+            size -= len(block)
+    return "" if size else found.hexdigest()
+
+
+def _drop_torn_line(path: Path) -> None:
+    """Cut off what a killed process left of its last line."""
+    with path.open("rb+") as file:
+        size = end = file.seek(0, os.SEEK_END)
+        while end:
+            start = max(0, end - _BLOCK)
+            file.seek(start)
+            found = file.read(end - start).rfind(b"\n")
+            if found >= 0:
+                end = start + found + 1
+                break
+            end = start
+        if end < size:
+            file.truncate(end)

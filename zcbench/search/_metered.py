@@ -1,0 +1,161 @@
+"""Scores that are written down, paid for once, and remembered."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from zcbench._display import many
+from zcbench.errors import InvalidInputError
+from zcbench.scorers import Scorer, Scores, asked
+from zcbench.search._clock import Clock
+from zcbench.search._ledger import Ledger
+from zcbench.search._lines import Row
+from zcbench.types import Architecture
+
+#: architectures without a single score after which a scorer is given up
+TRIED = 10
+#: different reasons that are remembered
+_REASONS = 1_000
+
+
+class Metered(Scorer):
+    """A scorer whose scores are written down and paid for; no architecture is paid for twice.
+
+    A score is remembered in about a hundred bytes. What depends on the set that is scored is never remembered.
+
+    Args:
+        scorer: what scores; it is made of no others.
+        ledger: where scores go, and where those of an earlier run are read.
+        clock: what is charged.
+    """
+
+    def __init__(self, scorer: Scorer, ledger: Ledger, clock: Clock) -> None:
+        self._scorer, self._ledger, self._clock = scorer, ledger, clock
+        self.label, self.higher_is_better, self.context = scorer.label, scorer.higher_is_better, scorer.context
+        self._known: dict[int, float] = {}
+        self._why: dict[int, str] = {}
+        self._asked = self._given = 0
+
+    @property
+    def of_sets(self) -> bool:  # type: ignore[override]
+        """As the scorer."""
+        return self._scorer.of_sets
+
+    @property
+    def identifier(self) -> str:
+        """As the scorer's."""
+        return self._scorer.identifier
+
+    @property
+    def truth(self) -> tuple[str, ...]:
+        """As the scorer's."""
+        return self._scorer.truth
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """As the scorer's."""
+        return self._scorer.columns
+
+    def measured(self, architecture: Architecture) -> Architecture:
+        """As the scorer."""
+        return self._scorer.measured(architecture)
+
+    def score(self, architectures: Sequence[Architecture]) -> Scores:
+        """Score architectures ``(n,)``: what is remembered costs nothing, what an earlier run scored is read.
+
+        Raises:
+            InvalidInputError: the scorer had no score of any of the first :data:`TRIED` or more architectures.
+            StoreError: ledger or store cannot be written.
+        """
+        began = time.perf_counter()
+        try:
+            return self._scored(architectures)
+        finally:
+            self._clock.aside += time.perf_counter() - began
+
+    def _scored(self, architectures: Sequence[Architecture]) -> Scores:
+        if self._scorer.of_sets:
+            return self._paid(list(architectures))
+        names = [_digest(self.measured(one).key) for one in architectures]
+        new: dict[int, Architecture] = {}
+        for name, one in zip(names, architectures, strict=True):
+            if name not in self._known:
+                new.setdefault(name, one)
+        seconds = np.zeros(len(names))
+        if new:
+            found = self._paid(list(new.values()))
+            self._remember(list(new), found.values, found.reasons)
+            first = {name: place for place, name in reversed(list(enumerate(names)))}
+            seconds[[first[name] for name in new]] = found.seconds
+        values = np.array([self._known[name] for name in names], np.float64)
+        missing = np.flatnonzero(np.isnan(values)).tolist()
+        return Scores(values, seconds, {place: self._why.get(names[place], "it has no score.") for place in missing})
+
+    def _paid(self, architectures: list[Architecture]) -> Scores:
+        """Scores that are written down, or read; they are charged."""
+        if not architectures:
+            return Scores(np.zeros(0), np.zeros(0))
+        keys = [one.key for one in architectures]
+        if (row := self._ledger.known("scored", scorer=self.label, architectures=keys)) is None:
+            found = asked(self._scorer, architectures)
+            self._count(found.values, found.reasons)
+            row = self._ledger.append(
+                "scored",
+                scorer=self.label,
+                architectures=keys,
+                values=_written(found.values),
+                seconds=_written(found.seconds),
+                reasons={str(place): why for place, why in found.reasons.items()},
+            )
+        else:
+            self._count(read_numbers(row["values"]), _reasons(row))
+        self._clock.score(read_numbers(row["seconds"]))
+        return Scores(read_numbers(row["values"]), read_numbers(row["seconds"]), _reasons(row))
+
+    def remember(self, row: Row) -> None:
+        """Take a line of an earlier run, which was paid for."""
+        self._count(read_numbers(row["values"]), _reasons(row))
+        if not self._scorer.of_sets and self.context is not None:
+            space = self.context.space.name
+            names = [_digest(self.measured(Architecture(space, key)).key) for key in row["architectures"]]
+            self._remember(names, read_numbers(row["values"]), _reasons(row))
+
+    def _remember(self, names: Sequence[int], values: Any, reasons: Mapping[int, str]) -> None:
+        self._known.update(zip(names, np.asarray(values).tolist(), strict=True))
+        for place, why in reasons.items():
+            if len(self._why) < _REASONS:
+                self._why[names[place]] = why
+
+    def _count(self, values: Any, reasons: Mapping[int, str]) -> None:
+        """Give a scorer up that scores nothing, before anything is spent on what it was to choose."""
+        self._asked += len(values)
+        self._given += int(np.isfinite(values).sum())
+        if not self._given and self._asked >= TRIED:
+            why = next(iter(reasons.values()), "it gave none")
+            raise InvalidInputError(
+                f"the scorer {self.label} has no score of any of {many(self._asked, 'architecture')}, so that it "
+                f"cannot help: {why}"
+            )
+
+
+def _digest(key: str) -> int:
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "little")
+
+
+def _reasons(row: Row) -> dict[int, str]:
+    return {int(place): why for place, why in row["reasons"].items()}
+
+
+def _written(values: Any) -> list[float | None]:
+    return [float(value) if math.isfinite(value) else None for value in np.asarray(values, np.float64).tolist()]
+
+
+def read_numbers(values: Sequence[float | None]) -> Any:
+    """Numbers of a line ``(n,)``; nan where it has none."""
+    return np.array([math.nan if value is None else value for value in values], np.float64)

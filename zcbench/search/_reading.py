@@ -1,0 +1,128 @@
+"""What a ledger tells of its search, finished or not, without searching."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from zcbench.datasets import Benchmark
+from zcbench.errors import DataCorruptError
+from zcbench.search._base import Objective
+from zcbench.search._budget import Budget
+from zcbench.search._clock import Clock
+from zcbench.search._ledger import read_ledger
+from zcbench.search._result import SearchResult
+from zcbench.types import Architecture
+
+
+def read_search(path: str | os.PathLike[str], table: Benchmark | None = None) -> SearchResult:
+    """Read the result of a search from its ledger; another process may be writing it.
+
+    Args:
+        path: the ledger.
+        table: the benchmark that evaluated, if there was one: what is known of it is reported.
+
+    Returns:
+        The result, with ``ended`` empty where the search has not ended; ``asks`` is then what is known of.
+
+    Raises:
+        InvalidInputError: there is no such file, or it is no ledger.
+        DataCorruptError: a line is damaged, or lacks what it should hold.
+    """
+    head, lines = read_ledger(path)
+    told = _Told(head, simulated=table is not None)
+    for number, row in enumerate(lines, 2):
+        try:
+            told.take(row)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise DataCorruptError(
+                f"line {number} of {os.fspath(path)} lacks what it should hold: it was edited, or written by another "
+                "version of zcbench."
+            ) from None
+    return told.result(table)
+
+
+class _Told:
+    """What the lines so far tell."""
+
+    def __init__(self, head: Mapping[str, Any], *, simulated: bool) -> None:
+        self.head, self.simulated = head, simulated
+        self.clock = Clock()
+        self.budget: Budget | None = None
+        self.asks = 0
+        self.ended = ""
+        self.rows: list[tuple[str, int | None, Mapping[str, float], float]] = []
+        self._late: Mapping[str, Any] | None = None
+
+    def take(self, row: Mapping[str, Any]) -> None:
+        """Take a line."""
+        kind = row["kind"]
+        if kind == "budget":
+            self.budget, self.ended = Budget(row["evaluations"], row["seconds"], row["asks"]), ""
+            if (late := self._late) is not None:
+                self._late = None
+                self._evaluated(late)
+        elif kind == "scored":
+            self.clock.score(_numbers(row["seconds"]))
+        elif kind == "equal":
+            self.asks += 1
+        elif kind == "evaluated":
+            self.asks += 1
+            self.ended = ""
+            self._evaluated(row)
+        elif kind == "ended":
+            self.ended = str(row["reason"])
+            self.clock.spend(row.get("seconds", {}))
+            self.asks = int(row.get("asks", self.asks))  # those included that waited for an equal one of their batch
+
+    def _evaluated(self, row: Mapping[str, Any]) -> None:
+        """Count an evaluation, unless it ended after the budget's seconds."""
+        most = math.inf if self.budget is None or self.budget.seconds is None else self.budget.seconds
+        if self.total + sum(self._counted(row["seconds"]).values()) > most:
+            self._late = row
+            return
+        self.clock.spend(row["seconds"])
+        values = {str(name): math.nan if value is None else float(value) for name, value in row["values"].items()}
+        self.rows.append((str(row["architecture"]), row["epochs"], values, self.total))
+
+    @property
+    def total(self) -> float:
+        """Seconds that a budget counts."""
+        return sum(self._counted(self.clock.seconds).values())
+
+    def _counted(self, seconds: Mapping[str, float]) -> dict[str, float]:
+        """What the searcher itself took is this machine's time, and does not count beside a table's."""
+        return {what: spent for what, spent in seconds.items() if what != "thinking" or not self.simulated}
+
+    def result(self, table: Benchmark | None) -> SearchResult:
+        """The lines as a result."""
+        space = str(self.head.get("space", ""))
+        given = [str(name) for name in self.head.get("objectives", ["value"])]
+        objectives = tuple(Objective(name.removeprefix("-"), not name.startswith("-")) for name in given)
+        names = [one.name for one in objectives]
+        names += [name for _, _, values, _ in self.rows for name in values]
+        return SearchResult(
+            searcher=str(self.head.get("searcher", "")),
+            objectives=objectives,
+            architectures=tuple(Architecture(space, key) for key, _, _, _ in self.rows),
+            epochs=_numbers(epochs for _, epochs, _, _ in self.rows),
+            values={
+                name: np.array([values.get(name, math.nan) for _, _, values, _ in self.rows])
+                for name in dict.fromkeys(names)
+            },
+            seconds=_numbers(seconds for _, _, _, seconds in self.rows),
+            spent=dict(self.clock.seconds),
+            asks=self.asks,
+            scored=self.clock.scored,
+            ended=self.ended,
+            head=self.head,
+            table=table,
+        )
+
+
+def _numbers(values: Iterable[float | None]) -> Any:
+    return np.array([math.nan if value is None else float(value) for value in values], np.float64)

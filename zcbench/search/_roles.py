@@ -1,0 +1,236 @@
+"""What scorers serve for in a search: warm start, filter, feature, objective."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from zcbench import _arguments as rules
+from zcbench._display import brief, many
+from zcbench._notation import Term, parse_sum, split_list
+from zcbench._process import stable_seed
+from zcbench._settings import read_settings
+from zcbench.encodings import Feed
+from zcbench.errors import InvalidInputError, UnknownNameError
+from zcbench.scorers import Context, Scorer, as_scorer
+from zcbench.scorers._register import Turned
+from zcbench.scorers.ensemble import AmongOthers
+from zcbench.search._base import Objective
+from zcbench.search._domain import Domain
+from zcbench.search._metered import TRIED
+from zcbench.search._problem import Problem
+from zcbench.types import Architecture
+
+#: what a scorer can be used for
+ROLES = ("warm-start", "filter", "feature", "objective")
+#: settings of roles: how many are scored for one choice
+_SETTINGS: Mapping[str, Mapping[str, int]] = {"warm-start": {"from": 1_000}, "filter": {"from": 100}}
+_RANGES = {"from": (1, 10**6)}
+#: architectures among which an objective of ranks places each
+_OTHERS = 100
+
+
+@dataclass(frozen=True)
+class Role:
+    """A scorer in a role.
+
+    Attributes:
+        name: one of :data:`ROLES`.
+        scorer: what scores.
+        choose_from: how many are scored, of which it chooses; 0 where it does not choose.
+    """
+
+    name: str
+    scorer: Scorer
+    choose_from: int = 0
+
+
+@dataclass(frozen=True, repr=False)
+class Roles:
+    """All scorers of one search and what they serve for.
+
+    Attributes:
+        all: in the order in which they were given.
+        context: the task that they were made for.
+    """
+
+    all: tuple[Role, ...]
+    context: Context
+    _tried: list[Scorer] = field(default_factory=list)
+    _some: list[Architecture] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return brief(f"<Roles {', '.join(f'{one.scorer.label} as {one.name}' for one in self.all) or 'none'}>")
+
+    @classmethod
+    def of(cls, scorer: Any, role: Any, context: Context) -> Roles:
+        """The roles that a user gives.
+
+        Args:
+            scorer: what is one scorer for :func:`zcbench.get_scorer`; several, as a list or as text with commas, in the
+                roles "feature" and "objective"; a mapping from roles to these; or None.
+            role: what one scorer serves for: "filter", several as "warm-start+filter" or in a list, with settings as
+                "warm-start:from=200+filter:from=20". A mapping says it itself.
+            context: the task.
+
+        Raises:
+            UnknownNameError: there is no such role or scorer.
+            InvalidInputError: a role has several scorers and takes one; two scorers have one label and differ; a scorer
+                would know what training gave.
+        """
+        if scorer is None:
+            return cls((), context)
+        given = scorer if isinstance(scorer, Mapping) else dict.fromkeys(_texts(role), scorer)
+        found: list[Role] = []
+        made: dict[Any, Scorer] = {}  # one object for one scorer, in however many roles
+        taken: set[str] = set()
+        for text, scorers in given.items():
+            for term in _terms(text):
+                if term.name in taken:
+                    raise InvalidInputError(
+                        f"the role {term.name} is given twice: give it one scorer, or a list of them."
+                    )
+                taken.add(term.name)
+                settings = read_settings(term, _SETTINGS.get(term.name, {}), _RANGES)
+                number = settings.get("from", _SETTINGS.get(term.name, {}).get("from", 0))
+                for one in _several(term.name, scorers):
+                    key = one if isinstance(one, str) else id(one)
+                    made.setdefault(key, as_scorer(one, context))
+                    found.append(Role(term.name, made[key], number))
+        _check_labels(found)
+        return cls(tuple(found), context)
+
+    def _in(self, name: str) -> list[Role]:
+        return [one for one in self.all if one.name == name]
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What scorers add to what is searched for."""
+        return tuple(
+            Objective(unsigned(one.scorer).label, one.scorer.higher_is_better) for one in self._in("objective")
+        )
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """What the head of a ledger says: by role, everything that its scorers' scores depend on."""
+        found: dict[str, Any] = {}
+        for one in self.all:
+            number = {"from": one.choose_from} if one.choose_from else {}
+            found.setdefault(one.name, []).append({"scorer": one.scorer.identifier, **number})
+        return found
+
+    def notes(self, seen: Iterable[str]) -> list[str]:
+        """Sentences on scorers that know what others have to find out.
+
+        Args:
+            seen: columns that are searched for or reported.
+        """
+        watched = set(seen)
+        by_scorer: dict[str, list[Role]] = {}
+        for one in self.all:
+            by_scorer.setdefault(one.scorer.label, []).append(one)
+        found = []
+        for label, roles in by_scorer.items():
+            scorer, served = roles[0].scorer, " and ".join(one.name for one in roles)
+            known = dict.fromkeys([*scorer.truth, *(name for name in scorer.columns if name in watched)])
+            if known:
+                judged = ", by which the search is judged" if watched & set(known) else ""
+                found.append(
+                    f"The scorer {label} is an oracle as {served}: it reads {', '.join(known)}{judged}. The result is "
+                    "a bound on what scorers could reach."
+                )
+        return found
+
+    def give(self, problem: Problem, metered: Callable[[Scorer], Scorer], seed: int) -> tuple[Scorer | None, int]:
+        """Let a search have its scorers.
+
+        Args:
+            problem: takes warm start, features, objectives, and scorers that a searcher names.
+            metered: from a scorer to one that is paid for.
+            seed: of the search.
+
+        Returns:
+            The filter, if there is one, and how many proposals it chooses one from.
+        """
+        table = self.context.benchmark
+        problem.feed = None if table is None else Feed.of(table)
+        problem.scorer = lambda text: as_scorer(text, self.context).mapped(metered)
+        rng = np.random.default_rng(stable_seed("scorers", seed))
+        for one in self._in("warm-start"):
+            problem.warm_start, problem.warm_start_from = one.scorer.mapped(metered), one.choose_from
+        features = [part for one in self._in("feature") for part in one.scorer.mapped(metered).units()]
+        problem.features = tuple({part.label: part for part in features}.values())
+        problem.scored = tuple(
+            alone(unsigned(one.scorer.mapped(metered)), problem.domain, rng) for one in self._in("objective")
+        )
+        filters = self._in("filter")
+        chosen = filters[0].scorer.mapped(metered) if filters else None
+        # A warm start scores before all else.
+        self._tried[:] = [*problem.features, *problem.scored, *([] if chosen is None else [chosen])]
+        self._some[:] = problem.domain.sample(rng, TRIED) if self._tried else []
+        return chosen, filters[0].choose_from if filters else 1
+
+    def try_out(self) -> None:
+        """Score a few architectures before an evaluation is paid for.
+
+        Raises:
+            InvalidInputError: a scorer has no score of any of them.
+        """
+        for scorer in self._tried:
+            found = scorer.score(self._some)
+            if self._some and len(found.reasons) == len(self._some):
+                raise InvalidInputError(
+                    f"the scorer {scorer.label} has no score of any of {many(len(self._some), 'architecture')}, so "
+                    f"that it cannot help: {found.reasons[0]}"
+                )
+
+
+def unsigned(scorer: Scorer) -> Scorer:
+    """What gives the numbers of an objective: of "-params" the scorer params, whose sign the objective has."""
+    return scorer.parts[0] if isinstance(scorer, Turned) else scorer
+
+
+def alone(scorer: Scorer, domain: Domain, rng: np.random.Generator) -> Scorer:
+    """A scorer whose score of an architecture depends on no other: scorers of sets place it in a fixed sample."""
+    return AmongOthers(scorer, domain.sample(rng, _OTHERS)) if scorer.of_sets else scorer
+
+
+def _texts(role: Any) -> list[str]:
+    return rules.all_text("role", role)
+
+
+def _terms(text: Any) -> list[Term]:
+    """Roles of a text, "warm-start+filter:from=20"."""
+    found = parse_sum(rules.text("a role", text))
+    found.unweighted("a role")
+    for part in found.parts:
+        if part.term.name not in ROLES:
+            raise UnknownNameError("role", part.term.name, ROLES)
+    return [part.term for part in found.parts]
+
+
+def _several(role: str, given: Any) -> Sequence[Any]:
+    """The scorers that are given for a role."""
+    found: Sequence[Any] = given if isinstance(given, list | tuple) else [given]
+    found = [one for each in found for one in (split_list(each) if isinstance(each, str) else [each])]
+    if not found:
+        raise InvalidInputError(f"the role {role} has no scorer: name one.")
+    if len(found) > 1 and role not in ("feature", "objective"):
+        raise InvalidInputError(
+            f"the role {role} takes one scorer, not {len(found)}: write a sum, naswot+synflow, or an ensemble, "
+            "mean_rank(naswot+synflow)."
+        )
+    return found
+
+
+def _check_labels(roles: Iterable[Role]) -> None:
+    known: dict[str, str] = {}
+    for one in roles:
+        for leaf in one.scorer.leaves():
+            if known.setdefault(leaf.label, leaf.identifier) != leaf.identifier:
+                raise InvalidInputError(
+                    f"two scorers are called {leaf.label} and differ: give one of them another label."
+                )

@@ -1,0 +1,182 @@
+"""The task of a search: what evaluates, what is searched for, and where."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from zcbench import _arguments as rules
+from zcbench._process import stable_seed
+from zcbench.datasets import Benchmark
+from zcbench.errors import InvalidInputError, UnknownNameError
+from zcbench.scorers import Scorer
+from zcbench.scorers.table import needs_training
+from zcbench.search._base import Objective
+from zcbench.search._calling import FunctionEvaluator
+from zcbench.search._constraints import Constraints
+from zcbench.search._domain import Domain
+from zcbench.search._evaluators import Evaluator, TableEvaluator
+from zcbench.search._facts import Fact
+from zcbench.search._functional import equality
+from zcbench.search._reach import check_reachable
+from zcbench.types import Architecture, SearchSpace
+
+Equal = str | Callable[[Architecture], str]
+
+
+@dataclass(frozen=True)
+class Calls:
+    """How a function of the user's is called; see :func:`zcbench.search`."""
+
+    epochs: int | None
+    workers: int
+    timeout: float | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is asked of every searcher alike.
+
+    Attributes:
+        evaluator: what evaluates.
+        objectives: what is searched for; those that scorers give stand last.
+        domain: where.
+        known: scorers that know an objective of networks that were never trained, by its name.
+        reference: what hypervolume is measured from, turned so that high is good; None for no such point.
+        head: what the head of a ledger says of it.
+    """
+
+    evaluator: Evaluator
+    objectives: tuple[Objective, ...]
+    domain: Domain
+    known: Mapping[str, Scorer]
+    reference: tuple[float, ...] | None
+    head: Mapping[str, Any]
+
+
+def task_of(
+    space: SearchSpace,
+    table: Benchmark | None,
+    evaluate: Benchmark | Callable[..., Any] | None,
+    *,
+    objectives: str | Iterable[str] | None,
+    reported: Sequence[str],
+    scored: Sequence[Objective],
+    cost: str | float | None,
+    calls: Calls,
+    constraints: Any,
+    equal: Equal,
+    reference: Mapping[str, float] | None,
+) -> Task:
+    """The task that a user describes; arguments as of :func:`zcbench.search`.
+
+    Args:
+        table: the benchmark that the space came with, or that evaluates.
+        scored: objectives that scorers give.
+
+    Raises:
+        InvalidInputError: something does not go together, or nothing keeps the constraints.
+        UnknownNameError: the table has no such column.
+    """
+    evaluator, goals = _evaluator(evaluate, objectives, reported, scored, cost, calls)
+    kept = Constraints(constraints, space, table)
+    candidates = evaluator.benchmark.architectures if isinstance(evaluator, TableEvaluator) else None
+    domain = Domain(space, candidates, equality(equal, space), constraints=kept)
+    head: dict[str, Any] = {
+        "space": space.name,
+        "evaluate": evaluator.label,
+        "code": evaluator.code,
+        "objectives": [str(goal) for goal in goals],
+    }
+    if domain.constraints is not None:
+        head["constraints"] = [str(one) for one in domain.constraints.given]
+        rng = np.random.default_rng(stable_seed("reach", calls.seed))
+        check_reachable(domain.constraints, domain.candidates, rng)
+    if equal != "canonical":
+        head["equal"] = equal if isinstance(equal, str) else getattr(equal, "__qualname__", type(equal).__name__)
+    if reference is not None:
+        head["reference"] = dict(sorted(_numbers_of(reference, goals).items()))
+    return Task(evaluator, goals, domain, _known(evaluator, goals), _turned(reference, goals), head)
+
+
+def _evaluator(
+    evaluate: Benchmark | Callable[..., Any] | None,
+    objectives: str | Iterable[str] | None,
+    reported: Sequence[str],
+    scored: Sequence[Objective],
+    cost: str | float | None,
+    calls: Calls,
+) -> tuple[Evaluator, tuple[Objective, ...]]:
+    """What evaluates, and what is searched for."""
+    names = None if objectives is None else rules.all_text("objectives", objectives)
+    if evaluate is None and (names or not scored):
+        raise InvalidInputError(
+            "say what evaluates: a benchmark, or a function from an architecture to a number. Only a search for scores "
+            'alone needs none: give a scorer with the role "objective".'
+        )
+    if names == [] and not scored:
+        raise InvalidInputError('a search needs an objective: name one, or give a scorer with the role "objective".')
+    evaluator: Evaluator
+    if isinstance(evaluate, Benchmark):
+        goals = tuple(_of_table(evaluate, name) for name in ([evaluate.default_target] if names is None else names))
+        looked_up = list(dict.fromkeys([*(goal.name for goal in goals), *reported]))
+        seconds = cost if goals or cost is not None else 0.0
+        evaluator = TableEvaluator(evaluate, looked_up, seconds, objectives=[goal.name for goal in goals])
+    else:
+        if cost is not None:
+            raise InvalidInputError("cost goes with a table: the clock of a function is the wall's.")
+        named = [] if evaluate is None else ["value"] if names is None else names
+        goals = tuple(Objective(name.removeprefix("-"), not name.startswith("-")) for name in named)
+        evaluator = FunctionEvaluator(nothing if evaluate is None else evaluate, goals, **asdict(calls))
+    if twice := {goal.name for goal in goals} & {goal.name for goal in scored}:
+        raise InvalidInputError(f"{min(twice)} is an objective and the label of a scorer that gives one: drop either.")
+    return evaluator, (*goals, *scored)
+
+
+def nothing(architecture: Architecture) -> dict[str, float]:
+    """What evaluates where only scores are searched for."""
+    return {}
+
+
+def _of_table(benchmark: Benchmark, name: str) -> Objective:
+    """A column as an objective: a target's direction is the table's, a fact's is written with a sign."""
+    bare = name.removeprefix("-")
+    if bare in benchmark.targets:
+        return Objective(bare, benchmark.targets[bare].higher_is_better)
+    if bare in benchmark.facts:
+        return Objective(bare, bare == name)
+    raise UnknownNameError("column", bare, [*benchmark.targets, *benchmark.facts])
+
+
+def _known(evaluator: Evaluator, goals: Iterable[Objective]) -> dict[str, Scorer]:
+    """Objectives that a table knows of networks that were never trained."""
+    if not isinstance(evaluator, TableEvaluator):
+        return {}
+    facts = evaluator.benchmark.facts
+    names = [goal.name for goal in goals if goal.name in facts and not needs_training(goal.name)]
+    return {name: Fact(evaluator.benchmark, name) for name in names}
+
+
+def _numbers_of(given: Mapping[str, float], goals: Sequence[Objective]) -> dict[str, float]:
+    if not isinstance(given, Mapping) or set(given) != {goal.name for goal in goals}:
+        raise InvalidInputError(
+            f"the reference point is {rules.shown(given)}: give a number for each objective by name, "
+            f"{{{', '.join(f'{goal.name!r}: …' for goal in goals)}}}."
+        )
+    found = {name: rules.number(f"the reference point's {name}", value) for name, value in given.items()}
+    if not all(map(math.isfinite, found.values())):
+        raise InvalidInputError("the reference point holds an infinity: give numbers that are worse than all else.")
+    return found
+
+
+def _turned(given: Mapping[str, float] | None, goals: Sequence[Objective]) -> tuple[float, ...] | None:
+    """The reference point, turned so that high is good."""
+    if given is None:
+        return None
+    numbers = _numbers_of(given, goals)
+    return tuple(numbers[goal.name] if goal.higher_is_better else -numbers[goal.name] for goal in goals)
