@@ -55,7 +55,7 @@ class EHVI(Predicting):
 
     def __init__(
         self,
-        predictor: str = "(gp:encoding=onehot+stats)",
+        predictor: str = "(gp:encoding=onehot)",
         initial: int = 20,
         every: int = 1,
         explore: float = 0.0,
