@@ -134,6 +134,7 @@ def search(
         constraints=constraints,
         equal=equal,
         reference=reference,
+        context=context,
     )
     made = get_searcher(searcher) if isinstance(searcher, str) else searcher
     head = {

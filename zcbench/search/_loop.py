@@ -248,8 +248,9 @@ class Loop:
             known = self.ledger.known("evaluated", **_names(proposals[place]))
             if known is None:
                 break
+            self.search.problem.domain.take_seconds()  # the line tells of them
             if not self.clock.simulated:
-                self._thought = 0.0  # the line tells of it
+                self._thought = 0.0
             yield known
             place += 1
         ready = {
