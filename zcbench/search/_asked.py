@@ -152,10 +152,10 @@ def search(
             began_with(lines, limit),
             np.random.default_rng(stable_seed("search", seed)),
             epochs=task.evaluator.epochs,
+            levels=task.evaluator.levels,
             known=task.known,
             reference=task.reference,
         )
-        problem.levels = task.evaluator.levels
         filter_by, filter_from = roles.give(problem, metered, seed)
         return Search(made, problem, filter_by=filter_by, filter_from=filter_from)
 
