@@ -14,7 +14,7 @@ import zcbench.errors
 from zcbench import cli as package
 from zcbench.cli import main
 
-COMMANDS = ("run", "leaderboard", "efficiency", "score", "check", "list", "show", "data", "store", "env")
+COMMANDS = ("run", "leaderboard", "efficiency", "search", "score", "check", "list", "show", "data", "store", "env")
 
 
 def examples(command):

@@ -34,7 +34,8 @@ def test_label_and_version():
     assert (trial("gp:encoding=a@1@12").label, trial("gp@12").version) == ("gp:encoding=a@1", 12)
 
 
-def test_a_search_is_called_by_searcher_and_scorers_without_versions():
+def test_a_search_is_called_by_searcher_and_scorers():
     assert trace("evolution:population=20@3").label == "evolution:population=20"
-    found = trace("random@1", scorers="warm-start=naswot@2+0.5*zen:repeats=3@1, filter=-params@1").label
-    assert found == "random, warm-start=naswot+0.5*zen:repeats=3, filter=-params"
+    assert trace("random@1", scorers="warm-start=naswot, filter=-params").label == (
+        "random, warm-start=naswot, filter=-params"
+    )

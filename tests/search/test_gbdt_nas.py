@@ -1,10 +1,13 @@
-"""Pruned spaces: effects of options and of pairs against the trees' own contributions."""
+"""Pruned spaces: effects of options and of pairs against the trees' own contributions; prune, then search."""
+
+import json
 
 import numpy as np
 import pytest
 
 import zcbench
 from zcbench.errors import InvalidInputError
+from zcbench.search import Answer, Budget, Domain, Objective, Problem, Proposal, Search, get_searcher
 from zcbench.search.gbdt_nas import option_effects, pair_effects, prune
 
 SPACE = zcbench.get_space("digits-201")
@@ -78,3 +81,55 @@ def test_no_interactions_no_pairs():
     taken = one_hot(drawn)
     noise = 0.2 * np.random.default_rng(0).normal(size=200)
     assert not prune(SPACE, drawn, -taken[:, 5] - 0.9 * taken[:, 13] + noise, most_options=0).pairs
+
+
+def begun(text, space=SPACE, candidates=None):
+    domain = Domain(space, candidates)
+    return Search(get_searcher(text), Problem(domain, (Objective("value"),), Budget(100), np.random.default_rng(0)))
+
+
+def go_on(search, steps, judge, batch=1):
+    asked = []
+    for _ in range(steps):
+        proposals = search.ask(batch)
+        asked += [one.architecture for one in proposals]
+        search.tell(Answer(one, (judge(one.architecture),)) for one in proposals)
+    return asked
+
+
+ROWS = Domain(SPACE).sample(np.random.default_rng(7), 400)
+
+
+def quality(one):
+    return one.key.count("conv_3x3") - 3 * one.key.count("avg_pool") + len(one.key) / 1000
+
+
+def test_search_leaves_out_what_was_pruned():
+    search = begun("gbdt_nas:initial=60:every=15:explore=0:options=3", candidates=ROWS)
+    asked = go_on(search, 75, quality)
+    first = prune(SPACE, asked[:60], [quality(one) for one in asked[:60]], most_options=3, most_pairs=0)
+    assert first.options and search.searcher._pruned == first
+    assert all(first.allows(one) for one in asked[60:])
+    assert np.mean(list(map(quality, asked[60:]))) > np.mean(list(map(quality, asked[:60]))) + 1
+    go_on(search, 1, quality)
+    assert search.searcher._pruned != first  # every round prunes by all that is known
+
+
+def test_search_resumes_exactly():
+    text = "gbdt_nas:initial=20:every=5"
+    whole, again = begun(text, candidates=ROWS), begun(text, candidates=ROWS)
+    before = go_on(whole, 28, quality)
+    state = json.loads(json.dumps(whole.state()))
+    for one in before:
+        again.problem.history.add(again.problem.domain.key(one), Answer(Proposal(one), (quality(one),)))
+    again.restore(state)
+    assert go_on(again, 8, quality) == go_on(whole, 8, quality)
+
+
+def test_search_without_choices_prunes_nothing():
+    space = zcbench.get_space("nasbench101")
+    with pytest.raises(InvalidInputError, match="gbdt_nas:options=0"):
+        begun("gbdt_nas", space)
+    rows = Domain(space).sample(np.random.default_rng(0), 40)
+    search = begun("gbdt_nas:options=0:initial=10", space, rows)
+    assert len(set(go_on(search, 25, lambda one: float(len(one.key))))) == 25

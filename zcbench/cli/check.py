@@ -1,4 +1,4 @@
-"""Put proxies, predictors and searchers through the contract tests: registered ones by name, or all that a file registers."""
+"""Put proxies, predictors and searchers through the contract tests: by name, or all that a file registers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Score networks with proxies, or fit predictors, on a benchmark or as a track says, and show the table.
+"""Score networks, fit predictors or compare searchers, on a benchmark or as a track says, and show the table.
 
 A benchmark is one of  zcbench list benchmarks, or a table of your own: a CSV file with a row per architecture. Its
 columns of numbers are correlated with the target; --space or --factory builds and scores its networks. Columns that
@@ -6,7 +6,8 @@ are not numbers are left out, and stderr gives the reason. With --space, rows of
 
 A track is a named plan: one of  zcbench list tracks, or a TOML file of your own. Options replace what the track says.
 Predictors are fitted to a few trained networks of the benchmark, or of another one first (--transfer-from), and tested
-on all others. Equal networks are never in both parts.
+on all others. Equal networks are never in both parts. Searchers search the table, guided by one column and judged by
+another, each with the same budget and from the same seeds (zcbench search does one search).
 
 Every score is stored as soon as it exists. A run that was stopped continues when the same command is given again.
 """
@@ -42,8 +43,8 @@ from zcbench.cli._shared import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from zcbench.evaluation import Evaluation, SampleEfficiency
     from zcbench.runs import Run, Step, Track
+    from zcbench.runs._run import Result
 
 EXAMPLE = """examples:
   zcbench run digits-201 --limit 300
@@ -62,6 +63,11 @@ predictors:
   zcbench run nasbench201 --predictors "gp:encoding=stats+proxies(zen)"
   zcbench run nasbench201 --track transfer --transfer-from nasbench101
 
+searchers:
+  zcbench run digits-201 --searchers random,evolution,guided --budget 100 --seeds 20
+  zcbench run digits-201 --searchers evolution --scorers "none,warm-start=logsynflow,filter=logsynflow"
+  zcbench run nasbench201 --track search-nasbench201
+
 a table of your own:
   zcbench run my.csv --target acc                   # correlates the columns
   zcbench run my.csv --target acc --factory nets.py:build --data digits"""
@@ -75,6 +81,9 @@ _FIELDS = (
     "batch_size",
     "seeds",
     "transfer_from",
+    "guide",
+    "budget",
+    "cost",
     "arch",
     "space",
     "factory",
@@ -113,7 +122,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N,N",
         help="numbers of trained networks to fit to (default: 10,20,50,100,200,500,1000)",
     )
-    learned.add_argument("--seeds", type=int, metavar="N", help="number of random splits (default: 10)")
+    learned.add_argument("--seeds", type=int, metavar="N", help="number of random splits, or of searches (default: 10)")
     learned.add_argument(
         "--transfer-from", metavar="BENCHMARK[/TARGET]", help="fit to this benchmark or target, test on the other"
     )
@@ -122,6 +131,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--tuned",
         metavar="N,N",
         help="with --transfer-from: numbers of networks of the tested benchmark to fit to last (default: 0)",
+    )
+    searched = parser.add_argument_group("for searchers")
+    searched.add_argument("--searchers", metavar="NAMES", help="names or patterns, separated by commas, or all")
+    searched.add_argument(
+        "--scorers",
+        metavar="ROLE=NAME",
+        help="what helps each of them, separated by commas; several at once are joined by ';' (default: none)",
+    )
+    searched.add_argument("--budget", metavar="N", help='of each search: evaluations, or seconds as "12000s" (100)')
+    searched.add_argument("--guide", metavar="COLUMNS", help="what searchers see (default: the validation column)")
+    searched.add_argument("--cost", metavar="COLUMN", help="training seconds of a network (default: the benchmark's)")
+    searched.add_argument(
+        "--constraint", dest="constraints", action="append", metavar="BOUND", help='such as "params_M<=1"; repeatable'
     )
     own = parser.add_argument_group("for a table of your own")
     own.add_argument("--arch", metavar="COLUMN", help="column that names the architectures (default: arch, model, …)")
@@ -193,6 +215,9 @@ def _run(options: argparse.Namespace) -> Run:
         "predictors": split_names(options.predictors),
         "train_sizes": numbers("--train-sizes", options.train_sizes) or None,
         "tuned": numbers("--tuned", options.tuned) or None,
+        "searchers": split_names(options.searchers),
+        "scorers": _scorers(options.scorers),
+        "constraints": options.constraints,
         "lower": _columns(options.lower),
     }
     given: dict[str, Any] = {name: getattr(options, name) for name in _FIELDS} | lists
@@ -215,6 +240,12 @@ def _run(options: argparse.Namespace) -> Run:
         **of_machines(options),
         **given,
     )
+
+
+def _scorers(text: str | None) -> list[str] | None:
+    """Texts of scorers by role; ";" joins several that help at once, as a comma does in a track."""
+    found = split_names(text)
+    return None if found is None else [one.replace(";", ", ") for one in found]
 
 
 def _retry(options: argparse.Namespace) -> tuple[str, ...]:
@@ -269,7 +300,7 @@ class _Reports(ExitStack):
         super().close()
 
 
-def _show(result: Evaluation | SampleEfficiency, as_json: bool) -> None:
+def _show(result: Result, as_json: bool) -> None:
     """Print a result, and what to do about what failed."""
     from zcbench.evaluation import Evaluation
 

@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
 EXAMPLE = """examples:
   zcbench search digits-201
-  zcbench search digits-201 --searcher evolution:population=20 --budget 500s --out found
-  zcbench search digits-201 --scorer gradsign --role warm-start --constraint "train_seconds<=1"
+  zcbench search digits-201 --searcher random --budget 500s --out found
+  zcbench search digits-201 --scorer synflow --constraint "train_seconds<=1"
   zcbench search digits-201 --budget 1000 --ledger mine.jsonl
   zcbench search --show mine.jsonl
-  zcbench search my_space --import my_space.py --evaluate my_training.py:train --ledger mine.jsonl"""
+  zcbench search digits-201 --evaluate my_training.py:train --ledger my.jsonl"""
 
 
 #: a name that low is good of, which is no option
@@ -83,6 +83,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         help="column that is reported, and that no searcher sees; may be repeated (default: the test columns)",
     )
+    parser.add_argument(
+        "--reference",
+        metavar="NAME=X",
+        action="append",
+        help="what hypervolume is measured from, one for each of several objectives; may be repeated",
+    )
+    parser.add_argument(
+        "--cost", metavar="NAME", help="column of the seconds that training took (default: the table's)"
+    )
+    parser.add_argument("--store", metavar="DIR", help="folder in which scores of proxies are looked up and kept")
     parser.add_argument("--seed", type=int, default=0, help="decides everything random (default: 0)")
     parser.add_argument("--ledger", metavar="FILE", help="file to write everything to, and to go on from")
     parser.add_argument("--show", metavar="LEDGER", help="report the search of a ledger, also while it is written")
@@ -133,7 +143,13 @@ def _searched(options: argparse.Namespace) -> SearchResult:
     if options.place is None:
         raise InvalidInputError("say what to search: a benchmark, or a ledger with --show.")
     budget = Budget.of(options.budget)
-    further: dict[str, Any] = {"objectives": options.objective, "report": options.report or ()}
+    further: dict[str, Any] = {
+        "objectives": options.objective,
+        "report": options.report or (),
+        "reference": _numbers(options.reference),
+        "cost": options.cost,
+        "store": options.store,
+    }
     evaluate: Callable[..., Any] | None = None
     place: Any
     if options.evaluate is not None:
@@ -149,9 +165,10 @@ def _searched(options: argparse.Namespace) -> SearchResult:
                 raise InvalidInputError(f"--{name} goes with --evaluate: a table is looked up at once.")
         place = _benchmark(options.place, options.source)
         say_notes(place)
-        if options.objective is None:
-            guide, reported = guide_and_report(place)
-            further |= {"objectives": [guide], "report": options.report or reported}
+        guide, reported = guide_and_report(place)
+        further["objectives"] = options.objective or [guide]
+        if options.report is None and guide in further["objectives"]:
+            further["report"] = [name for name in reported if name not in further["objectives"]]
     with _progress(options.searcher, budget) as progress:
         return search(
             place,
@@ -173,6 +190,20 @@ def _benchmark(name: str, source: str | None) -> Benchmark:
     from zcbench.datasets import get_benchmark
 
     return get_benchmark(name) if source is None else get_benchmark(name, source=source)
+
+
+def _numbers(words: list[str] | None) -> dict[str, float] | None:
+    """Numbers by name, from "name=number"."""
+    from zcbench.errors import InvalidInputError
+
+    found = {}
+    for word in words or ():
+        name, _, number = word.rpartition("=")
+        try:
+            found[name or word] = float(number)
+        except ValueError:
+            raise InvalidInputError(f"--reference {word!r}: write a name and a number, flops=110.") from None
+    return found or None
 
 
 def _function(text: str) -> Callable[..., Any]:
@@ -198,7 +229,7 @@ def _progress(title: str, budget: Budget) -> Iterator[Callable[[Clock, int], Non
     with progress_bar(title, "proposals" if kind == "asks" else kind, idle=False) as bar:
 
         def report(clock: Clock, asks: int) -> None:
-            done = {"evaluations": clock.evaluations, "seconds": int(clock.total), "asks": asks}[kind]
+            done = {"evaluations": int(clock.evaluations), "seconds": int(clock.total), "asks": asks}[kind]
             bar(min(done, whole), whole, None)
 
         yield report

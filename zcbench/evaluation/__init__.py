@@ -7,6 +7,7 @@ from zcbench.evaluation._entry import Entry, Failure, Standing
 from zcbench.evaluation._evaluation import Evaluation
 from zcbench.evaluation._fronts import KnownFront
 from zcbench.evaluation._left_out import of_known_architectures, of_possible_pools, of_this_table, with_notes
+from zcbench.evaluation._looked_up import looked_up
 from zcbench.evaluation._over_seeds import Ratio, Reach, median_interval, paired_difference, speed_up
 from zcbench.evaluation._search_report import SearchReport
 from zcbench.evaluation._searches import SearchComparison, Searched, SearchProgress, checkpoints, compare_searches
@@ -44,6 +45,7 @@ __all__ = [
     "footnotes",
     "headline",
     "interval",
+    "looked_up",
     "median_interval",
     "of_known_architectures",
     "of_possible_pools",

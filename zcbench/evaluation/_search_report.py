@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,8 @@ class SearchReport(Board):
         budget: what could be spent, in words; "" if that is not known.
         table: by name, ``(N,)`` columns of every architecture that could have been found; empty without a table.
         directions: by name, whether high is good, of columns of the table.
+        scorers: what helped without training, by role.
+        reference: by objective, what hypervolume is measured from; default that of :class:`KnownFront`.
         constraints: what every architecture had to keep.
         notes: what a reader has to know, a sentence each.
         table_notes: what reading the table left out or changed.
@@ -65,6 +67,8 @@ class SearchReport(Board):
     budget: str = ""
     table: Mapping[str, Floats] = field(default_factory=dict)
     directions: Mapping[str, bool] = field(default_factory=dict)
+    scorers: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    reference: Mapping[str, float] = field(default_factory=dict)
     constraints: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     table_notes: tuple[str, ...] = ()
@@ -129,8 +133,9 @@ class SearchReport(Board):
             return None
         values = np.column_stack([self.table[name] for name in names])
         try:
-            return KnownFront(names, values, tuple(self.objectives.values()), benchmark=self.evaluate)
-        except InvalidInputError:  # no architecture has all of them
+            point = np.array([self.reference[name] for name in names]) if self.reference else None
+            return KnownFront(names, values, tuple(self.objectives.values()), point, self.evaluate)
+        except InvalidInputError:  # no architecture has all of them, or none is better than the reference
             return None
 
     @functools.cached_property

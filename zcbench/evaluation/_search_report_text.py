@@ -87,6 +87,9 @@ def footnotes(report: SearchReport) -> list[str]:
     """Cost, end, and what a reader has to know besides; every sentence once."""
     notes = [_cost(report)]
     notes.append(f"Ended: {plain(report.ended, SENTENCE)}" if report.ended else "The search has not ended.")
+    if report.scorers:
+        several = (f"{plain(role)} {plain(one)}" for role, ones in report.scorers.items() for one in ones)
+        notes.append(f"Scorers: {'; '.join(several)}.")
     if report.constraints:
         notes.append(f"Constraints: {', '.join(map(plain, report.constraints))}.")
     notes += [*_table(report), *_missing(report)]
@@ -185,6 +188,7 @@ def content(report: SearchReport) -> dict[str, Any]:
         "seed": report.seed,
         "objectives": [name if high else f"-{name}" for name, high in report.objectives.items()],
         "constraints": list(report.constraints),
+        "scorers": {role: list(ones) for role, ones in report.scorers.items()},
         "best": None if report.found is None else _found(report, report.found),
         "front": [_found(report, row) for row in report.front],
         "hypervolume": number_or_none(report.hypervolume),

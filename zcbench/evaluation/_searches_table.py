@@ -154,7 +154,8 @@ def footnotes(comparison: SearchComparison) -> list[str]:
             f"{plain(comparison.baseline)} ended before it came there in half of its searches."
         )
     notes.append(
-        "RI: relative improvement over random, 100 (found - average) / average of the table, turned so that more is better."
+        "RI: relative improvement over random, 100 (found - average) / average of the table, turned so that more is "
+        "better."
     )
     return list(dict.fromkeys(notes))
 

@@ -207,8 +207,7 @@ def _signs(higher_is_better: Directions, objectives: int) -> Floats:
 
 
 def _finite(values: Floats) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = np.isfinite(values).all(1)
-    return found
+    return np.asarray(np.isfinite(values).all(1))
 
 
 def _referred(points: ArrayLike, reference: ArrayLike, higher_is_better: Directions) -> tuple[Floats, Floats]:
@@ -223,8 +222,7 @@ def _referred(points: ArrayLike, reference: ArrayLike, higher_is_better: Directi
 
 def _inside(costs: Floats, origin: Floats) -> NDArray[np.bool_]:
     """Which points are finite and better than the reference in every objective."""
-    found: NDArray[np.bool_] = _finite(costs) & (costs < origin).all(1)
-    return found
+    return np.asarray(_finite(costs) & (costs < origin).all(1))
 
 
 def _volume(costs: Floats, origin: Floats) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -126,7 +125,7 @@ class SearchTrace:
         benchmark: name and version of the benchmark.
         guide: what was searched for, columns separated by commas, "-" before those in which low is good.
         searcher: label and version, "evolution:population=20@1".
-        scorers: what helped, by role, "warm-start=naswot@1"; empty without any.
+        scorers: what helped, by role, "warm-start=naswot"; empty without any.
         budget: what could be spent, in words.
         constraints: bounds that held, separated by commas; empty without any.
         seed: decides everything random.
@@ -137,7 +136,7 @@ class SearchTrace:
         epochs: epochs of each evaluation, 0 for all of them; empty if no training was stopped.
         detail: why it ended, or why there is no trace; one sentence.
         environment: id of the environment line that the store keeps beside it.
-        data: digest of the table and of the scores: what was searched.
+        data: digests of the table, and of the scorers with their versions: what was searched, and seen.
         code: digest of the searcher and the scorers, where a stranger wrote either; else empty.
         attempt: number of searches before this one that a retry gave up.
     """
@@ -169,10 +168,9 @@ class SearchTrace:
 
     @property
     def label(self) -> str:
-        """Searcher and scorers, without their versions: "evolution, warm-start=naswot"."""
+        """Searcher, without its version, and scorers: "evolution, warm-start=naswot"."""
         searcher = self.searcher.rpartition("@")[0]
-        scorers = _VERSION.sub("", self.scorers)
-        return f"{searcher}, {scorers}" if scorers else searcher
+        return f"{searcher}, {self.scorers}" if self.scorers else searcher
 
     @property
     def key(self) -> tuple[str, str, str, str, str, str, str, str, int]:
@@ -181,6 +179,3 @@ class SearchTrace:
             *(self.benchmark, self.guide, self.searcher, self.scorers, self.budget, self.constraints),
             *(self.data, self.code, self.seed),
         )
-
-
-_VERSION = re.compile(r"@[0-9]+(?=$|[+,;*) ])")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from zcbench import _arguments as rules
 from zcbench._display import brief, plain
@@ -13,7 +13,7 @@ from zcbench._imports import import_file
 from zcbench._workers import check_timeout
 from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.errors import InvalidInputError, ZcbenchError
-from zcbench.evaluation import Evaluation, SampleEfficiency, at_zero, sample_efficiency
+from zcbench.evaluation import Evaluation, SampleEfficiency, SearchComparison, at_zero, sample_efficiency
 from zcbench.predictors import resolve_predictors
 from zcbench.records import Store, Trial
 from zcbench.runs._ahead import Ahead, ahead_of
@@ -22,12 +22,13 @@ from zcbench.runs._manifest import Manifest, read_manifest
 from zcbench.runs._own import OwnTable, is_numbers, is_own_table
 from zcbench.runs._resume import Progress, Step, check_retry, check_workers, left_of
 from zcbench.runs._shards import EmptyShardError, Shard, of_shard, parse_shard
-from zcbench.runs._track import PREDICTORS, SCORES, Track, track_of
+from zcbench.runs._track import PREDICTORS, SCORES, SEARCHES, Track, track_of
+from zcbench.runs.compare_searches import SearchPlan, compared, plan_of, run_searches, scores_first
 from zcbench.runs.executors import Executor
 from zcbench.runs.fit_predictors import TrialPlan, plans_ahead, run_predictors
 from zcbench.runs.score_networks import ScorePlan, collect, run_scores
 
-Result: TypeAlias = Evaluation | SampleEfficiency
+Result: TypeAlias = Evaluation | SampleEfficiency | SearchComparison
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,9 @@ class Outcome:
 
     Attributes:
         benchmark: its name, as the track has it.
-        result: the evaluation, or the sample efficiency; None if it could not be run.
+        result: the evaluation, the sample efficiency or the comparison of searches; None if it could not be run.
         error: why it could not be run.
-        failed: whether a score or a trial failed or timed out.
+        failed: whether a score, a trial or a search failed or timed out.
     """
 
     benchmark: str
@@ -82,8 +83,8 @@ class Run:
         object.__setattr__(self, "retry", check_retry(self.retry))
         check_timeout(self.timeout)
         if self.sample_manifest is not None:
-            if self.track.kind == PREDICTORS:
-                raise InvalidInputError("a list of architectures goes with proxies, and not with predictors.")
+            if self.track.kind != SCORES:
+                raise InvalidInputError(f"a list of architectures goes with proxies, and not with {self.track.kind}.")
             if self.track.limit is not None:
                 raise InvalidInputError("a list of architectures and a limit both say what is scored: choose one.")
             if len(self.track.benchmarks) > 1:
@@ -173,54 +174,70 @@ class Run:
             executor: what has the work done elsewhere; see :func:`resume`.
         """
         table = self.table(name) if table is None else table
+        does = {PREDICTORS: self._fit, SEARCHES: self._search, SCORES: self._score}[self.track.kind]
+        options = {"workers": workers, "progress": progress, "executor": executor}
+        return does(name, table, begin or (lambda table: None), options)
+
+    @property
+    def _common(self) -> dict[str, Any]:
+        """What work of every kind is told."""
+        return {"imports": self.imports, "retry": self.retry, "timeout": self.timeout}
+
+    def _fit(
+        self, name: str, table: Benchmark, begin: Callable[[Benchmark], object], options: Mapping[str, Any]
+    ) -> Outcome:
+        """Fit predictors, and say how they do."""
+        begin(table)
+        track, transfer_from = self._fitted(name, table)
+        store = Store(self.store)
+        trials = run_predictors(
+            track, table, store, transfer_from=transfer_from, shard=self._shard, **self._common, **options
+        )
+        if not trials and self.shard:
+            raise EmptyShardError(f"no trial on {name} is in the shard {self.shard}: nothing is left to do.")
+        zero = at_zero(store, table, track.settings(name).target)
+        found = sample_efficiency(trials, table, zero, store.notes(table.name, Trial))
+        return Outcome(name, found, failed=any(trial.status.worth_a_retry for trial in trials))
+
+    def _search(
+        self, name: str, table: Benchmark, begin: Callable[[Benchmark], object], options: Mapping[str, Any]
+    ) -> Outcome:
+        """Search the table, and compare what was found."""
+        begin(table)
+        track = self.track.for_benchmark(name)
+        traces = run_searches(track, table, Store(self.store), shard=self._shard, **self._common, **options)
+        if not traces and self.shard:
+            raise EmptyShardError(f"no search on {name} is in the shard {self.shard}: nothing is left to do.")
+        failed = any(trace.status.worth_a_retry for trace in traces.values())
+        return Outcome(name, compared(traces, table, track), failed=failed)
+
+    def _score(
+        self, name: str, table: Benchmark, begin: Callable[[Benchmark], object], options: Mapping[str, Any]
+    ) -> Outcome:
+        """Score networks, or take the columns of a table, and correlate."""
         track, store = self.track.for_benchmark(name), Store(self.store)
-        numbers = is_numbers(table)
-        columns = matching_columns(table, track.proxies) if numbers and track.kind == SCORES else []
-        if numbers and track.kind == SCORES and (self.shard or self.sample_manifest or executor):
-            raise InvalidInputError(f"{name} has columns and no networks: it cannot be divided among machines.")
-        if begin:
+        if is_numbers(table):
+            columns = matching_columns(table, track.proxies)
+            if self.shard or self.sample_manifest or options["executor"]:
+                raise InvalidInputError(f"{name} has columns and no networks: it cannot be divided among machines.")
             begin(table)
-        if track.kind == PREDICTORS:
-            track, transfer_from = self._fitted(name, table)
-            trials = run_predictors(
-                track,
-                table,
-                store,
-                transfer_from=transfer_from,
-                workers=workers,
-                imports=self.imports,
-                retry=self.retry,
-                timeout=self.timeout,
-                progress=progress,
-                shard=self._shard,
-                executor=executor,
-            )
-            if not trials and self.shard:
-                raise EmptyShardError(f"no trial on {name} is in the shard {self.shard}: nothing is left to do.")
-            zero = at_zero(store, table, track.settings(name).target)
-            found = sample_efficiency(trials, table, zero, store.notes(table.name, Trial))
-            return Outcome(name, found, failed=any(trial.status.worth_a_retry for trial in trials))
-        if numbers:
             if track.ensembles:
                 raise InvalidInputError(f"ensembles need networks, and {name} has none: give --space or --factory.")
-            return Outcome(
-                name, correlate_columns(table, columns, target=track.settings(name).target, lower=self.own.lower)
-            )
+            target = track.settings(name).target
+            return Outcome(name, correlate_columns(table, columns, target=target, lower=self.own.lower))
+        begin(table)
         sample = self.sample(name, table)
         if not sample.architectures and self.shard:
             raise EmptyShardError(f"no architecture of {name} is in the shard {self.shard}: nothing is left to do.")
+        progress = options["progress"]
         run_scores(
             track,
             table,
             store,
-            workers=workers,
-            imports=self.imports,
-            retry=self.retry,
-            timeout=self.timeout,
-            progress=None if progress is None else _first_with(sample.notes, progress),
             architectures=sample.architectures,
             sample=sample.digest,
-            executor=executor,
+            **self._common,
+            **{**options, "progress": None if progress is None else _first_with(sample.notes, progress)},
         )
         evaluation = collect(track, table, store, architectures=sample.architectures)
         failures = [failure for entry in evaluation.entries for failure in entry.failures]
@@ -250,14 +267,21 @@ class Run:
     def ahead(self, name: str, table: Benchmark | None = None) -> list[Ahead]:
         """What is wanted on a benchmark, and what of it the store has not; nothing is done.
 
-        With predictors whose features are missing this is about the features too.
+        With predictors or scorers whose features or scores are missing this is about these too.
         """
         table = self.table(name) if table is None else table
         store, shard, sample = Store(self.store), self.shard or "", ""
-        plans: list[ScorePlan | TrialPlan]
-        if self.track.kind == PREDICTORS:
+        plans: list[ScorePlan | TrialPlan | SearchPlan]
+        if self.track.kind == SEARCHES:
+            track = self.track.for_benchmark(name)
+            searches = plan_of(track, table, store, self.imports, self._shard)
+            scored = scores_first(searches, track)
+            plans = [searches]
+            if scored is not None:
+                plans.insert(0, ScorePlan(scored, table, table.architectures, imports=self.imports))
+        elif self.track.kind == PREDICTORS:
             track, transfer_from = self._fitted(name, table)
-            plans = plans_ahead(track, table, store, transfer_from=transfer_from, shard=self._shard)
+            plans = [*plans_ahead(track, table, store, transfer_from=transfer_from, shard=self._shard)]
         else:
             chosen = self.sample(name, table)
             sample = chosen.digest

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from zcbench import _arguments as rules
-from zcbench._code import code_digest
+from zcbench._code import code_digest, value_digest
 from zcbench.errors import InvalidInputError
 from zcbench.scorers._base import Scorer
 from zcbench.types import Architecture
@@ -31,19 +31,25 @@ class FunctionScorer(Scorer):
             raise InvalidInputError(
                 f"{rules.shown(function)} is no function: give one from an architecture to a number."
             )
-        named = getattr(function, "__qualname__", type(function).__name__)
+        named = getattr(function, "__name__", type(function).__name__)
         self.function = function
         self.label = rules.text("the label of a scorer", label) or "".join(c for c in named if c not in ":=+,()")
         self.higher_is_better = rules.flag("higher is better", higher_is_better)
 
     @property
     def identifier(self) -> str:
-        """The label and a digest of the function's code."""
-        return f"{self.label}@{self.version} code {code_digest(self.function)}"
+        """The label and digests of the function's code: of its file, and of what tells it from others of that file."""
+        own = getattr(self.function, "__code__", None)
+        told = "" if own is None else f"-{value_digest((own.co_code, own.co_names, repr(_plain(own.co_consts))))}"
+        return f"{self.label}@{self.version} code {code_digest(self.function)}{told}"
 
     def value(self, architecture: Architecture) -> float:
         """What the function gives."""
         return self.function(architecture)
+
+
+def _plain(constants: tuple[Any, ...]) -> list[Any]:
+    return [one for one in constants if not hasattr(one, "co_code")]  # functions inside have addresses in their text
 
 
 class RegisteredFunction(Scorer):

@@ -55,4 +55,5 @@ def value_of(
         return (mean + kappa * deviation)[None]
     if rule == "ts":
         return np.asarray(mean + deviation * rng.standard_normal((count, len(mean))))
-    return np.where(np.isfinite(mean), expected_improvement(np.maximum(mean, -1e300), deviation, best), -np.inf)[None]
+    finite = np.isfinite(mean)
+    return np.where(finite, expected_improvement(np.where(finite, mean, best), deviation, best), -np.inf)[None]

@@ -29,7 +29,9 @@ class Budget:
     """What ends a search, whichever comes first.
 
     Attributes:
-        evaluations: networks that are evaluated; equal ones count once.
+        evaluations: networks that are evaluated; equal ones count once. Where trainings can be stopped early these are
+            whole trainings: one that is stopped after a third of its epochs counts a third. Searchers that stop early
+            and searchers that do not thus get the same epochs for the same budget.
         seconds: on the search's clock (:class:`zcbench.search.Clock`): training, simulated or real, and scoring.
             An evaluation that would end later does not count. The searcher's own thinking counts where evaluations
             are real, and not where seconds are a table's.

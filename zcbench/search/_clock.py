@@ -22,12 +22,13 @@ class Clock:
         simulated: whether seconds are a table's. Those of thinking are then told and left out of the total: they are
             this machine's, and with them a budget would end elsewhere each time.
         aside: seconds of this process that went to scoring, whatever scores are charged.
-        evaluations: different networks that were evaluated; one that was trained for some epochs first counts once.
+        evaluations: whole trainings. Where parts can be asked for, a network that was trained for a third of the
+            epochs counts a third, and what goes on with it adds the rest; else each different network counts once.
         scored: scores that were paid for.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
-    evaluations: int = 0
+    evaluations: float = 0
     scored: int = 0
     simulated: bool = False
     aside: float = 0.0

@@ -124,6 +124,7 @@ class Search:
         history, domain = self.problem.history, self.problem.domain
         fresh: dict[_Name, Proposal] = {}
         known: list[Answer] = []
+        proposals = list(map(self._in_parts, proposals))
         allowed = set(domain.allowed({one.architecture: None for one in proposals}))
         for proposal in proposals:
             if proposal.architecture not in allowed or proposal.architecture.space != domain.space.name:
@@ -142,6 +143,18 @@ class Search:
             elif name not in fresh:
                 fresh[name] = proposal
         return fresh, known
+
+    def _in_parts(self, proposal: Proposal) -> Proposal:
+        """A proposal whose epochs can be had: as many as a whole training has are the whole of it."""
+        epochs, whole, levels = proposal.epochs, self.problem.epochs, self.problem.levels
+        if epochs is None or (whole is not None and type(epochs) is int and epochs == whole):
+            return replace(proposal, epochs=None)
+        if whole is not None and type(epochs) is int and 1 <= epochs < whole and (not levels or epochs in levels):
+            return proposal
+        raise InvalidInputError(
+            f"{self.searcher!r} wants {proposal.architecture} trained for {epochs!r} epochs, which cannot be had: this "
+            "is a mistake in the searcher."
+        )
 
     def _chosen(self, fresh: list[Proposal], count: int) -> list[Proposal]:
         if self._filter is None or len(fresh) <= count:

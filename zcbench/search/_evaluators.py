@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from zcbench.datasets import Benchmark
+from zcbench.errors import InvalidInputError
 from zcbench.search._base import Floats, Proposal
+from zcbench.search._fidelities import fidelities
 from zcbench.types import Architecture, Status
 
 
@@ -38,6 +40,8 @@ class Evaluator(ABC):
     Attributes:
         label: what identifies it: evaluations of one label can be compared.
         epochs: epochs of a whole training, where parts of it can be asked for; None otherwise.
+        levels: the numbers of epochs that can be asked for, ascending; empty for every number.
+        continues: whether a longer training goes on where a shorter one of the same network stopped.
         simulated: whether the seconds are a table's, and not the clock's.
         code: digest of strangers' code that evaluates; "" where there is none.
     """
@@ -45,11 +49,18 @@ class Evaluator(ABC):
     label: str
     code: str = ""
     epochs: int | None = None
+    levels: tuple[int, ...] = ()
+    continues: bool = True
     simulated: bool = False
 
     @abstractmethod
     def evaluate(self, architecture: Architecture, epochs: int | None = None) -> Evaluation:
-        """Evaluate an architecture; what goes wrong with one is in its status."""
+        """Evaluate an architecture; what goes wrong with one is in its status.
+
+        Args:
+            architecture: what is evaluated.
+            epochs: how many it is trained for, from the first on; None for all.
+        """
 
     def each(self, proposals: Sequence[Proposal]) -> Generator[tuple[int, Evaluation]]:
         """Yield positions of proposals and what their evaluations gave, each as soon as it is there, in any order."""
@@ -68,26 +79,53 @@ class TableEvaluator(Evaluator):
         columns: names of targets and facts that are looked up.
         seconds: name of the fact that holds the training seconds of a network, or a number for all; default what the
             benchmark tells of the first column, scaled to its epochs; 0 where it tells nothing.
+        objectives: the columns that a part of a training has to give; default the first. Where the table has learning
+            curves of them, or columns of shorter trainings ("…_12ep" beside "…_200ep"), parts can be asked for. Each
+            epoch costs the same share of the seconds.
     """
 
     simulated = True
-    epochs: int | None = None
 
-    def __init__(self, benchmark: Benchmark, columns: Sequence[str], seconds: str | float | None = None) -> None:
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        columns: Sequence[str],
+        seconds: str | float | None = None,
+        objectives: Sequence[str] | None = None,
+    ) -> None:
         self.benchmark = benchmark
         self.label = benchmark.identifier
         self.columns = {name: _column(benchmark, name) for name in columns}
         self.seconds = _seconds(benchmark, columns[0] if columns else "", seconds)
+        self._objectives = tuple(columns[:1] if objectives is None else objectives)
+        self._parts = fidelities(benchmark, self._objectives)
+        if self._parts is not None:
+            self.epochs, self.levels = self._parts.epochs, self._parts.levels
+            self.continues = self._parts.continues
 
     def evaluate(self, architecture: Architecture, epochs: int | None = None) -> Evaluation:
         """Look an architecture up."""
         row = int(self.benchmark.rows([architecture])[0])
+        if epochs is not None:
+            return self._part(row, epochs)
         values = {name: float(column[row]) for name, column in self.columns.items()}
-        missing = [name for name, value in values.items() if not math.isfinite(value)]
+        missing = [name for name in self._objectives if not math.isfinite(values[name])]  # no searcher sees the others
         status, detail = (Status.OK, "")
         if missing:
             status, detail = Status.UNSUPPORTED, f"the table has no {missing[0]} of this network."
         return Evaluation(values, {"training": float(self.seconds[row])}, status, detail)
+
+    def _part(self, row: int, epochs: int) -> Evaluation:
+        """What a training of fewer epochs gave; columns that it does not tell of are nan."""
+        if self._parts is None or not 1 <= epochs < self._parts.epochs:
+            raise InvalidInputError(f"{self.label} does not tell what {self._objectives[0]} is after {epochs} epochs.")
+        values = {name: float(self._parts.column(name, epochs)[row]) for name in self.columns}
+        seconds = {"training": float(self.seconds[row]) * epochs / self._parts.epochs}
+        missing = [name for name in self._objectives if not math.isfinite(values[name])]
+        if not missing:
+            return Evaluation(values, seconds)
+        reason = f"the table has no {missing[0]} of this network after {epochs} epochs."
+        return Evaluation(values, seconds, Status.UNSUPPORTED, reason)
 
 
 def _column(benchmark: Benchmark, name: str) -> Floats:

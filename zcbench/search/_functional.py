@@ -2,9 +2,9 @@
 
 A hash knows nothing of graphs, so that it serves every space that builds networks. The weights of a layer follow from
 its class, the name of the parameter within it and its shape alone: renaming and reordering nodes changes none of them.
-The hash is of the outputs, and of the gradient of every parameter that has one, in no order: two layers that add up tell
-themselves from one layer that is used twice, which would train otherwise. Parameters without a gradient are dead and
-count nothing. What it takes for equal and is not, and the reverse, is measured in ``benchmarks/functional_hashing.py``.
+The hash is of the outputs, and of the gradient of every parameter that has one, in no order: two layers that add up are
+told from one layer that is used twice, which would train otherwise. Parameters without a gradient are dead and count
+nothing. What it takes for equal and is not, and the reverse, is measured in ``benchmarks/functional_hashing.py``.
 
 Source: R. Gillard, S. Jonany, Y. Miao, M. Munn et al., "Unified Functional Hashing in Automatic Machine Learning",
 2023, arXiv:2302.05433. There, networks are hashed by accuracies in training; here by what they are at initialisation.
@@ -24,7 +24,7 @@ from zcbench import _arguments as rules
 from zcbench._display import brief, many, plain
 from zcbench._foreign import Foreign
 from zcbench._process import stable_seed
-from zcbench.errors import InvalidInputError, UnsupportedModelError, shortened
+from zcbench.errors import InvalidInputError, shortened
 from zcbench.search._base import Floats
 from zcbench.types import Architecture, Batch, SearchSpace
 
@@ -131,15 +131,14 @@ class FunctionalHash:
         """Rounded outputs and gradients of the network in evaluation mode, in double precision."""
         import torch
 
-        from zcbench._outputs import invoke, output_of
+        from zcbench._outputs import as_tensor, find_place, invoke, narrowed
 
         network = self._network(architecture)
         batch = self._inputs()
         with torch.enable_grad() if self.gradients else torch.no_grad():
-            try:
-                output = output_of(network, batch)
-            except UnsupportedModelError:  # a single tensor of another shape, say
-                output = invoke(network, batch.inputs)  # type: ignore[assignment]
+            returned = invoke(network, batch.inputs)
+            place = None if isinstance(narrowed(returned), torch.Tensor) else find_place([(SAMPLES, returned)])
+            output = as_tensor(returned, place)
             weights = self._draw(("output", *output.shape), tuple(output.shape))
             rounded = [_rounded(output.detach().numpy().ravel())]
             if self.gradients and output.requires_grad:

@@ -28,7 +28,7 @@ class History:
         self._good: Floats = np.empty((64, objectives))
         self._status: list[tuple[Status, str] | None] = []  # None for what is ok
         self._rows: dict[tuple[str, int | None], int] = {}
-        self._partly: set[object] = set()  # keys of networks that were trained for some of the epochs
+        self._partly: dict[object, int] = {}  # by key, most epochs of networks that were trained for some of them
 
     def __repr__(self) -> str:
         return brief(f"<History of {many(len(self), 'evaluation')}>")
@@ -62,8 +62,12 @@ class History:
         self._status.append(None if answer.ok and not answer.detail else (answer.status, answer.detail))
         self._rows[key, answer.proposal.epochs] = row
         if answer.proposal.epochs is not None:
-            self._partly.add(key)
+            self._partly[key] = max(self._partly.get(key, 0), answer.proposal.epochs)
         return row
+
+    def trained(self, key: str, whole: int) -> int:
+        """Epochs that a network with that key was trained for, of so many; 0 if it was not evaluated."""
+        return whole if (key, None) in self._rows else self._partly.get(key, 0)
 
     def row(self, key: str, epochs: int | None = None) -> int | None:
         """Row of an evaluation; None if there was none."""

@@ -19,7 +19,7 @@ from zcbench.search._base import Floats
 
 
 def boxes(points: Floats, reference: Floats) -> tuple[Floats, Floats]:
-    """Cut what points dominate, down to the reference, into disjoint boxes: lower and upper corners ``(k, objectives)``.
+    """Cut what points dominate, down to the reference, into disjoint boxes: lower and upper corners ``(k, m)``.
 
     Args:
         points: ``(n, objectives)``, high is good; those not better than the reference in every objective count nothing.
@@ -65,13 +65,13 @@ def expected_improvement(mean: Floats, std: Floats, front: Floats, reference: Fl
     low, high = boxes(front, reference)
     gain = np.prod([_above(mean[:, j], std[:, j], reference[j : j + 1])[:, 0] for j in range(len(reference))], axis=0)
     if not len(low):
-        return gain
+        return np.asarray(gain)
     covered = np.ones((len(mean), len(low)))
     for j in range(len(reference)):
         levels, place = np.unique(np.concatenate([low[:, j], high[:, j]]), return_inverse=True)
         beyond = _above(mean[:, j], std[:, j], levels)
         covered *= beyond[:, place[: len(low)]] - beyond[:, place[len(low) :]]
-    return np.maximum(gain - covered.sum(1), 0.0)
+    return np.asarray(np.maximum(gain - covered.sum(1), 0.0))
 
 
 def _above(mean: Floats, std: Floats, levels: Floats) -> Floats:
@@ -82,4 +82,4 @@ def _above(mean: Floats, std: Floats, levels: Floats) -> Floats:
     scale = np.where(std > 0, std, 1.0)[:, None]
     z = distance / scale
     uncertain = scale * np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi) + distance * ndtr(z)
-    return np.where(std[:, None] > 0, uncertain, np.maximum(distance, 0.0))
+    return np.asarray(np.where(std[:, None] > 0, uncertain, np.maximum(distance, 0.0)))

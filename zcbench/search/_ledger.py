@@ -143,7 +143,13 @@ class Ledger:
         line, row = self._next
         self._next = next(self._known, None)
         self._counts(line)
+        self._has(row)
         return row
+
+    def _has(self, row: Row) -> None:
+        """What has a line need not be kept beside the ledger."""
+        if self._ahead is not None and self._ahead.rows and row.get("kind") == "evaluated":
+            self._ahead.drop(row)
 
     def _counts(self, line: bytes) -> None:
         self._digest.update(line)
@@ -201,6 +207,7 @@ class Ledger:
         line = encoded(row)
         self._file.append(line, durable=self._durable and kind in _PAID)
         self._counts(line)
+        self._has(row)
         return row
 
     # -- evaluations that ended before an earlier one ------------------------------------------------
@@ -213,11 +220,6 @@ class Ledger:
     def aside(self, **names: Any) -> Row | None:
         """What was set aside under these names, here or by an earlier run; None if nothing was."""
         return None if self._ahead is None else self._ahead.rows.get(_Ahead.name(names))
-
-    def nothing_aside(self) -> None:
-        """Forget what was set aside: the ledger has it."""
-        if self._ahead is not None:
-            self._ahead.clear()
 
     # -- the state beside it -----------------------------------------------------------------------
 
@@ -310,14 +312,12 @@ class _Ahead:
         self._file.append(encoded(row), durable=self._durable)
         self.rows[self.name(row)] = row
 
-    def clear(self) -> None:
-        """Forget all of them."""
-        if self._file is None and not self.rows:
-            return
-        self.close()
-        self.rows = {}
-        with suppress(OSError):
-            self._path.unlink(missing_ok=True)
+    def drop(self, row: Row) -> None:
+        """Forget an evaluation; the file goes with the last one."""
+        if self.rows.pop(self.name(row), None) is not None and not self.rows:
+            self.close()
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the file."""

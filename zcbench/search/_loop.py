@@ -76,6 +76,7 @@ class Loop:
         self._thought = 0.0  # seconds that no line tells of yet
         self._pending: deque[Proposal] = deque()  # asked for, and not yet told of
         self._late: Row | None = None  # the evaluation of the first of these, which ended after the budget's seconds
+        self._epochs = 0  # that were trained, where parts of a training can be asked for
         self._failed = (0, 0)  # evaluations in a row without a number, and the line of the first
         self._saving = _Pace()
 
@@ -125,11 +126,11 @@ class Loop:
             if self.ledger.reading or (self._agreed and problem.budget == self._wanted):
                 return
             self._check_wanted()
-            row = {"kind": "budget", **asdict(self._wanted)}
-        self._take_budget(self.ledger.append("budget", **{name: row[name] for name in row if name != "kind"}))
+            row = {"budget": asdict(self._wanted)}
+        self._take_budget(self.ledger.append("budget", budget=row["budget"]))
 
     def _take_budget(self, row: Row) -> None:
-        self.search.problem.budget = Budget(row["evaluations"], row["seconds"], row["asks"])
+        self.search.problem.budget = Budget(**row["budget"])
         self._agreed = True
         if self._spent:
             self.search.ended, self._spent = "", False
@@ -137,7 +138,8 @@ class Loop:
     def _check_wanted(self) -> None:
         """InvalidInputError if the ledger holds more than the budget that is wanted now."""
         wanted = self._wanted
-        evaluations = self.clock.evaluations + len(self._pending)
+        pending = len(self._pending) if self.evaluator.epochs is None else 0
+        evaluations = math.ceil(self.clock.evaluations) + pending
         for what, spent, most in (
             (many(evaluations, "evaluation"), evaluations, wanted.evaluations),
             (f"{self.clock.total:,.10g} s", self.clock.total, wanted.seconds),
@@ -153,18 +155,48 @@ class Loop:
         """How many proposals the budget allows at once; 0 ends the search."""
         budget, left = self.search.problem.budget, self.batch
         if budget.evaluations is not None:
-            left = min(left, budget.evaluations - self.clock.evaluations)
+            left = min(left, self._networks_left(budget.evaluations))
         if budget.asks is not None:
             left = min(left, budget.asks - self.search.asks)
         return 0 if self.clock.exceeds(budget) else max(0, left)
+
+    def _networks_left(self, evaluations: int) -> int:
+        """How many more a budget of evaluations allows, each of at least one epoch."""
+        whole = self.evaluator.epochs
+        if whole is None:
+            return evaluations - int(self.clock.evaluations)
+        left = evaluations * whole - self._epochs
+        return left if self.search.searcher.epochs else left // whole
 
     def _spend(self) -> None:
         self.search.ended = f"the budget is spent: {self.search.problem.budget}."
         self._spent = True
 
     def _too_late(self, row: Row) -> bool:
-        """Whether an evaluation would end after the budget's seconds."""
+        """Whether an evaluation would end after the budget's seconds, or takes more epochs than are left."""
+        budget, whole = self.search.problem.budget, self.evaluator.epochs
+        if whole is not None and budget.evaluations is not None:
+            key = self._key_of(row)
+            if self._epochs + self._paid_epochs(key, row["epochs"], whole) > budget.evaluations * whole:
+                return True
         return self.clock.exceeds(self.search.problem.budget, sum(row["seconds"].values()))
+
+    def _key_of(self, row: Row) -> str:
+        space = self.search.problem.domain.space.name
+        return self.search.key(Proposal(Architecture(space, row["architecture"]), row["epochs"]))
+
+    def _paid_epochs(self, key: str, epochs: int | None, whole: int) -> int:
+        """Epochs that an evaluation takes: the rest, where a network was trained for some of them."""
+        wanted = whole if epochs is None else epochs
+        return max(0, wanted - self.search.problem.history.trained(key, whole)) if self.evaluator.continues else wanted
+
+    def _rest(self, proposal: Proposal, seconds: Mapping[str, float]) -> dict[str, float]:
+        """What an evaluation costs where the table gives the cost of its epochs from the first on."""
+        whole = self.evaluator.epochs
+        if whole is None or not self.evaluator.simulated or "training" not in seconds:
+            return dict(seconds)
+        share = self._paid_epochs(self.search.key(proposal), proposal.epochs, whole) / (proposal.epochs or whole)
+        return {**seconds, "training": seconds["training"] * share}
 
     # -- one batch -----------------------------------------------------------------------------------
 
@@ -183,8 +215,6 @@ class Loop:
                     self._spend()
                     break
                 answers.append(self._counted(self._pending.popleft(), row, counted))
-        if not self._pending:
-            self.ledger.nothing_aside()
         with self._thinking():
             self.search.tell(answers)
         if self._progress is not None:
@@ -218,8 +248,9 @@ class Loop:
             known = self.ledger.known("evaluated", **_names(proposals[place]))
             if known is None:
                 break
+            self.search.problem.domain.take_seconds()  # the line tells of them
             if not self.clock.simulated:
-                self._thought = 0.0  # the line tells of it
+                self._thought = 0.0
             yield known
             place += 1
         ready = {
@@ -246,7 +277,7 @@ class Loop:
                 row = {
                     **_names(proposals[left[number]]),
                     "values": {name: value if math.isfinite(value) else None for name, value in found.values.items()},
-                    "seconds": dict(found.seconds),
+                    "seconds": self._rest(proposals[left[number]], found.seconds),
                     "status": str(found.status),
                     "detail": shortened(found.detail),
                 }
@@ -270,12 +301,17 @@ class Loop:
             reasons += [f"{scorer.label}: {why}" for why in found.reasons.values()]
         self.clock.spend(row["seconds"])
         key = self.search.key(proposal)
-        self.clock.evaluations += key not in counted and key not in self.search.problem.history
+        if (whole := self.evaluator.epochs) is not None:
+            self._epochs += self._paid_epochs(key, proposal.epochs, whole)
+            self.clock.evaluations = self._epochs / whole
+        else:
+            self.clock.evaluations += key not in counted and key not in self.search.problem.history
         counted.add(key)
         self.trace.add(proposal, values, self.clock.total)
         good = tuple(values[o.name] if o.higher_is_better else -values[o.name] for o in self.objectives)
         status = Status(row["status"])
-        if status is Status.OK and not all(math.isfinite(values[name]) for name in row["values"]):
+        evaluated = [o.name for o in self.objectives if o.name in row["values"]]
+        if status is Status.OK and not all(math.isfinite(values[name]) for name in evaluated):
             status = Status.NON_FINITE
         self._check_failures(status, row)  # of what evaluates: a scorer without a score of some is no failure of it
         if status is Status.OK and not all(map(math.isfinite, good)):
@@ -301,7 +337,9 @@ class Loop:
 
     def _end(self) -> None:
         known = self.ledger.reading
-        row = self.ledger.append("ended", reason=self.search.ended, seconds={"thinking": self._thought})
+        row = self.ledger.append(
+            "ended", reason=self.search.ended, seconds={"thinking": self._thought}, asks=self.search.asks
+        )
         self._thought = 0.0
         self.search.ended = row["reason"] if known else self.search.ended
         self.clock.spend(row["seconds"])
@@ -380,7 +418,7 @@ class Trace:
 
     def add(self, proposal: Proposal, values: Mapping[str, float], seconds: float) -> None:
         """Append an evaluation, and the seconds that were spent in all when it was there."""
-        for name in values.keys() - self.values.keys():
+        for name in [name for name in values if name not in self.values]:
             self.values[name] = array("d", [math.nan]) * len(self)
         self.architectures.append(proposal.architecture)
         self.epochs.append(math.nan if proposal.epochs is None else proposal.epochs)
@@ -409,7 +447,7 @@ class _Pace:
 def began_with(ledger: Ledger, budget: Budget) -> Budget:
     """The budget that a ledger began with, and that its search has to begin with again; else the one given."""
     row = ledger.peek("budget")
-    return budget if row is None else Budget(row["evaluations"], row["seconds"], row["asks"])
+    return budget if row is None else Budget(**row["budget"])
 
 
 def _names(proposal: Proposal) -> Row:

@@ -18,13 +18,22 @@ Rows = NDArray[np.intp]
 _TRIES = 50
 
 
-def ranked(good: Floats) -> tuple[NDArray[np.int64], Floats]:
-    """Front ``(n,)`` and crowding within it ``(n,)`` of points ``(n, objectives)``, high is good; -1 and 0 for nan."""
+def ranked(good: Floats, enough: int | None = None) -> tuple[NDArray[np.int64], Floats]:
+    """Front ``(n,)`` and crowding within it ``(n,)`` of points ``(n, objectives)``, high is good; -1 and 0 for nan.
+
+    Args:
+        good: points.
+        enough: points after which the crowding of further fronts is left at 0.
+    """
     ranks = pareto_ranks(good)
     crowding = np.zeros(len(good))
+    done = 0
     for rank in range(int(ranks.max(initial=-1)) + 1):
-        front = ranks == rank
+        front = np.flatnonzero(ranks == rank)
         crowding[front] = crowding_distance(good[front])
+        done += len(front)
+        if enough is not None and done >= enough:
+            break
     return ranks, crowding
 
 
@@ -39,9 +48,10 @@ def survivors(good: Floats, count: int) -> Rows:
 
     Source: K. Deb et al., NSGA-II, section III.C.
     """
-    ranks, crowding = ranked(good)
+    ranks, crowding = ranked(good, count)
     order = np.lexsort((-crowding, ranks))
-    return order[ranks[order] >= 0][:count]
+    found: Rows = order[ranks[order] >= 0][:count]
+    return found
 
 
 class Offspring:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -37,6 +38,7 @@ class Problem:
         rng: everything random in the search.
         history: what was evaluated.
         epochs: epochs of a whole training, where parts of it can be asked for; None otherwise.
+        levels: the numbers of epochs that can be asked for, ascending; empty for every number.
         warm_start: a scorer that chooses the first architectures; None for a random choice.
         warm_start_from: how many are drawn and scored to choose from.
         features: scorers whose scores a surrogate sees beside its encoding; see :meth:`encoding`.
@@ -54,6 +56,7 @@ class Problem:
     rng: np.random.Generator
     history: History = field(init=False)
     epochs: int | None = None
+    levels: tuple[int, ...] = ()
     warm_start: Scorer | None = None
     warm_start_from: int = 1_000
     features: tuple[Scorer, ...] = ()
@@ -65,6 +68,14 @@ class Problem:
 
     def __post_init__(self) -> None:
         self.history = History(len(self.objectives))
+
+    def part(self, epochs: float) -> int | None:
+        """The number of epochs, near the one given, that can be asked for; None for a whole training."""
+        whole = self.epochs or 1
+        near = max(1, round(epochs))
+        if self.levels:
+            near = min(self.levels, key=lambda level: (abs(math.log(level / max(epochs, 1e-9))), level))
+        return near if near < whole else None
 
     def initial(self, count: int) -> list[Architecture]:
         """The first architectures of a search: different, new, at random or the best of many by the warm-start scorer.

@@ -203,7 +203,7 @@ def _alone(constraints: Constraints, reach: _Reach, which: int, where: str) -> s
     if span is None:
         return f"{one.label} has no value for any{where}" + (f" ({one.example})" if one.example else "")
     if constraints.predicates[which]:
-        return f"{one.label} allows none{where}"
+        return f"{one.label} allows nothing{where}"
     return f"{_from_to(constraints, which, span)}{where}"
 
 

@@ -27,7 +27,7 @@ def read_search(path: str | os.PathLike[str], table: Benchmark | None = None) ->
         table: the benchmark that evaluated, if there was one: what is known of it is reported.
 
     Returns:
-        The result, with ``ended`` empty where the search has not ended.
+        The result, with ``ended`` empty where the search has not ended; ``asks`` is then what is known of.
 
     Raises:
         InvalidInputError: there is no such file, or it is no ledger.
@@ -62,7 +62,7 @@ class _Told:
         """Take a line."""
         kind = row["kind"]
         if kind == "budget":
-            self.budget, self.ended = Budget(row["evaluations"], row["seconds"], row["asks"]), ""
+            self.budget, self.ended = Budget(**row["budget"]), ""
             if (late := self._late) is not None:
                 self._late = None
                 self._evaluated(late)
@@ -77,6 +77,7 @@ class _Told:
         elif kind == "ended":
             self.ended = str(row["reason"])
             self.clock.spend(row.get("seconds", {}))
+            self.asks = int(row.get("asks", self.asks))  # those included that waited for an equal one of their batch
 
     def _evaluated(self, row: Mapping[str, Any]) -> None:
         """Count an evaluation, unless it ended after the budget's seconds."""

@@ -114,6 +114,8 @@ class SearchResult:
             ended=self.ended,
             table=columns,
             directions=directions,
+            scorers=_scorers(self.head),
+            reference={str(name): float(value) for name, value in dict(self.head.get("reference", {})).items()},
             constraints=tuple(map(str, self.head.get("constraints", ()))),
             notes=(*self.notes, *notes),
             table_notes=() if self.table is None else self.table.notes,
@@ -179,3 +181,11 @@ class SearchResult:
     def _repr_html_(self) -> str:
         """What a notebook shows."""
         return self.report._repr_html_()
+
+
+def _scorers(head: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Labels of scorers by role, from what the head of a ledger says of them."""
+    return {
+        str(role): [str(one.get("scorer", one) if isinstance(one, Mapping) else one) for one in several]
+        for role, several in dict(head.get("scorers", {})).items()
+    }

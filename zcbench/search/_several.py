@@ -65,8 +65,13 @@ class Models:
         """Standard deviations ``(n, objectives)`` of :meth:`mean`; 0 for what is known, or all the same."""
         found = np.zeros((len(architectures), len(self.problem.objectives)))
         for place, model in self._models.items():
-            found[:, place] = np.nan_to_num(model.predict_std(architectures))  # type: ignore[attr-defined]
+            found[:, place] = np.nan_to_num(_deviations(model, architectures))
         return found
+
+
+def _deviations(model: Any, architectures: Sequence[Architecture]) -> Floats:
+    """What a predictor that knows how sure it is says ``(n,)``; nan where all targets were the same."""
+    return np.asarray(model.predict_std(architectures), np.float64)
 
 
 class Pool:
@@ -196,7 +201,7 @@ class Predicting(Searcher):
             self._candidates = Pool(self.problem, self.pool)
         candidates = self._candidates.new(self.models.mean, Either(self.problem.history, self._out))
         mean = self.models.mean(candidates)
-        known = np.isfinite(mean).all(1)
+        known = np.asarray(np.isfinite(mean).all(1))
         candidates = [one for one, may in zip(candidates, known.tolist(), strict=True) if may]
         wanted = min(wanted, len(candidates))
         rows = self.choose(candidates, mean[known], wanted) if wanted else []

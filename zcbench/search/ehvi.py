@@ -7,6 +7,7 @@ like accuracies the better one is known.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
@@ -54,7 +55,7 @@ class EHVI(Predicting):
 
     def __init__(
         self,
-        predictor: str = "(gp:encoding=onehot+stats)",
+        predictor: str = "(gp:encoding=onehot)",
         initial: int = 20,
         every: int = 1,
         explore: float = 0.0,
@@ -77,11 +78,10 @@ class EHVI(Predicting):
         known, mean, std = (found - origin) / scale, (mean - origin) / scale, std / scale
         rows: list[int] = []
         left = np.arange(len(candidates))
-        zero = np.zeros(len(origin))
         # A front that grows only takes from what another point would add, so earlier values bound later ones.
-        bound = expected_improvement(mean, std, known, zero)
+        bound = _improvement(mean, std, known, np.arange(len(mean)))
         while len(rows) < count:
-            best = _best(left, bound, lambda some: expected_improvement(mean[some], std[some], known, zero))
+            best = _best(left, bound, functools.partial(_improvement, mean, std, known))
             rows.append(best)
             left = left[left != best]
             known = np.concatenate([known, mean[best : best + 1]])
@@ -97,6 +97,11 @@ class EHVI(Predicting):
         worst = np.maximum(predicted.min(0), low - self.fence * (high - low))
         origin = np.minimum(worst, front.max(0) - 0.1 * span)
         return origin, span
+
+
+def _improvement(mean: Floats, std: Floats, known: Floats, rows: NDArray[np.intp]) -> Floats:
+    """Expected improvements of some rows over what is known, from a reference point of zeros."""
+    return expected_improvement(mean[rows], std[rows], known, np.zeros(mean.shape[1]))
 
 
 def _best(left: NDArray[np.intp], bound: Floats, value: Callable[[NDArray[np.intp]], Floats]) -> int:

@@ -16,8 +16,8 @@ import numpy as np
 from zcbench import _arguments as rules
 from zcbench._display import brief, many
 from zcbench.errors import InvalidInputError
-from zcbench.scorers import Scorer
-from zcbench.search._additive import TOLERANCE, Additive, NotAdditiveError
+from zcbench.scorers import Context, Scorer
+from zcbench.search._additive import TOLERANCE, Additive, NotAdditiveError, Values
 from zcbench.search._base import Answer, Floats, Proposal, Searcher
 from zcbench.search._best_first import best_first
 from zcbench.search._constraints import Constraints
@@ -94,10 +94,11 @@ def best_additive(
     """
     k = rules.whole("k", k, 1, 10**6)
     asked = score
+    true: Values
     if isinstance(score, Additive):
         sums, true = score, score.values
     else:
-        one = quantity(score, space)
+        one = quantity(score, Context(space, batch_size=16))
         true = one.true
         sums = Additive.fit(space, true, name=one.label, sample=sample, seed=seed, tolerance=tolerance)
     if higher_is_better is None:
@@ -143,9 +144,9 @@ class Exact(Searcher):
     """The best by the scorer, exactly and in order; without one, the best by a sum over choices that it learns.
 
     With a scorer (of the role "warm-start", or else "feature") whose score is a sum over choices, that is found out
-    from few scores, and the architectures are proposed from the best on, whatever the space's size. Scores that are no sums
-    are taken of everything, where a table or a small space can be gone through. Without a scorer, contributions of
-    choices are fitted to what was evaluated by ridge regression, again before every proposal.
+    from few scores, and the architectures are proposed from the best on, whatever the space's size. Scores that are no
+    sums are taken of everything, where a table or a small space can be gone through. Without a scorer, contributions
+    of choices are fitted to what was evaluated by ridge regression, again before every proposal.
 
     Args:
         initial: without a scorer, random evaluations before the first fit.

@@ -184,7 +184,7 @@ class GBDTNASSearch(Guided):
         initial: evaluations before the first round.
         every: evaluations of a round.
         options: options to leave out at most; 0 for none.
-        pairs: pairs of options to leave out at most; 0 for none.
+        pairs: pairs of options to leave out at most; 0 for none. Their interactions take seconds a round to compute.
         explore: share of proposals that are random.
     """
 
@@ -196,7 +196,7 @@ class GBDTNASSearch(Guided):
         initial: int = 20,
         every: int = 10,
         options: int = 20,
-        pairs: int = 20,
+        pairs: int = 0,
         explore: float = 0.1,
     ) -> None:
         super().__init__(predictor, "top", initial, every, explore)
@@ -214,7 +214,7 @@ class GBDTNASSearch(Guided):
         if (self.options or self.pairs) and not isinstance(problem.domain.space, ChoiceSpace):
             raise InvalidInputError(
                 f"{problem.domain.space.name} is no space of choices: there are no options to prune. Do without, as "
-                " gbdt_nas:options=0:pairs=0."
+                " gbdt_nas:options=0."
             )
 
     def _learn(self, architectures: Sequence[Architecture], good: Floats) -> None:

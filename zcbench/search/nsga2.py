@@ -9,6 +9,8 @@ import numpy as np
 
 from zcbench.search._base import Answer, Proposal, Searcher
 from zcbench.search._offspring import Either, Offspring, survivors
+from zcbench.search._outstanding import Outstanding
+from zcbench.search._problem import Problem
 from zcbench.search._register import register_searcher
 from zcbench.types import Architecture
 
@@ -35,17 +37,21 @@ class NSGA2(Searcher):
     several = True
     ranges: ClassVar = {"population": (2, 100_000), "crossover": (0, 1), "mutation": (0, 1)}
 
-    def __init__(self, population: int = 20, crossover: float = 0.9, mutation: float = 0.9) -> None:
+    def __init__(self, population: int = 10, crossover: float = 0.9, mutation: float = 0.9) -> None:
         self.population, self.crossover, self.mutation = population, crossover, mutation
+
+    def begin(self, problem: Problem) -> None:
+        """Take the problem, without a population."""
+        super().begin(problem)
         self._first: list[Architecture] | None = None  # of the first population, those not yet proposed
         self._members: list[int] = []  # rows of the history
         self._children: list[int] = []
-        self._pending: list[str] = []  # keys that were proposed in this generation
+        self._out = Outstanding()
 
     def ask(self, count: int) -> list[Proposal]:
         """Members of the first population, later children of the present one."""
         domain, rng, history = self.problem.domain, self.problem.rng, self.problem.history
-        seen = Either(history, frozenset(self._pending))
+        seen = Either(history, self._out)
         if self._members:
             parents = [history.architectures[row] for row in self._members]
             make = Offspring(domain, rng, self.crossover, self.mutation)
@@ -56,21 +62,23 @@ class NSGA2(Searcher):
             found, self._first = self._first[:count], self._first[count:]
             if not found:  # answers are out, or never came
                 found = domain.sample(rng, count, seen)
-        self._pending += map(domain.key, found)
+        self._out.propose(map(domain.key, found))
         return [Proposal(one) for one in found]
 
     def tell(self, answers: Sequence[Answer]) -> None:
         """Take children; a generation that is complete competes with its parents."""
         history = self.problem.history
-        for answer in answers:
-            row = history.row(self.problem.domain.key(answer.architecture), answer.proposal.epochs)
+        keys = [self.problem.domain.key(answer.architecture) for answer in answers]
+        self._out.told(keys)
+        for key, answer in zip(keys, answers, strict=True):
+            row = history.row(key, answer.proposal.epochs)
             if row is None or row in self._members or row in self._children:
                 continue
             self._children.append(row)
             if len(self._children) >= self.population:
                 rows = np.array([*self._members, *self._children])
                 self._members = rows[survivors(history.good[rows], self.population)].tolist()
-                self._children, self._pending = [], []
+                self._children = []
 
     def state(self) -> dict[str, Any]:
         """Rows of the population and of this generation's children, and what is still to be proposed."""
@@ -78,7 +86,7 @@ class NSGA2(Searcher):
             "first": None if self._first is None else [one.key for one in self._first],
             "members": self._members,
             "children": self._children,
-            "pending": self._pending,
+            "out": self._out.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -87,4 +95,4 @@ class NSGA2(Searcher):
         first = state["first"]
         self._first = None if first is None else [Architecture(space, key) for key in first]
         self._members, self._children = list(state["members"]), list(state["children"])
-        self._pending = list(state["pending"])
+        self._out.restore(state["out"])

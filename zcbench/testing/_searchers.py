@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import math
 from collections.abc import Callable
@@ -36,8 +37,8 @@ from zcbench.types import Architecture
 
 #: steps of one run, and steps between two states that are restored
 _STEPS, _EVERY = 40, 10
-#: whole trainings of a run that is compared with random search, and seeds; the second where the first does not tell
-_CONTESTS = ((48, 6), (192, 16))
+#: whole trainings of a run that is compared with random search, and seeds; more where these do not tell
+_CONTESTS = ((48, 6), (192, 16), (192, 40))
 #: the chance that random search passes
 _CHANCE = 0.001
 
@@ -253,7 +254,8 @@ class _Checker:
         return "a table of 60 scattered networks"
 
     def small_space(self) -> str:
-        run = self.search(60, domain=bounded_domain(10**6, scattered(5)))
+        steps = 60 * (EPOCHS if self.kind.epochs else 1)
+        run = self.search(steps, domain=bounded_domain(10**6, scattered(5)))
         found = {one.architecture for one in run.asked}
         if len(found) < 5:
             raise FailedError(f"of a space of 5 networks it evaluates {len(found)}: {run.search.ended or 'no end'}")
@@ -287,7 +289,7 @@ class _Checker:
         drive(first, steps, judged(objectives), batch=batch, out=out, watch=keep)
         if len(texts) < 3:
             raise FailedError(f"it ends after {len(first.asked)} proposals: {first.search.ended}")
-        for number, ((text, rows, done), (goal, _, end)) in enumerate(zip(texts, texts[1:], strict=False)):
+        for number, ((text, rows, done), (goal, _, end)) in enumerate(itertools.pairwise(texts)):
             again = self.begin(seed=self.seed + 77, objectives=objectives)  # the state tells the random generator's
             taken_over(first.search.problem.history, again.search.problem, rows)
             again.search.restore(json.loads(text))
@@ -356,8 +358,9 @@ class _Checker:
     def better_than_random(self) -> str:
         if self.kind.__name__ == "RandomSearch":
             raise SkippedError("it is random search")
+        contest = functools.cache(self._contest)
         for trainings, seeds in _CONTESTS:
-            best = [self._contest(seed, trainings) for seed in range(seeds)]
+            best = [contest(seed, trainings) for seed in range(seeds)]
             chance = _chance([_random_reaches(value, trainings) for value in best])
             if chance < _CHANCE:
                 return f"{trainings} trainings, {seeds} seeds; chance that random search finds as much: {chance:.1g}"

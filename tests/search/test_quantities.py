@@ -1,0 +1,69 @@
+"""Numbers that constraints are on: found once, as sums where they are, with their cost and what is missing."""
+
+import numpy as np
+import pytest
+from easy import digits, total
+
+from zcbench.errors import InvalidInputError
+from zcbench.scorers import Context, Scores
+from zcbench.search._quantities import Quantity, noted, quantity
+from zcbench.spaces import get_space
+
+
+def counted(function, seconds=0.5):
+    asked = []
+
+    def score(architectures):
+        asked.extend(one.key for one in architectures)
+        return Scores(np.array([function(a) for a in architectures]), np.full(len(architectures), seconds))
+
+    return Quantity("counted", score), asked
+
+
+def test_each_is_found_once_and_paid_for():
+    one, asked = counted(total)
+    some = list(digits())[:10]
+    assert one.values([*some, *some], digits()).tolist() == [total(a) for a in [*some, *some]]
+    assert asked == [a.key for a in some]
+    assert one.take_seconds() == 5.0
+    one.values(some, digits())
+    assert one.take_seconds() == 0
+
+
+def test_many_are_reckoned_from_their_choices():
+    one, asked = counted(total)
+    every = list(digits())
+    assert (one.values(every, digits()) == [total(a) for a in every]).all()
+    assert len(asked) < 200
+
+
+def test_what_is_no_sum_is_found_for_each():
+    one, asked = counted(lambda a: total(a) ** 2)
+    every = list(digits())
+    assert (one.values(every, digits()) == [total(a) ** 2 for a in every]).all()
+    assert len(set(asked)) == len(every)
+
+
+def test_what_functions_raise_is_a_reason():
+    def odd(architecture):
+        return "text" if architecture.key[0] == "1" else 1 / int(architecture.key[0])
+
+    one = quantity(odd, Context(digits()))
+    found = one.true([digits().parse(text) for text in ("000000", "100000", "200000")])
+    assert np.isnan(found[:2]).all()
+    assert found[2] == 0.5
+    assert "odd has no value for 2 architectures" in noted(one)
+    assert "ZeroDivisionError" in noted(one)
+
+
+def test_names_of_proxies_count_the_network():
+    space = get_space("nasbenchmacro")
+    architecture = space.parse("02012100")
+    network = space.build(architecture)
+    count = sum(weight.numel() for weight in network.parameters())
+    assert quantity("params", Context(space)).true([architecture]).tolist() == [count]
+
+
+def test_what_is_no_quantity_is_refused():
+    with pytest.raises(InvalidInputError, match="give a name, a scorer or a function"):
+        quantity(3, Context(digits()))
