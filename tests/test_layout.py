@@ -35,6 +35,7 @@ ACROSS = {
     "tests/cli/test_hostile.py": "what no command may do, whatever names and files hold",
     "tests/datasets/test_mutations.py": "damaged files of every reader",
     "tests/runs/test_kills.py": "runs that are killed at random lose nothing",
+    "tests/search/test_kills.py": "searches that are killed go on as if they had not been",
     "tests/test_layout.py": "this file",
     "tests/test_readme.py": "a command of the README from end to end",
 }
@@ -55,6 +56,7 @@ HELPERS = {
     "tests/official_tables.py",
     "tests/pickled.py",
     "tests/published.py",
+    "tests/searches.py",
     "tests/searched.py",
     "tests/stores.py",
     "tests/toys.py",

@@ -100,7 +100,7 @@ def test_the_searcher_proposes_the_best_in_order():
 
 
 def test_a_space_too_large_to_go_through_is_searched_in_order():
-    scorer, space = Known(total), digits(20, 10)
+    scorer, space = Known(total), digits(12, 6)
     limits = Constraints(Constraint(total, high=7), space)
     search = run(Exact(), 25, given=problem(domain=Domain(space, constraints=limits), warm_start=scorer))
     assert [total(one) for one in search.problem.history.architectures] == [7.0] * 25

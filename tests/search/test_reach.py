@@ -7,13 +7,14 @@ from toys import table
 
 import zcbench
 from zcbench.errors import InvalidInputError
+from zcbench.scorers import Context
 from zcbench.search import Constraint, Constraints
 from zcbench.search._reach import check_reachable
 from zcbench.spaces import get_space
 
 
 def refused(constraints, space=None, candidates=None, benchmark=None):
-    limits = Constraints(constraints, space or digits(), benchmark)
+    limits = Constraints(constraints, Context(space or digits(), benchmark))
     with pytest.raises(InvalidInputError) as caught:
         check_reachable(limits, candidates, np.random.default_rng(0))
     assert "\n" not in str(caught.value)

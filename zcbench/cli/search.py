@@ -229,7 +229,7 @@ def _progress(title: str, budget: Budget) -> Iterator[Callable[[Clock, int], Non
     with progress_bar(title, "proposals" if kind == "asks" else kind, idle=False) as bar:
 
         def report(clock: Clock, asks: int) -> None:
-            done = {"evaluations": clock.evaluations, "seconds": int(clock.total), "asks": asks}[kind]
+            done = {"evaluations": int(clock.evaluations), "seconds": int(clock.total), "asks": asks}[kind]
             bar(min(done, whole), whole, None)
 
         yield report

@@ -20,6 +20,7 @@ from zcbench.search._budget import Budget
 from zcbench.search._clock import Clock
 from zcbench.search._engine import Search
 from zcbench.search._evaluators import TableEvaluator
+from zcbench.search._guide import guide_and_report
 from zcbench.search._ledger import Ledger
 from zcbench.search._loop import Loop, began_with
 from zcbench.search._problem import Problem
@@ -81,7 +82,8 @@ def search(
         equal: what equal networks share, which are evaluated once: "canonical" (the space's canonical form),
             "functional" (equal outputs on fixed inputs, see :class:`zcbench.search.FunctionalHash`), or a function from
             an architecture to a text.
-        objectives: names of columns, or of what ``evaluate`` returns; "-flops" where low is good. Scorers with the role
+        objectives: names of columns, or of what ``evaluate`` returns; "-flops" where low is good. Default, for a table, the
+            validation column, with the test column in the report. Scorers with the role
             "objective" come behind them; with such a scorer they may be none, and nothing is trained.
         reference: the point that hypervolume is measured from, a number for each of several objectives, in its units:
             {"accuracy": 80, "flops": 110}. Searchers of fronts look for what is better than it in all objectives.
@@ -113,13 +115,17 @@ def search(
     limit, seed = Budget.of(budget), rules.seed("the seed", seed)
     space, table = _where(space)
     table = evaluate if isinstance(evaluate, Benchmark) else table
+    evaluate = table if evaluate is None else evaluate
     reported = rules.all_text("report", report)
+    if objectives is None and isinstance(evaluate, Benchmark):
+        objectives, usual = guide_and_report(evaluate)
+        reported = reported or list(usual)
     context = Context(space, table, _target(table, objectives), data, batch_size, classes, store, scorer_seed)
     roles = Roles.of(scorer, role, context)
     task = task_of(
         space,
         table,
-        table if evaluate is None else evaluate,
+        evaluate,
         objectives=objectives,
         reported=reported,
         scored=roles.objectives,
@@ -128,6 +134,7 @@ def search(
         constraints=constraints,
         equal=equal,
         reference=reference,
+        context=context,
     )
     made = get_searcher(searcher) if isinstance(searcher, str) else searcher
     head = {
@@ -145,10 +152,10 @@ def search(
             began_with(lines, limit),
             np.random.default_rng(stable_seed("search", seed)),
             epochs=task.evaluator.epochs,
+            levels=task.evaluator.levels,
             known=task.known,
             reference=task.reference,
         )
-        problem.levels = task.evaluator.levels
         filter_by, filter_from = roles.give(problem, metered, seed)
         return Search(made, problem, filter_by=filter_by, filter_from=filter_from)
 

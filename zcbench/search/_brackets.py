@@ -106,14 +106,13 @@ class Brackets(Searcher):
                 if bracket.promote():
                     return bracket
                 self._open.remove(bracket)
-        if len(self._open) < OPEN and (fresh := self._fresh()) is not None:
-            self._open.append(fresh)
-            return fresh
-        while self._open:
-            if self._open[0].promote():
-                return self._open[0]
+        while True:
+            if len(self._open) < OPEN and (fresh := self._fresh()) is not None:
+                self._open.append(fresh)
+                return fresh
+            if not self._open or self._open[0].promote():
+                return self._open[0] if self._open else None
             del self._open[0]
-        return None
 
     def _fresh(self) -> Bracket | None:
         """The next bracket, of networks that are new; None if there are none."""

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from zcbench import _arguments as rules
 from zcbench._display import brief
-from zcbench.datasets import Benchmark
 from zcbench.errors import InvalidInputError
-from zcbench.scorers import Scorer
+from zcbench.scorers import Context, Scorer
 from zcbench.search._base import Floats
 from zcbench.search._quantities import Quantity, noted, quantity
 from zcbench.types import Architecture, SearchSpace
@@ -146,21 +145,21 @@ class Constraints:
 
     Args:
         given: what :func:`read_constraints` takes.
-        space: what is searched.
-        benchmark: the table that is searched, if any.
+        where: what is searched; a context also says of which table, and on which samples scorers measure.
 
     Raises:
         InvalidInputError: they cannot be read, or exclude one another.
         UnknownNameError: there is no fact and no scorer of a name.
     """
 
-    def __init__(self, given: Any, space: SearchSpace, benchmark: Benchmark | None = None) -> None:
-        self.space = space
+    def __init__(self, given: Any, where: SearchSpace | Context) -> None:
+        context = where if isinstance(where, Context) else Context(where, batch_size=16)
+        self.space = context.space
         self.given = read_constraints(given)
         by_name: dict[Any, list[Constraint]] = {}
         for one in self.given:
             by_name.setdefault(one.on, []).append(one)
-        self.quantities = [quantity(on, space, benchmark) for on in by_name]
+        self.quantities = [quantity(on, context) for on in by_name]
         self.predicates = [several[0].predicate for several in by_name.values()]
         self.low = np.array([max(one.low for one in several) for several in by_name.values()])
         self.high = np.array([min(one.high for one in several) for several in by_name.values()])

@@ -109,7 +109,7 @@ class TableEvaluator(Evaluator):
         if epochs is not None:
             return self._part(row, epochs)
         values = {name: float(column[row]) for name, column in self.columns.items()}
-        missing = [name for name, value in values.items() if not math.isfinite(value)]
+        missing = [name for name in self._objectives if not math.isfinite(values[name])]  # no searcher sees the others
         status, detail = (Status.OK, "")
         if missing:
             status, detail = Status.UNSUPPORTED, f"the table has no {missing[0]} of this network."

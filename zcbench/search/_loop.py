@@ -248,8 +248,9 @@ class Loop:
             known = self.ledger.known("evaluated", **_names(proposals[place]))
             if known is None:
                 break
+            self.search.problem.domain.take_seconds()  # the line tells of them
             if not self.clock.simulated:
-                self._thought = 0.0  # the line tells of it
+                self._thought = 0.0
             yield known
             place += 1
         ready = {
@@ -309,7 +310,8 @@ class Loop:
         self.trace.add(proposal, values, self.clock.total)
         good = tuple(values[o.name] if o.higher_is_better else -values[o.name] for o in self.objectives)
         status = Status(row["status"])
-        if status is Status.OK and not all(math.isfinite(values[name]) for name in row["values"]):
+        evaluated = [o.name for o in self.objectives if o.name in row["values"]]
+        if status is Status.OK and not all(math.isfinite(values[name]) for name in evaluated):
             status = Status.NON_FINITE
         self._check_failures(status, row)  # of what evaluates: a scorer without a score of some is no failure of it
         if status is Status.OK and not all(map(math.isfinite, good)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -14,8 +13,9 @@ from zcbench import _arguments as rules
 from zcbench._display import brief, many, plain
 from zcbench._foreign import Foreign
 from zcbench.datasets import Benchmark
-from zcbench.errors import InvalidInputError, UnknownNameError, shortened
-from zcbench.scorers import Scorer, Scores
+from zcbench.errors import InvalidInputError, shortened
+from zcbench.scorers import Context, Scorer, Scores, as_scorer
+from zcbench.scorers.table import TableScorer, needs_training
 from zcbench.search._additive import Additive, NotAdditiveError
 from zcbench.search._base import Floats
 from zcbench.search._parts import parts_of
@@ -118,14 +118,13 @@ class Quantity:
         return taken
 
 
-def quantity(given: Any, space: SearchSpace, benchmark: Benchmark | None = None) -> Quantity:
+def quantity(given: Any, context: Context) -> Quantity:
     """The quantity of a name, a scorer or a function.
 
     Args:
-        given: name of a fact of the benchmark, or of a scorer (a proxy such as "params"); a scorer; a function from an
-            architecture to a number.
-        space: what is searched.
-        benchmark: the table that is searched, if any.
+        given: name of a fact of the benchmark, or text of a scorer (a proxy such as "params"); a scorer; a function
+            from an architecture to a number.
+        context: what is searched, and on which samples scorers measure.
 
     Raises:
         UnknownNameError: there is no fact and no scorer of that name.
@@ -133,34 +132,17 @@ def quantity(given: Any, space: SearchSpace, benchmark: Benchmark | None = None)
     """
     if isinstance(given, Quantity):
         return given
-    if isinstance(given, Scorer):
-        return Quantity(given.label, given.score)
     if isinstance(given, str):
-        return _named(given, space, benchmark)
+        table = context.benchmark
+        if table is not None and given in table.facts and not needs_training(given):
+            return _of_table(given, table, table.facts[given])
+        given = as_scorer(given, context)
+    if isinstance(given, Scorer):
+        begun = as_scorer(given, context)
+        return Quantity(begun.label, begun.score, cheap=isinstance(begun, TableScorer))
     if callable(given):
         return Quantity(getattr(given, "__name__", type(given).__name__), _each(given), cheap=True)
     raise InvalidInputError(f"a constraint on {rules.shown(given)}: give a name, a scorer or a function.")
-
-
-def _named(name: str, space: SearchSpace, benchmark: Benchmark | None) -> Quantity:
-    from zcbench.proxies import get_proxy, list_proxies
-
-    if benchmark is not None and name in benchmark.facts:
-        return _of_table(name, benchmark, benchmark.facts[name])
-    if benchmark is not None and name in benchmark.targets:
-        target = benchmark.targets[name]
-        if not any(word in target.description for word in ("latency", "energy", "memory")):
-            raise InvalidInputError(
-                f"{name} is what training gives, and is not known before: constrain facts or scores, and search for "
-                f"{name} as an objective."
-            )
-        return _of_table(name, benchmark, benchmark.truth(name))
-    try:
-        label = get_proxy(name).label
-    except UnknownNameError:
-        facts = () if benchmark is None else tuple(benchmark.facts)
-        raise UnknownNameError("quantity of a constraint", name, [*facts, *list_proxies()]) from None
-    return Quantity(label, lambda architectures: _proxy(label, architectures, space, benchmark))
 
 
 def _of_table(name: str, benchmark: Benchmark, column: Floats) -> Quantity:
@@ -171,32 +153,6 @@ def _of_table(name: str, benchmark: Benchmark, column: Floats) -> Quantity:
         return Scores(values, np.zeros(len(rows)), {int(i): "the table has no value" for i in odd})
 
     return Quantity(name, look_up, free=True)
-
-
-def _proxy(
-    label: str, architectures: Sequence[Architecture], space: SearchSpace, benchmark: Benchmark | None
-) -> Scores:
-    """A proxy of every architecture's network, on the benchmark's samples or on what stands in for them."""
-    from zcbench.batches import get_batch
-    from zcbench.encodings.proxies import stand_in
-    from zcbench.proxies import score_architecture
-
-    if benchmark is None:
-        batch = stand_in(space)
-        default = inspect.signature(space.build).parameters.get("num_classes")
-        classes = 10 if default is None or default.default is inspect.Parameter.empty else int(default.default)
-    else:
-        batch = get_batch(benchmark.batch_of(), 16)
-        classes = benchmark.classes.get(benchmark.target().dataset, 10)
-    values, seconds, reasons = np.full(len(architectures), math.nan), np.zeros(len(architectures)), {}
-    for place, one in enumerate(architectures):
-        began = time.perf_counter()
-        for _, score in score_architecture(lambda: space, one, [label], batch, classes=classes):
-            values[place] = float(score)
-            if score.value is None:
-                reasons[place] = score.detail
-        seconds[place] = time.perf_counter() - began
-    return Scores(values, seconds, reasons)
 
 
 def _each(function: Callable[[Architecture], Any]) -> Callable[[Sequence[Architecture]], Scores]:

@@ -62,7 +62,7 @@ class _Told:
         """Take a line."""
         kind = row["kind"]
         if kind == "budget":
-            self.budget, self.ended = Budget(row["evaluations"], row["seconds"], row["asks"]), ""
+            self.budget, self.ended = Budget(**row["budget"]), ""
             if (late := self._late) is not None:
                 self._late = None
                 self._evaluated(late)

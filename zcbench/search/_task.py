@@ -13,7 +13,7 @@ from zcbench import _arguments as rules
 from zcbench._process import stable_seed
 from zcbench.datasets import Benchmark
 from zcbench.errors import InvalidInputError, UnknownNameError
-from zcbench.scorers import Scorer
+from zcbench.scorers import Context, Scorer
 from zcbench.scorers.table import needs_training
 from zcbench.search._base import Objective
 from zcbench.search._calling import FunctionEvaluator
@@ -72,19 +72,21 @@ def task_of(
     constraints: Any,
     equal: Equal,
     reference: Mapping[str, float] | None,
+    context: Context,
 ) -> Task:
     """The task that a user describes; arguments as of :func:`zcbench.search`.
 
     Args:
         table: the benchmark that the space came with, or that evaluates.
         scored: objectives that scorers give.
+        context: where scorers measure that constraints are on.
 
     Raises:
         InvalidInputError: something does not go together, or nothing keeps the constraints.
         UnknownNameError: the table has no such column.
     """
     evaluator, goals = _evaluator(evaluate, objectives, reported, scored, cost, calls)
-    kept = Constraints(constraints, space, table)
+    kept = Constraints(constraints, context)
     candidates = evaluator.benchmark.architectures if isinstance(evaluator, TableEvaluator) else None
     domain = Domain(space, candidates, equality(equal, space), constraints=kept)
     head: dict[str, Any] = {
@@ -123,7 +125,7 @@ def _evaluator(
         raise InvalidInputError('a search needs an objective: name one, or give a scorer with the role "objective".')
     evaluator: Evaluator
     if isinstance(evaluate, Benchmark):
-        goals = tuple(_of_table(evaluate, name) for name in ([evaluate.default_target] if names is None else names))
+        goals = tuple(_of_table(evaluate, name) for name in names or [])
         looked_up = list(dict.fromkeys([*(goal.name for goal in goals), *reported]))
         seconds = cost if goals or cost is not None else 0.0
         evaluator = TableEvaluator(evaluate, looked_up, seconds, objectives=[goal.name for goal in goals])

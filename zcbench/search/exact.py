@@ -16,7 +16,7 @@ import numpy as np
 from zcbench import _arguments as rules
 from zcbench._display import brief, many
 from zcbench.errors import InvalidInputError
-from zcbench.scorers import Scorer
+from zcbench.scorers import Context, Scorer
 from zcbench.search._additive import TOLERANCE, Additive, NotAdditiveError, Values
 from zcbench.search._base import Answer, Floats, Proposal, Searcher
 from zcbench.search._best_first import best_first
@@ -98,7 +98,7 @@ def best_additive(
     if isinstance(score, Additive):
         sums, true = score, score.values
     else:
-        one = quantity(score, space)
+        one = quantity(score, Context(space, batch_size=16))
         true = one.true
         sums = Additive.fit(space, true, name=one.label, sample=sample, seed=seed, tolerance=tolerance)
     if higher_is_better is None:

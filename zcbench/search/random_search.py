@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zcbench.search._base import Answer, Proposal, Searcher
+from zcbench.search._problem import Problem
 from zcbench.search._register import register_searcher
+from zcbench.types import Architecture
 
 
 @register_searcher(
@@ -15,22 +18,37 @@ from zcbench.search._register import register_searcher
     "arXiv:1902.07638; drawn without replacement",
 )
 class RandomSearch(Searcher):
-    """Architectures drawn at random, no two with equal networks; with a warm-start scorer the best of many first."""
+    """Architectures drawn at random, no two with equal networks.
+
+    With a warm-start scorer those that it scored come first, the best before all others: its ranking, and nothing else.
+    """
 
     several = True
 
+    def begin(self, problem: Problem) -> None:
+        """Take the problem."""
+        super().begin(problem)
+        self._ranked: deque[str] | None = None  # what the warm start has left; None before it was asked
+
     def ask(self, count: int) -> list[Proposal]:
         """New architectures."""
-        if self.problem.warm_start is not None and not len(self.problem.history):
-            return [Proposal(one) for one in self.problem.initial(count)]
-        return [Proposal(one) for one in self.problem.domain.sample(self.problem.rng, count, self.problem.history)]
+        problem, found = self.problem, list[Architecture]()
+        if self._ranked is None:
+            ranked = [] if problem.warm_start is None else problem.initial(max(count, problem.warm_start_from))
+            self._ranked = deque(one.key for one in ranked)
+        while self._ranked and len(found) < count:
+            found.append(Architecture(problem.domain.space.name, self._ranked.popleft()))
+        if not found:
+            found = problem.domain.sample(problem.rng, count, problem.history)
+        return [Proposal(one) for one in found]
 
     def tell(self, answers: Sequence[Answer]) -> None:
         """Learn nothing."""
 
     def state(self) -> dict[str, Any]:
-        """Nothing."""
-        return {}
+        """What the warm start has left."""
+        return {"ranked": None if self._ranked is None else list(self._ranked)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Nothing to restore."""
+        """Take what the warm start had left."""
+        self._ranked = None if state["ranked"] is None else deque(state["ranked"])

@@ -1,0 +1,178 @@
+"""A call of a user's function for an architecture, in any process: what it gives, or the reason why it gives nothing.
+
+This module loads as little as it can: a process that calls starts sooner.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import numbers
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from zcbench._arguments import shown
+from zcbench._foreign import Foreign
+from zcbench._process import stable_seed
+from zcbench.errors import InvalidInputError, shortened
+from zcbench.types import Architecture, Status
+
+
+class Outcome(NamedTuple):
+    """What a call gave: numbers by name (nan where there is none), seconds by what for, and the reason if it failed."""
+
+    values: dict[str, float]
+    seconds: dict[str, float]
+    status: Status = Status.OK
+    detail: str = ""
+
+
+class Call:
+    """One call, and what may come of it; as :class:`zcbench._workers.Work` it travels to processes.
+
+    Args:
+        function: the user's.
+        names: of the numbers that it has to give.
+        seed: of the search.
+    """
+
+    imports: tuple[str, ...] = ()
+    loads_torch = False
+    #: what is sent to processes in place of this
+    pickled: bytes | None = None
+
+    def __init__(self, function: Callable[..., Any], names: Sequence[str], seed: int) -> None:
+        self._function, self._names, self._seed = function, tuple(names), seed
+
+    def __call__(self, architecture: Architecture, epochs: int | None) -> Outcome:
+        further = {} if epochs is None else {"epochs": epochs}
+        values, left_out = self._nothing, ""
+        with _seeded(stable_seed("evaluate", self._seed, architecture.key, epochs)):
+            began = time.perf_counter()
+            with Foreign(tidy=True) as call:
+                # What it gives is the stranger's too: its numbers are read in here.
+                values, left_out = _numbers(self._function(architecture, **further), self._names)
+            seconds = {"training": time.perf_counter() - began}
+        if call.kind is not None:
+            return Outcome(self._nothing, seconds, Status.FAILED, call.said)
+        odd = [name for name in self._names if not math.isfinite(values[name])]
+        if odd:
+            return Outcome(values, seconds, Status.NON_FINITE, f"{odd[0]} is {values[odd[0]]}.")
+        return Outcome(values, seconds, Status.OK, left_out)
+
+    @property
+    def _nothing(self) -> dict[str, float]:
+        return dict.fromkeys(self._names, math.nan)
+
+    def prepare(self) -> None:
+        """Keep libraries that are loaded later to one thread."""
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(1)
+
+    def results(
+        self, key: str, parts: Sequence[str], begin: Callable[[str], object] = str
+    ) -> Iterator[tuple[str, Outcome]]:
+        """Yield what each part, an architecture and epochs as JSON, gave."""
+        for part in parts:
+            begin(part)
+            space, name, epochs = json.loads(part)
+            yield part, self(Architecture(space, name), epochs)
+
+    def lost(self, status: Status, reason: str, seconds: float) -> Outcome:
+        """What an evaluation gave whose process died, or was stopped."""
+        return Outcome(self._nothing, {"training": seconds}, status, reason)
+
+
+def _numbers(given: Any, names: Sequence[str]) -> tuple[dict[str, float], str]:
+    """What a function gave, by name, and a sentence about what was left out.
+
+    Raises:
+        InvalidInputError: there is no number for one of the names.
+    """
+    if not isinstance(given, Mapping):
+        if len(names) != 1:
+            raise InvalidInputError(f"evaluate gave {shown(given)}: give a number for each objective, by name.")
+        given = {names[0]: given}
+    missing = [name for name in names if name not in given]
+    if missing:
+        there = ", ".join(str(name) for name in list(given)[:10]) or "nothing"
+        raise InvalidInputError(f"evaluate gave no {missing[0]!r}: it gave {there}.")
+    found = {}
+    odd = []
+    for name, value in given.items():
+        number = _number(value)
+        if number is not None:
+            found[str(name)] = number
+        elif name in names:
+            raise InvalidInputError(f"evaluate gave {shown(value)} for {name!r}: give a real number.")
+        else:
+            odd.append(str(name))
+    return found, shortened(f"no numbers, left out: {', '.join(odd)}.") if odd else ""
+
+
+def _number(value: Any) -> float | None:
+    """A real number, also one in an array or tensor; None for anything else."""
+    if hasattr(value, "item") and getattr(value, "ndim", 0) <= 1 and math.prod(getattr(value, "shape", ())) == 1:
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return None
+    return float(value)
+
+
+# -- random numbers ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed everything global, and put it back."""
+    before: tuple[Any, Any] = random.getstate(), np.random.get_state()
+    torch = sys.modules.get("torch")
+    states = None if torch is None else (torch, torch.get_rng_state())
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    later = _SeedsTorch(seed)
+    if torch is not None:
+        torch.manual_seed(seed)
+    else:
+        sys.meta_path.insert(0, later)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):
+            sys.meta_path.remove(later)
+        random.setstate(before[0])
+        np.random.set_state(before[1])
+        if states is not None:
+            states[0].set_rng_state(states[1])
+
+
+class _SeedsTorch:
+    """A finder that seeds torch if it is loaded within a call: the first call gives what a later one would."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> Any:
+        """Torch's spec, with a seed after its execution; None for other modules."""
+        if name != "torch":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec("torch")
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def execute_and_seed(module: Any) -> None:
+                execute(module)
+                module.manual_seed(self._seed)
+
+            spec.loader.exec_module = execute_and_seed  # type: ignore[method-assign]
+        return spec
