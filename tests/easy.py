@@ -28,6 +28,17 @@ def total(architecture):
     return float(sum(map(int, architecture.key)))
 
 
+def trade(architecture):
+    """Two additive scores, high is good, that are at odds."""
+    places = [int(digit) for digit in architecture.key]
+    return float(sum(w * p**0.5 for w, p in enumerate(places, 1))), -float(sum(places))
+
+
+def two(seed=0, space=None):
+    """A problem with two objectives."""
+    return problem(space, seed=seed, objectives=2)
+
+
 def problem(space=None, *, seed=0, budget=10**6, domain=None, objectives=1, **further):
     goals = tuple(Objective(f"value{number}") for number in range(objectives))
     domain = domain or Domain(space or digits())

@@ -502,3 +502,52 @@ def test_long_chains_of_classes(digest):
     chain = "class C0:\n    value = 1\n" + "".join(f"class C{i}:\n    inner = C{i - 1}\n" for i in range(1, 3000))
     text = chain + "class score:\n    inner = C2999\n"
     assert digest(text) == digest(text)
+
+
+SCRIPT = """
+import helper_of_script as other
+from zcbench._code import called_digest
+
+RATE = 3
+BUDGET = 10
+
+
+class Kept:
+    def __call__(self, one):
+        return helper(one)
+
+
+def helper(one):
+    return one * RATE
+
+
+def evaluate(one):
+    from lazy_of_script import factor
+
+    return helper(one) * factor * other.more(one)
+
+
+print(called_digest(evaluate), called_digest(Kept()), called_digest(lambda one: helper(one)))
+"""
+
+
+def test_of_a_script_counts_what_the_function_uses(tmp_path):
+    def digests(script=SCRIPT, helper="def more(one):\n    return 1\n", lazy="factor = 2\n"):
+        (tmp_path / "script.py").write_text(script)
+        (tmp_path / "helper_of_script.py").write_text(helper)
+        (tmp_path / "lazy_of_script.py").write_text(lazy)
+        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(
+            [sys.executable, "script.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout.split()
+
+    before = digests()
+    assert len(set(before)) == 3 and all(len(one) == 16 for one in before)
+    assert digests() == before
+    assert digests(SCRIPT.replace("BUDGET = 10", "BUDGET = 20\n\n# a remark\n")) == before
+    for changed in (SCRIPT.replace("RATE = 3", "RATE = 4"), SCRIPT.replace("one * RATE", "one + RATE")):
+        assert all(one != two for one, two in zip(before, digests(changed), strict=True))
+    assert digests(SCRIPT.replace("* factor *", "+ factor *"))[0] != before[0]
+    assert digests(helper="def more(one):\n    return 2\n")[0] != before[0]
+    assert digests(lazy="factor = 3\n")[0] != before[0]

@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 
-from zcbench._code_text import all_code, fingerprint, kept_source, text_at
+from zcbench._code_text import all_code, fingerprint, imported_in, kept_source, text_at
 
 TEXT = """WIDTH = 3
 
@@ -75,3 +75,20 @@ def test_source_that_python_keeps():
     assert kept_source(found).digest == kept_source(other).digest  # the rest of the cell is not the function's
     assert fingerprint(found) in kept_source(found).codes
     assert kept_source(code(TEXT, "<nowhere>")) is None
+
+
+def test_what_code_imports_when_it_runs():
+    def runs():
+        import os.path
+        from json import dumps as written
+        from json import loads
+
+        def inner():
+            import sys
+
+            return sys
+
+        return os, written, loads, inner
+
+    wanted = {(0, "os.path", ""), (0, "json", ""), (0, "json", "dumps"), (0, "json", "loads"), (0, "sys", "")}
+    assert imported_in(runs.__code__) == wanted

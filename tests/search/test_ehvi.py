@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from easy import check_restored, digits, keys, problem, run
-from test_linas import trade, two
+from easy import check_restored, digits, keys, problem, run, trade, two
 
 from zcbench.metrics import hypervolume, pareto_front
 from zcbench.search._improvement import expected_improvement
@@ -71,7 +70,7 @@ def test_one_objective_is_maximised():
 
 @pytest.mark.parametrize("batch", [1, 5])
 def test_no_network_twice_and_exact_resume(batch):
-    whole = check_restored(lambda: EHVI(initial=8, every=4), 20, 10, batch, trade, lambda seed=0: two(seed))
+    whole = check_restored(lambda: EHVI(initial=8, every=4, pool=60), 20, 10, batch, trade, two)
     assert len(set(keys(whole))) == 20 * batch
 
 

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from easy import check_restored, digits, keys, problem, run
+from easy import check_restored, digits, keys, run, trade, two
 
 from zcbench.metrics import hypervolume, pareto_ranks
 from zcbench.search.linas import LINAS
 from zcbench.search.nsga2 import NSGA2
 from zcbench.search.random_search import RandomSearch
-
-
-def trade(architecture):
-    """Additive, so that a linear predictor learns it soon."""
-    places = [int(digit) for digit in architecture.key]
-    return float(sum(w * p**0.5 for w, p in enumerate(places, 1))), -float(sum(places))
-
-
-def two(seed=0):
-    return problem(digits(), seed=seed, objectives=2)
 
 
 def test_what_is_evaluated_next_is_the_front_of_predictions():
@@ -46,14 +36,14 @@ def test_better_than_evolution_and_chance_where_predictors_are_good():
 @pytest.mark.parametrize("batch", [1, 7])
 def test_no_network_twice_and_exact_resume(batch):
     def make():
-        return LINAS(initial=8, every=6)
+        return LINAS(initial=8, every=6, pool=60)
 
-    whole = check_restored(make, 30, 10, batch, trade, lambda seed=0: two(seed))
-    assert len(set(keys(whole))) == 30 * batch
+    whole = check_restored(make, 20, 10, batch, trade, two)
+    assert len(set(keys(whole))) == 20 * batch
 
 
 def test_exploring_alone_is_random_search():
-    search = run(LINAS(initial=5, every=5, explore=1.0), 40, score=trade, given=two())
+    search = run(LINAS(initial=5, every=5, explore=1.0), 40, score=trade, given=two(space=digits(6, 4)))
     assert np.mean([sum(map(int, key)) for key in keys(search)]) == pytest.approx(9, abs=1.5)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from easy import check_restored, digits, keys, problem, run
-from pymoo.algorithms.moo.nsga2 import NSGA2 as Theirs
+from pymoo.algorithms.moo import nsga2 as pymoo_nsga2
 from pymoo.core.crossover import Crossover
 from pymoo.core.duplicate import ElementwiseDuplicateElimination
 from pymoo.core.mutation import Mutation
@@ -68,15 +68,16 @@ def test_as_good_as_pymoos_with_the_same_operators():
     for seed in range(6):
         search = run(NSGA2(20, mutation=0.9), 200, score=trade, given=two(seed))
         ours.append(hypervolume(search.problem.history.good, reference))
-        algorithm = Theirs(
+        algorithm = pymoo_nsga2.NSGA2(
             20, sampling=_Sample(), crossover=_Cross(), mutation=_Mutate(prob=0.9), eliminate_duplicates=_Equal()
         )
         found = minimize(_Trade(), algorithm, ("n_eval", 200), seed=seed, save_history=True)
         everything = np.concatenate([step.pop.get("F") for step in found.history])
         theirs.append(hypervolume(everything, [-r for r in reference], False))
-    drawn = [hypervolume([trade(SPACE.sample(r)) for _ in range(200)], reference) for r in map(np.random.default_rng, range(6))]  # fmt: skip
+    random = [np.random.default_rng(seed) for seed in range(6)]
+    drawn = [hypervolume([trade(SPACE.sample(rng)) for _ in range(200)], reference) for rng in random]
     spread = np.sqrt((np.var(ours) + np.var(theirs)) / 5)
-    assert abs(np.mean(ours) - np.mean(theirs)) < 4 * spread  # no evaluation paid twice may make ours the better one
+    assert abs(np.mean(ours) - np.mean(theirs)) < 4 * spread
     assert np.mean(ours) > np.mean(drawn) + 4 * spread
 
 

@@ -13,7 +13,9 @@ import numpy as np
 from zcbench import _arguments as rules
 from zcbench._code import code_digest
 from zcbench._process import stable_seed
+from zcbench._workers import check_timeout
 from zcbench.datasets import Benchmark, get_benchmark
+from zcbench.errors import InvalidInputError
 from zcbench.scorers import Context, Scorer
 from zcbench.search._base import Searcher
 from zcbench.search._budget import Budget
@@ -113,6 +115,8 @@ def search(
         StoreError: the ledger cannot be written; what it holds is kept.
     """
     limit, seed = Budget.of(budget), rules.seed("the seed", seed)
+    workers = rules.whole("workers", workers, 0, 10_000)
+    check_timeout(timeout)
     space, table = _where(space)
     table = evaluate if isinstance(evaluate, Benchmark) else table
     evaluate = table if evaluate is None else evaluate
@@ -137,6 +141,8 @@ def search(
         context=context,
     )
     made = get_searcher(searcher) if isinstance(searcher, str) else searcher
+    if not isinstance(made, Searcher):
+        raise InvalidInputError(f"the searcher is {rules.shown(made)}: give its name, or a zcbench.Searcher.")
     head = {
         **task.head,
         "searcher": _identifier(made),

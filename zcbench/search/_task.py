@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -171,8 +170,6 @@ def _numbers_of(given: Mapping[str, float], goals: Sequence[Objective]) -> dict[
             f"{{{', '.join(f'{goal.name!r}: …' for goal in goals)}}}."
         )
     found = {name: rules.number(f"the reference point's {name}", value) for name, value in given.items()}
-    if not all(map(math.isfinite, found.values())):
-        raise InvalidInputError("the reference point holds an infinity: give numbers that are worse than all else.")
     return found
 
 
