@@ -74,6 +74,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--first", type=int, default=0, help="first seed")
     parser.add_argument("--budget", type=int, default=20)
+    parser.add_argument("--benchmarks", nargs="+", default=list(BENCHMARKS))
     parser.add_argument("--store", default="scores", help="where scores are kept")
     parser.add_argument("--out", type=Path, default=Path("epochs.jsonl"))
     options = parser.parse_args()
@@ -84,7 +85,7 @@ def main() -> None:
             rows[row["benchmark"], row["searcher"], row["scorer"], row["seed"], row["budget"]] = row
     seeds = range(options.first, options.first + options.seeds)
     with options.out.open("a") as file:
-        for benchmark in BENCHMARKS:
+        for benchmark in options.benchmarks:
             for searcher, scorer in SEARCHERS:
                 for seed in seeds:
                     names = (benchmark, searcher, scorer, seed, options.budget)
@@ -96,7 +97,7 @@ def main() -> None:
     print(f"budget {options.budget} whole trainings, {options.seeds} seeds")
     print("| benchmark | searcher | warm start | networks | test NLL | rank, % | minus random |")
     print("|---|---|---|---|---|---|---|")
-    for benchmark in BENCHMARKS:
+    for benchmark in options.benchmarks:
         base = np.array([rows[benchmark, "random", "", seed, options.budget]["test_nll"] for seed in seeds])
         for searcher, scorer in SEARCHERS:
             several = [rows[benchmark, searcher, scorer, seed, options.budget] for seed in seeds]
