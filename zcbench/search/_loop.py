@@ -21,6 +21,7 @@ from zcbench.search._base import Answer, Objective, Proposal
 from zcbench.search._budget import Budget
 from zcbench.search._clock import Clock
 from zcbench.search._engine import Search
+from zcbench.search._epochs import Epochs
 from zcbench.search._evaluators import Evaluation, Evaluator
 from zcbench.search._ledger import Ledger
 from zcbench.search._lines import Row
@@ -76,7 +77,7 @@ class Loop:
         self._thought = 0.0  # seconds that no line tells of yet
         self._pending: deque[Proposal] = deque()  # asked for, and not yet told of
         self._late: Row | None = None  # the evaluation of the first of these, which ended after the budget's seconds
-        self._epochs = 0  # that were trained, where parts of a training can be asked for
+        self._epochs = Epochs(evaluator, self.search.problem.history)
         self._failed = (0, 0)  # evaluations in a row without a number, and the line of the first
         self._saving = _Pace()
 
@@ -161,12 +162,9 @@ class Loop:
         return 0 if self.clock.exceeds(budget) else max(0, left)
 
     def _networks_left(self, evaluations: int) -> int:
-        """How many more a budget of evaluations allows, each of at least one epoch."""
-        whole = self.evaluator.epochs
-        if whole is None:
+        if self._epochs.whole is None:
             return evaluations - int(self.clock.evaluations)
-        left = evaluations * whole - self._epochs
-        return left if self.search.searcher.epochs else left // whole
+        return self._epochs.left(evaluations, self.search.searcher.epochs)
 
     def _spend(self) -> None:
         self.search.ended = f"the budget is spent: {self.search.problem.budget}."
@@ -174,29 +172,14 @@ class Loop:
 
     def _too_late(self, row: Row) -> bool:
         """Whether an evaluation would end after the budget's seconds, or takes more epochs than are left."""
-        budget, whole = self.search.problem.budget, self.evaluator.epochs
-        if whole is not None and budget.evaluations is not None:
-            key = self._key_of(row)
-            if self._epochs + self._paid_epochs(key, row["epochs"], whole) > budget.evaluations * whole:
-                return True
-        return self.clock.exceeds(self.search.problem.budget, sum(row["seconds"].values()))
+        budget = self.search.problem.budget
+        further = 0 if self._epochs.whole is None else self._epochs.paid(self._key_of(row), row["epochs"])
+        late = self._epochs.exceed(budget.evaluations, further)
+        return late or self.clock.exceeds(budget, sum(row["seconds"].values()))
 
     def _key_of(self, row: Row) -> str:
         space = self.search.problem.domain.space.name
         return self.search.key(Proposal(Architecture(space, row["architecture"]), row["epochs"]))
-
-    def _paid_epochs(self, key: str, epochs: int | None, whole: int) -> int:
-        """Epochs that an evaluation takes: the rest, where a network was trained for some of them."""
-        wanted = whole if epochs is None else epochs
-        return max(0, wanted - self.search.problem.history.trained(key, whole)) if self.evaluator.continues else wanted
-
-    def _rest(self, proposal: Proposal, seconds: Mapping[str, float]) -> dict[str, float]:
-        """What an evaluation costs where the table gives the cost of its epochs from the first on."""
-        whole = self.evaluator.epochs
-        if whole is None or not self.evaluator.simulated or "training" not in seconds:
-            return dict(seconds)
-        share = self._paid_epochs(self.search.key(proposal), proposal.epochs, whole) / (proposal.epochs or whole)
-        return {**seconds, "training": seconds["training"] * share}
 
     # -- one batch -----------------------------------------------------------------------------------
 
@@ -277,7 +260,9 @@ class Loop:
                 row = {
                     **_names(proposals[left[number]]),
                     "values": {name: value if math.isfinite(value) else None for name, value in found.values.items()},
-                    "seconds": self._rest(proposals[left[number]], found.seconds),
+                    "seconds": self._epochs.rest(
+                        self.search.key(proposals[left[number]]), proposals[left[number]].epochs, found.seconds
+                    ),
                     "status": str(found.status),
                     "detail": shortened(found.detail),
                 }
@@ -301,9 +286,9 @@ class Loop:
             reasons += [f"{scorer.label}: {why}" for why in found.reasons.values()]
         self.clock.spend(row["seconds"])
         key = self.search.key(proposal)
-        if (whole := self.evaluator.epochs) is not None:
-            self._epochs += self._paid_epochs(key, proposal.epochs, whole)
-            self.clock.evaluations = self._epochs / whole
+        if (whole := self._epochs.whole) is not None:
+            self._epochs.trained += self._epochs.paid(key, proposal.epochs)
+            self.clock.evaluations = self._epochs.trained / whole
         else:
             self.clock.evaluations += key not in counted and key not in self.search.problem.history
         counted.add(key)
