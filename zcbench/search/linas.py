@@ -37,7 +37,7 @@ class LINAS(Predicting):
         predictor: str = "(bayesian_ridge:encoding=onehot)",
         initial: int = 20,
         every: int = 20,
-        explore: float = 0.1,
+        explore: float = 0.0,
         pool: int = 10_000,
     ) -> None:
         self.predictor = predictor
