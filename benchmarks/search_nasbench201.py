@@ -29,7 +29,7 @@ REPORT = {
 #: mean and standard deviation over searches, as table 2 of RoBoT (ICLR 2024, arXiv:2403.07591) gives them
 PUBLISHED = {
     "random": ((93.70, 0.36), (71.04, 1.07), (44.57, 1.25)),
-    "evolution": ((93.92, 0.30), (71.84, 0.99), (45.15, 0.89)),
+    "evolution:population=10:sample=3": ((93.92, 0.30), (71.84, 0.99), (45.15, 0.89)),
     "reinforce": ((93.85, 0.37), (71.71, 1.09), (45.24, 1.18)),
 }
 
@@ -77,19 +77,24 @@ def main() -> None:
     asked = parser.parse_args()
     benchmark = zcbench.get_benchmark("nasbench201")
     optimum = [benchmark.truth(name).max() for name in REPORT.values()]
-    print(f"{asked.seeds} searches of {asked.budget}: mean ± sd of test accuracy over searches, (published)")
-    print(f"{'':34}" + "".join(f"{name:>28}" for name in REPORT) + f"{'networks':>10}{'s each':>8}")
+    print(
+        f"{asked.seeds} searches of {asked.budget}: test accuracy, mean ± sd over searches [half of the "
+        "mean's 95 % interval] (published)"
+    )
+    print(f"{'':34}" + "".join(f"{name:>36}" for name in REPORT) + f"{'networks':>10}{'s each':>8}")
     for searcher in asked.searchers:
         seeds = range(asked.first, asked.first + asked.seeds)
         rows = searches(asked.to, benchmark, searcher, asked.budget, seeds)
         tests = np.array([row["test"] for row in rows])
-        published = PUBLISHED.get(searcher.partition(":")[0], ()) if asked.budget == "12000s" else ()
-        cells = [f"{m:.2f} ± {s:.2f}" for m, s in zip(tests.mean(0), tests.std(0, ddof=1), strict=True)]
+        published = PUBLISHED.get(searcher, ()) if asked.budget == "12000s" else ()
+        spread = tests.std(0, ddof=1)
+        sure = 1.96 * spread / np.sqrt(len(tests))
+        cells = [f"{m:.2f} ± {s:.2f} [{h:.2f}]" for m, s, h in zip(tests.mean(0), spread, sure, strict=True)]
         said = [f"  ({m:.2f} ± {s:.2f})" for m, s in published] or [""] * len(cells)
-        line = "".join(f"{cell + bar:>28}" for cell, bar in zip(cells, said, strict=True))
+        line = "".join(f"{cell + bar:>36}" for cell, bar in zip(cells, said, strict=True))
         sizes = np.array([row["evaluations"] for row in rows])
         print(f"{searcher:34}{line}{sizes.mean():10.0f}{np.mean([row['wall'] for row in rows]):8.2f}", flush=True)
-    print(f"{'best of the table':34}" + "".join(f"{value:28.2f}" for value in optimum))
+    print(f"{'best of the table':34}" + "".join(f"{value:36.2f}" for value in optimum))
 
 
 if __name__ == "__main__":
