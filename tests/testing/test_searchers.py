@@ -99,10 +99,10 @@ def test_a_class_that_is_not_registered():
 
 #: settings with which the slower ones take a second or two
 QUICK = {
-    "ehvi": "every=10:pool=200",
+    "ehvi": "every=10:pool=0:visits=200",
     "gbdt_nas": "every=20:predictor=(bayesian_ridge:encoding=onehot)",
     "guided": "every=10:predictor=(bayesian_ridge:encoding=onehot)",
-    "linas": "pool=200",
+    "linas": "pool=0:visits=200",
     "stopping": "every=9",
 }
 
