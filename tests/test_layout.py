@@ -54,6 +54,7 @@ HELPERS = {
     "tests/odd_server.py",
     "tests/official.py",
     "tests/official_tables.py",
+    "tests/partly.py",
     "tests/pickled.py",
     "tests/published.py",
     "tests/searches.py",

@@ -56,8 +56,13 @@ def test_a_late_answer_does_not_disturb():
     asked = [searcher.ask(1)[0] for _ in range(40)]  # nothing is ever answered
     assert len({one.architecture for one in asked}) > 30
     assert len(searcher.state()["open"]) <= 3
-    searcher.tell([zcbench.search.Answer(asked[0], (1.0,))])
+    out = {key for bracket in searcher.state()["open"] for key in bracket["out"]}
+    late = next(one for one in asked if one.architecture.key not in out)
+    searcher.tell([zcbench.search.Answer(late, (1.0,))])
     assert not any(bracket["done"] for bracket in searcher.state()["open"])
+    (known,) = [one for one in asked if one.architecture.key == searcher.state()["open"][1]["out"][2]][-1:]
+    searcher.tell([zcbench.search.Answer(known, (1.0,))])
+    assert searcher.state()["open"][1]["done"] == [[known.architecture.key, 1.0]]
 
 
 def test_a_table_of_columns_pays_for_each_training():

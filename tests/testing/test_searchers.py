@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from zcbench.testing import _searchers, check_searcher
 class Climb(Searcher):
     """One change of the best network so far; anything new at random where that is known."""
 
-    ranges = {"start": (1, 1_000)}
+    ranges: ClassVar = {"start": (1, 1_000)}
     several = True
 
     def __init__(self, start=5):
@@ -103,7 +104,8 @@ QUICK = {
     "gbdt_nas": "every=20:predictor=(bayesian_ridge:encoding=onehot)",
     "guided": "every=10:predictor=(bayesian_ridge:encoding=onehot)",
     "linas": "pool=0:visits=200",
-    "stopping": "every=9",
+    "robot": "rounds=4",
+    "stopping": "every=3",
 }
 
 

@@ -35,7 +35,8 @@ def execute(options: argparse.Namespace) -> int:
     checks: dict[tuple[Callable[[str], Report], str], None] = {}  # each once, in the order given
     for name in options.names:
         found = _registered_by(name) if name.endswith(".py") else _named(name)
-        for check, labels in zip((check_proxy, check_predictor, check_searcher), found, strict=True):
+        several: tuple[Callable[[str], Report], ...] = (check_proxy, check_predictor, check_searcher)
+        for check, labels in zip(several, found, strict=True):
             checks.update(dict.fromkeys((check, label) for label in labels))
     reports = []
     for check, label in checks:

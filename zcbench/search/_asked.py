@@ -13,7 +13,9 @@ import numpy as np
 from zcbench import _arguments as rules
 from zcbench._code import code_digest
 from zcbench._process import stable_seed
+from zcbench._workers import check_timeout
 from zcbench.datasets import Benchmark, get_benchmark
+from zcbench.errors import InvalidInputError
 from zcbench.scorers import Context, Scorer
 from zcbench.search._base import Searcher
 from zcbench.search._budget import Budget
@@ -82,8 +84,8 @@ def search(
         equal: what equal networks share, which are evaluated once: "canonical" (the space's canonical form),
             "functional" (equal outputs on fixed inputs, see :class:`zcbench.search.FunctionalHash`), or a function from
             an architecture to a text.
-        objectives: names of columns, or of what ``evaluate`` returns; "-flops" where low is good. Default, for a table, the
-            validation column, with the test column in the report. Scorers with the role
+        objectives: names of columns, or of what ``evaluate`` returns; "-flops" where low is good. Default, for a table,
+            the validation column, with the test column in the report. Scorers with the role
             "objective" come behind them; with such a scorer they may be none, and nothing is trained.
         reference: the point that hypervolume is measured from, a number for each of several objectives, in its units:
             {"accuracy": 80, "flops": 110}. Searchers of fronts look for what is better than it in all objectives.
@@ -113,6 +115,8 @@ def search(
         StoreError: the ledger cannot be written; what it holds is kept.
     """
     limit, seed = Budget.of(budget), rules.seed("the seed", seed)
+    workers = rules.whole("workers", workers, 0, 10_000)
+    check_timeout(timeout)
     space, table = _where(space)
     table = evaluate if isinstance(evaluate, Benchmark) else table
     evaluate = table if evaluate is None else evaluate
@@ -137,6 +141,8 @@ def search(
         context=context,
     )
     made = get_searcher(searcher) if isinstance(searcher, str) else searcher
+    if not isinstance(made, Searcher):
+        raise InvalidInputError(f"the searcher is {rules.shown(made)}: give its name, or a zcbench.Searcher.")
     head = {
         **task.head,
         "searcher": _identifier(made),

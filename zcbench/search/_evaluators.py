@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from zcbench.datasets import Benchmark
-from zcbench.errors import InvalidInputError
+from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.search._base import Floats, Proposal
 from zcbench.search._fidelities import fidelities
 from zcbench.types import Architecture, Status
@@ -129,6 +129,8 @@ class TableEvaluator(Evaluator):
 
 
 def _column(benchmark: Benchmark, name: str) -> Floats:
+    if name not in benchmark.facts and name not in benchmark.targets:
+        raise UnknownNameError("column", name, [*benchmark.targets, *benchmark.facts])
     return benchmark.facts[name] if name in benchmark.facts else benchmark.truth(name)
 
 

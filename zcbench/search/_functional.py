@@ -63,8 +63,8 @@ class FunctionalHash:
 
     Args:
         space: what builds the networks.
-        gradients: whether networks also have to train alike; without it, one layer that is used twice equals two layers
-            that add up.
+        gradients: whether networks also have to train alike. Without it one layer that is used twice equals two layers
+            that add up, and, as layers of one shape have the same weights, f(x) + f(x) equals f(x + x).
         seed: decides inputs and weights.
 
     Raises:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from array import array
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -17,11 +16,14 @@ from zcbench._display import many
 from zcbench._foreign import users_signals
 from zcbench.errors import InvalidInputError, shortened
 from zcbench.scorers import Scorer
+from zcbench.search._answered import Answered
 from zcbench.search._base import Answer, Objective, Proposal
 from zcbench.search._budget import Budget
 from zcbench.search._clock import Clock
 from zcbench.search._engine import Search
+from zcbench.search._epochs import Epochs
 from zcbench.search._evaluators import Evaluation, Evaluator
+from zcbench.search._failures import Failures
 from zcbench.search._ledger import Ledger
 from zcbench.search._lines import Row
 from zcbench.search._metered import Metered, read_numbers
@@ -30,10 +32,6 @@ from zcbench.types import Architecture, Status
 
 #: seconds between two states at least
 _EVERY = 2.0
-#: evaluations without a number after which a search ends that never had one
-_FAILURES = 10
-#: and one that had some
-_LATER_FAILURES = 50
 
 
 class Loop:
@@ -69,15 +67,15 @@ class Loop:
         self._meters: dict[str, Metered] = {}
         self._unclaimed: dict[str, list[Row]] = {}  # scores of an earlier run whose scorer was not asked for yet
         self.search = make(self._metered)
-        self.trace = Trace(objective.name for objective in self.objectives)
+        self.trace = Answered(objective.name for objective in self.objectives)
         self._wanted = budget or self.search.problem.budget
         self._agreed = False  # whether the ledger tells of a budget
         self._spent = False  # whether it was the budget that ended the search
         self._thought = 0.0  # seconds that no line tells of yet
         self._pending: deque[Proposal] = deque()  # asked for, and not yet told of
         self._late: Row | None = None  # the evaluation of the first of these, which ended after the budget's seconds
-        self._epochs = 0  # that were trained, where parts of a training can be asked for
-        self._failed = (0, 0)  # evaluations in a row without a number, and the line of the first
+        self._epochs = Epochs(evaluator, self.search.problem.history)
+        self._failures = Failures(ledger.path)
         self._saving = _Pace()
 
     def _metered(self, scorer: Scorer) -> Scorer:
@@ -161,12 +159,9 @@ class Loop:
         return 0 if self.clock.exceeds(budget) else max(0, left)
 
     def _networks_left(self, evaluations: int) -> int:
-        """How many more a budget of evaluations allows, each of at least one epoch."""
-        whole = self.evaluator.epochs
-        if whole is None:
+        if self._epochs.whole is None:
             return evaluations - int(self.clock.evaluations)
-        left = evaluations * whole - self._epochs
-        return left if self.search.searcher.epochs else left // whole
+        return self._epochs.left(evaluations, self.search.searcher.epochs)
 
     def _spend(self) -> None:
         self.search.ended = f"the budget is spent: {self.search.problem.budget}."
@@ -174,29 +169,14 @@ class Loop:
 
     def _too_late(self, row: Row) -> bool:
         """Whether an evaluation would end after the budget's seconds, or takes more epochs than are left."""
-        budget, whole = self.search.problem.budget, self.evaluator.epochs
-        if whole is not None and budget.evaluations is not None:
-            key = self._key_of(row)
-            if self._epochs + self._paid_epochs(key, row["epochs"], whole) > budget.evaluations * whole:
-                return True
-        return self.clock.exceeds(self.search.problem.budget, sum(row["seconds"].values()))
+        budget = self.search.problem.budget
+        further = 0 if self._epochs.whole is None else self._epochs.paid(self._key_of(row), row["epochs"])
+        late = self._epochs.exceed(budget.evaluations, further)
+        return late or self.clock.exceeds(budget, sum(row["seconds"].values()))
 
     def _key_of(self, row: Row) -> str:
         space = self.search.problem.domain.space.name
         return self.search.key(Proposal(Architecture(space, row["architecture"]), row["epochs"]))
-
-    def _paid_epochs(self, key: str, epochs: int | None, whole: int) -> int:
-        """Epochs that an evaluation takes: the rest, where a network was trained for some of them."""
-        wanted = whole if epochs is None else epochs
-        return max(0, wanted - self.search.problem.history.trained(key, whole)) if self.evaluator.continues else wanted
-
-    def _rest(self, proposal: Proposal, seconds: Mapping[str, float]) -> dict[str, float]:
-        """What an evaluation costs where the table gives the cost of its epochs from the first on."""
-        whole = self.evaluator.epochs
-        if whole is None or not self.evaluator.simulated or "training" not in seconds:
-            return dict(seconds)
-        share = self._paid_epochs(self.search.key(proposal), proposal.epochs, whole) / (proposal.epochs or whole)
-        return {**seconds, "training": seconds["training"] * share}
 
     # -- one batch -----------------------------------------------------------------------------------
 
@@ -277,7 +257,9 @@ class Loop:
                 row = {
                     **_names(proposals[left[number]]),
                     "values": {name: value if math.isfinite(value) else None for name, value in found.values.items()},
-                    "seconds": self._rest(proposals[left[number]], found.seconds),
+                    "seconds": self._epochs.rest(
+                        self.search.key(proposals[left[number]]), proposals[left[number]].epochs, found.seconds
+                    ),
                     "status": str(found.status),
                     "detail": shortened(found.detail),
                 }
@@ -301,9 +283,9 @@ class Loop:
             reasons += [f"{scorer.label}: {why}" for why in found.reasons.values()]
         self.clock.spend(row["seconds"])
         key = self.search.key(proposal)
-        if (whole := self.evaluator.epochs) is not None:
-            self._epochs += self._paid_epochs(key, proposal.epochs, whole)
-            self.clock.evaluations = self._epochs / whole
+        if (whole := self._epochs.whole) is not None:
+            self._epochs.trained += self._epochs.paid(key, proposal.epochs)
+            self.clock.evaluations = self._epochs.trained / whole
         else:
             self.clock.evaluations += key not in counted and key not in self.search.problem.history
         counted.add(key)
@@ -313,25 +295,13 @@ class Loop:
         evaluated = [o.name for o in self.objectives if o.name in row["values"]]
         if status is Status.OK and not all(math.isfinite(values[name]) for name in evaluated):
             status = Status.NON_FINITE
-        self._check_failures(status, row)  # of what evaluates: a scorer without a score of some is no failure of it
+        if not self.clock.simulated:  # a table may have gaps
+            # Of what evaluates: a scorer without a score of some is no failure of it.
+            ended = self._failures.take(status is Status.OK, row["detail"] or str(status), self.ledger.lines)
+            self.search.ended = ended or self.search.ended
         if status is Status.OK and not all(map(math.isfinite, good)):
             status = Status.NON_FINITE
         return Answer(proposal, good, status, " ".join(reasons))
-
-    def _check_failures(self, status: Status, row: Row) -> None:
-        """Give up where nothing gives a number: at once if nothing ever did, else after many in a row."""
-        failed, line = self._failed
-        self._failed = (0, 0) if status is Status.OK else (failed + 1, line or self.ledger.lines)
-        failed, line = self._failed
-        if self.clock.simulated or failed < _FAILURES:
-            return
-        reason = f"{failed} evaluations in a row gave no number, the last because: {row['detail'] or status}"
-        cut = "" if self.ledger.path is None else f" (or remove line {line} of {self.ledger.path} and all that follow)"
-        advice = f"Mend what evaluates, and begin with a new ledger{cut}."
-        if failed == len(self.trace):
-            raise InvalidInputError(f"{reason.rstrip('.')}. {advice}")
-        if failed >= _LATER_FAILURES:
-            self.search.ended = f"{reason.rstrip('.')}. {advice}"
 
     # -- ends, and beginnings after them ---------------------------------------------------------------
 
@@ -399,32 +369,6 @@ class Loop:
             head=self.ledger.head,
             notes=(*self.notes, *self.search.problem.domain.notes()),
         )
-
-
-class Trace:
-    """Evaluations in order, in columns: a long search has many.
-
-    Args:
-        names: of values that there are in any case.
-    """
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self.architectures: list[Architecture] = []
-        self.epochs, self.seconds = array("d"), array("d")
-        self.values = {name: array("d") for name in names}
-
-    def __len__(self) -> int:
-        return len(self.architectures)
-
-    def add(self, proposal: Proposal, values: Mapping[str, float], seconds: float) -> None:
-        """Append an evaluation, and the seconds that were spent in all when it was there."""
-        for name in [name for name in values if name not in self.values]:
-            self.values[name] = array("d", [math.nan]) * len(self)
-        self.architectures.append(proposal.architecture)
-        self.epochs.append(math.nan if proposal.epochs is None else proposal.epochs)
-        self.seconds.append(seconds)
-        for name, column in self.values.items():
-            column.append(values.get(name, math.nan))
 
 
 class _Pace:

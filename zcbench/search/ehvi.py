@@ -36,9 +36,8 @@ class EHVI(Predicting):
 
     Where several architectures are chosen at once, each counts for the next ones as if its prediction had come true.
     Candidates are all architectures where these are few, and else those that NSGA-II on predictions visits. Without a
-    reference point of the search's own, hypervolume is measured from the worst values of the present front and a tenth
-    of its range beyond, but not beyond what counts as an outlier among predictions: a few broken networks would else
-    make all gains small.
+    reference point of the search's own, hypervolume is measured from the worst predictions among the candidates, without
+    outliers: a few broken networks would else make all gains small.
 
     Args:
         predictor: name and settings of a predictor that knows how sure it is, in brackets if it has settings:

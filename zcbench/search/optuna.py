@@ -5,11 +5,12 @@ Framework", KDD 2019, arXiv:1907.10902; default sampler: J. Bergstra et al., "Al
 Optimization", NIPS 2011.
 
 Samplers of Optuna keep random states of their own, which they do not give away. So a sampler is made anew for each
-proposal, with a seed from the search's random numbers; what it knows is in the study's trials, and these are the state.
-What is proposed and not allowed (no row of a table, a constraint broken) is a failed trial, and the sampler is asked
-again, :data:`TRIES` times at most; then, and after :data:`STALE` proposals in a row whose equals were evaluated, a
-random new architecture becomes a trial. Answers to architectures whose equals were evaluated are trials too. What is
-never answered becomes a failed trial. A warm-start scorer chooses the first :data:`WARM` trials.
+proposal, with a seed from the search's random numbers. What it knows is in the study, and the study follows from the
+history: a trial for each evaluation in order, behind them a running one for what is out. Unlike in a study of Optuna's
+own, an architecture whose equal was evaluated makes a trial that failed. So does what is not allowed (no row of a
+table, a constraint broken); the sampler is then asked again, :data:`TRIES` times at most. Behind that, and after
+:data:`STALE` proposals in a row whose equals were evaluated, a random new architecture is proposed. A warm-start scorer
+chooses the first :data:`WARM`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 from zcbench.errors import InvalidInputError, MissingDependencyError, UnknownNameError, first_line
 from zcbench.search._base import Answer, Proposal, Searcher
 from zcbench.search._offspring import Either
+from zcbench.search._outstanding import Outstanding
 from zcbench.search._problem import Problem
 from zcbench.search._register import register_searcher
 from zcbench.spaces import ChoiceSpace
@@ -30,7 +32,7 @@ from zcbench.types import Architecture
 #: proposals that are not allowed after which a random architecture is taken
 TRIES = 100
 #: proposals in a row whose equals were evaluated, after which a random architecture is taken
-STALE = 20
+STALE = 5
 #: architectures that a warm-start scorer chooses
 WARM = 10
 
@@ -101,9 +103,15 @@ class OptunaSearch(Searcher):
             f"choice {place}": optuna.distributions.CategoricalDistribution(range(len(options)))
             for place, options in enumerate(space.options, 1)
         }
-        self._study: Any = self._new_study()
-        self._waiting: dict[int, tuple[str, int]] = {}  # architectures, and calls of ask, by the numbers of trials
-        self._call = 0
+        self._study: Any = None
+        self._numbers: list[int] = []  # trials of the history's rows
+        self._asked: dict[int, str] = {}  # architectures of the running ones, by their trials
+        self._generation: tuple[int, list[int]] = (
+            -1,
+            [],
+        )  # of samplers with generations: which one is the last, and the rows of its parents
+        self._waiting: dict[str, str] = {}  # strings of architectures that are out, by their keys
+        self._out = Outstanding()
         self._stale = 0
         self._warm: list[Architecture] | None = None
         self._made_sampler(0)
@@ -124,35 +132,141 @@ class OptunaSearch(Searcher):
                 f"Optuna's {self.sampler} cannot be made of a seed alone ({first_line(error)}): take another sampler."
             ) from None
 
+    # -- the study -----------------------------------------------------------------------------
+
+    def _put_in_order(self) -> None:
+        """Make the study one of the history's evaluations and of what is out."""
+        history = self.problem.history
+        self._waiting = {key: of for key, of in self._waiting.items() if key in self._out and key not in history}
+        if self._study is not None and not self._waiting and self._ended():
+            return
+        self._study, self._asked = self._new_study(), {}
+        self._numbers = list(range(len(history)))
+        self._set_parents()
+        size, done = self._size_of_generation, 0
+        for row in range(len(history)):
+            values, state = self._outcome(row)
+            self._add(history.architectures[row], values, state, done // size if size and values else None)
+            done += values is not None
+        for place, key in enumerate(self._waiting.values(), len(history)):
+            self._add(Architecture(self._space.name, key), None, "RUNNING")
+            self._asked[place] = key
+
+    def _ended(self) -> bool:
+        """End the running trials where they are the history's next rows, in order, or equal to earlier ones."""
+        history = self.problem.history
+        for number, key in self._asked.items():
+            row = len(self._numbers)
+            if row < len(history) and history.architectures[row].key == key:
+                self._end(number, self._outcome(row)[0])
+                self._numbers.append(number)
+            elif self.problem.domain.key(Architecture(self._space.name, key)) in history:
+                self._end(number, None)
+            else:
+                return False
+        self._asked = {}
+        return len(self._numbers) == len(history)
+
+    def _outcome(self, row: int) -> tuple[list[float] | None, str]:
+        """Values of a row of the history and the state of its trial."""
+        answer = self.problem.history.answer(row)
+        return (list(answer.good), "COMPLETE") if answer.ok else (None, "FAIL")
+
+    def _count(self) -> int:
+        """Number of trials."""
+        return int(self._study._storage.get_n_trials(self._study._study_id))
+
+    def _params(self, architecture: Architecture) -> dict[str, int]:
+        chosen = zip(self._parameters, self._space.options, self._space.choices(architecture), strict=True)
+        return {name: options.index(option) for name, options, option in chosen}
+
+    def _add(
+        self, architecture: Architecture, values: list[float] | None, state: str, generation: int | None = None
+    ) -> None:
+        """A trial that was not suggested in this study."""
+        trial = _optuna().trial
+        notes = {} if generation is None else {self._kind._get_generation_key(): generation}
+        with _quietly():
+            self._study.add_trial(
+                trial.create_trial(
+                    state=trial.TrialState[state],
+                    params=self._params(architecture),
+                    distributions=self._parameters,
+                    values=values,
+                    system_attrs=notes,
+                )
+            )
+
+    @property
+    def _size_of_generation(self) -> int:
+        """Members of a generation; 0 for a sampler without generations."""
+        genetic = issubclass(self._kind, _optuna().samplers.BaseGASampler)
+        return int(self._made_sampler(0).population_size) if genetic else 0
+
+    def _set_parents(self) -> None:
+        """Tell a new study who the parents of the present generation are."""
+        generation, rows = self._generation
+        if generation >= 0:
+            name = f"{self._kind._get_parent_cache_key_prefix()}{generation}"
+            self._study._storage.set_study_system_attr(self._study._study_id, name, rows)
+
+    def _note_parents(self) -> None:
+        """Remember them."""
+        if not self._size_of_generation:
+            return
+        prefix = self._kind._get_parent_cache_key_prefix()
+        for name, rows in self._study._storage.get_study_system_attrs(self._study._study_id).items():
+            if name.startswith(prefix) and int(name.removeprefix(prefix)) > self._generation[0]:
+                by_trial = {number: row for row, number in enumerate(self._numbers)}
+                self._generation = int(name.removeprefix(prefix)), [by_trial[number] for number in rows]
+
+    def _end(self, number: int, good: Sequence[float] | None) -> None:
+        """End a trial with its values; without any it has failed."""
+        failed = _optuna().trial.TrialState.FAIL
+        # A sampler with nothing left asks to stop a loop that is not Optuna's: RuntimeError.
+        with _quietly(), suppress(RuntimeError):
+            self._study.tell(number, None if good is None else list(good), failed if good is None else None)
+
+    # -- ask and tell --------------------------------------------------------------------------
+
     def ask(self, count: int) -> list[Proposal]:
         """What the sampler suggests."""
         if self._warm is None:
             self._warm = [] if self.problem.warm_start is None else self.problem.initial(WARM)
-        self._call += 1
-        found: list[Proposal] = []
+        self._put_in_order()
+        found: list[Architecture] = []
         while len(found) < count:
-            one: Architecture | tuple[int, Architecture] | None
             one = self._warm.pop(0) if self._warm else self._suggested() if self._stale < STALE else None
-            if one is None or isinstance(one, Architecture):
-                one = self._enqueued(one)
             if one is None:
-                break
-            number, architecture = one
-            self._waiting[number] = (architecture.key, self._call)
-            found.append(Proposal(architecture))
+                if (one := self._drawn(found)) is None:
+                    break
+                self._add(one, None, "RUNNING")
+                self._asked[self._count() - 1] = one.key
+            found.append(one)
             if self._stale >= STALE:
                 break
-        return found
+        self._note_parents()
+        keys = [self.problem.domain.key(one) for one in found]
+        self._out.propose(keys)
+        self._waiting.update(zip(keys, (one.key for one in found), strict=True))
+        return [Proposal(one) for one in found]
 
-    def _suggested(self) -> tuple[int, Architecture] | None:
-        """A trial's number and its architecture, which is allowed; None if none is found."""
+    def _drawn(self, found: Sequence[Architecture]) -> Architecture | None:
+        """A random new architecture; None where nothing is left."""
+        problem = self.problem
+        seen = Either(problem.history, self._waiting, {problem.domain.key(one) for one in found})
+        return next(iter(problem.domain.sample(problem.rng, 1, seen)), None)
+
+    def _suggested(self) -> Architecture | None:
+        """What the sampler suggests and is allowed; None if nothing is found."""
         for _ in range(TRIES):
             number, params = self._trial()
             architecture = self._space.from_choices(
                 [options[params[name]] for options, name in zip(self._space.options, self._parameters, strict=True)]
             )
             if self.problem.domain.allows(architecture):
-                return number, architecture
+                self._asked[number] = architecture.key
+                return architecture
             self._end(number, None)
         return None
 
@@ -165,84 +279,28 @@ class OptunaSearch(Searcher):
             raise InvalidInputError(f"Optuna's {self.sampler} cannot search here: {first_line(error)}") from error
         return trial.number, trial.params
 
-    def _enqueued(self, architecture: Architecture | None) -> tuple[int, Architecture] | None:
-        """An architecture, or a random new one, as a trial; None where nothing new is left."""
-        problem = self.problem
-        if architecture is None:
-            waiting = {problem.domain.key(Architecture(self._space.name, key)) for key, _ in self._waiting.values()}
-            drawn = problem.domain.sample(problem.rng, 1, Either(problem.history, waiting))
-            if not drawn:
-                return None
-            architecture = drawn[0]
-        self._add(self._params(architecture), "RUNNING")
-        return self._count() - 1, architecture
-
-    def _count(self) -> int:
-        """Number of trials."""
-        return int(self._study._storage.get_n_trials(self._study._study_id))
-
-    def _params(self, architecture: Architecture) -> dict[str, int]:
-        chosen = zip(self._parameters, self._space.options, self._space.choices(architecture), strict=True)
-        return {name: options.index(option) for name, options, option in chosen}
-
-    def _add(self, params: Mapping[str, int], state: str, **further: Any) -> None:
-        """A trial that the sampler did not suggest, or one of an earlier run."""
-        trial = _optuna().trial
-        with _quietly():
-            self._study.add_trial(
-                trial.create_trial(
-                    state=trial.TrialState[state],
-                    params=dict(params),
-                    distributions={name: self._parameters[name] for name in params},
-                    **further,
-                )
-            )
-
     def tell(self, answers: Sequence[Answer]) -> None:
-        """End trials; those of earlier calls that have no answer have failed."""
-        latest = 0
+        """Learn what is not out any more; the history has the values."""
         for answer in answers:
             self._stale = self._stale + 1 if answer.equal else 0
-            key = answer.architecture.key
-            number = next((number for number, (waiting, _) in self._waiting.items() if waiting == key), None)
-            if number is not None:
-                latest = max(latest, self._waiting.pop(number)[1])
-                self._end(number, answer.good if answer.ok else None)
-            elif answer.ok:
-                self._add(self._params(answer.architecture), "COMPLETE", values=list(answer.good))
-        for number in [number for number, (_, call) in self._waiting.items() if call < latest]:
-            del self._waiting[number]
-            self._end(number, None)
-
-    def _end(self, number: int, good: Sequence[float] | None) -> None:
-        """End a trial with its values; without any it has failed."""
-        failed = _optuna().trial.TrialState.FAIL
-        # A sampler with nothing left asks to stop a loop that is not Optuna's: RuntimeError.
-        with _quietly(), suppress(RuntimeError):
-            self._study.tell(number, None if good is None else list(good), failed if good is None else None)
+        self._out.told([self.problem.domain.key(answer.architecture) for answer in answers])
 
     def state(self) -> dict[str, Any]:
-        """All trials, and what the samplers wrote on them."""
-        with _quietly():
-            trials = self._study.get_trials(deepcopy=False)
-            notes = self._study._storage.get_study_system_attrs(self._study._study_id)
+        """What is out, and the parents of the present generation."""
         return {
-            "trials": [[one.state.name, one.params, one.values, one.system_attrs] for one in trials],
-            "notes": notes,
-            "waiting": [[number, *of] for number, of in self._waiting.items()],
-            "call": self._call,
+            "waiting": list(map(list, self._waiting.items())),
+            "out": self._out.state(),
+            "generation": list(self._generation),
             "stale": self._stale,
             "warm": None if self._warm is None else [one.key for one in self._warm],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Become what :meth:`state` described."""
-        self._study = self._new_study()
-        for name, params, values, notes in state["trials"]:
-            self._add(params, name, values=values, system_attrs=notes)
-        for key, note in state["notes"].items():
-            self._study._storage.set_study_system_attr(self._study._study_id, key, note)
-        self._waiting = {int(number): (key, int(call)) for number, key, call in state["waiting"]}
-        self._call, self._stale = int(state["call"]), int(state["stale"])
+        self._study = None
+        self._waiting = dict(state["waiting"])
+        self._out.restore(state["out"])
+        self._generation = int(state["generation"][0]), list(state["generation"][1])
+        self._stale = int(state["stale"])
         warm = state["warm"]
         self._warm = None if warm is None else [Architecture(self._space.name, key) for key in warm]
