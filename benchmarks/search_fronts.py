@@ -9,7 +9,8 @@ published search logs NSGA-II ends at .719 after 540 evaluations, and LINAS is t
 Accuracy both guides and is reported: each table has one. Searchers whose name ends in "*" know FLOPs or MACs of all
 networks without an evaluation, as anybody does who can count; those of "guessed" rows have to predict them.
 
-The OFA table holds only subnets that other searches chose, 2,162 of 2e19; many lie near the front. The numbers of the logs are therefore no equals of the rows here; random search is the row to compare with.
+The OFA table holds only subnets that other searches chose, 2,162 of 2e19; many lie near the front. The numbers of the
+logs are therefore no equals of the rows here; random search is the row to compare with.
 """
 
 import argparse

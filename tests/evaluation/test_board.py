@@ -11,7 +11,7 @@ import pytest
 from toys import records, toy
 
 from zcbench.errors import InvalidInputError
-from zcbench.evaluation import COLUMNS, footnotes, summarize
+from zcbench.evaluation import COLUMNS, Board, footnotes, summarize
 
 ESTIMATES = ("tau", "rho", "of_ceiling", "over_params")
 
@@ -112,3 +112,24 @@ def test_what_is_no_path_is_refused(plain, path):
     for write in (plain.to_csv, plain.to_json, plain.to_markdown):
         with pytest.raises(InvalidInputError, match=r"the file .*: give a path, as text or pathlib\.Path"):
             write(path)
+
+
+def test_plain_text_is_aligned_and_has_no_marks_of_markdown():
+    class Two(Board):
+        def headline(self):
+            return "a headline of |odd~0| names " + "word " * 30
+
+        def titles(self):
+            return [("name", False), ("value", True)]
+
+        def cells(self):
+            return [["|a~0|", "1.5"], ["longer\x1b[31m", "12"]]
+
+        def footnotes(self):
+            return ["a note " * 20]
+
+    lines = Two().to_text().splitlines()
+    assert lines[0].startswith("a headline of |odd~0| names") and max(map(len, lines)) <= 80
+    rows = [line for line in lines if line.startswith(("name", "|a~0|", "longer"))]
+    assert rows[0].endswith("value") and rows[1].endswith("  1.5") and rows[2].endswith("   12")
+    assert len({len(row) for row in rows}) == 1 and "\x1b" not in Two().to_text()

@@ -36,10 +36,10 @@ def test_better_than_evolution_and_chance_where_predictors_are_good():
 @pytest.mark.parametrize("batch", [1, 7])
 def test_no_network_twice_and_exact_resume(batch):
     def make():
-        return LINAS(initial=8, every=6, pool=60)
+        return LINAS(initial=8, every=6, pool=40)
 
-    whole = check_restored(make, 20, 10, batch, trade, two)
-    assert len(set(keys(whole))) == 20 * batch
+    whole = check_restored(make, 12, 6, batch, trade, two)
+    assert len(set(keys(whole))) == 12 * batch
 
 
 def test_exploring_alone_is_random_search():

@@ -74,8 +74,8 @@ def test_knowing_an_objective_is_better_than_guessing_it(make):
     def found(**more):
         volumes = []
         for seed in range(3):
-            given = problem(digits(5, 4), seed=seed, objectives=2, **more)
-            history = run(make(initial=10, every=10), 4, 10, score, given).problem.history
+            given = problem(digits(4, 4), seed=seed, objectives=2, **more)
+            history = run(make(initial=10, every=10), 3, 10, score, given).problem.history
             volumes.append(np.mean([(history.good[:, 0] + 15 * history.good[:, 1]).max(), history.good[:, 1].max()]))
         return np.mean(volumes)
 

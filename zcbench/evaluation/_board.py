@@ -7,6 +7,7 @@ import html
 import io
 import math
 import os
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,6 +94,22 @@ class Board:
             StoreError: the file cannot be written.
         """
         return _written(markdown_table(self), path)
+
+    def to_text(self) -> str:
+        """Return headline, table and footnotes as plain text, for a terminal of 80 columns."""
+        titles = self.titles()
+        rows = [[title for title, _ in titles], *([plain(cell) for cell in row] for row in self.cells())]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = []
+        for row in rows:
+            cells = zip(row, titles, widths, strict=True)
+            lines.append("  ".join(c.rjust(w) if right else c.ljust(w) for c, (_, right), w in cells).rstrip())
+        notes = [
+            textwrap.fill(plain(note, 2_000), 80, initial_indent="  ", subsequent_indent="  ")
+            for note in self.footnotes()
+        ]
+        head = textwrap.fill(plain(self.headline(), 2_000), 80, break_long_words=False, break_on_hyphens=False)
+        return "\n".join([head, "", *lines, "", *notes])
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the rows of the CSV as a data frame; what is undefined is nan in a column of numbers.

@@ -84,8 +84,8 @@ def search(
         equal: what equal networks share, which are evaluated once: "canonical" (the space's canonical form),
             "functional" (equal outputs on fixed inputs, see :class:`zcbench.search.FunctionalHash`), or a function from
             an architecture to a text.
-        objectives: names of columns, or of what ``evaluate`` returns; "-flops" where low is good. Default, for a table, the
-            validation column, with the test column in the report. Scorers with the role
+        objectives: names of columns, or of what ``evaluate`` returns; "-flops" where low is good. Default, for a table,
+            the validation column, with the test column in the report. Scorers with the role
             "objective" come behind them; with such a scorer they may be none, and nothing is trained.
         reference: the point that hypervolume is measured from, a number for each of several objectives, in its units:
             {"accuracy": 80, "flops": 110}. Searchers of fronts look for what is better than it in all objectives.

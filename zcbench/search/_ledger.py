@@ -1,9 +1,9 @@
 """The ledger of a search: an append-only file of everything that was scored, asked and evaluated, and at what cost.
 
 One line of JSON for each: the head (what is searched, by what), the budget, what a scorer was asked, each proposal
-whose equal had been evaluated, each evaluation, and why the search ended. A search that goes on reads its own lines instead
-of scoring and evaluating again, so that it takes the way of a search that was never stopped. Where lines end, whatever
-they say, makes no difference: a ledger may be cut after any of them.
+whose equal had been evaluated, each evaluation, and why the search ended. A search that goes on reads its own lines
+instead of scoring and evaluating again, so that it takes the way of a search that was never stopped. Where lines end,
+whatever they say, makes no difference: a ledger may be cut after any of them.
 
 Two files beside the ledger can be lost without harm but to time. ``.state`` keeps what the searcher remembers, so that
 it need not go all the way again step by step. ``.ahead`` keeps evaluations that ended before an earlier one of their

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from array import array
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -17,12 +16,14 @@ from zcbench._display import many
 from zcbench._foreign import users_signals
 from zcbench.errors import InvalidInputError, shortened
 from zcbench.scorers import Scorer
+from zcbench.search._answered import Answered
 from zcbench.search._base import Answer, Objective, Proposal
 from zcbench.search._budget import Budget
 from zcbench.search._clock import Clock
 from zcbench.search._engine import Search
 from zcbench.search._epochs import Epochs
 from zcbench.search._evaluators import Evaluation, Evaluator
+from zcbench.search._failures import Failures
 from zcbench.search._ledger import Ledger
 from zcbench.search._lines import Row
 from zcbench.search._metered import Metered, read_numbers
@@ -31,10 +32,6 @@ from zcbench.types import Architecture, Status
 
 #: seconds between two states at least
 _EVERY = 2.0
-#: evaluations without a number after which a search ends that never had one
-_FAILURES = 10
-#: and one that had some
-_LATER_FAILURES = 50
 
 
 class Loop:
@@ -70,7 +67,7 @@ class Loop:
         self._meters: dict[str, Metered] = {}
         self._unclaimed: dict[str, list[Row]] = {}  # scores of an earlier run whose scorer was not asked for yet
         self.search = make(self._metered)
-        self.trace = Trace(objective.name for objective in self.objectives)
+        self.trace = Answered(objective.name for objective in self.objectives)
         self._wanted = budget or self.search.problem.budget
         self._agreed = False  # whether the ledger tells of a budget
         self._spent = False  # whether it was the budget that ended the search
@@ -78,7 +75,7 @@ class Loop:
         self._pending: deque[Proposal] = deque()  # asked for, and not yet told of
         self._late: Row | None = None  # the evaluation of the first of these, which ended after the budget's seconds
         self._epochs = Epochs(evaluator, self.search.problem.history)
-        self._failed = (0, 0)  # evaluations in a row without a number, and the line of the first
+        self._failures = Failures(ledger.path)
         self._saving = _Pace()
 
     def _metered(self, scorer: Scorer) -> Scorer:
@@ -298,25 +295,13 @@ class Loop:
         evaluated = [o.name for o in self.objectives if o.name in row["values"]]
         if status is Status.OK and not all(math.isfinite(values[name]) for name in evaluated):
             status = Status.NON_FINITE
-        self._check_failures(status, row)  # of what evaluates: a scorer without a score of some is no failure of it
+        if not self.clock.simulated:  # a table may have gaps
+            # Of what evaluates: a scorer without a score of some is no failure of it.
+            ended = self._failures.take(status is Status.OK, row["detail"] or str(status), self.ledger.lines)
+            self.search.ended = ended or self.search.ended
         if status is Status.OK and not all(map(math.isfinite, good)):
             status = Status.NON_FINITE
         return Answer(proposal, good, status, " ".join(reasons))
-
-    def _check_failures(self, status: Status, row: Row) -> None:
-        """Give up where nothing gives a number: at once if nothing ever did, else after many in a row."""
-        failed, line = self._failed
-        self._failed = (0, 0) if status is Status.OK else (failed + 1, line or self.ledger.lines)
-        failed, line = self._failed
-        if self.clock.simulated or failed < _FAILURES:
-            return
-        reason = f"{failed} evaluations in a row gave no number, the last because: {row['detail'] or status}"
-        cut = "" if self.ledger.path is None else f" (or remove line {line} of {self.ledger.path} and all that follow)"
-        advice = f"Mend what evaluates, and begin with a new ledger{cut}."
-        if failed == len(self.trace):
-            raise InvalidInputError(f"{reason.rstrip('.')}. {advice}")
-        if failed >= _LATER_FAILURES:
-            self.search.ended = f"{reason.rstrip('.')}. {advice}"
 
     # -- ends, and beginnings after them ---------------------------------------------------------------
 
@@ -384,32 +369,6 @@ class Loop:
             head=self.ledger.head,
             notes=(*self.notes, *self.search.problem.domain.notes()),
         )
-
-
-class Trace:
-    """Evaluations in order, in columns: a long search has many.
-
-    Args:
-        names: of values that there are in any case.
-    """
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self.architectures: list[Architecture] = []
-        self.epochs, self.seconds = array("d"), array("d")
-        self.values = {name: array("d") for name in names}
-
-    def __len__(self) -> int:
-        return len(self.architectures)
-
-    def add(self, proposal: Proposal, values: Mapping[str, float], seconds: float) -> None:
-        """Append an evaluation, and the seconds that were spent in all when it was there."""
-        for name in [name for name in values if name not in self.values]:
-            self.values[name] = array("d", [math.nan]) * len(self)
-        self.architectures.append(proposal.architecture)
-        self.epochs.append(math.nan if proposal.epochs is None else proposal.epochs)
-        self.seconds.append(seconds)
-        for name, column in self.values.items():
-            column.append(values.get(name, math.nan))
 
 
 class _Pace:

@@ -144,7 +144,7 @@ class SearchResult:
 
     def __str__(self) -> str:
         """What was found, in sentences and a table."""
-        return self.to_markdown()
+        return self.report.to_text()
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return everything as JSON; with a path, write it there too.

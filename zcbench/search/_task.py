@@ -73,12 +73,10 @@ def task_of(
     reference: Mapping[str, float] | None,
     context: Context,
 ) -> Task:
-    """The task that a user describes; arguments as of :func:`zcbench.search`.
+    """The task that a user describes.
 
-    Args:
-        table: the benchmark that the space came with, or that evaluates.
-        scored: objectives that scorers give.
-        context: where scorers measure that constraints are on.
+    Beside the arguments of :func:`zcbench.search` it takes the ``table`` that the space came with or that evaluates,
+    the objectives that scorers give (``scored``), how a function is called, and the ``context`` of scorers.
 
     Raises:
         InvalidInputError: something does not go together, or nothing keeps the constraints.
@@ -169,8 +167,7 @@ def _numbers_of(given: Mapping[str, float], goals: Sequence[Objective]) -> dict[
             f"the reference point is {rules.shown(given)}: give a number for each objective by name, "
             f"{{{', '.join(f'{goal.name!r}: …' for goal in goals)}}}."
         )
-    found = {name: rules.number(f"the reference point's {name}", value) for name, value in given.items()}
-    return found
+    return {name: rules.number(f"the reference point's {name}", value) for name, value in given.items()}
 
 
 def _turned(given: Mapping[str, float] | None, goals: Sequence[Objective]) -> tuple[float, ...] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -58,12 +58,20 @@ class NSGA2(Searcher):
             found = list(make.new(parents, history.good[self._members], count, seen).values())
         else:
             if self._first is None:
-                self._first = self.problem.initial(self.population)
+                self._first = self._founders()
             found, self._first = self._first[:count], self._first[count:]
             if not found:  # answers are out, or never came
-                found = domain.sample(rng, count, seen)
+                found = self._drawn(count, seen)
         self._out.propose(map(domain.key, found))
         return [Proposal(one) for one in found]
+
+    def _founders(self) -> list[Architecture]:
+        """The first population."""
+        return self.problem.initial(self.population)
+
+    def _drawn(self, count: int, seen: Container[str]) -> list[Architecture]:
+        """New architectures, where there is no population yet."""
+        return self.problem.domain.sample(self.problem.rng, count, seen)
 
     def tell(self, answers: Sequence[Answer]) -> None:
         """Take children; a generation that is complete competes with its parents."""

@@ -8,9 +8,9 @@ Samplers of Optuna keep random states of their own, which they do not give away.
 proposal, with a seed from the search's random numbers. What it knows is in the study, and the study follows from the
 history: a trial for each evaluation in order, behind them a running one for what is out. Unlike in a study of Optuna's
 own, an architecture whose equal was evaluated makes a trial that failed. So does what is not allowed (no row of a
-table, a constraint broken); the sampler is then asked again, :data:`TRIES` times at most. Behind that, and after :data:`STALE`
-proposals in a row whose equals were evaluated, a random new architecture is proposed. A warm-start scorer chooses the
-first :data:`WARM`.
+table, a constraint broken); the sampler is then asked again, :data:`TRIES` times at most. Behind that, and after
+:data:`STALE` proposals in a row whose equals were evaluated, a random new architecture is proposed. A warm-start scorer
+chooses the first :data:`WARM`.
 """
 
 from __future__ import annotations

@@ -17,8 +17,6 @@ from zcbench.search._problem import Problem
 from zcbench.search._register import register_searcher
 from zcbench.types import Architecture
 
-#: weightings that are tried where the budget does not count evaluations
-_ROUNDS = 50
 #: weightings drawn in one call that tell nothing (their first choices wait or failed) before the ranking is gone down
 _WAITING = 10
 
@@ -94,14 +92,14 @@ class Robot(Searcher):
     Its metrics are the scorers with the role "feature". They score the whole pool before the first evaluation.
 
     Args:
-        rounds: weightings to try; 0 for as many as evaluations are allowed, 50 where the budget is of another kind.
-            Weightings whose first choice was evaluated before count too: they cost nothing.
+        rounds: weightings to try, those included whose first choice was evaluated before and which cost nothing. Of two
+            or three metrics few networks are the first choice of any weighting.
         pool: networks that are scored, drawn at random; 0 for all. A space that cannot be gone through needs a number.
     """
 
-    ranges: ClassVar = {"rounds": (0, 10**6), "pool": (0, 10**6)}
+    ranges: ClassVar = {"rounds": (1, 10**6), "pool": (0, 10**6)}
 
-    def __init__(self, rounds: int = 0, pool: int = 0) -> None:
+    def __init__(self, rounds: int = 100, pool: int = 0) -> None:
         self.rounds = rounds
         self.pool = pool
 
@@ -143,10 +141,6 @@ class Robot(Searcher):
             self._scores = normalised(np.stack(columns, 1)) if self._pool else np.zeros((0, len(columns)))
         return self._scores
 
-    @property
-    def _most(self) -> int:
-        return self.rounds or self.problem.budget.evaluations or _ROUNDS
-
     def ask(self, count: int) -> list[Proposal]:
         """First choices of new weightings, then the ranking of the best."""
         scores = self._score()
@@ -159,7 +153,7 @@ class Robot(Searcher):
 
     def _explore(self, scores: Floats, count: int, found: dict[str, Architecture]) -> None:
         repeats = 0
-        while len(found) < count and repeats < _WAITING and self._drawn < self._most:
+        while len(found) < count and repeats < _WAITING and self._drawn < self.rounds:
             weights = self._weightings.draw(self.problem.rng)
             first = int(np.argmax(scores @ weights))
             key = self._keys[first]
