@@ -108,6 +108,9 @@ CHANGES = {
     "objectives": {"objectives": "other"},
     "constraints": {"constraints": ["params<=1e9"]},
     "scorers": {"scorer": "params"},
+    "report": {"report": "other"},
+    "cost": {"cost": 5.0},
+    "code": {"evaluate": toys.toy([0.2] * 40)},  # edited without another version
 }
 
 
