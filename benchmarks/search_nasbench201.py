@@ -2,8 +2,8 @@
 
 NAS-Bench-201: each search has 12,000 seconds of training on the table's clock. CIFAR-10 validation accuracy after 12
 epochs guides it, the network that is best by it is chosen, and its test accuracies after 200 epochs are reported, as in
-X. Dong, Y. Yang, "NAS-Bench-201", ICLR 2020, arXiv:2001.00326, table 5. Searches that are done are kept in a file
-(``--to``), one line each, and not repeated. ``--seeds 500`` takes a minute or two for each searcher on one core.
+X. Dong, Y. Yang, "NAS-Bench-201", ICLR 2020, arXiv:2001.00326; population and sample are theirs. Searches that are done
+are kept in a file (``--to``), one line each, and not repeated. 500 searches take half a minute on one core.
 
 The published searches pay for every network anew; here equal networks are paid for once. ``--first 1000`` takes other
 seeds, on which settings may be chosen.
@@ -69,7 +69,7 @@ def searches(path: Path, benchmark: zcbench.Benchmark, searcher: str, budget: st
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("searchers", nargs="*", default=["random", "evolution"])
+    parser.add_argument("searchers", nargs="*", default=["random", "evolution:population=10:sample=3"])
     parser.add_argument("--budget", default="12000s")
     parser.add_argument("--seeds", type=int, default=500)
     parser.add_argument("--first", type=int, default=0)
