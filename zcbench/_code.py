@@ -78,7 +78,7 @@ def code_digest(thing: object, *declared: object) -> str:
 
 
 def called_digest(function: object) -> str:
-    """As :func:`code_digest`, for a function that a script defines and calls.
+    """As :func:`code_digest`, for a function or class that a script defines and hands over.
 
     Of the script that is run, what the function uses counts alone: the rest of it may say how often to call.
     """
@@ -86,6 +86,8 @@ def called_digest(function: object) -> str:
     walk = _Walk(script=os.path.abspath(script) if isinstance(script, str) else "")  # noqa: PTH100
     try:
         walk.take(function)
+        if not walk.strange and _is_ours(function):
+            return ""
     except _RAISED:
         return UNKNOWN
     return ("" if walk.whole else f"{UNKNOWN}-") + walk.digest

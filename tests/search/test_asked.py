@@ -1,7 +1,10 @@
 """``zcbench.search`` from end to end."""
 
+import re
+
 import numpy as np
 import pytest
+import toys
 
 import zcbench
 from zcbench.errors import InvalidInputError, UnknownNameError
@@ -95,3 +98,55 @@ def test_what_is_wrong_in_one_sentence(table, given, error, message):
     with pytest.raises(error, match=message) as caught:
         zcbench.search(table, **({"budget": 3} | given))
     assert "\n" not in str(caught.value)
+
+
+CHANGES = {
+    "seed": {"seed": 1},
+    "batch": {"batch": 4},
+    "searcher": {"searcher": "evolution:population=5"},
+    "evaluate": {"evaluate": toys.toy([0.1] * 40, version=2)},
+    "objectives": {"objectives": "other"},
+    "constraints": {"constraints": ["params<=1e9"]},
+    "scorers": {"scorer": "params"},
+    "report": {"report": "other"},
+    "cost": {"cost": 5.0},
+    "code": {"evaluate": toys.toy([0.2] * 40)},  # edited without another version
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_the_ledger_of_another_search_is_refused_and_kept(tmp_path, name):
+    path = tmp_path / "a.jsonl"
+    usual = {"evaluate": toys.toy([0.1] * 40), "searcher": "evolution:population=4", "budget": 6, "ledger": path}
+    space = usual["evaluate"].space
+    zcbench.search(space, **usual)
+    before = path.read_bytes()
+    with pytest.raises(InvalidInputError, match=rf"is the ledger of another search: its {name} "):
+        zcbench.search(space, **usual | CHANGES[name])
+    assert path.read_bytes() == before
+
+
+class Mine(zcbench.Searcher):
+    def __init__(self, first=1):
+        self.first = first
+
+    def ask(self, count):
+        return [zcbench.search.Proposal(one) for one in self.problem.domain.sample(self.problem.rng, count)]
+
+    def tell(self, answers):
+        pass
+
+    def state(self):
+        return {}
+
+    def restore(self, state):
+        pass
+
+
+def test_a_searcher_that_was_never_registered_is_known_by_settings_and_code(tmp_path):
+    path = tmp_path / "a.jsonl"
+    benchmark = toys.toy([0.1] * 40)
+    found = zcbench.search(benchmark, searcher=Mine(), budget=3, ledger=path)
+    assert re.fullmatch(r"Mine:first=1#[0-9a-f]{16}", found.searcher)
+    with pytest.raises(InvalidInputError, match="its searcher is"):
+        zcbench.search(benchmark, searcher=Mine(2), budget=3, ledger=path)

@@ -149,6 +149,7 @@ def test_functions_of_functions_need_cloudpickle(monkeypatch):
         FunctionEvaluator(lambda architecture: offset, GOAL, timeout=3)
 
 
+@pytest.mark.slow
 def test_a_script_without_guard_is_told_of_it(tmp_path):
     path = tmp_path / "unguarded.py"
     path.write_text(

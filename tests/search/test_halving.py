@@ -148,5 +148,8 @@ def test_epochs_that_cannot_be_had():
         Odd.wanted = wanted
         with pytest.raises(zcbench.errors.InvalidInputError, match="epochs, which cannot be had"):
             zcbench.search(TABLE, searcher=Odd(), objectives="valid", budget=2)
+    Odd.wanted, Odd.epochs = 3, False
+    with pytest.raises(zcbench.errors.InvalidInputError, match="for 3 epochs, which cannot be had"):
+        zcbench.search(TABLE, searcher=Odd(), objectives="valid", budget=2)
     Odd.wanted = 9  # all of them
     assert np.isnan(zcbench.search(TABLE, searcher=Odd(), objectives="valid", budget=2).epochs).all()

@@ -36,7 +36,7 @@ def test_better_than_evolution_and_chance_where_predictors_are_good():
 @pytest.mark.parametrize("batch", [1, 7])
 def test_no_network_twice_and_exact_resume(batch):
     def make():
-        return LINAS(initial=8, every=6, pool=40)
+        return LINAS(initial=8, every=6, pool=0, visits=40)
 
     whole = check_restored(make, 12, 6, batch, trade, two)
     assert len(set(keys(whole))) == 12 * batch

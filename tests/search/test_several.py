@@ -85,7 +85,7 @@ def test_knowing_an_objective_is_better_than_guessing_it(make):
 def test_small_domains_are_candidates_as_a_whole():
     given = two(space=digits(5, 4))
     run(LINAS(initial=10), 10, score=both, given=given)
-    everything = Pool(given, 2000).new(lambda some: np.array([both(one) for one in some]), given.history)
+    everything = Pool(given, 2000, 300).new(lambda some: np.array([both(one) for one in some]), given.history)
     assert {one.key for one in everything} == {one.key for one in digits(5, 4)} - {
         one.key for one in given.history.architectures
     }
@@ -105,7 +105,7 @@ def test_of_large_domains_candidates_are_what_an_evolution_visits():
             visited.extend(some)
             return np.array([both(one) for one in some])
 
-        part = Pool(given, 300).new(value, given.history)
+        part = Pool(given, 1000, 300).new(value, given.history)
         assert len(visited) == len(set(visited)) == 300
         assert {one.key for one in part} == {one.key for one in visited} - {
             one.key for one in given.history.architectures
@@ -118,7 +118,7 @@ def test_of_large_domains_candidates_are_what_an_evolution_visits():
 @pytest.mark.parametrize("make", [LINAS, EHVI])
 def test_a_space_too_large_to_list_is_searched(make):
     given = known(space=digits(30, 4))
-    history = run(make(pool=300, initial=10, every=5), 30, score=both, given=given).problem.history
+    history = run(make(visits=300, initial=10, every=5), 30, score=both, given=given).problem.history
     assert len(history) == 30
     drawn = [both(given.domain.space.sample(given.rng)) for _ in range(2000)]
     # The sum of digits given their squares is best where digits are alike: found beyond what chance finds.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from zcbench import _arguments as rules
-from zcbench._code import code_digest
+from zcbench._code import called_digest
 from zcbench._process import stable_seed
 from zcbench._workers import check_timeout
 from zcbench.datasets import Benchmark, get_benchmark
@@ -175,7 +175,7 @@ def search(
 def _identifier(searcher: Searcher) -> str:
     """Name, settings, version and code of a searcher, also of one that was made by its constructor."""
     kind = type(searcher)
-    code = code_digest(kind)
+    code = called_digest(kind)
     if (label := getattr(searcher, "label_", None)) is not None:
         label += f"@{searcher_info(label.partition(':')[0]).version}"
     else:

@@ -149,7 +149,8 @@ class Search:
         epochs, whole, levels = proposal.epochs, self.problem.epochs, self.problem.levels
         if epochs is None or (whole is not None and type(epochs) is int and epochs == whole):
             return replace(proposal, epochs=None)
-        if whole is not None and type(epochs) is int and 1 <= epochs < whole and (not levels or epochs in levels):
+        there = self.searcher.epochs and whole is not None and type(epochs) is int and 1 <= epochs < whole
+        if there and (not levels or epochs in levels):
             return proposal
         raise InvalidInputError(
             f"{self.searcher!r} wants {proposal.architecture} trained for {epochs!r} epochs, which cannot be had: this "

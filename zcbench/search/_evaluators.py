@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from abc import ABC, abstractmethod
@@ -43,7 +44,7 @@ class Evaluator(ABC):
         levels: the numbers of epochs that can be asked for, ascending; empty for every number.
         continues: whether a longer training goes on where a shorter one of the same network stopped.
         simulated: whether the seconds are a table's, and not the clock's.
-        code: digest of strangers' code that evaluates; "" where there is none.
+        code: digest of strangers' code that evaluates, or of a table; "" where there is neither.
     """
 
     label: str
@@ -102,6 +103,19 @@ class TableEvaluator(Evaluator):
         if self._parts is not None:
             self.epochs, self.levels = self._parts.epochs, self._parts.levels
             self.continues = self._parts.continues
+        self.code = self._content()
+
+    def _content(self) -> str:
+        """Digest of what can be looked up: a table of one's own may change and keep its version."""
+        found = hashlib.sha256("\n".join(one.key for one in self.benchmark.architectures).encode())
+        for name, column in self.columns.items():
+            found.update(name.encode())
+            found.update(column.tobytes())
+            if (parts := self._parts) is not None:
+                for epochs in parts.levels:
+                    found.update(parts.column(name, epochs).tobytes())
+        found.update(self.seconds.tobytes())
+        return found.hexdigest()[:16]
 
     def evaluate(self, architecture: Architecture, epochs: int | None = None) -> Evaluation:
         """Look an architecture up."""

@@ -79,14 +79,15 @@ class Pool:
 
     Args:
         problem: the search.
-        size: how many there are at most.
+        whole: architectures up to which a domain counts as small.
+        visits: how many an evolution visits.
     """
 
-    def __init__(self, problem: Problem, size: int) -> None:
-        self.problem, self.size = problem, size
+    def __init__(self, problem: Problem, whole: int, visits: int) -> None:
+        self.problem, self.visits = problem, visits
         every = problem.domain.everything()
         self.every: dict[str, Architecture] | None = None
-        if every is not None and len(every) <= size:
+        if every is not None and len(every) <= whole:
             self.every = {problem.domain.key(one): one for one in every}
 
     def new(self, value: Value, seen: Container[str]) -> list[Architecture]:
@@ -103,14 +104,14 @@ class Pool:
     def _evolved(self, value: Value) -> dict[str, Architecture]:
         """NSGA-II on predictions, from the front that is known and as many random architectures: all that it visits."""
         domain, rng, history = self.problem.domain, self.problem.rng, self.problem.history
-        half = max(1, self.size // 40)
+        half = max(1, self.visits // 40)
         best = [history.architectures[row] for row in survivors(history.good, half).tolist()]
         found = {domain.key(one): one for one in [*best, *domain.sample(rng, half)]}
         members = list(found.values())
         good = value(members)
         make = Offspring(domain, rng, 0.9, 0.9)
-        while len(found) < self.size:
-            children = make.new(members, good, min(2 * half, self.size - len(found)), found)
+        while len(found) < self.visits:
+            children = make.new(members, good, min(2 * half, self.visits - len(found)), found)
             if not children:
                 break
             found.update(children)
@@ -133,7 +134,8 @@ class Predicting(Searcher):
         initial: evaluations before the first fit.
         every: architectures that are chosen by one fit, at least.
         explore: share of them that are random.
-        pool: candidates at most.
+        pool: architectures up to which all of a domain are candidates.
+        visits: candidates where there are more.
     """
 
     several = True
@@ -141,7 +143,8 @@ class Predicting(Searcher):
         "initial": (1, 10**6),
         "every": (1, 10**6),
         "explore": (0, 1),
-        "pool": (10, 10**6),
+        "pool": (0, 10**6),
+        "visits": (10, 10**6),
     }
     #: whether predictions need a standard deviation
     sure: ClassVar[bool] = False
@@ -151,6 +154,7 @@ class Predicting(Searcher):
     every: int
     explore: float
     pool: int
+    visits: int
 
     @abstractmethod
     def choose(self, candidates: Sequence[Architecture], mean: Floats, count: int) -> list[int]:
@@ -198,7 +202,7 @@ class Predicting(Searcher):
         wanted = count - int(rng.binomial(count, self.explore)) if self.explore else count
         self.models.fit()
         if self._candidates is None:
-            self._candidates = Pool(self.problem, self.pool)
+            self._candidates = Pool(self.problem, self.pool, self.visits)
         candidates = self._candidates.new(self.models.mean, Either(self.problem.history, self._out))
         mean = self.models.mean(candidates)
         known = np.asarray(np.isfinite(mean).all(1))

@@ -89,9 +89,13 @@ def task_of(
     head: dict[str, Any] = {
         "space": space.name,
         "evaluate": evaluator.label,
-        "code": evaluator.code,
         "objectives": [str(goal) for goal in goals],
+        "report": list(reported),
     }
+    if cost is not None:
+        head["cost"] = cost
+    if evaluator.epochs is not None:
+        head["epochs"] = evaluator.epochs
     if domain.constraints is not None:
         head["constraints"] = [str(one) for one in domain.constraints.given]
         rng = np.random.default_rng(stable_seed("reach", calls.seed))
@@ -100,6 +104,7 @@ def task_of(
         head["equal"] = equal if isinstance(equal, str) else getattr(equal, "__qualname__", type(equal).__name__)
     if reference is not None:
         head["reference"] = dict(sorted(_numbers_of(reference, goals).items()))
+    head["code"] = evaluator.code
     return Task(evaluator, goals, domain, _known(evaluator, goals), _turned(reference, goals), head)
 
 

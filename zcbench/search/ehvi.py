@@ -36,9 +36,8 @@ class EHVI(Predicting):
 
     Where several architectures are chosen at once, each counts for the next ones as if its prediction had come true.
     Candidates are all architectures where these are few, and else those that NSGA-II on predictions visits. Without a
-    reference point of the search's own, hypervolume is measured from the worst values of the present front and a tenth
-    of its range beyond, but not beyond what counts as an outlier among predictions: a few broken networks would else
-    make all gains small.
+    reference point of the search's own, hypervolume is measured from the worst predictions among the candidates, without
+    outliers: a few broken networks would else make all gains small.
 
     Args:
         predictor: name and settings of a predictor that knows how sure it is, in brackets if it has settings:
@@ -46,7 +45,8 @@ class EHVI(Predicting):
         initial: evaluations before the first fit.
         every: architectures that are chosen by one fit, at least.
         explore: share of them that are random.
-        pool: candidates at most.
+        pool: architectures up to which all of a domain are candidates.
+        visits: candidates where there are more: what NSGA-II on predictions visits.
         optimism: what deviations are multiplied by. Where ranks are learned, deviations beyond the best are large, and
             1 explores more than small budgets allow; chosen among 1, .5, .25 and .1 on NAS-Bench-Macro with seeds that
             no table reports.
@@ -63,6 +63,7 @@ class EHVI(Predicting):
         every: int = 1,
         explore: float = 0.0,
         pool: int = 10_000,
+        visits: int = 2_000,
         optimism: float = 0.25,
         fence: float = 3.0,
     ) -> None:
@@ -71,6 +72,7 @@ class EHVI(Predicting):
         self.every = every
         self.explore = explore
         self.pool = pool
+        self.visits = visits
         self.optimism = optimism
         self.fence = fence
 

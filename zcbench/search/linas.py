@@ -21,15 +21,15 @@ class LINAS(Predicting):
     """LINAS: predictors learn from what was evaluated, NSGA-II runs on predictions, its best are evaluated, and again.
 
     Two differences. Objectives that are known without training are not predicted. Where the domain has at most ``pool``
-    architectures, the best of all of them are taken, which is what the inner search would end with; else ``pool`` is
-    the number of predictions in it.
+    architectures, the best of all of them are taken, which is what the inner search would end with.
 
     Args:
         predictor: name and settings of a predictor, in brackets if it has settings: "(bayesian_ridge:encoding=onehot)".
         initial: evaluations before the first fit.
         every: architectures that one inner search gives.
         explore: share of them that are random.
-        pool: predictions of an inner search.
+        pool: architectures up to which all of a domain are candidates.
+        visits: predictions of an inner search, where there are more.
     """
 
     def __init__(
@@ -39,12 +39,14 @@ class LINAS(Predicting):
         every: int = 20,
         explore: float = 0.0,
         pool: int = 10_000,
+        visits: int = 2_000,
     ) -> None:
         self.predictor = predictor
         self.initial = initial
         self.every = every
         self.explore = explore
         self.pool = pool
+        self.visits = visits
 
     def choose(self, candidates: Sequence[Architecture], mean: Floats, count: int) -> list[int]:
         """The best predicted fronts, and of the last the least crowded."""

@@ -229,8 +229,6 @@ class _Checker:
         trained: dict[str, float] = {}
         for proposal in self.usual.asked:
             key = self.usual.search.problem.domain.key(proposal.architecture)
-            if proposal.epochs is not None and not self.kind.epochs:
-                raise FailedError("it names epochs, and its class does not say epochs = True")
             if trained.get(key, 0) >= (proposal.epochs or EPOCHS):
                 raise FailedError(f"{proposal.architecture} was trained for {trained[key]:g} epochs before")
             trained[key] = proposal.epochs or EPOCHS
