@@ -89,7 +89,8 @@ def robot_search(
 class Robot(Searcher):
     """Bayesian optimisation of the weights of scorers, then the ranking of the weights whose first choice was the best.
 
-    Its metrics are the scorers with the role "feature". They score the whole pool before the first evaluation.
+    Its metrics are the scorers with the role "feature", of one that is made of others these. They score the whole pool
+    before the first evaluation.
 
     Args:
         rounds: weightings to try, those included whose first choice was evaluated before and which cost nothing. Of two
@@ -113,7 +114,7 @@ class Robot(Searcher):
         if not problem.features:
             raise InvalidInputError(
                 "robot weighs scorers and there are none: name some, with the role 'feature', as  "
-                "scorer='params,naswot', role='feature'."
+                "scorer='mean_rank(params+naswot)', role='feature'."
             )
         if not self.pool and problem.domain.everything() is None:
             raise InvalidInputError(
@@ -123,7 +124,8 @@ class Robot(Searcher):
         self._pool: list[Architecture] = []
         self._keys: list[str] = []
         self._scores: Floats | None = None
-        self._weightings = Weightings(len(problem.features))
+        self._metrics = [leaf for scorer in problem.features for leaf in scorer.leaves()]
+        self._weightings = Weightings(len(self._metrics))
         self._waiting: dict[str, list[Floats]] = {}  # weightings by the key of their first choice
         self._out = Outstanding()
 
@@ -137,7 +139,7 @@ class Robot(Searcher):
                     every = domain.sample(self.problem.rng, self.pool)
                 self._pool = every
             self._keys = [domain.key(one) for one in self._pool]
-            columns = [scorer.good(self._pool) for scorer in self.problem.features]
+            columns = [metric.good(self._pool) for metric in self._metrics]
             self._scores = normalised(np.stack(columns, 1)) if self._pool else np.zeros((0, len(columns)))
         return self._scores
 
@@ -217,6 +219,6 @@ class Robot(Searcher):
         self._pool = [Architecture(name, key) for key in state["pool"]]
         self._scores = None
         tried = [np.array(weights) for weights in state["tried"]]
-        self._weightings = Weightings(len(self.problem.features), tried, list(state["worth"]))
+        self._weightings = Weightings(len(self._metrics), tried, list(state["worth"]))
         self._waiting = {key: [np.array(w) for w in several] for key, several in state["waiting"]}
         self._out.restore(state["out"])
