@@ -10,8 +10,12 @@ from zcbench.errors import DuplicateNameError, InvalidInputError, UnknownNameErr
 from zcbench.predictors import resolve_predictors
 from zcbench.proxies import resolve
 from zcbench.runs import Track, _register, get_track, list_tracks, register_track, track_info
+from zcbench.search import get_searcher
 
-OURS = ["everywhere", "graphs", "published", "quick", "sample-efficiency", "standard", "transfer"]
+OURS = [
+    *("everywhere", "graphs", "published", "quick", "sample-efficiency"),
+    *("search-digits201", "search-nasbench201", "standard", "transfer"),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -34,11 +38,13 @@ def test_ours_name_what_exists():
         if track.predictors:
             assert resolve_predictors(track.predictors)
             assert track.seeds >= 10
+        elif track.searchers:
+            assert all(get_searcher(text).label_ == text for text in track.searchers) and track.seeds >= 50
         else:
             assert resolve(track.proxies)
     assert get_track("standard").benchmarks == ("digits-201",)
     assert len(get_track("everywhere").benchmarks) == 16
-    assert get_track("everywhere").settings("nasbenchnlp") == (None, 100, 4)
+    assert get_track("everywhere").settings("nasbenchnlp")[:3] == (None, 100, 4)
 
 
 def test_they_are_files_of_the_package():

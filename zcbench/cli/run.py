@@ -64,8 +64,8 @@ predictors:
   zcbench run nasbench201 --track transfer --transfer-from nasbench101
 
 searchers:
-  zcbench run digits-201 --searchers random,evolution,guided --budget 100 --seeds 20
-  zcbench run digits-201 --searchers evolution --scorers "none,warm-start=logsynflow,filter=logsynflow"
+  zcbench run digits-201 --searchers random,evolution,guided --seeds 20
+  zcbench run digits-201 --searchers evolution --scorers none,filter=logsynflow
   zcbench run nasbench201 --track search-nasbench201
 
 a table of your own:
