@@ -59,6 +59,8 @@ def test_what_is_out_is_not_asked_for_again_and_its_equals_follow():
 
 def test_epochs_are_evaluations_of_their_own():
     class Halves(Listed):
+        epochs = True
+
         def ask(self, count):
             return [Proposal(one.architecture, 5 - self.place) for one in super().ask(count)]
 
