@@ -59,12 +59,17 @@ def test_what_is_out_is_not_asked_for_again_and_its_equals_follow():
 
 def test_epochs_are_evaluations_of_their_own():
     class Halves(Listed):
+        epochs = True
+
         def ask(self, count):
             return [Proposal(one.architecture, 5 - self.place) for one in super().ask(count)]
 
     search = engine(Halves([SAME[0], SAME[1], SAME[0]]), epochs=9)
     found = [search.ask(1) for _ in range(3)]
     assert [one.epochs for (one,) in found] == [4, 3, 2]
+    Halves.epochs = False
+    with pytest.raises(InvalidInputError, match="trained for 4 epochs, which cannot be had: this is a mistake"):
+        engine(Halves([SAME[0]]), epochs=9).ask(1)
 
 
 @pytest.mark.parametrize("asked", [1, 3])
