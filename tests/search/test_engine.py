@@ -67,6 +67,9 @@ def test_epochs_are_evaluations_of_their_own():
     search = engine(Halves([SAME[0], SAME[1], SAME[0]]), epochs=9)
     found = [search.ask(1) for _ in range(3)]
     assert [one.epochs for (one,) in found] == [4, 3, 2]
+    Halves.epochs = False
+    with pytest.raises(InvalidInputError, match="trained for 4 epochs, which cannot be had: this is a mistake"):
+        engine(Halves([SAME[0]]), epochs=9).ask(1)
 
 
 @pytest.mark.parametrize("asked", [1, 3])
