@@ -36,7 +36,7 @@ class EHVI(Predicting):
 
     Where several architectures are chosen at once, each counts for the next ones as if its prediction had come true.
     Candidates are all architectures where these are few, and else those that NSGA-II on predictions visits. Without a
-    reference point of the search's own, hypervolume is measured from the worst predictions among the candidates, without
+    reference point of the search, hypervolume is measured from the worst predictions among the candidates, but not from
     outliers: a few broken networks would else make all gains small.
 
     Args:
