@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from searched import report
 
+import zcbench
+
 NAN = math.nan
 
 
@@ -62,3 +64,9 @@ def test_without_a_table_of_all_objectives_no_front_is_known():
     assert report(**given, reference={"valid": 0.0, "flops": 0.0}).known_front is None
     nothing = {name: np.array([NAN]) for name in several}
     assert report(names=("valid", "flops"), objectives=several, table=nothing).known_front is None
+
+
+def test_random_search_is_no_yardstick_where_trainings_were_stopped():
+    whole = zcbench.search("digits-201", searcher="random", budget=5).report
+    parts = zcbench.search("digits-201", searcher="halving", budget=5).report
+    assert np.isfinite(whole.random("test_nll")).all() and np.isnan(parts.random("test_nll")).all()

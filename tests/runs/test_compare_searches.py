@@ -167,3 +167,11 @@ def test_what_is_wrong_is_said_before_anything_is_done(table, store, fields, err
 def test_traces_travel(table, store):
     (trace, *_) = run_searches(track(seeds=1), table, store).values()
     assert isinstance(trace, SearchTrace) and store.searches("digits-201")[0] == trace
+
+
+def test_searches_that_stop_trainings_are_compared_by_seconds(table, store):
+    found = Run(track=track(benchmarks="digits-201", searchers=["random", "halving"]), store=str(store.folder))
+    compared = found.on("digits-201", table=table).result
+    assert compared.by == "seconds"
+    alone = Run(track=track(benchmarks="digits-201"), store=str(store.folder)).on("digits-201", table=table).result
+    assert alone.by == "evaluations"

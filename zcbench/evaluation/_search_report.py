@@ -148,12 +148,14 @@ class SearchReport(Board):
     def random(self, name: str, counts: list[int] | None = None) -> Floats:
         """What random search finds on average with so many evaluations, ``(k,)``; nan without a table.
 
+        nan, too, where trainings were stopped early: so many networks were not trained to the end.
+
         Args:
             name: a column.
             counts: default the evaluations of this search.
         """
         counts = [round(self.trace.end())] if counts is None else counts
-        if self.guide not in self.table or name not in self.table:
+        if self.guide not in self.table or name not in self.table or not np.isnan(self.epochs).all():
             return np.full(len(counts), math.nan)
         sign = 1 if self.objectives[self.guide] else -1
         return best_of_random(sign * self.table[self.guide], self.table[name], counts)
