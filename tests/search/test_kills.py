@@ -81,6 +81,7 @@ class Run:
         return process.returncode == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_killed_twice_with_workers_it_ends_as_undisturbed_without(tmp_path):
     undisturbed, run = Run(tmp_path / "undisturbed", 0), Run(tmp_path / "killed", 2, 0.05)
     undisturbed.whole()
