@@ -50,8 +50,8 @@ class _Told:
     """What the lines so far tell."""
 
     def __init__(self, head: Mapping[str, Any], *, simulated: bool) -> None:
-        self.head, self.simulated = head, simulated
-        self.clock = Clock()
+        self.head = head
+        self.clock = Clock(simulated=simulated)
         self.budget: Budget | None = None
         self.asks = 0
         self.ended = ""
@@ -81,22 +81,12 @@ class _Told:
 
     def _evaluated(self, row: Mapping[str, Any]) -> None:
         """Count an evaluation, unless it ended after the budget's seconds."""
-        most = math.inf if self.budget is None or self.budget.seconds is None else self.budget.seconds
-        if self.total + sum(self._counted(row["seconds"]).values()) > most:
+        if self.budget is not None and self.clock.exceeds(self.budget, sum(row["seconds"].values())):
             self._late = row
             return
         self.clock.spend(row["seconds"])
         values = {str(name): math.nan if value is None else float(value) for name, value in row["values"].items()}
-        self.rows.append((str(row["architecture"]), row["epochs"], values, self.total))
-
-    @property
-    def total(self) -> float:
-        """Seconds that a budget counts."""
-        return sum(self._counted(self.clock.seconds).values())
-
-    def _counted(self, seconds: Mapping[str, float]) -> dict[str, float]:
-        """What the searcher itself took is this machine's time, and does not count beside a table's."""
-        return {what: spent for what, spent in seconds.items() if what != "thinking" or not self.simulated}
+        self.rows.append((str(row["architecture"]), row["epochs"], values, self.clock.total))
 
     def result(self, table: Benchmark | None) -> SearchResult:
         """The lines as a result."""
