@@ -2,59 +2,31 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from zcbench import _arguments as rules
-from zcbench._code import code_digest
+from zcbench._classes import ClassInfo, class_label, class_rules, registering_class
 from zcbench._display import brief, plain
 from zcbench._notation import Term, parse_sum, parse_term, unwrapped
 from zcbench._registry import Registry
-from zcbench._settings import check_ranges, check_setting, declared_range, declared_setting, read_settings
+from zcbench._settings import check_setting, read_settings
 from zcbench.encodings._base import KINDS
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.predictors._base import Predictor
-from zcbench.types import summary_of, written
 
 P = TypeVar("P", bound=type[Predictor])
 
 
 @dataclass(frozen=True, repr=False)
-class PredictorInfo:
-    """A registered predictor.
+class PredictorInfo(ClassInfo):
+    """A registered predictor; its version is raised whenever predictions may change."""
 
-    Attributes:
-        name: name in the registry.
-        make: its class; the constructor's arguments are its settings.
-        version: raised whenever predictions may change.
-        reference: paper and section that define it.
-        extra: the optional package that it needs, if any.
-    """
-
-    name: str
     make: type[Predictor]
-    version: int = 1
-    reference: str = ""
-    extra: str = ""
 
     def __repr__(self) -> str:
         return brief(f"<PredictorInfo {plain(f'{self.name}@{self.version}', 60)}: {self.kind}>")
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Settings with their defaults."""
-        return {p.name: p.default for p in inspect.signature(self.make).parameters.values()}
-
-    @property
-    def ranges(self) -> dict[str, tuple[float, float]]:
-        """Smallest and largest value of settings that are numbers, as the class and its parents declare them."""
-        found: dict[str, tuple[float, float]] = {}
-        for parent in reversed(self.make.__mro__):
-            found.update(vars(parent).get("ranges", {}))
-        known = self.parameters
-        return {key: edges for key, edges in found.items() if type(known.get(key)) in (int, float)}
 
     @property
     def kind(self) -> str:
@@ -66,31 +38,6 @@ class PredictorInfo:
         """Whether it has ``predict_std``."""
         return hasattr(self.make, "predict_std")
 
-    @property
-    def code(self) -> str:
-        """Digest of the class's code and of its bases' outside zcbench; "" where zcbench wrote all of it."""
-        return code_digest(self.make)
-
-    @property
-    def summary(self) -> str:
-        """First line of its docstring."""
-        return summary_of(self.make)
-
-
-def _class(what: str, value: object) -> object:
-    if not (isinstance(value, type) and issubclass(value, Predictor)):
-        raise InvalidInputError(f"{what.rpartition(':')[0]}: register a subclass of zcbench.Predictor.")
-    return value
-
-
-def _settings(what: str, value: Mapping[str, Any]) -> object:
-    for key, default in value.items():
-        if default is inspect.Parameter.empty:
-            raise InvalidInputError(f"{what.rpartition(':')[0]}: the argument {key!r} needs a default.")
-        if isinstance(default, (bool, int, float)):
-            declared_setting(f"{what} {key!r}", default)
-    return value
-
 
 def _made(info: PredictorInfo, term: Term, further: Mapping[str, Any] | None = None) -> Predictor:
     """A new predictor with the settings of a term, and further ones."""
@@ -101,7 +48,7 @@ def _made(info: PredictorInfo, term: Term, further: Mapping[str, Any] | None = N
             raise UnknownNameError(f"setting of {info.name}", key, known)
         chosen[key] = check_setting(info.name, key, value, known[key], ranges)
     made = info.make(**chosen)
-    made.label_ = predictor_label(info.name, made, known)
+    made.label_ = class_label(info.name, made, known)
     return made
 
 
@@ -110,15 +57,7 @@ _PREDICTORS: Registry[PredictorInfo] = Registry(
     package="zcbench.predictors",
     group="zcbench.predictors",
     make=_made,
-    rules={
-        "make": _class,
-        "version": rules.version,
-        "reference": rules.text,
-        "extra": rules.text,
-        "kind": rules.choice("kind of encoding", KINDS),
-        "parameters": _settings,
-        "ranges": rules.mapping(declared_range),
-    },
+    rules={**class_rules(Predictor), "kind": rules.choice("kind of encoding", KINDS)},
 )
 
 
@@ -153,17 +92,8 @@ def register_predictor(
         >>> zcbench.get_predictor("mean:encoding=onehot").encoding
         'onehot'
     """
-
-    def become(make: type[Predictor]) -> PredictorInfo:
-        _PREDICTORS.check(name, {"make": make})
-        for parent in make.__mro__:
-            rules.mapping(declared_range)(f"predictor {name!r}: ranges", vars(parent).get("ranges", {}))
-        info = PredictorInfo(name, make, version, reference, extra)
-        check_ranges(f"predictor {name!r}", info.parameters, info.ranges)
-        return info
-
     declared = {"version": version, "reference": reference, "extra": extra}
-    return _PREDICTORS.registering(name, declared, become, override=override)
+    return registering_class(_PREDICTORS, PredictorInfo, name, declared, override=override)
 
 
 def predictor_info(name: str) -> PredictorInfo:
@@ -187,13 +117,6 @@ def get_predictor(text: str, **settings: Any) -> Predictor:
         return made
     term = parse_term(text)
     return _made(_PREDICTORS.info(term.name), term, settings)
-
-
-def predictor_label(name: str, predictor: Predictor, known: dict[str, Any]) -> str:
-    """Name and the settings that differ from the defaults; ``get_predictor`` reads it back."""
-    current = {key: getattr(predictor, key, default) for key, default in known.items()}
-    changed = {key: current[key] for key in sorted(known) if written(current[key]) != written(known[key])}
-    return name + "".join(f":{key}={written(value)}" for key, value in changed.items())
 
 
 def member_labels(text: str) -> list[str]:

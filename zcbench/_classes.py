@@ -1,0 +1,125 @@
+"""What registries of classes share: a class whose constructor's arguments are its settings, "gp:kernel=rbf"."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from zcbench import _arguments as rules
+from zcbench._code import code_digest
+from zcbench._display import brief, plain
+from zcbench._registry import Registry
+from zcbench._settings import check_ranges, declared_range, declared_setting
+from zcbench.errors import InvalidInputError
+from zcbench.types import summary_of, written
+
+
+@dataclass(frozen=True, repr=False)
+class ClassInfo:
+    """A registered class.
+
+    Attributes:
+        name: name in the registry.
+        make: the class; the constructor's arguments are its settings.
+        version: raised whenever what it gives may change.
+        reference: paper and section that define it.
+        extra: the optional package that it needs, if any.
+    """
+
+    name: str
+    make: type[Any]
+    version: int = 1
+    reference: str = ""
+    extra: str = ""
+
+    def __repr__(self) -> str:
+        return brief(f"<{type(self).__name__} {plain(f'{self.name}@{self.version}', 60)}>")
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Settings with their defaults."""
+        return {p.name: p.default for p in inspect.signature(self.make).parameters.values()}
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Smallest and largest value of settings that are numbers, as the class and its parents declare them."""
+        found: dict[str, tuple[float, float]] = {}
+        for parent in reversed(self.make.__mro__):
+            found.update(vars(parent).get("ranges", {}))
+        known = self.parameters
+        return {key: edges for key, edges in found.items() if type(known.get(key)) in (int, float)}
+
+    @property
+    def code(self) -> str:
+        """Digest of the class's code and of its bases' outside zcbench; "" where zcbench wrote all of it."""
+        return code_digest(self.make)
+
+    @property
+    def summary(self) -> str:
+        """First line of its docstring."""
+        return summary_of(self.make)
+
+
+def class_rules(base: type[Any]) -> dict[str, rules.Rule]:
+    """What each attribute of a :class:`ClassInfo` must be, for subclasses of ``base``."""
+
+    def subclass(what: str, value: object) -> object:
+        if not (isinstance(value, type) and issubclass(value, base)):
+            raise InvalidInputError(f"{what.rpartition(':')[0]}: register a subclass of zcbench.{base.__name__}.")
+        return value
+
+    return {
+        "make": subclass,
+        "version": rules.version,
+        "reference": rules.text,
+        "extra": rules.text,
+        "parameters": _settings,
+        "ranges": rules.mapping(declared_range),
+    }
+
+
+def _settings(what: str, value: Mapping[str, Any]) -> object:
+    for key, default in value.items():
+        if default is inspect.Parameter.empty:
+            raise InvalidInputError(f"{what.rpartition(':')[0]}: the argument {key!r} needs a default.")
+        if isinstance(default, (bool, int, float)):
+            declared_setting(f"{what} {key!r}", default)
+    return value
+
+
+def registering_class(
+    registry: Registry[Any], info: type[ClassInfo], name: str, declared: Mapping[str, Any], *, override: bool
+) -> Callable[[Any], Any]:
+    """A decorator that registers a class, once its ranges are checked, its parents' too.
+
+    Args:
+        registry: where it goes.
+        info: what an entry is.
+        name: its name.
+        declared: version, reference and extra.
+        override: replace a class of the same name.
+
+    Raises:
+        DuplicateNameError: the name is taken.
+        InvalidInputError: it is no class of the kind, an argument has no default, or a declaration is out of range.
+    """
+
+    def become(make: type[Any]) -> ClassInfo:
+        registry.check(name, {"make": make})
+        what = f"{registry.kind} {name!r}"
+        for parent in make.__mro__:
+            rules.mapping(declared_range)(f"{what}: ranges", vars(parent).get("ranges", {}))
+        entry = info(name, make, **declared)
+        check_ranges(what, entry.parameters, entry.ranges)
+        return entry
+
+    return registry.registering(name, declared, become, override=override)
+
+
+def class_label(name: str, made: object, known: Mapping[str, Any]) -> str:
+    """Name and the settings that differ from the defaults; the registry reads it back."""
+    current = {key: getattr(made, key, default) for key, default in known.items()}
+    changed = {key: current[key] for key in sorted(known) if written(current[key]) != written(known[key])}
+    return name + "".join(f":{key}={written(value)}" for key, value in changed.items())
