@@ -1,0 +1,157 @@
+"""The network that extrapolates learning curves: a causal transformer over epochs, asked for later epochs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zcbench.curves._frames import FEATURES, FLOOR, frames, tokens
+
+#: numbers that describe what is asked for
+_QUERY = 6
+#: epochs of a context at most, with the empty prefix
+LONGEST = 128
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of the network."""
+
+    width: int = 128
+    layers: int = 4
+    heads: int = 4
+    bins: int = 256
+    priors: int = 2
+
+
+class _Block(nn.Module):
+    mask: Tensor
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.heads = shape.heads
+        self.before, self.between = nn.LayerNorm(shape.width), nn.LayerNorm(shape.width)
+        self.attention = nn.Linear(shape.width, 3 * shape.width, bias=False)
+        self.out = nn.Linear(shape.width, shape.width, bias=False)
+        self.wide, self.narrow = nn.Linear(shape.width, 2 * shape.width), nn.Linear(2 * shape.width, shape.width)
+        self.register_buffer("mask", torch.full((LONGEST, LONGEST), -torch.inf).triu(1), persistent=False)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.narrow.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, length, width = x.shape
+        split = self.attention(self.before(x)).view(n, length, 3, self.heads, width // self.heads)
+        query, key, value = split.permute(2, 0, 3, 1, 4)
+        # Written out: for so short sequences, torch's fused attention is three times slower backwards on a processor.
+        scores = (query @ key.transpose(-2, -1)) * (query.shape[-1] ** -0.5) + self.mask[:length, :length]
+        seen = scores.softmax(-1) @ value
+        x = x + self.out(seen.transpose(1, 2).reshape(n, length, width))
+        return x + self.narrow(F.gelu(self.wide(self.between(x))))
+
+
+class CurveNetwork(nn.Module):
+    """Distributions of later values, from every prefix of a curve at once.
+
+    Each position of a causal transformer has seen a prefix; a head is asked with a later time and answers with logits of
+    bins in the frame of that prefix. So one pass learns from all lengths of context, where the published network (S.
+    Adriaensen et al., arXiv:2310.20447) learns from one. What is told of a prefix is in :mod:`zcbench.curves._frames`.
+    """
+
+    edges: Tensor
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.read = nn.Linear(FEATURES, shape.width)
+        self.prior = nn.Embedding(shape.priors, shape.width)
+        self.blocks = nn.ModuleList(_Block(shape) for _ in range(shape.layers))
+        self.last = nn.LayerNorm(shape.width)
+        self.asked = nn.Linear(_QUERY + FEATURES, 2 * shape.width)
+        self.joined = nn.Linear(shape.width, 2 * shape.width, bias=False)
+        self.thought = nn.Linear(2 * shape.width, 2 * shape.width)
+        self.answer = nn.Linear(2 * shape.width, shape.bins)
+        nn.init.zeros_(self.answer.weight)
+        # z = sinh(a): equal steps of a are fine near the centre and a constant share of the distance far from it.
+        far = math.asinh(2 / FLOOR)
+        self.register_buffer("edges", torch.sinh(torch.linspace(-far, far, shape.bins + 1)), persistent=False)
+
+    def config(self) -> dict[str, int]:
+        """What :class:`Shape` was given."""
+        return asdict(self.shape)
+
+    def encode(self, times: Tensor, values: Tensor, ends: Tensor, prior: Tensor) -> tuple[Tensor, Tensor]:
+        """Read curves.
+
+        Returns:
+            What was understood of each prefix ``(curves, epochs + 1, width)``, and the tokens.
+        """
+        seen = tokens(times, values, ends)
+        x = self.read(seen) + self.prior(prior)[:, None]
+        for block in self.blocks:
+            x = block(x)
+        return self.last(x), seen
+
+    def ask(self, understood: Tensor, seen: Tensor, last: Tensor, asked: Tensor, ends: Tensor) -> Tensor:
+        """Logits of bins.
+
+        Args:
+            understood: of prefixes ``(curves, prefixes, width)``.
+            seen: their tokens.
+            last: their last times ``(curves, prefixes)``, 0 for the empty prefix.
+            asked: times that are asked for ``(curves, prefixes, queries)``.
+            ends: last epochs of the trainings ``(curves,)``.
+
+        Returns:
+            ``(curves, prefixes, queries, bins)``.
+        """
+        known = last[..., None].clamp(min=0.5)
+        end = ends[:, None, None]
+        query = torch.stack(
+            [
+                asked / 100,
+                asked.log() / 4.6,
+                (asked / known).log() / 2,
+                (asked - known).clamp(min=1e-3).log() / 4.6,
+                asked / end,
+                (1 - asked / end).square(),
+            ],
+            -1,
+        )
+        both = torch.cat([query, seen[:, :, None].expand(*query.shape[:3], seen.shape[-1])], -1)
+        hidden = F.gelu(self.joined(understood)[:, :, None] + self.asked(both))
+        hidden = hidden + F.gelu(self.thought(hidden))
+        out: Tensor = self.answer(hidden)
+        return out
+
+    def forward(
+        self, times: Tensor, values: Tensor, ends: Tensor, prior: Tensor, prefixes: Tensor, targets: Tensor
+    ) -> Tensor:
+        """Negative log-density of later values.
+
+        Args:
+            times: ``(curves, epochs)``, on the grid from 1 to 100.
+            values: ``(curves, epochs)``.
+            ends: ``(curves,)``.
+            prior: which prior each curve is of ``(curves,)``.
+            prefixes: lengths of context ``(p,)``.
+            targets: positions that are asked for ``(p, q)``, each at or beyond its prefix.
+
+        Returns:
+            ``(curves, p, q)``, nats; of values in units of the whole range.
+        """
+        understood, seen = self.encode(times[:, :-1], values[:, :-1], ends, prior)
+        last = F.pad(times, (1, 0))[:, prefixes]
+        logits = self.ask(understood[:, prefixes], seen[:, prefixes], last, times[:, targets], ends)
+        centres, scales = frames(values[:, :-1])
+        z = (values[:, targets] - centres[:, prefixes, None]) / scales[:, prefixes, None]
+        return self.cost(logits.float(), z) + scales[:, prefixes, None].log()
+
+    def cost(self, logits: Tensor, z: Tensor) -> Tensor:
+        """Negative log-density of framed values, under bins of constant density."""
+        which = torch.bucketize(z.contiguous(), self.edges[1:-1])
+        width = torch.diff(self.edges)
+        return F.cross_entropy(logits.flatten(0, -2), which.flatten(), reduction="none").view_as(z) + width[which].log()

@@ -1,0 +1,320 @@
+"""Train the network on curves drawn from priors: resumable, with held-out log-likelihood as it goes."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from zcbench._files import whole
+from zcbench.curves._network import CurveNetwork, Shape
+from zcbench.curves.priors import PRIORS
+from zcbench.errors import InvalidInputError
+
+#: epochs of curves, and how often
+LENGTHS, SHARES = (100, 50, 25, 12), (0.55, 0.2, 0.15, 0.1)
+#: values are clipped to this: what is far outside the range teaches nothing and breaks float32
+RANGE = (-1.0, 2.0)
+#: contexts at which progress is measured
+CONTEXTS = (5, 10, 20, 50)
+#: seeds of held-out curves and of training never meet
+_HELD_OUT = 987_654_321
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Curves of one length, and what is asked of them; see :meth:`CurveNetwork.forward`."""
+
+    times: Tensor
+    values: Tensor
+    ends: Tensor
+    prior: Tensor
+    prefixes: Tensor
+    targets: Tensor
+
+    def to(self, device: torch.device) -> tuple[Tensor, ...]:
+        """Tensors on a device."""
+        parts = (self.times, self.values, self.ends, self.prior, self.prefixes, self.targets)
+        return tuple(part.to(device, non_blocking=True) for part in parts)
+
+
+def draw(rng: np.random.Generator, curves: int) -> Batch:
+    """Draw a batch.
+
+    A batch is of one prior and of one number of observed epochs. Curves of the paper's prior end at epoch 100; those of
+    the extended prior end at their last epoch. One batch in four has missing epochs.
+
+    Args:
+        rng: decides it.
+        curves: number of curves of 100 epochs; of shorter ones there are more.
+    """
+    number = int(rng.integers(len(PRIORS)))
+    length = int(rng.choice(LENGTHS, p=SHARES))
+    prior = list(PRIORS.values())[number]
+    count = curves * 100 // length
+    sparse = length < 100 and (prior.name == "paper" or rng.random() < 0.25)
+    epochs = 100 if sparse else length
+    sample = prior.sample(rng, count, epochs)
+    times, values = np.broadcast_to(sample.times, sample.values.shape), sample.values
+    if sparse:
+        kept = np.sort(rng.random((count, 100)).argsort(1)[:, :length], 1)
+        times, values = np.take_along_axis(times, kept, 1), np.take_along_axis(values, kept, 1)
+    prefixes = np.sort(rng.choice(length, min(24, length), replace=False))
+    targets = np.stack([rng.integers(start, length, 6) for start in prefixes])
+    return Batch(
+        torch.tensor(times, dtype=torch.float32),
+        torch.tensor(np.clip(values, *RANGE), dtype=torch.float32),
+        torch.full((count,), float(epochs)),
+        torch.full((count,), number),
+        torch.tensor(prefixes),
+        torch.tensor(targets),
+    )
+
+
+def held_out(prior: str, curves: int = 400) -> Batch:
+    """Curves that no training sees, of 100 epochs, all later values asked for."""
+    sample = PRIORS[prior].sample(np.random.default_rng(_HELD_OUT), curves)
+    return Batch(
+        torch.tensor(sample.times, dtype=torch.float32).expand(curves, -1),
+        torch.tensor(sample.values, dtype=torch.float32),
+        torch.full((curves,), 100.0),
+        torch.full((curves,), list(PRIORS).index(prior)),
+        torch.empty(0, dtype=torch.long),
+        torch.empty(0, dtype=torch.long),
+    )
+
+
+@torch.no_grad()
+def log_densities(network: CurveNetwork, batch: Batch, contexts: tuple[int, ...] = CONTEXTS) -> dict[int, float]:
+    """Mean log-density (nats) of all later values, by length of context."""
+    found = {}
+    device = next(network.parameters()).device
+    times, values, ends, prior, *_ = batch.to(device)
+    for context in contexts:
+        later = torch.arange(context, values.shape[1], device=device)[None]
+        prefix = torch.tensor([context], device=device)
+        costs = [
+            network(*part, prefix, later).mean((1, 2))
+            for part in zip(*(whole.split(100) for whole in (times, values, ends, prior)), strict=True)
+        ]
+        found[context] = -float(torch.cat(costs).mean())
+    return found
+
+
+def optimizers(network: CurveNetwork, rate: float) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices in the middle, Adam for all else."""
+    matrices = [
+        value
+        for name, value in network.named_parameters()
+        if value.ndim == 2 and (name.startswith("blocks") or name in ("thought.weight", "joined.weight"))
+    ]
+    known = {id(value) for value in matrices}
+    others = [value for value in network.parameters() if id(value) not in known]
+    return [
+        torch.optim.Muon(matrices, lr=rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.98), weight_decay=0.0),
+    ]
+
+
+@dataclass
+class Training:
+    """A training that can be stopped at any time and gone on with.
+
+    Args:
+        shape: sizes of the network.
+        seconds: how long it takes altogether; the learning rate follows a cosine to zero over them.
+        batch: curves of 100 epochs in a batch.
+        rate: the highest learning rate.
+        device: "cpu" or "cuda".
+        seed: decides weights and curves.
+    """
+
+    shape: Shape = field(default_factory=Shape)
+    seconds: float = 300.0
+    batch: int = 64
+    rate: float = 2e-3
+    device: str = "cpu"
+    seed: int = 0
+    steps: int = 0
+    curves: int = 0
+    skipped: int = 0
+    elapsed: float = 0.0
+    lines: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            self.network = CurveNetwork(self.shape).to(self.device)
+        self.averaged = {name: value.detach().clone() for name, value in self.network.named_parameters()}
+        self.optimizers = optimizers(self.network, self.rate)
+        self.rng = np.random.default_rng([self.seed, 1])
+
+    def precision(self) -> AbstractContextManager[Any]:
+        """Matrix products in bfloat16; of networks this small, a processor without it is better off without."""
+        kind = torch.device(self.device).type
+        fast = kind != "cpu" or _has_bfloat16()
+        return torch.autocast(kind, dtype=torch.bfloat16) if fast else nullcontext()
+
+    def run(self) -> Iterator[None]:
+        """Train, one step for each item."""
+        compiled: Callable[..., Tensor] = self.network
+        if torch.device(self.device).type != "cpu":
+            compiled = torch.compile(self.network, dynamic=True)
+        while self.elapsed < self.seconds:
+            began = time.monotonic()
+            self._step(compiled)
+            self.elapsed += time.monotonic() - began
+            yield
+
+    def _step(self, network: Callable[..., Tensor]) -> None:
+        batch = draw(self.rng, self.batch)
+        factor = min(1.0, (self.steps + 1) / 100) * (1 + math.cos(math.pi * min(1.0, self.elapsed / self.seconds))) / 2
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self.rate * factor
+        with self.precision():
+            cost = network(*batch.to(torch.device(self.device))).mean()
+        cost.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        if bool(torch.isfinite(norm)):
+            for optimizer in self.optimizers:
+                optimizer.step()
+        else:
+            self.skipped += 1  # one odd batch must not end in weights that are nan
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        self.steps += 1
+        self.curves += len(batch.values)
+        keep = min(0.999, self.steps / (self.steps + 20))
+        with torch.no_grad():
+            for name, value in self.network.named_parameters():
+                self.averaged[name].lerp_(value, 1 - keep)
+
+    def result(self) -> CurveNetwork:
+        """The network with averaged weights."""
+        network = CurveNetwork(self.shape).to(self.device)
+        with torch.no_grad():
+            for name, value in network.named_parameters():
+                value.copy_(self.averaged[name])
+        return network.eval()
+
+    def measure(self) -> dict[str, dict[int, float]]:
+        """Held-out log-densities by prior and context, with averaged weights."""
+        network = self.result()
+        return {prior: log_densities(network, held_out(prior)) for prior in PRIORS}
+
+    # -- on disk -----------------------------------------------------------------------------------
+
+    def about(self) -> dict[str, Any]:
+        """What is written beside the weights."""
+        return {
+            "shape": self.network.config(),
+            "priors": list(PRIORS),
+            "training": {
+                name: getattr(self, name)
+                for name in ("seconds", "batch", "rate", "device", "seed", "steps", "curves", "skipped", "elapsed", "lines")
+            },
+        }
+
+    def save(self, path: Path) -> None:
+        """Write weights, and beside them the state from which :meth:`resume` goes on."""
+        from safetensors.torch import save
+
+        about = self.about()
+        weights = {name: value.cpu().contiguous() for name, value in self.averaged.items()}
+        state = {f"network/{name}": value.detach().cpu().contiguous() for name, value in self.network.named_parameters()}
+        for number, optimizer in enumerate(self.optimizers):
+            for row, entry in optimizer.state_dict()["state"].items():
+                for name, value in entry.items():
+                    state[f"optimizer/{number}/{row}/{name}"] = torch.as_tensor(value).cpu().contiguous()
+        rng = json.dumps(self.rng.bit_generator.state)
+        state |= {f"averaged/{name}": value for name, value in weights.items()}
+        for file, tensors, words in (
+            (path.with_suffix(".state.safetensors"), state, {"about": json.dumps(about), "rng": rng}),
+            (path, weights, {"about": json.dumps(about)}),
+        ):
+            with whole(file, "Choose another file for the weights.") as fresh:
+                fresh.write_bytes(save(tensors, words))
+
+    @classmethod
+    def resume(cls, path: Path, **changed: Any) -> Training:
+        """Go on from what :meth:`save` wrote, or from weights alone.
+
+        Raises:
+            InvalidInputError: the file is not of this kind.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        full = path.with_suffix(".state.safetensors")
+        chosen = full if full.exists() else path
+        try:
+            with safe_open(chosen, framework="pt") as file:
+                about, rng = json.loads(file.metadata()["about"]), file.metadata().get("rng")
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
+            raise InvalidInputError(f"{chosen}: these are no weights of a curve network ({error}).") from None
+        known = about["training"]
+        training = cls(shape=Shape(**about["shape"]), **{**known, **changed})
+        training._load(tensors, rng)
+        return training
+
+    def _load(self, tensors: Mapping[str, Tensor], rng: str | None) -> None:
+        plain = rng is None
+        with torch.no_grad():
+            for name, value in self.network.named_parameters():
+                value.copy_(tensors[name if plain else f"network/{name}"])
+                self.averaged[name].copy_(tensors[name if plain else f"averaged/{name}"])
+        if rng is None:
+            return
+        self.rng.bit_generator.state = json.loads(rng)
+        for number, optimizer in enumerate(self.optimizers):
+            state: dict[int, dict[str, Tensor]] = {}
+            for key, value in tensors.items():
+                if key.startswith(f"optimizer/{number}/"):
+                    row, name = key.split("/")[2:]
+                    state.setdefault(int(row), {})[name] = value
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+
+
+def _has_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 matrices itself."""
+    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
+
+
+def train(training: Training, path: Path, every: float = 60.0, say: Callable[[str], None] = print) -> Training:
+    """Train to the end, saving and measuring now and then.
+
+    Args:
+        training: new, or resumed.
+        path: file of the weights, ``.safetensors``; the state to go on from is written beside it.
+        every: seconds between two measurements.
+        say: is told a line of progress at each.
+
+    Returns:
+        The same training.
+    """
+    due = training.elapsed + every
+    for _ in training.run():
+        if training.elapsed >= due or training.elapsed >= training.seconds:
+            due = training.elapsed + every
+            found = training.measure()
+            training.lines.append({"seconds": round(training.elapsed), "curves": training.curves, "found": found})
+            training.save(path)
+            say(_line(training, found))
+    return training
+
+
+def _line(training: Training, found: Mapping[str, Mapping[int, float]]) -> str:
+    """Progress in one line of a terminal."""
+    left = max(0.0, training.seconds - training.elapsed) / 60
+    figures = "; ".join(f"{name} " + " ".join(f"{value:.3f}" for value in by.values()) for name, by in found.items())
+    return f"{training.elapsed / 60:.1f} min, {left:.0f} left, {training.curves:,} curves: {figures}"

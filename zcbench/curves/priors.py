@@ -1,0 +1,218 @@
+"""Distributions of learning curves: what a network is trained on, and what other methods take for granted.
+
+Curves are of something that grows in [0, 1], such as accuracy; :mod:`zcbench.curves.scales` brings others there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from zcbench.curves.families import FAMILIES, Floats
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Curves drawn from a prior.
+
+    Attributes:
+        times: epochs ``(epochs,)``, from 1 on.
+        values: what would be observed, ``(count, epochs)``; noise may leave [0, 1].
+        means: the same without noise.
+        noise: its standard deviation ``(count, epochs)``.
+    """
+
+    times: Floats
+    values: Floats
+    means: Floats
+    noise: Floats
+
+
+class Prior(Protocol):
+    """A distribution of learning curves."""
+
+    name: str
+
+    def sample(self, rng: np.random.Generator, count: int, epochs: int = 100) -> Sample:
+        """Draw ``count`` curves of ``epochs`` epochs."""
+        ...
+
+
+def _rejected(means: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which curves leave [0, 1], are not finite, or end below their beginning."""
+    with np.errstate(invalid="ignore"):
+        good: np.ndarray[tuple[int], np.dtype[np.bool_]]
+        good = (means.min(1) >= 0) & (means.max(1) <= 1) & (means[:, -1] > means[:, 0])  # nan is never inside
+    return ~good
+
+
+class PaperPrior:
+    """The prior of LC-PFN: weighted sums of pow3, ilog2 and janoschek.
+
+    f(t) = Σ w_k f_k(t) with w_k uniform in [0, 1] and not normalised. Curves that leave [0, 1] or do not rise from epoch 1
+    to epoch 100 are drawn again, whatever the number of epochs that is asked for. Observations have Gaussian noise with
+    ln σ ~ N(-4, 1), as in the authors' code (the text of the paper differs; their README says so).
+
+    Source: S. Adriaensen et al., "Efficient Bayesian Learning Curve Extrapolation using Prior-Data Fitted Networks",
+    NeurIPS 2023, arXiv:2310.20447, section 3.1.
+    """
+
+    name = "paper"
+    families = ("pow3", "ilog2", "janoschek")
+
+    def sample(self, rng: np.random.Generator, count: int, epochs: int = 100) -> Sample:
+        """Draw curves.
+
+        Args:
+            rng: decides them.
+            count: number of curves.
+            epochs: at times 1 … epochs.
+
+        Returns:
+            ``count`` curves.
+        """
+        times, ends = np.arange(1, epochs + 1.0), np.array([1.0, 2.0, 5.0, 20.0, 100.0])
+        kept: list[Floats] = []
+        missing = count
+        while missing > 0:
+            drawn = int(missing * 5.5) + 16  # one in five is kept
+            weights = rng.uniform(0, 1, (drawn, len(self.families)))
+            parameters = [FAMILIES[name].draw(rng, drawn) for name in self.families]
+            # Most curves that are rejected show it at a few epochs: whole curves are computed for the others alone.
+            few = self._means(ends, weights, parameters)
+            good = np.flatnonzero(~_rejected(few))
+            means = self._means(np.arange(1, max(epochs, 100) + 1.0), weights[good], [one[good] for one in parameters])
+            found = means[~_rejected(means[:, :100])][:missing, :epochs]
+            kept.append(found)
+            missing -= len(found)
+        means = np.concatenate(kept)
+        noise = np.broadcast_to(np.exp(rng.normal(-4, 1, (count, 1))), means.shape)
+        return Sample(times, means + noise * rng.standard_normal(means.shape), means, noise)
+
+    def _means(self, times: Floats, weights: Floats, parameters: list[Floats]) -> Floats:
+        with np.errstate(all="ignore"):
+            return sum(
+                weights[:, [column]] * FAMILIES[name](times, parameters[column])
+                for column, name in enumerate(self.families)
+            )
+
+
+class ExtendedPrior:
+    """A wider prior, for real curves: all eleven families, learning-rate schedules, noise of several kinds, mishaps.
+
+    A curve is a convex combination of one to three families, each with a pace of its own (κ log-uniform in [0.1, 10] at times
+    1 + κ (t - 1)). Half of the curves are stretched to begin in [0, 0.5] and to end anywhere above; a quarter are squeezed into
+    a part of [0, 1], down to a twentieth. Half follow a learning rate that falls as a cosine, a line, or in one to three steps
+    until the training ends: what is left to gain shrinks by up to half with it, and often the noise too. Noise has ln σ ~ N(-4.5, 1.2), times the part of [0, 1] that the curve fills; some of it is
+    correlated in time or has heavy tails. One curve in eight declines in the end (overfitting), one in forty is flat, one
+    in forty collapses. Curves need not rise.
+
+    Source: the families are those of T. Domhan et al., "Speeding Up Automatic Hyperparameter Optimization of Deep Neural
+    Networks by Extrapolation of Learning Curves", IJCAI 2015, with the parameters' distributions of arXiv:2310.20447; the
+    rest is this project's.
+    """
+
+    name = "extended"
+
+    def sample(self, rng: np.random.Generator, count: int, epochs: int = 100) -> Sample:
+        """Draw curves of trainings that end at their last epoch.
+
+        Args:
+            rng: decides them.
+            count: number of curves.
+            epochs: at times 1 … epochs.
+
+        Returns:
+            ``count`` curves.
+        """
+        times = np.arange(1, epochs + 1.0)
+        means = self._sums(rng, count, times)
+        means, part = _placed(rng, means)
+        rate = _rates(rng, count, times / epochs)
+        gain = rng.uniform(0, 0.5, (count, 1)) * part
+        means = means + gain * (1 - means) * (1 - rate)
+        means = _mishaps(rng, means, times / epochs, part)
+        quiet = np.where(rng.random((count, 1)) < 0.6, rng.uniform(0.02, 1, (count, 1)), 1.0)
+        size = part**0.7 * np.exp(rng.normal(-4.5, 1.2, (count, 1)))
+        noise = size * (quiet + (1 - quiet) * rate)
+        return Sample(times, means + noise * _shocks(rng, means.shape), means, noise)
+
+    def _sums(self, rng: np.random.Generator, count: int, times: Floats) -> Floats:
+        """Convex combinations of families, all within [0, 1]."""
+        names = list(FAMILIES)
+        terms = rng.integers(1, 4, count)
+        owner = np.repeat(np.arange(count), terms)
+        weights = rng.exponential(1.0, len(owner))
+        weights /= np.bincount(owner, weights, count)[owner]
+        family = rng.integers(0, len(names), len(owner))
+        values = np.empty((len(owner), len(times)))
+        for number, name in enumerate(names):
+            rows = np.flatnonzero(family == number)
+            while len(rows):
+                pace = np.exp(rng.uniform(np.log(0.1), np.log(10), (len(rows), 1)))
+                drawn = FAMILIES[name](1 + pace * (times - 1), FAMILIES[name].draw(rng, len(rows)))
+                with np.errstate(invalid="ignore"):
+                    good = (drawn.min(1) >= 0) & (drawn.max(1) <= 1) & (drawn[:, -1] >= drawn[:, 0])
+                values[rows[good]] = drawn[good]
+                rows = rows[~good]
+        sums = np.zeros((count, len(times)))
+        np.add.at(sums, owner, weights[:, None] * values)
+        return sums
+
+
+def _placed(rng: np.random.Generator, means: Floats) -> tuple[Floats, Floats]:
+    """Stretch half of the curves, squeeze a quarter; and the part of [0, 1] that each may fill ``(count, 1)``."""
+    count = len(means)
+    kind = rng.random((count, 1))
+    part = np.where(kind < 0.25, np.exp(rng.uniform(np.log(0.05), 0, (count, 1))), 1.0)
+    squeezed = rng.uniform(0, 1, (count, 1)) * (1 - part) + part * means
+    low = rng.uniform(0, 0.5, (count, 1))
+    high = rng.uniform(low, 1)
+    rise = means[:, -1:] - means[:, :1]
+    with np.errstate(all="ignore"):
+        stretched = low + (high - low) * (means - means[:, :1]) / rise
+        fits = (kind > 0.5) & (rise > 1e-3) & (stretched.min(1, keepdims=True) >= 0) & (stretched.max(1, keepdims=True) <= 1)
+    return np.where(fits, stretched, squeezed), np.where(fits, high - low, part)
+
+
+def _rates(rng: np.random.Generator, count: int, progress: Floats) -> Floats:
+    """Learning rates as a share of their first one ``(count, epochs)``; half of them are constant."""
+    kind = rng.integers(0, 6, count)
+    rate = np.ones((count, len(progress)))
+    rate[kind == 0] = (1 + np.cos(np.pi * progress)) / 2
+    rate[kind == 1] = 1 - progress
+    steps = np.flatnonzero(kind == 2)
+    for _ in range(3):
+        when = rng.uniform(0.2, 1.4, (len(steps), 1))  # beyond 1: there is no such step
+        rate[steps] *= np.where(progress >= when, rng.uniform(0.1, 0.5, (len(steps), 1)), 1.0)
+    return rate
+
+
+def _mishaps(rng: np.random.Generator, means: Floats, progress: Floats, part: Floats) -> Floats:
+    """Some curves decline in the end, are flat, or collapse."""
+    count = len(means)
+    kind = rng.random((count, 1))
+    since = np.maximum(0, progress - rng.uniform(0.1, 1, (count, 1)))
+    means = np.where(kind < 0.125, means - part * rng.uniform(0, 0.6, (count, 1)) * since, means)
+    means = np.where((kind > 0.95) & (kind < 0.975), means[:, :1], means)
+    fallen = (progress >= rng.uniform(0, 1, (count, 1))) & (kind >= 0.975)
+    return np.clip(np.where(fallen, rng.uniform(0, 0.2, (count, 1)) * means[:, :1], means), 0, 1)
+
+
+def _shocks(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    """Noise of unit variance, of some curves correlated in time, of others with heavy tails."""
+    shocks = rng.standard_normal(shape)
+    kind = rng.random((shape[0], 1))
+    tails = rng.standard_normal(shape) / np.sqrt(rng.chisquare(4, shape) / 4) / np.sqrt(2)  # Student's t, 4 degrees
+    shocks = np.where(kind < 0.15, tails, shocks)
+    memory = np.where(kind > 0.7, rng.uniform(0, 0.9, (shape[0], 1)), 0.0)[:, 0]
+    for epoch in range(1, shape[1]):
+        shocks[:, epoch] = memory * shocks[:, epoch - 1] + np.sqrt(1 - memory**2) * shocks[:, epoch]
+    return shocks
+
+
+#: in the order in which the network knows them
+PRIORS: Mapping[str, Prior] = {prior.name: prior for prior in (PaperPrior(), ExtendedPrior())}
