@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from zcbench.batches import get_batch as get_batch
     from zcbench.batches import list_batches as list_batches
     from zcbench.batches import register_batch as register_batch
+    from zcbench.curves import CurvePredictor as CurvePredictor
+    from zcbench.curves import curve_predictor_info as curve_predictor_info
+    from zcbench.curves import get_curve_predictor as get_curve_predictor
+    from zcbench.curves import list_curve_predictors as list_curve_predictors
+    from zcbench.curves import register_curve_predictor as register_curve_predictor
     from zcbench.datasets import Benchmark as Benchmark
     from zcbench.datasets import benchmark_info as benchmark_info
     from zcbench.datasets import download_benchmark as download_benchmark
@@ -83,6 +88,7 @@ _PUBLIC = {
     "Architecture": "zcbench.types",
     "Batch": "zcbench.types",
     "Benchmark": "zcbench.datasets",
+    "CurvePredictor": "zcbench.curves",
     "Encoding": "zcbench.encodings",
     "Evaluation": "zcbench.evaluation",
     "Predictor": "zcbench.predictors",

@@ -64,6 +64,13 @@ KINDS = (
     Kind("benchmark", "benchmarks", "zcbench.datasets", "zcbench.datasets._info:_BENCHMARKS"),
     Kind("space", "spaces", "zcbench.spaces", "zcbench.spaces._register:_SPACES"),
     Kind("batch", "batches", "zcbench.batches", "zcbench.batches._register:_BATCHES"),
+    Kind(
+        "curve_predictor",
+        "curve_predictors",
+        "zcbench.curves",
+        "zcbench.curves._register:_CURVE_PREDICTORS",
+        heavy=True,
+    ),
     Kind("scorer", "scorers", "zcbench.scorers", "zcbench.scorers._register:_SCORERS", heavy=True),
     Kind("searcher", "searchers", "zcbench.search", "zcbench.search._register:_SEARCHERS", heavy=True),
     Kind("track", "tracks", "zcbench.runs", "zcbench.runs._register:_TRACKS"),

@@ -1,8 +1,8 @@
 """The frame in which a network sees a curve: where its prefix ends, how far it moves from epoch to epoch.
 
-A prefix y_1 … y_i has a centre c_i (mean of its last five values) and a scale s_i (how much neighbouring values differ).
-Forecasts are binned in units of s_i from c_i, so that the bins are fine where the curve has settled and coarse where it
-has not. Everything here is float32 and exact to rounding; the network behind it may compute with fewer digits.
+A prefix y_1 … y_i has a centre c_i (mean of its last five values) and a scale s_i (how much neighbouring values
+differ). Forecasts are binned in units of s_i from c_i, so that the bins are fine where the curve has settled and coarse
+where it has not. Everything here is float32 and exact to rounding; the network behind it may compute with fewer digits.
 """
 
 from __future__ import annotations

@@ -50,14 +50,15 @@ class _Block(nn.Module):
         scores = (query @ key.transpose(-2, -1)) * (query.shape[-1] ** -0.5) + self.mask[:length, :length]
         seen = scores.softmax(-1) @ value
         x = x + self.out(seen.transpose(1, 2).reshape(n, length, width))
-        return x + self.narrow(F.gelu(self.wide(self.between(x))))
+        out: Tensor = x + self.narrow(F.gelu(self.wide(self.between(x))))
+        return out
 
 
 class CurveNetwork(nn.Module):
     """Distributions of later values, from every prefix of a curve at once.
 
-    Each position of a causal transformer has seen a prefix; a head is asked with a later time and answers with logits of
-    bins in the frame of that prefix. So one pass learns from all lengths of context, where the published network (S.
+    Each position of a causal transformer has seen a prefix; a head is asked with a later time and answers with logits
+    of bins in the frame of that prefix. So one pass learns from all lengths of context, where the published network (S.
     Adriaensen et al., arXiv:2310.20447) learns from one. What is told of a prefix is in :mod:`zcbench.curves._frames`.
     """
 

@@ -104,7 +104,7 @@ def log_densities(network: CurveNetwork, batch: Batch, contexts: tuple[int, ...]
         prefix = torch.tensor([context], device=device)
         costs = [
             network(*part, prefix, later).mean((1, 2))
-            for part in zip(*(whole.split(100) for whole in (times, values, ends, prior)), strict=True)
+            for part in zip(*(torch.split(every, 100) for every in (times, values, ends, prior)), strict=True)
         ]
         found[context] = -float(torch.cat(costs).mean())
     return found
@@ -203,8 +203,8 @@ class Training:
         """The network with averaged weights."""
         network = CurveNetwork(self.shape).to(self.device)
         with torch.no_grad():
-            for name, value in network.named_parameters():
-                value.copy_(self.averaged[name])
+            for name, weights in network.named_parameters():
+                weights.copy_(self.averaged[name])
         return network.eval()
 
     def measure(self) -> dict[str, dict[int, float]]:
@@ -221,7 +221,18 @@ class Training:
             "priors": list(PRIORS),
             "training": {
                 name: getattr(self, name)
-                for name in ("seconds", "batch", "rate", "device", "seed", "steps", "curves", "skipped", "elapsed", "lines")
+                for name in (
+                    "seconds",
+                    "batch",
+                    "rate",
+                    "device",
+                    "seed",
+                    "steps",
+                    "curves",
+                    "skipped",
+                    "elapsed",
+                    "lines",
+                )
             },
         }
 
@@ -231,7 +242,9 @@ class Training:
 
         about = self.about()
         weights = {name: value.cpu().contiguous() for name, value in self.averaged.items()}
-        state = {f"network/{name}": value.detach().cpu().contiguous() for name, value in self.network.named_parameters()}
+        state = {
+            f"network/{name}": value.detach().cpu().contiguous() for name, value in self.network.named_parameters()
+        }
         for number, optimizer in enumerate(self.optimizers):
             for row, entry in optimizer.state_dict()["state"].items():
                 for name, value in entry.items():
@@ -278,10 +291,10 @@ class Training:
         self.rng.bit_generator.state = json.loads(rng)
         for number, optimizer in enumerate(self.optimizers):
             state: dict[int, dict[str, Tensor]] = {}
-            for key, value in tensors.items():
+            for key, tensor in tensors.items():
                 if key.startswith(f"optimizer/{number}/"):
                     row, name = key.split("/")[2:]
-                    state.setdefault(int(row), {})[name] = value
+                    state.setdefault(int(row), {})[name] = tensor
             optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 

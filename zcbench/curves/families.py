@@ -107,7 +107,9 @@ FAMILIES: Mapping[str, Family] = {
             lambda g, n: _columns(g.uniform(0, 1.25, n), g.uniform(-0.6, 0.6, n), np.exp(g.normal(0, 2, n))),
             _pow3,
         ),
-        Family("ilog2", "c - a / ln(t + 1)", lambda g, n: _columns(g.uniform(0, 1, n), g.uniform(-0.5, 0.5, n)), _ilog2),
+        Family(
+            "ilog2", "c - a / ln(t + 1)", lambda g, n: _columns(g.uniform(0, 1, n), g.uniform(-0.5, 0.5, n)), _ilog2
+        ),
         Family(
             "janoschek",
             "a - (a - b) exp(-k t^delta)",
@@ -154,7 +156,10 @@ FAMILIES: Mapping[str, Family] = {
             "exp4",
             "c - exp(-a t^alpha + b)",
             lambda g, n: _columns(
-                g.normal(0.8, 0.1, n), np.exp(g.normal(-2, 1, n)), np.exp(g.normal(0, 1, n)), np.exp(g.normal(0, 0.5, n))
+                g.normal(0.8, 0.1, n),
+                np.exp(g.normal(-2, 1, n)),
+                np.exp(g.normal(0, 1, n)),
+                np.exp(g.normal(0, 0.5, n)),
             ),
             _exp4,
         ),

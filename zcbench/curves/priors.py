@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from zcbench.curves.families import FAMILIES, Floats
+from zcbench.errors import InvalidInputError
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,9 @@ def _rejected(means: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
 class PaperPrior:
     """The prior of LC-PFN: weighted sums of pow3, ilog2 and janoschek.
 
-    f(t) = Σ w_k f_k(t) with w_k uniform in [0, 1] and not normalised. Curves that leave [0, 1] or do not rise from epoch 1
-    to epoch 100 are drawn again, whatever the number of epochs that is asked for. Observations have Gaussian noise with
-    ln σ ~ N(-4, 1), as in the authors' code (the text of the paper differs; their README says so).
+    f(t) = Σ w_k f_k(t) with w_k uniform in [0, 1] and not normalised. Curves that leave [0, 1] or do not rise from
+    epoch 1 to epoch 100 are drawn again, whatever the number of epochs that is asked for. Observations have Gaussian
+    noise with ln σ ~ N(-4, 1), as in the authors' code (the text of the paper differs; their README says so).
 
     Source: S. Adriaensen et al., "Efficient Bayesian Learning Curve Extrapolation using Prior-Data Fitted Networks",
     NeurIPS 2023, arXiv:2310.20447, section 3.1.
@@ -94,25 +95,28 @@ class PaperPrior:
 
     def _means(self, times: Floats, weights: Floats, parameters: list[Floats]) -> Floats:
         with np.errstate(all="ignore"):
-            return sum(
+            parts = [
                 weights[:, [column]] * FAMILIES[name](times, parameters[column])
                 for column, name in enumerate(self.families)
-            )
+            ]
+            total: Floats = np.sum(parts, axis=0)
+        return total
 
 
 class ExtendedPrior:
     """A wider prior, for real curves: all eleven families, learning-rate schedules, noise of several kinds, mishaps.
 
-    A curve is a convex combination of one to three families, each with a pace of its own (κ log-uniform in [0.1, 10] at times
-    1 + κ (t - 1)). Half of the curves are stretched to begin in [0, 0.5] and to end anywhere above; a quarter are squeezed into
-    a part of [0, 1], down to a twentieth. Half follow a learning rate that falls as a cosine, a line, or in one to three steps
-    until the training ends: what is left to gain shrinks by up to half with it, and often the noise too. Noise has ln σ ~ N(-4.5, 1.2), times the part of [0, 1] that the curve fills; some of it is
-    correlated in time or has heavy tails. One curve in eight declines in the end (overfitting), one in forty is flat, one
-    in forty collapses. Curves need not rise.
+    A curve is a convex combination of one to three families, each with a pace of its own (κ log-uniform in [0.1, 10] at
+    times 1 + κ (t - 1)). Half of the curves are stretched to begin in [0, 0.5] and to end anywhere above; a quarter are
+    squeezed into a part of [0, 1], down to a twentieth. Half follow a learning rate that falls as a cosine, a line, or
+    in one to three steps until the training ends: what is left to gain shrinks by up to half with it, and often the
+    noise too. Noise has ln σ ~ N(-4.5, 1.2), times the part of [0, 1] that the curve fills; some of it is correlated in
+    time or has heavy tails. One curve in eight declines in the end (overfitting), one in forty is flat, one in forty
+    collapses. Curves need not rise.
 
-    Source: the families are those of T. Domhan et al., "Speeding Up Automatic Hyperparameter Optimization of Deep Neural
-    Networks by Extrapolation of Learning Curves", IJCAI 2015, with the parameters' distributions of arXiv:2310.20447; the
-    rest is this project's.
+    Source: the families are those of T. Domhan et al., "Speeding Up Automatic Hyperparameter Optimization of Deep
+        Neural Networks by Extrapolation of Learning Curves", IJCAI 2015, with the parameters' distributions of
+        arXiv:2310.20447; the rest is this project's.
     """
 
     name = "extended"
@@ -174,7 +178,12 @@ def _placed(rng: np.random.Generator, means: Floats) -> tuple[Floats, Floats]:
     rise = means[:, -1:] - means[:, :1]
     with np.errstate(all="ignore"):
         stretched = low + (high - low) * (means - means[:, :1]) / rise
-        fits = (kind > 0.5) & (rise > 1e-3) & (stretched.min(1, keepdims=True) >= 0) & (stretched.max(1, keepdims=True) <= 1)
+        fits = (
+            (kind > 0.5)
+            & (rise > 1e-3)
+            & (stretched.min(1, keepdims=True) >= 0)
+            & (stretched.max(1, keepdims=True) <= 1)
+        )
     return np.where(fits, stretched, squeezed), np.where(fits, high - low, part)
 
 
@@ -216,3 +225,14 @@ def _shocks(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
 
 #: in the order in which the network knows them
 PRIORS: Mapping[str, Prior] = {prior.name: prior for prior in (PaperPrior(), ExtendedPrior())}
+
+
+def prior_named(name: str) -> Prior:
+    """The prior of a name.
+
+    Raises:
+        InvalidInputError: there is none.
+    """
+    if name not in PRIORS:
+        raise InvalidInputError(f"there is no prior {name!r}: choose one of {', '.join(PRIORS)}.")
+    return PRIORS[name]

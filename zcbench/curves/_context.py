@@ -1,0 +1,113 @@
+"""What a curve predictor sees: beginnings of curves in common units, on a common time axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zcbench.errors import InvalidInputError
+
+Floats = NDArray[np.float64]
+
+#: the time axis on which predictors work ends here; longer trainings are compressed to it
+GRID = 100
+
+
+@dataclass(frozen=True)
+class Context:
+    """The beginning of a learning curve: more is better, about [0, 1], times on the grid from 1 to 100.
+
+    Attributes:
+        times: strictly increasing ``(epochs,)``; epochs may be missing, and there may be none at all.
+        values: what was observed ``(epochs,)``; finite.
+        end: when the training ends, on the same axis.
+        code: numbers that describe the configuration, or none ``(features,)``.
+    """
+
+    times: Floats
+    values: Floats
+    end: float
+    code: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def until(self, time: float) -> Context:
+        """Its beginning, up to and with that time."""
+        seen = int(np.searchsorted(self.times, time, side="right"))
+        return Context(self.times[:seen], self.values[:seen], self.end, self.code)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Epochs of a training on the grid.
+
+    Trainings of up to 100 epochs keep their epochs as times. Of longer ones epoch 1 stays at 1 and the last comes to
+    100, in equal steps.
+
+    Attributes:
+        horizon: the last epoch.
+    """
+
+    horizon: float
+
+    def times(self, epochs: Floats) -> Floats:
+        """Times of epochs on the grid."""
+        if self.horizon <= GRID:
+            return np.asarray(epochs, dtype=np.float64)
+        found: Floats = 1 + (np.asarray(epochs, dtype=np.float64) - 1) * (GRID - 1) / (self.horizon - 1)
+        return found
+
+    @property
+    def end(self) -> float:
+        """The last epoch's time."""
+        return float(self.times(np.array([self.horizon]))[0])
+
+
+def thinned(times: Floats, values: Floats, most: int = GRID) -> tuple[Floats, Floats]:
+    """At most so many points: neighbours in equal parts of the time axis become their mean.
+
+    The last part ends with the last point, so that the newest values are averaged over no more time than others.
+
+    Args:
+        times: ``(epochs,)``, increasing.
+        values: ``(epochs,)``.
+        most: number of parts.
+
+    Returns:
+        Mean times and mean values of the parts that hold a point.
+    """
+    if len(times) <= most:
+        return times, values
+    part = np.minimum(((times - times[0]) / (times[-1] - times[0]) * most).astype(int), most - 1)
+    count = np.bincount(part, minlength=most)
+    held = count > 0
+    mean_times = np.bincount(part, times, most)[held] / count[held]
+    mean_values = np.bincount(part, values, most)[held] / count[held]
+    return mean_times, mean_values
+
+
+def checked(epochs: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """Epochs and values, of which those that are nan are missing.
+
+    Raises:
+        InvalidInputError: an epoch is repeated, comes out of order, or is below 1; a value is infinite; lengths differ.
+    """
+    epochs, values = np.asarray(epochs, dtype=np.float64), np.asarray(values, dtype=np.float64)
+    if epochs.shape != values.shape or values.ndim != 1:
+        raise InvalidInputError(
+            f"a curve has {values.shape} values at {epochs.shape} epochs: give one list of each, equally long."
+        )
+    if not np.isfinite(epochs).all() or (len(epochs) and epochs[0] < 0):
+        raise InvalidInputError("epochs must be finite numbers from 0 on: leave out what was not observed.")
+    if (np.diff(epochs) <= 0).any():
+        where = int(np.flatnonzero(np.diff(epochs) <= 0)[0]) + 1
+        kind = "is repeated" if epochs[where] == epochs[where - 1] else "comes after a later one"
+        raise InvalidInputError(f"epoch {epochs[where]:g} {kind}: give each epoch once, in order.")
+    if np.isinf(values).any():
+        where = int(np.flatnonzero(np.isinf(values))[0])
+        raise InvalidInputError(f"the value at epoch {epochs[where]:g} is {values[where]}: end the curve before it.")
+    seen = ~np.isnan(values)
+    return epochs[seen], values[seen]

@@ -1,0 +1,223 @@
+"""Extrapolate curves as their owner has them: any metric, any length, missing epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from zcbench._display import brief
+from zcbench.curves._base import CurvePredictor
+from zcbench.curves._context import Axis, Context, Floats, checked, thinned
+from zcbench.curves._forecast import Forecast
+from zcbench.curves._register import get_curve_predictor
+from zcbench.curves.scales import Scale, scale_of
+from zcbench.errors import InvalidInputError
+
+
+@dataclass(frozen=True, repr=False)
+class Extrapolation:
+    """Where one curve goes, in the metric's own units.
+
+    Attributes:
+        epochs: that were asked for ``(epochs,)``, increasing.
+        forecast: their distributions, of shape ``(1, epochs)``.
+        lower_is_better: whether it is a loss.
+    """
+
+    epochs: Floats
+    forecast: Forecast
+    lower_is_better: bool = False
+
+    @property
+    def mean(self) -> Floats:
+        """Expected values ``(epochs,)``."""
+        found: Floats = self.forecast.mean()[0]
+        return found
+
+    @property
+    def median(self) -> Floats:
+        """Medians ``(epochs,)``."""
+        return self.quantile(0.5)
+
+    def quantile(self, probability: float) -> Floats:
+        """Values below which so much of the probability lies ``(epochs,)``.
+
+        Raises:
+            InvalidInputError: it is no probability.
+        """
+        if not 0 < probability < 1:
+            raise InvalidInputError(f"a quantile of {probability}: choose a probability between 0 and 1.")
+        found: Floats = self.forecast.quantile(probability)[0]
+        return found
+
+    def interval(self, share: float = 0.9) -> tuple[Floats, Floats]:
+        """Bounds of the middle of each distribution that holds such a share of the probability."""
+        return self.quantile((1 - share) / 2), self.quantile((1 + share) / 2)
+
+    def probability_above(self, value: float) -> Floats:
+        """Probability of more than ``value`` at each epoch ``(epochs,)``."""
+        found: Floats = 1 - self.forecast.cdf(np.array(value, dtype=np.float64))[0]
+        return found
+
+    def probability_below(self, value: float) -> Floats:
+        """Probability of less than ``value`` at each epoch ``(epochs,)``."""
+        found: Floats = self.forecast.cdf(np.array(value, dtype=np.float64))[0]
+        return found
+
+    def log_density(self, values: Sequence[float] | Floats) -> Floats:
+        """Log-densities of what was observed later ``(epochs,)``, nats."""
+        found: Floats = self.forecast.log_density(np.asarray(values, dtype=np.float64)[None])[0]
+        return found
+
+    def sample(self, count: int, seed: int = 0) -> Floats:
+        """Draw from each epoch's distribution by itself ``(count, epochs)``: no draw is one curve."""
+        return self.forecast.sample(np.random.default_rng(seed), count)[:, 0]
+
+    def __repr__(self) -> str:
+        low, high = self.interval()
+        return brief(
+            f"<Extrapolation to {self.epochs[-1]:g}: {self.mean[-1]:.4g}, 90 % in [{low[-1]:.4g}, {high[-1]:.4g}]>"
+        )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A curve in common units on the common axis.
+
+    Attributes:
+        context: what predictors see.
+        scale: from the metric to units.
+        axis: from epochs to times.
+    """
+
+    context: Context
+    scale: Scale
+    axis: Axis
+
+
+def prepare(
+    epochs: Floats,
+    values: Floats,
+    horizon: float,
+    *,
+    lower_is_better: bool = False,
+    bounds: tuple[float, float] | None = None,
+) -> Prepared:
+    """Bring the beginning of a curve to common units and the common time axis.
+
+    Args:
+        epochs: where values were observed.
+        values: what was observed; nan where nothing was.
+        horizon: the training's last epoch.
+        lower_is_better: whether it is a loss.
+        bounds: least and greatest value of the metric.
+
+    Returns:
+        The context, and the way back. More than 100 values are thinned to means of neighbours.
+
+    Raises:
+        InvalidInputError: epochs or values are odd, or bounds are needed.
+    """
+    epochs, values = checked(epochs, values)
+    if len(epochs) and epochs[0] < 1:
+        epochs, horizon = epochs + 1, horizon + 1  # an epoch 0 is the state before training: the axis begins at 1
+    scale = scale_of(values, lower_is_better=lower_is_better, bounds=bounds)
+    axis = Axis(horizon)
+    times, unit = thinned(axis.times(epochs), scale.unit(values))
+    return Prepared(Context(times, unit, axis.end), scale, axis)
+
+
+def extrapolate(
+    curves: Sequence[float] | Sequence[Sequence[float]] | Floats,
+    horizon: float,
+    *,
+    epochs: Sequence[float] | Sequence[Sequence[float]] | None = None,
+    at: Sequence[float] | None = None,
+    predictor: str | CurvePredictor = "lcpfn",
+    lower_is_better: bool = False,
+    bounds: tuple[float, float] | None = None,
+) -> Extrapolation | list[Extrapolation]:
+    """Tell where learning curves go.
+
+    Args:
+        curves: values of one curve from epoch 1 on, nan where one is missing; or several such curves, of any lengths.
+        horizon: the last epoch of the training, up to 10,000 and beyond; trainings longer than 100 epochs are brought
+            to a time axis of 100 steps.
+        epochs: epochs of the values, where they are not 1, 2, 3, …; for several curves one list each.
+        at: epochs that are asked for (default: all after the last observed one, up to the horizon).
+        predictor: name of a curve predictor, or one that is fitted.
+        lower_is_better: whether the metric is a loss.
+        bounds: least and greatest value of the metric, (0, 100) for percent. Without them more is better in [0, 1], and
+            a loss is measured against its first value.
+
+    Returns:
+        An :class:`Extrapolation`, or a list of them for several curves.
+
+    Raises:
+        InvalidInputError: a curve is empty, has infinite values, repeated or unsorted epochs, or lies outside its
+            bounds; the horizon is not after the last value; the predictor needs more values, or to be fitted.
+    """
+    several = len(curves) > 0 and np.ndim(curves[0]) > 0
+    rows = [np.asarray(row, dtype=np.float64) for row in (curves if several else [curves])]
+    given = epochs if several and epochs is not None else [epochs] * len(rows)
+    if len(given) != len(rows):
+        raise InvalidInputError(
+            f"there are {len(rows)} curves and {len(given)} lists of epochs: give one list for each."
+        )
+    where = [
+        np.arange(1, len(row) + 1.0) if one is None else np.asarray(one, dtype=np.float64)
+        for row, one in zip(rows, given, strict=True)
+    ]
+    if not np.isfinite(horizon):
+        raise InvalidInputError(f"horizon={horizon}: give the last epoch of the training.")
+    made = get_curve_predictor(predictor) if isinstance(predictor, str) else predictor
+    found: list[Extrapolation | None] = [None] * len(rows)
+    prepared, asked = [], []
+    for at_epochs, values in zip(where, rows, strict=True):
+        one = prepare(at_epochs, values, horizon, lower_is_better=lower_is_better, bounds=bounds)
+        _check(one, made, predictor, horizon)
+        prepared.append(one)
+        asked.append(_asked(at_epochs, values, horizon, at))
+    # Curves of which the same number of epochs is asked are forecast together.
+    for length in sorted({len(one) for one in asked}):
+        group = [number for number, one in enumerate(asked) if len(one) == length]
+        times = np.stack([prepared[number].axis.times(asked[number]) for number in group])
+        forecast = made.predict([prepared[number].context for number in group], times)
+        factor = np.array([[prepared[number].scale.factor] for number in group])
+        offset = np.array([[prepared[number].scale.offset] for number in group])
+        forecast = forecast.affine(-offset / factor, 1 / factor)
+        for row, number in enumerate(group):
+            found[number] = Extrapolation(asked[number], forecast.rows(slice(row, row + 1)), lower_is_better)
+    done = [one for one in found if one is not None]
+    return done if several else done[0]
+
+
+def _check(one: Prepared, made: CurvePredictor, named: str | CurvePredictor, horizon: float) -> None:
+    """Raise where a curve has too few values, or has ended."""
+    label = named if isinstance(named, str) else getattr(named, "label_", type(named).__name__)
+    if len(one.context) < made.least:
+        count = len(one.context)
+        raise InvalidInputError(
+            f"a curve has {count} value{'s' * (count != 1)}, and {label} needs {made.least}: give more."
+        )
+    if len(one.context) and one.context.times[-1] >= one.axis.end:
+        raise InvalidInputError(
+            f"the horizon {horizon:g} is not after the last epoch that was observed: give a later horizon."
+        )
+
+
+def _asked(epochs: Floats, values: Floats, horizon: float, at: Sequence[float] | None) -> Floats:
+    """Epochs that are asked for, all of them later than the last value."""
+    last = epochs[~np.isnan(values)][-1] if (~np.isnan(values)).any() else 0.0
+    if at is None:
+        return np.arange(np.floor(last) + 1, np.floor(horizon) + 1)
+    asked = np.asarray(at, dtype=np.float64)
+    if asked.ndim != 1 or not len(asked) or not (np.isfinite(asked).all() and (np.diff(asked) > 0).all()):
+        raise InvalidInputError("at: give one epoch or more, increasing.")
+    if asked[0] <= last or asked[-1] > horizon:
+        raise InvalidInputError(
+            f"at: choose epochs after {last:g}, the last one observed, and up to the horizon {horizon:g}."
+        )
+    return asked

@@ -1,0 +1,281 @@
+"""Distributions of later values: binned, mixtures of normal distributions, mixtures of both."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zcbench.curves._context import Floats
+
+#: halvings of an interval in which a quantile lies
+_HALVINGS = 60
+
+
+class Forecast(ABC):
+    """One distribution for each curve and each time that was asked for, an array of shape ``(curves, times)``."""
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int]:
+        """Curves and times."""
+
+    @abstractmethod
+    def mean(self) -> Floats:
+        """Expected values ``(curves, times)``."""
+
+    @abstractmethod
+    def cdf(self, values: Floats) -> Floats:
+        """Probability of at most so much, for values that are broadcast to ``(curves, times)``."""
+
+    @abstractmethod
+    def log_density(self, values: Floats) -> Floats:
+        """Log-density in nats, for values that are broadcast to ``(curves, times)``; -inf where there is none."""
+
+    @abstractmethod
+    def support(self) -> tuple[Floats, Floats]:
+        """Bounds ``(curves, times)`` between which all but a billionth of the probability lies."""
+
+    @abstractmethod
+    def affine(self, offset: Floats, factor: Floats) -> Forecast:
+        """Distributions of offset + factor · y, with one offset and one factor for each curve ``(curves, 1)``."""
+
+    @abstractmethod
+    def rows(self, chosen: NDArray[np.intp] | slice) -> Forecast:
+        """The same of some curves."""
+
+    def quantile(self, probability: float) -> Floats:
+        """Values below which so much of the probability lies ``(curves, times)``, to a billionth of the support."""
+        low, high = (np.array(bound, dtype=np.float64) for bound in self.support())
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            below = self.cdf(middle) < probability
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        found: Floats = (low + high) / 2
+        return found
+
+    def sample(self, rng: np.random.Generator, count: int) -> Floats:
+        """Draw from each distribution by itself ``(count, curves, times)``."""
+        return np.stack([self._quantiles(rng.random(self.shape)) for _ in range(count)])
+
+    def _quantiles(self, probabilities: Floats) -> Floats:
+        """One quantile for each distribution."""
+        low, high = (np.array(bound, dtype=np.float64) for bound in self.support())
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            below = self.cdf(middle) < probabilities
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        found: Floats = (low + high) / 2
+        return found
+
+    def crps(self, values: Floats, points: int = 400) -> Floats:
+        """Continuous ranked probability score ``(curves, times)``, in the metric's units; less is better.
+
+        ∫ (F(x) - 1[x ≥ y])² dx, by the midpoint rule between the bounds of the support and the value.
+        """
+        low, high = self.support()
+        y = np.broadcast_to(np.asarray(values, dtype=np.float64), self.shape)
+        total = np.zeros(self.shape)
+        for left, right, target in ((np.minimum(low, y), y, 0.0), (y, np.maximum(high, y), 1.0)):
+            width = (right - left) / points
+            for step in range(points):
+                total += (self.cdf(left + (step + 0.5) * width) - target) ** 2 * width
+        return total
+
+
+@dataclass(frozen=True)
+class Binned(Forecast):
+    """A constant density in each of many bins.
+
+    Attributes:
+        edges: ``(curves, times, bins + 1)``, increasing.
+        probabilities: ``(curves, times, bins)``, of sum one.
+    """
+
+    edges: Floats
+    probabilities: Floats
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Curves and times."""
+        return (self.probabilities.shape[0], self.probabilities.shape[1])
+
+    def mean(self) -> Floats:
+        """Middles of bins, weighted."""
+        found: Floats = (self.probabilities * (self.edges[..., 1:] + self.edges[..., :-1]) / 2).sum(-1)
+        return found
+
+    def _bin(self, values: Floats) -> tuple[Floats, NDArray[np.intp]]:
+        y = np.broadcast_to(np.asarray(values, dtype=np.float64), self.shape)
+        which = (self.edges[..., 1:-1] <= y[..., None]).sum(-1)
+        return y, which
+
+    def cdf(self, values: Floats) -> Floats:
+        """Whole bins below, and a share of the bin itself."""
+        y, which = self._bin(values)
+        below = np.concatenate([np.zeros((*self.shape, 1)), self.probabilities.cumsum(-1)], -1)
+        left, right = self._of(self.edges, which), self._of(self.edges, which + 1)
+        share = np.clip((y - left) / (right - left), 0, 1)
+        found: Floats = self._of(below, which) + share * self._of(self.probabilities, which)
+        return np.minimum(found, 1.0)
+
+    def log_density(self, values: Floats) -> Floats:
+        """Probability of the bin by its width."""
+        y, which = self._bin(values)
+        left, right = self._of(self.edges, which), self._of(self.edges, which + 1)
+        with np.errstate(divide="ignore"):
+            found = np.log(self._of(self.probabilities, which)) - np.log(right - left)
+        return np.where((y < left) | (y > right), -np.inf, found)
+
+    @staticmethod
+    def _of(values: Floats, which: NDArray[np.intp]) -> Floats:
+        return np.take_along_axis(values, which[..., None], -1)[..., 0]
+
+    def support(self) -> tuple[Floats, Floats]:
+        """The outer edges."""
+        return self.edges[..., 0], self.edges[..., -1]
+
+    def affine(self, offset: Floats, factor: Floats) -> Binned:
+        """Move the edges; turn the bins round where the factor is negative."""
+        edges = offset[..., None] + factor[..., None] * self.edges
+        turned = factor[..., None] < 0
+        return Binned(
+            np.where(turned, edges[..., ::-1], edges),
+            np.where(turned, self.probabilities[..., ::-1], self.probabilities),
+        )
+
+    def rows(self, chosen: NDArray[np.intp] | slice) -> Binned:
+        """The same of some curves."""
+        return Binned(self.edges[chosen], self.probabilities[chosen])
+
+    def within(self, low: float, high: float) -> Binned:
+        """The same, known to lie in [low, high]: bins are cut there, and what they held goes to the others.
+
+        Without it, a bin far out holds a thousandth of the probability and half of the mean.
+        """
+        edges = np.clip(self.edges, low, high)
+        width, was = np.diff(edges), np.diff(self.edges)
+        probabilities = self.probabilities * width / was
+        total = probabilities.sum(-1, keepdims=True)
+        uniform = width / (high - low)
+        return Binned(edges, np.where(total > 0, probabilities / np.where(total > 0, total, 1), uniform))
+
+
+@dataclass(frozen=True)
+class Normals(Forecast):
+    """Mixtures of normal distributions.
+
+    Attributes:
+        weights: ``(curves, times, parts)``, of sum one.
+        means: ``(curves, times, parts)``.
+        spreads: standard deviations ``(curves, times, parts)``, above zero.
+    """
+
+    weights: Floats
+    means: Floats
+    spreads: Floats
+
+    @classmethod
+    def single(cls, means: Floats, spreads: Floats) -> Normals:
+        """One normal distribution each, from means and standard deviations ``(curves, times)``."""
+        return cls(np.ones((*means.shape, 1)), means[..., None], np.broadcast_to(spreads, means.shape)[..., None])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Curves and times."""
+        return (self.means.shape[0], self.means.shape[1])
+
+    def mean(self) -> Floats:
+        """Weighted means."""
+        found: Floats = (self.weights * self.means).sum(-1)
+        return found
+
+    def _z(self, values: Floats) -> Floats:
+        y = np.broadcast_to(np.asarray(values, dtype=np.float64), self.shape)
+        found: Floats = (y[..., None] - self.means) / self.spreads
+        return found
+
+    def cdf(self, values: Floats) -> Floats:
+        """Weighted cumulative probabilities."""
+        from scipy.special import ndtr
+
+        found: Floats = (self.weights * ndtr(self._z(values))).sum(-1)
+        return found
+
+    def log_density(self, values: Floats) -> Floats:
+        """The log of the weighted densities, without overflow."""
+        from scipy.special import logsumexp
+
+        with np.errstate(divide="ignore"):
+            each = -0.5 * self._z(values) ** 2 - np.log(self.spreads) - 0.5 * np.log(2 * np.pi)
+            found: Floats = logsumexp(each, b=self.weights, axis=-1)
+        return found
+
+    def support(self) -> tuple[Floats, Floats]:
+        """Seven standard deviations beyond the outermost part."""
+        return (self.means - 7 * self.spreads).min(-1), (self.means + 7 * self.spreads).max(-1)
+
+    def affine(self, offset: Floats, factor: Floats) -> Normals:
+        """Move means, stretch spreads."""
+        moved = offset[..., None] + factor[..., None] * self.means
+        return Normals(self.weights, moved, np.abs(factor[..., None]) * self.spreads)
+
+    def rows(self, chosen: NDArray[np.intp] | slice) -> Normals:
+        """The same of some curves."""
+        return Normals(self.weights[chosen], self.means[chosen], self.spreads[chosen])
+
+
+@dataclass(frozen=True)
+class Mixture(Forecast):
+    """Other forecasts, weighted.
+
+    Attributes:
+        parts: forecasts of one shape.
+        weights: ``(curves, parts)``, of sum one.
+    """
+
+    parts: Sequence[Forecast]
+    weights: Floats
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Curves and times."""
+        return self.parts[0].shape
+
+    def _weighted(self, values: Sequence[Floats]) -> Floats:
+        found: Floats = sum(
+            (self.weights[:, [number]] * value for number, value in enumerate(values)), start=np.zeros(self.shape)
+        )
+        return found
+
+    def mean(self) -> Floats:
+        """Weighted means."""
+        return self._weighted([part.mean() for part in self.parts])
+
+    def cdf(self, values: Floats) -> Floats:
+        """Weighted cumulative probabilities."""
+        return self._weighted([part.cdf(values) for part in self.parts])
+
+    def log_density(self, values: Floats) -> Floats:
+        """The log of the weighted densities."""
+        from scipy.special import logsumexp
+
+        each = np.stack([part.log_density(values) for part in self.parts], -1)
+        found: Floats = logsumexp(each, b=self.weights[:, None], axis=-1)
+        return found
+
+    def support(self) -> tuple[Floats, Floats]:
+        """The widest of the parts'."""
+        bounds = [part.support() for part in self.parts]
+        return np.min([low for low, _ in bounds], 0), np.max([high for _, high in bounds], 0)
+
+    def affine(self, offset: Floats, factor: Floats) -> Mixture:
+        """Each part moved."""
+        return Mixture([part.affine(offset, factor) for part in self.parts], self.weights)
+
+    def rows(self, chosen: NDArray[np.intp] | slice) -> Mixture:
+        """The same of some curves."""
+        return Mixture([part.rows(chosen) for part in self.parts], self.weights[chosen])

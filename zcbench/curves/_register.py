@@ -1,0 +1,97 @@
+"""The registry of curve predictors, and settings in their names: "lcpfn:prior=paper"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from zcbench import _arguments as rules
+from zcbench._classes import ClassInfo, class_label, class_rules, registering_class
+from zcbench._notation import Term, parse_term
+from zcbench._registry import Registry
+from zcbench._settings import read_settings
+from zcbench.curves._base import CurvePredictor
+from zcbench.errors import InvalidInputError
+
+C = TypeVar("C", bound=type[CurvePredictor])
+
+
+@dataclass(frozen=True, repr=False)
+class CurvePredictorInfo(ClassInfo):
+    """A registered curve predictor; its version is raised whenever a forecast may change."""
+
+    make: type[CurvePredictor]
+
+
+def _made(info: CurvePredictorInfo, term: Term) -> CurvePredictor:
+    known = info.parameters
+    made = info.make(**read_settings(term, known, info.ranges))
+    made.label_ = class_label(info.name, made, known)
+    return made
+
+
+_CURVE_PREDICTORS: Registry[CurvePredictorInfo] = Registry(
+    "curve predictor",
+    package="zcbench.curves",
+    group="zcbench.curve_predictors",
+    make=_made,
+    rules=class_rules(CurvePredictor),
+)
+
+
+def register_curve_predictor(
+    name: str, *, version: int = 1, reference: str = "", extra: str = "", override: bool = False
+) -> Callable[[C], C]:
+    """Register a subclass of :class:`CurvePredictor`; its constructor's arguments are its settings.
+
+    Args:
+        name: lower-case letters, digits, ``_``, ``-``, ``.``.
+        version: a positive integer, raised whenever a forecast may change.
+        reference: paper and section.
+        extra: optional package that it needs.
+        override: replace a curve predictor of the same name.
+
+    Raises:
+        DuplicateNameError: the name is taken.
+        InvalidInputError: it is no such class, an argument of its constructor has no default, or a declaration is out
+            of range.
+    """
+    declared = {"version": version, "reference": reference, "extra": extra}
+    return registering_class(_CURVE_PREDICTORS, CurvePredictorInfo, name, declared, override=override)
+
+
+def curve_predictor_info(name: str) -> CurvePredictorInfo:
+    """The curve predictor as it was registered; UnknownNameError with suggestions if there is none."""
+    return _CURVE_PREDICTORS.info(name)
+
+
+def get_curve_predictor(text: str) -> CurvePredictor:
+    """A new curve predictor of that name, with the settings that follow it: "lcpfn:prior=paper".
+
+    Raises:
+        UnknownNameError: there is none, or it has no such setting; the message suggests near names.
+        InvalidInputError: a setting has no value, or one of the wrong kind.
+    """
+    made: CurvePredictor = _CURVE_PREDICTORS.get(text)
+    return made
+
+
+def list_curve_predictors(*patterns: str) -> list[str]:
+    """Names of the registered curve predictors that match any of the shell patterns (all without one), sorted.
+
+    Raises:
+        UnknownNameError: a pattern matches nothing.
+    """
+    return _CURVE_PREDICTORS.names(patterns or ("*",))
+
+
+def resolve_curve_predictors(predictors: str | Iterable[str]) -> list[str]:
+    """Labels for names and patterns in the order given, each once; settings may follow a pattern."""
+    labels: dict[str, None] = {}
+    for text in rules.all_text("curve predictors", predictors):
+        for made in map(_CURVE_PREDICTORS.get_term, _CURVE_PREDICTORS.matching(parse_term(text))):
+            labels[made.label_] = None
+    if not labels:
+        raise InvalidInputError("no curve predictor was chosen: name at least one, e.g. lcpfn.")
+    return list(labels)

@@ -1,0 +1,75 @@
+"""From the units of a metric to those of predictors, in which more is better and values lie about [0, 1]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from zcbench.curves._context import Floats
+from zcbench.errors import InvalidInputError
+
+#: where the first value of a loss comes to lie
+_START = 0.1
+
+
+@dataclass(frozen=True)
+class Scale:
+    """An affine map x = offset + factor · y, from a metric y to the unit x.
+
+    Attributes:
+        offset: x at y = 0.
+        factor: negative where lower is better.
+    """
+
+    offset: float
+    factor: float
+
+    def unit(self, values: Floats) -> Floats:
+        """The metric in units."""
+        found: Floats = self.offset + self.factor * np.asarray(values, dtype=np.float64)
+        return found
+
+    def metric(self, unit: Floats) -> Floats:
+        """Units in the metric."""
+        found: Floats = (np.asarray(unit, dtype=np.float64) - self.offset) / self.factor
+        return found
+
+
+def scale_of(values: Floats, *, lower_is_better: bool = False, bounds: tuple[float, float] | None = None) -> Scale:
+    """The scale of a curve, from its beginning alone.
+
+    With ``bounds`` they become 0 and 1, the better one 1. Without them, a metric of which more is better must lie in
+    [0, 1] and is left as it is. One of which less is better must begin above 0, as losses, errors and perplexities do:
+    0 becomes 1 and the first value becomes 0.1, so that a curve may rise above its beginning and no bound needs to be
+    known.
+
+    Args:
+        values: what was observed, finite.
+        lower_is_better: whether it is a loss.
+        bounds: least and greatest value of the metric.
+
+    Returns:
+        The map.
+
+    Raises:
+        InvalidInputError: bounds are not in order, or the metric needs them.
+    """
+    if bounds is not None:
+        low, high = (float(bound) for bound in bounds)
+        if not (np.isfinite([low, high]).all() and low < high):
+            raise InvalidInputError(f"bounds={bounds}: give the least and the greatest value, e.g. (0, 100).")
+        factor = (-1.0 if lower_is_better else 1.0) / (high - low)
+        return Scale(-factor * (high if lower_is_better else low), factor)
+    if not lower_is_better:
+        if len(values) and (values.min() < 0 or values.max() > 1):
+            raise InvalidInputError(
+                f"values reach from {values.min():g} to {values.max():g}: give bounds=(0, 100) for percent, or "
+                "lower_is_better=True for a loss."
+            )
+        return Scale(0.0, 1.0)
+    if not len(values):
+        raise InvalidInputError("an empty curve of a loss has no scale: give bounds.")
+    if values[0] <= 0:
+        raise InvalidInputError(f"the first value of a loss is {values[0]:g}: give bounds, or values above 0.")
+    return Scale(1.0, -(1 - _START) / float(values[0]))
