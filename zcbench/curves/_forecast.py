@@ -126,9 +126,9 @@ class Binned(Forecast):
         """Probability of the bin by its width."""
         y, which = self._bin(values)
         left, right = self._of(self.edges, which), self._of(self.edges, which + 1)
-        with np.errstate(divide="ignore"):
-            found = np.log(self._of(self.probabilities, which)) - np.log(right - left)
-        return np.where((y < left) | (y > right), -np.inf, found)
+        with np.errstate(divide="ignore", invalid="ignore"):  # a bin that was cut away has neither width nor probability
+            found = np.log(self._of(self.probabilities, which) / (right - left))
+        return np.where((y < left) | (y > right) | (right <= left), -np.inf, found)
 
     @staticmethod
     def _of(values: Floats, which: NDArray[np.intp]) -> Floats:

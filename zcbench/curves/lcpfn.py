@@ -37,14 +37,14 @@ class LCPFN(CurvePredictor):
     """A prior-data fitted network: Bayesian extrapolation in one pass.
 
     Args:
-        prior: "paper", "extended", or "mixed": both, weighted by how well they forecast the curve so far, value by
+        prior: "extended" for real curves, "paper", or "mixed": both, weighted by how well they forecast the curve so far, value by
             value.
         weights: file of weights, as ``zcbench curves train`` writes it; "" is the one that ships with zcbench.
     """
 
     least = 0
 
-    def __init__(self, prior: str = "mixed", weights: str = "") -> None:
+    def __init__(self, prior: str = "extended", weights: str = "") -> None:
         self.prior = prior
         self.weights = weights
 
