@@ -96,7 +96,8 @@ class CurveNetwork(nn.Module):
             chosen: one prefix of each curve ``(curves,)``, where no other is needed.
 
         Returns:
-            What was understood of each prefix ``(curves, epochs + 1, width)``, or of the chosen ones ``(curves, 1, width)``.
+            What was understood of each prefix ``(curves, epochs + 1, width)``, or of the chosen ones ``(curves, 1,
+            width)``.
         """
         x = self.read(seen) + self.prior(prior)[:, None]
         for block in self.blocks[:-1]:

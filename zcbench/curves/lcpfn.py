@@ -37,8 +37,8 @@ class LCPFN(CurvePredictor):
     """A prior-data fitted network: Bayesian extrapolation in one pass.
 
     Args:
-        prior: "extended" for real curves, "paper", or "mixed": both, weighted by how well they forecast the curve so far, value by
-            value.
+        prior: "extended" for real curves, "paper", or "mixed": both, weighted by how well they forecast the curve so
+            far, value by value.
         weights: file of weights, as ``zcbench curves train`` writes it; "" is the one that ships with zcbench.
     """
 
@@ -95,7 +95,8 @@ class LCPFN(CurvePredictor):
         """Where trainings end: in the paper's prior all at time 100."""
         if prior == "paper":
             return np.full(len(contexts), float(GRID))
-        return np.maximum([one.end for one in contexts], asked.max(1))
+        ends: Floats = np.maximum([one.end for one in contexts], asked.max(1))
+        return ends
 
 
 def _parts(count: int) -> list[slice]:
