@@ -161,10 +161,14 @@ class Roles:
         rng = np.random.default_rng(stable_seed("scorers", seed))
         for one in self._in("warm-start"):
             problem.warm_start, problem.warm_start_from = one.scorer.mapped(metered), one.choose_from
-        features = [part for one in self._in("feature") for part in one.scorer.mapped(metered).units()]
+
+        def one_by_one(leaf: Scorer) -> Scorer:
+            return metered(alone(leaf, problem.domain, rng))
+
+        features = [part for one in self._in("feature") for part in one.scorer.mapped(one_by_one).units()]
         problem.features = tuple({part.label: part for part in features}.values())
         problem.scored = tuple(
-            alone(unsigned(one.scorer.mapped(metered)), problem.domain, rng) for one in self._in("objective")
+            alone(unsigned(one.scorer.mapped(one_by_one)), problem.domain, rng) for one in self._in("objective")
         )
         filters = self._in("filter")
         chosen = filters[0].scorer.mapped(metered) if filters else None
