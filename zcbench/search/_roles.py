@@ -22,6 +22,7 @@ from zcbench.search._base import Objective
 from zcbench.search._domain import Domain
 from zcbench.search._metered import TRIED
 from zcbench.search._problem import Problem
+from zcbench.search._quantities import OTHERS
 from zcbench.types import Architecture
 
 #: what a scorer can be used for
@@ -29,8 +30,6 @@ ROLES = ("warm-start", "filter", "feature", "objective")
 #: settings of roles: how many are scored for one choice
 _SETTINGS: Mapping[str, Mapping[str, int]] = {"warm-start": {"from": 1_000}, "filter": {"from": 100}}
 _RANGES = {"from": (1, 10**6)}
-#: architectures among which an objective of ranks places each
-_OTHERS = 100
 
 
 @dataclass(frozen=True)
@@ -199,7 +198,7 @@ def unsigned(scorer: Scorer) -> Scorer:
 
 def alone(scorer: Scorer, domain: Domain, rng: np.random.Generator) -> Scorer:
     """A scorer whose score of an architecture depends on no other: scorers of sets place it in a fixed sample."""
-    return AmongOthers(scorer, domain.sample(rng, _OTHERS)) if scorer.of_sets else scorer
+    return AmongOthers(scorer, domain.sample(rng, OTHERS)) if scorer.of_sets else scorer
 
 
 def _texts(role: Any) -> list[str]:
