@@ -343,7 +343,7 @@ class Loop:
         self._pending = deque(self.search.waiting)
 
     def _remember_scores(self, row: Row) -> None:
-        self.clock.score(read_numbers(row["seconds"]))
+        self.clock.score(read_numbers(row["seconds"]), row.get("stored", 0))
         if (meter := self._meters.get(row["scorer"])) is not None:
             meter.remember(row)
         else:
@@ -367,7 +367,8 @@ class Loop:
             scored=self.clock.scored,
             ended=self.search.ended,
             head=self.ledger.head,
-            notes=(*self.notes, *self.search.problem.domain.notes()),
+            notes=(*self.notes, *self.clock.notes(), *self.search.problem.domain.notes()),
+            stored=self.clock.stored,
         )
 
 
