@@ -15,7 +15,8 @@ from zcbench.search._budget import Budget
 def unbuilt(scores: str) -> str:
     """The sentence on scores that were read from a store."""
     return (
-        f"{scores} came from the store: what they cost leaves out building the networks, of which records do not tell."
+        f"{scores} came from the store, and the seconds of building these networks are left out: records do not tell "
+        "of them."
     )
 
 
