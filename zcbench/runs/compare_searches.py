@@ -33,7 +33,7 @@ from zcbench.search import Budget, SearchResult, get_searcher, guide_and_report,
 from zcbench.types import Status
 
 if TYPE_CHECKING:
-    from zcbench.runs.executors import Executor
+    from zcbench.executors import Executor
 
 #: what a searcher without scorers is written with
 NONE = "none"

@@ -1,7 +1,7 @@
 """What an engine runs on another machine. It travels there as source, and imports zcbench nowhere.
 
 An engine's worker may live for weeks, run several threads, or lack zcbench. Each chunk is therefore computed by a
-Python of its own, the program ``zcbench.runs.executors``: it knows today's files, can be lost without harm to the
+Python of its own, the program ``zcbench.executors``: it knows today's files, can be lost without harm to the
 worker, and ends when the worker does. Names go in, and one line comes back that says whether they are done.
 """
 
@@ -20,7 +20,8 @@ def perform(order: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     """Have keys computed on this machine.
 
     Args:
-        order: what :func:`zcbench.runs.executors.carried_out` says of the run, plain values by name.
+        order: plain values by name: ``compute`` ("module:function", what is called there with the order and
+            the keys), ``version`` of zcbench, the current ``folder``, and what that function needs.
         keys: names of what is to be computed.
 
     Returns:
@@ -31,7 +32,7 @@ def perform(order: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     request = json.dumps({"order": order, "keys": list(keys), "parent": os.getpid()})
     try:
         process = subprocess.run(
-            [sys.executable, "-m", "zcbench.runs.executors"],
+            [sys.executable, "-m", "zcbench.executors"],
             input=request.encode(),
             stdout=subprocess.PIPE,
             cwd=order["folder"] if Path(order["folder"]).is_dir() else None,  # where relative paths start

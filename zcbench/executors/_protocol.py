@@ -34,7 +34,7 @@ class Executor(Protocol):
         """Yield an answer for each chunk of keys as soon as it is done or given up.
 
         Args:
-            order: plain values for :func:`zcbench.runs.executors._elsewhere.perform`.
+            order: plain values for :func:`zcbench.executors._elsewhere.perform`.
             keys: names of what is to be computed.
             say: called with a sentence where the user has to know that nothing happens.
 

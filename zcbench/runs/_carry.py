@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from zcbench._files import cannot_write
 from zcbench.errors import InvalidInputError, first_line, shortened
-from zcbench.runs.executors._protocol import Executor, WorkersFailedError
+from zcbench.executors._protocol import Executor, WorkersFailedError
 
 if TYPE_CHECKING:
     from zcbench.runs._resume import Plan
@@ -63,6 +63,7 @@ def carried_out(
     given_up = 0
     with _plan_file(plan, folder, keys) as (path, digest):
         order = {
+            "compute": "zcbench.runs._chunk:compute",
             "version": __version__,
             "folder": str(Path.cwd()),
             "store": str(folder),

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import zcbench
-from zcbench.runs.executors import _elsewhere
+from zcbench.executors import _elsewhere
 
 ORDER = {"folder": "/nowhere", "version": "1.2"}
 

@@ -18,8 +18,8 @@ from zcbench._files import cannot_write
 from zcbench._notation import Term
 from zcbench._settings import read_settings
 from zcbench.errors import InvalidInputError, MissingDependencyError, ZcbenchError, first_line
-from zcbench.runs.executors import _elsewhere
-from zcbench.runs.executors._protocol import RETRIES, Answer, chunks
+from zcbench.executors import _elsewhere
+from zcbench.executors._protocol import RETRIES, Answer, chunks
 
 #: settings with their defaults; an empty text leaves the choice to the cluster
 SETTINGS: dict[str, Any] = {

@@ -7,8 +7,8 @@ import pytest
 from clusters import kill, part, processes, wait_until
 
 from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError
-from zcbench.runs.executors import Answer, get_executor
-from zcbench.runs.executors._submitit import _Chunk
+from zcbench.executors import Answer, get_executor
+from zcbench.executors._submitit import _Chunk
 
 pytest.importorskip("submitit")
 LOCAL = "submitit:cluster=local:jobs=2"

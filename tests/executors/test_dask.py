@@ -13,7 +13,7 @@ from clusters import dying, kill, part, wait_until
 
 from zcbench._imports import space_named
 from zcbench.errors import InvalidInputError, ZcbenchError
-from zcbench.runs.executors import _dask, get_executor
+from zcbench.executors import _dask, get_executor
 
 pytest.importorskip("distributed")
 
@@ -155,7 +155,7 @@ def test_an_address_that_is_none(text):
 
 
 def test_a_scheduler_that_is_not_there(monkeypatch):
-    monkeypatch.setattr("zcbench.runs.executors._dask._PATIENCE", 1.0)
+    monkeypatch.setattr("zcbench.executors._dask._PATIENCE", 1.0)
     with pytest.raises(ZcbenchError, match=r"no Dask scheduler answers at 127\.0\.0\.1:9"):
         next(get_executor("dask://127.0.0.1:9").carry_out({}, ["a"], print))
 

@@ -13,8 +13,8 @@ from contextlib import suppress
 from typing import Any
 
 from zcbench.errors import InvalidInputError, MissingDependencyError, ZcbenchError, first_line
-from zcbench.runs.executors import _elsewhere
-from zcbench.runs.executors._protocol import RETRIES, Answer
+from zcbench.executors import _elsewhere
+from zcbench.executors._protocol import RETRIES, Answer
 
 _WRITTEN = re.compile(r"dask://([^/\s]+:[0-9]{1,5})")
 #: seconds to wait for the scheduler's answer
