@@ -100,7 +100,7 @@ def test_slurm_is_asked_for_what_the_settings_say(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{sbatch.parent}:{os.environ['PATH']}")
     executor = get_executor("submitit:partition=cpu:hours=1.5:memory=2:jobs=3:at_once=2:account=me")
     order = {"store": str(tmp_path), "workers": 4}
-    executor._submitted(executor._executor(order, tmp_path), order, [("a",), ("b",), ("c",)])
+    executor._submit(executor._executor(order, tmp_path), order, [_Chunk((key,)) for key in "abc"])
     asked = {line for line in kept.read_text().splitlines() if line.startswith("#SBATCH")}
     wanted = {"--partition=cpu", "--time=90", "--mem=8GB", "--cpus-per-task=4", "--array=0-2%2", "--account=me"}
     assert {f"#SBATCH {option}" for option in wanted} <= asked
@@ -116,11 +116,13 @@ def test_where_there_is_no_slurm(tmp_path, monkeypatch):
 class Done:
     """A job that has done it."""
 
+    job_id = "1"
+
     def done(self):
         return True
 
     def result(self):
-        return {"worker": "h, process 1", "trouble": "", "fit": True}
+        return {"worker": "h, process 1", "trouble": "", "fit": True, "said": None}
 
 
 @pytest.mark.parametrize(
@@ -130,11 +132,12 @@ def test_a_store_that_others_may_write_into_is_named(tmp_path, monkeypatch, mode
     """What lies in the folder of the jobs is read as pickles: who can exchange it runs code."""
     executor, told, folders = get_executor("submitit:cluster=local"), [], []
 
-    def submitted(_, order, parts):
+    def submit(_, order, parts):
         folders.extend(tmp_path.glob(".submitit-*"))
-        return [_Chunk(tuple(keys), Done()) for keys in parts]
+        for chunk in parts:
+            chunk.job = Done()
 
-    monkeypatch.setattr(executor, "_submitted", submitted)
+    monkeypatch.setattr(executor, "_submit", submit)
     tmp_path.chmod(mode)
     answers = list(executor.carry_out({"store": str(tmp_path), "workers": 1}, ["a"], told.append))
     assert answers == [Answer(("a",))]

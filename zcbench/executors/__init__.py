@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from zcbench._notation import parse_term
 from zcbench.errors import UnknownNameError
-from zcbench.executors._protocol import Answer, Executor, WorkersFailedError
+from zcbench.executors._crew import EngineCrew, EngineWarning
+from zcbench.executors._protocol import Answer, EngineEndedError, Executor, WorkersFailedError
+from zcbench.executors._sent import Sent
 
-__all__ = ["Answer", "Executor", "WorkersFailedError", "get_executor", "list_executors"]
+__all__ = [
+    "Answer",
+    "EngineCrew",
+    "EngineEndedError",
+    "EngineWarning",
+    "Executor",
+    "Sent",
+    "WorkersFailedError",
+    "get_executor",
+    "list_executors",
+]
 
 
 def list_executors() -> list[str]:

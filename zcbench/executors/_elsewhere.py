@@ -12,36 +12,41 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 
-def perform(order: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+def perform(
+    order: dict[str, Any], keys: tuple[str, ...], is_wanted: Callable[[], bool] | None = None
+) -> dict[str, Any]:
     """Have keys computed on this machine.
 
     Args:
         order: plain values by name: ``compute`` ("module:function", what is called there with the order and
             the keys), ``version`` of zcbench, the current ``folder``, and what that function needs.
         keys: names of what is to be computed.
+        is_wanted: asked every second; where it says no, the computation is ended.
 
     Returns:
-        A dictionary: ``worker`` (host and process), ``trouble`` (why the keys are not done; empty if they are) and
-        ``fit`` (whether the worker may be given more).
+        A dictionary: ``worker`` (host and process), ``trouble`` (why the keys are not done; empty if they are),
+        ``fit`` (whether the worker may be given more) and, if they are done, ``said`` and ``seconds``.
     """
     answer = {"worker": f"{socket.gethostname()}, process {os.getpid()}", "trouble": "", "fit": True}
     request = json.dumps({"order": order, "keys": list(keys), "parent": os.getpid()})
     try:
-        process = subprocess.run(
+        process = subprocess.Popen(
             [sys.executable, "-m", "zcbench.executors"],
-            input=request.encode(),
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=order["folder"] if Path(order["folder"]).is_dir() else None,  # where relative paths start
         )
     except OSError as error:
         return answer | {"trouble": f"it cannot start a process: {error}.", "fit": False}
+    written = _written(process, request.encode(), is_wanted)
     code = process.returncode
     if code == 0:
-        said: dict[str, Any] = json.loads(process.stdout)
+        said: dict[str, Any] = json.loads(written)
         return answer | said
     if code == 1:
         trouble = (
@@ -52,9 +57,36 @@ def perform(order: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     return answer | {"trouble": f"the process that computed ended with {how}."}
 
 
+def _written(process: Any, request: bytes | None, is_wanted: Callable[[], bool] | None) -> bytes:
+    """What a process writes on its standard output until it ends."""
+    with process:
+        try:
+            while True:
+                try:
+                    found: bytes = process.communicate(request, timeout=None if is_wanted is None else 1.0)[0]
+                    return found
+                except subprocess.TimeoutExpired:
+                    request = None  # it has it, or gets the rest
+                if is_wanted is not None and not is_wanted():
+                    process.kill()
+        except BaseException:  # a job that is cancelled
+            process.kill()
+            raise
+
+
 def perform_on_dask(order: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     """As :func:`perform`, with the ``address`` of the Dask worker."""
-    from distributed import get_worker
+    import distributed.worker as here
 
-    address = get_worker().address
-    return {**perform(order, keys), "address": address}
+    worker: Any = here.get_worker()
+    task = getattr(getattr(here, "thread_state", None), "key", None)
+
+    def is_wanted() -> bool:
+        """Whether nobody has cancelled it, and who submitted it is still there."""
+        try:
+            found = worker.state.tasks.get(task)
+            return task is None or (found is not None and found.state != "cancelled")
+        except Exception:  # of another distributed
+            return True
+
+    return {**perform(order, keys, is_wanted), "address": worker.address}
