@@ -1,48 +1,18 @@
 """A Dask cluster of real processes, some of which are killed."""
 
 import asyncio
-import json
 import os
-import subprocess
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
-from clusters import dying, kill, part, wait_until
+from clusters import cluster, kill, part, wait_until
 
 from zcbench._imports import space_named
 from zcbench.errors import InvalidInputError, ZcbenchError
 from zcbench.executors import _dask, get_executor
 
 pytest.importorskip("distributed")
-
-
-@contextmanager
-def cluster(folder, *workers):
-    """A scheduler and workers with these variables in their environments: its address, and its processes."""
-    found = folder / "scheduler.json"
-    found.unlink(missing_ok=True)
-    programs = "from distributed.cli import dask_{0} as d; d.main()"
-    here = {"DASK_TEMPORARY_DIRECTORY": str(folder)}  # what is killed leaves its files there
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
-
-    def start(program, *words, **variables):
-        command = [*dying(programs.format(program)), *words, "--scheduler-file", str(found)]
-        return subprocess.Popen(command, env={**os.environ, **here, **variables}, **quiet)
-
-    running = [start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")]
-    try:
-        wait_until(found.exists, "the scheduler")
-        running += [
-            start("worker", "--no-nanny", "--nthreads", "1", "--no-dashboard", "--death-timeout", "5", **variables)
-            for variables in workers
-        ]
-        yield json.loads(found.read_text())["address"].replace("tcp://", "dask://"), running
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
 
 
 def test_a_worker_does_it_once(place, undisturbed):

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,19 +197,24 @@ class SubmititExecutor:
 
         if not parts:
             return
-
         # By value: the Python that unpickles may have no zcbench, and has to say so in our words.
         cloudpickle.register_pickle_by_value(_elsewhere)
         try:
-            with executor.batch():
-                jobs = [executor.submit(_elsewhere.perform, order, chunk.keys) for chunk in parts]
+            # In a thread, for which the block waits: an interrupt half-way would leave jobs of which nobody knows.
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(_submit, executor, order, parts).result()
         except Exception as error:  # of sbatch, of the file system
             raise ZcbenchError(f"submitit could not submit: {first_line(error)}") from None
         finally:
             with suppress(ValueError):  # another run of this process was faster
                 cloudpickle.unregister_pickle_by_value(_elsewhere)
-        for chunk, job in zip(parts, jobs, strict=True):
-            chunk.job = job
+
+
+def _submit(executor: Any, order: dict[str, Any], parts: Sequence[_Chunk]) -> None:
+    with executor.batch():
+        jobs = [executor.submit(_elsewhere.perform, order, chunk.keys) for chunk in parts]
+    for chunk, job in zip(parts, jobs, strict=True):
+        chunk.job = job
 
 
 def _private_folder(store: Path) -> Path:
