@@ -1,7 +1,10 @@
 """Jobs through submitit: real processes of this machine, some of which are killed."""
 
 import os
+import signal
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from clusters import kill, part, processes, wait_until
@@ -147,3 +150,44 @@ def test_a_store_that_others_may_write_into_is_named(tmp_path, monkeypatch, mode
     assert [f"other users may write into {tmp_path}" in note for note in told] == [True] * said
     assert len(folders) == 1
     assert not folders[0].exists()
+
+
+def test_as_many_jobs_are_out_as_may_be_and_one_folder_serves_a_block(tmp_path, monkeypatch):
+    executor, sizes, folders = get_executor("submitit:cluster=local:jobs=3"), [], set()
+
+    def submit(_, order, parts):
+        folders.update(tmp_path.glob(".submitit-*"))
+        if parts:
+            sizes.append([chunk.keys for chunk in parts])
+        for chunk in parts:
+            chunk.job = Done()
+
+    monkeypatch.setattr(executor, "_submit", submit)
+    order = {"store": str(tmp_path), "workers": 1, "chunk": 1}
+    with executor:
+        list(executor.carry_out(order, "abcde", str))
+        assert sizes == [[("a",), ("b",), ("c",)], [("d",), ("e",)]]
+        list(executor.carry_out({**order, "at_once": 1}, "fg", str))
+        assert sizes[2:] == [[("f",)], [("g",)]]
+        assert len(folders) == 1 and folders.pop().exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_while_jobs_are_submitted_cancels_them(tmp_path, monkeypatch):
+    """As far as they were submitted: nobody else would know of them."""
+    executor, cancelled = get_executor("submitit:cluster=local:jobs=3"), []
+    job = SimpleNamespace(cancel=lambda check: cancelled.append(check), job_id="1")
+
+    class Batch:
+        def __enter__(self):
+            os.kill(os.getpid(), signal.SIGINT)  # which waits for the end of what was begun
+            time.sleep(0.3)
+
+        def __exit__(self, *_):
+            pass
+
+    engine = SimpleNamespace(batch=Batch, submit=lambda *_: job)
+    monkeypatch.setattr(executor, "_executor", lambda *_: engine)
+    with pytest.raises(KeyboardInterrupt):
+        next(executor.carry_out({"store": str(tmp_path), "workers": 1, "chunk": 1}, "ab", str))
+    assert cancelled == [False, False]

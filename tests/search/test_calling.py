@@ -112,6 +112,32 @@ def test_a_crew_lasts_over_batches_whatever_happens_in_it():
     assert evaluator._crew.idle == []
 
 
+def test_a_training_may_have_processes_of_its_own():
+    def evaluate(architecture):
+        import multiprocessing
+
+        process = multiprocessing.get_context("fork").Process(target=os._exit, args=(7,))
+        process.start()
+        process.join()
+        return process.exitcode
+
+    evaluator = FunctionEvaluator(evaluate, GOAL, workers=1)
+    try:
+        assert evaluator.evaluate(ONE).values["value"] == 7
+    finally:
+        evaluator.close()
+
+
+def test_where_there_is_no_script_functions_travel_by_value():
+    code = (
+        "import zcbench\n\ndef evaluate(architecture):\n    return 1\n\n"
+        "found = zcbench.search(zcbench.get_space('digits-201'), evaluate, searcher='random', budget=2, workers=1)\n"
+        "print(found.best.values)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "{'value': 1.0}\n", done.stderr
+
+
 def test_where_nobody_waits_for_the_rest_it_is_ended():
     evaluator = FunctionEvaluator(troubles(KEYS), GOAL, workers=2)
     try:

@@ -122,6 +122,8 @@ class _Dealer:
     ) -> None:
         self._client, self._address = client, address
         self._order, self._say = order, say
+        #: the order, which is on the cluster
+        self._sent: Any = None
         self._largest: int = order.get("chunk") or _LARGEST
         self._at_once: int = order.get("at_once") or sys.maxsize
         self._keys = deque(keys)
@@ -174,9 +176,11 @@ class _Dealer:
         places = min(sum(fit.values()), self._at_once)
         while fit and (self._again or self._keys) and len(self._out) < places:
             chunk, lost = self._again.popleft() if self._again else (self._next(places), 0)
+            if self._sent is None:  # once: it may be large, and Dask makes it again where it was lost with a worker
+                self._sent = self._client.submit(_elsewhere.same, self._order, pure=False)
             future = self._client.submit(
                 _elsewhere.perform_on_dask,
-                self._order,
+                self._sent,
                 chunk,
                 pure=False,
                 workers=sorted(fit) if self._unfit else None,
@@ -218,6 +222,7 @@ class _Dealer:
             found = future.result(timeout=_PATIENCE)
         except (Exception, asyncio.CancelledError) as error:  # lost with its worker, also after it was done
             self._slots()  # says so if the scheduler has ended
+            self._sent = None
             trouble = f"a chunk of {len(chunk)} was lost: {first_line(error)}"
             if len(chunk) == 1 and type(error).__name__ == "KilledWorker":  # Dask itself gave it to one after another
                 trouble, lost = "several workers died one after another while they computed it.", RETRIES

@@ -6,6 +6,7 @@ script, a notebook or another function arrives by value where an engine carries 
 
 from __future__ import annotations
 
+import multiprocessing
 import pickle
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,7 +46,7 @@ class Sent:
             call: the call.
             label: the function's name.
             advice: what to do where it cannot be pickled, behind "let it open what it needs itself, or".
-            by_value: whether a script's functions travel by value: their script is not run there.
+            by_value: whether functions of a script travel by value also where the script can be run there.
 
         Raises:
             InvalidInputError: it cannot be pickled.
@@ -61,6 +62,8 @@ class Sent:
             InvalidInputError: a file cannot be imported, or was edited since the search began.
         """
         Call.prepare()  # before libraries are loaded, and after
+        # A training may load its data in processes of its own, which multiprocessing refuses to workers.
+        getattr(multiprocessing.current_process(), "_config", {}).pop("daemon", None)
         if self.imports:
             from zcbench._imports import import_file
 
@@ -100,7 +103,9 @@ def _imported() -> tuple[str, ...]:
 def _pickled(call: Call, label: str, advice: str, by_value: bool) -> bytes:
     """A call as bytes; cloudpickle takes what stands in a notebook or in another function, too."""
     reason = ""
-    if not by_value:
+    main = sys.modules["__main__"]
+    # Where there is no script (a notebook, python -c), no process can run it again.
+    if not by_value and (getattr(main, "__spec__", None) or getattr(main, "__file__", None)):
         try:
             return pickle.dumps(call)
         except Exception as error:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import stat
 import tempfile
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -200,9 +201,11 @@ class SubmititExecutor:
         # By value: the Python that unpickles may have no zcbench, and has to say so in our words.
         cloudpickle.register_pickle_by_value(_elsewhere)
         try:
-            # In a thread, for which the block waits: an interrupt half-way would leave jobs of which nobody knows.
-            with ThreadPoolExecutor(1) as thread:
-                thread.submit(_submit, executor, order, parts).result()
+            with _interrupts_later():  # half-way, it would leave jobs of which nobody knows
+                with executor.batch():
+                    jobs = [executor.submit(_elsewhere.perform, order, chunk.keys) for chunk in parts]
+                for chunk, job in zip(parts, jobs, strict=True):
+                    chunk.job = job
         except Exception as error:  # of sbatch, of the file system
             raise ZcbenchError(f"submitit could not submit: {first_line(error)}") from None
         finally:
@@ -210,11 +213,21 @@ class SubmititExecutor:
                 cloudpickle.unregister_pickle_by_value(_elsewhere)
 
 
-def _submit(executor: Any, order: dict[str, Any], parts: Sequence[_Chunk]) -> None:
-    with executor.batch():
-        jobs = [executor.submit(_elsewhere.perform, order, chunk.keys) for chunk in parts]
-    for chunk, job in zip(parts, jobs, strict=True):
-        chunk.job = job
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Hold Ctrl-C back until the end of the block; processes that are started meanwhile do not inherit that."""
+    usual = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(usual):
+        yield
+        return
+    came: list[Any] = []
+    signal.signal(signal.SIGINT, lambda *given: came.append(given))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+        if came:
+            usual(*came[0])
 
 
 def _private_folder(store: Path) -> Path:
