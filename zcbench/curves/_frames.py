@@ -1,8 +1,8 @@
 """The frame in which a network sees a curve: where its prefix ends, how far it moves from epoch to epoch.
 
-A prefix y_1 … y_i has a centre c_i (mean of its last five values) and a scale s_i (how much neighbouring values differ).
-Forecasts are binned in units of s_i from c_i, so that the bins are fine where the curve has settled and coarse where it
-has not. Everything here is float32 and exact to rounding; the network behind it may compute with fewer digits.
+A prefix y_1 … y_i has a centre c_i (mean of its last five values) and a scale s_i (how much neighbouring values
+differ). Forecasts are binned in units of s_i from c_i, so that the bins are fine where the curve has settled and coarse
+where it has not. Everything here is float32 and exact to rounding; the network behind it may compute with fewer digits.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ class Frames:
         values, step = self.values, self.step
         centre, scale = self.centres[:, 1:], self.scales[:, 1:]
         windows = [self._windowed(window) / self._counts.clamp(max=window) for window in WINDOWS]
-        levels = [window[:, 0] for window in windows] + [values, values[:, :1].expand_as(values)]
-        levels = torch.stack([*levels, values.cummax(-1).values], -1) - centre[..., None]
+        first, best = values[:, :1].expand_as(values), values.cummax(-1).values
+        levels = torch.stack([*(window[:, 0] for window in windows), values, first, best], -1) - centre[..., None]
         steps = torch.stack([*(window[:, 1] for window in windows), step], -1)
         framed = torch.asinh(torch.cat([levels, steps], -1) / scale[..., None])
         rough = torch.stack([window[:, 2] for window in windows], -1) + FLOOR**2
