@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def test_json_and_csv_agree(cli, wide):
     assert [row["epoch"] for row in runs["a"]["forecast"]] == [5, 6]
     assert runs["bad"]["trouble"]
     assert (runs["a"]["seen"], runs["a"]["last"], runs["a"]["last_epoch"]) == (4, 0.45, 4)
-    with open("f.csv") as file:
+    with Path("f.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["run"], float(row["epoch"])) for row in rows] == [
         ("a", 5), ("a", 6), ("b", 3), ("b", 4), ("b", 5), ("b", 6),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = """examples:
   zcbench curves predict curves.csv --horizon 200
-  zcbench curves predict curves.csv --horizon 200 --curve "valid_loss_*" --lower
+  zcbench curves predict my.csv --horizon 200 --curve "valid_loss_*" --lower
   zcbench curves predict log.csv --horizon 100 --value acc --bounds 0,100
   zcbench curves predict curves.csv --horizon 200 --figure forecast.png"""
 
@@ -167,7 +167,7 @@ def _rows(one: RunForecast, wanted: list[float], titles: list[str]) -> list[list
 
 
 def _content(one: RunForecast) -> dict[str, Any]:
-    epochs, values = one.seen if len(one.observed.epochs) else ([], [])
+    epochs, values = one.seen
     return {
         "run": one.name,
         "seen": len(epochs),
