@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
+from zcbench import _arguments as rules
 from zcbench._display import abridged
 from zcbench.errors import DataCorruptError, InvalidInputError
 
@@ -33,13 +35,25 @@ class CurveColumns:
     columns: tuple[str, ...]
     left_out: tuple[str, ...] = ()
 
+    def note(self) -> str:
+        """A sentence that says which columns are its epochs."""
+        ends = f"{abridged(self.columns[0], 60)!r} to {abridged(self.columns[-1], 60)!r}"
+        text = f"The curve {self.name!r} has {len(self.columns)} epochs, the columns {ends}"
+        steps = {b - a for a, b in pairwise(self.epochs)}
+        if steps != {1}:
+            text += "; their numbers go in steps of other than 1, and its epochs count columns"
+        if self.left_out:
+            text += f"; {', '.join(map(repr, self.left_out[:3]))} is none of them, as * stands for a number"
+        return f"{text}."
+
 
 def curve_columns(pattern: str, names: Iterable[str], path: str) -> CurveColumns:
     """The columns whose names fit a pattern in which one * stands for the number of the epoch.
 
     Args:
         pattern: "valid_loss_*", or "loss=epoch * of the loss", which also names the curve. Without a name the curve is
-            called as the pattern without its * and what stands beside it.
+            called as the pattern without its * and what stands beside it. Other characters than letters, digits, dots
+            and hyphens become underscores.
         names: of all columns.
         path: of the file, for messages.
 
@@ -77,15 +91,43 @@ def curve_columns(pattern: str, names: Iterable[str], path: str) -> CurveColumns
             f"columns are {shown})."
         )
     epochs = tuple(sorted(numbered))
-    name = " ".join(named.split()) or f"{before.rstrip(_BETWEEN)} {after.lstrip(_BETWEEN)}".strip(_BETWEEN) or "curve"
+    name = " ".join(named.split()) or f"{before.rstrip(_BETWEEN)} {after.lstrip(_BETWEEN)}".strip(_BETWEEN)
+    name = re.sub(r"[^\w.-]+", "_", name).strip("_") or "curve"  # it stands in names of encodings, curve(valid_loss/3)
     others = tuple(one for one in fitting if one not in numbered.values())
-    return CurveColumns(name.replace(" ", "_"), rest, epochs, tuple(numbered[e] for e in epochs), others)
+    return CurveColumns(name, rest, epochs, tuple(numbered[e] for e in epochs), others)
 
 
 def _inner(name: str, before: str, after: str) -> str | None:
     """What stands for the * of a pattern; None if the name does not fit it."""
     fits = len(name) > len(before) + len(after) and name.startswith(before) and name.endswith(after)
     return name[len(before) : len(name) - len(after)] if fits else None
+
+
+def several_curves(
+    curves: str | Iterable[str] | Mapping[str, str], names: Iterable[str], path: str
+) -> list[CurveColumns]:
+    """The columns of several curves, from patterns or from patterns by name; errors as of :func:`curve_columns`.
+
+    Raises:
+        InvalidInputError: two curves have one name, or share a column.
+    """
+    if isinstance(curves, Mapping):
+        curves = [f"{rules.text('the name of a curve', name)}={pattern}" for name, pattern in curves.items()]
+    names = list(names)
+    found = [curve_columns(pattern, names, path) for pattern in rules.all_text("curves", curves)]
+    for place, one in enumerate(found):
+        for other in found[:place]:
+            if one.name == other.name:
+                raise InvalidInputError(
+                    f"two curves are called {one.name!r} ({other.pattern}, {one.pattern}): name one, as in "
+                    f"other={one.pattern}."
+                )
+            if shared := set(one.columns) & set(other.columns):
+                raise InvalidInputError(
+                    f"the column {min(shared)!r} belongs to two curves, {other.pattern} and {one.pattern}: choose "
+                    "narrower patterns."
+                )
+    return found
 
 
 def likely_patterns(names: Iterable[str]) -> list[str]:
@@ -97,4 +139,4 @@ def likely_patterns(names: Iterable[str]) -> list[str]:
     return [pattern for pattern, epochs in found.items() if len(epochs) > 1 and pattern.count("*") == 1]
 
 
-__all__ = ["CurveColumns", "curve_columns", "likely_patterns"]
+__all__ = ["CurveColumns", "curve_columns", "likely_patterns", "several_curves"]
