@@ -68,14 +68,20 @@ class Frames:
         values, step = self.values, self.step
         centre, scale = self.centres[:, 1:], self.scales[:, 1:]
         windows = [self._windowed(window) / self._counts.clamp(max=window) for window in WINDOWS]
-        known = (*(window[:, 0] for window in windows), values, values[:, :1].expand_as(values),
-        values.cummax(-1).values) levels = torch.stack(known, -1) - centre[..., None] steps = torch.stack([*(window[:,
-        1] for window in windows), step], -1) framed = torch.asinh(torch.cat([levels, steps], -1) / scale[..., None])
-        rough = torch.stack([window[:, 2] for window in windows], -1) + FLOOR**2 pace = torch.diff(times,
-        prepend=times[:, :1] - 1).clamp(min=1e-3) logs = torch.cat([torch.stack([times, pace, scale], -1), rough],
-        -1).log() waves = values[..., None] * _WAVES.to(values.device) several = len(WINDOWS) parts = [waves.sin(),
-        waves.cos(), (times / 100)[..., None], logs[..., :1] / 4.6] parts += [(times / ends[:, None])[..., None],
-        logs[..., 1:2] / 4.6, logs[..., 2:3] / 4] # by window: level, step, roughness each = torch.stack( [framed[...,
-        :several], framed[..., several + 3 : 2 * several + 3], logs[..., 3:] / 8], -1 ).flatten(-2) parts += [each,
-        framed[..., several : several + 3], framed[..., -1:], centre[..., None]] return
-        torch.nn.functional.pad(torch.cat(parts, -1), (0, 0, 1, 0))
+        first, best = values[:, :1].expand_as(values), values.cummax(-1).values
+        levels = torch.stack([*(window[:, 0] for window in windows), values, first, best], -1) - centre[..., None]
+        steps = torch.stack([*(window[:, 1] for window in windows), step], -1)
+        framed = torch.asinh(torch.cat([levels, steps], -1) / scale[..., None])
+        rough = torch.stack([window[:, 2] for window in windows], -1) + FLOOR**2
+        pace = torch.diff(times, prepend=times[:, :1] - 1).clamp(min=1e-3)
+        logs = torch.cat([torch.stack([times, pace, scale], -1), rough], -1).log()
+        waves = values[..., None] * _WAVES.to(values.device)
+        several = len(WINDOWS)
+        parts = [waves.sin(), waves.cos(), (times / 100)[..., None], logs[..., :1] / 4.6]
+        parts += [(times / ends[:, None])[..., None], logs[..., 1:2] / 4.6, logs[..., 2:3] / 4]
+        # by window: level, step, roughness
+        each = torch.stack(
+            [framed[..., :several], framed[..., several + 3 : 2 * several + 3], logs[..., 3:] / 8], -1
+        ).flatten(-2)
+        parts += [each, framed[..., several : several + 3], framed[..., -1:], centre[..., None]]
+        return torch.nn.functional.pad(torch.cat(parts, -1), (0, 0, 1, 0))
