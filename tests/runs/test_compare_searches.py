@@ -49,7 +49,7 @@ def test_what_was_searched_is_not_searched_again(table, store, monkeypatch):
     assert {key: more[key] for key in first} == first and len(more) == 3
     assert len(store.searches("digits-201")) == 3
     again = []
-    monkeypatch.setattr(zcbench.runs.compare_searches, "search", lambda *a, **k: again.append(k))
+    monkeypatch.setattr(zcbench.runs._searching, "search", lambda *a, **k: again.append(k))
     assert run_searches(track(seeds=3), table, store) == more and not again
 
 

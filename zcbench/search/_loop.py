@@ -26,7 +26,7 @@ from zcbench.search._evaluators import Evaluation, Evaluator
 from zcbench.search._failures import Failures
 from zcbench.search._ledger import Ledger
 from zcbench.search._lines import Row
-from zcbench.search._metered import Metered, read_numbers
+from zcbench.search._metered import Metered, read_numbers, written_as
 from zcbench.search._result import SearchResult
 from zcbench.types import Architecture, Status
 
@@ -79,12 +79,12 @@ class Loop:
         self._saving = _Pace()
 
     def _metered(self, scorer: Scorer) -> Scorer:
-        """A scorer that is paid for; one for each label, which remembers."""
-        if scorer.label not in self._meters:
-            self._meters[scorer.label] = Metered(scorer, self.ledger, self.clock)
-            for row in self._unclaimed.pop(scorer.label, []):
-                self._meters[scorer.label].remember(row)
-        return self._meters[scorer.label]
+        """A scorer that is paid for; one for each name, which remembers."""
+        if (name := written_as(scorer)) not in self._meters:
+            self._meters[name] = Metered(scorer, self.ledger, self.clock)
+            for row in self._unclaimed.pop(name, []):
+                self._meters[name].remember(row)
+        return self._meters[name]
 
     def run(self) -> SearchResult:
         """Search until the budget is spent or nothing is left.
