@@ -43,6 +43,9 @@ class Benchmark:
         batches: what stands in for a data set that zcbench has no samples of, by data set.
         source: where the table was read from, in words.
         notes: sentences about what reading it left out or changed.
+        bounds: least and greatest value of metrics that have both, by target: (0, 100) of percentages.
+        groups: name of the fact that joins architectures to tasks, where the table has many: their curves stay together
+            when curves are dealt into parts, and are ranked among themselves. Empty for a table of one task.
     """
 
     name: str
@@ -59,6 +62,8 @@ class Benchmark:
     source: str = ""
     batches: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    groups: str = ""
 
     def __repr__(self) -> str:
         counts = f"{many(len(self), 'architecture')}, {many(len(self.targets), 'target')}"

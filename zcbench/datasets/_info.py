@@ -34,6 +34,8 @@ class BenchmarkInfo:
         convert: reads neutral columns in the folder ``ZCBENCH_DATA``.
         remotes: the authors' files, as ``zcbench data get`` downloads them and ``read`` takes them.
         by_hand: how to get a file that no program can download, step by step.
+        bounds: least and greatest value of metrics that have both, by target; learning curves are forecast within.
+        groups: name of the fact that joins architectures to tasks, where the table has many.
         trained: whether the targets are what training gave; False where they are measured without it, as latencies are.
     """
 
@@ -52,6 +54,8 @@ class BenchmarkInfo:
     convert: Callable[[Path], Table] | None = None
     remotes: tuple[Remote, ...] = ()
     by_hand: str = ""
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    groups: str = ""
     trained: bool = True
 
     def __repr__(self) -> str:
@@ -79,6 +83,15 @@ def _remotes(what: str, value: object) -> object:
     return value
 
 
+def _bounds(what: str, value: object) -> tuple[float, float]:
+    """A least and a greatest value."""
+    pair = value if isinstance(value, tuple | list) and len(value) == 2 else (None, None)
+    low, high = (rules.number(what, bound, -1e300) for bound in pair)
+    if not low < high:
+        raise InvalidInputError(f"{what} {rules.shown(value)}: give the least and the greatest value, e.g. (0, 100).")
+    return low, high
+
+
 _BENCHMARKS: Registry[BenchmarkInfo] = Registry(
     "benchmark",
     package="zcbench.datasets",
@@ -99,6 +112,8 @@ _BENCHMARKS: Registry[BenchmarkInfo] = Registry(
         "convert": rules.optional(rules.called_with(1)),
         "remotes": _remotes,
         "by_hand": rules.text,
+        "bounds": rules.mapping(_bounds),
+        "groups": rules.text,
         "trained": rules.flag,
     },
 )
