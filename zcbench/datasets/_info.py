@@ -34,8 +34,8 @@ class BenchmarkInfo:
         convert: reads neutral columns in the folder ``ZCBENCH_DATA``.
         remotes: the authors' files, as ``zcbench data get`` downloads them and ``read`` takes them.
         by_hand: how to get a file that no program can download, step by step.
-        bounds: least and greatest value of metrics that have both, by target; learning curves are forecast within.
-        groups: name of the fact that joins architectures to tasks, where the table has many.
+        tasks: name of the fact that tells tasks apart, where the table has rows of many.
+        undivided: name of the fact whose equal values are never on both sides of a split of learning curves.
         trained: whether the targets are what training gave; False where they are measured without it, as latencies are.
     """
 
@@ -54,8 +54,8 @@ class BenchmarkInfo:
     convert: Callable[[Path], Table] | None = None
     remotes: tuple[Remote, ...] = ()
     by_hand: str = ""
-    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    groups: str = ""
+    tasks: str = ""
+    undivided: str = ""
     trained: bool = True
 
     def __repr__(self) -> str:
@@ -83,15 +83,6 @@ def _remotes(what: str, value: object) -> object:
     return value
 
 
-def _bounds(what: str, value: object) -> tuple[float, float]:
-    """A least and a greatest value."""
-    pair = value if isinstance(value, tuple | list) and len(value) == 2 else (None, None)
-    low, high = (rules.number(what, bound, -1e300) for bound in pair)
-    if not low < high:
-        raise InvalidInputError(f"{what} {rules.shown(value)}: give the least and the greatest value, e.g. (0, 100).")
-    return low, high
-
-
 _BENCHMARKS: Registry[BenchmarkInfo] = Registry(
     "benchmark",
     package="zcbench.datasets",
@@ -112,8 +103,8 @@ _BENCHMARKS: Registry[BenchmarkInfo] = Registry(
         "convert": rules.optional(rules.called_with(1)),
         "remotes": _remotes,
         "by_hand": rules.text,
-        "bounds": rules.mapping(_bounds),
-        "groups": rules.text,
+        "tasks": rules.text,
+        "undivided": rules.text,
         "trained": rules.flag,
     },
 )

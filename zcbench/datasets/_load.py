@@ -195,6 +195,6 @@ def make_benchmark(info: BenchmarkInfo, table: Table) -> Benchmark:
         curves=table.curves,
         facts=table.facts,
         source=table.source,
-        bounds=info.bounds,
-        groups=info.groups,
+        tasks=info.tasks,
+        undivided=info.undivided,
     )

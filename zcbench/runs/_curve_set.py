@@ -15,6 +15,7 @@ from zcbench._display import brief, many, plain
 from zcbench._process import stable_seed
 from zcbench.curves._extrapolate import Prepared, prepare
 from zcbench.datasets import Benchmark
+from zcbench.datasets._values import bounds_of
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.runs._pool import equivalence
 
@@ -34,7 +35,7 @@ class CurveSet:
         values: ``(curves, epochs)`` from epoch 1 on; nan where nothing was observed, and after the end.
         network: number of the network that was trained ``(curves,)``; equal networks have one number.
         task: number of the task ``(curves,)``: networks are ranked among those of their own.
-        unit: number of what is never divided ``(curves,)``: the network, or the task where there are many.
+        unit: number of what is never divided ``(curves,)``: the network, or what the benchmark says.
         horizon: epoch at which the longest curve of the task ends ``(curves,)``.
         notes: what was left out, a sentence each.
     """
@@ -60,7 +61,7 @@ class CurveSet:
 
     @property
     def units(self) -> int:
-        """Number of networks, or of tasks where there are many."""
+        """Number of different networks, or of what is undivided."""
         return int(self.unit.max()) + 1
 
     @cached_property
@@ -139,8 +140,8 @@ def curve_set(benchmark: Benchmark, name: str | None = None, limit: int | None =
     Args:
         benchmark: a table.
         name: the metric; default :func:`curve_of`.
-        limit: number of networks (of tasks, where there are many), drawn at random; None for all. A larger limit keeps
-            what a smaller one had.
+        limit: number of different networks, or of what is undivided, drawn at random; None for all. A larger limit
+            keeps what a smaller one had.
 
     Raises:
         InvalidInputError: there are no such curves.
@@ -151,10 +152,12 @@ def curve_set(benchmark: Benchmark, name: str | None = None, limit: int | None =
     rows, trainings, epochs = every.shape
     lower = not benchmark.targets[metric].higher_is_better
     classes = [equivalence(benchmark.space, one) for one in benchmark.architectures]
-    tasks = benchmark.facts[benchmark.groups].tolist() if benchmark.groups else [0.0] * rows
+    tasks = benchmark.facts[benchmark.tasks].tolist() if benchmark.tasks else [0.0] * rows
+    undivided = benchmark.undivided or benchmark.tasks
+    units = benchmark.facts[undivided].tolist() if undivided else classes
     network = np.repeat(_numbered(list(zip(tasks, classes, strict=True))), trainings)
     task = np.repeat(_numbered(tasks), trainings)
-    unit = task if benchmark.groups else network
+    unit = np.repeat(_numbered(units), trainings)
     values = every.reshape(rows * trainings, epochs)
     cut = np.logical_or.accumulate(np.isinf(values), axis=1)
     values = np.where(cut, np.nan, values)
@@ -166,10 +169,10 @@ def curve_set(benchmark: Benchmark, name: str | None = None, limit: int | None =
     notes += said
     if not len(kept):
         raise InvalidInputError(" ".join([f"{benchmark.name} has no curve of {metric} that can be forecast.", *notes]))
-    if limit is not None and limit < len(units := np.unique(unit[kept])):
+    if limit is not None and limit < len(known := np.unique(unit[kept])):
         random = np.random.default_rng(stable_seed("curves", benchmark.identifier))
-        order = np.argsort(random.random(int(unit.max()) + 1)[units], kind="stable")
-        kept = kept[np.isin(unit[kept], units[order[:limit]])]
+        order = np.argsort(random.random(int(unit.max()) + 1)[known], kind="stable")
+        kept = kept[np.isin(unit[kept], known[order[:limit]])]
     network, task, unit = (_numbered(one[kept].tolist()) for one in (network, task, unit))
     return CurveSet(
         benchmark.identifier, metric, lower, bounds, values[kept], network, task, unit, horizon[kept], tuple(notes)
@@ -194,8 +197,9 @@ def _horizons(values: Floats, task: Ints) -> Ints:
 
 def _bounds(benchmark: Benchmark, metric: str, values: Floats) -> tuple[tuple[float, float] | None, list[str]]:
     """Bounds of the metric; a metric of which more is better and that goes beyond 1 is taken for percent."""
-    if metric in benchmark.bounds:
-        return benchmark.bounds[metric], []
+    stated = bounds_of(benchmark.targets[metric])
+    if np.isfinite(stated).all():
+        return stated, []
     highest = float(np.nanmax(values, initial=-np.inf))
     if benchmark.targets[metric].higher_is_better and 1 < highest <= 100:
         return (0.0, 100.0), [f"{metric} reaches {highest:g}, so it is taken for percent."]

@@ -95,8 +95,8 @@ class Track:
         benchmarks: names of benchmarks, or paths of one's own tables; none if whoever runs the track says it.
         target: column to rank against, or by which searches are judged; None for the benchmark's own choice. It also
             decides the data set.
-        limit: number of architectures, drawn at random; of predictors and curves, of equivalence classes. None for all. A
-            larger limit keeps what a smaller one had.
+        limit: number of architectures, drawn at random; of predictors and curves, of equivalence classes. None for all.
+            A larger limit keeps what a smaller one had.
         seed: decides the sample, the batch and the initial weights.
         batch_size: samples in the batch.
         proxies: names, patterns, "standard" or "all"; None for "standard". Of a table of numbers, its columns.
