@@ -11,8 +11,9 @@ from toys import toy
 import zcbench
 from zcbench.errors import InvalidInputError, ZcbenchError
 from zcbench.scorers import Context, Scorer
-from zcbench.search import Searcher, read_ledger
+from zcbench.search import Searcher, read_ledger, read_search
 from zcbench.search._base import Proposal
+from zcbench.search._clock import unbuilt
 from zcbench.search._roles import Roles
 
 TABLE = zcbench.get_benchmark("digits-201")
@@ -203,6 +204,23 @@ def test_a_search_that_was_stopped_scores_nothing_again(tmp_path, kept):
     again = search(**options, ledger=whole, budget=12)  # goes on from the state that was kept
     assert again.architectures[:8] == wanted.architectures
     assert len(set(calls)) == len(calls)
+
+
+def test_scores_from_a_store_are_noted_and_resume_with_the_search(tmp_path):
+    """A score costs what it cost when it was measured; that building is left out then is said."""
+    options = {"scorer": "params", "role": "warm-start:from=12", "batch_size": 2, "store": tmp_path / "store"}
+    fresh = search(**options)
+    assert fresh.stored == 0 and fresh.notes == () and fresh.scored == 12
+    path = tmp_path / "ledger"
+    found = search(**options, ledger=path)
+    assert found.stored == found.scored == 12 and found.architectures == fresh.architectures
+    assert found.spent["scoring"] < fresh.spent["scoring"]  # without building
+    assert found.notes == (unbuilt("12 scores"),) and "12 scores came from the store" in str(found)
+    again = search(**options, ledger=path, budget=9)
+    assert again.notes == read_search(path, TABLE).notes == found.notes
+    assert (again.stored, again.scored, read_search(path).stored) == (12, 12, 12)
+    (note,) = search(constraints="params<=1e9", batch_size=2, store=tmp_path / "store", budget=3).notes
+    assert " of params came from the store, and the seconds of building" in note
 
 
 def test_oracles_are_named():

@@ -91,7 +91,7 @@ class Binned(Forecast):
     """A constant density in each of many bins.
 
     Attributes:
-        edges: ``(curves, times, bins + 1)``, increasing.
+        edges: ``(curves, times, bins + 1)``, increasing; or ``(curves, 1, bins + 1)``, the same for all times.
         probabilities: ``(curves, times, bins)``, of sum one.
     """
 
@@ -126,17 +126,20 @@ class Binned(Forecast):
         """Probability of the bin by its width."""
         y, which = self._bin(values)
         left, right = self._of(self.edges, which), self._of(self.edges, which + 1)
-        with np.errstate(divide="ignore"):
-            found = np.log(self._of(self.probabilities, which)) - np.log(right - left)
-        return np.where((y < left) | (y > right), -np.inf, found)
+        with np.errstate(
+            divide="ignore", invalid="ignore"
+        ):  # a bin that was cut away has neither width nor probability
+            found = np.log(self._of(self.probabilities, which) / (right - left))
+        return np.where((y < left) | (y > right) | (right <= left), -np.inf, found)
 
     @staticmethod
     def _of(values: Floats, which: NDArray[np.intp]) -> Floats:
-        return np.take_along_axis(values, which[..., None], -1)[..., 0]
+        whole = np.broadcast_to(values, (*which.shape, values.shape[-1]))
+        return np.take_along_axis(whole, which[..., None], -1)[..., 0]
 
     def support(self) -> tuple[Floats, Floats]:
         """The outer edges."""
-        return self.edges[..., 0], self.edges[..., -1]
+        return np.broadcast_to(self.edges[..., 0], self.shape), np.broadcast_to(self.edges[..., -1], self.shape)
 
     def affine(self, offset: Floats, factor: Floats) -> Binned:
         """Move the edges; turn the bins round where the factor is negative."""
@@ -157,10 +160,12 @@ class Binned(Forecast):
         Without it, a bin far out holds a thousandth of the probability and half of the mean.
         """
         edges = np.clip(self.edges, low, high)
-        width, was = np.diff(edges), np.diff(self.edges)
-        probabilities = self.probabilities * width / was
+        width = np.diff(edges)
+        probabilities = self.probabilities * (width / np.diff(self.edges))
         total = probabilities.sum(-1, keepdims=True)
-        uniform = width / (high - low)
+        if (total > 0).all():
+            return Binned(edges, probabilities / total)
+        uniform = width / (high - low)  # all that was forecast lies outside: nothing is known
         return Binned(edges, np.where(total > 0, probabilities / np.where(total > 0, total, 1), uniform))
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+#: epochs of a context at most, with the empty prefix
+LONGEST = 128
 #: below this, in units of the whole range, differences are not resolved
 FLOOR = 5e-4
 #: windows, in observed epochs, of the means and spreads that a network is told
@@ -19,61 +21,67 @@ EMPTY_CENTRE, EMPTY_SCALE, FIRST_SCALE = 0.5, 0.3, 0.1
 #: numbers of a token
 FEATURES = 4 + 8 + 1 + 3 * len(WINDOWS) + 5
 
-
-def _windowed(values: Tensor, window: int) -> Tensor:
-    """Means of the last ``window`` values up to each position, fewer at the beginning."""
-    total = torch.nn.functional.pad(values.double().cumsum(-1), (window, 0))
-    count = torch.arange(1, values.shape[-1] + 1, device=values.device).clamp(max=window)
-    return ((total[..., window:] - total[..., :-window]) / count).to(values.dtype)
+_WAVES = torch.tensor([3.0, 6.0, 12.0, 24.0])
+_COUNTS = torch.arange(1, LONGEST + 1)
 
 
-def frames(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Centre and scale of every prefix.
+class Frames:
+    """Sums over windows of all prefixes, and what follows from them.
 
-    Args:
-        values: ``(curves, epochs)``.
-
-    Returns:
-        Centres and scales ``(curves, epochs + 1)``; the first are of the empty prefix.
+    Attributes:
+        centres: ``(curves, epochs + 1)``; the first is of the empty prefix.
+        scales: ``(curves, epochs + 1)``.
     """
-    curves = values.shape[0]
-    step = torch.diff(values).square() / 2
-    spread = _windowed(step, 10) if step.shape[-1] else step
-    count = torch.arange(1, step.shape[-1] + 1, device=values.device).clamp(max=10)
-    scale = torch.sqrt((spread * count + 0.5 * 0.02**2) / (count + 0.5) + FLOOR**2)
-    full = values.new_full
-    centres = torch.cat([full((curves, 1), EMPTY_CENTRE), _windowed(values, 5)], 1)
-    scales = torch.cat([full((curves, 1), EMPTY_SCALE), full((curves, 1), FIRST_SCALE), scale], 1)
-    return centres, scales[:, : centres.shape[1]]
 
+    def __init__(self, values: Tensor) -> None:
+        self.values = values
+        self.step = torch.diff(values, prepend=values[:, :1])
+        self._moments = torch.stack([values, self.step, self.step.square()], 1)
+        # In float64: differences of long sums lose digits.
+        self._sums = torch.nn.functional.pad(self._moments.double().cumsum(-1), (max(WINDOWS), 0))
+        length = values.shape[-1]
+        counts = _COUNTS[:length].to(values.device)
+        squares = self._windowed(10)[:, 2] / 2
+        scale = torch.sqrt((squares + 0.5 * 0.02**2) / ((counts - 1).clamp(max=10) + 0.5) + FLOOR**2)
+        scale[:, :1] = FIRST_SCALE
+        self._counts = counts
+        first = values.new_tensor([EMPTY_CENTRE, EMPTY_SCALE]).expand(len(values), 2)
+        self.centres = torch.cat([first[:, :1], self._windowed(5)[:, 0] / counts.clamp(max=5)], 1)
+        self.scales = torch.cat([first[:, 1:], scale], 1)
 
-def tokens(times: Tensor, values: Tensor, ends: Tensor) -> Tensor:
-    """What the network is told of each prefix, from its last value back.
+    def _windowed(self, window: int) -> Tensor:
+        """Sums of values, steps and squared steps over the last ``window`` epochs ``(curves, 3, epochs)``."""
+        length, start = self.values.shape[-1], max(WINDOWS)
+        late, early = self._sums[..., start:], self._sums[..., start - window : start - window + length]
+        return (late - early).to(self.values.dtype)
 
-    Args:
-        times: ``(curves, epochs)``, on the grid from 1 to 100.
-        values: ``(curves, epochs)``.
-        ends: the last epoch of each training ``(curves,)``, on the same grid.
+    def tokens(self, times: Tensor, ends: Tensor) -> Tensor:
+        """What the network is told of each prefix, from its last value back.
 
-    Returns:
-        ``(curves, epochs + 1, FEATURES)``; the first is of the empty prefix.
-    """
-    centres, scales = frames(values)
-    centre, scale = centres[:, 1:], scales[:, 1:]
+        Args:
+            times: ``(curves, epochs)``, on the grid from 1 to 100.
+            ends: the last epoch of each training ``(curves,)``, on the same grid.
 
-    def framed(value: Tensor) -> Tensor:
-        return torch.asinh((value - centre) / scale)
-
-    waves = torch.cat([torch.sin(values[..., None] * k) for k in (3.0, 6.0, 12.0, 24.0)], -1)
-    waves = torch.cat([waves, torch.cat([torch.cos(values[..., None] * k) for k in (3.0, 6.0, 12.0, 24.0)], -1)], -1)
-    step = torch.diff(values, prepend=values[:, :1])
-    pace = torch.diff(times, prepend=times[:, :1] - 1)
-    parts = [times / 100, times.log() / 4.6, times / ends[:, None], pace.clamp(min=1e-3).log() / 4.6, scale.log() / 4]
-    for window in WINDOWS:
-        mean = _windowed(values, window)
-        parts += [framed(mean), torch.asinh(_windowed(step, window) / scale)]
-        parts += [torch.sqrt(_windowed(step.square(), window) + FLOOR**2).log() / 4]
-    best = values.cummax(-1).values
-    parts += [framed(values), framed(values[:, :1]), framed(best), torch.asinh(step / scale), centre]
-    seen = torch.cat([waves, torch.stack(parts, -1)], -1)
-    return torch.nn.functional.pad(seen, (0, 0, 1, 0))
+        Returns:
+            ``(curves, epochs + 1, FEATURES)``; the first is of the empty prefix.
+        """
+        values, step = self.values, self.step
+        centre, scale = self.centres[:, 1:], self.scales[:, 1:]
+        windows = [self._windowed(window) / self._counts.clamp(max=window) for window in WINDOWS]
+        first, best = values[:, :1].expand_as(values), values.cummax(-1).values
+        levels = torch.stack([*(window[:, 0] for window in windows), values, first, best], -1) - centre[..., None]
+        steps = torch.stack([*(window[:, 1] for window in windows), step], -1)
+        framed = torch.asinh(torch.cat([levels, steps], -1) / scale[..., None])
+        rough = torch.stack([window[:, 2] for window in windows], -1) + FLOOR**2
+        pace = torch.diff(times, prepend=times[:, :1] - 1).clamp(min=1e-3)
+        logs = torch.cat([torch.stack([times, pace, scale], -1), rough], -1).log()
+        waves = values[..., None] * _WAVES.to(values.device)
+        several = len(WINDOWS)
+        parts = [waves.sin(), waves.cos(), (times / 100)[..., None], logs[..., :1] / 4.6]
+        parts += [(times / ends[:, None])[..., None], logs[..., 1:2] / 4.6, logs[..., 2:3] / 4]
+        # by window: level, step, roughness
+        each = torch.stack(
+            [framed[..., :several], framed[..., several + 3 : 2 * several + 3], logs[..., 3:] / 8], -1
+        ).flatten(-2)
+        parts += [each, framed[..., several : several + 3], framed[..., -1:], centre[..., None]]
+        return torch.nn.functional.pad(torch.cat(parts, -1), (0, 0, 1, 0))

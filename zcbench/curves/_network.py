@@ -9,12 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zcbench.curves._frames import FEATURES, FLOOR, frames, tokens
+from zcbench.curves._frames import FEATURES, FLOOR, LONGEST, Frames
 
 #: numbers that describe what is asked for
 _QUERY = 6
-#: epochs of a context at most, with the empty prefix
-LONGEST = 128
 
 
 @dataclass(frozen=True)
@@ -42,14 +40,19 @@ class _Block(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.narrow.weight)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, chosen: Tensor | None = None) -> Tensor:
+        """All positions ``(curves, positions, width)``, or one chosen position of each curve ``(curves, 1, width)``."""
         n, length, width = x.shape
         split = self.attention(self.before(x)).view(n, length, 3, self.heads, width // self.heads)
         query, key, value = split.permute(2, 0, 3, 1, 4)
+        mask = self.mask[:length, :length]
+        if chosen is not None:
+            rows = torch.arange(n, device=x.device)
+            x, query, mask = x[rows, chosen][:, None], query[rows, :, chosen][:, :, None], mask[chosen][:, None, None]
         # Written out: for so short sequences, torch's fused attention is three times slower backwards on a processor.
-        scores = (query @ key.transpose(-2, -1)) * (query.shape[-1] ** -0.5) + self.mask[:length, :length]
+        scores = (query @ key.transpose(-2, -1)) * (query.shape[-1] ** -0.5) + mask
         seen = scores.softmax(-1) @ value
-        x = x + self.out(seen.transpose(1, 2).reshape(n, length, width))
+        x = x + self.out(seen.transpose(1, 2).reshape(n, -1, width))
         out: Tensor = x + self.narrow(F.gelu(self.wide(self.between(x))))
         return out
 
@@ -84,17 +87,23 @@ class CurveNetwork(nn.Module):
         """What :class:`Shape` was given."""
         return asdict(self.shape)
 
-    def encode(self, times: Tensor, values: Tensor, ends: Tensor, prior: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, seen: Tensor, prior: Tensor, chosen: Tensor | None = None) -> Tensor:
         """Read curves.
 
+        Args:
+            seen: tokens ``(curves, epochs + 1, FEATURES)``.
+            prior: which prior each curve is of ``(curves,)``.
+            chosen: one prefix of each curve ``(curves,)``, where no other is needed.
+
         Returns:
-            What was understood of each prefix ``(curves, epochs + 1, width)``, and the tokens.
+            What was understood of each prefix ``(curves, epochs + 1, width)``, or of the chosen ones ``(curves, 1,
+            width)``.
         """
-        seen = tokens(times, values, ends)
         x = self.read(seen) + self.prior(prior)[:, None]
-        for block in self.blocks:
+        for block in self.blocks[:-1]:
             x = block(x)
-        return self.last(x), seen
+        understood: Tensor = self.last(self.blocks[-1](x, chosen))
+        return understood
 
     def ask(self, understood: Tensor, seen: Tensor, last: Tensor, asked: Tensor, ends: Tensor) -> Tensor:
         """Logits of bins.
@@ -144,12 +153,13 @@ class CurveNetwork(nn.Module):
         Returns:
             ``(curves, p, q)``, nats; of values in units of the whole range.
         """
-        understood, seen = self.encode(times[:, :-1], values[:, :-1], ends, prior)
+        frames = Frames(values[:, :-1])
+        seen = frames.tokens(times[:, :-1], ends)
+        understood = self.encode(seen, prior)
         last = F.pad(times, (1, 0))[:, prefixes]
         logits = self.ask(understood[:, prefixes], seen[:, prefixes], last, times[:, targets], ends)
-        centres, scales = frames(values[:, :-1])
-        z = (values[:, targets] - centres[:, prefixes, None]) / scales[:, prefixes, None]
-        return self.cost(logits.float(), z) + scales[:, prefixes, None].log()
+        centres, scales = frames.centres[:, prefixes, None], frames.scales[:, prefixes, None]
+        return self.cost(logits.float(), (values[:, targets] - centres) / scales) + scales.log()
 
     def cost(self, logits: Tensor, z: Tensor) -> Tensor:
         """Negative log-density of framed values, under bins of constant density."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from zcbench.curves._context import Floats
-from zcbench.curves._frames import frames
+from zcbench.curves._frames import Frames
 from zcbench.curves._network import CurveNetwork, Shape
 from zcbench.errors import InvalidInputError
 
@@ -33,8 +33,8 @@ class Loaded:
     @torch.inference_mode()
     def forecast(
         self, times: Sequence[Floats], values: Sequence[Floats], ends: Floats, prior: int, asked: Floats
-    ) -> tuple[Floats, Floats, Floats]:
-        """Bins of later values, and how well earlier ones were forecast.
+    ) -> tuple[Floats, Floats]:
+        """Bins of later values.
 
         Args:
             times: of each curve.
@@ -44,58 +44,75 @@ class Loaded:
             asked: times ``(curves, times)``.
 
         Returns:
-            Edges ``(curves, times, bins + 1)``, probabilities ``(curves, times, bins)``, and log-evidence
-            ``(curves,)``: the sum of log-densities of each value given those before it.
+            Edges ``(curves, 1, bins + 1)`` and probabilities ``(curves, times, bins)``.
         """
-        lengths = torch.tensor([len(one) for one in times])
-        longest = int(lengths.max())
-        padded_times, padded = self._padded(times, longest, 1.0), self._padded(values, longest, 0.5).clamp(-1, 2)
-        end, kind = torch.tensor(ends, dtype=torch.float32), torch.full((len(times),), prior)
-        understood, seen = self.network.encode(padded_times, padded, end, kind)
-        rows = torch.arange(len(times))
-        last = torch.nn.functional.pad(padded_times, (1, 0))
+        read = _Read.of(times, values, ends, prior)
+        rows, lengths = torch.arange(len(times)), read.lengths
         logits = self.network.ask(
-            understood[rows, lengths][:, None],
-            seen[rows, lengths][:, None],
-            last[rows, lengths][:, None],
+            self.network.encode(read.seen, read.prior, lengths),
+            read.seen[rows, lengths][:, None],
+            read.last[rows, lengths][:, None],
             torch.tensor(asked, dtype=torch.float32)[:, None],
-            end,
+            read.ends,
         )[:, 0]
-        centres, scales = frames(padded)
-        centre, scale = (part[rows, lengths].double()[:, None, None] for part in (centres, scales))
+        centre, scale = (
+            part[rows, lengths].double()[:, None, None] for part in (read.frames.centres, read.frames.scales)
+        )
         edges = centre + scale * self.network.edges.double()
-        probabilities = logits.double().softmax(-1)
-        evidence = self._evidence(understood, seen, padded_times, padded, last, end, lengths)
-        return edges.expand(-1, asked.shape[1], -1).numpy(), probabilities.numpy(), evidence
+        return edges.numpy(), logits.softmax(-1).double().numpy()
 
-    def _evidence(
-        self,
-        understood: Tensor,
-        seen: Tensor,
-        times: Tensor,
-        values: Tensor,
-        last: Tensor,
-        end: Tensor,
-        lengths: Tensor,
-    ) -> Floats:
-        """Sums of log-densities of each value given those before it ``(curves,)``."""
-        if not times.shape[1]:
-            return np.zeros(len(lengths))
-        logits = self.network.ask(understood[:, :-1], seen[:, :-1], last[:, :-1], times[..., None], end)[:, :, 0]
-        centres, scales = frames(values)
-        cost = self.network.cost(logits, (values - centres[:, :-1]) / scales[:, :-1]) + scales[:, :-1].log()
-        real = torch.arange(times.shape[1]) < lengths[:, None]
+    @torch.inference_mode()
+    def evidence(self, times: Sequence[Floats], values: Sequence[Floats], ends: Floats, prior: int) -> Floats:
+        """Sums of log-densities of each value of a curve given those before it ``(curves,)``."""
+        read = _Read.of(times, values, ends, prior)
+        if read.seen.shape[1] == 1:
+            return np.zeros(len(times))
+        understood = self.network.encode(read.seen, read.prior)
+        logits = self.network.ask(
+            understood[:, :-1], read.seen[:, :-1], read.last[:, :-1], read.last[:, 1:, None], read.ends
+        )[:, :, 0]
+        centres, scales = read.frames.centres[:, :-1], read.frames.scales[:, :-1]
+        cost = self.network.cost(logits, (read.frames.values - centres) / scales) + scales.log()
+        real = torch.arange(cost.shape[1]) < read.lengths[:, None]
         found: Floats = -(cost.double() * real).sum(1).numpy()
         return found
 
+
+@dataclass(frozen=True)
+class _Read:
+    """Curves of one length, as the network reads them.
+
+    What is appended to shorter ones comes after all that their own positions see.
+    """
+
+    lengths: Tensor
+    frames: Frames
+    seen: Tensor
+    last: Tensor
+    ends: Tensor
+    prior: Tensor
+
+    @classmethod
+    def of(cls, times: Sequence[Floats], values: Sequence[Floats], ends: Floats, prior: int) -> _Read:
+        longest = max(map(len, times))
+        read_times = cls._padded(times, longest)
+        frames = Frames(cls._padded(values, longest).clamp(-1, 2))
+        end = torch.tensor(ends, dtype=torch.float32)
+        return cls(
+            torch.tensor([len(one) for one in times]),
+            frames,
+            frames.tokens(read_times, end),
+            torch.nn.functional.pad(read_times, (1, 0)),
+            end,
+            torch.full((len(times),), prior),
+        )
+
     @staticmethod
-    def _padded(parts: Sequence[Floats], longest: int, last: float) -> Tensor:
-        """Rows of one length; what is appended comes after all that a row's own positions see."""
-        rows = np.full((len(parts), longest), last)
+    def _padded(parts: Sequence[Floats], longest: int) -> Tensor:
+        rows = np.ones((len(parts), longest))
         for row, part in zip(rows, parts, strict=True):
             row[: len(part)] = part
-            if len(part):
-                row[len(part) :] = part[-1]
+            row[len(part) :] = part[-1] if len(part) else 1.0
         return torch.tensor(rows, dtype=torch.float32)
 
 

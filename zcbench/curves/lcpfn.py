@@ -37,14 +37,14 @@ class LCPFN(CurvePredictor):
     """A prior-data fitted network: Bayesian extrapolation in one pass.
 
     Args:
-        prior: "paper", "extended", or "mixed": both, weighted by how well they forecast the curve so far, value by
-            value.
+        prior: "extended" for real curves, "paper", or "mixed": both, weighted by how well they forecast the curve so
+            far, value by value.
         weights: file of weights, as ``zcbench curves train`` writes it; "" is the one that ships with zcbench.
     """
 
     least = 0
 
-    def __init__(self, prior: str = "mixed", weights: str = "") -> None:
+    def __init__(self, prior: str = "extended", weights: str = "") -> None:
         self.prior = prior
         self.weights = weights
 
@@ -56,29 +56,48 @@ class LCPFN(CurvePredictor):
         if any(len(one) > GRID for one in contexts):
             raise InvalidInputError(f"lcpfn reads at most {GRID} values of a curve: thin longer ones.")
         wanted = list(PRIORS) if self.prior == "mixed" else [self.prior]
-        parts, evidence = [], []
-        for name in wanted:
-            found = [
-                self._pass(loaded, name, contexts[start : start + _AT_ONCE], asked[start : start + _AT_ONCE])
-                for start in range(0, len(contexts), _AT_ONCE)
-            ]
-            edges, probabilities, known = (np.concatenate(one) for one in zip(*found, strict=True))
-            parts.append(Binned(edges, probabilities).within(*RANGE))
-            evidence.append(known)
+        parts = [self._forecast(loaded, name, contexts, asked) for name in wanted]
         if len(parts) == 1:
             return parts[0]
-        logs = np.stack(evidence, 1)
+        logs = np.stack([self._evidence(loaded, name, contexts, asked) for name in wanted], 1)
         weights = np.exp(logs - logs.max(1, keepdims=True))
         return Mixture(parts, weights / weights.sum(1, keepdims=True))
 
+    @classmethod
+    def _forecast(cls, loaded: Loaded, prior: str, contexts: Sequence[Context], asked: Floats) -> Binned:
+        ends, number = cls._ends(prior, contexts, asked), list(PRIORS).index(prior)
+        found = [
+            loaded.forecast(
+                [one.times for one in contexts[part]],
+                [one.values for one in contexts[part]],
+                ends[part],
+                number,
+                asked[part],
+            )
+            for part in _parts(len(contexts))
+        ]
+        edges, probabilities = (np.concatenate(one) for one in zip(*found, strict=True))
+        return Binned(edges, probabilities).within(*RANGE)
+
+    @classmethod
+    def _evidence(cls, loaded: Loaded, prior: str, contexts: Sequence[Context], asked: Floats) -> Floats:
+        ends, number = cls._ends(prior, contexts, asked), list(PRIORS).index(prior)
+        found = [
+            loaded.evidence(
+                [one.times for one in contexts[part]], [one.values for one in contexts[part]], ends[part], number
+            )
+            for part in _parts(len(contexts))
+        ]
+        return np.concatenate(found)
+
     @staticmethod
-    def _pass(loaded: Loaded, prior: str, contexts: Sequence[Context], asked: Floats) -> tuple[Floats, Floats, Floats]:
-        ends = np.array(
-            [
-                float(GRID) if prior == "paper" else max(one.end, float(row.max()))
-                for one, row in zip(contexts, asked, strict=True)
-            ]
-        )
-        return loaded.forecast(
-            [one.times for one in contexts], [one.values for one in contexts], ends, list(PRIORS).index(prior), asked
-        )
+    def _ends(prior: str, contexts: Sequence[Context], asked: Floats) -> Floats:
+        """Where trainings end: in the paper's prior all at time 100."""
+        if prior == "paper":
+            return np.full(len(contexts), float(GRID))
+        ends: Floats = np.maximum([one.end for one in contexts], asked.max(1))
+        return ends
+
+
+def _parts(count: int) -> list[slice]:
+    return [slice(start, start + _AT_ONCE) for start in range(0, count, _AT_ONCE)]

@@ -108,11 +108,11 @@ class ExtendedPrior:
 
     A curve is a convex combination of one to three families, each with a pace of its own (κ log-uniform in [0.1, 10] at
     times 1 + κ (t - 1)). Half of the curves are stretched to begin in [0, 0.5] and to end anywhere above; a quarter are
-    squeezed into a part of [0, 1], down to a twentieth. Half follow a learning rate that falls as a cosine, a line, or
-    in one to three steps until the training ends: what is left to gain shrinks by up to half with it, and often the
-    noise too. Noise has ln σ ~ N(-4.5, 1.2), times the part of [0, 1] that the curve fills; some of it is correlated in
-    time or has heavy tails. One curve in eight declines in the end (overfitting), one in forty is flat, one in forty
-    collapses. Curves need not rise.
+    squeezed into a part of [0, 1], down to a twentieth. Half follow a learning rate r that falls as a cosine, a line,
+    or in one to three steps until the training ends: a share of what is left to gain, uniform in [0, 1], is gained as 1
+    - r^γ with γ log-uniform in [0.3, 3], and often the noise falls too. Noise has ln σ ~ N(-5, 1.3), times the part of
+    [0, 1] that the curve fills; some of it is correlated in time or has heavy tails. One curve in eight declines in the
+    end (overfitting), one in forty is flat, one in forty collapses. Curves need not rise.
 
     Source: the families are those of T. Domhan et al., "Speeding Up Automatic Hyperparameter Optimization of Deep
         Neural Networks by Extrapolation of Learning Curves", IJCAI 2015, with the parameters' distributions of
@@ -136,11 +136,11 @@ class ExtendedPrior:
         means = self._sums(rng, count, times)
         means, part = _placed(rng, means)
         rate = _rates(rng, count, times / epochs)
-        gain = rng.uniform(0, 0.5, (count, 1)) * part
-        means = means + gain * (1 - means) * (1 - rate)
+        gain, bend = rng.uniform(0, 1, (count, 1)) * part, np.exp(rng.uniform(np.log(0.3), np.log(3), (count, 1)))
+        means = means + gain * (1 - means) * (1 - rate**bend)
         means = _mishaps(rng, means, times / epochs, part)
         quiet = np.where(rng.random((count, 1)) < 0.6, rng.uniform(0.02, 1, (count, 1)), 1.0)
-        size = part**0.7 * np.exp(rng.normal(-4.5, 1.2, (count, 1)))
+        size = part**0.7 * np.exp(rng.normal(-5, 1.3, (count, 1)))
         noise = size * (quiet + (1 - quiet) * rate)
         return Sample(times, means + noise * _shocks(rng, means.shape), means, noise)
 

@@ -22,6 +22,7 @@ from zcbench.evaluation import (
     compare_forecasts,
     sample_efficiency,
 )
+from zcbench.executors import Executor
 from zcbench.predictors import resolve_predictors
 from zcbench.records import CurveTrial, Store, Trial
 from zcbench.runs._ahead import Ahead, ahead_of
@@ -32,7 +33,6 @@ from zcbench.runs._resume import Progress, Step, check_retry, check_workers, lef
 from zcbench.runs._shards import EmptyShardError, Shard, of_shard, parse_shard
 from zcbench.runs._track import CURVES, PREDICTORS, SCORES, SEARCHES, Track, track_of
 from zcbench.runs.compare_searches import SearchPlan, compared, plan_of, run_searches, scores_first
-from zcbench.runs.executors import Executor
 from zcbench.runs.fit_predictors import TrialPlan, plans_ahead, run_predictors
 from zcbench.runs.forecast_curves import CurvePlan, curve_plan, run_curves
 from zcbench.runs.score_networks import ScorePlan, collect, run_scores

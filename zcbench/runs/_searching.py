@@ -146,7 +146,13 @@ class TableSearching:
         spent = {f"{what}_seconds": float(seconds) for what, seconds in found.spent.items()}
         return Result(
             Status.OK,
-            {"evaluations": float(len(rows)), "asks": float(found.asks), "scored": float(found.scored), **spent},
+            {
+                "evaluations": float(len(rows)),
+                "asks": float(found.asks),
+                "scored": float(found.scored),
+                "stored": float(found.stored),
+                **spent,
+            },
             tuple(rows),
             tuple(float(f"{seconds:.9g}") for seconds in found.seconds.tolist()),
             () if whole.all() else tuple(np.where(whole, 0, found.epochs).astype(int).tolist()),

@@ -18,10 +18,11 @@ from zcbench.runs._shards import Shard
 from zcbench.runs._track import Track
 from zcbench.runs.score_networks import run_scores
 from zcbench.search import Budget, get_searcher, guide_and_report, list_searchers, searcher_info
+from zcbench.search._clock import unbuilt
 from zcbench.types import Status
 
 if TYPE_CHECKING:
-    from zcbench.runs.executors import Executor
+    from zcbench.executors import Executor
 
 
 class SearchPlan(Listed[SearchTrace]):
@@ -136,6 +137,8 @@ def compared(traces: Mapping[str, SearchTrace], benchmark: Benchmark, track: Tra
     target = settings.target or next(iter(reported if settings.guide is None else ()), None) or guides[0]
     failed = [trace for trace in traces.values() if trace.status is not Status.OK]
     notes = [f"{trace.label} failed with {many(count, 'seed')}: {trace.detail}" for trace, count in _by_label(failed)]
+    if any(trace.metrics.get("stored") for trace in traces.values()):
+        notes.append(unbuilt("Scores"))
     found = looked_up(traces.values(), benchmark, [target])
     if not found:
         raise InvalidInputError(" ".join(["no search was done.", *notes]))

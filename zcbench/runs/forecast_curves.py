@@ -17,7 +17,7 @@ from zcbench.runs._track import Track
 from zcbench.types import Status
 
 if TYPE_CHECKING:
-    from zcbench.runs.executors import Executor
+    from zcbench.executors import Executor
 
 
 class CurvePlan(Listed[CurveTrial]):

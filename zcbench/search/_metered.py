@@ -117,10 +117,11 @@ class Metered(Scorer):
                 values=_written(found.values),
                 seconds=_written(found.seconds),
                 reasons={str(place): why for place, why in found.reasons.items()},
+                **({} if found.stored is None or not found.stored.any() else {"stored": int(found.stored.sum())}),
             )
         else:
             self._count(read_numbers(row["values"]), _reasons(row))
-        self._clock.score(read_numbers(row["seconds"]))
+        self._clock.score(read_numbers(row["seconds"]), row.get("stored", 0))
         return Scores(read_numbers(row["values"]), read_numbers(row["seconds"]), _reasons(row))
 
     def remember(self, row: Row) -> None:

@@ -21,7 +21,7 @@ from zcbench.scorers.ensemble import AmongOthers
 from zcbench.scorers.table import TableScorer, needs_training
 from zcbench.search._additive import Additive, NotAdditiveError
 from zcbench.search._base import Floats
-from zcbench.search._clock import Clock
+from zcbench.search._clock import Clock, unbuilt
 from zcbench.search._ledger import Ledger
 from zcbench.search._metered import Metered
 from zcbench.search._parts import parts_of
@@ -49,6 +49,7 @@ class Quantity:
 
     Attributes:
         seconds: what was spent since they were last taken.
+        stored: numbers so far that were read from a store.
         missing: architectures without a number so far.
         example: one of them, and the reason; "" if there is none.
     """
@@ -63,6 +64,7 @@ class Quantity:
     ) -> None:
         self.label, self._function, self.free, self.cheap = label, function, free, free or cheap
         self.seconds = 0.0
+        self.stored = 0
         self.missing: set[str] = set()
         self.example = ""
         self._known: dict[str, float] = {}
@@ -80,6 +82,7 @@ class Quantity:
                 new = list({one.key: one for one in architectures}.values())
             scores = self._function(new)
             values = np.asarray(scores, np.float64)
+            self.stored += 0 if scores.stored is None else int(scores.stored.sum())
             if not self.free:
                 self.seconds += float(np.nansum(scores.seconds))
             for place, (one, value) in enumerate(zip(new, values.tolist(), strict=True)):
@@ -206,9 +209,12 @@ def _real(given: Any) -> float:
     return float(number)
 
 
-def noted(quantity: Quantity) -> str:
-    """What to say of architectures without a number; "" if there are none."""
-    if not quantity.missing:
-        return ""
-    count = many(len(quantity.missing), "architecture")
-    return f"{quantity.label} has no value for {count}, which were left out ({quantity.example})."
+def noted(quantity: Quantity) -> list[str]:
+    """What to say of architectures without a number, and of what the seconds leave out."""
+    found = []
+    if quantity.missing:
+        count = many(len(quantity.missing), "architecture")
+        found.append(f"{quantity.label} has no value for {count}, which were left out ({quantity.example}).")
+    if quantity.stored:
+        found.append(unbuilt(f"{many(quantity.stored, 'value')} of {quantity.label}"))
+    return found
