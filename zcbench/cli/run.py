@@ -76,7 +76,8 @@ learning curves:
 
 a table of your own:
   zcbench run my.csv --target acc                   # correlates the columns
-  zcbench run my.csv --target acc --factory nets.py:build --data digits"""
+  zcbench run my.csv --target acc --factory nets.py:build --data digits
+  zcbench run my.csv --target acc --curve "loss_*" --predictors sotl,lcsvr"""
 EXAMPLE += _machines.EXAMPLE
 
 #: options that are fields of a track or of a table of one's own, as they are given
@@ -171,6 +172,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     own.add_argument("--arch", metavar="COLUMN", help="column that names the architectures (default: arch, model, …)")
     own.add_argument("--lower", metavar="COLUMNS", help="columns in which lower is better, separated by commas")
     own.add_argument(
+        "--curve",
+        dest="curves",
+        action="append",
+        metavar="PATTERN",
+        help='columns that are the epochs of a learning curve, * for the number: "valid_loss_*"; repeatable',
+    )
+    own.add_argument(
         "--space", metavar="NAME", help="build the networks from this search space; the names are its strings"
     )
     own.add_argument(
@@ -243,6 +251,7 @@ def _run(options: argparse.Namespace) -> Run:
         "scorers": _scorers(options.scorers),
         "constraints": options.constraints,
         "lower": _columns(options.lower),
+        "curves": options.curves,
     }
     given: dict[str, Any] = {name: getattr(options, name) for name in _FIELDS} | lists
     given, what = {name: value for name, value in given.items() if value is not None}, options.name

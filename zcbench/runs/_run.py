@@ -12,6 +12,7 @@ from zcbench._display import brief, plain
 from zcbench._imports import import_file
 from zcbench._workers import check_timeout
 from zcbench.datasets import Benchmark, get_benchmark
+from zcbench.datasets.own import OWN
 from zcbench.errors import InvalidInputError, ZcbenchError
 from zcbench.evaluation import (
     Evaluation,
@@ -26,7 +27,7 @@ from zcbench.executors import Executor
 from zcbench.predictors import resolve_predictors
 from zcbench.records import CurveTrial, Store, Trial
 from zcbench.runs._ahead import Ahead, ahead_of
-from zcbench.runs._columns import correlate_columns, matching_columns, of_columns
+from zcbench.runs._columns import correlate_columns, fitted_to, matching_columns
 from zcbench.runs._manifest import Manifest, read_manifest
 from zcbench.runs._own import OwnTable, is_numbers, is_own_table
 from zcbench.runs._resume import Progress, Step, check_retry, check_workers, left_of
@@ -200,14 +201,14 @@ class Run:
         """Fit predictors, and say how they do."""
         begin(table)
         track, transfer_from = self._fitted(name, table)
-        store = Store(self.store)
+        store, notes = Store(self.store), list[str]()
         trials = run_predictors(
-            track, table, store, transfer_from=transfer_from, shard=self._shard, **self._common, **options
+            track, table, store, transfer_from=transfer_from, shard=self._shard, notes=notes, **self._common, **options
         )
         if not trials and self.shard:
             raise EmptyShardError(f"no trial on {name} is in the shard {self.shard}: nothing is left to do.")
         zero = at_zero(store, table, track.settings(name).target)
-        found = sample_efficiency(trials, table, zero, store.notes(table.name, Trial))
+        found = sample_efficiency(trials, table, zero, [*notes, *store.notes(table.name, Trial)])
         return Outcome(name, found, failed=any(trial.status.worth_a_retry for trial in trials))
 
     def _search(
@@ -317,8 +318,8 @@ class Run:
     def _fitted(self, name: str, table: Benchmark) -> tuple[Track, Benchmark | None]:
         """The track of predictors on a benchmark, and the table that they learn from first."""
         track = self.track.for_benchmark(name)
-        if is_numbers(table):
-            labels = map(of_columns, resolve_predictors(track.predictors))
+        if is_numbers(table) or (table.name.startswith(OWN) and table.curves):
+            labels = (fitted_to(label, table) for label in resolve_predictors(track.predictors))
             track = track.with_fields(predictors=tuple(labels))
         if track.transfer is None or track.transfer[0] in (name, table.name):
             return track, None
