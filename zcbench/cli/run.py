@@ -1,4 +1,4 @@
-"""Score networks, fit predictors or compare searchers, on a benchmark or as a track says, and show the table.
+"""Score networks, fit predictors, compare searchers or forecast curves, as options or a track say; show the table.
 
 A benchmark is one of  zcbench list benchmarks, or a table of your own: a CSV file with a row per architecture. Its
 columns of numbers are correlated with the target; --space or --factory builds and scores its networks. Columns that
@@ -7,7 +7,8 @@ are not numbers are left out, and stderr gives the reason. With --space, rows of
 A track is a named plan: one of  zcbench list tracks, or a TOML file of your own. Options replace what the track says.
 Predictors are fitted to a few trained networks of the benchmark, or of another one first (--transfer-from), and tested
 on all others. Equal networks are never in both parts. Searchers search the table, guided by one column and judged by
-another, each with the same budget and from the same seeds (zcbench search does one search).
+another, each with the same budget and from the same seeds (zcbench search does one search). Curve predictors see the
+beginnings of learning curves and are judged by the rest.
 
 Every score is stored as soon as it exists. A run that was stopped continues when the same command is given again.
 """
@@ -36,6 +37,7 @@ from zcbench.cli._shared import (
     say,
     say_notes,
     sentence,
+    shares,
     show,
     split_names,
 )
@@ -68,6 +70,10 @@ searchers:
   zcbench run digits-201 --searchers evolution --scorers none,filter=logsynflow
   zcbench run nasbench201 --track search-nasbench201
 
+learning curves:
+  zcbench run digits-201 --curve-predictors last_value,lcpfn --contexts .1,.2,.5
+  zcbench run chars-rnn --curve-predictors all --curve valid_nll --seeds 5
+
 a table of your own:
   zcbench run my.csv --target acc                   # correlates the columns
   zcbench run my.csv --target acc --factory nets.py:build --data digits
@@ -85,6 +91,8 @@ _FIELDS = (
     "guide",
     "budget",
     "cost",
+    "curve",
+    "complete",
     "arch",
     "space",
     "factory",
@@ -123,7 +131,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N,N",
         help="numbers of trained networks to fit to (default: 10,20,50,100,200,500,1000)",
     )
-    learned.add_argument("--seeds", type=int, metavar="N", help="number of random splits, or of searches (default: 10)")
+    learned.add_argument(
+        "--seeds",
+        type=int,
+        metavar="N",
+        help="number of splits, of searches, or of parts of the curves (default: 10)",
+    )
     learned.add_argument(
         "--transfer-from", metavar="BENCHMARK[/TARGET]", help="fit to this benchmark or target, test on the other"
     )
@@ -145,6 +158,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     searched.add_argument("--cost", metavar="COLUMN", help="training seconds of a network (default: the benchmark's)")
     searched.add_argument(
         "--constraint", dest="constraints", action="append", metavar="BOUND", help='such as "params_M<=1"; repeatable'
+    )
+    curved = parser.add_argument_group("for learning curves")
+    curved.add_argument("--curve-predictors", metavar="NAMES", help="names or patterns, separated by commas, or all")
+    curved.add_argument("--curve", metavar="NAME", help="metric that is forecast (default: one of validation)")
+    curved.add_argument(
+        "--contexts", metavar="SHARE,SHARE", help="shares of each curve that are seen (default: .1,.2,.5,.8)"
+    )
+    curved.add_argument(
+        "--complete", type=int, metavar="N", help="complete curves of other networks to learn from (default: 20)"
     )
     own = parser.add_argument_group("for a table of your own")
     own.add_argument("--arch", metavar="COLUMN", help="column that names the architectures (default: arch, model, …)")
@@ -224,6 +246,8 @@ def _run(options: argparse.Namespace) -> Run:
         "train_sizes": numbers("--train-sizes", options.train_sizes) or None,
         "tuned": numbers("--tuned", options.tuned) or None,
         "searchers": split_names(options.searchers),
+        "curve_predictors": split_names(options.curve_predictors),
+        "contexts": shares("--contexts", options.contexts),
         "scorers": _scorers(options.scorers),
         "constraints": options.constraints,
         "lower": _columns(options.lower),
