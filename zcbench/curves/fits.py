@@ -191,9 +191,7 @@ class BestFit(_Fitted):
     """
 
     def _weights(self, costs: Floats) -> Floats:
-        return np.where(
-            (np.arange(costs.shape[1]) == costs.argmin(1)[:, None]) & np.isfinite(costs), 1.0, 0.0
-        )
+        return np.where((np.arange(costs.shape[1]) == costs.argmin(1)[:, None]) & np.isfinite(costs), 1.0, 0.0)
 
 
 @register_curve_predictor(
