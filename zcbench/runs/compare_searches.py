@@ -22,7 +22,7 @@ from zcbench.search._clock import unbuilt
 from zcbench.types import Status
 
 if TYPE_CHECKING:
-    from zcbench.runs.executors import Executor
+    from zcbench.executors import Executor
 
 
 class SearchPlan(Listed[SearchTrace]):

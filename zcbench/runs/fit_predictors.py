@@ -25,7 +25,7 @@ from zcbench.runs.score_networks import ScorePlan, run_scores
 from zcbench.types import Status
 
 if TYPE_CHECKING:
-    from zcbench.runs.executors import Executor
+    from zcbench.executors import Executor
 
 
 def run_predictors(
