@@ -227,3 +227,17 @@ def test_json_of_several_benchmarks_is_one_list(cli):
         assert cli("run", name, *words, "--workers", 0).status == 0
     found = json.loads(cli("efficiency", "--json").out)
     assert [one["benchmark"] for one in found] == ["chars-bert@1", "digits-201@1"]
+
+
+def test_curves_of_ones_own_table(cli, place):
+    rows = [f"net{i},{i},{1 / (i + 1)},{0.5 / (i + 1)}" for i in range(30)]
+    (place / "my.csv").write_text("arch,acc,loss 1,loss 2\n" + "\n".join(rows) + "\n")
+    words = ("--predictors", "sotl*,gcn", "--train-sizes", 10, "--seeds", 1, "--workers", 0)
+    result = cli("run", "my.csv", "--target", "acc", "--curve", "loss *", *words)
+    assert "sotl_e:encoding=curve(loss/2)" in result.out
+    assert "gcn at 10: no predictions" in result.out
+    assert "1.000" in result.out
+    wrong = cli("run", "my.csv", "--target", "acc", "--curve", "lss *", *words)
+    assert "no column fits 'lss *'" in wrong.sentence
+    other = cli("run", "digits-201", "--curve", "loss *", *words)
+    assert "curves: these go with a table of your own" in other.sentence

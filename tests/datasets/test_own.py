@@ -203,3 +203,47 @@ def test_names_that_differ_in_spaces_are_one_name(tmp_path, other):
     path.write_text("arch,acc\ncaf\u00e9,1\ncafe\u0301,2\nz,3\n", encoding="utf-8")
     with pytest.raises(DataCorruptError, match="is in lines 2 and 3"):
         own_benchmark(path, "acc")
+
+
+CURVES = "arch,acc,params,loss_10,loss_2,loss_1,loss_best\na,90,3,.1,.2,.3,9\nb,80,1,,.5,inf,9\nc,70,2,,,,9\n"
+
+
+def test_columns_that_are_the_epochs_of_a_curve(write):
+    table = own_benchmark(write(CURVES), "acc", curves="loss_*")
+    np.testing.assert_array_equal(
+        table.curves["loss"][:, 0], [[0.3, 0.2, 0.1], [np.inf, 0.5, np.nan], [np.nan, np.nan, np.nan]]
+    )
+    assert set(table.facts) == {"params", "loss_best"}
+    (note,) = (note for note in table.notes if note.startswith("The curve"))
+    assert note.startswith("The curve 'loss' has 3 epochs, the columns 'loss_1' to 'loss_10'")
+    assert "steps of other than 1" in note
+    assert "loss_best" in note
+    named = own_benchmark(write(CURVES), "acc", curves={"valid loss": "loss_*"})
+    assert set(named.curves) == {"valid_loss"}
+    assert own_benchmark(write(CURVES), "acc").curves == {}
+
+
+def test_curves_of_equal_networks_are_averaged(write):
+    rows = "1,90,2,4\n1,80,4,\n2,70,1,1\n".replace("1,9", "0" * 8 + ",9").replace("1,8", "0" * 8 + ",8")
+    content = "arch,acc,l1,l2\n" + rows.replace("2,7", "1" * 8 + ",7")
+    table = own_benchmark(write(content), "acc", space="nasbenchmacro", curves="l*")
+    np.testing.assert_array_equal(table.curves["l"][:, 0], [[3, 4], [1, 1]])
+
+
+@pytest.mark.parametrize(
+    ("content", "curves", "error", "message"),
+    [
+        (CURVES, "loss", InvalidInputError, "write one \\* for the number"),
+        (CURVES, "acc_*", DataCorruptError, "my.csv: no column fits 'acc_\\*'"),
+        (CURVES.replace("loss_2", "other").replace("loss_10", "o"), "loss_*", DataCorruptError, "a curve needs two epochs"),
+        (CURVES, ["loss_*", "loss_*"], InvalidInputError, "two curves are called 'loss'"),
+        (CURVES, ["loss_*", "x=loss_1*", "y=los*"], DataCorruptError, "a curve needs two epochs"),
+        (CURVES, {"x": "loss_*", "y": "loss_*"}, InvalidInputError, "belongs to two curves"),
+        (CURVES.replace(",.2,", ",low,"), "loss_*", DataCorruptError, "'loss_2' is no column of numbers: .*'low' in line 2"),
+        ("acc,l1,l2\n" + "1,2,3\n" * 20 + "2,2,x\n", "l*", DataCorruptError, "my.csv, line 22: 'x' in the column 'l2'"),
+        (CURVES, 3, InvalidInputError, "curves 3"),
+    ],
+)  # fmt: skip
+def test_one_sentence_for_bad_curves(write, content, curves, error, message):
+    with pytest.raises(error, match=message):
+        own_benchmark(write(content), "acc", curves=curves)

@@ -32,3 +32,13 @@ def test_curves_and_their_differences():
         encoding.rows([Architecture("table", "two")])
     with pytest.raises(InvalidInputError, match="at least one epoch"):
         get_encoding("curve(valid_nll/0)")
+
+
+def test_epochs_without_a_value_are_interpolated_from_what_is_seen():
+    nan = np.nan
+    known = [Architecture("table", name) for name in "abcd"]
+    curves = [[4, nan, 2, 9], [nan, 3, nan, 9], [nan, nan, nan, 9], [1, np.inf, nan, 9]]
+    encoding = get_encoding("curve(loss/3)").fed([Feed(known, curves={"loss": curves})])
+    wanted = [[4, 3, 2], [3, 3, 3], [nan, nan, nan], [1, np.inf, 1]]  # the fourth epoch is not seen
+    np.testing.assert_array_equal(encoding.beginnings(known), wanted)
+    assert len(encoding.rows(known)[3]) == 6

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import kendalltau
 
 import zcbench
 from zcbench.encodings import CurveEncoding, Feed
@@ -62,3 +63,33 @@ def test_omni_hands_everything_to_its_regressor():
     assert np.corrcoef(predictor.predict(architectures[30:]), target[30:])[0, 1] > 0.95
     with pytest.raises(UnknownNameError, match="did you mean"):
         zcbench.get_predictor("omni:regressor=xgbost", encoding=encoding).fit(architectures, target)
+
+
+@pytest.mark.parametrize("name", ["sotl", "sotl_e", "sotl_ema"])
+def test_gaps_and_trainings_that_diverged(name):
+    rows = [[3.0, 2.0, 1.0], [3.0, 2.5, 2.0], [np.nan] * 3, [4.0, np.inf, np.inf], [4.0, 1.0, 0.5]]
+    architectures, encoding = curves(rows)
+    predictor = zcbench.get_predictor(name, encoding=encoding).fit(architectures, [90.0, 80.0, 85.0, 10.0, 95.0])
+    predicted = predictor.predict(architectures)
+    assert np.isfinite(predicted).all()
+    assert predicted.argmin() == 3
+    assert min(predicted[[0, 1, 4]]) <= predicted[2] <= max(predicted[[0, 1, 4]])
+
+
+def test_lcsvr_learns_ranks():
+    """A few trainings that failed, far away from all others, do not bend it."""
+    random = np.random.default_rng(0)
+    end = random.uniform(0.2, 1.0, 60)
+    rows = end[:, None] + np.exp(-np.arange(3))[None] * random.uniform(0.9, 1.1, (60, 1))
+    targets = np.where(np.arange(60) % 20 == 7, 1e4, end)
+    rows[targets > 1] += 2.0
+    architectures, encoding = curves(rows)
+    usual, before = (
+        zcbench.get_predictor(f"lcsvr:draws=20{text}", encoding=encoding).fit(architectures[:40], targets[:40])
+        for text in ("", ":targets=standard")
+    )
+    kept = np.flatnonzero(targets[40:] < 1) + 40
+    unseen = [architectures[k] for k in kept]
+    tau, tau_before = (kendalltau(one.predict(unseen), targets[kept]).statistic for one in (usual, before))
+    assert tau > max(0.6, tau_before)
+    assert zcbench.predictors.predictor_info("lcsvr").version == 2

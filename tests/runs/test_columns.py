@@ -8,11 +8,16 @@ from toys import toy
 
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.runs import correlate_columns
-from zcbench.runs._columns import matching_columns, of_columns
+from zcbench.runs._columns import fitted_to, matching_columns
+from zcbench.spaces import TableSpace
 
 
 def table(**facts):
     return dataclasses.replace(toy(), facts={name: np.asarray(values, float) for name, values in facts.items()})
+
+
+def numbers_alone():
+    return dataclasses.replace(table(mine=[1, 2, 3, 4]), space=TableSpace())
 
 
 def test_a_column_named_like_a_proxy_has_its_direction():
@@ -56,4 +61,24 @@ def test_patterns():
     ],
 )
 def test_predictors_see_columns_unless_they_say_what_they_see(label, expected):
-    assert of_columns(label) == expected
+    assert fitted_to(label, numbers_alone()) == expected
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("sotl", "sotl:encoding=curve(loss/2)"),
+        ("lcsvr:targets=standard", "lcsvr:encoding=curve(loss/2):targets=standard"),
+        ("sotl:encoding=curve(valid_nll/3)", "sotl:encoding=curve(valid_nll/3)"),
+        ("omni", "omni:encoding=columns+curve(loss/2)"),
+        ("gp", "gp:encoding=columns"),
+        ("mean:members=(gp+sotl)", "mean:members=(gp:encoding=columns+sotl:encoding=curve(loss/2))"),
+    ],
+)
+def test_predictors_of_curves_see_the_table_s_own(label, expected):
+    own = dataclasses.replace(numbers_alone(), curves={"loss": np.zeros((4, 1, 2)), "acc": np.ones((4, 1, 2))})
+    assert fitted_to(label, own) == expected
+    has_it = dataclasses.replace(own, curves={"acc": np.ones((4, 1, 2)), "valid_nll": np.zeros((4, 1, 9))})
+    assert "curve(loss" not in fitted_to(label, has_it)
+    bare = dataclasses.replace(own, facts={})
+    assert fitted_to("gp", bare) == "gp:encoding=curve(loss/2)"

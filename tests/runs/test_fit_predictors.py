@@ -419,3 +419,14 @@ def test_bad_lines_of_trials_hide_no_others(tmp_path):
     assert store.trials("toy") == done
     assert len(sweep(store, predictors=["gp"], seeds=2)) == 4
     assert path.read_text().startswith(before)
+
+
+def test_predictors_that_do_not_apply_are_left_out_and_named(tmp_path):
+    notes = []
+    trials = sweep(Store(tmp_path), predictors=("sotl", "bayesian_ridge"), train_sizes=(8,), seeds=1, notes=notes)
+    assert [trial.predictor for trial in trials] == ["bayesian_ridge@1"]
+    (note,) = notes
+    assert note.startswith("sotl is left out because it does not apply: ")
+    assert "has no learning curves" in note
+    with pytest.raises(InvalidInputError, match="has no learning curves"):
+        sweep(Store(tmp_path), predictors=("sotl", "lcsvr"), train_sizes=(8,), seeds=1)

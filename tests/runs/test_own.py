@@ -41,3 +41,28 @@ def test_ones_own_table_of_numbers_for_predictors(place):
     for what in ("my.csv", zcbench.own_benchmark("my.csv", "acc")):
         found = run(what, target="acc", predictors="bayesian_ridge", train_sizes=8, seeds=1)
         assert found.predictors == ["bayesian_ridge:encoding=columns"]
+
+
+def test_curves_of_ones_own_table(place):
+    """Predictors that see curves work, one that does not apply is a note, and the others are not stopped."""
+    rng = np.random.default_rng(0)
+    ends = rng.uniform(0.2, 1, 40)
+    loss = ends[:, None] + np.exp(-np.arange(1, 6)) * rng.uniform(0.5, 1.5, (40, 1))
+    rows = [",".join([f"n{k}", f"{100 - end}", *map(str, row[::-1])]) for k, (end, row) in enumerate(zip(ends, loss))]  # noqa: B905
+    head = "arch,acc," + ",".join(f"valid_loss_{e}" for e in range(5, 0, -1))
+    (place / "my.csv").write_text("\n".join([head, *rows]) + "\n")
+    labels = ["sotl", "sotl_e", "sotl_ema", "lcsvr:draws=5", "sotl:encoding=curve(valid_loss/9)", "bayesian_ridge"]
+    settings = {"target": "acc", "train_sizes": [20], "seeds": 1, "store": str(place / "runs")}
+    found = zcbench.run(str(place / "my.csv"), predictors=labels, curves=["valid_loss_*"], **settings)
+    tau = {point.predictor: point.metrics["tau"].value for point in found.points}
+    assert set(tau) == {
+        "sotl:encoding=curve(valid_loss/3)",
+        "sotl_e:encoding=curve(valid_loss/3)",
+        "sotl_ema:encoding=curve(valid_loss/3)",
+        "lcsvr:draws=5:encoding=curve(valid_loss/3)",
+        "bayesian_ridge:encoding=curve(valid_loss/3)",  # there are no other columns
+    }
+    assert tau["sotl_e:encoding=curve(valid_loss/3)"] > 0.5
+    assert any("curve(valid_loss/9)" in note and "only 5 epochs" in note for note in found.notes)
+    again = zcbench.run(str(place / "my.csv"), predictors="sotl", curves={"vl": "valid_loss_*"}.values(), **settings)
+    assert again.points

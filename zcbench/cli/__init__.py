@@ -22,6 +22,7 @@ _COMMANDS = {
     "efficiency": "show predictors against the number of trained networks: terminal, CSV, Markdown, figure",
     "search": "search for the best architecture, in a table or with a function of your own",
     "score": "score your own network",
+    "curves": "tell where learning curves end",
     "check": "put proxies and predictors through the contract tests",
     "list": "list proxies, predictors, benchmarks, batches, tracks and other kinds",
     "show": "show everything about one proxy, predictor, benchmark, batch, track …",
@@ -30,7 +31,7 @@ _COMMANDS = {
     "env": "show versions, machine and folders",
 }
 #: names that commands had; they work for one release
-_RENAMED = {"curves": "efficiency"}
+_RENAMED: dict[str, str] = {}
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):

@@ -15,6 +15,9 @@ from zcbench.curves._register import get_curve_predictor
 from zcbench.curves.scales import Scale, scale_of
 from zcbench.errors import InvalidInputError
 
+#: last values from which curves are forecast, in units: those of trainings that diverge lie outside
+REACH = (-0.25, 1.25)
+
 
 @dataclass(frozen=True, repr=False)
 class Extrapolation:
@@ -121,10 +124,8 @@ def prepare(
         InvalidInputError: epochs or values are odd, or bounds are needed.
     """
     epochs, values = checked(epochs, values)
-    if len(epochs) and epochs[0] < 1:
-        epochs, horizon = epochs + 1, horizon + 1  # an epoch 0 is the state before training: the axis begins at 1
     scale = scale_of(values, lower_is_better=lower_is_better, bounds=bounds)
-    axis = Axis(horizon)
+    axis = Axis(horizon, shift=1.0 if len(epochs) and epochs[0] < 1 else 0.0)
     times, unit = thinned(axis.times(epochs), scale.unit(values))
     return Prepared(Context(times, unit, axis.end), scale, axis)
 
@@ -177,7 +178,7 @@ def extrapolate(
     prepared, asked = [], []
     for at_epochs, values in zip(where, rows, strict=True):
         one = prepare(at_epochs, values, horizon, lower_is_better=lower_is_better, bounds=bounds)
-        _check(one, made, predictor, horizon)
+        _check(one, made, predictor)
         prepared.append(one)
         asked.append(_asked(at_epochs, values, horizon, at))
     # Curves of which the same number of epochs is asked are forecast together.
@@ -194,23 +195,31 @@ def extrapolate(
     return done if several else done[0]
 
 
-def _check(one: Prepared, made: CurvePredictor, named: str | CurvePredictor, horizon: float) -> None:
-    """Raise where a curve has too few values, or has ended."""
+def _check(one: Prepared, made: CurvePredictor, named: str | CurvePredictor) -> None:
+    """Raise where a curve has too few values, or has gone where no forecast follows."""
     label = named if isinstance(named, str) else getattr(named, "label_", type(named).__name__)
     if len(one.context) < made.least:
         count = len(one.context)
         raise InvalidInputError(
             f"a curve has {count} value{'s' * (count != 1)}, and {label} needs {made.least}: give more."
         )
-    if len(one.context) and one.context.times[-1] >= one.axis.end:
+    if len(one.context) and not REACH[0] <= one.context.values[-1] <= REACH[1]:
+        last, low, high = one.scale.metric(np.array([one.context.values[-1], *REACH]))
         raise InvalidInputError(
-            f"the horizon {horizon:g} is not after the last epoch that was observed: give a later horizon."
+            f"the last value {last:.4g} lies far outside of what forecasts reach, {min(low, high):.4g} to "
+            f"{max(low, high):.4g}: the training diverges, or the metric needs other bounds."
         )
 
 
 def _asked(epochs: Floats, values: Floats, horizon: float, at: Sequence[float] | None) -> Floats:
     """Epochs that are asked for, all of them later than the last value."""
     last = epochs[~np.isnan(values)][-1] if (~np.isnan(values)).any() else 0.0
+    if last >= (
+        np.floor(horizon) if at is None else horizon
+    ):  # not of the context, whose last time is a mean where it was thinned
+        raise InvalidInputError(
+            f"the horizon {horizon:g} is not after epoch {last:g}, the last one observed: give a later horizon."
+        )
     if at is None:
         return np.arange(np.floor(last) + 1, np.floor(horizon) + 1)
     asked = np.asarray(at, dtype=np.float64)

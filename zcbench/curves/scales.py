@@ -64,8 +64,8 @@ def scale_of(values: Floats, *, lower_is_better: bool = False, bounds: tuple[flo
     if not lower_is_better:
         if len(values) and (values.min() < 0 or values.max() > 1):
             raise InvalidInputError(
-                f"values reach from {values.min():g} to {values.max():g}: give bounds=(0, 100) for percent, or "
-                "lower_is_better=True for a loss."
+                f"values reach from {values.min():g} to {values.max():g}: give bounds (0 and 100 for percent), or "
+                "say that lower is better."
             )
         return Scale(0.0, 1.0)
     if not len(values):

@@ -15,6 +15,7 @@ from zcbench._arguments import all_text
 from zcbench._display import abridged
 from zcbench.datasets._benchmark import Benchmark
 from zcbench.datasets._cells import Reading, is_number, read_cells
+from zcbench.datasets._curve_columns import several_curves
 from zcbench.datasets._sheet import Sheet, read_sheet
 from zcbench.errors import DataCorruptError, InvalidArchitectureError, InvalidInputError, UnknownNameError
 from zcbench.spaces import TableSpace, get_space
@@ -132,6 +133,7 @@ def own_benchmark(
     arch: str | None = None,
     space: str | SearchSpace | None = None,
     lower: str | Sequence[str] = (),
+    curves: str | Sequence[str] | Mapping[str, str] = (),
     batch: str = "cifar10",
     classes: int = 10,
     limit: int | None = None,
@@ -149,39 +151,47 @@ def own_benchmark(
             column of text without repetitions, else rows are numbered. Names are text, digits too.
         space: search space whose strings the names are, to build networks; None if no networks are to be built.
         lower: columns in which lower is better.
+        curves: patterns of columns that are the epochs of a learning curve, one * for the number of the epoch:
+            "valid_loss_*", or {"valid_loss": "epoch * loss"} to name the curve. A curve's epochs are its columns in the
+            order of their numbers; they are no facts. An empty cell is an epoch without a value.
         batch: what proxies see (a name for ``get_batch``), where networks are built.
         classes: outputs of the networks, where they are built.
         limit: number of rows, drawn at random; None for all.
         seed: decides which.
 
     Returns:
-        A benchmark with one target; the other numeric columns are its facts (precomputed scores, say). Its ``notes``
-        name the columns that were left out, and why.
+        A benchmark with one target; the other numeric columns are its facts (precomputed scores, say), or learning
+        curves. Its ``notes`` name the columns that were left out, and why.
 
     Raises:
         DataMissingError, DataCorruptError, InvalidInputError: as :func:`read_columns`; a target that is no column of
-            numbers, missing everywhere, or constant; a name that stands twice.
+            numbers, missing everywhere, or constant; a name that stands twice; a column of a curve that is not one of
+            numbers.
         InvalidArchitectureError: a name is none of the space.
         UnknownNameError: there is no such column.
     """
     content = _read(Path(path), limit, seed)
     target, *lower = (" ".join(name.split()) for name in (target, *all_text("lower", lower)))
     arch = None if arch is None else " ".join(arch.split())
+    found = several_curves(curves, (name for name in content.texts if name != content.index), content.path)
+    called = {one.name for one in found}
     for name in (target, *([arch] if arch is not None else []), *lower):
-        if name not in content.texts:
+        if name not in content.texts and (name in (target, arch) or name not in called):
             hint = "Does the first line name the columns?" if any(map(is_number, content.texts)) else ""
             raise UnknownNameError("column", name, map(abridged, content.texts), hint)
     truth = _target(content, target)
     place = get_space(space) if isinstance(space, str) else space or TableSpace()
     names, column, numbered = _names(content, target, arch, None if space is None else place)
-    skipped = {target, column, content.index, *_ARCHITECTURE}
+    epochs = {name: _numbers(content, name) for one in found for name in one.columns}
+    skipped = {target, column, content.index, *epochs, *_ARCHITECTURE}
     facts = {
         name: r.values
         for name, r in content.readings.items()
         if r.values is not None and name not in skipped and name.lower() not in _ARCHITECTURE
     }
-    notes = _notes(content, used={target: truth, **facts}, names=column)
+    notes = _notes(content, used={target: truth, **facts, **epochs}, names=column)
     notes += [numbered] if numbered else []
+    notes += [one.note() for one in found]
     architectures, rows = _architectures(content, names, place)
     if len(rows) < len(names):
         notes.append(
@@ -189,17 +199,21 @@ def own_benchmark(
             "values are means."
         )
         truth, facts = _means(truth, rows), {name: _means(values, rows) for name, values in facts.items()}
+        epochs = {name: _means(values, rows) for name, values in epochs.items()}
     _rankable(content.path, target, truth)
+    by_epoch = {one.name: np.stack([epochs[name] for name in one.columns], 1)[:, None] for one in found}
+    values = {name: by_epoch[name][:, :, -1] for name in by_epoch} | {target: truth[:, None]}
     title = "".join(c if c.isprintable() and c != "@" else "_" for c in Path(path).stem)
     return Benchmark(
         name=f"{OWN}{title}",  # never that of a benchmark whose records lie in the same store
         version=1,
         space=place,
         architectures=architectures,
-        targets={target: Target(target, batch, target not in lower, f"column {target} of {path}")},
-        values={target: truth[:, None]},
+        targets={name: Target(name, batch, name not in lower, f"column {name} of {path}") for name in values},
+        values=values,
         default_target=target,
         classes={batch: classes},
+        curves=by_epoch,
         facts=facts,
         source=str(path),
         notes=tuple(notes),
@@ -209,21 +223,29 @@ def own_benchmark(
 def _target(content: _Content, target: str) -> Floats:
     """Values of the target; DataCorruptError if it is no column of numbers."""
     reading = content.readings[target]
-    if reading.values is not None:
-        return reading.values
-    if reading.missing == len(content.texts[target]):
+    if reading.values is None and reading.missing == len(content.texts[target]):
         raise DataCorruptError(f"{content.path}: the column {target!r} has no values.")
-    if reading.strange is not None:
-        cell = abridged(content.texts[target][reading.strange], 60)
-        raise DataCorruptError(
-            f"{content.path}, {content.at(reading.strange)}: {cell!r} in the column {target!r} is no number: mend it."
-        )
-    if reading.code:
+    if reading.values is None and reading.code:
         why = reading.reason.removeprefix("it is text").lstrip(" ,")
         raise DataCorruptError(
             f"{content.path}: the column {target!r} is text: choose a column of numbers with --target {why}."
         )
-    raise DataCorruptError(f"{content.path}: the column {target!r} is no column of numbers: {reading.reason}.")
+    return _numbers(content, target)
+
+
+def _numbers(content: _Content, name: str) -> Floats:
+    """Values of a column, nan where they are missing; DataCorruptError if it is none of numbers."""
+    reading = content.readings[name]
+    if reading.values is not None:
+        return reading.values
+    if reading.missing == len(content.texts[name]):
+        return np.full(reading.missing, np.nan)
+    if reading.strange is not None:
+        cell = abridged(content.texts[name][reading.strange], 60)
+        raise DataCorruptError(
+            f"{content.path}, {content.at(reading.strange)}: {cell!r} in the column {name!r} is no number: mend it."
+        )
+    raise DataCorruptError(f"{content.path}: the column {name!r} is no column of numbers: {reading.reason}.")
 
 
 def _rankable(path: str, target: str, truth: Floats) -> None:

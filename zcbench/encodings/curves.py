@@ -18,7 +18,9 @@ from zcbench.types import Architecture
 class CurveEncoding(TableEncoding):
     """The first epochs of a metric's learning curve, and their differences.
 
-    A row is y_1 … y_E, the E - 1 first differences, the E - 2 second differences (LcSVR's features).
+    A row is y_1 … y_E, the E - 1 first differences, the E - 2 second differences (LcSVR's features). An epoch without a
+    value is interpolated between its neighbours among those E, or takes the nearest one's; a row without any value is
+    nan.
 
     Args:
         metric: name of the curve.
@@ -47,7 +49,7 @@ class CurveEncoding(TableEncoding):
         curves = feed.curve(self.metric)
         if curves.shape[1] < self.epochs:
             raise InvalidInputError(f"{self.name}: the curves have only {curves.shape[1]} epochs.")
-        return curves[:, : self.epochs]
+        return interpolated(curves[:, : self.epochs])
 
     def seconds(self, feed: Feed) -> dict[str, float]:
         """Of so many epochs of training."""
@@ -55,8 +57,21 @@ class CurveEncoding(TableEncoding):
 
     def rows(self, architectures: Sequence[Architecture]) -> list[Floats]:
         """Values, first and second differences."""
-        return [np.concatenate([curve, np.diff(curve), np.diff(curve, n=2)]) for curve in super().rows(architectures)]
+        with np.errstate(invalid="ignore"):  # of a training that diverged: differences of infinities are gaps
+            return [np.concatenate([one, np.diff(one), np.diff(one, n=2)]) for one in super().rows(architectures)]
 
     def beginnings(self, architectures: Sequence[Architecture]) -> Floats:
         """The curves themselves ``(n, epochs)``."""
         return np.stack(super().rows(architectures))
+
+
+def interpolated(curves: Floats) -> Floats:
+    """Curves ``(n, epochs)`` whose gaps are filled between their neighbours; rows without a finite value stay."""
+    known = np.isfinite(curves)
+    gaps = np.isnan(curves)
+    found = curves.copy()
+    for row in np.flatnonzero(gaps.any(1) & known.any(1)):
+        found[row, gaps[row]] = np.interp(
+            np.flatnonzero(gaps[row]), np.flatnonzero(known[row]), curves[row, known[row]]
+        )
+    return found

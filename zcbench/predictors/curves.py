@@ -21,8 +21,15 @@ if TYPE_CHECKING:
 DEFAULT = "curve(valid_nll/3)"
 
 
+#: what a training that diverged counts as
+_HUGE = 1e300
+
+
 class _CurveScore(Predictor):
-    """A number from the beginning of a curve; whether it grows or falls with the target, the training set tells."""
+    """A number from the beginning of a curve; whether it grows or falls with the target, the training set tells.
+
+    A curve without any value counts as the median one of the training set, and one that diverged as the worst.
+    """
 
     calibrated = False
 
@@ -39,11 +46,17 @@ class _CurveScore(Predictor):
         from scipy.stats import kendalltau
 
         score = self._score(architectures)
+        known = ~np.isnan(score)
+        self.middle_ = float(np.median(score[known])) if known.any() else 0.0
+        score = self._whole(score)
         tau = kendalltau(score, targets).statistic if np.ptp(score) > 0 else 1.0
         self.sign_ = -1.0 if tau < 0 else 1.0
 
+    def _whole(self, score: Floats) -> Floats:
+        return np.clip(np.where(np.isnan(score), self.middle_, score), -_HUGE, _HUGE)
+
     def _predict(self, architectures: Sequence[Architecture]) -> Floats:
-        return self.sign_ * self._score(architectures)
+        return self.sign_ * self._whole(self._score(architectures))
 
 
 @register_predictor(
@@ -101,6 +114,7 @@ class SoTLEMA(_CurveScore):
 
 @register_predictor(
     "lcsvr",
+    version=2,
     reference="B. Baker et al., 'Accelerating Neural Architecture Search using Performance Prediction', ICLR Workshop "
     "2018, arXiv:1705.10823, section 3; hyper-parameters by random search as in White et al., arXiv:2104.01177",
 )
@@ -110,14 +124,14 @@ class LcSVR(VectorPredictor):
     Args:
         encoding: a learning curve, alone or joined with other vectors.
         draws: hyper-parameters that are tried, by three-fold cross-validation.
-        targets: "standard" or "ranks".
+        targets: "standard" or "ranks" (normal scores of ranks; a few trainings that failed do not bend the fit).
         seed: decides the draws.
     """
 
     ranges: ClassVar = {"draws": COUNT}
 
     def __init__(
-        self, encoding: str | Encoding = DEFAULT, draws: int = 100, targets: str = "standard", seed: int = 0
+        self, encoding: str | Encoding = DEFAULT, draws: int = 100, targets: str = "ranks", seed: int = 0
     ) -> None:
         super().__init__(encoding, targets, seed)
         self.draws = draws

@@ -13,6 +13,7 @@ from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation import Evaluation, summarize_columns
 from zcbench.predictors import member_labels, predictor_info
 from zcbench.proxies import get_proxy, list_proxies
+from zcbench.spaces import TableSpace
 
 
 def correlate_columns(
@@ -58,16 +59,45 @@ def matching_columns(benchmark: Benchmark, patterns: Iterable[str] | None) -> li
     return names
 
 
-def of_columns(label: str) -> str:
-    """The predictor that sees the columns of a table without networks, unless it names what it sees."""
+def fitted_to(label: str, benchmark: Benchmark) -> str:
+    """The predictor as it fits a table of one's own, unless its label names what it sees.
+
+    A table without networks shows its columns, or its first curve where it has no others. A curve that it does not have
+    becomes its first one, too.
+    """
     term = parse_term(label)
     info = predictor_info(term.name)
     given = dict(term.settings)
     if "members" in info.parameters:
         members = member_labels(given.get("members", info.parameters["members"]))
-        given["members"] = f"({Sum(tuple(Part(parse_term(of_columns(member))) for member in members))})"
+        given["members"] = f"({Sum(tuple(Part(parse_term(fitted_to(member, benchmark))) for member in members))})"
     elif info.kind == "vector" and "encoding" not in given:
         for setting in info.make.encoding_settings:
-            if setting in info.parameters and not get_encoding(info.parameters[setting]).from_table:
-                given.setdefault(setting, "columns")
+            if setting in info.parameters:
+                before = str(info.parameters[setting])
+                if (after := _shown(before, benchmark)) != before:
+                    given.setdefault(setting, after)
     return str(Term(term.name, None, tuple(given.items())))
+
+
+def _shown(encoding: str, benchmark: Benchmark) -> str:
+    """What takes the place of an encoding."""
+    parts = get_encoding(encoding).parts
+    builds = type(benchmark.space) is not TableSpace
+    found = []
+    for part in parts:
+        metrics = part.needs.curves
+        if metrics and benchmark.curves and not set(metrics) <= set(benchmark.curves):
+            found.append(_first_curve(benchmark, getattr(part, "epochs", 3)))
+        elif builds or metrics or (part.from_table and not part.needs.proxies):
+            found.append(part.name)
+        elif benchmark.facts or not benchmark.curves:
+            found.append("columns")
+        else:
+            found.append(_first_curve(benchmark, 3))
+    return "+".join(dict.fromkeys(found))
+
+
+def _first_curve(benchmark: Benchmark, epochs: int) -> str:
+    metric, values = next(iter(benchmark.curves.items()))
+    return f"curve({metric}/{min(epochs, values.shape[2])})"

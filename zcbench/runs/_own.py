@@ -26,6 +26,7 @@ class OwnTable:
     Attributes:
         arch: column that names the architectures; None for "arch", "model", ….
         lower: columns in which lower is better.
+        curves: patterns of columns that are the epochs of learning curves, "valid_loss_*".
         space: search space whose strings the names are; its networks are built.
         factory: "FILE.py:FUNCTION" that builds the network of a name.
         data: what the networks see.
@@ -34,6 +35,7 @@ class OwnTable:
 
     arch: str | None = None
     lower: tuple[str, ...] = ()
+    curves: tuple[str, ...] = ()
     space: str | None = None
     factory: str | None = None
     data: str = "cifar10"
@@ -41,6 +43,7 @@ class OwnTable:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lower", tuple(rules.all_text("lower", self.lower)))
+        object.__setattr__(self, "curves", tuple(rules.all_text("curves", self.curves)))
         for name in ("arch", "space", "factory"):
             rules.optional(rules.text)(name, getattr(self, name))
         rules.text("data", self.data)
@@ -66,6 +69,7 @@ class OwnTable:
             arch=self.arch,
             space=space_named(builds) if builds else None,
             lower=self.lower,
+            curves=self.curves,
             batch=self.data,
             classes=self.classes,
             limit=None if builds or track.predictors else settings.limit,

@@ -12,7 +12,7 @@ import numpy as np
 from zcbench._workers import check_timeout
 from zcbench.datasets import Benchmark
 from zcbench.encodings import Needs
-from zcbench.errors import InvalidInputError
+from zcbench.errors import InvalidInputError, ZcbenchError
 from zcbench.predictors import get_predictor, predictor_info, resolve_predictors
 from zcbench.records import Store, Trial, Writer
 from zcbench.runs._fitting import PredictorFitting
@@ -41,10 +41,12 @@ def run_predictors(
     progress: Progress | None = None,
     shard: Shard | None = None,
     executor: Executor | None = None,
+    notes: list[str] | None = None,
 ) -> list[Trial]:
     """Make sure that the store holds every trial of the track, and return them.
 
-    Proxies that are features are measured first, on all architectures of the pool, and stored as records.
+    Proxies that are features are measured first, on all architectures of the pool, and stored as records. Predictors
+    that do not apply to the benchmark (it has no learning curve that they see, say) are left out where others do.
 
     Args:
         track: predictors, sizes and seeds; its fields for this benchmark count.
@@ -60,6 +62,7 @@ def run_predictors(
         shard: the part that is done, of the trials by seed and predictor, of features by network. Where features that
             other shards measure are missing, no trial is done.
         executor: what has the work done elsewhere; see :func:`zcbench.runs.resume`.
+        notes: grows by a sentence for each predictor that does not apply.
 
     Raises:
         InvalidInputError: a size, the timeout or a status is out of range, or the benchmark to learn from is missing
@@ -68,6 +71,8 @@ def run_predictors(
     """
     check_timeout(timeout)
     retry, sweep = check_retry(retry), _Sweep(track, benchmark, transfer_from)
+    if notes is not None:
+        notes += sweep.notes
     for number, scored in sweep.features():
         table, everything = sweep.tables[number], sweep.pools[number].architectures
         run_scores(
@@ -121,15 +126,14 @@ class _Sweep:
 
     def __init__(self, track: Track, benchmark: Benchmark, transfer_from: Benchmark | None) -> None:
         self._track, self._benchmark = track, benchmark
-        self._labels = resolve_predictors(track.predictors)
         self._settings = settings = track.settings(benchmark.name)
         learned = [(benchmark, settings.target), *_transfer(track, benchmark, transfer_from)]
         self.tables = [table for table, _ in learned]
         self._targets = [target for _, target in learned]
+        pools = [pool_of(table, target, settings.limit) for table, target in learned]
+        self._labels, self.notes = _applying(resolve_predictors(track.predictors), pools, self.tables)
         needs = Needs.of(encoding for label in self._labels for encoding in get_predictor(label).encodings())
-        self.pools = [
-            with_curves(pool_of(table, target, settings.limit), table, needs.curves) for table, target in learned
-        ]
+        self.pools = [with_curves(pool, table, needs.curves) for pool, table in zip(pools, self.tables, strict=True)]
         self._sizes = track.train_sizes or _fitting_sizes(len(self.pools[-1]))
         self._tuned = track.tuned or (0,)
         alone = len(self.pools) == 1
@@ -154,6 +158,28 @@ class _Sweep:
         fitting = PredictorFitting(self.pools[0], self.pools[1] if len(self.pools) == 2 else None, tuple(imports))
         plan = TrialPlan(self._benchmark.name, fitting, self._labels, self._sizes, self._tuned, self._track.seeds)
         return plan if shard is None else plan.only(shard.of(plan.keys))
+
+
+def _applying(labels: Sequence[str], pools: Sequence[Pool], tables: Sequence[Benchmark]) -> tuple[list[str], list[str]]:
+    """Predictors whose encodings find in the tables what they see, and a sentence for each of the others.
+
+    Raises:
+        ZcbenchError: why the first does not apply, if none does.
+    """
+    found: list[str] = []
+    errors: dict[str, ZcbenchError] = {}
+    for label in labels:
+        try:
+            needs = Needs.of(get_predictor(label).encodings())
+            known = [with_curves(pool, table, needs.curves) for pool, table in zip(pools, tables, strict=True)]
+            if not needs.proxies:  # those are measured later
+                PredictorFitting(known[0], known[1] if len(known) == 2 else None).fed(get_predictor(label))
+            found.append(label)
+        except ZcbenchError as error:
+            errors[label] = error
+    if not found:
+        raise next(iter(errors.values()))
+    return found, [f"{label} is left out because it does not apply: {error}" for label, error in errors.items()]
 
 
 def _transfer(

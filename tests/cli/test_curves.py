@@ -1,0 +1,96 @@
+"""zcbench curves."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+WIDE = "model,acc_1,acc_2,acc_3,acc_4\na,.1,.3,.4,.45\nb,.2,.3,,\nbad,.1,x,.3,\nover,.1,.2,.3,inf\n"
+
+
+@pytest.fixture
+def wide(place):
+    (place / "w.csv").write_text(WIDE)
+    return "w.csv"
+
+
+def test_a_table_of_runs(cli, wide):
+    result = cli("curves", "predict", wide, "--horizon", 20, "--above", 0.5)
+    assert result.status == 1  # two runs have no forecast
+    lines = result.out.splitlines()
+    assert lines[0].split() == ["run", "seen", "last", "epoch", "median", "90", "%", "interval", "P(>", "0.5)"]
+    assert [line.split()[:4] for line in lines[1:]] == [["a", "4", "0.45", "20"], ["b", "2", "0.3", "20"]]
+    assert all(len(line) <= 80 for line in lines)
+    said = result.err.splitlines()
+    assert len(said) == 2
+    assert "'bad' has no forecast: 'x' in the column 'acc_2' is no number" in said[0] or "('x' in" in said[0]
+    assert "'over' has no forecast: the value at epoch 4 is inf" in said[1]
+
+
+def test_json_and_csv_agree(cli, wide):
+    pytest.importorskip("matplotlib")
+    words = ["--predictor", "last_value", "--json", "--out", "f.csv", "--figure", "f.png"]
+    result = cli("curves", "predict", wide, "--horizon", 6, *words)
+    runs = {run["run"]: run for run in json.loads(result.out)["runs"]}
+    assert [row["epoch"] for row in runs["a"]["forecast"]] == [5, 6]
+    assert runs["bad"]["trouble"]
+    assert (runs["a"]["seen"], runs["a"]["last"], runs["a"]["last_epoch"]) == (4, 0.45, 4)
+    with Path("f.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["run"], float(row["epoch"])) for row in rows] == [
+        ("a", 5), ("a", 6), ("b", 3), ("b", 4), ("b", 5), ("b", 6),
+    ]  # fmt: skip
+    assert float(rows[1]["q95"]) == runs["a"]["forecast"][1]["q95"]
+
+
+def test_long_form_and_percent(cli, place):
+    (place / "l.csv").write_text("run,epoch,value\n" + "".join(f"r,{e},{90 - 60 / e}\n" for e in range(1, 9)))
+    assert "give bounds" in cli("curves", "predict", "l.csv", "--horizon", 20).sentence
+    result = cli("curves", "predict", "l.csv", "--horizon", 20, "--bounds", "0,100", "--at", "10,20")
+    assert result.status == 0
+    medians = [float(line.split()[4]) for line in result.out.splitlines()[1:]]
+    assert len(medians) == 2
+    assert 80 < medians[0] < 95
+
+
+def test_runs_that_have_ended_are_no_mistake(cli, wide):
+    result = cli("curves", "predict", wide, "--horizon", 4, "--predictor", "last_value")
+    assert "ended" in result.out.splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["none.csv", "--horizon", 9], "none.csv is not a file"),
+        (["w.csv", "--horizon", "nan"], "a horizon of nan"),
+        (["w.csv", "--horizon", 20, "--bounds", "0"], "write two numbers"),
+        (["w.csv", "--horizon", 20, "--bounds", "1,0"], "least and the greatest value"),
+        (["w.csv", "--horizon", 20, "--at", "soon"], "write numbers separated by commas"),
+        (["w.csv", "--horizon", 20, "--at", "30"], "epoch 30 is asked for, and the horizon is 20"),
+        (["w.csv", "--horizon", 20, "--above", "nan"], "give a number"),
+        (["w.csv", "--horizon", 20, "--predictor", "lcpfm"], "lcpfn"),
+        (["w.csv", "--horizon", 20, "--curve", "loss_*"], "no column fits 'loss_*'"),
+    ],
+)
+def test_one_sentence(cli, wide, words, message):
+    assert message in cli("curves", "predict", *words).sentence
+
+
+def test_many_bad_runs_do_not_flood(cli, place):
+    rows = "".join(f"r{k},.1,x\n" for k in range(50))
+    (place / "m.csv").write_text("model,e1,e2\n" + rows)
+    result = cli("curves", "predict", "m.csv", "--horizon", 9)
+    assert (result.status, result.out, len(result.err.splitlines())) == (1, "", 11)
+    assert "40 more runs have no forecast" in result.err
+
+
+def test_losses(cli, place):
+    values = 0.5 + 2 / np.arange(1, 13)
+    (place / "loss.csv").write_text(
+        "run," + ",".join(f"valid_loss_{k}" for k in range(12)) + "\nr," + ",".join(map(str, values)) + "\n"
+    )
+    result = cli("curves", "predict", "loss.csv", "--horizon", 50, "--lower", "--json")
+    (row,) = json.loads(result.out)["runs"][0]["forecast"]
+    assert row["q05"] < 0.5 + 2 / 51 < row["q95"]

@@ -1,0 +1,243 @@
+"""Tell where learning curves end, or train the network that tells it.
+
+predict reads a table with a column for each epoch and a row for each run, or with a row for each run and epoch, and
+forecasts the end of every run. A run that cannot be forecast is named on stderr and does not stop the others. train
+makes new weights for the curve predictor lcpfn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zcbench.cli._shared import add_imports, add_json, import_files, print_json, print_rows, say, sentence, write_board
+
+if TYPE_CHECKING:
+    from zcbench.curves._runs import RunForecast
+
+EXAMPLE = """examples:
+  zcbench curves predict curves.csv --horizon 200
+  zcbench curves predict my.csv --horizon 200 --curve "valid_loss_*" --lower
+  zcbench curves predict log.csv --horizon 100 --value acc --bounds 0,100
+  zcbench curves predict curves.csv --horizon 200 --figure forecast.png"""
+
+#: runs without a forecast that are named on stderr
+_TOLD = 10
+
+_PREDICT = """Forecast the end of every run of a table.
+
+In wide form the names of the columns of epochs differ in their number: valid_loss_1, valid_loss_2, …. In long form
+there is a column of epochs; rows may come in any order. Empty cells are epochs without a value. Unless --bounds or
+--lower say otherwise, values lie between 0 and 1 and more is better."""
+
+
+_TRAIN = """Train the network of the curve predictor lcpfn on curves drawn from its priors.
+
+The same command goes on where it was stopped. --resume begins with the weights of a file, such as the ones that ship.
+Held-out log-densities are told as it goes, after 5, 10, 20 and 50 of 100 epochs. Use the weights as
+lcpfn:weights=FILE."""
+
+_TRAIN_EXAMPLE = """examples:
+  zcbench curves train --to mine.safetensors --minutes 90
+  zcbench curves train --to mine.safetensors --minutes 10 --device cuda
+  zcbench curves train --to better.safetensors --resume mine.safetensors --minutes 60"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    predict = actions.add_parser(
+        "predict",
+        help="forecast the end of every run of a table",
+        description=_PREDICT,
+        epilog=EXAMPLE,
+        formatter_class=parser.formatter_class,
+    )
+    _configure_predict(predict)
+    predict.set_defaults(does=_predict)
+    train = actions.add_parser(
+        "train",
+        help="train the network on curves drawn from priors",
+        description=_TRAIN,
+        epilog=_TRAIN_EXAMPLE,
+        formatter_class=parser.formatter_class,
+    )
+    _configure_train(train)
+    train.set_defaults(does=_train)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run the command."""
+    status: int = options.does(options)
+    return status
+
+
+def _configure_predict(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("table", metavar="FILE", help="CSV (or parquet) file")
+    parser.add_argument("--horizon", type=float, metavar="EPOCH", required=True, help="last epoch of the trainings")
+    parser.add_argument("--predictor", metavar="NAME", default="lcpfn", help="a curve predictor (default: lcpfn)")
+    parser.add_argument("--lower", action="store_true", help="less is better: a loss, an error, a perplexity")
+    parser.add_argument(
+        "--bounds", metavar="LOW,HIGH", help="least and greatest value of the metric: 0,100 for percent"
+    )
+    parser.add_argument("--at", metavar="E,E", help="epochs to tell of, separated by commas (default: the horizon)")
+    parser.add_argument("--above", type=float, metavar="X", help="tell the probability of more than X, too")
+    form = parser.add_argument_group("columns")
+    form.add_argument("--curve", metavar="PATTERN", help='columns of epochs, one * for the number: "valid_loss_*"')
+    form.add_argument("--run", metavar="COLUMN", help="column that names the runs (default: run, model, …)")
+    form.add_argument("--epoch", metavar="COLUMN", help="in long form, the column of epochs (default: epoch, step)")
+    form.add_argument("--value", metavar="COLUMN", help="in long form, the column of values (default: value)")
+    parser.add_argument(
+        "--out", "--csv", dest="out", metavar="FILE.csv", help="write mean and quantiles of every later epoch"
+    )
+    parser.add_argument("--figure", metavar="FILE.png", help="draw runs, medians, and bands of 50 %% and 90 %%")
+    add_imports(parser)
+    add_json(parser)
+
+
+def _configure_train(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--to", metavar="FILE", required=True, help="file of the weights, .safetensors")
+    parser.add_argument("--minutes", type=float, metavar="M", default=60.0, help="how long altogether (default: 60)")
+    parser.add_argument("--device", default="cpu", help="cpu (default), or cuda")
+    parser.add_argument("--resume", metavar="FILE", help="weights to begin with")
+    parser.add_argument("--batch", type=int, metavar="N", help="curves in a batch (default: 64; 1024 with cuda)")
+    parser.add_argument("--width", type=int, metavar="N", default=128, help="width of the network (default: 128)")
+    parser.add_argument("--layers", type=int, metavar="N", default=4, help="layers of the network (default: 4)")
+    parser.add_argument("--threads", type=int, metavar="N", default=1, help="threads of the processor (default: 1)")
+    parser.add_argument("--every", type=float, metavar="SECONDS", default=60.0, help="between two lines of progress")
+    parser.add_argument("--seed", type=int, default=0, help="decides weights and curves (default: 0)")
+
+
+def _train(options: argparse.Namespace) -> int:
+    from zcbench.curves._training import Training, begin, train
+
+    training: Training = begin(
+        Path(options.to),
+        start=Path(options.resume) if options.resume else None,
+        minutes=options.minutes,
+        device=options.device,
+        batch=options.batch,
+        width=options.width,
+        layers=options.layers,
+        threads=options.threads,
+        seed=options.seed,
+    )
+    if training.elapsed >= training.seconds:
+        say(f"{options.to}: trained to the end; begin with it as --resume {options.to} and write to another file.")
+        return 0
+    train(training, Path(options.to), every=options.every, say=say)
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from zcbench.curves._figure import draw_runs
+    from zcbench.curves._runs import forecast_runs
+    from zcbench.curves._table import read_curves
+    from zcbench.errors import InvalidInputError
+
+    import_files(options.imports)
+    at, bounds = _numbers("--at", options.at), _numbers("--bounds", options.bounds)
+    if options.bounds is not None and len(bounds) != 2:
+        raise InvalidInputError(f"--bounds {options.bounds!r}: write two numbers, 0,100.")
+    if options.above is not None and not math.isfinite(options.above):
+        raise InvalidInputError(f"--above {options.above}: give a number.")
+    runs = read_curves(options.table, curve=options.curve, run=options.run, epoch=options.epoch, value=options.value)
+    whole = bool(options.out or options.figure)
+    wanted = at or [options.horizon]
+    found = forecast_runs(
+        runs,
+        options.horizon,
+        predictor=options.predictor,
+        lower_is_better=options.lower,
+        bounds=(bounds[0], bounds[1]) if bounds else None,
+        at=None if whole and not at else wanted,
+        above=options.above,
+    )
+    odd = [one for one in found if one.trouble]
+    for one in odd[:_TOLD]:
+        say(f"zcbench: {options.table}: {one.name!r} has no forecast: {sentence(one.trouble)}")
+    if len(odd) > _TOLD:
+        say(f"zcbench: {options.table}: {len(odd) - _TOLD:,} more runs have no forecast; --json names them.")
+    if len(odd) == len(found) and not options.json:
+        return 1
+    _show(found, wanted, options)
+    if options.out:
+        _write_csv(Path(options.out), found)
+    if options.figure and any(len(one.epochs) for one in found):
+        path = Path(options.figure)
+        title = f"{Path(options.table).name} to epoch {options.horizon:g}, by {options.predictor}"
+        write_board(path.parent, path.name, partial(draw_runs, found, title=title, horizon=options.horizon))
+    return int(bool(odd))
+
+
+def _numbers(option: str, text: str | None) -> list[float]:
+    from zcbench.errors import InvalidInputError
+
+    try:
+        found = [float(part) for part in (text or "").split(",") if part.strip()]
+    except ValueError:
+        found = [math.nan]
+    if not all(map(math.isfinite, found)):
+        raise InvalidInputError(f"{option} {text!r}: write numbers separated by commas, 50,100.")
+    return found
+
+
+def _show(found: list[RunForecast], wanted: list[float], options: argparse.Namespace) -> None:
+    """Print the table, or JSON."""
+    if options.json:
+        print_json(
+            {
+                "table": options.table,
+                "predictor": options.predictor,
+                "horizon": options.horizon,
+                "lower_is_better": options.lower,
+                "bounds": _numbers("--bounds", options.bounds) or None,
+                "above": options.above,
+                "runs": [_content(one) for one in found],
+            }
+        )
+        return
+    titles = ["run", "seen", "last", "epoch", "median", "90 % interval"]
+    titles += [f"P(> {options.above:g})"] if options.above is not None else []
+    rows = [row for one in found for row in _rows(one, wanted, titles)]
+    print_rows(titles, rows)
+
+
+def _rows(one: RunForecast, wanted: list[float], titles: list[str]) -> list[list[str]]:
+    """Lines of the table: one for each epoch that is wanted."""
+    if one.trouble:
+        return []
+    epochs, values = one.seen
+    first = [one.name, f"{len(epochs):,}", f"{values[-1]:.4g}"]
+    if one.ended:
+        return [[*first, f"{epochs[-1]:g}", "ended", *[""] * (len(titles) - 5)]]
+    found = []
+    for row in one.rows():
+        if row["epoch"] in wanted:
+            line = [*first, f"{row['epoch']:g}", f"{row['q50']:.4g}", f"[{row['q05']:.4g}, {row['q95']:.4g}]"]
+            found.append(line + ([f"{row['probability_above']:.3f}"] if "probability_above" in row else []))
+    return found
+
+
+def _content(one: RunForecast) -> dict[str, Any]:
+    epochs, values = one.seen
+    return {
+        "run": one.name,
+        "seen": len(epochs),
+        "last_epoch": float(epochs[-1]) if len(epochs) else None,
+        "last": float(values[-1]) if len(values) else None,
+        "ended": one.ended,
+        "trouble": one.trouble,
+        "forecast": [{name: value for name, value in row.items() if name != "run"} for row in one.rows()],
+    }
+
+
+def _write_csv(path: Path, found: list[RunForecast]) -> None:
+    from zcbench.evaluation._board import csv_lines
+
+    rows = [row for one in found for row in one.rows()]
+    if rows:
+        write_board(path.parent, path.name, csv_lines(rows))

@@ -1,0 +1,240 @@
+"""Learning curves from a table: a column for each epoch and a row for each run, or a row for each run and epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from pathlib import Path
+
+import numpy as np
+
+from zcbench._display import abridged
+from zcbench.curves._context import Floats
+from zcbench.datasets._cells import read_cells
+from zcbench.datasets._curve_columns import curve_columns, likely_patterns
+from zcbench.datasets._sheet import Sheet, read_sheet
+from zcbench.errors import DataCorruptError, InvalidInputError, UnknownNameError
+
+#: rows that are read
+MOST_ROWS = 1_000_000
+#: names of columns, the surest first
+_RUN = ("run", "run_id", "run_name", "arch", "architecture", "model", "name", "config", "trial", "experiment", "id")
+_EPOCH = ("epoch", "epochs", "step", "steps", "iteration", "iter")
+_VALUE = ("value", "metric", "score")
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One run of a table.
+
+    Attributes:
+        name: of the run.
+        epochs: where values were observed ``(n,)``, increasing.
+        values: what was observed ``(n,)``; nan where nothing was.
+        trouble: why its values cannot be used; "" if they can.
+        note: what is odd about it; "" for nothing.
+    """
+
+    name: str
+    epochs: Floats
+    values: Floats
+    trouble: str = ""
+    note: str = ""
+
+
+def read_curves(
+    path: str | Path,
+    *,
+    curve: str | None = None,
+    run: str | None = None,
+    epoch: str | None = None,
+    value: str | None = None,
+) -> list[Observed]:
+    """Read the curves of a table; see :func:`zcbench.datasets.read_columns` for the kinds of file.
+
+    A table with a column named "epoch" (or "step") is in long form; its rows may come in any order. Where it has no
+    column that names runs, each column of values is a run. Other tables have a row for each run and columns whose names
+    differ in the number of the epoch.
+
+    Args:
+        path: the file.
+        curve: pattern of the columns of epochs, "valid_loss_*"; default the only one that there is.
+        run: column that names the runs; default "run", "model", …, else a column of text.
+        epoch: column of epochs, in long form.
+        value: column of values, in long form; a pattern may name several if no column names runs.
+
+    Returns:
+        The runs in the order of the file. What is wrong with one is in its ``trouble``.
+
+    Raises:
+        DataMissingError, DataCorruptError: there is no such file, or it is no table.
+        UnknownNameError: there is no such column.
+        InvalidInputError: it is not clear which columns are meant.
+    """
+    path = Path(path)
+    sheet = _Sheet(str(path), read_sheet(path, None, 0, MOST_ROWS))
+    for name in (run, epoch):
+        if name is not None and name not in sheet.names:
+            raise UnknownNameError("column", name, sheet.names)
+    if curve is not None and (epoch is not None or value is not None):
+        raise InvalidInputError("a pattern of columns and a column of epochs or values are both given: choose one.")
+    if curve is None and (where := epoch or sheet.named(_EPOCH)) is not None:
+        return _long(sheet, where, run, value)
+    if value is not None:
+        raise InvalidInputError(f"{path} has no column of epochs: name it with --epoch.")
+    return _wide(sheet, curve, run)
+
+
+class _Sheet:
+    """Cells by column."""
+
+    def __init__(self, path: str, sheet: Sheet) -> None:
+        self.path, self._sheet = path, sheet
+        self.names = sheet.header
+        twice = next((name for i, name in enumerate(self.names) if name in self.names[:i]), None)
+        if twice is not None:
+            raise DataCorruptError(f"{path} has two columns named {abridged(twice)!r}: rename one.")
+        self.lines = [number for number, _ in sheet.rows]
+        self.cells = {name: [row[place].strip() for _, row in sheet.rows] for place, name in enumerate(self.names)}
+
+    def named(self, likely: Sequence[str]) -> str | None:
+        """The column that is called so, the surest name first."""
+        found = [name for name in self.names if name.lower() in likely]
+        return min(found, key=lambda name: likely.index(name.lower())) if found else None
+
+    def text(self, others: Sequence[str]) -> str | None:
+        """The first column of text but for some."""
+        columns = {name: self.cells[name] for name in self.names if name not in others}
+        readings = read_cells(columns, self.at, commas=self.commas, typed=self._sheet.typed)
+        return next((name for name, reading in readings.items() if reading.code), None)
+
+    def at(self, place: int) -> str:
+        """Where a row is, "line 3"."""
+        return f"{self._sheet.unit} {self.lines[place]}"
+
+    @property
+    def commas(self) -> bool:
+        """Whether the file may have decimal commas."""
+        return self._sheet.separator not in ("", ",")
+
+
+def _wide(sheet: _Sheet, pattern: str | None, run: str | None) -> list[Observed]:
+    named = run or sheet.named(_RUN)
+    if pattern is None:
+        patterns = likely_patterns(name for name in sheet.names if name != named)
+        if not patterns:
+            raise InvalidInputError(
+                f"{sheet.path} has neither a column for each epoch, as valid_loss_1, valid_loss_2, …, nor a column of "
+                "epochs: name them with --curve or --epoch."
+            )
+        if len(patterns) > 1:
+            shown = ", ".join(abridged(one, 40) for one in patterns[:4]) + (", …" if len(patterns) > 4 else "")
+            raise InvalidInputError(f"{sheet.path} has columns of several curves ({shown}): choose one with --curve.")
+        pattern = patterns[0]
+    found = curve_columns(pattern, sheet.names, sheet.path)
+    epochs = np.array(found.epochs, dtype=np.float64)
+    named = named or sheet.text(found.columns)
+    names = [sheet.at(k) for k in range(len(sheet.lines))] if named is None else sheet.cells[named]
+    rows = [[sheet.cells[column][k] for column in found.columns] for k in range(len(names))]
+    read = _numbers(rows, lambda place: f"the column {abridged(found.columns[place], 60)!r}", commas=sheet.commas)
+    return _distinct(
+        [_observed(name, epochs, *one) for name, one in zip(names, read, strict=True)],
+        [sheet.at(k) for k in range(len(names))],
+    )
+
+
+def _long(sheet: _Sheet, epoch: str, run: str | None, value: str | None) -> list[Observed]:
+    run = run or sheet.named(_RUN)
+    columns = _value_columns(sheet, epoch, run, value)
+    if run is None and len(columns) == 1:
+        run = sheet.text([epoch, *columns])
+    if run is not None and len(columns) > 1:
+        raise InvalidInputError(
+            f"{sheet.path} has {len(columns)} columns of values, and a column that names runs: choose one with --value."
+        )
+    groups: dict[str, list[int]] = {}
+    for place in range(len(sheet.lines)):
+        groups.setdefault("" if run is None else sheet.cells[run][place], []).append(place)
+    found = []
+    for column in columns:
+        for name, places in groups.items():
+            found.append(_of_rows(sheet, name or (column if run is None else "no name"), epoch, column, places))
+    return found
+
+
+def _value_columns(sheet: _Sheet, epoch: str, run: str | None, value: str | None) -> list[str]:
+    others = [name for name in sheet.names if name not in (epoch, run)]
+    if value is not None:
+        found = [name for name in others if name == value or fnmatch(name, value)]
+        if not found:
+            raise UnknownNameError("column", value, others)
+        return found
+    if (likely := sheet.named(_VALUE)) is not None and likely in others:
+        return [likely]
+    readings = read_cells({n: sheet.cells[n] for n in others}, sheet.at, commas=sheet.commas)
+    found = [name for name, reading in readings.items() if not reading.code]
+    if len(found) != 1:
+        shown = ", ".join(abridged(name, 40) for name in (found or others)[:6])
+        raise InvalidInputError(f"{sheet.path}: say which column holds the values with --value: {shown}.")
+    return found
+
+
+def _of_rows(sheet: _Sheet, name: str, epoch: str, column: str, places: list[int]) -> Observed:
+    """A run from its rows, sorted by epoch."""
+
+    def at(place: int) -> str:
+        return sheet.at(places[place])
+
+    nothing = np.zeros(0)
+    ((epochs, odd),) = _numbers([[sheet.cells[epoch][k] for k in places]], at, commas=sheet.commas)
+    if odd or not np.isfinite(epochs).all():
+        odd = odd or f"it is missing or infinite in {at(int(np.flatnonzero(~np.isfinite(epochs))[0]))}"
+        return Observed(name, nothing, nothing, f"the epoch is no number: {odd}")
+    ((values, trouble),) = _numbers([[sheet.cells[column][k] for k in places]], at, commas=sheet.commas)
+    order = np.argsort(epochs, kind="stable")
+    repeated = np.flatnonzero(np.diff(epochs[order]) == 0)
+    if len(repeated):
+        first, second = order[repeated[0]], order[repeated[0] + 1]
+        lines = f"{at(int(first))} and {at(int(second))}"
+        trouble = f"epoch {epochs[first]:g} is repeated ({lines}): keep one row of each epoch"
+    if trouble:
+        return Observed(name, nothing, nothing, trouble)
+    return _observed(name, epochs[order], values[order], "")
+
+
+def _numbers(rows: Sequence[Sequence[str]], at: Callable[[int], str], *, commas: bool) -> list[tuple[Floats, str]]:
+    """The numbers of each row of cells, and why they are none; cells without a value are nan."""
+    readings = read_cells({str(number): row for number, row in enumerate(rows)}, at, commas=commas)
+    found = []
+    for reading, row in zip(readings.values(), rows, strict=True):
+        if reading.values is not None or reading.missing == len(row):
+            found.append((np.full(len(row), math.nan) if reading.values is None else reading.values, ""))
+        else:
+            found.append((np.zeros(0), reading.reason))
+    return found
+
+
+def _observed(name: str, epochs: Floats, values: Floats, trouble: str) -> Observed:
+    if trouble:
+        return Observed(name, np.zeros(0), np.zeros(0), trouble)
+    if not (~np.isnan(values)).any():
+        return Observed(name, epochs, values, "it has no values")
+    return Observed(name, epochs, values)
+
+
+def _distinct(runs: list[Observed], places: Sequence[str]) -> list[Observed]:
+    """The same, runs of one name told apart by their lines."""
+    count: dict[str, int] = {}
+    for one in runs:
+        count[one.name] = count.get(one.name, 0) + 1
+    return [
+        replace(one, name=f"{one.name} ({place})".strip() if one.name else place)
+        if count[one.name] > 1 or not one.name
+        else one
+        for one, place in zip(runs, places, strict=True)
+    ]
+
+
+__all__ = ["Observed", "read_curves"]
