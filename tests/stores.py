@@ -3,9 +3,9 @@
 import math
 from pathlib import Path
 
-from toys import record, trace, trial
+from toys import forecast, record, trace, trial
 
-from zcbench.records import Record, Trial, _lines
+from zcbench.records import CurveTrial, Record, SearchTrace, Trial, _lines
 from zcbench.records._columns import Builder
 from zcbench.records._kinds import RECORDS
 from zcbench.records._layout import Source
@@ -22,21 +22,19 @@ def write(store, *items, benchmark="toy", described=False):
         if described:
             writer.environment("e0", {"torch": "2"})
         for item in items:
-            write_one = (
-                writer.record
-                if isinstance(item, Record)
-                else (writer.trial if isinstance(item, Trial) else writer.search)
-            )
-            write_one(item)
+            ways = {Record: "record", Trial: "trial", SearchTrace: "search", CurveTrial: "forecast"}
+            getattr(writer, ways[type(item)])(item)
     return next(iter(set(store.files(benchmark)) - before), None)
 
 
 def said(store, benchmark="toy"):
     """All that a reader learns, exactly (also of nan, of -0.0 and of types)."""
     records, trials, searches = store.records(benchmark), store.trials(benchmark), store.searches(benchmark)
+    forecasts = store.forecasts(benchmark)
     return (
         *(list(map(repr, records)), list(map(repr, trials)), store.environments(benchmark)),
         *(records.notes, trials.notes, store.disagreeing(benchmark).keys(), list(searches), searches.notes),
+        *(list(map(repr, forecasts)), list(forecasts), forecasts.notes),
     )
 
 
@@ -57,6 +55,9 @@ def fill(store):
         trial(seed=1, tau=None),
         trace(),
         trace(seed=1, rows=(), detail="no"),
+        forecast(),
+        forecast(context="0.5", log_density=None, detail="no"),
+        forecast("lcpfn:prior=paper@2", code="01", attempt=1),
         trace("halving:eta=3@2", scorers="warm-start=naswot@1", epochs=(1, 1, 9), code="01"),
         described=True,
     )
@@ -76,6 +77,8 @@ def fill(store):
         trial(seed=2, tau=0.1),
         trace(seed=2),
         trace(seed=2, rows=(1,)),
+        forecast(seed=2),
+        forecast(seed=2, log_density=0.1),
         described=True,
     )
     write(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from zcbench.datasets import Benchmark
-from zcbench.records import Record, SearchTrace, Trial
+from zcbench.records import CurveTrial, Record, SearchTrace, Trial
 from zcbench.spaces import get_space
 from zcbench.types import Architecture, Score, Status, Target
 
@@ -97,6 +97,23 @@ def trace(searcher: str = "random@1", rows: Sequence[int] = (3, 0, 2), **changes
     fields = {"benchmark": "toy@1", "guide": "quality", "scorers": "", "budget": "3 evaluations", "constraints": ""}
     fields |= {"seed": 0, "environment": "e0", "data": "d-s", "metrics": {"evaluations": float(len(rows))}} | changes
     return SearchTrace(searcher=searcher, status=status, rows=tuple(rows), clock=clock, **fields)  # type: ignore[arg-type]
+
+
+def forecast(curve_predictor: str = "last_value@1", log_density: float | None = 1.5, **changes: object) -> CurveTrial:
+    """A trial of a curve predictor; one without a log-density failed."""
+    status = Status.FAILED if log_density is None else Status.OK
+    metrics = {} if log_density is None else {"log_density": log_density, "mse": 0.25, "predict_seconds": 0.5}
+    fields = {
+        "benchmark": "toy@1",
+        "curve": "loss",
+        "pool": 40,
+        "complete": 20,
+        "parts": 4,
+        "context": "0.1",
+        "seed": 0,
+    }
+    fields |= {"metrics": metrics, "environment": "e0", "data": "0f", **changes}
+    return CurveTrial(curve_predictor=curve_predictor, status=status, **fields)  # type: ignore[arg-type]
 
 
 def records(benchmark: Benchmark, values: Sequence[float | None], proxy: str = "mine@1", **changes: object) -> list:

@@ -20,7 +20,7 @@ def test_what_files_hold(store):
         writer.record(record("1", 7.0))
         writer.record(record("x"))
         writer.trial(trial())
-        records, trials, _ = store.check("toy")
+        records, trials, *_ = store.check("toy")
         assert (records.files, records.living, records.lines, records.items) == (2, 1, 303, 300)
         assert (records.disagreeing, records.left_out, records.is_sound) == (1, 0, False)
         assert records.bytes == sum(path.stat().st_size for path in store.files("toy"))
@@ -39,5 +39,5 @@ def test_what_files_hold(store):
 
 
 def test_nothing(store):
-    records, trials, _ = store.check("toy")
+    records, trials, *_ = store.check("toy")
     assert (records.files, records.items, trials.files, records.is_sound) == (0, 0, 0, True)

@@ -15,7 +15,7 @@ from stores import fill, said, write
 from toys import disk_of, record, trial
 
 from zcbench.errors import InvalidInputError, StoreError
-from zcbench.records import SearchTrace, Store, Trial, _blocks
+from zcbench.records import CurveTrial, SearchTrace, Store, Trial, _blocks
 
 OLD = Path(__file__).parent / "schema_1"
 FORMATS = ["jsonl", "parquet"]
@@ -31,16 +31,21 @@ def test_what_is_read_stays_the_same(store, form):
     fill(store)
     before = said(store)
     done = store.compact("toy", form)
-    assert [(one.kind, one.files) for one in done] == [("record", 6), ("trial", 2), ("search", 2)]
-    files = (*store.files("toy"), *store.files("toy", Trial), *store.files("toy", SearchTrace))
+    assert [(one.kind, one.files) for one in done] == [("record", 6), ("trial", 2), ("search", 2), ("forecast", 2)]
+    files = (
+        *store.files("toy"),
+        *store.files("toy", Trial),
+        *store.files("toy", SearchTrace),
+        *store.files("toy", CurveTrial),
+    )
     assert [path.name for path in files] == [d.path.name for d in done]
     assert {path.suffix for path in store.folder.joinpath("toy").iterdir()} == {f".{form}"}
     assert said(store) == before
-    assert [one.files for one in store.compact("toy", form)] == [0, 0, 0]  # there is nothing to gain
+    assert [one.files for one in store.compact("toy", form)] == [0, 0, 0, 0]  # there is nothing to gain
     write(store, record("a", 1 / 3, attempt=2), record("i"))
     after = said(store)
     other = FORMATS[form == "jsonl"]
-    assert [one.files for one in store.compact("toy", other)] == [2, 1, 1]
+    assert [one.files for one in store.compact("toy", other)] == [2, 1, 1, 1]
     assert said(store) == after
     assert len(store.records("toy")) == 10
 

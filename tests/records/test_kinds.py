@@ -3,9 +3,9 @@
 from dataclasses import fields
 
 import pytest
-from toys import record, trace, trial
+from toys import forecast, record, trace, trial
 
-from zcbench.records._kinds import RECORDS, SEARCHES, TRIALS, metrics_of, metrics_text
+from zcbench.records._kinds import FORECASTS, RECORDS, SEARCHES, TRIALS, metrics_of, metrics_text
 from zcbench.types import Score
 
 
@@ -18,6 +18,8 @@ from zcbench.types import Score
         (TRIALS, trial(tau=None)),
         (SEARCHES, trace(scorers="filter=naswot@1", code="c", attempt=2, detail="d", epochs=(1, 2, 3))),
         (SEARCHES, trace(rows=())),
+        (FORECASTS, forecast(code="c", attempt=2, detail="d")),
+        (FORECASTS, forecast(log_density=None)),
     ],
 )
 def test_values_make_the_item(kind, item):

@@ -3,7 +3,7 @@
 from dataclasses import fields, replace
 
 import pytest
-from toys import record, trace, trial
+from toys import forecast, record, trace, trial
 
 from zcbench.types import Score, Status
 
@@ -12,12 +12,13 @@ OTHER = {int: 7, str: "other", bool: False, Score: Score(7.0), Status: Status.FA
 OF_RECORDS = {"score", "network", "higher_is_better", "environment", "sample", "attempt"}
 OF_TRIALS = {"status", "metrics", "detail", "environment", "attempt"}
 OF_SEARCHES = {"status", "metrics", "rows", "clock", "epochs", "detail", "environment", "attempt"}
+OF_FORECASTS = OF_TRIALS
 
 
 @pytest.mark.parametrize(
     "item, free",
-    [(record(), OF_RECORDS), (trial(), OF_TRIALS), (trace(), OF_SEARCHES)],
-    ids=["record", "trial", "search"],
+    [(record(), OF_RECORDS), (trial(), OF_TRIALS), (trace(), OF_SEARCHES), (forecast(), OF_FORECASTS)],
+    ids=["record", "trial", "search", "forecast"],
 )
 def test_keys(item, free):
     assert replace(item).key == item.key

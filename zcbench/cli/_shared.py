@@ -117,6 +117,20 @@ def numbers(option: str, text: str | None) -> tuple[int, ...]:
         raise InvalidInputError(f"{option} {text!r}: write whole numbers separated by commas, 10,50,200.") from None
 
 
+def decimals(option: str, text: str | None) -> list[float] | None:
+    """Numbers from ".1,.2,.5"; None for None.
+
+    Raises:
+        InvalidInputError: something in it is no number.
+    """
+    from zcbench.errors import InvalidInputError
+
+    try:
+        return None if text is None else [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise InvalidInputError(f"{option} {text!r}: write numbers separated by commas, .1,.2,.5.") from None
+
+
 def write_board(folder: Path, name: str, content: str | Callable[[Path], object]) -> None:
     """Make or replace a file in one step, and its folder; say so.
 

@@ -1,4 +1,4 @@
-"""Score networks, fit predictors or compare searchers, on a benchmark or as a track says, and show the table.
+"""Score networks, fit predictors, compare searchers or forecast curves, as options or a track say; show the table.
 
 A benchmark is one of  zcbench list benchmarks, or a table of your own: a CSV file with a row per architecture. Its
 columns of numbers are correlated with the target; --space or --factory builds and scores its networks. Columns that
@@ -7,7 +7,8 @@ are not numbers are left out, and stderr gives the reason. With --space, rows of
 A track is a named plan: one of  zcbench list tracks, or a TOML file of your own. Options replace what the track says.
 Predictors are fitted to a few trained networks of the benchmark, or of another one first (--transfer-from), and tested
 on all others. Equal networks are never in both parts. Searchers search the table, guided by one column and judged by
-another, each with the same budget and from the same seeds (zcbench search does one search).
+another, each with the same budget and from the same seeds (zcbench search does one search). Curve predictors see the
+beginnings of learning curves and are judged by the rest.
 
 Every score is stored as soon as it exists. A run that was stopped continues when the same command is given again.
 """
@@ -29,6 +30,7 @@ from zcbench.cli._shared import (
     add_renamed,
     add_store,
     add_timeout,
+    decimals,
     import_files,
     numbers,
     print_board,
@@ -68,6 +70,10 @@ searchers:
   zcbench run digits-201 --searchers evolution --scorers none,filter=logsynflow
   zcbench run nasbench201 --track search-nasbench201
 
+learning curves:
+  zcbench run digits-201 --curve-predictors last_value,lcpfn --contexts .1,.2,.5
+  zcbench run chars-rnn --curve-predictors all --curve valid_nll --seeds 5
+
 a table of your own:
   zcbench run my.csv --target acc                   # correlates the columns
   zcbench run my.csv --target acc --factory nets.py:build --data digits
@@ -85,6 +91,7 @@ _FIELDS = (
     "guide",
     "budget",
     "cost",
+    "complete",
     "arch",
     "space",
     "factory",
@@ -123,7 +130,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N,N",
         help="numbers of trained networks to fit to (default: 10,20,50,100,200,500,1000)",
     )
-    learned.add_argument("--seeds", type=int, metavar="N", help="number of random splits, or of searches (default: 10)")
+    learned.add_argument(
+        "--seeds",
+        type=int,
+        metavar="N",
+        help="number of splits, of searches, or of parts of the curves (default: 10)",
+    )
     learned.add_argument(
         "--transfer-from", metavar="BENCHMARK[/TARGET]", help="fit to this benchmark or target, test on the other"
     )
@@ -146,16 +158,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
     searched.add_argument(
         "--constraint", dest="constraints", action="append", metavar="BOUND", help='such as "params_M<=1"; repeatable'
     )
-    own = parser.add_argument_group("for a table of your own")
-    own.add_argument("--arch", metavar="COLUMN", help="column that names the architectures (default: arch, model, …)")
-    own.add_argument("--lower", metavar="COLUMNS", help="columns in which lower is better, separated by commas")
-    own.add_argument(
+    curved = parser.add_argument_group("for learning curves")
+    curved.add_argument("--curve-predictors", metavar="NAMES", help="names or patterns, separated by commas, or all")
+    curved.add_argument(
         "--curve",
         dest="curves",
         action="append",
-        metavar="PATTERN",
-        help='columns that are the epochs of a learning curve, * for the number: "valid_loss_*"; repeatable',
+        metavar="NAME",
+        help="metric that is forecast (default: one of validation). Of a table of your own: columns that are the "
+        'epochs of a curve, * for the number, "valid_loss_*"; repeatable',
     )
+    curved.add_argument(
+        "--bounds", metavar="LOW,HIGH", help="least and greatest value of the metric: 0,100 for percent"
+    )
+    curved.add_argument(
+        "--contexts", metavar="SHARE,SHARE", help="shares of each curve that are seen (default: .1,.2,.5,.8)"
+    )
+    curved.add_argument(
+        "--complete", type=int, metavar="N", help="complete curves of other networks to learn from (default: 20)"
+    )
+    own = parser.add_argument_group("for a table of your own")
+    own.add_argument("--arch", metavar="COLUMN", help="column that names the architectures (default: arch, model, …)")
+    own.add_argument("--lower", metavar="COLUMNS", help="columns in which lower is better, separated by commas")
     own.add_argument(
         "--space", metavar="NAME", help="build the networks from this search space; the names are its strings"
     )
@@ -224,10 +248,12 @@ def _run(options: argparse.Namespace) -> Run:
         "train_sizes": numbers("--train-sizes", options.train_sizes) or None,
         "tuned": numbers("--tuned", options.tuned) or None,
         "searchers": split_names(options.searchers),
+        "curve_predictors": split_names(options.curve_predictors),
+        "contexts": decimals("--contexts", options.contexts),
+        "bounds": decimals("--bounds", options.bounds),
         "scorers": _scorers(options.scorers),
         "constraints": options.constraints,
         "lower": _columns(options.lower),
-        "curves": options.curves,
     }
     given: dict[str, Any] = {name: getattr(options, name) for name in _FIELDS} | lists
     given, what = {name: value for name, value in given.items() if value is not None}, options.name
@@ -236,6 +262,8 @@ def _run(options: argparse.Namespace) -> Run:
         raise InvalidInputError(
             "say what to run: zcbench run BENCHMARK, zcbench run TRACK, or  zcbench run my.csv --target COLUMN"
         )
+    if options.curves is not None:
+        given |= _curves(options.curves, own=any(map(is_own_table, named)))
     if options.proxies is not None:
         given["proxies"] = (_columns if any(map(is_own_table, named)) else split_names)(options.proxies)
     return make_run(
@@ -249,6 +277,19 @@ def _run(options: argparse.Namespace) -> Run:
         **of_machines(options),
         **given,
     )
+
+
+def _curves(names: list[str], *, own: bool) -> dict[str, Any]:
+    """Fields of a run: patterns of columns of a table of one's own, or the metric of a benchmark."""
+    from zcbench.errors import InvalidInputError
+
+    if own:
+        return {"curves": names}
+    if len(names) > 1:
+        raise InvalidInputError(
+            f"--curve {' --curve '.join(names)}: a benchmark's run is about one metric: choose one."
+        )
+    return {"curve": names[0]}
 
 
 def _scorers(text: str | None) -> list[str] | None:

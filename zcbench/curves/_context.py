@@ -45,20 +45,21 @@ class Axis:
     """Epochs of a training on the grid.
 
     Trainings of up to 100 epochs keep their epochs as times. Of longer ones epoch 1 stays at 1 and the last comes to
-    100, in equal steps.
+    100, in equal steps. An epoch 0, which is before training, counts as the first.
 
     Attributes:
         horizon: the last epoch.
+        shift: 1 where epochs are counted from 0.
     """
 
     horizon: float
+    shift: float = 0.0
 
     def times(self, epochs: Floats) -> Floats:
         """Times of epochs on the grid."""
-        if self.horizon <= GRID:
-            return np.asarray(epochs, dtype=np.float64)
-        found: Floats = 1 + (np.asarray(epochs, dtype=np.float64) - 1) * (GRID - 1) / (self.horizon - 1)
-        return found
+        found: Floats = np.asarray(epochs, dtype=np.float64) + self.shift
+        last = self.horizon + self.shift
+        return found if last <= GRID else 1 + (found - 1) * (GRID - 1) / (last - 1)
 
     @property
     def end(self) -> float:

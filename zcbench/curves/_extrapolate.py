@@ -124,10 +124,8 @@ def prepare(
         InvalidInputError: epochs or values are odd, or bounds are needed.
     """
     epochs, values = checked(epochs, values)
-    if len(epochs) and epochs[0] < 1:
-        epochs, horizon = epochs + 1, horizon + 1  # an epoch 0 is the state before training: the axis begins at 1
     scale = scale_of(values, lower_is_better=lower_is_better, bounds=bounds)
-    axis = Axis(horizon)
+    axis = Axis(horizon, shift=1.0 if len(epochs) and epochs[0] < 1 else 0.0)
     times, unit = thinned(axis.times(epochs), scale.unit(values))
     return Prepared(Context(times, unit, axis.end), scale, axis)
 

@@ -43,6 +43,10 @@ class Benchmark:
         batches: what stands in for a data set that zcbench has no samples of, by data set.
         source: where the table was read from, in words.
         notes: sentences about what reading it left out or changed.
+        tasks: name of the fact that tells tasks apart, where the table has rows of many: learning curves are compared
+            within a task. Empty for a table of one task.
+        undivided: name of the fact whose equal values are never on both sides of a split of learning curves. Empty for
+            networks that are equal in the search space, or tasks where there are many.
     """
 
     name: str
@@ -59,6 +63,8 @@ class Benchmark:
     source: str = ""
     batches: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    tasks: str = ""
+    undivided: str = ""
 
     def __repr__(self) -> str:
         counts = f"{many(len(self), 'architecture')}, {many(len(self.targets), 'target')}"

@@ -34,6 +34,8 @@ class BenchmarkInfo:
         convert: reads neutral columns in the folder ``ZCBENCH_DATA``.
         remotes: the authors' files, as ``zcbench data get`` downloads them and ``read`` takes them.
         by_hand: how to get a file that no program can download, step by step.
+        tasks: name of the fact that tells tasks apart, where the table has rows of many.
+        undivided: name of the fact whose equal values are never on both sides of a split of learning curves.
         trained: whether the targets are what training gave; False where they are measured without it, as latencies are.
     """
 
@@ -52,6 +54,8 @@ class BenchmarkInfo:
     convert: Callable[[Path], Table] | None = None
     remotes: tuple[Remote, ...] = ()
     by_hand: str = ""
+    tasks: str = ""
+    undivided: str = ""
     trained: bool = True
 
     def __repr__(self) -> str:
@@ -99,6 +103,8 @@ _BENCHMARKS: Registry[BenchmarkInfo] = Registry(
         "convert": rules.optional(rules.called_with(1)),
         "remotes": _remotes,
         "by_hand": rules.text,
+        "tasks": rules.text,
+        "undivided": rules.text,
         "trained": rules.flag,
     },
 )

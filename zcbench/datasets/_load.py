@@ -195,4 +195,6 @@ def make_benchmark(info: BenchmarkInfo, table: Table) -> Benchmark:
         curves=table.curves,
         facts=table.facts,
         source=table.source,
+        tasks=info.tasks,
+        undivided=info.undivided,
     )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zcbench._display import many
-from zcbench.records import Record, Records, Trial, Trials
+from zcbench.records import CurveTrials, Record, Records, Trial, Trials
 
 if TYPE_CHECKING:
     from zcbench.datasets import Benchmark
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _SHOWN = 3
 #: results that make a version of a scorer one to be shown: a tau of fewer has no interval
 _ENOUGH = 4
-Items = TypeVar("Items", Records, Trials)
+Items = TypeVar("Items", Records, Trials, CurveTrials)
 
 
 def of_this_table(items: Items, benchmark: Benchmark) -> tuple[Items, list[str]]:
@@ -73,7 +73,7 @@ class _Version(NamedTuple):
         return f"version {self.version}{f' with code {self.code[:8]}' if self.code else ''}"
 
 
-def of_one_version(items: Records | Trials, scorer: str) -> tuple[dict[str, NDArray[np.intp]], list[str]]:
+def of_one_version(items: Records | Trials | CurveTrials, scorer: str) -> tuple[dict[str, NDArray[np.intp]], list[str]]:
     """Of several versions of a scorer the one that was measured last; a sentence for the others.
 
     Results of different code are different versions, whatever their number. A version with fewer than four results, of
@@ -81,7 +81,7 @@ def of_one_version(items: Records | Trials, scorer: str) -> tuple[dict[str, NDAr
 
     Args:
         items: records or trials, in the order of measuring.
-        scorer: the column with the scorer's label and version, "proxy" or "predictor".
+        scorer: the column with the scorer's label and version, "proxy", "predictor" or "curve_predictor".
 
     Returns:
         Rows by label, and the sentences.
@@ -133,7 +133,7 @@ def with_notes(message: str, notes: Iterable[str]) -> str:
     return " ".join([f"{message}.", *notes]) if notes else message
 
 
-def _counts(items: Records | Trials, column: str, mask: NDArray[np.bool_]) -> Counter[str]:
+def _counts(items: Records | Trials | CurveTrials, column: str, mask: NDArray[np.bool_]) -> Counter[str]:
     """How often each text stands in a column where the mask is true."""
     codes, texts = items.codes(column)
     found, counts = np.unique(codes[mask], return_counts=True)

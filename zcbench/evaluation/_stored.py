@@ -14,6 +14,7 @@ from zcbench.ensembles import Ensemble, get_ensemble
 from zcbench.errors import InvalidInputError
 from zcbench.evaluation._efficiency import SampleEfficiency, sample_efficiency
 from zcbench.evaluation._evaluation import Evaluation
+from zcbench.evaluation._forecasts import ForecastComparison, compare_forecasts
 from zcbench.evaluation._left_out import (
     grouped,
     of_known_architectures,
@@ -22,7 +23,7 @@ from zcbench.evaluation._left_out import (
     with_notes,
 )
 from zcbench.evaluation._summary import summarize
-from zcbench.records import Records, Store, Trials
+from zcbench.records import CurveTrials, Records, Store, Trials
 
 if TYPE_CHECKING:
     from zcbench.datasets import Benchmark
@@ -198,9 +199,46 @@ def efficiency_of(
     )
 
 
-def _labelled(items: Records | Trials, patterns: Iterable[str]) -> NDArray[np.bool_]:
+def forecasts_of(
+    store: Store,
+    benchmark: Benchmark,
+    *,
+    curve: str | None = None,
+    curve_predictors: Iterable[str] | None = None,
+    contexts: Iterable[float] | None = None,
+) -> list[ForecastComparison]:
+    """Compare what a store knows of forecasts on a benchmark: a table for each set of curves and way to deal them out.
+
+    Args:
+        store: where the forecasts are.
+        benchmark: its table.
+        curve: the metric; None for all.
+        curve_predictors: labels or shell patterns of labels; None for all.
+        contexts: shares of a curve; None for all.
+
+    Returns:
+        The sets, that of most forecasts first; empty if there are none.
+    """
+    stored = store.forecasts(benchmark.name)
+    found, others = of_this_table(stored, benchmark)
+    kept = np.ones(len(found), np.bool_)
+    if curve is not None:
+        kept &= found.has("curve", [curve])
+    if curve_predictors is not None:
+        kept &= _labelled(found, curve_predictors)
+    if contexts is not None:
+        kept &= found.has("context", [f"{share:g}" for share in contexts])
+    found = found.where(kept)
+    columns = (found.codes("curve")[0], found.codes("data")[0], *map(found.numbers, ("pool", "parts", "complete")))
+    sets = sorted(grouped(*columns), key=len, reverse=True)
+    notes = [*stored.notes, *others]
+    return [compare_forecasts(found.take(rows), benchmark, () if number else notes) for number, rows in enumerate(sets)]
+
+
+def _labelled(items: Records | Trials | CurveTrials, patterns: Iterable[str]) -> NDArray[np.bool_]:
     """Where the label of the scorer is one of these, or matches a shell pattern."""
-    scorer, patterns = "proxy" if isinstance(items, Records) else "predictor", list(patterns)
+    scorers = {Records: "proxy", Trials: "predictor", CurveTrials: "curve_predictor"}
+    scorer, patterns = scorers[type(items)], list(patterns)
     labels = {name: name.rpartition("@")[0] for name in items.distinct(scorer)}
     return items.has(
         scorer, [name for name, label in labels.items() if any(label == p or fnmatchcase(label, p) for p in patterns)]

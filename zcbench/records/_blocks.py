@@ -30,7 +30,12 @@ BEGIN = b'{"schema":%d,"block":' % SCHEMA
 _ROWS = 1 << 15
 _END = re.compile(rb',"crc32":([0-9]{1,10})\}\s*')
 #: columns that are always lists: a short line can never stand for more rows than it has bytes
-_LISTED = {"record": ("value", "seconds"), "trial": ("metrics", "train_size"), "search": ("rows", "clock")}
+_LISTED = {
+    "record": ("value", "seconds"),
+    "trial": ("metrics", "train_size"),
+    "search": ("rows", "clock"),
+    "forecast": ("metrics", "seed"),
+}
 
 
 def encoded(arrays: Arrays, texts: Texts, kind: Kind[Any]) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from zcbench.records._schema import BadLineError
 from zcbench.types import Status
 
 _HIGHEST = {"seed": 2**32 - 1}
-_LOWEST = {"repeats": 1, "pool": 1, "train_size": 1}
+_LOWEST = {"repeats": 1, "pool": 1, "train_size": 1, "parts": 1}
 
 
 def check(arrays: Mapping[str, NDArray[Any]], texts: Mapping[str, Sequence[str]], kind: Kind[Any]) -> None:

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Self, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from zcbench.records._kinds import RECORDS, SEARCHES, TRIALS, Form, Item, Kind
-from zcbench.records._record import Record, SearchTrace, Trial
+from zcbench.records._kinds import FORECASTS, RECORDS, SEARCHES, TRIALS, Form, Item, Kind
+from zcbench.records._record import CurveTrial, Record, SearchTrace, Trial
 
 Codes = NDArray[np.int32]
 Floats = NDArray[np.float64]
@@ -205,6 +205,16 @@ class Searches(Table[SearchTrace]):
     """
 
     kind = SEARCHES
+
+
+class CurveTrials(Table[CurveTrial]):
+    """An immutable sequence of :class:`CurveTrial` that is kept as columns.
+
+    ``codes`` knows benchmark, curve, curve_predictor, data, code, context, status, metrics (as JSON), detail and
+    environment; ``numbers`` knows pool, complete, parts, seed and attempt.
+    """
+
+    kind = FORECASTS
 
 
 class Builder:

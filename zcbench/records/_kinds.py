@@ -1,4 +1,4 @@
-"""The fields of records, trials and searches: what columns, lines, blocks and Parquet files have in common."""
+"""The fields of records, trials, searches and forecasts: what columns, lines, blocks and Parquet have in common."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from enum import Enum
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from zcbench.records._record import Record, SearchTrace, Trial
+from zcbench.records._record import CurveTrial, Record, SearchTrace, Trial
 from zcbench.types import Score, Status
 
-Item = TypeVar("Item", Record, Trial, SearchTrace)
+Item = TypeVar("Item", Record, Trial, SearchTrace, CurveTrial)
 
 
 class Form(Enum):
@@ -41,7 +41,7 @@ class Kind(Generic[Item]):
 
     Attributes:
         name: in messages, singular.
-        suffix: what files of the kind have before their format: "", ".trials" or ".searches".
+        suffix: what files of the kind have before their format: "", ".trials", ".searches" or ".forecasts".
         mark: field that an item has and the description of an environment lacks.
         fields: the columns; those of the key stand in the key's order.
         values: an item's values in the order of the fields.
@@ -125,37 +125,6 @@ def metrics_of(text: str) -> dict[str, float]:
     return {name: math.nan if value is None else float(value) for name, value in json.loads(text).items()}
 
 
-def _trial_values(trial: Trial) -> tuple[Any, ...]:
-    return (
-        *(trial.benchmark, trial.target, trial.transfer_from, trial.predictor, trial.data, trial.code),
-        *(trial.pool, trial.train_size, trial.tuned_size, trial.seed, str(trial.status)),
-        *(metrics_text(trial.metrics), trial.detail, trial.environment, trial.attempt),
-    )
-
-
-def _trial(
-    benchmark: str,
-    target: str,
-    transfer_from: str,
-    predictor: str,
-    data: str,
-    code: str,
-    pool: int,
-    train_size: int,
-    tuned_size: int,
-    seed: int,
-    status: str,
-    metrics: str,
-    detail: str,
-    environment: str,
-    attempt: int,
-) -> Trial:
-    return Trial(
-        *(benchmark, target, transfer_from, predictor, pool, train_size, tuned_size, seed),
-        *(_STATUS[status], metrics_of(metrics), detail, environment, data, code, attempt),
-    )
-
-
 def numbers_text(values: Sequence[float]) -> str:
     """Numbers as one text."""
     return json.dumps(list(values), separators=(",", ":"))
@@ -166,41 +135,33 @@ def numbers_of(text: str) -> tuple[Any, ...]:
     return tuple(json.loads(text))
 
 
-def _trace_values(trace: SearchTrace) -> tuple[Any, ...]:
-    return (
-        *(trace.benchmark, trace.guide, trace.searcher, trace.scorers, trace.budget, trace.constraints),
-        *(trace.data, trace.code, trace.seed, str(trace.status), metrics_text(trace.metrics)),
-        *(numbers_text(trace.rows), numbers_text(trace.clock), numbers_text(trace.epochs)),
-        *(trace.detail, trace.environment, trace.attempt),
-    )
-
-
-def _trace(
-    benchmark: str,
-    guide: str,
-    searcher: str,
-    scorers: str,
-    budget: str,
-    constraints: str,
-    data: str,
-    code: str,
-    seed: int,
-    status: str,
-    metrics: str,
-    rows: str,
-    clock: str,
-    epochs: str,
-    detail: str,
-    environment: str,
-    attempt: int,
-) -> SearchTrace:
-    return SearchTrace(
-        *(benchmark, guide, searcher, scorers, budget, constraints, seed, _STATUS[status], metrics_of(metrics)),
-        *(numbers_of(rows), numbers_of(clock), numbers_of(epochs), detail, environment, data, code, attempt),
-    )
-
-
 _STATUS = {str(status): status for status in Status}
+#: how fields are written as columns of texts, and read again; others stay as they are
+_WRITTEN: Mapping[str, Callable[[Any], Any]] = {
+    "status": str,
+    "metrics": metrics_text,
+    **dict.fromkeys(("rows", "clock", "epochs"), numbers_text),
+}
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "status": _STATUS.__getitem__,
+    "metrics": metrics_of,
+    **dict.fromkeys(("rows", "clock", "epochs"), numbers_of),
+}
+
+
+def _flat(item: type[Item], name: str, suffix: str, mark: str, *fields: Field) -> Kind[Item]:
+    """The kind of a dataclass whose fields are the columns."""
+
+    def values(one: Item) -> tuple[Any, ...]:
+        found = ((field.name, getattr(one, field.name)) for field in fields)
+        return tuple(_WRITTEN[name](value) if name in _WRITTEN else value for name, value in found)
+
+    def made(*given: Any) -> Item:
+        pairs = zip((field.name for field in fields), given, strict=True)
+        return item(**{name: _READ[name](value) if name in _READ else value for name, value in pairs})
+
+    return Kind(name, suffix, mark, fields, values, made)
+
 
 RECORDS = Kind[Record](
     "record",
@@ -228,53 +189,68 @@ RECORDS = Kind[Record](
     _record_values,
     _record,
 )
-TRIALS = Kind[Trial](
+TRIALS = _flat(
+    Trial,
     "trial",
     ".trials",
     "predictor",
-    (
-        Field("benchmark", key=True),
-        Field("target", key=True),
-        Field("transfer_from", key=True),
-        Field("predictor", key=True),
-        Field("data", key=True),
-        Field("code", default="", key=True),
-        Field("pool", Form.WHOLE, key=True),
-        Field("train_size", Form.WHOLE, key=True),
-        Field("tuned_size", Form.WHOLE, key=True),
-        Field("seed", Form.WHOLE, key=True),
-        Field("status"),
-        Field("metrics"),
-        Field("detail"),
-        Field("environment"),
-        Field("attempt", Form.WHOLE, 0),
-    ),
-    _trial_values,
-    _trial,
+    Field("benchmark", key=True),
+    Field("target", key=True),
+    Field("transfer_from", key=True),
+    Field("predictor", key=True),
+    Field("data", key=True),
+    Field("code", default="", key=True),
+    Field("pool", Form.WHOLE, key=True),
+    Field("train_size", Form.WHOLE, key=True),
+    Field("tuned_size", Form.WHOLE, key=True),
+    Field("seed", Form.WHOLE, key=True),
+    Field("status"),
+    Field("metrics"),
+    Field("detail"),
+    Field("environment"),
+    Field("attempt", Form.WHOLE, 0),
 )
-SEARCHES = Kind[SearchTrace](
+SEARCHES = _flat(
+    SearchTrace,
     "search",
     ".searches",
     "searcher",
-    (
-        Field("benchmark", key=True),
-        Field("guide", key=True),
-        Field("searcher", key=True),
-        Field("scorers", key=True),
-        Field("budget", key=True),
-        Field("constraints", key=True),
-        Field("data", key=True),
-        Field("code", default="", key=True),
-        Field("seed", Form.WHOLE, key=True),
-        Field("status"),
-        Field("metrics"),
-        Field("rows"),
-        Field("clock"),
-        Field("epochs"),
-        Field("detail"),
-        Field("environment"),
-        Field("attempt", Form.WHOLE, 0),
-    ),
-    _trace_values,
-    _trace,
+    Field("benchmark", key=True),
+    Field("guide", key=True),
+    Field("searcher", key=True),
+    Field("scorers", key=True),
+    Field("budget", key=True),
+    Field("constraints", key=True),
+    Field("data", key=True),
+    Field("code", default="", key=True),
+    Field("seed", Form.WHOLE, key=True),
+    Field("status"),
+    Field("metrics"),
+    Field("rows"),
+    Field("clock"),
+    Field("epochs"),
+    Field("detail"),
+    Field("environment"),
+    Field("attempt", Form.WHOLE, 0),
+)
+FORECASTS = _flat(
+    CurveTrial,
+    "forecast",
+    ".forecasts",
+    "curve_predictor",
+    Field("benchmark", key=True),
+    Field("curve", key=True),
+    Field("curve_predictor", key=True),
+    Field("data", key=True),
+    Field("code", default="", key=True),
+    Field("pool", Form.WHOLE, key=True),
+    Field("complete", Form.WHOLE, key=True),
+    Field("parts", Form.WHOLE, key=True),
+    Field("context", key=True),
+    Field("seed", Form.WHOLE, key=True),
+    Field("status"),
+    Field("metrics"),
+    Field("detail"),
+    Field("environment"),
+    Field("attempt", Form.WHOLE, 0),
 )

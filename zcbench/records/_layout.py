@@ -1,8 +1,9 @@
 """Where files of a store lie, and what their names say.
 
 ``<store>/<benchmark>/<host>-<process>-<start>.jsonl`` holds records, ``….trials.jsonl`` trials, ``….searches.jsonl``
-traces of searches; compacted files may end in ``.parquet`` instead. Stores of schema 1 have one file a benchmark,
-``<store>/<benchmark>.jsonl``, and trials in the folder ``predictors``; they are read and never appended to.
+traces of searches, ``….forecasts.jsonl`` trials of curve predictors; compacted files may end in ``.parquet`` instead.
+Stores of schema 1 have one file a benchmark, ``<store>/<benchmark>.jsonl``, and trials in the folder ``predictors``;
+they are read and never appended to.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from zcbench.errors import InvalidInputError, StoreError
-from zcbench.records._kinds import RECORDS, SEARCHES, TRIALS, Kind
+from zcbench.records._kinds import FORECASTS, RECORDS, SEARCHES, TRIALS, Kind
 
-KINDS: tuple[Kind[Any], ...] = (RECORDS, TRIALS, SEARCHES)
+KINDS: tuple[Kind[Any], ...] = (RECORDS, TRIALS, SEARCHES, FORECASTS)
 FORMATS = ("jsonl", "parquet")
 #: folder of trials in a store of schema 1
 _OLD_TRIALS = "predictors"

@@ -8,10 +8,12 @@ from typing import TypeAlias
 
 from zcbench.errors import shortened
 from zcbench.records import _schema
-from zcbench.records._record import Record, SearchTrace, Trial
+from zcbench.records._record import CurveTrial, Record, SearchTrace, Trial
 from zcbench.records._schema import LeftOut
 
-Stored: TypeAlias = Record | Trial | SearchTrace
+Stored: TypeAlias = Record | Trial | SearchTrace | CurveTrial
+#: how the items of each class are called
+_WORDS = {Record: "score", Trial: "trial", SearchTrace: "search", CurveTrial: "forecast"}
 
 _FILES = 5
 _LENGTH = 60
@@ -58,7 +60,7 @@ def of_round_off(keys: int, example: Sequence[Stored]) -> str:
 
 
 def _what(item: Stored) -> str:
-    return "score" if isinstance(item, Record) else "trial" if isinstance(item, Trial) else "search"
+    return _WORDS[type(item)]
 
 
 def _named(item: Stored) -> str:
@@ -66,6 +68,8 @@ def _named(item: Stored) -> str:
         return f"{_cut(item.proxy)} of {_cut(item.architecture)} with seed {item.seed}"
     if isinstance(item, SearchTrace):
         return f"{_cut(item.label)} with seed {item.seed}"
+    if isinstance(item, CurveTrial):
+        return f"{_cut(item.curve_predictor)} at {item.context} of part {item.seed}"
     return f"{_cut(item.predictor)} for {item.train_size} networks with seed {item.seed}"
 
 
@@ -79,7 +83,8 @@ def _outcome(item: Stored) -> str:
         return str(item.score.status) if item.score.value is None else repr(item.score.value)
     if isinstance(item, SearchTrace):
         return f"{len(item.rows):,} evaluations" if item.rows else str(item.status)
-    return f"tau {item.metrics['tau']!r}" if "tau" in item.metrics else str(item.status)
+    name = "log_density" if isinstance(item, CurveTrial) else "tau"
+    return f"{name} {item.metrics[name]!r}" if name in item.metrics else str(item.status)
 
 
 def _cut(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What is measured: the score of a network, the trial of a predictor, and the trace of a search."""
+"""What is measured: scores of networks, trials of predictors, traces of searches, trials of curve predictors."""
 
 from __future__ import annotations
 
@@ -179,4 +179,64 @@ class SearchTrace:
         return (
             *(self.benchmark, self.guide, self.searcher, self.scorers, self.budget, self.constraints),
             *(self.data, self.code, self.seed),
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class CurveTrial:
+    """One curve predictor, shown the beginnings of the learning curves of one part of a benchmark, and tested once.
+
+    Attributes:
+        benchmark: name and version of the benchmark.
+        curve: the metric whose curves are extrapolated.
+        curve_predictor: label and version, "lcpfn:prior=paper@1".
+        pool: number of different networks (or groups of them) that were dealt into parts.
+        complete: complete curves of other parts that it may learn from, where it learns.
+        parts: into how many parts the networks were dealt.
+        context: share of a curve that it sees, "0.1".
+        seed: number of the part that is tested, from 0; decides everything random.
+        status: what became of it.
+        metrics: by name; nan where undefined.
+        detail: why there are no metrics, or why some curves have none; one sentence, cut at 500 characters.
+        environment: id of the environment line that the store keeps beside it.
+        data: digest of the curves.
+        code: digest of the curve predictor, where a stranger wrote it; else empty.
+        attempt: number of trials before this one that a retry gave up.
+    """
+
+    benchmark: str
+    curve: str
+    curve_predictor: str
+    pool: int
+    complete: int
+    parts: int
+    context: str
+    seed: int
+    status: Status
+    metrics: Mapping[str, float]
+    detail: str = ""
+    environment: str = ""
+    data: str = ""
+    code: str = ""
+    attempt: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detail", shortened(self.detail))
+
+    def __repr__(self) -> str:
+        known = "log_density" in self.metrics
+        found = f"log-density {fixed(self.metrics['log_density'])}" if known else str(self.status)
+        return brief(f"<CurveTrial of {plain(self.label, 60)} at {self.context}, part {self.seed}: {found}>")
+
+    @property
+    def label(self) -> str:
+        """Label of the curve predictor, without its version."""
+        return self.curve_predictor.rpartition("@")[0]
+
+    @property
+    def key(self) -> tuple[str, str, str, str, str, int, int, int, str, int]:
+        """What identifies the trial: two with one key are the same."""
+        return (
+            *(self.benchmark, self.curve, self.curve_predictor, self.data, self.code),
+            *(self.pool, self.complete, self.parts, self.context, self.seed),
         )

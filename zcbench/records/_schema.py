@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from zcbench.errors import shortened
-from zcbench.records._kinds import metrics_text, numbers_text
-from zcbench.records._record import Record, SearchTrace, Trial
+from zcbench.records._kinds import FORECASTS, SEARCHES, TRIALS, Kind, metrics_text, numbers_text
+from zcbench.records._record import CurveTrial, Record, SearchTrace, Trial
 from zcbench.types import Status
 
 #: 1: one file a benchmark. 2: code, sample and attempt; a trial's ``transfer_from`` was called ``source``; blocks.
@@ -29,7 +29,7 @@ _SHOWN = 5
 
 
 class BadLineError(ValueError):
-    """A line that is no record, trial, search or environment; the text says why in a few words."""
+    """A line that is no record, trial, search, forecast or environment; the text says why in a few words."""
 
 
 @dataclass(frozen=True)
@@ -258,9 +258,31 @@ _TRACE: _Fields = {
     "environment": _TEXT,
     "data": _TEXT,
 }
-_COLUMNS: _Fields = _TRIAL | _RECORD | {name: _TRACE[name] for name in ("guide", "scorers", "budget", "constraints")}
+_FORECAST: _Fields = {
+    "benchmark": _NAMED,
+    "curve": _TEXT,
+    "curve_predictor": _NAMED,
+    "pool": _POSITIVE,
+    "complete": (_is_count, "a whole number from 0"),
+    "parts": _POSITIVE,
+    "context": _TEXT,
+    "seed": _SEED,
+    "status": _TEXT,
+    "metrics": (_is_metrics, "numbers by name"),
+    "detail": _PROSE,
+    "environment": _TEXT,
+    "data": _TEXT,
+}
+_COLUMNS: _Fields = (
+    _TRIAL
+    | _RECORD
+    | {
+        **{name: _TRACE[name] for name in ("guide", "scorers", "budget", "constraints")},
+        **{name: _FORECAST[name] for name in ("curve", "curve_predictor", "context")},
+    }
+)
 #: what the description of an environment never has
-_ITEMS = {"benchmark", "architecture", "proxy", "predictor", "batch", "value", "status", "metrics", "searcher"}
+_ITEMS = {"benchmark", "architecture", "proxy", "predictor", "batch", "value", "status", "metrics", "searcher", "curve"}
 
 
 #: columns of texts that write lists of numbers
@@ -338,15 +360,9 @@ def trial(line: Mapping[str, Any]) -> tuple[Any, ...]:
     """
     if "transfer_from" not in line and line.get("schema") == 1 and "source" in line:
         line = {**line, "transfer_from": line["source"]}
-    _check(line, _TRIAL)
-    code, _, attempt = _later(line)
-    status = _status(line["status"])
-    _check_tau(line["metrics"], status)
-    return (
-        *(line["benchmark"], line["target"], line["transfer_from"], line["predictor"], line["data"], code),
-        *(line["pool"], line["train_size"], line["tuned_size"], line["seed"], status.value),
-        *(metrics_text(line["metrics"]), shortened(line["detail"]), line["environment"], attempt),
-    )
+    found = _flat(line, TRIALS, _TRIAL)
+    _check_tau(line["metrics"], Status(line["status"]))
+    return found
 
 
 def search(line: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -355,16 +371,29 @@ def search(line: Mapping[str, Any]) -> tuple[Any, ...]:
     Raises:
         BadLineError: a field is missing or holds something else.
     """
-    _check(line, _TRACE)
-    code, _, attempt = _later(line)
+    found = _flat(line, SEARCHES, _TRACE)
     if len(line["clock"]) != len(line["rows"]) or len(line["epochs"]) not in (0, len(line["rows"])):
         raise BadLineError("the fields 'rows', 'clock' and 'epochs' have different lengths")
-    return (
-        *(line["benchmark"], line["guide"], line["searcher"], line["scorers"], line["budget"], line["constraints"]),
-        *(line["data"], code, line["seed"], _status(line["status"]).value, metrics_text(line["metrics"])),
-        *(numbers_text(line["rows"]), numbers_text(line["clock"]), numbers_text(line["epochs"])),
-        *(shortened(line["detail"]), line["environment"], attempt),
-    )
+    return found
+
+
+def forecast(line: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The values of the curve predictor's trial that a line holds, in the order of the kind's fields.
+
+    Raises:
+        BadLineError: a field is missing or holds something else.
+    """
+    return _flat(line, FORECASTS, _FORECAST)
+
+
+def _flat(line: Mapping[str, Any], kind: Kind[Any], expected: _Fields) -> tuple[Any, ...]:
+    """Checked values of a line whose fields are the columns."""
+    _check(line, expected)
+    code, _, attempt = _later(line)
+    found = {**line, "code": code, "attempt": attempt, "status": _status(line["status"]).value}
+    found["metrics"], found["detail"] = metrics_text(line["metrics"]), shortened(line["detail"])
+    found |= {name: numbers_text(line[name]) for name in _LISTS if name in expected}
+    return tuple(found[name] for name in kind.names)
 
 
 #: what reads a line, by the name of the kind
@@ -372,6 +401,7 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]] = {
     "record": record,
     "trial": trial,
     "search": search,
+    "forecast": forecast,
 }
 
 
@@ -432,24 +462,14 @@ def record_line(record: Record) -> dict[str, Any]:
     }
 
 
-def trial_line(trial: Trial) -> dict[str, Any]:
-    """The fields of a trial's line."""
-    line = {field.name: getattr(trial, field.name) for field in fields(Trial)}
-    line["metrics"] = {name: finite(value) for name, value in trial.metrics.items()}
-    line["status"] = str(trial.status)
-    for name in ("code", "attempt"):
-        if not line[name]:
-            del line[name]
-    return {"schema": SCHEMA, **line}
-
-
-def search_line(trace: SearchTrace) -> dict[str, Any]:
-    """The fields of a search's line."""
-    line = {field.name: getattr(trace, field.name) for field in fields(SearchTrace)}
-    line["metrics"] = {name: finite(value) for name, value in trace.metrics.items()}
-    line["status"] = str(trace.status)
+def item_line(item: Trial | SearchTrace | CurveTrial) -> dict[str, Any]:
+    """The fields of the line of a trial, a search or a forecast."""
+    line = {field.name: getattr(item, field.name) for field in fields(item)}
+    line["metrics"] = {name: finite(value) for name, value in item.metrics.items()}
+    line["status"] = str(item.status)
     for name in _LISTS:
-        line[name] = list(line[name])
+        if name in line:
+            line[name] = list(line[name])
     for name in ("code", "attempt"):
         if not line[name]:
             del line[name]

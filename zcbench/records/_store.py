@@ -1,4 +1,4 @@
-"""A folder of records, trials and traces of searches, for any number of writers at once.
+"""A folder of records, trials, traces of searches and forecasts, for any number of writers at once.
 
 Every writer appends to files of its own; reading merges all files of a benchmark (:mod:`zcbench.records._merging` has
 the rules). A process that dies loses at most the line it was writing. A whole line that cannot be read hides no other:
@@ -10,25 +10,26 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from zcbench._display import brief
 from zcbench.records import _layout, _notes
 from zcbench.records._checking import Checked, examined
-from zcbench.records._columns import Records, Searches, Table, Trials
+from zcbench.records._columns import CurveTrials, Records, Searches, Table, Trials
 from zcbench.records._compacting import Compacted, compact
-from zcbench.records._kinds import RECORDS, SEARCHES, TRIALS, Kind
+from zcbench.records._kinds import Kind
 from zcbench.records._merging import merge
 from zcbench.records._reading import Read, environments, read
-from zcbench.records._record import Record, SearchTrace, Trial
+from zcbench.records._record import CurveTrial, Record, SearchTrace, Trial
 from zcbench.records._schema import LeftOut
 from zcbench.records._taking import take_over
 from zcbench.records._writer import Writer
 
 Key = tuple[Any, ...]
-Of = type[Record] | type[Trial] | type[SearchTrace]
+Of = type[Record] | type[Trial] | type[SearchTrace] | type[CurveTrial]
+T = TypeVar("T", bound=Table[Any])
 
 
 class Store:
@@ -51,9 +52,7 @@ class Store:
         Raises:
             StoreError: a file cannot be read.
         """
-        table = self._read(benchmark, RECORDS)[0]
-        assert isinstance(table, Records)
-        return table
+        return self._table(benchmark, Records)
 
     def trials(self, benchmark: str) -> Trials:
         """All trials on a benchmark in the order of writing: files by their start, then lines; one of each key.
@@ -61,9 +60,7 @@ class Store:
         Raises:
             StoreError: a file cannot be read.
         """
-        table = self._read(benchmark, TRIALS)[0]
-        assert isinstance(table, Trials)
-        return table
+        return self._table(benchmark, Trials)
 
     def searches(self, benchmark: str) -> Searches:
         """All traces of searches on a benchmark in the order of writing; one of each key.
@@ -71,9 +68,15 @@ class Store:
         Raises:
             StoreError: a file cannot be read.
         """
-        table = self._read(benchmark, SEARCHES)[0]
-        assert isinstance(table, Searches)
-        return table
+        return self._table(benchmark, Searches)
+
+    def forecasts(self, benchmark: str) -> CurveTrials:
+        """All trials of curve predictors on a benchmark in the order of writing; one of each key.
+
+        Raises:
+            StoreError: a file cannot be read.
+        """
+        return self._table(benchmark, CurveTrials)
 
     def writer(self, benchmark: str) -> Writer:
         """Append to a benchmark; any number of writers may be open at once. To be used in a ``with`` statement."""
@@ -171,6 +174,11 @@ class Store:
         kinds = _layout.KINDS if of is None else (_kind(of),)
         return [self._latest[key] for kind in kinds if (key := (benchmark, kind.name)) in self._latest]
 
+    def _table(self, benchmark: str, form: type[T]) -> T:
+        table = self._read(benchmark, form.kind)[0]
+        assert isinstance(table, form)
+        return table
+
     def _read(self, benchmark: str, kind: Kind[Any]) -> tuple[Table[Any], Finding]:
         table, found = merged(read(self.folder, benchmark, kind))
         self._latest[benchmark, kind.name] = found
@@ -194,7 +202,7 @@ class Finding:
     notes: tuple[str, ...]
 
 
-_TABLES: dict[str, type[Table[Any]]] = {form.kind.name: form for form in (Records, Trials, Searches)}
+_TABLES: dict[str, type[Table[Any]]] = {form.kind.name: form for form in (Records, Trials, Searches, CurveTrials)}
 
 
 def merged(content: Read) -> tuple[Table[Any], Finding]:
@@ -226,5 +234,10 @@ def _counted(content: Read) -> tuple[int, Finding]:
 
 
 def _kind(of: Of) -> Kind[Any]:
-    kinds: dict[Of, Kind[Any]] = {Record: RECORDS, Trial: TRIALS, SearchTrace: SEARCHES}
-    return kinds[of]
+    forms: dict[Of, type[Table[Any]]] = {
+        Record: Records,
+        Trial: Trials,
+        SearchTrace: Searches,
+        CurveTrial: CurveTrials,
+    }
+    return forms[of].kind

@@ -15,9 +15,9 @@ from typing import Any, Self
 from zcbench._files import cannot_write
 from zcbench.errors import StoreError
 from zcbench.records import _layout, _schema
-from zcbench.records._kinds import RECORDS, SEARCHES, TRIALS, Kind
+from zcbench.records._kinds import FORECASTS, RECORDS, SEARCHES, TRIALS, Kind
 from zcbench.records._locks import Held, hold
-from zcbench.records._record import Record, SearchTrace, Trial
+from zcbench.records._record import CurveTrial, Record, SearchTrace, Trial
 from zcbench.records._schema import SCHEMA, BadLineError
 
 _ADVICE = "choose another folder with --store."
@@ -73,7 +73,7 @@ class Writer:
         Raises:
             StoreError: there is no room, or no reader could read it back.
         """
-        self._item(TRIALS, _schema.trial_line(trial), trial.environment, _schema.trial)
+        self._item(TRIALS, _schema.item_line(trial), trial.environment, _schema.trial)
 
     def search(self, trace: SearchTrace) -> None:
         """Append the trace of a search.
@@ -81,7 +81,15 @@ class Writer:
         Raises:
             StoreError: there is no room, or no reader could read it back.
         """
-        self._item(SEARCHES, _schema.search_line(trace), trace.environment, _schema.search)
+        self._item(SEARCHES, _schema.item_line(trace), trace.environment, _schema.search)
+
+    def forecast(self, trial: CurveTrial) -> None:
+        """Append the trial of a curve predictor.
+
+        Raises:
+            StoreError: there is no room, or no reader could read it back.
+        """
+        self._item(FORECASTS, _schema.item_line(trial), trial.environment, _schema.forecast)
 
     def environment(self, identifier: str, description: dict[str, Any]) -> None:
         """Describe an environment; the description is written before the first line that refers to it.

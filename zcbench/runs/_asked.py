@@ -61,7 +61,8 @@ def run(
             ``benchmarks``; ``track``, if ``what`` is a benchmark; and those of :class:`OwnTable`.
 
     Returns:
-        An :class:`zcbench.evaluation.Evaluation`, or the sample efficiency if there are predictors. Of several
+        An :class:`zcbench.evaluation.Evaluation`; with predictors the sample efficiency, with searchers or curve
+        predictors a comparison of these. Of several
         benchmarks these by name; a benchmark that cannot be run gives a warning, and all of them an error.
 
     Raises:

@@ -9,15 +9,15 @@ from dataclasses import replace
 from typing import Any, ClassVar, Self, TypeVar
 
 from zcbench._workers import Work
-from zcbench.records import SearchTrace, Store, Trial, Writer
+from zcbench.records import CurveTrial, SearchTrace, Store, Trial, Writer
 from zcbench.runs._resume import Left, Plan
 from zcbench.types import Status
 
-L = TypeVar("L", Trial, SearchTrace)
+L = TypeVar("L", Trial, SearchTrace, CurveTrial)
 
 
 class Listed(Plan[L]):
-    """A plan of items that are known but for their results: trials of predictors, traces of searches.
+    """A plan of items that are known but for their results: trials of predictors, traces of searches, forecasts.
 
     A subclass names the ``kind`` of its items and writes :meth:`stored` and :meth:`append`.
 

@@ -14,22 +14,31 @@ from zcbench._workers import check_timeout
 from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.datasets.own import OWN
 from zcbench.errors import InvalidInputError, ZcbenchError
-from zcbench.evaluation import Evaluation, SampleEfficiency, SearchComparison, at_zero, sample_efficiency
+from zcbench.evaluation import (
+    Evaluation,
+    ForecastComparison,
+    SampleEfficiency,
+    SearchComparison,
+    at_zero,
+    compare_forecasts,
+    sample_efficiency,
+)
 from zcbench.executors import Executor
 from zcbench.predictors import resolve_predictors
-from zcbench.records import Store, Trial
+from zcbench.records import CurveTrial, Store, Trial
 from zcbench.runs._ahead import Ahead, ahead_of
 from zcbench.runs._columns import correlate_columns, fitted_to, matching_columns
 from zcbench.runs._manifest import Manifest, read_manifest
 from zcbench.runs._own import OwnTable, is_numbers, is_own_table
 from zcbench.runs._resume import Progress, Step, check_retry, check_workers, left_of
 from zcbench.runs._shards import EmptyShardError, Shard, of_shard, parse_shard
-from zcbench.runs._track import PREDICTORS, SCORES, SEARCHES, Track, track_of
+from zcbench.runs._track import CURVES, PREDICTORS, SCORES, SEARCHES, Track, track_of
 from zcbench.runs.compare_searches import SearchPlan, compared, plan_of, run_searches, scores_first
 from zcbench.runs.fit_predictors import TrialPlan, plans_ahead, run_predictors
+from zcbench.runs.forecast_curves import CurvePlan, curve_plan, run_curves
 from zcbench.runs.score_networks import ScorePlan, collect, run_scores
 
-Result: TypeAlias = Evaluation | SampleEfficiency | SearchComparison
+Result: TypeAlias = Evaluation | SampleEfficiency | SearchComparison | ForecastComparison
 
 
 @dataclass(frozen=True)
@@ -38,9 +47,10 @@ class Outcome:
 
     Attributes:
         benchmark: its name, as the track has it.
-        result: the evaluation, the sample efficiency or the comparison of searches; None if it could not be run.
+        result: the evaluation, the sample efficiency, or the comparison of searches or forecasts; None if it could not
+            be run.
         error: why it could not be run.
-        failed: whether a score, a trial or a search failed or timed out.
+        failed: whether a score, a trial, a search or a forecast failed or timed out.
     """
 
     benchmark: str
@@ -175,7 +185,8 @@ class Run:
             executor: what has the work done elsewhere; see :func:`resume`.
         """
         table = self.table(name) if table is None else table
-        does = {PREDICTORS: self._fit, SEARCHES: self._search, SCORES: self._score}[self.track.kind]
+        kinds = {PREDICTORS: self._fit, SEARCHES: self._search, CURVES: self._forecast, SCORES: self._score}
+        does = kinds[self.track.kind]
         options = {"workers": workers, "progress": progress, "executor": executor}
         return does(name, table, begin or (lambda table: None), options)
 
@@ -211,6 +222,19 @@ class Run:
             raise EmptyShardError(f"no search on {name} is in the shard {self.shard}: nothing is left to do.")
         failed = any(trace.status.worth_a_retry for trace in traces.values())
         return Outcome(name, compared(traces, table, track), failed=failed)
+
+    def _forecast(
+        self, name: str, table: Benchmark, begin: Callable[[Benchmark], object], options: Mapping[str, Any]
+    ) -> Outcome:
+        """Forecast learning curves, and compare the forecasts with what followed."""
+        begin(table)
+        store = Store(self.store)
+        plan = run_curves(self.track.for_benchmark(name), table, store, shard=self._shard, **self._common, **options)
+        if not plan.trials and self.shard:
+            raise EmptyShardError(f"no forecast on {name} is in the shard {self.shard}: nothing is left to do.")
+        notes = [*plan.curves.notes, *store.notes(table.name, CurveTrial)]
+        failed = any(trial.status.worth_a_retry for trial in plan.trials)
+        return Outcome(name, compare_forecasts(plan.trials, table, notes), failed=failed)
 
     def _score(
         self, name: str, table: Benchmark, begin: Callable[[Benchmark], object], options: Mapping[str, Any]
@@ -272,7 +296,7 @@ class Run:
         """
         table = self.table(name) if table is None else table
         store, shard, sample = Store(self.store), self.shard or "", ""
-        plans: list[ScorePlan | TrialPlan | SearchPlan]
+        plans: list[ScorePlan | TrialPlan | SearchPlan | CurvePlan]
         if self.track.kind == SEARCHES:
             track = self.track.for_benchmark(name)
             searches = plan_of(track, table, store, self.imports, self._shard)
@@ -280,6 +304,8 @@ class Run:
             plans = [searches]
             if scored is not None:
                 plans.insert(0, ScorePlan(scored, table, table.architectures, imports=self.imports))
+        elif self.track.kind == CURVES:
+            plans = [curve_plan(self.track.for_benchmark(name), table, self.imports, self._shard)]
         elif self.track.kind == PREDICTORS:
             track, transfer_from = self._fitted(name, table)
             plans = [*plans_ahead(track, table, store, transfer_from=transfer_from, shard=self._shard)]

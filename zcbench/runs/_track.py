@@ -16,17 +16,26 @@ from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError
 #: training networks and number of splits, unless a track says otherwise
 SIZES = (10, 20, 50, 100, 200, 500, 1000)
 SEEDS = 10
+#: shares of a curve that are seen, and complete curves to learn from
+CONTEXTS = (0.1, 0.2, 0.5, 0.8)
+COMPLETE = 20
 
-SCORES, PREDICTORS, SEARCHES = KINDS = ("scores", "predictors", "searches")
+SCORES, PREDICTORS, SEARCHES, CURVES = KINDS = ("scores", "predictors", "searches", "curves")
+#: the field that makes a track one of a kind, and how its entries are called
+MAKES = {
+    PREDICTORS: ("predictors", "predictor"),
+    SEARCHES: ("searchers", "searcher"),
+    CURVES: ("curve_predictors", "curve predictor"),
+}
 #: fields that tracks of some kinds alone have
 OF_KINDS = {
     "seed": (SCORES,),
     "proxies": (SCORES,),
     "ensembles": (SCORES,),
-    "limit": (SCORES, PREDICTORS),
+    "limit": (SCORES, PREDICTORS, CURVES),
     "predictors": (PREDICTORS,),
     "train_sizes": (PREDICTORS,),
-    "seeds": (PREDICTORS, SEARCHES),
+    "seeds": (PREDICTORS, SEARCHES, CURVES),
     "tuned": (PREDICTORS,),
     "transfer_from": (PREDICTORS,),
     "searchers": (SEARCHES,),
@@ -35,6 +44,11 @@ OF_KINDS = {
     "budget": (SEARCHES,),
     "constraints": (SEARCHES,),
     "cost": (SEARCHES,),
+    "curve_predictors": (CURVES,),
+    "curve": (CURVES,),
+    "bounds": (CURVES,),
+    "contexts": (CURVES,),
+    "complete": (CURVES,),
 }
 #: what says which track it is, and not what is done
 _HEAD = ("name", "version", "summary")
@@ -52,6 +66,7 @@ class Settings(NamedTuple):
         guide: columns that searchers see, separated by commas; None for the benchmark's own choice.
         budget: what a search may spend, "100" evaluations or "12000s".
         cost: column of training seconds, or seconds of every network; None for what the table tells.
+        curve: the metric whose learning curves are forecast; None for the benchmark's own choice.
     """
 
     target: str | None
@@ -60,6 +75,7 @@ class Settings(NamedTuple):
     guide: str | None
     budget: str
     cost: str | None
+    curve: str | None
 
 
 PER_BENCHMARK = Settings._fields
@@ -69,8 +85,9 @@ PER_BENCHMARK = Settings._fields
 class Track:
     """What makes results comparable.
 
-    A track without predictors and searchers is one of scores. ``target``, ``limit``, ``batch_size``, ``guide``,
-    ``budget`` and ``cost`` may be mappings by benchmark; a benchmark that is not in one has the default.
+    A track without predictors, searchers and curve predictors is one of scores. ``target``, ``limit``, ``batch_size``,
+    ``guide``, ``budget``, ``cost`` and ``curve`` may be mappings by benchmark; a benchmark that is not in one has the
+    default.
 
     Attributes:
         name: its name; empty for one that is made of options.
@@ -79,8 +96,8 @@ class Track:
         benchmarks: names of benchmarks, or paths of one's own tables; none if whoever runs the track says it.
         target: column to rank against, or by which searches are judged; None for the benchmark's own choice. It also
             decides the data set.
-        limit: number of architectures, drawn at random; of predictors, of equivalence classes. None for all. A larger
-            limit keeps what a smaller one had.
+        limit: number of architectures, drawn at random; of predictors and curves, of equivalence classes. None for all.
+            A larger limit keeps what a smaller one had.
         seed: decides the sample, the batch and the initial weights.
         batch_size: samples in the batch.
         proxies: names, patterns, "standard" or "all"; None for "standard". Of a table of numbers, its columns.
@@ -88,7 +105,7 @@ class Track:
         predictors: labels, patterns or "all".
         train_sizes: numbers of trained networks to learn from; with a transfer, those of the other benchmark. None for
             10 to 1,000, as far as a table has room for them beside as many to test on.
-        seeds: number of splits, the same for all predictors; or of searches.
+        seeds: number of splits, the same for all predictors; or of searches; or of parts of the curves.
         tuned: with a transfer, numbers of networks of the benchmark itself that are seen last.
         transfer_from: "BENCHMARK" or "BENCHMARK/TARGET" to learn from first.
         searchers: labels, patterns or "all".
@@ -98,6 +115,11 @@ class Track:
         budget: what each search may spend, "100" evaluations or "12000s".
         constraints: bounds on facts and scorers, "params_M<=1".
         cost: column of training seconds, or seconds of every network; None for what the table tells.
+        curve_predictors: labels, patterns or "all".
+        curve: the metric whose learning curves are forecast; None for one of validation, else the benchmark's target.
+        bounds: least and greatest value of that metric, (0, 100) of percentages; None for what the table tells.
+        contexts: shares of a curve that are seen, above 0 and below 1.
+        complete: complete curves of other networks that curve predictors which learn are given.
     """
 
     name: str = ""
@@ -121,10 +143,15 @@ class Track:
     budget: str | Mapping[str, str] = "100"
     constraints: tuple[str, ...] = ()
     cost: str | Mapping[str, str] | None = None
+    curve_predictors: tuple[str, ...] = ()
+    curve: str | Mapping[str, str] | None = None
+    bounds: tuple[float, float] | None = None
+    contexts: tuple[float, ...] = CONTEXTS
+    complete: int = COMPLETE
 
     def __repr__(self) -> str:
-        counted = {PREDICTORS: (self.predictors, "predictor"), SEARCHES: (self.searchers, "searcher")}
-        what = many(len(counted[self.kind][0]), counted[self.kind][1]) if self.kind in counted else "proxies"
+        field, word = MAKES.get(self.kind, ("", ""))
+        what = many(len(getattr(self, field)), word) if field else "proxies"
         on = many(len(self.benchmarks), "benchmark") if self.benchmarks else "any benchmark"
         return brief(f"<Track {plain(self.identifier or 'without a name', 50)}: {what} on {on}>")
 
@@ -137,16 +164,16 @@ class Track:
             for benchmark in value if isinstance(value, Mapping) and self.benchmarks else ():
                 if benchmark not in self.benchmarks:
                     raise UnknownNameError(f"benchmark in {where}{field}", benchmark, self.benchmarks)
-        if self.predictors and self.searchers:
-            raise InvalidInputError(f"{where}predictors and searchers are two kinds of work: choose one.")
+        if len(several := [f"{word}s" for field, word in MAKES.values() if getattr(self, field)]) > 1:
+            raise InvalidInputError(f"{where}{several[0]} and {several[1]} are two kinds of work: choose one.")
         for field, kinds in OF_KINDS.items():
             if self.kind not in kinds and getattr(self, field) != DEFAULTS[field]:
                 raise InvalidInputError(f"{where}{field} {_goes_with(kinds, self.kind)}.")
 
     @property
     def kind(self) -> str:
-        """What its work gives: "scores", "predictors" or "searches"."""
-        return PREDICTORS if self.predictors else SEARCHES if self.searchers else SCORES
+        """What its work is about: "scores", "predictors", "searches" or "curves"."""
+        return next((kind for kind, (field, _) in MAKES.items() if getattr(self, field)), SCORES)
 
     @property
     def identifier(self) -> str:
@@ -234,7 +261,7 @@ class Track:
 
 def _goes_with(kinds: Sequence[str], kind: str) -> str:
     """Why a field of some kinds of tracks does not belong to another kind."""
-    words = {PREDICTORS: "predictors", SEARCHES: "searchers"}
+    words = {one: f"{word}s" for one, (_, word) in MAKES.items()}
     if SCORES in kinds:
         return f"does not go with {words[kind]}"
     return f"goes with {' or '.join(words[one] for one in kinds)}"
@@ -268,8 +295,8 @@ def track_of(content: Mapping[str, Any], where: str) -> Track:
         track = Track(**given)
         if kind is not None and kind != track.kind:
             rules.choice("kind", KINDS)("kind", kind)
-            needs = {PREDICTORS: "predictors", SEARCHES: "searchers"}.get(kind, f"no {track.kind}")
-            raise InvalidInputError(f"kind {kind!r} needs {needs.replace('searches', 'searchers')}.")
+            has = f"no {MAKES[track.kind][0]}" if track.kind in MAKES else ""
+            raise InvalidInputError(f"kind {kind!r} needs {MAKES[kind][0] if kind in MAKES else has}.")
     except ZcbenchError as error:
         raise InvalidInputError(f"{where}: {error}") from None
     return track
@@ -350,6 +377,22 @@ def _budget(what: str, value: Any) -> str:
     return rules.text(what, value)
 
 
+def _shares(what: str, value: Any) -> tuple[float, ...]:
+    """Shares of a curve, in order, each once."""
+    every = [rules.number(what, one) for one in (value if isinstance(value, list | tuple) else (value,))]
+    if not every or not all(0 < one < 1 for one in every):
+        raise InvalidInputError(f"{what} {rules.shown(value)}: give shares of a curve between 0 and 1, e.g. 0.1, 0.5.")
+    return tuple(sorted(set(every)))
+
+
+def _bounds(what: str, value: Any) -> tuple[float, float]:
+    """A least and a greatest value."""
+    every = [rules.number(what, one) for one in value] if isinstance(value, list | tuple) else []
+    if len(every) != 2 or not every[0] < every[1]:
+        raise InvalidInputError(f"{what} {rules.shown(value)}: give the least and the greatest value, e.g. 0, 100.")
+    return every[0], every[1]
+
+
 def _seconds(what: str, value: Any) -> str:
     """The name of a column, or seconds as text."""
     return str(rules.number(what, value, 0)) if isinstance(value, int | float) else rules.text(what, value)
@@ -377,5 +420,10 @@ _RULES: Mapping[str, Callable[[str, Any], Any]] = {
     "budget": _by_benchmark(_budget),
     "constraints": _texts,
     "cost": _optional(_by_benchmark(_seconds)),
+    "curve_predictors": _texts,
+    "curve": _optional(_by_benchmark(rules.text)),
+    "bounds": _optional(_bounds),
+    "contexts": _shares,
+    "complete": _count,
 }
 DEFAULTS: Mapping[str, Any] = {field.name: field.default for field in fields(Track)}

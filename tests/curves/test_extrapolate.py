@@ -1,0 +1,131 @@
+"""Curves as their owner has them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from zcbench import curves
+from zcbench.curves import Extrapolation
+from zcbench.errors import InvalidInputError
+
+RISING = [0.31, 0.52, 0.61, 0.64, 0.66]
+FALLING = [2.3, 1.9, 1.5, 1.4]
+
+
+def one(values: object, horizon: float, **settings: object) -> Extrapolation:
+    """One curve's extrapolation."""
+    found = curves.extrapolate(values, horizon, **settings)  # type: ignore[arg-type]
+    assert isinstance(found, Extrapolation)
+    return found
+
+
+def test_a_curve_is_extrapolated_to_its_horizon() -> None:
+    found = one(RISING, 100)
+    assert found.epochs.tolist() == list(range(6, 101))
+    low, high = found.interval(0.9)
+    assert (low < found.median).all()
+    assert (found.median < high).all()
+    assert 0.6 < found.mean[-1] < 1
+    above = found.probability_above(0.7)
+    assert above == pytest.approx(1 - found.probability_below(0.7))
+    assert (np.diff(found.quantile(0.5)[[0, 30, 94]]) > 0).all()
+    assert "to 100" in repr(found)
+
+
+def test_several_curves_of_any_lengths_are_as_if_alone() -> None:
+    rows = [RISING, [0.2], [0.3, np.nan, 0.5, np.nan, 0.55, 0.56]]
+    several = curves.extrapolate(rows, 50)
+    assert isinstance(several, list)
+    for row, found in zip(rows, several, strict=True):
+        # float32 sums of other shapes
+        assert found.mean == pytest.approx(one(row, 50).mean, abs=2e-4)
+    assert several[2].epochs[0] == 7
+
+
+def test_units_of_the_metric_do_not_matter() -> None:
+    plain, percent = one(RISING, 50), one([100 * value for value in RISING], 50, bounds=(0, 100))
+    assert percent.mean == pytest.approx(100 * plain.mean, rel=1e-3)
+    later = plain.mean
+    assert percent.log_density(100 * later) == pytest.approx(plain.log_density(later) - np.log(100), abs=1e-2)
+    errors = one([1 - value for value in RISING], 50, bounds=(0, 1), lower_is_better=True)
+    assert errors.mean == pytest.approx(1 - plain.mean, abs=1e-3)
+    assert errors.quantile(0.1) == pytest.approx(1 - plain.quantile(0.9), abs=1e-3)
+    losses, thousands = (one([k * value for value in FALLING], 20, lower_is_better=True) for k in (1, 1000))
+    assert thousands.mean == pytest.approx(1000 * losses.mean, rel=1e-3)
+
+
+def test_a_loss_falls() -> None:
+    found = one(FALLING, 50, lower_is_better=True)
+    assert found.mean[-1] < 1.4
+    assert found.probability_below(1.4)[-1] > 0.5
+    assert found.sample(500).shape == (500, 46)
+
+
+def test_missing_and_numbered_epochs_are_one_thing() -> None:
+    with_gaps = one([0.3, np.nan, 0.5, np.nan, 0.55], 20)
+    numbered = one([0.3, 0.5, 0.55], 20, epochs=[1, 3, 5])
+    assert with_gaps.mean.tolist() == numbered.mean.tolist()
+
+
+def test_an_epoch_before_training_is_counted_as_one() -> None:
+    first = one([0.1, 0.3, 0.5], 20, epochs=[0, 1, 2])
+    second = one([0.1, 0.3, 0.5], 21, epochs=[1, 2, 3])
+    assert first.mean.tolist() == second.mean.tolist()
+    assert first.epochs.tolist() == list(range(3, 21))
+
+
+def test_ten_thousand_epochs() -> None:
+    epochs = np.arange(1, 4001)
+    values = 0.9 - 0.6 * epochs**-0.3 + 0.01 * np.random.default_rng(0).standard_normal(4000)
+    found = one(values.tolist(), 10_000, at=[5_000, 10_000])
+    assert found.mean == pytest.approx(0.9 - 0.6 * np.array([5_000, 10_000]) ** -0.3, abs=0.03)
+    assert len(one(values.tolist(), 10_000).mean) == 6_000
+
+
+def test_only_what_is_asked_for() -> None:
+    found = one(RISING, 100, at=[10, 50.5, 100])
+    assert found.epochs.tolist() == [10, 50.5, 100]
+    every = one(RISING, 100)
+    assert found.mean[[0, 2]] == pytest.approx(every.mean[[4, 94]], abs=2e-3)  # times between knots are interpolated
+
+
+@pytest.mark.parametrize("values", [[0.5] * 20, [0.0] * 5, [1.0] * 5, [0.5], [0.9, 0.1, 0.1, 0.1]])
+def test_odd_curves_are_forecast(values: list[float]) -> None:
+    found = one(values, 60)
+    low, high = found.interval()
+    assert np.isfinite([low, high, found.mean]).all()
+    assert (high > low).all()
+
+
+def test_an_empty_curve_has_the_forecast_of_the_prior() -> None:
+    found = one([], 100)
+    low, high = found.interval()
+    assert len(found.mean) == 100
+    assert (high - low > 0.5).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "settings", "message"),
+    [
+        ([0.3, np.inf], {}, "end the curve before it"),
+        ([0.3, 0.5], {"epochs": [2, 1]}, "comes after a later one"),
+        ([0.3, 0.5], {"epochs": [2, 2]}, "is repeated"),
+        ([0.3, 0.5], {"epochs": [1]}, "equally long"),
+        ([0.3, 0.5], {"epochs": [-1, 2]}, "from 0 on"),
+        ([0.3, 0.5], {"horizon": 2}, "is not after epoch 2"),
+        ([0.3, 0.5], {"horizon": np.nan}, "the last epoch of the training"),
+        ([30.0, 50.0], {}, "give bounds"),
+        ([0.3, 0.5], {"bounds": (1, 0)}, "least and the greatest"),
+        ([0.0, 0.5], {"lower_is_better": True}, "give bounds"),
+        ([], {"lower_is_better": True}, "has no scale"),
+        ([], {"predictor": "last_value"}, "needs 1"),
+        ([0.3, 0.5], {"at": [1.0]}, "after 2"),
+        ([0.3, 0.5], {"at": []}, "one epoch or more"),
+        ([0.3, 0.5], {"at": [200]}, "up to the horizon"),
+    ],
+)
+def test_bad_input_gets_one_sentence(values: list[float], settings: dict[str, object], message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message) as caught:
+        one(values, **{"horizon": 100, **settings})  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,123 @@
+"""Training: resumable, skips what is not finite, learns."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from zcbench.curves import _training
+from zcbench.curves._context import Context
+from zcbench.curves._network import Shape
+from zcbench.curves._training import CONTEXTS, Batch, Training, draw, held_out, log_densities, train
+from zcbench.curves._weights import load
+from zcbench.curves.last_value import LastValue
+from zcbench.curves.priors import PRIORS
+from zcbench.errors import InvalidInputError
+
+SMALL = Shape(width=16, layers=1, heads=2, bins=64)
+
+
+def steps(training: Training, count: int) -> None:
+    """So many steps."""
+    run = training.run()
+    for _ in range(count):
+        next(run)
+
+
+def test_batches_have_all_lengths_and_both_priors() -> None:
+    rng = np.random.default_rng(0)
+    batches = [draw(rng, 4) for _ in range(60)]
+    assert {batch.values.shape[1] for batch in batches} == set(_training.LENGTHS)
+    assert {int(batch.prior[0]) for batch in batches} == {0, 1}
+    for batch in batches:
+        assert (torch.diff(batch.times) > 0).all()
+        assert (batch.times[:, -1] <= batch.ends).all()
+        assert (batch.targets >= batch.prefixes[:, None]).all()
+        assert batch.values.min() >= -1
+        assert batch.values.max() <= 2
+
+
+def test_a_training_that_was_stopped_goes_on_exactly(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    whole = Training(shape=SMALL, seconds=1e9, batch=2)
+    steps(whole, 6)
+    begun = Training(shape=SMALL, seconds=1e9, batch=2)
+    steps(begun, 3)
+    begun.save(path)
+    torch.manual_seed(99)
+    resumed = Training.resume(path)
+    assert resumed.steps == 3
+    steps(resumed, 3)
+    assert resumed.curves == whole.curves
+    for name, value in whole.network.named_parameters():
+        # the learning rate follows the clock: equal to the part of a second in 10^9
+        assert torch.allclose(dict(resumed.network.named_parameters())[name], value, atol=1e-6), name
+
+
+def test_weights_alone_are_a_start_too(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    begun = Training(shape=SMALL, seconds=1e9, batch=2)
+    steps(begun, 2)
+    begun.save(path)
+    path.with_suffix(".state.safetensors").unlink()
+    again = Training.resume(path, seconds=5.0)
+    assert again.seconds == 5.0
+    for name, value in again.network.named_parameters():
+        assert torch.equal(value, begun.averaged[name])
+
+
+def test_a_batch_that_is_not_finite_changes_no_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    training = Training(shape=SMALL, seconds=1e9, batch=2)
+    steps(training, 2)
+    before = {name: value.clone() for name, value in training.network.named_parameters()}
+    good = draw(np.random.default_rng(0), 2)
+    bad = Batch(good.times, good.values * torch.nan, good.ends, good.prior, good.prefixes, good.targets)
+    monkeypatch.setattr(_training, "draw", lambda *_: bad)
+    steps(training, 1)
+    assert training.skipped == 1
+    for name, value in training.network.named_parameters():
+        assert torch.equal(value, before[name])
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(b"no weights")
+    with pytest.raises(InvalidInputError, match="no weights of a curve network"):
+        Training.resume(path)
+    with pytest.raises(InvalidInputError, match="no weights of a curve network"):
+        load(path)
+
+
+def test_progress_is_told_and_saved(tmp_path: Path) -> None:
+    path, said = tmp_path / "net.safetensors", list[str]()
+    train(Training(shape=SMALL, seconds=0.01, batch=2), path, say=said.append)
+    assert len(said) == 1
+    assert "paper" in said[0]
+    about = load(path).about
+    assert about["shape"] == {"width": 16, "layers": 1, "heads": 2, "bins": 64, "priors": 2}
+    assert list(about["training"]["lines"][0]["found"]) == ["paper", "extended"]
+
+
+@pytest.mark.slow
+def test_thirty_seconds_beat_the_calibrated_last_value() -> None:
+    """At contexts of ten and more, on curves that were not seen in training."""
+    training = Training(shape=Shape(width=64, layers=3), seconds=30.0, clock=time.process_time)
+    for _ in training.run():
+        pass
+    batch = held_out("paper")
+    found = log_densities(training.result(), batch)
+    values, times = batch.values.double().numpy(), batch.times[0].double().numpy()
+    for context in (each for each in CONTEXTS if each >= 10):
+        seen = [Context(times[:context], row[:context], 100.0) for row in values]
+        asked = np.broadcast_to(times[context:], (len(values), 100 - context))
+        baseline = LastValue().predict(seen, asked).log_density(values[:, context:]).mean()
+        assert found[context] > baseline, (context, found[context], baseline)
+
+
+def test_held_out_curves_are_always_the_same() -> None:
+    for prior in PRIORS:
+        assert torch.equal(held_out(prior, 5).values, held_out(prior, 5).values)

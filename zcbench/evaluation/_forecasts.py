@@ -1,0 +1,302 @@
+"""From trials of curve predictors to a comparison: how good forecasts are, how surely, against each other. No torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zcbench._display import brief, many, plain
+from zcbench.errors import InvalidInputError, UnknownNameError
+from zcbench.evaluation import _forecasts_table
+from zcbench.evaluation._board import Board
+from zcbench.evaluation._efficiency import mean_interval
+from zcbench.evaluation._left_out import of_one_version, with_notes
+from zcbench.evaluation._over_seeds import paired_difference
+from zcbench.metrics import Estimate
+from zcbench.records import CurveTrial, CurveTrials
+from zcbench.types import Status, Target
+
+if TYPE_CHECKING:
+    from zcbench.datasets import Benchmark
+
+#: what others are compared with, if it was run
+BASELINE = "last_value"
+
+
+@dataclass(frozen=True, repr=False)
+class Forecasted:
+    """One curve predictor at one context, over parts.
+
+    Attributes:
+        label: its label.
+        version: its integer version.
+        code: digest of its code where a stranger wrote it; else empty.
+        context: share of each curve that it saw.
+        metrics: by name, the mean over parts with a 95 % interval (Student's t over parts); the log-density is -inf
+            where a value that came was held to be impossible.
+        behind: log-density of the best at this context minus its own, paired by part.
+        tied_with_best: whether that interval reaches zero.
+        curves: how many were forecast.
+        left_out: how many could not be, by reason.
+        impossible: values that came and were held to be impossible.
+        failures: parts without forecasts, by reason.
+        seconds: a curve, learning and forecasting.
+    """
+
+    label: str
+    version: int
+    code: str
+    context: float
+    metrics: Mapping[str, Estimate]
+    behind: Estimate
+    tied_with_best: bool
+    curves: int
+    left_out: Mapping[str, int]
+    impossible: int
+    failures: Mapping[str, int]
+    seconds: float
+
+    def __repr__(self) -> str:
+        return brief(f"<Forecasted by {plain(self.label, 60)} at {self.context:g}: {many(self.curves, 'curve')}>")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ForecastComparison(Board):
+    """Curve predictors on one set of learning curves, over parts: a row each, a column for each context.
+
+    Attributes:
+        benchmark: name and version.
+        curve: the metric.
+        lower_is_better: whether it is a loss.
+        pool: number of different networks, or of tasks where there are many.
+        parts: into how many parts these were dealt.
+        complete: complete curves that predictors which learn were given.
+        contexts: shares of a curve that were seen.
+        points: one for each curve predictor and context; the best rank by log-density first.
+        won: by label of a curve predictor and of another, the share of tasks (a part at a context) at which its
+            log-density was higher, with an interval over parts; a tie is half.
+        baseline: the label that all are compared with; "" if it is not among them.
+        notes: what a reader has to know, a sentence each.
+        table_notes: what reading the table left out or changed.
+        metric: what the table shows.
+
+    Raises:
+        UnknownNameError: there is no such metric.
+    """
+
+    benchmark: str
+    curve: str
+    lower_is_better: bool
+    pool: int
+    parts: int
+    complete: int
+    contexts: tuple[float, ...]
+    points: tuple[Forecasted, ...]
+    won: Mapping[str, Mapping[str, Estimate]]
+    baseline: str = ""
+    notes: tuple[str, ...] = ()
+    table_notes: tuple[str, ...] = ()
+    metric: str = "log_density"
+    repeated = 1
+
+    def __post_init__(self) -> None:
+        if self.metric not in _forecasts_table.METRICS:
+            raise UnknownNameError("metric", self.metric, _forecasts_table.METRICS)
+
+    def __repr__(self) -> str:
+        what = f"{many(len(self.labels), 'curve predictor')} on {plain(self.curve, 40)} of {plain(self.benchmark, 40)}"
+        return brief(f"<ForecastComparison of {what}>")
+
+    @property
+    def labels(self) -> list[str]:
+        """Curve predictors, the best first."""
+        return list(dict.fromkeys(point.label for point in self.points))
+
+    def point(self, label: str, context: float) -> Forecasted | None:
+        """What a curve predictor did at a context; None if it was not tried."""
+        return next((one for one in self.points if one.label == label and one.context == context), None)
+
+    def showing(self, metric: str) -> ForecastComparison:
+        """Return the same with a table of another metric: mse, crps, coverage_90, tau and others.
+
+        Raises:
+            UnknownNameError: there is no such metric.
+        """
+        return dataclasses.replace(self, metric=metric)
+
+    def headline(self) -> str:
+        """One sentence that says what the table shows."""
+        return _forecasts_table.headline(self)
+
+    def titles(self) -> list[tuple[str, bool]]:
+        """Heading of each column, and whether its cells are numbers."""
+        return _forecasts_table.titles(self)
+
+    def cells(self) -> list[list[str]]:
+        """A row per curve predictor, a column per context."""
+        return _forecasts_table.cells(self)
+
+    def footnotes(self) -> list[str]:
+        """What a reader has to know besides the numbers, a sentence each."""
+        return _forecasts_table.footnotes(self)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row per curve predictor and context, with all metrics in full precision."""
+        return [_forecasts_table.flat(self, point) for point in self.points]
+
+    def content(self) -> dict[str, Any]:
+        """The rows, and who won how often against whom."""
+        return _forecasts_table.content(self)
+
+
+def compare_forecasts(
+    trials: Iterable[CurveTrial], benchmark: Benchmark, notes: Iterable[str] = (), *, baseline: str = BASELINE
+) -> ForecastComparison:
+    """Compare curve predictors that were tested on the same curves.
+
+    Args:
+        trials: of one set of curves, in the order of running.
+        benchmark: its table.
+        notes: what was left out before, a sentence each.
+        baseline: label of what all are compared with.
+
+    Raises:
+        InvalidInputError: there are none, or they are of different curves.
+    """
+    known = CurveTrials.of(trials)
+    by_label, versions = of_one_version(known, "curve_predictor") if len(known) else ({}, [])
+    found = {label: [known[int(row)] for row in rows] for label, rows in by_label.items()}
+    every = [trial for rows in found.values() for trial in rows]
+    kinds = {(t.benchmark, t.curve, t.data, t.pool, t.parts, t.complete) for t in every}
+    if len(kinds) != 1:
+        raise InvalidInputError(
+            "forecasts of different curves, or of curves that were dealt out differently, cannot be compared."
+            if kinds
+            else with_notes(
+                f"no forecasts on {benchmark.name}: run  zcbench run {benchmark.name} --curve-predictors all", notes
+            )
+        )
+    ((identifier, curve, _, pool, parts, complete),) = kinds
+    contexts = tuple(sorted({float(t.context) for t in every}))
+    densities = {
+        label: {c: {t.seed: _density(t) for t in _judged(rows) if float(t.context) == c} for c in contexts}
+        for label, rows in found.items()
+    }
+    best = {c: _best({label: of[c] for label, of in densities.items()}) for c in contexts}
+    order = _order(densities, contexts)
+    points = [
+        _point([t for t in found[label] if float(t.context) == c], densities[label][c], best[c])
+        for label in order
+        for c in contexts
+        if any(float(t.context) == c for t in found[label])
+    ]
+    target = benchmark.targets.get(curve, Target(curve, "", False, ""))
+    judged = [label for label in order if any(densities[label].values())]
+    return ForecastComparison(
+        *(identifier, curve, not target.higher_is_better, pool, parts, complete, contexts, tuple(points)),
+        won={a: {b: won(found[a], found[b]) for b in judged if b != a} for a in judged},
+        baseline=baseline if baseline in judged else "",
+        notes=(*notes, *versions),
+        table_notes=benchmark.notes,
+    )
+
+
+def _judged(trials: Iterable[CurveTrial]) -> list[CurveTrial]:
+    """Trials whose distributions were judged, and not only their means."""
+    return [t for t in trials if t.status is Status.OK and "log_density" in t.metrics]
+
+
+def _density(trial: CurveTrial) -> float:
+    """The log-density of a trial: JSON has no word for the least."""
+    return -math.inf if trial.metrics.get("impossible", 0.0) > 0 else trial.metrics["log_density"]
+
+
+def _mean(values: Iterable[float]) -> float:
+    every = list(values)
+    return float(np.mean(every)) if every else math.nan
+
+
+def _best(densities: Mapping[str, Mapping[int, float]]) -> Mapping[int, float]:
+    """By part, the log-densities of the best of the curve predictors that forecast most parts."""
+    most = max((len(of) for of in densities.values()), default=0)
+    whole = [of for of in densities.values() if len(of) == most]
+    return max(whole, key=lambda of: _mean(of.values())) if most else {}
+
+
+def _order(densities: Mapping[str, Mapping[float, Mapping[int, float]]], contexts: Sequence[float]) -> list[str]:
+    """Labels by their mean rank over contexts; those that cannot be judged at a context are last there."""
+    ranks: dict[str, list[int]] = {label: [] for label in densities}
+    for context in contexts:
+        means = {label: _mean(of[context].values()) for label, of in densities.items()}
+        sure = {label: mean for label, mean in means.items() if not math.isnan(mean)}
+        for label in densities:
+            ahead = sum(other > sure[label] for other in sure.values()) if label in sure else len(densities)
+            ranks[label].append(ahead)
+    return sorted(densities, key=lambda label: (_mean(ranks[label]), label))
+
+
+def won(first: Iterable[CurveTrial], second: Iterable[CurveTrial]) -> Estimate:
+    """Share of the tasks, a part at a context, at which the first has the higher log-density; a tie is half.
+
+    Only tasks at which both forecast as many curves count. The interval is one of Student's t over parts.
+
+    Args:
+        first: trials of one curve predictor.
+        second: of another, on the same curves.
+    """
+    others = {(t.seed, t.context): t for t in _judged(second)}
+    by_part: dict[int, list[float]] = {}
+    for trial in _judged(first):
+        other = others.get((trial.seed, trial.context))
+        if other is not None and other.metrics["curves"] == trial.metrics["curves"]:
+            ahead, behind = _density(trial), _density(other)
+            by_part.setdefault(trial.seed, []).append(0.5 + 0.5 * ((ahead > behind) - (ahead < behind)))
+    tasks = [one for several in by_part.values() for one in several]
+    over_parts = mean_interval(_mean(several) for several in by_part.values())
+    return Estimate(_mean(tasks), over_parts.low, over_parts.high, len(tasks))
+
+
+def _point(trials: Sequence[CurveTrial], own: Mapping[int, float], best: Mapping[int, float]) -> Forecasted:
+    good = [t for t in trials if t.status is Status.OK]
+    names = [name for name in dict.fromkeys(name for t in good for name in t.metrics) if not name.endswith("_seconds")]
+    metrics = {}
+    for name in names:
+        values = [_density(t) if name == "log_density" else t.metrics.get(name, math.nan) for t in good]
+        metrics[name] = _interval([value for value in values if not math.isnan(value)])
+    left_out: Counter[str] = Counter()
+    for t in good:
+        if t.metrics.get("left_out", 0.0):
+            left_out[t.detail.partition(" left out because ")[2] or t.detail] += int(t.metrics["left_out"])
+    curves = int(sum(t.metrics["curves"] for t in good))
+    spent = sum(t.metrics.get(name, 0.0) for t in good for name in ("fit_seconds", "predict_seconds"))
+    behind = paired_difference(
+        {k: v for k, v in best.items() if math.isfinite(v)}, {k: v for k, v in own.items() if math.isfinite(v)}
+    )
+    whole = bool(own) and all(map(math.isfinite, own.values()))
+    return Forecasted(
+        trials[0].label,
+        int(trials[0].curve_predictor.rpartition("@")[2]),
+        trials[0].code,
+        float(trials[0].context),
+        metrics,
+        behind,
+        whole and (own == best or behind.low <= 0),
+        curves,
+        left_out,
+        int(sum(t.metrics.get("impossible", 0.0) for t in good)),
+        Counter(t.detail for t in trials if t.status is not Status.OK),
+        spent / curves if curves else math.nan,
+    )
+
+
+def _interval(values: Sequence[float]) -> Estimate:
+    """Mean and interval; -inf without one where a value is."""
+    if any(map(math.isinf, values)):
+        return Estimate(-math.inf, math.nan, math.nan, len(values))
+    return mean_interval(values)

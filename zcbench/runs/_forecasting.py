@@ -1,0 +1,206 @@
+"""Show a curve predictor beginnings of curves, and compare its forecasts with the rest: what a worker does."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zcbench._code import code_digest
+from zcbench._display import many
+from zcbench._foreign import Foreign
+from zcbench._imports import import_as_begun
+from zcbench._workers import Begin
+from zcbench.curves import Forecast, get_curve_predictor
+from zcbench.curves._base import CurvePredictor
+from zcbench.curves._extrapolate import Prepared
+from zcbench.curves._judging import SHARES, Judged, judged
+from zcbench.errors import InvalidInputError, UnsupportedModelError
+from zcbench.metrics import quality
+from zcbench.runs._curve_set import CurveSet
+from zcbench.types import Status
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+#: curves that are forecast in one call, where they do not inform each other
+_AT_ONCE = 256
+
+
+class Result(NamedTuple):
+    """Outcome of one trial."""
+
+    status: Status
+    metrics: dict[str, float]
+    detail: str
+
+
+@dataclass
+class CurveForecasting:
+    """What is the same for all trials of a run: the work of a worker.
+
+    Attributes:
+        curves: the curves.
+        parts: into how many parts their networks are dealt.
+        complete: complete curves that predictors which learn are given.
+        imports: Python files that register further curve predictors.
+        codes: by label of a curve predictor, the digest of strangers' code that the run began with.
+    """
+
+    curves: CurveSet
+    parts: int
+    complete: int
+    imports: tuple[str, ...] = ()
+    codes: Mapping[str, str] = field(default_factory=dict)
+
+    def prepare(self) -> None:
+        """Import what registers further things.
+
+        Raises:
+            InvalidInputError: it is not what the run began with.
+        """
+        import_as_begun(self.imports, self.codes, self.code)
+
+    def code(self, label: str) -> str:
+        """Digest of the curve predictor, where a stranger wrote it; "" otherwise."""
+        return code_digest(type(get_curve_predictor(label)))
+
+    def lost(self, status: Status, reason: str, seconds: float) -> Result:
+        """The result of a trial that has none because its worker died, or was stopped."""
+        return Result(status, {}, reason)
+
+    def results(self, key: str, parts: Sequence[str], begin: Begin = str) -> Iterator[tuple[str, Result]]:
+        """Yield (context, result): ``key`` is "part label", a context "0.1" the share of each curve that is seen."""
+        seed, _, label = key.partition(" ")
+        for part in parts:
+            begin(part)
+            result = Result(Status.FAILED, {}, "")
+            with Foreign() as call, warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of fits that did not converge: the test says how good they are
+                result = self.trial(label, int(seed), float(part))
+            if call.is_a(UnsupportedModelError):
+                result = Result(Status.UNSUPPORTED, {}, call.message)
+            elif call.kind is not None:
+                result = Result(Status.FAILED, {}, call.said)
+            yield part, result
+
+    def trial(self, label: str, part: int, share: float) -> Result:
+        """One curve predictor on the curves of one part, of which it sees a share.
+
+        Raises:
+            UnsupportedModelError: none of the curves can be forecast by it; the text says why.
+        """
+        made = get_curve_predictor(label)
+        tested, cut = self._tested(part, share)
+        if not len(tested):
+            raise UnsupportedModelError(f"no curve of the part has values before and after {share:g} of its length.")
+        asked = [self.curves.prepared(row, until) for row, until in zip(tested, cut, strict=True)]
+        enough = np.array([len(one.context) >= made.least for one in asked])
+        reasons = Counter({f"it needs {many(made.least, 'value')} of a curve": int((~enough).sum())})
+        if not enough.any():
+            raise UnsupportedModelError(f"{next(iter(reasons))}, and sees fewer of each.")
+        learned = self._fit(made, part)
+        rows, asked = tested[enough], [one for one, good in zip(asked, enough, strict=True) if good]
+        started = time.perf_counter()
+        forecasts = list(self._forecasts(made, rows, cut[enough], asked))
+        predicting = sum(seconds for *_, seconds in forecasts)
+        found = _joined([judged(forecast, later, spread=made.spread) for forecast, later, _ in forecasts])
+        judging = time.perf_counter() - started - predicting
+        needed = [found.predicted, found.squared, *([found.log_density, found.crps] if made.spread else [])]
+        sound = np.isfinite(found.predicted) & ~np.isnan(needed).any(0)
+        reasons["its forecast is not a number"] = int((~sound).sum())
+        if not sound.any():
+            raise UnsupportedModelError("all of its forecasts are nan or infinite.")
+        metrics = self._figures(found, sound, rows, made.spread)
+        metrics |= {"left_out": float(len(tested) - sound.sum()), "learned": float(learned[0])}
+        metrics |= {"fit_seconds": learned[1], "predict_seconds": predicting, "judge_seconds": judging}
+        said = [f"{many(count, 'curve')} left out because {why}." for why, count in reasons.items() if count]
+        return Result(Status.OK, metrics, " ".join(said))
+
+    def _tested(self, part: int, share: float) -> tuple[Ints, Ints]:
+        """Rows of the part with a value before and after the end of the context, and that last epoch."""
+        rows = self.curves.tested(part, self.parts)
+        cut = np.maximum(1, np.floor(share * self.curves.horizon[rows] + 0.5).astype(np.intp))
+        there = np.isfinite(self.curves.values[rows])
+        seen = np.arange(1, there.shape[1] + 1) <= cut[:, None]
+        good = (there & seen).any(1) & (there & ~seen).any(1)
+        return rows[good], cut[good]
+
+    def _fit(self, made: CurvePredictor, part: int) -> tuple[int, float]:
+        """Let it learn, if it does; how many curves it was shown, and seconds."""
+        if not (made.learns or made.joint):
+            return 0, 0.0
+        rows = self.curves.complete(part, self.parts, self.complete)
+        if not len(rows) and made.learns:
+            raise UnsupportedModelError("it learns from complete curves, and there are none outside of the part.")
+        started = time.perf_counter()
+        made.fit([self.curves.prepared(row).context for row in rows])
+        return len(rows), time.perf_counter() - started
+
+    def _forecasts(
+        self, made: CurvePredictor, rows: Ints, cut: Ints, asked: Sequence[Prepared]
+    ) -> Iterator[tuple[Forecast, Floats, float]]:
+        """Forecasts in the metric's units, what was observed at their times ``(curves, times)``, and seconds."""
+        size = len(rows) if made.joint else _AT_ONCE
+        for start in range(0, len(rows), size):
+            group, given = slice(start, start + size), asked[start : start + size]
+            later = int((self.curves.horizon[rows[group]] - cut[group]).max())
+            # Every curve is asked for as many epochs; beyond its horizon the last is asked for again.
+            epochs = np.minimum(cut[group, None] + np.arange(1, later + 1), self.curves.horizon[rows[group], None])
+            observed = self.curves.values[rows[group][:, None], epochs - 1]
+            observed[:, 1:][np.diff(epochs, axis=1) == 0] = np.nan
+            times = np.stack([one.axis.times(row.astype(float)) for one, row in zip(given, epochs, strict=True)])
+            started = time.perf_counter()
+            forecast = made.predict([one.context for one in given], times)
+            seconds = time.perf_counter() - started
+            if not isinstance(forecast, Forecast) or forecast.shape != times.shape:
+                shape = getattr(forecast, "shape", type(forecast).__name__)
+                raise InvalidInputError(f"predict returned {shape}: it must return a Forecast of shape {times.shape}.")
+            factor = np.array([[one.scale.factor] for one in given])
+            offset = np.array([[one.scale.offset] for one in given])
+            yield forecast.affine(-offset / factor, 1 / factor), observed, seconds
+
+    def _figures(self, found: Judged, sound: NDArray[np.bool_], rows: Ints, spread: bool) -> dict[str, float]:
+        """Means over curves, and rank correlations over networks."""
+        mean = {"mse": found.squared}
+        metrics = {"curves": float(sound.sum())}
+        if spread:
+            impossible = float(found.impossible[sound].sum())
+            density = found.log_density[sound]
+            # A value that was held to be impossible has no finite mean beside it: the median says more there.
+            metrics |= {"log_density": float(density.mean()) if not impossible else np.nan, "impossible": impossible}
+            metrics["median_log_density"] = float(np.median(density))
+            mean |= {"crps": found.crps}
+            mean |= {f"coverage_{100 * share:g}": found.covered[share] for share in SHARES}
+        metrics |= {name: float(each[sound].mean()) for name, each in mean.items()}
+        return metrics | self._ranks(found.predicted[sound], found.true[sound], rows[sound])
+
+    def _ranks(self, predicted: Floats, true: Floats, rows: Ints) -> dict[str, float]:
+        """Correlations of predicted and true ends of the networks of a task, averaged over tasks of three or more."""
+        network, task = self.curves.network[rows], self.curves.task[rows]
+        every = []
+        for number in np.unique(task):
+            of_task = np.flatnonzero(task == number)
+            _, place, count = np.unique(network[of_task], return_inverse=True, return_counts=True)
+            if len(count) < 3:
+                continue
+            ends = [np.bincount(place, one[of_task]) / count for one in (predicted, true)]
+            if np.ptp(ends[1]) > 0:
+                every.append(quality(*ends))
+        ranked = {name: float(np.mean([one[name] for one in every])) if every else np.nan for name in ("tau", "rho")}
+        return ranked | {"ranked": float(len(every))}
+
+
+def _joined(several: Sequence[Judged]) -> Judged:
+    """The figures of all curves."""
+    plain = [field.name for field in fields(Judged) if field.name != "covered"]
+    found = {name: np.concatenate([getattr(one, name) for one in several]) for name in plain}
+    return Judged(
+        covered={share: np.concatenate([one.covered[share] for one in several]) for share in SHARES},
+        **found,
+    )
