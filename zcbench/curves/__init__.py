@@ -22,3 +22,5 @@ from zcbench.curves.families import FAMILIES as FAMILIES
 from zcbench.curves.priors import PRIORS as PRIORS
 from zcbench.curves.scales import Scale as Scale
 from zcbench.curves.scales import scale_of as scale_of
+from zcbench.curves.stopping import Decision as Decision
+from zcbench.curves.stopping import Stopper as Stopper
