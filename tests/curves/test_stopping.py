@@ -118,18 +118,18 @@ def test_what_is_the_incumbent():
 
 def test_a_state_goes_on_exactly(tmp_path):
     """Killed after every value and taken up again, through JSON, it decides the same."""
-    runs = [curve(0.8), curve(0.3), curve(0.75), curve(0.9)]
+    runs = [curve(0.8, 10), curve(0.3, 10), curve(0.75, 10)]
 
     def decisions(killed):
         path = tmp_path / f"{killed}.json"
-        stopper = curves.Stopper(30, path=path)
+        stopper = curves.Stopper(10, path=path)
         found = []
         for number, values in enumerate(runs):
             stopper.begin(f"run {number}")
             for epoch, value in enumerate(values, 1):
                 found.append(stopper.update(epoch, value))
                 if killed:
-                    stopper = curves.Stopper(30, path=path)
+                    stopper = curves.Stopper(10, path=path)
                 if found[-1]:
                     break
             stopper.finish()
