@@ -77,7 +77,10 @@ class EngineCrew:
         answers = iter(self._executor.carry_out(self._order, list(waiting), _warn))
         try:
             for answer in answers:
-                for name in answer.keys if answer.final or not answer.trouble else ():
+                if answer.trouble and not answer.final:
+                    _warn(f"an evaluation is computed again: {shortened(answer.trouble)}")
+                    continue
+                for name in answer.keys:
                     key, part = waiting.pop(name)
                     yield key, part, self._outcome(answer, name)
         except EngineEndedError as error:
