@@ -13,7 +13,7 @@ from clusters import processes, threads, wait_until
 
 from zcbench._calls import Call
 from zcbench._workers import Crew
-from zcbench.errors import ZcbenchError
+from zcbench.errors import StoreError, ZcbenchError
 from zcbench.executors import Answer, EngineCrew, EngineEndedError, EngineWarning, Sent, get_executor
 from zcbench.executors._crew import compute
 
@@ -100,6 +100,21 @@ def test_an_engine_that_ends(tmp_path):
         ZcbenchError, match=r"the scheduler has ended\. What a ledger holds is kept: start the same search"
     ):
         list(made.do(tasks("one")))
+
+
+def test_an_engine_that_ends_without_a_word(tmp_path):
+    class Silent:
+        def carry_out(self, order, keys, say):
+            return []
+
+    with pytest.raises(ZcbenchError, match=r"the executor ended without an answer for 2 evaluations\."):
+        list(crew(Silent(), tmp_path).do(tasks("one", "two")))
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "new").write_text("a file")
+    with pytest.raises(StoreError, match=r"new is not a folder\. Choose another place for the ledger\."):
+        list(crew(Recorded(), tmp_path).do(tasks("one")))
 
 
 def test_nobody_waits_for_the_rest(tmp_path):
