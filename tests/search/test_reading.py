@@ -60,7 +60,7 @@ def test_what_is_no_ledger_or_damaged_is_refused(tmp_path, table):
     place = next(number for number, line in enumerate(lines) if b'"evaluated"' in line)
     lines[place] = b'{"kind":"evaluated","architecture":"x"}\n'
     path.write_bytes(b"".join(lines))
-    with pytest.raises(DataCorruptError, match=f"line {place + 1} of .* lacks"):
+    with pytest.raises(DataCorruptError, match=f"line {place + 1} of .* is damaged .it has no epochs.: remove it"):
         read_search(path)
 
 

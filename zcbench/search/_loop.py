@@ -277,6 +277,9 @@ class Loop:
         """The answer that a line gives, which is paid for."""
         values = {name: math.nan if value is None else float(value) for name, value in row["values"].items()}
         reasons = [row["detail"]] if row["detail"] else []
+        scored = {scorer.label for scorer in self.search.problem.scored}
+        if lacking := [o.name for o in self.objectives if o.name not in values and o.name not in scored]:
+            raise self.ledger.damaged(f"it has no value of {lacking[0]}")
         for scorer in self.search.problem.scored:
             found = scorer.score([proposal.architecture])  # remembered
             values[scorer.label] = float(found.values[0])
