@@ -308,18 +308,18 @@ def test_names_are_read_as_json_writes_them(tmp_path):
 @pytest.mark.parametrize("path", ["", "a\0b", 3, b"a"])
 def test_what_is_no_path_is_refused(path):
     for opened in (lambda: Ledger(path, HEAD), lambda: read_ledger(path)):
-        with pytest.raises(InvalidInputError, match="the ledger .*: give a path"):
+        with pytest.raises(InvalidInputError, match=r"the ledger .*: give a path"):
             opened()
 
 
 def test_a_path_that_leads_nowhere_is_refused(tmp_path):
-    with pytest.raises(StoreError, match="cannot write to .*xxx: File name too long"):
+    with pytest.raises(StoreError, match=r"cannot write to .*xxx: File name too long"):
         Ledger(tmp_path / ("x" * 300), HEAD)
     with pytest.raises(InvalidInputError, match="is no file"):
         read_ledger(tmp_path / ("x" * 300))
     (tmp_path / "a").symlink_to(tmp_path / "b")
     (tmp_path / "b").symlink_to(tmp_path / "a")
-    with pytest.raises((InvalidInputError, StoreError), match="give another file|Too many levels"):
+    with pytest.raises((InvalidInputError, StoreError), match=r"give another file|Too many levels"):
         Ledger(tmp_path / "a", HEAD)
 
 

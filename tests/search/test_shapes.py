@@ -8,7 +8,8 @@ from zcbench.search import read_ledger, read_search
 from zcbench.search._shapes import checked
 
 ROWS = [
-    {"kind": "search", "format": 1, "space": "s", "evaluate": "f", "objectives": ["a"], "searcher": "random@1", "seed": 0},
+    {"kind": "search", "format": 1, "space": "s", "evaluate": "f", "objectives": ["a"], "searcher": "random@1",
+     "seed": 0},
     {"kind": "budget", "budget": {"evaluations": 3, "seconds": None, "asks": None}},
     {"kind": "budget", "budget": {"evaluations": None, "seconds": 2.5, "asks": 3}},
     {"kind": "scored", "scorer": "p", "architectures": ["x", "y"], "values": [1.0, None], "seconds": [0, None],
@@ -16,7 +17,8 @@ ROWS = [
     {"kind": "equal", "architecture": "x", "epochs": None},
     {"kind": "evaluated", "architecture": "x", "epochs": 3, "values": {"a": 1, "b": None}, "seconds": {"training": 0.5},
      "status": "ok", "detail": ""},
-    {"kind": "ended", "reason": "the budget is spent.", "seconds": {"thinking": 0.1}, "asks": 4},
+    {"kind": "ended", "reason": "the budget is spent.", "seconds": {"thinking": 0.1}, "asks": 4,
+     "equal": 1},
     {"kind": "of another version", "anything": 1},
 ]  # fmt: skip
 OTHER = [None, True, "x", -1, 2.5, 1e999, float("nan"), [], {}, [None], ["x"], {"x": "y"}, {"x": True}, {"x": -1.0}]
@@ -59,7 +61,7 @@ def test_a_field_that_holds_something_else_is_refused(row):
             continue
         for value in OTHER:
             if wrong(row["kind"], name, value):
-                with pytest.raises(ValueError, match="its |it has not|reasons"):
+                with pytest.raises(ValueError, match=r"its |it has not|reasons"):
                     checked({**row, name: value})
 
 

@@ -36,6 +36,7 @@ class Search:
     Attributes:
         ended: why nothing more is asked, a sentence; "" while the search goes on.
         asks: proposals so far, those included whose equal was evaluated.
+        repeated: proposals among these whose equal had been evaluated or was being evaluated.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Search:
                 f"{searcher!r} stops trainings early: it needs learning curves, and there are none."
             )
         self.ended = ""
-        self.asks = 0
+        self.asks = self.repeated = 0
         self.equal: list[Answer] = []  # answers that came at once, since the last call of ask
         self._out: dict[_Name, Proposal] = {}
         self._names: dict[Proposal, _Name] = {}  # of what is out: canonical forms take time
@@ -142,6 +143,8 @@ class Search:
                 self._followers.setdefault(name, []).append(proposal)
             elif name not in fresh:
                 fresh[name] = proposal
+                continue
+            self.repeated += 1
         return fresh, known
 
     def _in_parts(self, proposal: Proposal) -> Proposal:
@@ -193,6 +196,7 @@ class Search:
             "searcher": self.searcher.state(),
             "random": self.problem.rng.bit_generator.state,
             "asks": self.asks,
+            "repeated": self.repeated,
             "constraints": {} if self.problem.domain.constraints is None else self.problem.domain.constraints.state(),
             "ended": self.ended,
             "out": [_written(one) for one in self._out.values()],
@@ -202,7 +206,7 @@ class Search:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Become what :meth:`state` described; the problem's history must be what it was."""
         self.problem.rng.bit_generator.state = state["random"]
-        self.asks, self.ended = state["asks"], state["ended"]
+        self.asks, self.repeated, self.ended = state["asks"], state["repeated"], state["ended"]
         self._names = {}
         if self.problem.domain.constraints is not None:
             self.problem.domain.constraints.restore(state["constraints"])

@@ -311,7 +311,11 @@ class Loop:
     def _end(self) -> None:
         known = self.ledger.reading
         row = self.ledger.append(
-            "ended", reason=self.search.ended, seconds={"thinking": self._thought}, asks=self.search.asks
+            "ended",
+            reason=self.search.ended,
+            seconds={"thinking": self._thought},
+            asks=self.search.asks,
+            equal=self.search.repeated,
         )
         self._thought = 0.0
         self.search.ended = row["reason"] if known else self.search.ended
@@ -367,6 +371,7 @@ class Loop:
             seconds=np.array(self.trace.seconds, np.float64),
             spent=dict(self.clock.seconds),
             asks=self.search.asks,
+            equal=self.search.repeated,
             scored=self.clock.scored,
             ended=self.search.ended,
             head=self.ledger.head,

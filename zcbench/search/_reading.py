@@ -53,7 +53,7 @@ class _Told:
         self.head = head
         self.clock = Clock(simulated=simulated)
         self.budget: Budget | None = None
-        self.asks = 0
+        self.asks = self.equal = 0
         self.ended = ""
         self.rows: list[tuple[str, int | None, Mapping[str, float], float]] = []
         self._late: Mapping[str, Any] | None = None
@@ -70,6 +70,7 @@ class _Told:
             self.clock.score(_numbers(row["seconds"]))
         elif kind == "equal":
             self.asks += 1
+            self.equal += 1
         elif kind == "evaluated":
             self.asks += 1
             self.ended = ""
@@ -77,7 +78,7 @@ class _Told:
         elif kind == "ended":
             self.ended = str(row["reason"])
             self.clock.spend(row.get("seconds", {}))
-            self.asks = int(row.get("asks", self.asks))  # those included that waited for an equal one of their batch
+            self.asks, self.equal = row["asks"], row["equal"]  # with those that waited for an equal one of their batch
 
     def _evaluated(self, row: Mapping[str, Any]) -> None:
         """Count an evaluation, unless it ended after the budget's seconds."""
@@ -107,6 +108,7 @@ class _Told:
             seconds=_numbers(seconds for _, _, _, seconds in self.rows),
             spent=dict(self.clock.seconds),
             asks=self.asks,
+            equal=self.equal,
             scored=self.clock.scored,
             ended=self.ended,
             head=self.head,

@@ -105,5 +105,5 @@ _KINDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
         "status": lambda value: isinstance(value, str) and value in _STATUSES,
         "detail": _text,
     },
-    "ended": {"reason": _text, "seconds": _named(_amount), "asks": _count},
+    "ended": {"reason": _text, "seconds": _named(_amount), "asks": _count, "equal": _count},
 }
