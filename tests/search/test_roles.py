@@ -237,3 +237,9 @@ def test_objectives_that_are_none_or_twice():
         zcbench.search(TABLE.space, scorer=convolutions)
     with pytest.raises(InvalidInputError, match="drop either"):
         zcbench.search(TABLE.space, lambda a: 1, objectives="convolutions", scorer=convolutions, role="objective")
+
+
+def test_a_scorer_without_a_role_is_refused():
+    for scorer, role in (("params", []), ({}, "filter")):
+        with pytest.raises(InvalidInputError, match="the scorer has no role: name one, warm-start, filter"):
+            zcbench.search("digits-201", scorer=scorer, role=role, budget=1)

@@ -141,7 +141,9 @@ def _table(report: SearchReport) -> list[str]:
     if judged:
         guides = " and ".join(map(plain, report.objectives))
         verb = "is" if len(judged) == 1 else "are"
-        notes.append(f"The search saw {guides} alone; {' and '.join(map(plain, judged))} of what it chose {verb} reported.")
+        notes.append(
+            f"The search saw {guides} alone; {' and '.join(map(plain, judged))} of what it chose {verb} reported."
+        )
     elif report.guide in report.directions:
         notes.append(
             f"{plain(report.guide)} guides and is reported: the best of many noisy values looks better than it is. "

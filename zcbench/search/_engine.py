@@ -45,7 +45,10 @@ class Search:
         self.searcher, self.problem = searcher, problem
         self._filter, self._filter_from = filter_by, filter_from
         if len(problem.objectives) > 1 and not searcher.several:
-            raise InvalidInputError(f"{searcher!r} takes one objective, not {len(problem.objectives)}.")
+            raise InvalidInputError(
+                f"{searcher!r} takes one objective, not {len(problem.objectives)}: name one, or a searcher of "
+                "fronts such as nsga2, ehvi or linas."
+            )
         if searcher.epochs and problem.epochs is None:
             raise InvalidInputError(
                 f"{searcher!r} stops trainings early: it needs learning curves, and there are none."

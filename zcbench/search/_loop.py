@@ -292,6 +292,8 @@ class Loop:
         else:
             self.clock.evaluations += key not in counted and key not in self.search.problem.history
         counted.add(key)
+        if self.evaluator.unnamed and not len(self.trace) and len(values) > 1 and math.isnan(values["value"]):
+            self._ask_for_names(values)
         self.trace.add(proposal, values, self.clock.total)
         good = tuple(values[o.name] if o.higher_is_better else -values[o.name] for o in self.objectives)
         status = Status(row["status"])
@@ -305,6 +307,14 @@ class Loop:
         if status is Status.OK and not all(map(math.isfinite, good)):
             status = Status.NON_FINITE
         return Answer(proposal, good, status, " ".join(reasons))
+
+    def _ask_for_names(self, values: Mapping[str, float]) -> None:
+        """InvalidInputError where the first evaluation gives numbers by name, and nobody said which one is wanted."""
+        names = [name for name in values if name != "value"]
+        raise InvalidInputError(
+            f"evaluate gives {', '.join(names[:10])} and no 'value': say what is searched for, "
+            f"objectives={names[0]!r} in Python or  --objective {names[0]}  on the command line, with another ledger."
+        )
 
     # -- ends, and beginnings after them ---------------------------------------------------------------
 
@@ -375,7 +385,7 @@ class Loop:
             scored=self.clock.scored,
             ended=self.search.ended,
             head=self.ledger.head,
-            notes=(*self.notes, *self.search.problem.domain.notes()),
+            notes=(*self.notes, *self.evaluator.notes, *self.trace.notes, *self.search.problem.domain.notes()),
         )
 
 

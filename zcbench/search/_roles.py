@@ -100,6 +100,8 @@ class Roles:
                     key = one if isinstance(one, str) else id(one)
                     made.setdefault(key, as_scorer(one, context))
                     found.append(Role(term.name, made[key], number))
+        if not found:
+            raise InvalidInputError(f"the scorer has no role: name one, {', '.join(ROLES)}.")
         _check_labels(found)
         return cls(tuple(found), context)
 
