@@ -166,6 +166,8 @@ def search(
         return Search(made, problem, filter_by=filter_by, filter_from=filter_from)
 
     notes = roles.notes([*(goal.name for goal in task.objectives), *reported])
+    if not made.featured:
+        notes += roles.unused(_identifier(made).partition("@")[0])
     with Ledger(ledger, head, durable=not task.evaluator.simulated) as lines:
         loop = Loop(make, task.evaluator, task.objectives, lines, batch, limit, notes, roles.try_out, progress)
         found = loop.run()

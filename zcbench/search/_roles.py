@@ -146,6 +146,16 @@ class Roles:
                 )
         return found
 
+    def unused(self, searcher: str) -> list[str]:
+        """A sentence if there are features, for a searcher that uses none."""
+        labels = [one.scorer.label for one in self._in("feature")]
+        if not labels:
+            return []
+        return [
+            f"{', '.join(labels)} as feature changed nothing: {searcher} uses no features. Searchers with a "
+            "surrogate do, such as guided."
+        ]
+
     def give(self, problem: Problem, metered: Callable[[Scorer], Scorer], seed: int) -> tuple[Scorer | None, int]:
         """Let a search have its scorers.
 
