@@ -6,6 +6,7 @@ import json
 import pytest
 
 import zcbench
+from zcbench.cli.search import EXAMPLE
 
 SEARCH = ("search", "digits-201", "--searcher", "random", "--budget", 20)
 
@@ -137,3 +138,13 @@ def test_an_interrupt_without_a_ledger_is_told(cli, monkeypatch):
     assert result.status == 130 and "nothing is kept without --ledger" in result.err
     result = cli("search", "digits-201", "--ledger", "mine.jsonl")
     assert result.status == 130 and "the same command goes on" in result.err
+
+
+@pytest.mark.parametrize(
+    "example", [line.split()[1:] for line in EXAMPLE.splitlines() if "digits-201" in line and "my_training" not in line]
+)
+def test_examples_of_the_help_run(cli, tmp_path, monkeypatch, example):
+    monkeypatch.chdir(tmp_path)
+    example = [word.strip('"') for word in example]
+    result = cli(*example, "--budget", "2", "--role", "filter:from=3")
+    assert result.status == 0, result.err

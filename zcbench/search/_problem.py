@@ -162,9 +162,8 @@ class Problem:
                 part.rows(self.domain.candidates[:1])
             except (InvalidArchitectureError, UnsupportedModelError):
                 raise InvalidInputError(
-                    f"the encoding {part.name} needs more than names, and the table has only names of its architectures: "
-                    "choose a predictor of the table's columns, as  predictor=(gp:encoding=columns),  or name the search "
-                    "space of the table."
+                    f"the encoding {part.name} needs more than names, and the table has only names of architectures: "
+                    "choose a predictor of its columns, as  predictor=(gp:encoding=columns),  or name its search space."
                 ) from None
 
     @property
