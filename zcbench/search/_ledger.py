@@ -237,7 +237,11 @@ class Ledger:
     # -- the state beside it -----------------------------------------------------------------------
 
     def save_state(self, state: Mapping[str, Any]) -> None:
-        """Keep a state that stands for all lines so far; the ledger alone tells as much, more slowly."""
+        """Keep a state that stands for all lines so far; the ledger alone tells as much, more slowly.
+
+        Raises:
+            TypeError, ValueError: it is nothing that JSON takes.
+        """
         if self.path is None or self.reading:
             return
         body = {"lines": self.lines, "bytes": self._bytes, "ledger": self._digest.hexdigest(), "state": state}

@@ -14,7 +14,7 @@ import numpy as np
 
 from zcbench._display import many
 from zcbench._foreign import users_signals
-from zcbench.errors import InvalidInputError, shortened
+from zcbench.errors import InvalidInputError, first_line, shortened
 from zcbench.scorers import Scorer
 from zcbench.search._answered import Answered
 from zcbench.search._base import Answer, Objective, Proposal
@@ -77,6 +77,7 @@ class Loop:
         self._epochs = Epochs(evaluator, self.search.problem.history)
         self._failures = Failures(ledger.path)
         self._saving = _Pace()
+        self._stateless = ""  # why no state is kept
 
     def _metered(self, scorer: Scorer) -> Scorer:
         """A scorer that is paid for; one for each label, which remembers."""
@@ -334,8 +335,14 @@ class Loop:
     def _save(self, now: bool) -> None:
         if self.ledger.path is not None and not self.ledger.reading and (now or self._saving.due()):
             with self._saving:
-                state = {"search": self.search.state(), "spent": self._spent, "thought": self._thought}
-                self.ledger.save_state(state)
+                try:
+                    state = {"search": self.search.state(), "spent": self._spent, "thought": self._thought}
+                    self.ledger.save_state(state)
+                except (TypeError, ValueError, RecursionError) as error:
+                    self._stateless = (
+                        f"The state of {self.search.searcher!r} cannot be kept ({first_line(error)}): a search that "
+                        "goes on takes the whole way again."
+                    )
 
     def _restore(self, state: Mapping[str, Any], rows: Iterable[Row]) -> None:
         """Take what earlier lines tell, and the state that stands for them."""
@@ -385,8 +392,13 @@ class Loop:
             scored=self.clock.scored,
             ended=self.search.ended,
             head=self.ledger.head,
-            notes=(*self.notes, *self.evaluator.notes, *self.trace.notes, *self.search.problem.domain.notes()),
+            notes=self._all_notes(),
         )
+
+    def _all_notes(self) -> tuple[str, ...]:
+        kept = [self._stateless] if self._stateless else []
+        notes = (*self.notes, *self.evaluator.notes, *self.trace.notes, *self.search.problem.domain.notes(), *kept)
+        return tuple(dict.fromkeys(notes))
 
 
 class _Pace:
