@@ -26,6 +26,7 @@ SEARCHERS = (
     ("random", ""),
     ("halving", ""),
     ("hyperband", ""),
+    ("asha", ""),
     ("stopping:rule=median", ""),
     ("stopping:rule=last", ""),
     ("stopping:rule=sum", ""),
@@ -33,6 +34,7 @@ SEARCHERS = (
     ("random", "params"),
     ("halving", "params"),
     ("hyperband", "params"),
+    ("asha", "params"),
 )
 
 

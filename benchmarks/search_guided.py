@@ -3,10 +3,12 @@
     python benchmarks/search_guided.py run.jsonl --task nb201 --seeds 50
     python benchmarks/search_guided.py run.jsonl --task nb201 --store STORE --scorer logsynflow --seeds 50
     python benchmarks/search_guided.py run.jsonl --show
+    python benchmarks/search_guided.py --build nasbench201 500
 
 One line of the file is one search; what the file has is not run again, so that a stopped run goes on. The guide is the
 only column that a searcher sees. What is recommended is the best by the guide. Seconds are all-in: training as the
-table has it, and scoring as the store of measured scores (``zcbench run``) has it.
+table has it, and scoring as the store of measured scores (``zcbench run``) has it, without building the networks:
+``--build`` says what that takes.
 
 tasks   nb201      guide and target cifar10_valid_accuracy_200ep, 150 networks
         nb201-12   guide cifar10_valid_accuracy_12ep and its seconds, 3,051 s (RoBoT's) and half of it
@@ -16,7 +18,9 @@ tasks   nb201      guide and target cifar10_valid_accuracy_200ep, 150 networks
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +134,7 @@ class Runner:
 
 
 def show(path: Path) -> None:
-    """Means over seeds with 95 % bootstrap intervals; queries where some never get there: median and share."""
+    """Print means ± standard deviations over seeds [95 % bootstrap intervals]; of queries median and share as well."""
     groups: dict[tuple[str, str], list[dict[str, object]]] = {}
     for line in map(json.loads, path.read_text().splitlines()):
         groups.setdefault((line["task"], line["what"]), []).append(line)
@@ -151,30 +155,47 @@ def show(path: Path) -> None:
 def _interval(values: np.ndarray) -> str:
     draws = np.random.default_rng(0).integers(len(values), size=(2000, len(values)))
     low, high = np.quantile(values[draws].mean(1), [0.025, 0.975])
-    return f"{values.mean():.3f} [{low:.3f}, {high:.3f}]"
+    return f"{values.mean():.3f} ± {values.std():.3f} [{low:.3f}, {high:.3f}]"
+
+
+def build(name: str, count: int) -> None:
+    """Print the CPU time that building some networks of a benchmark takes, each on its own."""
+    benchmark = get_benchmark(name)
+    drawn = np.random.default_rng(0).permutation(len(benchmark))[: count + 1]
+    spent = []
+    for row in drawn.tolist():
+        began = time.process_time()
+        benchmark.space.build(benchmark.architectures[row])
+        spent.append(1000 * (time.process_time() - began))
+    print(f"{name}: building a network takes {_interval(np.array(spent[1:]))} ms ({len(spent) - 1} networks)")
 
 
 def main() -> None:
     """Run what the file lacks, then show it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("file", type=Path)
+    parser.add_argument("file", type=Path, nargs="?")
     parser.add_argument("--task", choices=TASKS, action="append", default=[])
     parser.add_argument("--searcher", action="append", default=[])
     parser.add_argument("--seeds", type=int, default=50)
     parser.add_argument("--first", type=int, default=0, help="first seed; those from 1000 on are for choosing settings")
     parser.add_argument("--store")
-    parser.add_argument("--scorer")
+    parser.add_argument("--scorer", action="append", default=[], help="each in turn")
     parser.add_argument("--drawn", type=int, default=1000, help="networks that the warm start scores")
     parser.add_argument("--role", action="append", default=[])
     parser.add_argument("--show", action="store_true")
+    parser.add_argument("--build", nargs=2, metavar=("BENCHMARK", "NETWORKS"))
     given = parser.parse_args()
+    if given.build:
+        build(given.build[0], int(given.build[1]))
+    if given.file is None:
+        return
     roles = given.role or ["warm-start"]
     done = set()
     if given.file.exists():
         done = {(o["task"], o["what"], o["seed"]) for o in map(json.loads, given.file.read_text().splitlines())}
-    for name in given.task:
-        runner = Runner(TASKS[name], given.store, given.scorer, given.drawn, roles)
-        helped = f" + {given.scorer} ({', '.join(roles)}, {given.drawn})" if given.scorer else ""
+    for name, scorer in itertools.product(given.task, given.scorer or [None]):
+        runner = Runner(TASKS[name], given.store, scorer, given.drawn, roles)
+        helped = f" + {scorer} ({', '.join(roles)}, {given.drawn})" if scorer else ""
         for searcher in given.searcher or ["random", "evolution", "guided:every=5"]:
             for seed in range(given.first, given.first + given.seeds):
                 if (name, searcher + helped, seed) in done:

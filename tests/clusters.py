@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -140,3 +141,40 @@ def processes(*words, parent=None):
 
 def kill(process):
     os.kill(process, signal.SIGKILL)
+
+
+@contextmanager
+def cluster(folder, *workers):
+    """A scheduler and workers with these variables in their environments: its address, and its processes."""
+    found = folder / "scheduler.json"
+    found.unlink(missing_ok=True)
+    programs = "from distributed.cli import dask_{0} as d; d.main()"
+    here = {"DASK_TEMPORARY_DIRECTORY": str(folder)}  # what is killed leaves its files there
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
+
+    def start(program, *words, **variables):
+        command = [*dying(programs.format(program)), *words, "--scheduler-file", str(found)]
+        return subprocess.Popen(command, env={**os.environ, **here, **variables}, **quiet)
+
+    running = [start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")]
+    try:
+        wait_until(found.exists, "the scheduler")
+        running += [
+            start("worker", "--no-nanny", "--nthreads", "1", "--no-dashboard", "--death-timeout", "5", **variables)
+            for variables in workers
+        ]
+        yield json.loads(found.read_text())["address"].replace("tcp://", "dask://"), running
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def threads(count=2):
+    """A Dask cluster in this process, one worker of so many threads: how it is written as an executor."""
+    from distributed import LocalCluster
+
+    settings = {"processes": False, "protocol": "tcp://", "host": "127.0.0.1", "dashboard_address": None}
+    with LocalCluster(n_workers=1, threads_per_worker=count, **settings) as found:
+        yield found.scheduler_address.replace("tcp://", "dask://")

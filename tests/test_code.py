@@ -15,7 +15,7 @@ import pytest
 import torch
 
 import zcbench
-from zcbench._code import UNKNOWN, called_digest, code_digest, joined_codes
+from zcbench._code import UNKNOWN, called_digest, code_digest, edited, files_called, joined_codes
 from zcbench._kinds import isolated
 from zcbench.encodings import encoding_info, list_encodings
 from zcbench.ensembles import get_ensemble
@@ -552,3 +552,26 @@ def test_of_a_script_counts_what_the_function_uses(tmp_path):
     assert digests(helper="def more(one):\n    return 2\n")[0] != before[0]
     assert digests(lazy="factor = 3\n")[0] != before[0]
     assert called_digest(get_space) == "" and called_digest(FactorySpace) == ""  # zcbench wrote them
+
+
+def test_files_that_a_function_comes_from_are_named_and_looked_at_again(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "t_code_late.py").write_text("WORTH = 1\n")
+    (tmp_path / "t_code_helper.py").write_text("class Kind:\n    pass\n")
+    path = tmp_path / "t_code_own.py"
+    path.write_text("import t_code_helper\n\ndef train(one):\n    import t_code_late\n    return t_code_helper.Kind\n")
+    own = load(path, "t_code_own")
+    files = files_called(own.train)
+    assert sorted(files) == ["t_code_helper", "t_code_late", "t_code_own"]
+    assert edited(files) == ""
+    (tmp_path / "t_code_late.py").write_text("WORTH = 2\n")
+    assert edited(files) == ""  # it is not loaded
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert edited(files) == ""
+    path.write_text("def train(one):\n    return 2\n")
+    assert edited(files) == str(path)
+    path.unlink()
+    assert edited(files) == str(path)
+    assert files_called(len) == files_called(get_space) == {}
+    for name in files:
+        sys.modules.pop(name, None)

@@ -1,11 +1,12 @@
 """Texts that code was compiled from: what is the same text, and what code stands in it."""
 
+import hashlib
 import linecache
 import warnings
 
 import pytest
 
-from zcbench._code_text import all_code, fingerprint, imported_in, kept_source, text_at
+from zcbench._code_text import all_code, digest_at, fingerprint, imported_in, kept_source, text_at
 
 TEXT = """WIDTH = 3
 
@@ -92,3 +93,10 @@ def test_what_code_imports_when_it_runs():
 
     wanted = {(0, "os.path", ""), (0, "json", ""), (0, "json", "dumps"), (0, "json", "loads"), (0, "sys", "")}
     assert imported_in(runs.__code__) == wanted
+
+
+def test_a_digest_is_that_of_the_text(tmp_path):
+    path = tmp_path / "own.py"
+    path.write_bytes(b"\xef\xbb\xbfA = 1\r\n")
+    assert digest_at(str(path)) == text_at(str(path)).digest == hashlib.sha256(b"A = 1\n").hexdigest()
+    assert digest_at(str(tmp_path / "gone.py")) == digest_at("<stdin>") == digest_at("") == ""

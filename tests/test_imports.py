@@ -7,7 +7,7 @@ import pytest
 from toys import calls
 
 from zcbench import _imports
-from zcbench._imports import import_file
+from zcbench._imports import import_file, imported_files
 from zcbench.errors import InvalidInputError
 
 
@@ -102,3 +102,13 @@ def test_a_module_beside_the_file(tmp_path):
         import_file(str(tmp_path / "mine.py"))
     with pytest.raises(InvalidInputError, match=r"No module named 'nowhere_at_all'$"):
         import_file(str(tmp_path / "yours.py"))
+
+
+def test_files_that_were_imported(tmp_path):
+    paths = [tmp_path / "second.py", tmp_path / "first.py", tmp_path / "gone.py"]
+    for path in paths:
+        path.touch()
+        import_file(str(path))
+    paths[2].unlink()
+    found = [path for path in imported_files() if path.startswith(str(tmp_path))]
+    assert found == [str(path) for path in paths[:2]]

@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
 
 
 class Call:
-    """One call, and what may come of it; as :class:`zcbench._workers.Work` it travels to processes.
+    """One call, and what may come of it.
 
     Args:
         function: the user's.
@@ -44,13 +44,8 @@ class Call:
         seed: of the search.
     """
 
-    imports: tuple[str, ...] = ()
-    loads_torch = False
-    #: what is sent to processes in place of this
-    pickled: bytes | None = None
-
     def __init__(self, function: Callable[..., Any], names: Sequence[str], seed: int) -> None:
-        self._function, self._names, self._seed = function, tuple(names), seed
+        self.function, self.names, self._seed = function, tuple(names), seed
 
     def __call__(self, architecture: Architecture, epochs: int | None) -> Outcome:
         further = {} if epochs is None else {"epochs": epochs}
@@ -60,24 +55,25 @@ class Call:
             began = time.perf_counter()
             with Foreign(tidy=True) as call:
                 # What it gives is the stranger's too: its numbers are read in here.
-                values, left_out = _numbers(self._function(architecture, **further), self._names)
+                values, left_out = _numbers(self.function(architecture, **further), self.names)
             seconds = {"training": time.perf_counter() - began}
         if call.kind is not None:
             return Outcome(self._nothing, seconds, Status.FAILED, call.said)
-        if missing := [name for name in self._names if name not in values]:
+        if missing := [name for name in self.names if name not in values]:
             there = ", ".join(list(values)[:10]) or "no numbers"
             reason = f"evaluate gave no {missing[0]!r}: it gave {there}."
             return Outcome({**self._nothing, **values}, seconds, Status.FAILED, reason)
-        odd = [name for name in self._names if not math.isfinite(values[name])]
+        odd = [name for name in self.names if not math.isfinite(values[name])]
         if odd:
             return Outcome(values, seconds, Status.NON_FINITE, f"{odd[0]} is {values[odd[0]]}.")
         return Outcome(values, seconds, Status.OK, left_out)
 
     @property
     def _nothing(self) -> dict[str, float]:
-        return dict.fromkeys(self._names, math.nan)
+        return dict.fromkeys(self.names, math.nan)
 
-    def prepare(self) -> None:
+    @staticmethod
+    def prepare() -> None:
         """Keep libraries that are loaded later to one thread."""
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         if "torch" in sys.modules:
@@ -92,9 +88,10 @@ class Call:
             space, name, epochs = json.loads(part)
             yield part, self(Architecture(space, name), epochs)
 
-    def lost(self, status: Status, reason: str, seconds: float) -> Outcome:
-        """What an evaluation gave whose process died, or was stopped."""
-        return Outcome(self._nothing, {"training": seconds}, status, reason)
+
+def nothing(names: Sequence[str], status: Status, reason: str, seconds: float) -> Outcome:
+    """What a call gave whose process died, or was stopped."""
+    return Outcome(dict.fromkeys(names, math.nan), {"training": seconds}, status, reason)
 
 
 def _numbers(given: Any, names: Sequence[str]) -> tuple[dict[str, float], str]:

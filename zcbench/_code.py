@@ -31,10 +31,21 @@ import types
 import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from zcbench._code_text import Text, all_code, file_of, fingerprint, imported_by, imported_in, kept_source, text_at
+from zcbench._code_text import (
+    Text,
+    all_code,
+    digest_at,
+    file_of,
+    fingerprint,
+    imported_by,
+    imported_in,
+    kept_source,
+    text_at,
+)
 
 #: How digests begin where something that is called cannot be read: edits of it may go unnoticed.
 UNKNOWN = "unknown"
@@ -82,8 +93,7 @@ def called_digest(function: object) -> str:
 
     Of the script that is run, what the function uses counts alone: the rest of it may say how often to call.
     """
-    script = getattr(sys.modules.get("__main__"), "__file__", None)
-    walk = _Walk(script=os.path.abspath(script) if isinstance(script, str) else "")  # noqa: PTH100
+    walk = _of_script()
     try:
         walk.take(function)
         if not walk.strange and _is_ours(function):
@@ -91,6 +101,31 @@ def called_digest(function: object) -> str:
     except _RAISED:
         return UNKNOWN
     return ("" if walk.whole else f"{UNKNOWN}-") + walk.digest
+
+
+def files_called(function: object) -> dict[str, str]:
+    """The modules whose files enter :func:`called_digest`, as far as they have names, and digests of the files."""
+    walk = _of_script()
+    with suppress(*_RAISED):
+        walk.take(function)
+    return walk.files
+
+
+def edited(files: Mapping[str, str]) -> str:
+    """Path of the first file, by name of its module, that is not what :func:`files_called` said of it; "" for none.
+
+    Modules that are not loaded in this process do not count.
+    """
+    for name, digest in files.items():
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if isinstance(file, str) and digest_at(file) != digest:
+            return file
+    return ""
+
+
+def _of_script() -> _Walk:
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    return _Walk(script=os.path.abspath(script) if isinstance(script, str) else "")  # noqa: PTH100
 
 
 def value_digest(value: object) -> str:
@@ -141,6 +176,7 @@ class _Walk:
         self.script = script  # a file whose text does not count
         self.strange = False  # something that neither zcbench nor a library wrote
         self.whole = True
+        self.files: dict[str, str] = {}  # by name of a module: the digest of its file
         self._hash = hashlib.sha256()
         self._seen: dict[int, int] = {}
         self._kept: list[object] = []  # identities are of living objects only
@@ -211,6 +247,7 @@ class _Walk:
             self._say("function", code.co_qualname)
             self._code(own, fingerprint(code))
             if own.text is not None:
+                self._found(home, own)
                 self._imported(own.text, str(function.__globals__.get("__package__") or ""))
             elif self.is_script(code.co_filename):
                 self._imported(Text("", frozenset(), frozenset(), imported_in(code)), "")
@@ -229,6 +266,11 @@ class _Walk:
             self._say("text", text.digest)
         if text is None or compiled not in text.codes:
             self._say("bytecode", compiled)
+
+    def _found(self, module: object, own: _Own) -> None:
+        """Take note of the file that a module was loaded from."""
+        if own.path and own.text is not None and isinstance(module, str) and module != "__main__":
+            self.files.setdefault(module, own.text.digest)
 
     def _names(self, code: types.CodeType, known: Mapping[str, Any], values: bool) -> None:
         """Helpers that code names, in its own and in other files; their values too where no file holds them."""
@@ -281,6 +323,7 @@ class _Walk:
             own = _first(parent, self)
             self._say("class", parent.__qualname__)
             if own.text is not None:
+                self._found(parent.__module__, own)
                 self._say("text", self._texts.setdefault(own.path, own.text).digest)
                 self._imported(own.text, str(getattr(sys.modules.get(parent.__module__), "__package__", None) or ""))
             self._say(own.values[0])
@@ -295,7 +338,9 @@ class _Walk:
             self._say("known", module.__name__)
             return
         self.strange = True
-        text = _first(module, self).text
+        own = _first(module, self)
+        text = own.text
+        self._found(module.__name__, own)
         self._say("module", text.digest if text else vars(module).get("__doc__"))
         if text is not None:
             self._imported(text, str(module.__package__ or ""))
@@ -322,6 +367,7 @@ class _Walk:
                     self.whole = False
                     return
                 self.strange = True
+                self.files.setdefault(name, found.digest)
                 self._say("imports", found.digest)
                 pending.append((found, name if is_package else name.rpartition(".")[0]))
 

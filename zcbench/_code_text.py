@@ -28,13 +28,24 @@ class Text(NamedTuple):
 
 def text_at(path: str) -> Text | None:
     """A file's text now; None if there is no such file."""
+    content = _content_at(path)
+    return None if content is None else _text(content)
+
+
+def digest_at(path: str) -> str:
+    """The digest of a file's text now; "" if there is no such file."""
+    content = _content_at(path)
+    return "" if content is None else hashlib.sha256(content).hexdigest()
+
+
+def _content_at(path: str) -> bytes | None:
     if not path or path.startswith("<"):
         return None
     try:
         content = Path(path).read_bytes()
     except (OSError, ValueError):
         return None
-    return _text(content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n"))
+    return content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
 
 
 @functools.lru_cache(maxsize=256)

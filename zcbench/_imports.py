@@ -17,6 +17,9 @@ from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.spaces import FactorySpace, get_space
 from zcbench.types import SearchSpace
 
+#: how modules are named whose files are imported by their paths
+_NAME = "zcbench_import_"
+
 
 def space_named(name: str) -> SearchSpace:
     """The search space of that name; for "file.py:function" the one whose networks the function builds.
@@ -45,7 +48,7 @@ def import_file(path: str) -> ModuleType:
     file = Path(path).resolve()
     if not file.is_file():
         raise InvalidInputError(f"{path} is not a file: give a Python file.")
-    name = f"zcbench_import_{stable_seed(file)}"
+    name = f"{_NAME}{stable_seed(file)}"
     if name in sys.modules:
         return sys.modules[name]
     if file.suffix != ".py":
@@ -65,6 +68,12 @@ def import_file(path: str) -> ModuleType:
     if call.kind is not None:
         raise InvalidInputError(f"{path} could not be imported: {call.reason}{_about_neighbours(file, call.reason)}")
     return module
+
+
+def imported_files() -> tuple[str, ...]:
+    """Paths of the files that :func:`import_file` has run, and that are still there, in order."""
+    found = (getattr(module, "__file__", None) for name, module in list(sys.modules.items()) if name.startswith(_NAME))
+    return tuple(path for path in found if isinstance(path, str) and Path(path).is_file())
 
 
 def _about_neighbours(file: Path, reason: str) -> str:

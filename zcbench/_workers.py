@@ -41,8 +41,7 @@ class Work(Protocol):
     Attributes:
         imports: Python files that each worker imports by itself.
 
-    It may have ``pickled``, the bytes that travel in its place, and ``loads_torch``, False where nothing of it needs
-    torch: a process starts sooner without.
+    It may have ``loads_torch``, False where nothing of it needs torch: a process starts sooner without.
     """
 
     @property
@@ -117,7 +116,7 @@ class Crew:
 
     def __init__(self, work: Work, workers: int, timeout: float | None = None) -> None:
         self.work, self.workers, self.timeout = work, workers, timeout
-        self._work = pickle.dumps(work) if (own := getattr(work, "pickled", None)) is None else own
+        self._work = pickle.dumps(work)
         self.queue: deque[Task] = deque()
         #: workers that start or have a task, and those that wait for one
         self.alive: list[_Worker] = []

@@ -2,11 +2,13 @@
 
 import csv
 import json
+import warnings
 
 import pytest
 
 import zcbench
 from zcbench.cli.search import EXAMPLE
+from zcbench.errors import InvalidInputError
 
 SEARCH = ("search", "digits-201", "--searcher", "random", "--budget", 20)
 
@@ -94,6 +96,32 @@ def test_a_function_of_ones_own(cli, place):
     assert found["evaluate"].startswith("train") and found["objectives"] == ["value"] and found["known"] == {}
 
 
+def test_a_function_in_a_process_that_imports_what_this_one_does(cli, place):
+    """Its file, and what --import names, have no place in Python's path."""
+    (place / "further.py").write_text("WORTH = 3\n")
+    (place / "mine.py").write_text(
+        "import sys\n\ndef train(architecture):\n"
+        "    (further,) = [m for m in list(sys.modules.values()) if getattr(m, '__file__', '') == "
+        f"{str(place / 'further.py')!r}]\n    return further.WORTH\n"
+    )
+    words = ("search", "digits-201", "--searcher", "random", "--budget", 2, "--import", "further.py", "--json")
+    here = json.loads(cli(*words, "--evaluate", "mine.py:train").out)
+    there = json.loads(cli(*words, "--evaluate", "mine.py:train", "--workers", 1).out)
+    assert here["best"]["values"] == there["best"]["values"] == {"value": 3}
+
+
+def test_what_an_engine_warns_of_is_a_sentence(cli, place, monkeypatch):
+    from zcbench.executors import EngineWarning
+
+    def search(*_, **__):
+        warnings.warn("nobody is there.", EngineWarning, stacklevel=2)
+        raise InvalidInputError("it ends.")
+
+    monkeypatch.setattr("zcbench.search.search", search)
+    result = cli("search", "digits-201")
+    assert result.err.splitlines() == ["zcbench: nobody is there.", "zcbench: it ends."]
+
+
 def test_nothing_found_is_status_one_but_not_for_a_budget_of_nothing(cli, place):
     (place / "mine.py").write_text("def train(architecture):\n    return float('nan')\n")
     result = cli("search", "digits-201", "--evaluate", "mine.py:train", "--budget", 3, "--searcher", "random")
@@ -118,6 +146,7 @@ def test_nothing_found_is_status_one_but_not_for_a_budget_of_nothing(cli, place)
         (("digits-201", "--reference", "flops"), "write a name and a number"),
         (("digits-201", "--workers", 2), "--workers goes with --evaluate"),
         (("digits-201", "--timeout", 2), "--timeout goes with --evaluate"),
+        (("digits-201", "--executor", "submitit"), "--executor goes with --evaluate"),
         (("digits-201", "--evaluate", "mine"), "write file.py:function"),
         (("digits-201", "--evaluate", "missing.py:train"), "missing.py"),
         (("digits-201", "--evaluate", "x.py:f", "--report", "test_nll"), "leave it out"),

@@ -12,7 +12,8 @@ from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation import SearchComparison
 from zcbench.records import SearchTrace, Store
 from zcbench.runs import Run, Track
-from zcbench.runs.compare_searches import plan_of, run_searches
+from zcbench.runs.compare_searches import compared, plan_of, run_searches
+from zcbench.search._clock import unbuilt
 from zcbench.types import Status
 
 
@@ -49,7 +50,7 @@ def test_what_was_searched_is_not_searched_again(table, store, monkeypatch):
     assert {key: more[key] for key in first} == first and len(more) == 3
     assert len(store.searches("digits-201")) == 3
     again = []
-    monkeypatch.setattr(zcbench.runs.compare_searches, "search", lambda *a, **k: again.append(k))
+    monkeypatch.setattr(zcbench.runs._searching, "search", lambda *a, **k: again.append(k))
     assert run_searches(track(seeds=3), table, store) == more and not again
 
 
@@ -81,7 +82,11 @@ def test_scores_are_measured_first_and_cost_every_search_the_same(table, store, 
         assert len(calls) == len({small.space.canonical(one) for one in some})
         assert len(store.records("digits-201")) >= len(calls)
         helped = {key: trace for key, trace in traces.items() if trace.scorers}
-        assert all(trace.metrics["scored"] > 0 for trace in helped.values())
+        assert all(trace.metrics["scored"] == trace.metrics["stored"] > 0 for trace in helped.values())
+        assert not any(trace.metrics["stored"] for key, trace in traces.items() if key not in helped)
+        assert unbuilt("Scores") in compared(traces, small, both).notes
+        alone = {key: trace for key, trace in traces.items() if key not in helped}
+        assert not any("store" in note for note in compared(alone, small, both).notes)
         seconds = dict(zip(store.records("digits-201").values, store.records("digits-201").seconds, strict=True))
         assert all(trace.metrics["scoring_seconds"] <= sum(seconds.values()) + 1e-6 for trace in helped.values())
         other = Store(store.folder.with_name("other"))

@@ -6,7 +6,7 @@ from scipy.stats import rankdata
 from toys import toy
 
 from zcbench.errors import InvalidInputError
-from zcbench.scorers import FunctionScorer, get_scorer
+from zcbench.scorers import FunctionScorer, Scorer, Scores, get_scorer
 from zcbench.scorers.ensemble import AmongOthers
 
 TABLE = toy((1.0, 5.0, 2.0, 9.0, 9.0))
@@ -59,6 +59,45 @@ def test_alone_means_among_the_same_others():
     assert every[4] == scorer.score([*CELLS[:3], CELLS[4]]).values[-1]
     assert not alone.of_sets
     assert [leaf.label for leaf in alone.leaves()] == [leaf.label for leaf in scorer.leaves()]
+
+
+class Sets(Scorer):
+    """Positions among what is asked for; none for what is not there."""
+
+    label, of_sets = "sets", True
+
+    def __init__(self, missing=()):
+        self.asked, self.missing = [], missing
+
+    def score(self, architectures):
+        self.asked.append(list(architectures))
+        if any(one in self.missing for one in architectures):
+            raise ValueError("not among these")
+        return Scores(np.array([len(one.key) for one in architectures]), np.full(len(architectures), 2.0))
+
+
+def test_what_is_placed_among_others_is_asked_for_and_paid_for_once(monkeypatch):
+    scorer = Sets()
+    alone = AmongOthers(scorer, CELLS[:3])
+    first, second = alone.score(CELLS[2:]), alone.score(CELLS)
+    assert [one[-1] for one in scorer.asked] == [*CELLS[2:], *CELLS[:2]]
+    assert first.seconds.tolist() == [8.0] * 3 and second.seconds.tolist() == [8.0, 8.0, 0.0, 0.0, 0.0]
+    assert second.values[2:].tolist() == first.values.tolist() == [len(one.key) for one in CELLS[2:]]
+    other = alone.with_parts([Sets(missing=CELLS)])
+    assert np.isnan(other.score(CELLS).values).all() and not alone.score(CELLS).reasons
+    monkeypatch.setattr("zcbench.scorers.ensemble._REMEMBERED", 4)
+    assert alone.score(CELLS[:1]).values.tolist() == [len(CELLS[0].key)]
+    assert list(alone._known) == CELLS[:1]
+
+
+def test_why_a_place_is_missing_is_remembered():
+    scorer = Sets(missing=CELLS[4:])
+    alone = AmongOthers(scorer, CELLS[:3])
+    for _ in range(2):
+        found = alone.score(CELLS[3:])
+        assert np.isnan(found.values).tolist() == [False, True]
+        assert found.reasons == {1: "ValueError: not among these"}
+    assert len(scorer.asked) == 2
 
 
 def test_what_cannot_be_a_sum():

@@ -123,3 +123,13 @@ class Bare:
 def test_a_space_without_networks_is_refused():
     with pytest.raises(InvalidInputError, match="builds none"):
         get_scorer("params", Bare())
+
+
+def test_what_came_from_the_store_is_told_from_what_was_built(tmp_path):
+    table = toy()
+    first, *rest = table.architectures
+    assert not get_scorer("params", table, batch_size=2, store=tmp_path).score([first]).stored.any()
+    again = get_scorer("params", table, batch_size=2, store=tmp_path)
+    assert again.score([rest[0], first, first, *rest]).stored.tolist() == [False, True, False, *[False] * len(rest)]
+    assert again.score([rest[0], first]).stored.all()  # another search with it builds nothing
+    assert not get_scorer("params", table, batch_size=2).score([first, first]).stored.any()

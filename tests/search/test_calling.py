@@ -8,10 +8,12 @@ import time
 
 import numpy as np
 import pytest
+from clusters import threads
 from searches import FIRST, searched, timeless
 
 import zcbench
-from zcbench.errors import InvalidInputError, ZcbenchError
+from zcbench.errors import InvalidInputError, MissingDependencyError, UnknownNameError, ZcbenchError
+from zcbench.executors import Answer
 from zcbench.search import FunctionEvaluator, Objective, Proposal
 
 GOAL = (Objective("value"),)
@@ -110,6 +112,32 @@ def test_a_crew_lasts_over_batches_whatever_happens_in_it():
     assert evaluator._crew.idle == []
 
 
+def test_a_training_may_have_processes_of_its_own():
+    def evaluate(architecture):
+        import multiprocessing
+
+        process = multiprocessing.get_context("fork").Process(target=os._exit, args=(7,))
+        process.start()
+        process.join()
+        return process.exitcode
+
+    evaluator = FunctionEvaluator(evaluate, GOAL, workers=1)
+    try:
+        assert evaluator.evaluate(ONE).values["value"] == 7
+    finally:
+        evaluator.close()
+
+
+def test_where_there_is_no_script_functions_travel_by_value():
+    code = (
+        "import zcbench\n\ndef evaluate(architecture):\n    return 1\n\n"
+        "found = zcbench.search(zcbench.get_space('digits-201'), evaluate, searcher='random', budget=2, workers=1)\n"
+        "print(found.best.values)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "{'value': 1.0}\n", done.stderr
+
+
 def test_where_nobody_waits_for_the_rest_it_is_ended():
     evaluator = FunctionEvaluator(troubles(KEYS), GOAL, workers=2)
     try:
@@ -132,6 +160,81 @@ def test_a_search_with_processes_writes_the_ledger_of_one_without(tmp_path):
     assert names[0] == names[2]
     result = searched(tmp_path / "0", 20, drawn, workers=2, objectives=["value", "numpy"], searcher="random", batch=5)
     assert len(result) == 20  # what is begun without goes on with
+
+
+def test_a_search_on_engines_writes_the_ledger_of_one_without(tmp_path):
+    settings = {"objectives": ["value", "numpy"], "searcher": "random", "batch": 4}
+    searched(tmp_path / "here", 7, drawn, **settings)
+    pytest.importorskip("submitit")
+    (tmp_path / "jobs").mkdir()
+    ledger = tmp_path / "jobs" / "ledger"
+    searched(ledger, 3, drawn, executor="submitit:cluster=local:jobs=2", **settings)
+    assert not list(ledger.parent.glob(".submitit*"))
+    pytest.importorskip("distributed")
+    with threads() as address:
+        result = searched(ledger, 7, drawn, executor=address, workers=1, **settings)  # goes on elsewhere
+    assert len(result) == 7
+    there, here = (
+        [row for row in timeless(path) if row["kind"] not in ("budget", "ended")]
+        for path in (ledger, tmp_path / "here")
+    )
+    assert there == here
+
+
+class Engine:
+    """An engine whose machines are lost."""
+
+    def carry_out(self, order, keys, say):
+        for key in reversed(keys):
+            yield Answer((key,), "h: it was lost.")
+
+
+def test_executors_are_checked_before_anything_is_done(tmp_path):
+    for executor, said in (
+        ("dask://host", "dask://HOST:PORT"),
+        ("submitit:partition", "partition"),
+        ("submitit:hours=x", "hours"),
+        ("mars", "executor"),
+        (3, "give its name, or an object with carry_out"),
+    ):
+        with pytest.raises((InvalidInputError, UnknownNameError), match=said):
+            searched(tmp_path / "ledger", 2, drawn, executor=executor)
+    lock = threading.Lock()
+    with pytest.raises(InvalidInputError, match=r"sent to other processes .*, or evaluate here, without an executor\."):
+        searched(tmp_path / "ledger", 2, lambda architecture: lock and 1, executor=Engine())
+    with pytest.raises(InvalidInputError, match="executor goes with a function: a table is looked up here"):
+        zcbench.search("digits-201", budget=2, executor=Engine())
+    assert list(tmp_path.iterdir()) == []
+    zcbench.search("digits-201", budget=2, executor="local")
+
+
+@pytest.mark.parametrize(("package", "executor"), [("distributed", "dask://h:1"), ("submitit", "submitit")])
+def test_a_package_that_is_missing_is_named_with_its_command(monkeypatch, package, executor):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingDependencyError, match=rf"'{package}', which is not installed: run  pip install"):
+        searched(None, 2, drawn, executor=executor)
+
+
+def test_a_scheduler_that_is_not_there_costs_nothing(tmp_path, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("zcbench.executors._dask._PATIENCE", 0.5)
+    ledger, settings = tmp_path / "ledger", {"objectives": ["value", "numpy"], "searcher": "random"}
+    searched(ledger, 3, drawn, **settings)
+    before = timeless(ledger)
+    with pytest.raises(ZcbenchError, match=r"no Dask scheduler answers at 127\.0\.0\.1:9 .*: start one, or check"):
+        searched(ledger, 6, drawn, executor="dask://127.0.0.1:9", **settings)
+    assert timeless(ledger)[: len(before)] == before
+    assert len(searched(ledger, 6, drawn, **settings)) == 6
+
+
+def test_what_was_lost_with_machines_is_told_in_order(tmp_path):
+    with pytest.raises(InvalidInputError, match=r"10 evaluations in a row gave no number, the last because: h: it was"):
+        searched(tmp_path / "ledger", 40, drawn, executor=Engine(), batch=5, searcher="random")
+    rows = [row for row in timeless(tmp_path / "ledger") if row["kind"] == "evaluated"]
+    searched(tmp_path / "well", 12, lambda architecture: 1, batch=5, searcher="random")
+    well = [row for row in timeless(tmp_path / "well") if row["kind"] == "evaluated"]
+    assert [row["architecture"] for row in rows] == [row["architecture"] for row in well][:10]
+    assert {(row["status"], row["detail"]) for row in rows} == {("failed", "h: it was lost.")}
 
 
 def test_functions_of_functions_need_cloudpickle(monkeypatch):

@@ -29,3 +29,16 @@ def test_a_budget_is_exceeded_by_more_than_it_has():
     assert clock.exceeds(Budget(seconds=2.9))
     assert clock.exceeds(Budget(seconds=3.0), 0.1)
     assert not clock.exceeds(Budget(0))  # it counts no seconds
+
+
+def test_seconds_without_building_are_noted():
+    clock = Clock()
+    clock.score(np.array([0.25, 0.5]))
+    assert clock.notes() == []
+    clock.score(np.array([0.25, 0.5]), 2)
+    assert (clock.scored, clock.stored) == (4, 2)
+    (note,) = clock.notes()
+    assert note == (
+        "2 scores came from the store, and the seconds of building these networks are left out: records do not tell "
+        "of them."
+    )

@@ -60,7 +60,7 @@ def test_what_goes_on_pays_for_the_rest():
 
 
 def test_budgets_are_whole_trainings_for_all():
-    for searcher in ("halving", "random", "hyperband", "stopping"):
+    for searcher in ("halving", "random", "hyperband", "asha", "stopping"):
         for budget in (1, 2, 5):
             found = zcbench.search(TABLE, searcher=searcher, objectives="valid", budget=budget, batch=4)
             assert budget * 9 - 9 < found.spent["training"] <= budget * 9, (searcher, budget)

@@ -130,7 +130,7 @@ def test_wherever_it_is_cut_it_goes_on_to_the_same_bytes(tmp_path):
 @pytest.mark.parametrize("evaluate", [worth, table()], ids=["function", "table"])
 def test_every_state_goes_on_to_the_same_bytes(tmp_path, monkeypatch, evaluate):
     path = tmp_path / "whole"
-    monkeypatch.setattr("zcbench.search._loop._Pace.due", lambda self: True)
+    monkeypatch.setattr("zcbench.search._pace.Pace.due", lambda self: True)
     saved = []
     keep = Ledger.save_state
 

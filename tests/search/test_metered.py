@@ -1,5 +1,6 @@
 """Scores are paid for once, written down, and read back."""
 
+import json
 import sys
 
 import numpy as np
@@ -8,8 +9,9 @@ from toys import distinct_cells, toy
 
 from zcbench.errors import InvalidInputError
 from zcbench.scorers import Context, Scorer, Scores, as_scorer, get_scorer
+from zcbench.scorers.ensemble import AmongOthers
 from zcbench.search import Clock, Ledger
-from zcbench.search._metered import TRIED, Metered
+from zcbench.search._metered import TRIED, Metered, written_as
 
 CELLS = distinct_cells(12)
 
@@ -67,6 +69,27 @@ def test_what_depends_on_the_set_is_scored_again():
     made.score(CELLS[:2])
     made.score(CELLS[:2])
     assert len(scorer.asked) == 2
+
+
+def test_lines_tell_a_scorer_from_the_same_among_others(tmp_path):
+    scorer = as_scorer(Counting(sets=True), Context.of(toy()))
+    placed = AmongOthers(scorer, CELLS[:3])
+    assert [written_as(scorer), written_as(placed)] == ["counting", "counting among others"]
+    clock, ledger = Clock(), Ledger(tmp_path / "ledger", {"a": 1})
+    made = [Metered(one, ledger, clock) for one in (scorer, placed)]
+    assert [one.label for one in made] == ["counting"] * 2
+    for _ in range(2):
+        for one in made:
+            one.score(CELLS[5:7])
+    assert [len(one) for one in scorer.asked] == [2, 4, 4, 2]  # of the place nothing is asked again
+    assert clock.seconds["scoring"] == 0.5 * 12
+    ledger.close()
+    rows = [json.loads(line) for line in (tmp_path / "ledger").read_text().splitlines()]
+    assert [row["scorer"] for row in rows if row["kind"] == "scored"] == [
+        "counting",
+        "counting among others",
+        "counting",
+    ]
 
 
 def test_lines_are_read_instead(tmp_path):

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from easy import digits, total
+from toys import toy
 
 from zcbench.errors import InvalidInputError
-from zcbench.scorers import Context, Scores
+from zcbench.scorers import Context, FunctionScorer, Scores, as_scorer
 from zcbench.search._quantities import Quantity, noted, quantity
 from zcbench.spaces import get_space
 
@@ -52,8 +53,8 @@ def test_what_functions_raise_is_a_reason():
     found = one.true([digits().parse(text) for text in ("000000", "100000", "200000")])
     assert np.isnan(found[:2]).all()
     assert found[2] == 0.5
-    assert "odd has no value for 2 architectures" in noted(one)
-    assert "ZeroDivisionError" in noted(one)
+    (note,) = noted(one)
+    assert "odd has no value for 2 architectures" in note and "ZeroDivisionError" in note
 
 
 def test_names_of_proxies_count_the_network():
@@ -67,3 +68,27 @@ def test_names_of_proxies_count_the_network():
 def test_what_is_no_quantity_is_refused():
     with pytest.raises(InvalidInputError, match="give a name, a scorer or a function"):
         quantity(3, Context(digits()))
+
+
+@pytest.mark.parametrize("where", ["table", "space"])
+def test_what_depends_on_a_set_is_placed_among_the_same_others(where):
+    table = toy(np.random.default_rng(0).normal(size=150))
+    context = Context.of(table if where == "table" else table.space)
+    calls = []
+
+    def convolutions(architecture):
+        calls.append(architecture)
+        return architecture.key.count("conv")
+
+    def pools(architecture):
+        return -architecture.key.count("pool") * 1.5
+
+    ranks = as_scorer("mean_rank(params+flops)", context)
+    ranks = ranks.with_parts([FunctionScorer(convolutions), FunctionScorer(pools)])
+    some = list(table.architectures[:6])
+    one, again = quantity(ranks, context), quantity(ranks, context)
+    together = one.true(some)
+    assert together.tolist() == [again.true([each])[0] for each in reversed(some)][::-1]
+    assert len(set(together)) > 2 and ((together >= 1) & (together <= 101)).all()
+    assert len(calls) == len(set(calls)) * 2 <= 2 * 106  # once by each of the two quantities
+    assert one.take_seconds() > 0

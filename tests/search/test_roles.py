@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import rankdata
 from toys import toy
 
 import zcbench
 from zcbench.errors import InvalidInputError, ZcbenchError
 from zcbench.scorers import Context, Scorer
-from zcbench.search import Searcher, read_ledger
+from zcbench.search import Searcher, read_ledger, read_search
 from zcbench.search._base import Proposal
+from zcbench.search._clock import unbuilt
 from zcbench.search._metered import TRIED
 from zcbench.search._roles import Roles
 
@@ -70,6 +72,50 @@ def test_an_objective_of_ranks_has_one_value_for_one_architecture():
     shared = both[0].keys() & both[1].keys()
     assert shared
     assert all(both[0][a] == both[1][a] for a in shared)
+
+
+class Placed(Scorer):
+    """A rank among what is asked for; a stranger's, who says no seconds and remembers nothing."""
+
+    label, of_sets = "placed", True
+
+    def __init__(self):
+        self.asked = []
+
+    def score(self, architectures):
+        self.asked.append(list(architectures))
+        return rankdata([convolutions(one) for one in architectures])
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_scorer_of_sets_gives_one_value_when_it_is_asked_again(tmp_path, batch):
+    """Among a fixed sample, once for each architecture, also after a stop."""
+    path, scorer = tmp_path / "ledger", Placed()
+    found = search(scorer=scorer, role="objective", ledger=path, batch=batch)
+    others = scorer.asked[0][:-1]
+    assert len(others) == 100 and all(one[:-1] == others for one in scorer.asked)
+    placed = [one[-1] for one in scorer.asked]
+    assert len(set(placed)) == len(placed) and set(found.architectures) <= set(placed)
+    wanted = [rankdata([convolutions(one) for one in [*others, mine]])[-1] for mine in found.architectures]
+    assert found.values["placed"].tolist() == wanted
+    assert found.scored == len(placed)
+    again = Placed()
+    more = search(scorer=again, role="objective", ledger=path, batch=batch, budget=14)
+    assert more.values["placed"][:8].tolist() == wanted
+    assert {one[-1] for one in again.asked} == set(more.architectures[8:])
+    whole = search(scorer=Placed(), role="objective", batch=batch, budget=14)
+    assert more.values["placed"].tolist() == whole.values["placed"].tolist()
+
+
+def test_a_scorer_of_sets_is_a_feature_among_a_sample_and_a_filter_of_what_is_proposed():
+    searcher, scorer = Seen(), Placed()
+    found = search(searcher=searcher, scorer={"feature": scorer, "filter:from=5": scorer}, budget=4)
+    sizes = [len(one) for one in scorer.asked]
+    assert sizes.count(101) == len(sizes) - 4 - 1 and sizes.count(5) == 4 and sizes.count(10) == 1  # ten were tried
+    encoding = searcher.problem.encoding("onehot").fit(list(found.architectures))
+    one, *_ = several = list(found.architectures)
+    alone, together = encoding.transform([one])[0, -1], encoding.transform(several)[:, -1]
+    assert alone == together[0] and len(set(together)) > 1
 
 
 class Seen(Searcher):
@@ -159,6 +205,23 @@ def test_a_search_that_was_stopped_scores_nothing_again(tmp_path, kept):
     again = search(**options, ledger=whole, budget=12)  # goes on from the state that was kept
     assert again.architectures[:8] == wanted.architectures
     assert len(set(calls)) == len(calls)
+
+
+def test_scores_from_a_store_are_noted_and_resume_with_the_search(tmp_path):
+    """A score costs what it cost when it was measured; that building is left out then is said."""
+    options = {"scorer": "params", "role": "warm-start:from=12", "batch_size": 2, "store": tmp_path / "store"}
+    fresh = search(**options)
+    assert fresh.stored == 0 and fresh.notes == () and fresh.scored == 12
+    path = tmp_path / "ledger"
+    found = search(**options, ledger=path)
+    assert found.stored == found.scored == 12 and found.architectures == fresh.architectures
+    assert found.spent["scoring"] < fresh.spent["scoring"]  # without building
+    assert found.notes == (unbuilt("12 scores"),) and "12 scores came from the store" in str(found)
+    again = search(**options, ledger=path, budget=9)
+    assert again.notes == read_search(path, TABLE).notes == found.notes
+    assert (again.stored, again.scored, read_search(path).stored) == (12, 12, 12)
+    (note,) = search(constraints="params<=1e9", batch_size=2, store=tmp_path / "store", budget=3).notes
+    assert " of params came from the store, and the seconds of building" in note
 
 
 def test_oracles_are_named():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 from easy import digits, keys, problem, run, total, two
@@ -9,8 +11,8 @@ from easy import digits, keys, problem, run, total, two
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.metrics import pareto_front
 from zcbench.scorers import Scorer
-from zcbench.search import Objective
-from zcbench.search._several import Models, Pool
+from zcbench.search import Objective, get_searcher, searcher_info
+from zcbench.search._several import Models, Pool, Predicting
 from zcbench.search.ehvi import EHVI
 from zcbench.search.linas import LINAS
 
@@ -143,3 +145,12 @@ def test_a_scorer_without_values_leads_to_random_search(make):
 def test_a_predictor_that_does_not_fit_is_said(predictor):
     with pytest.raises((InvalidInputError, UnknownNameError), match=r"choose|unknown"):
         run(EHVI(f"({predictor})"), 1, given=two())
+
+
+@pytest.mark.parametrize("name", ["linas", "ehvi"])
+def test_every_setting_of_the_signature_is_stored_under_its_name(name):
+    defaults = searcher_info(name).parameters
+    assert set(inspect.signature(Predicting).parameters) <= set(defaults)
+    others = {key: value + "x" if isinstance(value, str) else value + 0.5 for key, value in defaults.items()}
+    for given in (defaults, others):
+        assert vars(type(get_searcher(name))(**given)) == given

@@ -439,7 +439,7 @@ BREACHES = [
     (Brittle, {}, {"failed evaluations"}, "AssertionError"),
     (Flat, {}, {"constant objective"}, "AssertionError"),
     (Insists, {}, {"patience"}, "where each third proposal is dropped it stops after"),
-    (Worst, {}, {"better than random"}, "random search finds as much with a chance of"),
+    (Worst, {}, {"better than random"}, "chance that it finds as much: "),
     (OneOnly, {}, {"several objectives"}, "AssertionError"),
     (Whole, {}, {"epochs"}, "it never stops a training early"),
     (NeverWhole, {}, None, "in the time of 30 whole trainings it trains no network to the end"),
@@ -476,13 +476,3 @@ def test_who_waits_says_so():
     report, checks = outcomes(Insistent)
     assert checks["patience"].status == checks["resume with answers out"].status == "skipped"
     assert report.ok, str(report)
-
-
-def test_the_chance_of_random_search():
-    rng = np.random.default_rng(0)
-    every = _searchers.truth()
-    value = every[30]  # 31 networks are as good
-    best = [every[rng.choice(len(every), 48, replace=False)].max() >= value for _ in range(4_000)]
-    assert _searchers._random_reaches(value, 48) == pytest.approx(np.mean(best), abs=0.02)
-    assert _searchers._random_reaches(-1e9, 48) == 1.0
-    assert _searchers._chance([0.5] * 6) > 0.5 > 1e-3 > _searchers._chance([0.02] * 6)

@@ -181,8 +181,8 @@ def execute(options: argparse.Namespace) -> int:
     if (alone := done_alone(run, options)) is not None:
         return alone
     _say_track(run.track, options)
+    from zcbench.executors import get_executor
     from zcbench.runs import EmptyShardError
-    from zcbench.runs.executors import get_executor
 
     executor = get_executor(options.executor)
     usual = (os.cpu_count() or 1) if executor is None else 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -37,9 +38,12 @@ EXAMPLE = """examples:
   zcbench search digits-201 --scorer synflow --constraint "params<=50000"
   zcbench search digits-201 --budget 1000 --ledger mine.jsonl
   zcbench search --show mine.jsonl
-  zcbench search digits-201 --evaluate my_training.py:train --ledger my.jsonl"""
+  zcbench search digits-201 --evaluate my_training.py:train --ledger my.jsonl
+  zcbench search digits-201 --evaluate my_training.py:train --batch 50 --executor submitit:partition=gpu:gpus=1"""
 
 
+#: options that say how --evaluate is called
+_OF_CALLS = ("workers", "timeout", "executor")
 #: a name that low is good of, which is no option
 _TURNED = re.compile("-(?!-).+")
 
@@ -104,6 +108,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--workers", type=int, metavar="N", help="processes that call --evaluate (default: this one)")
     add_timeout(parser, "time for one call of --evaluate (default: none)")
+    parser.add_argument(
+        "--executor",
+        metavar="WHERE",
+        help="where --evaluate is called: local (default), submitit:partition=NAME:hours=4:jobs=50 (SLURM, a job for "
+        "each call), or dask://HOST:PORT; --batch calls are out at once, no more than --workers",
+    )
     parser.add_argument("--source", metavar="PATH", help="read the table from this official file or folder")
     parser.add_argument("--out", metavar="DIR", help="write a report into this folder: .md .json .csv .html .png")
     add_imports(parser)
@@ -158,9 +168,9 @@ def _searched(options: argparse.Namespace) -> SearchResult:
         if options.report:
             raise InvalidInputError("--report names columns of a table: leave it out beside --evaluate.")
         evaluate, place = _function(options.evaluate), get_space(options.place)
-        further |= {name: value for name in ("workers", "timeout") if (value := getattr(options, name)) is not None}
+        further |= {name: value for name in _OF_CALLS if (value := getattr(options, name)) is not None}
     else:
-        for name in ("workers", "timeout"):
+        for name in _OF_CALLS:
             if getattr(options, name) is not None:
                 raise InvalidInputError(f"--{name} goes with --evaluate: a table is looked up at once.")
         place = _benchmark(options.place, options.source)
@@ -169,7 +179,7 @@ def _searched(options: argparse.Namespace) -> SearchResult:
         further["objectives"] = options.objective or [guide]
         if options.report is None and guide in further["objectives"]:
             further["report"] = [name for name in reported if name not in further["objectives"]]
-    with _progress(options.searcher, budget) as progress:
+    with _progress(options.searcher, budget) as progress, _warnings_said():
         return search(
             place,
             evaluate,
@@ -233,6 +243,25 @@ def _progress(title: str, budget: Budget) -> Iterator[Callable[[Clock, int], Non
             bar(min(done, whole), whole, None)
 
         yield report
+
+
+@contextmanager
+def _warnings_said() -> Iterator[None]:
+    """Say what an engine warns of as a sentence."""
+    from zcbench.executors import EngineWarning
+
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Any, category: type[Warning], *where: Any, **further: Any) -> None:
+            if issubclass(category, EngineWarning):
+                say(f"zcbench: {message}")
+            else:
+                usual(message, category, *where, **further)
+
+        warnings.simplefilter("always", EngineWarning)
+        warnings.showwarning = show
+        yield
 
 
 def _shown(options: argparse.Namespace) -> SearchResult:

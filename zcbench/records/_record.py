@@ -130,7 +130,8 @@ class SearchTrace:
         constraints: bounds that held, separated by commas; empty without any.
         seed: decides everything random.
         status: what became of it.
-        metrics: numbers by name: "evaluations", "asks", "scored", and what went to what in seconds.
+        metrics: numbers by name: "evaluations", "asks", "scored", "stored" (scores that came from the store), and what
+            went to what in seconds.
         rows: rows of the table that were evaluated, in order.
         clock: seconds spent in all when each answer was there; training seconds are the table's.
         epochs: epochs of each evaluation, 0 for all of them; empty if no training was stopped.

@@ -12,12 +12,12 @@ from zcbench import _arguments as rules
 from zcbench._imports import import_file
 from zcbench.datasets import Benchmark, list_benchmarks
 from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError
+from zcbench.executors import Executor, get_executor
 from zcbench.runs._own import OwnTable, is_own_table
 from zcbench.runs._register import get_track, list_tracks
 from zcbench.runs._resume import Progress
 from zcbench.runs._run import Result, Run
 from zcbench.runs._track import DEFAULTS, Track
-from zcbench.runs.executors import Executor, get_executor
 
 
 def run(
@@ -55,7 +55,7 @@ def run(
         missing: deal the shard out anew, so that what one shard of an earlier run left is spread over all.
         sample_manifest: a text file that lists the architectures to score, one a line.
         executor: where the work is done: "local", "submitit:partition=NAME:hours=4:jobs=50" (SLURM),
-            "dask://HOST:PORT", or an object that does what these do (:class:`zcbench.runs.executors.Executor`).
+            "dask://HOST:PORT", or an object that does what these do (:class:`zcbench.executors.Executor`).
             ``workers`` are then the processes of each worker there.
         given: fields of the track (:class:`zcbench.runs.Track`), which override those of ``what``; ``benchmark`` for
             ``benchmarks``; ``track``, if ``what`` is a benchmark; and those of :class:`OwnTable`.

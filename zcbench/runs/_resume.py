@@ -41,7 +41,7 @@ class Item(Protocol):
 
 
 if TYPE_CHECKING:
-    from zcbench.runs.executors import Executor
+    from zcbench.executors import Executor
 
 T = TypeVar("T", bound=Item)
 
@@ -223,7 +223,7 @@ def _elsewhere(
     progress: Progress | None,
 ) -> None:
     """Have the tasks done by an engine, and tell the plan what is known then."""
-    from zcbench.runs.executors import carried_out
+    from zcbench.runs._carry import carried_out
 
     parts = {key: len(names) for key, names in left.tasks}
     if not parts:

@@ -14,6 +14,7 @@ from zcbench._workers import check_timeout
 from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.errors import InvalidInputError, ZcbenchError
 from zcbench.evaluation import Evaluation, SampleEfficiency, SearchComparison, at_zero, sample_efficiency
+from zcbench.executors import Executor
 from zcbench.predictors import resolve_predictors
 from zcbench.records import Store, Trial
 from zcbench.runs._ahead import Ahead, ahead_of
@@ -24,7 +25,6 @@ from zcbench.runs._resume import Progress, Step, check_retry, check_workers, lef
 from zcbench.runs._shards import EmptyShardError, Shard, of_shard, parse_shard
 from zcbench.runs._track import PREDICTORS, SCORES, SEARCHES, Track, track_of
 from zcbench.runs.compare_searches import SearchPlan, compared, plan_of, run_searches, scores_first
-from zcbench.runs.executors import Executor
 from zcbench.runs.fit_predictors import TrialPlan, plans_ahead, run_predictors
 from zcbench.runs.score_networks import ScorePlan, collect, run_scores
 

@@ -1,203 +1,32 @@
-"""Search a table with many searchers, scorers and seeds: the plan, what a worker does, and the traces."""
+"""Search a table with many searchers, scorers and seeds: the plan, and the traces."""
 
 from __future__ import annotations
 
-import copy
-import hashlib
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from zcbench import _arguments as rules
-from zcbench._code import code_digest, joined_codes
 from zcbench._display import many
-from zcbench._foreign import Foreign
-from zcbench._imports import import_as_begun
 from zcbench._notation import split_list
-from zcbench._workers import Begin
 from zcbench.datasets import Benchmark
-from zcbench.errors import InvalidInputError, UnsupportedModelError
+from zcbench.errors import InvalidInputError
 from zcbench.evaluation import Known, KnownFront, SearchComparison, compare_searches, looked_up
 from zcbench.records import SearchTrace, Store, Writer
-from zcbench.runs._resume import DISAGREEING, Left, Plan, Progress, resume
+from zcbench.runs._listed import Listed
+from zcbench.runs._resume import DISAGREEING, Progress, resume
+from zcbench.runs._searching import PART, TableSearching
 from zcbench.runs._shards import Shard
 from zcbench.runs._track import Track
 from zcbench.runs.score_networks import run_scores
-from zcbench.scorers import Context, Scorer, as_scorer
-from zcbench.scorers.proxy import ProxyScorer
-from zcbench.search import Budget, SearchResult, get_searcher, guide_and_report, list_searchers, search, searcher_info
+from zcbench.search import Budget, get_searcher, guide_and_report, list_searchers, searcher_info
+from zcbench.search._clock import unbuilt
 from zcbench.types import Status
 
 if TYPE_CHECKING:
-    from zcbench.runs.executors import Executor
-
-#: what a searcher without scorers is written with
-NONE = "none"
-_PART = "search"
+    from zcbench.executors import Executor
 
 
-class Result(NamedTuple):
-    """Outcome of one search."""
-
-    status: Status
-    metrics: dict[str, float]
-    rows: tuple[int, ...] = ()
-    clock: tuple[float, ...] = ()
-    epochs: tuple[int, ...] = ()
-    detail: str = ""
-
-
-@dataclass
-class TableSearching:
-    """What is the same for all searches of a run: the work of a worker.
-
-    Attributes:
-        benchmark: the table.
-        guide: columns that searchers see.
-        budget: what each search may spend.
-        constraints: bounds that hold.
-        cost: column of training seconds, or seconds of every network.
-        store: folder in which scores of proxies are looked up and kept.
-        batch_size: samples in the batch that proxies see.
-        imports: Python files that register further searchers and scorers.
-        codes: by "searcher | scorers", the digest of strangers' code that the run began with.
-    """
-
-    benchmark: Benchmark
-    guide: tuple[str, ...]
-    budget: str
-    constraints: tuple[str, ...]
-    cost: str | float | None
-    store: Path
-    batch_size: int
-    imports: tuple[str, ...] = ()
-    codes: Mapping[str, str] = field(default_factory=dict)
-
-    def prepare(self) -> None:
-        """Import what registers further things.
-
-        Raises:
-            InvalidInputError: it is not what the run began with.
-        """
-        import_as_begun(self.imports, self.codes, self.code)
-
-    def code(self, what: str) -> str:
-        """Digest of what strangers wrote, for "evolution | warm-start=mine"; "" if nothing."""
-        searcher, _, scorers = what.partition(" | ")
-        own = [code_digest(type(one)) for one in self.scorers(scorers).values()]
-        return joined_codes(code_digest(type(get_searcher(searcher))), *own, code_digest(self.benchmark.space))
-
-    @cached_property
-    def context(self) -> Context:
-        """What scorers are given."""
-        target = next((name for name in map(_bare, self.guide) if name in self.benchmark.targets), None)
-        return Context(self.benchmark.space, self.benchmark, target, batch_size=self.batch_size, store=self.store)
-
-    @cached_property
-    def _made(self) -> dict[str, Scorer]:
-        return {}  # one object for one scorer: it remembers
-
-    def scorers(self, text: str) -> dict[str, Scorer]:
-        """Scorers by role of "warm-start=naswot, filter=-params"; none for "none".
-
-        Raises:
-            InvalidInputError: it is not written so.
-            UnknownNameError: there is no such scorer.
-        """
-        found = {}
-        for part in [] if text == NONE else split_list(text):
-            role, equals, scorer = part.partition("=")
-            if not equals:
-                raise InvalidInputError(f"scorers {rules.shown(text)}: write  ROLE=SCORER,  e.g. warm-start=naswot.")
-            if scorer not in self._made:
-                self._made[scorer] = as_scorer(scorer.strip(), self.context)
-            found[role.strip()] = self._made[scorer]
-        return found
-
-    def lost(self, status: Status, reason: str, seconds: float) -> Result:
-        """The result of a search that has none because its worker died, or was stopped."""
-        return Result(status, {}, detail=reason)
-
-    def results(self, key: str, parts: Sequence[str], begin: Begin = str) -> Iterator[tuple[str, Result]]:
-        """Yield the result of one search: ``key`` is "seed searcher | scorers"."""
-        seed, _, what = key.partition(" ")
-        searcher, _, scorers = what.partition(" | ")
-        for part in parts:
-            begin(part)
-            result = Result(Status.FAILED, {})
-            with Foreign() as call:
-                result = self._traced(self.search(searcher, scorers, int(seed)))
-            if call.is_a(UnsupportedModelError):
-                result = Result(Status.UNSUPPORTED, {}, detail=call.message)
-            elif call.kind is not None:
-                result = Result(Status.FAILED, {}, detail=call.said)
-            yield part, result
-
-    def search(self, searcher: str, scorers: str, seed: int) -> SearchResult:
-        """One search."""
-        return search(
-            self.benchmark,
-            scorer=self.scorers(scorers) or None,
-            searcher=searcher,
-            budget=self.budget,
-            constraints=list(self.constraints) or None,
-            objectives=list(self.guide),
-            cost=self.cost,
-            seed=seed,
-        )
-
-    def _traced(self, found: SearchResult) -> Result:
-        rows = self.benchmark.rows(found.architectures).tolist()
-        whole = np.isnan(found.epochs)
-        spent = {f"{what}_seconds": float(seconds) for what, seconds in found.spent.items()}
-        return Result(
-            Status.OK,
-            {"evaluations": float(len(rows)), "asks": float(found.asks), "scored": float(found.scored), **spent},
-            tuple(rows),
-            tuple(float(f"{seconds:.9g}") for seconds in found.seconds.tolist()),
-            () if whole.all() else tuple(np.where(whole, 0, found.epochs).astype(int).tolist()),
-            " ".join([found.ended, *found.notes]),
-        )
-
-    @cached_property
-    def table_digest(self) -> str:
-        """Changes with the table: its architectures, what guides, and what training cost."""
-        content = hashlib.sha256(repr((self.guide, str(self.cost))).encode())
-        for architecture in self.benchmark.architectures:
-            content.update(f"{architecture.key}\n".encode())
-        for name in map(_bare, self.guide):
-            known = self.benchmark.facts.get(name)
-            content.update((self.benchmark.truth(name) if known is None else known).tobytes())
-        for name, values in sorted(self.benchmark.facts.items()):
-            if "seconds" in name or name == self.cost:
-                content.update(values.tobytes())
-        return content.hexdigest()[:12]
-
-    def labels(self, scorers: str) -> str:
-        """Scorers by role, as they are called."""
-        return ", ".join(f"{role}={one.label}" for role, one in self.scorers(scorers).items())
-
-    def digest(self, scorers: str) -> str:
-        """Changes with the table, and with everything that the scorers' scores depend on."""
-        several = ", ".join(f"{role}={one.identifier}" for role, one in self.scorers(scorers).items())
-        return f"{self.table_digest}-{hashlib.sha256(several.encode()).hexdigest()[:12]}"
-
-    def proxies(self, scorers: Iterable[str]) -> list[str]:
-        """Labels of the proxies that scorers are made of."""
-        leaves = (leaf for text in scorers for one in self.scorers(text).values() for leaf in one.leaves())
-        return list(dict.fromkeys(leaf.info.label for leaf in leaves if isinstance(leaf, ProxyScorer)))
-
-
-def _bare(column: str) -> str:
-    return column.removeprefix("-")
-
-
-class SearchPlan(Plan[SearchTrace]):
-    """Which searchers search, helped by which scorers, from which seeds.
+class SearchPlan(Listed[SearchTrace]):
+    """Which searchers search, helped by which scorers, from which seeds; keys are "0 evolution | none".
 
     Args:
         searching: what workers do.
@@ -206,91 +35,54 @@ class SearchPlan(Plan[SearchTrace]):
         seeds: number of searches of each.
     """
 
-    what, units = "searches", "searches"
+    what, units, kind = "searches", "searches", SearchTrace
 
     def __init__(self, searching: TableSearching, searchers: Sequence[str], scorers: Sequence[str], seeds: int) -> None:
-        self.benchmark, self.work = searching.benchmark.name, searching
-        self._wanted: dict[str, SearchTrace] = {}
-        searching.codes = {
-            f"{searcher} | {text}": searching.code(f"{searcher} | {text}") for searcher in searchers for text in scorers
-        }
-        labels = {text: searching.labels(text) for text in scorers}
-        digests = {text: searching.digest(text) for text in scorers}
-        for seed in range(seeds):
-            for searcher in searchers:
-                version = searcher_info(searcher.partition(":")[0]).version
-                for text in scorers:
-                    what = f"{searcher} | {text}"
-                    self._wanted[f"{seed} {what}"] = SearchTrace(
-                        benchmark=searching.benchmark.identifier,
-                        guide=",".join(searching.guide),
-                        searcher=f"{searcher}@{version}",
-                        scorers=labels[text],
-                        budget=str(Budget.of(searching.budget)),
-                        constraints=",".join(searching.constraints),
-                        seed=seed,
-                        status=Status.FAILED,
-                        metrics={},
-                        data=digests[text],
-                        code=searching.codes[what],
-                    )
-        self._forget()
-
-    def _forget(self) -> None:
-        self._known: dict[Hashable, SearchTrace | None] = {}
-        self.total = len(self._wanted)
-
-    @property
-    def keys(self) -> list[str]:
-        """Seeds, searchers and scorers, "0 evolution | none"."""
-        return list(self._wanted)
-
-    def only(self, keys: Iterable[str]) -> Self:
-        """The plan of some searches, which knows nothing yet."""
-        found, kept = copy.copy(self), set(keys)
-        found._wanted = {key: trace for key, trace in self._wanted.items() if key in kept}
-        found._forget()
-        return found
+        super().__init__(searching.benchmark.name, searching, _wanted(searching, searchers, scorers, seeds))
 
     @property
     def traces(self) -> dict[str, SearchTrace]:
         """The searches of the plan that have been done, by key."""
-        found = {key: self._known.get(trace.key) for key, trace in self._wanted.items()}
-        return {key: trace for key, trace in found.items() if trace is not None}
+        return {key: trace for (key, _), trace in self.done.items()}
 
     def stored(self, store: Store) -> tuple[Iterable[SearchTrace], Sequence[str]]:
         """Searches on the benchmark, and what reading them left out."""
         searches = store.searches(self.benchmark)
         return searches, searches.notes
 
-    def disagreeing(self, store: Store) -> Mapping[Any, Sequence[SearchTrace]]:
-        """Keys of searches that do not agree."""
-        return store.disagreeing(self.benchmark, SearchTrace)
-
-    def status(self, item: SearchTrace) -> Status:
-        """What became of a search."""
-        return item.status
-
-    def take(self, item: SearchTrace) -> None:
-        """Note a search."""
-        self._known[item.key] = item
-
-    def skip(self, key: Hashable) -> None:
-        """Note a search of which several do not agree."""
-        self._known[key] = None
-
-    def left(self) -> Left[SearchTrace]:
-        """Searches that nothing is known of."""
-        return Left([(key, (_PART,)) for key, trace in self._wanted.items() if trace.key not in self._known])
-
-    def items(self, key: str, part: str, result: Result, environment: str) -> Iterator[SearchTrace]:
-        """The trace that a result makes."""
-        yield replace(self._wanted[key], **result._asdict(), environment=environment)
-
-    def write(self, writer: Writer, item: SearchTrace) -> None:
+    def append(self, writer: Writer, item: SearchTrace) -> None:
         """Append a trace."""
         writer.search(item)
-        self._known[item.key] = item
+
+
+def _wanted(
+    searching: TableSearching, searchers: Sequence[str], scorers: Sequence[str], seeds: int
+) -> dict[tuple[str, str], SearchTrace]:
+    """Traces without results, by the worker's key and part."""
+    found: dict[tuple[str, str], SearchTrace] = {}
+    several = [f"{searcher} | {text}" for searcher in searchers for text in scorers]
+    codes = searching.codes = {what: searching.code(what) for what in several}
+    labels = {text: searching.labels(text) for text in scorers}
+    digests = {text: searching.digest(text) for text in scorers}
+    for seed in range(seeds):
+        for searcher in searchers:
+            version = searcher_info(searcher.partition(":")[0]).version
+            for text in scorers:
+                what = f"{searcher} | {text}"
+                found[f"{seed} {what}", PART] = SearchTrace(
+                    benchmark=searching.benchmark.identifier,
+                    guide=",".join(searching.guide),
+                    searcher=f"{searcher}@{version}",
+                    scorers=labels[text],
+                    budget=str(Budget.of(searching.budget)),
+                    constraints=",".join(searching.constraints),
+                    seed=seed,
+                    status=Status.FAILED,
+                    metrics={},
+                    data=digests[text],
+                    code=codes[what],
+                )
+    return found
 
 
 def scores_first(plan: SearchPlan, track: Track) -> Track | None:
@@ -345,6 +137,8 @@ def compared(traces: Mapping[str, SearchTrace], benchmark: Benchmark, track: Tra
     target = settings.target or next(iter(reported if settings.guide is None else ()), None) or guides[0]
     failed = [trace for trace in traces.values() if trace.status is not Status.OK]
     notes = [f"{trace.label} failed with {many(count, 'seed')}: {trace.detail}" for trace, count in _by_label(failed)]
+    if any(trace.metrics.get("stored") for trace in traces.values()):
+        notes.append(unbuilt("Scores"))
     found = looked_up(traces.values(), benchmark, [target])
     if not found:
         raise InvalidInputError(" ".join(["no search was done.", *notes]))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,16 +15,17 @@ from zcbench.encodings import Needs
 from zcbench.errors import InvalidInputError
 from zcbench.predictors import get_predictor, predictor_info, resolve_predictors
 from zcbench.records import Store, Trial, Writer
-from zcbench.runs._fitting import PredictorFitting, Result
+from zcbench.runs._fitting import PredictorFitting
+from zcbench.runs._listed import Listed
 from zcbench.runs._pool import Pool, check_sizes, pool_of, with_curves
-from zcbench.runs._resume import Left, Plan, Progress, check_retry, left_of, resume
+from zcbench.runs._resume import Progress, check_retry, left_of, resume
 from zcbench.runs._shards import Shard, of_shard
 from zcbench.runs._track import SIZES, Track
 from zcbench.runs.score_networks import ScorePlan, run_scores
 from zcbench.types import Status
 
 if TYPE_CHECKING:
-    from zcbench.runs.executors import Executor
+    from zcbench.executors import Executor
 
 
 def run_predictors(
@@ -181,8 +181,10 @@ def _transfer(
     return [(table, column)]
 
 
-class TrialPlan(Plan[Trial]):
+class TrialPlan(Listed[Trial]):
     """Which predictors are fitted and tested, on which splits.
+
+    Trials go seed by seed: what is cut off early still compares all predictors on the same splits.
 
     Args:
         benchmark: name of the benchmark that is tested on.
@@ -193,7 +195,7 @@ class TrialPlan(Plan[Trial]):
         seeds: number of splits.
     """
 
-    what, units = "trials", "splits"
+    what, units, kind = "trials", "splits", Trial
 
     def __init__(
         self,
@@ -204,70 +206,21 @@ class TrialPlan(Plan[Trial]):
         tuned: Sequence[int],
         seeds: int,
     ) -> None:
-        self.benchmark, self.work = benchmark, fitting
-        self._wanted = _wanted(fitting, predictors, sizes, tuned, seeds)
-        self._forget()
-
-    def _forget(self) -> None:
-        self._known: dict[Hashable, Trial | None] = {}
-        self.total = len(self._wanted)
-
-    @property
-    def keys(self) -> list[str]:
-        """Seeds and predictors, "0 gp"."""
-        return list(dict.fromkeys(key for key, _ in self._wanted))
-
-    def only(self, keys: Iterable[str]) -> Self:
-        """The plan of some seeds and predictors, which knows nothing yet."""
-        found, kept = copy.copy(self), set(keys)
-        found._wanted = {name: trial for name, trial in self._wanted.items() if name[0] in kept}
-        found._forget()
-        return found
+        super().__init__(benchmark, fitting, _wanted(fitting, predictors, sizes, tuned, seeds))
 
     @property
     def trials(self) -> list[Trial]:
         """The trials of the plan that have been done."""
-        found = (self._known.get(trial.key) for trial in self._wanted.values())
-        return [trial for trial in found if trial is not None]
+        return list(self.done.values())
 
     def stored(self, store: Store) -> tuple[Iterable[Trial], Sequence[str]]:
         """Trials on the benchmark, and what reading them left out."""
         trials = store.trials(self.benchmark)
         return trials, trials.notes
 
-    def disagreeing(self, store: Store) -> Mapping[Any, Sequence[Trial]]:
-        """Keys of trials that do not agree."""
-        return store.disagreeing(self.benchmark, Trial)
-
-    def status(self, item: Trial) -> Status:
-        """What became of a trial."""
-        return item.status
-
-    def take(self, item: Trial) -> None:
-        """Note a trial."""
-        self._known[item.key] = item
-
-    def skip(self, key: Hashable) -> None:
-        """Note a trial of which several do not agree."""
-        self._known[key] = None
-
-    def left(self) -> Left[Trial]:
-        """Predictors and seeds with the sizes that nothing is known of."""
-        # Seed by seed: what is cut off early still compares all predictors on the same splits.
-        by_key: dict[str, list[str]] = {}
-        for (key, part), trial in self._wanted.items():
-            if trial.key not in self._known:
-                by_key.setdefault(key, []).append(part)
-        return Left([(key, tuple(parts)) for key, parts in by_key.items()])
-
-    def items(self, key: str, part: str, result: Result, environment: str) -> Iterator[Trial]:
-        """The trial that a result makes."""
-        yield replace(self._wanted[key, part], **result._asdict(), environment=environment)
-
-    def write(self, writer: Writer, item: Trial) -> None:
+    def append(self, writer: Writer, item: Trial) -> None:
         """Append a trial."""
         writer.trial(item)
-        self._known[item.key] = item
 
 
 def _fitting_sizes(rows: int) -> tuple[int, ...]:

@@ -27,7 +27,7 @@ from zcbench.scorers._context import TRAINING_SAMPLES
 from zcbench.types import Architecture, ProxyInfo, Score, Status
 
 if TYPE_CHECKING:
-    from zcbench.runs.executors import Executor
+    from zcbench.executors import Executor
 
 
 def run_scores(

@@ -35,12 +35,15 @@ class Scores:
             was measured; what is known for nothing, as a column of a table, costs 0.
         reasons: by position, why there is no score.
         std: ``(n,)`` standard deviation of each value, from scorers that know how sure they are; None from others.
+        stored: ``(n,)`` which were read from a store: their seconds leave out building the network, of which records
+            do not tell; None for none.
     """
 
     values: Floats
     seconds: Floats
     reasons: Mapping[int, str] = field(default_factory=dict)
     std: Floats | None = None
+    stored: NDArray[np.bool_] | None = None
 
     def __repr__(self) -> str:
         return brief(f"<Scores of {many(len(self), 'architecture')}, {len(self.reasons)} without>")
@@ -214,12 +217,14 @@ def _checked(given: Any, count: int, spent: float) -> Scores:
         raise InvalidInputError(f"it gave scores of shape {values.shape} for {count} architectures.")
     seconds = np.full(count, spent / max(1, count))
     reasons: dict[int, str] = {}
-    std = None
+    std = stored = None
     if isinstance(given, Scores):
         seconds = np.maximum(np.nan_to_num(np.broadcast_to(np.asarray(given.seconds, np.float64), (count,))), 0.0)
         reasons = {int(place): str(why) for place, why in given.reasons.items()}
         std = None if given.std is None else np.array(np.broadcast_to(given.std, (count,)), np.float64)
+        stored = None if given.stored is None else np.array(np.broadcast_to(given.stored, (count,)), np.bool_)
     for place in np.flatnonzero(~np.isfinite(values)).tolist():
         reasons.setdefault(place, "it has no score." if math.isnan(values[place]) else f"its score is {values[place]}.")
         values[place] = np.nan
-    return Scores(values, np.array(seconds), {p: why for p, why in reasons.items() if math.isnan(values[p])}, std)
+    missing = {place: why for place, why in reasons.items() if math.isnan(values[place])}
+    return Scores(values, np.array(seconds), missing, std, stored)

@@ -12,10 +12,13 @@ import numpy as np
 from zcbench._notation import Part, Sum, Term, parse_sum
 from zcbench.ensembles import Ensemble, ensemble_info, get_ensemble
 from zcbench.errors import InvalidInputError
-from zcbench.scorers._base import Floats, Scorer, Scores
+from zcbench.scorers._base import Floats, Scorer, Scores, asked
 from zcbench.scorers._context import Context
 from zcbench.scorers._register import as_scorer, register_scorer
 from zcbench.types import Architecture
+
+#: scores among others that are remembered
+_REMEMBERED = 100_000
 
 
 class Composite(Scorer):
@@ -157,7 +160,7 @@ def _weighted(ensemble: Ensemble, weights: Sequence[float]) -> Ensemble:
 
 
 class AmongOthers(Scorer):
-    """A scorer of sets, for one architecture at a time: each is scored together with the same others.
+    """A scorer of sets, for one architecture at a time: each is scored together with the same others, once.
 
     Args:
         scorer: what scores sets.
@@ -167,6 +170,7 @@ class AmongOthers(Scorer):
     def __init__(self, scorer: Scorer, others: Sequence[Architecture]) -> None:
         self._scorer, self._others = scorer, list(others)
         self.label, self.higher_is_better, self.context = scorer.label, scorer.higher_is_better, scorer.context
+        self._known: dict[Architecture, tuple[float, str]] = {}  # score, and why there is none
 
     @property
     def parts(self) -> tuple[Scorer, ...]:
@@ -176,16 +180,25 @@ class AmongOthers(Scorer):
     def with_parts(self, parts: Sequence[Scorer]) -> Self:
         """Another scorer among the same others."""
         made = copy.copy(self)
-        made._scorer = parts[0]
+        made._scorer, made._known = parts[0], {}
         return made
 
     def score(self, architectures: Sequence[Architecture]) -> Scores:
-        """The score that each has among the others, ``(n,)``."""
-        values, seconds = np.full(len(architectures), np.nan), np.zeros(len(architectures))
-        reasons: dict[int, str] = {}
+        """The score that each has among the others, ``(n,)``; what was scored before is remembered, and free."""
+        if len(self._known) + len(architectures) > _REMEMBERED:
+            self._known = {one: self._known[one] for one in architectures if one in self._known}
+        seconds = np.zeros(len(architectures))
         for place, architecture in enumerate(architectures):
-            found = self._scorer.score([*self._others, architecture])
-            values[place], seconds[place] = found.values[-1], found.seconds[-1]
-            if len(self._others) in found.reasons:
-                reasons[place] = found.reasons[len(self._others)]
-        return Scores(values, seconds, reasons)
+            if architecture not in self._known:
+                found = self._among(architecture)
+                # A scorer that remembers the others says that they cost nothing.
+                seconds[place] = found.seconds.sum()
+                self._known[architecture] = float(found.values[-1]), found.reasons.get(len(self._others), "")
+        known = [self._known[one] for one in architectures]
+        reasons = {place: why for place, (_, why) in enumerate(known) if why}
+        return Scores(np.array([value for value, _ in known], np.float64), seconds, reasons)
+
+    def _among(self, architecture: Architecture) -> Scores:
+        """Scores of the others and of an architecture; what a stranger's scorer raises is why there are none."""
+        several = [*self._others, architecture]
+        return self._scorer.score(several) if self._scorer.parts else asked(self._scorer, several)

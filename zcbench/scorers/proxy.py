@@ -35,7 +35,7 @@ class ProxyScorer(Scorer):
     Equal networks share a score: it is measured on the canonical one, with weights that follow from it and the seed, as
     ``zcbench run`` measures it. With a store, what is known there is not measured again, and what is measured is kept
     as records of the same key, so that runs and searches share their scores. A score from the store costs its record's
-    seconds, in which building is not included.
+    seconds, in which building is not included; :class:`Scores` says which these are.
 
     Args:
         proxy: name and settings, "naswot" or "synflow:repeats=3".
@@ -88,21 +88,22 @@ class ProxyScorer(Scorer):
             raise InvalidInputError(f"{self.label} needs to know where: get_scorer({self.label!r}, benchmark).")
         known = self._from_store()
         values, seconds = np.full(len(architectures), np.nan), np.zeros(len(architectures))
+        stored = np.zeros(len(architectures), np.bool_)
         reasons: dict[int, str] = {}
         paid: dict[str, _Known] = {}
         with one_thread():
             for place, architecture in enumerate(architectures):
                 network = self.measured(architecture)
-                found = paid.get(network.key) or known.get(network.key)
+                found = paid.get(network.key)
                 if found is None:
-                    found = self._measure(architecture, network)
-                if network.key not in paid:
+                    found = known.get(network.key)
+                    stored[place] = found is not None
+                    found = paid[network.key] = found or self._measure(architecture, network)
                     seconds[place] = found.seconds
-                    paid[network.key] = found
                 values[place] = found.value
                 if found.reason:
                     reasons[place] = found.reason
-        return Scores(values, seconds, reasons)
+        return Scores(values, seconds, reasons, stored=stored)
 
     def _measure(self, architecture: Architecture, network: Architecture) -> _Known:
         """Build and score; keep the score."""

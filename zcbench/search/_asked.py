@@ -16,6 +16,7 @@ from zcbench._process import stable_seed
 from zcbench._workers import check_timeout
 from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.errors import InvalidInputError
+from zcbench.executors import Executor
 from zcbench.scorers import Context, Scorer
 from zcbench.search._base import Searcher
 from zcbench.search._budget import Budget
@@ -53,6 +54,7 @@ def search(
     epochs: int | None = None,
     workers: int = 0,
     timeout: float | None = None,
+    executor: str | Executor | None = None,
     store: str | os.PathLike[str] | None = None,
     data: Batch | str | None = None,
     batch_size: int = 64,
@@ -102,6 +104,12 @@ def search(
             seconds are what calls took. A table tells by itself, from its learning curves.
         workers: processes that call ``evaluate``, up to ``batch`` at once; 0 for this one. The ledger is the same.
         timeout: seconds that one call may take; without workers a timeout takes one.
+        executor: where ``evaluate`` is called: "local" (default), "submitit:partition=NAME:hours=4:jobs=50" (SLURM, one
+            job for each call), "dask://HOST:PORT", or an object that does what these do
+            (:class:`zcbench.executors.Executor`). Up to ``batch`` calls are out at once, no more than ``workers`` if
+            these are not 0. The ledger is the same. Functions of a script or notebook travel by value; of modules
+            their names, and all machines need the same files. What submitit needs lies in the ledger's folder, or in
+            the current one, which all machines have to share.
         store: folder in which scores of proxies are looked up, and kept; they cost what they cost when they were
             measured.
         data: what the networks of proxies see: a batch, or the name of samples; default those of the benchmark.
@@ -134,7 +142,7 @@ def search(
         reported=reported,
         scored=roles.objectives,
         cost=cost,
-        calls=Calls(epochs, workers, timeout, seed),
+        calls=Calls(epochs, workers, timeout, seed, executor, _folder_of(ledger)),
         constraints=constraints,
         equal=equal,
         reference=reference,
@@ -172,6 +180,10 @@ def search(
         loop = Loop(make, task.evaluator, task.objectives, lines, batch, limit, notes, roles.try_out, progress)
         found = loop.run()
     return replace(found, table=task.evaluator.benchmark if isinstance(task.evaluator, TableEvaluator) else None)
+
+
+def _folder_of(ledger: str | os.PathLike[str] | None) -> str:
+    return "." if ledger is None else os.path.dirname(os.path.abspath(ledger))  # noqa: PTH100, PTH120  # a text
 
 
 def _identifier(searcher: Searcher) -> str:

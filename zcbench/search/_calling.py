@@ -1,12 +1,13 @@
-"""What evaluates by a function of the user's: in this process, or in several that last as long as the search."""
+"""What evaluates by a function of the user's: in this process, in several, or on the machines of an engine."""
 
 from __future__ import annotations
 
 import inspect
 import json
-import pickle
+import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from zcbench import _arguments as rules
@@ -14,7 +15,8 @@ from zcbench._arguments import shown
 from zcbench._calls import Call
 from zcbench._code import called_digest
 from zcbench._workers import Crew, check_timeout
-from zcbench.errors import InvalidInputError, first_line, shortened
+from zcbench.errors import InvalidInputError, shortened
+from zcbench.executors import EngineCrew, Executor, Sent, get_executor
 from zcbench.search._base import Objective, Proposal
 from zcbench.search._evaluators import Evaluation, Evaluator
 from zcbench.types import Architecture
@@ -32,9 +34,12 @@ class FunctionEvaluator(Evaluator):
         function: called with an architecture, and with ``epochs=`` if it has that argument and fewer are wanted.
         objectives: the names that it has to give; a bare number is the only one of them.
         epochs: epochs of a whole training, if the function takes ``epochs``.
-        workers: processes that call it, one thread each; 0 for this one.
+        workers: processes that call it, one thread each; 0 for this one. With an executor, the calls that are out at
+            most; 0 for as many as it has places for.
         timeout: seconds that a call may take; without workers a timeout takes one.
         seed: of the search.
+        executor: where it is called, as :func:`zcbench.search` takes it.
+        folder: one that the machines of an executor share, for its files.
 
     Attributes:
         code: digest of the function and of what it uses; "version" and the function's attribute ``version`` where it
@@ -53,6 +58,8 @@ class FunctionEvaluator(Evaluator):
         workers: int = 0,
         timeout: float | None = None,
         seed: int = 0,
+        executor: str | Executor | None = None,
+        folder: str | os.PathLike[str] = ".",
     ) -> None:
         if not callable(function):
             raise InvalidInputError(
@@ -68,10 +75,13 @@ class FunctionEvaluator(Evaluator):
         self._call = Call(function, tuple(one.name for one in objectives), seed)
         version = getattr(function, "version", None)
         self.code = called_digest(function) if version is None else f"version {shown(version)}"
-        self._crew: Crew | None = None
-        if workers or timeout is not None:
-            self._call.pickled = _pickled(self._call, self.label)
-            self._crew = Crew(self._call, max(1, workers), timeout)
+        self._crew: Crew | EngineCrew | None = None
+        if (engine := executor_of(executor)) is not None:
+            sent = Sent.of(self._call, self.label, "evaluate here, without an executor", by_value=True)
+            self._crew = EngineCrew(engine, sent, Path(folder), workers, timeout)
+        elif workers or timeout is not None:
+            sent = Sent.of(self._call, self.label, "evaluate without workers and timeout", by_value=False)
+            self._crew = Crew(sent, max(1, workers), timeout)
 
     def evaluate(self, architecture: Architecture, epochs: int | None = None) -> Evaluation:
         """Call the function; whatever it raises is the reason why there is no number."""
@@ -105,21 +115,16 @@ def _arguments_of(function: Callable[..., Any]) -> Sequence[str]:
         return ()
 
 
-def _pickled(call: Call, label: str) -> bytes:
-    """What travels to processes; cloudpickle takes what stands in a notebook or in another function, too."""
-    try:
-        return pickle.dumps(call)
-    except Exception as error:
-        reason = first_line(error)
-    try:
-        import cloudpickle
-    except ImportError:
-        advice = "define it in a module, or run  pip install cloudpickle"
-        raise InvalidInputError(f"{label} cannot be sent to other processes ({reason}): {advice}") from None
-    try:
-        return bytes(cloudpickle.dumps(call))
-    except Exception as error:
-        raise InvalidInputError(
-            f"{label} cannot be sent to other processes ({first_line(error)}): let it open what it needs itself, or "
-            "evaluate without workers and timeout."
-        ) from None
+def executor_of(given: str | Executor | None) -> Executor | None:
+    """The engine that is given by its name or as an object; None for processes of this machine.
+
+    Raises:
+        UnknownNameError: there is no such executor, or no such setting.
+        InvalidInputError: it is no executor, or its text is malformed.
+        MissingDependencyError: its package is not installed.
+    """
+    if isinstance(given, str):
+        return get_executor(given)
+    if given is not None and not callable(getattr(given, "carry_out", None)):
+        raise InvalidInputError(f"executor {shown(given)}: give its name, or an object with carry_out.")
+    return given

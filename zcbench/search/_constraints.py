@@ -237,7 +237,7 @@ class Constraints:
 
     def notes(self) -> list[str]:
         """Sentences that whoever reads the result has to know."""
-        return [*filter(None, map(noted, self.quantities)), *self._dropped.values()]
+        return [*(note for one in self.quantities for note in noted(one)), *self._dropped.values()]
 
     def state(self) -> dict[str, str]:
         """What was learned of the quantities and changes what is allowed, as JSON takes it."""

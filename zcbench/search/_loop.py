@@ -26,12 +26,10 @@ from zcbench.search._evaluators import Evaluation, Evaluator
 from zcbench.search._failures import Failures
 from zcbench.search._ledger import Ledger
 from zcbench.search._lines import Row
-from zcbench.search._metered import Metered, read_numbers
+from zcbench.search._metered import Metered, read_numbers, written_as
+from zcbench.search._pace import Pace
 from zcbench.search._result import SearchResult
 from zcbench.types import Architecture, Status
-
-#: seconds between two states at least
-_EVERY = 2.0
 
 
 class Loop:
@@ -76,16 +74,16 @@ class Loop:
         self._late: Row | None = None  # the evaluation of the first of these, which ended after the budget's seconds
         self._epochs = Epochs(evaluator, self.search.problem.history)
         self._failures = Failures(ledger.path)
-        self._saving = _Pace()
+        self._saving = Pace()
         self._stateless = ""  # why no state is kept
 
     def _metered(self, scorer: Scorer) -> Scorer:
-        """A scorer that is paid for; one for each label, which remembers."""
-        if scorer.label not in self._meters:
-            self._meters[scorer.label] = Metered(scorer, self.ledger, self.clock)
-            for row in self._unclaimed.pop(scorer.label, []):
-                self._meters[scorer.label].remember(row)
-        return self._meters[scorer.label]
+        """A scorer that is paid for; one for each name, which remembers."""
+        if (name := written_as(scorer)) not in self._meters:
+            self._meters[name] = Metered(scorer, self.ledger, self.clock)
+            for row in self._unclaimed.pop(name, []):
+                self._meters[name].remember(row)
+        return self._meters[name]
 
     def run(self) -> SearchResult:
         """Search until the budget is spent or nothing is left.
@@ -367,7 +365,7 @@ class Loop:
         self._pending = deque(self.search.waiting)
 
     def _remember_scores(self, row: Row) -> None:
-        self.clock.score(read_numbers(row["seconds"]))
+        self.clock.score(read_numbers(row["seconds"]), row.get("stored", 0))
         if (meter := self._meters.get(row["scorer"])) is not None:
             meter.remember(row)
         else:
@@ -393,29 +391,14 @@ class Loop:
             ended=self.search.ended,
             head=self.ledger.head,
             notes=self._all_notes(),
+            stored=self.clock.stored,
         )
 
     def _all_notes(self) -> tuple[str, ...]:
         kept = [self._stateless] if self._stateless else []
-        notes = (*self.notes, *self.evaluator.notes, *self.trace.notes, *self.search.problem.domain.notes(), *kept)
+        further = (*self.clock.notes(), *self.search.problem.domain.notes(), *kept)
+        notes = (*self.notes, *self.evaluator.notes, *self.trace.notes, *further)
         return tuple(dict.fromkeys(notes))
-
-
-class _Pace:
-    """How often something is worth doing that is needed seldom: it takes a fiftieth of the time."""
-
-    def __init__(self) -> None:
-        self._next = time.monotonic() + _EVERY
-
-    def due(self) -> bool:
-        return time.monotonic() >= self._next
-
-    def __enter__(self) -> None:
-        self._began = time.monotonic()
-
-    def __exit__(self, *error: object) -> None:
-        now = time.monotonic()
-        self._next = now + max(_EVERY, 50 * (now - self._began))
 
 
 def began_with(ledger: Ledger, budget: Budget) -> Budget:

@@ -13,6 +13,7 @@ import numpy as np
 from zcbench._display import many
 from zcbench.errors import InvalidInputError
 from zcbench.scorers import Scorer, Scores, asked
+from zcbench.scorers.ensemble import AmongOthers
 from zcbench.search._clock import Clock
 from zcbench.search._ledger import Ledger
 from zcbench.search._lines import Row
@@ -33,11 +34,15 @@ class Metered(Scorer):
         scorer: what scores; it is made of no others.
         ledger: where scores go, and where those of an earlier run are read.
         clock: what is charged.
+
+    Attributes:
+        name: what lines call it; see :func:`written_as`.
     """
 
     def __init__(self, scorer: Scorer, ledger: Ledger, clock: Clock) -> None:
         self._scorer, self._ledger, self._clock = scorer, ledger, clock
         self.label, self.higher_is_better, self.context = scorer.label, scorer.higher_is_better, scorer.context
+        self.name = written_as(scorer)
         self._known: dict[int, float] = {}
         self._why: dict[int, str] = {}
         self._asked = self._given = 0
@@ -102,20 +107,21 @@ class Metered(Scorer):
         if not architectures:
             return Scores(np.zeros(0), np.zeros(0))
         keys = [one.key for one in architectures]
-        if (row := self._ledger.known("scored", scorer=self.label, architectures=keys)) is None:
+        if (row := self._ledger.known("scored", scorer=self.name, architectures=keys)) is None:
             found = asked(self._scorer, architectures)
             self._count(found.values, found.reasons)
             row = self._ledger.append(
                 "scored",
-                scorer=self.label,
+                scorer=self.name,
                 architectures=keys,
                 values=_written(found.values),
                 seconds=_written(found.seconds),
                 reasons={str(place): why for place, why in found.reasons.items()},
+                **({} if found.stored is None or not found.stored.any() else {"stored": int(found.stored.sum())}),
             )
         else:
             self._count(read_numbers(row["values"]), _reasons(row))
-        self._clock.score(read_numbers(row["seconds"]))
+        self._clock.score(read_numbers(row["seconds"]), row.get("stored", 0))
         return Scores(read_numbers(row["values"]), read_numbers(row["seconds"]), _reasons(row))
 
     def remember(self, row: Row) -> None:
@@ -142,6 +148,11 @@ class Metered(Scorer):
                 f"the scorer {self.label} has no score of any of {many(self._asked, 'architecture')}, so that it "
                 f"cannot help: {why}"
             )
+
+
+def written_as(scorer: Scorer) -> str:
+    """What lines of a ledger call a scorer: what it says of one architecture among others is another score."""
+    return f"{scorer.label} among others" if isinstance(scorer, AmongOthers) else scorer.label
 
 
 def _digest(key: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -12,12 +13,17 @@ import numpy as np
 from zcbench import _arguments as rules
 from zcbench._display import brief, many, plain
 from zcbench._foreign import Foreign
+from zcbench._process import stable_seed
 from zcbench.datasets import Benchmark
 from zcbench.errors import InvalidInputError, shortened
 from zcbench.scorers import Context, Scorer, Scores, as_scorer
+from zcbench.scorers.ensemble import AmongOthers
 from zcbench.scorers.table import TableScorer, needs_training
 from zcbench.search._additive import Additive, NotAdditiveError
 from zcbench.search._base import Floats
+from zcbench.search._clock import Clock, unbuilt
+from zcbench.search._ledger import Ledger
+from zcbench.search._metered import Metered
 from zcbench.search._parts import parts_of
 from zcbench.types import Architecture, SearchSpace
 
@@ -25,6 +31,8 @@ from zcbench.types import Architecture, SearchSpace
 KEPT = 200_000
 #: architectures beyond which a quantity is tried as a sum over choices instead of being found for each
 MANY = 50
+#: architectures among which a scorer of sets places each
+OTHERS = 100
 
 
 class Quantity:
@@ -41,6 +49,7 @@ class Quantity:
 
     Attributes:
         seconds: what was spent since they were last taken.
+        stored: numbers so far that were read from a store.
         missing: architectures without a number so far.
         example: one of them, and the reason; "" if there is none.
     """
@@ -55,6 +64,7 @@ class Quantity:
     ) -> None:
         self.label, self._function, self.free, self.cheap = label, function, free, free or cheap
         self.seconds = 0.0
+        self.stored = 0
         self.missing: set[str] = set()
         self.example = ""
         self._known: dict[str, float] = {}
@@ -72,6 +82,7 @@ class Quantity:
                 new = list({one.key: one for one in architectures}.values())
             scores = self._function(new)
             values = np.asarray(scores, np.float64)
+            self.stored += 0 if scores.stored is None else int(scores.stored.sum())
             if not self.free:
                 self.seconds += float(np.nansum(scores.seconds))
             for place, (one, value) in enumerate(zip(new, values.tolist(), strict=True)):
@@ -123,7 +134,8 @@ def quantity(given: Any, context: Context) -> Quantity:
 
     Args:
         given: name of a fact of the benchmark, or text of a scorer (a proxy such as "params"); a scorer; a function
-            from an architecture to a number.
+            from an architecture to a number. Scorers of sets, such as ranks, place each architecture among
+            :data:`OTHERS` that are always the same.
         context: what is searched, and on which samples scorers measure.
 
     Raises:
@@ -139,10 +151,25 @@ def quantity(given: Any, context: Context) -> Quantity:
         given = as_scorer(given, context)
     if isinstance(given, Scorer):
         begun = as_scorer(given, context)
+        if begun.of_sets:  # what a bound allows must not depend on what else is asked for
+            begun = AmongOthers(begun.mapped(_remembering) if begun.parts else begun, _others(context))
         return Quantity(begun.label, begun.score, cheap=isinstance(begun, TableScorer))
     if callable(given):
         return Quantity(getattr(given, "__name__", type(given).__name__), _each(given), cheap=True)
     raise InvalidInputError(f"a constraint on {rules.shown(given)}: give a name, a scorer or a function.")
+
+
+def _remembering(leaf: Scorer) -> Scorer:
+    return leaf if leaf.of_sets else Metered(leaf, Ledger(None, {}), Clock())
+
+
+def _others(context: Context) -> list[Architecture]:
+    """The architectures, always the same, among which scorers of sets place each: of the table, if there is one."""
+    rng = np.random.default_rng(stable_seed("constraints"))
+    if (table := context.benchmark) is not None:
+        return [table.architectures[row] for row in rng.permutation(len(table))[:OTHERS].tolist()]
+    drawn = (context.space.canonical(context.space.sample(rng)) for _ in range(10 * OTHERS))
+    return list(itertools.islice(dict.fromkeys(drawn), OTHERS))
 
 
 def _of_table(name: str, benchmark: Benchmark, column: Floats) -> Quantity:
@@ -182,9 +209,12 @@ def _real(given: Any) -> float:
     return float(number)
 
 
-def noted(quantity: Quantity) -> str:
-    """What to say of architectures without a number; "" if there are none."""
-    if not quantity.missing:
-        return ""
-    count = many(len(quantity.missing), "architecture")
-    return f"{quantity.label} has no value for {count}, which were left out ({quantity.example})."
+def noted(quantity: Quantity) -> list[str]:
+    """What to say of architectures without a number, and of what the seconds leave out."""
+    found = []
+    if quantity.missing:
+        count = many(len(quantity.missing), "architecture")
+        found.append(f"{quantity.label} has no value for {count}, which were left out ({quantity.example}).")
+    if quantity.stored:
+        found.append(unbuilt(f"{many(quantity.stored, 'value')} of {quantity.label}"))
+    return found

@@ -71,7 +71,7 @@ class _Told:
                 self._late = None
                 self._evaluated(late)
         elif kind == "scored":
-            self.clock.score(_numbers(row["seconds"]))
+            self.clock.score(_numbers(row["seconds"]), int(row.get("stored", 0)))
         elif kind == "equal":
             self.asks += 1
             self.equal += 1
@@ -108,8 +108,9 @@ class _Told:
             scored=self.clock.scored,
             ended=self.ended,
             head=self.head,
-            notes=tuple(self.trace.notes),
+            notes=(*self.trace.notes, *self.clock.notes()),
             table=table,
+            stored=self.clock.stored,
         )
 
 

@@ -55,6 +55,7 @@ class SearchResult:
         head: everything that identifies the search.
         notes: sentences that whoever reads the result has to know.
         table: the benchmark that evaluated, whose best is known; None for a function.
+        stored: scores that came from a store, and cost what they took when they were measured, without building.
     """
 
     searcher: str
@@ -71,6 +72,7 @@ class SearchResult:
     head: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     table: Benchmark | None = None
+    stored: int = 0
 
     def __repr__(self) -> str:
         return brief(f"<SearchResult of {self.searcher}: {many(len(self), 'evaluation')}>")

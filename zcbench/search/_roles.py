@@ -22,6 +22,7 @@ from zcbench.search._base import Objective
 from zcbench.search._domain import Domain
 from zcbench.search._metered import TRIED
 from zcbench.search._problem import Problem
+from zcbench.search._quantities import OTHERS
 from zcbench.types import Architecture
 
 #: what a scorer can be used for
@@ -29,8 +30,6 @@ ROLES = ("warm-start", "filter", "feature", "objective")
 #: settings of roles: how many are scored for one choice
 _SETTINGS: Mapping[str, Mapping[str, int]] = {"warm-start": {"from": 1_000}, "filter": {"from": 100}}
 _RANGES = {"from": (1, 10**6)}
-#: architectures among which an objective of ranks places each
-_OTHERS = 100
 
 
 @dataclass(frozen=True)
@@ -173,10 +172,14 @@ class Roles:
         rng = np.random.default_rng(stable_seed("scorers", seed))
         for one in self._in("warm-start"):
             problem.warm_start, problem.warm_start_from = one.scorer.mapped(metered), one.choose_from
-        features = [part for one in self._in("feature") for part in one.scorer.mapped(metered).units()]
+
+        def one_by_one(leaf: Scorer) -> Scorer:
+            return metered(alone(leaf, problem.domain, rng))
+
+        features = [part for one in self._in("feature") for part in one.scorer.mapped(one_by_one).units()]
         problem.features = tuple({part.label: part for part in features}.values())
         problem.scored = tuple(
-            alone(unsigned(one.scorer.mapped(metered)), problem.domain, rng) for one in self._in("objective")
+            alone(unsigned(one.scorer.mapped(one_by_one)), problem.domain, rng) for one in self._in("objective")
         )
         filters = self._in("filter")
         chosen = filters[0].scorer.mapped(metered) if filters else None
@@ -207,7 +210,7 @@ def unsigned(scorer: Scorer) -> Scorer:
 
 def alone(scorer: Scorer, domain: Domain, rng: np.random.Generator) -> Scorer:
     """A scorer whose score of an architecture depends on no other: scorers of sets place it in a fixed sample."""
-    return AmongOthers(scorer, domain.sample(rng, _OTHERS)) if scorer.of_sets else scorer
+    return AmongOthers(scorer, domain.sample(rng, OTHERS)) if scorer.of_sets else scorer
 
 
 def _texts(role: Any) -> list[str]:

@@ -127,7 +127,7 @@ class Pool:
 class Predicting(Searcher):
     """A searcher that fits models to what was evaluated, and chooses a few architectures at a time by them.
 
-    A subclass has the settings below and writes :meth:`choose`.
+    A subclass gives the settings below their defaults, in a constructor of its own, and writes :meth:`choose`.
 
     Args:
         predictor: name and settings of a predictor, in brackets if it has settings: "(gp:encoding=onehot)".
@@ -149,12 +149,13 @@ class Predicting(Searcher):
     #: whether predictions need a standard deviation
     sure: ClassVar[bool] = False
 
-    predictor: str
-    initial: int
-    every: int
-    explore: float
-    pool: int
-    visits: int
+    def __init__(self, predictor: str, initial: int, every: int, explore: float, pool: int, visits: int) -> None:
+        self.predictor = predictor
+        self.initial = initial
+        self.every = every
+        self.explore = explore
+        self.pool = pool
+        self.visits = visits
 
     @abstractmethod
     def choose(self, candidates: Sequence[Architecture], mean: Floats, count: int) -> list[int]:

@@ -32,6 +32,8 @@ def checked(row: Mapping[str, Any]) -> None:
         count = len(row["architectures"])
         if len(row["values"]) != count or len(row["seconds"]) != count:
             raise ValueError(f"it has not one value and one time for each of {count} architectures")
+        if not _count(row.get("stored", 0)):
+            raise ValueError("its stored is nothing that a search writes")
         if any(not place.isdecimal() or int(place) >= count for place in row["reasons"]):
             raise ValueError("its reasons are not of its architectures")
 

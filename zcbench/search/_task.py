@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,11 @@ from zcbench import _arguments as rules
 from zcbench._process import stable_seed
 from zcbench.datasets import Benchmark
 from zcbench.errors import InvalidInputError, UnknownNameError
+from zcbench.executors import Executor
 from zcbench.scorers import Context, Scorer
 from zcbench.scorers.table import needs_training
 from zcbench.search._base import Objective
-from zcbench.search._calling import FunctionEvaluator
+from zcbench.search._calling import FunctionEvaluator, executor_of
 from zcbench.search._constraints import Constraints
 from zcbench.search._domain import Domain
 from zcbench.search._evaluators import Evaluator, TableEvaluator
@@ -35,6 +36,8 @@ class Calls:
     workers: int
     timeout: float | None
     seed: int
+    executor: str | Executor | None = None
+    folder: str = "."
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,8 @@ def _evaluator(
         raise InvalidInputError('a search needs an objective: name one, or give a scorer with the role "objective".')
     evaluator: Evaluator
     if isinstance(evaluate, Benchmark):
+        if executor_of(calls.executor) is not None:
+            raise InvalidInputError("executor goes with a function: a table is looked up here.")
         goals = tuple(_of_table(evaluate, name) for name in names or [])
         looked_up = list(dict.fromkeys([*(goal.name for goal in goals), *reported]))
         seconds = cost if goals or cost is not None else 0.0
@@ -138,7 +143,7 @@ def _evaluator(
         if not all(name.removeprefix("-").strip() for name in named):
             raise InvalidInputError("an objective has no name: write that of a number which evaluate gives.")
         goals = tuple(Objective(name.removeprefix("-"), not name.startswith("-")) for name in named)
-        evaluator = FunctionEvaluator(nothing if evaluate is None else evaluate, goals, **asdict(calls))
+        evaluator = FunctionEvaluator(nothing if evaluate is None else evaluate, goals, **vars(calls))
         evaluator.unnamed = names is None and evaluate is not None
     bare = [goal.name for goal in goals]
     if len(set(bare)) < len(bare):

@@ -67,12 +67,7 @@ class EHVI(Predicting):
         optimism: float = 0.25,
         fence: float = 3.0,
     ) -> None:
-        self.predictor = predictor
-        self.initial = initial
-        self.every = every
-        self.explore = explore
-        self.pool = pool
-        self.visits = visits
+        super().__init__(predictor, initial, every, explore, pool, visits)
         self.optimism = optimism
         self.fence = fence
 

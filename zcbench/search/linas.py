@@ -41,12 +41,7 @@ class LINAS(Predicting):
         pool: int = 10_000,
         visits: int = 2_000,
     ) -> None:
-        self.predictor = predictor
-        self.initial = initial
-        self.every = every
-        self.explore = explore
-        self.pool = pool
-        self.visits = visits
+        super().__init__(predictor, initial, every, explore, pool, visits)
 
     def choose(self, candidates: Sequence[Architecture], mean: Floats, count: int) -> list[int]:
         """The best predicted fronts, and of the last the least crowded."""

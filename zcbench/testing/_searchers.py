@@ -9,11 +9,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from zcbench.errors import InvalidInputError, MissingDependencyError
 from zcbench.search import Budget, Domain, Ledger, Objective, Search, Searcher, get_searcher, searcher_info
 from zcbench.search._loop import Loop
+from zcbench.testing._contest import STAGES, chance, shortfall, tells, worth
 from zcbench.testing._easy_search import (
     EPOCHS,
     EasyEvaluator,
@@ -27,7 +26,6 @@ from zcbench.testing._easy_search import (
     scattered,
     taken_over,
     thinned,
-    truth,
     watched,
     width,
 )
@@ -37,10 +35,6 @@ from zcbench.types import Architecture
 
 #: steps of one run, and steps between two states that are restored
 _STEPS, _EVERY = 40, 10
-#: whole trainings of a run that is compared with random search, and seeds; more where these do not tell
-_CONTESTS = ((48, 6), (192, 16), (192, 40))
-#: the chance that random search passes
-_CHANCE = 0.001
 
 
 def check_searcher(searcher: str | type[Searcher], *, seed: int = 0) -> Report:
@@ -357,14 +351,15 @@ class _Checker:
         if self.kind.__name__ == "RandomSearch":
             raise SkippedError("it is random search")
         contest = functools.cache(self._contest)
-        for trainings, seeds in _CONTESTS:
-            best = [contest(seed, trainings) for seed in range(seeds)]
-            chance = _chance([_random_reaches(value, trainings) for value in best])
-            if chance < _CHANCE:
-                return f"{trainings} trainings, {seeds} seeds; chance that random search finds as much: {chance:.1g}"
-        raise FailedError(
-            f"after {trainings} trainings, {seeds} seeds, random search finds as much with a chance of {chance:.2g}"
-        )
+        for trainings, seeds in STAGES:
+            found = [shortfall(contest(seed, trainings), trainings) for seed in range(seeds)]
+            told = (
+                f"{trainings} trainings, {seeds} seeds: each is worth {worth(found):.2g} of random search; chance that "
+                f"it finds as much: {chance(found):.1g}"
+            )
+            if tells(found):
+                return told
+        raise FailedError(told)
 
     def _contest(self, seed: int, trainings: int) -> float:
         run = self.begin(seed=self.seed + 100 + seed)
@@ -399,25 +394,3 @@ def _others(default: Any, edges: tuple[float, float] | None) -> list[Any]:
         return []
     near = [default + 1, default - 1] if isinstance(default, int) else [default * 0.75, default / 2 + 0.125]
     return [value for value in near if edges[0] <= value <= edges[1] and value != default]
-
-
-def _random_reaches(value: float, trainings: int) -> float:
-    """Chance that the best of so many networks, drawn without replacement, is at least as good."""
-    every = truth()
-    as_good = int(np.count_nonzero(every >= value))
-    worse = len(every) - as_good
-    if worse < trainings:
-        return 1.0
-    return 1.0 - math.exp(
-        math.lgamma(worse + 1)
-        - math.lgamma(worse - trainings + 1)
-        - math.lgamma(len(every) + 1)
-        + math.lgamma(len(every) - trainings + 1)
-    )
-
-
-def _chance(several: list[float]) -> float:
-    """Fisher's combination of independent chances."""
-    from scipy.stats import chi2
-
-    return float(chi2.sf(-2 * sum(math.log(max(one, 1e-12)) for one in several), 2 * len(several)))

@@ -20,27 +20,47 @@ class Answer:
         keys: names of what was to be computed.
         trouble: why they are not done, one sentence with the worker's name; empty if they are.
         final: whether they were given up; else they are given out again.
+        fit: False where it is no fault of the keys: that worker can do nothing of this, or none can.
+        said: what was computed, as plain values; None where workers write it down themselves.
     """
 
     keys: tuple[str, ...]
     trouble: str = ""
     final: bool = True
+    fit: bool = True
+    said: Any = None
 
 
 class Executor(Protocol):
-    """An engine that has keys computed elsewhere. It carries their names out, and only "done" back."""
+    """An engine that has keys computed elsewhere. It carries their names out, and "done" back, or little more.
+
+    What is out when the iterator is closed is cancelled. One that is also a context manager keeps its connection for
+    several calls in the block.
+    """
 
     def carry_out(self, order: dict[str, Any], keys: Sequence[str], say: Callable[[str], object]) -> Iterator[Answer]:
         """Yield an answer for each chunk of keys as soon as it is done or given up.
 
         Args:
-            order: plain values for :func:`zcbench.runs.executors._elsewhere.perform`.
+            order: plain values for :func:`zcbench.executors._elsewhere.perform`. Of these ``store`` is a folder that
+                all machines share, ``workers`` the processes of a worker, ``chunk`` (any number if it is not there) the
+                most keys that go out together, and ``at_once`` (as many as the engine has places for) the most chunks
+                that are out.
             keys: names of what is to be computed.
             say: called with a sentence where the user has to know that nothing happens.
 
         Raises:
-            ZcbenchError: there is no such engine, or it ended.
+            EngineEndedError: it ended.
+            ZcbenchError: there is no such engine.
         """
+
+
+class EngineEndedError(ZcbenchError):
+    """An engine has ended. Whoever asked it says what is kept; :attr:`engine` names it."""
+
+    def __init__(self, engine: str) -> None:
+        super().__init__(f"{engine} has ended. Start the same again when there is one.")
+        self.engine = engine
 
 
 class WorkersFailedError(ZcbenchError):

@@ -11,8 +11,8 @@ from toys import toy
 
 import zcbench
 from zcbench.errors import InvalidInputError
-from zcbench.runs.executors import Answer, WorkersFailedError
-from zcbench.runs.executors._carry import _plan_file
+from zcbench.executors import Answer, WorkersFailedError
+from zcbench.runs._carry import _plan_file
 
 GIVEN = {"proxies": ["params"], "batch_size": 4}
 

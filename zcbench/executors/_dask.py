@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 import re
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -13,8 +14,8 @@ from contextlib import suppress
 from typing import Any
 
 from zcbench.errors import InvalidInputError, MissingDependencyError, ZcbenchError, first_line
-from zcbench.runs.executors import _elsewhere
-from zcbench.runs.executors._protocol import RETRIES, Answer
+from zcbench.executors import _elsewhere
+from zcbench.executors._protocol import RETRIES, Answer, EngineEndedError
 
 _WRITTEN = re.compile(r"dask://([^/\s]+:[0-9]{1,5})")
 #: seconds to wait for the scheduler's answer
@@ -51,24 +52,47 @@ class DaskExecutor:
             raise MissingDependencyError("distributed", "dask", f"the executor {text}") from None
         self._distributed: Any = distributed
         self.address = found[1]
+        self._client: Any = None
+        self._kept = False  # whether the connection outlasts a call
+
+    def __enter__(self) -> DaskExecutor:
+        self._kept = True
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._kept = False
+        self._close()
 
     def carry_out(self, order: dict[str, Any], keys: Sequence[str], say: Callable[[str], object]) -> Iterator[Answer]:
         """Give chunks to workers, one for each of their threads; see :class:`Executor`."""
         import cloudpickle
 
+        if self._client is None:
+            self._client = self._connected()
+        # By value: a worker may have no zcbench, and has to say so in our words.
+        cloudpickle.register_pickle_by_value(_elsewhere)
+        dealer = _Dealer(self._client, self.address, order, keys, say)
+        try:
+            yield from dealer.answers()
+        finally:
+            with suppress(ValueError):  # another run of this process was faster
+                cloudpickle.unregister_pickle_by_value(_elsewhere)
+            dealer.cancel()
+            if not self._kept:
+                self._close()
+
+    def _connected(self) -> Any:
         _silence()
         try:
-            client = self._distributed.Client(f"tcp://{self.address}", timeout=_PATIENCE, set_as_default=False)
+            return self._distributed.Client(f"tcp://{self.address}", timeout=_PATIENCE, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
             raise ZcbenchError(
                 f"no Dask scheduler answers at {self.address} ({first_line(error)}): start one, or check the address."
             ) from None
-        # By value: a worker may have no zcbench, and has to say so in our words.
-        cloudpickle.register_pickle_by_value(_elsewhere)
-        try:
-            yield from _Dealer(client, self.address, order, keys, say).answers()
-        finally:
-            cloudpickle.unregister_pickle_by_value(_elsewhere)
+
+    def _close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
             with suppress(Exception):
                 client.close(timeout=_LOOK)
 
@@ -98,13 +122,18 @@ class _Dealer:
     ) -> None:
         self._client, self._address = client, address
         self._order, self._say = order, say
+        #: the order, which is on the cluster
+        self._sent: Any = None
+        self._largest: int = order.get("chunk") or _LARGEST
+        self._at_once: int = order.get("at_once") or sys.maxsize
         self._keys = deque(keys)
         #: chunks to give out again, and how often they were lost
         self._again: deque[tuple[tuple[str, ...], int]] = deque()
         #: by future: the chunk, how often it was lost, and the workers that may take it
         self._out: dict[Any, tuple[tuple[str, ...], int, set[str]]] = {}
-        #: addresses of workers that cannot do it
+        #: addresses of workers that cannot do it, and why the last of them cannot
         self._unfit: set[str] = set()
+        self._why = ""
         #: keys that take so long
         self._worth = 1
         self._lonely = time.monotonic()
@@ -115,7 +144,8 @@ class _Dealer:
             fit = {worker: threads for worker, threads in slots.items() if worker not in self._unfit}
             if slots and not fit and not self._out:  # nobody can do it
                 left = (*(key for chunk, _ in self._again for key in chunk), *self._keys)
-                yield Answer(left, "no worker of the cluster is left that can do it.")
+                why = self._why.rstrip(".")
+                yield Answer(left, f"no worker of the cluster is left that can do it ({why}).", fit=False)
                 return
             if fit or self._out:
                 self._lonely = time.monotonic()
@@ -131,7 +161,7 @@ class _Dealer:
         """Threads of the cluster's workers by address.
 
         Raises:
-            ZcbenchError: the scheduler has ended.
+            EngineEndedError: the scheduler has ended.
         """
         try:
             if self._client.status != "running":
@@ -139,29 +169,35 @@ class _Dealer:
             workers = self._client.sync(self._client.scheduler.ncores, workers=None, callback_timeout=_PATIENCE)
             return {str(worker): int(threads) for worker, threads in workers.items()}
         except Exception:
-            raise ZcbenchError(
-                f"the Dask scheduler at {self._address} has ended: all scores until then are kept. "
-                "Run the same command again when there is a scheduler."
-            ) from None
+            raise EngineEndedError(f"the Dask scheduler at {self._address}") from None
 
     def _give(self, fit: dict[str, int]) -> None:
         """Give chunks out until each thread of the workers has one."""
-        places = sum(fit.values())
+        places = min(sum(fit.values()), self._at_once)
         while fit and (self._again or self._keys) and len(self._out) < places:
             chunk, lost = self._again.popleft() if self._again else (self._next(places), 0)
+            if self._sent is None:  # once: it may be large, and Dask makes it again where it was lost with a worker
+                self._sent = self._client.submit(_elsewhere.same, self._order, pure=False)
             future = self._client.submit(
                 _elsewhere.perform_on_dask,
-                self._order,
+                self._sent,
                 chunk,
                 pure=False,
                 workers=sorted(fit) if self._unfit else None,
             )
             self._out[future] = (chunk, lost, set(fit))
 
+    def cancel(self) -> None:
+        """Take back all that is out."""
+        if self._out:
+            with suppress(Exception):
+                self._client.cancel(list(self._out), force=True)
+            self._out.clear()
+
     def _next(self, places: int) -> tuple[str, ...]:
         """The next chunk: a third of what each place would get, but not too little to be worth a start."""
         left = len(self._keys)
-        size = min(max(1, left // (3 * places), self._worth), -(-left // places), _LARGEST)
+        size = min(max(1, left // (3 * places), self._worth), -(-left // places), self._largest)
         return tuple(self._keys.popleft() for _ in range(size))
 
     def _stranded(self, fit: dict[str, int]) -> None:
@@ -186,16 +222,20 @@ class _Dealer:
             found = future.result(timeout=_PATIENCE)
         except (Exception, asyncio.CancelledError) as error:  # lost with its worker, also after it was done
             self._slots()  # says so if the scheduler has ended
+            self._sent = None
             trouble = f"a chunk of {len(chunk)} was lost: {first_line(error)}"
+            if len(chunk) == 1 and type(error).__name__ == "KilledWorker":  # Dask itself gave it to one after another
+                trouble, lost = "several workers died one after another while they computed it.", RETRIES
         else:
             trouble = found["trouble"] and f"{found['worker']}: {found['trouble']}"
             if not trouble:
                 self._worth = math.ceil(_WORTH * len(chunk) / max(found["seconds"], 1e-3))
-                return Answer(chunk)
+                return Answer(chunk, said=found["said"])
             if not found["fit"]:
                 self._unfit.add(found["address"])
+                self._why = trouble
                 self._again.append((chunk, lost))  # no fault of the chunk
-                return Answer(chunk, trouble, final=False)
+                return Answer(chunk, trouble, final=False, fit=False)
         if lost < RETRIES:
             self._again.append((chunk, lost + 1))
         return Answer(chunk, trouble, final=lost >= RETRIES)

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from zcbench._notation import parse_term
 from zcbench.errors import UnknownNameError
-from zcbench.runs.executors._carry import carried_out
-from zcbench.runs.executors._protocol import Answer, Executor, WorkersFailedError
+from zcbench.executors._crew import EngineCrew, EngineWarning
+from zcbench.executors._protocol import Answer, EngineEndedError, Executor, WorkersFailedError
+from zcbench.executors._sent import Sent
 
-__all__ = ["Answer", "Executor", "WorkersFailedError", "carried_out", "get_executor", "list_executors"]
+__all__ = [
+    "Answer",
+    "EngineCrew",
+    "EngineEndedError",
+    "EngineWarning",
+    "Executor",
+    "Sent",
+    "WorkersFailedError",
+    "get_executor",
+    "list_executors",
+]
 
 
 def list_executors() -> list[str]:
@@ -27,7 +38,7 @@ def get_executor(text: str) -> Executor | None:
         MissingDependencyError: its package is not installed.
     """
     if text.partition(":")[0] == "dask":
-        from zcbench.runs.executors._dask import DaskExecutor
+        from zcbench.executors._dask import DaskExecutor
 
         return DaskExecutor(text)
     term = parse_term(text)
@@ -35,7 +46,7 @@ def get_executor(text: str) -> Executor | None:
         term.bare("the executor")
         return None
     if term.name == "submitit":
-        from zcbench.runs.executors._submitit import SubmititExecutor
+        from zcbench.executors._submitit import SubmititExecutor
 
         return SubmititExecutor.parse(term)
     raise UnknownNameError("executor", text, list_executors())

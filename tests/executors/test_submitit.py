@@ -1,14 +1,17 @@
 """Jobs through submitit: real processes of this machine, some of which are killed."""
 
 import os
+import signal
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from clusters import kill, part, processes, wait_until
 
 from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError
-from zcbench.runs.executors import Answer, get_executor
-from zcbench.runs.executors._submitit import _Chunk
+from zcbench.executors import Answer, get_executor
+from zcbench.executors._submitit import _Chunk
 
 pytest.importorskip("submitit")
 LOCAL = "submitit:cluster=local:jobs=2"
@@ -100,7 +103,7 @@ def test_slurm_is_asked_for_what_the_settings_say(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{sbatch.parent}:{os.environ['PATH']}")
     executor = get_executor("submitit:partition=cpu:hours=1.5:memory=2:jobs=3:at_once=2:account=me")
     order = {"store": str(tmp_path), "workers": 4}
-    executor._submitted(executor._executor(order, tmp_path), order, [("a",), ("b",), ("c",)])
+    executor._submit(executor._executor(order, tmp_path), order, [_Chunk((key,)) for key in "abc"])
     asked = {line for line in kept.read_text().splitlines() if line.startswith("#SBATCH")}
     wanted = {"--partition=cpu", "--time=90", "--mem=8GB", "--cpus-per-task=4", "--array=0-2%2", "--account=me"}
     assert {f"#SBATCH {option}" for option in wanted} <= asked
@@ -116,11 +119,13 @@ def test_where_there_is_no_slurm(tmp_path, monkeypatch):
 class Done:
     """A job that has done it."""
 
+    job_id = "1"
+
     def done(self):
         return True
 
     def result(self):
-        return {"worker": "h, process 1", "trouble": "", "fit": True}
+        return {"worker": "h, process 1", "trouble": "", "fit": True, "said": None}
 
 
 @pytest.mark.parametrize(
@@ -130,11 +135,12 @@ def test_a_store_that_others_may_write_into_is_named(tmp_path, monkeypatch, mode
     """What lies in the folder of the jobs is read as pickles: who can exchange it runs code."""
     executor, told, folders = get_executor("submitit:cluster=local"), [], []
 
-    def submitted(_, order, parts):
+    def submit(_, order, parts):
         folders.extend(tmp_path.glob(".submitit-*"))
-        return [_Chunk(tuple(keys), Done()) for keys in parts]
+        for chunk in parts:
+            chunk.job = Done()
 
-    monkeypatch.setattr(executor, "_submitted", submitted)
+    monkeypatch.setattr(executor, "_submit", submit)
     tmp_path.chmod(mode)
     answers = list(executor.carry_out({"store": str(tmp_path), "workers": 1}, ["a"], told.append))
     assert answers == [Answer(("a",))]
@@ -144,3 +150,44 @@ def test_a_store_that_others_may_write_into_is_named(tmp_path, monkeypatch, mode
     assert [f"other users may write into {tmp_path}" in note for note in told] == [True] * said
     assert len(folders) == 1
     assert not folders[0].exists()
+
+
+def test_as_many_jobs_are_out_as_may_be_and_one_folder_serves_a_block(tmp_path, monkeypatch):
+    executor, sizes, folders = get_executor("submitit:cluster=local:jobs=3"), [], set()
+
+    def submit(_, order, parts):
+        folders.update(tmp_path.glob(".submitit-*"))
+        if parts:
+            sizes.append([chunk.keys for chunk in parts])
+        for chunk in parts:
+            chunk.job = Done()
+
+    monkeypatch.setattr(executor, "_submit", submit)
+    order = {"store": str(tmp_path), "workers": 1, "chunk": 1}
+    with executor:
+        list(executor.carry_out(order, "abcde", str))
+        assert sizes == [[("a",), ("b",), ("c",)], [("d",), ("e",)]]
+        list(executor.carry_out({**order, "at_once": 1}, "fg", str))
+        assert sizes[2:] == [[("f",)], [("g",)]]
+        assert len(folders) == 1 and folders.pop().exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_while_jobs_are_submitted_cancels_them(tmp_path, monkeypatch):
+    """As far as they were submitted: nobody else would know of them."""
+    executor, cancelled = get_executor("submitit:cluster=local:jobs=3"), []
+    job = SimpleNamespace(cancel=lambda check: cancelled.append(check), job_id="1")
+
+    class Batch:
+        def __enter__(self):
+            os.kill(os.getpid(), signal.SIGINT)  # which waits for the end of what was begun
+            time.sleep(0.3)
+
+        def __exit__(self, *_):
+            pass
+
+    engine = SimpleNamespace(batch=Batch, submit=lambda *_: job)
+    monkeypatch.setattr(executor, "_executor", lambda *_: engine)
+    with pytest.raises(KeyboardInterrupt):
+        next(executor.carry_out({"store": str(tmp_path), "workers": 1, "chunk": 1}, "ab", str))
+    assert cancelled == [False, False]

@@ -1,48 +1,18 @@
 """A Dask cluster of real processes, some of which are killed."""
 
 import asyncio
-import json
 import os
-import subprocess
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
-from clusters import dying, kill, part, wait_until
+from clusters import cluster, kill, part, wait_until
 
 from zcbench._imports import space_named
 from zcbench.errors import InvalidInputError, ZcbenchError
-from zcbench.runs.executors import _dask, get_executor
+from zcbench.executors import Answer, _dask, _elsewhere, get_executor
 
 pytest.importorskip("distributed")
-
-
-@contextmanager
-def cluster(folder, *workers):
-    """A scheduler and workers with these variables in their environments: its address, and its processes."""
-    found = folder / "scheduler.json"
-    found.unlink(missing_ok=True)
-    programs = "from distributed.cli import dask_{0} as d; d.main()"
-    here = {"DASK_TEMPORARY_DIRECTORY": str(folder)}  # what is killed leaves its files there
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
-
-    def start(program, *words, **variables):
-        command = [*dying(programs.format(program)), *words, "--scheduler-file", str(found)]
-        return subprocess.Popen(command, env={**os.environ, **here, **variables}, **quiet)
-
-    running = [start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")]
-    try:
-        wait_until(found.exists, "the scheduler")
-        running += [
-            start("worker", "--no-nanny", "--nthreads", "1", "--no-dashboard", "--death-timeout", "5", **variables)
-            for variables in workers
-        ]
-        yield json.loads(found.read_text())["address"].replace("tcp://", "dask://"), running
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
 
 
 def test_a_worker_does_it_once(place, undisturbed):
@@ -155,7 +125,7 @@ def test_an_address_that_is_none(text):
 
 
 def test_a_scheduler_that_is_not_there(monkeypatch):
-    monkeypatch.setattr("zcbench.runs.executors._dask._PATIENCE", 1.0)
+    monkeypatch.setattr("zcbench.executors._dask._PATIENCE", 1.0)
     with pytest.raises(ZcbenchError, match=r"no Dask scheduler answers at 127\.0\.0\.1:9"):
         next(get_executor("dask://127.0.0.1:9").carry_out({}, ["a"], print))
 
@@ -172,7 +142,7 @@ class Future:
         return self.found
 
 
-def dealer(*futures, running=True):
+def dealer(*futures, running=True, **order):
     """A dealer on a scheduler without a network, and the futures that it will get."""
     scheduler = SimpleNamespace(ncores=None)
     left = list(futures)
@@ -180,9 +150,9 @@ def dealer(*futures, running=True):
         status="running" if running else "closed",
         scheduler=scheduler,
         sync=lambda *_, **__: {"tcp://a": 1, "tcp://b": 1},
-        submit=lambda *_, **__: left.pop(0),
+        submit=lambda function, *_, **__: "order" if function is _elsewhere.same else left.pop(0),
     )
-    made = _dask._Dealer(client, "h:1", {}, ["x", "y"], str)
+    made = _dask._Dealer(client, "h:1", order, ["x", "y"], str)
     made._give({"tcp://a": 1})
     return made
 
@@ -218,3 +188,69 @@ def test_a_worker_that_cannot_do_it_gets_no_more():
     assert (answer.trouble, answer.final) == ("h: no.", False)
     assert made._unfit == {"tcp://a"}
     assert list(made._again) == [(answer.keys, 0)]
+
+
+def test_no_more_is_out_than_may_be():
+    made = dealer(*map(Future, "ab"), chunk=1, at_once=1)
+    slots = {"tcp://a": 2, "tcp://b": 2}
+    made._give(slots)
+    assert [chunk for chunk, *_ in made._out.values()] == [("x",)]
+    made._at_once = 5
+    made._give(slots)
+    assert [chunk for chunk, *_ in made._out.values()] == [("x",), ("y",)]
+
+
+def test_what_killed_several_workers_gets_no_further_ones():
+    killed = type("KilledWorker", (Exception,), {})
+    future = Future(killed("perform-1234 on 4 workers"))
+    made = dealer(future)
+    assert made._answer(future) == Answer(("x",), "several workers died one after another while they computed it.")
+    assert not made._again
+
+
+def test_where_no_worker_is_left_the_last_reason_is_told():
+    told = {"worker": "h", "address": "tcp://a", "trouble": "no such module.", "fit": False, "seconds": 1.0}
+    future, other = Future(told), Future({**told, "address": "tcp://b"})
+    future.done = other.done = lambda: True
+    made = dealer(future, other)
+    found = list(made.answers())
+    assert [(answer.final, answer.fit) for answer in found] == [(False, False), (False, False), (True, False)]
+    assert found[-1].trouble == "no worker of the cluster is left that can do it (h: no such module)."
+    assert sorted(found[-1].keys) == ["x", "y"]
+
+
+def test_one_connection_serves_a_block_and_what_is_out_is_taken_back(monkeypatch):
+    made, cancelled, closed = [], [], []
+
+    class Client(SimpleNamespace):
+        def __init__(self, *_, **__):
+            made.append(self)
+            super().__init__(status="running", scheduler=SimpleNamespace(ncores=None))
+
+        def sync(self, *_, **__):
+            return {"tcp://a": 2}
+
+        def submit(self, *_, **__):
+            future = Future({"worker": "h", "trouble": "", "fit": True, "seconds": 1.0, "said": len(made)})
+            future.done = lambda: len(made) == 1
+            return future
+
+        def cancel(self, futures, force):
+            cancelled.extend(futures)
+
+        def close(self, timeout):
+            closed.append(self)
+
+    executor = get_executor("dask://h:1")
+    monkeypatch.setattr(executor._distributed, "Client", Client)
+    with executor:
+        for _ in range(2):
+            assert [answer.said for answer in executor.carry_out({"chunk": 1}, ["a", "b"], str)] == [1, 1]
+        assert len(made) == 1 and not closed
+        answers = executor.carry_out({"chunk": 1, "at_once": 2}, ["a", "b"], str)
+        next(answers)
+        answers.close()
+        assert len(cancelled) == 1
+    assert closed == made
+    list(executor.carry_out({}, [], str))
+    assert len(made) == len(closed) == 2

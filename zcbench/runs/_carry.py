@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zcbench._files import cannot_write
-from zcbench.errors import InvalidInputError, first_line, shortened
-from zcbench.runs.executors._protocol import Executor, WorkersFailedError
+from zcbench.errors import InvalidInputError, ZcbenchError, first_line, shortened
+from zcbench.executors import EngineEndedError, Executor, WorkersFailedError
 
 if TYPE_CHECKING:
     from zcbench.runs._resume import Plan
@@ -63,6 +63,7 @@ def carried_out(
     given_up = 0
     with _plan_file(plan, folder, keys) as (path, digest):
         order = {
+            "compute": "zcbench.runs._chunk:compute",
             "version": __version__,
             "folder": str(Path.cwd()),
             "store": str(folder),
@@ -73,15 +74,21 @@ def carried_out(
             "timeout": timeout,
             "retry": list(retry),
         }
-        for answer in executor.carry_out(order, keys, say):
-            if not answer.trouble:
-                yield answer.keys
-                continue
-            worker, _, trouble = answer.trouble.partition(": ")
-            if trouble not in troubles:
-                say(shortened(answer.trouble))
-            troubles.setdefault(trouble, []).append(worker)
-            given_up += len(answer.keys) * answer.final
+        try:
+            for answer in executor.carry_out(order, keys, say):
+                if not answer.trouble:
+                    yield answer.keys
+                    continue
+                worker, _, trouble = answer.trouble.partition(": ")
+                if trouble not in troubles:
+                    say(shortened(answer.trouble))
+                troubles.setdefault(trouble, []).append(worker)
+                given_up += len(answer.keys) * answer.final
+        except EngineEndedError as error:
+            raise ZcbenchError(
+                f"{error.engine} has ended: all scores until then are kept. "
+                "Run the same command again when there is one."
+            ) from None
     if troubles:
         raise WorkersFailedError(_summary(troubles, given_up))
 

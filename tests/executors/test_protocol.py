@@ -1,6 +1,6 @@
 """How keys are dealt out to jobs."""
 
-from zcbench.runs.executors._protocol import chunks
+from zcbench.executors._protocol import chunks
 
 
 def test_every_key_is_in_one_chunk_and_chunks_are_of_one_size():

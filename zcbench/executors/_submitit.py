@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import stat
 import tempfile
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +21,8 @@ from zcbench._files import cannot_write
 from zcbench._notation import Term
 from zcbench._settings import read_settings
 from zcbench.errors import InvalidInputError, MissingDependencyError, ZcbenchError, first_line
-from zcbench.runs.executors import _elsewhere
-from zcbench.runs.executors._protocol import RETRIES, Answer, chunks
+from zcbench.executors import _elsewhere
+from zcbench.executors._protocol import RETRIES, Answer, chunks
 
 #: settings with their defaults; an empty text leaves the choice to the cluster
 SETTINGS: dict[str, Any] = {
@@ -50,7 +53,7 @@ _LOOK = 0.5
 @dataclass
 class _Chunk:
     keys: tuple[str, ...]
-    job: Any
+    job: Any = None
     lost: int = 0
 
 
@@ -58,7 +61,8 @@ class SubmititExecutor:
     """Keys are dealt out to jobs, which may wait in SLURM's queue for any time.
 
     Args:
-        jobs: number of jobs; 0 for 20, on this machine for its number of processors.
+        jobs: number of jobs, of those that are out at one time; 0 for 20, on this machine for its number of
+            processors.
         cluster: "slurm", or "local" for processes on this machine.
         partition: of SLURM, as ``account``, ``qos`` and ``constraint``.
         hours: that a job may take.
@@ -77,6 +81,9 @@ class SubmititExecutor:
             raise MissingDependencyError("submitit", "submitit", "the executor submitit") from None
         self._submitit: Any = submitit
         self._given = {**SETTINGS, **settings}
+        self._folder: Path | None = None
+        self._kept = False  # whether the folder outlasts a call
+        self._troubled = False
 
     @classmethod
     def parse(cls, term: Term) -> SubmititExecutor:
@@ -92,37 +99,72 @@ class SubmititExecutor:
             raise InvalidInputError(f"submitit:cluster={found['cluster']}: choose slurm or local.")
         return cls(**found)
 
+    def __enter__(self) -> SubmititExecutor:
+        self._kept = True
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._kept = False
+        self._remove_folder()
+
     def carry_out(self, order: dict[str, Any], keys: Sequence[str], say: Callable[[str], object]) -> Iterator[Answer]:
         """Submit one array of jobs and wait for them; see :class:`Executor`."""
-        store = Path(order["store"])
-        if _is_open(store):
-            say(
-                f"other users may write into {store}, and so may run code as you while jobs of submitit are out: "
-                f"take the permission from them (chmod go-w {store}), or trust them."
-            )
-        folder, troubled, running = _private_folder(store), False, list[_Chunk]()
+        folder, running = self._folder_in(Path(order["store"]), say), list[_Chunk]()
         try:
             executor = self._executor(order, folder)
-            running = self._submitted(executor, order, chunks(keys, self._jobs()))
-            while running:
+            waiting = deque(_Chunk(part) for part in self._parts(order, keys))
+            while running or waiting:
+                fresh = self._next(waiting, order, len(running))
+                running += fresh
+                self._submit(executor, order, fresh)
                 finished = [chunk for chunk in running if chunk.job.done()]
                 for chunk in finished:
                     running.remove(chunk)
                     answer = _answer(chunk)
-                    if answer["trouble"] and chunk.lost < RETRIES:
-                        again = self._submitted(executor, order, [chunk.keys])[0]
-                        again.lost = chunk.lost + 1
-                        running.append(again)
-                    troubled = troubled or bool(answer["trouble"])
-                    trouble = answer["trouble"] and f"{answer['worker']}: {answer['trouble']}"
-                    yield Answer(chunk.keys, trouble, final=not trouble or chunk.lost >= RETRIES)
+                    again = bool(answer["trouble"]) and chunk.lost < RETRIES
+                    if again:
+                        waiting.appendleft(_Chunk(chunk.keys, lost=chunk.lost + 1))
+                    self._troubled = self._troubled or bool(answer["trouble"])
+                    if not answer["trouble"]:
+                        _remove_files(chunk, folder)
+                        yield Answer(chunk.keys, said=answer["said"])
+                    else:
+                        trouble = f"{answer['worker']}: {answer['trouble']}"
+                        yield Answer(chunk.keys, trouble, final=not again, fit=answer["fit"])
                 if not finished:
                     time.sleep(_LOOK)
         finally:
             for chunk in running:
-                chunk.job.cancel(check=False)
-            if not troubled:  # else its logs are needed
-                shutil.rmtree(folder, ignore_errors=True)
+                if chunk.job is not None:
+                    chunk.job.cancel(check=False)
+            if not self._kept:
+                self._remove_folder()
+
+    def _folder_in(self, store: Path, say: Callable[[str], object]) -> Path:
+        """The folder of the jobs, which lasts as long as it is kept."""
+        if self._folder is None:
+            if _is_open(store):
+                say(
+                    f"other users may write into {store}, and so may run code as you while jobs of submitit are out: "
+                    f"take the permission from them (chmod go-w {store}), or trust them."
+                )
+            self._folder, self._troubled = _private_folder(store), False
+        return self._folder
+
+    def _remove_folder(self) -> None:
+        folder, self._folder = self._folder, None
+        if folder is not None and not self._troubled:  # else its logs are needed
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _parts(self, order: dict[str, Any], keys: Sequence[str]) -> list[tuple[str, ...]]:
+        """What each job gets, where any number of jobs may follow one another."""
+        count = self._jobs() if (most := order.get("chunk")) is None else max(self._jobs(), -(-len(keys) // most))
+        return chunks(keys, count)
+
+    def _next(self, waiting: deque[_Chunk], order: dict[str, Any], running: int) -> list[_Chunk]:
+        """What is submitted now: as many jobs are out as may be."""
+        most = min(self._jobs(), order.get("at_once") or self._jobs())
+        return [waiting.popleft() for _ in range(min(len(waiting), max(0, most - running)))]
 
     def _jobs(self) -> int:
         if self._given["jobs"]:
@@ -150,19 +192,42 @@ class SubmititExecutor:
             ) from None
         return executor
 
-    def _submitted(self, executor: Any, order: dict[str, Any], parts: Sequence[tuple[str, ...]]) -> list[_Chunk]:
+    def _submit(self, executor: Any, order: dict[str, Any], parts: Sequence[_Chunk]) -> None:
+        """Submit chunks as one array of jobs; each gets its job."""
         import cloudpickle
 
+        if not parts:
+            return
         # By value: the Python that unpickles may have no zcbench, and has to say so in our words.
         cloudpickle.register_pickle_by_value(_elsewhere)
         try:
-            with executor.batch():
-                jobs = [executor.submit(_elsewhere.perform, order, keys) for keys in parts]
+            with _interrupts_later():  # half-way, it would leave jobs of which nobody knows
+                with executor.batch():
+                    jobs = [executor.submit(_elsewhere.perform, order, chunk.keys) for chunk in parts]
+                for chunk, job in zip(parts, jobs, strict=True):
+                    chunk.job = job
         except Exception as error:  # of sbatch, of the file system
             raise ZcbenchError(f"submitit could not submit: {first_line(error)}") from None
         finally:
-            cloudpickle.unregister_pickle_by_value(_elsewhere)
-        return [_Chunk(keys, job) for keys, job in zip(parts, jobs, strict=True)]
+            with suppress(ValueError):  # another run of this process was faster
+                cloudpickle.unregister_pickle_by_value(_elsewhere)
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Hold Ctrl-C back until the end of the block; processes that are started meanwhile do not inherit that."""
+    usual = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(usual):
+        yield
+        return
+    came: list[Any] = []
+    signal.signal(signal.SIGINT, lambda *given: came.append(given))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+        if came:
+            usual(*came[0])
 
 
 def _private_folder(store: Path) -> Path:
@@ -176,7 +241,7 @@ def _private_folder(store: Path) -> Path:
     try:
         return Path(tempfile.mkdtemp(prefix=".submitit-", dir=store))
     except OSError as error:
-        raise cannot_write(store, error, "choose another folder with --store.") from None
+        raise cannot_write(store, error, "choose another folder.") from None
 
 
 def _is_open(store: Path) -> bool:
@@ -196,5 +261,12 @@ def _answer(chunk: _Chunk) -> dict[str, Any]:
         found: dict[str, Any] = job.result()
     except Exception:  # it was killed, or ran out of time or memory
         log = job.paths.stderr
-        return {"worker": f"job {job.job_id}", "trouble": f"it ended without an answer; its log is {log}."}
+        return {"worker": f"job {job.job_id}", "trouble": f"it ended without an answer; its log is {log}.", "fit": True}
     return found
+
+
+def _remove_files(chunk: _Chunk, folder: Path) -> None:
+    """Remove what a job that has done it leaves: of a thousand of them it would be much."""
+    for path in folder.glob(f"{chunk.job.job_id}_*"):
+        with suppress(OSError):
+            path.unlink()

@@ -6,9 +6,10 @@ import subprocess
 import sys
 
 import pytest
+from toys import is_alive
 
 import zcbench
-from zcbench.runs.executors import _elsewhere
+from zcbench.executors import _elsewhere
 
 ORDER = {"folder": "/nowhere", "version": "1.2"}
 
@@ -50,6 +51,26 @@ def test_a_process_that_ends_without_an_answer(python, script, trouble, fit):
     told = _elsewhere.perform(ORDER, ("a",))
     assert trouble in told["trouble"]
     assert told["fit"] is fit
+
+
+def test_what_nobody_wants_any_more_is_ended(python):
+    python("exec sleep 600")
+    asked = []
+    told = _elsewhere.perform(ORDER, ("a",), lambda: bool(asked.append(1)))
+    assert told["trouble"].endswith("ended with signal 9.") and len(asked) == 1
+    python("""sleep 1.5; echo '{"trouble": "", "fit": true, "said": [3]}'""")
+    assert _elsewhere.perform(ORDER, ("a" * 200_000,), lambda: True)["said"] == [3]  # more than a pipe holds
+
+
+def test_an_interrupt_ends_the_process_too(python, tmp_path):
+    python(f"echo $$ > {tmp_path}/id; exec sleep 600")
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _elsewhere.perform(ORDER, ("a",), interrupt)
+    assert not is_alive(int((tmp_path / "id").read_text()))
 
 
 def test_a_process_that_cannot_be_started(python):

@@ -3,7 +3,7 @@
 import pytest
 
 from zcbench.errors import InvalidInputError, UnknownNameError
-from zcbench.runs.executors import get_executor, list_executors
+from zcbench.executors import get_executor, list_executors
 
 
 @pytest.mark.parametrize("text", ["mars", "slurm", "daskx", "local2"])

@@ -1,0 +1,135 @@
+"""Calls of a user's function on the machines of an engine, one chunk each: results come back with the answers."""
+
+from __future__ import annotations
+
+import base64
+import json
+import pickle
+import sys
+import warnings
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import Any
+
+from zcbench._calls import Outcome
+from zcbench._workers import Task, in_parallel
+from zcbench.errors import ZcbenchError, shortened
+from zcbench.executors._protocol import Answer, EngineEndedError, Executor
+from zcbench.executors._sent import Sent
+from zcbench.types import Status
+
+
+class EngineWarning(UserWarning):
+    """Something about an engine that the user has to know while it goes on."""
+
+
+class EngineCrew:
+    """As :class:`zcbench._workers.Crew`, of an engine's workers; each call gets a process of its own there.
+
+    A call that kills its process, or takes too long, costs its own result. So does one whose machine was lost three
+    times. A machine that cannot do it at all gets nothing more.
+
+    Args:
+        executor: the engine.
+        work: what is called.
+        folder: one that all machines share, for files of the engine; it is made.
+        at_once: calls that are out at most; 0 for as many as the engine has places for.
+        timeout: seconds that a call may take, from when it begins.
+
+    Where the user has to know that nothing happens, there is an :class:`EngineWarning`.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        work: Sent,
+        folder: Path,
+        at_once: int,
+        timeout: float | None,
+    ) -> None:
+        from zcbench import __version__
+
+        self.work, self._executor = work, executor
+        self._folder = folder.absolute()
+        self._stack: ExitStack | None = None
+        self._order = {
+            "compute": f"{__name__}:compute",
+            "version": __version__,
+            "folder": str(Path.cwd()),
+            "store": str(self._folder),
+            "chunk": 1,
+            "at_once": at_once or None,
+            "workers": 1,
+            "timeout": timeout,
+            "path": [str(Path(place).absolute()) for place in sys.path],
+            "work": base64.b64encode(pickle.dumps(work)).decode(),
+        }
+
+    def do(self, tasks: Iterable[Task]) -> Generator[tuple[str, str, Outcome]]:
+        """Yield (key, part, result) of tasks, each result as soon as it exists; what is out at the end is cancelled.
+
+        Raises:
+            ZcbenchError: there is no such engine, it ended, or none of its machines can do it.
+        """
+        self._begin()
+        waiting = {json.dumps([key, part]): (key, part) for key, parts in tasks for part in parts}
+        answers = iter(self._executor.carry_out(self._order, list(waiting), _warn))
+        try:
+            for answer in answers:
+                for name in answer.keys if answer.final or not answer.trouble else ():
+                    key, part = waiting.pop(name)
+                    yield key, part, self._outcome(answer, name)
+        except EngineEndedError as error:
+            raise ZcbenchError(
+                f"{error.engine} has ended. What a ledger holds is kept: start the same search again when there is one."
+            ) from None
+        finally:
+            if isinstance(answers, Generator):
+                answers.close()
+
+    def _begin(self) -> None:
+        """Keep the engine's connection from the first call on."""
+        if self._stack is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._stack = ExitStack()
+            if isinstance(self._executor, AbstractContextManager):
+                self._stack.enter_context(self._executor)
+
+    def _outcome(self, answer: Answer, name: str) -> Outcome:
+        if not answer.trouble:
+            values, seconds, status, detail = answer.said[name]
+            return Outcome(values, seconds, Status(status), detail)
+        if not answer.fit:
+            raise ZcbenchError(
+                f"the function could not be called: {answer.trouble} What a ledger holds is kept: start the same "
+                "search again to go on."
+            )
+        return self.work.lost(Status.FAILED, shortened(answer.trouble), 0.0)  # nobody knows how long it took
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._stack is not None:
+            self._stack.close()
+            self._stack = None
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, EngineWarning, stacklevel=2)
+
+
+def compute(order: dict[str, Any], keys: Sequence[str]) -> dict[str, list[Any]]:
+    """What calls give, by key, on the machine that has to call.
+
+    Raises:
+        ZcbenchError: this machine cannot do it.
+    """
+    known = set(sys.path)
+    sys.path += [place for place in order["path"] if place not in known and Path(place).exists()]
+    work: Sent = pickle.loads(base64.b64decode(order["work"]))
+    found = {}
+    for key in keys:
+        _, part = json.loads(key)
+        for _, _, outcome in in_parallel(work, [(key, (part,))], order["workers"], order["timeout"]):
+            found[key] = [outcome.values, outcome.seconds, str(outcome.status), outcome.detail]
+    return found
