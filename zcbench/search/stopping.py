@@ -53,6 +53,7 @@ class CurveStopping(Searcher):
         first: how many curves there have to be to compare with.
     """
 
+    featured = False
     epochs = True
     ranges: ClassVar = {"share": (0.0, 1.0), "every": (1, 10**9), "first": (1, 10**6)}
 
