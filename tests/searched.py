@@ -37,6 +37,7 @@ def report(rows=(3, 1, 2, 0, 4), names=("valid", "test"), objectives=None, **fur
         "seconds": np.arange(1.0, n + 1) * 10,
         "spent": {"training": 10.0 * n},
         "asks": n + 2,
+        "equal": 2,
         "scored": 0,
         "ended": "the budget is spent: 5 evaluations.",
         "table": {name: columns[name] for name in names},

@@ -64,7 +64,7 @@ class Odd:
         (Unshowable(), "evaluate gave a Unshowable for 'value'"),
         (Odd(), "SystemExit: gone"),
         (10**400, "OverflowError"),
-        ({}, "evaluate gave no 'value': it gave nothing."),
+        ({}, "evaluate gave no 'value': it gave no numbers."),
         ({"accuracy": 1, "loss": 2}, "evaluate gave no 'value': it gave accuracy, loss."),
         ({"value": "high"}, "evaluate gave 'high' for 'value'"),
     ],
@@ -148,3 +148,10 @@ def test_torch_that_is_loaded_within_a_call_is_seeded_as_in_later_ones(tmp_path)
     finally:
         if finder in sys.meta_path:
             sys.meta_path.remove(finder)
+
+
+def test_what_was_given_is_kept_where_an_objective_is_missing():
+    found = given({"accuracy": 1, "loss": 2.5, "note": "x"})
+    assert found.status == "failed"
+    assert np.isnan(found.values["value"])
+    assert (found.values["accuracy"], found.values["loss"]) == (1.0, 2.5)

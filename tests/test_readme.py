@@ -2,18 +2,25 @@
 
 import random
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import zcbench
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+
+
+def blocks(path):
+    return re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.S)
 
 
 def test_fifty_rows_of_ones_own_rank_ten_thousand_candidates(tmp_path, monkeypatch, capsys):
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
-    (example,) = [block for block in blocks if "trained.csv" in block]
+    (example,) = [block for block in blocks(README) if "trained.csv" in block]
     benchmark = zcbench.get_benchmark("digits-201")
     rows = np.random.default_rng(0).permutation(len(benchmark))[:50]
     truth = benchmark.truth("valid_accuracy")
@@ -28,3 +35,36 @@ def test_fifty_rows_of_ones_own_rank_ten_thousand_candidates(tmp_path, monkeypat
     known = {benchmark.space.functional_key(a): value for a, value in zip(benchmark.architectures, truth, strict=True)}
     chosen = [known[benchmark.space.functional_key(benchmark.space.parse(key))] for key in best]
     assert np.mean(chosen) > np.quantile(truth, 0.9)
+
+
+@pytest.mark.slow
+def test_searches_of_the_readme(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"zcbench": zcbench}
+    examples = [block for block in blocks(README) if "zcbench.search(" in block]
+    assert len(examples) == 2
+    for example in examples:
+        exec(example, names)
+    assert "evolution@1 on digits-201@1, seed 0: the best of 40 evaluations" in capsys.readouterr().out
+    assert (tmp_path / "mine.jsonl").exists()
+
+
+@pytest.mark.slow
+def test_searches_of_the_docs(tmp_path, monkeypatch):
+    first, roles = blocks(ROOT / "docs" / "search.md")
+    (tmp_path / "script.py").write_text(first.replace("budget=40", "budget=4"))
+    run = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "the best of 4 evaluations by accuracy" in run.stdout
+    monkeypatch.chdir(tmp_path)
+    for long, short in (  # the same calls, with fewer scores
+        ("budget=20", "budget=2"),
+        ('role="warm-start"', 'role="warm-start:from=20"'),
+        ('"warm-start": ', '"warm-start:from=20": '),
+        ('"filter": ', '"filter:from=5": '),
+        ('"guided"', '"guided:initial=1:whole=1:candidates=20"'),
+    ):
+        assert long in roles
+        roles = roles.replace(long, short)
+    exec(roles, {"zcbench": zcbench})
+    assert (tmp_path / "scores").is_dir()

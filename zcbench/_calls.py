@@ -49,7 +49,8 @@ class Call:
 
     def __call__(self, architecture: Architecture, epochs: int | None) -> Outcome:
         further = {} if epochs is None else {"epochs": epochs}
-        values, left_out = self._nothing, ""
+        values: dict[str, float] = {}
+        left_out = ""
         with _seeded(stable_seed("evaluate", self._seed, architecture.key, epochs)):
             began = time.perf_counter()
             with Foreign(tidy=True) as call:
@@ -58,6 +59,10 @@ class Call:
             seconds = {"training": time.perf_counter() - began}
         if call.kind is not None:
             return Outcome(self._nothing, seconds, Status.FAILED, call.said)
+        if missing := [name for name in self.names if name not in values]:
+            there = ", ".join(list(values)[:10]) or "no numbers"
+            reason = f"evaluate gave no {missing[0]!r}: it gave {there}."
+            return Outcome({**self._nothing, **values}, seconds, Status.FAILED, reason)
         odd = [name for name in self.names if not math.isfinite(values[name])]
         if odd:
             return Outcome(values, seconds, Status.NON_FINITE, f"{odd[0]} is {values[odd[0]]}.")
@@ -90,19 +95,15 @@ def nothing(names: Sequence[str], status: Status, reason: str, seconds: float) -
 
 
 def _numbers(given: Any, names: Sequence[str]) -> tuple[dict[str, float], str]:
-    """What a function gave, by name, and a sentence about what was left out.
+    """What a function gave, by name, and a sentence about what was left out; names that it did not give are missing.
 
     Raises:
-        InvalidInputError: there is no number for one of the names.
+        InvalidInputError: what it gave for one of the names is no number.
     """
     if not isinstance(given, Mapping):
         if len(names) != 1:
             raise InvalidInputError(f"evaluate gave {shown(given)}: give a number for each objective, by name.")
         given = {names[0]: given}
-    missing = [name for name in names if name not in given]
-    if missing:
-        there = ", ".join(str(name) for name in list(given)[:10]) or "nothing"
-        raise InvalidInputError(f"evaluate gave no {missing[0]!r}: it gave {there}.")
     found = {}
     odd = []
     for name, value in given.items():

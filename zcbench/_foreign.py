@@ -110,6 +110,11 @@ def users_signals() -> Iterator[None]:
             _listens = False
 
 
+def is_users(error: BaseException) -> bool:
+    """Whether a handler of the user's raised an exception, in a block of :func:`users_signals`."""
+    return any(error is one for one in _raised)
+
+
 def _listener(handler: Handler) -> Handler:
     def listen(number: int, frame: FrameType | None) -> None:
         try:

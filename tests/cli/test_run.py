@@ -437,3 +437,11 @@ def test_networks_of_names_made_of_digits(cli, place):
         assert result.status == 0, result.err
         assert json.loads(result.out)["entries"][0]["scored"] == 3
         assert "3 architectures remain of 4 rows, as rows of equal networks were merged" in result.err
+
+
+@pytest.mark.parametrize("option", ["--searchers", "--predictors"])
+@pytest.mark.parametrize("names", ["", " ", ","])
+def test_names_of_nothing_are_no_plan_of_another_kind(cli, tmp_path, option, names):
+    result = cli("run", "digits-201", option, names, "--store", tmp_path / "store")
+    assert result.status == 1 and result.out == ""
+    assert f"{option} names none: write at least one name, or leave the option out." in result.err

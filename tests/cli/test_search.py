@@ -7,6 +7,7 @@ import warnings
 import pytest
 
 import zcbench
+from zcbench.cli.search import EXAMPLE
 from zcbench.errors import InvalidInputError
 
 SEARCH = ("search", "digits-201", "--searcher", "random", "--budget", 20)
@@ -16,7 +17,7 @@ def test_validation_guides_and_test_is_reported(cli):
     result = cli(*SEARCH)
     assert result.status == 0
     assert result.out.startswith("random@1 on digits-201@1, seed 0: the best of 20 evaluations by valid_nll is |")
-    assert "The search saw valid_nll alone; test_nll, test_accuracy of what it chose is reported." in result.out
+    assert "The search saw valid_nll alone; test_nll and test_accuracy of what it chose are reported." in result.out
     assert "random: 20/20 evaluations" in result.err
     assert cli(*SEARCH).out.splitlines()[:4] == result.out.splitlines()[:4]
     assert cli(*SEARCH, "--seed", 1).out.splitlines()[0] != result.out.splitlines()[0]
@@ -166,3 +167,13 @@ def test_an_interrupt_without_a_ledger_is_told(cli, monkeypatch):
     assert result.status == 130 and "nothing is kept without --ledger" in result.err
     result = cli("search", "digits-201", "--ledger", "mine.jsonl")
     assert result.status == 130 and "the same command goes on" in result.err
+
+
+@pytest.mark.parametrize(
+    "example", [line.split()[1:] for line in EXAMPLE.splitlines() if "digits-201" in line and "my_training" not in line]
+)
+def test_examples_of_the_help_run(cli, tmp_path, monkeypatch, example):
+    monkeypatch.chdir(tmp_path)
+    example = [word.strip('"') for word in example]
+    result = cli(*example, "--budget", "2", "--role", "filter:from=3")
+    assert result.status == 0, result.err

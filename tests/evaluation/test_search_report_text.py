@@ -26,8 +26,8 @@ def test_the_table_has_a_row_per_column_the_guide_first():
 def test_cost_end_and_meaning_are_told():
     notes = report(spent={"training": 50.0, "scoring": 2.0, "thinking": 0.5, "waiting": 0.0}, scored=7).footnotes()
     assert notes[0] == (
-        "Cost: 52.00 s (training 50.00 s, scoring 2.00 s); 5 evaluations of 7 proposals, 2 of them equal to one "
-        "evaluated before; 7 scores; beside them the searcher itself took 0.50 s."
+        "Cost: 52.00 s (training 50.00 s, scoring 2.00 s); 5 evaluations of 7 proposals (2 equal to "
+        "another one); 7 scores; beside them the searcher itself took 0.50 s."
     )
     assert notes[1] == "Ended: the budget is spent: 5 evaluations."
     assert "The search saw valid alone; test of what it chose is reported." in notes
@@ -106,3 +106,17 @@ def test_names_of_strangers_command_nothing():
     )  # fmt: skip
     assert "<img" not in found._repr_html_() and "<script" not in found._repr_html_()
     assert "<img" not in found.to_markdown() and repr(found).isprintable()
+
+
+def test_proposals_that_were_not_evaluated_are_no_equal_ones():
+    cost = report(asks=500, equal=20).footnotes()[0]
+    assert "5 evaluations of 500 proposals (20 equal to another one, 475 not evaluated)." in cost
+    assert "5 evaluations of 5 proposals." in report(asks=5, equal=0).footnotes()[0]
+
+
+def test_a_search_of_nothing_tells_of_no_table():
+    notes = report(rows=(), asks=1, equal=0, ended="the budget is spent: 0 s.").footnotes()
+    assert notes == [
+        "Cost: no seconds are known; 0 evaluations of 1 proposal (1 not evaluated).",
+        "Ended: the budget is spent: 0 s.",
+    ]

@@ -124,6 +124,7 @@ def test_a_column_without_values_is_refused():
 def test_improvement_is_relative_to_the_average_architecture():
     known = Known("accuracy", np.array([80.0, 90.0, 100.0]), True)
     assert known.improvement(99.0) == pytest.approx(10)
+    assert Known("huge", np.array([1e307, 1e300]), True).improvement(1e307) == pytest.approx(100)
     loss = Known("nll", np.array([1.0, 3.0]), False)
     assert loss.improvement([1.0, 3.0]).tolist() == [50, -50]
     assert np.isnan(Known("odd", np.array([-1.0, 1.0]), True).improvement([1.0, 2.0])).all()

@@ -107,3 +107,12 @@ def test_steps_stay_until_the_next_value_comes():
     assert found == f"M{x:.1f} {y:.1f}H{z:.1f}V{w:.1f}H{end:.1f}"
     assert plot.line(np.array([1.0, 2.0]), np.array([5.0, 0.5])) == f"M{x:.1f} {y:.1f}"
     assert plot.steps(np.array([1.0]), np.array([np.nan])) == ""
+
+
+def test_long_architectures_break_so_that_numbers_stay_in_sight():
+    one, several = search_to_html(report()), search_to_html(report(**SEVERAL))
+    rule = re.search(r"(.*) {[^}]*overflow-wrap: anywhere; }", one.split("min-width: 8rem; }")[1]).group(1)
+    assert rule.strip() == ".found.several td:first-child, td.text"
+    assert one.index("white-space: nowrap; }") < one.index(".found.several td")  # the later rule holds
+    assert Page(one).all("section", "found") and Page(one).all("td", "text")
+    assert Page(several).all("section", "found several")

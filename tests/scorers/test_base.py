@@ -95,3 +95,15 @@ def test_good_is_turned_and_parts_are_found():
     assert mapped.score(CELLS[:2]).values.tolist() == [0, 0]
     assert FunctionScorer(lambda a: 3, higher_is_better=False).good(CELLS[:1]).tolist() == [-3]
     assert np.asarray(mapped.score(CELLS[:2])).dtype == np.float64
+
+
+def test_complex_scores_are_none():
+    class Complex(Scorer):
+        label = "complex"
+
+        def score(self, architectures):
+            return np.ones(len(architectures)) * 1j
+
+    found = asked(Complex(), distinct_cells(1))
+    assert np.isnan(found.values).all()
+    assert found.reasons == {0: "it gave complex numbers, which have no order."}

@@ -150,3 +150,9 @@ def test_a_searcher_that_was_never_registered_is_known_by_settings_and_code(tmp_
     assert re.fullmatch(r"Mine:first=1#[0-9a-f]{16}", found.searcher)
     with pytest.raises(InvalidInputError, match="its searcher is"):
         zcbench.search(benchmark, searcher=Mine(2), budget=3, ledger=path)
+
+
+@pytest.mark.parametrize("space", [3, None, [], object()])
+def test_what_is_no_space_is_refused(space):
+    with pytest.raises(InvalidInputError, match=r"the search space is .*: give a search space or a benchmark"):
+        zcbench.search(space, lambda a: 1.0)

@@ -1,13 +1,15 @@
 import json
 import math
+import signal
 
 import numpy as np
 import pytest
 from searches import FIRST, SPACE, Listed, engine
 
+import zcbench
 from zcbench.errors import InvalidInputError
 from zcbench.scorers import Scorer, Scores
-from zcbench.search import Answer, Domain, Proposal
+from zcbench.search import Answer, Domain, Proposal, Searcher
 from zcbench.search import _engine as module
 from zcbench.types import Architecture, Status
 
@@ -201,3 +203,69 @@ def test_the_state_is_json_and_goes_on():
     assert again.searcher.told == search.searcher.told
     assert again.searcher.told[-3:] == [[SAME[0], False], [SAME[1], True], [SAME[2], True]]
     assert again.state() == search.state()
+
+
+class Odd(Searcher):
+    """Proposes something, or raises it."""
+
+    def __init__(self, given):
+        self.given = given
+
+    def ask(self, count):
+        if isinstance(self.given, BaseException):
+            raise self.given
+        return self.given
+
+    def tell(self, answers):
+        """Nothing is learned."""
+
+    def state(self):
+        return {"odd": {1, 2}, "nan": float("nan")}
+
+    def restore(self, state):
+        """Nothing is kept."""
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (KeyError("x"), "failed in ask: KeyError: 'x'"),
+        (SystemExit(3), "failed in ask: SystemExit: 3"),
+        (None, "failed in ask: TypeError: 'NoneType' object is not iterable"),
+        (["abc"], "proposed 'abc', which is no proposal: write Proposal.architecture."),
+        ([Proposal("abc")], "proposed Proposal.*, which is no proposal"),
+        ([None], "proposed None, which is no proposal"),
+    ],
+)
+def test_a_searcher_that_fails_is_named(given, said):
+    with pytest.raises(InvalidInputError, match=f"<Searcher .*> {said}"):
+        zcbench.search("digits-201", searcher=Odd(given), budget=3)
+
+
+def test_the_user_may_end_what_a_searcher_does():
+    class MineError(Exception):
+        pass
+
+    def handler(number, frame):
+        raise MineError
+
+    def ask(count):
+        signal.raise_signal(signal.SIGTERM)
+
+    searcher = Odd([])
+    searcher.ask = ask
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        with pytest.raises(MineError):
+            zcbench.search("digits-201", searcher=searcher, budget=3)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_a_state_that_is_no_json_costs_no_result(tmp_path):
+    first = zcbench.get_benchmark("digits-201").architectures[0]
+    found = zcbench.search("digits-201", searcher=Odd([Proposal(first)]), budget=1, ledger=tmp_path / "a")
+    assert len(found) == 1
+    said = [note for note in found.report.footnotes() if "cannot be kept" in note]
+    assert len(said) == 1 and "TypeError: Object of type set is not JSON serializable" in said[0]
+    assert len(zcbench.search("digits-201", searcher=Odd([Proposal(first)]), budget=1, ledger=tmp_path / "a")) == 1

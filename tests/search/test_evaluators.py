@@ -89,3 +89,30 @@ def test_positions_come_with_what_was_found(table):
     asked = [zcbench.search.Proposal(one) for one in table.architectures[:4]]
     found = dict(evaluator.each(asked))
     assert found == {place: evaluator.evaluate(one.architecture) for place, one in enumerate(asked)}
+
+
+@pytest.mark.parametrize("cost", [-1, float("nan"), float("inf"), True])
+def test_a_cost_that_cannot_be_is_refused(table, cost):
+    with pytest.raises(InvalidInputError, match="the cost"):
+        TableEvaluator(table, ["valid_nll"], cost)
+
+
+def test_seconds_that_cannot_be_are_refused_and_those_that_nobody_knows_are_told(table):
+    seconds = np.ones(len(table))
+    seconds[:3] = [-1.0, np.inf, np.nan]
+    odd = replace(table, facts={**table.facts, "secs": seconds})
+    with pytest.raises(
+        InvalidInputError, match="training seconds of 2 networks of digits-201 are negative or infinite"
+    ):
+        TableEvaluator(odd, ["valid_nll"], "secs")
+    seconds = np.where(np.arange(len(table)) < 3, np.nan, 1.0)
+    evaluator = TableEvaluator(replace(table, facts={**table.facts, "secs": seconds}), ["valid_nll"], "secs")
+    assert evaluator.notes == ["3 of 4,930 networks have no training seconds: they count 0 s."]
+    assert evaluator.evaluate(table.architectures[0]).seconds == {"training": 0.0}
+    assert not TableEvaluator(table, ["valid_nll"]).notes
+
+
+def test_unknown_seconds_are_said_in_the_report(table):
+    seconds = np.where(np.arange(len(table)) < 3, np.nan, 1.0)
+    found = zcbench.search(replace(table, facts={**table.facts, "secs": seconds}), cost="secs", budget=3)
+    assert "3 of 4,930 networks have no training seconds: they count 0 s." in found.report.footnotes()

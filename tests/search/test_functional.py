@@ -107,3 +107,13 @@ def test_a_search_evaluates_equal_networks_once():
     assert len({hashed(one) for one in calls}) == len(calls) == 40
     assert found.head["equal"] == "functional"
     assert found.spent["comparing"] > 0
+
+
+def test_a_function_that_compares_networks_gives_a_text():
+    space = zcbench.get_space("nasbench201")
+    architecture = space.sample(np.random.default_rng(0))
+    assert equality(lambda a: a.key[:3], space)(architecture) == architecture.key[:3]
+    with pytest.raises(InvalidInputError, match=r"equal has no text for \|.*: ZeroDivisionError: division by zero"):
+        equality(lambda a: 1 / 0, space)(architecture)
+    with pytest.raises(InvalidInputError, match=r"equal gave 3 for \|.*: give a text"):
+        equality(lambda a: 3, space)(architecture)

@@ -11,6 +11,7 @@ from zcbench.search import Ledger, read_ledger
 
 HEAD = {"space": "s", "seed": 1, "objectives": ["a"]}
 EVALUATED = {"architecture": "x", "epochs": None, "values": {"a": 0.5}, "seconds": {"training": 1.0}}
+EVALUATED |= {"status": "ok", "detail": ""}
 
 
 def write(path, *names):
@@ -298,7 +299,36 @@ def test_what_another_search_set_aside_is_not_taken(tmp_path):
 
 def test_names_are_read_as_json_writes_them(tmp_path):
     with Ledger(tmp_path / "a", HEAD) as ledger:
-        ledger.append("scored", scorer="s", architectures=("x", "y"), values=[1.0])
+        ledger.append("scored", scorer="s", architectures=("x", "y"), values=[1.0, 2.0], seconds=[0, 0], reasons={})
     with Ledger(tmp_path / "a", HEAD) as ledger:
-        assert ledger.known("scored", scorer="s", architectures=("x", "y"))["values"] == [1.0]
+        assert ledger.known("scored", scorer="s", architectures=("x", "y"))["values"] == [1.0, 2.0]
     assert json.loads((tmp_path / "a").read_text().splitlines()[1])["architectures"] == ["x", "y"]
+
+
+@pytest.mark.parametrize("path", ["", "a\0b", 3, b"a"])
+def test_what_is_no_path_is_refused(path):
+    for opened in (lambda: Ledger(path, HEAD), lambda: read_ledger(path)):
+        with pytest.raises(InvalidInputError, match=r"the ledger .*: give a path"):
+            opened()
+
+
+def test_a_path_that_leads_nowhere_is_refused(tmp_path):
+    with pytest.raises(StoreError, match=r"cannot write to .*xxx: File name too long"):
+        Ledger(tmp_path / ("x" * 300), HEAD)
+    with pytest.raises(InvalidInputError, match="is no file"):
+        read_ledger(tmp_path / ("x" * 300))
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    with pytest.raises((InvalidInputError, StoreError), match=r"give another file|Too many levels"):
+        Ledger(tmp_path / "a", HEAD)
+
+
+def test_a_relative_ledger_stays_where_it_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with Ledger("a", HEAD) as ledger:
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        ledger.append("evaluated", **EVALUATED)
+        ledger.save_state({"n": 1})
+    assert (tmp_path / "a.state").exists()
+    assert not list((tmp_path / "elsewhere").iterdir())

@@ -82,7 +82,7 @@ def test_where_there_is_no_room_nothing_of_the_line_stays(tmp_path):
 def test_a_device_that_is_full():
     lines = Lines.__new__(Lines)  # whose constructor would look for the last line
     lines.path, lines._advice = Path("/dev/full"), "make room"
-    lines._descriptor = os.open("/dev/full", os.O_WRONLY)
+    lines._descriptor, lines._size, lines._linked = os.open("/dev/full", os.O_WRONLY), 0, True
     with pytest.raises(StoreError, match=r"No space left on device\. Make room"):
         lines.append(b"{}\n", durable=False)
     lines.close()
@@ -136,3 +136,37 @@ def test_the_digest_of_a_beginning(tmp_path):
     assert digest_of(path, 100_001) == hashlib.sha256(content[:100_001]).hexdigest()
     assert digest_of(path, len(content)) == hashlib.sha256(content).hexdigest()
     assert digest_of(path, len(content) + 1) == ""
+
+
+def test_what_a_check_refuses_is_said(tmp_path):
+    def check(row):
+        if row["n"] == 2:
+            raise ValueError("its n is 2")
+
+    path = tmp_path / "a"
+    appended(path, {"n": 1}, {"n": 2})
+    found = rows_of(path, check)
+    assert next(found)[1] == {"n": 1}
+    with pytest.raises(DataCorruptError, match=r"line 2 of .*a is damaged \(its n is 2\): remove it"):
+        next(found)
+
+
+@pytest.mark.parametrize(
+    "meddle, said",
+    [
+        (lambda path: path.unlink(), "was removed"),
+        (lambda path: path.write_bytes(b""), "was changed by another program"),
+        (lambda path: path.write_bytes(path.read_bytes() + b"{}\n"), "was changed by another program"),
+    ],
+)
+def test_a_file_that_others_meddle_with_is_not_written_any_more(tmp_path, meddle, said):
+    path = tmp_path / "a"
+    lines = Lines(path, "make room")
+    lines.append(encoded({"n": 1}), durable=False)
+    lines.append(encoded({"n": 2}), durable=False)
+    meddle(path)
+    before = path.read_bytes() if path.exists() else None
+    with pytest.raises(StoreError, match=f"{said} while it was written: keep others from it"):
+        lines.append(encoded({"n": 3}), durable=False)
+    lines.close()
+    assert (path.read_bytes() if path.exists() else None) == before

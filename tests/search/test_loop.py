@@ -11,7 +11,7 @@ from toys import table, toy
 
 import zcbench
 from zcbench.errors import InvalidInputError, StoreError
-from zcbench.search import Budget, Evaluation, Evaluator, Ledger, Objective
+from zcbench.search import Budget, Evaluation, Evaluator, Ledger, Objective, read_ledger, read_search
 from zcbench.search._loop import Loop
 
 #: neighbours of one another, so that a searcher often comes back to those that it knows
@@ -405,3 +405,44 @@ def test_memory_stays_flat_where_nothing_new_is_evaluated():
 
     small, large = peak(1_000), peak(4_000)
     assert large < small + 50_000, (small, large)
+
+
+def test_what_a_filter_leaves_out_and_what_is_equal_are_counted_apart(tmp_path):
+    def go(path, searcher="random", **further):
+        space = zcbench.get_space("nasbench201")
+        return zcbench.search(space, lambda a: float(len(a.key)), searcher=searcher, ledger=path, **further)
+
+    chosen = go(tmp_path / "a", scorer=lambda a: float(len(a.key)), role="filter:from=10", budget=4)
+    assert (chosen.asks, chosen.equal) == (40, 0)
+    assert "4 evaluations of 40 proposals (36 not evaluated)" in str(chosen.report.footnotes())
+    evolved = go(tmp_path / "b", "evolution:population=3:sample=2", budget=60, batch=4)
+    assert evolved.asks == 60 + evolved.equal
+    assert evolved.equal > 0
+    again = go(tmp_path / "b", "evolution:population=3:sample=2", budget=60, batch=4)
+    for other in (read_search(tmp_path / "b"), again):
+        assert (other.asks, other.equal) == (evolved.asks, evolved.equal)
+
+
+def test_what_came_too_late_for_the_budget_is_no_equal_one():
+    found = zcbench.search("digits-201", searcher="random", budget="0s")
+    assert (len(found), found.asks, found.equal) == (0, 1, 0)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_numbers_by_name_of_which_nobody_said_which_is_wanted_end_the_search_at_once(tmp_path, workers):
+    with pytest.raises(InvalidInputError) as error:
+        zcbench.search(SPACE, named, budget=50, ledger=tmp_path / "a", workers=workers)
+    assert "evaluate gives accuracy, size and no 'value': say what is searched for, objectives='accuracy'" in str(
+        error.value
+    )
+    rows = list(read_ledger(tmp_path / "a")[1])
+    assert [row["values"] for row in rows if row["kind"] == "evaluated"] == [
+        {"value": None, "accuracy": 0.5, "size": 3.0}
+    ]
+    with pytest.raises(InvalidInputError, match="say what is searched for"):  # what was paid for is read
+        zcbench.search(SPACE, named, budget=50, ledger=tmp_path / "a", workers=workers)
+    assert len(list(read_ledger(tmp_path / "a")[1])) == len(rows)
+
+
+def named(architecture):
+    return {"accuracy": 0.5, "size": 3}

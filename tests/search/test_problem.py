@@ -8,6 +8,8 @@ from zcbench.encodings import Feed
 from zcbench.errors import InvalidInputError
 from zcbench.scorers import FunctionScorer
 from zcbench.search import Budget, Domain, Objective, Problem
+from zcbench.spaces import TableSpace
+from zcbench.types import Architecture
 
 CELLS = distinct_cells(10)
 TABLE = toy(np.arange(10.0), keys=[one.key for one in CELLS])
@@ -65,3 +67,14 @@ def test_what_scores_cannot_stand_beside():
     assert problem().surrogate("gcn").kind == "graph"
     with pytest.raises(InvalidInputError, match="cost training"):
         problem().encoding("onehot+curve(valid_nll/3)")
+
+
+def test_names_alone_are_no_code():
+    names = [Architecture("table", f"net{row}") for row in range(10)]
+    domain = Domain(TableSpace(), names)
+    made = Problem(domain, (Objective("quality"),), Budget(5), np.random.default_rng(0))
+    with pytest.raises(InvalidInputError, match=r"the encoding onehot needs more than names.*encoding=columns"):
+        made.surrogate("gp:encoding=onehot")
+    made.feed = Feed(names, {"flops": np.arange(10.0)})
+    assert made.surrogate("gp:encoding=columns(flops)") is not None
+    assert problem().surrogate("gp:encoding=onehot") is not None

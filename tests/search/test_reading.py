@@ -60,7 +60,7 @@ def test_what_is_no_ledger_or_damaged_is_refused(tmp_path, table):
     place = next(number for number, line in enumerate(lines) if b'"evaluated"' in line)
     lines[place] = b'{"kind":"evaluated","architecture":"x"}\n'
     path.write_bytes(b"".join(lines))
-    with pytest.raises(DataCorruptError, match=f"line {place + 1} of .* lacks"):
+    with pytest.raises(DataCorruptError, match=f"line {place + 1} of .* is damaged .it has no epochs.: remove it"):
         read_search(path)
 
 
@@ -75,3 +75,18 @@ def test_the_ledger_of_a_function_counts_what_the_searcher_took(tmp_path):
 
 def _length(architecture):
     return float(len(architecture.key))
+
+
+def test_names_that_change_each_time_are_read_as_they_were_kept(tmp_path):
+    calls = iter(range(1000))
+    found = zcbench.search(
+        zcbench.get_space("nasbench201"),
+        lambda a: {"value": 1.0, f"name {next(calls)}": 2.0},
+        searcher="random",
+        budget=120,
+        ledger=tmp_path / "a",
+    )
+    again = read_search(tmp_path / "a")
+    assert len(found.values) == len(again.values) == 101
+    assert list(found.values) == list(again.values)
+    assert found.notes == again.notes

@@ -67,6 +67,7 @@ def made(constraints, facts=True):
         seconds=np.array([1.0, 2.0]),
         spent={},
         asks=2,
+        equal=0,
         scored=0,
         ended="",
         head={"evaluate": "toy@1", "seed": 0, "constraints": constraints},

@@ -14,6 +14,7 @@ from zcbench.scorers import Context, Scorer
 from zcbench.search import Searcher, read_ledger, read_search
 from zcbench.search._base import Proposal
 from zcbench.search._clock import unbuilt
+from zcbench.search._metered import TRIED
 from zcbench.search._roles import Roles
 
 TABLE = zcbench.get_benchmark("digits-201")
@@ -302,3 +303,36 @@ def test_objectives_that_are_none_or_twice():
         zcbench.search(TABLE.space, scorer=convolutions)
     with pytest.raises(InvalidInputError, match="drop either"):
         zcbench.search(TABLE.space, lambda a: 1, objectives="convolutions", scorer=convolutions, role="objective")
+
+
+def test_a_scorer_without_a_role_is_refused():
+    for scorer, role in (("params", []), ({}, "filter")):
+        with pytest.raises(InvalidInputError, match="the scorer has no role: name one, warm-start, filter"):
+            zcbench.search("digits-201", scorer=scorer, role=role, budget=1)
+
+
+@pytest.mark.parametrize("searcher", zcbench.search.list_searchers())
+def test_who_uses_features_scores_what_may_come_next(searcher):
+    asked = set()
+
+    def scorer(architecture):
+        asked.add(architecture.key)
+        return float(len(architecture.key))
+
+    small = "guided", "linas", "ehvi", "gbdt_nas"
+    settings = ":initial=3" if searcher in small else ""
+    zcbench.search("digits-201", searcher=searcher + settings, scorer=scorer, role="feature", budget=5)
+    assert len(asked) >= TRIED  # which are tried out
+    assert zcbench.search.searcher_info(searcher).make.featured == (len(asked) > TRIED)
+
+
+def test_a_feature_that_nobody_uses_is_told():
+    said = (
+        "params as feature changed nothing: evolution uses no features. Searchers with a surrogate do, such as guided."
+    )
+    found = zcbench.search("digits-201", searcher="evolution", scorer="params", role="feature", budget=2)
+    assert said in found.report.footnotes()
+    found = zcbench.search(
+        "digits-201", searcher="guided:initial=2", scorer="params", role="warm-start:from=3", budget=2
+    )
+    assert "feature" not in str(found.report.footnotes())

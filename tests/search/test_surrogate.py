@@ -1,5 +1,7 @@
 """A predictor in a search: pools are encoded once, features stand beside encodings."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from zcbench.encodings import get_encoding
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.predictors import get_predictor
 from zcbench.scorers import Scorer, Scores
-from zcbench.search import Budget, Domain, Objective, Problem
+from zcbench.search import Budget, Domain, Objective, Problem, _surrogate
 from zcbench.search._surrogate import PoolEncoding, Surrogate
 
 SPACE = zcbench.get_space("digits-201")
@@ -48,6 +50,22 @@ def test_pool_gives_what_its_encoding_gives():
     x = whole.transform(few)
     assert at == np.flatnonzero((x != x[:1]).any(0)).tolist()
     assert len(known.fit(pool[:1]).names) == len(whole.names)  # they differ in nothing: all are kept
+
+
+def test_a_pool_with_as_many_columns_as_networks_fits_into_memory(monkeypatch):
+    monkeypatch.setattr(_surrogate, "_NUMBERS", 100_000)
+    space = zcbench.get_space("nats-size")
+    rng = np.random.default_rng(0)
+    pool = list(dict.fromkeys(space.sample(rng) for _ in range(3000)))
+    encoding = get_encoding("path")
+    tracemalloc.start()
+    known = PoolEncoding(encoding, pool)
+    seen = known.fit(pool[:30]).transform(pool)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert seen.shape[1] < 100
+    assert peak < 8 * len(pool) ** 2 / 2  # half of the matrix that is written out
+    assert np.array_equal(seen[:50], get_encoding("path").fit(pool[:30]).transform(pool[:50]))
 
 
 def test_predictions_over_a_pool_are_those_of_the_predictor():

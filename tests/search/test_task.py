@@ -91,3 +91,17 @@ def test_nothing_but_scores_needs_nothing_that_evaluates(table):
 def test_what_does_not_go_together(table, given, error, message):
     with pytest.raises(error, match=message):
         made(table, **given)
+
+
+@pytest.mark.parametrize("name", ["", "-", " ", "- "])
+def test_an_objective_has_a_name(table, name):
+    with pytest.raises(InvalidInputError, match="an objective has no name"):
+        made(table, lambda a: 1.0, objectives=["x", name])
+
+
+@pytest.mark.parametrize("names", [["x", "x"], ["x", "-x"], ["a", "x", "-x"]])
+def test_an_objective_is_named_once(table, names):
+    with pytest.raises(InvalidInputError, match="x is given as an objective twice"):
+        made(table, lambda a: 1.0, objectives=names)
+    with pytest.raises(InvalidInputError, match="valid_nll is given as an objective twice"):
+        made(table, objectives=["valid_nll", "-valid_nll"])

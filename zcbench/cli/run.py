@@ -256,6 +256,9 @@ def _run(options: argparse.Namespace) -> Run:
         "lower": _columns(options.lower),
     }
     given: dict[str, Any] = {name: getattr(options, name) for name in _FIELDS} | lists
+    for name in ("predictors", "searchers"):
+        if lists[name] == []:
+            raise InvalidInputError(f"--{name} names none: write at least one name, or leave the option out.")
     given, what = {name: value for name, value in given.items() if value is not None}, options.name
     named = [name for name in (what, *(given.get("benchmarks") or ())) if name is not None]
     if options.track is None and not named:

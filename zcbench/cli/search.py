@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 EXAMPLE = """examples:
   zcbench search digits-201
   zcbench search digits-201 --searcher random --budget 500s --out found
-  zcbench search digits-201 --scorer synflow --constraint "train_seconds<=1"
+  zcbench search digits-201 --scorer synflow --constraint "params<=50000"
   zcbench search digits-201 --budget 1000 --ledger mine.jsonl
   zcbench search --show mine.jsonl
   zcbench search digits-201 --evaluate my_training.py:train --ledger my.jsonl

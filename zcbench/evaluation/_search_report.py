@@ -40,6 +40,7 @@ class SearchReport(Board):
         seconds: ``(n,)`` spent in all when each answer was there.
         spent: seconds in all, by what for.
         asks: proposals of the searcher, those included whose equal was evaluated.
+        equal: proposals among these whose equal was evaluated before, or in their batch.
         scored: scores that were paid for.
         ended: why the search ended, a sentence; "" while it goes on.
         budget: what could be spent, in words; "" if that is not known.
@@ -62,6 +63,7 @@ class SearchReport(Board):
     seconds: Floats
     spent: Mapping[str, float]
     asks: int
+    equal: int
     scored: int
     ended: str
     budget: str = ""

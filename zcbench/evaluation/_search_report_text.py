@@ -105,19 +105,21 @@ def _cost(report: SearchReport) -> str:
     apart = report.spent.get("thinking", 0.0) if report.table else 0.0
     total = sum(report.spent.values()) - apart
     counted = {name: spent for name, spent in report.spent.items() if spent and not (apart and name == "thinking")}
-    parts = ", ".join(f"{plain(name)} {duration(spent)}" for name, spent in counted.items())
-    free = report.asks - len(report)
-    equal = f", {free:,} of them equal to one evaluated before" if free > 0 else ""
+    went = ", ".join(f"{plain(name)} {duration(spent)}" for name, spent in counted.items())
+    rest = report.asks - report.equal - len(report)  # what a filter left out, or came too late for the budget
+    parts = [f"{report.equal:,} equal to another one"] if report.equal else []
+    parts += [f"{rest:,} not evaluated"] if rest > 0 else []
+    others = f" ({', '.join(parts)})" if parts else ""
     scores = f"; {many(report.scored, 'score')}" if report.scored else ""
-    time = f"{duration(total)} ({parts})" if parts else "no seconds are known"
+    time = f"{duration(total)} ({went})" if went else "no seconds are known"
     thought = f"; beside them the searcher itself took {duration(apart)}" if apart else ""
-    done = f"{many(len(report), 'evaluation')} of {many(report.asks, 'proposal')}{equal}"
+    done = f"{many(len(report), 'evaluation')} of {many(report.asks, 'proposal')}{others}"
     return f"Cost: {time}; {done}{scores}{thought}."
 
 
 def _table(report: SearchReport) -> list[str]:
     """What the columns of a table mean."""
-    if not report.table:
+    if not report.table or not len(report):
         return []
     notes = []
     kept = " that keeps the constraints" if report.constraints else ""
@@ -137,8 +139,11 @@ def _table(report: SearchReport) -> list[str]:
         )
     judged = [name for name in report.reported if name in report.directions]
     if judged:
-        guides = ", ".join(map(plain, report.objectives))
-        notes.append(f"The search saw {guides} alone; {', '.join(map(plain, judged))} of what it chose is reported.")
+        guides = " and ".join(map(plain, report.objectives))
+        verb = "is" if len(judged) == 1 else "are"
+        notes.append(
+            f"The search saw {guides} alone; {' and '.join(map(plain, judged))} of what it chose {verb} reported."
+        )
     elif report.guide in report.directions:
         notes.append(
             f"{plain(report.guide)} guides and is reported: the best of many noisy values looks better than it is. "
@@ -198,6 +203,7 @@ def content(report: SearchReport) -> dict[str, Any]:
         else {"names": list(front.names), "reference": front.reference.tolist(), "points": front.points.tolist()},
         "spent": dict(report.spent),
         "asks": report.asks,
+        "equal": report.equal,
         "scored": report.scored,
         "budget": report.budget,
         "ended": report.ended,

@@ -123,7 +123,7 @@ class SearchComparison(Board):
         return [_searches_table.flat(self, one) for one in self.searched]
 
     def content(self) -> dict[str, Any]:
-        """The rows, and each searcher's way there."""
+        """The rows, and what each searcher had found when."""
         return _searches_table.content(self)
 
     def progress(self, metric: str = "value") -> SearchProgress:

@@ -270,7 +270,7 @@ def _horizon(comparison: SearchComparison, share: float) -> float:
 
 
 def content(comparison: SearchComparison) -> dict[str, Any]:
-    """The rows, and each searcher's way there."""
+    """The rows, and what each searcher had found when."""
     known, front = comparison.known, comparison.front
     return {
         "benchmark": known.benchmark,

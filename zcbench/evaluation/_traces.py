@@ -267,7 +267,7 @@ class Known:
         (arXiv:1912.12522), section 3: it compares with the *average* architecture of the same space, trained alike.
         Where low values are good, the sign is turned. nan where the mean is not positive.
         """
-        found = 100 * (np.asarray(values, np.float64) - self.mean) / self.mean if self.mean > 0 else math.nan
+        found = 100 * ((np.asarray(values, np.float64) - self.mean) / self.mean) if self.mean > 0 else math.nan
         return np.asarray(found if self.higher_is_better else np.negative(found)) + np.zeros(np.shape(values))
 
 

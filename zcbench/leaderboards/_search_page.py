@@ -24,7 +24,7 @@ _SIZE, _EDGES = (420, 280), (64, 14, 12, 42)
 
 
 def search_to_html(report: SearchReport) -> str:
-    """The page of one search: what was found, the way there as plots, and the best evaluations."""
+    """The page of one search: what was found, when, and the best evaluations."""
     import jinja2
     from markupsafe import Markup
 

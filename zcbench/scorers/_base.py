@@ -209,7 +209,10 @@ def _none(count: int, spent: float, why: str) -> Scores:
 
 
 def _checked(given: Any, count: int, spent: float) -> Scores:
-    values = np.array(given.values if isinstance(given, Scores) else given, np.float64)
+    scores = given.values if isinstance(given, Scores) else given
+    if np.iscomplexobj(scores):
+        raise InvalidInputError("it gave complex numbers, which have no order.")
+    values = np.array(scores, np.float64)
     if values.shape != (count,):
         raise InvalidInputError(f"it gave scores of shape {values.shape} for {count} architectures.")
     seconds = np.full(count, spent / max(1, count))

@@ -174,6 +174,8 @@ def search(
         return Search(made, problem, filter_by=filter_by, filter_from=filter_from)
 
     notes = roles.notes([*(goal.name for goal in task.objectives), *reported])
+    if not made.featured:
+        notes += roles.unused(_identifier(made).partition("@")[0])
     with Ledger(ledger, head, durable=not task.evaluator.simulated) as lines:
         loop = Loop(make, task.evaluator, task.objectives, lines, batch, limit, notes, roles.try_out, progress)
         found = loop.run()
@@ -200,7 +202,11 @@ def _where(space: SearchSpace | Benchmark | str) -> tuple[SearchSpace, Benchmark
     """A search space, and the table that it came with."""
     if isinstance(space, str):
         space = get_benchmark(space)
-    return (space.space, space) if isinstance(space, Benchmark) else (space, None)
+    if isinstance(space, Benchmark):
+        return space.space, space
+    if not all(hasattr(space, name) for name in ("name", "sample", "neighbors", "canonical")):
+        raise InvalidInputError(f"the search space is {rules.shown(space)}: give a search space or a benchmark.")
+    return space, None
 
 
 def _target(table: Benchmark | None, objectives: str | Iterable[str] | None) -> str | None:

@@ -92,6 +92,8 @@ class Searcher(ABC):
     several: ClassVar[bool] = False
     #: whether it names epochs, and so needs learning curves
     epochs: ClassVar[bool] = False
+    #: whether it uses scorers with the role "feature"
+    featured: ClassVar[bool] = True
     #: whether it can go on while answers to some of what it asked are out, or never come
     patient: ClassVar[bool] = True
 

@@ -72,6 +72,7 @@ class Brackets(Searcher):
     A bracket that waits for answers lets the next one begin.
     """
 
+    featured = False
     epochs = True
     eta: int
 

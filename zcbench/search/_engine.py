@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from zcbench._arguments import shown
 from zcbench._display import brief
-from zcbench.errors import InvalidInputError
+from zcbench._foreign import is_users
+from zcbench.errors import InvalidInputError, ZcbenchError, first_line
 from zcbench.scorers import Scorer
 from zcbench.search._base import Answer, Proposal, Searcher
 from zcbench.search._problem import Problem
@@ -36,6 +39,7 @@ class Search:
     Attributes:
         ended: why nothing more is asked, a sentence; "" while the search goes on.
         asks: proposals so far, those included whose equal was evaluated.
+        repeated: proposals among these whose equal had been evaluated or was being evaluated.
     """
 
     def __init__(
@@ -44,13 +48,16 @@ class Search:
         self.searcher, self.problem = searcher, problem
         self._filter, self._filter_from = filter_by, filter_from
         if len(problem.objectives) > 1 and not searcher.several:
-            raise InvalidInputError(f"{searcher!r} takes one objective, not {len(problem.objectives)}.")
+            raise InvalidInputError(
+                f"{searcher!r} takes one objective, not {len(problem.objectives)}: name one, or a searcher of "
+                "fronts such as nsga2, ehvi or linas."
+            )
         if searcher.epochs and problem.epochs is None:
             raise InvalidInputError(
                 f"{searcher!r} stops trainings early: it needs learning curves, and there are none."
             )
         self.ended = ""
-        self.asks = 0
+        self.asks = self.repeated = 0
         self.equal: list[Answer] = []  # answers that came at once, since the last call of ask
         self._out: dict[_Name, Proposal] = {}
         self._names: dict[Proposal, _Name] = {}  # of what is out: canonical forms take time
@@ -96,7 +103,7 @@ class Search:
             wanted = (count - len(found)) * (self._filter_from if self._filter is not None else 1)
             if end is not None and (wanted := min(wanted, end - self.asks)) <= 0:
                 break
-            proposals = list(self.searcher.ask(wanted))
+            proposals = self._asked(wanted)
             if len(proposals) > wanted:
                 raise InvalidInputError(
                     f"{self.searcher!r} proposed {len(proposals)} architectures where {wanted} were asked for: this is "
@@ -111,13 +118,44 @@ class Search:
             idle = 0 if fresh or known else idle + 1
             if known:
                 self.equal += known
-                self.searcher.tell(known)
+                self._told(known)
             names = {proposal: name for name, proposal in fresh.items()}
             for proposal in self._chosen(list(names), count - len(found)):
                 self._names[proposal] = names[proposal]
                 self._out[names[proposal]] = proposal
                 found.append(proposal)
         return found
+
+    def _asked(self, wanted: int) -> list[Proposal]:
+        """What the searcher proposes.
+
+        Raises:
+            InvalidInputError: it raised something else than an error of ours, or proposed what is no proposal.
+        """
+        with self._named("ask"):
+            proposals = list(self.searcher.ask(wanted))
+        for one in proposals:
+            if not isinstance(one, Proposal) or not isinstance(one.architecture, Architecture):
+                raise InvalidInputError(
+                    f"{self.searcher!r} proposed {shown(one)}, which is no proposal: write Proposal(architecture)."
+                )
+        return proposals
+
+    def _told(self, answers: Sequence[Answer]) -> None:
+        with self._named("tell"):
+            self.searcher.tell(answers)
+
+    @contextmanager
+    def _named(self, what: str) -> Iterator[None]:
+        """Says which searcher raised, also where it would end the program."""
+        try:
+            yield
+        except (KeyboardInterrupt, ZcbenchError):
+            raise
+        except (Exception, SystemExit) as error:
+            if is_users(error):
+                raise
+            raise InvalidInputError(f"{self.searcher!r} failed in {what}: {first_line(error)}") from error
 
     def _sorted(self, proposals: Sequence[Proposal]) -> tuple[dict[_Name, Proposal], list[Answer]]:
         """New proposals, and answers to those whose equals were evaluated."""
@@ -142,6 +180,8 @@ class Search:
                 self._followers.setdefault(name, []).append(proposal)
             elif name not in fresh:
                 fresh[name] = proposal
+                continue
+            self.repeated += 1
         return fresh, known
 
     def _in_parts(self, proposal: Proposal) -> Proposal:
@@ -185,7 +225,7 @@ class Search:
             told.append(answer)
             told += [replace(answer, proposal=one, equal=True) for one in self._followers.pop(name, [])]
         if told:
-            self.searcher.tell(told)
+            self._told(told)
 
     def state(self) -> dict[str, Any]:
         """Everything but history and settings, as JSON takes it."""
@@ -193,6 +233,7 @@ class Search:
             "searcher": self.searcher.state(),
             "random": self.problem.rng.bit_generator.state,
             "asks": self.asks,
+            "repeated": self.repeated,
             "constraints": {} if self.problem.domain.constraints is None else self.problem.domain.constraints.state(),
             "ended": self.ended,
             "out": [_written(one) for one in self._out.values()],
@@ -202,7 +243,7 @@ class Search:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Become what :meth:`state` described; the problem's history must be what it was."""
         self.problem.rng.bit_generator.state = state["random"]
-        self.asks, self.ended = state["asks"], state["ended"]
+        self.asks, self.repeated, self.ended = state["asks"], state["repeated"], state["ended"]
         self._names = {}
         if self.problem.domain.constraints is not None:
             self.problem.domain.constraints.restore(state["constraints"])

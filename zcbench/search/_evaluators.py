@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from zcbench import _arguments as rules
+from zcbench._display import many
 from zcbench.datasets import Benchmark
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.search._base import Floats, Proposal
@@ -45,6 +47,8 @@ class Evaluator(ABC):
         continues: whether a longer training goes on where a shorter one of the same network stopped.
         simulated: whether the seconds are a table's, and not the clock's.
         code: digest of strangers' code that evaluates, or of a table; "" where there is neither.
+        unnamed: whether nobody has said what its numbers are called.
+        notes: sentences that whoever reads the result has to know.
     """
 
     label: str
@@ -53,6 +57,8 @@ class Evaluator(ABC):
     levels: tuple[int, ...] = ()
     continues: bool = True
     simulated: bool = False
+    unnamed: bool = False
+    notes: Sequence[str] = ()
 
     @abstractmethod
     def evaluate(self, architecture: Architecture, epochs: int | None = None) -> Evaluation:
@@ -98,6 +104,14 @@ class TableEvaluator(Evaluator):
         self.label = benchmark.identifier
         self.columns = {name: _column(benchmark, name) for name in columns}
         self.seconds = _seconds(benchmark, columns[0] if columns else "", seconds)
+        if wrong := int(((self.seconds < 0) | np.isinf(self.seconds)).sum()):
+            raise InvalidInputError(
+                f"the training seconds of {many(wrong, 'network')} of {benchmark.name} are negative or infinite: "
+                "name a column of seconds, or give a number, as the cost."
+            )
+        if unknown := int(np.isnan(self.seconds).sum()):
+            self.notes = [f"{unknown:,} of {many(len(benchmark), 'network')} have no training seconds: they count 0 s."]
+        self.seconds = np.nan_to_num(self.seconds)
         self._objectives = tuple(columns[:1] if objectives is None else objectives)
         self._parts = fidelities(benchmark, self._objectives)
         if self._parts is not None:
@@ -152,14 +166,14 @@ def _seconds(benchmark: Benchmark, column: str, seconds: str | float | None) -> 
     """Training seconds ``(n,)`` of each network."""
     rows = len(benchmark)
     if isinstance(seconds, int | float):
-        return np.full(rows, float(seconds))
+        return np.full(rows, rules.number("the cost", seconds, 0))
     if seconds is not None:
-        return np.nan_to_num(_column(benchmark, seconds))
+        return _column(benchmark, seconds)
     if "train_seconds" in benchmark.facts:
-        return np.nan_to_num(benchmark.facts["train_seconds"])
+        return benchmark.facts["train_seconds"]
     wanted = re.search(r"_(\d+)ep", column)
     for name, values in benchmark.facts.items():
         found = re.fullmatch(r"train_seconds_(\d+)ep", name)
         if found and wanted:
-            return np.nan_to_num(values) * int(wanted[1]) / int(found[1])
+            return values * int(wanted[1]) / int(found[1])
     return np.zeros(rows)

@@ -52,7 +52,21 @@ def equality(equal: Any, space: SearchSpace) -> Callable[[Architecture], str] | 
     if isinstance(equal, str):
         rules.choice("kind of equality", ("canonical", "functional"))("equal", equal)
         return FunctionalHash(space) if equal == "functional" else None
-    return equal if isinstance(equal, FunctionalHash) else rules.called_with(1)("equal", equal)
+    if isinstance(equal, FunctionalHash):
+        return equal
+    function = rules.called_with(1)("equal", equal)
+
+    def told(architecture: Architecture) -> str:
+        found: Any = None
+        with Foreign() as call:
+            found = function(architecture)
+        if call.kind is not None:
+            raise InvalidInputError(f"equal has no text for {architecture.key}: {call.said}")
+        if not isinstance(found, str):
+            raise InvalidInputError(f"equal gave {rules.shown(found)} for {architecture.key}: give a text.")
+        return found
+
+    return told
 
 
 class FunctionalHash:

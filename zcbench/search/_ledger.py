@@ -20,10 +20,12 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
+from zcbench import _arguments as rules
 from zcbench._display import brief
 from zcbench._files import cannot_write, locked, write_text
-from zcbench.errors import InvalidInputError, StoreError
-from zcbench.search._lines import Lines, Row, digest_of, encoded, first_row, rows_of
+from zcbench.errors import InvalidInputError, StoreError, ZcbenchError
+from zcbench.search._lines import Lines, Row, damaged, digest_of, encoded, first_row, rows_of
+from zcbench.search._shapes import checked
 
 _ADVICE = "choose another place for the ledger"
 _FULL = "what it holds is kept: make room and start the same search again to go on"
@@ -57,7 +59,7 @@ class Ledger:
 
     def __init__(self, path: str | os.PathLike[str] | None, head: Mapping[str, Any], *, durable: bool = True) -> None:
         self._durable = durable
-        self.path = None if path is None else Path(path)
+        self.path = None if path is None else Path(rules.path("the ledger", path))
         self.head = json.loads(json.dumps(dict(head)))
         #: lines so far, the head included, those included that are read back
         self.lines = 0
@@ -69,7 +71,8 @@ class Ledger:
         self._digest, self._bytes = hashlib.sha256(), 0
         if self.path is not None:
             try:
-                self._open(self.path.resolve())
+                self._place = _resolved(self.path)  # the working folder may change
+                self._open(self._place)
             except BaseException:
                 self.close()
                 raise
@@ -78,7 +81,11 @@ class Ledger:
         return brief(f"<Ledger {self.path or 'in memory'}>")
 
     def _open(self, path: Path) -> None:
-        if path.exists() and not path.is_file():
+        try:
+            there = path.exists()
+        except OSError as error:  # of a name that is too long, or a folder that nobody may read
+            raise cannot_write(path, error, _ADVICE) from None
+        if there and not path.is_file():
             what = "a folder" if path.is_dir() else "no file"
             raise InvalidInputError(f"{self.path} is {what}: give a file for the ledger.")
         try:
@@ -102,7 +109,7 @@ class Ledger:
             self._file.append(head, durable=False)
         self._ahead = _Ahead(_beside(path, "ahead"), hashlib.sha256(head).hexdigest(), self._durable)
         self._stack.callback(self._ahead.close)
-        known = self._known = rows_of(path)
+        known = self._known = rows_of(path, checked)
         self._stack.callback(known.close)
         self._next = next(known, None)
         self._take()
@@ -179,6 +186,12 @@ class Ledger:
             f"{_shown(comes_to)}: searcher, scorer or data were changed. Choose another ledger."
         )
 
+    def damaged(self, why: str) -> ZcbenchError:
+        """What is raised where the line that was taken last cannot be what a search wrote: why, a clause."""
+        if self.path is None:
+            return InvalidInputError(f"an evaluation cannot be used: {why}.")
+        return damaged(self.path, self.lines, why)
+
     def finished(self) -> None:
         """Say that the search has ended.
 
@@ -224,12 +237,16 @@ class Ledger:
     # -- the state beside it -----------------------------------------------------------------------
 
     def save_state(self, state: Mapping[str, Any]) -> None:
-        """Keep a state that stands for all lines so far; the ledger alone tells as much, more slowly."""
+        """Keep a state that stands for all lines so far; the ledger alone tells as much, more slowly.
+
+        Raises:
+            TypeError, ValueError: it is nothing that JSON takes.
+        """
         if self.path is None or self.reading:
             return
         body = {"lines": self.lines, "bytes": self._bytes, "ledger": self._digest.hexdigest(), "state": state}
         text = json.dumps(body, allow_nan=False)
-        path = _beside(self.path.resolve(), "state")
+        path = _beside(self._place, "state")
         with suppress(StoreError):
             write_text(path, f"{_text_digest(text)}\n{text}\n", _ADVICE)
 
@@ -240,7 +257,7 @@ class Ledger:
         """
         if self.path is None or self._next is None:
             return None
-        path = self.path.resolve()
+        path = self._place
         try:
             digest, text, *_ = _beside(path, "state").read_text().split("\n")
             if digest != _text_digest(text):
@@ -293,8 +310,9 @@ class _Ahead:
         for line in lines[1:-1]:
             try:
                 row = json.loads(line)
+                checked({"kind": "evaluated", **row})
                 self.rows[self.name(row)] = row
-            except (ValueError, TypeError, KeyError):
+            except (ValueError, TypeError, KeyError, RecursionError):
                 return
 
     @staticmethod
@@ -333,8 +351,12 @@ def read_ledger(path: str | os.PathLike[str]) -> tuple[Row, Iterator[Row]]:
         InvalidInputError: there is no such file, or it is no ledger.
         DataCorruptError: a line is damaged.
     """
-    path = Path(path)
-    if not path.is_file():
+    path = Path(rules.path("the ledger", path))
+    try:
+        there = path.is_file()
+    except OSError:  # a name that is too long
+        there = False
+    if not there:
         raise InvalidInputError(f"{path} is no file: give the ledger of a search.")
     try:
         head = first_row(path, _BEGIN)
@@ -342,13 +364,21 @@ def read_ledger(path: str | os.PathLike[str]) -> tuple[Row, Iterator[Row]]:
         head = None
     if head is None:
         raise InvalidInputError(f"{path} is not the ledger of a search.")
-    rows = (row for _, row in rows_of(path))
+    rows = (row for _, row in rows_of(path, checked))
     next(rows)
     return {name: value for name, value in head.items() if name != "kind"}, rows
 
 
 def _beside(path: Path, name: str) -> Path:
     return path.with_name(f"{path.name}.{name}")
+
+
+def _resolved(path: Path) -> Path:
+    """The file itself, also behind a link that leads to no file yet."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # links in a circle
+        raise InvalidInputError(f"{path} cannot be followed to a file: give another file for the ledger.") from None
 
 
 def _text_digest(text: str) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from zcbench._files import cannot_write
-from zcbench.errors import DataCorruptError
+from zcbench.errors import DataCorruptError, StoreError, ZcbenchError
 
 Row: TypeAlias = dict[str, Any]
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
@@ -40,9 +40,11 @@ class Lines:
             raise cannot_write(path, error, "choose another place for the ledger") from None
         try:
             _drop_torn_line(path)
+            found = os.fstat(self._descriptor)
         except OSError as error:
             self.close()
             raise cannot_write(path, error, "choose another place for the ledger") from None
+        self._size, self._linked = found.st_size, found.st_nlink > 0  # some file systems count no links
 
     def append(self, line: bytes, *, durable: bool) -> None:
         """Write a line, which ends with a newline.
@@ -52,26 +54,38 @@ class Lines:
             durable: whether to wait until it would outlast a power cut.
 
         Raises:
-            StoreError: there is no room; nothing of the line stays.
+            StoreError: there is no room; nothing of the line stays. Or another program removed or changed the file.
         """
-        size = None
         try:
-            size = os.fstat(self._descriptor).st_size
+            self._check_own()
             rest = memoryview(line)
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
             if durable:
                 os.fsync(self._descriptor)  # some file systems find only now that there is no room
         except OSError as error:
+            if isinstance(error, ZcbenchError):
+                raise
             with suppress(OSError):  # where this fails too, the next one that opens the file cuts it off
-                if size is not None:
-                    os.ftruncate(self._descriptor, size)
+                os.ftruncate(self._descriptor, self._size)
             raise cannot_write(self.path, error, self._advice, or_room=False) from None
+        self._size += len(line)
+
+    def _check_own(self) -> None:
+        """StoreError if the file is no longer what this process wrote: what is appended to it would be lost."""
+        found = os.fstat(self._descriptor)
+        gone = self._linked and not found.st_nlink
+        if gone or found.st_size != self._size:
+            what = "was removed" if gone else "was changed by another program"
+            raise StoreError(
+                f"{self.path} {what} while it was written: keep others from it, and start the search again."
+            )
 
     def clear(self) -> None:
         """Remove all lines."""
         with suppress(OSError):
             os.ftruncate(self._descriptor, 0)
+            self._size = 0
 
     def close(self) -> None:
         """Close the file."""
@@ -84,8 +98,12 @@ def encoded(row: Mapping[str, Any]) -> bytes:
     return json.dumps(row, allow_nan=False, separators=(",", ":")).encode() + b"\n"
 
 
-def rows_of(path: Path) -> Generator[tuple[bytes, Row]]:
+def rows_of(path: Path, check: Callable[[Row], None] | None = None) -> Generator[tuple[bytes, Row]]:
     """Lines and what they say, one after the other; a last line without an end is left out.
+
+    Args:
+        path: the file.
+        check: raises ValueError, a clause, where a line holds something else than it has to.
 
     Raises:
         DataCorruptError: a line is damaged.
@@ -101,10 +119,27 @@ def rows_of(path: Path) -> Generator[tuple[bytes, Row]]:
                 if not isinstance(row, dict):
                     raise ValueError
             except (ValueError, RecursionError):
-                raise DataCorruptError(
-                    f"line {number} of {path} is damaged: remove it and all that follow, and start the search again."
-                ) from None
+                raise damaged(path, number) from None
+            try:
+                if check is not None:
+                    check(row)
+            except ValueError as error:
+                raise damaged(path, number, str(error)) from None
             yield line, row
+
+
+def damaged(path: Path, number: int, why: str = "") -> DataCorruptError:
+    """What is raised where a line cannot be what a search wrote.
+
+    Args:
+        path: the file.
+        number: of the line, from 1 on.
+        why: what is wrong with it, a clause; "" where nothing can be read.
+    """
+    reason = f" ({why})" if why else ""
+    return DataCorruptError(
+        f"line {number} of {path} is damaged{reason}: remove it and all that follow, and start the search again."
+    )
 
 
 def first_row(path: Path, begin: bytes) -> Row | None:

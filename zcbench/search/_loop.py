@@ -14,7 +14,7 @@ import numpy as np
 
 from zcbench._display import many
 from zcbench._foreign import users_signals
-from zcbench.errors import InvalidInputError, shortened
+from zcbench.errors import InvalidInputError, first_line, shortened
 from zcbench.scorers import Scorer
 from zcbench.search._answered import Answered
 from zcbench.search._base import Answer, Objective, Proposal
@@ -75,6 +75,7 @@ class Loop:
         self._epochs = Epochs(evaluator, self.search.problem.history)
         self._failures = Failures(ledger.path)
         self._saving = Pace()
+        self._stateless = ""  # why no state is kept
 
     def _metered(self, scorer: Scorer) -> Scorer:
         """A scorer that is paid for; one for each name, which remembers."""
@@ -275,6 +276,9 @@ class Loop:
         """The answer that a line gives, which is paid for."""
         values = {name: math.nan if value is None else float(value) for name, value in row["values"].items()}
         reasons = [row["detail"]] if row["detail"] else []
+        scored = {scorer.label for scorer in self.search.problem.scored}
+        if lacking := [o.name for o in self.objectives if o.name not in values and o.name not in scored]:
+            raise self.ledger.damaged(f"it has no value of {lacking[0]}")
         for scorer in self.search.problem.scored:
             found = scorer.score([proposal.architecture])  # remembered
             values[scorer.label] = float(found.values[0])
@@ -287,6 +291,8 @@ class Loop:
         else:
             self.clock.evaluations += key not in counted and key not in self.search.problem.history
         counted.add(key)
+        if self.evaluator.unnamed and not len(self.trace) and len(values) > 1 and math.isnan(values["value"]):
+            self._ask_for_names(values)
         self.trace.add(proposal, values, self.clock.total)
         good = tuple(values[o.name] if o.higher_is_better else -values[o.name] for o in self.objectives)
         status = Status(row["status"])
@@ -301,12 +307,24 @@ class Loop:
             status = Status.NON_FINITE
         return Answer(proposal, good, status, " ".join(reasons))
 
+    def _ask_for_names(self, values: Mapping[str, float]) -> None:
+        """InvalidInputError where the first evaluation gives numbers by name, and nobody said which one is wanted."""
+        names = [name for name in values if name != "value"]
+        raise InvalidInputError(
+            f"evaluate gives {', '.join(names[:10])} and no 'value': say what is searched for, "
+            f"objectives={names[0]!r} in Python or  --objective {names[0]}  on the command line, with another ledger."
+        )
+
     # -- ends, and beginnings after them ---------------------------------------------------------------
 
     def _end(self) -> None:
         known = self.ledger.reading
         row = self.ledger.append(
-            "ended", reason=self.search.ended, seconds={"thinking": self._thought}, asks=self.search.asks
+            "ended",
+            reason=self.search.ended,
+            seconds={"thinking": self._thought},
+            asks=self.search.asks,
+            equal=self.search.repeated,
         )
         self._thought = 0.0
         self.search.ended = row["reason"] if known else self.search.ended
@@ -315,8 +333,14 @@ class Loop:
     def _save(self, now: bool) -> None:
         if self.ledger.path is not None and not self.ledger.reading and (now or self._saving.due()):
             with self._saving:
-                state = {"search": self.search.state(), "spent": self._spent, "thought": self._thought}
-                self.ledger.save_state(state)
+                try:
+                    state = {"search": self.search.state(), "spent": self._spent, "thought": self._thought}
+                    self.ledger.save_state(state)
+                except (TypeError, ValueError, RecursionError) as error:
+                    self._stateless = (
+                        f"The state of {self.search.searcher!r} cannot be kept ({first_line(error)}): a search that "
+                        "goes on takes the whole way again."
+                    )
 
     def _restore(self, state: Mapping[str, Any], rows: Iterable[Row]) -> None:
         """Take what earlier lines tell, and the state that stands for them."""
@@ -362,12 +386,19 @@ class Loop:
             seconds=np.array(self.trace.seconds, np.float64),
             spent=dict(self.clock.seconds),
             asks=self.search.asks,
+            equal=self.search.repeated,
             scored=self.clock.scored,
             ended=self.search.ended,
             head=self.ledger.head,
-            notes=(*self.notes, *self.clock.notes(), *self.search.problem.domain.notes()),
+            notes=self._all_notes(),
             stored=self.clock.stored,
         )
+
+    def _all_notes(self) -> tuple[str, ...]:
+        kept = [self._stateless] if self._stateless else []
+        further = (*self.clock.notes(), *self.search.problem.domain.notes(), *kept)
+        notes = (*self.notes, *self.evaluator.notes, *self.trace.notes, *further)
+        return tuple(dict.fromkeys(notes))
 
 
 def began_with(ledger: Ledger, budget: Budget) -> Budget:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from zcbench.encodings import Encoding, Feed, get_encoding, join
 from zcbench.encodings.proxies import ProxyEncoding
-from zcbench.errors import InvalidInputError, UnknownNameError
+from zcbench.errors import InvalidArchitectureError, InvalidInputError, UnknownNameError, UnsupportedModelError
 from zcbench.predictors import Predictor, get_predictor
 from zcbench.scorers import Scorer
 from zcbench.scorers._encoding import ScoreEncoding
@@ -19,7 +19,7 @@ from zcbench.search._base import Objective
 from zcbench.search._budget import Budget
 from zcbench.search._domain import Domain
 from zcbench.search._history import History
-from zcbench.spaces import get_space
+from zcbench.spaces import TableSpace, get_space
 from zcbench.types import Architecture, SearchSpace
 
 
@@ -113,7 +113,7 @@ class Problem:
         Raises:
             UnknownNameError: there is no such encoding.
             InvalidInputError: there are features, and the encoding gives no vectors that scores could stand behind; or
-                it shows learning curves, which cost training.
+                it shows learning curves, which cost training; or only names are known of the table's architectures.
         """
         encoding = get_encoding(text, self._own_space)
         if encoding.needs.curves:
@@ -121,6 +121,7 @@ class Problem:
                 f"{encoding.name} shows learning curves, which cost training: choose a searcher that trains in parts."
             )
         parts = [part for known in encoding.parts for part in self._paid_for(known)]
+        self._check_names(parts)
         features = [ScoreEncoding(scorer) for scorer in self.features]
         if features and encoding.kind != "vector":
             raise InvalidInputError(
@@ -148,6 +149,22 @@ class Problem:
         if part.from_table and not part.needs.proxies and self.feed is not None and not getattr(part, "_fed", None):
             return [part.fed([self.feed])]
         return [part]
+
+    def _check_names(self, parts: Sequence[Encoding]) -> None:
+        """InvalidInputError if only names are known of a table's architectures, and an encoding needs more."""
+        space = self.domain.space
+        if not isinstance(space, TableSpace) or not self.domain.candidates:
+            return
+        for part in parts:
+            if part.from_table or isinstance(part, ScoreEncoding):
+                continue
+            try:
+                part.rows(self.domain.candidates[:1])
+            except (InvalidArchitectureError, UnsupportedModelError):
+                raise InvalidInputError(
+                    f"the encoding {part.name} needs more than names, and the table has only names of architectures: "
+                    "choose a predictor of its columns, as  predictor=(gp:encoding=columns),  or name its search space."
+                ) from None
 
     @property
     def _own_space(self) -> SearchSpace | None:

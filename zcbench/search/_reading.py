@@ -11,7 +11,8 @@ import numpy as np
 
 from zcbench.datasets import Benchmark
 from zcbench.errors import DataCorruptError
-from zcbench.search._base import Objective
+from zcbench.search._answered import Answered
+from zcbench.search._base import Objective, Proposal
 from zcbench.search._budget import Budget
 from zcbench.search._clock import Clock
 from zcbench.search._ledger import read_ledger
@@ -53,9 +54,12 @@ class _Told:
         self.head = head
         self.clock = Clock(simulated=simulated)
         self.budget: Budget | None = None
-        self.asks = 0
+        self.asks = self.equal = 0
         self.ended = ""
-        self.rows: list[tuple[str, int | None, Mapping[str, float], float]] = []
+        self.space = str(head.get("space", ""))
+        given = [str(name) for name in head.get("objectives", ["value"])]
+        self.objectives = tuple(Objective(name.removeprefix("-"), not name.startswith("-")) for name in given)
+        self.trace = Answered(one.name for one in self.objectives)
         self._late: Mapping[str, Any] | None = None
 
     def take(self, row: Mapping[str, Any]) -> None:
@@ -70,6 +74,7 @@ class _Told:
             self.clock.score(_numbers(row["seconds"]), int(row.get("stored", 0)))
         elif kind == "equal":
             self.asks += 1
+            self.equal += 1
         elif kind == "evaluated":
             self.asks += 1
             self.ended = ""
@@ -77,7 +82,7 @@ class _Told:
         elif kind == "ended":
             self.ended = str(row["reason"])
             self.clock.spend(row.get("seconds", {}))
-            self.asks = int(row.get("asks", self.asks))  # those included that waited for an equal one of their batch
+            self.asks, self.equal = row["asks"], row["equal"]  # with those that waited for an equal one of their batch
 
     def _evaluated(self, row: Mapping[str, Any]) -> None:
         """Count an evaluation, unless it ended after the budget's seconds."""
@@ -86,31 +91,24 @@ class _Told:
             return
         self.clock.spend(row["seconds"])
         values = {str(name): math.nan if value is None else float(value) for name, value in row["values"].items()}
-        self.rows.append((str(row["architecture"]), row["epochs"], values, self.clock.total))
+        self.trace.add(Proposal(Architecture(self.space, row["architecture"]), row["epochs"]), values, self.clock.total)
 
     def result(self, table: Benchmark | None) -> SearchResult:
         """The lines as a result."""
-        space = str(self.head.get("space", ""))
-        given = [str(name) for name in self.head.get("objectives", ["value"])]
-        objectives = tuple(Objective(name.removeprefix("-"), not name.startswith("-")) for name in given)
-        names = [one.name for one in objectives]
-        names += [name for _, _, values, _ in self.rows for name in values]
         return SearchResult(
             searcher=str(self.head.get("searcher", "")),
-            objectives=objectives,
-            architectures=tuple(Architecture(space, key) for key, _, _, _ in self.rows),
-            epochs=_numbers(epochs for _, epochs, _, _ in self.rows),
-            values={
-                name: np.array([values.get(name, math.nan) for _, _, values, _ in self.rows])
-                for name in dict.fromkeys(names)
-            },
-            seconds=_numbers(seconds for _, _, _, seconds in self.rows),
+            objectives=self.objectives,
+            architectures=tuple(self.trace.architectures),
+            epochs=np.array(self.trace.epochs, np.float64),
+            values={name: np.array(column, np.float64) for name, column in self.trace.values.items()},
+            seconds=np.array(self.trace.seconds, np.float64),
             spent=dict(self.clock.seconds),
             asks=self.asks,
+            equal=self.equal,
             scored=self.clock.scored,
             ended=self.ended,
             head=self.head,
-            notes=tuple(self.clock.notes()),
+            notes=(*self.trace.notes, *self.clock.notes()),
             table=table,
             stored=self.clock.stored,
         )

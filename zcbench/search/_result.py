@@ -49,6 +49,7 @@ class SearchResult:
         seconds: ``(n,)`` spent in all when each answer was there.
         spent: seconds in all, by what for.
         asks: proposals of the searcher, those included whose equal was evaluated.
+        equal: proposals among these whose equal was evaluated before, or in their batch.
         scored: scores that were paid for.
         ended: why the search ended, a sentence.
         head: everything that identifies the search.
@@ -65,6 +66,7 @@ class SearchResult:
     seconds: Floats
     spent: Mapping[str, float]
     asks: int
+    equal: int
     scored: int
     ended: str
     head: Mapping[str, Any] = field(default_factory=dict)
@@ -112,6 +114,7 @@ class SearchResult:
             seconds=self.seconds,
             spent=self.spent,
             asks=self.asks,
+            equal=self.equal,
             scored=self.scored,
             ended=self.ended,
             table=columns,

@@ -99,6 +99,8 @@ class Roles:
                     key = one if isinstance(one, str) else id(one)
                     made.setdefault(key, as_scorer(one, context))
                     found.append(Role(term.name, made[key], number))
+        if not found:
+            raise InvalidInputError(f"the scorer has no role: name one, {', '.join(ROLES)}.")
         _check_labels(found)
         return cls(tuple(found), context)
 
@@ -142,6 +144,16 @@ class Roles:
                     "a bound on what scorers could reach."
                 )
         return found
+
+    def unused(self, searcher: str) -> list[str]:
+        """A sentence if there are features, for a searcher that uses none."""
+        labels = [one.scorer.label for one in self._in("feature")]
+        if not labels:
+            return []
+        return [
+            f"{', '.join(labels)} as feature changed nothing: {searcher} uses no features. Searchers with a "
+            "surrogate do, such as guided."
+        ]
 
     def give(self, problem: Problem, metered: Callable[[Scorer], Scorer], seed: int) -> tuple[Scorer | None, int]:
         """Let a search have its scorers.

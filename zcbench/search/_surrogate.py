@@ -19,6 +19,12 @@ from zcbench.search._problem import Problem
 from zcbench.types import Architecture
 
 
+#: numbers of a pool's matrix that are written out at once
+_NUMBERS = 8_000_000
+#: columns of a training set that differs in none: nothing can be learned, and all of them may not fit into memory
+_FEW = 1_000
+
+
 class _PoolEncoder(Encoder):
     """Some columns of an encoder, of a pool's architectures known already.
 
@@ -35,24 +41,41 @@ class _PoolEncoder(Encoder):
 
     def transform(self, architectures: Sequence[Architecture]) -> Floats:
         """``(architectures, columns)``; what is not of the pool is encoded now."""
-        found: Floats = self._known.rows(architectures, self._encoder)[:, self._kept]
-        return found
+        return self._known.columns(architectures, self._encoder, self._kept)
 
 
 class _Known:
-    """A pool and its matrix."""
+    """A pool and its matrix, sparse: paths through a network can be as many as there are networks."""
 
     def __init__(self, encoder: Encoder, pool: Sequence[Architecture]) -> None:
-        self._pool, self._matrix = list(pool), encoder.transform(list(pool))
+        from scipy.sparse import csc_array, csr_array, vstack
+
+        self._pool = list(pool)
+        width = encoder.transform(self._pool[:1]).shape[1]
+        at_once = max(1, _NUMBERS // max(1, width))
+        parts = [
+            csr_array(encoder.transform(self._pool[start : start + at_once]))
+            for start in range(0, len(self._pool), at_once)
+        ]
+        self._by_row = csr_array(vstack(parts, format="csr"))
+        self._by_column = csc_array(self._by_row)
         self._row = {one: row for row, one in enumerate(self._pool)}
 
-    def rows(self, architectures: Sequence[Architecture], encoder: Encoder) -> Floats:
+    def columns(self, architectures: Sequence[Architecture], encoder: Encoder, kept: NDArray[np.intp]) -> Floats:
+        """Some columns of architectures' rows."""
         if architectures == self._pool:  # compares identities first
-            return self._matrix
+            found: Floats = self._by_column[:, kept].toarray()
+            return found
+        found = self.rows(architectures, encoder)[:, kept]
+        return found
+
+    def rows(self, architectures: Sequence[Architecture], encoder: Encoder) -> Floats:
+        """Whole rows; what is not of the pool is encoded now."""
         try:
-            return np.asarray(self._matrix[[self._row[one] for one in architectures]])
+            found: Floats = self._by_row[[self._row[one] for one in architectures]].toarray()
         except KeyError:
             return encoder.transform(architectures)
+        return found
 
 
 class PoolEncoding(Encoding):
@@ -71,11 +94,11 @@ class PoolEncoding(Encoding):
         self._pool = _Known(self._encoder, pool)
 
     def fit(self, architectures: Sequence[Architecture]) -> Encoder:
-        """The columns in which these architectures differ; all if they differ in none."""
+        """The columns in which these architectures differ; if they differ in none, the first thousand."""
         seen = self._pool.rows(architectures, self._encoder)
         same = np.isnan(seen) & np.isnan(seen[:1]) | (seen == seen[:1])
         kept = np.flatnonzero(~same.all(0))
-        return _PoolEncoder(self._encoder, self._pool, kept if len(kept) else np.arange(seen.shape[1]))
+        return _PoolEncoder(self._encoder, self._pool, kept if len(kept) else np.arange(min(seen.shape[1], _FEW)))
 
     def rows(self, architectures: Sequence[Architecture]) -> list[Floats]:
         """A row for each architecture."""

@@ -140,8 +140,14 @@ def _evaluator(
         if cost is not None:
             raise InvalidInputError("cost goes with a table: the clock of a function is the wall's.")
         named = [] if evaluate is None else ["value"] if names is None else names
+        if not all(name.removeprefix("-").strip() for name in named):
+            raise InvalidInputError("an objective has no name: write that of a number which evaluate gives.")
         goals = tuple(Objective(name.removeprefix("-"), not name.startswith("-")) for name in named)
         evaluator = FunctionEvaluator(nothing if evaluate is None else evaluate, goals, **vars(calls))
+        evaluator.unnamed = names is None and evaluate is not None
+    bare = [goal.name for goal in goals]
+    if len(set(bare)) < len(bare):
+        raise InvalidInputError(f"{max(bare, key=bare.count)} is given as an objective twice: name it once.")
     if twice := {goal.name for goal in goals} & {goal.name for goal in scored}:
         raise InvalidInputError(f"{min(twice)} is an objective and the label of a scorer that gives one: drop either.")
     return evaluator, (*goals, *scored)

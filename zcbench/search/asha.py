@@ -71,6 +71,7 @@ class ASHA(Searcher):
             share of 1/eta of the epochs.
     """
 
+    featured = False
     epochs = True
     ranges: ClassVar = {"eta": (2, 1_000), "least": (1, 10**9)}
 

@@ -55,6 +55,7 @@ class Evolution(Searcher):
         children: children of a winner, one after the other, before the next tournament.
     """
 
+    featured = False
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {
         "population": (1, 10**6),
         "sample": (1, 10**6),

@@ -35,6 +35,7 @@ class LocalSearch(Searcher):
         first: whether to go to the first better neighbour, without looking at the others.
     """
 
+    featured = False
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"starts": (1, 10**6)}
 
     def __init__(self, starts: int = 10, first: bool = False) -> None:

@@ -34,6 +34,7 @@ class NSGA2(Searcher):
         mutation: probability that such a child is changed in one place; a child of one parent always is.
     """
 
+    featured = False
     several = True
     ranges: ClassVar = {"population": (2, 100_000), "crossover": (0, 1), "mutation": (0, 1)}
 

@@ -72,6 +72,7 @@ class OptunaSearch(Searcher):
         sampler: name of a class of ``optuna.samplers``: "TPESampler", "NSGAIISampler", "GPSampler", "RandomSampler".
     """
 
+    featured = False
     several = True
 
     def __init__(self, sampler: str = "TPESampler") -> None:

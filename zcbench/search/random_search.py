@@ -23,6 +23,7 @@ class RandomSearch(Searcher):
     With a warm-start scorer those that it scored come first, the best before all others: its ranking, and nothing else.
     """
 
+    featured = False
     several = True
 
     def begin(self, problem: Problem) -> None:

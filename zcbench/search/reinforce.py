@@ -55,6 +55,7 @@ class Reinforce(Searcher):
         momentum: of the moving average of rewards.
     """
 
+    featured = False
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"rate": (1e-9, 1e3), "momentum": (0.01, 0.999999)}
 
     def __init__(self, rate: float = 0.1, momentum: float = 0.9) -> None:

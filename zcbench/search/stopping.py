@@ -66,6 +66,7 @@ class CurveStopping(Searcher):
     it is higher lies in [0, 1] or [0, 100] where all values do; of others the range is that of all values so far.
     """
 
+    featured = False
     epochs = True
     ranges: ClassVar = {
         "share": (0.0, 1.0),
