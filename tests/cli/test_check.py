@@ -25,7 +25,10 @@ def test_on_the_command_line(tmp_path, capsys):
         assert (report["name"], report["ok"]) == ("t-mine", True)
         assert {c["status"] for c in report["checks"]} == {"passed", "skipped"}
         assert main(["check", str(path)]) == 1
-        assert "registers no proxy, predictor, searcher or curve predictor that was not there before" in capsys.readouterr().err
+        assert (
+            "registers no proxy, predictor, searcher or curve predictor that was not there before"
+            in capsys.readouterr().err
+        )
         assert main(["check", "t-mime"]) == 1
         assert "did you mean 't-mine'" in capsys.readouterr().err
 

@@ -9,8 +9,15 @@ import pytest
 from scipy import stats
 from toys import registry_as_it_was
 
-from zcbench.curves import Context, CurvePredictor, Forecast, Mixture, Normals, get_curve_predictor
-from zcbench.curves import register_curve_predictor
+from zcbench.curves import (
+    Context,
+    CurvePredictor,
+    Forecast,
+    Mixture,
+    Normals,
+    get_curve_predictor,
+    register_curve_predictor,
+)
 from zcbench.curves._context import Floats
 from zcbench.curves.evidence import Evidence, beginnings
 from zcbench.errors import InvalidInputError

@@ -18,7 +18,9 @@ def binned() -> Binned:
 
 def normals(parts: int = 3) -> Normals:
     return Normals(
-        RNG.dirichlet(np.ones(parts), (3, 2)), RNG.normal(0.5, 0.3, (3, 2, parts)), RNG.uniform(0.02, 0.3, (3, 2, parts))
+        RNG.dirichlet(np.ones(parts), (3, 2)),
+        RNG.normal(0.5, 0.3, (3, 2, parts)),
+        RNG.uniform(0.02, 0.3, (3, 2, parts)),
     )
 
 

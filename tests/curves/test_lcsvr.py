@@ -58,7 +58,9 @@ def test_configurations_are_features() -> None:
     asked = np.full((20, 1), 20.0)
     predictor = get_curve_predictor("lcsvr:draws=10").fit(known)
     truth = np.array([one.values[-1:] for one in new])
-    errors = [((predictor.predict([one.until(1) for one in some], asked).mean() - truth) ** 2).mean() for some in (new, blind)]
+    errors = [
+        ((predictor.predict([one.until(1) for one in some], asked).mean() - truth) ** 2).mean() for some in (new, blind)
+    ]
     assert errors[0] < 0.2 * errors[1]  # the first value tells nothing, the configuration everything
 
 

@@ -12,7 +12,9 @@ from zcbench.curves.families import FAMILIES
 from zcbench.curves.priors import PRIORS
 
 SAMPLE = PRIORS["paper"].sample(np.random.default_rng(7), 6)
-CONTEXTS = [Context(SAMPLE.times[:n], v[:n], 100.0) for n, v in zip((30, 12, 30, 9, 30, 21), SAMPLE.values, strict=True)]
+CONTEXTS = [
+    Context(SAMPLE.times[:n], v[:n], 100.0) for n, v in zip((30, 12, 30, 9, 30, 21), SAMPLE.values, strict=True)
+]
 
 
 def test_contexts_of_several_lengths_are_one_array() -> None:

@@ -14,7 +14,7 @@ from zcbench.errors import InvalidInputError
 
 
 def slow_draw(rng: np.random.Generator) -> list[float] | None:
-    """One curve of the paper's prior in plain arithmetic, or none where it is rejected; arXiv:2310.20447, section 3.1."""
+    """One curve of the prior of arXiv:2310.20447, section 3.1, in plain arithmetic; none where it is rejected."""
     w = [rng.uniform(0, 1) for _ in range(3)]
     c, a, alpha = rng.uniform(0, 1.25), rng.uniform(-0.6, 0.6), exp(rng.normal(0, 2))
     c2, a2 = rng.uniform(0, 1), rng.uniform(-0.5, 0.5)

@@ -310,7 +310,9 @@ BREACHES = [
 ]
 
 
-@pytest.mark.parametrize(("broken", "declared", "check", "message"), BREACHES, ids=lambda one: getattr(one, "__name__", ""))
+@pytest.mark.parametrize(
+    ("broken", "declared", "check", "message"), BREACHES, ids=lambda one: getattr(one, "__name__", "")
+)
 def test_every_breach_is_caught_by_its_check(broken, declared, check, message):
     report, checks = outcomes(broken, **declared)
     assert not report.ok

@@ -114,5 +114,7 @@ def _registered_by(file: str) -> list[list[str]]:
     import_files([file])
     found = [sorted({*after} - {*earlier}) for earlier, after in zip(before, _known(), strict=True)]
     if not any(found):
-        raise InvalidInputError(f"{file} registers no proxy, predictor, searcher or curve predictor that was not there before.")
+        raise InvalidInputError(
+            f"{file} registers no proxy, predictor, searcher or curve predictor that was not there before."
+        )
     return found
