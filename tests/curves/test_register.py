@@ -42,7 +42,7 @@ def test_lists() -> None:
     assert every == sorted(every)
     assert {"best_fit", "calibrated_last_value", "evidence", "fits", "last_value", "lcpfn", "lcsvr", "mcmc"} <= {*every}
     assert list_curve_predictors("sotl*") == ["sotl", "sotl_e", "sotl_ema"]
-    assert resolve_curve_predictors("sotl_*,fits,fits:starts=4") == ["sotl_e", "sotl_ema", "fits"]
+    assert resolve_curve_predictors(["sotl_*", "fits", "fits:starts=4"]) == ["sotl_e", "sotl_ema", "fits"]
     with pytest.raises(InvalidInputError, match="no curve predictor was chosen"):
         resolve_curve_predictors([])
 
