@@ -25,7 +25,10 @@ def test_on_the_command_line(tmp_path, capsys):
         assert (report["name"], report["ok"]) == ("t-mine", True)
         assert {c["status"] for c in report["checks"]} == {"passed", "skipped"}
         assert main(["check", str(path)]) == 1
-        assert "registers no proxy, predictor or searcher that was not there before" in capsys.readouterr().err
+        assert (
+            "registers no proxy, predictor, searcher or curve predictor that was not there before"
+            in capsys.readouterr().err
+        )
         assert main(["check", "t-mime"]) == 1
         assert "did you mean 't-mine'" in capsys.readouterr().err
 
@@ -70,4 +73,32 @@ def test_a_searcher_of_a_file(tmp_path, capsys):
 def test_a_name_of_several_kinds_is_checked_as_each_of_them():
     from zcbench.cli.check import _named
 
-    assert _named("rando[m]") == [["random"], [], ["random"]]
+    assert _named("rando[m]") == [["random"], [], ["random"], []]
+    assert _named("lcsvr") == [[], ["lcsvr"], [], ["lcsvr"]]
+
+
+CURVES = """
+import numpy as np
+import zcbench
+from zcbench.curves import Normals
+
+
+@zcbench.register_curve_predictor("t-half", reference="mine")
+class Half(zcbench.CurvePredictor):
+    'Always one half.'
+
+    def predict(self, contexts, asked):
+        return Normals.single(np.full(asked.shape, 0.5), np.array(0.3))
+"""
+
+
+def test_a_curve_predictor_of_a_file(tmp_path, capsys):
+    from zcbench.cli import main
+
+    path = Path(tmp_path, "my_curve_predictor.py")
+    path.write_text(CURVES)
+    with registry_as_it_was():
+        assert main(["check", str(path), "--json"]) == 1
+        (mine,) = json.loads(capsys.readouterr().out)
+    assert (mine["name"], mine["ok"]) == ("t-half", False)
+    assert [check["check"] for check in mine["checks"] if check["status"] == "failed"] == ["better than the middle"]

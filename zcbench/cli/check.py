@@ -1,4 +1,4 @@
-"""Put proxies, predictors and searchers through the contract tests: by name, or all that a file registers."""
+"""Put proxies, predictors, searchers and curve predictors through the contract tests, by name or of a file."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ EXAMPLE = """examples:
   zcbench check my_proxies.py
   zcbench check naswot "grad*" --json
   zcbench check gp gcn:loss=hinge
-  zcbench check my_searcher.py evolution:population=20"""
+  zcbench check my_searcher.py evolution:population=20
+  zcbench check my_curve_predictor.py fits:starts=2"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "names", nargs="+", metavar="NAME", help="name or pattern of proxies, predictors or searchers, or a Python file"
+        "names",
+        nargs="+",
+        metavar="NAME",
+        help="name or pattern of proxies, predictors, searchers or curve predictors, or a Python file",
     )
     add_imports(parser)
     add_json(parser)
@@ -29,13 +33,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command; 1 if one of them fails a check."""
-    from zcbench.testing import check_predictor, check_proxy, check_searcher
+    from zcbench.testing import check_curve_predictor, check_predictor, check_proxy, check_searcher
 
     import_files(options.imports)
     checks: dict[tuple[Callable[[str], Report], str], None] = {}  # each once, in the order given
     for name in options.names:
         found = _registered_by(name) if name.endswith(".py") else _named(name)
-        several: tuple[Callable[[str], Report], ...] = (check_proxy, check_predictor, check_searcher)
+        several: tuple[Callable[[str], Report], ...] = (
+            check_proxy,
+            check_predictor,
+            check_searcher,
+            check_curve_predictor,
+        )
         for check, labels in zip(several, found, strict=True):
             checks.update(dict.fromkeys((check, label) for label in labels))
     reports = []
@@ -61,13 +70,14 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _named(text: str) -> list[list[str]]:
-    """Labels of proxies, predictors and searchers that a name or pattern matches; UnknownNameError without any."""
+    """Labels of each kind that a name or pattern matches; UnknownNameError without any."""
+    from zcbench.curves import resolve_curve_predictors
     from zcbench.errors import UnknownNameError
     from zcbench.predictors import resolve_predictors
     from zcbench.search import resolve_searchers
 
     found: list[list[str]] = []
-    for resolved in (_proxies, resolve_predictors, resolve_searchers):
+    for resolved in (_proxies, resolve_predictors, resolve_searchers, resolve_curve_predictors):
         try:
             found.append(resolved([text]))
         except UnknownNameError as error:
@@ -75,7 +85,8 @@ def _named(text: str) -> list[list[str]]:
                 raise
             found.append([])
     if not any(found):
-        raise UnknownNameError("proxy, predictor or searcher", text, [name for names in _known() for name in names])
+        known = [name for names in _known() for name in names]
+        raise UnknownNameError("proxy, predictor, searcher or curve predictor", text, known)
     return found
 
 
@@ -86,21 +97,24 @@ def _proxies(names: list[str]) -> list[str]:
 
 
 def _known() -> list[list[str]]:
-    """Names of the registered proxies, predictors and searchers."""
+    """Names of the registered proxies, predictors, searchers and curve predictors."""
+    from zcbench.curves import list_curve_predictors
     from zcbench.predictors import list_predictors
     from zcbench.proxies import list_proxies
     from zcbench.search import list_searchers
 
-    return [list_proxies(), list_predictors(), list_searchers()]
+    return [list_proxies(), list_predictors(), list_searchers(), list_curve_predictors()]
 
 
 def _registered_by(file: str) -> list[list[str]]:
-    """Names of the proxies, predictors and searchers that a file adds."""
+    """Names of each kind that a file adds."""
     from zcbench.errors import InvalidInputError
 
     before = _known()
     import_files([file])
     found = [sorted({*after} - {*earlier}) for earlier, after in zip(before, _known(), strict=True)]
     if not any(found):
-        raise InvalidInputError(f"{file} registers no proxy, predictor or searcher that was not there before.")
+        raise InvalidInputError(
+            f"{file} registers no proxy, predictor, searcher or curve predictor that was not there before."
+        )
     return found

@@ -14,6 +14,8 @@ from zcbench.curves._context import Floats
 
 #: halvings of an interval in which a quantile lies
 _HALVINGS = 60
+#: distributions that are drawn from at once
+_AT_ONCE = 20_000
 #: quantiles between which an integral over a distribution is computed piece by piece
 _LEVELS = (1e-4, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 1 - 1e-4)
 #: mixtures of more normal distributions than this have no closed form that is worth its time
@@ -58,7 +60,15 @@ class Forecast(ABC):
 
     def sample(self, rng: np.random.Generator, count: int) -> Floats:
         """Draw from each distribution by itself ``(count, curves, times)``."""
-        return np.stack([self._quantiles(rng.random(self.shape)) for _ in range(count)])
+        shares = rng.random((count, *self.shape))
+        curves, times = self.shape
+        most = max(1, _AT_ONCE // max(1, curves * times))
+        found = [np.empty((0, *self.shape))]
+        for start in range(0, count, most):
+            some = shares[start : start + most]
+            many = self.rows(np.tile(np.arange(curves), len(some)))
+            found.append(many._quantiles(some.reshape(-1, times)).reshape(some.shape))
+        return np.concatenate(found)
 
     def _quantiles(self, probabilities: Floats, halvings: int = _HALVINGS) -> Floats:
         """One quantile for each distribution."""

@@ -1,4 +1,4 @@
-"""Contract tests, public: what every registered proxy, predictor, searcher and curve predictor promises, whoever wrote it.
+"""Contract tests, public: what proxies, predictors, searchers and curve predictors promise, whoever wrote them.
 
 report = zcbench.testing.check_proxy("naswot")
 print(report)

@@ -49,7 +49,7 @@ def check_curve_predictor(predictor: str | type[CurvePredictor], *, seed: int = 
 class _Checker:
     def __init__(self, predictor: str | type[CurvePredictor], seed: int) -> None:
         self._given, self.seed = predictor, seed
-        made = self.make()
+        made = self.made = self.make()
         self.kind = type(made)
         self.name = getattr(made, "label_", self.kind.__qualname__)
         sample = PRIORS["paper"].sample(np.random.default_rng(seed), _KNOWN + _CURVES)
@@ -144,9 +144,9 @@ class _Checker:
                     raise FailedError(
                         f"its setting {name} is a number without a range: declare ranges = {{{name!r}: …}}"
                     )
-        if not (isinstance(self.kind.least, int) and 0 <= self.kind.least <= 10):
-            raise FailedError(f"least={self.kind.least!r}: it must be the number of points that a curve needs, 0 to 10")
-        claims = [name for name in ("learns", "joint", "spread") if getattr(self.kind, name)]
+        if not (isinstance(self.made.least, int) and 0 <= self.made.least <= 10):
+            raise FailedError(f"least={self.made.least!r}: it must be the number of points that a curve needs, 0 to 10")
+        claims = [name for name in ("learns", "joint", "spread") if getattr(self.made, name)]
         return ", ".join(claims) or "ranks only"
 
     def settings(self) -> str:
@@ -177,7 +177,7 @@ class _Checker:
         return f"{_CURVES} curves at {len(_ASKED)} times"
 
     def complete(self) -> str:
-        if not self.kind.learns:
+        if not self.made.learns:
             made, other = self.make(), self.make()
             try:
                 made.fit(self.known[:2])
@@ -216,7 +216,7 @@ class _Checker:
         return "global states are what they were"
 
     def company(self) -> str:
-        if self.kind.joint:
+        if self.made.joint:
             raise SkippedError("it says that curves inform each other")
         made = self.fitted()
         for number in (0, 5):
@@ -228,7 +228,7 @@ class _Checker:
 
     def order(self) -> str:
         turned = self.predict(self.contexts[::-1])
-        within = 0.02 if self.kind.joint else _SAME
+        within = 0.02 if self.made.joint else _SAME
         self.same(self.usual, turned.rows(np.arange(_CURVES)[::-1]), "in another order", within)
         return "curves in another order"
 
@@ -299,11 +299,11 @@ class _Checker:
 
     def few_points(self) -> str:
         made = self.fitted()
-        for count in range(self.kind.least, self.kind.least + 6):
+        for count in range(self.made.least, self.made.least + 6):
             forecast = self.predict([one.until(count) for one in self.contexts[:3]], made=made)
             if not np.isfinite(forecast.log_density(self.truth[:3])).any():
                 raise FailedError(f"after {count} points no density at what came is above 0")
-        return f"{self.kind.least} and more"
+        return f"{self.made.least} and more"
 
     def missing(self) -> str:
         kept = [np.flatnonzero(np.arange(_SEEN) % 3 != row % 3) for row in range(4)]
@@ -370,7 +370,7 @@ class _Checker:
         tau = float(kendalltau(found, truth).statistic)
         if not tau > 0.3:
             raise FailedError(f"means of the ends have a rank correlation of {tau:.2f} with the ends")
-        if not self.kind.spread:
+        if not self.made.spread:
             return f"rank correlation {tau:.2f}"
         right, middle = float(np.mean((found - truth) ** 2)), float(np.mean((ends.mean() - truth) ** 2))
         if not right < middle:
