@@ -1,0 +1,250 @@
+"""A Gaussian process over all curves of a task at once, with a latent Kronecker structure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from zcbench.curves._base import CurvePredictor
+from zcbench.curves._context import Context, Floats
+from zcbench.curves._forecast import Forecast, Normals
+from zcbench.curves._kronecker import Conditioned, Grid, Process
+from zcbench.curves._register import register_curve_predictor
+
+#: values are cut to this, in units: one training that diverges does not decide for the others
+REACH = (-1.0, 2.0)
+#: times of the grid at most; more are rounded to whole ones
+_TIMES = 128
+#: curves and times from which hyper-parameters are learned, and columns of codes there
+_CURVES, _LEARNED, _COLUMNS = 60, 24, 10
+#: dimensions of what curves share, times by columns, in a forecast
+_SHARED = 1_500
+#: the standard deviation of a curve before it is seen, in units, and how many values this is worth
+_SPREAD, _WORTH = 0.1, 3.0
+_STEPS = 60
+#: standard deviations of the prior within which hyper-parameters stay
+_WITHIN = 4.0
+
+#: mean and standard deviation of each hyper-parameter's prior; times are logarithms of epochs, values standardised
+PRIOR: dict[str, tuple[float, float]] = {
+    "shared": (0.0, 1.0),  # log standard deviation of the common curve
+    "shared_length": (math.log(2.0), 0.7),
+    "own": (-0.7, 1.0),  # log standard deviation of a curve's own part
+    "growth": (0.0, 0.7),  # its power of time
+    "level": (0.0, 1.0),  # logits of its shares: constant, smooth; the third, rough, has 0
+    "smooth": (0.0, 1.0),
+    "smooth_length": (math.log(3.0), 0.7),
+    "rough_length": (0.0, 0.7),
+    "noise": (-3.5, 1.0),  # log standard deviation
+    "noise_growth": (0.0, 0.5),
+    "coded": (0.0, 1.5),  # logit of the share of its own part that codes tell
+    "code_length": (0.0, 0.7),  # in root mean squares of distances between codes
+}
+
+
+@dataclass(frozen=True)
+class _Task:
+    """All curves in one table.
+
+    Attributes:
+        grid: standardised values.
+        centre: mean of the values, in units.
+        scale: their standard deviation.
+        codes: of configurations ``(curves, features)``, scaled so that distances have a root mean square of 1, or none.
+    """
+
+    grid: Grid
+    centre: float
+    scale: float
+    codes: Tensor | None
+
+
+@register_curve_predictor(
+    "lkgp",
+    reference="J. A. Lin et al., 'Scaling Gaussian Processes for Learning Curve Prediction via Latent Kronecker "
+    "Structure', arXiv:2410.09239; own kernels and an exact solution",
+)
+class LKGP(CurvePredictor):
+    """A Gaussian process over curves and time: all curves of a task, complete or not, inform each other.
+
+    A curve is one that all have in common, plus its own part, plus noise. The common one has a Matern kernel (3/2) and
+    a constant over the logarithm of time. A curve's own part is a product of a kernel over curves and one over time:
+    constant, smooth (Matern 5/2) and rough (Matern 1/2) over the logarithm of time, in shares that are learned, times a
+    power of time. Over curves the kernel is 1 for a curve with itself and 0 for others, or, where every curve has a
+    code of its configuration, a learned share of it is a squared exponential of the distance of codes. So without codes
+    curves are exchangeable: nothing but their values tells them apart.
+
+    Hyper-parameters have the greatest posterior probability given all curves, complete and not, of which 60 at 24 times
+    are looked at. Values are conditioned on exactly. Where there are more different codes than 1,500 dimensions allow
+    (1,500 by the number of times), the rest is projected on codes that are far apart, and what this misses counts as
+    the curve's own (E. Snelson and Z. Ghahramani, "Sparse Gaussian Processes using Pseudo-inputs", NeurIPS 2005).
+
+    Complete curves are not needed: one beginning alone is a Gaussian process over time.
+
+    Args:
+        codes: whether codes are looked at.
+    """
+
+    joint = True
+
+    def __init__(self, codes: bool = True) -> None:
+        self.codes = codes
+
+    def fit(self, curves: Sequence[Context]) -> Self:
+        """Keep complete curves of the task, which may be none."""
+        self.curves_ = [one for one in curves if len(one)]
+        return self
+
+    def predict(self, contexts: Sequence[Context], asked: Floats) -> Forecast:
+        """Normal distributions, each given all contexts and all complete curves."""
+        if not len(contexts):
+            return Normals.single(np.zeros(asked.shape), np.ones(asked.shape))
+        curves = [*getattr(self, "curves_", ()), *contexts]
+        with torch.no_grad():
+            task = _task(curves, self.codes)
+            chosen = learned(task)
+            conditioned = Conditioned(_process(chosen, task, _SHARED // len(task.grid.times)), task.grid)
+            rows = torch.arange(len(curves) - len(contexts), len(curves))
+            times = torch.as_tensor(np.array(asked, dtype=np.float64))
+            mean, variance = conditioned.forecast(rows, times)
+        return Normals.single(task.centre + task.scale * mean.numpy(), task.scale * variance.sqrt().numpy())
+
+
+def _task(curves: Sequence[Context], coded: bool) -> _Task:
+    """Curves as rows of a table."""
+    every = np.unique(np.concatenate([one.times for one in curves]))
+    whole = len(every) > _TIMES
+    times = np.unique(np.round(every)) if whole else every
+    sums, counts = np.zeros((len(curves), len(times))), np.zeros((len(curves), len(times)))
+    for row, one in enumerate(curves):
+        at = np.searchsorted(times, np.round(one.times) if whole else one.times)
+        np.add.at(sums[row], at, np.clip(one.values, *REACH))
+        np.add.at(counts[row], at, 1)
+    seen = counts > 0
+    values = sums / np.maximum(counts, 1)
+    centre = float(values[seen].mean()) if seen.any() else 0.5
+    squares = float(((values[seen] - centre) ** 2).sum())
+    scale = math.sqrt((squares + _WORTH * _SPREAD**2) / (int(seen.sum()) + _WORTH))
+    grid = Grid(
+        torch.as_tensor(times), torch.as_tensor(np.where(seen, (values - centre) / scale, 0.0)), torch.as_tensor(seen)
+    )
+    return _Task(grid, centre, scale, _codes(curves) if coded else None)
+
+
+def _codes(curves: Sequence[Context]) -> Tensor | None:
+    """Codes of all curves, of unit variance by feature, or none."""
+    given = [one.code for one in curves if one.code is not None and np.isfinite(one.code).all()]
+    if len(given) < len(curves) or len({len(one) for one in given}) > 1 or not len(given[0]):
+        return None
+    codes = np.array(given, dtype=np.float64)
+    spread = codes.std(0)
+    codes = (codes - codes.mean(0)) / np.where(spread > 1e-12, spread, 1.0)
+    varied = int((spread > 1e-12).sum())
+    return torch.as_tensor(codes / math.sqrt(2 * varied)) if varied else None
+
+
+def learned(task: _Task) -> dict[str, Tensor]:
+    """Hyper-parameters of the greatest posterior probability, by L-BFGS from the prior's means."""
+    from scipy.optimize import minimize
+
+    part = _part(task)
+    names = [name for name in PRIOR if part.codes is not None or not name.startswith("code")]
+    means, spreads = (np.array([PRIOR[name][place] for name in names]) for place in (0, 1))
+
+    def loss(raw: Floats) -> tuple[float, Floats]:
+        with torch.enable_grad():
+            free = torch.tensor(raw, requires_grad=True)
+            given = dict(zip(names, free * torch.as_tensor(spreads) + torch.as_tensor(means), strict=True))
+            try:
+                total = free.square().sum() / 2 - Conditioned(_process(given, part, _COLUMNS), part.grid).log_likelihood
+            except torch.linalg.LinAlgError:
+                return 1e12, np.zeros(len(raw))
+            (slope,) = torch.autograd.grad(total, free)
+        if not (torch.isfinite(total) and torch.isfinite(slope).all()):
+            return 1e12, np.zeros(len(raw))
+        return float(total.detach()), slope.numpy()
+
+    bounds = [(-_WITHIN, _WITHIN)] * len(names)
+    found = minimize(loss, np.zeros(len(names)), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS})
+    return dict(zip(names, torch.as_tensor(means + spreads * found.x), strict=True))
+
+
+def _part(task: _Task) -> _Task:
+    """Some curves at some times, the same ones in whatever order curves are given."""
+    grid = task.grid
+    size, count = len(grid.times), len(grid.values)
+    times = np.arange(size)
+    if size > _LEARNED:
+        # Evenly by time and by its logarithm, each with its neighbour: short changes tell the noise.
+        logs = np.log(grid.times.numpy().clip(0.5))
+        even = np.linspace(0, size - 2, _LEARNED // 4)
+        late = np.interp(np.linspace(logs[0], logs[-2], _LEARNED // 4), logs, np.arange(size))
+        first = np.unique(np.concatenate([even, late]).astype(int))
+        times = np.unique(np.concatenate([first, first + 1]))
+    rows = np.arange(count)
+    if count > _CURVES:
+        order = np.lexsort(np.concatenate([grid.values.numpy(), grid.seen.numpy()], 1).T)
+        rows = order[np.linspace(0, count - 1, _CURVES).astype(int)]
+    rows = rows[grid.seen.numpy()[np.ix_(rows, times)].any(1)]
+    kept = Grid(grid.times[times], grid.values[rows][:, times], grid.seen[rows][:, times])
+    return _Task(kept, task.centre, task.scale, None if task.codes is None else task.codes[rows])
+
+
+def _process(given: dict[str, Tensor], task: _Task, most: int) -> Process:
+    """The prior of hyper-parameters, with so many columns for codes at most."""
+    middle = float(_log(task.grid.times).mean())
+    shares = torch.softmax(torch.stack([given["level"], given["smooth"], torch.zeros_like(given["level"])]), 0)
+
+    def shared(a: Tensor, b: Tensor) -> Tensor:
+        return torch.exp(2 * given["shared"]) * (1 + _matern(a, b, given["shared_length"], 3))
+
+    def own(a: Tensor, b: Tensor) -> Tensor:
+        form = shares[0] + shares[1] * _matern(a, b, given["smooth_length"], 5)
+        form = form + shares[2] * _matern(a, b, given["rough_length"], 1)
+        grown = [torch.exp(given["own"] + given["growth"] * (_log(one) - middle)) for one in (a, b)]
+        return grown[0][..., :, None] * form * grown[1][..., None, :]
+
+    def noise(a: Tensor) -> Tensor:
+        return torch.exp(2 * (given["noise"] + given["noise_growth"] * (_log(a) - middle))) + 1e-6
+
+    count = len(task.grid.values)
+    columns, alone = torch.zeros(count, 0, dtype=torch.float64), torch.ones(count, dtype=torch.float64)
+    if task.codes is not None:
+        share = torch.sigmoid(given["coded"])
+        columns = share.sqrt() * _columns(task.codes, given["code_length"], most)
+        alone = (1 - columns.square().sum(1)).clamp(min=1e-6)
+    return Process(shared, own, noise, columns, alone)
+
+
+def _log(times: Tensor) -> Tensor:
+    return times.clamp(min=0.5).log()
+
+
+def _matern(a: Tensor, b: Tensor, length: Tensor, twice: int) -> Tensor:
+    """Matern's correlation of smoothness twice / 2 between logarithms of times (Rasmussen and Williams, eq. 4.17)."""
+    gap = (_log(a)[..., :, None] - _log(b)[..., None, :]).abs() / length.exp() * math.sqrt(twice)
+    powers = {1: 1.0, 3: 1 + gap, 5: 1 + gap + gap**2 / 3}[twice]
+    return powers * torch.exp(-gap)
+
+
+def _columns(codes: Tensor, length: Tensor, most: int) -> Tensor:
+    """Φ with Φ Φᵀ the squared exponential of codes, projected on codes that are far apart if there are too many."""
+    picked, nearest = [0], (codes - codes[0]).square().sum(1)
+    while len(picked) < max(1, most) and float(nearest.max()) > 1e-12:
+        picked.append(int(nearest.argmax()))
+        nearest = torch.minimum(nearest, (codes - codes[picked[-1]]).square().sum(1))
+    some = codes[picked]
+
+    def kernel(a: Tensor, b: Tensor) -> Tensor:
+        gap = (a[:, None] - b[None]).square().sum(-1)
+        return torch.exp(-0.5 * gap / (2 * length).exp())
+
+    inner = kernel(some, some) + 1e-8 * torch.eye(len(some), dtype=codes.dtype)
+    root = torch.linalg.cholesky(inner)
+    return torch.linalg.solve_triangular(root, kernel(some, codes), upper=False).T
