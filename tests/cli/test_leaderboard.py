@@ -312,3 +312,21 @@ def test_proxies_may_see_other_samples_than_the_target_has(cli, runs, monkeypatc
         path.write_text(path.read_text().replace('"digits/', '"noise/'))
     shown = cli("leaderboard").out
     assert "batch noise/" in shown
+
+
+def test_forecasts_of_learning_curves(cli, place):
+    asked = ["--curve-predictors", "last_value,sotl_e", "--contexts", ".5", "--seeds", "2", "--limit", "8"]
+    done = cli("run", "chars-bert", *asked, "--workers", "0")
+    assert done.status == 0 and "chars-bert@1, curves of valid_nll" in done.out
+    track = place / "mine.toml"
+    track.write_text(
+        'benchmark = "chars-bert"\ncurve_predictors = "last_*"\ncontexts = 0.5\nseeds = 2\nlimit = 8\n', encoding="utf8"
+    )
+    whole = cli("leaderboard", "--metric", "crps", "--json")
+    (content,) = json.loads(whole.out)
+    assert {row["curve_predictor"] for row in content["forecasts"]} == {"last_value", "sotl_e"}
+    shown = cli("leaderboard", "mine.toml", "--out", "boards")
+    assert "last_value" in shown.out and "sotl_e" not in shown.out
+    assert {path.name for path in (place / "boards").iterdir()} == {"mine.csv", "mine.md", "mine.html"}
+    missing = cli("leaderboard", "curves-chars-rnn")
+    assert missing.status == 1 and "no forecasts of curves-chars-rnn on chars-rnn" in missing.err

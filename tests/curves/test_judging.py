@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from zcbench.curves import Normals
+from zcbench.curves import Binned, Mixture, Normals
 from zcbench.curves._judging import judged
 
 rng = np.random.default_rng(0)
@@ -44,8 +44,6 @@ def test_without_a_spread_means_alone_are_judged():
 
 
 def test_what_was_held_to_be_impossible_is_counted():
-    from zcbench.curves import Binned
-
     edges = np.broadcast_to(np.linspace(0, 1, 5), (2, 3, 5))
     found = judged(Binned(edges, np.full((2, 3, 4), 0.25)), np.array([[0.5, 2.0, np.nan], [0.1, 0.2, 0.3]]))
     assert found.impossible.tolist() == [1, 0] and found.log_density[0] == -np.inf
@@ -57,3 +55,22 @@ def test_a_forecast_that_is_no_number_gives_no_number():
     means[0] = np.nan
     found = judged(Normals.single(means, SPREADS), SEEN)
     assert np.isnan(found.predicted[0]) and np.isnan(found.log_density[0]) and np.isfinite(found.squared[1:]).all()
+
+
+def test_the_ranked_probability_score_of_a_mixture_of_bins_is_exact():
+    rng = np.random.default_rng(5)
+    parts = [
+        Binned(np.sort(rng.normal(size=(3, 2, 9)), -1), rng.dirichlet(np.ones(8), (3, 2))),
+        Binned(np.sort(rng.normal(1, 2, (3, 1, 6)), -1), rng.dirichlet(np.ones(5), (3, 2))),
+    ]
+    weights = np.array([[0.3, 0.7], [1.0, 0.0], [0.5, 0.5]])
+    mixture = Mixture(parts, weights)
+    values = rng.normal(size=(3, 2))
+    x = np.linspace(-12, 12, 200_001)
+    for row, column in np.ndindex(3, 2):
+        below = 0.0
+        for part, weight in zip(parts, weights[row], strict=True):
+            edges = np.broadcast_to(part.edges, (3, 2, part.edges.shape[-1]))[row, column]
+            below = below + weight * np.interp(x, edges, np.r_[0, part.probabilities[row, column].cumsum()])
+        expected = np.sum((below - (x >= values[row, column])) ** 2) * (x[1] - x[0])
+        assert mixture.crps(values)[row, column] == pytest.approx(expected, abs=2e-4)

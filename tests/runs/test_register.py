@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import zcbench
+from zcbench.curves import resolve_curve_predictors
 from zcbench.datasets import benchmark_info
 from zcbench.errors import DuplicateNameError, InvalidInputError, UnknownNameError
 from zcbench.predictors import resolve_predictors
@@ -12,7 +13,11 @@ from zcbench.proxies import resolve
 from zcbench.runs import Track, _register, get_track, list_tracks, register_track, track_info
 from zcbench.search import get_searcher
 
+CURVES = [
+    f"curves-{name}" for name in ("chars-bert", "chars-rnn", "digits201", "lcdb", "nasbenchnlp", "nats", "nats-loss")
+]
 OURS = [
+    *CURVES,
     *("everywhere", "graphs", "published", "quick", "sample-efficiency"),
     *("search-digits201", "search-nasbench201", "standard", "transfer"),
 ]
@@ -40,6 +45,8 @@ def test_ours_name_what_exists():
             assert track.seeds >= 10
         elif track.searchers:
             assert all(get_searcher(text).label_ == text for text in track.searchers) and track.seeds >= 50
+        elif track.curve_predictors:
+            assert resolve_curve_predictors(track.curve_predictors) and track.seeds >= 5 and track.curve is not None
         else:
             assert resolve(track.proxies)
     assert get_track("standard").benchmarks == ("digits-201",)

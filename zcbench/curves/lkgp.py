@@ -171,7 +171,9 @@ def learned(task: _Task) -> dict[str, Tensor]:
         return float(total.detach()), slope.numpy()
 
     bounds = [(-_WITHIN, _WITHIN)] * len(names)
-    found = minimize(loss, np.zeros(len(names)), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS})
+    found = minimize(
+        loss, np.zeros(len(names)), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS}
+    )
     return dict(zip(names, torch.as_tensor(means + spreads * found.x), strict=True))
 
 

@@ -264,7 +264,8 @@ def _goes_with(kinds: Sequence[str], kind: str) -> str:
     words = {one: f"{word}s" for one, (_, word) in MAKES.items()}
     if SCORES in kinds:
         return f"does not go with {words[kind]}"
-    return f"goes with {' or '.join(words[one] for one in kinds)}"
+    *several, last = [words[one] for one in kinds]
+    return f"goes with {', '.join(several)} or {last}" if several else f"goes with {last}"
 
 
 def known_fields(given: Mapping[str, Any]) -> None:
