@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from zcbench.curves._base import CurvePredictor
@@ -22,26 +23,27 @@ REACH = (-1.0, 2.0)
 #: times of the grid at most; more are rounded to whole ones
 _TIMES = 128
 #: curves and times from which hyper-parameters are learned, and columns of codes there
-_CURVES, _LEARNED, _COLUMNS = 60, 24, 10
+_CURVES, _LEARNED, _COLUMNS = 200, 24, 10
 #: dimensions of what curves share, times by columns, in a forecast
 _SHARED = 1_500
-#: the standard deviation of a curve before it is seen, in units, and how many values this is worth
-_SPREAD, _WORTH = 0.1, 3.0
 _STEPS = 60
+#: noise has at least this standard deviation, in units
+_LEAST = 1e-4
 #: standard deviations of the prior within which hyper-parameters stay
 _WITHIN = 4.0
 
-#: mean and standard deviation of each hyper-parameter's prior; times are logarithms of epochs, values standardised
+#: mean and standard deviation of each hyper-parameter's prior; times are logarithms of epochs, values units
 PRIOR: dict[str, tuple[float, float]] = {
-    "shared": (0.0, 1.0),  # log standard deviation of the common curve
-    "shared_length": (math.log(2.0), 0.7),
-    "own": (-0.7, 1.0),  # log standard deviation of a curve's own part
-    "growth": (0.0, 0.7),  # its power of time
+    # There is one common curve, which tells little of its own kernel: its prior is narrow.
+    "shared": (math.log(0.25), 0.4),  # log standard deviation
+    "shared_length": (math.log(3.0), 0.4),
+    "own": (math.log(0.1), 1.0),  # log standard deviation of a curve's own part
+    "growth": (0.0, 0.5),  # its power of time
     "level": (0.0, 1.0),  # logits of its shares: constant, smooth; the third, rough, has 0
     "smooth": (0.0, 1.0),
     "smooth_length": (math.log(3.0), 0.7),
-    "rough_length": (0.0, 0.7),
-    "noise": (-3.5, 1.0),  # log standard deviation
+    "rough_length": (math.log(2.0), 0.7),
+    "noise": (math.log(0.01), 1.0),  # log standard deviation
     "noise_growth": (0.0, 0.5),
     "coded": (0.0, 1.5),  # logit of the share of its own part that codes tell
     "code_length": (0.0, 0.7),  # in root mean squares of distances between codes
@@ -53,15 +55,13 @@ class _Task:
     """All curves in one table.
 
     Attributes:
-        grid: standardised values.
-        centre: mean of the values, in units.
-        scale: their standard deviation.
+        grid: values about their mean, in units.
+        centre: this mean.
         codes: of configurations ``(curves, features)``, scaled so that distances have a root mean square of 1, or none.
     """
 
     grid: Grid
     centre: float
-    scale: float
     codes: Tensor | None
 
 
@@ -80,8 +80,8 @@ class LKGP(CurvePredictor):
     code of its configuration, a learned share of it is a squared exponential of the distance of codes. So without codes
     curves are exchangeable: nothing but their values tells them apart.
 
-    Hyper-parameters have the greatest posterior probability given all curves, complete and not, of which 60 at 24 times
-    are looked at. Values are conditioned on exactly. Where there are more different codes than 1,500 dimensions allow
+    Hyper-parameters have the greatest posterior probability given all curves, complete and not, of which 200 at 24
+    times are looked at. Values are conditioned on exactly. Where there are more different codes than 1,500 dimensions allow
     (1,500 by the number of times), the rest is projected on codes that are far apart, and what this misses counts as
     the curve's own (E. Snelson and Z. Ghahramani, "Sparse Gaussian Processes using Pseudo-inputs", NeurIPS 2005).
 
@@ -113,7 +113,7 @@ class LKGP(CurvePredictor):
             rows = torch.arange(len(curves) - len(contexts), len(curves))
             times = torch.as_tensor(np.array(asked, dtype=np.float64))
             mean, variance = conditioned.forecast(rows, times)
-        return Normals.single(task.centre + task.scale * mean.numpy(), task.scale * variance.sqrt().numpy())
+        return Normals.single(task.centre + mean.numpy(), variance.sqrt().numpy())
 
 
 def _task(curves: Sequence[Context], coded: bool) -> _Task:
@@ -128,13 +128,21 @@ def _task(curves: Sequence[Context], coded: bool) -> _Task:
         np.add.at(counts[row], at, 1)
     seen = counts > 0
     values = sums / np.maximum(counts, 1)
+    seen[:, 0] &= not _alike(values, seen)
     centre = float(values[seen].mean()) if seen.any() else 0.5
-    squares = float(((values[seen] - centre) ** 2).sum())
-    scale = math.sqrt((squares + _WORTH * _SPREAD**2) / (int(seen.sum()) + _WORTH))
-    grid = Grid(
-        torch.as_tensor(times), torch.as_tensor(np.where(seen, (values - centre) / scale, 0.0)), torch.as_tensor(seen)
-    )
-    return _Task(grid, centre, scale, _codes(curves) if coded else None)
+    about = torch.as_tensor(np.where(seen, values - centre, 0.0))
+    grid = Grid(torch.as_tensor(times), about, torch.as_tensor(seen))
+    return _Task(grid, centre, _codes(curves) if coded else None)
+
+
+def _alike(values: Floats, seen: NDArray[np.bool_]) -> bool:
+    """Whether all curves begin with one value and differ later, as losses do that are measured against their first.
+
+    Such a value tells nothing, and no kernel has a variance that is 0 there and not soon after.
+    """
+    first = values[seen[:, 0], 0]
+    later = [values[rows, column] for column, rows in enumerate(seen.T) if column and rows.sum() > 1]
+    return len(first) > 1 and np.ptp(first) < 1e-9 and any(np.ptp(one) > 1e-9 for one in later)
 
 
 def _codes(curves: Sequence[Context]) -> Tensor | None:
@@ -178,7 +186,7 @@ def learned(task: _Task) -> dict[str, Tensor]:
 def _part(task: _Task) -> _Task:
     """Some curves at some times, the same ones in whatever order curves are given."""
     grid = task.grid
-    size, count = len(grid.times), len(grid.values)
+    size = len(grid.times)
     times = np.arange(size)
     if size > _LEARNED:
         # Evenly by time and by its logarithm, each with its neighbour: short changes tell the noise.
@@ -187,13 +195,16 @@ def _part(task: _Task) -> _Task:
         late = np.interp(np.linspace(logs[0], logs[-2], _LEARNED // 4), logs, np.arange(size))
         first = np.unique(np.concatenate([even, late]).astype(int))
         times = np.unique(np.concatenate([first, first + 1]))
-    rows = np.arange(count)
-    if count > _CURVES:
-        order = np.lexsort(np.concatenate([grid.values.numpy(), grid.seen.numpy()], 1).T)
-        rows = order[np.linspace(0, count - 1, _CURVES).astype(int)]
-    rows = rows[grid.seen.numpy()[np.ix_(rows, times)].any(1)]
+    seen = grid.seen.numpy()[:, times]
+    rows = np.flatnonzero(seen.any(1)) if seen.any() else np.arange(1)
+    if len(rows) > _CURVES:
+        # Half of them those with the most values, the others evenly from the rest.
+        values = grid.values.numpy()[rows]
+        rows = rows[np.lexsort([*values.T, -seen[rows].sum(1)])]
+        half = _CURVES // 2
+        rows = np.concatenate([rows[:half], rows[np.linspace(half, len(rows) - 1, half).astype(int)]])
     kept = Grid(grid.times[times], grid.values[rows][:, times], grid.seen[rows][:, times])
-    return _Task(kept, task.centre, task.scale, None if task.codes is None else task.codes[rows])
+    return _Task(kept, task.centre, None if task.codes is None else task.codes[rows])
 
 
 def _process(given: dict[str, Tensor], task: _Task, most: int) -> Process:
@@ -211,7 +222,7 @@ def _process(given: dict[str, Tensor], task: _Task, most: int) -> Process:
         return grown[0][..., :, None] * form * grown[1][..., None, :]
 
     def noise(a: Tensor) -> Tensor:
-        return torch.exp(2 * (given["noise"] + given["noise_growth"] * (_log(a) - middle))) + 1e-6
+        return torch.exp(2 * (given["noise"] + given["noise_growth"] * (_log(a) - middle))) + _LEAST**2
 
     count = len(task.grid.values)
     columns, alone = torch.zeros(count, 0, dtype=torch.float64), torch.ones(count, dtype=torch.float64)
