@@ -26,7 +26,9 @@ _TIMES = 128
 _CURVES, _LEARNED, _COLUMNS = 200, 24, 10
 #: dimensions of what curves share, times by columns, in a forecast
 _SHARED = 1_500
-_STEPS = 60
+_STEPS, _ROUNDS = 30, 3
+#: degrees of freedom of a curve's scale before it is seen, and parts of a forecast
+_FREEDOM, _PARTS = 5.0, 5
 #: noise has at least this standard deviation, in units
 _LEAST = 1e-4
 #: standard deviations of the prior within which hyper-parameters stay
@@ -73,12 +75,15 @@ class _Task:
 class LKGP(CurvePredictor):
     """A Gaussian process over curves and time: all curves of a task, complete or not, inform each other.
 
-    A curve is one that all have in common, plus its own part, plus noise. The common one has a Matern kernel (3/2) and
+    A curve is one that all have in common, plus its own part and noise, both times a scale of the curve. The common one has a Matern kernel (3/2) and
     a constant over the logarithm of time. A curve's own part is a product of a kernel over curves and one over time:
     constant, smooth (Matern 5/2) and rough (Matern 1/2) over the logarithm of time, in shares that are learned, times a
     power of time. Over curves the kernel is 1 for a curve with itself and 0 for others, or, where every curve has a
     code of its configuration, a learned share of it is a squared exponential of the distance of codes. So without codes
     curves are exchangeable: nothing but their values tells them apart.
+
+    The scales make a curve's own part a multivariate t of five degrees of freedom, so that a curve that goes astray
+    neither decides for the others nor gets a spread that is too narrow.
 
     Hyper-parameters have the greatest posterior probability given all curves, complete and not, of which 200 at 24
     times are looked at. Values are conditioned on exactly. Where there are more different codes than 1,500 dimensions allow
@@ -102,18 +107,17 @@ class LKGP(CurvePredictor):
         return self
 
     def predict(self, contexts: Sequence[Context], asked: Floats) -> Forecast:
-        """Normal distributions, each given all contexts and all complete curves."""
+        """Student's t as mixtures of five normal distributions, each given all contexts and all complete curves."""
         if not len(contexts):
             return Normals.single(np.zeros(asked.shape), np.ones(asked.shape))
         curves = [*getattr(self, "curves_", ()), *contexts]
         with torch.no_grad():
             task = _task(curves, self.codes)
-            chosen = learned(task)
-            conditioned = Conditioned(_process(chosen, task, _SHARED // len(task.grid.times)), task.grid)
+            conditioned, freedom = _conditioned(task, learned(task), _SHARED // len(task.grid.times))
             rows = torch.arange(len(curves) - len(contexts), len(curves))
             times = torch.as_tensor(np.array(asked, dtype=np.float64))
             mean, variance = conditioned.forecast(rows, times)
-        return Normals.single(task.centre + mean.numpy(), variance.sqrt().numpy())
+        return _student(task.centre + mean.numpy(), variance.sqrt().numpy(), freedom[rows].numpy())
 
 
 def _task(curves: Sequence[Context], coded: bool) -> _Task:
@@ -136,13 +140,13 @@ def _task(curves: Sequence[Context], coded: bool) -> _Task:
 
 
 def _alike(values: Floats, seen: NDArray[np.bool_]) -> bool:
-    """Whether all curves begin with one value and differ later, as losses do that are measured against their first.
+    """Whether all curves begin with one value and do not stay equal, as losses do that are measured against their first.
 
     Such a value tells nothing, and no kernel has a variance that is 0 there and not soon after.
     """
     first = values[seen[:, 0], 0]
     later = [values[rows, column] for column, rows in enumerate(seen.T) if column and rows.sum() > 1]
-    return len(first) > 1 and np.ptp(first) < 1e-9 and any(np.ptp(one) > 1e-9 for one in later)
+    return len(first) > 1 and np.ptp(first) < 1e-9 and (not later or any(np.ptp(one) > 1e-9 for one in later))
 
 
 def _codes(curves: Sequence[Context]) -> Tensor | None:
@@ -158,19 +162,23 @@ def _codes(curves: Sequence[Context]) -> Tensor | None:
 
 
 def learned(task: _Task) -> dict[str, Tensor]:
-    """Hyper-parameters of the greatest posterior probability, by L-BFGS from the prior's means."""
+    """Hyper-parameters of the greatest posterior probability, given scales that are learned in turn."""
     from scipy.optimize import minimize
 
     part = _part(task)
     names = [name for name in PRIOR if part.codes is not None or not name.startswith("code")]
     means, spreads = (np.array([PRIOR[name][place] for name in names]) for place in (0, 1))
+    scales = torch.ones(len(part.grid.values), dtype=torch.float64)
+
+    def given(free: Tensor) -> dict[str, Tensor]:
+        return dict(zip(names, free * torch.as_tensor(spreads) + torch.as_tensor(means), strict=True))
 
     def loss(raw: Floats) -> tuple[float, Floats]:
         with torch.enable_grad():
             free = torch.tensor(raw, requires_grad=True)
-            given = dict(zip(names, free * torch.as_tensor(spreads) + torch.as_tensor(means), strict=True))
             try:
-                total = free.square().sum() / 2 - Conditioned(_process(given, part, _COLUMNS), part.grid).log_likelihood
+                process = _process(given(free), part, _COLUMNS, scales)
+                total = free.square().sum() / 2 - Conditioned(process, part.grid).log_likelihood
             except torch.linalg.LinAlgError:
                 return 1e12, np.zeros(len(raw))
             (slope,) = torch.autograd.grad(total, free)
@@ -178,9 +186,42 @@ def learned(task: _Task) -> dict[str, Tensor]:
             return 1e12, np.zeros(len(raw))
         return float(total.detach()), slope.numpy()
 
-    bounds = [(-_WITHIN, _WITHIN)] * len(names)
-    found = minimize(loss, np.zeros(len(names)), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS})
-    return dict(zip(names, torch.as_tensor(means + spreads * found.x), strict=True))
+    bounds, found = [(-_WITHIN, _WITHIN)] * len(names), np.zeros(len(names))
+    for _ in range(_ROUNDS):
+        options = {"maxiter": _STEPS}
+        found = minimize(loss, found, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
+        chosen = given(torch.as_tensor(found))
+        scales = _scales(Conditioned(_process(chosen, part, _COLUMNS, scales), part.grid))
+    return chosen
+
+
+def _scales(conditioned: Conditioned) -> Tensor:
+    """How much farther each curve lies from the common one than it should, shrunk towards 1 ``(curves,)``.
+
+    The step of expectation maximisation for a multivariate t (G. J. McLachlan and T. Krishnan, "The EM Algorithm and
+    Extensions", 2008, section 5.8): λ² = (ν + squared distance) / (ν + values).
+    """
+    count = conditioned.grid.seen.sum(1)
+    return ((_FREEDOM + conditioned.distances()) / (_FREEDOM + count)).sqrt()
+
+
+def _conditioned(task: _Task, chosen: dict[str, Tensor], most: int) -> tuple[Conditioned, Tensor]:
+    """All that is known, and degrees of freedom ``(curves,)``."""
+    scales = torch.ones(len(task.grid.values), dtype=torch.float64)
+    for _ in range(_ROUNDS):
+        scales = _scales(Conditioned(_process(chosen, task, 0, scales), task.grid))
+    return Conditioned(_process(chosen, task, most, scales), task.grid), _FREEDOM + task.grid.seen.sum(1)
+
+
+def _student(means: Floats, spreads: Floats, freedom: Floats) -> Normals:
+    """Student's t as mixtures of normal distributions, whose precisions have a gamma distribution's quantiles."""
+    from scipy.special import gammaincinv
+
+    levels = (np.arange(_PARTS) + 0.5) / _PARTS
+    wide = 1 / np.sqrt(gammaincinv(freedom[:, None] / 2, levels) / (freedom[:, None] / 2))
+    several = spreads[..., None] * wide[:, None]
+    weights = np.broadcast_to(1 / _PARTS, several.shape)
+    return Normals(weights, np.broadcast_to(means[..., None], several.shape), several)
 
 
 def _part(task: _Task) -> _Task:
@@ -207,7 +248,7 @@ def _part(task: _Task) -> _Task:
     return _Task(kept, task.centre, None if task.codes is None else task.codes[rows])
 
 
-def _process(given: dict[str, Tensor], task: _Task, most: int) -> Process:
+def _process(given: dict[str, Tensor], task: _Task, most: int, scales: Tensor) -> Process:
     """The prior of hyper-parameters, with so many columns for codes at most."""
     middle = float(_log(task.grid.times).mean())
     shares = torch.softmax(torch.stack([given["level"], given["smooth"], torch.zeros_like(given["level"])]), 0)
@@ -226,11 +267,11 @@ def _process(given: dict[str, Tensor], task: _Task, most: int) -> Process:
 
     count = len(task.grid.values)
     columns, alone = torch.zeros(count, 0, dtype=torch.float64), torch.ones(count, dtype=torch.float64)
-    if task.codes is not None:
+    if task.codes is not None and most:
         share = torch.sigmoid(given["coded"])
         columns = share.sqrt() * _columns(task.codes, given["code_length"], most)
         alone = (1 - columns.square().sum(1)).clamp(min=1e-6)
-    return Process(shared, own, noise, columns, alone)
+    return Process(shared, own, noise, columns, alone, scales)
 
 
 def _log(times: Tensor) -> Tensor:
