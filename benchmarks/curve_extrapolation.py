@@ -49,7 +49,8 @@ def thinner(forecast: Forecast, parts: int = 100) -> Forecast:
     if not isinstance(forecast, Normals) or forecast.means.shape[2] <= parts:
         return forecast
     chosen = np.linspace(0, forecast.means.shape[2] - 1, parts).astype(int)
-    return Normals(np.full((1, 1, 1), 1 / parts), forecast.means[..., chosen], forecast.spreads[..., chosen])
+    means = forecast.means[..., chosen]
+    return Normals(np.broadcast_to(1 / parts, means.shape), means, forecast.spreads[..., chosen])
 
 
 def judged(predictor: CurvePredictor, contexts: list[Context], later: np.ndarray, truth: np.ndarray) -> dict[str, Any]:

@@ -77,9 +77,11 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="first seed")
     parser.add_argument("--budget", type=int, default=20)
     parser.add_argument("--benchmarks", nargs="+", default=list(BENCHMARKS))
+    parser.add_argument("--searchers", nargs="+", default=list(dict.fromkeys(name for name, _ in SEARCHERS)))
     parser.add_argument("--store", default="scores", help="where scores are kept")
     parser.add_argument("--out", type=Path, default=Path("epochs.jsonl"))
     options = parser.parse_args()
+    searchers = [pair for pair in SEARCHERS if pair[0] in ("random", *options.searchers)]
     rows: dict[tuple[str, str, str, int, int], dict[str, float]] = {}
     if options.out.exists():
         for line in options.out.read_text().splitlines():
@@ -88,7 +90,7 @@ def main() -> None:
     seeds = range(options.first, options.first + options.seeds)
     with options.out.open("a") as file:
         for benchmark in options.benchmarks:
-            for searcher, scorer in SEARCHERS:
+            for searcher, scorer in searchers:
                 for seed in seeds:
                     names = (benchmark, searcher, scorer, seed, options.budget)
                     if names not in rows:
@@ -101,7 +103,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     for benchmark in options.benchmarks:
         base = np.array([rows[benchmark, "random", "", seed, options.budget]["test_nll"] for seed in seeds])
-        for searcher, scorer in SEARCHERS:
+        for searcher, scorer in searchers:
             several = [rows[benchmark, searcher, scorer, seed, options.budget] for seed in seeds]
             test = np.array([row["test_nll"] for row in several])
             rank = np.array([row["rank"] for row in several])

@@ -175,6 +175,6 @@ def threads(count=2):
     """A Dask cluster in this process, one worker of so many threads: how it is written as an executor."""
     from distributed import LocalCluster
 
-    settings = {"processes": False, "protocol": "tcp://", "host": "127.0.0.1", "dashboard_address": None}
+    settings = {"processes": False, "protocol": "tcp://", "host": "127.0.0.1", "dashboard_address": ":0"}
     with LocalCluster(n_workers=1, threads_per_worker=count, **settings) as found:
         yield found.scheduler_address.replace("tcp://", "dask://")

@@ -62,8 +62,9 @@ def test_infos_have_names_and_summaries_and_patterns_choose(kind):
         assert isinstance(info.summary, str) and info.summary
     first = names[0]
     assert set(kind.names(first, f"{first[0]}*")) == {name for name in names if name[0] == first[0]}
+    said = kind.noun.replace("_", " ")
     for look_up in (kind.info, kind.names):
-        with pytest.raises(UnknownNameError, match=f"unknown .*{kind.noun}.* 'no-such-name'"):
+        with pytest.raises(UnknownNameError, match=f"unknown .*{said}.* 'no-such-name'"):
             look_up("no-such-name")
         with pytest.raises(InvalidInputError, match="text"):
             look_up(5)

@@ -102,7 +102,9 @@ def trace(searcher: str = "random@1", rows: Sequence[int] = (3, 0, 2), **changes
 def forecast(curve_predictor: str = "last_value@1", log_density: float | None = 1.5, **changes: object) -> CurveTrial:
     """A trial of a curve predictor; one without a log-density failed."""
     status = Status.FAILED if log_density is None else Status.OK
-    metrics = {} if log_density is None else {"log_density": log_density, "mse": 0.25, "predict_seconds": 0.5}
+    metrics = (
+        {} if log_density is None else {"curves": 8.0, "log_density": log_density, "mse": 0.25, "predict_seconds": 0.5}
+    )
     fields = {
         "benchmark": "toy@1",
         "curve": "loss",

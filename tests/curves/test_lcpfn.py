@@ -56,6 +56,14 @@ def test_means_lie_within_the_range_whatever_the_outer_bins_hold() -> None:
         assert abs(float(forecast.mean()[0, 1]) - 0.99) < 0.2
 
 
+def test_a_training_that_diverges_is_unlikely_and_not_impossible() -> None:
+    forecast = LCPFN().predict([Context(np.arange(1.0, 6), np.linspace(0.5, 0.9, 5), 10.0)], np.array([[8.0, 10.0]]))
+    for value in (-3.0, 3.0, -5_000.0):
+        assert -40 < forecast.log_density(np.array(value)).min() < -7
+    outside = forecast.cdf(np.array(RANGE[0])) + 1 - forecast.cdf(np.array(RANGE[1]))
+    assert outside == pytest.approx(np.full((1, 2), 1e-3), rel=1e-3)
+
+
 def test_a_curve_is_forecast_alone_as_in_company() -> None:
     given, asked, _ = contexts("paper", 6, 10)
     given[2] = given[2].until(4)

@@ -13,7 +13,7 @@ from clusters import processes, threads, wait_until
 
 from zcbench._calls import Call
 from zcbench._workers import Crew
-from zcbench.errors import ZcbenchError
+from zcbench.errors import StoreError, ZcbenchError
 from zcbench.executors import Answer, EngineCrew, EngineEndedError, EngineWarning, Sent, get_executor
 from zcbench.executors._crew import compute
 
@@ -74,7 +74,8 @@ def test_a_call_whose_machines_were_lost_costs_itself(tmp_path):
     lost = [{"trouble": "h: it was lost.", "final": False}, {"trouble": "h: it was lost."}]
     done = {"said": {json.dumps(["1", tasks("one")[0][1][0]]): [{"value": 2.0}, {"training": 1.0}, "ok", ""]}}
     unfit = [{"trouble": "h: no.", "final": False, "fit": False}, done]  # another machine does it
-    found = {key: outcome for key, _, outcome in crew(Recorded(lost, unfit), tmp_path).do(tasks("one", "one"))}
+    with pytest.warns(EngineWarning, match=r"an evaluation is computed again: h: (it was lost|no)\."):
+        found = {key: outcome for key, _, outcome in crew(Recorded(lost, unfit), tmp_path).do(tasks("one", "one"))}
     assert found["1"].values == {"value": 2.0}
     assert (found["0"].status, found["0"].detail, found["0"].seconds) == (
         "failed",
@@ -99,6 +100,21 @@ def test_an_engine_that_ends(tmp_path):
         ZcbenchError, match=r"the scheduler has ended\. What a ledger holds is kept: start the same search"
     ):
         list(made.do(tasks("one")))
+
+
+def test_an_engine_that_ends_without_a_word(tmp_path):
+    class Silent:
+        def carry_out(self, order, keys, say):
+            return []
+
+    with pytest.raises(ZcbenchError, match=r"the executor ended without an answer for 2 evaluations\."):
+        list(crew(Silent(), tmp_path).do(tasks("one", "two")))
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "new").write_text("a file")
+    with pytest.raises(StoreError, match=r"new is not a folder\. Choose another place for the ledger\."):
+        list(crew(Recorded(), tmp_path).do(tasks("one")))
 
 
 def test_nobody_waits_for_the_rest(tmp_path):
@@ -224,7 +240,7 @@ def test_a_cluster_without_workers_is_told_of(tmp_path, monkeypatch):
 
     monkeypatch.setattr("zcbench.executors._dask._LONELY", 0.1)
     monkeypatch.setattr("zcbench.executors._dask._LOOK", 0.1)
-    settings = {"processes": False, "protocol": "tcp://", "host": "127.0.0.1", "dashboard_address": None}
+    settings = {"processes": False, "protocol": "tcp://", "host": "127.0.0.1", "dashboard_address": ":0"}
     with LocalCluster(n_workers=0, **settings) as found, warnings.catch_warnings():
         warnings.simplefilter("error", EngineWarning)
         made = EngineCrew(

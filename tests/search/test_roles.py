@@ -221,6 +221,8 @@ def test_scores_from_a_store_are_noted_and_resume_with_the_search(tmp_path):
     assert (again.stored, again.scored, read_search(path).stored) == (12, 12, 12)
     (note,) = search(constraints="params<=1e9", batch_size=2, store=tmp_path / "store", budget=3).notes
     assert " of params came from the store, and the seconds of building" in note
+    (note,) = search(constraints="params+num_layers>=0", batch_size=2, store=tmp_path / "store", budget=3).notes
+    assert " of params+num_layers came from the store" in note
 
 
 def test_oracles_are_named():

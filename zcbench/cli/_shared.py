@@ -117,7 +117,7 @@ def numbers(option: str, text: str | None) -> tuple[int, ...]:
         raise InvalidInputError(f"{option} {text!r}: write whole numbers separated by commas, 10,50,200.") from None
 
 
-def shares(option: str, text: str | None) -> list[float] | None:
+def decimals(option: str, text: str | None) -> list[float] | None:
     """Numbers from ".1,.2,.5"; None for None.
 
     Raises:

@@ -1,7 +1,7 @@
 """Show what has been run: a table in the terminal, and with --out CSV, Markdown and one self-contained HTML file.
 
-A benchmark has a table for every seed and batch. A track has a table of exactly what it asks for; with several
-benchmarks, this table has a row for each.
+A benchmark has a table for every seed and batch, and one for every set of learning curves that was forecast. A track
+has a table of exactly what it asks for; one of proxies with several benchmarks has a row for each.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from zcbench.cli._shared import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from zcbench.evaluation import Board, Evaluation
+    from zcbench.evaluation import Board, Evaluation, ForecastComparison
     from zcbench.metrics import Estimate
     from zcbench.records import Store
     from zcbench.runs import Track
@@ -35,6 +35,7 @@ EXAMPLE = """examples:
   zcbench leaderboard everywhere                      # a row per benchmark
   zcbench leaderboard digits-201 --out leaderboards
   zcbench leaderboard digits-201 --common
+  zcbench leaderboard curves-chars-rnn --metric crps  # forecasts of learning curves
   zcbench leaderboard digits-201 --ensembles vote,"mean_rank(gradsign+naswot)"
 """
 
@@ -45,6 +46,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "names", nargs="*", metavar="NAME", help="benchmarks, or a track (default: all benchmarks that have records)"
     )
     parser.add_argument("--target", metavar="NAME", help="column to rank against (default: the benchmark's)")
+    parser.add_argument(
+        "--metric",
+        metavar="NAME",
+        default="log_density",
+        help="of forecasts: log_density, crps, mse, coverage_90, tau, …",
+    )
     parser.add_argument("--seed", type=int, help="only runs with this seed")
     parser.add_argument("--source", metavar="PATH", help="read the table from this official file or folder")
     parser.add_argument("--common", action="store_true", help="use only architectures that every proxy scored")
@@ -57,11 +64,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     from zcbench.errors import InvalidInputError
-    from zcbench.records import Store
-    from zcbench.runs import leaderboard, named_track
+    from zcbench.records import CurveTrial, Store
+    from zcbench.runs import named_track
 
     store = Store(options.store)
-    given = options.names or store.benchmarks()
+    given = options.names or sorted({*store.benchmarks(), *store.benchmarks(CurveTrial)})
     if not given:
         raise InvalidInputError(
             f"nothing has been run in {options.store}: start with  zcbench run digits-201 --limit 300"
@@ -69,9 +76,28 @@ def execute(options: argparse.Namespace) -> int:
     tracks = {name: track for name in options.names if (track := named_track(name))}
     if tracks:
         return _of_track(tracks, [name for name in given if name not in tracks], store, options)
-    every, status = for_each(
-        given,
-        lambda name: leaderboard(
+    every, status = for_each(given, lambda name: _of_benchmark(name, store, options))
+    for name, (found, forecasts) in every.items() if options.out else ():
+        if found:
+            _write(Path(options.out), name, found, found, store)
+        if forecasts:
+            _write_forecasts(Path(options.out), f"{name}-curves", forecasts)
+    _show([board for found, forecasts in every.values() for board in (*found, *forecasts)], options)
+    return status
+
+
+def _of_benchmark(
+    name: str, store: Store, options: argparse.Namespace
+) -> tuple[list[Evaluation], list[ForecastComparison]]:
+    """What is stored of a benchmark: scores, and forecasts of learning curves."""
+    from zcbench.records import CurveTrial
+    from zcbench.runs import forecasts, leaderboard
+
+    curves = name in store.benchmarks(CurveTrial)
+    if curves and name not in store.benchmarks():
+        evaluations = []
+    else:
+        evaluations = leaderboard(
             name,
             store,
             target=options.target,
@@ -79,26 +105,31 @@ def execute(options: argparse.Namespace) -> int:
             common=options.common,
             ensembles=split_names(options.ensembles) or (),
             source=options.source,
-        ),
-    )
-    for name, found in every.items() if options.out else ():
-        _write(Path(options.out), name, found, found, store)
-    _show([evaluation for found in every.values() for evaluation in found], options)
-    return status
+        )
+    found = forecasts(name, store, source=options.source) if curves else []
+    return evaluations, [one.showing(options.metric) for one in found]
 
 
 def _of_track(tracks: dict[str, Track], benchmarks: Sequence[str], store: Store, options: argparse.Namespace) -> int:
     """Show what a track asks for: an evaluation, or a table of several."""
     from zcbench.errors import InvalidInputError
     from zcbench.leaderboards import Matrix
-    from zcbench.runs import leaderboard, stored_benchmark
+    from zcbench.runs import forecasts, leaderboard, stored_benchmark
     from zcbench.runs._read import check_scores, proxies_of
+    from zcbench.runs._track import CURVES
 
     if len(tracks) > 1:
         raise InvalidInputError(f"{', '.join(tracks)} are {len(tracks)} tracks: give one.")
     if options.seed is not None:
         raise InvalidInputError("--seed goes with benchmarks: a track has a seed of its own.")
     ((name, track),) = tracks.items()
+    if track.kind == CURVES:
+        found_forecasts = forecasts(name, store, benchmarks=benchmarks or None, source=options.source)
+        shown = [one.showing(options.metric) for one in found_forecasts]
+        if options.out:
+            _write_forecasts(Path(options.out), track.name, shown)
+        _show(shown, options)
+        return 0
     check_scores(track, name)
 
     def find(benchmark: str) -> tuple[Evaluation, Estimate]:
@@ -137,6 +168,19 @@ def _show(boards: Sequence[Board], options: argparse.Namespace) -> None:
         write_result("[" + ",\n".join(board.to_json() for board in boards) + "]")
     else:
         print_boards(boards)
+
+
+def _write_forecasts(folder: Path, name: str, boards: Sequence[Board]) -> None:
+    from zcbench.evaluation._board import csv_lines
+    from zcbench.leaderboards import boards_to_html
+
+    contents = {
+        "csv": csv_lines([row for board in boards for row in board.rows()]),
+        "md": "\n".join(board.to_markdown() for board in boards),
+        "html": boards_to_html(name, boards),
+    }
+    for suffix, content in contents.items():
+        write_board(folder, f"{name}.{suffix}", content)
 
 
 def _write(folder: Path, name: str, boards: Sequence[Board], evaluations: Sequence[Evaluation], store: Store) -> None:

@@ -30,6 +30,7 @@ from zcbench.cli._shared import (
     add_renamed,
     add_store,
     add_timeout,
+    decimals,
     import_files,
     numbers,
     print_board,
@@ -37,7 +38,6 @@ from zcbench.cli._shared import (
     say,
     say_notes,
     sentence,
-    shares,
     show,
     split_names,
 )
@@ -91,7 +91,6 @@ _FIELDS = (
     "guide",
     "budget",
     "cost",
-    "curve",
     "complete",
     "arch",
     "space",
@@ -161,7 +160,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     curved = parser.add_argument_group("for learning curves")
     curved.add_argument("--curve-predictors", metavar="NAMES", help="names or patterns, separated by commas, or all")
-    curved.add_argument("--curve", metavar="NAME", help="metric that is forecast (default: one of validation)")
+    curved.add_argument(
+        "--curve",
+        dest="curves",
+        action="append",
+        metavar="NAME",
+        help="metric that is forecast (default: one of validation). Of a table of your own: columns that are the "
+        'epochs of a curve, * for the number, "valid_loss_*"; repeatable',
+    )
+    curved.add_argument(
+        "--bounds", metavar="LOW,HIGH", help="least and greatest value of the metric: 0,100 for percent"
+    )
     curved.add_argument(
         "--contexts", metavar="SHARE,SHARE", help="shares of each curve that are seen (default: .1,.2,.5,.8)"
     )
@@ -171,13 +180,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     own = parser.add_argument_group("for a table of your own")
     own.add_argument("--arch", metavar="COLUMN", help="column that names the architectures (default: arch, model, …)")
     own.add_argument("--lower", metavar="COLUMNS", help="columns in which lower is better, separated by commas")
-    own.add_argument(
-        "--curve",
-        dest="curves",
-        action="append",
-        metavar="PATTERN",
-        help='columns that are the epochs of a learning curve, * for the number: "valid_loss_*"; repeatable',
-    )
     own.add_argument(
         "--space", metavar="NAME", help="build the networks from this search space; the names are its strings"
     )
@@ -247,11 +249,11 @@ def _run(options: argparse.Namespace) -> Run:
         "tuned": numbers("--tuned", options.tuned) or None,
         "searchers": split_names(options.searchers),
         "curve_predictors": split_names(options.curve_predictors),
-        "contexts": shares("--contexts", options.contexts),
+        "contexts": decimals("--contexts", options.contexts),
+        "bounds": decimals("--bounds", options.bounds),
         "scorers": _scorers(options.scorers),
         "constraints": options.constraints,
         "lower": _columns(options.lower),
-        "curves": options.curves,
     }
     given: dict[str, Any] = {name: getattr(options, name) for name in _FIELDS} | lists
     given, what = {name: value for name, value in given.items() if value is not None}, options.name
@@ -260,6 +262,8 @@ def _run(options: argparse.Namespace) -> Run:
         raise InvalidInputError(
             "say what to run: zcbench run BENCHMARK, zcbench run TRACK, or  zcbench run my.csv --target COLUMN"
         )
+    if options.curves is not None:
+        given |= _curves(options.curves, own=any(map(is_own_table, named)))
     if options.proxies is not None:
         given["proxies"] = (_columns if any(map(is_own_table, named)) else split_names)(options.proxies)
     return make_run(
@@ -273,6 +277,19 @@ def _run(options: argparse.Namespace) -> Run:
         **of_machines(options),
         **given,
     )
+
+
+def _curves(names: list[str], *, own: bool) -> dict[str, Any]:
+    """Fields of a run: patterns of columns of a table of one's own, or the metric of a benchmark."""
+    from zcbench.errors import InvalidInputError
+
+    if own:
+        return {"curves": names}
+    if len(names) > 1:
+        raise InvalidInputError(
+            f"--curve {' --curve '.join(names)}: a benchmark's run is about one metric: choose one."
+        )
+    return {"curve": names[0]}
 
 
 def _scorers(text: str | None) -> list[str] | None:

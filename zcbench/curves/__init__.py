@@ -4,10 +4,12 @@
 """
 
 from zcbench.curves._base import CurvePredictor as CurvePredictor
+from zcbench.curves._beating import probability_of_beating as probability_of_beating
 from zcbench.curves._context import Axis as Axis
 from zcbench.curves._context import Context as Context
 from zcbench.curves._extrapolate import Extrapolation as Extrapolation
 from zcbench.curves._extrapolate import extrapolate as extrapolate
+from zcbench.curves._extrapolate import prepare as prepare
 from zcbench.curves._forecast import Binned as Binned
 from zcbench.curves._forecast import Forecast as Forecast
 from zcbench.curves._forecast import Mixture as Mixture
@@ -22,3 +24,5 @@ from zcbench.curves.families import FAMILIES as FAMILIES
 from zcbench.curves.priors import PRIORS as PRIORS
 from zcbench.curves.scales import Scale as Scale
 from zcbench.curves.scales import scale_of as scale_of
+from zcbench.curves.stopping import Decision as Decision
+from zcbench.curves.stopping import Stopper as Stopper

@@ -201,5 +201,3 @@ def fit(family: str, curves: Curves, starts: int) -> Fit:
     best = squares.reshape(count, starts).argmin(1) + np.arange(count) * starts
     slope = slopes(family, at[best], curves.times)[1] * curves.real[..., None]
     return Fit(family, at[best], squares[best], slope)
-
-

@@ -26,6 +26,8 @@ LENGTHS, SHARES = (100, 50, 25, 12), (0.55, 0.2, 0.15, 0.1)
 RANGE = (-1.0, 2.0)
 #: contexts at which progress is measured
 CONTEXTS = (5, 10, 20, 50)
+#: what the state to go on from is called, beside the weights
+STATE = ".state.safetensors"
 #: seeds of held-out curves and of training never meet
 _HELD_OUT = 987_654_321
 
@@ -254,7 +256,7 @@ class Training:
         rng = json.dumps(self.rng.bit_generator.state)
         state |= {f"averaged/{name}": value for name, value in weights.items()}
         for file, tensors, words in (
-            (path.with_suffix(".state.safetensors"), state, {"about": json.dumps(about), "rng": rng}),
+            (path.with_suffix(STATE), state, {"about": json.dumps(about), "rng": rng}),
             (path, weights, {"about": json.dumps(about)}),
         ):
             with whole(file, "Choose another file for the weights.") as fresh:
@@ -269,7 +271,7 @@ class Training:
         """
         from safetensors import SafetensorError, safe_open
 
-        full = path.with_suffix(".state.safetensors")
+        full = path.with_suffix(STATE)
         chosen = full if full.exists() else path
         try:
             with safe_open(chosen, framework="pt") as file:
@@ -303,6 +305,59 @@ class Training:
 def _has_bfloat16() -> bool:
     """Whether this processor multiplies bfloat16 matrices itself."""
     return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
+
+
+def begin(
+    path: Path,
+    *,
+    start: Path | None = None,
+    minutes: float = 60.0,
+    device: str = "cpu",
+    batch: int | None = None,
+    width: int = 128,
+    layers: int = 4,
+    threads: int = 1,
+    seed: int = 0,
+) -> Training:
+    """A new training, or the one whose state is beside ``path``.
+
+    Args:
+        path: file of the weights to write.
+        start: weights to begin with; their sizes hold.
+        minutes: how long the whole training takes.
+        device: "cpu" or "cuda".
+        batch: curves of 100 epochs in a batch.
+        width: of the network.
+        layers: of the network.
+        threads: of the processor.
+        seed: decides weights and curves.
+
+    Returns:
+        The training, ready for :func:`train`.
+
+    Raises:
+        InvalidInputError: a number is out of range, there is no such device, or a file is of another kind.
+    """
+    kind = device.partition(":")[0]
+    if kind not in ("cpu", "cuda") or (kind == "cuda" and not torch.cuda.is_available()):
+        raise InvalidInputError(f"--device {device}: torch has no such device here; choose cpu.")
+    if path.suffix != ".safetensors":
+        raise InvalidInputError(f"{path}: give the file of the weights a name that ends in .safetensors.")
+    if not (math.isfinite(minutes) and minutes > 0):
+        raise InvalidInputError(f"--minutes {minutes}: give a number above 0.")
+    batch = batch if batch is not None else (1024 if kind == "cuda" else 64)
+    for name, number in {"batch": batch, "width": width, "layers": layers, "threads": threads}.items():
+        if number < 1:
+            raise InvalidInputError(f"--{name} {number}: give a number from 1 on.")
+    if width % Shape.heads:
+        raise InvalidInputError(f"--width {width}: give a multiple of {Shape.heads}, the number of heads.")
+    torch.set_num_threads(threads)
+    if path.with_suffix(STATE).exists():
+        return Training.resume(path, device=device, seconds=60 * minutes)
+    if start is None:
+        return Training(Shape(width=width, layers=layers), 60 * minutes, batch, device=device, seed=seed)
+    fresh: dict[str, Any] = {"elapsed": 0.0, "steps": 0, "skipped": 0, "lines": []}
+    return Training.resume(start, seconds=60 * minutes, device=device, batch=batch, seed=seed, **fresh)
 
 
 def train(training: Training, path: Path, every: float = 60.0, say: Callable[[str], None] = print) -> Training:

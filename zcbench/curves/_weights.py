@@ -18,6 +18,8 @@ from zcbench.curves._frames import Frames
 from zcbench.curves._network import CurveNetwork, Shape
 from zcbench.errors import InvalidInputError
 
+#: a training may diverge: distances from the range, and the probabilities up to each, on both sides
+_FAR, _RARE = (1.0, 10.0, 1e2, 1e3, 1e4), (4.5e-4, 4.5e-5, 4.5e-6, 4.5e-7, 4.5e-8)
 #: times that the network itself is asked for, at most; forecasts between them are interpolated
 _KNOTS = 24
 
@@ -52,8 +54,8 @@ class Loaded:
             ends: last epochs of trainings ``(curves,)``.
             prior: number of the prior.
             asked: times ``(curves, times)``.
-            within: values are known to lie in here: bins are cut there, and the others hold all of the probability.
-                Without it, a bin far out holds a thousandth of the probability and half of the mean.
+            within: values lie in here, but for one in a thousand: bins are cut there, and the others hold the rest of
+                the probability. Without it, a bin far out holds a thousandth of the probability and half of the mean.
 
         Returns:
             Edges ``(curves, 1, bins + 1)`` and probabilities ``(curves, times, bins)``.
@@ -73,7 +75,10 @@ class Loaded:
         edges = centre + scale * self.network.edges.double()
         cut = edges.clamp(*within)
         probabilities = (logits + (cut.diff() / edges.diff()).log().float()).softmax(-1)
-        return cut.numpy(), probabilities.numpy()
+        rare = torch.tensor(_RARE).expand(*probabilities.shape[:2], -1)
+        probabilities = torch.cat([rare.flip(-1), probabilities * (1 - 2 * sum(_RARE)), rare], -1)
+        far = torch.tensor(_FAR, dtype=torch.float64).expand(len(cut), 1, -1)
+        return torch.cat([within[0] - far.flip(-1), cut, within[1] + far], -1).numpy(), probabilities.numpy()
 
     @torch.inference_mode()
     def evidence(self, times: Sequence[Floats], values: Sequence[Floats], ends: Floats, prior: int) -> Floats:

@@ -11,8 +11,7 @@ from zcbench.curves._base import CurvePredictor
 from zcbench.curves._complete import at_times, need_fit
 from zcbench.curves._context import Context, Floats
 from zcbench.curves._forecast import Forecast, Normals
-from zcbench.curves._register import register_curve_predictor
-from zcbench.curves.last_value import LastValue
+from zcbench.curves._register import get_curve_predictor, register_curve_predictor
 
 #: standard deviations are at least this, in units
 _LEAST = 1e-4
@@ -54,7 +53,7 @@ class CalibratedLastValue(CurvePredictor):
             InvalidInputError: it was not fitted.
         """
         curves = need_fit("calibrated_last_value", getattr(self, "curves_", ()), 1)
-        simple = LastValue().predict(contexts, asked)
+        simple = get_curve_predictor("last_value").predict(contexts, asked)
         assert isinstance(simple, Normals)
         spreads = np.empty(asked.shape)
         for row, (one, times) in enumerate(zip(contexts, asked, strict=True)):

@@ -13,8 +13,7 @@ from zcbench.curves._base import CurvePredictor
 from zcbench.curves._context import Context, Floats
 from zcbench.curves._forecast import Forecast, Normals
 from zcbench.curves._least_squares import BOUNDS, Curves, Fit, fit, slopes
-from zcbench.curves._register import register_curve_predictor
-from zcbench.curves.last_value import LastValue
+from zcbench.curves._register import get_curve_predictor, register_curve_predictor
 from zcbench.errors import InvalidInputError
 
 #: a priori, residuals are as small as this with the weight of so many points: noise-free curves have a spread, too
@@ -124,7 +123,7 @@ class _Fitted(CurvePredictor):
         """Weights, means and spreads ``(curves, times, parts)``."""
         curves = Curves.of(contexts)
         found = self._fits(names, curves, asked)
-        simple = LastValue().predict(contexts, asked)
+        simple = get_curve_predictor("last_value").predict(contexts, asked)
         assert isinstance(simple, Normals)
         known = np.isfinite(found.costs)
         short = ~known.any(1)
@@ -191,9 +190,7 @@ class BestFit(_Fitted):
     """
 
     def _weights(self, costs: Floats) -> Floats:
-        return np.where(
-            (np.arange(costs.shape[1]) == costs.argmin(1)[:, None]) & np.isfinite(costs), 1.0, 0.0
-        )
+        return np.where((np.arange(costs.shape[1]) == costs.argmin(1)[:, None]) & np.isfinite(costs), 1.0, 0.0)
 
 
 @register_curve_predictor(

@@ -53,7 +53,10 @@ class LCPFN(CurvePredictor):
         self.precision = precision
 
     def predict(self, contexts: Sequence[Context], asked: Floats) -> Forecast:
-        """Binned distributions, one network pass for every 256 curves and each prior."""
+        """Binned distributions, one network pass for every 256 curves and each prior.
+
+        One value in a thousand is expected outside [-0.25, 1.25], as a training that diverges gives it.
+        """
         if self.prior not in ("mixed", *PRIORS):
             raise InvalidInputError(f"prior={self.prior!r}: choose one of mixed, {', '.join(PRIORS)}.")
         if self.precision not in ("float32", "bfloat16"):

@@ -145,6 +145,8 @@ def _regressed(chosen: dict[str, float], x: Floats, y: Floats, query: Floats) ->
         return np.full(len(query), centre)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # draws that do not converge have a large error, and are not chosen
-        model = NuSVR(**chosen, max_iter=20_000).fit(x, (y - centre) / scale)
+        model = NuSVR(**chosen, max_iter=20_000)
+        model.random_state = 0  # it draws a number that it does not need, else from everybody's generator
+        model.fit(x, (y - centre) / scale)
     found: Floats = centre + scale * model.predict(query)
     return found

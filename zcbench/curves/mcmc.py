@@ -157,7 +157,8 @@ class MCMC(CurvePredictor):
         found = [self.posterior(one) for one in contexts]
         curves = np.stack([means(points, row).T for points, row in zip(found, asked, strict=True)])
         spreads = np.exp(np.stack([points[:, -1] for points in found]))[:, None]
-        return Normals(np.full((1, 1, 1), 1 / curves.shape[-1]), curves, np.broadcast_to(spreads, curves.shape))
+        weights = np.broadcast_to(1 / curves.shape[-1], curves.shape)
+        return Normals(weights, curves, np.broadcast_to(spreads, curves.shape))
 
     def posterior(self, context: Context) -> Floats:
         """Parameters ``(parts, 13)`` from the posterior.

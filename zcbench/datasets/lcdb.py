@@ -2,8 +2,8 @@
 
 Source: C. Yan, F. Mohr, T. Viering, "LCDB 1.1: A Database Illustrating Learning Curves Are More Ill-Behaved Than
 Previously Thought", 2025, arXiv:2505.15657; github.com/learning-curve-research/LCDB-1.1. A curve's point is the mean
-over the authors' splits at one of 137 anchors: training sets of 16 to 2,097,152 rows, each 2^(1/8) times the one before.
-Small data sets end early.
+over the authors' splits at one of 137 anchors: training sets of 16 to 2,097,152 rows, each 2^(1/8) times the one
+before. Small data sets end early.
 """
 
 from __future__ import annotations

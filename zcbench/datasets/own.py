@@ -173,13 +173,14 @@ def own_benchmark(
     content = _read(Path(path), limit, seed)
     target, *lower = (" ".join(name.split()) for name in (target, *all_text("lower", lower)))
     arch = None if arch is None else " ".join(arch.split())
+    found = several_curves(curves, (name for name in content.texts if name != content.index), content.path)
+    called = {one.name for one in found}
     for name in (target, *([arch] if arch is not None else []), *lower):
-        if name not in content.texts:
+        if name not in content.texts and (name in (target, arch) or name not in called):
             hint = "Does the first line name the columns?" if any(map(is_number, content.texts)) else ""
             raise UnknownNameError("column", name, map(abridged, content.texts), hint)
     truth = _target(content, target)
     place = get_space(space) if isinstance(space, str) else space or TableSpace()
-    found = several_curves(curves, (name for name in content.texts if name != content.index), content.path)
     names, column, numbered = _names(content, target, arch, None if space is None else place)
     epochs = {name: _numbers(content, name) for one in found for name in one.columns}
     skipped = {target, column, content.index, *epochs, *_ARCHITECTURE}
@@ -200,17 +201,19 @@ def own_benchmark(
         truth, facts = _means(truth, rows), {name: _means(values, rows) for name, values in facts.items()}
         epochs = {name: _means(values, rows) for name, values in epochs.items()}
     _rankable(content.path, target, truth)
+    by_epoch = {one.name: np.stack([epochs[name] for name in one.columns], 1)[:, None] for one in found}
+    values = {name: by_epoch[name][:, :, -1] for name in by_epoch} | {target: truth[:, None]}
     title = "".join(c if c.isprintable() and c != "@" else "_" for c in Path(path).stem)
     return Benchmark(
         name=f"{OWN}{title}",  # never that of a benchmark whose records lie in the same store
         version=1,
         space=place,
         architectures=architectures,
-        targets={target: Target(target, batch, target not in lower, f"column {target} of {path}")},
-        values={target: truth[:, None]},
+        targets={name: Target(name, batch, name not in lower, f"column {name} of {path}") for name in values},
+        values=values,
         default_target=target,
         classes={batch: classes},
-        curves={one.name: np.stack([epochs[name] for name in one.columns], 1)[:, None] for one in found},
+        curves=by_epoch,
         facts=facts,
         source=str(path),
         notes=tuple(notes),

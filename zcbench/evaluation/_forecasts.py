@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +81,7 @@ class ForecastComparison(Board):
         points: one for each curve predictor and context; the best rank by log-density first.
         won: by label of a curve predictor and of another, the share of tasks (a part at a context) at which its
             log-density was higher, with an interval over parts; a tie is half.
+        won_by_median: the same by the median over curves, which one curve that diverges does not decide.
         baseline: the label that all are compared with; "" if it is not among them.
         notes: what a reader has to know, a sentence each.
         table_notes: what reading the table left out or changed.
@@ -99,6 +100,7 @@ class ForecastComparison(Board):
     contexts: tuple[float, ...]
     points: tuple[Forecasted, ...]
     won: Mapping[str, Mapping[str, Estimate]]
+    won_by_median: Mapping[str, Mapping[str, Estimate]]
     baseline: str = ""
     notes: tuple[str, ...] = ()
     table_notes: tuple[str, ...] = ()
@@ -201,6 +203,7 @@ def compare_forecasts(
     return ForecastComparison(
         *(identifier, curve, not target.higher_is_better, pool, parts, complete, contexts, tuple(points)),
         won={a: {b: won(found[a], found[b]) for b in judged if b != a} for a in judged},
+        won_by_median={a: {b: won(found[a], found[b], _median) for b in judged if b != a} for a in judged},
         baseline=baseline if baseline in judged else "",
         notes=(*notes, *versions),
         table_notes=benchmark.notes,
@@ -241,7 +244,15 @@ def _order(densities: Mapping[str, Mapping[float, Mapping[int, float]]], context
     return sorted(densities, key=lambda label: (_mean(ranks[label]), label))
 
 
-def won(first: Iterable[CurveTrial], second: Iterable[CurveTrial]) -> Estimate:
+def _median(trial: CurveTrial) -> float:
+    """The median over curves; -inf where most curves have a value that was held to be impossible."""
+    found = trial.metrics.get("median_log_density", math.nan)
+    return -math.inf if math.isnan(found) else found
+
+
+def won(
+    first: Iterable[CurveTrial], second: Iterable[CurveTrial], worth: Callable[[CurveTrial], float] = _density
+) -> Estimate:
     """Share of the tasks, a part at a context, at which the first has the higher log-density; a tie is half.
 
     Only tasks at which both forecast as many curves count. The interval is one of Student's t over parts.
@@ -249,13 +260,14 @@ def won(first: Iterable[CurveTrial], second: Iterable[CurveTrial]) -> Estimate:
     Args:
         first: trials of one curve predictor.
         second: of another, on the same curves.
+        worth: what is compared, high is good.
     """
     others = {(t.seed, t.context): t for t in _judged(second)}
     by_part: dict[int, list[float]] = {}
     for trial in _judged(first):
         other = others.get((trial.seed, trial.context))
         if other is not None and other.metrics["curves"] == trial.metrics["curves"]:
-            ahead, behind = _density(trial), _density(other)
+            ahead, behind = worth(trial), worth(other)
             by_part.setdefault(trial.seed, []).append(0.5 + 0.5 * ((ahead > behind) - (ahead < behind)))
     tasks = [one for several in by_part.values() for one in several]
     over_parts = mean_interval(_mean(several) for several in by_part.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zcbench._display import NOTHING, SENTENCE, duration, fixed, many, plain
@@ -45,7 +46,7 @@ def titles(comparison: ForecastComparison) -> list[tuple[str, bool]]:
     if comparison.metric == "log_density":
         found += [("median", True), ("in 90 %", True), ("tau", True)]
         if comparison.baseline:
-            found.append(("won", True))
+            found += [("won", True), ("by median", True)]
         found.append(("a curve", True))
     return found
 
@@ -59,11 +60,15 @@ def cells(comparison: ForecastComparison) -> list[list[str]]:
         if comparison.metric == "log_density":
             row += [fixed(_mean(points, name)) for name in ("median_log_density", "coverage_90", "tau")]
             if comparison.baseline:
-                row.append(_won(comparison.won.get(label, {}).get(comparison.baseline)))
+                row += [_won(of.get(label, {}).get(comparison.baseline)) for of in _won_by(comparison)]
             seconds = [point.seconds for point in points if point and not math.isnan(point.seconds)]
             row.append(duration(sum(seconds) / len(seconds)) if seconds else NOTHING)
         found.append(row)
     return found
+
+
+def _won_by(comparison: ForecastComparison) -> tuple[Mapping[str, Mapping[str, Estimate]], ...]:
+    return comparison.won, comparison.won_by_median
 
 
 def _cell(point: Forecasted | None, metric: str) -> str:
@@ -99,7 +104,8 @@ def footnotes(comparison: ForecastComparison) -> list[str]:
         )
         if comparison.baseline:
             notes.append(
-                f"Won: share of tasks (a part at a context) with a higher log-density than {comparison.baseline}."
+                f"Won: share of tasks (a part at a context) with a higher log-density than {comparison.baseline}; by "
+                "median: the same by the median over curves."
             )
     notes.append(
         f"Networks are dealt into {many(comparison.parts, 'part')}, each of which is tested once; curve predictors "
@@ -160,9 +166,12 @@ def content(comparison: ForecastComparison) -> dict[str, Any]:
         "complete": comparison.complete,
         "baseline": comparison.baseline,
         "forecasts": comparison.rows(),
-        "won": {
-            label: {other: {**estimate_columns("share", found), "tasks": found.n} for other, found in of.items()}
-            for label, of in comparison.won.items()
+        **{
+            name: {
+                label: {other: {**estimate_columns("share", found), "tasks": found.n} for other, found in of.items()}
+                for label, of in every.items()
+            }
+            for name, every in zip(("won", "won_by_median"), _won_by(comparison), strict=True)
         },
         "notes": comparison.footnotes(),
     }

@@ -206,6 +206,9 @@ def forecasts_of(
     curve: str | None = None,
     curve_predictors: Iterable[str] | None = None,
     contexts: Iterable[float] | None = None,
+    complete: int | None = None,
+    parts: int | None = None,
+    limit: int | None = None,
 ) -> list[ForecastComparison]:
     """Compare what a store knows of forecasts on a benchmark: a table for each set of curves and way to deal them out.
 
@@ -215,6 +218,9 @@ def forecasts_of(
         curve: the metric; None for all.
         curve_predictors: labels or shell patterns of labels; None for all.
         contexts: shares of a curve; None for all.
+        complete: complete curves that were learned from; None for any number.
+        parts: into how many parts networks were dealt, or into one each where there are fewer; None for any number.
+        limit: number of networks, or all where there are fewer; None for any number.
 
     Returns:
         The sets, that of most forecasts first; empty if there are none.
@@ -228,6 +234,12 @@ def forecasts_of(
         kept &= _labelled(found, curve_predictors)
     if contexts is not None:
         kept &= found.has("context", [f"{share:g}" for share in contexts])
+    if complete is not None:
+        kept &= found.numbers("complete") == complete
+    if parts is not None:
+        kept &= found.numbers("parts") == np.minimum(found.numbers("pool"), parts)
+    if limit is not None:
+        kept &= found.numbers("pool") <= limit
     found = found.where(kept)
     columns = (found.codes("curve")[0], found.codes("data")[0], *map(found.numbers, ("pool", "parts", "complete")))
     sets = sorted(grouped(*columns), key=len, reverse=True)

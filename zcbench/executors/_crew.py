@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from zcbench._calls import Outcome
+from zcbench._display import many
+from zcbench._files import cannot_write
 from zcbench._workers import Task, in_parallel
 from zcbench.errors import ZcbenchError, shortened
 from zcbench.executors._protocol import Answer, EngineEndedError, Executor
@@ -37,7 +39,7 @@ class EngineCrew:
         at_once: calls that are out at most; 0 for as many as the engine has places for.
         timeout: seconds that a call may take, from when it begins.
 
-    Where the user has to know that nothing happens, there is an :class:`EngineWarning`.
+    An :class:`EngineWarning` says what the user has to know meanwhile: nobody is there to call, a call is repeated.
     """
 
     def __init__(
@@ -71,15 +73,21 @@ class EngineCrew:
 
         Raises:
             ZcbenchError: there is no such engine, it ended, or none of its machines can do it.
+            StoreError: the folder cannot be made.
         """
         self._begin()
         waiting = {json.dumps([key, part]): (key, part) for key, parts in tasks for part in parts}
         answers = iter(self._executor.carry_out(self._order, list(waiting), _warn))
         try:
             for answer in answers:
-                for name in answer.keys if answer.final or not answer.trouble else ():
+                if answer.trouble and not answer.final:
+                    _warn(f"an evaluation is computed again: {shortened(answer.trouble)}")
+                    continue
+                for name in answer.keys:
                     key, part = waiting.pop(name)
                     yield key, part, self._outcome(answer, name)
+            if waiting:
+                raise ZcbenchError(f"the executor ended without an answer for {many(len(waiting), 'evaluation')}.")
         except EngineEndedError as error:
             raise ZcbenchError(
                 f"{error.engine} has ended. What a ledger holds is kept: start the same search again when there is one."
@@ -91,7 +99,10 @@ class EngineCrew:
     def _begin(self) -> None:
         """Keep the engine's connection from the first call on."""
         if self._stack is None:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise cannot_write(self._folder, error, "choose another place for the ledger.") from None
             self._stack = ExitStack()
             if isinstance(self._executor, AbstractContextManager):
                 self._stack.enter_context(self._executor)

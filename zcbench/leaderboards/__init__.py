@@ -1,9 +1,10 @@
 """Leaderboards: pages, figures, and one table for several benchmarks. Pure functions of evaluations, no torch."""
 
+from zcbench.leaderboards._boards_page import boards_to_html
 from zcbench.leaderboards._figure import draw_efficiency
 from zcbench.leaderboards._matrix import Matrix
 from zcbench.leaderboards._page import to_html
 from zcbench.leaderboards._search_figure import draw_comparison, draw_search
 from zcbench.leaderboards._search_page import search_to_html
 
-__all__ = ["Matrix", "draw_comparison", "draw_efficiency", "draw_search", "search_to_html", "to_html"]
+__all__ = ["Matrix", "boards_to_html", "draw_comparison", "draw_efficiency", "draw_search", "search_to_html", "to_html"]

@@ -46,10 +46,10 @@ def check(arrays: Mapping[str, NDArray[Any]], texts: Mapping[str, Sequence[str]]
             np.isinf(values).any() or (field.name in ("seconds", "spread") and (values < 0).any())
         ):
             raise BadLineError(f"the column {field.name!r} has a number out of range")
-    _check_outcomes(arrays, texts)
+    _check_outcomes(arrays, texts, kind)
 
 
-def _check_outcomes(arrays: Mapping[str, NDArray[Any]], texts: Mapping[str, Sequence[str]]) -> None:
+def _check_outcomes(arrays: Mapping[str, NDArray[Any]], texts: Mapping[str, Sequence[str]], kind: Kind[Any]) -> None:
     codes = arrays["status"]
     if not len(codes):
         return
@@ -59,4 +59,4 @@ def _check_outcomes(arrays: Mapping[str, NDArray[Any]], texts: Mapping[str, Sequ
             raise BadLineError("the column 'status' does not go with the column 'value'")
         return
     for metrics, status in {*zip(arrays["metrics"].tolist(), codes.tolist(), strict=True)}:
-        _schema.column_metrics(texts["metrics"][metrics], texts["status"][status], tau="predictor" in arrays)
+        _schema.column_metrics(texts["metrics"][metrics], texts["status"][status], kind.name)

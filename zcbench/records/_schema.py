@@ -361,7 +361,7 @@ def trial(line: Mapping[str, Any]) -> tuple[Any, ...]:
     if "transfer_from" not in line and line.get("schema") == 1 and "source" in line:
         line = {**line, "transfer_from": line["source"]}
     found = _flat(line, TRIALS, _TRIAL)
-    _check_tau(line["metrics"], Status(line["status"]))
+    _check_metrics(line["metrics"], Status(line["status"]), TRIALS.name)
     return found
 
 
@@ -383,7 +383,9 @@ def forecast(line: Mapping[str, Any]) -> tuple[Any, ...]:
     Raises:
         BadLineError: a field is missing or holds something else.
     """
-    return _flat(line, FORECASTS, _FORECAST)
+    found = _flat(line, FORECASTS, _FORECAST)
+    _check_metrics(line["metrics"], Status(line["status"]), FORECASTS.name)
+    return found
 
 
 def _flat(line: Mapping[str, Any], kind: Kind[Any], expected: _Fields) -> tuple[Any, ...]:
@@ -405,10 +407,17 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]] = {
 }
 
 
-def _check_tau(metrics: Mapping[str, Any], status: Status) -> None:
-    tau = metrics.get("tau")
-    if status is Status.OK and not (tau is not None and -1 <= tau <= 1):
-        raise BadLineError("the status ok without a tau from -1 to 1")
+#: what an item of a kind that is ok has at least: a metric, its bounds
+_LEAST = {TRIALS.name: ("tau", -1, 1), FORECASTS.name: ("curves", 1, 2**53)}
+
+
+def _check_metrics(metrics: Mapping[str, Any], status: Status, kind: str) -> None:
+    if status is not Status.OK or kind not in _LEAST:
+        return
+    name, low, high = _LEAST[kind]
+    value = metrics.get(name)
+    if value is None or not low <= value <= high:
+        raise BadLineError(f"the status ok without a {name} from {low} to {high}")
 
 
 def _later(line: Mapping[str, Any]) -> tuple[str, str, int]:
@@ -417,21 +426,20 @@ def _later(line: Mapping[str, Any]) -> tuple[str, str, int]:
     return found["code"], found["sample"], found["attempt"]
 
 
-def column_metrics(text: str, status: str, *, tau: bool) -> None:
+def column_metrics(text: str, status: str, kind: str) -> None:
     """Check metrics as a column of texts has them.
 
     Args:
         text: the metrics.
         status: what became of the item.
-        tau: whether an item that is ok has to have one.
+        kind: name of the kind of item.
 
     Raises:
         BadLineError: they are none, or do not go with the status.
     """
     metrics = _object(text.encode(errors="surrogatepass"))
     _check({"metrics": metrics}, {"metrics": _TRIAL["metrics"]})
-    if tau:
-        _check_tau(metrics, Status(status))
+    _check_metrics(metrics, Status(status), kind)
 
 
 # -- what is written ---------------------------------------------------------------------------

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from zcbench.runs._manifest import read_manifest as read_manifest
     from zcbench.runs._own import OwnTable as OwnTable
     from zcbench.runs._read import efficiency as efficiency
+    from zcbench.runs._read import forecasts as forecasts
     from zcbench.runs._read import leaderboard as leaderboard
     from zcbench.runs._read import named_track as named_track
     from zcbench.runs._read import stored_benchmark as stored_benchmark
@@ -55,6 +56,7 @@ _PUBLIC = {
     "correlate_columns": "_columns",
     "efficiency": "_read",
     "evaluate": "score_networks",
+    "forecasts": "_read",
     "get_track": "_register",
     "leaderboard": "_read",
     "list_tracks": "_register",

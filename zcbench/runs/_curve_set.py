@@ -132,7 +132,12 @@ def curve_of(benchmark: Benchmark, name: str | None = None) -> str:
     return [*guides, *usual, *known][0]
 
 
-def curve_set(benchmark: Benchmark, name: str | None = None, limit: int | None = None) -> CurveSet:
+def curve_set(
+    benchmark: Benchmark,
+    name: str | None = None,
+    limit: int | None = None,
+    bounds: tuple[float, float] | None = None,
+) -> CurveSet:
     """Curves of a benchmark that can be forecast: those of two values or more.
 
     A curve ends before its first infinite value.
@@ -142,6 +147,7 @@ def curve_set(benchmark: Benchmark, name: str | None = None, limit: int | None =
         name: the metric; default :func:`curve_of`.
         limit: number of different networks, or of what is undivided, drawn at random; None for all. A larger limit
             keeps what a smaller one had.
+        bounds: least and greatest value of the metric; default what the benchmark says of it.
 
     Raises:
         InvalidInputError: there are no such curves.
@@ -162,8 +168,7 @@ def curve_set(benchmark: Benchmark, name: str | None = None, limit: int | None =
     cut = np.logical_or.accumulate(np.isinf(values), axis=1)
     values = np.where(cut, np.nan, values)
     notes = _infinite(cut)
-    bounds, said = _bounds(benchmark, metric, values)
-    notes += said
+    bounds = _bounds(benchmark, metric) if bounds is None else bounds
     horizon = _horizons(values, task)
     kept, said = _fit(values, horizon, lower, bounds)
     notes += said
@@ -195,15 +200,12 @@ def _horizons(values: Floats, task: Ints) -> Ints:
     return found
 
 
-def _bounds(benchmark: Benchmark, metric: str, values: Floats) -> tuple[tuple[float, float] | None, list[str]]:
-    """Bounds of the metric; a metric of which more is better and that goes beyond 1 is taken for percent."""
-    stated = bounds_of(benchmark.targets[metric])
-    if np.isfinite(stated).all():
-        return stated, []
-    highest = float(np.nanmax(values, initial=-np.inf))
-    if benchmark.targets[metric].higher_is_better and 1 < highest <= 100:
-        return (0.0, 100.0), [f"{metric} reaches {highest:g}, so it is taken for percent."]
-    return None, []
+def _bounds(benchmark: Benchmark, metric: str) -> tuple[float, float] | None:
+    """Bounds of the metric, where its description states a unit that has them."""
+    target = benchmark.targets[metric]
+    stated = bounds_of(target)
+    percent = target.higher_is_better and "accuracy, percent" in target.description
+    return stated if np.isfinite(stated).all() else (0.0, 100.0) if percent else None
 
 
 def _infinite(cut: NDArray[np.bool_]) -> list[str]:

@@ -11,11 +11,19 @@ from zcbench import _arguments as rules
 from zcbench.datasets import Benchmark, get_benchmark, list_benchmarks
 from zcbench.datasets.own import OWN
 from zcbench.errors import InvalidInputError, UnknownNameError
-from zcbench.evaluation import Evaluation, SampleEfficiency, Wanted, efficiency_of, evaluations_of
+from zcbench.evaluation import (
+    Evaluation,
+    ForecastComparison,
+    SampleEfficiency,
+    Wanted,
+    efficiency_of,
+    evaluations_of,
+    forecasts_of,
+)
 from zcbench.proxies import STANDARD
 from zcbench.records import Store
 from zcbench.runs._register import get_track, list_tracks
-from zcbench.runs._track import PREDICTORS, SIZES, Track
+from zcbench.runs._track import CURVES, PREDICTORS, SCORES, SIZES, Track
 
 
 def leaderboard(
@@ -98,6 +106,69 @@ def leaderboard(
     return found
 
 
+def forecasts(
+    name: str | os.PathLike[str] | Benchmark | Track,
+    store: str | os.PathLike[str] | Store = "runs",
+    *,
+    benchmarks: Iterable[str] | None = None,
+    curve: str | None = None,
+    source: str | os.PathLike[str] | None = None,
+) -> list[ForecastComparison]:
+    """Compare what is stored of forecasts of learning curves; nothing is forecast.
+
+    Args:
+        name: a benchmark, or a track of curve predictors (its name, or the path of its TOML file).
+        store: where the forecasts are.
+        benchmarks: of a track, these instead of its own, as ``run`` takes them.
+        curve: the metric; default the track's, or all that were forecast.
+        source: the benchmark's table, if it is not where it usually is.
+
+    Returns:
+        A comparison for each set of curves, that of most forecasts first; of a track one for each benchmark, of exactly
+        what the track asks for.
+
+    Raises:
+        UnknownNameError: there is no such benchmark or track.
+        InvalidInputError: nothing that is asked for has been forecast.
+        StoreError: the store cannot be read.
+    """
+    place, track = as_store(store), named_track(name)
+    if track is None:
+        assert not isinstance(name, Track)
+        if benchmarks is not None:
+            raise InvalidInputError("benchmarks goes with a track, and not with a benchmark.")
+        table = stored_benchmark(name, source, "benchmark or track")
+        if found := forecasts_of(place, table, curve=curve):
+            return found
+        raise InvalidInputError(
+            f"no forecasts on {table.name} in {place.folder}: run  zcbench run {table.name} --curve-predictors all"
+        )
+    called = track.name if isinstance(name, Track | Benchmark) else os.fspath(name)
+    if track.kind != CURVES:
+        raise InvalidInputError(f"the track {called} is about {track.kind}, and not about curves.")
+    found = []
+    for benchmark in rules.all_text("benchmarks", benchmarks or track.benchmarks):
+        settings = track.settings(benchmark)
+        several = forecasts_of(
+            place,
+            stored_benchmark(benchmark, source),
+            curve=curve or settings.curve,
+            curve_predictors=("*",) if "all" in track.curve_predictors else track.curve_predictors,
+            contexts=track.contexts,
+            complete=track.complete,
+            parts=track.seeds,
+            limit=settings.limit,
+        )
+        if not several:
+            raise InvalidInputError(
+                f"no forecasts of {called} on {benchmark} in {place.folder}: run  zcbench run {called}"
+            )
+        found.append(several[0])
+    if not found:
+        raise InvalidInputError(f"the track {called or 'without a name'} names no benchmark: say which.")
+    return found
+
+
 def efficiency(
     benchmark: str | os.PathLike[str] | Benchmark,
     store: str | os.PathLike[str] | Store = "runs",
@@ -153,9 +224,11 @@ def _plan(track: Track, called: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
 
 
 def check_scores(track: Track, called: str) -> None:
-    """InvalidInputError for a track of predictors, with the name or path that it was called by."""
+    """InvalidInputError for a track of another kind, with the name or path that it was called by."""
     if track.kind == PREDICTORS:
         raise InvalidInputError(f"the track {called} ranks predictors: see  zcbench efficiency --track {called}")
+    if track.kind != SCORES:
+        raise InvalidInputError(f"the track {called} ranks no proxies: see  zcbench run {called}")
 
 
 def wanted_by(track: Track, benchmark: Benchmark, column: str) -> Wanted:

@@ -46,6 +46,7 @@ OF_KINDS = {
     "cost": (SEARCHES,),
     "curve_predictors": (CURVES,),
     "curve": (CURVES,),
+    "bounds": (CURVES,),
     "contexts": (CURVES,),
     "complete": (CURVES,),
 }
@@ -116,6 +117,7 @@ class Track:
         cost: column of training seconds, or seconds of every network; None for what the table tells.
         curve_predictors: labels, patterns or "all".
         curve: the metric whose learning curves are forecast; None for one of validation, else the benchmark's target.
+        bounds: least and greatest value of that metric, (0, 100) of percentages; None for what the table tells.
         contexts: shares of a curve that are seen, above 0 and below 1.
         complete: complete curves of other networks that curve predictors which learn are given.
     """
@@ -143,6 +145,7 @@ class Track:
     cost: str | Mapping[str, str] | None = None
     curve_predictors: tuple[str, ...] = ()
     curve: str | Mapping[str, str] | None = None
+    bounds: tuple[float, float] | None = None
     contexts: tuple[float, ...] = CONTEXTS
     complete: int = COMPLETE
 
@@ -382,6 +385,14 @@ def _shares(what: str, value: Any) -> tuple[float, ...]:
     return tuple(sorted(set(every)))
 
 
+def _bounds(what: str, value: Any) -> tuple[float, float]:
+    """A least and a greatest value."""
+    every = [rules.number(what, one) for one in value] if isinstance(value, list | tuple) else []
+    if len(every) != 2 or not every[0] < every[1]:
+        raise InvalidInputError(f"{what} {rules.shown(value)}: give the least and the greatest value, e.g. 0, 100.")
+    return every[0], every[1]
+
+
 def _seconds(what: str, value: Any) -> str:
     """The name of a column, or seconds as text."""
     return str(rules.number(what, value, 0)) if isinstance(value, int | float) else rules.text(what, value)
@@ -411,6 +422,7 @@ _RULES: Mapping[str, Callable[[str, Any], Any]] = {
     "cost": _optional(_by_benchmark(_seconds)),
     "curve_predictors": _texts,
     "curve": _optional(_by_benchmark(rules.text)),
+    "bounds": _optional(_bounds),
     "contexts": _shares,
     "complete": _count,
 }

@@ -93,7 +93,7 @@ def curve_plan(
     settings = track.settings(benchmark.name)
     labels = resolve_curve_predictors(track.curve_predictors)
     named = settings.target if settings.target in benchmark.curves else None
-    curves = curve_set(benchmark, settings.curve or named, settings.limit)
+    curves = curve_set(benchmark, settings.curve or named, settings.limit, track.bounds)
     parts = min(track.seeds, curves.units)
     forecasting = CurveForecasting(curves, parts, track.complete, tuple(imports))
     plan = CurvePlan(benchmark.name, forecasting, labels, track.contexts)

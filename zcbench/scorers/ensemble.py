@@ -75,14 +75,15 @@ class Composite(Scorer):
         if not self._members:
             raise InvalidInputError(f"{self.label} needs to know where: get_scorer({self.label!r}, benchmark).")
         found = [member.score(architectures) for member in self._members]
-        columns, seconds = {}, np.zeros(len(architectures))
+        columns, seconds, stored = {}, np.zeros(len(architectures)), np.zeros(len(architectures), np.bool_)
         reasons: dict[int, str] = {}
         for number, (member, scores) in enumerate(zip(self._members, found, strict=True)):
             columns[f"m{number}"] = scores.values if member.higher_is_better else -scores.values
             seconds += scores.seconds
+            stored |= False if scores.stored is None else scores.stored
             for place, why in scores.reasons.items():
                 reasons.setdefault(place, f"{member.label}: {why}")
-        return Scores(self._combined(columns), seconds, reasons)
+        return Scores(self._combined(columns), seconds, reasons, stored=stored)
 
     def _combined(self, columns: dict[str, Floats]) -> Floats:
         return replace(self._ensemble, members=tuple(columns), own=False).combine(columns)
@@ -187,16 +188,17 @@ class AmongOthers(Scorer):
         """The score that each has among the others, ``(n,)``; what was scored before is remembered, and free."""
         if len(self._known) + len(architectures) > _REMEMBERED:
             self._known = {one: self._known[one] for one in architectures if one in self._known}
-        seconds = np.zeros(len(architectures))
+        seconds, stored = np.zeros(len(architectures)), np.zeros(len(architectures), np.bool_)
         for place, architecture in enumerate(architectures):
             if architecture not in self._known:
                 found = self._among(architecture)
                 # A scorer that remembers the others says that they cost nothing.
                 seconds[place] = found.seconds.sum()
+                stored[place] = found.stored is not None and found.stored.any()
                 self._known[architecture] = float(found.values[-1]), found.reasons.get(len(self._others), "")
         known = [self._known[one] for one in architectures]
         reasons = {place: why for place, (_, why) in enumerate(known) if why}
-        return Scores(np.array([value for value, _ in known], np.float64), seconds, reasons)
+        return Scores(np.array([value for value, _ in known], np.float64), seconds, reasons, stored=stored)
 
     def _among(self, architecture: Architecture) -> Scores:
         """Scores of the others and of an architecture; what a stranger's scorer raises is why there are none."""

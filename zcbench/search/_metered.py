@@ -92,24 +92,29 @@ class Metered(Scorer):
         for name, one in zip(names, architectures, strict=True):
             if name not in self._known:
                 new.setdefault(name, one)
-        seconds = np.zeros(len(names))
+        seconds, stored = np.zeros(len(names)), np.zeros(len(names), np.bool_)
         if new:
             found = self._paid(list(new.values()))
             self._remember(list(new), found.values, found.reasons)
             first = {name: place for place, name in reversed(list(enumerate(names)))}
-            seconds[[first[name] for name in new]] = found.seconds
+            places = [first[name] for name in new]
+            seconds[places] = found.seconds
+            stored[places] = False if found.stored is None else found.stored
         values = np.array([self._known[name] for name in names], np.float64)
         missing = np.flatnonzero(np.isnan(values)).tolist()
-        return Scores(values, seconds, {place: self._why.get(names[place], "it has no score.") for place in missing})
+        reasons = {place: self._why.get(names[place], "it has no score.") for place in missing}
+        return Scores(values, seconds, reasons, stored=stored)
 
     def _paid(self, architectures: list[Architecture]) -> Scores:
         """Scores that are written down, or read; they are charged."""
         if not architectures:
             return Scores(np.zeros(0), np.zeros(0))
         keys = [one.key for one in architectures]
+        stored = None
         if (row := self._ledger.known("scored", scorer=self.name, architectures=keys)) is None:
             found = asked(self._scorer, architectures)
             self._count(found.values, found.reasons)
+            stored = found.stored
             row = self._ledger.append(
                 "scored",
                 scorer=self.name,
@@ -122,7 +127,7 @@ class Metered(Scorer):
         else:
             self._count(read_numbers(row["values"]), _reasons(row))
         self._clock.score(read_numbers(row["seconds"]), row.get("stored", 0))
-        return Scores(read_numbers(row["values"]), read_numbers(row["seconds"]), _reasons(row))
+        return Scores(read_numbers(row["values"]), read_numbers(row["seconds"]), _reasons(row), stored=stored)
 
     def remember(self, row: Row) -> None:
         """Take a line of an earlier run, which was paid for."""

@@ -181,7 +181,9 @@ class _Checker:
             made, other = self.make(), self.make()
             try:
                 made.fit(self.known[:2])
-                self.same(self.predict(self.contexts[:3], made=made), self.predict(self.contexts[:3], made=other), "fit")
+                self.same(
+                    self.predict(self.contexts[:3], made=made), self.predict(self.contexts[:3], made=other), "fit"
+                )
             except FailedError as error:
                 raise FailedError(f"it says that it does not learn, and {error}") from None
             return "it learns from none"

@@ -1,0 +1,323 @@
+"""Stop a training whose learning curve says that it will not beat the best one so far.
+
+The rule is the predictive termination of T. Domhan, J. T. Springenberg and F. Hutter, "Speeding up Automatic
+Hyperparameter Optimization of Deep Neural Networks by Extrapolation of Learning Curves", IJCAI 2015, section 3.3:
+stop if P(y at the last epoch is better than the incumbent | the values so far) < threshold. S. Adriaensen et al.,
+NeurIPS 2023, arXiv:2310.20447, section 5.3, use it with LC-PFN's forecasts, and look at all later epochs.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zcbench import _arguments as rules
+from zcbench._display import brief, plain
+from zcbench._files import write_text
+from zcbench.curves._base import CurvePredictor
+from zcbench.curves._beating import probability_of_beating
+from zcbench.curves._context import Context
+from zcbench.curves._extrapolate import prepare
+from zcbench.curves._register import get_curve_predictor
+from zcbench.errors import InvalidInputError, ZcbenchError
+
+#: version of the state
+_FORMAT = 1
+_WHEN = ("end", "later")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do after an epoch; true if the training should be stopped.
+
+    Attributes:
+        stop: whether it should be stopped.
+        reason: why, a sentence.
+        probability: of beating the incumbent; nan where it was not computed.
+    """
+
+    stop: bool
+    reason: str
+    probability: float = math.nan
+
+    def __bool__(self) -> bool:
+        return self.stop
+
+
+@dataclass
+class Run:
+    """One training.
+
+    Attributes:
+        name: of the training.
+        epochs: where values were observed, increasing.
+        values: what was observed.
+        ended: "" while it goes on, "complete" if it reached the horizon, "stopped" if it did not.
+    """
+
+    name: str
+    epochs: list[float] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    ended: str = ""
+
+
+class Stopper:
+    """Says after each epoch whether a training is worth going on with.
+
+    Several trainings, one after the other, share a stopper: each is ended by :meth:`finish`, and the best one that
+    reached the horizon is the incumbent of those that follow. Until there is an incumbent nothing is stopped.
+
+    Args:
+        horizon: the last epoch, as epochs are counted in :meth:`update`.
+        incumbent: a value to beat from the beginning; None for none.
+        lower_is_better: whether the metric is a loss.
+        bounds: least and greatest value of the metric, (0, 100) for percent; see :func:`zcbench.curves.extrapolate`.
+        threshold: the probability of beating the incumbent below which a training is stopped.
+        when: "end": of a better value at the horizon. "later": the largest of the probabilities of a better value at
+            each later epoch, for those who keep the best checkpoint; it is a lower bound of the probability of a better
+            value at any of them, as forecasts are of each epoch by itself.
+        min_epochs: values that a training has to have before it can be stopped.
+        every: values from one look to the next.
+        predictor: name of a curve predictor, or one. One that learns is fitted to the trainings that are complete.
+        path: a file for the state, written after every value and read at the beginning; None for none.
+
+    Raises:
+        InvalidInputError: a setting is out of range, or the file holds the state of another stopper.
+        UnknownNameError: there is no such predictor.
+
+    Example:
+        >>> from zcbench import curves
+        >>> stopper = curves.Stopper(horizon=50, incumbent=0.9, predictor="last_value")
+        >>> bool(stopper.update(1, 0.2)), bool(stopper.update(2, 0.3))
+        (False, False)
+    """
+
+    def __init__(
+        self,
+        horizon: float,
+        *,
+        incumbent: float | None = None,
+        lower_is_better: bool = False,
+        bounds: tuple[float, float] | None = None,
+        threshold: float = 0.05,
+        when: str = "end",
+        min_epochs: int = 3,
+        every: int = 1,
+        predictor: str | CurvePredictor = "lcpfn",
+        path: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self.horizon = rules.number("horizon", horizon, 1, 10**9)
+        self.given = None if incumbent is None else rules.number("incumbent", incumbent)
+        self.lower_is_better = rules.flag("lower_is_better", lower_is_better)
+        self.bounds = None if bounds is None else (float(bounds[0]), float(bounds[1]))
+        self.threshold = rules.number("threshold", threshold, 0, 1)
+        self.when = rules.choice("rule", _WHEN)("when", when)
+        self.min_epochs = rules.whole("min_epochs", min_epochs, 1, 10**9)
+        self.every = rules.whole("every", every, 1, 10**9)
+        self.predictor = get_curve_predictor(predictor) if isinstance(predictor, str) else predictor
+        self.path = None if path is None else Path(rules.path("the state's file", path))
+        self.runs: list[Run] = []
+        self._current: Run | None = None
+        self._resumed = False  # whether the next value may be of an epoch that was told before
+        if self.path is not None and self.path.exists():
+            self.restore(_read(self.path))
+
+    def __repr__(self) -> str:
+        return brief(f"<Stopper at {self.threshold:g}: {len(self.runs)} trainings, incumbent {self.incumbent}>")
+
+    @property
+    def resumed(self) -> bool:
+        """Whether a training was taken up again, and told no value yet."""
+        return self._current is not None and self._resumed
+
+    @property
+    def incumbent(self) -> float | None:
+        """The value to beat: the one given, or that of the best training; None while there is none.
+
+        A training's value is its last one if it is complete; with ``when="later"`` its best one, complete or not.
+        """
+        known = [] if self.given is None else [self.given]
+        for run in self.runs:
+            finite = [value for value in run.values if math.isfinite(value)]
+            if not run.ended or not finite:
+                continue
+            if self.when == "later":
+                known.append(min(finite) if self.lower_is_better else max(finite))
+            elif run.ended == "complete" and math.isfinite(run.values[-1]):
+                known.append(run.values[-1])
+        return None if not known else min(known) if self.lower_is_better else max(known)
+
+    def begin(self, name: str | None = None) -> None:
+        """Begin a training, or go on with one of that name that has not ended; the present one is ended.
+
+        Raises:
+            InvalidInputError: a training of that name has ended.
+        """
+        name = f"training {len(self.runs) + 1}" if name is None else rules.text("the name of a training", name)
+        known = next((run for run in self.runs if run.name == name), None)
+        if known is not None and known.ended:
+            raise InvalidInputError(f"the training {plain(name, 60)!r} has ended: choose another name.")
+        if self._current is not None and self._current is not known:
+            self.finish()
+        self._current, self._resumed = known or Run(name), known is not None
+        if known is None:
+            self.runs.append(self._current)
+
+    def update(self, epoch: float, value: float) -> Decision:
+        """Take the value after an epoch, and say whether to stop.
+
+        The first value after a training was taken up again (:meth:`begin`, or a state that was read) may be of an epoch
+        that was told before: what was told from there on is forgotten, as the training went back to a checkpoint.
+
+        Args:
+            epoch: its number, increasing.
+            value: the metric; nan and infinities mean that the training diverged, which stops it.
+
+        Raises:
+            InvalidInputError: the epoch is repeated, out of order or beyond the horizon; or the value needs other
+                bounds.
+        """
+        epoch = rules.number("epoch", epoch, 0, self.horizon)
+        value = float(value)
+        if self._current is None:
+            self.begin()
+        run = self._current
+        assert run is not None
+        if self._resumed:
+            kept = sum(known < epoch for known in run.epochs)
+            del run.epochs[kept:], run.values[kept:]
+            self._resumed = False
+        if run.epochs and epoch <= run.epochs[-1]:
+            raise InvalidInputError(
+                f"epoch {epoch:g} comes after epoch {run.epochs[-1]:g}: tell each epoch once, in order, and "
+                "begin a new training with  stopper.begin()."
+            )
+        run.epochs.append(epoch)
+        run.values.append(value)
+        try:
+            decision = self._decide(run)
+        except ZcbenchError:
+            del run.epochs[-1], run.values[-1]
+            raise
+        self._save()
+        return decision
+
+    def finish(self) -> None:
+        """End the present training: complete if its last value is of the horizon, else stopped."""
+        if self._current is None:
+            return
+        run, self._current = self._current, None
+        run.ended = "complete" if run.epochs and run.epochs[-1] >= self.horizon else "stopped"
+        self._resumed = False
+        self._save()
+
+    def _decide(self, run: Run) -> Decision:
+        epoch, value = run.epochs[-1], run.values[-1]
+        if not math.isfinite(value):
+            return Decision(True, f"the value at epoch {epoch:g} is {value}: the training diverged.", 0.0)
+        # Also where nothing is decided yet: values that cannot be used are told at once, and not after hours.
+        values, epochs = np.array(run.values), np.array(run.epochs)
+        values[~np.isfinite(values)] = np.nan
+        if self.bounds is not None and not self.bounds[0] <= value <= self.bounds[1]:
+            raise InvalidInputError(f"the value {value:g} at epoch {epoch:g} lies outside the bounds {self.bounds}.")
+        prepare(epochs, values, self.horizon, lower_is_better=self.lower_is_better, bounds=self.bounds)
+        incumbent = self.incumbent
+        if epoch >= self.horizon:
+            return Decision(False, "the training is complete.")
+        if incumbent is None:
+            return Decision(False, "there is no training yet that could be beaten.")
+        seen = len(run.epochs)
+        if seen < max(self.min_epochs, self.predictor.least) or (seen - self.min_epochs) % self.every:
+            return Decision(False, f"after {seen} values nothing is decided.")
+        others = self._complete() if self.predictor.learns or self.predictor.joint else []
+        if self.predictor.learns:
+            if not others:
+                return Decision(False, "there is no complete training yet to learn from.")
+            self.predictor.fit(others)
+        probability = probability_of_beating(
+            incumbent,
+            epochs,
+            values,
+            self.horizon,
+            self.predictor,
+            lower_is_better=self.lower_is_better,
+            bounds=self.bounds,
+            later=self.when == "later",
+            others=others,
+        )
+        where = f"at epoch {self.horizon:g}" if self.when == "end" else "at a later epoch"
+        what = f"the probability of beating {incumbent:.6g} {where} is {probability:.3g}"
+        if probability < self.threshold:
+            return Decision(True, f"{what}, below the threshold {self.threshold:g}.", probability)
+        return Decision(False, f"{what}.", probability)
+
+    def _complete(self) -> list[Context]:
+        found = []
+        for run in self.runs:
+            if run.ended == "complete" and all(map(math.isfinite, run.values)):
+                settings: dict[str, Any] = {"lower_is_better": self.lower_is_better, "bounds": self.bounds}
+                found.append(prepare(np.array(run.epochs), np.array(run.values), self.horizon, **settings).context)
+        return found
+
+    # -- the state -----------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """All trainings, and which is the present one, as JSON knows it; settings are not in it."""
+        runs = [
+            {
+                "name": run.name,
+                "epochs": list(run.epochs),
+                "values": [value if math.isfinite(value) else None for value in run.values],
+                "ended": run.ended,
+            }
+            for run in self.runs
+        ]
+        metric = {"horizon": self.horizon, "lower_is_better": self.lower_is_better}
+        return {"format": _FORMAT, **metric, "runs": runs, "current": self._current and self._current.name}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Become what :meth:`state` described.
+
+        Raises:
+            InvalidInputError: it is no such state, or one of another horizon or direction.
+        """
+        try:
+            if state["format"] != _FORMAT:
+                raise InvalidInputError("the state is of another version of zcbench: begin a new one.")
+            metric = (float(state["horizon"]), bool(state["lower_is_better"]))
+            runs = [
+                Run(
+                    str(run["name"]),
+                    [float(epoch) for epoch in run["epochs"]],
+                    [math.nan if value is None else float(value) for value in run["values"]],
+                    str(run["ended"]),
+                )
+                for run in state["runs"]
+            ]
+            current = next((run for run in runs if run.name == state["current"]), None)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InvalidInputError(f"this is no state of a stopper ({type(error).__name__}: {error}).") from None
+        if metric != (self.horizon, self.lower_is_better):
+            raise InvalidInputError(
+                f"the state is of a stopper with horizon {metric[0]:g} and lower_is_better={metric[1]}: give it these "
+                "settings, or begin a new one."
+            )
+        self.runs, self._current, self._resumed = runs, current, current is not None
+
+    def _save(self) -> None:
+        if self.path is not None:
+            write_text(self.path, json.dumps(self.state(), allow_nan=False), "choose another path for the stopper.")
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf8"))
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(f"{path} holds no state of a stopper ({error}): choose another path.") from None
