@@ -1,10 +1,10 @@
 """Gaussian processes on curves x times: a Kronecker structure of which only a part is observed, solved exactly.
 
-Curve i at time t is y_i(t) = g(t) + h_i(t) + ε with
+Curve i at time t is y_i(t) = g(t) + λ_i (h_i(t) + ε) with
 
     cov(g(t), g(t')) = A(t, t'),   cov(h_i(t), h_j(t')) = C_ij B(t, t'),   C = Φ Φᵀ + diag(d),
 
-so that the covariance of all values on a grid is 11ᵀ ⊗ A + C ⊗ B, and that of what was observed is a projection of it,
+so that the covariance of all values on a grid is 11ᵀ ⊗ A + ΛCΛ ⊗ B, and that of what was observed is a projection of it,
 plus noise (a latent Kronecker structure: J. A. Lin, S. Ament, M. Balandat and E. Bakshy, arXiv:2410.09239, section 2).
 The paper solves with it by conjugate gradients. Here the part that curves share has few dimensions, one for each time
 of the grid and each column of Φ, so Woodbury's identity gives the exact solution, its marginal variances and the
@@ -38,6 +38,7 @@ class Process:
         noise: variance of the noise, from times ``(..., n)`` to the same shape.
         columns: Φ ``(curves, columns)``; there may be none.
         alone: d ``(curves,)``, above 0.
+        scales: λ ``(curves,)``, above 0.
     """
 
     shared: Covariance
@@ -45,6 +46,7 @@ class Process:
     noise: Callable[[Tensor], Tensor]
     columns: Tensor
     alone: Tensor
+    scales: Tensor
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,16 @@ class Conditioned:
         seen = grid.seen.to(grid.values.dtype)
         size = len(grid.times)
         # Curves that were observed at the same times, and have the same share of their own, share a matrix.
-        keys, group = torch.unique(torch.cat([seen, process.alone[:, None].detach()], 1), dim=0, return_inverse=True)
+        kinds = torch.stack([process.alone.detach(), process.scales], 1)
+        keys, group = torch.unique(torch.cat([seen, kinds], 1), dim=0, return_inverse=True)
         first = torch.full((len(keys),), len(group), dtype=torch.long)
         first = first.scatter_reduce(0, group, torch.arange(len(group)), "amin")
         self._group, mask = group, seen[first]
         own = process.own(grid.times, grid.times)
         noise = torch.diag(process.noise(grid.times))
         both = mask[:, :, None] * mask[:, None, :]
-        blocks = both * (process.alone[first, None, None] * own + noise) + torch.diag_embed(1 - mask)
+        squares = process.scales[first, None, None].square()
+        blocks = both * squares * (process.alone[first, None, None] * own + noise) + torch.diag_embed(1 - mask)
         self._roots = torch.linalg.cholesky(blocks)
         inverse = both * torch.cholesky_inverse(self._roots)
         self._root_shared = _root(process.shared(grid.times, grid.times))
@@ -89,7 +93,8 @@ class Conditioned:
         solved = torch.cholesky_solve(grid.values[..., None], self._roots[group])[..., 0] * seen
         self._solved = solved
         # Precision of the shared part, whitened: I + Lᵀ (Σ_i φ_i φ_iᵀ ⊗ S_i⁻¹) L, with φ_i0 = 1 for g.
-        loads = torch.cat([torch.ones_like(process.alone)[:, None], process.columns], 1)
+        columns = process.scales[:, None] * process.columns
+        loads = torch.cat([torch.ones_like(process.alone)[:, None], columns], 1)
         width = loads.shape[1]
         pairs = (loads[:, :, None] * loads[:, None, :]).reshape(len(loads), -1)
         summed = torch.zeros(len(first), width * width, dtype=pairs.dtype).index_add(0, group, pairs)
@@ -104,6 +109,26 @@ class Conditioned:
         fit = (grid.values * solved).sum() - half.square().sum()
         count = float(grid.seen.sum())
         self.log_likelihood: Tensor = -0.5 * fit - logs - 0.5 * count * torch.log(torch.tensor(2 * torch.pi))
+
+    def common(self) -> Tensor:
+        """Mean of g at the times of the grid ``(times,)``."""
+        size = len(self.grid.times)
+        return self._root_shared @ self._factor[:size]
+
+    def distances(self) -> Tensor:
+        """Squared Mahalanobis distances of curves from the common one, by the covariance of h_i + ε ``(curves,)``."""
+        grid = self.grid
+        covariance = self.process.own(grid.times, grid.times) + torch.diag(self.process.noise(grid.times))
+        gaps = (grid.values - self.common()) * grid.seen
+        masks, group = torch.unique(grid.seen, dim=0, return_inverse=True)
+        found = torch.zeros(len(gaps), dtype=gaps.dtype)
+        for number, mask in enumerate(masks):
+            if mask.any():
+                rows = group == number
+                root = torch.linalg.cholesky(covariance[mask][:, mask])
+                white = torch.linalg.solve_triangular(root, gaps[rows][:, mask].T, upper=False)
+                found[rows] = white.square().sum(0)
+        return found
 
     def forecast(self, curves: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
         """Means and variances of what would be observed, noise included.
@@ -125,7 +150,9 @@ class Conditioned:
     def _forecast(self, curves: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
         process, times = self.process, self.grid.times
         shared, own = process.shared(times, asked), process.own(times, asked)
-        mine, columns = process.alone[curves][:, None, None], process.columns[curves]
+        scales = process.scales[curves][:, None]
+        mine = (scales.square() * process.alone[curves][:, None])[..., None]
+        columns = scales * process.columns[curves]
         known = self.grid.seen[curves][:, :, None]
         # Given g and the columns' processes, a curve's own part follows from its own values alone.
         of_own = mine * own * known
@@ -144,7 +171,7 @@ class Conditioned:
         total = columns.square().sum(1, keepdim=True)
         variance = variance + total * (before - white_own.square().sum(1)).clamp(min=0)
         variance = variance + (mine[..., 0] * before - (of_own * solved).sum(1)).clamp(min=0)
-        return mean, variance + process.noise(asked)
+        return mean, variance + scales.square() * process.noise(asked)
 
 
 def _at(covariance: Covariance, times: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from zcbench.curves._base import CurvePredictor
@@ -22,26 +23,29 @@ REACH = (-1.0, 2.0)
 #: times of the grid at most; more are rounded to whole ones
 _TIMES = 128
 #: curves and times from which hyper-parameters are learned, and columns of codes there
-_CURVES, _LEARNED, _COLUMNS = 60, 24, 10
+_CURVES, _LEARNED, _COLUMNS = 200, 24, 10
 #: dimensions of what curves share, times by columns, in a forecast
 _SHARED = 1_500
-#: the standard deviation of a curve before it is seen, in units, and how many values this is worth
-_SPREAD, _WORTH = 0.1, 3.0
-_STEPS = 60
+_STEPS, _ROUNDS = 30, 3
+#: degrees of freedom of a curve's scale before it is seen, and parts of a forecast
+_FREEDOM, _PARTS = 5.0, 5
+#: noise has at least this standard deviation, in units
+_LEAST = 1e-4
 #: standard deviations of the prior within which hyper-parameters stay
 _WITHIN = 4.0
 
-#: mean and standard deviation of each hyper-parameter's prior; times are logarithms of epochs, values standardised
+#: mean and standard deviation of each hyper-parameter's prior; times are logarithms of epochs, values units
 PRIOR: dict[str, tuple[float, float]] = {
-    "shared": (0.0, 1.0),  # log standard deviation of the common curve
-    "shared_length": (math.log(2.0), 0.7),
-    "own": (-0.7, 1.0),  # log standard deviation of a curve's own part
-    "growth": (0.0, 0.7),  # its power of time
+    # There is one common curve, which tells little of its own kernel: its prior is narrow.
+    "shared": (math.log(0.25), 0.4),  # log standard deviation
+    "shared_length": (math.log(3.0), 0.4),
+    "own": (math.log(0.1), 1.0),  # log standard deviation of a curve's own part
+    "growth": (0.0, 0.5),  # its power of time
     "level": (0.0, 1.0),  # logits of its shares: constant, smooth; the third, rough, has 0
     "smooth": (0.0, 1.0),
     "smooth_length": (math.log(3.0), 0.7),
-    "rough_length": (0.0, 0.7),
-    "noise": (-3.5, 1.0),  # log standard deviation
+    "rough_length": (math.log(2.0), 0.7),
+    "noise": (math.log(0.01), 1.0),  # log standard deviation
     "noise_growth": (0.0, 0.5),
     "coded": (0.0, 1.5),  # logit of the share of its own part that codes tell
     "code_length": (0.0, 0.7),  # in root mean squares of distances between codes
@@ -53,15 +57,13 @@ class _Task:
     """All curves in one table.
 
     Attributes:
-        grid: standardised values.
-        centre: mean of the values, in units.
-        scale: their standard deviation.
+        grid: values about their mean, in units.
+        centre: this mean.
         codes: of configurations ``(curves, features)``, scaled so that distances have a root mean square of 1, or none.
     """
 
     grid: Grid
     centre: float
-    scale: float
     codes: Tensor | None
 
 
@@ -73,15 +75,18 @@ class _Task:
 class LKGP(CurvePredictor):
     """A Gaussian process over curves and time: all curves of a task, complete or not, inform each other.
 
-    A curve is one that all have in common, plus its own part, plus noise. The common one has a Matern kernel (3/2) and
+    A curve is one that all have in common, plus its own part and noise, both times a scale of the curve. The common one has a Matern kernel (3/2) and
     a constant over the logarithm of time. A curve's own part is a product of a kernel over curves and one over time:
     constant, smooth (Matern 5/2) and rough (Matern 1/2) over the logarithm of time, in shares that are learned, times a
     power of time. Over curves the kernel is 1 for a curve with itself and 0 for others, or, where every curve has a
     code of its configuration, a learned share of it is a squared exponential of the distance of codes. So without codes
     curves are exchangeable: nothing but their values tells them apart.
 
-    Hyper-parameters have the greatest posterior probability given all curves, complete and not, of which 60 at 24 times
-    are looked at. Values are conditioned on exactly. Where there are more different codes than 1,500 dimensions allow
+    The scales make a curve's own part a multivariate t of five degrees of freedom, so that a curve that goes astray
+    neither decides for the others nor gets a spread that is too narrow.
+
+    Hyper-parameters have the greatest posterior probability given all curves, complete and not, of which 200 at 24
+    times are looked at. Values are conditioned on exactly. Where there are more different codes than 1,500 dimensions allow
     (1,500 by the number of times), the rest is projected on codes that are far apart, and what this misses counts as
     the curve's own (E. Snelson and Z. Ghahramani, "Sparse Gaussian Processes using Pseudo-inputs", NeurIPS 2005).
 
@@ -102,18 +107,17 @@ class LKGP(CurvePredictor):
         return self
 
     def predict(self, contexts: Sequence[Context], asked: Floats) -> Forecast:
-        """Normal distributions, each given all contexts and all complete curves."""
+        """Student's t as mixtures of five normal distributions, each given all contexts and all complete curves."""
         if not len(contexts):
             return Normals.single(np.zeros(asked.shape), np.ones(asked.shape))
         curves = [*getattr(self, "curves_", ()), *contexts]
         with torch.no_grad():
             task = _task(curves, self.codes)
-            chosen = learned(task)
-            conditioned = Conditioned(_process(chosen, task, _SHARED // len(task.grid.times)), task.grid)
+            conditioned, freedom = _conditioned(task, learned(task), _SHARED // len(task.grid.times))
             rows = torch.arange(len(curves) - len(contexts), len(curves))
             times = torch.as_tensor(np.array(asked, dtype=np.float64))
             mean, variance = conditioned.forecast(rows, times)
-        return Normals.single(task.centre + task.scale * mean.numpy(), task.scale * variance.sqrt().numpy())
+        return _student(task.centre + mean.numpy(), variance.sqrt().numpy(), freedom[rows].numpy())
 
 
 def _task(curves: Sequence[Context], coded: bool) -> _Task:
@@ -128,13 +132,21 @@ def _task(curves: Sequence[Context], coded: bool) -> _Task:
         np.add.at(counts[row], at, 1)
     seen = counts > 0
     values = sums / np.maximum(counts, 1)
+    seen[:, 0] &= not _alike(values, seen)
     centre = float(values[seen].mean()) if seen.any() else 0.5
-    squares = float(((values[seen] - centre) ** 2).sum())
-    scale = math.sqrt((squares + _WORTH * _SPREAD**2) / (int(seen.sum()) + _WORTH))
-    grid = Grid(
-        torch.as_tensor(times), torch.as_tensor(np.where(seen, (values - centre) / scale, 0.0)), torch.as_tensor(seen)
-    )
-    return _Task(grid, centre, scale, _codes(curves) if coded else None)
+    about = torch.as_tensor(np.where(seen, values - centre, 0.0))
+    grid = Grid(torch.as_tensor(times), about, torch.as_tensor(seen))
+    return _Task(grid, centre, _codes(curves) if coded else None)
+
+
+def _alike(values: Floats, seen: NDArray[np.bool_]) -> bool:
+    """Whether all curves begin with one value and do not stay equal, as losses do that are measured against their first.
+
+    Such a value tells nothing, and no kernel has a variance that is 0 there and not soon after.
+    """
+    first = values[seen[:, 0], 0]
+    later = [values[rows, column] for column, rows in enumerate(seen.T) if column and rows.sum() > 1]
+    return len(first) > 1 and np.ptp(first) < 1e-9 and (not later or any(np.ptp(one) > 1e-9 for one in later))
 
 
 def _codes(curves: Sequence[Context]) -> Tensor | None:
@@ -150,19 +162,23 @@ def _codes(curves: Sequence[Context]) -> Tensor | None:
 
 
 def learned(task: _Task) -> dict[str, Tensor]:
-    """Hyper-parameters of the greatest posterior probability, by L-BFGS from the prior's means."""
+    """Hyper-parameters of the greatest posterior probability, given scales that are learned in turn."""
     from scipy.optimize import minimize
 
     part = _part(task)
     names = [name for name in PRIOR if part.codes is not None or not name.startswith("code")]
     means, spreads = (np.array([PRIOR[name][place] for name in names]) for place in (0, 1))
+    scales = torch.ones(len(part.grid.values), dtype=torch.float64)
+
+    def given(free: Tensor) -> dict[str, Tensor]:
+        return dict(zip(names, free * torch.as_tensor(spreads) + torch.as_tensor(means), strict=True))
 
     def loss(raw: Floats) -> tuple[float, Floats]:
         with torch.enable_grad():
             free = torch.tensor(raw, requires_grad=True)
-            given = dict(zip(names, free * torch.as_tensor(spreads) + torch.as_tensor(means), strict=True))
             try:
-                total = free.square().sum() / 2 - Conditioned(_process(given, part, _COLUMNS), part.grid).log_likelihood
+                process = _process(given(free), part, _COLUMNS, scales)
+                total = free.square().sum() / 2 - Conditioned(process, part.grid).log_likelihood
             except torch.linalg.LinAlgError:
                 return 1e12, np.zeros(len(raw))
             (slope,) = torch.autograd.grad(total, free)
@@ -170,17 +186,48 @@ def learned(task: _Task) -> dict[str, Tensor]:
             return 1e12, np.zeros(len(raw))
         return float(total.detach()), slope.numpy()
 
-    bounds = [(-_WITHIN, _WITHIN)] * len(names)
-    found = minimize(
-        loss, np.zeros(len(names)), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": _STEPS}
-    )
-    return dict(zip(names, torch.as_tensor(means + spreads * found.x), strict=True))
+    bounds, found = [(-_WITHIN, _WITHIN)] * len(names), np.zeros(len(names))
+    for _ in range(_ROUNDS):
+        options = {"maxiter": _STEPS}
+        found = minimize(loss, found, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
+        chosen = given(torch.as_tensor(found))
+        scales = _scales(Conditioned(_process(chosen, part, _COLUMNS, scales), part.grid))
+    return chosen
+
+
+def _scales(conditioned: Conditioned) -> Tensor:
+    """How much farther each curve lies from the common one than it should, shrunk towards 1 ``(curves,)``.
+
+    The step of expectation maximisation for a multivariate t (G. J. McLachlan and T. Krishnan, "The EM Algorithm and
+    Extensions", 2008, section 5.8): λ² = (ν + squared distance) / (ν + values).
+    """
+    count = conditioned.grid.seen.sum(1)
+    return ((_FREEDOM + conditioned.distances()) / (_FREEDOM + count)).sqrt()
+
+
+def _conditioned(task: _Task, chosen: dict[str, Tensor], most: int) -> tuple[Conditioned, Tensor]:
+    """All that is known, and degrees of freedom ``(curves,)``."""
+    scales = torch.ones(len(task.grid.values), dtype=torch.float64)
+    for _ in range(_ROUNDS):
+        scales = _scales(Conditioned(_process(chosen, task, 0, scales), task.grid))
+    return Conditioned(_process(chosen, task, most, scales), task.grid), _FREEDOM + task.grid.seen.sum(1)
+
+
+def _student(means: Floats, spreads: Floats, freedom: Floats) -> Normals:
+    """Student's t as mixtures of normal distributions, whose precisions have a gamma distribution's quantiles."""
+    from scipy.special import gammaincinv
+
+    levels = (np.arange(_PARTS) + 0.5) / _PARTS
+    wide = 1 / np.sqrt(gammaincinv(freedom[:, None] / 2, levels) / (freedom[:, None] / 2))
+    several = spreads[..., None] * wide[:, None]
+    weights = np.broadcast_to(1 / _PARTS, several.shape)
+    return Normals(weights, np.broadcast_to(means[..., None], several.shape), several)
 
 
 def _part(task: _Task) -> _Task:
     """Some curves at some times, the same ones in whatever order curves are given."""
     grid = task.grid
-    size, count = len(grid.times), len(grid.values)
+    size = len(grid.times)
     times = np.arange(size)
     if size > _LEARNED:
         # Evenly by time and by its logarithm, each with its neighbour: short changes tell the noise.
@@ -189,16 +236,19 @@ def _part(task: _Task) -> _Task:
         late = np.interp(np.linspace(logs[0], logs[-2], _LEARNED // 4), logs, np.arange(size))
         first = np.unique(np.concatenate([even, late]).astype(int))
         times = np.unique(np.concatenate([first, first + 1]))
-    rows = np.arange(count)
-    if count > _CURVES:
-        order = np.lexsort(np.concatenate([grid.values.numpy(), grid.seen.numpy()], 1).T)
-        rows = order[np.linspace(0, count - 1, _CURVES).astype(int)]
-    rows = rows[grid.seen.numpy()[np.ix_(rows, times)].any(1)]
+    seen = grid.seen.numpy()[:, times]
+    rows = np.flatnonzero(seen.any(1)) if seen.any() else np.arange(1)
+    if len(rows) > _CURVES:
+        # Half of them those with the most values, the others evenly from the rest.
+        values = grid.values.numpy()[rows]
+        rows = rows[np.lexsort([*values.T, -seen[rows].sum(1)])]
+        half = _CURVES // 2
+        rows = np.concatenate([rows[:half], rows[np.linspace(half, len(rows) - 1, half).astype(int)]])
     kept = Grid(grid.times[times], grid.values[rows][:, times], grid.seen[rows][:, times])
-    return _Task(kept, task.centre, task.scale, None if task.codes is None else task.codes[rows])
+    return _Task(kept, task.centre, None if task.codes is None else task.codes[rows])
 
 
-def _process(given: dict[str, Tensor], task: _Task, most: int) -> Process:
+def _process(given: dict[str, Tensor], task: _Task, most: int, scales: Tensor) -> Process:
     """The prior of hyper-parameters, with so many columns for codes at most."""
     middle = float(_log(task.grid.times).mean())
     shares = torch.softmax(torch.stack([given["level"], given["smooth"], torch.zeros_like(given["level"])]), 0)
@@ -213,15 +263,15 @@ def _process(given: dict[str, Tensor], task: _Task, most: int) -> Process:
         return grown[0][..., :, None] * form * grown[1][..., None, :]
 
     def noise(a: Tensor) -> Tensor:
-        return torch.exp(2 * (given["noise"] + given["noise_growth"] * (_log(a) - middle))) + 1e-6
+        return torch.exp(2 * (given["noise"] + given["noise_growth"] * (_log(a) - middle))) + _LEAST**2
 
     count = len(task.grid.values)
     columns, alone = torch.zeros(count, 0, dtype=torch.float64), torch.ones(count, dtype=torch.float64)
-    if task.codes is not None:
+    if task.codes is not None and most:
         share = torch.sigmoid(given["coded"])
         columns = share.sqrt() * _columns(task.codes, given["code_length"], most)
         alone = (1 - columns.square().sum(1)).clamp(min=1e-6)
-    return Process(shared, own, noise, columns, alone)
+    return Process(shared, own, noise, columns, alone, scales)
 
 
 def _log(times: Tensor) -> Tensor:
