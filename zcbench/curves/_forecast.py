@@ -63,7 +63,7 @@ class Forecast(ABC):
         shares = rng.random((count, *self.shape))
         curves, times = self.shape
         most = max(1, _AT_ONCE // max(1, curves * times))
-        found = [np.empty((0, *self.shape))]
+        found: list[Floats] = [np.empty((0, *self.shape))]
         for start in range(0, count, most):
             some = shares[start : start + most]
             many = self.rows(np.tile(np.arange(curves), len(some)))

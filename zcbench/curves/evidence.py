@@ -85,7 +85,8 @@ class Evidence(CurvePredictor):
             return np.zeros(len(contexts))
         densities = member.predict(begun, np.array(times)).log_density(np.array(values))
         total = (np.array(shares) * np.maximum(densities, _FLOOR)).sum(1)
-        return np.bincount(rows, total, len(contexts))
+        found: Floats = np.bincount(rows, total, len(contexts)).astype(np.float64)
+        return found
 
     def _members(self) -> tuple[list[CurvePredictor], Floats]:
         given = parse_sum(unwrapped(self.parts))

@@ -186,7 +186,8 @@ class MCMC(CurvePredictor):
         # The best draws lie where few parameters matter: they need not be as independent as emcee asks.
         sampler.run_mcmc(best, self.steps, skip_initial_state_check=True)
         chain: Floats = sampler.get_chain(discard=self.burn, thin=self.thin, flat=True)
-        return chain[np.unique(np.linspace(0, len(chain) - 1, min(self.parts, len(chain))).astype(int))]
+        found: Floats = chain[np.unique(np.linspace(0, len(chain) - 1, min(self.parts, len(chain))).astype(int))]
+        return found
 
     def _check(self) -> None:
         if self.walkers % 2 or self.starts < self.walkers or self.burn + self.thin > self.steps:
