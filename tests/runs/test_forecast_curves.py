@@ -1,8 +1,6 @@
 """Forecasts as a fourth kind of work: a kill loses nothing, shards are parts, a stranger's class takes part."""
 
 import json
-import subprocess
-import sys
 import textwrap
 
 import numpy as np
@@ -158,7 +156,10 @@ def test_odd_plans_are_refused(store, fields, error, message):
         run_curves(track(**fields), table(falling(6)), store)
 
 
-def test_a_table_of_ones_own_on_the_command_line(tmp_path):
+def test_a_table_of_ones_own_on_the_command_line(tmp_path, monkeypatch, capsys):
+    from zcbench.cli import main
+
+    monkeypatch.chdir(tmp_path)
     curves = falling(10, 1, 8)[:, 0]
     rows = [f"net{n},{1 - row[-1]:.4f}," + ",".join(f"{value:.5f}" for value in row) for n, row in enumerate(curves)]
     header = "model,acc," + ",".join(f"valid_loss_{epoch}" for epoch in range(1, 9))
@@ -201,10 +202,8 @@ def test_a_table_of_ones_own_on_the_command_line(tmp_path):
         "0",
         "--json",
     ]
-    done = subprocess.run(
-        [sys.executable, "-m", "zcbench", *asked], cwd=tmp_path, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    content = json.loads(done.stdout)
+    with registry_as_it_was():
+        assert main(asked) == 0
+    content = json.loads(capsys.readouterr().out)
     assert (content["curve"], content["lower_is_better"], content["pool"]) == ("valid_loss", True, 10)
     assert {row["curve_predictor"] for row in content["forecasts"]} == {"last_value", "half"}
