@@ -51,11 +51,11 @@ POLICIES = (
 CHOICES = (
     NONE,
     *(
-        f"stopping:rule=curve:first={first}:after={after}:threshold={threshold}"
-        for first in (1, 5)
-        for after in (1, 3)
-        for threshold in (0.02, 0.05, 0.1, 0.2)
+        f"stopping:rule=curve:first=1:after={after}:threshold={threshold}"
+        for after in (2, 3)
+        for threshold in (0.05, 0.1, 0.2, 0.4)
     ),
+    "stopping:rule=curve:first=5:after=3:threshold=0.1",
 )
 #: where the course of a search is told, as shares of the budget
 SHARES = np.linspace(0.05, 1, 20)
