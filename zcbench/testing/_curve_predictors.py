@@ -177,6 +177,13 @@ class _Checker:
         return f"{_CURVES} curves at {len(_ASKED)} times"
 
     def complete(self) -> str:
+        if self.kind.joint and not self.kind.learns:
+            made = self.fitted([])
+            alone = self.predict(self.contexts[:3], made=made)
+            self.predict(self.contexts[:3], made=made.fit(self.known))
+            self.same(alone, self.predict(self.contexts[:3], made=made.fit([])), "fitted on no curve again", 0.02)
+            self.same(alone, self.predict(self.contexts[:3], made=self.make()), "fitted on no curve, or not at all")
+            return f"none are needed; with {_KNOWN} it forecasts, too"
         if not self.kind.learns:
             made, other = self.make(), self.make()
             try:
