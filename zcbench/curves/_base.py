@@ -17,7 +17,8 @@ class CurvePredictor:
 
     Attributes:
         learns: whether :meth:`fit` takes complete curves of the same task, and predictions need it.
-        joint: whether curves that are predicted together inform each other.
+        joint: whether curves that are predicted together inform each other; such a predictor may look at complete
+            curves, which :meth:`fit` takes, without needing them.
         spread: whether forecasts have a spread that means something; if not, only means and ranks are judged.
         least: points that a context must have.
         ranges: smallest and largest value of settings that are numbers.
@@ -31,7 +32,7 @@ class CurvePredictor:
     label_: str
 
     def fit(self, curves: Sequence[Context]) -> Self:
-        """Learn from complete curves of the task; without ``learns`` nothing happens."""
+        """Learn from complete curves of the task; with neither ``learns`` nor ``joint`` nothing happens."""
         return self
 
     def predict(self, contexts: Sequence[Context], asked: Floats) -> Forecast:

@@ -181,16 +181,22 @@ def extrapolate(
         _check(one, made, predictor)
         prepared.append(one)
         asked.append(_asked(at_epochs, values, horizon, at))
-    # Curves of which the same number of epochs is asked are forecast together.
-    for length in sorted({len(one) for one in asked}):
-        group = [number for number, one in enumerate(asked) if len(one) == length]
-        times = np.stack([prepared[number].axis.times(asked[number]) for number in group])
+    # Curves of which the same number of epochs is asked are forecast together; where curves inform each other, all are,
+    # and of the shorter ones the last epoch is asked again.
+    lengths = [0 if made.joint else len(one) for one in asked]
+    for length in sorted(set(lengths)):
+        group = [number for number, one in enumerate(lengths) if one == length]
+        longest = max(len(asked[number]) for number in group)
+        wanted = [np.pad(asked[number], (0, longest - len(asked[number])), "edge") for number in group]
+        times = np.stack([prepared[number].axis.times(one) for number, one in zip(group, wanted, strict=True)])
         forecast = made.predict([prepared[number].context for number in group], times)
         factor = np.array([[prepared[number].scale.factor] for number in group])
         offset = np.array([[prepared[number].scale.offset] for number in group])
         forecast = forecast.affine(-offset / factor, 1 / factor)
         for row, number in enumerate(group):
-            found[number] = Extrapolation(asked[number], forecast.rows(slice(row, row + 1)), lower_is_better)
+            own = forecast.rows(slice(row, row + 1))
+            own = own.first(len(asked[number])) if len(asked[number]) < longest else own
+            found[number] = Extrapolation(asked[number], own, lower_is_better)
     done = [one for one in found if one is not None]
     return done if several else done[0]
 

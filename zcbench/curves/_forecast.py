@@ -54,6 +54,10 @@ class Forecast(ABC):
     def rows(self, chosen: NDArray[np.intp] | slice) -> Forecast:
         """The same of some curves."""
 
+    @abstractmethod
+    def first(self, times: int) -> Forecast:
+        """The same at the first so many times."""
+
     def quantile(self, probability: float) -> Floats:
         """Values below which so much of the probability lies ``(curves, times)``, to a billionth of the support."""
         return self._quantiles(np.full(self.shape, probability))
@@ -186,6 +190,10 @@ class Binned(Forecast):
         """The same of some curves."""
         return Binned(self.edges[chosen], self.probabilities[chosen])
 
+    def first(self, times: int) -> Binned:
+        """The same at the first so many times."""
+        return Binned(self.edges[:, :times], self.probabilities[:, :times])
+
     def within(self, low: float, high: float) -> Binned:
         """The same, known to lie in [low, high]: bins are cut there, and what they held goes to the others.
 
@@ -287,6 +295,10 @@ class Normals(Forecast):
         """The same of some curves."""
         return Normals(self.weights[chosen], self.means[chosen], self.spreads[chosen])
 
+    def first(self, times: int) -> Normals:
+        """The same at the first so many times."""
+        return Normals(self.weights[:, :times], self.means[:, :times], self.spreads[:, :times])
+
 
 @dataclass(frozen=True)
 class Mixture(Forecast):
@@ -356,6 +368,10 @@ class Mixture(Forecast):
     def rows(self, chosen: NDArray[np.intp] | slice) -> Mixture:
         """The same of some curves."""
         return Mixture([part.rows(chosen) for part in self.parts], self.weights[chosen])
+
+    def first(self, times: int) -> Mixture:
+        """The same at the first so many times."""
+        return Mixture([part.first(times) for part in self.parts], self.weights)
 
 
 def _apart(first: Binned, second: Binned) -> Floats:

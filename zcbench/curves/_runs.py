@@ -74,7 +74,7 @@ def forecast_runs(
 ) -> list[RunForecast]:
     """Forecast each run by itself, or together where the predictor wants that.
 
-    A predictor that learns from complete curves learns from the runs that have ended.
+    A predictor that learns from complete curves, or sees curves together, is given the runs that have ended.
 
     Args:
         runs: from :func:`zcbench.curves._table.read_curves`.
@@ -107,8 +107,8 @@ def forecast_runs(
             complete.append(prepared.context)
         elif prepared is not None:
             ready[place] = prepared
-    if made.learns:
-        if not complete and ready:
+    if made.learns or made.joint:
+        if made.learns and not complete and ready:
             raise InvalidInputError(
                 f"{predictor} learns from complete curves, and no run has reached the horizon {horizon:g}: choose "
                 "another predictor."

@@ -57,8 +57,8 @@ class _Task:
     """All curves in one table.
 
     Attributes:
-        grid: values about their mean, in units.
-        centre: this mean.
+        grid: values about their median, in units.
+        centre: this median.
         codes: of configurations ``(curves, features)``, scaled so that distances have a root mean square of 1, or none.
     """
 
@@ -123,6 +123,7 @@ class LKGP(CurvePredictor):
 def _task(curves: Sequence[Context], coded: bool) -> _Task:
     """Curves as rows of a table."""
     every = np.unique(np.concatenate([one.times for one in curves]))
+    every = every if len(every) else np.ones(1)
     whole = len(every) > _TIMES
     times = np.unique(np.round(every)) if whole else every
     sums, counts = np.zeros((len(curves), len(times))), np.zeros((len(curves), len(times)))
@@ -133,7 +134,7 @@ def _task(curves: Sequence[Context], coded: bool) -> _Task:
     seen = counts > 0
     values = sums / np.maximum(counts, 1)
     seen[:, 0] &= not _alike(values, seen)
-    centre = float(values[seen].mean()) if seen.any() else 0.5
+    centre = float(np.median(values[seen])) if seen.any() else 0.5
     about = torch.as_tensor(np.where(seen, values - centre, 0.0))
     grid = Grid(torch.as_tensor(times), about, torch.as_tensor(seen))
     return _Task(grid, centre, _codes(curves) if coded else None)
@@ -188,7 +189,7 @@ def learned(task: _Task) -> dict[str, Tensor]:
 
     bounds, found = [(-_WITHIN, _WITHIN)] * len(names), np.zeros(len(names))
     for _ in range(_ROUNDS):
-        options = {"maxiter": _STEPS}
+        options = {"maxiter": _STEPS, "ftol": 1e-6}
         found = minimize(loss, found, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
         chosen = given(torch.as_tensor(found))
         scales = _scales(Conditioned(_process(chosen, part, _COLUMNS, scales), part.grid))

@@ -178,7 +178,12 @@ class _Checker:
 
     def complete(self) -> str:
         if self.made.joint and not self.made.learns:
-            raise SkippedError("curves inform each other: complete ones may, too")
+            made = self.fitted([])
+            alone = self.predict(self.contexts[:3], made=made)
+            self.predict(self.contexts[:3], made=made.fit(self.known))
+            self.same(alone, self.predict(self.contexts[:3], made=made.fit([])), "fitted on no curve again", 0.02)
+            self.same(alone, self.predict(self.contexts[:3], made=self.make()), "fitted on no curve, or not at all")
+            return f"none are needed; with {_KNOWN} it forecasts, too"
         if not self.made.learns:
             made, other = self.make(), self.make()
             try:
