@@ -18,7 +18,6 @@ from zcbench.search._base import Floats
 from zcbench.search._problem import Problem
 from zcbench.types import Architecture
 
-
 #: numbers of a pool's matrix that are written out at once
 _NUMBERS = 8_000_000
 #: columns of a training set that differs in none: nothing can be learned, and all of them may not fit into memory
@@ -66,8 +65,7 @@ class _Known:
         if architectures == self._pool:  # compares identities first
             found: Floats = self._by_column[:, kept].toarray()
             return found
-        found = self.rows(architectures, encoder)[:, kept]
-        return found
+        return self.rows(architectures, encoder)[:, kept]
 
     def rows(self, architectures: Sequence[Architecture], encoder: Encoder) -> Floats:
         """Whole rows; what is not of the pool is encoded now."""
