@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
-from zcbench.curves import Context
+from zcbench.curves import Context, _least_squares
 from zcbench.curves._least_squares import BOUNDS, Curves, curves_of, fit, parameters, slopes
 from zcbench.curves.families import FAMILIES
 from zcbench.curves.priors import PRIORS
@@ -81,3 +81,14 @@ def test_company_changes_no_fit() -> None:
     together = fit("pow3", Curves.of(CONTEXTS), 4)
     alone = fit("pow3", Curves.of(CONTEXTS[3:4]), 4)
     np.testing.assert_allclose(alone.squares[0], together.squares[3], rtol=1e-6)
+
+
+def test_singular_normal_equations_have_a_pseudo_inverse():
+    rng = np.random.default_rng(0)
+    half = rng.normal(size=(3, 3))
+    regular, singular = half @ half.T, np.diag([1.0, 4.0, 0.0])
+    found = _least_squares.inverses(np.stack([regular, singular, np.zeros((3, 3))]))
+    # the condition of the regular one, times rounding
+    assert np.allclose(found[0] @ regular, np.eye(3), atol=1e-8)
+    assert np.allclose(found[1], np.diag([1.0, 0.25, 0.0]))
+    assert np.allclose(found[2], 0)

@@ -162,7 +162,7 @@ def _minimum(family: str, at: Floats, curves: Curves) -> tuple[Floats, Floats]:
         factor = np.ones(len(active))
         for trial in (0.1, 1.0, 10.0):
             each = normal + np.eye(normal.shape[1]) * (trial * damping[active, None] * size)[:, None]
-            step = np.linalg.solve(each, right[..., None])[..., 0]
+            step = np.einsum("bij,bj->bi", inverses(each), right)
             moved = np.clip(at[active] + np.clip(step, -2, 2), -_EDGE, _EDGE)
             reached = (_residual(values, curves_of(family, moved, times), real) ** 2).sum(1)
             better = reached < gain
@@ -184,6 +184,17 @@ def _residual(values: Floats, found: Floats, real: Floats) -> Floats:
     with np.errstate(invalid="ignore"):
         residual = np.clip(np.nan_to_num(values - found, nan=_FAR), -_FAR, _FAR)
     return residual * real
+
+
+def inverses(matrices: Floats) -> Floats:
+    """Inverses of symmetric matrices ``(n, p, p)``; of a singular one its pseudo-inverse.
+
+    A curve that diverges, or one that a parameter does not move, makes singular normal equations.
+    """
+    try:
+        return np.linalg.inv(matrices)
+    except np.linalg.LinAlgError:
+        return np.linalg.pinv(np.nan_to_num(matrices, posinf=1e300, neginf=-1e300), hermitian=True)
 
 
 def fit(family: str, curves: Curves, starts: int) -> Fit:

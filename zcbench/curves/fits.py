@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zcbench.curves._base import CurvePredictor
 from zcbench.curves._context import Context, Floats
 from zcbench.curves._forecast import Forecast, Normals
-from zcbench.curves._least_squares import BOUNDS, Curves, Fit, fit, slopes
+from zcbench.curves._least_squares import BOUNDS, Curves, Fit, fit, inverses, slopes
 from zcbench.curves._register import get_curve_predictor, register_curve_predictor
 from zcbench.errors import InvalidInputError
 
@@ -81,7 +81,7 @@ def forecast_of(fitted: Fit, curves: Curves, asked: Floats) -> tuple[Floats, Flo
     freedom = np.maximum(curves.points - size, 0)
     noise = (fitted.squares + _POINTS * _NOISE**2) / (freedom + _POINTS)
     normal = np.einsum("bti,btj->bij", fitted.jacobian, fitted.jacobian) / noise[:, None, None]
-    covariance = np.linalg.inv(normal + np.eye(size) / _SPREAD)
+    covariance = inverses(normal + np.eye(size) / _SPREAD)
     means, slope = slopes(fitted.family, fitted.at, asked)
     variance = np.einsum("bti,bij,btj->bt", slope, covariance, slope)
     return means, noise[:, None] + variance
