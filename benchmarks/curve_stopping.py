@@ -40,8 +40,9 @@ GUIDE = "valid_nll"
 NONE = "stopping:rule=curve:predictor=last_value:threshold=0"
 POLICIES = (
     NONE,
-    "stopping:rule=curve:first=1",
-    "stopping:rule=curve:first=1:predictor=calibrated_last_value",
+    "stopping:rule=curve:first=1:threshold=0.05",
+    "stopping:rule=curve:first=1:threshold=0.1",
+    "stopping:rule=curve:first=1:threshold=0.1:predictor=calibrated_last_value",
     "stopping:rule=median",
     "stopping:rule=last",
     "halving",
