@@ -76,19 +76,19 @@ class LKGP(CurvePredictor):
     """A Gaussian process over curves and time: all curves of a task, complete or not, inform each other.
 
     A curve is one that all have in common, plus its own part and noise, both times a scale of the curve. The common one
-    has a Matern kernel (3/2) and a constant over the logarithm of time. A curve's own part is a product of a kernel over curves and one over time:
-    constant, smooth (Matern 5/2) and rough (Matern 1/2) over the logarithm of time, in shares that are learned, times a
-    power of time. Over curves the kernel is 1 for a curve with itself and 0 for others, or, where every curve has a
-    code of its configuration, a learned share of it is a squared exponential of the distance of codes. So without codes
-    curves are exchangeable: nothing but their values tells them apart.
+    has a Matern kernel (3/2) and a constant over the logarithm of time. A curve's own part is a product of a kernel
+    over curves and one over time: constant, smooth (Matern 5/2) and rough (Matern 1/2) over the logarithm of time, in
+    shares that are learned, times a power of time. Over curves the kernel is 1 for a curve with itself and 0 for
+    others, or, where every curve has a code of its configuration, a learned share of it is a squared exponential of the
+    distance of codes. So without codes curves are exchangeable: nothing but their values tells them apart.
 
     The scales make a curve's own part a multivariate t of five degrees of freedom, so that a curve that goes astray
     neither decides for the others nor gets a spread that is too narrow.
 
     Hyper-parameters have the greatest posterior probability given all curves, complete and not, of which 200 at 24
     times are looked at. Values are conditioned on exactly. Where there are more different codes than 1,500 dimensions
-    allow (1,500 by the number of times), the rest is projected on codes that are far apart, and what this misses counts as
-    the curve's own (E. Snelson and Z. Ghahramani, "Sparse Gaussian Processes using Pseudo-inputs", NeurIPS 2005).
+    allow (1,500 by the number of times), the rest is projected on codes that are far apart, and what this misses counts
+    as the curve's own (E. Snelson and Z. Ghahramani, "Sparse Gaussian Processes using Pseudo-inputs", NeurIPS 2005).
 
     Complete curves are not needed: one beginning alone is a Gaussian process over time.
 
