@@ -9,7 +9,8 @@ it, plus noise (a latent Kronecker structure: J. A. Lin, S. Ament, M. Balandat a
 2). The paper solves with it by conjugate gradients. Here the part that curves share has few dimensions, one for each
 time of the grid and each column of Φ, so Woodbury's identity gives the exact solution, its marginal variances and the
 determinant at a cost that is linear in the number of curves (C. E. Rasmussen and C. K. I. Williams, "Gaussian Processes
-for Machine Learning", 2006, appendix A.3)."""
+for Machine Learning", 2006, appendix A.3).
+"""
 
 from __future__ import annotations
 
