@@ -183,5 +183,5 @@ def _at(covariance: Covariance, times: Tensor) -> Tensor:
 def _root(matrix: Tensor) -> Tensor:
     """Cholesky's root of a covariance, which may be singular to rounding."""
     size = matrix.diagonal().mean().detach()
-    root: Tensor = torch.linalg.cholesky(matrix + _JITTER * size * torch.eye(len(matrix), dtype=matrix.dtype))
-    return root
+    found: Tensor = torch.linalg.cholesky(matrix + _JITTER * size * torch.eye(len(matrix), dtype=matrix.dtype))
+    return found

@@ -22,7 +22,7 @@ _WORTH = 2.0
 #: values that a wide part holds, and how wide it is
 _OUTLIERS, _WIDE = 0.05, 3.0
 #: standard deviations of the priors of shift, its slope, log spread, its slope
-_PRIOR = np.array([1.0, 0.5, 1.0, 0.5])
+_PRIOR = np.array([1.0, 0.5, 0.5, 0.5])
 #: below this probability, and above its complement, a probability is mapped along a line
 _TAIL = 1e-7
 #: so much probability at either end is not mapped: a binned forecast holds there what is far outside its range
