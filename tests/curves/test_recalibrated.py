@@ -45,7 +45,10 @@ def test_densities_integrate_to_one_and_are_those_of_mapped_probabilities(
     values = low + (high - low) * middle
     below = base.rows(np.zeros(33, int)).cdf(values)
     right = probabilities(below, np.array(shift), np.array(spread))
-    inner = np.abs(below - 0.5) < 0.5 - 1e-7  # beyond, a normal distribution keeps its own tails
+    if name == "normal":  # a normal distribution keeps its own tails, and gets a wide part
+        right = 0.95 * norm.cdf(norm.ppf(below) / spread - shift / spread)
+        right += 0.05 * norm.cdf((norm.ppf(below) - shift) / spread / 3)
+    inner = np.abs(below - 0.5) < 0.5 - 1e-7
     assert_allclose(found.rows(np.zeros(33, int)).cdf(values)[inner], right[inner], atol=6e-3)
     assert np.isfinite(found.log_density(base.mean())).all()
     assert_allclose(found.mean()[0], high - (many.cdf(grid).mean(0)) * (high - low), atol=2e-3)
@@ -59,13 +62,12 @@ def test_the_map_of_probabilities_is_a_bijection() -> None:
         assert found[-1] == 1
         assert (np.diff(found) >= 0).all()
     inner = probabilities(norm.cdf([-1.0, 0.0, 2.0]), np.array(0.5), np.array(2.0))
-    right = 0.95 * norm.cdf([-0.75, -0.25, 0.75]) + 0.05 * norm.cdf([-0.25, -1 / 12, 0.25])
-    assert_allclose(inner, right, atol=1e-12)
+    assert_allclose(inner, norm.cdf([-0.75, -0.25, 0.75]), atol=1e-12)
 
 
 def test_scores_of_normal_forecasts_reach_far() -> None:
     assert_allclose(normal_scores(FORECASTS["normal"], np.array([[1.4, 0.59]])), [[10, -0.5]])
-    assert_allclose(normal_scores(FORECASTS["binned"], np.array([[0.5, 2.0]])), [[0, norm.ppf(1 - 1e-7)]], atol=1e-9)
+    assert_allclose(normal_scores(FORECASTS["binned"], np.array([[0.5, 2.0]])), [[0, norm.ppf(1 - 1e-3)]], atol=1e-9)
 
 
 def test_shift_and_spread_are_found_and_few_scores_change_little() -> None:
@@ -75,7 +77,7 @@ def test_shift_and_spread_are_found_and_few_scores_change_little() -> None:
     found = module._fit_map(scores, ahead, np.ones(4_000))
     assert_allclose(found, [0.5, 0.2, -1.0, -0.3], atol=0.08)
     few = module._fit_map(np.array([0.2]), np.array([0.0]), np.ones(1))
-    assert np.abs(few).max() < 0.6
+    assert np.abs(few).max() < 1.1
     assert_allclose(module._fit_map(np.zeros(0), np.zeros(0), np.zeros(0)), 0)
 
 
@@ -110,6 +112,17 @@ def test_intervals_hold_what_they_say_once_complete_curves_are_known(of: str, si
     assert 0.83 <= inside.mean() <= 0.96
     before = made.base_.predict(contexts, asked).log_density(truth)
     assert forecast.log_density(truth).mean() > np.maximum(before, -10).mean()
+
+
+def test_means_do_not_follow_the_farthest_bins() -> None:
+    """A network's outer bins hold a millionth; were a hundredth moved there, means would rank curves by it."""
+    edges = np.linspace(-0.25, 1.25, 601)
+    likely = norm.pdf((edges[1:] + edges[:-1]) / 2, 0.9, 0.01)
+    base = Binned(edges[None, None], (likely / likely.sum() + 1e-6 / 600)[None, None] / (1 + 1e-6))
+    for spread in (0.5, 1.0, 1.5, 3.0):
+        found = mapped(base, np.zeros((1, 1)), np.full((1, 1), spread))
+        assert float(found.mean()[0, 0]) == pytest.approx(0.9, abs=2e-3)
+    assert_allclose(mapped(base, np.zeros((1, 1)), np.ones((1, 1))).probabilities, base.probabilities, atol=1e-9)
 
 
 def test_a_predictor_that_learns_is_calibrated_on_what_it_has_not_learned() -> None:

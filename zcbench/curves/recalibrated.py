@@ -22,11 +22,10 @@ _WORTH = 2.0
 #: values that a wide part holds, and how wide it is
 _OUTLIERS, _WIDE = 0.05, 3.0
 #: standard deviations of the priors of shift, its slope, log spread, its slope
-_PRIOR = np.array([1.0, 0.5, 0.5, 0.5])
-#: below this probability, and above its complement, a probability is mapped along a line
-_TAIL = 1e-7
-#: so much probability at either end is not mapped: a binned forecast holds there what is far outside its range
-_KEPT = 1e-3
+_PRIOR = np.array([1.0, 0.5, 1.0, 0.5])
+#: below this probability, and above its complement, a probability is mapped along a line: tails keep their form, and
+#: what is added to them does not go to the farthest bins, where a thousandth moves a mean more than curves differ
+_TAIL = 1e-3
 #: normal scores lie within this
 _FARTHEST = 30.0
 #: folds in which a predictor that learns is calibrated on what it has not learned from
@@ -45,7 +44,7 @@ class Recalibrated(CurvePredictor):
 
     Complete curves are cut where a context ends, and forecast. Where F is a forecast's distribution function and y what
     was observed, the scores z = Φ⁻¹(F(y)) of a calibrated predictor are standard normal. A normal distribution N(μ, s²)
-    is fitted to them, with a wider part for one value in twenty; μ and ln s are linear in the logarithm of how far
+    is fitted to them, beside a wider part for one value in twenty; μ and ln s are linear in the logarithm of how far
     ahead is forecast, with a normal prior around 0, which is the predictor as it was. Forecasts become R(F(y)), with R
     the distribution function of Φ(z): a bijection of [0, 1] with a density, so densities integrate to one. A predictor
     that has learned is calibrated in five folds. One that has no spread gets one.
@@ -160,8 +159,7 @@ def normal_scores(forecast: Forecast, values: Floats) -> Floats:
     if isinstance(forecast, Normals) and forecast.means.shape[-1] == 1:
         z = (values - forecast.means[..., 0]) / forecast.spreads[..., 0]
         return np.clip(z, -_FARTHEST, _FARTHEST)
-    inside = (forecast.cdf(values) - _KEPT) / (1 - 2 * _KEPT)
-    found: Floats = ndtri(np.clip(inside, _TAIL, 1 - _TAIL))
+    found: Floats = ndtri(np.clip(forecast.cdf(values), _TAIL, 1 - _TAIL))
     return found
 
 
@@ -190,7 +188,7 @@ def _fit_map(scores: Floats, ahead: Floats, shares: Floats) -> Floats:
 
 
 def mapped(forecast: Forecast, shift: Floats, spread: Floats) -> Forecast:
-    """A forecast whose normal scores are what N(shift, spread²) says, with a wide part for outliers.
+    """A forecast whose normal scores are what N(shift, spread²) says; a normal one gets a wide part for outliers.
 
     Args:
         forecast: of shape ``(curves, times)``.
@@ -215,19 +213,12 @@ def mapped(forecast: Forecast, shift: Floats, spread: Floats) -> Forecast:
 
 
 def probabilities(below: Floats, shift: Floats, spread: Floats) -> Floats:
-    """R: the map of probabilities, increasing from 0 to 1; what is rarer than one in a thousand stays as rare."""
-    inside = _widened(np.clip((below - _KEPT) / (1 - 2 * _KEPT), 0, 1), shift, spread)
-    rare = (below < _KEPT) | (below > 1 - _KEPT)
-    return np.where(rare, below, _KEPT + (1 - 2 * _KEPT) * inside)
-
-
-def _widened(below: Floats, shift: Floats, spread: Floats) -> Floats:
-    """The map of what is not rare."""
+    """R: the map of probabilities, increasing from 0 to 1."""
     from scipy.special import ndtr, ndtri
 
     def inner(u: Floats) -> Floats:
         z = (ndtri(u) - shift) / spread
-        found: Floats = (1 - _OUTLIERS) * ndtr(z) + _OUTLIERS * ndtr(z / _WIDE)
+        found: Floats = ndtr(z)
         return found
 
     low, high = inner(np.array(_TAIL)), inner(np.array(1 - _TAIL))
