@@ -18,10 +18,11 @@ ROOT = TESTS.parent
 #: modules without a test file of their name, by the reason
 UNTESTED: dict[str, tuple[str, ...]] = {
     "one call that registers our tracks": ("zcbench/runs/tracks/ours.py",),
-    "makers of the documentation's tables, which need the authors' files": (
+    "makers of the documentation's tables and figures, which need the authors' files": (
         "tools/compare_published.py",
         "tools/correlate_text_networks.py",
         "tools/describe_benchmarks.py",
+        "tools/draw_curves.py",
     ),
     "writes a text that only one version of Python has": ("tools/make_text.py",),
 }

@@ -101,7 +101,8 @@ def test_many_times_are_interpolated_between_those_that_the_network_is_asked_for
     for column in (0, 7, 40, 89):
         alone = LCPFN().predict(given, asked[:, [column]])
         difference = many.log_density(later)[:, column] - alone.log_density(later[:, [column]])[:, 0]
-        assert np.abs(difference).mean() < 0.01
+        assert np.abs(difference).mean() < 0.02
+        assert abs(difference.mean()) < 0.01
         assert many.mean()[:, column] == pytest.approx(alone.mean()[:, 0], abs=3e-3)
 
 

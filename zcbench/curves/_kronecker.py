@@ -4,10 +4,10 @@ Curve i at time t is y_i(t) = g(t) + λ_i (h_i(t) + ε) with
 
     cov(g(t), g(t')) = A(t, t'),   cov(h_i(t), h_j(t')) = C_ij B(t, t'),   C = Φ Φᵀ + diag(d),
 
-so that the covariance of all values on a grid is 11ᵀ ⊗ A + ΛCΛ ⊗ B, and that of what was observed is a projection of it,
-plus noise (a latent Kronecker structure: J. A. Lin, S. Ament, M. Balandat and E. Bakshy, arXiv:2410.09239, section 2).
-The paper solves with it by conjugate gradients. Here the part that curves share has few dimensions, one for each time
-of the grid and each column of Φ, so Woodbury's identity gives the exact solution, its marginal variances and the
+so that the covariance of all values on a grid is 11ᵀ ⊗ A + ΛCΛ ⊗ B, and that of what was observed is a projection of
+it, plus noise (a latent Kronecker structure: J. A. Lin, S. Ament, M. Balandat and E. Bakshy, arXiv:2410.09239, section
+2). The paper solves with it by conjugate gradients. Here the part that curves share has few dimensions, one for each
+time of the grid and each column of Φ, so Woodbury's identity gives the exact solution, its marginal variances and the
 determinant at a cost that is linear in the number of curves (C. E. Rasmussen and C. K. I. Williams, "Gaussian Processes
 for Machine Learning", 2006, appendix A.3).
 """
@@ -113,7 +113,8 @@ class Conditioned:
     def common(self) -> Tensor:
         """Mean of g at the times of the grid ``(times,)``."""
         size = len(self.grid.times)
-        return self._root_shared @ self._factor[:size]
+        found: Tensor = self._root_shared @ self._factor[:size]
+        return found
 
     def distances(self) -> Tensor:
         """Squared Mahalanobis distances of curves from the common one, by the covariance of h_i + ε ``(curves,)``."""
@@ -182,4 +183,5 @@ def _at(covariance: Covariance, times: Tensor) -> Tensor:
 def _root(matrix: Tensor) -> Tensor:
     """Cholesky's root of a covariance, which may be singular to rounding."""
     size = matrix.diagonal().mean().detach()
-    return torch.linalg.cholesky(matrix + _JITTER * size * torch.eye(len(matrix), dtype=matrix.dtype))
+    root: Tensor = torch.linalg.cholesky(matrix + _JITTER * size * torch.eye(len(matrix), dtype=matrix.dtype))
+    return root

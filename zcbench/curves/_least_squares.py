@@ -192,9 +192,11 @@ def inverses(matrices: Floats) -> Floats:
     A curve that diverges, or one that a parameter does not move, makes singular normal equations.
     """
     try:
-        return np.linalg.inv(matrices)
+        found = np.linalg.inv(matrices)
     except np.linalg.LinAlgError:
-        return np.linalg.pinv(np.nan_to_num(matrices, posinf=1e300, neginf=-1e300), hermitian=True)
+        found = np.linalg.pinv(np.nan_to_num(matrices, posinf=1e300, neginf=-1e300), hermitian=True)
+    inverse: Floats = found.astype(np.float64)
+    return inverse
 
 
 def fit(family: str, curves: Curves, starts: int) -> Fit:

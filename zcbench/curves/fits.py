@@ -126,7 +126,7 @@ class _Fitted(CurvePredictor):
         simple = get_curve_predictor("last_value").predict(contexts, asked)
         assert isinstance(simple, Normals)
         known: NDArray[np.bool_] = np.isfinite(found.costs)
-        short: NDArray[np.bool_] = ~known.any(1)
+        short: NDArray[np.bool_] = ~np.asarray(known.any(1))
         costs = np.where(short[:, None], 0.0, found.costs)
         weights = self._weights(np.where(short[:, None], np.inf, costs - costs.min(1, keepdims=True)))
         weights = np.concatenate([weights, short[:, None].astype(float)], 1)

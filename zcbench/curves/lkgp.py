@@ -75,20 +75,20 @@ class _Task:
 class LKGP(CurvePredictor):
     """A Gaussian process over curves and time: all curves of a task, complete or not, inform each other.
 
-    A curve is one that all have in common, plus its own part and noise, both times a scale of the curve. The common one has a Matern kernel (3/2) and
-    a constant over the logarithm of time. A curve's own part is a product of a kernel over curves and one over time:
-    constant, smooth (Matern 5/2) and rough (Matern 1/2) over the logarithm of time, in shares that are learned, times a
-    power of time. Over curves the kernel is 1 for a curve with itself and 0 for others, or, where every curve has a
-    code of its configuration, a learned share of it is a squared exponential of the distance of codes. So without codes
-    curves are exchangeable: nothing but their values tells them apart.
+    A curve is one that all have in common, plus its own part and noise, both times a scale of the curve. The common one
+    has a Matern kernel (3/2) and a constant over the logarithm of time. A curve's own part is a product of a kernel
+    over curves and one over time: constant, smooth (Matern 5/2) and rough (Matern 1/2) over the logarithm of time, in
+    shares that are learned, times a power of time. Over curves the kernel is 1 for a curve with itself and 0 for
+    others, or, where every curve has a code of its configuration, a learned share of it is a squared exponential of the
+    distance of codes. So without codes curves are exchangeable: nothing but their values tells them apart.
 
     The scales make a curve's own part a multivariate t of five degrees of freedom, so that a curve that goes astray
     neither decides for the others nor gets a spread that is too narrow.
 
     Hyper-parameters have the greatest posterior probability given all curves, complete and not, of which 200 at 24
-    times are looked at. Values are conditioned on exactly. Where there are more different codes than 1,500 dimensions allow
-    (1,500 by the number of times), the rest is projected on codes that are far apart, and what this misses counts as
-    the curve's own (E. Snelson and Z. Ghahramani, "Sparse Gaussian Processes using Pseudo-inputs", NeurIPS 2005).
+    times are looked at. Values are conditioned on exactly. Where there are more different codes than 1,500 dimensions
+    allow (1,500 by the number of times), the rest is projected on codes that are far apart, and what this misses counts
+    as the curve's own (E. Snelson and Z. Ghahramani, "Sparse Gaussian Processes using Pseudo-inputs", NeurIPS 2005).
 
     Complete curves are not needed: one beginning alone is a Gaussian process over time.
 
@@ -141,7 +141,7 @@ def _task(curves: Sequence[Context], coded: bool) -> _Task:
 
 
 def _alike(values: Floats, seen: NDArray[np.bool_]) -> bool:
-    """Whether all curves begin with one value and do not stay equal, as losses do that are measured against their first.
+    """Whether all curves begin with one value and then differ, as losses do that are measured against their first.
 
     Such a value tells nothing, and no kernel has a variance that is 0 there and not soon after.
     """
@@ -180,7 +180,7 @@ def learned(task: _Task) -> dict[str, Tensor]:
             try:
                 process = _process(given(free), part, _COLUMNS, scales)
                 total = free.square().sum() / 2 - Conditioned(process, part.grid).log_likelihood
-            except torch.linalg.LinAlgError:
+            except RuntimeError:  # of which torch derives its error of a matrix that has no root
                 return 1e12, np.zeros(len(raw))
             (slope,) = torch.autograd.grad(total, free)
         if not (torch.isfinite(total) and torch.isfinite(slope).all()):
@@ -282,7 +282,7 @@ def _log(times: Tensor) -> Tensor:
 def _matern(a: Tensor, b: Tensor, length: Tensor, twice: int) -> Tensor:
     """Matern's correlation of smoothness twice / 2 between logarithms of times (Rasmussen and Williams, eq. 4.17)."""
     gap = (_log(a)[..., :, None] - _log(b)[..., None, :]).abs() / length.exp() * math.sqrt(twice)
-    powers = {1: 1.0, 3: 1 + gap, 5: 1 + gap + gap**2 / 3}[twice]
+    powers = {1: torch.ones_like(gap), 3: 1 + gap, 5: 1 + gap + gap**2 / 3}[twice]
     return powers * torch.exp(-gap)
 
 
@@ -300,4 +300,5 @@ def _columns(codes: Tensor, length: Tensor, most: int) -> Tensor:
 
     inner = kernel(some, some) + 1e-8 * torch.eye(len(some), dtype=codes.dtype)
     root = torch.linalg.cholesky(inner)
-    return torch.linalg.solve_triangular(root, kernel(some, codes), upper=False).T
+    found: Tensor = torch.linalg.solve_triangular(root, kernel(some, codes), upper=False).T
+    return found

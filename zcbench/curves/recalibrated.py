@@ -25,6 +25,8 @@ _OUTLIERS, _WIDE = 0.05, 3.0
 _PRIOR = np.array([1.0, 0.5, 1.0, 0.5])
 #: below this probability, and above its complement, a probability is mapped along a line
 _TAIL = 1e-7
+#: so much probability at either end is not mapped: a binned forecast holds there what is far outside its range
+_KEPT = 1e-3
 #: normal scores lie within this
 _FARTHEST = 30.0
 #: folds in which a predictor that learns is calibrated on what it has not learned from
@@ -158,7 +160,8 @@ def normal_scores(forecast: Forecast, values: Floats) -> Floats:
     if isinstance(forecast, Normals) and forecast.means.shape[-1] == 1:
         z = (values - forecast.means[..., 0]) / forecast.spreads[..., 0]
         return np.clip(z, -_FARTHEST, _FARTHEST)
-    found: Floats = ndtri(np.clip(forecast.cdf(values), _TAIL, 1 - _TAIL))
+    inside = (forecast.cdf(values) - _KEPT) / (1 - 2 * _KEPT)
+    found: Floats = ndtri(np.clip(inside, _TAIL, 1 - _TAIL))
     return found
 
 
@@ -212,7 +215,14 @@ def mapped(forecast: Forecast, shift: Floats, spread: Floats) -> Forecast:
 
 
 def probabilities(below: Floats, shift: Floats, spread: Floats) -> Floats:
-    """R: the map of probabilities, increasing from 0 to 1."""
+    """R: the map of probabilities, increasing from 0 to 1; what is rarer than one in a thousand stays as rare."""
+    inside = _widened(np.clip((below - _KEPT) / (1 - 2 * _KEPT), 0, 1), shift, spread)
+    rare = (below < _KEPT) | (below > 1 - _KEPT)
+    return np.where(rare, below, _KEPT + (1 - 2 * _KEPT) * inside)
+
+
+def _widened(below: Floats, shift: Floats, spread: Floats) -> Floats:
+    """The map of what is not rare."""
     from scipy.special import ndtr, ndtri
 
     def inner(u: Floats) -> Floats:

@@ -194,10 +194,11 @@ class _Checker:
             except FailedError as error:
                 raise FailedError(f"it says that it does not learn, and {error}") from None
             return "it learns from none"
-        for what, call in (
+        calls: tuple[tuple[str, Callable[[], Forecast]], ...] = (
             ("before fit", lambda: self.make().predict(self.contexts[:1], _ASKED[None])),
             ("fitted on no curve", lambda: self.make().fit([]).predict(self.contexts[:1], _ASKED[None])),
-        ):
+        )
+        for what, call in calls:
             try:
                 call()
             except InvalidInputError:
