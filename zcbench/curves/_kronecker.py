@@ -5,15 +5,9 @@ Curve i at time t is y_i(t) = g(t) + λ_i (h_i(t) + ε) with
     cov(g(t), g(t')) = A(t, t'),   cov(h_i(t), h_j(t')) = C_ij B(t, t'),   C = Φ Φᵀ + diag(d),
 
 so that the covariance of all values on a grid is 11ᵀ ⊗ A + ΛCΛ ⊗ B, and that of what was observed is a projection of
-<<<<<<< HEAD
-it, plus noise (a latent Kronecker structure: J. A. Lin, S. Ament, M. Balandat and E. Bakshy, arXiv:2410.09239, section
-2). The paper solves with it by conjugate gradients. Here the part that curves share has few dimensions, one for each
-time of the grid and each column of Φ, so Woodbury's identity gives the exact solution, its marginal variances and the
-=======
 it, plus noise (a latent Kronecker structure: J. A. Lin, S. Ament, M. Balandat and E. Bakshy, arXiv:2410.09239).
 The paper solves with it by conjugate gradients. Here the part that curves share has few dimensions, one for each time
 of the grid and each column of Φ, so Woodbury's identity gives the exact solution, its marginal variances and the
->>>>>>> lkgp
 determinant at a cost that is linear in the number of curves (C. E. Rasmussen and C. K. I. Williams, "Gaussian Processes
 for Machine Learning", 2006, appendix A.3).
 """
