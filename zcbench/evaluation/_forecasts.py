@@ -255,7 +255,7 @@ def won(
 ) -> Estimate:
     """Share of the tasks, a part at a context, at which the first has the higher log-density; a tie is half.
 
-    Only tasks at which both forecast as many curves count. The interval is one of Student's t over parts.
+    Only tasks at which both forecast as many curves count. The interval is one of Student's t over parts, within 0 and 1.
 
     Args:
         first: trials of one curve predictor.
@@ -271,7 +271,8 @@ def won(
             by_part.setdefault(trial.seed, []).append(0.5 + 0.5 * ((ahead > behind) - (ahead < behind)))
     tasks = [one for several in by_part.values() for one in several]
     over_parts = mean_interval(_mean(several) for several in by_part.values())
-    return Estimate(_mean(tasks), over_parts.low, over_parts.high, len(tasks))
+    low, high = (float(np.clip(bound, 0.0, 1.0)) for bound in (over_parts.low, over_parts.high))  # nan stays
+    return Estimate(_mean(tasks), low, high, len(tasks))
 
 
 def _point(trials: Sequence[CurveTrial], own: Mapping[int, float], best: Mapping[int, float]) -> Forecasted:
