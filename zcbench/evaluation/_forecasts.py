@@ -255,7 +255,7 @@ def won(
 ) -> Estimate:
     """Share of the tasks, a part at a context, at which the first has the higher log-density; a tie is half.
 
-    Only tasks at which both forecast as many curves count. The interval is one of Student's t over parts, within 0 and 1.
+    Only tasks at which both forecast as many curves count. The interval, within [0, 1], is of Student's t over parts.
 
     Args:
         first: trials of one curve predictor.
