@@ -35,7 +35,7 @@ EXAMPLE = """examples:
   zcbench leaderboard everywhere                      # a row per benchmark
   zcbench leaderboard digits-201 --out leaderboards
   zcbench leaderboard digits-201 --common
-  zcbench leaderboard curves-chars-rnn --metric crps  # forecasts of learning curves
+  zcbench leaderboard curves-chars-rnn --metric crps     # learning curves
   zcbench leaderboard digits-201 --ensembles vote,"mean_rank(gradsign+naswot)"
 """
 

@@ -71,7 +71,7 @@ searchers:
   zcbench run nasbench201 --track search-nasbench201
 
 learning curves:
-  zcbench run digits-201 --curve-predictors last_value,lcpfn --contexts .1,.2,.5
+  zcbench run digits-201 --curve-predictors last_value,lcpfn --contexts .2,.5
   zcbench run chars-rnn --curve-predictors all --curve valid_nll --seeds 5
 
 a table of your own:
