@@ -240,4 +240,4 @@ def test_curves_of_ones_own_table(cli, place):
     wrong = cli("run", "my.csv", "--target", "acc", "--curve", "lss *", *words)
     assert "no column fits 'lss *'" in wrong.sentence
     other = cli("run", "digits-201", "--curve", "loss *", *words)
-    assert "curves: these go with a table of your own" in other.sentence
+    assert "curve goes with curve predictors" in other.sentence

@@ -39,7 +39,7 @@ EXAMPLE = """examples:
   zcbench search digits-201 --budget 1000 --ledger mine.jsonl
   zcbench search --show mine.jsonl
   zcbench search digits-201 --evaluate my_training.py:train --ledger my.jsonl
-  zcbench search digits-201 --evaluate my.py:train --executor submitit:gpus=1"""
+  zcbench search digits-201 --evaluate my_training.py:train --executor submitit"""
 
 
 #: options that say how --evaluate is called
