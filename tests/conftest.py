@@ -48,6 +48,15 @@ def _strangers() -> set[str]:
 
 
 @pytest.fixture(autouse=True)
+def nothing_stays_imported() -> Iterator[None]:
+    """Files that a test imports by their paths would be imported by the workers of the tests that follow."""
+    before = set(sys.modules)
+    yield
+    for name in [name for name in sys.modules if name.startswith("zcbench_import_") and name not in before]:
+        del sys.modules[name]
+
+
+@pytest.fixture(autouse=True)
 def one_thread() -> None:
     """Sums are rounded alike, and tests that run beside each other do not fight for cores."""
     torch.set_num_threads(1)

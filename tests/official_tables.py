@@ -9,6 +9,7 @@ import functools
 import io
 import json
 import pickle
+import random
 import struct
 import zipfile
 from collections.abc import Callable
@@ -358,6 +359,35 @@ def nds() -> Official:
 
 
 #: every reader of official files, and every format that it reads
+def lcdb() -> Official:
+    rng = random.Random(0)
+    anchors, parts, learners = 137, 3, 28
+    content = [
+        [[[round(rng.random(), 3) for _ in range(parts)] for _ in range(anchors)] for _ in range(2)]
+        for _ in range(learners)
+    ]
+    return Official("lcdb11", {"3.json": content}, as_json)
+
+
+def as_parquet(rows: Any) -> bytes:
+    import pyarrow
+    import pyarrow.parquet as pq
+
+    buffer = io.BytesIO()
+    pq.write_table(pyarrow.Table.from_pylist(rows), buffer)
+    return buffer.getvalue()
+
+
+def nats_records() -> Official:
+    head = {"space": "tss", "arch_index": 11, "hp": "12", "dataset": "cifar10", "split": "train"}
+    rows = [
+        {**head, "seed": seed, "epoch": epoch, "acc": 20.0 + epoch, "loss": 1.5 - epoch / 10}
+        for seed in (777, 888)
+        for epoch in range(5)
+    ]
+    return Official("nats-records", {"curves.parquet": rows}, as_parquet)
+
+
 OFFICIAL: dict[str, Callable[[], Official]] = {
     "autoformer-224": functools.partial(autoformer, 224),
     "autoformer-32": autoformer,
@@ -365,6 +395,7 @@ OFFICIAL: dict[str, Callable[[], Official]] = {
     "flexibert": flexibert,
     "hwnasbench": hwnasbench_pickle,
     "hwnasbench, csv": hwnasbench_csv,
+    "lcdb11": lcdb,
     "nasbench101": nasbench101,
     "nasbench201": nasbench201_simple,
     "nasbench201, pth": nasbench201_pth,
@@ -373,6 +404,7 @@ OFFICIAL: dict[str, Callable[[], Official]] = {
     "nasbenchmacro": nasbenchmacro,
     "nasbenchmr": nasbenchmr,
     "nasbenchnlp": nasbenchnlp,
+    "nats-records": nats_records,
     "nats-size": nats_size,
     "nds": nds,
     "ofa-mbv3": ofa,

@@ -50,6 +50,7 @@ def test_every_epoch_is_where_it_belongs(tmp_path):
         (lambda content: [{**content[0], "acc": 101.0}, *content[1:]], "row 1: acc is 101.0"),
         (lambda content: [{**content[0], "space": "xss"}, *content[1:]], "neither tss nor sss"),
         (lambda content: content[-1:], "no curve of two epochs"),
+        (lambda content: [{**content[0], "hp": "9" * 30}, *content[1:]], "not a number of epochs from 1 to 1,000"),
     ],
 )
 def test_odd_rows_are_refused(tmp_path, change, message):

@@ -66,6 +66,7 @@ def test_functions_of_a_script_go_by_name_here_and_by_value_elsewhere(monkeypatc
     function = eval("lambda architecture: 5", vars(main))
     function.__qualname__ = function.__name__ = "t_of_a_script"
     monkeypatch.setattr(main, "t_of_a_script", function, raising=False)
+    monkeypatch.setattr(main, "__file__", __file__, raising=False)  # a process of xdist has none
     by_name, by_value = sent(function), sent(function, by_value=True)
     monkeypatch.delattr(main, "t_of_a_script")
     assert value(received(by_value)) == 5

@@ -130,7 +130,7 @@ def test_a_searcher_that_fails_costs_its_own_searches(table, store):
         outcome = run.on("digits-201", table=table)
         assert outcome.failed
         assert [one.label for one in outcome.result.searched] == ["random"]
-        assert "t-broken failed with 2 seeds: ValueError: no idea" in outcome.result.notes
+        assert "t-broken failed with 2 seeds: t-broken failed in ask: ValueError: no idea" in outcome.result.notes
         codes = {trace.searcher: trace.code for trace in store.searches("digits-201")}
         assert codes["random@1"] == "" and len(codes["t-broken@1"]) > 8
 

@@ -59,8 +59,8 @@ def _point(row: Mapping[str, Any]) -> tuple[tuple[str, int, str, str, int], int,
     if space not in ("tss", "sss"):
         raise OddValueError(f"the space is {space!r}, and neither tss nor sss")
     hp = text_of(row["hp"], "hp")
-    if not hp.isdecimal():
-        raise OddValueError(f"hp is {hp!r}, not a number of epochs")
+    if not (hp.isascii() and hp.isdecimal() and 1 <= int(hp[:9]) <= _MOST_EPOCHS and len(hp) < 9):
+        raise OddValueError(f"hp is {hp!r}, not a number of epochs from 1 to {_MOST_EPOCHS:,}")
     network, seed = integer(row["arch_index"], "arch_index", 0, _HALF - 1), integer(row["seed"], "seed")
     epoch = integer(row["epoch"], "epoch", 0, _MOST_EPOCHS - 1)
     values = (number(row["acc"], "acc", 0, 100), number(row["loss"], "loss", 0))
@@ -79,7 +79,8 @@ def _table(
         raise OddValueError("there is no curve of two epochs")
     order = sorted(runs)
     trainings = max(len(seeds) for seeds in runs.values())
-    longest = max(epoch for seeds in runs.values() for of in seeds.values() for epoch in of) + 1
+    seen = max(epoch for seeds in runs.values() for of in seeds.values() for epoch in of) + 1
+    longest = max(seen, *(run[4] for run in runs))  # a run may lack its last epochs
     curves = {name: np.full((len(order), trainings, longest), math.nan) for name in TARGETS}
     for place, run in enumerate(order):
         for column, seed in enumerate(sorted(runs[run])):

@@ -155,7 +155,8 @@ class Search:
         except (Exception, SystemExit) as error:
             if is_users(error):
                 raise
-            raise InvalidInputError(f"{self.searcher!r} failed in {what}: {first_line(error)}") from error
+            label = getattr(self.searcher, "label_", type(self.searcher).__name__)
+            raise InvalidInputError(f"{label} failed in {what}: {first_line(error)}") from error
 
     def _sorted(self, proposals: Sequence[Proposal]) -> tuple[dict[_Name, Proposal], list[Answer]]:
         """New proposals, and answers to those whose equals were evaluated."""
