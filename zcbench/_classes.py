@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from zcbench import _arguments as rules
 from zcbench._code import code_digest
 from zcbench._display import brief, plain
+from zcbench._notation import Term, parse_term
 from zcbench._registry import Registry
-from zcbench._settings import check_ranges, declared_range, declared_setting
+from zcbench._settings import check_ranges, declared_range, declared_setting, read_settings
 from zcbench.errors import InvalidInputError
 from zcbench.types import summary_of, written
 
@@ -123,3 +124,33 @@ def class_label(name: str, made: object, known: Mapping[str, Any]) -> str:
     current = {key: getattr(made, key, default) for key, default in known.items()}
     changed = {key: current[key] for key in sorted(known) if written(current[key]) != written(known[key])}
     return name + "".join(f":{key}={written(value)}" for key, value in changed.items())
+
+
+def made_of(info: Any, term: Term) -> Any:
+    """An instance of a registered class with the settings of a term, labelled by name and settings."""
+    known = info.parameters
+    made = info.make(**read_settings(term, known, info.ranges))
+    made.label_ = class_label(info.name, made, known)
+    return made
+
+
+def resolved(registry: Registry[Any], what: str, given: str | Iterable[str], example: str) -> list[str]:
+    """Labels for names and patterns in the order given, each once; settings may follow a pattern.
+
+    Args:
+        registry: of classes.
+        what: what several are called, for messages: "searchers".
+        given: names and patterns.
+        example: a name that is advised.
+
+    Raises:
+        UnknownNameError: a pattern matches nothing.
+        InvalidInputError: none was chosen, or a setting is wrong.
+    """
+    labels: dict[str, None] = {}
+    for text in rules.all_text(what, given):
+        for made in map(registry.get_term, registry.matching(parse_term(text))):
+            labels[made.label_] = None
+    if not labels:
+        raise InvalidInputError(f"no {registry.kind} was chosen: name at least one, e.g. {example}.")
+    return list(labels)

@@ -36,9 +36,9 @@ class Frames:
     def __init__(self, values: Tensor) -> None:
         self.values = values
         self.step = torch.diff(values, prepend=values[:, :1])
-        self._moments = torch.stack([values, self.step, self.step.square()], 1)
+        moments = torch.stack([values, self.step, self.step.square()], 1)
         # In float64: differences of long sums lose digits.
-        self._sums = torch.nn.functional.pad(self._moments.double().cumsum(-1), (max(WINDOWS), 0))
+        self._sums = torch.nn.functional.pad(moments.double().cumsum(-1), (max(WINDOWS), 0))
         length = values.shape[-1]
         counts = _COUNTS[:length].to(values.device)
         squares = self._windowed(10)[:, 2] / 2

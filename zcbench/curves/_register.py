@@ -6,13 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from zcbench import _arguments as rules
-from zcbench._classes import ClassInfo, class_label, class_rules, registering_class
-from zcbench._notation import Term, parse_term
+from zcbench._classes import ClassInfo, class_rules, made_of, registering_class, resolved
 from zcbench._registry import Registry
-from zcbench._settings import read_settings
 from zcbench.curves._base import CurvePredictor
-from zcbench.errors import InvalidInputError
 
 C = TypeVar("C", bound=type[CurvePredictor])
 
@@ -24,18 +20,11 @@ class CurvePredictorInfo(ClassInfo):
     make: type[CurvePredictor]
 
 
-def _made(info: CurvePredictorInfo, term: Term) -> CurvePredictor:
-    known = info.parameters
-    made = info.make(**read_settings(term, known, info.ranges))
-    made.label_ = class_label(info.name, made, known)
-    return made
-
-
 _CURVE_PREDICTORS: Registry[CurvePredictorInfo] = Registry(
     "curve predictor",
     package="zcbench.curves",
     group="zcbench.curve_predictors",
-    make=_made,
+    make=made_of,
     rules=class_rules(CurvePredictor),
 )
 
@@ -88,10 +77,4 @@ def list_curve_predictors(*patterns: str) -> list[str]:
 
 def resolve_curve_predictors(predictors: str | Iterable[str]) -> list[str]:
     """Labels for names and patterns in the order given, each once; settings may follow a pattern."""
-    labels: dict[str, None] = {}
-    for text in rules.all_text("curve predictors", predictors):
-        for made in map(_CURVE_PREDICTORS.get_term, _CURVE_PREDICTORS.matching(parse_term(text))):
-            labels[made.label_] = None
-    if not labels:
-        raise InvalidInputError("no curve predictor was chosen: name at least one, e.g. lcpfn.")
-    return list(labels)
+    return resolved(_CURVE_PREDICTORS, "curve predictors", predictors, "lcpfn")

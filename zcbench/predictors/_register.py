@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from zcbench import _arguments as rules
-from zcbench._classes import ClassInfo, class_label, class_rules, registering_class
+from zcbench._classes import ClassInfo, class_label, class_rules, registering_class, resolved
 from zcbench._display import brief, plain
 from zcbench._notation import Term, parse_sum, parse_term, unwrapped
 from zcbench._registry import Registry
 from zcbench._settings import check_setting, read_settings
 from zcbench.encodings._base import KINDS
-from zcbench.errors import InvalidInputError, UnknownNameError
+from zcbench.errors import UnknownNameError
 from zcbench.predictors._base import Predictor
 
 P = TypeVar("P", bound=type[Predictor])
@@ -135,10 +135,4 @@ def list_predictors(*patterns: str) -> list[str]:
 
 def resolve_predictors(predictors: str | Iterable[str]) -> list[str]:
     """Labels for names and patterns in the order given, each once; settings may follow a pattern."""
-    labels: dict[str, None] = {}
-    for text in rules.all_text("predictors", predictors):
-        for made in map(_PREDICTORS.get_term, _PREDICTORS.matching(parse_term(text))):
-            labels[made.label_] = None
-    if not labels:
-        raise InvalidInputError("no predictor was chosen: name at least one, e.g. gp.")
-    return list(labels)
+    return resolved(_PREDICTORS, "predictors", predictors, "gp")

@@ -6,12 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from zcbench import _arguments as rules
-from zcbench._classes import ClassInfo, class_label, class_rules, registering_class
-from zcbench._notation import Term, parse_term
+from zcbench._classes import ClassInfo, class_rules, made_of, registering_class, resolved
 from zcbench._registry import Registry
-from zcbench._settings import read_settings
-from zcbench.errors import InvalidInputError
 from zcbench.search._base import Searcher
 
 S = TypeVar("S", bound=type[Searcher])
@@ -34,18 +30,11 @@ class SearcherInfo(ClassInfo):
         return self.make.epochs
 
 
-def _made(info: SearcherInfo, term: Term) -> Searcher:
-    known = info.parameters
-    made = info.make(**read_settings(term, known, info.ranges))
-    made.label_ = class_label(info.name, made, known)
-    return made
-
-
 _SEARCHERS: Registry[SearcherInfo] = Registry(
     "searcher",
     package="zcbench.search",
     group="zcbench.searchers",
-    make=_made,
+    make=made_of,
     rules=class_rules(Searcher),
 )
 
@@ -98,10 +87,4 @@ def list_searchers(*patterns: str) -> list[str]:
 
 def resolve_searchers(searchers: str | Iterable[str]) -> list[str]:
     """Labels for names and patterns in the order given, each once; settings may follow a pattern."""
-    labels: dict[str, None] = {}
-    for text in rules.all_text("searchers", searchers):
-        for made in map(_SEARCHERS.get_term, _SEARCHERS.matching(parse_term(text))):
-            labels[made.label_] = None
-    if not labels:
-        raise InvalidInputError("no searcher was chosen: name at least one, e.g. random.")
-    return list(labels)
+    return resolved(_SEARCHERS, "searchers", searchers, "random")
