@@ -83,6 +83,22 @@ def test_ten_thousand_epochs() -> None:
     assert len(one(values.tolist(), 10_000).mean) == 6_000
 
 
+@pytest.mark.parametrize(("seen", "horizon"), [(400, 1_000), (4_000, 10_000)])
+def test_intervals_of_long_curves_hold_single_values(seen: int, horizon: int) -> None:
+    """What is forecast is one value with its noise, and not a mean of many."""
+    rng = np.random.default_rng(0)
+    epochs = np.arange(1, horizon + 1)
+    losses = 0.5 + 2 * epochs**-0.5 + 0.02 * rng.normal(size=(20, horizon))
+    at = np.arange(seen + 1, seen + 21)
+    found = curves.extrapolate(losses[:, :seen], horizon, at=at, lower_is_better=True)
+    assert isinstance(found, list)
+    inside = [
+        (low <= later) & (later <= high)
+        for (low, high), later in zip((one.interval(0.9) for one in found), losses[:, seen : seen + 20], strict=True)
+    ]
+    assert 0.8 < np.mean(inside) < 0.99
+
+
 def test_only_what_is_asked_for() -> None:
     found = one(RISING, 100, at=[10, 50.5, 100])
     assert found.epochs.tolist() == [10, 50.5, 100]

@@ -17,6 +17,8 @@ from zcbench.errors import InvalidInputError
 
 #: last values from which curves are forecast, in units: those of trainings that diverge lie outside
 REACH = (-0.25, 1.25)
+#: steps of the time axis between the last value and the nearest time that is asked for
+_NEAREST = 0.5
 
 
 @dataclass(frozen=True, repr=False)
@@ -99,6 +101,15 @@ class Prepared:
     scale: Scale
     axis: Axis
 
+    def later(self, epochs: Floats) -> Floats:
+        """Times of later epochs, at which predictors are asked: from half a step after the last value on.
+
+        Networks have learned from values that lie a step apart. Those of the 10,000 epochs of a training do not, and
+        forecasts of the very next ones would be too sure.
+        """
+        times = self.axis.times(epochs)
+        return np.maximum(times, self.context.times[-1] + _NEAREST) if len(self.context) else times
+
 
 def prepare(
     epochs: Floats,
@@ -118,7 +129,7 @@ def prepare(
         bounds: least and greatest value of the metric.
 
     Returns:
-        The context, and the way back. More than 100 values are thinned to means of neighbours.
+        The context, and the way back. Of more than 100 values, 100 are kept.
 
     Raises:
         InvalidInputError: epochs or values are odd, or bounds are needed.
@@ -188,7 +199,7 @@ def extrapolate(
         group = [number for number, one in enumerate(lengths) if one == length]
         longest = max(len(asked[number]) for number in group)
         wanted = [np.pad(asked[number], (0, longest - len(asked[number])), "edge") for number in group]
-        times = np.stack([prepared[number].axis.times(one) for number, one in zip(group, wanted, strict=True)])
+        times = np.stack([prepared[number].later(one) for number, one in zip(group, wanted, strict=True)])
         forecast = made.predict([prepared[number].context for number in group], times)
         factor = np.array([[prepared[number].scale.factor] for number in group])
         offset = np.array([[prepared[number].scale.offset] for number in group])
@@ -220,9 +231,7 @@ def _check(one: Prepared, made: CurvePredictor, named: str | CurvePredictor) -> 
 def _asked(epochs: Floats, values: Floats, horizon: float, at: Sequence[float] | None) -> Floats:
     """Epochs that are asked for, all of them later than the last value."""
     last = epochs[~np.isnan(values)][-1] if (~np.isnan(values)).any() else 0.0
-    if last >= (
-        np.floor(horizon) if at is None else horizon
-    ):  # not of the context, whose last time is a mean where it was thinned
+    if last >= (np.floor(horizon) if at is None else horizon):
         raise InvalidInputError(
             f"the horizon {horizon:g} is not after epoch {last:g}, the last one observed: give a later horizon."
         )
