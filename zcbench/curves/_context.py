@@ -95,9 +95,13 @@ def checked(epochs: Floats, values: Floats) -> tuple[Floats, Floats]:
         InvalidInputError: an epoch is repeated, comes out of order, or is below 1; a value is infinite; lengths differ.
     """
     epochs, values = np.asarray(epochs, dtype=np.float64), np.asarray(values, dtype=np.float64)
-    if epochs.shape != values.shape or values.ndim != 1:
+    if epochs.ndim != 1 or values.ndim != 1:
         raise InvalidInputError(
-            f"a curve has {values.shape} values at {epochs.shape} epochs: give one list of each, equally long."
+            f"values of shape {values.shape} at epochs of shape {epochs.shape}: give one list of each, equally long."
+        )
+    if len(epochs) != len(values):
+        raise InvalidInputError(
+            f"a curve has {len(values)} values at {len(epochs)} epochs: give one list of each, equally long."
         )
     if not np.isfinite(epochs).all() or (len(epochs) and epochs[0] < 0):
         raise InvalidInputError("epochs must be finite numbers from 0 on: leave out what was not observed.")
