@@ -241,8 +241,8 @@ def extrapolate(
         factor = np.array([[prepared[number].scale.factor] for number in group])
         offset = np.array([[prepared[number].scale.offset] for number in group])
         forecast = forecast.affine(-offset / factor, 1 / factor)
-        for row, number in enumerate(group):
-            own = forecast.rows(slice(row, row + 1))
+        for place, number in enumerate(group):
+            own = forecast.rows(slice(place, place + 1))
             own = own.first(len(asked[number])) if len(asked[number]) < longest else own
             found[number] = Extrapolation(asked[number], own, lower_is_better)
     done = [one for one in found if one is not None]

@@ -90,7 +90,7 @@ def _plain(value: object) -> Any:
         value = value.detach().cpu()
         return np.asarray(value.double().numpy() if hasattr(value, "double") else value)
     if isinstance(value, np.ma.MaskedArray):
-        return value.astype(np.float64).filled(math.nan) if value.dtype.kind in "biuf" else value.filled()
+        return np.ma.filled(value.astype(np.float64) if value.dtype.kind in "biuf" else value, math.nan)
     if isinstance(value, np.ndarray):
         return value
     if hasattr(value, "__array__") and not np.isscalar(value):
