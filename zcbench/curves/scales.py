@@ -12,6 +12,8 @@ from zcbench.errors import InvalidInputError
 
 #: where the first value of a loss comes to lie
 _START = 0.1
+#: what is wanted of a metric that is no share
+WANTED = "give bounds (0 and 100 for percent), or say that lower is better"
 #: what shares may lie outside [0, 1]: the rounding of a mean of 32-bit numbers
 _ROUNDING = 1e-6
 #: least and greatest range of a metric
@@ -66,10 +68,9 @@ def scale_of(values: Floats, *, lower_is_better: bool = False, bounds: tuple[flo
         return Scale(-factor * (high if lower_is_better else low), factor)
     if not lower_is_better:
         if len(values) and (values.min() < -_ROUNDING or values.max() > 1 + _ROUNDING):
-            raise InvalidInputError(
-                f"values reach from {values.min():.7g} to {values.max():.7g}: give bounds (0 and 100 for percent), or "
-                "say that lower is better."
-            )
+            low, high = values.min(), values.max()
+            reach = f"values reach from {low:.7g} to {high:.7g}" if low < high else f"a value is {low:.7g}"
+            raise InvalidInputError(f"{reach}: {WANTED}.")
         return Scale(0.0, 1.0)
     if not len(values):
         raise InvalidInputError("an empty curve of a loss has no scale: give bounds.")
