@@ -54,7 +54,7 @@ def probability_of_beating(
     last = float(seen[-1]) if len(seen) else 0.0
     count = int(min(LATER, max(1, horizon - last))) if later else 1
     asked = np.unique(np.linspace(last, horizon, count + 1)[1:].round() if count > 1 else np.array([float(horizon)]))
-    times = one.axis.times(asked)
+    times = one.later(asked)
     contexts = [one.context, *(others if predictor.joint else ())]
     forecast = predictor.predict(contexts, np.broadcast_to(times, (len(contexts), len(times))).copy())
     # In units more is better, whatever the metric.

@@ -128,6 +128,12 @@ class Binned(Forecast):
         found: Floats = (self.probabilities * (self.edges[..., 1:] + self.edges[..., :-1]) / 2).sum(-1)
         return found
 
+    def _below(self) -> Floats:
+        """Probability below each edge ``(curves, times, bins + 1)``."""
+        below = np.zeros((*self.shape, self.probabilities.shape[-1] + 1))
+        np.cumsum(self.probabilities, -1, out=below[..., 1:])
+        return below
+
     def _bin(self, values: Floats) -> tuple[Floats, NDArray[np.intp]]:
         y = np.broadcast_to(np.asarray(values, dtype=np.float64), self.shape)
         which = (self.edges[..., 1:-1] <= y[..., None]).sum(-1)
@@ -136,7 +142,7 @@ class Binned(Forecast):
     def cdf(self, values: Floats) -> Floats:
         """Whole bins below, and a share of the bin itself."""
         y, which = self._bin(values)
-        below = np.concatenate([np.zeros((*self.shape, 1)), self.probabilities.cumsum(-1)], -1)
+        below = self._below()
         left, right = self._of(self.edges, which), self._of(self.edges, which + 1)
         width = right - left  # a bin that was cut away has none
         share = np.clip((y - left) / np.where(width > 0, width, 1.0), 0, 1)
@@ -151,7 +157,19 @@ class Binned(Forecast):
             divide="ignore", invalid="ignore"
         ):  # a bin that was cut away has neither width nor probability
             found = np.log(self._of(self.probabilities, which) / (right - left))
-        return np.where((y < left) | (y > right) | (right <= left), -np.inf, found)
+        found = np.where((y < left) | (y > right) | (right <= left), -np.inf, found)
+        return np.where(np.isnan(y), np.nan, found)
+
+    def _quantiles(self, probabilities: Floats, halvings: int = _HALVINGS) -> Floats:
+        """The same in closed form: the bin, and as large a share of it as is wanting."""
+        below = self._below()
+        which = np.minimum((below[..., 1:] < np.asarray(probabilities)[..., None]).sum(-1), below.shape[-1] - 2)
+        held = self._of(self.probabilities, which)
+        wanting = probabilities - self._of(below, which)
+        share = np.clip(wanting / np.where(held > 0, held, 1.0), 0, 1)
+        left, right = self._of(self.edges, which), self._of(self.edges, which + 1)
+        found: Floats = left + share * (right - left)
+        return found
 
     def crps(self, values: Floats) -> Floats:
         """The same in closed form: the distribution is linear in each bin, and in the two parts of the value's own."""

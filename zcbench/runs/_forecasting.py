@@ -161,7 +161,7 @@ class CurveForecasting:
             epochs = np.minimum(cut[group, None] + np.arange(1, later + 1), self.curves.horizon[rows[group], None])
             observed = self.curves.values[rows[group][:, None], epochs - 1]
             observed[:, 1:][np.diff(epochs, axis=1) == 0] = np.nan
-            times = np.stack([one.axis.times(row.astype(float)) for one, row in zip(given, epochs, strict=True)])
+            times = np.stack([one.later(row.astype(float)) for one, row in zip(given, epochs, strict=True)])
             started = time.perf_counter()
             forecast = made.predict([one.context for one in given], times)
             seconds = time.perf_counter() - started
