@@ -104,10 +104,16 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, metavar="M", default=60.0, help="how long altogether (default: 60)")
     parser.add_argument("--device", default="cpu", help="cpu (default), or cuda")
     parser.add_argument("--resume", metavar="FILE", help="weights to begin with")
-    parser.add_argument("--batch", type=int, metavar="N", help="curves in a batch (default: 64; 1024 with cuda)")
+    parser.add_argument("--batch", type=int, metavar="N", help="curves in a batch (default: 64; 2048 with cuda)")
     parser.add_argument("--width", type=int, metavar="N", default=128, help="width of the network (default: 128)")
     parser.add_argument("--layers", type=int, metavar="N", default=4, help="layers of the network (default: 4)")
     parser.add_argument("--threads", type=int, metavar="N", default=1, help="threads of the processor (default: 1)")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that draw curves (default: 0; with cuda one for each further core)",
+    )
     parser.add_argument("--every", type=float, metavar="SECONDS", default=60.0, help="between two lines of progress")
     parser.add_argument("--seed", type=int, default=0, help="decides weights and curves (default: 0)")
 
@@ -124,6 +130,7 @@ def _train(options: argparse.Namespace) -> int:
         width=options.width,
         layers=options.layers,
         threads=options.threads,
+        workers=options.workers,
         seed=options.seed,
     )
     if training.elapsed >= training.seconds:

@@ -20,12 +20,15 @@ from zcbench.errors import InvalidInputError
 SHIPPED = Path(__file__).parent / "weights" / "lcpfn.safetensors"
 #: forecasts lie in here, in units; noise may leave [0, 1]
 RANGE = (-0.25, 1.25)
+#: priors that "mixed" weighs
+_MIXED = ("paper", "extended")
 #: curves in one pass
 _AT_ONCE = 256
 
 
 @lru_cache(maxsize=4)
-def _loaded(path: Path) -> Loaded:
+def _loaded(path: Path, changed: int) -> Loaded:
+    """Weights of a file, read once for each time ``changed`` at which it was written."""
     return load(path)
 
 
@@ -33,13 +36,15 @@ def _loaded(path: Path) -> Loaded:
     "lcpfn",
     reference="S. Adriaensen et al., 'Efficient Bayesian Learning Curve Extrapolation using Prior-Data Fitted "
     "Networks', NeurIPS 2023, arXiv:2310.20447; own network, priors and weights",
+    version=2,
 )
 class LCPFN(CurvePredictor):
     """A prior-data fitted network: Bayesian extrapolation in one pass.
 
     Args:
-        prior: "extended" for real curves, "paper", or "mixed": both, weighted by how well they forecast the curve so
-            far, value by value.
+        prior: "extended" for real curves, "paper", "sizes" for errors by the size of a training set that grows by a
+            factor from point to point, or "mixed": the first two, weighted by how well they forecast the curve so far,
+            value by value.
         weights: file of weights, as ``zcbench curves train`` writes it; "" is the one that ships with zcbench.
         precision: "float32", or "bfloat16": products of three digits, which are faster for many curves where the
             processor has them; forecasts change by about .005 nats.
@@ -51,6 +56,10 @@ class LCPFN(CurvePredictor):
         self.prior = prior
         self.weights = weights
         self.precision = precision
+
+    def files(self) -> tuple[Path, ...]:
+        """The weights, unless they are those that ship, whose change is a new version."""
+        return (Path(self.weights),) if self.weights else ()
 
     def predict(self, contexts: Sequence[Context], asked: Floats) -> Forecast:
         """Binned distributions, one network pass for every 256 curves and each prior.
@@ -65,10 +74,11 @@ class LCPFN(CurvePredictor):
             return self._predict(contexts, asked)
 
     def _predict(self, contexts: Sequence[Context], asked: Floats) -> Forecast:
-        loaded = _loaded(Path(self.weights) if self.weights else SHIPPED)
+        (path,) = self.files() or (SHIPPED,)
+        loaded = _loaded(path, path.stat().st_mtime_ns if path.exists() else 0)
         if any(len(one) > GRID for one in contexts):
             raise InvalidInputError(f"lcpfn reads at most {GRID} values of a curve: thin longer ones.")
-        wanted = list(PRIORS) if self.prior == "mixed" else [self.prior]
+        wanted = list(_MIXED) if self.prior == "mixed" else [self.prior]
         parts = [self._forecast(loaded, name, contexts, asked) for name in wanted]
         if len(parts) == 1:
             return parts[0]

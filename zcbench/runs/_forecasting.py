@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zcbench._code import code_digest
+from zcbench._code import code_digest, joined_codes
 from zcbench._display import many
 from zcbench._foreign import Foreign
 from zcbench._imports import import_as_begun
@@ -67,8 +69,13 @@ class CurveForecasting:
         import_as_begun(self.imports, self.codes, self.code)
 
     def code(self, label: str) -> str:
-        """Digest of the curve predictor, where a stranger wrote it; "" otherwise."""
-        return code_digest(type(get_curve_predictor(label)))
+        """Digest of what may change without a new version: a stranger's code, files that settings name; else "".
+
+        Raises:
+            InvalidInputError: there is no such file.
+        """
+        made = get_curve_predictor(label)
+        return joined_codes(code_digest(type(made)), *map(_file_digest, made.files()))
 
     def lost(self, status: Status, reason: str, seconds: float) -> Result:
         """The result of a trial that has none because its worker died, or was stopped."""
@@ -194,6 +201,13 @@ class CurveForecasting:
                 every.append(quality(*ends))
         ranked = {name: float(np.mean([one[name] for one in every])) if every else np.nan for name in ("tau", "rho")}
         return ranked | {"ranked": float(len(every))}
+
+
+def _file_digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be read ({error.strerror}): name an existing file.") from None
 
 
 def _joined(several: Sequence[Judged]) -> Judged:
