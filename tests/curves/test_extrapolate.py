@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from zcbench import curves
-from zcbench.curves import CurvePredictor, Extrapolation
+from zcbench.curves import Context, CurvePredictor, Extrapolation, Forecast, Normals
 from zcbench.errors import InvalidInputError
 
 RISING = [0.31, 0.52, 0.61, 0.64, 0.66]
@@ -227,3 +227,18 @@ def test_a_predictor_that_returns_no_forecast() -> None:
 
     with pytest.raises(InvalidInputError, match="predict returned NoneType: it must return a Forecast of shape"):
         one(GOOD, 20, predictor=Odd())
+
+
+def test_a_forecast_that_is_not_finite_is_no_forecast() -> None:
+    """As of weights that overflow."""
+
+    class Broken(CurvePredictor):
+        def predict(self, contexts: Sequence[Context], asked: Any) -> Forecast:
+            return Normals.single(np.full(asked.shape, np.nan), np.ones(asked.shape))
+
+    with pytest.raises(InvalidInputError, match="the forecast is not finite: its predictor, or a file of weights"):
+        one(GOOD, 20, predictor=Broken())
+    stopper = curves.Stopper(20, incumbent=0.9, predictor=Broken())
+    stopper.update(1, 0.3), stopper.update(2, 0.3)
+    with pytest.raises(InvalidInputError, match="the forecast is not finite"):
+        stopper.update(3, 0.3)

@@ -8,7 +8,7 @@ import numpy as np
 
 from zcbench.curves._base import CurvePredictor
 from zcbench.curves._context import Context, Floats
-from zcbench.curves._extrapolate import REACH, prepare
+from zcbench.curves._extrapolate import REACH, check_forecast, prepare
 
 #: later epochs that are looked at, at most
 LATER = 100
@@ -57,6 +57,7 @@ def probability_of_beating(
     times = one.later(asked)
     contexts = [one.context, *(others if predictor.joint else ())]
     forecast = predictor.predict(contexts, np.broadcast_to(times, (len(contexts), len(times))).copy())
+    check_forecast(forecast, np.empty((len(contexts), len(times))))
     # In units more is better, whatever the metric.
     above = 1 - forecast.cdf(np.full((len(contexts), len(times)), float(one.scale.unit(np.array(incumbent)))))[0]
     return float(np.clip(above.max(), 0.0, 1.0))

@@ -235,9 +235,7 @@ def extrapolate(
         wanted = [np.pad(asked[number], (0, longest - len(asked[number])), "edge") for number in group]
         times = np.stack([prepared[number].later(one) for number, one in zip(group, wanted, strict=True)])
         forecast = made.predict([prepared[number].context for number in group], times)
-        if not isinstance(forecast, Forecast) or forecast.shape != times.shape:
-            shape = getattr(forecast, "shape", type(forecast).__name__)
-            raise InvalidInputError(f"predict returned {shape}: it must return a Forecast of shape {times.shape}.")
+        check_forecast(forecast, times)
         factor = np.array([[prepared[number].scale.factor] for number in group])
         offset = np.array([[prepared[number].scale.offset] for number in group])
         forecast = forecast.affine(-offset / factor, 1 / factor)
@@ -247,6 +245,15 @@ def extrapolate(
             found[number] = Extrapolation(asked[number], own, lower_is_better)
     done = [one for one in found if one is not None]
     return done[0] if given is None else done
+
+
+def check_forecast(forecast: Any, asked: Floats) -> None:
+    """Raise InvalidInputError if a predictor returned no forecast of what was asked, or one that is not finite."""
+    if not isinstance(forecast, Forecast) or forecast.shape != asked.shape:
+        shape = getattr(forecast, "shape", type(forecast).__name__)
+        raise InvalidInputError(f"predict returned {shape}: it must return a Forecast of shape {asked.shape}.")
+    if not (np.isfinite(forecast.mean()).all() and np.isfinite(forecast.support()).all()):
+        raise InvalidInputError("the forecast is not finite: its predictor, or a file of weights, is broken.")
 
 
 def _horizon(horizon: float) -> float:
