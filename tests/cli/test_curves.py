@@ -78,7 +78,6 @@ def test_runs_that_have_ended_are_no_mistake(cli, wide):
             ["w.csv", "--horizon", 20, "--figure", "f.txt"],
             "'f.txt' names no kind of image: let it end with one of .png",
         ),
-        (["w.csv", "--horizon", 5_000_000, "--out", "f.csv"], "fit into memory: choose epochs with --at"),
         (["w.csv", "--horizon", 20, "--predictor", "lcpfm"], "lcpfn"),
         (["w.csv", "--horizon", 20, "--curve", "loss_*"], "no column fits 'loss_*'"),
     ],
@@ -97,6 +96,11 @@ def test_many_bad_runs_do_not_flood(cli, place):
     result = cli("curves", "predict", "m.csv", "--horizon", 9)
     assert (result.status, result.out, len(result.err.splitlines())) == (1, "", 11)
     assert "40 more runs have no forecast" in result.err
+
+
+def test_what_does_not_fit_into_memory_is_not_tried(cli, wide):
+    result = cli("curves", "predict", wide, "--horizon", 5_000_000, "--out", "f.csv")
+    assert "500,000 fit into memory: choose epochs with --at." in result.err
 
 
 def test_shares_that_are_called_percent_get_a_note(cli, wide):

@@ -169,7 +169,7 @@ def _predict(options: argparse.Namespace) -> int:
     _tell(odd, options.table)
     if len(odd) == len(found) and not options.json:
         return 1
-    if bounds and bounds[0] == 0 and bounds[1] >= 50 and all(one.seen[1].max(initial=0) <= 1 for one in found):
+    if bounds and bounds[0] == 0 and bounds[1] >= 50 and all(one.trouble or one.seen[1].max() <= 1 for one in found):
         say(f"zcbench: {options.table}: no value is above 1: if they are shares, leave --bounds out.")
     # Before the table is printed, which a pager may end.
     if options.out:
