@@ -180,3 +180,8 @@ def test_quantiles_of_bins_are_those_by_halving() -> None:
 def test_what_was_not_observed_has_no_density() -> None:
     binned = Binned(np.array([[[0.0, 1.0, 2.0]]]), np.array([[[0.5, 0.5]]]))
     assert np.isnan(binned.log_density(np.array([[np.nan]]))).all()
+
+
+def test_bins_that_are_nan_have_no_quantiles() -> None:
+    forecast = Binned(np.linspace(0, 1, 5)[None, None], np.array([[[0.2, np.nan, 0.3, 0.1]]]))
+    assert np.isnan(forecast.quantile(0.5)).all()

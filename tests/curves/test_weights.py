@@ -88,6 +88,13 @@ def test_between_knots_logits_are_linear_in_the_logarithm_of_the_distance() -> N
     assert found.numpy() == pytest.approx(line.numpy(), abs=1e-5)
 
 
+def test_a_time_may_be_asked_for_more_than_once() -> None:
+    asked = np.concatenate([np.full(40, 4.5), np.arange(5.0, 60)])[None]
+    _, found = loaded().forecast(TIMES[:1], CURVES[:1], ENDS[:1], 0, asked, RANGE)
+    assert np.isfinite(found).all()
+    assert found[0, :40] == pytest.approx(np.broadcast_to(found[0, 0], (40, found.shape[-1])), abs=1e-5)
+
+
 def test_files_of_other_kinds_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
     tensors = dict(loaded().network.named_parameters())

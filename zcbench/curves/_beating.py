@@ -8,7 +8,7 @@ import numpy as np
 
 from zcbench.curves._base import CurvePredictor
 from zcbench.curves._context import Context, Floats
-from zcbench.curves._extrapolate import REACH, check_forecast, prepare
+from zcbench.curves._extrapolate import REACH, check_finite, forecast_units, prepare
 
 #: later epochs that are looked at, at most
 LATER = 100
@@ -55,9 +55,9 @@ def probability_of_beating(
     count = int(min(LATER, max(1, horizon - last))) if later else 1
     asked = np.unique(np.linspace(last, horizon, count + 1)[1:].round() if count > 1 else np.array([float(horizon)]))
     times = one.later(asked)
-    contexts = [one.context, *(others if predictor.joint else ())]
-    forecast = predictor.predict(contexts, np.broadcast_to(times, (len(contexts), len(times))).copy())
-    check_forecast(forecast, np.empty((len(contexts), len(times))))
+    beside = others if predictor.joint else ()
+    forecast = forecast_units(predictor, [one], np.tile(times, (1 + len(beside), 1)), beside)
+    check_finite(forecast)
     # In units more is better, whatever the metric.
-    above = 1 - forecast.cdf(np.full((len(contexts), len(times)), float(one.scale.unit(np.array(incumbent)))))[0]
+    above = 1 - forecast.cdf(np.full(forecast.shape, float(one.scale.unit(np.array(incumbent)))))[0]
     return float(np.clip(above.max(), 0.0, 1.0))

@@ -16,6 +16,7 @@ from zcbench.curves._context import Axis, Context, Floats, checked, thinned
 from zcbench.curves._forecast import Forecast
 from zcbench.curves._given import levels, rows, series
 from zcbench.curves._register import get_curve_predictor
+from zcbench.curves._within import within
 from zcbench.curves.scales import Scale, scale_of
 from zcbench.errors import InvalidInputError
 
@@ -179,6 +180,37 @@ def prepare(
     return Prepared(Context(times, unit, axis.end), scale, axis)
 
 
+def forecast_units(
+    made: CurvePredictor, prepared: Sequence[Prepared], times: Floats, others: Sequence[Context] = ()
+) -> Forecast:
+    """Ask a predictor, in its own units; values of metrics with bounds lie between them.
+
+    Args:
+        made: the predictor.
+        prepared: beginnings of curves of one metric.
+        times: that are asked for ``(curves and others, times)``.
+        others: further contexts, for predictors that see curves jointly; they are forecast too.
+
+    Returns:
+        Distributions of the shape of ``times``.
+
+    Raises:
+        InvalidInputError: it returned anything else.
+    """
+    forecast = made.predict([*(one.context for one in prepared), *others], times)
+    if not isinstance(forecast, Forecast) or forecast.shape != times.shape:
+        shape = getattr(forecast, "shape", type(forecast).__name__)
+        raise InvalidInputError(f"predict returned {shape}: it must return a Forecast of shape {times.shape}.")
+    return within(forecast, 0.0, 1.0) if all(one.scale.bounded for one in prepared) else forecast
+
+
+def in_metric(forecast: Forecast, prepared: Sequence[Prepared]) -> Forecast:
+    """Bring forecasts of curves from units to the curves' metric."""
+    factor = np.array([[one.scale.factor] for one in prepared])
+    offset = np.array([[one.scale.offset] for one in prepared])
+    return forecast.affine(-offset / factor, 1 / factor)
+
+
 def extrapolate(
     curves: Sequence[float] | Sequence[Sequence[float]] | Floats,
     horizon: float,
@@ -233,12 +265,10 @@ def extrapolate(
         group = [number for number, one in enumerate(lengths) if one == length]
         longest = max(len(asked[number]) for number in group)
         wanted = [np.pad(asked[number], (0, longest - len(asked[number])), "edge") for number in group]
-        times = np.stack([prepared[number].later(one) for number, one in zip(group, wanted, strict=True)])
-        forecast = made.predict([prepared[number].context for number in group], times)
-        check_forecast(forecast, times)
-        factor = np.array([[prepared[number].scale.factor] for number in group])
-        offset = np.array([[prepared[number].scale.offset] for number in group])
-        forecast = forecast.affine(-offset / factor, 1 / factor)
+        those = [prepared[number] for number in group]
+        times = np.stack([own.later(one) for own, one in zip(those, wanted, strict=True)])
+        forecast = in_metric(forecast_units(made, those, times), those)
+        check_finite(forecast)
         for place, number in enumerate(group):
             own = forecast.rows(slice(place, place + 1))
             own = own.first(len(asked[number])) if len(asked[number]) < longest else own
@@ -247,12 +277,10 @@ def extrapolate(
     return done[0] if given is None else done
 
 
-def check_forecast(forecast: Any, asked: Floats) -> None:
-    """Raise InvalidInputError if a predictor returned no forecast of what was asked, or one that is not finite."""
-    if not isinstance(forecast, Forecast) or forecast.shape != asked.shape:
-        shape = getattr(forecast, "shape", type(forecast).__name__)
-        raise InvalidInputError(f"predict returned {shape}: it must return a Forecast of shape {asked.shape}.")
-    if not (np.isfinite(forecast.mean()).all() and np.isfinite(forecast.support()).all()):
+def check_finite(forecast: Forecast) -> None:
+    """Raise InvalidInputError if no numbers come of a forecast."""
+    low, high = forecast.support()
+    if not np.isfinite([low, high, forecast.cdf(high)]).all():
         raise InvalidInputError("the forecast is not finite: its predictor, or a file of weights, is broken.")
 
 

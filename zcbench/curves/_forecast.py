@@ -169,7 +169,7 @@ class Binned(Forecast):
         share = np.clip(wanting / np.where(held > 0, held, 1.0), 0, 1)
         left, right = self._of(self.edges, which), self._of(self.edges, which + 1)
         found: Floats = left + share * (right - left)
-        return found
+        return np.where(np.isnan(below[..., -1]), np.nan, found)
 
     def crps(self, values: Floats) -> Floats:
         """The same in closed form: the distribution is linear in each bin, and in the two parts of the value's own."""
@@ -219,11 +219,13 @@ class Binned(Forecast):
         """
         edges = np.clip(self.edges, low, high)
         width = np.diff(edges)
-        probabilities = self.probabilities * (width / np.diff(self.edges))
+        before = np.diff(self.edges)  # 0 where a bin was cut away before
+        probabilities = self.probabilities * (width / np.where(before > 0, before, np.inf))
         total = probabilities.sum(-1, keepdims=True)
         if (total > 0).all():
             return Binned(edges, probabilities / total)
         uniform = width / (high - low)  # all that was forecast lies outside: nothing is known
+        uniform = np.where(np.isnan(total), np.nan, uniform)
         return Binned(edges, np.where(total > 0, probabilities / np.where(total > 0, total, 1), uniform))
 
 

@@ -125,7 +125,8 @@ def _shares(distance: Tensor, knots: Tensor) -> Tensor:
     """
     right = torch.searchsorted(knots, torch.arange(distance.shape[1])).clamp(min=1)
     at = distance[:, knots]
-    share = ((distance - at[:, right - 1]) / (at[:, right] - at[:, right - 1]))[..., None]
+    apart = at[:, right] - at[:, right - 1]
+    share = ((distance - at[:, right - 1]) / torch.where(apart > 0, apart, 1.0))[..., None]  # one time may come twice
     found = distance.new_zeros(*distance.shape, len(knots))
     places = right[None, :, None].expand_as(share)
     return found.scatter_(2, places, share).scatter_(2, places - 1, 1 - share)

@@ -27,10 +27,12 @@ class Scale:
     Attributes:
         offset: x at y = 0.
         factor: negative where lower is better.
+        bounded: whether the metric's least and greatest values are known; they come to 0 and 1.
     """
 
     offset: float
     factor: float
+    bounded: bool = False
 
     def unit(self, values: Floats) -> Floats:
         """The metric in units."""
@@ -65,13 +67,13 @@ def scale_of(values: Floats, *, lower_is_better: bool = False, bounds: tuple[flo
     if bounds is not None:
         low, high = bounds_of(bounds)
         factor = (-1.0 if lower_is_better else 1.0) / (high - low)
-        return Scale(-factor * (high if lower_is_better else low), factor)
+        return Scale(-factor * (high if lower_is_better else low), factor, bounded=True)
     if not lower_is_better:
         if len(values) and (values.min() < -_ROUNDING or values.max() > 1 + _ROUNDING):
             low, high = values.min(), values.max()
             reach = f"values reach from {low:.7g} to {high:.7g}" if low < high else f"a value is {low:.7g}"
             raise InvalidInputError(f"{reach}: {WANTED}.")
-        return Scale(0.0, 1.0)
+        return Scale(0.0, 1.0, bounded=True)
     if not len(values):
         raise InvalidInputError("an empty curve of a loss has no scale: give bounds.")
     if values[0] <= 0:

@@ -21,7 +21,7 @@ from zcbench._imports import import_as_begun
 from zcbench._workers import Begin
 from zcbench.curves import Forecast, get_curve_predictor
 from zcbench.curves._base import CurvePredictor
-from zcbench.curves._extrapolate import Prepared
+from zcbench.curves._extrapolate import Prepared, forecast_units, in_metric
 from zcbench.curves._judging import SHARES, Judged, judged
 from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.metrics import quality
@@ -163,14 +163,8 @@ class CurveForecasting:
             observed[:, 1:][np.diff(epochs, axis=1) == 0] = np.nan
             times = np.stack([one.later(row.astype(float)) for one, row in zip(given, epochs, strict=True)])
             started = time.perf_counter()
-            forecast = made.predict([one.context for one in given], times)
-            seconds = time.perf_counter() - started
-            if not isinstance(forecast, Forecast) or forecast.shape != times.shape:
-                shape = getattr(forecast, "shape", type(forecast).__name__)
-                raise InvalidInputError(f"predict returned {shape}: it must return a Forecast of shape {times.shape}.")
-            factor = np.array([[one.scale.factor] for one in given])
-            offset = np.array([[one.scale.offset] for one in given])
-            yield forecast.affine(-offset / factor, 1 / factor), observed, seconds
+            forecast = forecast_units(made, given, times)
+            yield in_metric(forecast, given), observed, time.perf_counter() - started
 
     def _figures(self, found: Judged, sound: NDArray[np.bool_], rows: Ints, spread: bool) -> dict[str, float]:
         """Means over curves, and rank correlations over networks."""
