@@ -48,6 +48,9 @@ POLICIES = (
     "halving",
     "hyperband",
     "asha",
+    "halving:threshold=0.2",
+    "hyperband:threshold=0.2",
+    "asha:threshold=0.2",
 )
 CHOICES = (
     NONE,
@@ -73,11 +76,15 @@ class Remembered(curves.CurvePredictor):
         self.of = of
 
     def predict(self, contexts: Sequence[curves.Context], asked: np.ndarray) -> curves.Forecast:
-        (one,) = contexts
-        key = (self.of, one.times.tobytes(), one.values.tobytes())
-        if key not in _KNOWN:
-            _KNOWN[key] = _made(self.of).predict(contexts, asked)
-        return _KNOWN[key]
+        keys = [(self.of, one.times.tobytes(), one.values.tobytes()) for one in contexts]
+        known = [_KNOWN[key] for key in keys if key in _KNOWN]
+        several = [one for one in known if isinstance(one, curves.Binned)]
+        if len(known) == 1 == len(keys):
+            return known[0]
+        if len(several) < len(keys):
+            return _made(self.of).predict(contexts, asked)
+        edges, probabilities = ([getattr(one, name) for one in several] for name in ("edges", "probabilities"))
+        return curves.Binned(np.concatenate(edges), np.concatenate(probabilities))
 
 
 @cache
@@ -108,7 +115,7 @@ def table(benchmark: str) -> zcbench.Benchmark:
 
 def with_memory(benchmark: str, policy: str) -> str:
     """The policy with remembered forecasts."""
-    if "rule=curve" not in policy or policy.endswith(":threshold=0"):
+    if not ("rule=curve" in policy or "threshold=" in policy) or policy.endswith(":threshold=0"):
         return policy
     name = next((part[10:] for part in policy.split(":") if part.startswith("predictor=")), "lcpfn")
     if _made(name).learns:  # from the trainings of the search

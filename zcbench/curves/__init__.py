@@ -4,6 +4,7 @@
 """
 
 from zcbench.curves._base import CurvePredictor as CurvePredictor
+from zcbench.curves._beating import chances_of_beating as chances_of_beating
 from zcbench.curves._beating import probability_of_beating as probability_of_beating
 from zcbench.curves._context import Axis as Axis
 from zcbench.curves._context import Context as Context

@@ -1,4 +1,4 @@
-"""The probability that a training will beat another one: what stops it."""
+"""The probability that trainings will beat another one: what stops them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from zcbench.curves._base import CurvePredictor
 from zcbench.curves._context import Context, Floats
-from zcbench.curves._extrapolate import REACH, check_finite, forecast_units, prepare
+from zcbench.curves._extrapolate import REACH, Prepared, check_finite, forecast_units, prepare
 
 #: later epochs that are looked at, at most
 LATER = 100
@@ -48,16 +48,67 @@ def probability_of_beating(
         InvalidInputError: the curve cannot be used, see :func:`zcbench.curves.extrapolate`.
     """
     one = prepare(epochs, values, horizon, lower_is_better=lower_is_better, bounds=bounds)
-    if len(one.context) and one.context.values[-1] < REACH[0]:
-        return 0.0
     seen = epochs[~np.isnan(values)]
     last = float(seen[-1]) if len(seen) else 0.0
     count = int(min(LATER, max(1, horizon - last))) if later else 1
     asked = np.unique(np.linspace(last, horizon, count + 1)[1:].round() if count > 1 else np.array([float(horizon)]))
-    times = one.later(asked)
-    beside = others if predictor.joint else ()
-    forecast = forecast_units(predictor, [one], np.tile(times, (1 + len(beside), 1)), beside)
-    check_finite(forecast)
+    return float(_chances(incumbent, [one], one.later(asked)[None], predictor, others)[0])
+
+
+def chances_of_beating(
+    incumbent: float,
+    curves: Sequence[tuple[Floats, Floats]],
+    horizon: float,
+    predictor: CurvePredictor,
+    *,
+    lower_is_better: bool = False,
+    bounds: tuple[float, float] | None = None,
+    others: Sequence[Context] = (),
+) -> Floats:
+    """The probability of each of several trainings to end better than an incumbent, from one call of the predictor.
+
+    Predictors that see curves jointly are called for each training by itself, with the complete curves, so that a
+    training's probability does not depend on which others are asked about.
+
+    Args:
+        incumbent: the value to beat.
+        curves: epochs and values of each training so far.
+        horizon: the last epoch of all.
+        predictor: forecasts.
+        lower_is_better: whether the metric is a loss.
+        bounds: least and greatest value of the metric.
+        others: complete curves of the same task, for predictors that see curves jointly.
+
+    Returns:
+        Probabilities ``(trainings,)``; 0 for a training that diverges.
+
+    Raises:
+        InvalidInputError: a curve cannot be used, see :func:`zcbench.curves.extrapolate`.
+    """
+    several = [prepare(*one, horizon, lower_is_better=lower_is_better, bounds=bounds) for one in curves]
+    asked = np.array([one.later(np.array([float(horizon)])) for one in several]).reshape(-1, 1)
+    if not predictor.joint:
+        return _chances(incumbent, several, asked, predictor, others)
+    found = [
+        _chances(incumbent, [one], times[None], predictor, others) for one, times in zip(several, asked, strict=True)
+    ]
+    return np.concatenate([np.empty(0), *found])
+
+
+def _chances(
+    incumbent: float, several: Sequence[Prepared], asked: Floats, predictor: CurvePredictor, others: Sequence[Context]
+) -> Floats:
+    """The largest of the probabilities at the times asked for ``(trainings, times)``, for each training."""
+    found = np.zeros(len(several))
+    alive = [row for row, one in enumerate(several) if not len(one.context) or one.context.values[-1] >= REACH[0]]
+    if not alive:
+        return found
+    beside = list(others) if predictor.joint else []
+    times = np.concatenate([asked[alive], np.tile(asked[alive[0]], (len(beside), 1))])
     # In units more is better, whatever the metric.
-    above = 1 - forecast.cdf(np.full(forecast.shape, float(one.scale.unit(np.array(incumbent)))))[0]
-    return float(np.clip(above.max(), 0.0, 1.0))
+    units = np.array([[float(several[row].scale.unit(np.array(incumbent)))] for row in alive] + [[0.0]] * len(beside))
+    forecast = forecast_units(predictor, [several[row] for row in alive], times, beside)
+    check_finite(forecast)
+    above = 1 - forecast.cdf(np.broadcast_to(units, times.shape))
+    found[alive] = above[: len(alive)].max(1).clip(0.0, 1.0)
+    return found

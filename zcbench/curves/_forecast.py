@@ -136,8 +136,10 @@ class Binned(Forecast):
 
     def _bin(self, values: Floats) -> tuple[Floats, NDArray[np.intp]]:
         y = np.broadcast_to(np.asarray(values, dtype=np.float64), self.shape)
-        which = (self.edges[..., 1:-1] <= y[..., None]).sum(-1)
-        return y, which
+        inner = self.edges[..., 1:-1]
+        which = (inner <= y[..., None]).sum(-1)
+        # The last edge belongs to the last bin that has a width: accuracies of exactly 1 are possible.
+        return y, np.where(y >= self.edges[..., -1], (inner < y[..., None]).sum(-1), which)
 
     def cdf(self, values: Floats) -> Floats:
         """Whole bins below, and a share of the bin itself."""
