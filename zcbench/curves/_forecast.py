@@ -84,6 +84,10 @@ class Forecast(ABC):
         found: Floats = (low + high) / 2
         return found
 
+    def _inner(self, halvings: int = 25) -> list[Floats]:
+        """Some quantiles, roughly: integrals are computed piece by piece between them."""
+        return [self._quantiles(np.full(self.shape, level), halvings) for level in _LEVELS]
+
     def crps(self, values: Floats) -> Floats:
         """Continuous ranked probability score ``(curves, times)``, in the metric's units; less is better.
 
@@ -95,8 +99,7 @@ class Forecast(ABC):
         """
         y = np.broadcast_to(np.asarray(values, dtype=np.float64), self.shape)
         low, high = self.support()
-        inner = [self._quantiles(np.full(self.shape, level), 25) for level in _LEVELS]
-        knots = np.sort(np.stack([np.minimum(low, y), *inner, y, np.maximum(high, y)]), 0)
+        knots = np.sort(np.stack([np.minimum(low, y), *self._inner(), y, np.maximum(high, y)]), 0)
         total = np.zeros(self.shape)
         for left, right in itertools.pairwise(knots):
             target = (left + right) / 2 > y

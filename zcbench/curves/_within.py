@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,6 @@ from numpy.typing import NDArray
 from zcbench.curves._context import Floats
 from zcbench.curves._forecast import Binned, Forecast
 
-#: quantiles between which a mean is integrated piece by piece
-_LEVELS = (1e-4, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 1 - 1e-4)
 #: less probability than this between the bounds: nothing is known of a value but its bounds
 _LEAST = 1e-12
 
@@ -28,16 +27,10 @@ def within(forecast: Forecast, low: float, high: float) -> Forecast:
     Returns:
         Distributions between the bounds; a uniform one where hardly any probability lies there.
     """
-    return (
-        forecast.within(low, high)
-        if isinstance(forecast, Binned)
-        else Truncated(forecast, *_columns(forecast, low, high))
-    )
-
-
-def _columns(forecast: Forecast, low: float, high: float) -> tuple[Floats, Floats]:
-    curves = forecast.shape[0]
-    return np.full((curves, 1), low), np.full((curves, 1), high)
+    if isinstance(forecast, Binned):
+        return forecast.within(low, high)
+    column = (forecast.shape[0], 1)
+    return Truncated(forecast, np.full(column, low), np.full(column, high))
 
 
 @dataclass(frozen=True)
@@ -59,6 +52,7 @@ class Truncated(Forecast):
         """Curves and times."""
         return self.whole.shape
 
+    @cached_property
     def _between(self) -> tuple[Floats, Floats]:
         """Probability below the lower bound, and between the bounds, of the whole ``(curves, times)``."""
         below = self.whole.cdf(self.low)
@@ -67,7 +61,7 @@ class Truncated(Forecast):
     def cdf(self, values: Floats) -> Floats:
         """What the whole holds from the lower bound on, as a share of what it holds between both."""
         y = np.clip(np.broadcast_to(np.asarray(values, dtype=np.float64), self.shape), self.low, self.high)
-        below, held = self._between()
+        below, held = self._between
         uniform = (y - self.low) / (self.high - self.low)
         found: Floats = np.clip((self.whole.cdf(y) - below) / np.where(held > _LEAST, held, 1.0), 0, 1)
         return np.where(held > _LEAST, found, np.where(np.isnan(held), np.nan, uniform))
@@ -75,18 +69,25 @@ class Truncated(Forecast):
     def log_density(self, values: Floats) -> Floats:
         """That of the whole, minus the logarithm of what it holds between the bounds."""
         y = np.broadcast_to(np.asarray(values, dtype=np.float64), self.shape)
-        _, held = self._between()
+        _, held = self._between
         inside = self.whole.log_density(y) - np.log(np.where(held > _LEAST, held, 1.0))
         found = np.where(held > _LEAST, inside, -np.log(self.high - self.low))
         found = np.where((y < self.low) | (y > self.high), -np.inf, found)
         return np.where(np.isnan(y) | np.isnan(held), np.nan, found)
 
+    @cached_property
+    def _places(self) -> list[Floats]:
+        return super()._inner(12)
+
+    def _inner(self, halvings: int = 12) -> list[Floats]:
+        """Once for mean and score, and with fewer halvings, as bounds are near: each costs a cdf of the whole."""
+        return self._places
+
     def mean(self) -> Floats:
         """The upper bound minus ∫ F(x) dx, by Gauss and Legendre's rule between the bounds and some quantiles."""
-        inner = [self._quantiles(np.full(self.shape, level), 25) for level in _LEVELS]
         low, high = self.support()
         total = np.zeros(self.shape)
-        for left, right in itertools.pairwise(np.sort(np.stack([low, *inner, high]), 0)):
+        for left, right in itertools.pairwise(np.sort(np.stack([low, *self._inner(), high]), 0)):
             for node, weight in zip(*np.polynomial.legendre.leggauss(6), strict=True):
                 total += weight * (right - left) / 2 * self.cdf((left + right) / 2 + node * (right - left) / 2)
         found: Floats = high - total
