@@ -106,7 +106,7 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", metavar="FILE", help="weights to begin with")
     parser.add_argument("--batch", type=int, metavar="N", help="curves in a batch (default: 64; 2048 with cuda)")
     parser.add_argument("--width", type=int, metavar="N", default=128, help="width of the network (default: 128)")
-    parser.add_argument("--layers", type=int, metavar="N", default=4, help="layers of the network (default: 4)")
+    parser.add_argument("--layers", type=int, metavar="N", default=2, help="layers of the network (default: 2)")
     parser.add_argument("--threads", type=int, metavar="N", default=1, help="threads of the processor (default: 1)")
     parser.add_argument(
         "--workers",

@@ -26,7 +26,7 @@ class Shape:
     """
 
     width: int = 128
-    layers: int = 4
+    layers: int = 2
     heads: int = 4
     bins: int = 256
     priors: int = 3

@@ -329,7 +329,7 @@ def begin(
     device: str = "cpu",
     batch: int | None = None,
     width: int = 128,
-    layers: int = 4,
+    layers: int = 2,
     threads: int = 1,
     workers: int | None = None,
     seed: int = 0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -88,31 +88,24 @@ class LCPFN(CurvePredictor):
 
     @classmethod
     def _forecast(cls, loaded: Loaded, prior: str, contexts: Sequence[Context], asked: Floats) -> Binned:
-        ends, number = cls._ends(prior, contexts, asked), list(PRIORS).index(prior)
-        found = [
-            loaded.forecast(
-                [one.times for one in contexts[part]],
-                [one.values for one in contexts[part]],
-                ends[part],
-                number,
-                asked[part],
-                RANGE,
-            )
-            for part in _parts(len(contexts))
-        ]
+        found = [loaded.forecast(*seen, asked[part], RANGE) for part, seen in cls._parts(prior, contexts, asked)]
         edges, probabilities = (np.concatenate(one) for one in zip(*found, strict=True))
         return Binned(edges, probabilities)
 
     @classmethod
     def _evidence(cls, loaded: Loaded, prior: str, contexts: Sequence[Context], asked: Floats) -> Floats:
+        return np.concatenate([loaded.evidence(*seen) for _, seen in cls._parts(prior, contexts, asked)])
+
+    @classmethod
+    def _parts(
+        cls, prior: str, contexts: Sequence[Context], asked: Floats
+    ) -> Iterator[tuple[slice, tuple[list[Floats], list[Floats], Floats, int]]]:
+        """Curves of one pass, and what a network sees of them: times, values, ends, number of the prior."""
         ends, number = cls._ends(prior, contexts, asked), list(PRIORS).index(prior)
-        found = [
-            loaded.evidence(
-                [one.times for one in contexts[part]], [one.values for one in contexts[part]], ends[part], number
-            )
-            for part in _parts(len(contexts))
-        ]
-        return np.concatenate(found)
+        for start in range(0, len(contexts), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            some = contexts[part]
+            yield part, ([one.times for one in some], [one.values for one in some], ends[part], number)
 
     @staticmethod
     def _ends(prior: str, contexts: Sequence[Context], asked: Floats) -> Floats:
@@ -121,7 +114,3 @@ class LCPFN(CurvePredictor):
             return np.full(len(contexts), float(GRID))
         ends: Floats = np.maximum([one.end for one in contexts], asked.max(1))
         return ends
-
-
-def _parts(count: int) -> list[slice]:
-    return [slice(start, start + _AT_ONCE) for start in range(0, count, _AT_ONCE)]
