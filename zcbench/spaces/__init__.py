@@ -9,6 +9,8 @@ from zcbench.spaces._base import ChoiceSpace, Space
 from zcbench.spaces._register import SpaceInfo, get_space, list_spaces, register_space, space_info
 from zcbench.spaces.autoformer import AutoFormerSpace
 from zcbench.spaces.darts import DARTSSpace
+from zcbench.spaces.elastic_mobilenet import ElasticMobileNetSpace
+from zcbench.spaces.elastic_transformer import ElasticTransformerSpace
 from zcbench.spaces.flexibert import FlexiBERTSpace
 from zcbench.spaces.nasbench101 import NASBench101Space
 from zcbench.spaces.nasbench201 import NASBench201Space
@@ -24,6 +26,8 @@ __all__ = [
     "AutoFormerSpace",
     "ChoiceSpace",
     "DARTSSpace",
+    "ElasticMobileNetSpace",
+    "ElasticTransformerSpace",
     "FactorySpace",
     "FlexiBERTSpace",
     "NASBench101Space",

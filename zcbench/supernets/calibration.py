@@ -1,0 +1,68 @@
+"""Batch-norm statistics of one network from data, without a trace of any other network.
+
+Statistics that were kept while all subnets trained are a mixture that fits none of them, which is why a subnet's accuracy
+collapses without this (J. Yu and T. Huang, "Universally Slimmable Networks", ICCV 2019, arXiv:1903.05134, section 3.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from zcbench.errors import InvalidInputError
+
+
+def batch_norms(network: nn.Module) -> list[_BatchNorm]:
+    """Its batch norms that keep statistics."""
+    return [one for one in network.modules() if isinstance(one, _BatchNorm) and one.track_running_stats]
+
+
+def calibrate(network: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
+    """Give a network's batch norms the statistics of some inputs, each batch counting the same.
+
+    Weights, modes, momenta and gradients are left as they were. All but the batch norms compute as in evaluation.
+
+    Args:
+        network: stand-alone; it is changed.
+        batches: inputs, each ``(batch, …)``, of two samples or more.
+
+    Returns:
+        The same network.
+
+    Raises:
+        InvalidInputError: there is no batch, one is too small for statistics, or what comes of it is not finite.
+    """
+    norms = batch_norms(network)
+    if not norms:
+        return network
+    modes = [(one, one.training) for one in network.modules()]
+    momenta = [one.momentum for one in norms]
+    count = 0
+    network.eval()
+    for one in norms:
+        one.reset_running_stats()
+        one.momentum = None  # the mean over batches, and not one that forgets
+        one.train()
+    try:
+        with torch.no_grad():
+            for batch in batches:
+                if len(batch) < 2:
+                    raise InvalidInputError("a batch of one sample has no statistics: calibrate with two or more.")
+                network(batch)
+                count += 1
+    except ValueError as error:  # torch's own: one value for each channel
+        raise InvalidInputError(f"the batch is too small for statistics ({error}): give more samples.") from None
+    finally:
+        for one, momentum in zip(norms, momenta, strict=True):
+            one.momentum = momentum
+        for module, training in modes:
+            module.training = training
+    if not count:
+        raise InvalidInputError("there is no batch to calibrate with: give inputs of the training set.")
+    for one in norms:
+        if not (one.running_mean.isfinite().all() and one.running_var.isfinite().all()):  # type: ignore[union-attr,operator]
+            raise InvalidInputError("statistics of batch norm are not finite: the network's weights or inputs are not.")
+    return network

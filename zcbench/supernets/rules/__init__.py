@@ -1,0 +1,6 @@
+"""Rules by which supernets are trained, a page each."""
+
+from zcbench.supernets.rules.sandwich import Sandwich
+from zcbench.supernets.rules.single_path import SinglePath
+
+__all__ = ["Sandwich", "SinglePath"]
