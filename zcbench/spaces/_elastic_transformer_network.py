@@ -74,10 +74,10 @@ class ElasticTransformer(nn.Module):
         self.layers = nn.Sequential(*(EncoderLayer(width, heads, wide) for heads, wide in layers))
         self.last = nn.LayerNorm(width)
         self.classifier = nn.Linear(width, num_classes)
-        nn.init.trunc_normal_(self.places, std=0.02)
+        nn.init.normal_(self.places, std=0.2)
         for layer in self.modules():
             if isinstance(layer, nn.Linear):
-                nn.init.trunc_normal_(layer.weight, std=0.02)
+                nn.init.xavier_uniform_(layer.weight)
                 nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -131,7 +131,7 @@ class ElasticTransformerSpace(Space):
         return chain([f"w{width}h{heads}f{wide}" for heads, wide in layers])
 
     def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
-        """The network, freshly initialised (truncated normal, .02 for weights).
+        """The network, freshly initialised (Xavier, uniform).
 
         Returns:
             A module from images ``(batch, 1, 8, 8)`` to logits ``(batch, num_classes)``.
