@@ -48,7 +48,10 @@ def main() -> None:
     for axis, (benchmark, name, lower, bounds, share, title) in zip(figure.subplots(2, 3).ravel(), PANELS, strict=True):
         values = median_curve(benchmark, name)
         seen = max(2, round(share * len(values)))
-        found = curves.extrapolate(values[:seen], len(values), lower_is_better=lower, bounds=bounds)
+        prior = "sizes" if benchmark == "lcdb11" else "extended"
+        found = curves.extrapolate(
+            values[:seen], len(values), lower_is_better=lower, bounds=bounds, predictor=f"lcpfn:prior={prior}"
+        )
         assert isinstance(found, curves.Extrapolation)
         for part, colour in ((0.9, "#c6dbef"), (0.5, "#6baed6")):
             axis.fill_between(found.epochs, *found.interval(part), color=colour, lw=0, label=f"{part:.0%}")

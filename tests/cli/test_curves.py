@@ -47,7 +47,10 @@ def test_json_and_csv_agree(cli, wide):
 
 def test_long_form_and_percent(cli, place):
     (place / "l.csv").write_text("run,epoch,value\n" + "".join(f"r,{e},{90 - 60 / e}\n" for e in range(1, 9)))
-    assert "give bounds" in cli("curves", "predict", "l.csv", "--horizon", 20).sentence
+    assert (
+        "30 to 82.5: give --bounds 0,100 for percent, or --lower for a loss"
+        in cli("curves", "predict", "l.csv", "--horizon", 20).sentence
+    )
     result = cli("curves", "predict", "l.csv", "--horizon", 20, "--bounds", "0,100", "--at", "10,20")
     assert result.status == 0
     medians = [float(line.split()[4]) for line in result.out.splitlines()[1:]]
@@ -70,6 +73,11 @@ def test_runs_that_have_ended_are_no_mistake(cli, wide):
         (["w.csv", "--horizon", 20, "--at", "soon"], "write numbers separated by commas"),
         (["w.csv", "--horizon", 20, "--at", "30"], "epoch 30 is asked for, and the horizon is 20"),
         (["w.csv", "--horizon", 20, "--above", "nan"], "give a number"),
+        (["w.csv", "--horizon", 20, "--above", "80"], "80 lies outside of the metric's range, 0 to 1"),
+        (
+            ["w.csv", "--horizon", 20, "--figure", "f.txt"],
+            "'f.txt' names no kind of image: let it end with one of .png",
+        ),
         (["w.csv", "--horizon", 20, "--predictor", "lcpfm"], "lcpfn"),
         (["w.csv", "--horizon", 20, "--curve", "loss_*"], "no column fits 'loss_*'"),
     ],
@@ -79,11 +87,34 @@ def test_one_sentence(cli, wide, words, message):
 
 
 def test_many_bad_runs_do_not_flood(cli, place):
-    rows = "".join(f"r{k},.1,x\n" for k in range(50))
-    (place / "m.csv").write_text("model,e1,e2\n" + rows)
+    """Those of one kind are told in one line, and of many kinds ten."""
+    (place / "m.csv").write_text("model,e1,e2\n" + "".join(f"r{k},3{k},4{k}\n" for k in range(50)))
+    result = cli("curves", "predict", "m.csv", "--horizon", 9)
+    assert "'r0' and 49 other runs have no forecast: values reach from 30 to 40: give --bounds" in result.sentence
+    words = [f"{chr(97 + k)}{chr(97 + j)}" for k in range(5) for j in range(10)]
+    (place / "m.csv").write_text("model,e1,e2\n" + "".join(f"{word},.1,x{word}\n" for word in words))
     result = cli("curves", "predict", "m.csv", "--horizon", 9)
     assert (result.status, result.out, len(result.err.splitlines())) == (1, "", 11)
     assert "40 more runs have no forecast" in result.err
+
+
+def test_what_does_not_fit_into_memory_is_not_tried(cli, wide):
+    result = cli("curves", "predict", wide, "--horizon", 5_000_000, "--out", "f.csv")
+    assert "500,000 fit into memory: choose epochs with --at." in result.err
+
+
+def test_shares_that_are_called_percent_get_a_note(cli, wide):
+    result = cli("curves", "predict", wide, "--horizon", 20, "--bounds", "0,100", "--predictor", "last_value")
+    assert "no value is above 1: if they are shares, leave --bounds out" in result.err
+
+
+def test_files_are_written_before_the_table_is_printed(cli, wide, place, monkeypatch):
+    def broken(*given):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("zcbench.cli.curves._show", broken)
+    cli("curves", "predict", wide, "--horizon", 20, "--out", "f.csv", "--predictor", "last_value")
+    assert (place / "f.csv").exists()
 
 
 def test_losses(cli, place):

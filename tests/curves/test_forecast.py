@@ -161,3 +161,27 @@ def test_densities_do_not_underflow() -> None:
     assert far.log_density(np.array([[1.0]]))[0, 0] == pytest.approx(stats.norm(0, 1e-3).logpdf(1.0))
     both = Mixture([far, far], np.array([[0.5, 0.5]]))
     assert both.log_density(np.array([[1.0]]))[0, 0] == pytest.approx(far.log_density(np.array([[1.0]]))[0, 0])
+
+
+def test_quantiles_of_bins_are_those_by_halving() -> None:
+    """Of bins without probability, and without width, too; of 32-bit probabilities."""
+    edges = np.sort(RNG.normal(size=(3, 2, 9)), -1)
+    edges[0, 0, 3] = edges[0, 0, 4]
+    probabilities = RNG.dirichlet(np.ones(8), (3, 2)).astype(np.float32)
+    probabilities[1, 1, [0, 4, 7]] = 0
+    probabilities /= probabilities.sum(-1, keepdims=True)
+    binned = Binned(edges, probabilities)
+    for level in (1e-12, 0.05, 0.3, 0.5, 0.9, 1 - 1e-9):
+        found = binned.quantile(level)
+        np.testing.assert_allclose(found, Forecast._quantiles(binned, np.full((3, 2), level)), atol=1e-6)
+        np.testing.assert_allclose(binned.cdf(found), level, atol=2e-7)
+
+
+def test_what_was_not_observed_has_no_density() -> None:
+    binned = Binned(np.array([[[0.0, 1.0, 2.0]]]), np.array([[[0.5, 0.5]]]))
+    assert np.isnan(binned.log_density(np.array([[np.nan]]))).all()
+
+
+def test_bins_that_are_nan_have_no_quantiles() -> None:
+    forecast = Binned(np.linspace(0, 1, 5)[None, None], np.array([[[0.2, np.nan, 0.3, 0.1]]]))
+    assert np.isnan(forecast.quantile(0.5)).all()

@@ -9,7 +9,8 @@ import pytest
 from scipy import stats
 
 from zcbench.curves import PRIORS
-from zcbench.curves.priors import prior_named
+from zcbench.curves.families import FAMILIES
+from zcbench.curves.priors import _accepted, prior_named
 from zcbench.errors import InvalidInputError
 
 
@@ -97,7 +98,41 @@ def test_the_extended_prior() -> None:
     assert 0.05 < (stats.kurtosis(residual, axis=1) > 1.5).mean() < 0.3  # heavy tails
 
 
+def test_the_prior_of_sizes() -> None:
+    """What its docstring promises, about as often as it says."""
+    sample = PRIORS["sizes"].sample(np.random.default_rng(0), 4_000)
+    assert np.isfinite(sample.values).all()
+    assert sample.means.min() >= 0 and sample.means.max() <= 1
+    moved = np.ptp(sample.means, 1)
+    assert 0.04 < (moved == 0).mean() < 0.1  # flat
+    rises = sample.means[:, -1] - sample.means[:, 0]
+    assert 0.04 < (rises < -1e-6).mean() < 0.2  # declines; a dip at the end counts too
+    deepest = (np.maximum.accumulate(sample.means, 1) - sample.means).max(1)
+    assert 0.08 < ((deepest > 0.01) & (rises > 0)).mean() < 0.25  # dips, of curves that move
+    residual = (sample.values - sample.means) / sample.noise
+    assert residual.std() == pytest.approx(1, abs=0.05)
+    neighbours = (residual[:, 1:] * residual[:, :-1]).mean(1)
+    assert 0.3 < (neighbours > 0.3).mean() < 0.6  # correlated from point to point
+    falls = sample.noise[:, -1] / sample.noise[:, 0]
+    assert falls.max() <= 1 and 0.05 < np.median(falls) < 0.5
+
+
+def test_the_prior_of_sizes_has_the_curves_of_its_families() -> None:
+    """Where nothing else happens, a curve is an affine map of a family at times that grow by a constant factor."""
+    rng = np.random.default_rng(3)
+    grown = np.exp(np.log([[10.0], [1e4]]) * np.linspace(0, 1, 30))
+    for name in FAMILIES:
+        drawn = _accepted(rng, name, grown, (0.5, 0.5))
+        assert ((drawn >= 0) & (drawn <= 1)).all() and (drawn[:, -1] >= drawn[:, 0]).all()
+    once = _accepted(np.random.default_rng(4), "ilog2", grown[:1], (1.0, 1.0))[0]
+    # c - a / log(t + 1) with two unknowns: three points of it lie on a line over 1 / log(t + 1)
+    x = 1 / np.log(grown[0] + 1)
+    assert np.interp(x[15], x[::-1], once[::-1]) == pytest.approx(once[15], abs=1e-9)
+    slopes = np.diff(once) / np.diff(x)
+    assert slopes == pytest.approx(np.full(29, slopes[0]), abs=1e-6)
+
+
 def test_names() -> None:
     assert prior_named("paper") is PRIORS["paper"]
-    with pytest.raises(InvalidInputError, match="there is no prior 'papr': choose one of paper, extended"):
+    with pytest.raises(InvalidInputError, match="there is no prior 'papr': choose one of paper, extended, sizes"):
         prior_named("papr")

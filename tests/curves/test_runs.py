@@ -61,7 +61,7 @@ def test_a_run_that_diverges_is_refused_and_a_constant_one_is_not():
 
 
 def test_runs_that_have_ended():
-    """Of long ones too, whose contexts are thinned to means."""
+    """Of long ones too, whose contexts are thinned."""
     for horizon in (5, 400):
         whole = run(np.linspace(0.1, 0.5, horizon))
         found = forecast_runs([whole, run(GOOD[:4], name="b")], horizon, predictor="last_value")

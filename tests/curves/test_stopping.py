@@ -71,12 +71,17 @@ def test_the_rule_to_the_digit():
         return stopper.update(4, 0.4), stopper
 
     phi = lambda z: (1 + math.erf(z / math.sqrt(2))) / 2  # noqa: E731
+
+    def beats(mean):  # a normal distribution between the bounds 0 and 1
+        below, above = phi(-mean / 0.1), phi((1 - mean) / 0.1)
+        return (above - phi((0.5 - mean) / 0.1)) / (above - below)
+
     decision, stopper = at("end", -0.02, 0.05)
     assert len(stopper.predictor.fitted) == 1
-    assert decision.probability == pytest.approx(phi((0.4 - 0.12 - 0.5) / 0.1))
+    assert decision.probability == pytest.approx(beats(0.4 - 0.12))
     assert bool(decision)
     decision, _ = at("later", -0.02, 0.05)  # the next epoch is the best one
-    assert decision.probability == pytest.approx(phi((0.4 - 0.02 - 0.5) / 0.1))
+    assert decision.probability == pytest.approx(beats(0.4 - 0.02))
     assert not decision
     assert at("end", -0.02, decision.probability)[0].stop
 
@@ -172,6 +177,12 @@ def test_a_training_goes_back_to_a_checkpoint(tmp_path):
         ({"every": 0}, "every"),
         ({"incumbent": math.nan}, "incumbent"),
         ({"predictor": "lcpfm"}, "lcpfn"),
+        ({"predictor": None}, "give the name of a curve predictor"),
+        ({"bounds": (1, 0)}, "least and the greatest"),
+        ({"bounds": 5}, "least and the greatest"),
+        ({"incumbent": 75}, "the incumbent 75 lies outside the metric's range, 0 to 1"),
+        ({"incumbent": 120, "bounds": (0, 100)}, "outside the metric's range, 0 to 100"),
+        ({"incumbent": -1, "lower_is_better": True}, "outside the metric's range, 0 to inf"),
     ],
 )
 def test_bad_settings(settings, message):
@@ -187,6 +198,9 @@ def test_bad_values_are_refused_at_once_and_forgotten():
         (0, 0.4, "epoch 0 comes after epoch 1"),
         (31, 0.4, "epoch 31: choose at most 30"),
         (2, 40.0, "values reach from 0.3 to 40"),
+        (2, "0.4", "the value '0.4': give a number"),
+        (2, None, "the value None: give a number"),
+        (2, np.array([0.4, 0.5]), r"the value .*: give a number"),
     ):
         with pytest.raises(InvalidInputError, match=message):
             stopper.update(epoch, value)
@@ -201,6 +215,40 @@ def test_a_file_that_is_no_state(tmp_path, text):
     (tmp_path / "s.json").write_text(text)
     with pytest.raises(InvalidInputError, match="state"):
         curves.Stopper(30, path=tmp_path / "s.json")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[1.0, ", "[", "2 epochs and 3 values"),
+        ("[1.0, ", "[9.0, ", "epochs do not increase"),
+        ("[1.0, ", "[-1.0, ", "epochs do not increase"),
+        ("[1.0, ", "[1e999, ", "epochs do not increase"),
+        ('"ended": ""', '"ended": "soon"', "cannot be 'soon'"),
+        ('"ended": ""', '"ended": "stopped"', "none that goes on"),
+        ('"current": "a"', '"current": "b"', "none that goes on"),
+        (
+            '"runs": [',
+            '"runs": [{"name": "a", "epochs": [], "values": [], "ended": ""}, ',
+            "two trainings have one name",
+        ),
+        ('"format": 1', '"format": 2', "^the state is of another version"),
+    ],
+)
+def test_a_damaged_state_is_refused(tmp_path, old, new, message):
+    path = tmp_path / "s.json"
+    stopper = curves.Stopper(30, path=path)
+    stopper.begin("a")
+    for epoch in (1, 2, 3):
+        stopper.update(epoch, 0.1 * epoch)
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(InvalidInputError, match=message):
+        curves.Stopper(30, path=path)
+    path.write_text("[" * 100_000)
+    with pytest.raises(InvalidInputError, match="holds no state of a stopper"):
+        curves.Stopper(30, path=path)
 
 
 def test_the_state_of_another_stopper():

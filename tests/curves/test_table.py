@@ -41,8 +41,31 @@ def test_long_form_takes_rows_in_any_order(table):
 def test_a_column_for_each_run(table):
     path = table("Step,calm - loss,calm - loss__MIN,wild - loss\n0,2,2,3\n1,1,1,\n")
     runs = read_curves(path, value="* - loss")
-    assert [run.name for run in runs] == ["calm - loss", "wild - loss"]
+    assert [run.name for run in runs] == ["calm", "wild"]
     assert runs[0].epochs.tolist() == [0, 1]
+
+
+def test_an_export_of_weights_and_biases_needs_no_options(table):
+    """Each column has one of its least and one of its greatest value, and steps stand beside the metric."""
+    names = [f"{run} - {name}" for run in ("calm", "wild") for name in ("_step", "loss")]
+    header = ",".join(f'"{name}{end}"' for name in names for end in ("", "__MIN", "__MAX"))
+    path = table(f"Step,{header}\n1,{','.join(['7'] * 12)}\n2,{','.join(['8'] * 12)}\n")
+    runs = read_curves(path)
+    assert [(run.name, run.values.tolist()) for run in runs] == [("calm", [7, 8]), ("wild", [7, 8])]
+    both = table("Step,a - loss,a - acc,b - loss,b - acc\n1,1,1,1,1\n")
+    with pytest.raises(InvalidInputError, match=r"--value.*: \* - loss, \* - acc\.$"):
+        read_curves(both)
+    assert [run.name for run in read_curves(both, value="* - acc")] == ["a", "b"]
+    assert read_curves(table("Step,a - acc__MIN\n1,.5\n"), value="a - acc__MIN")[0].values.tolist() == [0.5]
+
+
+def test_a_log_with_a_row_for_each_step(table):
+    """The value of an epoch stands in one of its rows."""
+    text = "epoch,step,train_loss,val_acc\n0,10,2.5,\n0,20,2.4,\n0,30,,.3\n1,40,2.2,\n1,50,,.4\n2,60,2.0,\n"
+    (run,) = read_curves(table(text), value="val_acc")
+    assert (run.epochs.tolist(), run.values.tolist(), run.trouble) == ([0, 1], [0.3, 0.4], "")
+    (run,) = read_curves(table(text), value="train_loss")
+    assert "epoch 0 is repeated (line 2 and line 3)" in run.trouble
 
 
 def test_a_log_of_one_run(table):
@@ -56,7 +79,7 @@ def test_one_bad_run_leaves_the_others(table):
     assert "'oops' in the column 'e2'" in wide["b"].trouble
     assert wide["c"].trouble == "it has no values"
     long = by_name(read_curves(table("run,epoch,value\na,1,.1\na,1,.2\nb,x,.1\nc,1,.1\nd,1,?!\n")))
-    assert long["a"].trouble == "epoch 1 is repeated (line 2 and line 3): keep one row of each epoch"
+    assert long["a"].trouble.startswith("epoch 1 is repeated (line 2 and line 3): keep one row of each epoch, or name")
     assert "'x' in line 4" in long["b"].trouble
     assert long["c"].trouble == ""
     assert "'?!' in line 6" in long["d"].trouble
@@ -86,7 +109,12 @@ def test_runs_of_one_name_are_told_apart(table):
         ("x_1,x_2\n1,2\n", {"run": "model"}, UnknownNameError, "model"),
         ("x_1,x_2\n1,2\n", {"value": "x_1"}, InvalidInputError, "name it with --epoch"),
         ("x_1,x_2\n1,2\n", {"value": "x_1", "curve": "x_*"}, InvalidInputError, "choose one"),
-        ("epoch,a,b\n1,2,3\n", {}, InvalidInputError, "which column holds the values with --value: a, b"),
+        (
+            "epoch,a,b\n1,2,3\n",
+            {},
+            InvalidInputError,
+            'name the column of values with --value, or several by a pattern ("*" for all): a, b',
+        ),
         ("epoch,a,b\n1,2,3\n", {"value": "c"}, UnknownNameError, "c"),
         ("run,epoch,a,b\nr,1,2,3\n", {"value": "*"}, InvalidInputError, "2 columns of values"),
         ("epoch,epoch\n1,2\n", {}, DataCorruptError, "two columns named 'epoch'"),

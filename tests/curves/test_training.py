@@ -12,7 +12,7 @@ import torch
 from zcbench.curves import _training
 from zcbench.curves._context import Context
 from zcbench.curves._network import Shape
-from zcbench.curves._training import CONTEXTS, Batch, Training, draw, held_out, log_densities, train
+from zcbench.curves._training import CONTEXTS, Training, draw, held_out, log_densities, train
 from zcbench.curves._weights import load
 from zcbench.curves.last_value import LastValue
 from zcbench.curves.priors import PRIORS
@@ -28,11 +28,11 @@ def steps(training: Training, count: int) -> None:
         next(run)
 
 
-def test_batches_have_all_lengths_and_both_priors() -> None:
+def test_batches_have_all_lengths_and_all_priors() -> None:
     rng = np.random.default_rng(0)
     batches = [draw(rng, 4) for _ in range(60)]
     assert {batch.values.shape[1] for batch in batches} == set(_training.LENGTHS)
-    assert {int(batch.prior[0]) for batch in batches} == {0, 1}
+    assert {int(batch.prior[0]) for batch in batches} == {0, 1, 2}
     for batch in batches:
         assert (torch.diff(batch.times) > 0).all()
         assert (batch.times[:, -1] <= batch.ends).all()
@@ -58,6 +58,42 @@ def test_a_training_that_was_stopped_goes_on_exactly(tmp_path: Path) -> None:
         assert torch.allclose(dict(resumed.network.named_parameters())[name], value, atol=1e-6), name
 
 
+def test_workers_draw_what_the_training_would_draw() -> None:
+    alone = Training(shape=SMALL, seconds=1e9, batch=2)
+    helped = Training(shape=SMALL, seconds=1e9, batch=2, workers=2)
+    steps(alone, 5)
+    steps(helped, 5)
+    assert helped.curves == alone.curves
+    for name, value in helped.network.named_parameters():
+        assert torch.allclose(dict(alone.network.named_parameters())[name], value, atol=1e-6), name
+
+
+def test_a_state_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    begun = Training(shape=SMALL, seconds=1e9, batch=2)
+    steps(begun, 1)
+    begun.save(path)
+    state = path.with_suffix(_training.STATE)
+    state.write_bytes(path.read_bytes())  # weights alone, under the name of a state
+    with pytest.raises(InvalidInputError, match=r"net\.state\.safetensors"):
+        Training.resume(path)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_trains_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    begun = Training(shape=SMALL, seconds=1e9, batch=4, device="cuda", workers=1)
+    steps(begun, 3)
+    begun.save(path)
+    resumed = Training.resume(path)
+    steps(resumed, 3)
+    assert resumed.steps == 6
+    batch = draw(np.random.default_rng(0), 8)
+    there = resumed.result()(*batch.on(torch.device("cuda"))).cpu()
+    # float32 on both, sums of some hundred terms; fused attention adds in another order
+    assert torch.allclose(there, resumed.result().cpu()(*batch), atol=1e-4)
+
+
 def test_weights_alone_are_a_start_too(tmp_path: Path) -> None:
     path = tmp_path / "net.safetensors"
     begun = Training(shape=SMALL, seconds=1e9, batch=2)
@@ -75,8 +111,7 @@ def test_a_batch_that_is_not_finite_changes_no_weight(monkeypatch: pytest.Monkey
     steps(training, 2)
     before = {name: value.clone() for name, value in training.network.named_parameters()}
     good = draw(np.random.default_rng(0), 2)
-    bad = Batch(good.times, good.values * torch.nan, good.ends, good.prior, good.prefixes, good.targets)
-    monkeypatch.setattr(_training, "draw", lambda *_: bad)
+    monkeypatch.setattr(_training, "draw", lambda *_: good._replace(values=good.values * torch.nan))
     steps(training, 1)
     assert training.skipped == 1
     for name, value in training.network.named_parameters():
@@ -98,8 +133,8 @@ def test_progress_is_told_and_saved(tmp_path: Path) -> None:
     assert len(said) == 1
     assert "paper" in said[0]
     about = load(path).about
-    assert about["shape"] == {"width": 16, "layers": 1, "heads": 2, "bins": 64, "priors": 2}
-    assert list(about["training"]["lines"][0]["found"]) == ["paper", "extended"]
+    assert about["shape"] == {"width": 16, "layers": 1, "heads": 2, "bins": 64, "priors": 3}
+    assert list(about["training"]["lines"][0]["found"]) == list(PRIORS)
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from zcbench.curves import _weights
 from zcbench.curves._network import CurveNetwork, Shape
 from zcbench.curves._weights import Loaded, load
+from zcbench.curves.priors import PRIORS
 from zcbench.errors import InvalidInputError
 
 SMALL = Shape(width=16, layers=2, heads=2, bins=64)
@@ -71,9 +72,9 @@ def test_nothing_was_seen_of_any_curve() -> None:
     assert np.isfinite(probabilities).all()
 
 
-@pytest.mark.parametrize("count", [1, 5, 24, 25, 99, 5_000])
+@pytest.mark.parametrize("count", [1, 5, 12, 13, 99, 5_000])
 def test_knots_begin_and_end_with_what_is_asked_for(count: int) -> None:
-    knots = _weights._knots(count)
+    knots = _weights._knots(count).tolist()
     assert knots == sorted(set(knots))
     assert knots[0] == 0
     assert knots[-1] == count - 1
@@ -83,14 +84,21 @@ def test_knots_begin_and_end_with_what_is_asked_for(count: int) -> None:
 def test_between_knots_logits_are_linear_in_the_logarithm_of_the_distance() -> None:
     distance = torch.log(torch.arange(1.0, 11))[None]
     line = torch.stack([2 * distance[0], -distance[0]], -1)[None]
-    found = _weights._between(line[:, [0, 3, 9]], distance, [0, 3, 9])
+    found = _weights._shares(distance, torch.tensor([0, 3, 9])) @ line[:, [0, 3, 9]]
     assert found.numpy() == pytest.approx(line.numpy(), abs=1e-5)
+
+
+def test_a_time_may_be_asked_for_more_than_once() -> None:
+    asked = np.concatenate([np.full(40, 4.5), np.arange(5.0, 60)])[None]
+    _, found = loaded().forecast(TIMES[:1], CURVES[:1], ENDS[:1], 0, asked, RANGE)
+    assert np.isfinite(found).all()
+    assert found[0, :40] == pytest.approx(np.broadcast_to(found[0, 0], (40, found.shape[-1])), abs=1e-5)
 
 
 def test_files_of_other_kinds_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
     tensors = dict(loaded().network.named_parameters())
-    about = json.dumps({"shape": {**SMALL.__dict__}})
+    about = json.dumps({"shape": {**SMALL.__dict__}, "priors": list(PRIORS)})
     save_file({name: value.detach().contiguous() for name, value in tensors.items()}, path, {"about": about})
     assert load(path).network.shape == SMALL
     for odd in (json.dumps({"shape": {"width": 32}}), json.dumps({"shape": {"colour": 1}}), "[]", "no JSON"):
@@ -99,3 +107,21 @@ def test_files_of_other_kinds_are_refused(tmp_path: Path) -> None:
             load(path)
     with pytest.raises(InvalidInputError, match="no weights of a curve network"):
         load(tmp_path / "nothing.safetensors")
+
+
+def test_weights_that_cannot_forecast_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    tensors = {name: value.detach().contiguous() for name, value in loaded().network.named_parameters()}
+    good = {"shape": {**SMALL.__dict__}, "priors": list(PRIORS)}
+
+    def refused(match: str, changed: dict[str, torch.Tensor] | None = None, **about: object) -> None:
+        save_file({**tensors, **(changed or {})}, path, {"about": json.dumps({**good, **about})})
+        with pytest.raises(InvalidInputError, match=match):
+            load(path)
+
+    name = next(iter(tensors))
+    refused("not finite", {name: tensors[name] * torch.nan})
+    refused("has the shape", {name: tensors[name][:1].clone()})
+    refused("other priors", priors=["paper", "extended"])
+    for odd in ({"width": 10**12}, {"width": 17}, {"layers": 0}, {"layers": True}, {"bins": "64"}):
+        refused("no weights of a curve network", shape={**SMALL.__dict__, **odd})

@@ -48,3 +48,5 @@ def test_likely_patterns():
     names = ["arch", "nb201_acc_1", "nb201_acc_2", "loss 1", "params"]
     assert likely_patterns(names) == ["nb201_acc_*"]
     assert likely_patterns(["1", "2", "3"]) == ["*"]
+    assert likely_patterns(["acc_0.5", "acc_1.0", "acc_1.5"]) == []  # and not epochs 0 and 5 of acc_1.*
+    assert likely_patterns(["v1.acc_1", "v1.acc_2"]) == ["v1.acc_*"]

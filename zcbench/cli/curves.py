@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ EXAMPLE = """examples:
   zcbench curves predict log.csv --horizon 100 --value acc --bounds 0,100
   zcbench curves predict curves.csv --horizon 200 --figure forecast.png"""
 
-#: runs without a forecast that are named on stderr
+#: kinds of trouble that are told on stderr
 _TOLD = 10
 
 _PREDICT = """Forecast the end of every run of a table.
@@ -103,10 +104,16 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, metavar="M", default=60.0, help="how long altogether (default: 60)")
     parser.add_argument("--device", default="cpu", help="cpu (default), or cuda")
     parser.add_argument("--resume", metavar="FILE", help="weights to begin with")
-    parser.add_argument("--batch", type=int, metavar="N", help="curves in a batch (default: 64; 1024 with cuda)")
+    parser.add_argument("--batch", type=int, metavar="N", help="curves in a batch (default: 64; 2048 with cuda)")
     parser.add_argument("--width", type=int, metavar="N", default=128, help="width of the network (default: 128)")
-    parser.add_argument("--layers", type=int, metavar="N", default=4, help="layers of the network (default: 4)")
+    parser.add_argument("--layers", type=int, metavar="N", default=2, help="layers of the network (default: 2)")
     parser.add_argument("--threads", type=int, metavar="N", default=1, help="threads of the processor (default: 1)")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that draw curves (default: 0; with cuda one for each further core)",
+    )
     parser.add_argument("--every", type=float, metavar="SECONDS", default=60.0, help="between two lines of progress")
     parser.add_argument("--seed", type=int, default=0, help="decides weights and curves (default: 0)")
 
@@ -123,6 +130,7 @@ def _train(options: argparse.Namespace) -> int:
         width=options.width,
         layers=options.layers,
         threads=options.threads,
+        workers=options.workers,
         seed=options.seed,
     )
     if training.elapsed >= training.seconds:
@@ -133,7 +141,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from zcbench.curves._figure import draw_runs
+    from zcbench.curves._figure import check_figure, draw_runs
     from zcbench.curves._runs import forecast_runs
     from zcbench.curves._table import read_curves
     from zcbench.errors import InvalidInputError
@@ -144,6 +152,7 @@ def _predict(options: argparse.Namespace) -> int:
         raise InvalidInputError(f"--bounds {options.bounds!r}: write two numbers, 0,100.")
     if options.above is not None and not math.isfinite(options.above):
         raise InvalidInputError(f"--above {options.above}: give a number.")
+    check_figure(options.figure)
     runs = read_curves(options.table, curve=options.curve, run=options.run, epoch=options.epoch, value=options.value)
     whole = bool(options.out or options.figure)
     wanted = at or [options.horizon]
@@ -157,20 +166,44 @@ def _predict(options: argparse.Namespace) -> int:
         above=options.above,
     )
     odd = [one for one in found if one.trouble]
-    for one in odd[:_TOLD]:
-        say(f"zcbench: {options.table}: {one.name!r} has no forecast: {sentence(one.trouble)}")
-    if len(odd) > _TOLD:
-        say(f"zcbench: {options.table}: {len(odd) - _TOLD:,} more runs have no forecast; --json names them.")
+    _tell(odd, options.table)
     if len(odd) == len(found) and not options.json:
         return 1
-    _show(found, wanted, options)
+    if bounds and bounds[0] == 0 and bounds[1] >= 50 and all(one.trouble or one.seen[1].max() <= 1 for one in found):
+        say(f"zcbench: {options.table}: no value is above 1: if they are shares, leave --bounds out.")
+    # Before the table is printed, which a pager may end.
     if options.out:
         _write_csv(Path(options.out), found)
     if options.figure and any(len(one.epochs) for one in found):
         path = Path(options.figure)
-        title = f"{Path(options.table).name} to epoch {options.horizon:g}, by {options.predictor}"
+        title = f"{Path(options.table).name} to epoch {_epoch(options.horizon)}, by {options.predictor}"
         write_board(path.parent, path.name, partial(draw_runs, found, title=title, horizon=options.horizon))
+    _show(found, wanted, options)
     return int(bool(odd))
+
+
+def _tell(odd: list[RunForecast], table: str) -> None:
+    """Name the runs without a forecast on stderr, those of one kind of trouble in one line."""
+    from zcbench.curves.scales import WANTED
+
+    kinds: dict[str, list[RunForecast]] = {}
+    for one in odd:
+        kinds.setdefault(re.sub(r"[-+.0-9e]*[0-9]", "#", one.trouble), []).append(one)
+    for several in list(kinds.values())[:_TOLD]:
+        first, others = several[0], len(several) - 1
+        which = f"{first.name!r} has" if not others else f"{first.name!r} and {others:,} other runs have"
+        which = which.replace("1 other runs", "1 other run") if others == 1 else which
+        # What Python's arguments are called is called otherwise here.
+        why = first.trouble.replace(WANTED, "give --bounds 0,100 for percent, or --lower for a loss")
+        why = why.replace("choose fewer epochs with at=, or give fewer curves at once", "choose epochs with --at")
+        say(f"zcbench: {table}: {which} no forecast: {sentence(why)}")
+    if len(kinds) > _TOLD:
+        left = sum(map(len, list(kinds.values())[_TOLD:]))
+        say(f"zcbench: {table}: {left:,} more runs have no forecast; --json names them.")
+
+
+def _epoch(number: float) -> str:
+    return f"{number:,.10g}"
 
 
 def _numbers(option: str, text: str | None) -> list[float]:
@@ -213,11 +246,11 @@ def _rows(one: RunForecast, wanted: list[float], titles: list[str]) -> list[list
     epochs, values = one.seen
     first = [one.name, f"{len(epochs):,}", f"{values[-1]:.4g}"]
     if one.ended:
-        return [[*first, f"{epochs[-1]:g}", "ended", *[""] * (len(titles) - 5)]]
+        return [[*first, _epoch(epochs[-1]), "ended", *[""] * (len(titles) - 5)]]
     found = []
     for row in one.rows():
         if row["epoch"] in wanted:
-            line = [*first, f"{row['epoch']:g}", f"{row['q50']:.4g}", f"[{row['q05']:.4g}, {row['q95']:.4g}]"]
+            line = [*first, _epoch(row["epoch"]), f"{row['q50']:.4g}", f"[{row['q05']:.4g}, {row['q95']:.4g}]"]
             found.append(line + ([f"{row['probability_above']:.3f}"] if "probability_above" in row else []))
     return found
 

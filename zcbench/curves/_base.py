@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar, Self
 
 from zcbench.curves._context import Context, Floats
@@ -34,6 +35,10 @@ class CurvePredictor:
     def fit(self, curves: Sequence[Context]) -> Self:
         """Learn from complete curves of the task; with neither ``learns`` nor ``joint`` nothing happens."""
         return self
+
+    def files(self) -> tuple[Path, ...]:
+        """Files whose content decides forecasts, such as weights that a setting names; results depend on it."""
+        return ()
 
     def predict(self, contexts: Sequence[Context], asked: Floats) -> Forecast:
         """Extrapolate.

@@ -8,7 +8,7 @@ import numpy as np
 
 from zcbench.curves._base import CurvePredictor
 from zcbench.curves._context import Context, Floats
-from zcbench.curves._extrapolate import REACH, Prepared, prepare
+from zcbench.curves._extrapolate import REACH, Prepared, check_finite, forecast_units, prepare
 
 #: later epochs that are looked at, at most
 LATER = 100
@@ -52,7 +52,7 @@ def probability_of_beating(
     last = float(seen[-1]) if len(seen) else 0.0
     count = int(min(LATER, max(1, horizon - last))) if later else 1
     asked = np.unique(np.linspace(last, horizon, count + 1)[1:].round() if count > 1 else np.array([float(horizon)]))
-    return float(_chances(incumbent, [one], one.axis.times(asked)[None], predictor, others)[0])
+    return float(_chances(incumbent, [one], one.later(asked)[None], predictor, others)[0])
 
 
 def chances_of_beating(
@@ -86,7 +86,7 @@ def chances_of_beating(
         InvalidInputError: a curve cannot be used, see :func:`zcbench.curves.extrapolate`.
     """
     several = [prepare(*one, horizon, lower_is_better=lower_is_better, bounds=bounds) for one in curves]
-    asked = np.array([one.axis.times(np.array([float(horizon)])) for one in several]).reshape(-1, 1)
+    asked = np.array([one.later(np.array([float(horizon)])) for one in several]).reshape(-1, 1)
     if not predictor.joint:
         return _chances(incumbent, several, asked, predictor, others)
     found = [
@@ -104,10 +104,11 @@ def _chances(
     if not alive:
         return found
     beside = list(others) if predictor.joint else []
-    contexts = [*(several[row].context for row in alive), *beside]
     times = np.concatenate([asked[alive], np.tile(asked[alive[0]], (len(beside), 1))])
     # In units more is better, whatever the metric.
     units = np.array([[float(several[row].scale.unit(np.array(incumbent)))] for row in alive] + [[0.0]] * len(beside))
-    above = 1 - predictor.predict(contexts, times).cdf(np.broadcast_to(units, times.shape))
+    forecast = forecast_units(predictor, [several[row] for row in alive], times, beside)
+    check_finite(forecast)
+    above = 1 - forecast.cdf(np.broadcast_to(units, times.shape))
     found[alive] = above[: len(alive)].max(1).clip(0.0, 1.0)
     return found

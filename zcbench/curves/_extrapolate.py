@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from zcbench import _arguments as rules
+from zcbench._arguments import shown
 from zcbench._display import brief
 from zcbench.curves._base import CurvePredictor
 from zcbench.curves._context import Axis, Context, Floats, checked, thinned
 from zcbench.curves._forecast import Forecast
+from zcbench.curves._given import levels, rows, series
 from zcbench.curves._register import get_curve_predictor
+from zcbench.curves._within import within
 from zcbench.curves.scales import Scale, scale_of
 from zcbench.errors import InvalidInputError
 
 #: last values from which curves are forecast, in units: those of trainings that diverge lie outside
 REACH = (-0.25, 1.25)
+#: distributions that are forecast in one call; of lcpfn's each takes 4 kB
+_MOST = 500_000
+#: steps of the time axis between the last value and the nearest time that is asked for
+_NEAREST = 0.5
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,32 +59,64 @@ class Extrapolation:
         Raises:
             InvalidInputError: it is no probability.
         """
+        probability = rules.number("the probability", probability)
         if not 0 < probability < 1:
-            raise InvalidInputError(f"a quantile of {probability}: choose a probability between 0 and 1.")
+            raise InvalidInputError(f"a quantile of {probability:g}: choose a probability between 0 and 1.")
         found: Floats = self.forecast.quantile(probability)[0]
         return found
 
     def interval(self, share: float = 0.9) -> tuple[Floats, Floats]:
-        """Bounds of the middle of each distribution that holds such a share of the probability."""
+        """Bounds of the middle of each distribution that holds such a share of the probability.
+
+        Raises:
+            InvalidInputError: it is no share.
+        """
+        share = rules.number("the share", share)
+        if not 0 < share < 1:
+            raise InvalidInputError(f"an interval of {share:g}: choose a share between 0 and 1, 0.9 for 90 %.")
         return self.quantile((1 - share) / 2), self.quantile((1 + share) / 2)
 
-    def probability_above(self, value: float) -> Floats:
-        """Probability of more than ``value`` at each epoch ``(epochs,)``."""
-        found: Floats = 1 - self.forecast.cdf(np.array(value, dtype=np.float64))[0]
+    def probability_above(self, value: float | Sequence[float] | Floats) -> Floats:
+        """Probability of more than ``value`` at each epoch ``(epochs,)``; a value may be given for each epoch.
+
+        Raises:
+            InvalidInputError: it is no number.
+        """
+        found: Floats = 1 - self._below(value)
         return found
 
-    def probability_below(self, value: float) -> Floats:
-        """Probability of less than ``value`` at each epoch ``(epochs,)``."""
-        found: Floats = self.forecast.cdf(np.array(value, dtype=np.float64))[0]
-        return found
+    def probability_below(self, value: float | Sequence[float] | Floats) -> Floats:
+        """Probability of less than ``value`` at each epoch ``(epochs,)``; a value may be given for each epoch.
+
+        Raises:
+            InvalidInputError: it is no number.
+        """
+        return self._below(value)
+
+    def _below(self, value: float | Sequence[float] | Floats) -> Floats:
+        found = levels("the value", value, len(self.epochs))
+        if np.isnan(found).any():
+            raise InvalidInputError(f"the value {shown(value)}: give a number, or one for each epoch.")
+        below: Floats = self.forecast.cdf(found)[0]
+        return below
 
     def log_density(self, values: Sequence[float] | Floats) -> Floats:
-        """Log-densities of what was observed later ``(epochs,)``, nats."""
-        found: Floats = self.forecast.log_density(np.asarray(values, dtype=np.float64)[None])[0]
-        return found
+        """Log-densities of what was observed later ``(epochs,)``, nats; nan where nothing was.
+
+        Raises:
+            InvalidInputError: there is not one value for each epoch.
+        """
+        later = levels("values", values, len(self.epochs))
+        found: Floats = self.forecast.log_density(later)[0]
+        return np.where(np.isnan(later), np.nan, found)
 
     def sample(self, count: int, seed: int = 0) -> Floats:
-        """Draw from each epoch's distribution by itself ``(count, epochs)``: no draw is one curve."""
+        """Draw from each epoch's distribution by itself ``(count, epochs)``: no draw is one curve.
+
+        Raises:
+            InvalidInputError: it is no count, or no seed.
+        """
+        count, seed = rules.whole("count", count, 0), rules.seed("seed", seed)
         return self.forecast.sample(np.random.default_rng(seed), count)[:, 0]
 
     def __repr__(self) -> str:
@@ -99,6 +140,15 @@ class Prepared:
     scale: Scale
     axis: Axis
 
+    def later(self, epochs: Floats) -> Floats:
+        """Times of later epochs, at which predictors are asked: from half a step after the last value on.
+
+        Networks have learned from values that lie a step apart. Those of the 10,000 epochs of a training do not, and
+        forecasts of the very next ones would be too sure.
+        """
+        times = self.axis.times(epochs)
+        return np.maximum(times, self.context.times[-1] + _NEAREST) if len(self.context) else times
+
 
 def prepare(
     epochs: Floats,
@@ -118,7 +168,7 @@ def prepare(
         bounds: least and greatest value of the metric.
 
     Returns:
-        The context, and the way back. More than 100 values are thinned to means of neighbours.
+        The context, and the way back. Of more than 100 values, 100 are kept.
 
     Raises:
         InvalidInputError: epochs or values are odd, or bounds are needed.
@@ -128,6 +178,37 @@ def prepare(
     axis = Axis(horizon, shift=1.0 if len(epochs) and epochs[0] < 1 else 0.0)
     times, unit = thinned(axis.times(epochs), scale.unit(values))
     return Prepared(Context(times, unit, axis.end), scale, axis)
+
+
+def forecast_units(
+    made: CurvePredictor, prepared: Sequence[Prepared], times: Floats, others: Sequence[Context] = ()
+) -> Forecast:
+    """Ask a predictor, in its own units; values of metrics with bounds lie between them.
+
+    Args:
+        made: the predictor.
+        prepared: beginnings of curves of one metric.
+        times: that are asked for ``(curves and others, times)``.
+        others: further contexts, for predictors that see curves jointly; they are forecast too.
+
+    Returns:
+        Distributions of the shape of ``times``.
+
+    Raises:
+        InvalidInputError: it returned anything else.
+    """
+    forecast = made.predict([*(one.context for one in prepared), *others], times)
+    if not isinstance(forecast, Forecast) or forecast.shape != times.shape:
+        shape = getattr(forecast, "shape", type(forecast).__name__)
+        raise InvalidInputError(f"predict returned {shape}: it must return a Forecast of shape {times.shape}.")
+    return within(forecast, 0.0, 1.0) if all(one.scale.bounded for one in prepared) else forecast
+
+
+def in_metric(forecast: Forecast, prepared: Sequence[Prepared]) -> Forecast:
+    """Bring forecasts of curves from units to the curves' metric."""
+    factor = np.array([[one.scale.factor] for one in prepared])
+    offset = np.array([[one.scale.offset] for one in prepared])
+    return forecast.affine(-offset / factor, 1 / factor)
 
 
 def extrapolate(
@@ -160,27 +241,23 @@ def extrapolate(
         InvalidInputError: a curve is empty, has infinite values, repeated or unsorted epochs, or lies outside its
             bounds; the horizon is not after the last value; the predictor needs more values, or to be fitted.
     """
-    several = len(curves) > 0 and np.ndim(curves[0]) > 0
-    rows = [np.asarray(row, dtype=np.float64) for row in (curves if several else [curves])]
-    given = epochs if several and epochs is not None else [epochs] * len(rows)
-    if len(given) != len(rows):
-        raise InvalidInputError(
-            f"there are {len(rows)} curves and {len(given)} lists of epochs: give one list for each."
-        )
-    where = [
-        np.arange(1, len(row) + 1.0) if one is None else np.asarray(one, dtype=np.float64)
-        for row, one in zip(rows, given, strict=True)
-    ]
-    if not np.isfinite(horizon):
-        raise InvalidInputError(f"horizon={horizon}: give the last epoch of the training.")
+    horizon = _horizon(horizon)
+    lower_is_better = rules.flag("lower_is_better", lower_is_better)
+    given = rows("curves", curves := _kept(curves))
+    values = [series("the curve", curves)] if given is None else given
+    where = _epochs(_kept(epochs), values, several=given is not None)
+    asked_for = None if at is None else series("at", at)
     made = get_curve_predictor(predictor) if isinstance(predictor, str) else predictor
-    found: list[Extrapolation | None] = [None] * len(rows)
+    if not isinstance(made, CurvePredictor):
+        raise InvalidInputError(f"predictor {shown(predictor)}: give the name of a curve predictor, or one.")
+    found: list[Extrapolation | None] = [None] * len(values)
     prepared, asked = [], []
-    for at_epochs, values in zip(where, rows, strict=True):
-        one = prepare(at_epochs, values, horizon, lower_is_better=lower_is_better, bounds=bounds)
+    for at_epochs, row in zip(where, values, strict=True):
+        one = prepare(at_epochs, row, horizon, lower_is_better=lower_is_better, bounds=bounds)
         _check(one, made, predictor)
         prepared.append(one)
-        asked.append(_asked(at_epochs, values, horizon, at))
+        asked.append(_asked(at_epochs, row, horizon, asked_for))
+    _affordable(asked)
     # Curves of which the same number of epochs is asked are forecast together; where curves inform each other, all are,
     # and of the shorter ones the last epoch is asked again.
     lengths = [0 if made.joint else len(one) for one in asked]
@@ -188,17 +265,58 @@ def extrapolate(
         group = [number for number, one in enumerate(lengths) if one == length]
         longest = max(len(asked[number]) for number in group)
         wanted = [np.pad(asked[number], (0, longest - len(asked[number])), "edge") for number in group]
-        times = np.stack([prepared[number].axis.times(one) for number, one in zip(group, wanted, strict=True)])
-        forecast = made.predict([prepared[number].context for number in group], times)
-        factor = np.array([[prepared[number].scale.factor] for number in group])
-        offset = np.array([[prepared[number].scale.offset] for number in group])
-        forecast = forecast.affine(-offset / factor, 1 / factor)
-        for row, number in enumerate(group):
-            own = forecast.rows(slice(row, row + 1))
+        those = [prepared[number] for number in group]
+        times = np.stack([own.later(one) for own, one in zip(those, wanted, strict=True)])
+        forecast = in_metric(forecast_units(made, those, times), those)
+        check_finite(forecast)
+        for place, number in enumerate(group):
+            own = forecast.rows(slice(place, place + 1))
             own = own.first(len(asked[number])) if len(asked[number]) < longest else own
             found[number] = Extrapolation(asked[number], own, lower_is_better)
     done = [one for one in found if one is not None]
-    return done if several else done[0]
+    return done[0] if given is None else done
+
+
+def check_finite(forecast: Forecast) -> None:
+    """Raise InvalidInputError if no numbers come of a forecast."""
+    low, high = forecast.support()
+    if not np.isfinite([low, high, forecast.cdf(high)]).all():
+        raise InvalidInputError("the forecast is not finite: its predictor, or a file of weights, is broken.")
+
+
+def _horizon(horizon: float) -> float:
+    try:
+        return rules.number("the horizon", horizon)
+    except InvalidInputError:
+        raise InvalidInputError(f"horizon={shown(horizon)}: give the last epoch of the training.") from None
+
+
+def _kept(value: Any) -> Any:
+    """The same, of what can be read only once as a list."""
+    return list(value) if isinstance(value, Iterator) else value
+
+
+def _epochs(epochs: Any, values: Sequence[Floats], *, several: bool) -> list[Floats]:
+    """Epochs of each curve, from 1 on where none are given."""
+    given = list(epochs) if several and isinstance(epochs, Iterable) else [epochs] * len(values)
+    if len(given) != len(values):
+        raise InvalidInputError(
+            f"there are {len(values)} curves and {len(given)} lists of epochs: give one list for each."
+        )
+    return [
+        np.arange(1, len(row) + 1.0) if one is None else series("epochs", one)
+        for row, one in zip(values, given, strict=True)
+    ]
+
+
+def _affordable(asked: Sequence[Floats]) -> None:
+    """Raise before the memory is full."""
+    count = sum(map(len, asked))
+    if count > _MOST:
+        raise InvalidInputError(
+            f"{count:,} distributions are asked for, and {_MOST:,} fit into memory: choose fewer epochs with at=, or "
+            "give fewer curves at once."
+        )
 
 
 def _check(one: Prepared, made: CurvePredictor, named: str | CurvePredictor) -> None:
@@ -217,22 +335,22 @@ def _check(one: Prepared, made: CurvePredictor, named: str | CurvePredictor) -> 
         )
 
 
-def _asked(epochs: Floats, values: Floats, horizon: float, at: Sequence[float] | None) -> Floats:
+def _asked(epochs: Floats, values: Floats, horizon: float, at: Floats | None) -> Floats:
     """Epochs that are asked for, all of them later than the last value."""
     last = epochs[~np.isnan(values)][-1] if (~np.isnan(values)).any() else 0.0
-    if last >= (
-        np.floor(horizon) if at is None else horizon
-    ):  # not of the context, whose last time is a mean where it was thinned
+    if last >= horizon:  # not of the context, which may be thinned
         raise InvalidInputError(
             f"the horizon {horizon:g} is not after epoch {last:g}, the last one observed: give a later horizon."
         )
     if at is None:
-        return np.arange(np.floor(last) + 1, np.floor(horizon) + 1)
-    asked = np.asarray(at, dtype=np.float64)
-    if asked.ndim != 1 or not len(asked) or not (np.isfinite(asked).all() and (np.diff(asked) > 0).all()):
+        later = np.arange(np.floor(last) + 1, np.floor(horizon) + 1) if horizon - last <= _MOST else np.empty(0)
+        if horizon - last > _MOST:
+            _affordable([np.broadcast_to(0.0, int(min(horizon - last, 1e18)))])
+        return later if len(later) else np.array([horizon])
+    if not len(at) or not (np.isfinite(at).all() and (np.diff(at) > 0).all()):
         raise InvalidInputError("at: give one epoch or more, increasing.")
-    if asked[0] <= last or asked[-1] > horizon:
+    if at[0] <= last or at[-1] > horizon:
         raise InvalidInputError(
             f"at: choose epochs after {last:g}, the last one observed, and up to the horizon {horizon:g}."
         )
-    return asked
+    return at

@@ -16,6 +16,13 @@ from zcbench.errors import InvalidInputError, MissingDependencyError
 
 #: panels of a figure
 MOST = 30
+_SUFFIXES = (".png", ".svg", ".pdf", ".jpg")
+
+
+def check_figure(name: str | None) -> None:
+    """Raise InvalidInputError before anything is computed, if the suffix says no kind of image."""
+    if name is not None and Path(name).suffix.lower() not in _SUFFIXES:
+        raise InvalidInputError(f"{name!r} names no kind of image: let it end with one of {', '.join(_SUFFIXES)}.")
 
 
 def draw_runs(runs: Sequence[RunForecast], path: Path, *, title: str = "", horizon: float) -> None:

@@ -84,6 +84,10 @@ class Forecast(ABC):
         found: Floats = (low + high) / 2
         return found
 
+    def _inner(self, halvings: int = 25) -> list[Floats]:
+        """Some quantiles, roughly: integrals are computed piece by piece between them."""
+        return [self._quantiles(np.full(self.shape, level), halvings) for level in _LEVELS]
+
     def crps(self, values: Floats) -> Floats:
         """Continuous ranked probability score ``(curves, times)``, in the metric's units; less is better.
 
@@ -95,8 +99,7 @@ class Forecast(ABC):
         """
         y = np.broadcast_to(np.asarray(values, dtype=np.float64), self.shape)
         low, high = self.support()
-        inner = [self._quantiles(np.full(self.shape, level), 25) for level in _LEVELS]
-        knots = np.sort(np.stack([np.minimum(low, y), *inner, y, np.maximum(high, y)]), 0)
+        knots = np.sort(np.stack([np.minimum(low, y), *self._inner(), y, np.maximum(high, y)]), 0)
         total = np.zeros(self.shape)
         for left, right in itertools.pairwise(knots):
             target = (left + right) / 2 > y
@@ -128,15 +131,23 @@ class Binned(Forecast):
         found: Floats = (self.probabilities * (self.edges[..., 1:] + self.edges[..., :-1]) / 2).sum(-1)
         return found
 
+    def _below(self) -> Floats:
+        """Probability below each edge ``(curves, times, bins + 1)``."""
+        below = np.zeros((*self.shape, self.probabilities.shape[-1] + 1))
+        np.cumsum(self.probabilities, -1, out=below[..., 1:])
+        return below
+
     def _bin(self, values: Floats) -> tuple[Floats, NDArray[np.intp]]:
         y = np.broadcast_to(np.asarray(values, dtype=np.float64), self.shape)
-        which = (self.edges[..., 1:-1] <= y[..., None]).sum(-1)
-        return y, which
+        inner = self.edges[..., 1:-1]
+        which = (inner <= y[..., None]).sum(-1)
+        # The last edge belongs to the last bin that has a width: accuracies of exactly 1 are possible.
+        return y, np.where(y >= self.edges[..., -1], (inner < y[..., None]).sum(-1), which)
 
     def cdf(self, values: Floats) -> Floats:
         """Whole bins below, and a share of the bin itself."""
         y, which = self._bin(values)
-        below = np.concatenate([np.zeros((*self.shape, 1)), self.probabilities.cumsum(-1)], -1)
+        below = self._below()
         left, right = self._of(self.edges, which), self._of(self.edges, which + 1)
         width = right - left  # a bin that was cut away has none
         share = np.clip((y - left) / np.where(width > 0, width, 1.0), 0, 1)
@@ -151,7 +162,19 @@ class Binned(Forecast):
             divide="ignore", invalid="ignore"
         ):  # a bin that was cut away has neither width nor probability
             found = np.log(self._of(self.probabilities, which) / (right - left))
-        return np.where((y < left) | (y > right) | (right <= left), -np.inf, found)
+        found = np.where((y < left) | (y > right) | (right <= left), -np.inf, found)
+        return np.where(np.isnan(y), np.nan, found)
+
+    def _quantiles(self, probabilities: Floats, halvings: int = _HALVINGS) -> Floats:
+        """The same in closed form: the bin, and as large a share of it as is wanting."""
+        below = self._below()
+        which = np.minimum((below[..., 1:] < np.asarray(probabilities)[..., None]).sum(-1), below.shape[-1] - 2)
+        held = self._of(self.probabilities, which)
+        wanting = probabilities - self._of(below, which)
+        share = np.clip(wanting / np.where(held > 0, held, 1.0), 0, 1)
+        left, right = self._of(self.edges, which), self._of(self.edges, which + 1)
+        found: Floats = left + share * (right - left)
+        return np.where(np.isnan(below[..., -1]), np.nan, found)
 
     def crps(self, values: Floats) -> Floats:
         """The same in closed form: the distribution is linear in each bin, and in the two parts of the value's own."""
@@ -201,11 +224,13 @@ class Binned(Forecast):
         """
         edges = np.clip(self.edges, low, high)
         width = np.diff(edges)
-        probabilities = self.probabilities * (width / np.diff(self.edges))
+        before = np.diff(self.edges)  # 0 where a bin was cut away before
+        probabilities = self.probabilities * (width / np.where(before > 0, before, np.inf))
         total = probabilities.sum(-1, keepdims=True)
         if (total > 0).all():
             return Binned(edges, probabilities / total)
         uniform = width / (high - low)  # all that was forecast lies outside: nothing is known
+        uniform = np.where(np.isnan(total), np.nan, uniform)
         return Binned(edges, np.where(total > 0, probabilities / np.where(total > 0, total, 1), uniform))
 
 

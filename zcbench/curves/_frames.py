@@ -21,8 +21,9 @@ EMPTY_CENTRE, EMPTY_SCALE, FIRST_SCALE = 0.5, 0.3, 0.1
 #: numbers of a token
 FEATURES = 4 + 8 + 1 + 3 * len(WINDOWS) + 5
 
-_WAVES = torch.tensor([3.0, 6.0, 12.0, 24.0])
-_COUNTS = torch.arange(1, LONGEST + 1)
+#: windows over which sums are needed; the scale is of ten
+_SUMMED = (*WINDOWS, 10)
+_WAVES = (3.0, 6.0, 12.0, 24.0)
 
 
 class Frames:
@@ -38,22 +39,20 @@ class Frames:
         self.step = torch.diff(values, prepend=values[:, :1])
         moments = torch.stack([values, self.step, self.step.square()], 1)
         # In float64: differences of long sums lose digits.
-        self._sums = torch.nn.functional.pad(moments.double().cumsum(-1), (max(WINDOWS), 0))
-        length = values.shape[-1]
-        counts = _COUNTS[:length].to(values.device)
-        squares = self._windowed(10)[:, 2] / 2
+        late = moments.double().cumsum(-1)
+        longest, length = max(_SUMMED), values.shape[-1]
+        early = torch.nn.functional.pad(late, (longest, 0)).unfold(-1, length, 1)
+        # values, steps and squared steps, summed over the last few epochs (curves, 3, windows, epochs)
+        sums = torch.stack([late - early[:, :, longest - window, :length] for window in _SUMMED], 2).to(values.dtype)
+        counts = torch.arange(1, length + 1, device=values.device)
+        squares = sums[:, 2, _SUMMED.index(10)] / 2
         scale = torch.sqrt((squares + 0.5 * 0.02**2) / ((counts - 1).clamp(max=10) + 0.5) + FLOOR**2)
         scale[:, :1] = FIRST_SCALE
-        self._counts = counts
+        held = torch.stack([counts.clamp(max=window) for window in WINDOWS])
+        self._means = sums[:, :, : len(WINDOWS)] / held
         first = values.new_tensor([EMPTY_CENTRE, EMPTY_SCALE]).expand(len(values), 2)
-        self.centres = torch.cat([first[:, :1], self._windowed(5)[:, 0] / counts.clamp(max=5)], 1)
+        self.centres = torch.cat([first[:, :1], self._means[:, 0, WINDOWS.index(5)]], 1)
         self.scales = torch.cat([first[:, 1:], scale], 1)
-
-    def _windowed(self, window: int) -> Tensor:
-        """Sums of values, steps and squared steps over the last ``window`` epochs ``(curves, 3, epochs)``."""
-        length, start = self.values.shape[-1], max(WINDOWS)
-        late, early = self._sums[..., start:], self._sums[..., start - window : start - window + length]
-        return (late - early).to(self.values.dtype)
 
     def tokens(self, times: Tensor, ends: Tensor) -> Tensor:
         """What the network is told of each prefix, from its last value back.
@@ -65,23 +64,16 @@ class Frames:
         Returns:
             ``(curves, epochs + 1, FEATURES)``; the first is of the empty prefix.
         """
-        values, step = self.values, self.step
-        centre, scale = self.centres[:, 1:], self.scales[:, 1:]
-        windows = [self._windowed(window) / self._counts.clamp(max=window) for window in WINDOWS]
-        first, best = values[:, :1].expand_as(values), values.cummax(-1).values
-        levels = torch.stack([*(window[:, 0] for window in windows), values, first, best], -1) - centre[..., None]
-        steps = torch.stack([*(window[:, 1] for window in windows), step], -1)
-        framed = torch.asinh(torch.cat([levels, steps], -1) / scale[..., None])
-        rough = torch.stack([window[:, 2] for window in windows], -1) + FLOOR**2
-        pace = torch.diff(times, prepend=times[:, :1] - 1).clamp(min=1e-3)
-        logs = torch.cat([torch.stack([times, pace, scale], -1), rough], -1).log()
-        waves = values[..., None] * _WAVES.to(values.device)
-        several = len(WINDOWS)
-        parts = [waves.sin(), waves.cos(), (times / 100)[..., None], logs[..., :1] / 4.6]
-        parts += [(times / ends[:, None])[..., None], logs[..., 1:2] / 4.6, logs[..., 2:3] / 4]
+        values, several = self.values[:, None], len(WINDOWS)
+        centre, scale = self.centres[:, None, 1:], self.scales[:, None, 1:]
+        levels = torch.cat([self._means[:, 0], values, values[..., :1].expand_as(values), values.cummax(-1).values], 1)
+        framed = torch.asinh(torch.cat([levels - centre, self._means[:, 1], self.step[:, None]], 1) / scale)
+        times = times[:, None]
+        pace = torch.diff(times, prepend=times[..., :1] - 1).clamp(min=1e-3)
+        logs = torch.cat([times, pace, scale, self._means[:, 2] + FLOOR**2], 1).log()
+        waves = torch.cat([values * wave for wave in _WAVES], 1)
         # by window: level, step, roughness
-        each = torch.stack(
-            [framed[..., :several], framed[..., several + 3 : 2 * several + 3], logs[..., 3:] / 8], -1
-        ).flatten(-2)
-        parts += [each, framed[..., several : several + 3], framed[..., -1:], centre[..., None]]
-        return torch.nn.functional.pad(torch.cat(parts, -1), (0, 0, 1, 0))
+        each = torch.stack([framed[:, :several], framed[:, several + 3 : -1], logs[:, 3:] / 8], 2).flatten(1, 2)
+        parts = [waves.sin(), waves.cos(), times / 100, logs[:, :1] / 4.6, times / ends[:, None, None]]
+        parts += [logs[:, 1:2] / 4.6, logs[:, 2:3] / 4, each, framed[:, several : several + 3], framed[:, -1:], centre]
+        return torch.nn.functional.pad(torch.cat(parts, 1), (1, 0)).transpose(1, 2)

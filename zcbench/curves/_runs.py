@@ -93,6 +93,10 @@ def forecast_runs(
         UnknownNameError: there is no such predictor.
     """
     _check(horizon, at, bounds)
+    if above is not None:
+        low, high = bounds or (-np.inf if lower_is_better else 0.0, np.inf if lower_is_better else 1.0)
+        if not low <= above <= high:
+            raise InvalidInputError(f"{above:g} lies outside of the metric's range, {low:g} to {high:g}.")
     made = get_curve_predictor(predictor)
     options: dict[str, Any] = {"lower_is_better": lower_is_better, "bounds": bounds}
     found: list[RunForecast | None] = [None] * len(runs)

@@ -23,6 +23,8 @@ MOST_ROWS = 1_000_000
 _RUN = ("run", "run_id", "run_name", "arch", "architecture", "model", "name", "config", "trial", "experiment", "id")
 _EPOCH = ("epoch", "epochs", "step", "steps", "iteration", "iter")
 _VALUE = ("value", "metric", "score")
+#: in exports of Weights & Biases: between run and metric, and the ends of columns with the range of a value
+_DASH, _ENDS = " - ", ("__MIN", "__MAX")
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,9 @@ def read_curves(
     """Read the curves of a table; see :func:`zcbench.datasets.read_columns` for the kinds of file.
 
     A table with a column named "epoch" (or "step") is in long form; its rows may come in any order. Where it has no
-    column that names runs, each column of values is a run. Other tables have a row for each run and columns whose names
-    differ in the number of the epoch.
+    column that names runs, each column of values is a run; in an export of Weights & Biases, "run - metric" and its
+    __MIN and __MAX, those of the metric are. Other tables have a row for each run and columns whose names differ in the
+    number of the epoch.
 
     Args:
         path: the file.
@@ -127,7 +130,7 @@ def _wide(sheet: _Sheet, pattern: str | None, run: str | None) -> list[Observed]
         if not patterns:
             raise InvalidInputError(
                 f"{sheet.path} has neither a column for each epoch, as valid_loss_1, valid_loss_2, …, nor a column of "
-                "epochs: name them with --curve or --epoch."
+                "epochs: name them with --curve or --epoch, or add them."
             )
         if len(patterns) > 1:
             shown = ", ".join(abridged(one, 40) for one in patterns[:4]) + (", …" if len(patterns) > 4 else "")
@@ -158,26 +161,42 @@ def _long(sheet: _Sheet, epoch: str, run: str | None, value: str | None) -> list
     for place in range(len(sheet.lines)):
         groups.setdefault("" if run is None else sheet.cells[run][place], []).append(place)
     found = []
-    for column in columns:
+    names = _names_of(columns)
+    for column, title in zip(columns, names, strict=True):
         for name, places in groups.items():
-            found.append(_of_rows(sheet, name or (column if run is None else "no name"), epoch, column, places))
+            found.append(_of_rows(sheet, name or (title if run is None else "no name"), epoch, column, places))
     return found
+
+
+def _names_of(columns: list[str]) -> list[str]:
+    """Names of runs from those of columns: of "run - metric" the first part, if all are of one metric."""
+    parts = [name.rpartition(_DASH) for name in columns]
+    alike = len(columns) > 1 and all(part[0] for part in parts) and len({part[2] for part in parts}) == 1
+    return [part[0] for part in parts] if alike else columns
 
 
 def _value_columns(sheet: _Sheet, epoch: str, run: str | None, value: str | None) -> list[str]:
     others = [name for name in sheet.names if name not in (epoch, run)]
+    # An export of Weights & Biases has three columns for each: name, name__MIN, name__MAX.
+    exported = [name for name in others if not (name.endswith(_ENDS) and name.rsplit("__", 1)[0] in others)]
     if value is not None:
-        found = [name for name in others if name == value or fnmatch(name, value)]
+        found = [name for name in exported if fnmatch(name, value)] or [name for name in others if name == value]
         if not found:
             raise UnknownNameError("column", value, others)
         return found
     if (likely := sheet.named(_VALUE)) is not None and likely in others:
         return [likely]
-    readings = read_cells({n: sheet.cells[n] for n in others}, sheet.at, commas=sheet.commas)
+    readings = read_cells({n: sheet.cells[n] for n in exported}, sheet.at, commas=sheet.commas)
     found = [name for name, reading in readings.items() if not reading.code]
+    metrics = dict.fromkeys(name.rpartition(_DASH)[2] for name in found if _DASH in name)
+    metrics = {name: None for name in metrics if not name.startswith("_")}  # _step, _runtime, _timestamp
+    if run is None and len(metrics) == 1:
+        return [name for name in found if name.endswith(f"{_DASH}{next(iter(metrics))}")]
     if len(found) != 1:
-        shown = ", ".join(abridged(name, 40) for name in (found or others)[:6])
-        raise InvalidInputError(f"{sheet.path}: say which column holds the values with --value: {shown}.")
+        choices = [f"*{_DASH}{name}" for name in metrics] if run is None and metrics else found or others
+        shown = ", ".join(abridged(name, 40) for name in choices[:6]) + (", …" if len(choices) > 6 else "")
+        several = ', or several by a pattern ("*" for all)' if run is None and len(found) > 1 else ""
+        raise InvalidInputError(f"{sheet.path}: name the column of values with --value{several}: {shown}.")
     return found
 
 
@@ -193,12 +212,19 @@ def _of_rows(sheet: _Sheet, name: str, epoch: str, column: str, places: list[int
         odd = odd or f"it is missing or infinite in {at(int(np.flatnonzero(~np.isfinite(epochs))[0]))}"
         return Observed(name, nothing, nothing, f"the epoch is no number: {odd}")
     ((values, trouble),) = _numbers([[sheet.cells[column][k] for k in places]], at, commas=sheet.commas)
+    if len(set(epochs.tolist())) < len(epochs) and not trouble:
+        # Loggers write a row for each step, and the value of an epoch in one of them.
+        held = ~np.isnan(values)
+        places, epochs, values = [k for k, one in zip(places, held, strict=True) if one], epochs[held], values[held]
     order = np.argsort(epochs, kind="stable")
     repeated = np.flatnonzero(np.diff(epochs[order]) == 0)
     if len(repeated):
         first, second = order[repeated[0]], order[repeated[0] + 1]
         lines = f"{at(int(first))} and {at(int(second))}"
-        trouble = f"epoch {epochs[first]:g} is repeated ({lines}): keep one row of each epoch"
+        trouble = (
+            f"epoch {epochs[first]:g} is repeated ({lines}): keep one row of each epoch, or name with --run a column "
+            "that tells the runs apart"
+        )
     if trouble:
         return Observed(name, nothing, nothing, trouble)
     return _observed(name, epochs[order], values[order], "")

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from zcbench._files import whole
 from zcbench.curves._network import CurveNetwork, Shape
+from zcbench.curves._weights import read_weights
 from zcbench.curves.priors import PRIORS
 from zcbench.errors import InvalidInputError
 
+#: how often a batch is of each prior; the extended one is the widest
+OFTEN = {"paper": 0.3, "extended": 0.5, "sizes": 0.2}
 #: epochs of curves, and how often
 LENGTHS, SHARES = (100, 50, 25, 12), (0.55, 0.2, 0.15, 0.1)
 #: values are clipped to this: what is far outside the range teaches nothing and breaks float32
@@ -32,8 +37,7 @@ STATE = ".state.safetensors"
 _HELD_OUT = 987_654_321
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """Curves of one length, and what is asked of them; see :meth:`CurveNetwork.forward`."""
 
     times: Tensor
@@ -43,10 +47,23 @@ class Batch:
     prefixes: Tensor
     targets: Tensor
 
-    def to(self, device: torch.device) -> tuple[Tensor, ...]:
-        """Tensors on a device."""
-        parts = (self.times, self.values, self.ends, self.prior, self.prefixes, self.targets)
-        return tuple(part.to(device, non_blocking=True) for part in parts)
+    def on(self, device: torch.device) -> Batch:
+        """The same on a device."""
+        return Batch(*(part.to(device, non_blocking=True) for part in self))
+
+
+class _Drawn(IterableDataset[Batch]):
+    """Batches from a step on. The number of the step decides the batch, so that workers may draw them side by side."""
+
+    def __init__(self, seed: int, start: int, curves: int) -> None:
+        self.seed, self.start, self.curves = seed, start, curves
+
+    def __iter__(self) -> Iterator[Batch]:
+        worker = get_worker_info()
+        step, stride = (self.start, 1) if worker is None else (self.start + worker.id, worker.num_workers)
+        while True:
+            yield draw(np.random.default_rng([self.seed, 1, step]), self.curves)
+            step += stride
 
 
 def draw(rng: np.random.Generator, curves: int) -> Batch:
@@ -59,7 +76,7 @@ def draw(rng: np.random.Generator, curves: int) -> Batch:
         rng: decides it.
         curves: number of curves of 100 epochs; of shorter ones there are more.
     """
-    number = int(rng.integers(len(PRIORS)))
+    number = int(rng.choice(len(PRIORS), p=[OFTEN[name] for name in PRIORS]))
     length = int(rng.choice(LENGTHS, p=SHARES))
     prior = list(PRIORS.values())[number]
     count = curves * 100 // length
@@ -100,7 +117,7 @@ def log_densities(network: CurveNetwork, batch: Batch, contexts: tuple[int, ...]
     """Mean log-density (nats) of all later values, by length of context."""
     found = {}
     device = next(network.parameters()).device
-    times, values, ends, prior, *_ = batch.to(device)
+    times, values, ends, prior, *_ = batch.on(device)
     for context in contexts:
         later = torch.arange(context, values.shape[1], device=device)[None]
         prefix = torch.tensor([context], device=device)
@@ -139,6 +156,7 @@ class Training:
         device: "cpu" or "cuda".
         seed: decides weights and curves.
         clock: tells seconds.
+        workers: processes that draw curves; without them the training draws its own.
     """
 
     shape: Shape = field(default_factory=Shape)
@@ -150,6 +168,7 @@ class Training:
     clock: Callable[[], float] = time.monotonic
     steps: int = 0
     curves: int = 0
+    workers: int = 0
     skipped: int = 0
     elapsed: float = 0.0
     lines: list[dict[str, Any]] = field(default_factory=list)
@@ -160,7 +179,6 @@ class Training:
             self.network = CurveNetwork(self.shape).to(self.device)
         self.averaged = {name: value.detach().clone() for name, value in self.network.named_parameters()}
         self.optimizers = optimizers(self.network, self.rate)
-        self.rng = np.random.default_rng([self.seed, 1])
 
     def precision(self) -> AbstractContextManager[Any]:
         """Matrix products in bfloat16; of networks this small, a processor without it is better off without."""
@@ -170,24 +188,28 @@ class Training:
 
     def run(self) -> Iterator[None]:
         """Train, one step for each item."""
-        compiled: Callable[..., Tensor] = self.network
-        if torch.device(self.device).type != "cpu":
-            compiled = torch.compile(self.network, dynamic=True)
+        gpu = torch.device(self.device).type != "cpu"
+        if gpu:
+            # Blocks alone: they are most of the work, and all of them are compiled once for each length.
+            for block in self.network.blocks:
+                block.compile(dynamic=False)
+        drawn = _Drawn(self.seed, self.steps, self.batch)
+        batches = iter(DataLoader(drawn, batch_size=None, num_workers=self.workers, pin_memory=gpu))
         while self.elapsed < self.seconds:
             began = self.clock()
-            self._step(compiled)
+            with torch._dynamo.config.patch(suppress_errors=True):  # what cannot be compiled runs as it is
+                self._step(next(batches))
             self.elapsed += self.clock() - began
             yield
 
-    def _step(self, network: Callable[..., Tensor]) -> None:
-        batch = draw(self.rng, self.batch)
+    def _step(self, batch: Batch) -> None:
         factor = min(1.0, (self.steps + 1) / 100) * (1 + math.cos(math.pi * min(1.0, self.elapsed / self.seconds))) / 2
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = self.rate * factor
         with self.precision():
-            cost = network(*batch.to(torch.device(self.device))).mean()
-        cost.backward()  # type: ignore[no-untyped-call]
+            cost = self.network(*batch.on(torch.device(self.device))).mean()
+        cost.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         if bool(torch.isfinite(norm)):
             for optimizer in self.optimizers:
@@ -253,12 +275,9 @@ class Training:
             for row, entry in optimizer.state_dict()["state"].items():
                 for name, value in entry.items():
                     state[f"optimizer/{number}/{row}/{name}"] = torch.as_tensor(value).cpu().contiguous()
-        rng = json.dumps(self.rng.bit_generator.state)
         state |= {f"averaged/{name}": value for name, value in weights.items()}
-        for file, tensors, words in (
-            (path.with_suffix(STATE), state, {"about": json.dumps(about), "rng": rng}),
-            (path, weights, {"about": json.dumps(about)}),
-        ):
+        words = {"about": json.dumps(about)}
+        for file, tensors in ((path.with_suffix(STATE), state), (path, weights)):
             with whole(file, "Choose another file for the weights.") as fresh:
                 fresh.write_bytes(save(tensors, words))
 
@@ -267,33 +286,28 @@ class Training:
         """Go on from what :meth:`save` wrote, or from weights alone.
 
         Raises:
-            InvalidInputError: the file is not of this kind.
+            InvalidInputError: the file is not of this kind, or of other priors.
         """
-        from safetensors import SafetensorError, safe_open
-
         full = path.with_suffix(STATE)
-        chosen = full if full.exists() else path
+        whole_state = full.exists()
+        about, tensors = read_weights(full if whole_state else path, "network/" if whole_state else "")
+        known = about.get("training", {})
         try:
-            with safe_open(chosen, framework="pt") as file:
-                about, rng = json.loads(file.metadata()["about"]), file.metadata().get("rng")
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
-            raise InvalidInputError(f"{chosen}: these are no weights of a curve network ({error}).") from None
-        known = about["training"]
-        training = cls(shape=Shape(**about["shape"]), **{**known, **changed})
-        training._load(tensors, rng)
+            training = cls(shape=Shape(**about["shape"]), **{**known, **changed})
+            training._load(tensors, whole_state)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise InvalidInputError(
+                f"{full if whole_state else path}: no training can go on from this file ({error}). Delete it to begin "
+                "from the weights, or begin anew."
+            ) from None
         return training
 
-    def _load(self, tensors: Mapping[str, Tensor], rng: str | None) -> None:
-        plain = rng is None
+    def _load(self, tensors: Mapping[str, Tensor], whole_state: bool) -> None:
         with torch.no_grad():
             for name, value in self.network.named_parameters():
-                value.copy_(tensors[name if plain else f"network/{name}"])
-                self.averaged[name].copy_(tensors[name if plain else f"averaged/{name}"])
-        if rng is None:
-            return
-        self.rng.bit_generator.state = json.loads(rng)
-        for number, optimizer in enumerate(self.optimizers):
+                value.copy_(tensors[f"network/{name}" if whole_state else name])
+                self.averaged[name].copy_(tensors[f"averaged/{name}" if whole_state else name])
+        for number, optimizer in enumerate(self.optimizers if whole_state else ()):
             state: dict[int, dict[str, Tensor]] = {}
             for key, tensor in tensors.items():
                 if key.startswith(f"optimizer/{number}/"):
@@ -315,8 +329,9 @@ def begin(
     device: str = "cpu",
     batch: int | None = None,
     width: int = 128,
-    layers: int = 4,
+    layers: int = 2,
     threads: int = 1,
+    workers: int | None = None,
     seed: int = 0,
 ) -> Training:
     """A new training, or the one whose state is beside ``path``.
@@ -330,6 +345,7 @@ def begin(
         width: of the network.
         layers: of the network.
         threads: of the processor.
+        workers: processes that draw curves; by default one for each further core with "cuda", none with "cpu".
         seed: decides weights and curves.
 
     Returns:
@@ -345,19 +361,23 @@ def begin(
         raise InvalidInputError(f"{path}: give the file of the weights a name that ends in .safetensors.")
     if not (math.isfinite(minutes) and minutes > 0):
         raise InvalidInputError(f"--minutes {minutes}: give a number above 0.")
-    batch = batch if batch is not None else (1024 if kind == "cuda" else 64)
+    batch = batch if batch is not None else (2048 if kind == "cuda" else 64)
+    workers = workers if workers is not None else (max(0, (os.cpu_count() or 1) - 1) if kind == "cuda" else 0)
     for name, number in {"batch": batch, "width": width, "layers": layers, "threads": threads}.items():
         if number < 1:
             raise InvalidInputError(f"--{name} {number}: give a number from 1 on.")
+    if workers < 0:
+        raise InvalidInputError(f"--workers {workers}: give a number from 0 on.")
     if width % Shape.heads:
         raise InvalidInputError(f"--width {width}: give a multiple of {Shape.heads}, the number of heads.")
     torch.set_num_threads(threads)
     if path.with_suffix(STATE).exists():
-        return Training.resume(path, device=device, seconds=60 * minutes)
+        return Training.resume(path, device=device, seconds=60 * minutes, workers=workers)
+    chosen: dict[str, Any] = {"seconds": 60 * minutes, "batch": batch, "device": device, "seed": seed}
     if start is None:
-        return Training(Shape(width=width, layers=layers), 60 * minutes, batch, device=device, seed=seed)
+        return Training(Shape(width=width, layers=layers), workers=workers, **chosen)
     fresh: dict[str, Any] = {"elapsed": 0.0, "steps": 0, "skipped": 0, "lines": []}
-    return Training.resume(start, seconds=60 * minutes, device=device, batch=batch, seed=seed, **fresh)
+    return Training.resume(start, workers=workers, **chosen, **fresh)
 
 
 def train(training: Training, path: Path, every: float = 60.0, say: Callable[[str], None] = print) -> Training:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -34,6 +35,7 @@ def beginnings(length: int, least: int) -> list[tuple[int, int]]:
     "evidence",
     reference="A. P. Dawid, 'Present Position and Potential Developments: Some Personal Views: Statistical Theory: The "
     "Prequential Approach', JRSS A 1984: models are compared by what they forecast one step after another",
+    version=2,
 )
 class Evidence(CurvePredictor):
     """A mixture of other predictors, weighted by their log-densities of the curve so far.
@@ -67,6 +69,10 @@ class Evidence(CurvePredictor):
         weights = np.exp(logs - logs.max(1, keepdims=True))
         forecasts = [member.predict(contexts, asked) for member in members]
         return Mixture(forecasts, weights / weights.sum(1, keepdims=True))
+
+    def files(self) -> tuple[Path, ...]:
+        """Those of the parts."""
+        return tuple(file for member in self._members()[0] for file in member.files())
 
     def evidence(self, member: CurvePredictor, contexts: Sequence[Context]) -> Floats:
         """Sum of log-densities of each curve's values after the third, forecast by a predictor ``(curves,)``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,12 +20,15 @@ from zcbench.errors import InvalidInputError
 SHIPPED = Path(__file__).parent / "weights" / "lcpfn.safetensors"
 #: forecasts lie in here, in units; noise may leave [0, 1]
 RANGE = (-0.25, 1.25)
+#: priors that "mixed" weighs
+_MIXED = ("paper", "extended")
 #: curves in one pass
 _AT_ONCE = 256
 
 
 @lru_cache(maxsize=4)
-def _loaded(path: Path) -> Loaded:
+def _loaded(path: Path, changed: int) -> Loaded:
+    """Weights of a file, read once for each time ``changed`` at which it was written."""
     return load(path)
 
 
@@ -33,13 +36,15 @@ def _loaded(path: Path) -> Loaded:
     "lcpfn",
     reference="S. Adriaensen et al., 'Efficient Bayesian Learning Curve Extrapolation using Prior-Data Fitted "
     "Networks', NeurIPS 2023, arXiv:2310.20447; own network, priors and weights",
+    version=2,
 )
 class LCPFN(CurvePredictor):
     """A prior-data fitted network: Bayesian extrapolation in one pass.
 
     Args:
-        prior: "extended" for real curves, "paper", or "mixed": both, weighted by how well they forecast the curve so
-            far, value by value.
+        prior: "extended" for real curves, "paper", "sizes" for errors by the size of a training set that grows by a
+            factor from point to point, or "mixed": the first two, weighted by how well they forecast the curve so far,
+            value by value.
         weights: file of weights, as ``zcbench curves train`` writes it; "" is the one that ships with zcbench.
         precision: "float32", or "bfloat16": products of three digits, which are faster for many curves where the
             processor has them; forecasts change by about .005 nats.
@@ -51,6 +56,10 @@ class LCPFN(CurvePredictor):
         self.prior = prior
         self.weights = weights
         self.precision = precision
+
+    def files(self) -> tuple[Path, ...]:
+        """The weights, unless they are those that ship, whose change is a new version."""
+        return (Path(self.weights),) if self.weights else ()
 
     def predict(self, contexts: Sequence[Context], asked: Floats) -> Forecast:
         """Binned distributions, one network pass for every 256 curves and each prior.
@@ -65,10 +74,11 @@ class LCPFN(CurvePredictor):
             return self._predict(contexts, asked)
 
     def _predict(self, contexts: Sequence[Context], asked: Floats) -> Forecast:
-        loaded = _loaded(Path(self.weights) if self.weights else SHIPPED)
+        (path,) = self.files() or (SHIPPED,)
+        loaded = _loaded(path, path.stat().st_mtime_ns if path.exists() else 0)
         if any(len(one) > GRID for one in contexts):
             raise InvalidInputError(f"lcpfn reads at most {GRID} values of a curve: thin longer ones.")
-        wanted = list(PRIORS) if self.prior == "mixed" else [self.prior]
+        wanted = list(_MIXED) if self.prior == "mixed" else [self.prior]
         parts = [self._forecast(loaded, name, contexts, asked) for name in wanted]
         if len(parts) == 1:
             return parts[0]
@@ -78,31 +88,24 @@ class LCPFN(CurvePredictor):
 
     @classmethod
     def _forecast(cls, loaded: Loaded, prior: str, contexts: Sequence[Context], asked: Floats) -> Binned:
-        ends, number = cls._ends(prior, contexts, asked), list(PRIORS).index(prior)
-        found = [
-            loaded.forecast(
-                [one.times for one in contexts[part]],
-                [one.values for one in contexts[part]],
-                ends[part],
-                number,
-                asked[part],
-                RANGE,
-            )
-            for part in _parts(len(contexts))
-        ]
+        found = [loaded.forecast(*seen, asked[part], RANGE) for part, seen in cls._parts(prior, contexts, asked)]
         edges, probabilities = (np.concatenate(one) for one in zip(*found, strict=True))
         return Binned(edges, probabilities)
 
     @classmethod
     def _evidence(cls, loaded: Loaded, prior: str, contexts: Sequence[Context], asked: Floats) -> Floats:
+        return np.concatenate([loaded.evidence(*seen) for _, seen in cls._parts(prior, contexts, asked)])
+
+    @classmethod
+    def _parts(
+        cls, prior: str, contexts: Sequence[Context], asked: Floats
+    ) -> Iterator[tuple[slice, tuple[list[Floats], list[Floats], Floats, int]]]:
+        """Curves of one pass, and what a network sees of them: times, values, ends, number of the prior."""
         ends, number = cls._ends(prior, contexts, asked), list(PRIORS).index(prior)
-        found = [
-            loaded.evidence(
-                [one.times for one in contexts[part]], [one.values for one in contexts[part]], ends[part], number
-            )
-            for part in _parts(len(contexts))
-        ]
-        return np.concatenate(found)
+        for start in range(0, len(contexts), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            some = contexts[part]
+            yield part, ([one.times for one in some], [one.values for one in some], ends[part], number)
 
     @staticmethod
     def _ends(prior: str, contexts: Sequence[Context], asked: Floats) -> Floats:
@@ -111,7 +114,3 @@ class LCPFN(CurvePredictor):
             return np.full(len(contexts), float(GRID))
         ends: Floats = np.maximum([one.end for one in contexts], asked.max(1))
         return ends
-
-
-def _parts(count: int) -> list[slice]:
-    return [slice(start, start + _AT_ONCE) for start in range(0, count, _AT_ONCE)]

@@ -155,16 +155,87 @@ class ExtendedPrior:
         values = np.empty((len(owner), len(times)))
         for number, name in enumerate(names):
             rows = np.flatnonzero(family == number)
-            while len(rows):
-                pace = np.exp(rng.uniform(np.log(0.1), np.log(10), (len(rows), 1)))
-                drawn = FAMILIES[name](1 + pace * (times - 1), FAMILIES[name].draw(rng, len(rows)))
-                with np.errstate(invalid="ignore"):
-                    good = (drawn.min(1) >= 0) & (drawn.max(1) <= 1) & (drawn[:, -1] >= drawn[:, 0])
-                values[rows[good]] = drawn[good]
-                rows = rows[~good]
+            values[rows] = _accepted(rng, name, np.broadcast_to(times, (len(rows), len(times))), (0.1, 10))
         sums = np.zeros((count, len(times)))
         np.add.at(sums, owner, weights[:, None] * values)
         return sums
+
+
+class SizesPrior:
+    """Curves over the size of a training set that grows by a constant factor from point to point.
+
+    The last size is 4 to 10^5 times the first, log-uniformly. Two thirds of the curves are a family of the extended
+    prior at times 1 + κ (n / n_1 - 1), κ log-uniform in [0.001, 1]; a sixth rise as a logistic function of log n at any
+    place; a sixth are the sum of both in equal parts. They are placed as those of the extended prior. One in five has
+    a dip of any depth and place (the peak of errors where a model begins to interpolate), one in twelve declines, one
+    in fifteen is flat. Noise has ln σ ~ N(-4.5, 1.2), falls as n^-γ with γ uniform in [0, 0.5], and is correlated from
+    point to point on two curves of three, as it is where smaller training sets are parts of larger ones.
+
+    Source: this project's. What curves over sizes do: T. Viering and M. Loog, "The Shape of Learning Curves: A Review",
+        TPAMI 2023, arXiv:2103.10948, sections 3 and 6.
+    """
+
+    name = "sizes"
+
+    def sample(self, rng: np.random.Generator, count: int, epochs: int = 100) -> Sample:
+        """Draw curves that end at their last point.
+
+        Args:
+            rng: decides them.
+            count: number of curves.
+            epochs: number of sizes.
+
+        Returns:
+            ``count`` curves.
+        """
+        progress = np.arange(epochs) / max(1, epochs - 1)
+        grown = np.exp(rng.uniform(np.log(4), np.log(1e5), (count, 1)) * progress)  # n / n_1
+        names = list(FAMILIES)
+        family = rng.integers(0, len(names), count)
+        means = np.empty((count, epochs))
+        for number, name in enumerate(names):
+            means[family == number] = _accepted(rng, name, grown[family == number], (1e-3, 1.0))
+        steps = 1 / (1 + np.exp(-(progress - rng.uniform(0, 1, (count, 1))) / rng.uniform(0.02, 0.3, (count, 1))))
+        kind = rng.random((count, 1))
+        means = np.where(kind < 2 / 3, means, np.where(kind < 5 / 6, steps, (means + steps) / 2))
+        means, part = _placed(rng, means)
+        kind = rng.random((count, 1))
+        width = np.exp(rng.uniform(np.log(0.02), np.log(0.2), (count, 1)))
+        dip = np.exp(-0.5 * ((progress - rng.uniform(0, 1, (count, 1))) / width) ** 2)
+        means = np.where(kind < 0.2, means - rng.uniform(0, 0.6, (count, 1)) * part * dip, means)
+        fall = means[:, :1] - rng.uniform(0, 1, (count, 1)) * (means - means[:, :1])
+        means = np.where((kind > 0.85) & (kind < 0.933), fall, np.where(kind > 0.933, means[:, :1], means))
+        means = np.clip(means, 0, 1)
+        noise = part**0.5 * np.exp(rng.normal(-4.5, 1.2, (count, 1))) * grown ** -rng.uniform(0, 0.5, (count, 1))
+        memory = np.where(rng.random(count) < 2 / 3, rng.uniform(0, 0.95, count), 0.0)
+        return Sample(
+            np.arange(1, epochs + 1.0),
+            means + noise * _remembered(rng.standard_normal(means.shape), memory),
+            means,
+            noise,
+        )
+
+
+def _accepted(rng: np.random.Generator, name: str, grown: Floats, paces: tuple[float, float]) -> Floats:
+    """Curves of a family within [0, 1] that end no lower than they begin.
+
+    Args:
+        rng: decides parameters and paces; those of curves that are rejected are drawn again.
+        name: of the family.
+        grown: times of each curve, from 1 on ``(curves, epochs)``.
+        paces: least and greatest κ of times 1 + κ (grown - 1), log-uniform.
+    """
+    found = np.empty_like(grown)
+    rows = np.arange(len(grown))
+    low, high = np.log(paces)
+    while len(rows):
+        pace = np.exp(rng.uniform(low, high, (len(rows), 1)))
+        drawn = FAMILIES[name](1 + pace * (grown[rows] - 1), FAMILIES[name].draw(rng, len(rows)))
+        with np.errstate(invalid="ignore"):
+            good = (drawn.min(1) >= 0) & (drawn.max(1) <= 1) & (drawn[:, -1] >= drawn[:, 0])
+        found[rows[good]] = drawn[good]
+        rows = rows[~good]
+    return found
 
 
 def _placed(rng: np.random.Generator, means: Floats) -> tuple[Floats, Floats]:
@@ -217,14 +288,19 @@ def _shocks(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
     kind = rng.random((shape[0], 1))
     tails = rng.standard_normal(shape) / np.sqrt(rng.chisquare(4, shape) / 4) / np.sqrt(2)  # Student's t, 4 degrees
     shocks = np.where(kind < 0.15, tails, shocks)
-    memory = np.where(kind > 0.7, rng.uniform(0, 0.9, (shape[0], 1)), 0.0)[:, 0]
-    for epoch in range(1, shape[1]):
-        shocks[:, epoch] = memory * shocks[:, epoch - 1] + np.sqrt(1 - memory**2) * shocks[:, epoch]
+    return _remembered(shocks, np.where(kind > 0.7, rng.uniform(0, 0.9, (shape[0], 1)), 0.0)[:, 0])
+
+
+def _remembered(shocks: Floats, memory: Floats) -> Floats:
+    """Shocks of unit variance, each correlated with the one before by ``memory`` ``(curves,)``; changed in place."""
+    fresh = np.sqrt(1 - memory**2)
+    for epoch in range(1, shocks.shape[1]):
+        shocks[:, epoch] = memory * shocks[:, epoch - 1] + fresh * shocks[:, epoch]
     return shocks
 
 
 #: in the order in which the network knows them
-PRIORS: Mapping[str, Prior] = {prior.name: prior for prior in (PaperPrior(), ExtendedPrior())}
+PRIORS: Mapping[str, Prior] = {prior.name: prior for prior in (PaperPrior(), ExtendedPrior(), SizesPrior())}
 
 
 def prior_named(name: str) -> Prior:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
@@ -38,6 +39,7 @@ _BINS = 400
     "recalibrated",
     reference="V. Kuleshov, N. Fenner and S. Ermon, 'Accurate Uncertainties for Deep Learning Using Calibrated "
     "Regression', ICML 2018, arXiv:1807.00263: a map of probabilities; here of normal scores, with a prior",
+    version=2,
 )
 class Recalibrated(CurvePredictor):
     """Another predictor, whose probabilities are mapped so that they hold on complete curves of the task.
@@ -64,6 +66,10 @@ class Recalibrated(CurvePredictor):
 
     def _base(self) -> CurvePredictor:
         return get_curve_predictor(unwrapped(self.of))
+
+    def files(self) -> tuple[Path, ...]:
+        """Those of the other predictor."""
+        return self._base().files()
 
     def fit(self, curves: Sequence[Context]) -> Self:
         """Keep complete curves, and let the predictor learn from them.

@@ -6,11 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from zcbench import _arguments as rules
 from zcbench.curves._context import Floats
 from zcbench.errors import InvalidInputError
 
 #: where the first value of a loss comes to lie
 _START = 0.1
+#: what is wanted of a metric that is no share
+WANTED = "give bounds (0 and 100 for percent), or say that lower is better"
+#: what shares may lie outside [0, 1]: the rounding of a mean of 32-bit numbers
+_ROUNDING = 1e-6
+#: least and greatest range of a metric
+_SIZES = (1e-290, 1e300)
 
 
 @dataclass(frozen=True)
@@ -20,10 +27,12 @@ class Scale:
     Attributes:
         offset: x at y = 0.
         factor: negative where lower is better.
+        bounded: whether the metric's least and greatest values are known; they come to 0 and 1.
     """
 
     offset: float
     factor: float
+    bounded: bool = False
 
     def unit(self, values: Floats) -> Floats:
         """The metric in units."""
@@ -56,20 +65,42 @@ def scale_of(values: Floats, *, lower_is_better: bool = False, bounds: tuple[flo
         InvalidInputError: bounds are not in order, or the metric needs them.
     """
     if bounds is not None:
-        low, high = (float(bound) for bound in bounds)
-        if not (np.isfinite([low, high]).all() and low < high):
-            raise InvalidInputError(f"bounds={bounds}: give the least and the greatest value, e.g. (0, 100).")
+        low, high = bounds_of(bounds)
         factor = (-1.0 if lower_is_better else 1.0) / (high - low)
-        return Scale(-factor * (high if lower_is_better else low), factor)
+        return Scale(-factor * (high if lower_is_better else low), factor, bounded=True)
     if not lower_is_better:
-        if len(values) and (values.min() < 0 or values.max() > 1):
-            raise InvalidInputError(
-                f"values reach from {values.min():g} to {values.max():g}: give bounds (0 and 100 for percent), or "
-                "say that lower is better."
-            )
-        return Scale(0.0, 1.0)
+        if len(values) and (values.min() < -_ROUNDING or values.max() > 1 + _ROUNDING):
+            low, high = values.min(), values.max()
+            reach = f"values reach from {low:.7g} to {high:.7g}" if low < high else f"a value is {low:.7g}"
+            raise InvalidInputError(f"{reach}: {WANTED}.")
+        return Scale(0.0, 1.0, bounded=True)
     if not len(values):
         raise InvalidInputError("an empty curve of a loss has no scale: give bounds.")
     if values[0] <= 0:
         raise InvalidInputError(f"the first value of a loss is {values[0]:g}: give bounds, or values above 0.")
+    _check_size(float(values[0]))
     return Scale(1.0, -(1 - _START) / float(values[0]))
+
+
+def bounds_of(bounds: object) -> tuple[float, float]:
+    """Bounds as two numbers, the lesser one first; InvalidInputError if they are none."""
+    try:
+        if isinstance(bounds, (str, bytes)):
+            raise TypeError
+        low, high = (rules.number("a bound", bound) for bound in bounds)  # type: ignore[attr-defined]
+        if not low < high:
+            raise ValueError
+    except (TypeError, ValueError, InvalidInputError):
+        raise InvalidInputError(
+            f"bounds={rules.shown(bounds)}: give the least and the greatest value, e.g. (0, 100)."
+        ) from None
+    _check_size(high - low)
+    return low, high
+
+
+def _check_size(size: float) -> None:
+    """Raise where forecasts, which reach far beyond, would overflow."""
+    if not _SIZES[0] <= size <= _SIZES[1]:
+        raise InvalidInputError(
+            f"values of the size of {size:g} cannot be computed with: divide or multiply them by a constant."
+        )

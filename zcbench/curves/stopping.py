@@ -26,11 +26,13 @@ from zcbench.curves._beating import probability_of_beating
 from zcbench.curves._context import Context
 from zcbench.curves._extrapolate import prepare
 from zcbench.curves._register import get_curve_predictor
+from zcbench.curves.scales import bounds_of
 from zcbench.errors import InvalidInputError, ZcbenchError
 
 #: version of the state
 _FORMAT = 1
 _WHEN = ("end", "later")
+_ENDED = ("", "complete", "stopped")
 
 
 @dataclass(frozen=True)
@@ -116,18 +118,30 @@ class Stopper:
         self.horizon = rules.number("horizon", horizon, 1, 10**9)
         self.given = None if incumbent is None else rules.number("incumbent", incumbent)
         self.lower_is_better = rules.flag("lower_is_better", lower_is_better)
-        self.bounds = None if bounds is None else (float(bounds[0]), float(bounds[1]))
+        self.bounds = None if bounds is None else bounds_of(bounds)
+        self._check_incumbent()
         self.threshold = rules.number("threshold", threshold, 0, 1)
         self.when = rules.choice("rule", _WHEN)("when", when)
         self.min_epochs = rules.whole("min_epochs", min_epochs, 1, 10**9)
         self.every = rules.whole("every", every, 1, 10**9)
         self.predictor = get_curve_predictor(predictor) if isinstance(predictor, str) else predictor
+        if not isinstance(self.predictor, CurvePredictor):
+            raise InvalidInputError(f"predictor {rules.shown(predictor)}: give the name of a curve predictor, or one.")
         self.path = None if path is None else Path(rules.path("the state's file", path))
         self.runs: list[Run] = []
         self._current: Run | None = None
         self._resumed = False  # whether the next value may be of an epoch that was told before
         if self.path is not None and self.path.exists():
             self.restore(_read(self.path))
+
+    def _check_incumbent(self) -> None:
+        """Raise where no training could reach the incumbent, or each would: it is in other units."""
+        low, high = self.bounds or (0.0, math.inf if self.lower_is_better else 1.0)
+        if self.given is not None and not low <= self.given <= high:
+            raise InvalidInputError(
+                f"the incumbent {self.given:g} lies outside the metric's range, {low:g} to {high:g}: give it in the "
+                "metric's units, or give bounds (0 and 100 for percent)."
+            )
 
     def __repr__(self) -> str:
         return brief(f"<Stopper at {self.threshold:g}: {len(self.runs)} trainings, incumbent {self.incumbent}>")
@@ -185,7 +199,7 @@ class Stopper:
                 bounds.
         """
         epoch = rules.number("epoch", epoch, 0, self.horizon)
-        value = float(value)
+        value = _value(value)
         if self._current is None:
             self.begin()
         run = self._current
@@ -235,7 +249,7 @@ class Stopper:
             return Decision(False, "there is no training yet that could be beaten.")
         seen = len(run.epochs)
         if seen < max(self.min_epochs, self.predictor.least) or (seen - self.min_epochs) % self.every:
-            return Decision(False, f"after {seen} values nothing is decided.")
+            return Decision(False, f"after {seen} value{'s' * (seen != 1)} nothing is decided.")
         others = self._complete() if self.predictor.learns or self.predictor.joint else []
         if self.predictor.learns:
             if not others:
@@ -292,16 +306,14 @@ class Stopper:
             if state["format"] != _FORMAT:
                 raise InvalidInputError("the state is of another version of zcbench: begin a new one.")
             metric = (float(state["horizon"]), bool(state["lower_is_better"]))
-            runs = [
-                Run(
-                    str(run["name"]),
-                    [float(epoch) for epoch in run["epochs"]],
-                    [math.nan if value is None else float(value) for value in run["values"]],
-                    str(run["ended"]),
-                )
-                for run in state["runs"]
-            ]
+            runs = [_run(run, metric[0]) for run in state["runs"]]
             current = next((run for run in runs if run.name == state["current"]), None)
+            if len({run.name for run in runs}) < len(runs):
+                raise ValueError("two trainings have one name")
+            if (state["current"] is None) != (current is None) or (current is not None and current.ended):
+                raise ValueError("its present training is none that goes on")
+        except InvalidInputError:
+            raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InvalidInputError(f"this is no state of a stopper ({type(error).__name__}: {error}).") from None
         if metric != (self.horizon, self.lower_is_better):
@@ -316,8 +328,35 @@ class Stopper:
             write_text(self.path, json.dumps(self.state(), allow_nan=False), "choose another path for the stopper.")
 
 
+def _value(value: Any) -> float:
+    """A number, nan and infinities too."""
+    try:
+        if isinstance(value, (str, bytes)):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        raise InvalidInputError(f"the value {rules.shown(value)}: give a number.") from None
+
+
+def _run(state: Mapping[str, Any], horizon: float) -> Run:
+    """A training of a state; ValueError if it can be none."""
+    run = Run(
+        str(state["name"]),
+        [float(epoch) for epoch in state["epochs"]],
+        [math.nan if value is None else float(value) for value in state["values"]],
+        str(state["ended"]),
+    )
+    if len(run.epochs) != len(run.values):
+        raise ValueError(f"{len(run.epochs)} epochs and {len(run.values)} values")
+    if not all(0 <= epoch <= horizon for epoch in run.epochs) or (np.diff(run.epochs) <= 0).any():
+        raise ValueError("its epochs do not increase up to the horizon")
+    if run.ended not in _ENDED:
+        raise ValueError(f"a training cannot be {plain(run.ended, 20)!r}")
+    return run
+
+
 def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InvalidInputError(f"{path} holds no state of a stopper ({error}): choose another path.") from None

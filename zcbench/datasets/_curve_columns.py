@@ -87,7 +87,7 @@ def curve_columns(pattern: str, names: Iterable[str], path: str) -> CurveColumns
         found = f"only the column {next(iter(numbered.values()))!r}" if numbered else "no column"
         shown = ", ".join(abridged(name, 40) for name in names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
         raise DataCorruptError(
-            f"{path}: {found} fits {abridged(rest, 60)!r} with a number for *, and a curve needs two epochs (the "
+            f"{path}: {found} fits {abridged(rest, 60)!r} with a whole number for *, and a curve needs two epochs (the "
             f"columns are {shown})."
         )
     epochs = tuple(sorted(numbered))
@@ -131,10 +131,14 @@ def several_curves(
 
 
 def likely_patterns(names: Iterable[str]) -> list[str]:
-    """Patterns that two columns or more fit, with the last number in a name as the epoch; in order of appearance."""
+    """Patterns that two columns or more fit, with the last number in a name as the epoch; in order of appearance.
+
+    Names that end with a fraction, as acc_0.5, fit none: its digits would be taken for epochs.
+    """
     found: dict[str, set[int]] = {}
     for name in names:
-        if match := re.fullmatch(r"(.*?)([0-9]{1,9})([^0-9]*)", name):
+        match = re.fullmatch(r"(.*?)([0-9]{1,9})([^0-9]*)", name)
+        if match and not re.search(r"[0-9][.,]$", match[1]):
             found.setdefault(f"{match[1]}*{match[3]}", set()).add(int(match[2]))
     return [pattern for pattern, epochs in found.items() if len(epochs) > 1 and pattern.count("*") == 1]
 

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zcbench._code import code_digest
+from zcbench._code import code_digest, joined_codes
 from zcbench._display import many
 from zcbench._foreign import Foreign
 from zcbench._imports import import_as_begun
 from zcbench._workers import Begin
 from zcbench.curves import Forecast, get_curve_predictor
 from zcbench.curves._base import CurvePredictor
-from zcbench.curves._extrapolate import Prepared
+from zcbench.curves._extrapolate import Prepared, forecast_units, in_metric
 from zcbench.curves._judging import SHARES, Judged, judged
 from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.metrics import quality
@@ -67,8 +69,13 @@ class CurveForecasting:
         import_as_begun(self.imports, self.codes, self.code)
 
     def code(self, label: str) -> str:
-        """Digest of the curve predictor, where a stranger wrote it; "" otherwise."""
-        return code_digest(type(get_curve_predictor(label)))
+        """Digest of what may change without a new version: a stranger's code, files that settings name; else "".
+
+        Raises:
+            InvalidInputError: there is no such file.
+        """
+        made = get_curve_predictor(label)
+        return joined_codes(code_digest(type(made)), *map(_file_digest, made.files()))
 
     def lost(self, status: Status, reason: str, seconds: float) -> Result:
         """The result of a trial that has none because its worker died, or was stopped."""
@@ -154,16 +161,10 @@ class CurveForecasting:
             epochs = np.minimum(cut[group, None] + np.arange(1, later + 1), self.curves.horizon[rows[group], None])
             observed = self.curves.values[rows[group][:, None], epochs - 1]
             observed[:, 1:][np.diff(epochs, axis=1) == 0] = np.nan
-            times = np.stack([one.axis.times(row.astype(float)) for one, row in zip(given, epochs, strict=True)])
+            times = np.stack([one.later(row.astype(float)) for one, row in zip(given, epochs, strict=True)])
             started = time.perf_counter()
-            forecast = made.predict([one.context for one in given], times)
-            seconds = time.perf_counter() - started
-            if not isinstance(forecast, Forecast) or forecast.shape != times.shape:
-                shape = getattr(forecast, "shape", type(forecast).__name__)
-                raise InvalidInputError(f"predict returned {shape}: it must return a Forecast of shape {times.shape}.")
-            factor = np.array([[one.scale.factor] for one in given])
-            offset = np.array([[one.scale.offset] for one in given])
-            yield forecast.affine(-offset / factor, 1 / factor), observed, seconds
+            forecast = forecast_units(made, given, times)
+            yield in_metric(forecast, given), observed, time.perf_counter() - started
 
     def _figures(self, found: Judged, sound: NDArray[np.bool_], rows: Ints, spread: bool) -> dict[str, float]:
         """Means over curves, and rank correlations over networks."""
@@ -194,6 +195,13 @@ class CurveForecasting:
                 every.append(quality(*ends))
         ranked = {name: float(np.mean([one[name] for one in every])) if every else np.nan for name in ("tau", "rho")}
         return ranked | {"ranked": float(len(every))}
+
+
+def _file_digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be read ({error.strerror}): name an existing file.") from None
 
 
 def _joined(several: Sequence[Judged]) -> Judged:
