@@ -51,7 +51,8 @@ def test_they_are_the_forecasts_own(predictor, up, factor, offset, bounds):
             told(given, networks[2], None, rows[2, -1])
             told(given, networks[3], 5, rows[3, 4])
         seen = np.concatenate([rows[:2].ravel(), rows[2:, :4].ravel(), *([rows[2, -1:], rows[3, 4:5]] * (whole == 3))])
-        limits = (seen.min(), seen.max()) if bounds == "seen" else bounds
+        room = np.ptp(seen) / 2
+        limits = (seen.min() - room, seen.max() + room) if bounds == "seen" else bounds
         best = (max if up else min)(rows[:whole, -1])
         keys = [given.domain.key(one) for one in networks[whole:]]
         found = outlook.chances(keys)
