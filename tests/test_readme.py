@@ -11,6 +11,7 @@ import pytest
 from toys import registry_as_it_was
 
 import zcbench
+from zcbench._imports import import_file
 from zcbench.testing import check_curve_predictor
 
 ROOT = Path(__file__).parents[1]
@@ -79,9 +80,9 @@ def test_learning_curves_of_the_readme(monkeypatch):
     assert len(names["losses"]) == 2  # type: ignore[arg-type]
 
 
-def test_the_curve_predictor_of_the_docs_passes_its_contract():
-    _, example = blocks(ROOT / "docs" / "curves.md")
+def test_the_curve_predictor_of_the_docs_passes_its_contract(tmp_path):
+    (tmp_path / "mine.py").write_text(blocks(ROOT / "docs" / "curves.md")[1])
     with registry_as_it_was():
-        exec(example, {})
+        import_file(tmp_path / "mine.py")
         report = check_curve_predictor("plateau")
     assert report.ok, str(report)
