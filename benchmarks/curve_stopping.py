@@ -1,7 +1,7 @@
 """Stopping trainings by forecasts of their learning curves, against other ways to stop, at equal total epochs.
 
-    python benchmarks/curve_stopping.py --first 1000 --seeds 20 --choose --out choose.jsonl   # chooses the settings
-    python benchmarks/curve_stopping.py --seeds 100 --out stopping.jsonl                       # measures them
+    python benchmarks/curve_stopping.py --first 1000 --seeds 60 --choose --out choose.jsonl   # chooses the settings
+    python benchmarks/curve_stopping.py --seeds 60 --out stopping.jsonl                        # measures them
 
 Random networks are trained, each search with a budget of --budget whole trainings. Validation loss guides, and what a
 policy has found is the best network that was trained to the end. Each line of the output is one search; the same
@@ -55,11 +55,14 @@ POLICIES = (
 CHOICES = (
     NONE,
     *(
-        f"stopping:rule=curve:first=1:after={after}:threshold={threshold}"
-        for after in (2, 3)
-        for threshold in (0.05, 0.1, 0.2, 0.4)
+        f"stopping:rule=curve:first={first}:after={after}:threshold={threshold}"
+        for first, after in ((1, 2), (1, 3), (5, 3))
+        for threshold in (0.05, 0.1, 0.2)
     ),
-    "stopping:rule=curve:first=5:after=3:threshold=0.1",
+    "asha",
+    *(f"asha:threshold={threshold}" for threshold in (0.05, 0.1, 0.15, 0.2, 0.3, 0.4)),
+    "hyperband",
+    *(f"hyperband:threshold={threshold}" for threshold in (0.1, 0.2, 0.3)),
 )
 #: where the course of a search is told, as shares of the budget
 SHARES = np.linspace(0.05, 1, 20)
@@ -217,7 +220,7 @@ def main() -> None:
     parser.add_argument("--budget", type=int, default=20)
     parser.add_argument("--benchmarks", nargs="+", default=list(BENCHMARKS))
     parser.add_argument("--policies", nargs="+", help="searchers beside none")
-    parser.add_argument("--choose", action="store_true", help="settings of the curve rule")
+    parser.add_argument("--choose", action="store_true", help="settings of forecasts")
     parser.add_argument("--out", type=Path, default=Path("stopping.jsonl"))
     options = parser.parse_args()
     policies = (NONE, *options.policies) if options.policies else CHOICES if options.choose else POLICIES

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zcbench import curves
-from zcbench.curves._beating import LATER, probability_of_beating
+from zcbench.curves._beating import LATER, chances_of_beating, probability_of_beating
 
 VALUES = np.array([0.1, 0.3, 0.4, 0.45, 0.47])
 EPOCHS = np.arange(1.0, 6)
@@ -40,3 +40,14 @@ def test_a_training_that_diverges():
     made = curves.get_curve_predictor("last_value")
     values = np.array([2.0, 1.5, 90.0])
     assert probability_of_beating(1.0, np.arange(1.0, 4), values, 9, made, lower_is_better=True) == 0
+
+
+@pytest.mark.parametrize("predictor", ["last_value", "lcpfn", "lkgp"])
+def test_several_at_once_are_each_by_itself(predictor):
+    made = curves.get_curve_predictor(predictor)
+    several = [(EPOCHS[:n], 0.9 * VALUES[:n] + 0.02 * n) for n in (5, 3, 4)] + [(EPOCHS[:2], np.array([0.2, -30.0]))]
+    found = chances_of_beating(0.5, several, 50, made, bounds=(0, 1))
+    each = [probability_of_beating(0.5, *one, 50, made, bounds=(0, 1)) for one in several]
+    np.testing.assert_allclose(found, each, atol=1e-5)
+    assert found[-1] == 0
+    assert chances_of_beating(0.5, [], 50, made).shape == (0,)

@@ -109,7 +109,8 @@ def test_forecasts_stop_as_slowly(up, factor, offset, bounds):
             break
         expected = True
         if len(whole) >= 2 and epochs >= 2:
-            limits = (min(known), max(known)) if bounds == "seen" else bounds
+            room = np.ptp(known) / 2
+            limits = (min(known) - room, max(known) + room) if bounds == "seen" else bounds
             expected = slowly(scaled[row, : int(epochs)], whole, "last_value", 0.2, up=up, bounds=limits)
         assert (rows[place + 1] == row) == expected, place
         stopped += not expected
@@ -157,3 +158,23 @@ def test_no_such_curve_predictor():
 
 def test_a_curve_predictor_is_asked_for_by_its_rule_alone():
     zcbench.search(TABLE, searcher="stopping:rule=last:predictor=lcpfm", objectives="valid", budget=2)
+
+
+@pytest.mark.parametrize(("rule", "first"), [("curve", 1), ("last", 5), ("sum", 5), ("median", 5)])
+def test_how_many_curves_it_waits_for(rule, first):
+    given = f"stopping:rule={rule}:predictor=last_value:threshold=0.3"
+    runs = [
+        zcbench.search(TABLE, searcher=one, objectives="valid", budget=12)
+        for one in (given, f"{given}:first={first}", f"{given}:first={6 - first}")
+    ]
+    assert runs[0].architectures == runs[1].architectures != runs[2].architectures
+
+
+def test_answers_of_a_batch_are_forecast_together():
+    given = {"searcher": "stopping:rule=curve:predictor=last_value:threshold=0.4", "objectives": "valid"}
+    found = zcbench.search(TABLE, budget=15, batch=4, **given)
+    trained = {}
+    for one, epochs in zip(found.architectures, np.nan_to_num(found.epochs, nan=9), strict=True):
+        assert epochs == trained.get(one, 0) + 1
+        trained[one] = epochs
+    assert sum(epochs < 9 for epochs in trained.values()) > 5

@@ -79,8 +79,8 @@ def rungs(networks: int, first: float, problem: Problem, eta: int) -> list[list[
 class Brackets(Searcher):
     """Brackets one after the other, until the budget is spent or no network is left.
 
-    A bracket that waits for answers lets the next one begin. The settings ``threshold``, ``predictor`` and ``every``
-    are those of :class:`Looks`.
+    A bracket that waits for answers lets the next one begin. ``threshold``, ``predictor`` and ``every`` are settings of
+    :class:`Looks`.
     """
 
     featured = False

@@ -13,6 +13,8 @@ from zcbench.search._problem import Problem
 
 #: values that a training has to have before it is forecast
 AFTER = 3
+#: how far values may go beyond those seen so far, as a share of their range
+_ROOM = 0.5
 #: digits of probabilities: those beyond depend on which trainings were forecast together
 _DIGITS = 5
 
@@ -36,7 +38,8 @@ class Outlook:
     """Courses of trainings, read from the history, and their probabilities of ending better than the best whole one.
 
     Forecasts need the range of the metric. Losses above 0 are measured against their first value; what is better when
-    it is higher lies in [0, 1] or [0, 100] where all values do; of others the range is that of all values so far.
+    it is higher lies in [0, 1] or [0, 100] where all values do; of others the range is that of all values so far, and
+    half as much beyond either end, as forecasts stay within it.
 
     Args:
         problem: of the search.
@@ -140,4 +143,7 @@ class Outlook:
         low, high = self._range
         if (low >= 0 and high <= 1) if self._up else low > 0:
             return None
-        return (0.0, 100.0) if self._up and low >= 0 and high <= 100 else (low, high)
+        if self._up and low >= 0 and high <= 100:
+            return 0.0, 100.0
+        room = _ROOM * (high - low)
+        return low - room, high + room

@@ -48,7 +48,8 @@ class CurveStopping(Searcher):
         after: looks before a training may be stopped, with "curve".
 
     Forecasts need the range of the metric. Losses above 0 are measured against their first value; what is better when
-    it is higher lies in [0, 1] or [0, 100] where all values do; of others the range is that of all values so far.
+    it is higher lies in [0, 1] or [0, 100] where all values do; of others the range is that of all values so far, and
+    half as much beyond either end.
     """
 
     featured = False
