@@ -1,7 +1,7 @@
 """A small MobileNet of two stages: depth, width, kernel and expansion of each.
 
-The layers are those of M. Sandler et al., "MobileNetV2", CVPR 2018, arXiv:1801.04381, section 3.3; what is chosen is what
-once-for-all networks choose (H. Cai et al., ICLR 2020, arXiv:1908.09791), by stage.
+The layers are those of M. Sandler et al., "MobileNetV2", CVPR 2018, arXiv:1801.04381, section 3.3; what is chosen is
+what once-for-all networks choose (H. Cai et al., ICLR 2020, arXiv:1908.09791), by stage.
 """
 
 from __future__ import annotations

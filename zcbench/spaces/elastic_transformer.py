@@ -1,7 +1,7 @@
 """A small transformer encoder: width, depth, and heads and feed-forward width of each layer.
 
-What is chosen is what AutoFormer chooses (M. Chen et al., ICCV 2021, arXiv:2107.00651, section 3.2), at the size of 8 x 8
-images.
+What is chosen is what AutoFormer chooses (M. Chen et al., ICCV 2021, arXiv:2107.00651, section 3.2), at the size of
+8 x 8 images.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class ElasticTransformerSpace(Space):
         return self.parse(self.key(architecture))
 
     def encode(self, architecture: Architecture) -> np.ndarray:
-        """Float64 ``(21,)``: one-hot width, and for each of three places heads and feed-forward; zeros beyond the depth."""
+        """Float64 ``(21,)``: one-hot width; for each of three places heads and feed-forward, zeros beyond the depth."""
         width, layers = self.parts(architecture)
         code = np.zeros((DEPTHS[-1], len(HEADS) + len(FEED_FORWARD)))
         for row, (heads, wide) in zip(code, layers, strict=False):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import time
@@ -140,9 +141,7 @@ class Training:
         inputs, targets = self.inputs[rows], self.targets[rows]
         if self.augment is not None:
             inputs = self.augment(inputs, torch.Generator(inputs.device).manual_seed(int(rng.integers(2**62))))
-        step = _Step(
-            self.supernet, self.done, self.done / self.steps, rng, inputs, targets, self.smoothing
-        )
+        step = _Step(self.supernet, self.done, self.done / self.steps, rng, inputs, targets, self.smoothing)
         for group in self._optimizer.param_groups:
             group["lr"] = self.rate * _factor(self.done, self.steps)
         self.supernet.train()
@@ -181,9 +180,10 @@ class Training:
             "rule": self._rule.state(),
             **{name: getattr(self, name) for name in ("done", "skipped", "learned", "losses", "seconds")},
         }
+        texts = {"about": json.dumps(about)}
         with whole(path, "Choose another file for the checkpoint.") as fresh:
             fresh.write_bytes(
-                save({name: value.cpu().contiguous() for name, value in tensors.items()}, {"about": json.dumps(about)})
+                save({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, texts)
             )
 
     def restore(self, path: Path) -> None:
@@ -204,7 +204,8 @@ class Training:
         different = [name for name, value in self._plan().items() if plan.get(name) != value]
         if different:
             raise InvalidInputError(
-                f"{path} is of another training: {', '.join(different)} differ. Choose another file, or train as it says."
+                f"{path} is of another training: {', '.join(different)} differ. Choose another file, or train as it "
+                "says."
             )
         weights = {name.partition("/")[2]: value for name, value in tensors.items() if name.startswith("weights/")}
         self.supernet.whole.load_state_dict(weights)
@@ -226,9 +227,15 @@ class Training:
             "space": self.supernet.space.name,
             "weights": shapes,
             "rule": getattr(self._rule, "label_", type(self._rule).__name__),
-            "samples": len(self.inputs),
+            "samples": f"{len(self.inputs)}, {_digest(self.inputs)}, {_digest(self.targets)}",
             **{name: getattr(self, name) for name in names},
         }
+
+
+def _digest(values: Tensor) -> str:
+    """Of a tensor's numbers, wherever they lie."""
+    data = values.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()
+    return hashlib.blake2b(data.tobytes(), digest_size=8).hexdigest()
 
 
 def _factor(step: int, steps: int) -> float:
