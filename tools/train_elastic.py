@@ -6,8 +6,9 @@
     python tools/train_elastic.py recipe mobilenet     # how the recipe was chosen
     python tools/train_elastic.py describe mobilenet   # the figures of docs/cards/elastic-mobilenet.md
 
-These are the ground truth of supernets: what a subnet reaches without the others. Images, augmentation and held-out parts
-are those of digits-201. The seeds of one MobileNet train side by side, grouped; those of a transformer one after another.
+These are the ground truth of supernets: what a subnet reaches without the others. Images, augmentation and held-out
+parts are those of digits-201. The seeds of one MobileNet train side by side, grouped; those of a transformer one after
+another.
 """
 
 from __future__ import annotations

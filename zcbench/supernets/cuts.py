@@ -116,7 +116,9 @@ def _corners(larger: nn.Module, smaller: nn.Module) -> dict[str, Tensor]:
         if value is not None:
             other = larger._parameters.get(name)
             if other is None:
-                raise InvalidInputError(f"a {type(smaller).__name__} of the subnet has a {name}, the supernet's has not.")
+                raise InvalidInputError(
+                    f"a {type(smaller).__name__} of the subnet has a {name}, the supernet's has not."
+                )
             found[name] = corner(other, value.shape, name)
     return found
 
@@ -127,7 +129,9 @@ def _convolution(larger: Any, smaller: Any) -> dict[str, Tensor]:
     weight = larger.weight
     for axis, (had, has) in enumerate(zip(larger.kernel_size, smaller.kernel_size, strict=True), 2):
         if has > had or (had - has) % 2:
-            raise InvalidInputError(f"a kernel of {has} is not the centre of one of {had}: choose odd ones, or even ones.")
+            raise InvalidInputError(
+                f"a kernel of {has} is not the centre of one of {had}: choose odd ones, or even ones."
+            )
         weight = weight.narrow(axis, (had - has) // 2, has)
     outputs, inputs = (smaller.out_channels // smaller.groups, smaller.in_channels // smaller.groups)
     if smaller.groups == larger.groups:
@@ -139,7 +143,10 @@ def _convolution(larger: Any, smaller: Any) -> dict[str, Tensor]:
     else:
         if (outputs, inputs) != (larger.out_channels // larger.groups, larger.in_channels // larger.groups):
             raise InvalidInputError(f"{smaller} is no part of {larger}: of fewer groups each must be as large.")
-        weight, bias = weight[: smaller.out_channels], None if larger.bias is None else larger.bias[: smaller.out_channels]
+        weight, bias = (
+            weight[: smaller.out_channels],
+            None if larger.bias is None else larger.bias[: smaller.out_channels],
+        )
     return {"weight": weight} if smaller.bias is None or bias is None else {"weight": weight, "bias": bias}
 
 
