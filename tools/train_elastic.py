@@ -37,7 +37,7 @@ class Recipe:
 
     epochs: int = 20
     batch: int = 64
-    lr: float = 0.1
+    lr: float = 0.05
     warmup: float = 0.1
     weight_decay: float = 1e-4
     bn_momentum: float = 0.3
@@ -188,9 +188,9 @@ MAKERS = {
         "elastic-mobilenet",
         Recipe(),
         {
-            "SGD .1, 20 epochs": Recipe(),
-            "SGD .1, 12 epochs": Recipe(epochs=12),
-            "SGD .05, 20 epochs": Recipe(lr=0.05),
+            "SGD .05, 20 epochs": Recipe(),
+            "SGD .1, 20 epochs": Recipe(lr=0.1),
+            "SGD .1, 12 epochs": Recipe(lr=0.1, epochs=12),
             "AdamW .01, 12 epochs": Recipe(epochs=12, lr=0.01, weight_decay=0.01, optimizer="adamw"),
         },
     ),
