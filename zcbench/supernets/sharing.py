@@ -14,6 +14,7 @@ from zcbench._display import brief
 from zcbench.errors import InvalidInputError
 from zcbench.supernets.calibration import batch_norms, calibrate
 from zcbench.supernets.cuts import shared_weights
+from zcbench.supernets.evaluation import measured
 from zcbench.types import Architecture, SearchSpace
 
 #: structures of subnets that are kept
@@ -34,6 +35,7 @@ class WeightSharing(nn.Module):
         largest: the architecture whose network has all weights.
         smallest: the one with the fewest, for rules that train it at every step.
         calibration: inputs by which batch norms are calibrated, a list of batches; needed where there are batch norms.
+        held_out: inputs and targets by which :meth:`evaluate` judges subnets.
 
     Attributes:
         whole: the largest network; its parameters are the supernet's.
@@ -50,6 +52,7 @@ class WeightSharing(nn.Module):
         largest: Architecture,
         smallest: Architecture,
         calibration: Sequence[Tensor] = (),
+        held_out: tuple[Tensor, Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.space = space
@@ -57,6 +60,7 @@ class WeightSharing(nn.Module):
         self.largest, self.smallest = largest, smallest
         self.whole = self.build(largest)
         self.calibration = list(calibration)
+        self.held_out = held_out
         self._structures: OrderedDict[str, nn.Module] = OrderedDict()
         self._statistics: tuple[Any, dict[str, Tensor]] | None = None
         self.active = largest
@@ -142,3 +146,13 @@ class WeightSharing(nn.Module):
                 )
             calibrate(network, self.calibration)
         return network.eval()
+
+    def evaluate(self, architecture: Architecture) -> dict[str, float]:
+        """Accuracy (a fraction) and nll (nats a sample) of a subnet on held-out data.
+
+        Raises:
+            InvalidInputError: there is none.
+        """
+        if self.held_out is None:
+            raise InvalidInputError("this supernet has no held-out data: give it held_out=(inputs, targets).")
+        return measured(self.subnet(architecture), *self.held_out)
