@@ -6,8 +6,9 @@
     python tools/train_elastic.py recipe mobilenet     # how the recipe was chosen
     python tools/train_elastic.py describe mobilenet   # the figures of docs/cards/elastic-mobilenet.md
 
-These are the ground truth of supernets: what a subnet reaches without the others. Images, augmentation and held-out parts
-are those of digits-201. The seeds of one MobileNet train side by side, grouped; those of a transformer one after another.
+These are the ground truth of supernets: what a subnet reaches without the others. Images, augmentation and held-out
+parts are those of digits-201. The seeds of one MobileNet train side by side, grouped; those of a transformer one after
+another.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Recipe:
 
     epochs: int = 20
     batch: int = 64
-    lr: float = 0.1
+    lr: float = 0.05
     warmup: float = 0.1
     weight_decay: float = 1e-4
     bn_momentum: float = 0.3
@@ -187,9 +188,9 @@ MAKERS = {
         "elastic-mobilenet",
         Recipe(),
         {
-            "SGD .1, 20 epochs": Recipe(),
-            "SGD .1, 12 epochs": Recipe(epochs=12),
-            "SGD .05, 20 epochs": Recipe(lr=0.05),
+            "SGD .05, 20 epochs": Recipe(),
+            "SGD .1, 20 epochs": Recipe(lr=0.1),
+            "SGD .1, 12 epochs": Recipe(lr=0.1, epochs=12),
             "AdamW .01, 12 epochs": Recipe(epochs=12, lr=0.01, weight_decay=0.01, optimizer="adamw"),
         },
     ),

@@ -65,7 +65,7 @@ class Counting(TrainingRule):
     def state(self):
         return {"count": self.count}
 
-    def restore(self, state):
+    def restore(self, state, tensors):
         self.count = state["count"]
 
 
@@ -89,9 +89,7 @@ def test_the_largest_subnet_learns_as_a_network_that_is_trained_by_itself():
                 velocity.mul_(0.9).add_(gradient)
                 value.sub_(rate * (gradient + 0.9 * velocity))
     run(one)
-    for (name, value), wanted, first in zip(
-        one.supernet.named_parameters(), alone.parameters(), start, strict=True
-    ):
+    for (name, value), wanted, first in zip(one.supernet.named_parameters(), alone.parameters(), start, strict=True):
         # clip_grad_norm_ adds 1e-6 to the norm
         assert torch.allclose(value, wanted, rtol=1e-4, atol=1e-5)
         # it has moved by far more, but for what adds the same to all logits of a softmax

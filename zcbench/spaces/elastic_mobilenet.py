@@ -34,7 +34,7 @@ class ElasticMobileNetSpace(ChoiceSpace):
     """
 
     forms = "two stages of depth, width, kernel and expansion such as 'd2w8k3e3|d1w24k5e1', or a list of the two"
-    input_shape = (1, 8, 8)
+    input_shape: tuple[int, ...] = (1, 8, 8)
 
     def __init__(self, name: str = "elastic-mobilenet") -> None:
         stages = [
@@ -53,9 +53,7 @@ class ElasticMobileNetSpace(ChoiceSpace):
 
     def stages(self, architecture: Architecture) -> list[tuple[int, int, int, int]]:
         """Depth, width, kernel and expansion of each stage."""
-        return [
-            (int(d), int(w), int(k), int(e)) for d, w, k, e in map(self._numbers, self.choices(architecture))
-        ]
+        return [(int(d), int(w), int(k), int(e)) for d, w, k, e in map(self._numbers, self.choices(architecture))]
 
     @staticmethod
     def _numbers(stage: str) -> tuple[str, ...]:
@@ -82,6 +80,20 @@ class ElasticMobileNetSpace(ChoiceSpace):
     def smallest(self) -> Architecture:
         """The network that all others contain."""
         return self.from_choices([options[0] for options in self.options])
+
+    #: in which networks shrink, in the order of once-for-all networks
+    dimensions = ("kernel", "depth", "expansion", "width")
+
+    def restricted(self, architecture: Architecture, free: Sequence[str]) -> Architecture:
+        """The same with all but some dimensions as in the largest network."""
+        names = ("depth", "width", "kernel", "expansion")
+        whole = self.stages(self.largest)
+        return self.from_choices(
+            [
+                "d{}w{}k{}e{}".format(*(a if name in free else b for name, a, b in zip(names, mine, most, strict=True)))
+                for mine, most in zip(self.stages(architecture), whole, strict=True)
+            ]
+        )
 
     def graph(self, architecture: Architecture) -> Graph:
         """The blocks in a row, labelled by width, kernel and expansion."""

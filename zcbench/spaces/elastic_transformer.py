@@ -40,9 +40,9 @@ class ElasticTransformerSpace(Space):
         name: name of the space; architectures carry it.
     """
 
-    domains = ("transformer",)
+    domains: tuple[str, ...] = ("transformer",)
     forms = "width (16, 24, 32) and one to three layers of heads (1, 2, 4) and feed-forward width, '24|h2f64,h4f32'"
-    input_shape = (1, 8, 8)
+    input_shape: tuple[int, ...] = (1, 8, 8)
     size = len(WIDTHS) * sum(len(_LAYERS) ** depth for depth in DEPTHS)
 
     def __init__(self, name: str = "elastic-transformer") -> None:
@@ -89,6 +89,19 @@ class ElasticTransformerSpace(Space):
         """The network that all others contain."""
         return self.of(WIDTHS[0], [_LAYERS[0]] * DEPTHS[0])
 
+    #: in which networks shrink
+    dimensions = ("heads", "feed_forward", "depth", "width")
+
+    def restricted(self, architecture: Architecture, free: Sequence[str]) -> Architecture:
+        """The same with all but some dimensions as in the largest network."""
+        width, layers = self.parts(architecture)
+        if "depth" not in free:
+            layers = layers + layers[-1:] * (DEPTHS[-1] - len(layers))
+        kept = [
+            (h if "heads" in free else HEADS[-1], f if "feed_forward" in free else FEED_FORWARD[-1]) for h, f in layers
+        ]
+        return self.of(width if "width" in free else WIDTHS[-1], kept)
+
     def sample(self, rng: np.random.Generator) -> Architecture:
         """Draw width, depth and layers uniformly."""
         depth = DEPTHS[int(rng.integers(len(DEPTHS)))]
@@ -118,7 +131,7 @@ class ElasticTransformerSpace(Space):
         return self.parse(self.key(architecture))
 
     def encode(self, architecture: Architecture) -> np.ndarray:
-        """Float64 ``(21,)``: one-hot width; for each of three places heads and feed-forward, zeros beyond the depth."""
+        """Float64 ``(21,)``: one-hot width, then heads and feed-forward of three places; zeros beyond the depth."""
         width, layers = self.parts(architecture)
         code = np.zeros((DEPTHS[-1], len(HEADS) + len(FEED_FORWARD)))
         for row, (heads, wide) in zip(code, layers, strict=False):

@@ -4,7 +4,6 @@ Rules by which supernets are trained are in ``rules/``, one a file.
 """
 
 from zcbench.supernets import rules
-from zcbench.supernets._protocol import Supernet
 from zcbench.supernets._register import (
     TrainingRuleInfo,
     get_training_rule,
@@ -16,11 +15,14 @@ from zcbench.supernets._register import (
 from zcbench.supernets._rule import Step, TrainingRule
 from zcbench.supernets.calibration import calibrate
 from zcbench.supernets.cuts import register_cut, shared_weights
+from zcbench.supernets.evaluation import SubnetEvaluation, measured
 from zcbench.supernets.sharing import WeightSharing
 from zcbench.supernets.training import Training
+from zcbench.types import Supernet
 
 __all__ = [
     "Step",
+    "SubnetEvaluation",
     "Supernet",
     "Training",
     "TrainingRule",
@@ -29,6 +31,7 @@ __all__ = [
     "calibrate",
     "get_training_rule",
     "list_training_rules",
+    "measured",
     "register_cut",
     "register_training_rule",
     "resolve_training_rules",

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.rnn import RNNCellBase
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import UninitializedParameter
 from torch.nn.utils.parametrize import is_parametrized
 
 from zcbench.errors import InvalidInputError
@@ -100,7 +100,7 @@ def _refuse(prefix: str, module: nn.Module) -> None:
             f"{prefix.rstrip('.') or 'the network'} is parametrised ({names}), and what is computed from slices is no "
             "slice of what is computed: take torch.nn.utils.parametrize.remove_parametrizations first."
         )
-    if any(isinstance(value, UninitializedTensorMixin) for value in module._parameters.values()):
+    if any(isinstance(value, UninitializedParameter) for value in module._parameters.values()):
         raise InvalidInputError(
             f"{prefix.rstrip('.') or 'the network'} is lazy and has no weights yet: run the network once on an input "
             "before build returns it."
@@ -185,7 +185,7 @@ def first_of_blocks(larger: Tensor, axis: int, had: tuple[int, ...], has: tuple[
         raise InvalidInputError(f"axis {axis} of the shape {tuple(larger.shape)} is not made of {_times(had)} entries.")
     if any(a < b or b < 1 for a, b in zip(had, has, strict=True)):
         raise InvalidInputError(f"{_times(has)} entries are no part of {_times(had)}.")
-    apart = larger.unflatten(axis, had)
+    apart = larger.reshape(*larger.shape[:axis], *had, *larger.shape[axis + 1 :])
     for place, size in enumerate(has):
         apart = apart.narrow(axis + place, 0, size)
     return apart.flatten(axis, axis + len(has) - 1)
@@ -268,7 +268,7 @@ def _attention(larger: nn.MultiheadAttention, smaller: nn.MultiheadAttention) ->
     if larger.in_proj_weight is None or smaller.in_proj_weight is None:
         raise InvalidInputError("attention with kdim or vdim is not cut: register a rule with register_cut.")
     had, has, embed = (larger.num_heads, larger.head_dim), (smaller.num_heads, smaller.head_dim), smaller.embed_dim
-    sliced = {
+    sliced: dict[str, Callable[[Tensor], Tensor]] = {
         "in_proj_weight": lambda value: first_of_blocks(value, 0, (3, *had), (3, *has))[:, :embed],
         "in_proj_bias": lambda value: first_of_blocks(value, 0, (3, *had), (3, *has)),
         "out_proj.weight": lambda value: first_of_blocks(value, 1, had, has)[:embed],

@@ -16,6 +16,7 @@ from zcbench._display import brief
 from zcbench.errors import InvalidInputError
 from zcbench.supernets.calibration import batch_norms, calibrate
 from zcbench.supernets.cuts import shared_weights
+from zcbench.supernets.evaluation import measured
 from zcbench.types import Architecture, SearchSpace
 
 #: structures of subnets that are kept
@@ -39,6 +40,7 @@ class WeightSharing(nn.Module):
         largest: the architecture whose network has all weights.
         smallest: the one with the fewest, for rules that train it at every step.
         calibration: inputs by which batch norms are calibrated, a list of batches; needed where there are batch norms.
+        held_out: inputs and targets by which :meth:`evaluate` judges subnets.
 
     Attributes:
         whole: the largest network; its parameters are the supernet's.
@@ -57,6 +59,7 @@ class WeightSharing(nn.Module):
         largest: Architecture,
         smallest: Architecture,
         calibration: Sequence[Tensor] = (),
+        held_out: tuple[Tensor, Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.space = space
@@ -64,6 +67,7 @@ class WeightSharing(nn.Module):
         self.largest, self.smallest = space.canonical(largest), space.canonical(smallest)
         self.whole = self._whole()
         self.calibration = list(calibration)
+        self.held_out = held_out
         self._structures: OrderedDict[str, nn.Module] = OrderedDict()
         self._statistics: tuple[Any, dict[str, Tensor]] | None = None
         self.active = self.largest
@@ -193,8 +197,8 @@ class WeightSharing(nn.Module):
             for name, value in network.named_parameters():
                 value.copy_(weights[name])
             buffers = dict(network.named_buffers())
-            for name, value in self._buffers_of(network).items():
-                buffers[name].copy_(value)
+            for name, buffer in self._buffers_of(network).items():
+                buffers[name].copy_(buffer)
         return network
 
     def subnet(self, architecture: Architecture) -> nn.Module:
@@ -214,6 +218,16 @@ class WeightSharing(nn.Module):
             device = next(network.parameters()).device
             calibrate(network, (batch.to(device) for batch in self.calibration))
         return network.eval()
+
+    def evaluate(self, architecture: Architecture) -> dict[str, float]:
+        """Accuracy (a fraction) and nll (nats a sample) of a subnet on held-out data.
+
+        Raises:
+            InvalidInputError: there is none.
+        """
+        if self.held_out is None:
+            raise InvalidInputError("this supernet has no held-out data: give it held_out=(inputs, targets).")
+        return measured(self.subnet(architecture), *self.held_out)
 
 
 def _other_buffers(network: nn.Module) -> dict[str, Tensor]:

@@ -41,14 +41,18 @@ class _Step:
     learned: int = 0
     loss: float = 0.0
 
-    def learn(self, architecture: Architecture, teacher: Tensor | None = None, weight: float = 1.0) -> Tensor:
+    def learn(
+        self, architecture: Architecture, teacher: Tensor | None = None, *, share: float = 1.0, weight: float = 1.0
+    ) -> Tensor:
         """Add a subnet's gradient."""
         self.supernet.activate(architecture)
         logits: Tensor = self.supernet(self.inputs)
-        if teacher is None:
-            loss = F.cross_entropy(logits, self.targets, label_smoothing=self.smoothing)
-        else:
-            loss = F.cross_entropy(logits, teacher.softmax(-1))
+        share = 0.0 if teacher is None else share
+        loss = logits.new_zeros(())
+        if share < 1:
+            loss = (1 - share) * F.cross_entropy(logits, self.targets, label_smoothing=self.smoothing)
+        if teacher is not None and share > 0:
+            loss = loss + share * F.cross_entropy(logits, teacher.softmax(-1))
         (weight * loss).backward()  # type: ignore[no-untyped-call]
         self.learned += 1
         self.loss += float(loss.detach())
@@ -142,8 +146,9 @@ class Training:
         if self.augment is not None:
             inputs = self.augment(inputs, torch.Generator(inputs.device).manual_seed(int(rng.integers(2**62))))
         step = _Step(self.supernet, self.done, self.done / self.steps, rng, inputs, targets, self.smoothing)
+        factor = self._rule.factor(step.progress)
         for group in self._optimizer.param_groups:
-            group["lr"] = self.rate * _factor(self.done, self.steps)
+            group["lr"] = self.rate * (_factor(self.done, self.steps) if factor is None else factor)
         self.supernet.train()
         with torch.random.fork_rng(devices=[inputs.device] if inputs.is_cuda else []):
             torch.manual_seed(int(rng.integers(2**62)))  # dropout
@@ -175,6 +180,7 @@ class Training:
         tensors = {f"weights/{name}": value for name, value in self.supernet.whole.state_dict().items()}
         for row, entry in self._optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{row}/{name}": value for name, value in entry.items() if isinstance(value, Tensor)}
+        tensors |= {f"rule/{name}": value for name, value in self._rule.tensors().items()}
         about = {
             "plan": self._plan(),
             "rule": self._rule.state(),
@@ -204,7 +210,7 @@ class Training:
         different = [name for name, value in self._plan().items() if plan.get(name) != value]
         if different:
             raise InvalidInputError(
-                f"{path} is of another training: {', '.join(different)} differ. Choose another file, or train as it "
+                f"{path} is of another training ({', '.join(different)} differ): choose another file, or train as it "
                 "says."
             )
         weights = {name.partition("/")[2]: value for name, value in tensors.items() if name.startswith("weights/")}
@@ -215,7 +221,9 @@ class Training:
                 _, row, name = key.split("/")
                 state.setdefault(int(row), {})[name] = value
         self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": state})
-        self._rule.restore(about["rule"])
+        kept = {name.partition("/")[2]: value for name, value in tensors.items() if name.startswith("rule/")}
+        device = self.inputs.device
+        self._rule.restore(about["rule"], {name: value.to(device) for name, value in kept.items()})
         for name in ("done", "skipped", "learned", "losses", "seconds"):
             setattr(self, name, about[name])
 

@@ -1,6 +1,8 @@
 """Rules by which supernets are trained, a page each."""
 
+from zcbench.supernets.rules.delayed import Delayed
+from zcbench.supernets.rules.progressive import Progressive
 from zcbench.supernets.rules.sandwich import Sandwich
 from zcbench.supernets.rules.single_path import SinglePath
 
-__all__ = ["Sandwich", "SinglePath"]
+__all__ = ["Delayed", "Progressive", "Sandwich", "SinglePath"]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from zcbench.supernets._register import register_training_rule
 from zcbench.supernets._rule import Step, TrainingRule
 
 
 @register_training_rule(
     "sandwich",
-    reference="J. Yu and T. Huang, 'Universally Slimmable Networks', ICCV 2019, arXiv:1903.05134, algorithm 1; J. Yu et "
-    "al., 'BigNAS', ECCV 2020, arXiv:2003.11142, section 3.2",
+    reference="J. Yu and T. Huang, 'Universally Slimmable Networks', ICCV 2019, arXiv:1903.05134, algorithm 1; J. Yu "
+    "et al., 'BigNAS', ECCV 2020, arXiv:2003.11142, section 3.2",
 )
 class Sandwich(TrainingRule):
     """The largest subnet learns the targets; the smallest and some random ones learn what the largest says.
@@ -22,7 +24,7 @@ class Sandwich(TrainingRule):
         distil: whether the others learn from the largest (in-place distillation), or the targets too.
     """
 
-    ranges = {"random": (0, 64)}
+    ranges: ClassVar = {"random": (0, 64)}
 
     def __init__(self, random: int = 2, distil: bool = True) -> None:
         self.random = random

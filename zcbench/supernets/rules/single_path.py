@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from zcbench.supernets._register import register_training_rule
 from zcbench.supernets._rule import Step, TrainingRule
 
@@ -18,7 +20,7 @@ class SinglePath(TrainingRule):
         subnets: how many learn from a batch; their gradients are averaged.
     """
 
-    ranges = {"subnets": (1, 64)}
+    ranges: ClassVar = {"subnets": (1, 64)}
 
     def __init__(self, subnets: int = 1) -> None:
         self.subnets = subnets

@@ -1,0 +1,47 @@
+"""Delayed shrinking: the largest network alone for half of the training, then a sandwich that comes slowly."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from zcbench.supernets._register import register_training_rule
+from zcbench.supernets._rule import Step, TrainingRule
+
+
+@register_training_rule(
+    "delayed",
+    reference="A. Annavajjala et al., 'DεpS: Delayed ε-Shrinking for Faster Once-For-All Training', ECCV 2024, "
+    "arXiv:2407.06167, section 4; own schedule of ε",
+)
+class Delayed(TrainingRule):
+    """The largest subnet alone until it is partly trained; then the sandwich rule with in-place distillation.
+
+    From then on the gradients of the smaller subnets have a factor that rises linearly from ε to 1, so that the largest
+    keeps what it has learned (the paper changes the subnets' effective learning rates). There is one learning rate for
+    all of the training.
+
+    Args:
+        warm: share of the training in which the largest learns alone.
+        ramp: share in which the factor rises.
+        epsilon: the factor at first.
+        random: subnets that are drawn uniformly for each batch, besides the largest and the smallest.
+    """
+
+    ranges: ClassVar = {"warm": (0.0, 0.95), "ramp": (0.0, 1.0), "epsilon": (0.0, 1.0), "random": (0, 64)}
+
+    def __init__(self, warm: float = 0.5, ramp: float = 0.1, epsilon: float = 0.01, random: int = 2) -> None:
+        self.warm = warm
+        self.ramp = ramp
+        self.epsilon = epsilon
+        self.random = random
+
+    def step(self, step: Step) -> None:
+        """The largest, and later the others."""
+        net = step.supernet
+        logits = step.learn(net.largest)
+        since = step.progress - self.warm
+        if since < 0:
+            return
+        weight = self.epsilon + (1 - self.epsilon) * min(1.0, since / self.ramp if self.ramp else 1.0)
+        for one in (net.smallest, *(net.space.sample(step.rng) for _ in range(self.random))):
+            step.learn(one, teacher=logits, weight=weight)
