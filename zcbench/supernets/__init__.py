@@ -14,7 +14,7 @@ from zcbench.supernets._register import (
 )
 from zcbench.supernets._rule import Step, TrainingRule
 from zcbench.supernets.calibration import calibrate
-from zcbench.supernets.cuts import register_cut, shared_weights
+from zcbench.supernets.cuts import first_of_blocks, register_cut, shared_weights
 from zcbench.supernets.evaluation import SubnetEvaluation, measured
 from zcbench.supernets.sharing import WeightSharing
 from zcbench.supernets.training import Training
@@ -29,6 +29,7 @@ __all__ = [
     "TrainingRuleInfo",
     "WeightSharing",
     "calibrate",
+    "first_of_blocks",
     "get_training_rule",
     "list_training_rules",
     "measured",

@@ -86,7 +86,7 @@ class WeightSharing(nn.Module):
     def _fresh(self, architecture: Architecture) -> nn.Module:
         """A new network on the supernet's device, in its precision; what is random in it is the same every time."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+            torch.default_generator.manual_seed(0)  # and no other device's
             network = self.build(self.space.canonical(architecture))
         mine = {id(value) for value in self.parameters()}
         like, first = next(self.parameters()), next(network.parameters(), None)

@@ -303,7 +303,7 @@ class _Checker:
     def _directions(self, one: Architecture, module: nn.Module, inputs: Any, values: list[nn.Parameter]) -> None:
         def loss() -> Tensor:
             with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)  # of dropout
+                torch.default_generator.manual_seed(0)  # of dropout
                 out = as_tensor(invoke(module, inputs))
             return (out * torch.linspace(-1, 2, out.numel(), dtype=out.dtype, device=out.device).view(out.shape)).sum()
 
