@@ -256,8 +256,8 @@ def extrapolate(
         one = prepare(at_epochs, row, horizon, lower_is_better=lower_is_better, bounds=bounds)
         _check(one, made, predictor)
         prepared.append(one)
-        asked.append(_asked(at_epochs, row, horizon, asked_for))
-    _affordable(asked)
+        asked.append(_asked(at_epochs, row, one.axis, asked_for))
+    _affordable(sum(map(len, asked)))
     # Curves of which the same number of epochs is asked are forecast together; where curves inform each other, all are,
     # and of the shorter ones the last epoch is asked again.
     lengths = [0 if made.joint else len(one) for one in asked]
@@ -309,13 +309,12 @@ def _epochs(epochs: Any, values: Sequence[Floats], *, several: bool) -> list[Flo
     ]
 
 
-def _affordable(asked: Sequence[Floats]) -> None:
+def _affordable(count: float) -> None:
     """Raise before the memory is full."""
-    count = sum(map(len, asked))
     if count > _MOST:
         raise InvalidInputError(
-            f"{count:,} distributions are asked for, and {_MOST:,} fit into memory: choose fewer epochs with at=, or "
-            "give fewer curves at once."
+            f"{count:,.10g} distributions are asked for, and {_MOST:,} fit into memory: choose fewer epochs with at=, "
+            "or give fewer curves at once."
         )
 
 
@@ -335,17 +334,20 @@ def _check(one: Prepared, made: CurvePredictor, named: str | CurvePredictor) -> 
         )
 
 
-def _asked(epochs: Floats, values: Floats, horizon: float, at: Floats | None) -> Floats:
-    """Epochs that are asked for, all of them later than the last value."""
+def _asked(epochs: Floats, values: Floats, axis: Axis, at: Floats | None) -> Floats:
+    """Epochs that are asked for, all of them later than the last value; steps where those are parts of epochs."""
+    horizon, step = axis.horizon, axis.step
     last = epochs[~np.isnan(values)][-1] if (~np.isnan(values)).any() else 0.0
     if last >= horizon:  # not of the context, which may be thinned
         raise InvalidInputError(
             f"the horizon {horizon:g} is not after epoch {last:g}, the last one observed: give a later horizon."
         )
     if at is None:
-        later = np.arange(np.floor(last) + 1, np.floor(horizon) + 1) if horizon - last <= _MOST else np.empty(0)
-        if horizon - last > _MOST:
-            _affordable([np.broadcast_to(0.0, int(min(horizon - last, 1e18)))])
+        _affordable((horizon - last) / step)
+        if step < 1:
+            later = np.round(last + step * np.arange(1, np.floor((horizon - last) / step - 1e-6) + 1), 9)
+            return np.append(later, horizon)
+        later = np.arange(np.floor(last) + 1, np.floor(horizon) + 1)
         return later if len(later) else np.array([horizon])
     if not len(at) or not (np.isfinite(at).all() and (np.diff(at) > 0).all()):
         raise InvalidInputError("at: give one epoch or more, increasing.")
