@@ -13,7 +13,7 @@ from zcbench._arguments import shown
 from zcbench._display import brief
 from zcbench.curves._base import CurvePredictor
 from zcbench.curves._context import Axis, Context, Floats, checked, thinned
-from zcbench.curves._forecast import Forecast
+from zcbench.curves._forecast import Binned, Forecast
 from zcbench.curves._given import levels, rows, series
 from zcbench.curves._register import get_curve_predictor
 from zcbench.curves._within import within
@@ -280,7 +280,8 @@ def extrapolate(
 def check_finite(forecast: Forecast) -> None:
     """Raise InvalidInputError if no numbers come of a forecast."""
     low, high = forecast.support()
-    if not np.isfinite([low, high, forecast.cdf(high)]).all():
+    held = forecast.probabilities.sum(-1) if isinstance(forecast, Binned) else forecast.cdf(high)  # the sum is quicker
+    if not (np.isfinite(low).all() and np.isfinite(high).all() and np.isfinite(held).all()):
         raise InvalidInputError("the forecast is not finite: its predictor, or a file of weights, is broken.")
 
 
