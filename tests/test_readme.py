@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from toys import registry_as_it_was
 
 import zcbench
+from zcbench._imports import import_file
+from zcbench.testing import check_curve_predictor
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -68,3 +71,18 @@ def test_searches_of_the_docs(tmp_path, monkeypatch):
         roles = roles.replace(long, short)
     exec(roles, {"zcbench": zcbench})
     assert (tmp_path / "scores").is_dir()
+
+
+def test_learning_curves_of_the_readme(monkeypatch):
+    (example,) = [block for block in blocks(README) if "curves.extrapolate" in block]
+    names: dict[str, object] = {}
+    exec(example, names)
+    assert len(names["losses"]) == 2  # type: ignore[arg-type]
+
+
+def test_the_curve_predictor_of_the_docs_passes_its_contract(tmp_path):
+    (tmp_path / "mine.py").write_text(blocks(ROOT / "docs" / "curves.md")[1])
+    with registry_as_it_was():
+        import_file(tmp_path / "mine.py")
+        report = check_curve_predictor("plateau")
+    assert report.ok, str(report)

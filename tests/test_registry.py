@@ -98,6 +98,13 @@ def test_bad_names(registry, name):
     assert registry.names() == ["one", "two"]
 
 
+def test_a_decorator_without_its_name(registry):
+    with pytest.raises(
+        InvalidInputError, match=r'a fruit needs a name: write @zcbench\.register_fruit\("mine"\) above'
+    ):
+        registry.add(test_bad_names, 1)
+
+
 @pytest.mark.parametrize("name", ["a", "7", "a.b_c-d", "x2"])
 def test_good_names(registry, name):
     registry.add(name, 1)

@@ -98,6 +98,9 @@ class Registry(Generic[T]):
             InvalidInputError: the name is not lower-case letters, digits, ``_``, ``.`` and ``-``, or is reserved, or a
                 value breaks its rule.
         """
+        if callable(name):
+            decorator = f"register_{self.kind.replace(' ', '_').replace('-', '_')}"
+            raise InvalidInputError(f'{self._one} needs a name: write @zcbench.{decorator}("mine") above it.')
         if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
             raise InvalidInputError(
                 f"{shown(name)} cannot name {self._one}: use lower-case letters, digits, '_', '-' and '.', at most "

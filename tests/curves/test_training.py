@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 from zcbench.curves import _training
 from zcbench.curves._context import Context
 from zcbench.curves._network import Shape
-from zcbench.curves._training import CONTEXTS, Training, draw, held_out, log_densities, train
+from zcbench.curves._training import CONTEXTS, Training, begin, draw, held_out, log_densities, train
 from zcbench.curves._weights import load
 from zcbench.curves.last_value import LastValue
 from zcbench.curves.priors import PRIORS
@@ -156,3 +157,23 @@ def test_thirty_seconds_beat_the_calibrated_last_value() -> None:
 def test_held_out_curves_are_always_the_same() -> None:
     for prior in PRIORS:
         assert torch.equal(held_out(prior, 5).values, held_out(prior, 5).values)
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        ({"workers": 1_000_000}, "--workers 1000000: give a number from 0 to"),
+        ({"workers": -1}, "--workers -1"),
+        ({"threads": 10**9}, "--threads"),
+        ({"batch": 0}, "--batch 0"),
+        ({"minutes": float("nan")}, "--minutes"),
+        ({"width": 30}, "--width 30"),
+        ({"width": 10**9}, "--width"),
+        ({"layers": 10**9}, "--layers"),
+        ({"seed": -1}, "--seed"),
+        ({"device": "tpu"}, "--device tpu"),
+    ],
+)
+def test_silly_numbers_are_refused(tmp_path: Path, given: dict[str, Any], match: str) -> None:
+    with pytest.raises(InvalidInputError, match=match):
+        begin(tmp_path / "net.safetensors", **given)

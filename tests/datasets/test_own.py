@@ -247,3 +247,18 @@ def test_curves_of_equal_networks_are_averaged(write):
 def test_one_sentence_for_bad_curves(write, content, curves, error, message):
     with pytest.raises(error, match=message):
         own_benchmark(write(content), "acc", curves=curves)
+
+
+def test_curves_by_their_patterns(tmp_path):
+    """A pattern names the curve where lower is better; as the target a curve is its last epoch."""
+    rows = "".join(f"a{k},{k},{9 - k}.5,{5 - k}.25\n" for k in range(4))
+    (tmp_path / "t.csv").write_text("arch,acc,loss_1,loss_3\n" + rows)
+    for name in ("loss", "loss_*"):
+        table = own_benchmark(tmp_path / "t.csv", name, lower=name, curves="loss_*")
+        assert table.default_target == "loss_3"
+        assert {n: one.higher_is_better for n, one in table.targets.items()} == {"loss": False, "loss_3": False}
+        assert table.truth().tolist() == [5.25, 4.25, 3.25, 2.25]
+    table = own_benchmark(tmp_path / "t.csv", "acc", lower="loss_*", curves="loss_*")
+    assert {n: one.higher_is_better for n, one in table.targets.items()} == {"loss": False, "acc": True}
+    with pytest.raises(UnknownNameError, match="valid"):
+        own_benchmark(tmp_path / "t.csv", "acc", lower="valid_*", curves="loss_*")

@@ -112,7 +112,7 @@ def test_bounds_follow_the_unit(description, higher, expected):
 
 
 def test_percentages_without_a_unit_are_refused():
-    with pytest.raises(InvalidInputError, match="0 and 100 for percent"):
+    with pytest.raises(InvalidInputError, match="0,100 for percent"):
         curve_set(table(50 + falling(4), higher=True))
 
 

@@ -66,3 +66,19 @@ def test_curves_of_ones_own_table(place):
     assert any("curve(valid_loss/9)" in note and "only 5 epochs" in note for note in found.notes)
     again = zcbench.run(str(place / "my.csv"), predictors="sotl", curves={"vl": "valid_loss_*"}.values(), **settings)
     assert again.points
+
+
+def test_curves_of_ones_own_table_are_forecast_without_a_target(place):
+    """They are judged by themselves; what is wanted of a loss is said in the command's own words."""
+    rng = np.random.default_rng(0)
+    loss = rng.uniform(1.2, 2, (20, 1)) + 2 / np.arange(1, 9) + 0.01 * rng.normal(size=(20, 8))
+    head = "arch," + ",".join(f"loss_{e}" for e in range(1, 9))
+    rows = [",".join([f"n{k}", *map(str, row)]) for k, row in enumerate(loss)]
+    (place / "my.csv").write_text("\n".join([head, *rows]) + "\n")
+    settings = {"curve_predictors": "last_value", "curves": "loss_*", "seeds": 2, "store": str(place / "runs")}
+    found = zcbench.run(str(place / "my.csv"), lower="loss_*", **settings)
+    assert {point.label for point in found.points} == {"last_value"}
+    with pytest.raises(InvalidInputError, match="give --bounds, 0,100 for percent, or name it with --lower"):
+        zcbench.run(str(place / "my.csv"), **settings)
+    with pytest.raises(InvalidInputError, match="--target COLUMN"):
+        zcbench.run(str(place / "my.csv"), predictors="sotl", curves="loss_*", store=str(place / "runs"))

@@ -175,7 +175,7 @@ def prepare(
     """
     epochs, values = checked(epochs, values)
     scale = scale_of(values, lower_is_better=lower_is_better, bounds=bounds)
-    axis = Axis(horizon, shift=1.0 if len(epochs) and epochs[0] < 1 else 0.0)
+    axis = Axis.of(epochs, horizon)
     times, unit = thinned(axis.times(epochs), scale.unit(values))
     return Prepared(Context(times, unit, axis.end), scale, axis)
 

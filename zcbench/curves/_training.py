@@ -33,6 +33,8 @@ RANGE = (-1.0, 2.0)
 CONTEXTS = (5, 10, 20, 50)
 #: what the state to go on from is called, beside the weights
 STATE = ".state.safetensors"
+#: processes or threads, at most
+_MOST = 256
 #: seeds of held-out curves and of training never meet
 _HELD_OUT = 987_654_321
 
@@ -363,11 +365,12 @@ def begin(
         raise InvalidInputError(f"--minutes {minutes}: give a number above 0.")
     batch = batch if batch is not None else (2048 if kind == "cuda" else 64)
     workers = workers if workers is not None else (max(0, (os.cpu_count() or 1) - 1) if kind == "cuda" else 0)
-    for name, number in {"batch": batch, "width": width, "layers": layers, "threads": threads}.items():
-        if number < 1:
-            raise InvalidInputError(f"--{name} {number}: give a number from 1 on.")
-    if workers < 0:
-        raise InvalidInputError(f"--workers {workers}: give a number from 0 on.")
+    limits = {"batch": (1, 10**6), "width": (1, 1_024), "layers": (1, 64), "threads": (1, _MOST), "workers": (0, _MOST)}
+    given = {"batch": batch, "width": width, "layers": layers, "threads": threads, "workers": workers, "seed": seed}
+    for name, number in given.items():
+        low, high = limits.get(name, (0, 2**63 - 1))
+        if not low <= number <= high:
+            raise InvalidInputError(f"--{name} {number}: give a number from {low} to {high}.")
     if width % Shape.heads:
         raise InvalidInputError(f"--width {width}: give a multiple of {Shape.heads}, the number of heads.")
     torch.set_num_threads(threads)

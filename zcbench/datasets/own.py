@@ -150,7 +150,7 @@ def own_benchmark(
         arch: the column that names architectures; default: one named "arch", "architecture", "model" …, else the first
             column of text without repetitions, else rows are numbered. Names are text, digits too.
         space: search space whose strings the names are, to build networks; None if no networks are to be built.
-        lower: columns in which lower is better.
+        lower: columns in which lower is better, and curves, by name or by pattern.
         curves: patterns of columns that are the epochs of a learning curve, one * for the number of the epoch:
             "valid_loss_*", or {"valid_loss": "epoch * loss"} to name the curve. A curve's epochs are its columns in the
             order of their numbers; they are no facts. An empty cell is an epoch without a value.
@@ -175,6 +175,13 @@ def own_benchmark(
     arch = None if arch is None else " ".join(arch.split())
     found = several_curves(curves, (name for name in content.texts if name != content.index), content.path)
     called = {one.name for one in found}
+    # A curve's pattern stands for its name; as the target a curve is its last epoch.
+    patterns = {one.pattern: one.name for one in found if one.pattern not in content.texts}
+    target, *lower = (patterns.get(name, name) for name in (target, *lower))
+    if target in called and target not in content.texts:
+        ended = next(one for one in found if one.name == target)
+        lower += [ended.columns[-1]] if target in lower else []
+        target = ended.columns[-1]
     for name in (target, *([arch] if arch is not None else []), *lower):
         if name not in content.texts and (name in (target, arch) or name not in called):
             hint = "Does the first line name the columns?" if any(map(is_number, content.texts)) else ""

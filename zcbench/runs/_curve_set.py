@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from zcbench._display import brief, many, plain
 from zcbench._process import stable_seed
 from zcbench.curves._extrapolate import Prepared, prepare
+from zcbench.curves.scales import WANTED
 from zcbench.datasets import Benchmark
 from zcbench.datasets._values import bounds_of
 from zcbench.errors import InvalidInputError, UnknownNameError
@@ -231,5 +232,6 @@ def _fit(values: Floats, horizon: Ints, lower: bool, bounds: tuple[float, float]
     notes = [f"{many(short, 'curve')} of one value left out."] if short else []
     if reasons:
         example = next(iter(reasons))
+        example = example.replace(WANTED, "give --bounds, 0,100 for percent, or name it with --lower if it is a loss")
         notes.append(f"{many(reasons.total(), 'curve')} left out, for example because {example}")
     return np.array(kept, np.intp), notes

@@ -60,12 +60,14 @@ class OwnTable:
     def read(self, path: str, track: Track) -> Benchmark:
         """The table as a benchmark."""
         settings = track.settings(path)
-        if settings.target is None:
+        # Curve predictors are judged by the curves themselves.
+        target = settings.target or (self.curves[0] if self.curves and track.curve_predictors else None)
+        if target is None:
             raise InvalidInputError(f"say which column of {path} to rank against: --target COLUMN")
         builds = self.space or self.factory
         return own_benchmark(
             path,
-            settings.target,
+            target,
             arch=self.arch,
             space=space_named(builds) if builds else None,
             lower=self.lower,
