@@ -4,6 +4,8 @@ Rules by which supernets are trained are in ``rules/``, one a file.
 """
 
 from zcbench.supernets import rules
+from zcbench.supernets._export import Exported, ExportedFile, export
+from zcbench.supernets._latency import Latency, latencies, latency
 from zcbench.supernets._protocol import Supernet
 from zcbench.supernets._register import (
     TrainingRuleInfo,
@@ -15,11 +17,18 @@ from zcbench.supernets._register import (
 )
 from zcbench.supernets._rule import Step, TrainingRule
 from zcbench.supernets.calibration import calibrate
+from zcbench.supernets.card import check_card, write_card
 from zcbench.supernets.cuts import register_cut, shared_weights
+from zcbench.supernets.fine_tuning import FineTuned, fine_tune
 from zcbench.supernets.sharing import WeightSharing
 from zcbench.supernets.training import Training
+from zcbench.supernets.weights import load_weights
 
 __all__ = [
+    "Exported",
+    "ExportedFile",
+    "FineTuned",
+    "Latency",
     "Step",
     "Supernet",
     "Training",
@@ -27,12 +36,19 @@ __all__ = [
     "TrainingRuleInfo",
     "WeightSharing",
     "calibrate",
+    "check_card",
+    "export",
+    "fine_tune",
     "get_training_rule",
+    "latencies",
+    "latency",
     "list_training_rules",
+    "load_weights",
     "register_cut",
     "register_training_rule",
     "resolve_training_rules",
     "rules",
     "shared_weights",
     "training_rule_info",
+    "write_card",
 ]
