@@ -17,7 +17,7 @@ from zcbench.supernets._register import (
 from zcbench.supernets._rule import Step, TrainingRule
 from zcbench.supernets.calibration import calibrate
 from zcbench.supernets.card import check_card, write_card
-from zcbench.supernets.cuts import register_cut, shared_weights
+from zcbench.supernets.cuts import first_of_blocks, register_cut, shared_weights
 from zcbench.supernets.evaluation import SubnetEvaluation, measured
 from zcbench.supernets.fine_tuning import FineTuned, fine_tune
 from zcbench.supernets.sharing import WeightSharing
@@ -41,6 +41,7 @@ __all__ = [
     "check_card",
     "export",
     "fine_tune",
+    "first_of_blocks",
     "get_training_rule",
     "latencies",
     "latency",

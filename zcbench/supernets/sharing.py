@@ -69,6 +69,7 @@ class WeightSharing(nn.Module):
         self.calibration = list(calibration)
         self.held_out = held_out
         self._structures: OrderedDict[str, nn.Module] = OrderedDict()
+        self._made_for: tuple[torch.dtype, torch.device] | None = None
         self._statistics: tuple[Any, dict[str, Tensor]] | None = None
         self.active = self.largest
         self.structure(self.smallest)
@@ -85,7 +86,7 @@ class WeightSharing(nn.Module):
     def _fresh(self, architecture: Architecture) -> nn.Module:
         """A new network on the supernet's device, in its precision; what is random in it is the same every time."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+            torch.default_generator.manual_seed(0)  # and no other device's
             network = self.build(self.space.canonical(architecture))
         mine = {id(value) for value in self.parameters()}
         like, first = next(self.parameters()), next(network.parameters(), None)
@@ -107,7 +108,10 @@ class WeightSharing(nn.Module):
             InvalidArchitectureError: it is none of the space.
             InvalidInputError: its network is no part of the largest.
         """
-        key = self.space.canonical(architecture).key
+        key, like = self.space.canonical(architecture).key, next(self.parameters())
+        if self._made_for != (like.dtype, like.device):
+            self._structures.clear()
+            self._made_for = (like.dtype, like.device)
         if key not in self._structures:
             network = self._fresh(architecture)
             shared_weights(self.whole, network)  # while parameters that are one can be told
@@ -135,11 +139,6 @@ class WeightSharing(nn.Module):
     def forward(self, *inputs: Any, **named: Any) -> Any:
         """What the active subnet computes."""
         structure = self.structure(self.active)
-        device = next(self.parameters()).device
-        for module in structure.modules():
-            for name, value in module._buffers.items():
-                if value is not None and value.device != device:
-                    module._buffers[name] = value.to(device)
         structure.train(self.training)
         shared = shared_weights(self.whole, structure)
         weights: dict[str, Tensor] = {name: shared[name] for name, _ in structure.named_parameters()}
@@ -215,9 +214,13 @@ class WeightSharing(nn.Module):
                     "this subnet has batch norms, whose statistics must be of its own: give the supernet inputs of the "
                     "training set as calibration=[batch, …], or take  cut(architecture)  and calibrate it yourself."
                 )
-            device = next(network.parameters()).device
-            calibrate(network, (batch.to(device) for batch in self.calibration))
+            calibrate(network, map(self._as_weights, self.calibration))
         return network.eval()
+
+    def _as_weights(self, batch: Tensor) -> Tensor:
+        """A batch on the supernet's device and, of floating-point numbers, in its precision."""
+        like = next(self.parameters())
+        return batch.to(like.device, like.dtype if batch.is_floating_point() else batch.dtype)
 
     def evaluate(self, architecture: Architecture) -> dict[str, float]:
         """Accuracy (a fraction) and nll (nats a sample) of a subnet on held-out data.
