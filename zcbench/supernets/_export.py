@@ -99,8 +99,8 @@ def export(
 
     A file is written in one step, and only if what it computes is what the network computes: for the example and for
     samples like it in batches of 1, 2, 3 and more than twice as many. Numbers of float32 may differ by 1e-5 of the
-    largest one and four times what the network itself differs from its copy in float64. What cannot be written is a
-    sentence in ``failed`` and takes nothing from the others. The network stays as it was.
+    largest one and four times what the network itself differs from its copy in float64, and never by 1e-4. What cannot
+    be written is a sentence in ``failed`` and takes nothing from the others. The network stays as it was.
 
     Args:
         network: in evaluation mode, on the CPU.
@@ -224,9 +224,9 @@ class _Work:
 
     def _onnx(self) -> tuple[bytes, dict[str, Any]]:
         onnx = _needed("onnx", "onnxscript", "onnxruntime")
+        program = self.program
         with untouched(self.network), torch.no_grad():
             names = _names(invoke(self.network, self.batch.map(torch.clone)))
-        program = self.program
         with _reported("torch cannot write the network as ONNX"):
             model = torch.onnx.export(program, dynamo=True, output_names=names, verbose=False).model_proto  # type: ignore[union-attr]
             for part in (model.graph, *model.functions):
