@@ -127,7 +127,8 @@ def search(
     workers = rules.whole("workers", workers, 0, 10_000)
     check_timeout(timeout)
     if isinstance(space, Supernet):
-        space, evaluate = space.space, _of_supernet(space) if evaluate is None else evaluate
+        evaluate = _of_supernet(space) if evaluate is None else evaluate
+        space = space.space
     space, table = _where(space)
     table = evaluate if isinstance(evaluate, Benchmark) else table
     evaluate = table if evaluate is None else evaluate

@@ -58,4 +58,4 @@ def measured(network: nn.Module, inputs: Tensor, targets: Tensor) -> dict[str, f
 
 
 def _parts(inputs: Tensor) -> Iterator[Tensor]:
-    yield from inputs.split(_AT_ONCE)
+    yield from torch.split(inputs, _AT_ONCE)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,9 @@ from zcbench._files import whole
 from zcbench.errors import InvalidInputError
 from zcbench.supernets._register import get_training_rule
 from zcbench.supernets._rule import TrainingRule
+from zcbench.supernets._steps import Augment, rate_at, rows_of, sgd
 from zcbench.supernets.sharing import WeightSharing
 from zcbench.types import Architecture
-
-#: changes a batch of inputs with the random numbers of the step, on the inputs' device
-Augment = Callable[[Tensor, torch.Generator], Tensor]
 
 
 @dataclass
@@ -122,14 +120,7 @@ class Training:
             raise InvalidInputError(f"rate={self.rate!r}: give a learning rate above 0.")
         self._rule = get_training_rule(self.rule) if isinstance(self.rule, str) else self.rule
         self._rule.begin(self.supernet)
-        several = [p for p in self.supernet.parameters() if p.ndim > 1]
-        single = [p for p in self.supernet.parameters() if p.ndim <= 1]
-        self._optimizer = torch.optim.SGD(
-            [{"params": several, "weight_decay": self.decay}, {"params": single, "weight_decay": 0.0}],
-            lr=self.rate,
-            momentum=self.momentum,
-            nesterov=self.momentum > 0,
-        )
+        self._optimizer = sgd(self.supernet.parameters(), self.rate, self.momentum, self.decay)
 
     def run(self) -> Iterator[int]:
         """Train, one step for each item; yields how many are done."""
@@ -141,14 +132,14 @@ class Training:
 
     def _step(self) -> None:
         rng = np.random.default_rng([self.seed, 2, self.done])
-        rows = torch.as_tensor(self._rows(self.done), device=self.inputs.device)
+        rows = torch.as_tensor(rows_of(self.done, len(self.inputs), self.batch, self.seed), device=self.inputs.device)
         inputs, targets = self.inputs[rows], self.targets[rows]
         if self.augment is not None:
             inputs = self.augment(inputs, torch.Generator(inputs.device).manual_seed(int(rng.integers(2**62))))
         step = _Step(self.supernet, self.done, self.done / self.steps, rng, inputs, targets, self.smoothing)
         factor = self._rule.factor(step.progress)
         for group in self._optimizer.param_groups:
-            group["lr"] = self.rate * (_factor(self.done, self.steps) if factor is None else factor)
+            group["lr"] = self.rate * (rate_at(self.done, self.steps) if factor is None else factor)
         self.supernet.train()
         with torch.random.fork_rng(devices=[inputs.device] if inputs.is_cuda else []):
             torch.manual_seed(int(rng.integers(2**62)))  # dropout
@@ -162,14 +153,6 @@ class Training:
         self.done += 1
         self.learned += step.learned
         self.losses.append(step.loss / max(1, step.learned))
-
-    def _rows(self, step: int) -> np.ndarray[Any, np.dtype[np.intp]]:
-        """Samples of a step: every epoch is a permutation of its own."""
-        count, size = len(self.inputs), min(self.batch, len(self.inputs))
-        per = count // size
-        order = np.random.default_rng([self.seed, 1, step // per]).permutation(count)
-        place = step % per * size
-        return order[place : place + size]
 
     # -- on disk -----------------------------------------------------------------------------------
 
@@ -244,9 +227,3 @@ def _digest(values: Tensor) -> str:
     """Of a tensor's numbers, wherever they lie."""
     data = values.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()
     return hashlib.blake2b(data.tobytes(), digest_size=8).hexdigest()
-
-
-def _factor(step: int, steps: int) -> float:
-    """Of the learning rate: up over the first twentieth, down as a cosine."""
-    warm = max(1, steps // 20)
-    return min(1.0, (step + 1) / warm) * (1 + math.cos(math.pi * step / steps)) / 2

@@ -1,0 +1,87 @@
+"""Weights in safetensors: tied ones once, everything comes back, and what does not fit is a sentence."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError
+from zcbench.supernets import load_weights
+from zcbench.supernets.weights import packed, unpacked
+
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed, self.out = nn.Embedding(5, 4), nn.Linear(4, 5)
+        self.out.weight = self.embed.weight
+        self.register_buffer("mask", torch.full((2, 2), -torch.inf).triu(1))
+        self.register_buffer("count", torch.tensor(3))
+        self.register_buffer("view", torch.arange(12.0).view(3, 4).t()[1:])
+
+
+def test_everything_comes_back_and_tied_weights_stand_there_once(tmp_path):
+    network = Tied().half()
+    content = packed(network, {"class": "Tied"})
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    assert ("embed.weight" in header) != ("out.weight" in header)
+    found, about = unpacked(content)
+    assert about == {"class": "Tied"}
+    for name, value in network.state_dict().items():
+        assert found[name].dtype == value.dtype and torch.equal(found[name], value)
+    (tmp_path / "a.safetensors").write_bytes(content)
+    other = load_weights(Tied().half(), tmp_path / "a.safetensors")
+    assert torch.equal(other.embed.weight, network.embed.weight) and other.out.weight is other.embed.weight
+
+
+def test_slices_of_a_larger_tensor_are_written_alone():
+    whole = torch.randn(1000, 1000)
+    network = nn.Linear(2, 2, bias=False)
+    network.weight = nn.Parameter(whole[:2, :2])
+    content = packed(network, {})
+    assert len(content) < 1000
+    assert torch.equal(unpacked(content)[0]["weight"], whole[:2, :2])
+
+
+def test_what_cannot_be_written_is_a_sentence():
+    broken = nn.Linear(2, 2)
+    broken.weight.data[0, 0] = torch.nan
+    with pytest.raises(InvalidInputError, match="'weight' holds nan"):
+        packed(broken, {})
+
+    class Extra(nn.Linear):
+        def get_extra_state(self):
+            return {"epochs": 3}
+
+        def set_extra_state(self, state): ...
+
+    with pytest.raises(InvalidInputError, match="is a dict, and a file of weights holds tensors"):
+        packed(Extra(2, 2), {})
+    sparse = nn.Module()
+    sparse.register_buffer("graph", torch.eye(3).to_sparse())
+    with pytest.raises(InvalidInputError, match="no dense tensor"):
+        packed(sparse, {})
+
+
+def test_what_cannot_be_read_is_a_sentence(tmp_path):
+    path = tmp_path / "a.safetensors"
+    with pytest.raises(DataMissingError, match="cannot be read"):
+        load_weights(nn.Linear(2, 2), path)
+    for content in (b"", b"{}", b"\xff" * 100, packed(nn.Linear(2, 2), {})[:-1]):
+        path.write_bytes(content)
+        with pytest.raises(DataCorruptError, match="no file of weights"):
+            load_weights(nn.Linear(2, 2), path)
+
+
+@pytest.mark.parametrize(
+    "other", [nn.Linear(2, 3), nn.Linear(2, 2, bias=False), nn.Sequential(nn.Linear(2, 2))], ids=repr
+)
+def test_weights_of_another_network_are_refused_and_change_nothing(tmp_path, other):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(packed(nn.Linear(2, 2), {"class": "torch.nn.Linear", "architecture": "a|b"}))
+    before = [one.clone() for one in other.parameters()]
+    with pytest.raises(InvalidInputError, match="has the weights of a\\|b, and they do not fit this network"):
+        load_weights(other, path)
+    assert all(map(torch.equal, before, other.parameters()))

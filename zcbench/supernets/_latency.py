@@ -1,0 +1,416 @@
+"""How long a stand-alone network takes on this machine, in processes that do nothing else.
+
+What is measured is one inference after another, with nothing between them but the clock. Processes of others cannot be
+kept away: a busy machine makes single inferences much slower, and all of them somewhat (shared caches, memory, clock
+rates). What helps: many short rounds, in turn with the other networks that are compared; several fresh processes,
+because where a process lies in memory decides some per cent (T. Kalibera and R. Jones, "Rigorous benchmarking in
+reasonable time", ISMM 2013); and only the half of the rounds counts in which the process waited least for a core.
+Waiting is read off its processor time, and not off the latencies. What is left of it is stated.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import os
+import pickle
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from zcbench import _arguments as rules
+from zcbench._arguments import shown
+from zcbench._foreign import Foreign
+from zcbench._imports import imported_files
+from zcbench._outputs import invoke
+from zcbench._workers import Begin, Crew, check_timeout
+from zcbench.errors import InvalidInputError, MissingDependencyError, ZcbenchError, first_line
+from zcbench.records import describe_environment
+from zcbench.supernets._export import fed
+from zcbench.supernets._exportable import standing_alone
+from zcbench.types import Batch, Inputs, Status
+
+#: seconds and inferences of a warm-up at least
+_WARM, _WARM_CALLS = 0.1, 5
+#: inferences that begin a round uncounted, because another network ran before
+_AGAIN = 3
+#: most inferences of a round
+_MOST = 5_000
+#: resamplings behind the interval of the median
+_RESAMPLED = 500
+#: share of the time waited above which the note says so
+_BUSY = 0.05
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds of an inference.
+
+    Attributes:
+        median: of single inferences.
+        p10: tenth percentile; on a busy machine the number that moves least.
+        p90: ninetieth percentile.
+        low: lower end of the median's interval, and
+        high: its upper end. It covers the 95 % interval of a bootstrap over rounds and the medians of all processes.
+        repeats: inferences that these numbers are made of.
+        threads: of each inference.
+        batch: samples of each inference.
+        processes: fresh processes in which it was measured.
+        waited: share of the time that the process had to wait for a core in these rounds; None with several threads,
+            which wait for each other.
+        runtime: what ran the network, with its version.
+        machine: processor, cores and system.
+        note: what a reader has to know, a sentence, or "".
+    """
+
+    median: float
+    p10: float
+    p90: float
+    low: float
+    high: float
+    repeats: int
+    threads: int
+    batch: int
+    processes: int
+    waited: float | None
+    runtime: str
+    machine: str
+    note: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it by name."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return f"{self.median:.3g} ms ({self.p10:.3g} to {self.p90:.3g})"
+
+
+def latency(
+    network: nn.Module | str | os.PathLike[str],
+    inputs: Inputs,
+    *,
+    batch: int = 1,
+    threads: int = 1,
+    seconds: float = 1.0,
+    rounds: int = 10,
+    processes: int = 3,
+    timeout: float = 60.0,
+) -> Latency:
+    """Measure a network's latency on this machine's processor, in processes that do nothing else.
+
+    Args:
+        network: in evaluation mode, on the CPU; or the path of an ``.onnx`` file, which onnxruntime runs.
+        inputs: as the network takes them; the first dimension of every tensor counts samples.
+        batch: samples of an inference, the first of ``inputs``.
+        threads: of an inference.
+        seconds: what is measured in all, without starts and warm-ups.
+        rounds: of each process.
+        processes: fresh ones, one after the other.
+        timeout: seconds that a start with its warm-up, or a round, may take.
+
+    Raises:
+        InvalidInputError: an argument is out of range, or the network raises, or is not done in time.
+        MissingDependencyError: onnxruntime is not installed.
+    """
+    found = latencies(
+        {"the network": network},
+        inputs,
+        batch=batch,
+        threads=threads,
+        seconds=seconds,
+        rounds=rounds,
+        processes=processes,
+        timeout=timeout,
+    )["the network"]
+    if isinstance(found, str):
+        raise InvalidInputError(found)
+    return found
+
+
+def latencies(
+    networks: Mapping[str, nn.Module | str | os.PathLike[str]],
+    inputs: Inputs,
+    *,
+    batch: int = 1,
+    threads: int = 1,
+    seconds: float = 1.0,
+    rounds: int = 10,
+    processes: int = 3,
+    timeout: float = 60.0,
+) -> dict[str, Latency | str]:
+    """Measure several networks in turn, round by round, so that a machine that becomes busy slows all of them.
+
+    Args:
+        networks: by name, each as :func:`latency` takes it.
+        inputs: of all.
+        batch: samples of an inference, the first of ``inputs``.
+        threads: of an inference.
+        seconds: what is measured of each network in all, without starts and warm-ups.
+        rounds: of each network in each process.
+        processes: fresh ones, one after the other, each for all networks.
+        timeout: seconds that a network's warm-up, or a round, may take.
+
+    Returns:
+        By name; a sentence for a network that cannot be measured.
+
+    Raises:
+        InvalidInputError: an argument is out of range.
+        MissingDependencyError: onnxruntime is not installed, and one is a file of it.
+    """
+    plan = _Plan(
+        batch=rules.whole("batch", batch, 1),
+        threads=rules.whole("threads", threads, 1, 1024),
+        rounds=rules.whole("rounds", rounds, 2, 10_000),
+        processes=rules.whole("processes", processes, 1, 1_000),
+        seconds=rules.number("seconds", seconds, 1e-3),
+        timeout=timeout,
+    )
+    check_timeout(timeout)
+    given = Batch(inputs)
+    if len(given) < plan.batch:
+        raise InvalidInputError(f"there are {len(given)} samples for a batch of {plan.batch}: give as many, or more.")
+    given = given[: plan.batch]
+    found: dict[str, Latency | str] = {}
+    sent: dict[str, bytes] = {}
+    for name, network in networks.items():
+        try:
+            sent[name] = _sent(network, given)
+        except MissingDependencyError:
+            raise
+        except ZcbenchError as error:
+            found[name] = str(error)
+    found |= _measured(sent, given, plan)
+    return {name: found[name] for name in networks}
+
+
+@dataclass(frozen=True)
+class _Plan:
+    batch: int
+    threads: int
+    rounds: int
+    processes: int
+    seconds: float
+    timeout: float
+
+    @property
+    def round(self) -> float:
+        """Seconds of a round."""
+        return self.seconds / (self.rounds * self.processes)
+
+
+@dataclass(frozen=True)
+class _Round:
+    """Milliseconds of inferences one after another, and how much of the time was spent waiting."""
+
+    times: np.ndarray[Any, np.dtype[np.float64]]
+    waited: float
+    runtime: str
+
+
+def _measured(sent: Mapping[str, bytes], inputs: Batch, plan: _Plan) -> dict[str, Latency | str]:
+    """Round by round, process after process."""
+    rounds: dict[str, list[list[_Round]]] = {name: [] for name in sent}
+    failed: dict[str, str] = {}
+    work = _Measuring(sent, pickle.dumps(inputs.inputs), plan, imported_files())
+    names = list(sent)
+    for process in range(plan.processes):
+        if not set(names) - set(failed):
+            break
+        for name in names:
+            rounds[name].append([])
+        with Crew(work, 1, plan.timeout) as crew:
+            for number in range(plan.rounds):
+                first = (process + number) % len(names)  # nobody always runs behind the same one
+                tasks = [(name, ("",)) for name in (*names[first:], *names[:first]) if name not in failed]
+                with closing(crew.do(tasks)) as results:
+                    for name, _, result in results:
+                        if isinstance(result, str):
+                            failed[name] = result
+                        else:
+                            rounds[name][-1].append(result)
+    machine = _machine()
+    return {name: failed[name] if name in failed else _summary(rounds[name], plan, machine) for name in names}
+
+
+def _summary(processes: Sequence[Sequence[_Round]], plan: _Plan, machine: str) -> Latency:
+    """Of the half of each process's rounds that waited least."""
+    quiet = [sorted(one, key=lambda round_: round_.waited)[: math.ceil(len(one) / 2)] for one in processes]
+    used = [round_ for one in quiet for round_ in one]
+    times = np.concatenate([one.times for one in used])
+    low, high = _interval([one.times for one in used])
+    middles = [float(np.median(np.concatenate([round_.times for round_ in one]))) for one in quiet]
+    waited = float(np.mean([one.waited for one in used])) if plan.threads == 1 else None
+    p10, median, p90 = (float(one) for one in np.quantile(times, (0.1, 0.5, 0.9)))
+    note = ""
+    if waited is not None and waited > _BUSY:
+        note = f"The machine was busy: {waited:.0%} of the time went by waiting for a core."
+    elif plan.threads > (os.cpu_count() or 1):
+        note = f"There are {plan.threads} threads for {os.cpu_count()} cores."
+    return Latency(
+        median=median,
+        p10=p10,
+        p90=p90,
+        low=min(low, *middles),
+        high=max(high, *middles),
+        repeats=len(times),
+        threads=plan.threads,
+        batch=plan.batch,
+        processes=len(processes),
+        waited=waited,
+        runtime=used[0].runtime,
+        machine=machine,
+        note=note,
+    )
+
+
+def _interval(rounds: Sequence[np.ndarray[Any, np.dtype[np.float64]]]) -> tuple[float, float]:
+    """Of the median, 95 %: inferences of one round are not independent, so rounds are drawn."""
+    rng = np.random.default_rng(0)
+    drawn = [
+        np.median(np.concatenate([rounds[place] for place in rng.integers(len(rounds), size=len(rounds))]))
+        for _ in range(_RESAMPLED)
+    ]
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def _machine() -> str:
+    _, about = describe_environment()
+    return f"{about['processor']}, {about['cores']} cores, {about['platform']}"
+
+
+# -- what goes to the processes --------------------------------------------------------------------
+
+
+def _sent(network: nn.Module | str | os.PathLike[str], inputs: Batch) -> bytes:
+    """A network, or the content of an ONNX file, as a pickle.
+
+    Raises:
+        InvalidInputError: it is none, cannot be read, or cannot be sent.
+        MissingDependencyError: onnxruntime is not installed.
+    """
+    if not isinstance(network, nn.Module):
+        return pickle.dumps(_onnx_content(network))
+    network = standing_alone(network, inputs)
+    reason = ""
+    main = sys.modules["__main__"]
+    # Where there is no script (a notebook, python -c), no process can run it again.
+    if getattr(main, "__spec__", None) or getattr(main, "__file__", None):
+        try:
+            return pickle.dumps(network)
+        except Exception as error:
+            reason = first_line(error)
+    try:
+        import cloudpickle
+
+        return bytes(cloudpickle.dumps(network))
+    except ImportError:
+        advice = "define its class in a module, or run  pip install cloudpickle"
+    except Exception as error:
+        reason, advice = first_line(error), "keep what cannot be pickled out of it"
+    raise InvalidInputError(f"the network cannot be sent to a process of its own ({reason}): {advice}.")
+
+
+def _onnx_content(path: object) -> bytes:
+    try:
+        file = Path(rules.path("the network", path))
+    except InvalidInputError:
+        raise InvalidInputError(f"the network is {shown(path)}: give a torch.nn.Module or an .onnx file.") from None
+    if file.suffix != ".onnx":
+        raise InvalidInputError(f"{file} is no .onnx file: give one, or a torch.nn.Module.")
+    try:
+        import onnxruntime  # noqa: F401
+    except ImportError:
+        raise MissingDependencyError("onnxruntime", "onnx", "the latency of an ONNX network") from None
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise InvalidInputError(f"{file} cannot be read: {error.strerror or error}.") from None
+
+
+class _Measuring:
+    """What a process does; see :class:`zcbench._workers.Work`."""
+
+    def __init__(self, networks: Mapping[str, bytes], inputs: bytes, plan: _Plan, imports: tuple[str, ...]) -> None:
+        self.imports = imports
+        self._networks, self._inputs, self._plan = dict(networks), inputs, plan
+        self._calls: dict[str, tuple[Callable[[], object], str, int]] = {}
+
+    def prepare(self) -> None:
+        """One network at a time runs here, on so many threads; numbers near zero count as zero, as in deployment."""
+        from zcbench._imports import import_file
+
+        for path in self.imports:
+            import_file(path)
+        torch.set_num_threads(self._plan.threads)
+        torch.set_flush_denormal(True)
+        gc.disable()  # cycles of some seconds stay
+
+    def results(self, key: str, parts: Sequence[str], begin: Begin = str) -> Iterator[tuple[str, _Round | str]]:
+        """Yield a round of a network, or why there is none."""
+        for part in parts:
+            begin(part)
+            found: _Round | str = ""
+            with Foreign(tidy=True) as call, torch.inference_mode():
+                found = self._round(key)
+            yield part, found if call.kind is None else f"the network fails: {call.said}"
+
+    def lost(self, status: Status, reason: str, seconds: float) -> str:
+        """The process died, or was stopped."""
+        if status is Status.TIMED_OUT:
+            return f"the network was not done within {self._plan.timeout:g} s: give a longer timeout."
+        return f"the network ended its process: {reason}"
+
+    def _round(self, name: str) -> _Round:
+        if name not in self._calls:
+            run, runtime = self._runner(pickle.loads(self._networks[name]))
+            self._calls[name] = (run, runtime, _warmed(run, self._plan.round))
+        run, runtime, count = self._calls[name]
+        times = np.empty(count)
+        for _ in range(_AGAIN if count > _AGAIN else 1):
+            run()
+        clock = time.perf_counter
+        began, busy = clock(), time.process_time()
+        for number in range(count):
+            before = clock()
+            run()
+            times[number] = clock() - before
+        wall, busy = clock() - began, time.process_time() - busy
+        waited = max(0.0, 1 - busy / (wall * self._plan.threads))
+        return _Round(times * 1e3, waited, runtime)
+
+    def _runner(self, network: nn.Module | bytes) -> tuple[Callable[[], object], str]:
+        inputs = pickle.loads(self._inputs)
+        if isinstance(network, nn.Module):
+            return lambda: invoke(network, inputs), f"torch {torch.__version__}"
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = self._plan.threads, 1
+        options.add_session_config_entry("session.set_denormal_as_zero", "1")
+        options.log_severity_level = 4
+        session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+        given = fed([one.name for one in session.get_inputs()], inputs)
+        return lambda: session.run(None, given), f"onnxruntime {onnxruntime.__version__}"
+
+
+def _warmed(run: Callable[[], object], seconds: float) -> int:
+    """Run until it is warm; the number of inferences that take so many seconds."""
+    clock = time.perf_counter
+    began, calls, fastest = clock(), 0, math.inf
+    while calls < _WARM_CALLS or clock() - began < _WARM:
+        before = clock()
+        run()
+        fastest = min(fastest, clock() - before)
+        calls += 1
+        if calls == 1 and fastest > _WARM:  # one of a slow network warms it
+            break
+    return max(1, min(_MOST, round(seconds / fastest)))

@@ -1,0 +1,217 @@
+"""A card for each exported network: what it is, what it costs, how it was found, and digests to check files by."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from zcbench._arguments import shown
+from zcbench._display import json_text, many, markdown, markdown_line, significant
+from zcbench._files import write_text
+from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError
+from zcbench.proxies import score
+from zcbench.records import describe_environment
+from zcbench.supernets._export import Exported
+from zcbench.supernets._exportable import CARD
+from zcbench.supernets._latency import Latency
+from zcbench.types import Batch, Inputs, Status
+
+#: of the card's form
+VERSION = 1
+_ADVICE = "give another folder."
+_FLOPS = "floating-point operations of one sample, two per multiply-add; convolutions and products of matrices"
+_KINDS = {"weights": "weights (safetensors)", "torch": "torch.export", "onnx": "ONNX"}
+
+
+def write_card(
+    exported: Exported,
+    network: nn.Module,
+    example: Inputs,
+    *,
+    accuracy: Mapping[str, float] | None = None,
+    latency: Latency | Mapping[str, Latency | str] | None = None,
+    found: Mapping[str, Any] | None = None,
+    notes: str = "",
+) -> dict[str, Any]:
+    """Write ``name.json`` and ``name.md`` beside the files of an export, each in one step.
+
+    A card that is there is replaced: :func:`zcbench.supernets.export` refused the name, or was told to overwrite.
+
+    Args:
+        exported: what was written.
+        network: the same network.
+        example: its inputs.
+        accuracy: by what was measured, say "inherited" and "fine-tuned", before and after; fractions.
+        latency: of the network, or by what ran it; a sentence where it could not be measured.
+        found: how it was found, by what: searcher, evaluations, scorers, seed.
+        notes: a sentence of the owner's.
+
+    Returns:
+        The card, as it stands in the JSON file.
+
+    Raises:
+        InvalidInputError: an accuracy is no number, or what was given cannot be written as JSON.
+        StoreError: there is no room or no permission.
+    """
+    card = _card(exported, network, example)
+    for name, value in (accuracy or {}).items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise InvalidInputError(f"accuracy[{name!r}] is {shown(value)}: give a finite number.")
+    measured = {"the network": latency} if isinstance(latency, Latency) else dict(latency or {})
+    card |= {
+        "accuracy": {str(name): float(value) for name, value in (accuracy or {}).items()},
+        "latency_ms": {name: one if isinstance(one, str) else one.as_dict() for name, one in measured.items()},
+        "found": dict(found or {}),
+        "notes": str(notes),
+    }
+    try:
+        text = json_text(card)
+        written: dict[str, Any] = json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInputError(f"the card cannot be written as JSON ({error}): give numbers and texts.") from None
+    path = exported.folder / exported.name
+    for ending, content in zip(CARD, (text + "\n", as_markdown(written)), strict=True):
+        write_text(path.with_name(path.name + ending), content, _ADVICE)
+    return written
+
+
+def check_card(path: str | os.PathLike[str]) -> list[str]:
+    """Compare the files beside a card with its digests.
+
+    Args:
+        path: of the card's JSON file.
+
+    Returns:
+        A sentence for each file that is not what the card says; empty if all are.
+
+    Raises:
+        DataMissingError: there is no such card.
+        DataCorruptError: it is none.
+    """
+    place = Path(path)
+    try:
+        card = json.loads(place.read_bytes())
+        files = [(str(one["file"]), str(one["sha256"])) for one in card["files"].values()]
+    except OSError as error:
+        raise DataMissingError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise DataCorruptError(f"{path} is no card of an exported network: give its .json file.") from None
+    problems = []
+    for name, digest in files:
+        if Path(name).name != name or name in ("", ".", ".."):
+            problems.append(f"{shown(name)} is no name of a file beside the card.")
+            continue
+        try:
+            found = hashlib.sha256((place.parent / name).read_bytes()).hexdigest()
+        except OSError as error:
+            problems.append(f"{name} cannot be read: {error.strerror or error}.")
+            continue
+        if found != digest:
+            problems.append(f"{name} is not the file that the card describes: its SHA-256 begins with {found[:12]}.")
+    return problems
+
+
+def _card(exported: Exported, network: nn.Module, example: Inputs) -> dict[str, Any]:
+    """What follows from network and files."""
+    batch = Batch(example)
+    scores = score(network, batch[:2].inputs, proxies=["flops"])
+    flops = scores["flops"]
+    identifier, environment = describe_environment()
+    inputs = batch.inputs.items() if isinstance(batch.inputs, Mapping) else enumerate(batch.tensors())
+    return {
+        "card": VERSION,
+        "name": exported.name,
+        **exported.about,
+        "parameters": sum(one.numel() for one in network.parameters()),
+        "flops": flops.value if flops.status is Status.OK else None,
+        "flops_counted": _FLOPS if flops.status is Status.OK else flops.detail,
+        "inputs": {
+            str(name): {"shape": ["batch", *one.shape[1:]], "type": str(one.dtype).removeprefix("torch.")}
+            for name, one in inputs
+            if hasattr(one, "dtype")
+        },
+        "files": {
+            kind: {
+                "file": one.path.name,
+                "sha256": one.sha256,
+                "bytes": one.size,
+                "largest_difference": one.difference,
+                "batches_compared": list(one.batches),
+                **one.details,
+            }
+            for kind, one in exported.files.items()
+        },
+        "failed": dict(exported.failed),
+        "environment": {"id": identifier, **environment},
+    }
+
+
+def as_markdown(card: Mapping[str, Any]) -> str:
+    """The card for readers."""
+    lines = [f"# {markdown(card['name'])}", ""]
+    if "architecture" in card:
+        lines += [f"{markdown_line(card['architecture'])} of the search space {markdown(card['space'])}.", ""]
+    flops = "–" if card["flops"] is None else f"{card['flops']:,.0f}"
+    rows = [
+        ("parameters", f"{card['parameters']:,}"),
+        ("FLOPs", f"{flops} ({card['flops_counted']})"),
+        *((f"input {name}", f"{' × '.join(map(str, one['shape']))}, {one['type']}")
+          for name, one in card["inputs"].items()),
+        *((f"accuracy, {name}", f"{value:.2%}") for name, value in card["accuracy"].items()),
+        *((f"latency, {name}", _latency(one)) for name, one in card["latency_ms"].items()),
+        *((f"found: {name}", _value(value)) for name, value in card["found"].items()),
+    ]  # fmt: skip
+    lines += ["| | |", "|---|---|", *(f"| {markdown(name)} | {markdown(value)} |" for name, value in rows), ""]
+    if card["notes"]:
+        lines += [markdown_line(card["notes"]), ""]
+    lines += _files(card)
+    if "build" in card and "weights" in card["files"]:
+        lines += [
+            "## How it is built",
+            "",
+            "```python",
+            "import zcbench",
+            "from zcbench.supernets import load_weights",
+            "",
+            *str(card["build"]).split("; "),
+            f"load_weights(network, {card['files']['weights']['file']!r})",
+            "```",
+            "",
+        ]
+    environment = ", ".join(f"{name} {_value(value)}" for name, value in card["environment"].items() if value != "")
+    return "\n".join([*lines, "## Made with", "", markdown_line(environment), ""])
+
+
+def _files(card: Mapping[str, Any]) -> list[str]:
+    lines = ["## Files", "", "| file | what | bytes | SHA-256 | largest difference |", "|---|---|---|---|---|"]
+    for kind, one in card["files"].items():
+        sizes = ", ".join(map(str, one["batches_compared"]))
+        difference = significant(one["largest_difference"], 2) + (f" (batches of {sizes})" if sizes else "")
+        cells = (one["file"], _KINDS[kind], f"{one['bytes']:,}", one["sha256"], difference)
+        lines.append(f"| {' | '.join(map(markdown, cells))} |")
+    lines.append("")
+    for kind, reason in card["failed"].items():
+        lines += [markdown_line(f"Not written, {_KINDS[kind]}: {reason}"), ""]
+    return lines
+
+
+def _latency(one: Mapping[str, Any] | str) -> str:
+    if isinstance(one, str):
+        return one
+    text = (
+        f"{one['median']:.3g} ms (95 % interval {one['low']:.3g} to {one['high']:.3g}; p10 {one['p10']:.3g}, p90 "
+        f"{one['p90']:.3g}) for {many(one['batch'], 'sample')}, {many(one['threads'], 'thread')}, {one['runtime']}, "
+        f"{one['machine']}"
+    )
+    return f"{text}. {one['note']}" if one["note"] else text
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,244 @@
+"""Train a subnet that was cut out a little further, by itself."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zcbench import _arguments as rules
+from zcbench._foreign import Foreign
+from zcbench.errors import InvalidInputError
+from zcbench.supernets._steps import Augment, rate_at, rows_of, sgd
+from zcbench.supernets.calibration import batch_norms
+from zcbench.supernets.evaluation import measured
+from zcbench.supernets.sharing import WeightSharing
+
+#: norm to which gradients are clipped
+_CLIP = 5.0
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """A network after :func:`fine_tune`, and what became of it.
+
+    Attributes:
+        network: the best one, in evaluation mode; a copy with weights of its own.
+        before: accuracy and nll of the network that was given, on ``valid``; empty without it.
+        after: those of :attr:`network`.
+        step: number of steps after which it was the best; 0 if it is the one that was given.
+        skipped: steps whose loss or gradient was not finite; they changed nothing.
+        losses: of each step; nan where it was skipped.
+    """
+
+    network: nn.Module
+    before: dict[str, float]
+    after: dict[str, float]
+    step: int
+    skipped: int
+    losses: list[float] = field(repr=False)
+
+
+def fine_tune(
+    network: nn.Module,
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    steps: int = 200,
+    rate: float = 0.01,
+    batch: int = 64,
+    momentum: float = 0.9,
+    decay: float = 1e-4,
+    teacher: nn.Module | Callable[[Tensor], Tensor] | None = None,
+    share: float = 0.5,
+    augment: Augment | None = None,
+    seed: int = 0,
+    valid: tuple[Tensor, Tensor] | None = None,
+    every: int | None = None,
+) -> FineTuned:
+    """Train a copy of a network; of all that it was on the way, the best on ``valid`` is returned.
+
+    SGD as :class:`zcbench.supernets.Training` does it. Batch norms learn and keep statistics as in any training. With
+    ``valid`` the result is never worse there than the network that was given, which is returned where nothing has a
+    higher accuracy, or the same at a lower nll. The same arguments give the same network; global random numbers stay as
+    they were.
+
+    Args:
+        network: from inputs to logits ``(batch, classes)``; it stays as it was, and so does a supernet that it is of.
+        inputs: of the training set ``(n, …)``, on the network's device.
+        targets: classes ``(n,)``.
+        steps: how many.
+        rate: highest learning rate.
+        batch: samples of a step.
+        momentum: of SGD.
+        decay: weight decay of parameters with two axes or more.
+        teacher: gives logits for a step's inputs, of which the network learns the probabilities (G. Hinton et al.,
+            "Distilling the Knowledge in a Neural Network", 2015, arXiv:1503.02531, section 2, at temperature 1).
+        share: of the teacher in the loss; the targets have the rest.
+        augment: changes the inputs of a step, with the step's random numbers.
+        seed: decides batches, augmentation and dropout.
+        valid: inputs and targets by which the best is chosen; not those on which it is reported. Without them the
+            network after the last step is returned, unless its weights are not finite.
+        every: steps between two looks at ``valid``; by default a tenth of them.
+
+    Raises:
+        InvalidInputError: inputs and targets do not go together, a number is out of range, or nothing can be trained.
+    """
+    _check(network, inputs, targets, batch)
+    if valid is not None:
+        _check_pair("valid", *valid)
+    steps = rules.whole("steps", steps, 1)
+    seed = rules.seed("the seed", seed)
+    every = max(1, steps // 10) if every is None else rules.whole("every", every, 1)
+    given = copy.deepcopy(network).eval()
+    state = _State(copy.deepcopy(network), _taught(teacher), rules.number("share", share, 0, 1))
+    for what, number in (("rate", rate), ("momentum", momentum), ("decay", decay)):
+        rules.number(what, number, 0)
+    optimizer = sgd((p for p in state.network.parameters() if p.requires_grad), rate, momentum, decay)
+    best = _Best(given, valid)
+    for done in range(steps):
+        rng = np.random.default_rng([seed, 2, done])
+        rows = torch.as_tensor(rows_of(done, len(inputs), batch, seed), device=inputs.device)
+        part = inputs[rows]
+        if augment is not None:
+            part = augment(part, torch.Generator(part.device).manual_seed(int(rng.integers(2**62))))
+        for group in optimizer.param_groups:
+            group["lr"] = rate * rate_at(done, steps)
+        with torch.enable_grad(), torch.random.fork_rng(devices=[part.device] if part.is_cuda else []):
+            torch.manual_seed(int(rng.integers(2**62)))  # dropout
+            state.step(optimizer, part, targets[rows])
+        if (done + 1) % every == 0 or done + 1 == steps:
+            best.look(state.network, done + 1)
+    return FineTuned(best.network, best.before, best.values, best.step, state.skipped, state.losses)
+
+
+class _State:
+    """What is trained."""
+
+    def __init__(self, network: nn.Module, teacher: Callable[[Tensor], Tensor] | None, share: float) -> None:
+        self.network, self.teacher = network, teacher
+        self.share = share if teacher is not None else 0.0
+        self.skipped = 0
+        self.losses: list[float] = []
+
+    def step(self, optimizer: torch.optim.Optimizer, inputs: Tensor, targets: Tensor) -> None:
+        """One step, or none where a number is not finite."""
+        self.network.train()
+        buffers = [(one, one.clone()) for one in self.network.buffers()]
+        loss = self._loss(inputs, targets)
+        finite = bool(torch.isfinite(loss.detach()))
+        if finite:
+            loss.backward()  # type: ignore[no-untyped-call]
+            norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
+            finite = bool(torch.isfinite(norm))
+        if finite:
+            optimizer.step()
+        else:  # statistics have seen the batch, too
+            self.skipped += 1
+            with torch.no_grad():
+                for one, before in buffers:
+                    one.copy_(before)
+        self.losses.append(float(loss.detach()) if finite else math.nan)
+        optimizer.zero_grad(set_to_none=True)
+
+    def _loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        logits = _logits(self.network(inputs))
+        loss = logits.new_zeros(())
+        if self.share < 1:
+            loss = (1 - self.share) * F.cross_entropy(logits, targets)
+        if self.teacher is not None and self.share > 0:
+            with torch.no_grad():
+                taught = _logits(self.teacher(inputs))
+            if taught.shape != logits.shape:
+                raise InvalidInputError(
+                    f"the teacher gives {tuple(taught.shape)} and the network {tuple(logits.shape)}: give a teacher of "
+                    "the same classes."
+                )
+            loss = loss + self.share * F.cross_entropy(logits, taught.softmax(-1))
+        return loss
+
+
+class _Best:
+    """The best network so far."""
+
+    def __init__(self, network: nn.Module, valid: tuple[Tensor, Tensor] | None) -> None:
+        self.network, self.valid, self.step = network, valid, 0
+        self.before = self.values = {} if valid is None else measured(network, *valid)
+
+    def look(self, network: nn.Module, step: int) -> None:
+        """Keep a copy of a network if it is better."""
+        if any(not bool(one.isfinite().all()) for one in network.parameters()):
+            return
+        values = self.values
+        if self.valid is not None:
+            values = measured(network, *self.valid)
+            if not (math.isfinite(values["nll"]) and _rank(values) > _rank(self.values)):
+                return
+        self.network, self.values, self.step = copy.deepcopy(network).eval(), values, step
+
+
+def _rank(values: dict[str, float]) -> tuple[bool, float, float]:
+    """Higher is better; a network whose nll is not finite is below all others."""
+    finite = math.isfinite(values["nll"])
+    return finite, values["accuracy"] if finite else 0.0, -values["nll"] if finite else 0.0
+
+
+def _taught(teacher: Any) -> Callable[[Tensor], Tensor] | None:
+    """The teacher as a function; of a network a copy in evaluation mode, so that it stays as it was."""
+    if teacher is None:
+        return None
+    if isinstance(teacher, WeightSharing):
+        raise InvalidInputError("the teacher is a supernet: give one of its networks,  supernet.subnet(largest).")
+    if isinstance(teacher, nn.Module):
+        return copy.deepcopy(teacher).eval()
+    if not callable(teacher):
+        raise InvalidInputError(f"teacher {rules.shown(teacher)}: give a network, or a function from inputs to logits.")
+    return teacher  # type: ignore[no-any-return]
+
+
+def _logits(output: object) -> Tensor:
+    if not isinstance(output, Tensor) or output.dim() != 2:
+        what = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"type {type(output).__name__}"
+        raise InvalidInputError(f"the network returns something of the {what}: it must return logits (batch, classes).")
+    return output
+
+
+def _check(network: nn.Module, inputs: Tensor, targets: Tensor, batch: int) -> None:
+    if isinstance(network, WeightSharing):
+        raise InvalidInputError("this is a supernet: give one of its networks,  supernet.subnet(architecture).")
+    if not isinstance(network, nn.Module):
+        raise InvalidInputError(f"the network is {rules.shown(network)}: give a torch.nn.Module.")
+    _check_pair("inputs", inputs, targets)
+    rules.whole("batch", batch, 1)
+    if not any(one.requires_grad for one in network.parameters()):
+        raise InvalidInputError(
+            "no parameter of the network can be trained: call  network.requires_grad_(True)  first."
+        )
+    if batch_norms(network) and min(batch, len(inputs)) < 2:
+        raise InvalidInputError("a batch of one sample has no statistics for batch norm: give batches of two or more.")
+    with Foreign() as call, torch.no_grad():
+        copied = copy.deepcopy(network).eval()
+        classes = _logits(copied(inputs[:2])).shape[1]
+    if call.kind is not None:
+        raise InvalidInputError(f"the network cannot compute the inputs: {call.said}")
+    if not 0 <= int(targets.min()) <= int(targets.max()) < classes:
+        raise InvalidInputError(f"targets go from {int(targets.min())} to {int(targets.max())}, and the network gives "
+                                f"{classes} logits: give classes from 0 on.")  # fmt: skip
+
+
+def _check_pair(what: str, inputs: Any, targets: Any) -> None:
+    if not (isinstance(inputs, Tensor) and isinstance(targets, Tensor)):
+        raise InvalidInputError(f"{what} must be two tensors, inputs and targets.")
+    if len(inputs) != len(targets) or not len(inputs):
+        raise InvalidInputError(f"{len(inputs)} inputs and {len(targets)} targets: give a target for each input.")
+    if targets.is_floating_point() or targets.dim() != 1:
+        raise InvalidInputError(
+            f"targets of the type {targets.dtype} and shape {tuple(targets.shape)}: give classes (n,)."
+        )

@@ -1,0 +1,108 @@
+"""A stand-alone network's weights in a file that any reader of safetensors opens, with how the network is built."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, first_line
+
+N = TypeVar("N", bound=nn.Module)
+
+
+def packed(network: nn.Module, about: Mapping[str, Any]) -> bytes:
+    """The state dictionary as a safetensors file; tensors that share their memory stand there once.
+
+    Args:
+        network: any.
+        about: is written into the file's metadata, as JSON.
+
+    Raises:
+        InvalidInputError: the state holds something other than dense tensors, or a weight is nan.
+    """
+    from safetensors.torch import save
+
+    kept: dict[str, Tensor] = {}
+    shared: dict[str, str] = {}
+    places: dict[tuple[Any, ...], str] = {}
+    for name, value in network.state_dict().items():
+        if not isinstance(value, Tensor):
+            raise InvalidInputError(
+                f"the network's state {name!r} is a {type(value).__name__}, and a file of weights holds tensors: keep "
+                "it in a buffer."
+            )
+        if value.layout != torch.strided or value.is_quantized or value.is_meta:
+            raise InvalidInputError(f"the network's {name!r} is no dense tensor with values: make it one.")
+        if (value.is_floating_point() or value.is_complex()) and value.isnan().any():
+            raise InvalidInputError(f"the network's {name!r} holds nan: it is of no use to anybody.")
+        place = (value.untyped_storage().data_ptr(), value.storage_offset(), value.shape, value.stride(), value.dtype)
+        if value.numel() and place in places:
+            shared[name] = places[place]
+        else:
+            places[place] = name
+            kept[name] = value.detach().cpu().clone(memory_format=torch.contiguous_format)
+    return save(kept, {"about": json.dumps(about, default=str), "shared": json.dumps(shared)})
+
+
+def unpacked(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The state dictionary in a file's content, and what was written about it.
+
+    Raises:
+        DataCorruptError: it is no such file.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        tensors = load(content)
+        length = int.from_bytes(content[:8], "little")
+        metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+        about = json.loads(metadata.get("about", "{}"))
+        shared = json.loads(metadata.get("shared", "{}"))
+        tensors |= {name: tensors[kept] for name, kept in shared.items()}
+    except (SafetensorError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise DataCorruptError(f"this is no file of weights ({first_line(error)}): export the network again.") from None
+    return tensors, about if isinstance(about, dict) else {}
+
+
+def load_weights(network: N, path: str | os.PathLike[str]) -> N:
+    """Give a network the weights of a file that :func:`zcbench.supernets.export` wrote.
+
+    Args:
+        network: built as the file's card says; it is changed.
+        path: a ``.safetensors`` file.
+
+    Returns:
+        The same network.
+
+    Raises:
+        DataMissingError: there is no such file.
+        DataCorruptError: it is no file of weights.
+        InvalidInputError: the weights are of another network.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise DataMissingError(f"{path} cannot be read: {error.strerror or error}.") from None
+    tensors, about = unpacked(content)
+    try:
+        expected = network.state_dict()
+        odd = sorted(set(tensors) ^ set(expected))
+        odd += [name for name in tensors if name in expected and tensors[name].shape != expected[name].shape]
+        if not odd:
+            network.load_state_dict(tensors)
+    except RuntimeError as error:
+        odd = [first_line(error)]
+    if odd:
+        what = about.get("architecture") or about.get("class") or "another network"
+        raise InvalidInputError(
+            f"{path} has the weights of {what}, and they do not fit this network ({', '.join(odd[:3])}"
+            f"{', …' if len(odd) > 3 else ''}): build the network as its card says."
+        )
+    return network
