@@ -251,6 +251,7 @@ def test_folders_that_cannot_be_written(tmp_path):
         export(nn.Linear(4, 3).eval(), tmp_path / "file" / "inner", torch.randn(3, 4), kinds=["weights"])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs limits of files")
 def test_a_full_disk_costs_what_does_not_fit(tmp_path):
     script = (
