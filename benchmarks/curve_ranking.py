@@ -93,10 +93,11 @@ class Run:
             self.steps.append((self.spent, self.best))
         return True
 
-    def gain(self, row: int, epochs: int, kind: str) -> float:
-        """Expected improvement, or probability of one."""
-        above = self.best - self.known.quantiles[row, epochs - 1]
-        return float(np.maximum(above, 0).mean() if kind == "improvement" else (above > 0).mean())
+    def gains(self, rows: list[int], epochs: list[int], kind: str) -> np.ndarray:
+        """Expected improvements, or probabilities of one."""
+        above = self.best - self.known.quantiles[rows, np.array(epochs) - 1]
+        found: np.ndarray = np.maximum(above, 0).mean(1) if kind == "improvement" else (above > 0).mean(1)
+        return found
 
     def score(self, row: int, epochs: int, kind: str) -> float:
         """What a training is ranked by; less is better."""
@@ -105,7 +106,11 @@ class Run:
         if kind == "optimistic":
             return float(self.known.quantiles[row, epochs - 1, len(QUANTILES) // 4])
         mean = float(self.known.means[row, epochs - 1])
-        return mean if kind == "mean" or not np.isfinite(self.best) else 1e-9 * mean - self.gain(row, epochs, kind)
+        return (
+            mean
+            if kind == "mean" or not np.isfinite(self.best)
+            else 1e-9 * mean - float(self.gains([row], [epochs], kind)[0])
+        )
 
 
 def without(run: Run) -> None:
@@ -144,10 +149,11 @@ def freeze_thaw(run: Run, kind: str) -> None:
         rest = [row for row, epochs in run.trained.items() if epochs < run.whole]
         chosen = None
         if rest:
-            fresh = np.sort([run.gain(row, 1, kind) for row in run.trained])[::-1]
+            fresh = np.sort(run.gains(list(run.trained), [1] * len(run.trained), kind))[::-1]
             share = np.arange(1, len(fresh) + 1) / len(fresh)
             begin = (fresh.cumsum() / len(fresh) / (1 + (run.whole - 1) * share)).max()
-            rates = [run.gain(row, run.trained[row], kind) / (run.whole - run.trained[row]) for row in rest]
+            epochs = [run.trained[row] for row in rest]
+            rates = run.gains(rest, epochs, kind) / (run.whole - np.array(epochs))
             if max(rates) >= begin or not run.order:
                 chosen = rest[int(np.argmax(rates))]
         if chosen is None and not run.order:

@@ -18,6 +18,8 @@ By benchmark and policy, the tables at the end have
   is better than the incumbent's was at that time, those that were stopped (where there was no incumbent yet, the first
   training that came to its end stands for it).
 
+Below each table stand differences of final losses on the same seeds, of policies with forecasts and of those without.
+
 Forecasts of all networks are computed first, in batches: they depend on nothing but the curve and its epochs.
 """
 
@@ -40,9 +42,9 @@ GUIDE = "valid_nll"
 NONE = "stopping:rule=curve:predictor=last_value:threshold=0"
 POLICIES = (
     NONE,
-    "stopping:rule=curve:first=1:threshold=0.05",
-    "stopping:rule=curve:first=1:threshold=0.1",
-    "stopping:rule=curve:first=1:threshold=0.1:predictor=calibrated_last_value",
+    "stopping:rule=curve:threshold=0.05",
+    "stopping:rule=curve:threshold=0.1",
+    "stopping:rule=curve:threshold=0.1:predictor=calibrated_last_value",
     "stopping:rule=median",
     "stopping:rule=last",
     "halving",
@@ -51,6 +53,7 @@ POLICIES = (
     "halving:threshold=0.2",
     "hyperband:threshold=0.2",
     "asha:threshold=0.2",
+    "asha:threshold=0.2:predictor=calibrated_last_value",
 )
 CHOICES = (
     NONE,
@@ -186,7 +189,7 @@ def median_interval(values: np.ndarray) -> str:
 def mean_interval(values: np.ndarray) -> str:
     """Mean and half of a 95 % interval by Student's t."""
     half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return f"{values.mean():.4f} ± {half:.4f}"
+    return f"{values.mean():.4f} ± {half:.4f}".replace("-", "−")
 
 
 def share(several: Sequence[dict], what: str, of: str) -> str:
@@ -208,8 +211,22 @@ def line(benchmark: str, policy: str, several: list[dict], none: list[dict]) -> 
     told = " / ".join("–" if np.isnan(regret[:, k]).any() else f"{regret[:, k].mean():.4f}" for k in (4, 9, 19))
     networks = f"{np.mean([row['networks'] for row in several]):.0f}"
     rates = (share(several, "false", "stopped"), share(several, "crossing_stopped", "crossing"))
-    cells = [benchmark, policy, networks, mean_interval(apart), told, median_interval(np.array(ratios)), *rates]
+    named = "no stopping" if policy == NONE else f"`{policy}`"
+    cells = [benchmark, named, networks, mean_interval(apart), told, median_interval(np.array(ratios)), *rates]
     return "| " + " | ".join(cells) + " |"
+
+
+def against(benchmark: str, several: dict[str, list[dict]]) -> None:
+    """Print how much less the final loss is than that of rules without forecasts, on the same seeds."""
+    for policy in several:
+        others = [one for one in ("halving", "hyperband", "asha") if one in several]
+        if "threshold=" not in policy or policy == NONE or not others:
+            continue
+        told = []
+        for other in others:
+            pairs = zip(several[policy], several[other], strict=True)
+            told.append(f"{other} {mean_interval(np.array([row['loss'] - base['loss'] for row, base in pairs]))}")
+        print(f"{benchmark}, {policy}: final loss minus that of {', '.join(told)}", flush=True)
 
 
 def main() -> None:
@@ -246,6 +263,7 @@ def main() -> None:
         several = {p: [rows[benchmark, p, seed, options.budget] for seed in seeds] for p in policies}
         for policy in policies:
             print(line(benchmark, policy, several[policy], several[NONE]), flush=True)
+        against(benchmark, several)
 
 
 if __name__ == "__main__":

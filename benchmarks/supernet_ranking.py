@@ -3,9 +3,8 @@
     python benchmarks/supernet_ranking.py --out ranking.jsonl                      # training rules
     python benchmarks/supernet_ranking.py --out ranking.jsonl --scorers            # proxies and predictors, too
 
-The truth is the mean test loss of a subnet over its stand-alone trainings (tools/train_elastic.py). Every rule trains the
-same supernet with as many subnet-steps (a batch that a subnet learns from). Lines are appended to --out; what is there is
-not done again.
+The truth is the mean test loss of a subnet over its stand-alone trainings. Every rule trains the same supernet with as
+many subnet-steps (a batch that a subnet learns from). Lines are appended to --out.
 """
 
 from __future__ import annotations
@@ -52,7 +51,9 @@ def truth(path: Path) -> tuple[list[str], np.ndarray]:
     return [row["arch"] for row in rows], np.array([[seed[-1] for seed in row["test_nll"]] for row in rows])
 
 
-def trained(space: Any, rule: str, learned: int, seed: int, rate: float, parts: dict[str, tuple[Tensor, Tensor]]) -> Any:
+def trained(
+    space: Any, rule: str, learned: int, seed: int, rate: float, parts: dict[str, tuple[Tensor, Tensor]]
+) -> Any:
     """A supernet after so many subnet-steps, and CPU seconds."""
     inputs, targets = parts["train"]
     torch.manual_seed(stable_seed("ranking", seed) % 2**63)
@@ -106,8 +107,11 @@ def main() -> None:
                     line |= {"tau_accuracy": by_hits.value, "seconds": seconds, "each": each, "nll": float(nll.mean())}
                     with given.out.open("a") as file:
                         file.write(json.dumps(line) + "\n")
-                    print(f"{rule} {really} steps rate {rate} seed {seed}: tau {tau} (accuracy {by_hits.value:.2f}), "
-                          f"mean nll {nll.mean():.3f}, {seconds:.0f} s, {1000 * each:.0f} ms a subnet", flush=True)
+                    print(
+                        f"{rule} {really} steps rate {rate} seed {seed}: tau {tau} (accuracy {by_hits.value:.2f}), "
+                        f"mean nll {nll.mean():.3f}, {seconds:.0f} s, {1000 * each:.0f} ms a subnet",
+                        flush=True,
+                    )
 
 
 if __name__ == "__main__":

@@ -73,6 +73,13 @@ KINDS = (
     ),
     Kind("scorer", "scorers", "zcbench.scorers", "zcbench.scorers._register:_SCORERS", heavy=True),
     Kind("searcher", "searchers", "zcbench.search", "zcbench.search._register:_SEARCHERS", heavy=True),
+    Kind(
+        "training_rule",
+        "training_rules",
+        "zcbench.supernets",
+        "zcbench.supernets._register:_TRAINING_RULES",
+        heavy=True,
+    ),
     Kind("track", "tracks", "zcbench.runs", "zcbench.runs._register:_TRACKS"),
 )
 

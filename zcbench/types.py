@@ -6,7 +6,7 @@ import enum
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from zcbench._code import code_digest
 from zcbench._display import brief, many, plain
@@ -118,6 +118,27 @@ class SearchSpace(Protocol):
 
     def graph(self, architecture: Architecture) -> Graph:
         """The operations of the network's searched part and how they are connected."""
+
+
+@runtime_checkable
+class Supernet(Protocol):
+    """A search space whose networks come with trained weights.
+
+    It may have more: ``evaluate(architecture)``, a number or numbers by name, which a search uses; ``activate
+    (architecture)``, after which the supernet itself computes as that subnet.
+
+    Attributes:
+        space: its architectures.
+    """
+
+    @property
+    def space(self) -> SearchSpace:
+        """Its architectures."""
+        ...
+
+    def subnet(self, architecture: Architecture) -> nn.Module:
+        """A stand-alone network with weights of its own, in evaluation mode, ready to be used."""
+        ...
 
 
 def _is_tensor(part: object) -> bool:

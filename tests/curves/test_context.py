@@ -36,6 +36,30 @@ def test_epoch_zero_of_a_long_training_is_the_first() -> None:
     assert Axis(200, 1).times(np.array([0.0, 200.0])).tolist() == pytest.approx([1, 100])
 
 
+@pytest.mark.parametrize(
+    ("epochs", "horizon", "times", "end"),
+    [
+        ([1, 2, 3], 50, [1, 2, 3], 50),
+        ([0, 1, 2], 49, [1, 2, 3], 50),
+        ([2, 4, 6], 50, [2, 4, 6], 50),
+        ([0.1, 0.2, 0.3], 3, [1, 2, 3], 30),
+        ([0, 0.1, 0.3, 0.4], 3, [1, 2, 4, 5], 31),
+        ([0.25], 3, [1], 12),
+        ([0], 3, [1], 4),
+        ([], 3, [], 3),
+        ([0.32, 0.64, 0.96], 3, [0.96 + 1, 1.92 + 1, 2.88 + 1], 10),  # of thirds
+        ([0.001, 0.002], 1, [1, 1 + 99 / 999], 100),
+        ([0, 1e-300], 1, [1, 1], 100),
+    ],
+)
+def test_values_that_come_several_times_an_epoch(
+    epochs: list[float], horizon: float, times: list[float], end: float
+) -> None:
+    axis = Axis.of(np.array(epochs, dtype=float), horizon)
+    np.testing.assert_allclose(axis.times(np.array(epochs, dtype=float)), times, rtol=1e-9)
+    assert axis.end == pytest.approx(end)
+
+
 def test_thinning_keeps_the_last_point_of_each_part() -> None:
     """Against a loop over the parts."""
     rng = np.random.default_rng(0)

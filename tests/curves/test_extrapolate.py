@@ -106,6 +106,14 @@ def test_intervals_of_long_curves_hold_single_values(seen: int, horizon: int) ->
     assert 0.8 < np.mean(inside) < 0.99
 
 
+def test_evaluations_within_epochs_are_as_if_they_were_epochs() -> None:
+    whole = one(GOOD, 40, at=[10, 40])
+    parts = one(GOOD, 4, epochs=[0.1, 0.2, 0.3, 0.4, 0.5], at=[1, 4])
+    np.testing.assert_allclose(parts.quantile(0.9), whole.quantile(0.9), atol=1e-6)
+    assert one(GOOD, 1, epochs=[0.1, 0.2, 0.3, 0.4, 0.5]).epochs.tolist() == [0.6, 0.7, 0.8, 0.9, 1]
+    assert one(GOOD[:2], 1.25, epochs=[0.5, 1]).epochs.tolist() == [1.25]
+
+
 def test_only_what_is_asked_for() -> None:
     found = one(RISING, 100, at=[10, 50.5, 100])
     assert found.epochs.tolist() == [10, 50.5, 100]

@@ -103,7 +103,7 @@ def test_many_times_are_interpolated_between_those_that_the_network_is_asked_for
         difference = many.log_density(later)[:, column] - alone.log_density(later[:, [column]])[:, 0]
         assert np.abs(difference).mean() < 0.02
         assert abs(difference.mean()) < 0.01
-        assert many.mean()[:, column] == pytest.approx(alone.mean()[:, 0], abs=3e-3)
+        assert many.mean()[:, column] == pytest.approx(alone.mean()[:, 0], abs=6e-3)
 
 
 def test_fewer_digits_change_forecasts_little() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,16 @@ import numpy as np
 import pytest
 import torch
 
+from zcbench._files import locked
 from zcbench.curves import _training
+from zcbench.curves._batches import Batch, Drawn, draw, held_out
 from zcbench.curves._context import Context
 from zcbench.curves._network import Shape
-from zcbench.curves._training import CONTEXTS, Training, begin, draw, held_out, log_densities, train
+from zcbench.curves._training import CONTEXTS, Training, begin, log_densities, train
 from zcbench.curves._weights import load
 from zcbench.curves.last_value import LastValue
 from zcbench.curves.priors import PRIORS
-from zcbench.errors import InvalidInputError
+from zcbench.errors import InvalidInputError, StoreError
 
 SMALL = Shape(width=16, layers=1, heads=2, bins=64)
 
@@ -27,19 +30,6 @@ def steps(training: Training, count: int) -> None:
     run = training.run()
     for _ in range(count):
         next(run)
-
-
-def test_batches_have_all_lengths_and_all_priors() -> None:
-    rng = np.random.default_rng(0)
-    batches = [draw(rng, 4) for _ in range(60)]
-    assert {batch.values.shape[1] for batch in batches} == set(_training.LENGTHS)
-    assert {int(batch.prior[0]) for batch in batches} == {0, 1, 2}
-    for batch in batches:
-        assert (torch.diff(batch.times) > 0).all()
-        assert (batch.times[:, -1] <= batch.ends).all()
-        assert (batch.targets >= batch.prefixes[:, None]).all()
-        assert batch.values.min() >= -1
-        assert batch.values.max() <= 2
 
 
 def test_a_training_that_was_stopped_goes_on_exactly(tmp_path: Path) -> None:
@@ -76,8 +66,37 @@ def test_a_state_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     begun.save(path)
     state = path.with_suffix(_training.STATE)
     state.write_bytes(path.read_bytes())  # weights alone, under the name of a state
-    with pytest.raises(InvalidInputError, match=r"net\.state\.safetensors"):
+    with pytest.raises(InvalidInputError, match=r"net\.state\.safetensors.*delete it, and the training goes on"):
         Training.resume(path)
+
+
+def test_a_file_has_the_sizes_that_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    Training(shape=SMALL, seconds=1e9, batch=2).save(path)
+    for given in ({"width": 32}, {"layers": 3}, {"seed": 5}, {"batch": 7}):
+        ((name, number),) = given.items()
+        with pytest.raises(InvalidInputError, match=f"--{name} {number}: .*Leave the option out"):
+            begin(path, **given)
+    assert begin(path, minutes=2.0, width=16, batch=2).seconds == 120
+    path.with_suffix(_training.STATE).unlink()
+    with pytest.raises(InvalidInputError, match="--width 32"):
+        begin(tmp_path / "other.safetensors", start=path, width=32)
+    assert begin(tmp_path / "other.safetensors", start=path, seed=5, batch=9).batch == 9
+
+
+def test_two_trainings_of_one_file_are_not_side_by_side(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    with (
+        locked(tmp_path / "net.safetensors.lock", "another"),
+        pytest.raises(StoreError, match="another process trains it"),
+    ):
+        train(Training(shape=SMALL, seconds=0.01, batch=2), path, say=lambda _: None)
+
+
+@pytest.mark.parametrize("every", [0.0, -5.0, float("nan")])
+def test_progress_is_not_told_all_the_time(tmp_path: Path, every: float) -> None:
+    with pytest.raises(InvalidInputError, match="--every"):
+        train(Training(shape=SMALL, seconds=0.01, batch=2), tmp_path / "net.safetensors", every=every)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -112,7 +131,12 @@ def test_a_batch_that_is_not_finite_changes_no_weight(monkeypatch: pytest.Monkey
     steps(training, 2)
     before = {name: value.clone() for name, value in training.network.named_parameters()}
     good = draw(np.random.default_rng(0), 2)
-    monkeypatch.setattr(_training, "draw", lambda *_: good._replace(values=good.values * torch.nan))
+    bad = good._replace(values=good.values * torch.nan)
+
+    def drawn(_: Drawn) -> Iterator[Batch]:
+        yield bad
+
+    monkeypatch.setattr(Drawn, "__iter__", drawn)
     steps(training, 1)
     assert training.skipped == 1
     for name, value in training.network.named_parameters():
@@ -131,8 +155,10 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 def test_progress_is_told_and_saved(tmp_path: Path) -> None:
     path, said = tmp_path / "net.safetensors", list[str]()
     train(Training(shape=SMALL, seconds=0.01, batch=2), path, say=said.append)
-    assert len(said) == 1
-    assert "paper" in said[0]
+    assert len(said) == 2
+    assert "minutes on cpu" in said[0]
+    assert "paper" in said[1]
+    assert not list(tmp_path.glob("*.lock"))
     about = load(path).about
     assert about["shape"] == {"width": 16, "layers": 1, "heads": 2, "bins": 64, "priors": 3}
     assert list(about["training"]["lines"][0]["found"]) == list(PRIORS)
@@ -152,11 +178,6 @@ def test_thirty_seconds_beat_the_calibrated_last_value() -> None:
         asked = np.broadcast_to(times[context:], (len(values), 100 - context))
         baseline = LastValue().predict(seen, asked).log_density(values[:, context:]).mean()
         assert found[context] > baseline, (context, found[context], baseline)
-
-
-def test_held_out_curves_are_always_the_same() -> None:
-    for prior in PRIORS:
-        assert torch.equal(held_out(prior, 5).values, held_out(prior, 5).values)
 
 
 @pytest.mark.parametrize(

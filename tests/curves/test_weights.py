@@ -72,7 +72,7 @@ def test_nothing_was_seen_of_any_curve() -> None:
     assert np.isfinite(probabilities).all()
 
 
-@pytest.mark.parametrize("count", [1, 5, 12, 13, 99, 5_000])
+@pytest.mark.parametrize("count", [1, 5, 16, 17, 99, 5_000])
 def test_knots_begin_and_end_with_what_is_asked_for(count: int) -> None:
     knots = _weights._knots(count).tolist()
     assert knots == sorted(set(knots))
@@ -122,6 +122,8 @@ def test_weights_that_cannot_forecast_are_refused(tmp_path: Path) -> None:
     name = next(iter(tensors))
     refused("not finite", {name: tensors[name] * torch.nan})
     refused("has the shape", {name: tensors[name][:1].clone()})
+    refused("it has a tensor extra that is not of it", {"extra": torch.zeros(2)})
+    refused("not of it", shape={**SMALL.__dict__, "layers": 1})
     refused("other priors", priors=["paper", "extended"])
     for odd in ({"width": 10**12}, {"width": 17}, {"layers": 0}, {"layers": True}, {"bins": "64"}):
         refused("no weights of a curve network", shape={**SMALL.__dict__, **odd})

@@ -1,11 +1,8 @@
 """The embedded table of digits-201."""
 
 import numpy as np
-import pytest
 
 import zcbench
-from zcbench.datasets import digits201
-from zcbench.errors import DataCorruptError
 
 
 def test_the_embedded_table_is_whole():
@@ -34,13 +31,3 @@ def test_seeds_are_not_copies_and_networks_learn():
     assert (nll[:, :, -1] < nll[:, :, 0]).mean() > 0.99
     assert np.median(table.truth("test_accuracy")) > 0.8
     assert np.corrcoef(table.truth("test_nll"), table.truth("valid_nll"))[0, 1] > 0.95
-
-
-def test_a_damaged_table_is_said_to_be_one(monkeypatch, tmp_path):
-    monkeypatch.setattr(digits201, "files", lambda _: tmp_path)
-    tmp_path.joinpath("data").mkdir()
-    for content in (None, b"", b"PK\3\4 not really", b"text"):
-        if content is not None:
-            tmp_path.joinpath("data", "digits201.npz").write_bytes(content)
-        with pytest.raises(DataCorruptError, match="install zcbench again"):
-            digits201.load()

@@ -105,8 +105,8 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", help="cpu (default), or cuda")
     parser.add_argument("--resume", metavar="FILE", help="weights to begin with")
     parser.add_argument("--batch", type=int, metavar="N", help="curves in a batch (default: 64; 2048 with cuda)")
-    parser.add_argument("--width", type=int, metavar="N", default=128, help="width of the network (default: 128)")
-    parser.add_argument("--layers", type=int, metavar="N", default=2, help="layers of the network (default: 2)")
+    parser.add_argument("--width", type=int, metavar="N", help="width of the network (default: 128)")
+    parser.add_argument("--layers", type=int, metavar="N", help="layers of the network (default: 2)")
     parser.add_argument("--threads", type=int, metavar="N", default=1, help="threads of the processor (default: 1)")
     parser.add_argument(
         "--workers",
@@ -115,7 +115,7 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
         help="processes that draw curves (default: 0; with cuda one for each further core)",
     )
     parser.add_argument("--every", type=float, metavar="SECONDS", default=60.0, help="between two lines of progress")
-    parser.add_argument("--seed", type=int, default=0, help="decides weights and curves (default: 0)")
+    parser.add_argument("--seed", type=int, metavar="N", help="decides weights and curves (default: 0)")
 
 
 def _train(options: argparse.Namespace) -> int:

@@ -45,20 +45,30 @@ class Axis:
     """Epochs of a training on the grid.
 
     Trainings of up to 100 epochs keep their epochs as times. Of longer ones epoch 1 stays at 1 and the last comes to
-    100, in equal steps. An epoch 0, which is before training, counts as the first.
+    100, in equal steps. An epoch 0, which is before training, counts as the first. Values that come several times an
+    epoch lie a step apart, as predictors have learned it; then a step is a part of an epoch.
 
     Attributes:
         horizon: the last epoch.
         shift: 1 where epochs are counted from 0.
+        step: epochs from one value to the next, at most 1.
     """
 
     horizon: float
     shift: float = 0.0
+    step: float = 1.0
+
+    @classmethod
+    def of(cls, epochs: Floats, horizon: float) -> Axis:
+        """The axis of a training of which values were observed at these epochs, increasing."""
+        gap = float(np.median(np.diff(epochs))) if len(epochs) > 1 else float(epochs.min(initial=1.0)) or 1.0
+        step = 1.0 if gap >= 1 else 1 / round(1 / max(gap, 1e-6))
+        return cls(horizon, 1.0 if len(epochs) and epochs[0] < step * (1 - 1e-6) else 0.0, step)
 
     def times(self, epochs: Floats) -> Floats:
         """Times of epochs on the grid."""
-        found: Floats = np.asarray(epochs, dtype=np.float64) + self.shift
-        last = self.horizon + self.shift
+        found: Floats = np.asarray(epochs, dtype=np.float64) / self.step + self.shift
+        last = self.horizon / self.step + self.shift
         return found if last <= GRID else 1 + (found - 1) * (GRID - 1) / (last - 1)
 
     @property

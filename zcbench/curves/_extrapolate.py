@@ -13,7 +13,7 @@ from zcbench._arguments import shown
 from zcbench._display import brief
 from zcbench.curves._base import CurvePredictor
 from zcbench.curves._context import Axis, Context, Floats, checked, thinned
-from zcbench.curves._forecast import Forecast
+from zcbench.curves._forecast import Binned, Forecast
 from zcbench.curves._given import levels, rows, series
 from zcbench.curves._register import get_curve_predictor
 from zcbench.curves._within import within
@@ -175,7 +175,7 @@ def prepare(
     """
     epochs, values = checked(epochs, values)
     scale = scale_of(values, lower_is_better=lower_is_better, bounds=bounds)
-    axis = Axis(horizon, shift=1.0 if len(epochs) and epochs[0] < 1 else 0.0)
+    axis = Axis.of(epochs, horizon)
     times, unit = thinned(axis.times(epochs), scale.unit(values))
     return Prepared(Context(times, unit, axis.end), scale, axis)
 
@@ -256,8 +256,8 @@ def extrapolate(
         one = prepare(at_epochs, row, horizon, lower_is_better=lower_is_better, bounds=bounds)
         _check(one, made, predictor)
         prepared.append(one)
-        asked.append(_asked(at_epochs, row, horizon, asked_for))
-    _affordable(asked)
+        asked.append(_asked(at_epochs, row, one.axis, asked_for))
+    _affordable(sum(map(len, asked)))
     # Curves of which the same number of epochs is asked are forecast together; where curves inform each other, all are,
     # and of the shorter ones the last epoch is asked again.
     lengths = [0 if made.joint else len(one) for one in asked]
@@ -280,7 +280,8 @@ def extrapolate(
 def check_finite(forecast: Forecast) -> None:
     """Raise InvalidInputError if no numbers come of a forecast."""
     low, high = forecast.support()
-    if not np.isfinite([low, high, forecast.cdf(high)]).all():
+    held = forecast.probabilities.sum(-1) if isinstance(forecast, Binned) else forecast.cdf(high)  # the sum is quicker
+    if not (np.isfinite(low).all() and np.isfinite(high).all() and np.isfinite(held).all()):
         raise InvalidInputError("the forecast is not finite: its predictor, or a file of weights, is broken.")
 
 
@@ -309,13 +310,12 @@ def _epochs(epochs: Any, values: Sequence[Floats], *, several: bool) -> list[Flo
     ]
 
 
-def _affordable(asked: Sequence[Floats]) -> None:
+def _affordable(count: float) -> None:
     """Raise before the memory is full."""
-    count = sum(map(len, asked))
     if count > _MOST:
         raise InvalidInputError(
-            f"{count:,} distributions are asked for, and {_MOST:,} fit into memory: choose fewer epochs with at=, or "
-            "give fewer curves at once."
+            f"{count:,.10g} distributions are asked for, and {_MOST:,} fit into memory: choose fewer epochs with at=, "
+            "or give fewer curves at once."
         )
 
 
@@ -335,17 +335,20 @@ def _check(one: Prepared, made: CurvePredictor, named: str | CurvePredictor) -> 
         )
 
 
-def _asked(epochs: Floats, values: Floats, horizon: float, at: Floats | None) -> Floats:
-    """Epochs that are asked for, all of them later than the last value."""
+def _asked(epochs: Floats, values: Floats, axis: Axis, at: Floats | None) -> Floats:
+    """Epochs that are asked for, all of them later than the last value; steps where those are parts of epochs."""
+    horizon, step = axis.horizon, axis.step
     last = epochs[~np.isnan(values)][-1] if (~np.isnan(values)).any() else 0.0
     if last >= horizon:  # not of the context, which may be thinned
         raise InvalidInputError(
             f"the horizon {horizon:g} is not after epoch {last:g}, the last one observed: give a later horizon."
         )
     if at is None:
-        later = np.arange(np.floor(last) + 1, np.floor(horizon) + 1) if horizon - last <= _MOST else np.empty(0)
-        if horizon - last > _MOST:
-            _affordable([np.broadcast_to(0.0, int(min(horizon - last, 1e18)))])
+        _affordable((horizon - last) / step)
+        if step < 1:
+            later = np.round(last + step * np.arange(1, np.floor((horizon - last) / step - 1e-6) + 1), 9)
+            return np.append(later, horizon)
+        later = np.arange(np.floor(last) + 1, np.floor(horizon) + 1)
         return later if len(later) else np.array([horizon])
     if not len(at) or not (np.isfinite(at).all() and (np.diff(at) > 0).all()):
         raise InvalidInputError("at: give one epoch or more, increasing.")

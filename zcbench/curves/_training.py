@@ -10,108 +10,25 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import DataLoader
 
-from zcbench._files import whole
+from zcbench._files import locked, whole
+from zcbench.curves._batches import Batch, Drawn, held_out
 from zcbench.curves._network import CurveNetwork, Shape
 from zcbench.curves._weights import read_weights
 from zcbench.curves.priors import PRIORS
 from zcbench.errors import InvalidInputError
 
-#: how often a batch is of each prior; the extended one is the widest
-OFTEN = {"paper": 0.3, "extended": 0.5, "sizes": 0.2}
-#: epochs of curves, and how often
-LENGTHS, SHARES = (100, 50, 25, 12), (0.55, 0.2, 0.15, 0.1)
-#: values are clipped to this: what is far outside the range teaches nothing and breaks float32
-RANGE = (-1.0, 2.0)
 #: contexts at which progress is measured
 CONTEXTS = (5, 10, 20, 50)
 #: what the state to go on from is called, beside the weights
 STATE = ".state.safetensors"
 #: processes or threads, at most
 _MOST = 256
-#: seeds of held-out curves and of training never meet
-_HELD_OUT = 987_654_321
-
-
-class Batch(NamedTuple):
-    """Curves of one length, and what is asked of them; see :meth:`CurveNetwork.forward`."""
-
-    times: Tensor
-    values: Tensor
-    ends: Tensor
-    prior: Tensor
-    prefixes: Tensor
-    targets: Tensor
-
-    def on(self, device: torch.device) -> Batch:
-        """The same on a device."""
-        return Batch(*(part.to(device, non_blocking=True) for part in self))
-
-
-class _Drawn(IterableDataset[Batch]):
-    """Batches from a step on. The number of the step decides the batch, so that workers may draw them side by side."""
-
-    def __init__(self, seed: int, start: int, curves: int) -> None:
-        self.seed, self.start, self.curves = seed, start, curves
-
-    def __iter__(self) -> Iterator[Batch]:
-        worker = get_worker_info()
-        step, stride = (self.start, 1) if worker is None else (self.start + worker.id, worker.num_workers)
-        while True:
-            yield draw(np.random.default_rng([self.seed, 1, step]), self.curves)
-            step += stride
-
-
-def draw(rng: np.random.Generator, curves: int) -> Batch:
-    """Draw a batch.
-
-    A batch is of one prior and of one number of observed epochs. Curves of the paper's prior end at epoch 100; those of
-    the extended prior end at their last epoch. One batch in four has missing epochs.
-
-    Args:
-        rng: decides it.
-        curves: number of curves of 100 epochs; of shorter ones there are more.
-    """
-    number = int(rng.choice(len(PRIORS), p=[OFTEN[name] for name in PRIORS]))
-    length = int(rng.choice(LENGTHS, p=SHARES))
-    prior = list(PRIORS.values())[number]
-    count = curves * 100 // length
-    sparse = length < 100 and (prior.name == "paper" or rng.random() < 0.25)
-    epochs = 100 if sparse else length
-    sample = prior.sample(rng, count, epochs)
-    times, values = np.broadcast_to(sample.times, sample.values.shape), sample.values
-    if sparse:
-        kept = np.sort(rng.random((count, 100)).argsort(1)[:, :length], 1)
-        times, values = np.take_along_axis(times, kept, 1), np.take_along_axis(values, kept, 1)
-    prefixes = np.sort(rng.choice(length, min(24, length), replace=False))
-    targets = np.stack([rng.integers(start, length, 6) for start in prefixes])
-    return Batch(
-        torch.tensor(times, dtype=torch.float32),
-        torch.tensor(np.clip(values, *RANGE), dtype=torch.float32),
-        torch.full((count,), float(epochs)),
-        torch.full((count,), number),
-        torch.tensor(prefixes),
-        torch.tensor(targets),
-    )
-
-
-def held_out(prior: str, curves: int = 400) -> Batch:
-    """Curves that no training sees, of 100 epochs, all later values asked for."""
-    sample = PRIORS[prior].sample(np.random.default_rng(_HELD_OUT), curves)
-    return Batch(
-        torch.tensor(sample.times, dtype=torch.float32).expand(curves, -1),
-        torch.tensor(sample.values, dtype=torch.float32),
-        torch.full((curves,), 100.0),
-        torch.full((curves,), list(PRIORS).index(prior)),
-        torch.empty(0, dtype=torch.long),
-        torch.empty(0, dtype=torch.long),
-    )
 
 
 @torch.no_grad()
@@ -195,7 +112,7 @@ class Training:
             # Blocks alone: they are most of the work, and all of them are compiled once for each length.
             for block in self.network.blocks:
                 block.compile(dynamic=False)
-        drawn = _Drawn(self.seed, self.steps, self.batch)
+        drawn = Drawn(self.seed, self.steps, self.batch)
         batches = iter(DataLoader(drawn, batch_size=None, num_workers=self.workers, pin_memory=gpu))
         while self.elapsed < self.seconds:
             began = self.clock()
@@ -292,7 +209,8 @@ class Training:
         """
         full = path.with_suffix(STATE)
         whole_state = full.exists()
-        about, tensors = read_weights(full if whole_state else path, "network/" if whole_state else "")
+        advice = f"delete it, and the training goes on from the weights: --resume {path} --to OTHER.safetensors"
+        about, tensors = read_weights(full, "network/", advice) if whole_state else read_weights(path)
         known = about.get("training", {})
         try:
             training = cls(shape=Shape(**about["shape"]), **{**known, **changed})
@@ -330,11 +248,11 @@ def begin(
     minutes: float = 60.0,
     device: str = "cpu",
     batch: int | None = None,
-    width: int = 128,
-    layers: int = 2,
+    width: int | None = None,
+    layers: int | None = None,
     threads: int = 1,
     workers: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
 ) -> Training:
     """A new training, or the one whose state is beside ``path``.
 
@@ -343,18 +261,19 @@ def begin(
         start: weights to begin with; their sizes hold.
         minutes: how long the whole training takes.
         device: "cpu" or "cuda".
-        batch: curves of 100 epochs in a batch.
-        width: of the network.
-        layers: of the network.
+        batch: curves of 100 epochs in a batch; by default 64, and 2,048 with "cuda".
+        width: of the network; by default 128.
+        layers: of the network; by default 2.
         threads: of the processor.
         workers: processes that draw curves; by default one for each further core with "cuda", none with "cpu".
-        seed: decides weights and curves.
+        seed: decides weights and curves; by default 0.
 
     Returns:
         The training, ready for :func:`train`.
 
     Raises:
-        InvalidInputError: a number is out of range, there is no such device, or a file is of another kind.
+        InvalidInputError: a number is out of range or another one than the file's, there is no such device, or a file
+            is of another kind.
     """
     kind = device.partition(":")[0]
     if kind not in ("cpu", "cuda") or (kind == "cuda" and not torch.cuda.is_available()):
@@ -363,24 +282,36 @@ def begin(
         raise InvalidInputError(f"{path}: give the file of the weights a name that ends in .safetensors.")
     if not (math.isfinite(minutes) and minutes > 0):
         raise InvalidInputError(f"--minutes {minutes}: give a number above 0.")
-    batch = batch if batch is not None else (2048 if kind == "cuda" else 64)
     workers = workers if workers is not None else (max(0, (os.cpu_count() or 1) - 1) if kind == "cuda" else 0)
     limits = {"batch": (1, 10**6), "width": (1, 1_024), "layers": (1, 64), "threads": (1, _MOST), "workers": (0, _MOST)}
-    given = {"batch": batch, "width": width, "layers": layers, "threads": threads, "workers": workers, "seed": seed}
-    for name, number in given.items():
+    asked = {"batch": batch, "width": width, "layers": layers, "seed": seed}
+    for name, number in (asked | {"threads": threads, "workers": workers}).items():
         low, high = limits.get(name, (0, 2**63 - 1))
-        if not low <= number <= high:
+        if number is not None and not low <= number <= high:
             raise InvalidInputError(f"--{name} {number}: give a number from {low} to {high}.")
-    if width % Shape.heads:
+    if width is not None and width % Shape.heads:
         raise InvalidInputError(f"--width {width}: give a multiple of {Shape.heads}, the number of heads.")
     torch.set_num_threads(threads)
+    given = {name: number for name, number in asked.items() if number is not None}
+    going: dict[str, Any] = {"seconds": 60 * minutes, "device": device, "workers": workers}
     if path.with_suffix(STATE).exists():
-        return Training.resume(path, device=device, seconds=60 * minutes, workers=workers)
-    chosen: dict[str, Any] = {"seconds": 60 * minutes, "batch": batch, "device": device, "seed": seed}
+        return _of_file(Training.resume(path, **going), path, given)
+    going |= {"batch": 2048 if kind == "cuda" else 64, "seed": 0}
+    going |= {name: given.pop(name) for name in ("batch", "seed") if name in given}
     if start is None:
-        return Training(Shape(width=width, layers=layers), workers=workers, **chosen)
-    fresh: dict[str, Any] = {"elapsed": 0.0, "steps": 0, "skipped": 0, "lines": []}
-    return Training.resume(start, workers=workers, **chosen, **fresh)
+        return Training(Shape(**given), **going)
+    return _of_file(Training.resume(start, **going, elapsed=0.0, steps=0, skipped=0, lines=[]), start, given)
+
+
+def _of_file(training: Training, path: Path, given: Mapping[str, int]) -> Training:
+    """The training, if the file has what was asked for."""
+    has = training.network.config() | {"batch": training.batch, "seed": training.seed}
+    for name, number in given.items():
+        if has[name] != number:
+            raise InvalidInputError(
+                f"--{name} {number}: {path} has {has[name]}. Leave the option out, or write to another file."
+            )
+    return training
 
 
 def train(training: Training, path: Path, every: float = 60.0, say: Callable[[str], None] = print) -> Training:
@@ -395,14 +326,20 @@ def train(training: Training, path: Path, every: float = 60.0, say: Callable[[st
     Returns:
         The same training.
     """
+    if not (math.isfinite(every) and every >= 1):
+        raise InvalidInputError(f"--every {every}: give seconds, 1 or more.")
+    say(f"{training.seconds / 60:g} minutes on {training.device}, {training.seconds - training.elapsed:.0f} s left.")
     due = training.elapsed + every
-    for _ in training.run():
-        if training.elapsed >= due or training.elapsed >= training.seconds:
-            due = training.elapsed + every
-            found = training.measure()
-            training.lines.append({"seconds": round(training.elapsed), "curves": training.curves, "found": found})
-            training.save(path)
-            say(_line(training, found))
+    lock = path.with_name(path.name + ".lock")
+    with locked(lock, "choose another folder", busy=f"{path}: another process trains it; choose another file."):
+        for _ in training.run():
+            if training.elapsed >= due or training.elapsed >= training.seconds:
+                due = training.elapsed + every
+                found = training.measure()
+                training.lines.append({"seconds": round(training.elapsed), "curves": training.curves, "found": found})
+                training.save(path)
+                say(_line(training, found))
+    lock.unlink(missing_ok=True)
     return training
 
 
@@ -410,4 +347,4 @@ def _line(training: Training, found: Mapping[str, Mapping[int, float]]) -> str:
     """Progress in one line of a terminal."""
     left = max(0.0, training.seconds - training.elapsed) / 60
     figures = "; ".join(f"{name} " + " ".join(f"{value:.3f}" for value in by.values()) for name, by in found.items())
-    return f"{training.elapsed / 60:.1f} min, {left:.0f} left, {training.curves:,} curves: {figures}"
+    return f"{training.elapsed / 60:.1f} min, {left:.1f} min left, {training.curves:,} curves: {figures}"

@@ -31,11 +31,11 @@ from zcbench.search._register import get_searcher, searcher_info
 from zcbench.search._result import SearchResult
 from zcbench.search._roles import Roles
 from zcbench.search._task import Calls, Equal, task_of
-from zcbench.types import Batch, SearchSpace, written
+from zcbench.types import Batch, SearchSpace, Supernet, written
 
 
 def search(
-    space: SearchSpace | Benchmark | str,
+    space: SearchSpace | Benchmark | Supernet | str,
     evaluate: Benchmark | Callable[..., Any] | None = None,
     *,
     scorer: Any = None,
@@ -65,7 +65,8 @@ def search(
     """Search for the best architecture.
 
     Args:
-        space: a search space, a benchmark or the name of one.
+        space: a search space, a benchmark or the name of one, or a supernet: its space is searched, and its
+            ``evaluate`` evaluates, if it has one.
         evaluate: a benchmark, whose table is looked up, or a function from an architecture to a number or to numbers by
             name; default the benchmark that ``space`` is. A function is called with global random numbers that are
             seeded anew for each architecture. What it raises costs that evaluation alone.
@@ -125,6 +126,9 @@ def search(
     limit, seed = Budget.of(budget), rules.seed("the seed", seed)
     workers = rules.whole("workers", workers, 0, 10_000)
     check_timeout(timeout)
+    if isinstance(space, Supernet):
+        evaluate = _of_supernet(space) if evaluate is None else evaluate
+        space = space.space
     space, table = _where(space)
     table = evaluate if isinstance(evaluate, Benchmark) else table
     evaluate = table if evaluate is None else evaluate
@@ -207,6 +211,17 @@ def _where(space: SearchSpace | Benchmark | str) -> tuple[SearchSpace, Benchmark
     if not all(hasattr(space, name) for name in ("name", "sample", "neighbors", "canonical")):
         raise InvalidInputError(f"the search space is {rules.shown(space)}: give a search space or a benchmark.")
     return space, None
+
+
+def _of_supernet(supernet: Supernet) -> Callable[..., Any]:
+    """What evaluates its subnets."""
+    found = getattr(supernet, "evaluate", None)
+    if not callable(found):
+        raise InvalidInputError(
+            "this supernet has no evaluate: give a function of an architecture, such as "
+            "zcbench.supernets.SubnetEvaluation(supernet, inputs, targets)."
+        )
+    return found  # type: ignore[no-any-return]
 
 
 def _target(table: Benchmark | None, objectives: str | Iterable[str] | None) -> str | None:

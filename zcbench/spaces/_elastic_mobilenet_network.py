@@ -32,8 +32,8 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(batch, inputs, h, w)`` to ``(batch, outputs, h / stride, w / stride)``."""
-        out = x if self.expand is None else self.expand(x)
-        out = self.project(self.filter(out))
+        wide = x if self.expand is None else self.expand(x)
+        out: Tensor = self.project(self.filter(wide))
         return x + out if self.shortcut else out
 
 

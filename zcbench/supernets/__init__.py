@@ -6,7 +6,6 @@ Rules by which supernets are trained are in ``rules/``, one a file.
 from zcbench.supernets import rules
 from zcbench.supernets._export import Exported, ExportedFile, export
 from zcbench.supernets._latency import Latency, latencies, latency
-from zcbench.supernets._protocol import Supernet
 from zcbench.supernets._register import (
     TrainingRuleInfo,
     get_training_rule,
@@ -18,11 +17,13 @@ from zcbench.supernets._register import (
 from zcbench.supernets._rule import Step, TrainingRule
 from zcbench.supernets.calibration import calibrate
 from zcbench.supernets.card import check_card, write_card
-from zcbench.supernets.cuts import register_cut, shared_weights
+from zcbench.supernets.cuts import first_of_blocks, register_cut, shared_weights
+from zcbench.supernets.evaluation import SubnetEvaluation, measured
 from zcbench.supernets.fine_tuning import FineTuned, fine_tune
 from zcbench.supernets.sharing import WeightSharing
 from zcbench.supernets.training import Training
 from zcbench.supernets.weights import load_weights
+from zcbench.types import Supernet
 
 __all__ = [
     "Exported",
@@ -30,6 +31,7 @@ __all__ = [
     "FineTuned",
     "Latency",
     "Step",
+    "SubnetEvaluation",
     "Supernet",
     "Training",
     "TrainingRule",
@@ -39,11 +41,13 @@ __all__ = [
     "check_card",
     "export",
     "fine_tune",
+    "first_of_blocks",
     "get_training_rule",
     "latencies",
     "latency",
     "list_training_rules",
     "load_weights",
+    "measured",
     "register_cut",
     "register_training_rule",
     "resolve_training_rules",

@@ -1,7 +1,8 @@
 """Batch-norm statistics of one network from data, without a trace of any other network.
 
-Statistics that were kept while all subnets trained are a mixture that fits none of them, which is why a subnet's accuracy
-collapses without this (J. Yu and T. Huang, "Universally Slimmable Networks", ICCV 2019, arXiv:1903.05134, section 3.3).
+Statistics that were kept while all subnets trained are a mixture that fits none of them, which is why a subnet's
+accuracy collapses without this (J. Yu and T. Huang, "Universally Slimmable Networks", ICCV 2019, arXiv:1903.05134,
+section 3.3).
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ def calibrate(network: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
                     raise InvalidInputError("a batch of one sample has no statistics: calibrate with two or more.")
                 network(batch)
                 count += 1
-    except ValueError as error:  # torch's own: one value for each channel
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
         raise InvalidInputError(f"the batch is too small for statistics ({error}): give more samples.") from None
     finally:
         for one, momentum in zip(norms, momenta, strict=True):
@@ -63,6 +66,6 @@ def calibrate(network: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
     if not count:
         raise InvalidInputError("there is no batch to calibrate with: give inputs of the training set.")
     for one in norms:
-        if not (one.running_mean.isfinite().all() and one.running_var.isfinite().all()):  # type: ignore[union-attr,operator]
+        if not (one.running_mean.isfinite().all() and one.running_var.isfinite().all()):  # type: ignore[union-attr]
             raise InvalidInputError("statistics of batch norm are not finite: the network's weights or inputs are not.")
     return network

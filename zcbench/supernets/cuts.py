@@ -1,11 +1,16 @@
 """How a smaller module takes its weights from a larger one: what each kind of layer shares.
 
-A subnet is a network of its own whose parameters are slices of the supernet's. So any module can be elastic, also one of
-a stranger's: it only has to be built in several sizes whose modules have the same names. The rule of a layer says which
-slice: the first channels of a convolution and the centre of its kernel (H. Cai et al., "Once-for-All", ICLR 2020,
+A subnet is a network of its own whose parameters are slices of the supernet's. So any module can be elastic, also one
+of a stranger's: it only has to be built in several sizes whose modules have the same names. The rule of a layer says
+which slice: the first channels of a convolution and the centre of its kernel (H. Cai et al., "Once-for-All", ICLR 2020,
 arXiv:1908.09791, section 3.3), the first features of a linear layer (M. Chen et al., "AutoFormer", ICCV 2021,
 arXiv:2107.00651, section 3.2), the first heads of an attention. Depth is shared by names: a network of two blocks has
 those of the first two.
+
+What has no rule of its own shares the first entries along each axis: linear layers, norms, embeddings, bare parameters.
+A linear layer whose features are heads side by side (queries, keys and values of most transformers) is cut rightly by
+that as long as the width of a head stays. Where that changes, register a rule for the module that knows the heads, and
+write it with :func:`first_of_blocks`.
 """
 
 from __future__ import annotations
@@ -15,6 +20,9 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.rnn import RNNCellBase
+from torch.nn.parameter import UninitializedParameter
+from torch.nn.utils.parametrize import is_parametrized
 
 from zcbench.errors import InvalidInputError
 from zcbench.spaces._elastic_transformer_network import Attention
@@ -29,8 +37,9 @@ _CUTS: dict[type[nn.Module], Cut] = {}
 def register_cut(*kinds: type[nn.Module]) -> Callable[[C], C]:
     """Register the rule by which a kind of module is cut; it holds for subclasses without a rule of their own.
 
-    The rule is a function of the larger and the smaller module. It returns slices (views) of the larger one's
-    parameters by local name, all parameters of the smaller one and of what lies within it.
+    The rule is a function of the larger and the smaller module. It returns slices of the larger one's parameters (or
+    what is computed from them, with gradients) by local name: all parameters of the smaller one and of what lies within
+    it. The larger one's class decides which rule is taken.
 
     Args:
         kinds: classes of modules. A later rule takes the place of an earlier one.
@@ -57,38 +66,80 @@ def shared_weights(whole: nn.Module, part: nn.Module) -> dict[str, Tensor]:
         part: one of the same build whose modules have names of the whole's.
 
     Returns:
-        By name of each parameter of ``part``, a view of the whole's parameter of that name, of the part's shape.
+        By name of each parameter of ``part`` (a parameter with several names has several entries), what it has of the
+        whole's, in the part's shape.
 
     Raises:
-        InvalidInputError: the whole has no such module or parameter, or a smaller one.
+        InvalidInputError: the whole has no such module or parameter, or a smaller one; a module is parametrised or
+            lazy; one parameter of the part is two in the whole.
     """
     found: dict[str, Tensor] = {}
     for prefix, larger, smaller in _pairs(whole, part, ""):
-        cut = _rule(type(smaller))
+        _refuse(prefix, smaller)
+        cut = _rule_of(prefix, larger, smaller)
         for name, slices in (cut or _corners)(larger, smaller).items():
             found[prefix + name] = slices
+    first: dict[Tensor, str] = {}
     for name, value in part.named_parameters(remove_duplicate=False):
         if name not in found or found[name].shape != value.shape:
-            shape = tuple(found[name].shape) if name in found else None
+            shape = f"one of {tuple(found[name].shape)}" if name in found else "none"
             raise InvalidInputError(
-                f"{name} of the subnet has the shape {tuple(value.shape)}, and its slice of the supernet {shape}: "
+                f"{name} of the subnet has the shape {tuple(value.shape)}, and the supernet has {shape} for it: "
                 "register a rule for its module with register_cut."
             )
+        if first.setdefault(value, name) != name:
+            _refuse_untied(whole, first[value], name)
     return found
+
+
+def _refuse(prefix: str, module: nn.Module) -> None:
+    """Modules whose parameters are no weights of theirs."""
+    if is_parametrized(module):
+        names = ", ".join(sorted(module.parametrizations))  # type: ignore[arg-type]
+        raise InvalidInputError(
+            f"{prefix.rstrip('.') or 'the network'} is parametrised ({names}), and what is computed from slices is no "
+            "slice of what is computed: take torch.nn.utils.parametrize.remove_parametrizations first."
+        )
+    if any(isinstance(value, UninitializedParameter) for value in module._parameters.values()):
+        raise InvalidInputError(
+            f"{prefix.rstrip('.') or 'the network'} is lazy and has no weights yet: run the network once on an input "
+            "before build returns it."
+        )
+
+
+def _refuse_untied(whole: nn.Module, name: str, other: str) -> None:
+    """A parameter that the part has under two names has to be one in the whole."""
+    if whole.get_parameter(name) is not whole.get_parameter(other):
+        raise InvalidInputError(
+            f"{name} and {other} are one parameter in the subnet and two in the supernet: tie them in all sizes."
+        )
 
 
 def _rule(kind: type[nn.Module]) -> Cut | None:
     return next((_CUTS[parent] for parent in kind.__mro__ if parent in _CUTS), None)
 
 
+def _rule_of(prefix: str, larger: nn.Module, smaller: nn.Module) -> Cut | None:
+    cut = _rule(type(larger)) or _rule(type(smaller))
+    related = isinstance(larger, type(smaller)) or isinstance(smaller, type(larger))
+    if cut is not None and not related:
+        raise InvalidInputError(
+            f"{prefix.rstrip('.')} is a {type(larger).__name__} in the supernet and a {type(smaller).__name__} in the "
+            "subnet: modules of one name have to be of one kind in all sizes."
+        )
+    return cut
+
+
 def _pairs(whole: nn.Module, part: nn.Module, prefix: str) -> Iterator[tuple[str, nn.Module, nn.Module]]:
-    """Modules that have parameters of their own or a rule, with those of the same place."""
-    if _rule(type(part)) is not None:
+    """Modules that have parameters of their own or a rule, with those of the same place; one used twice comes twice."""
+    if (_rule(type(whole)) or _rule(type(part))) is not None and any(True for _ in part.parameters()):
         yield prefix, whole, part
         return
-    if part._parameters:
+    if is_parametrized(part) or any(value is not None for value in part._parameters.values()):
         yield prefix, whole, part
-    for name, child in part.named_children():
+    for name, child in part._modules.items():
+        if child is None or not any(True for _ in child.parameters()):
+            continue
         other = whole._modules.get(name)
         if other is None:
             raise InvalidInputError(
@@ -109,6 +160,41 @@ def corner(larger: Tensor, shape: torch.Size | tuple[int, ...], name: str = "the
     return larger[tuple(slice(size) for size in shape)]
 
 
+def first_of_blocks(larger: Tensor, axis: int, had: tuple[int, ...], has: tuple[int, ...]) -> Tensor:
+    """The first entries of each of the first blocks along an axis: heads of an attention, gates, groups of channels.
+
+    Args:
+        larger: a parameter whose axis is made of equal blocks, one after another.
+        axis: from 0 on.
+        had: how many blocks there are and how long each is, ``(heads, width)``; blocks may be made of blocks.
+        has: how many are taken of each.
+
+    Returns:
+        The entries, the axis of the length that the product of ``has`` is.
+
+    Raises:
+        InvalidInputError: the axis is not made of such blocks, or has fewer or shorter ones.
+
+    Example:
+        Two of four heads, and eight features of the sixteen of each: ``first_of_blocks(weight, 0, (4, 16), (2, 8))``.
+    """
+    total = 1
+    for size in had:
+        total *= size
+    if not 0 <= axis < larger.ndim or larger.shape[axis] != total or len(had) != len(has):
+        raise InvalidInputError(f"axis {axis} of the shape {tuple(larger.shape)} is not made of {_times(had)} entries.")
+    if any(a < b or b < 1 for a, b in zip(had, has, strict=True)):
+        raise InvalidInputError(f"{_times(has)} entries are no part of {_times(had)}.")
+    apart = larger.reshape(*larger.shape[:axis], *had, *larger.shape[axis + 1 :])
+    for place, size in enumerate(has):
+        apart = apart.narrow(axis + place, 0, size)
+    return apart.flatten(axis, axis + len(has) - 1)
+
+
+def _times(sizes: tuple[int, ...]) -> str:
+    return " x ".join(map(str, sizes))
+
+
 def _corners(larger: nn.Module, smaller: nn.Module) -> dict[str, Tensor]:
     """The first entries of each parameter of the module itself: what has no rule."""
     found = {}
@@ -123,31 +209,57 @@ def _corners(larger: nn.Module, smaller: nn.Module) -> dict[str, Tensor]:
     return found
 
 
-@register_cut(nn.Conv1d, nn.Conv2d, nn.Conv3d)
-def _convolution(larger: Any, smaller: Any) -> dict[str, Tensor]:
-    """First channels within each group, or first groups; the centre of the kernel."""
-    weight = larger.weight
-    for axis, (had, has) in enumerate(zip(larger.kernel_size, smaller.kernel_size, strict=True), 2):
+def central(weight: Tensor, kernel: tuple[int, ...]) -> Tensor:
+    """The centre of kernels, which are the axes from the third on.
+
+    Raises:
+        InvalidInputError: one size is odd and the other even, or the kernels are smaller.
+    """
+    for axis, has in enumerate(kernel, 2):
+        had = weight.shape[axis]
         if has > had or (had - has) % 2:
             raise InvalidInputError(
                 f"a kernel of {has} is not the centre of one of {had}: choose odd ones, or even ones."
             )
         weight = weight.narrow(axis, (had - has) // 2, has)
-    outputs, inputs = (smaller.out_channels // smaller.groups, smaller.in_channels // smaller.groups)
-    if smaller.groups == larger.groups:
-        groups = weight.unflatten(0, (larger.groups, -1))
-        if outputs > groups.shape[1] or inputs > groups.shape[2]:
-            raise InvalidInputError(f"{larger} has fewer channels than {smaller}.")
-        weight = groups[:, :outputs, :inputs].flatten(0, 1)
-        bias = None if larger.bias is None else larger.bias.unflatten(0, (larger.groups, -1))[:, :outputs].flatten()
-    else:
-        if (outputs, inputs) != (larger.out_channels // larger.groups, larger.in_channels // larger.groups):
-            raise InvalidInputError(f"{smaller} is no part of {larger}: of fewer groups each must be as large.")
-        weight, bias = (
-            weight[: smaller.out_channels],
-            None if larger.bias is None else larger.bias[: smaller.out_channels],
-        )
-    return {"weight": weight} if smaller.bias is None or bias is None else {"weight": weight, "bias": bias}
+    return weight
+
+
+@register_cut(nn.Conv1d, nn.Conv2d, nn.Conv3d)
+def _convolution(larger: Any, smaller: Any) -> dict[str, Tensor]:
+    """First groups or, of as many, the first channels of each; the centre of the kernel."""
+    (groups, outputs, inputs), had = _groups(larger, smaller)
+    weight = first_of_blocks(central(larger.weight, smaller.kernel_size), 0, had[:2], (groups, outputs))[:, :inputs]
+    return {"weight": weight, **_bias(larger, smaller, had[:2], (groups, outputs))}
+
+
+@register_cut(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+def _transposed(larger: Any, smaller: Any) -> dict[str, Tensor]:
+    """The same, of weights whose first axis is that of the inputs."""
+    (groups, outputs, inputs), had = _groups(larger, smaller)
+    blocks = (had[0], had[2]), (groups, inputs)
+    weight = first_of_blocks(central(larger.weight, smaller.kernel_size), 0, *blocks)[:, :outputs]
+    return {"weight": weight, **_bias(larger, smaller, had[:2], (groups, outputs))}
+
+
+def _groups(larger: Any, smaller: Any) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Groups, and outputs and inputs of each, of the smaller and of the larger convolution."""
+    has, had = (
+        (one.groups, one.out_channels // one.groups, one.in_channels // one.groups) for one in (smaller, larger)
+    )
+    if has[0] != had[0] and has[1:] != had[1:]:
+        raise InvalidInputError(f"{smaller} is no part of {larger}: of fewer groups each must be as large.")
+    if any(a < b for a, b in zip(had, has, strict=True)):
+        raise InvalidInputError(f"{larger} has fewer channels than {smaller}.")
+    return has, had
+
+
+def _bias(larger: Any, smaller: Any, had: tuple[int, ...], has: tuple[int, ...]) -> dict[str, Tensor]:
+    if smaller.bias is None:
+        return {}
+    if larger.bias is None:
+        raise InvalidInputError(f"{smaller} has a bias, and {larger} of the supernet has none.")
+    return {"bias": first_of_blocks(larger.bias, 0, had, has)}
 
 
 @register_cut(nn.MultiheadAttention)
@@ -155,55 +267,69 @@ def _attention(larger: nn.MultiheadAttention, smaller: nn.MultiheadAttention) ->
     """First heads, first features of each head, first features of the input; queries, keys and values apart."""
     if larger.in_proj_weight is None or smaller.in_proj_weight is None:
         raise InvalidInputError("attention with kdim or vdim is not cut: register a rule with register_cut.")
-    heads, width, embed = smaller.num_heads, smaller.head_dim, smaller.embed_dim
-    if heads > larger.num_heads or width > larger.head_dim or embed > larger.embed_dim:
-        raise InvalidInputError(f"{heads} heads of {width} are no part of {larger.num_heads} of {larger.head_dim}.")
-
-    def packed(value: Tensor) -> Tensor:
-        apart = value.unflatten(0, (3, larger.num_heads, larger.head_dim))[:, :heads, :width]
-        return (apart[..., :embed] if value.ndim == 2 else apart).flatten(0, 2)
-
-    out = larger.out_proj.weight.unflatten(1, (larger.num_heads, larger.head_dim))[:embed, :heads, :width].flatten(1)
-    found = {"in_proj_weight": packed(larger.in_proj_weight), "out_proj.weight": out}
-    if smaller.in_proj_bias is not None and larger.in_proj_bias is not None:
-        found["in_proj_bias"] = packed(larger.in_proj_bias)
-        found["out_proj.bias"] = larger.out_proj.bias[:embed]
-    return found
+    had, has, embed = (larger.num_heads, larger.head_dim), (smaller.num_heads, smaller.head_dim), smaller.embed_dim
+    sliced: dict[str, Callable[[Tensor], Tensor]] = {
+        "in_proj_weight": lambda value: first_of_blocks(value, 0, (3, *had), (3, *has))[:, :embed],
+        "in_proj_bias": lambda value: first_of_blocks(value, 0, (3, *had), (3, *has)),
+        "out_proj.weight": lambda value: first_of_blocks(value, 1, had, has)[:embed],
+        "out_proj.bias": lambda value: value[:embed],
+        "bias_k": lambda value: first_of_blocks(value, 2, had, has),
+        "bias_v": lambda value: first_of_blocks(value, 2, had, has),
+    }
+    weights = dict(larger.named_parameters())
+    return {name: sliced[name](weights[name]) for name, _ in smaller.named_parameters() if name in weights}
 
 
 @register_cut(nn.RNNBase)
 def _recurrent(larger: nn.RNNBase, smaller: nn.RNNBase) -> dict[str, Tensor]:
-    """First features within each gate."""
-    gates = {"LSTM": 4, "GRU": 3}.get(smaller.mode, 1)
+    """First features within each gate, and of each direction that a layer reads."""
     if smaller.mode != larger.mode or smaller.proj_size or larger.proj_size:
         raise InvalidInputError("recurrent layers are cut to the same kind, without projections.")
+    if smaller.bidirectional != larger.bidirectional:
+        raise InvalidInputError("recurrent layers are cut to as many directions.")
+    gates = {"LSTM": 4, "GRU": 3}.get(smaller.mode, 1)
+    had, has, ways = larger.hidden_size, smaller.hidden_size, 1 + smaller.bidirectional
     found = {}
-    for name, value in smaller._parameters.items():
-        other = larger._parameters.get(name)
-        if value is not None and other is not None:
-            apart = corner(other.unflatten(0, (gates, -1)), (gates, value.shape[0] // gates, *value.shape[1:]), name)
-            found[name] = apart.flatten(0, 1)
+    for name, value in smaller.named_parameters():
+        if (other := larger._parameters.get(name)) is None:
+            raise InvalidInputError(f"a {type(smaller).__name__} of the subnet has a {name}, the supernet's has not.")
+        rows = first_of_blocks(other, 0, (gates, had), (gates, has))
+        if name.startswith("weight_ih_l") and not name.startswith("weight_ih_l0"):
+            found[name] = first_of_blocks(rows, 1, (ways, had), (ways, has))
+        else:
+            found[name] = corner(rows, value.shape, name)
+    return found
+
+
+@register_cut(RNNCellBase)
+def _cell(larger: RNNCellBase, smaller: RNNCellBase) -> dict[str, Tensor]:
+    """First features within each gate."""
+    if type(larger) is not type(smaller):
+        raise InvalidInputError("recurrent cells are cut to the same kind.")
+    gates = larger.weight_hh.shape[0] // larger.hidden_size
+    found = {}
+    for name, value in smaller.named_parameters():
+        if (other := larger._parameters.get(name)) is None:
+            raise InvalidInputError(f"a {type(smaller).__name__} of the subnet has a {name}, the supernet's has not.")
+        rows = first_of_blocks(other, 0, (gates, larger.hidden_size), (gates, smaller.hidden_size))
+        found[name] = corner(rows, value.shape, name)
     return found
 
 
 @register_cut(Attention)
 def _grouped_attention(larger: Attention, smaller: Attention) -> dict[str, Tensor]:
     """First groups, first query heads of each, first features of each head."""
-    groups, width = smaller.groups, smaller.head_width
-    each, had = smaller.heads // groups, larger.heads // larger.groups
-    if groups > larger.groups or width > larger.head_width or each > had:
-        raise InvalidInputError(
-            f"{groups} groups of {each} heads of {width} are no part of {larger.groups} of {had} of {larger.head_width}."
-        )
+    had, has = ((one.groups, one.heads // one.groups, one.head_width) for one in (larger, smaller))
     inputs = smaller.query.in_features
-
-    def rows(value: Tensor, heads: int, kept: int) -> Tensor:
-        apart = value.unflatten(0, (larger.groups, heads, larger.head_width))[:groups, :kept, :width]
-        return (apart[..., :inputs] if value.ndim == 2 else apart).flatten(0, 2)
-
-    out = larger.out.weight.unflatten(1, (larger.groups, had, larger.head_width))
-    found = {"out.weight": out[:inputs, :groups, :each, :width].flatten(1), "out.bias": larger.out.bias[:inputs]}
-    for name, heads, kept in (("query", had, each), ("key", 1, 1), ("value", 1, 1)):
+    if any(a < b for a, b in zip(had, has, strict=True)) or inputs > larger.query.in_features:
+        raise InvalidInputError(
+            f"{has[0]} groups of {has[1]} heads of {has[2]} are no part of {had[0]} of {had[1]} of {had[2]}."
+        )
+    out = first_of_blocks(larger.out.weight, 1, had, has)[:inputs]
+    found = {"out.weight": out, "out.bias": larger.out.bias[:inputs]}
+    single = (had[0], had[2]), (has[0], has[2])
+    for name, blocks in (("query", (had, has)), ("key", single), ("value", single)):
         layer = getattr(larger, name)
-        found |= {f"{name}.weight": rows(layer.weight, heads, kept), f"{name}.bias": rows(layer.bias, heads, kept)}
+        found[f"{name}.weight"] = first_of_blocks(layer.weight, 0, *blocks)[:, :inputs]
+        found[f"{name}.bias"] = first_of_blocks(layer.bias, 0, *blocks)
     return found

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zcbench.errors import InvalidInputError
-from zcbench.supernets._protocol import Supernet
-from zcbench.types import Architecture
+from zcbench.types import Architecture, Supernet
 
 #: samples of one pass
 _AT_ONCE = 500
@@ -59,4 +58,4 @@ def measured(network: nn.Module, inputs: Tensor, targets: Tensor) -> dict[str, f
 
 
 def _parts(inputs: Tensor) -> Iterator[Tensor]:
-    yield from inputs.split(_AT_ONCE)
+    yield from torch.split(inputs, _AT_ONCE)

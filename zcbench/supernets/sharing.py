@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.instancenorm import _InstanceNorm
 
 from zcbench._display import brief
 from zcbench.errors import InvalidInputError
 from zcbench.supernets.calibration import batch_norms, calibrate
 from zcbench.supernets.cuts import shared_weights
+from zcbench.supernets.evaluation import measured
 from zcbench.types import Architecture, SearchSpace
 
 #: structures of subnets that are kept
@@ -25,20 +28,26 @@ class WeightSharing(nn.Module):
 
     In training it computes as the active subnet, with gradients of the shared weights. In evaluation too, and batch
     norms then have the statistics that :meth:`subnet` would give the same subnet: no subnet's evaluation depends on
-    what was active before.
+    what was active before, and in float32 on a CPU both give the same bits.
+
+    Buffers other than statistics of batch norms are the whole's where they have its shape (means of pixels, masks), and
+    the subnet's own where they depend on its size (sines of positions).
 
     Args:
         space: the architectures.
-        build: from an architecture to a network; those of all sizes have modules of the same names. By default the
+        build: from an architecture to a new network; those of all sizes have modules of the same names. By default the
             space's own.
         largest: the architecture whose network has all weights.
         smallest: the one with the fewest, for rules that train it at every step.
         calibration: inputs by which batch norms are calibrated, a list of batches; needed where there are batch norms.
+        held_out: inputs and targets by which :meth:`evaluate` judges subnets.
 
     Attributes:
         whole: the largest network; its parameters are the supernet's.
+        active: the architecture as which it computes.
 
     Raises:
+        InvalidArchitectureError: the largest or the smallest is none of the space.
         InvalidInputError: the smallest network is no part of the largest.
     """
 
@@ -50,35 +59,67 @@ class WeightSharing(nn.Module):
         largest: Architecture,
         smallest: Architecture,
         calibration: Sequence[Tensor] = (),
+        held_out: tuple[Tensor, Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.space = space
         self.build: Callable[[Architecture], nn.Module] = space.build if build is None else build
-        self.largest, self.smallest = largest, smallest
-        self.whole = self.build(largest)
+        self.largest, self.smallest = space.canonical(largest), space.canonical(smallest)
+        self.whole = self._whole()
         self.calibration = list(calibration)
+        self.held_out = held_out
         self._structures: OrderedDict[str, nn.Module] = OrderedDict()
+        self._made_for: tuple[torch.dtype, torch.device] | None = None
         self._statistics: tuple[Any, dict[str, Tensor]] | None = None
-        self.active = largest
-        shared_weights(self.whole, self.structure(smallest))
+        self.active = self.largest
+        self.structure(self.smallest)
 
     def __repr__(self) -> str:
         return brief(f"<WeightSharing of {self.space!r}, {sum(p.numel() for p in self.parameters()):,} parameters>")
+
+    def _whole(self) -> nn.Module:
+        """The network that has all weights; those of the smaller ones are cut from its."""
+        network = self.build(self.largest)
+        shared_weights(network, network)  # each module can be cut
+        return network
+
+    def _fresh(self, architecture: Architecture) -> nn.Module:
+        """A new network on the supernet's device, in its precision; what is random in it is the same every time."""
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0)  # and no other device's
+            network = self.build(self.space.canonical(architecture))
+        mine = {id(value) for value in self.parameters()}
+        like, first = next(self.parameters()), next(network.parameters(), None)
+        if first is None:
+            raise InvalidInputError(f"the network of {architecture} has no parameters.")
+        if first.is_meta or any(id(value) in mine for value in network.parameters()):
+            raise InvalidInputError(
+                "build returned a network that it had returned before: make a new one for each call."
+            )
+        _refuse_statistics(network)
+        if first.dtype != like.dtype:
+            network = network.to(like.dtype)
+        return network.to(like.device)
 
     def structure(self, architecture: Architecture) -> nn.Module:
         """The network of an architecture without parameters: its modules and buffers, for calls with others' weights.
 
         Raises:
             InvalidArchitectureError: it is none of the space.
+            InvalidInputError: its network is no part of the largest.
         """
-        key = self.space.canonical(architecture).key
+        key, like = self.space.canonical(architecture).key, next(self.parameters())
+        if self._made_for != (like.dtype, like.device):
+            self._structures.clear()
+            self._made_for = (like.dtype, like.device)
         if key not in self._structures:
-            with torch.random.fork_rng(devices=[]):
-                network = self.build(Architecture(architecture.space, key))
+            network = self._fresh(architecture)
+            shared_weights(self.whole, network)  # while parameters that are one can be told
             for module in network.modules():
                 for name, value in list(module._parameters.items()):
                     if value is not None:
-                        module._parameters[name] = nn.Parameter(torch.empty_like(value, device="meta"))
+                        empty = torch.empty_like(value, device="meta")
+                        module._parameters[name] = nn.Parameter(empty, requires_grad=value.requires_grad)
             self._structures[key] = network
             if len(self._structures) > _KEPT:
                 self._structures.popitem(last=False)
@@ -86,27 +127,58 @@ class WeightSharing(nn.Module):
         return self._structures[key]
 
     def activate(self, architecture: Architecture) -> None:
-        """Compute as this subnet from now on."""
-        self.structure(architecture)
-        self.active = architecture
+        """Compute as this subnet from now on.
 
-    def forward(self, *inputs: Any) -> Any:
+        Raises:
+            InvalidArchitectureError: it is none of the space.
+            InvalidInputError: its network is no part of the largest.
+        """
+        self.structure(architecture)
+        self.active = self.space.canonical(architecture)
+
+    def forward(self, *inputs: Any, **named: Any) -> Any:
         """What the active subnet computes."""
         structure = self.structure(self.active)
-        device = next(self.parameters()).device
-        for module in structure.modules():
-            for name, value in module._buffers.items():
-                if value is not None and value.device != device:
-                    module._buffers[name] = value.to(device)
         structure.train(self.training)
-        weights: dict[str, Tensor] = dict(shared_weights(self.whole, structure))
+        shared = shared_weights(self.whole, structure)
+        weights: dict[str, Tensor] = {name: shared[name] for name, _ in structure.named_parameters()}
+        if not self.training:  # the layout of memory that the stand-alone subnet has, for the same kernels and bits
+            weights = {name: value.contiguous() for name, value in weights.items()}
+        weights |= self._buffers_of(structure)
         if not self.training and batch_norms(structure):
             weights |= self._calibrated()
-        return functional_call(structure, weights, inputs)
+        before = self._states(structure, weights)
+        out = functional_call(structure, weights, inputs, named)
+        after = self._states(structure, weights)
+        changed = [name for name, state in after.items() if state != before.get(name)]
+        if self.training and changed:
+            raise InvalidInputError(
+                f"the network changes its buffer {changed[0]} in training, and each subnet would have another: subnets "
+                "share parameters and no buffers, besides statistics of batch norms, which are calibrated."
+            )
+        return out
+
+    def _buffers_of(self, network: nn.Module) -> dict[str, Tensor]:
+        """The whole's buffers of the same name and shape, but for statistics of batch norms."""
+        mine = dict(self.whole.named_buffers())
+        return {
+            name: mine[name]
+            for name, value in _other_buffers(network).items()
+            if name in mine and mine[name].shape == value.shape
+        }
+
+    @staticmethod
+    def _states(network: nn.Module, given: Mapping[str, Tensor]) -> dict[str, tuple[int, int]]:
+        """Identity and version of each buffer that is no statistic of a batch norm."""
+        buffers = {name: given.get(name, value) for name, value in _other_buffers(network).items()}
+        return {name: (id(value), value._version) for name, value in buffers.items()}
 
     def _calibrated(self) -> dict[str, Tensor]:
         """Buffers of the active subnet as it is cut out; computed again when it or any weight has changed."""
-        state = (self.active, tuple((id(value), value._version) for value in self.parameters()))
+        values = [value.detach() for value in self.parameters() if value.is_floating_point()]
+        norms = torch.stack(torch._foreach_norm(values)).tolist()  # tell changes of .data, which have no version
+        data = tuple((id(batch), batch._version) for batch in self.calibration)
+        state = (self.active, tuple((id(value), value._version) for value in self.parameters()), tuple(norms), data)
         if self._statistics is None or self._statistics[0] != state:
             self._statistics = (state, dict(self.subnet(self.active).named_buffers()))
         return self._statistics[1]
@@ -116,14 +188,16 @@ class WeightSharing(nn.Module):
 
         Raises:
             InvalidArchitectureError: it is none of the space.
+            InvalidInputError: its network is no part of the largest.
         """
-        with torch.random.fork_rng(devices=[]):
-            network = self.build(self.space.canonical(architecture))
-        network = network.to(next(self.parameters()).device)
+        network = self._fresh(architecture)
         with torch.no_grad():
             weights = shared_weights(self.whole, network)
             for name, value in network.named_parameters():
                 value.copy_(weights[name])
+            buffers = dict(network.named_buffers())
+            for name, buffer in self._buffers_of(network).items():
+                buffers[name].copy_(buffer)
         return network
 
     def subnet(self, architecture: Architecture) -> nn.Module:
@@ -140,5 +214,41 @@ class WeightSharing(nn.Module):
                     "this subnet has batch norms, whose statistics must be of its own: give the supernet inputs of the "
                     "training set as calibration=[batch, …], or take  cut(architecture)  and calibrate it yourself."
                 )
-            calibrate(network, self.calibration)
+            calibrate(network, map(self._as_weights, self.calibration))
         return network.eval()
+
+    def _as_weights(self, batch: Tensor) -> Tensor:
+        """A batch on the supernet's device and, of floating-point numbers, in its precision."""
+        like = next(self.parameters())
+        return batch.to(like.device, like.dtype if batch.is_floating_point() else batch.dtype)
+
+    def evaluate(self, architecture: Architecture) -> dict[str, float]:
+        """Accuracy (a fraction) and nll (nats a sample) of a subnet on held-out data.
+
+        Raises:
+            InvalidInputError: there is none.
+        """
+        if self.held_out is None:
+            raise InvalidInputError("this supernet has no held-out data: give it held_out=(inputs, targets).")
+        return measured(self.subnet(architecture), *self.held_out)
+
+
+def _other_buffers(network: nn.Module) -> dict[str, Tensor]:
+    """Buffers by name, without statistics of batch norms."""
+    found = {}
+    for prefix, module in network.named_modules():
+        if not isinstance(module, _BatchNorm):
+            for name, value in module._buffers.items():
+                if value is not None:
+                    found[f"{prefix}.{name}" if prefix else name] = value
+    return found
+
+
+def _refuse_statistics(network: nn.Module) -> None:
+    """Instance norms that keep statistics: those have no mean over batches."""
+    for name, module in network.named_modules():
+        if isinstance(module, _InstanceNorm) and module.track_running_stats:
+            raise InvalidInputError(
+                f"{name} is an instance norm that keeps statistics, which cannot be calibrated: build it with "
+                "track_running_stats=False."
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import time
@@ -171,9 +172,10 @@ class Training:
             "rule": self._rule.state(),
             **{name: getattr(self, name) for name in ("done", "skipped", "learned", "losses", "seconds")},
         }
+        texts = {"about": json.dumps(about)}
         with whole(path, "Choose another file for the checkpoint.") as fresh:
             fresh.write_bytes(
-                save({name: value.cpu().contiguous() for name, value in tensors.items()}, {"about": json.dumps(about)})
+                save({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, texts)
             )
 
     def restore(self, path: Path) -> None:
@@ -194,7 +196,8 @@ class Training:
         different = [name for name, value in self._plan().items() if plan.get(name) != value]
         if different:
             raise InvalidInputError(
-                f"{path} is of another training ({', '.join(different)} differ): choose another file, or train as it says."
+                f"{path} is of another training ({', '.join(different)} differ): choose another file, or train as it "
+                "says."
             )
         weights = {name.partition("/")[2]: value for name, value in tensors.items() if name.startswith("weights/")}
         self.supernet.whole.load_state_dict(weights)
@@ -218,6 +221,12 @@ class Training:
             "space": self.supernet.space.name,
             "weights": shapes,
             "rule": getattr(self._rule, "label_", type(self._rule).__name__),
-            "samples": len(self.inputs),
+            "samples": f"{len(self.inputs)}, {_digest(self.inputs)}, {_digest(self.targets)}",
             **{name: getattr(self, name) for name in names},
         }
+
+
+def _digest(values: Tensor) -> str:
+    """Of a tensor's numbers, wherever they lie."""
+    data = values.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()
+    return hashlib.blake2b(data.tobytes(), digest_size=8).hexdigest()

@@ -1,4 +1,4 @@
-"""Contract tests, public: what proxies, predictors, searchers and curve predictors promise, whoever wrote them.
+"""Contract tests, public: what proxies, predictors, searchers, curve predictors, supernets promise, whoever wrote them.
 
 report = zcbench.testing.check_proxy("naswot")
 print(report)
@@ -6,6 +6,7 @@ assert report.ok
 assert zcbench.testing.check_predictor("gp").ok
 assert zcbench.testing.check_searcher("random").ok
 assert zcbench.testing.check_curve_predictor("last_value").ok
+assert zcbench.testing.check_supernet(supernet, inputs).ok
 """
 
 from zcbench.testing import _references as _references  # they register themselves
@@ -14,6 +15,7 @@ from zcbench.testing._curve_predictors import check_curve_predictor
 from zcbench.testing._predictors import EasyTable, check_predictor, easy_table
 from zcbench.testing._report import Outcome, Report
 from zcbench.testing._searchers import check_searcher
+from zcbench.testing._supernets import check_supernet
 
 __all__ = [
     "EasyTable",
@@ -23,6 +25,7 @@ __all__ = [
     "check_predictor",
     "check_proxy",
     "check_searcher",
+    "check_supernet",
     "easy_table",
     "naive_reference",
 ]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from elastic import SPACE, Recorded, supernet
 
-from tests.supernets.rules.recorded import SPACE, Recorded, supernet
 from zcbench.supernets import get_training_rule
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from elastic import SPACE, Recorded, supernet
 
 import zcbench
-from tests.supernets.rules.recorded import SPACE, Recorded, supernet
 from zcbench.errors import InvalidInputError
 from zcbench.supernets import Training, WeightSharing, get_training_rule
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from elastic import SPACE, Recorded, supernet
 from torch.nn import functional as F
 
-from tests.supernets.rules.recorded import SPACE, Recorded, supernet
 from zcbench.supernets import Training, get_training_rule, shared_weights
 
 

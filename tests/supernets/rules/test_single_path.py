@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from elastic import Recorded, supernet
 
-from tests.supernets.rules.recorded import Recorded, supernet
 from zcbench.supernets import get_training_rule
 
 

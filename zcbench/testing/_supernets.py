@@ -1,0 +1,526 @@
+"""The contract of supernets: named checks on a supernet and a batch of its inputs."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import math
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from zcbench._outputs import as_tensor, invoke
+from zcbench.errors import InvalidInputError, first_line
+from zcbench.supernets import Training, WeightSharing
+from zcbench.testing._report import FailedError, Report, SkippedError, run_checks
+from zcbench.testing._world import differs, world
+from zcbench.types import Architecture, Supernet
+
+#: architectures that are drawn; those among which two ways to write one network are looked for
+_DRAWN, _LOOKED = 4, 200
+#: steps of one training
+_STEPS = 6
+
+
+def check_supernet(supernet: Supernet, inputs: Any, targets: Tensor | None = None, *, seed: int = 0) -> Report:
+    """Put a supernet, ours or a stranger's, through every check; it is left as it was.
+
+    Args:
+        supernet: what keeps the protocol :class:`zcbench.supernets.Supernet`: ``space`` and ``subnet``. ``activate``
+            and ``evaluate`` are checked where they are there.
+        inputs: a batch of two samples or more: a tensor, a tuple of positional or a mapping of keyword arguments.
+        targets: classes ``(batch,)``, to train with; without them some are drawn.
+        seed: of the architectures that are drawn.
+
+    Returns:
+        A :class:`Report`. Where the supernet does not have what a check looks at, the check is skipped. Trainings are
+        checked of a :class:`zcbench.supernets.WeightSharing`.
+
+    Raises:
+        InvalidInputError: it keeps no such protocol, or the inputs are fewer than two samples.
+    """
+    if not isinstance(supernet, Supernet):
+        raise InvalidInputError(
+            f"a {type(supernet).__name__} is no supernet: it needs a space and subnet(architecture)."
+        )
+    checker = _Checker(supernet, inputs, targets, seed)
+    name = f"{type(supernet).__name__} of {supernet.space.name}"
+    with _as_it_was(supernet):
+        return run_checks(name, checker.checks())
+
+
+class _Checker:
+    def __init__(self, supernet: Supernet, inputs: Any, targets: Tensor | None, seed: int) -> None:
+        self.supernet, self.inputs, self.targets, self.seed = supernet, inputs, targets, seed
+        tensors = [part for part in _parts(inputs) if isinstance(part, Tensor) and part.ndim]
+        if not tensors or len(tensors[0]) < 2:
+            raise InvalidInputError("give a batch of two samples or more.")
+        self.samples = len(tensors[0])
+        self.rng = np.random.default_rng(seed)
+
+    def checks(self) -> dict[str, Callable[[], str]]:
+        """Checks by name, in the order in which they run."""
+        return {
+            "subnets": self.subnets,
+            "same subnet": self.same_subnet,
+            "company": self.company,
+            "weights of their own": self.own_weights,
+            "follow the supernet": self.follow,
+            "no trace of others": self.no_trace,
+            "random numbers of others": self.untouched,
+            "other architectures": self.others_refused,
+            "equal networks": self.equal_networks,
+            "subnet equals active": self.active_equal,
+            "gradients": self.gradients,
+            "trained where active": self.trained,
+            "evaluate": self.evaluate,
+            "same seed, same training": self.training,
+            "resume": self.resume,
+        }
+
+    # -- helpers -------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def drawn(self) -> list[Architecture]:
+        """Some architectures, those that it calls the largest and the smallest first."""
+        ends = [getattr(self.supernet, name, None) for name in ("largest", "smallest")]
+        found = [one for one in ends if isinstance(one, Architecture)]
+        for _ in range(20 * _DRAWN):
+            if len(found) < _DRAWN + 2 and (one := self.supernet.space.sample(self.rng)) not in found:
+                found.append(one)
+        return found
+
+    def output(self, network: nn.Module, inputs: Any = None) -> Tensor:
+        """What a network computes."""
+        with torch.no_grad():
+            return as_tensor(invoke(network, self.inputs if inputs is None else inputs)).clone()
+
+    def of_subnet(self, architecture: Architecture) -> Tensor:
+        """What a new subnet computes."""
+        return self.output(self.supernet.subnet(architecture))
+
+    @property
+    def module(self) -> Any:
+        """The supernet, if it is a module that can be activated."""
+        if not callable(getattr(self.supernet, "activate", None)):
+            raise SkippedError("it has no activate(architecture)")
+        if not isinstance(self.supernet, nn.Module):
+            raise SkippedError("it is no module, which could compute as its active subnet")
+        return self.supernet
+
+    def of_active(self, architecture: Architecture) -> Tensor:
+        """What the supernet computes as a subnet, in evaluation mode."""
+        module = self.module
+        module.eval()
+        module.activate(architecture)
+        return self.output(module)
+
+    def tolerance(self, network: nn.Module, out: Tensor) -> float:
+        """Eight times the error of rounding: how far the network is from itself in double precision."""
+        eps = torch.finfo(out.dtype).eps
+        try:
+            exact = self.output(copy.deepcopy(network).double(), _cast(self.inputs, torch.float64))
+            error = float((exact - out).abs().max())
+        except Exception:  # a stranger's network may know one precision
+            error = 100 * eps * float(out.abs().max())
+        return 8 * max(error, eps * float(out.abs().max()))
+
+    # -- subnets -------------------------------------------------------------------------------
+
+    def subnets(self) -> str:
+        outputs = []
+        for one in self.drawn:
+            network = self.supernet.subnet(one)
+            if not isinstance(network, nn.Module):
+                raise FailedError(f"subnet gives a {type(network).__name__} and no module")
+            if any(part.training for part in network.modules()):
+                raise FailedError(f"the subnet {one} is in training mode: return it in evaluation mode")
+            outputs.append(self.output(network))
+            if not torch.isfinite(outputs[-1]).all():
+                raise FailedError(f"the subnet {one} gives numbers that are not finite")
+        if len(self.drawn) > 1 and all(_same(out, outputs[0]) for out in outputs):
+            raise FailedError(f"{len(outputs)} architectures all compute the same")
+        return f"{len(outputs)} architectures"
+
+    def same_subnet(self) -> str:
+        for one in self.drawn:
+            if not _same(self.of_subnet(one), self.of_subnet(one)):
+                raise FailedError(f"two subnets of {one} compute differently")
+        return "to the bit"
+
+    def company(self) -> str:
+        if self.samples < 3:
+            raise SkippedError("it takes three samples or more")
+        for one in self.drawn:
+            network = self.supernet.subnet(one)
+            out = self.output(network)
+            if len(out) != self.samples:
+                raise SkippedError("outputs are not counted by samples")
+            less = self.output(network, _rows(self.inputs, self.samples, 2))
+            if float((less - out[:2]).abs().max()) > self.tolerance(network, out):
+                raise FailedError(f"outputs of the subnet {one} depend on the other samples of a batch: calibrate it")
+        return "outputs of two samples alone"
+
+    def own_weights(self) -> str:
+        first, second = self.drawn[0], self.drawn[-1]
+        before = self.of_subnet(first), self.of_subnet(second)
+        for one in (first, second):
+            _spoil([*(network := self.supernet.subnet(one)).parameters(), *network.buffers()])
+            if not (_same(self.of_subnet(first), before[0]) and _same(self.of_subnet(second), before[1])):
+                raise FailedError("a change of one subnet's weights changes others: give each copies")
+        return "a change of one subnet changes no other"
+
+    def follow(self) -> str:
+        if not isinstance(self.supernet, nn.Module) or not list(self.supernet.parameters()):
+            raise SkippedError("it is no module with parameters")
+        networks = [self.supernet.subnet(one) for one in self.drawn]
+        before = [self.output(network) for network in networks]
+        with _as_it_was(self.supernet):
+            with torch.no_grad():
+                for value in self.supernet.parameters():
+                    if value.is_floating_point():
+                        value.mul_(1.5).add_(0.01)
+            for one, network, out in zip(self.drawn, networks, before, strict=True):
+                if not _same(self.output(network), out):
+                    raise FailedError(f"the subnet {one} changes with the supernet: give it copies")
+                if _same(self.of_subnet(one), out):
+                    raise FailedError(f"new weights of the supernet do not reach a new subnet {one}")
+        return "new ones have new weights, earlier ones theirs"
+
+    # -- side effects --------------------------------------------------------------------------
+
+    def no_trace(self) -> str:
+        first, *rest = self.drawn
+        before, states = self.of_subnet(first), _state(self.supernet)
+        active = self.of_active(first) if self._can_activate else None
+        for other in rest:
+            self.of_subnet(other)
+            if active is not None:
+                self.of_active(other)
+            if not _same(self.of_subnet(first), before):
+                raise FailedError(f"the subnet {first} computes differently after {other} was made")
+            if active is not None and not _same(self.of_active(first), active):
+                raise FailedError(f"as {first} the supernet computes differently after it was {other}")
+        modes = states.pop("modes")
+        after = _state(self.supernet)
+        if self._can_activate:  # of_active chose the mode
+            after.pop("modes")
+        elif after.pop("modes") != modes:
+            raise FailedError("making subnets changes the supernet's training mode")
+        for name, value in states.items():
+            if differs(value, after.get(name)):
+                raise FailedError(f"making subnets changes the supernet's {name}")
+        return f"of {len(rest)} other subnets; weights, buffers and momenta stay"
+
+    @property
+    def _can_activate(self) -> bool:
+        return isinstance(self.supernet, nn.Module) and callable(getattr(self.supernet, "activate", None))
+
+    def untouched(self) -> str:
+        before = world()
+        self.of_subnet(self.drawn[-1])
+        if self._can_activate:
+            self.of_active(self.drawn[0])
+        if differs(before, world()):
+            raise FailedError("global random states of Python, numpy or torch, or flags, were changed")
+        return "global states are what they were"
+
+    # -- architectures -------------------------------------------------------------------------
+
+    def others_refused(self) -> str:
+        key = self.drawn[0].key
+        wrong = (Architecture("of another space", key), Architecture(self.supernet.space.name, "\x00 no architecture"))
+        active = self.of_active(self.drawn[0]) if self._can_activate else None
+        uses = [(name, getattr(self.supernet, name, None)) for name in ("subnet", "activate", "evaluate")]
+        for one in wrong:
+            for name, use in uses:
+                if not callable(use):
+                    continue
+                try:
+                    use(one)
+                except (ValueError, LookupError, TypeError):
+                    continue
+                raise FailedError(f"{name} takes {one!r}, which is no architecture of its space")
+        if active is not None and not _same(self.output(self.module), active):
+            raise FailedError("an architecture that it refuses changes what it computes")
+        return "are refused"
+
+    def equal_networks(self) -> str:
+        space = self.supernet.space
+        for _ in range(_LOOKED):
+            one = space.sample(self.rng)
+            if (usual := space.canonical(one)) != one:
+                if not _same(self.of_subnet(one), self.of_subnet(usual)):
+                    raise FailedError(f"{one} and {usual} are one network by the space, and their subnets differ")
+                return f"{one.key} and {usual.key}"
+        raise SkippedError(f"among {_LOOKED} architectures each is written in the one usual way")
+
+    # -- as a module ---------------------------------------------------------------------------
+
+    def active_equal(self) -> str:
+        worst = 0.0
+        for one in self.drawn:
+            network = self.supernet.subnet(one)
+            alone, active = self.output(network), self.of_active(one)
+            if alone.shape != active.shape:
+                raise FailedError(f"as {one} the supernet gives {tuple(active.shape)}, its subnet {tuple(alone.shape)}")
+            if _same(alone, active):
+                continue
+            apart, allowed = float((alone - active).abs().max()), self.tolerance(network, alone)
+            if not apart <= allowed:
+                raise FailedError(
+                    f"the subnet {one} and the supernet as {one} give outputs {apart:.2g} apart, and rounding explains "
+                    f"{allowed:.1g}"
+                )
+            worst = max(worst, apart)
+        return f"at most {worst:.1g} apart" if worst else "to the bit"
+
+    def gradients(self) -> str:
+        """The gradient against differences along random directions, in double precision."""
+        module = self.module
+        with _as_it_was(module):
+            try:
+                module.double()
+                inputs = _cast(self.inputs, torch.float64)
+                values = [value for value in module.parameters() if value.requires_grad]
+                module.train()
+                for one in self.drawn:
+                    module.activate(one)
+                    self._directions(one, module, inputs, values)
+            except (FailedError, SkippedError):
+                raise
+            except RuntimeError as error:
+                raise SkippedError(f"it does not compute in double precision: {first_line(error)}") from None
+        return f"those of {len(self.drawn)} subnets, against differences"
+
+    def _directions(self, one: Architecture, module: nn.Module, inputs: Any, values: list[nn.Parameter]) -> None:
+        def loss() -> Tensor:
+            with torch.random.fork_rng(devices=[]):
+                torch.default_generator.manual_seed(0)  # of dropout
+                out = as_tensor(invoke(module, inputs))
+            return (out * torch.linspace(-1, 2, out.numel(), dtype=out.dtype, device=out.device).view(out.shape)).sum()
+
+        module.zero_grad(set_to_none=True)
+        now = loss()
+        if not now.requires_grad:
+            raise FailedError(f"as {one} it has no gradient: its parameters do not learn")
+        now.backward()  # type: ignore[no-untyped-call]
+        found = [torch.zeros_like(v) if v.grad is None else v.grad.clone() for v in values]
+        generator = torch.Generator().manual_seed(self.seed)
+        for _ in range(3):
+            ways = [torch.randn(v.shape, generator=generator, dtype=v.dtype).to(v.device) for v in values]
+            told = sum(float((gradient * way).sum()) for gradient, way in zip(found, ways, strict=True))
+            if not math.isfinite(told):
+                raise FailedError(f"as {one} its gradient is not finite")
+            slopes = [self._slope(loss, values, ways, step) for step in (1e-6, 5e-7)]
+            scale = sum(float((gradient * way).abs().sum()) for gradient, way in zip(found, ways, strict=True))
+            kinks = abs(slopes[0] - slopes[1])  # of ReLUs between the points
+            if abs(told - slopes[1]) > 10 * kinks + 1e-4 * scale:
+                raise FailedError(
+                    f"as {one} its gradient says {told:.6g} along a direction and its outputs {slopes[1]:.6g}: "
+                    "gradients reach weights that it does not use, or not all that it uses"
+                )
+
+    @staticmethod
+    def _slope(loss: Callable[[], Tensor], values: Sequence[Tensor], ways: Sequence[Tensor], step: float) -> float:
+        ends = []
+        with torch.no_grad():
+            kept = [value.clone() for value in values]
+            for sign in (1, -1):
+                for value, old, way in zip(values, kept, ways, strict=True):
+                    value.copy_(old + sign * step * way)
+                ends.append(float(loss()))
+            for value, old in zip(values, kept, strict=True):
+                value.copy_(old)
+        return (ends[0] - ends[1]) / (2 * step)
+
+    def trained(self) -> str:
+        """After a step along one subnet's gradient that subnet differs, and what it does not use is as it was."""
+        module = self.module
+        sizes = {one: sum(value.numel() for value in self.supernet.subnet(one).parameters()) for one in self.drawn}
+        small, total = min(self.drawn, key=sizes.__getitem__), sum(value.numel() for value in module.parameters())
+        with _as_it_was(module):
+            before = self.of_subnet(small)
+            module.train()
+            module.activate(small)
+            module.zero_grad(set_to_none=True)
+            as_tensor(invoke(module, self.inputs)).square().mean().backward()  # type: ignore[no-untyped-call]
+            moved = 0
+            with torch.no_grad():
+                for value in module.parameters():
+                    if value.grad is not None:
+                        moved += int((value.grad != 0).sum())
+                        value.sub_(0.1 * value.grad)
+                    elif value.is_floating_point():
+                        value.fill_(math.nan)  # what has no gradient is not used
+            after = self.of_subnet(small)
+            if not moved or _same(after, before):
+                raise FailedError(f"a step along the gradient of {small} does not change its subnet")
+            if not torch.isfinite(after).all():
+                raise FailedError(f"the subnet {small} uses weights that get no gradient")
+        if sizes[small] < max(sizes.values()) and moved == total:
+            raise FailedError(f"all {total:,} weights get a gradient from {small}, which has {sizes[small]:,}")
+        return f"{moved:,} of {total:,} weights learn as {small.key}"
+
+    def evaluate(self) -> str:
+        use: Any = getattr(self.supernet, "evaluate", None)
+        if not callable(use):
+            raise SkippedError("it has no evaluate(architecture)")
+        try:
+            first = _numbers(use(self.drawn[0]))
+        except InvalidInputError as error:
+            raise SkippedError(str(error)) from None
+        states, before = _state(self.supernet), world()
+        for one in self.drawn[1:]:
+            if not all(map(math.isfinite, _numbers(use(one)).values())):
+                raise FailedError(f"evaluate({one}) is not finite")
+        if _numbers(use(self.drawn[0])) != first:
+            raise FailedError(f"evaluate({self.drawn[0]}) gives another number after others were evaluated")
+        if differs(states, _state(self.supernet)) or differs(before, world()):
+            raise FailedError("evaluate changes the supernet, or random numbers of others")
+        return ", ".join(first)
+
+    # -- trainings -----------------------------------------------------------------------------
+
+    def _trained(self, seed: int, until: int = _STEPS) -> Training:
+        """A training from the weights that the supernet has now."""
+        net = self.supernet
+        if not isinstance(net, WeightSharing):
+            raise SkippedError("it is no WeightSharing, and is trained elsewhere")
+        if not isinstance(self.inputs, Tensor):
+            raise SkippedError("trainings take inputs that are one tensor")
+        targets = self.targets
+        if targets is None:
+            out = self.of_subnet(self.drawn[0])
+            if out.ndim != 2 or len(out) != self.samples:
+                raise SkippedError("its outputs are no logits of classes")
+            targets = torch.arange(self.samples, device=out.device) % out.shape[1]
+        made = Training(
+            net, self.inputs, targets, "single_path", steps=_STEPS, batch=max(2, self.samples // 2), seed=seed
+        )
+        for done in made.run() if until else ():
+            if done == until:
+                break
+        return made
+
+    def _weights(self) -> list[Tensor]:
+        assert isinstance(self.supernet, nn.Module)
+        return [value.detach().clone() for value in self.supernet.parameters()]
+
+    def training(self) -> str:
+        found = []
+        for seed in (self.seed, self.seed, self.seed + 1):
+            with _as_it_was(self.supernet):
+                self._trained(seed)
+                found.append(self._weights())
+        if not all(map(_same, found[0], found[1])):
+            raise FailedError("two trainings with one seed give different weights")
+        if all(map(_same, found[0], found[2])):
+            raise FailedError("trainings with two seeds give the same weights")
+        return f"{_STEPS} steps, to the bit"
+
+    def resume(self) -> str:
+        with _as_it_was(self.supernet):
+            self._trained(self.seed)
+            whole = self._weights()
+        with tempfile.TemporaryDirectory() as folder:
+            with _as_it_was(self.supernet):
+                self._trained(self.seed, _STEPS // 2).save(Path(folder, "half.safetensors"))
+            with _as_it_was(self.supernet):
+                again = self._trained(self.seed, 0)
+                _spoil(list(again.supernet.parameters()))
+                again.restore(Path(folder, "half.safetensors"))
+                for _ in again.run():
+                    pass
+                if not all(map(_same, whole, self._weights())):
+                    raise FailedError(f"a training that goes on after {_STEPS // 2} steps ends with other weights")
+        return f"exact after {_STEPS // 2} of {_STEPS} steps"
+
+
+def _parts(inputs: Any) -> list[Any]:
+    if isinstance(inputs, Mapping):
+        return list(inputs.values())
+    return list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
+
+
+def _mapped(inputs: Any, change: Callable[[Any], Any]) -> Any:
+    if isinstance(inputs, Mapping):
+        return {name: change(part) for name, part in inputs.items()}
+    return tuple(map(change, inputs)) if isinstance(inputs, (tuple, list)) else change(inputs)
+
+
+def _cast(inputs: Any, dtype: torch.dtype) -> Any:
+    return _mapped(
+        inputs, lambda part: part.to(dtype) if isinstance(part, Tensor) and part.is_floating_point() else part
+    )
+
+
+def _rows(inputs: Any, samples: int, count: int) -> Any:
+    """The first samples of what counts samples."""
+
+    def some(part: Any) -> Any:
+        return part[:count] if isinstance(part, Tensor) and part.ndim and len(part) == samples else part
+
+    return _mapped(inputs, some)
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors have the same shape and bits; nan equals nan."""
+    return a.shape == b.shape and bool(torch.equal(a.nan_to_num(1.5), b.nan_to_num(1.5)))
+
+
+def _spoil(values: Sequence[Tensor]) -> None:
+    with torch.no_grad():
+        for value in values:
+            value.mul_(0).add_(3)
+
+
+def _numbers(told: Any) -> dict[str, float]:
+    """Numbers by name of what an evaluation gives."""
+    return {name: float(value) for name, value in told.items()} if isinstance(told, Mapping) else {"value": float(told)}
+
+
+def _state(supernet: object) -> dict[str, Any]:
+    """All that making subnets has to leave alone."""
+    if not isinstance(supernet, nn.Module):
+        return {"modes": ()}
+    modules = list(supernet.modules())
+    return {
+        "modes": tuple(one.training for one in modules),
+        "momenta": tuple(one.momentum for one in modules if isinstance(one, _BatchNorm)),
+        "parameters": {name: value.detach().clone() for name, value in supernet.named_parameters()},
+        "buffers": {name: value.clone() for name, value in supernet.named_buffers()},
+        "gradients": {name: None if v.grad is None else v.grad.clone() for name, v in supernet.named_parameters()},
+    }
+
+
+@contextmanager
+def _as_it_was(supernet: object) -> Iterator[None]:
+    """Put weights, buffers, gradients, modes and the active architecture of a module back."""
+    if not isinstance(supernet, nn.Module):
+        yield
+        return
+    tensors = [*supernet.parameters(), *supernet.buffers()]
+    kept = [(value, value.data, value.detach().clone(), value.grad) for value in tensors]
+    for value in tensors:
+        value.grad = None
+    modes, active = [(one, one.training) for one in supernet.modules()], getattr(supernet, "active", None)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for value, data, copied, gradient in kept:
+                value.data = data  # of the old precision
+                value.copy_(copied)
+                value.grad = gradient
+        for one, training in modes:
+            one.training = training
+        if isinstance(active, Architecture):
+            supernet.active = active  # type: ignore[assignment]
