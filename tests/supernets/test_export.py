@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from zcbench.errors import InvalidInputError, StoreError
 from zcbench.spaces import get_space
-from zcbench.supernets import WeightSharing, export, load_weights
+from zcbench.supernets import export, load_weights
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
@@ -145,7 +145,7 @@ def test_what_torch_refuses_is_a_sentence_and_the_weights_are_written(tmp_path, 
     for reason in done.failed.values():
         assert "\n" not in reason and "\x1b" not in reason
         assert re.search(sentence, reason), reason
-    assert os.listdir(tmp_path) == ["network.safetensors"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["network.safetensors"]
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
     assert capfd.readouterr() == ("", "")
 
@@ -224,30 +224,20 @@ def test_what_onnxruntime_lacks_costs_only_the_onnx_file(tmp_path, dtype):
     network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()).to(dtype).eval()
     done = export(network, tmp_path, torch.randn(3, 1, 6, 6, dtype=dtype))
     assert set(done.files) == {"weights", "torch"} and " cannot " in done.failed["onnx"]
-    assert sorted(os.listdir(tmp_path)) == ["network.pt2", "network.safetensors"]
-
-
-def test_training_mode_is_refused(tmp_path):
-    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
-    with pytest.raises(InvalidInputError, match="the network is in training mode"):
-        export(network, tmp_path, torch.randn(3, 1, 6, 6))
-    network.eval()[1].train()
-    with pytest.raises(InvalidInputError, match="its module '1' is in training mode"):
-        export(network, tmp_path, torch.randn(3, 1, 6, 6))
-    assert os.listdir(tmp_path) == []
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["network.pt2", "network.safetensors"]
 
 
 def test_files_that_are_there_are_not_replaced_unasked(tmp_path):
     network, example = nn.Linear(4, 3).eval(), torch.randn(3, 4)
     (tmp_path / "network.pt2").write_text("precious")
     with pytest.raises(
-        InvalidInputError, match=r"network.pt2 is there already: give another folder or name, or overwrite"
+        InvalidInputError, match=r"network\.pt2 is there already: give another folder or name, or overwrite"
     ):
         export(network, tmp_path, example)
-    assert os.listdir(tmp_path) == ["network.pt2"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["network.pt2"]
     export(network, tmp_path, example, kinds="weights")
     (tmp_path / "a.json").write_text("{}")
-    with pytest.raises(InvalidInputError, match="a.json is there already"):
+    with pytest.raises(InvalidInputError, match=r"a\.json is there already"):
         export(network, tmp_path, example, kinds="weights", name="a")
     done = export(Branch().eval(), tmp_path, example, kinds=["weights", "torch"], overwrite=True)
     assert done.failed["torch"].endswith("The file of that name is one of an earlier export.")
@@ -257,10 +247,11 @@ def test_files_that_are_there_are_not_replaced_unasked(tmp_path):
 
 def test_folders_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="is not a folder. Give another folder"):
+    with pytest.raises(StoreError, match=r"is not a folder\. Give another folder"):
         export(nn.Linear(4, 3).eval(), tmp_path / "file" / "inner", torch.randn(3, 4), kinds=["weights"])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs limits of files")
 def test_a_full_disk_costs_what_does_not_fit(tmp_path):
     script = (
@@ -275,7 +266,9 @@ def test_a_full_disk_costs_what_does_not_fit(tmp_path):
     (tmp_path / "script.py").write_text(script)
     done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.stdout.startswith("['weights'] cannot write to "), done.stderr
-    assert "Make room" in done.stdout and os.listdir(tmp_path / "out") == ["network.safetensors"]
+    assert "Make room" in done.stdout and sorted(one.name for one in (tmp_path / "out").iterdir()) == [
+        "network.safetensors"
+    ]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
@@ -294,7 +287,7 @@ def test_a_kill_leaves_no_half_file(tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait(10)
     process.stdout.close()
-    assert [name for name in os.listdir(tmp_path / "out") if not name.startswith(".zcbench-")] == []
+    assert not [one for one in (tmp_path / "out").iterdir() if not one.name.startswith(".zcbench-")]
     export(nn.Linear(4, 3).eval(), tmp_path / "out", torch.randn(3, 4), kinds="weights")
     (left,) = [one for one in (tmp_path / "out").iterdir() if one.name.startswith(".zcbench-")]
     os.utime(left, (time.time() - 1e6,) * 2)
@@ -315,7 +308,7 @@ def test_a_file_that_computes_something_else_is_not_written(tmp_path, monkeypatc
     done = export(nn.Linear(4, 3).eval(), tmp_path, torch.randn(3, 4))
     assert "its numbers differ from the network's by" in done.failed["torch"]
     assert "its numbers differ from the network's by" in done.failed["onnx"]
-    assert os.listdir(tmp_path) == ["network.safetensors"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["network.safetensors"]
 
 
 def test_without_onnx_the_rest_is_written(tmp_path, monkeypatch):
@@ -325,45 +318,3 @@ def test_without_onnx_the_rest_is_written(tmp_path, monkeypatch):
     assert done.failed["onnx"] == (
         "an export to ONNX needs the package 'onnxscript', which is not installed: run  pip install \"zcbench[onnx]\""
     )
-
-
-def test_the_code_to_build_is_given_only_where_it_holds(tmp_path):
-    space = get_space("elastic-mobilenet")
-    other = space.build(space.smallest, num_classes=3).eval()
-    done = export(other, tmp_path, torch.randn(2, 1, 8, 8), architecture=space.smallest, kinds="weights")
-    assert done.about["architecture"] == space.smallest.key and "build" not in done.about
-
-
-@pytest.mark.parametrize(
-    ("changed", "sentence"),
-    [
-        ({"kinds": ["onyx"]}, "kind 'onyx': choose of weights, torch, onnx"),
-        ({"kinds": []}, "no kind of file"),
-        ({"name": "a/b"}, "no name of a file"),
-        ({"name": ".."}, "no name of a file"),
-        ({"name": ""}, "no name of a file"),
-        ({"name": "d1|w4"}, "no name of a file"),
-        ({"name": "x" * 300}, "no name of a file"),
-        ({"name": "\ud800"}, "no name of a file"),
-        ({"name": 3}, "the name must be text"),
-        ({"folder": "\0"}, "the folder"),
-        ({"dynamic": 1}, "dynamic must be True or False"),
-        ({"example": 3}, "inputs must be a tensor"),
-        ({"example": torch.randn(0, 4)}, "the batch is empty"),
-        ({"network": nn.Linear}, "pass a torch.nn.Module instance"),
-        ({"network": nn.LazyLinear(3).eval()}, "no shape yet"),
-        ({"architecture": "a|b"}, "architecture 'a|b'"),
-    ],
-)
-def test_bad_input_is_a_sentence(tmp_path, changed, sentence):
-    given = {"network": nn.Linear(4, 3).eval(), "folder": tmp_path, "example": torch.randn(3, 4), "kinds": ["weights"]}
-    with pytest.raises(InvalidInputError, match=sentence.replace("|", r"\|")):
-        export(**(given | changed))
-    assert os.listdir(tmp_path) == []
-
-
-def test_a_supernet_is_refused(tmp_path):
-    space = get_space("elastic-transformer")
-    supernet = WeightSharing(space, largest=space.largest, smallest=space.smallest).eval()
-    with pytest.raises(InvalidInputError, match=r"give one of its networks,  supernet.subnet\(architecture\)"):
-        export(supernet, tmp_path, torch.randn(2, 1, 8, 8))

@@ -11,7 +11,8 @@ from torch import nn
 
 from zcbench.errors import InvalidInputError, MissingDependencyError
 from zcbench.supernets import Latency, latencies, latency
-from zcbench.supernets._latency import _interval, _Plan, _Round, _summary, _warmed
+from zcbench.supernets._latency import _interval, _summary
+from zcbench.supernets._timing import Plan, Round
 
 QUICK = {"seconds": 0.06, "rounds": 2, "processes": 1}
 
@@ -28,23 +29,6 @@ def forward(function):
 
 def sleeps(seconds):
     return forward(lambda x: time.sleep(seconds) or x)
-
-
-def test_what_runs_in_a_process_of_its_own():
-    """One call: how many threads, whether small numbers are zero, garbage collection, grad mode, which process."""
-    here = os.getpid()
-
-    def look(x):
-        import gc
-
-        found = (
-            torch.get_num_threads(), float(torch.tensor(1e-39) * 1.0), gc.isenabled(), torch.is_grad_enabled(),
-            os.getpid() == here, len(x),
-        )  # fmt: skip
-        raise ValueError(repr(found))
-
-    with pytest.raises(InvalidInputError, match=r"ValueError: \(2, 0.0, False, False, False, 3\)"):
-        latency(forward(look), torch.randn(4, 2), threads=2, batch=3, **QUICK)
 
 
 def test_several_at_once_each_with_its_number_or_its_sentence():
@@ -108,11 +92,11 @@ def test_onnx_files_need_onnxruntime(tmp_path, monkeypatch):
         latency(tmp_path / "a.onnx", torch.randn(2, 4))
 
 
-PLAN = _Plan(batch=1, threads=1, rounds=4, processes=2, seconds=1.0, timeout=60.0)
+PLAN = Plan(batch=1, threads=1, rounds=4, processes=2, seconds=1.0, timeout=60.0)
 
 
 def rounds(*pairs):
-    return [_Round(np.asarray(times, dtype=float), waited, "torch") for times, waited in pairs]
+    return [Round(np.asarray(times, dtype=float), waited, "torch") for times, waited in pairs]
 
 
 def test_only_the_rounds_that_waited_least_count():
@@ -128,7 +112,7 @@ def test_only_the_rounds_that_waited_least_count():
     assert found.low <= 3.5 and found.high >= 9.5  # the medians of both processes
     busy = _summary([rounds(([1], 0.5), ([2], 0.7))], PLAN, "here")
     assert busy.note == "The machine was busy: 50% of the time went by waiting for a core."
-    several = _summary([rounds(([1], 0.5), ([2], 0.7))], _Plan(1, 10**6, 2, 1, 1.0, 1.0), "here")
+    several = _summary([rounds(([1], 0.5), ([2], 0.7))], Plan(1, 10**6, 2, 1, 1.0, 1.0), "here")
     assert several.waited is None and "1000000 threads for" in several.note
 
 
@@ -143,13 +127,6 @@ def test_the_interval_knows_that_rounds_are_not_independent_draws():
         widths += high - low
     assert covered >= 50  # 95 % of 60 are 57; 3.4 standard deviations less
     assert 0.5 < widths / 60 < 2.5
-
-
-def test_the_number_of_inferences_follows_from_the_fastest():
-    calls = []
-    assert 1 <= _warmed(lambda: (calls.append(0), time.sleep(0.01)), 0.1) <= 10
-    assert len(calls) >= 5
-    assert _warmed(lambda: time.sleep(0.11), 0.01) == 1
 
 
 @pytest.mark.parametrize(

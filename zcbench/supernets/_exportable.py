@@ -107,7 +107,7 @@ def about_of(network: nn.Module, batch: Batch, architecture: Architecture | None
         same = all(torch.equal(a, b) for a, b in zip(mine, its, strict=True))
     if same:
         about["build"] = (
-            f"space = zcbench.get_space({architecture.space!r}); "
+            f"space = zcbench.get_space({architecture.space!r})\n"
             f"network = space.build(space.parse({architecture.key!r})).eval()"
         )
     return about

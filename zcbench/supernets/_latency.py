@@ -10,40 +10,29 @@ Waiting is read off its processor time, and not off the latencies. What is left 
 
 from __future__ import annotations
 
-import gc
 import math
 import os
 import pickle
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from zcbench import _arguments as rules
 from zcbench._arguments import shown
-from zcbench._foreign import Foreign
 from zcbench._imports import imported_files
-from zcbench._outputs import invoke
-from zcbench._workers import Begin, Crew, check_timeout
+from zcbench._workers import Crew, check_timeout
 from zcbench.errors import InvalidInputError, MissingDependencyError, ZcbenchError, first_line
 from zcbench.records import describe_environment
-from zcbench.supernets._export import fed
 from zcbench.supernets._exportable import standing_alone
-from zcbench.types import Batch, Inputs, Status
+from zcbench.supernets._timing import Measuring, Plan, Round
+from zcbench.types import Batch, Inputs
 
-#: seconds and inferences of a warm-up at least
-_WARM, _WARM_CALLS = 0.1, 5
-#: inferences that begin a round uncounted, because another network ran before
-_AGAIN = 3
-#: most inferences of a round
-_MOST = 5_000
 #: resamplings behind the interval of the median
 _RESAMPLED = 500
 #: share of the time waited above which the note says so
@@ -165,7 +154,7 @@ def latencies(
         InvalidInputError: an argument is out of range.
         MissingDependencyError: onnxruntime is not installed, and one is a file of it.
     """
-    plan = _Plan(
+    plan = Plan(
         batch=rules.whole("batch", batch, 1),
         threads=rules.whole("threads", threads, 1, 1024),
         rounds=rules.whole("rounds", rounds, 2, 10_000),
@@ -191,35 +180,11 @@ def latencies(
     return {name: found[name] for name in networks}
 
 
-@dataclass(frozen=True)
-class _Plan:
-    batch: int
-    threads: int
-    rounds: int
-    processes: int
-    seconds: float
-    timeout: float
-
-    @property
-    def round(self) -> float:
-        """Seconds of a round."""
-        return self.seconds / (self.rounds * self.processes)
-
-
-@dataclass(frozen=True)
-class _Round:
-    """Milliseconds of inferences one after another, and how much of the time was spent waiting."""
-
-    times: np.ndarray[Any, np.dtype[np.float64]]
-    waited: float
-    runtime: str
-
-
-def _measured(sent: Mapping[str, bytes], inputs: Batch, plan: _Plan) -> dict[str, Latency | str]:
+def _measured(sent: Mapping[str, bytes], inputs: Batch, plan: Plan) -> dict[str, Latency | str]:
     """Round by round, process after process."""
-    rounds: dict[str, list[list[_Round]]] = {name: [] for name in sent}
+    rounds: dict[str, list[list[Round]]] = {name: [] for name in sent}
     failed: dict[str, str] = {}
-    work = _Measuring(sent, pickle.dumps(inputs.inputs), plan, imported_files())
+    work = Measuring(sent, pickle.dumps(inputs.inputs), plan, imported_files())
     names = list(sent)
     for process in range(plan.processes):
         if not set(names) - set(failed):
@@ -240,7 +205,7 @@ def _measured(sent: Mapping[str, bytes], inputs: Batch, plan: _Plan) -> dict[str
     return {name: failed[name] if name in failed else _summary(rounds[name], plan, machine) for name in names}
 
 
-def _summary(processes: Sequence[Sequence[_Round]], plan: _Plan, machine: str) -> Latency:
+def _summary(processes: Sequence[Sequence[Round]], plan: Plan, machine: str) -> Latency:
     """Of the half of each process's rounds that waited least."""
     quiet = [sorted(one, key=lambda round_: round_.waited)[: math.ceil(len(one) / 2)] for one in processes]
     used = [round_ for one in quiet for round_ in one]
@@ -334,83 +299,3 @@ def _onnx_content(path: object) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise InvalidInputError(f"{file} cannot be read: {error.strerror or error}.") from None
-
-
-class _Measuring:
-    """What a process does; see :class:`zcbench._workers.Work`."""
-
-    def __init__(self, networks: Mapping[str, bytes], inputs: bytes, plan: _Plan, imports: tuple[str, ...]) -> None:
-        self.imports = imports
-        self._networks, self._inputs, self._plan = dict(networks), inputs, plan
-        self._calls: dict[str, tuple[Callable[[], object], str, int]] = {}
-
-    def prepare(self) -> None:
-        """One network at a time runs here, on so many threads; numbers near zero count as zero, as in deployment."""
-        from zcbench._imports import import_file
-
-        for path in self.imports:
-            import_file(path)
-        torch.set_num_threads(self._plan.threads)
-        torch.set_flush_denormal(True)
-        gc.disable()  # cycles of some seconds stay
-
-    def results(self, key: str, parts: Sequence[str], begin: Begin = str) -> Iterator[tuple[str, _Round | str]]:
-        """Yield a round of a network, or why there is none."""
-        for part in parts:
-            begin(part)
-            found: _Round | str = ""
-            with Foreign(tidy=True) as call, torch.inference_mode():
-                found = self._round(key)
-            yield part, found if call.kind is None else f"the network fails: {call.said}"
-
-    def lost(self, status: Status, reason: str, seconds: float) -> str:
-        """The process died, or was stopped."""
-        if status is Status.TIMED_OUT:
-            return f"the network was not done within {self._plan.timeout:g} s: give a longer timeout."
-        return f"the network ended its process: {reason}"
-
-    def _round(self, name: str) -> _Round:
-        if name not in self._calls:
-            run, runtime = self._runner(pickle.loads(self._networks[name]))
-            self._calls[name] = (run, runtime, _warmed(run, self._plan.round))
-        run, runtime, count = self._calls[name]
-        times = np.empty(count)
-        for _ in range(_AGAIN if count > _AGAIN else 1):
-            run()
-        clock = time.perf_counter
-        began, busy = clock(), time.process_time()
-        for number in range(count):
-            before = clock()
-            run()
-            times[number] = clock() - before
-        wall, busy = clock() - began, time.process_time() - busy
-        waited = max(0.0, 1 - busy / (wall * self._plan.threads))
-        return _Round(times * 1e3, waited, runtime)
-
-    def _runner(self, network: nn.Module | bytes) -> tuple[Callable[[], object], str]:
-        inputs = pickle.loads(self._inputs)
-        if isinstance(network, nn.Module):
-            return lambda: invoke(network, inputs), f"torch {torch.__version__}"
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = self._plan.threads, 1
-        options.add_session_config_entry("session.set_denormal_as_zero", "1")
-        options.log_severity_level = 4
-        session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
-        given = fed([one.name for one in session.get_inputs()], inputs)
-        return lambda: session.run(None, given), f"onnxruntime {onnxruntime.__version__}"
-
-
-def _warmed(run: Callable[[], object], seconds: float) -> int:
-    """Run until it is warm; the number of inferences that take so many seconds."""
-    clock = time.perf_counter
-    began, calls, fastest = clock(), 0, math.inf
-    while calls < _WARM_CALLS or clock() - began < _WARM:
-        before = clock()
-        run()
-        fastest = min(fastest, clock() - before)
-        calls += 1
-        if calls == 1 and fastest > _WARM:  # one of a slow network warms it
-            break
-    return max(1, min(_MOST, round(seconds / fastest)))

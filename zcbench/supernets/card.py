@@ -180,8 +180,9 @@ def as_markdown(card: Mapping[str, Any]) -> str:
             "import zcbench",
             "from zcbench.supernets import load_weights",
             "",
-            *str(card["build"]).split("; "),
-            f"load_weights(network, {card['files']['weights']['file']!r})",
+            # What ends the block would be part of an architecture's text: in Python it may be written otherwise.
+            str(card["build"]).replace("`", r"\x60"),
+            f"load_weights(network, {card['files']['weights']['file']!r})".replace("`", r"\x60"),
             "```",
             "",
         ]

@@ -132,7 +132,7 @@ class Training:
 
     def _step(self) -> None:
         rng = np.random.default_rng([self.seed, 2, self.done])
-        rows = torch.as_tensor(rows_of(self.done, len(self.inputs), self.batch, self.seed), device=self.inputs.device)
+        rows = torch.as_tensor(self._rows(self.done), device=self.inputs.device)
         inputs, targets = self.inputs[rows], self.targets[rows]
         if self.augment is not None:
             inputs = self.augment(inputs, torch.Generator(inputs.device).manual_seed(int(rng.integers(2**62))))
@@ -153,6 +153,9 @@ class Training:
         self.done += 1
         self.learned += step.learned
         self.losses.append(step.loss / max(1, step.learned))
+
+    def _rows(self, step: int) -> np.ndarray[Any, np.dtype[np.intp]]:
+        return rows_of(step, len(self.inputs), self.batch, self.seed)
 
     # -- on disk -----------------------------------------------------------------------------------
 
