@@ -102,3 +102,37 @@ def test_a_curve_predictor_of_a_file(tmp_path, capsys):
         (mine,) = json.loads(capsys.readouterr().out)
     assert (mine["name"], mine["ok"]) == ("t-half", False)
     assert [check["check"] for check in mine["checks"] if check["status"] == "failed"] == ["better than the middle"]
+
+
+SUPERNET = """
+import torch
+import zcbench
+from zcbench.supernets import WeightSharing
+
+space = zcbench.get_space("elastic-transformer")
+torch.manual_seed(0)
+supernet = WeightSharing(space, largest=space.largest, smallest=space.smallest)
+inputs = torch.randn(4, 1, 8, 8)
+"""
+
+
+def test_a_supernet_of_a_file(tmp_path, capsys):
+    from zcbench.cli import main
+
+    path = tmp_path / "supernet.py"
+    path.write_text(SUPERNET)
+    assert main(["check", str(path)]) == 0
+    assert "WeightSharing of elastic-transformer: ok: " in capsys.readouterr().out
+    path = tmp_path / "broken.py"
+    path.write_text(SUPERNET + "make = supernet.subnet\nsupernet.subnet = lambda one: make(one).train()\n")
+    assert main(["check", str(path), "--json"]) == 1
+    (report,) = json.loads(capsys.readouterr().out)
+    assert next(c["check"] for c in report["checks"] if c["status"] == "failed") == "subnets"
+    for text, said in (
+        ("supernet = 3\ninputs = 3", "a int is no supernet"),
+        (SUPERNET.replace("inputs =", "batch ="), "add  inputs = torch.randn(8"),
+    ):
+        path = tmp_path / f"wrong{len(text)}.py"
+        path.write_text(text)
+        assert main(["check", str(path)]) == 1
+        assert said in capsys.readouterr().err.replace("\n", " ")

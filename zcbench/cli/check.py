@@ -1,4 +1,4 @@
-"""Put proxies, predictors, searchers and curve predictors through the contract tests, by name or of a file."""
+"""Put proxies, predictors, searchers, curve predictors, supernets through the contract tests, by name or of a file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ EXAMPLE = """examples:
   zcbench check naswot "grad*" --json
   zcbench check gp gcn:loss=hinge
   zcbench check my_searcher.py evolution:population=20
-  zcbench check my_curve_predictor.py fits:starts=2"""
+  zcbench check my_curve_predictor.py fits:starts=2
+  zcbench check my_supernet.py      # a file with  supernet = …  and  inputs = a batch"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +26,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "names",
         nargs="+",
         metavar="NAME",
-        help="name or pattern of proxies, predictors, searchers or curve predictors, or a Python file",
+        help="name or pattern of proxies, predictors, searchers or curve predictors, or a Python file that registers"
+        " some or defines a supernet",
     )
     add_imports(parser)
     add_json(parser)
@@ -38,7 +40,12 @@ def execute(options: argparse.Namespace) -> int:
     import_files(options.imports)
     checks: dict[tuple[Callable[[str], Report], str], None] = {}  # each once, in the order given
     for name in options.names:
-        found = _registered_by(name) if name.endswith(".py") else _named(name)
+        if name.endswith(".py"):
+            found, supernet = _registered_by(name)
+            if supernet:
+                checks[_check_supernet_of, name] = None
+        else:
+            found = _named(name)
         several: tuple[Callable[[str], Report], ...] = (
             check_proxy,
             check_predictor,
@@ -106,15 +113,29 @@ def _known() -> list[list[str]]:
     return [list_proxies(), list_predictors(), list_searchers(), list_curve_predictors()]
 
 
-def _registered_by(file: str) -> list[list[str]]:
-    """Names of each kind that a file adds."""
+def _registered_by(file: str) -> tuple[list[list[str]], bool]:
+    """Names of each kind that a file adds, and whether it defines a supernet."""
+    from zcbench._imports import import_file
     from zcbench.errors import InvalidInputError
 
     before = _known()
-    import_files([file])
+    supernet = "supernet" in vars(import_file(file))
     found = [sorted({*after} - {*earlier}) for earlier, after in zip(before, _known(), strict=True)]
-    if not any(found):
+    if not any(found) and not supernet:
         raise InvalidInputError(
-            f"{file} registers no proxy, predictor, searcher or curve predictor that was not there before."
+            f"{file} registers no proxy, predictor, searcher or curve predictor that was not there before, and defines "
+            "no  supernet = …"
         )
-    return found
+    return found, supernet
+
+
+def _check_supernet_of(file: str) -> Report:
+    """The report on what a file calls ``supernet``, with its ``inputs`` and ``targets``."""
+    from zcbench._imports import import_file
+    from zcbench.errors import InvalidInputError
+    from zcbench.testing import check_supernet
+
+    names = vars(import_file(file))
+    if "inputs" not in names:
+        raise InvalidInputError(f"{file} defines a supernet and no batch for it: add  inputs = torch.randn(8, …)")
+    return check_supernet(names["supernet"], names["inputs"], names.get("targets"))
