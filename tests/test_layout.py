@@ -35,7 +35,6 @@ RENAMED = {
 ACROSS = {
     "tests/cli/test_hostile.py": "what no command may do, whatever names and files hold",
     "tests/datasets/test_mutations.py": "damaged files of every reader",
-    "tests/elastic.py",
     "tests/runs/test_kills.py": "runs that are killed at random lose nothing",
     "tests/search/test_kills.py": "searches that are killed go on as if they had not been",
     "tests/supernets/test_strangers.py": "supernets of modules that are not ours, each in a page",
@@ -50,6 +49,7 @@ HELPERS = {
     "tests/clusters.py",
     "tests/damage.py",
     "tests/easy.py",
+    "tests/elastic.py",
     "tests/hostile.py",
     "tests/hugging_face.py",
     "tests/matrices.py",
