@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,3 +87,13 @@ def test_the_curve_predictor_of_the_docs_passes_its_contract(tmp_path):
         import_file(tmp_path / "mine.py")
         report = check_curve_predictor("plateau")
     assert report.ok, str(report)
+
+
+def test_the_supernet_of_the_readme(tmp_path, monkeypatch):
+    (example,) = [block for block in blocks(README) if "WeightSharing" in block]
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(example.replace("steps=200", "steps=20").replace("budget=30", "budget=4"), names)
+    assert names["found"].best.values["accuracy"] > 0
+    assert sum(value.numel() for value in names["subnet"].parameters()) <= 4000
+    assert {one.suffix for one in (tmp_path / "best").iterdir()} >= {".safetensors", ".pt2"}

@@ -23,7 +23,8 @@ def test_rounding_passes_and_errors_do_not(dtype):
     order = torch.randperm(16)
     for trial in found:
         products = (trial.inputs[:, None, order] * network.weight[None, :, order]).sum(-1) + network.bias
-        assert trial.difference([products]) <= max(trial.tolerances)
+        difference, share = trial.difference([products])
+        assert difference <= max(trial.tolerances) and share <= 10 * difference
     off = network.weight.detach().clone()
     off[0, 0] += {torch.float64: 1e-8, torch.float32: 1e-3}.get(dtype, 0.25)
     with pytest.raises(InvalidInputError, match="its numbers differ from the network's by"):
@@ -49,7 +50,8 @@ def test_float32_allows_a_hundred_thousandth_and_never_ten():
 def test_shapes_counts_infinities_and_integers_must_agree():
     inf = torch.tensor([[1.0, -torch.inf]])
     trial = Trial(torch.zeros(1), 1, [inf, torch.tensor([3])], [1e-5, 0.0])
-    assert trial.difference([inf.clone(), torch.tensor([3])]) == 0
+    assert trial.difference([inf.clone(), torch.tensor([3])]) == (0, 0)
+    assert Trial(torch.zeros(1), 1, [inf * 4], [1.0]).difference([inf * 4 + 0.5]) == (0.5, 0.125)
     for other in (
         [inf],
         [inf, torch.tensor([4])],

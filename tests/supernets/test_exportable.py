@@ -62,6 +62,15 @@ def test_a_supernet_is_refused(tmp_path):
     with pytest.raises(InvalidInputError, match=r"give one of its networks,  supernet.subnet\(architecture\)"):
         export(supernet, tmp_path, torch.randn(2, 1, 8, 8))
 
+    class Stranger(nn.Linear):
+        space = None
+
+        def subnet(self, architecture):
+            return self
+
+    with pytest.raises(InvalidInputError, match="this is a supernet"):
+        export(Stranger(4, 3).eval(), tmp_path, torch.randn(2, 4))
+
 
 def test_names_that_every_file_system_takes():
     for name in ("network", "ünïcode 日本 (1)", "a.b-c_d", "x" * 200):

@@ -36,8 +36,8 @@ class Trial:
         self.inputs, self.size = inputs, size
         self.expected, self.tolerances = list(expected), list(tolerances)
 
-    def difference(self, given: Sequence[Tensor]) -> float:
-        """Largest difference of what an exported network gives.
+    def difference(self, given: Sequence[Tensor]) -> tuple[float, float]:
+        """Largest difference of what an exported network gives, and the largest as a share of its tensor's numbers.
 
         Raises:
             InvalidInputError: it gives other tensors, or numbers that differ by more than rounding.
@@ -47,7 +47,7 @@ class Trial:
                 f"for {self.size} samples it gives tensors of the shapes {[tuple(one.shape) for one in given]}, and "
                 f"the network {[tuple(one.shape) for one in self.expected]}."
             )
-        largest = 0.0
+        largest = share = 0.0
         for one, other, tolerance in zip(given, self.expected, self.tolerances, strict=True):
             difference = _distance(one, other)
             if not difference <= tolerance:
@@ -56,7 +56,8 @@ class Trial:
                     f"explains {tolerance:.2g}."
                 )
             largest = max(largest, difference)
-        return largest
+            share = max(share, difference / (_largest(other) or 1.0))
+        return largest, share
 
 
 def trials(network: nn.Module, example: Batch, *, dynamic: bool) -> list[Trial]:
@@ -126,12 +127,17 @@ def _tolerance(expected: Tensor, exact: Tensor | None) -> float:
     if not (expected.is_floating_point() or expected.is_complex()):
         return 0.0
     relative = _RELATIVE.get(expected.dtype, 4 * torch.finfo(expected.dtype).eps)
-    size = expected.abs().double()
-    largest = float(size[size.isfinite()].max()) if size.isfinite().any() else 0.0
+    largest = _largest(expected)
     if exact is None:
         return relative * max(1.0, largest)
     own = _distance(expected, exact)
     return min(relative * largest + _TIMES * own, _MOST * relative * largest)
+
+
+def _largest(tensor: Tensor) -> float:
+    """The largest finite absolute value; 0 where there is none."""
+    size = tensor.detach().abs().double()
+    return float(size[size.isfinite()].max()) if size.isfinite().any() else 0.0
 
 
 def _distance(one: Tensor, other: Tensor) -> float:

@@ -51,6 +51,7 @@ class ExportedFile:
         size: in bytes.
         seconds: what writing and comparing took.
         difference: largest absolute difference of a number from the network's; 0 for weights.
+        share: the largest that a difference is of its tensor's largest number.
         batches: numbers of samples that were compared.
         details: versions of what wrote it, and names of inputs and outputs.
     """
@@ -61,6 +62,7 @@ class ExportedFile:
     size: int
     seconds: float
     difference: float
+    share: float
     batches: tuple[int, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
 
@@ -124,6 +126,7 @@ def export(
         rules.flag(what, flag)
     batch = Batch(example)
     network = standing_alone(network, batch)
+    batch = Batch(batch.map(lambda one: one.detach()))
     if not overwrite:
         check_free(place, name, wanted)
     about = about_of(network, batch, architecture)
@@ -156,15 +159,17 @@ class _Work:
         """Write a file, read it back, and compare."""
         began = time.perf_counter()
         make: Callable[[], tuple[bytes, dict[str, Any]]] = getattr(self, f"_{kind}")
-        compare: Callable[[bytes], float] = getattr(self, f"_compare_{kind}")
+        compare: Callable[[bytes], tuple[float, float]] = getattr(self, f"_compare_{kind}")
         content, details = make()
         with whole(path, _ADVICE) as fresh:
             fresh.write_bytes(content)
             content = fresh.read_bytes()
-            difference = compare(content)
+            difference, share = compare(content)
         batches = () if kind == "weights" else tuple(dict.fromkeys(trial.size for trial in self.trials))
         digest = hashlib.sha256(content).hexdigest()
-        return ExportedFile(kind, path, digest, len(content), time.perf_counter() - began, difference, batches, details)
+        return ExportedFile(
+            kind, path, digest, len(content), time.perf_counter() - began, difference, share, batches, details
+        )
 
     @property
     def trials(self) -> list[Trial]:
@@ -184,12 +189,12 @@ class _Work:
     def _weights(self) -> tuple[bytes, dict[str, Any]]:
         return packed(self.network, self.about), {}
 
-    def _compare_weights(self, content: bytes) -> float:
+    def _compare_weights(self, content: bytes) -> tuple[float, float]:
         found, _ = unpacked(content)
         for name, value in self.network.state_dict().items():
             if not torch.equal(found[name], value):
                 raise InvalidInputError(f"the network's {name!r} was changed while it was written: export it again.")
-        return 0.0
+        return 0.0, 0.0
 
     # -- torch.export ------------------------------------------------------------------------------
 
@@ -210,15 +215,15 @@ class _Work:
             torch.export.save(program, buffer)
         return buffer.getvalue(), {"torch": torch.__version__}
 
-    def _compare_torch(self, content: bytes) -> float:
+    def _compare_torch(self, content: bytes) -> tuple[float, float]:
         with _reported("torch.export cannot read what it wrote"):
             again = torch.export.load(io.BytesIO(content)).module()
-        largest = 0.0
+        found = []
         for trial in self.trials:
             with _reported(f"the exported network fails for {many(trial.size, 'sample')}"), torch.no_grad():
                 output = tree_leaves(invoke(again, Batch(trial.inputs).map(torch.clone)))
-            largest = max(largest, trial.difference([one for one in output if isinstance(one, Tensor)]))
-        return largest
+            found.append(trial.difference([one for one in output if isinstance(one, Tensor)]))
+        return _largest(found)
 
     # -- ONNX --------------------------------------------------------------------------------------
 
@@ -245,7 +250,7 @@ class _Work:
         }
         return bytes(content), details
 
-    def _compare_onnx(self, content: bytes) -> float:
+    def _compare_onnx(self, content: bytes) -> tuple[float, float]:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -253,13 +258,17 @@ class _Work:
         with _reported("onnxruntime cannot load the network"):
             session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         wanted = [one.name for one in session.get_inputs()]
-        largest = 0.0
+        found = []
         for trial in self.trials:
             given = fed(wanted, trial.inputs)
             with _reported(f"onnxruntime fails for {many(trial.size, 'sample')}"):
                 output = [torch.as_tensor(one) for one in session.run(None, given)]
-            largest = max(largest, trial.difference(output))
-        return largest
+            found.append(trial.difference(output))
+        return _largest(found)
+
+
+def _largest(differences: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    return max(one for one, _ in differences), max(share for _, share in differences)
 
 
 def _program(network: nn.Module, batch: Batch, dynamic: bool) -> Any:
@@ -275,8 +284,9 @@ def _program(network: nn.Module, batch: Batch, dynamic: bool) -> Any:
         with _quiet(), Foreign() as call, torch.no_grad():
             if dynamic:
                 found: Any = torch.export.ShapesCollection()  # type: ignore[no-untyped-call]
+                samples = {0: torch.export.Dim("batch")}
                 for one in batch.tensors():
-                    found[one] = {0: torch.export.Dim("batch")}
+                    found[one] = samples
                 shapes = found.dynamic_shapes(network, args, kwargs)
             program = torch.export.export(network, args, kwargs, dynamic_shapes=shapes, strict=strict)
             for node in program.graph.nodes:  # paths and lines of the user's code

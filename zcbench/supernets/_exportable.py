@@ -20,8 +20,7 @@ from zcbench._measurable import measurable
 from zcbench._outputs import invoke
 from zcbench.errors import InvalidInputError
 from zcbench.spaces import get_space
-from zcbench.supernets.sharing import WeightSharing
-from zcbench.types import Architecture, Batch
+from zcbench.types import Architecture, Batch, Supernet
 
 #: what can be written, and how its files end
 KINDS = {"weights": ".safetensors", "torch": ".pt2", "onnx": ".onnx"}
@@ -38,7 +37,7 @@ def standing_alone(network: nn.Module, batch: Batch) -> nn.Module:
     Raises:
         InvalidInputError: it is a supernet, in training mode, on another device than the CPU, or no network.
     """
-    if isinstance(network, WeightSharing):
+    if isinstance(network, Supernet):
         raise InvalidInputError("this is a supernet: give one of its networks,  supernet.subnet(architecture).")
     network = measurable(network, batch)
     training = [place for place, module in network.named_modules() if module.training]

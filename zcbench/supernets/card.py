@@ -143,6 +143,7 @@ def _card(exported: Exported, network: nn.Module, example: Inputs) -> dict[str, 
                 "sha256": one.sha256,
                 "bytes": one.size,
                 "largest_difference": one.difference,
+                "share_of_largest_number": one.share,
                 "batches_compared": list(one.batches),
                 **one.details,
             }
@@ -194,7 +195,11 @@ def _files(card: Mapping[str, Any]) -> list[str]:
     lines = ["## Files", "", "| file | what | bytes | SHA-256 | largest difference |", "|---|---|---|---|---|"]
     for kind, one in card["files"].items():
         sizes = ", ".join(map(str, one["batches_compared"]))
-        difference = significant(one["largest_difference"], 2) + (f" (batches of {sizes})" if sizes else "")
+        difference = significant(one["largest_difference"], 2)
+        if sizes:
+            difference += (
+                f", {significant(one['share_of_largest_number'], 2)} of the largest number; batches of {sizes}"
+            )
         cells = (one["file"], _KINDS[kind], f"{one['bytes']:,}", one["sha256"], difference)
         lines.append(f"| {' | '.join(map(markdown, cells))} |")
     lines.append("")

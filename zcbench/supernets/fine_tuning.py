@@ -19,7 +19,7 @@ from zcbench.errors import InvalidInputError
 from zcbench.supernets._steps import Augment, rate_at, rows_of, sgd
 from zcbench.supernets.calibration import batch_norms
 from zcbench.supernets.evaluation import measured
-from zcbench.supernets.sharing import WeightSharing
+from zcbench.types import Supernet
 
 #: norm to which gradients are clipped
 _CLIP = 5.0
@@ -194,7 +194,7 @@ def _taught(teacher: Any) -> Callable[[Tensor], Tensor] | None:
     """The teacher as a function; of a network a copy in evaluation mode, so that it stays as it was."""
     if teacher is None:
         return None
-    if isinstance(teacher, WeightSharing):
+    if isinstance(teacher, Supernet):
         raise InvalidInputError("the teacher is a supernet: give one of its networks,  supernet.subnet(largest).")
     if isinstance(teacher, nn.Module):
         return copy.deepcopy(teacher).eval()
@@ -211,7 +211,7 @@ def _logits(output: object) -> Tensor:
 
 
 def _check(network: nn.Module, inputs: Tensor, targets: Tensor, batch: int) -> None:
-    if isinstance(network, WeightSharing):
+    if isinstance(network, Supernet):
         raise InvalidInputError("this is a supernet: give one of its networks,  supernet.subnet(architecture).")
     if not isinstance(network, nn.Module):
         raise InvalidInputError(f"the network is {rules.shown(network)}: give a torch.nn.Module.")
