@@ -6,19 +6,18 @@ import copy
 import functools
 import math
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from zcbench._outputs import as_tensor, invoke
 from zcbench.errors import InvalidInputError, first_line
 from zcbench.supernets import Training, WeightSharing
+from zcbench.testing._kept import as_it_was, cast, numbers, parts, rows, same, spoil, state
 from zcbench.testing._report import FailedError, Report, SkippedError, run_checks
 from zcbench.testing._world import differs, world
 from zcbench.types import Architecture, Supernet
@@ -52,14 +51,14 @@ def check_supernet(supernet: Supernet, inputs: Any, targets: Tensor | None = Non
         )
     checker = _Checker(supernet, inputs, targets, seed)
     name = f"{type(supernet).__name__} of {supernet.space.name}"
-    with _as_it_was(supernet):
+    with as_it_was(supernet):
         return run_checks(name, checker.checks())
 
 
 class _Checker:
     def __init__(self, supernet: Supernet, inputs: Any, targets: Tensor | None, seed: int) -> None:
         self.supernet, self.inputs, self.targets, self.seed = supernet, inputs, targets, seed
-        tensors = [part for part in _parts(inputs) if isinstance(part, Tensor) and part.ndim]
+        tensors = [part for part in parts(inputs) if isinstance(part, Tensor) and part.ndim]
         if not tensors or len(tensors[0]) < 2:
             raise InvalidInputError("give a batch of two samples or more.")
         self.samples = len(tensors[0])
@@ -126,7 +125,7 @@ class _Checker:
         """Eight times the error of rounding: how far the network is from itself in double precision."""
         eps = torch.finfo(out.dtype).eps
         try:
-            exact = self.output(copy.deepcopy(network).double(), _cast(self.inputs, torch.float64))
+            exact = self.output(copy.deepcopy(network).double(), cast(self.inputs, torch.float64))
             error = float((exact - out).abs().max())
         except Exception:  # a stranger's network may know one precision
             error = 100 * eps * float(out.abs().max())
@@ -145,13 +144,13 @@ class _Checker:
             outputs.append(self.output(network))
             if not torch.isfinite(outputs[-1]).all():
                 raise FailedError(f"the subnet {one} gives numbers that are not finite")
-        if len(self.drawn) > 1 and all(_same(out, outputs[0]) for out in outputs):
+        if len(self.drawn) > 1 and all(same(out, outputs[0]) for out in outputs):
             raise FailedError(f"{len(outputs)} architectures all compute the same")
         return f"{len(outputs)} architectures"
 
     def same_subnet(self) -> str:
         for one in self.drawn:
-            if not _same(self.of_subnet(one), self.of_subnet(one)):
+            if not same(self.of_subnet(one), self.of_subnet(one)):
                 raise FailedError(f"two subnets of {one} compute differently")
         return "to the bit"
 
@@ -163,7 +162,7 @@ class _Checker:
             out = self.output(network)
             if len(out) != self.samples:
                 raise SkippedError("outputs are not counted by samples")
-            less = self.output(network, _rows(self.inputs, self.samples, 2))
+            less = self.output(network, rows(self.inputs, self.samples, 2))
             if float((less - out[:2]).abs().max()) > self.tolerance(network, out):
                 raise FailedError(f"outputs of the subnet {one} depend on the other samples of a batch: calibrate it")
         return "outputs of two samples alone"
@@ -172,8 +171,8 @@ class _Checker:
         first, second = self.drawn[0], self.drawn[-1]
         before = self.of_subnet(first), self.of_subnet(second)
         for one in (first, second):
-            _spoil([*(network := self.supernet.subnet(one)).parameters(), *network.buffers()])
-            if not (_same(self.of_subnet(first), before[0]) and _same(self.of_subnet(second), before[1])):
+            spoil([*(network := self.supernet.subnet(one)).parameters(), *network.buffers()])
+            if not (same(self.of_subnet(first), before[0]) and same(self.of_subnet(second), before[1])):
                 raise FailedError("a change of one subnet's weights changes others: give each copies")
         return "a change of one subnet changes no other"
 
@@ -182,15 +181,15 @@ class _Checker:
             raise SkippedError("it is no module with parameters")
         networks = [self.supernet.subnet(one) for one in self.drawn]
         before = [self.output(network) for network in networks]
-        with _as_it_was(self.supernet):
+        with as_it_was(self.supernet):
             with torch.no_grad():
                 for value in self.supernet.parameters():
                     if value.is_floating_point():
                         value.mul_(1.5).add_(0.01)
             for one, network, out in zip(self.drawn, networks, before, strict=True):
-                if not _same(self.output(network), out):
+                if not same(self.output(network), out):
                     raise FailedError(f"the subnet {one} changes with the supernet: give it copies")
-                if _same(self.of_subnet(one), out):
+                if same(self.of_subnet(one), out):
                     raise FailedError(f"new weights of the supernet do not reach a new subnet {one}")
         return "new ones have new weights, earlier ones theirs"
 
@@ -198,18 +197,18 @@ class _Checker:
 
     def no_trace(self) -> str:
         first, *rest = self.drawn
-        before, states = self.of_subnet(first), _state(self.supernet)
+        before, states = self.of_subnet(first), state(self.supernet)
         active = self.of_active(first) if self._can_activate else None
         for other in rest:
             self.of_subnet(other)
             if active is not None:
                 self.of_active(other)
-            if not _same(self.of_subnet(first), before):
+            if not same(self.of_subnet(first), before):
                 raise FailedError(f"the subnet {first} computes differently after {other} was made")
-            if active is not None and not _same(self.of_active(first), active):
+            if active is not None and not same(self.of_active(first), active):
                 raise FailedError(f"as {first} the supernet computes differently after it was {other}")
         modes = states.pop("modes")
-        after = _state(self.supernet)
+        after = state(self.supernet)
         if self._can_activate:  # of_active chose the mode
             after.pop("modes")
         elif after.pop("modes") != modes:
@@ -248,7 +247,7 @@ class _Checker:
                 except (ValueError, LookupError, TypeError):
                     continue
                 raise FailedError(f"{name} takes {one!r}, which is no architecture of its space")
-        if active is not None and not _same(self.output(self.module), active):
+        if active is not None and not same(self.output(self.module), active):
             raise FailedError("an architecture that it refuses changes what it computes")
         return "are refused"
 
@@ -257,7 +256,7 @@ class _Checker:
         for _ in range(_LOOKED):
             one = space.sample(self.rng)
             if (usual := space.canonical(one)) != one:
-                if not _same(self.of_subnet(one), self.of_subnet(usual)):
+                if not same(self.of_subnet(one), self.of_subnet(usual)):
                     raise FailedError(f"{one} and {usual} are one network by the space, and their subnets differ")
                 return f"{one.key} and {usual.key}"
         raise SkippedError(f"among {_LOOKED} architectures each is written in the one usual way")
@@ -271,7 +270,7 @@ class _Checker:
             alone, active = self.output(network), self.of_active(one)
             if alone.shape != active.shape:
                 raise FailedError(f"as {one} the supernet gives {tuple(active.shape)}, its subnet {tuple(alone.shape)}")
-            if _same(alone, active):
+            if same(alone, active):
                 continue
             apart, allowed = float((alone - active).abs().max()), self.tolerance(network, alone)
             if not apart <= allowed:
@@ -285,10 +284,10 @@ class _Checker:
     def gradients(self) -> str:
         """The gradient against differences along random directions, in double precision."""
         module = self.module
-        with _as_it_was(module):
+        with as_it_was(module):
             try:
                 module.double()
-                inputs = _cast(self.inputs, torch.float64)
+                inputs = cast(self.inputs, torch.float64)
                 values = [value for value in module.parameters() if value.requires_grad]
                 module.train()
                 for one in self.drawn:
@@ -346,7 +345,7 @@ class _Checker:
         module = self.module
         sizes = {one: sum(value.numel() for value in self.supernet.subnet(one).parameters()) for one in self.drawn}
         small, total = min(self.drawn, key=sizes.__getitem__), sum(value.numel() for value in module.parameters())
-        with _as_it_was(module):
+        with as_it_was(module):
             before = self.of_subnet(small)
             module.train()
             module.activate(small)
@@ -361,7 +360,7 @@ class _Checker:
                     elif value.is_floating_point():
                         value.fill_(math.nan)  # what has no gradient is not used
             after = self.of_subnet(small)
-            if not moved or _same(after, before):
+            if not moved or same(after, before):
                 raise FailedError(f"a step along the gradient of {small} does not change its subnet")
             if not torch.isfinite(after).all():
                 raise FailedError(f"the subnet {small} uses weights that get no gradient")
@@ -374,16 +373,16 @@ class _Checker:
         if not callable(use):
             raise SkippedError("it has no evaluate(architecture)")
         try:
-            first = _numbers(use(self.drawn[0]))
+            first = numbers(use(self.drawn[0]))
         except InvalidInputError as error:
             raise SkippedError(str(error)) from None
-        states, before = _state(self.supernet), world()
+        states, before = state(self.supernet), world()
         for one in self.drawn[1:]:
-            if not all(map(math.isfinite, _numbers(use(one)).values())):
+            if not all(map(math.isfinite, numbers(use(one)).values())):
                 raise FailedError(f"evaluate({one}) is not finite")
-        if _numbers(use(self.drawn[0])) != first:
+        if numbers(use(self.drawn[0])) != first:
             raise FailedError(f"evaluate({self.drawn[0]}) gives another number after others were evaluated")
-        if differs(states, _state(self.supernet)) or differs(before, world()):
+        if differs(states, state(self.supernet)) or differs(before, world()):
             raise FailedError("evaluate changes the supernet, or random numbers of others")
         return ", ".join(first)
 
@@ -417,110 +416,28 @@ class _Checker:
     def training(self) -> str:
         found = []
         for seed in (self.seed, self.seed, self.seed + 1):
-            with _as_it_was(self.supernet):
+            with as_it_was(self.supernet):
                 self._trained(seed)
                 found.append(self._weights())
-        if not all(map(_same, found[0], found[1])):
+        if not all(map(same, found[0], found[1])):
             raise FailedError("two trainings with one seed give different weights")
-        if all(map(_same, found[0], found[2])):
+        if all(map(same, found[0], found[2])):
             raise FailedError("trainings with two seeds give the same weights")
         return f"{_STEPS} steps, to the bit"
 
     def resume(self) -> str:
-        with _as_it_was(self.supernet):
+        with as_it_was(self.supernet):
             self._trained(self.seed)
             whole = self._weights()
         with tempfile.TemporaryDirectory() as folder:
-            with _as_it_was(self.supernet):
+            with as_it_was(self.supernet):
                 self._trained(self.seed, _STEPS // 2).save(Path(folder, "half.safetensors"))
-            with _as_it_was(self.supernet):
+            with as_it_was(self.supernet):
                 again = self._trained(self.seed, 0)
-                _spoil(list(again.supernet.parameters()))
+                spoil(list(again.supernet.parameters()))
                 again.restore(Path(folder, "half.safetensors"))
                 for _ in again.run():
                     pass
-                if not all(map(_same, whole, self._weights())):
+                if not all(map(same, whole, self._weights())):
                     raise FailedError(f"a training that goes on after {_STEPS // 2} steps ends with other weights")
         return f"exact after {_STEPS // 2} of {_STEPS} steps"
-
-
-def _parts(inputs: Any) -> list[Any]:
-    if isinstance(inputs, Mapping):
-        return list(inputs.values())
-    return list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
-
-
-def _mapped(inputs: Any, change: Callable[[Any], Any]) -> Any:
-    if isinstance(inputs, Mapping):
-        return {name: change(part) for name, part in inputs.items()}
-    return tuple(map(change, inputs)) if isinstance(inputs, (tuple, list)) else change(inputs)
-
-
-def _cast(inputs: Any, dtype: torch.dtype) -> Any:
-    return _mapped(
-        inputs, lambda part: part.to(dtype) if isinstance(part, Tensor) and part.is_floating_point() else part
-    )
-
-
-def _rows(inputs: Any, samples: int, count: int) -> Any:
-    """The first samples of what counts samples."""
-
-    def some(part: Any) -> Any:
-        return part[:count] if isinstance(part, Tensor) and part.ndim and len(part) == samples else part
-
-    return _mapped(inputs, some)
-
-
-def _same(a: Tensor, b: Tensor) -> bool:
-    """Whether two tensors have the same shape and bits; nan equals nan."""
-    return a.shape == b.shape and bool(torch.equal(a.nan_to_num(1.5), b.nan_to_num(1.5)))
-
-
-def _spoil(values: Sequence[Tensor]) -> None:
-    with torch.no_grad():
-        for value in values:
-            value.mul_(0).add_(3)
-
-
-def _numbers(told: Any) -> dict[str, float]:
-    """Numbers by name of what an evaluation gives."""
-    return {name: float(value) for name, value in told.items()} if isinstance(told, Mapping) else {"value": float(told)}
-
-
-def _state(supernet: object) -> dict[str, Any]:
-    """All that making subnets has to leave alone."""
-    if not isinstance(supernet, nn.Module):
-        return {"modes": ()}
-    modules = list(supernet.modules())
-    return {
-        "modes": tuple(one.training for one in modules),
-        "momenta": tuple(one.momentum for one in modules if isinstance(one, _BatchNorm)),
-        "parameters": {name: value.detach().clone() for name, value in supernet.named_parameters()},
-        "buffers": {name: value.clone() for name, value in supernet.named_buffers()},
-        "gradients": {name: None if v.grad is None else v.grad.clone() for name, v in supernet.named_parameters()},
-    }
-
-
-@contextmanager
-def _as_it_was(supernet: object) -> Iterator[None]:
-    """Put weights, buffers, gradients, modes and the active architecture of a module back."""
-    if not isinstance(supernet, nn.Module):
-        yield
-        return
-    tensors = [*supernet.parameters(), *supernet.buffers()]
-    kept = [(value, value.data, value.detach().clone(), value.grad) for value in tensors]
-    for value in tensors:
-        value.grad = None
-    modes, active = [(one, one.training) for one in supernet.modules()], getattr(supernet, "active", None)
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for value, data, copied, gradient in kept:
-                value.data = data  # of the old precision
-                value.copy_(copied)
-                value.grad = gradient
-        for one, training in modes:
-            one.training = training
-        if isinstance(active, Architecture):
-            supernet.active = active  # type: ignore[assignment]
