@@ -166,6 +166,22 @@ def test_calibration_follows_weights_and_batches():
             before = after
 
 
+def test_what_is_made_in_inference_mode_is_of_use_outside():
+    supernet, x = elastic("elastic-mobilenet").eval(), some((4, 1, 8, 8))
+    architecture = supernet.space.parse("d2w8k3e3|d1w24k5e1")
+    supernet.activate(architecture)
+    with torch.inference_mode():
+        out, alone = supernet(x), supernet.subnet(architecture)
+        assert torch.equal(out, alone(x))
+        supernet.activate(supernet.smallest)
+        supernet(x)
+    alone(x).sum().backward()
+    for mode in (False, True):
+        supernet.train(mode)(x).sum().backward()
+    supernet.activate(architecture)
+    assert torch.equal(supernet.eval()(x), out)
+
+
 def test_random_numbers_are_left_alone():
     supernet = elastic("elastic-mobilenet").eval()
     before = torch.get_rng_state()

@@ -85,7 +85,7 @@ class WeightSharing(nn.Module):
 
     def _fresh(self, architecture: Architecture) -> nn.Module:
         """A new network on the supernet's device, in its precision; what is random in it is the same every time."""
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), torch.inference_mode(False):  # networks outlive such a mode
             torch.default_generator.manual_seed(0)  # and no other device's
             network = self.build(self.space.canonical(architecture))
         mine = {id(value) for value in self.parameters()}
@@ -115,11 +115,12 @@ class WeightSharing(nn.Module):
         if key not in self._structures:
             network = self._fresh(architecture)
             shared_weights(self.whole, network)  # while parameters that are one can be told
-            for module in network.modules():
-                for name, value in list(module._parameters.items()):
-                    if value is not None:
-                        empty = torch.empty_like(value, device="meta")
-                        module._parameters[name] = nn.Parameter(empty, requires_grad=value.requires_grad)
+            with torch.inference_mode(False):
+                for module in network.modules():
+                    for name, value in list(module._parameters.items()):
+                        if value is not None:
+                            empty = torch.empty_like(value, device="meta")
+                            module._parameters[name] = nn.Parameter(empty, requires_grad=value.requires_grad)
             self._structures[key] = network
             if len(self._structures) > _KEPT:
                 self._structures.popitem(last=False)
@@ -147,11 +148,10 @@ class WeightSharing(nn.Module):
         weights |= self._buffers_of(structure)
         if not self.training and batch_norms(structure):
             weights |= self._calibrated()
-        before = self._states(structure, weights)
+        before = self._states(structure, weights) if self.training else {}
         out = functional_call(structure, weights, inputs, named)
-        after = self._states(structure, weights)
-        changed = [name for name, state in after.items() if state != before.get(name)]
-        if self.training and changed:
+        after = self._states(structure, weights) if self.training else {}
+        if changed := [name for name, state in after.items() if state != before.get(name)]:
             raise InvalidInputError(
                 f"the network changes its buffer {changed[0]} in training, and each subnet would have another: subnets "
                 "share parameters and no buffers, besides statistics of batch norms, which are calibrated."
@@ -191,7 +191,7 @@ class WeightSharing(nn.Module):
             InvalidInputError: its network is no part of the largest.
         """
         network = self._fresh(architecture)
-        with torch.no_grad():
+        with torch.inference_mode(False), torch.no_grad():
             weights = shared_weights(self.whole, network)
             for name, value in network.named_parameters():
                 value.copy_(weights[name])
@@ -214,7 +214,8 @@ class WeightSharing(nn.Module):
                     "this subnet has batch norms, whose statistics must be of its own: give the supernet inputs of the "
                     "training set as calibration=[batch, …], or take  cut(architecture)  and calibrate it yourself."
                 )
-            calibrate(network, map(self._as_weights, self.calibration))
+            with torch.inference_mode(False):
+                calibrate(network, map(self._as_weights, self.calibration))
         return network.eval()
 
     def _as_weights(self, batch: Tensor) -> Tensor:
