@@ -49,6 +49,7 @@ HELPERS = {
     "tests/clusters.py",
     "tests/damage.py",
     "tests/easy.py",
+    "tests/elastic.py",
     "tests/hostile.py",
     "tests/hugging_face.py",
     "tests/matrices.py",

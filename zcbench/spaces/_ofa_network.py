@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 
 from torch import Tensor, nn
@@ -21,6 +22,11 @@ def divisible(value: float, by: int = 8) -> int:
     """The nearest multiple of 8, at most a tenth below ``value``."""
     rounded = max(by, int(value + by / 2) // by * by)
     return rounded + by if rounded < 0.9 * value else rounded
+
+
+def block_name(stage: int, layer: int) -> str:
+    """Of a block in the body, from 0 on both: the same in networks of all depths."""
+    return f"stage{stage}_block{layer}"
 
 
 class SqueezeExcite(nn.Module):
@@ -58,18 +64,19 @@ class MobileBlock(nn.Module):
     ) -> None:
         super().__init__()
         inner = divisible(round(c_in * expand)) if expand > 1 else c_in
-        layers: list[nn.Module] = []
+        layers: dict[str, nn.Module] = {}
         if expand > 1:
-            layers += [nn.Conv2d(c_in, inner, 1, bias=False), nn.BatchNorm2d(inner), activation(inplace=True)]
-        layers += [
-            nn.Conv2d(inner, inner, kernel, stride, padding=kernel // 2, groups=inner, bias=False),
-            nn.BatchNorm2d(inner),
-            activation(inplace=True),
-        ]
+            layers["expand"] = nn.Conv2d(c_in, inner, 1, bias=False)
+            layers["expand_norm"] = nn.BatchNorm2d(inner)
+            layers["expand_act"] = activation(inplace=True)
+        layers["filter"] = nn.Conv2d(inner, inner, kernel, stride, padding=kernel // 2, groups=inner, bias=False)
+        layers["filter_norm"] = nn.BatchNorm2d(inner)
+        layers["filter_act"] = activation(inplace=True)
         if squeeze:
-            layers.append(SqueezeExcite(inner))
-        layers += [nn.Conv2d(inner, c_out, 1, bias=False), nn.BatchNorm2d(c_out)]
-        self.conv = nn.Sequential(*layers)
+            layers["squeeze"] = SqueezeExcite(inner)
+        layers["project"] = nn.Conv2d(inner, c_out, 1, bias=False)
+        layers["project_norm"] = nn.BatchNorm2d(c_out)
+        self.conv = nn.Sequential(OrderedDict(layers))
         self.shortcut = stride == 1 and c_in == c_out
 
     def forward(self, x: Tensor) -> Tensor:
@@ -81,6 +88,8 @@ class MobileBlock(nn.Module):
 class MobileNetV3(nn.Module):
     """Stem, one plain block, five stages, two wide 1x1 convolutions around the pooling, linear classifier.
 
+    Modules have the same names in networks of all sizes, by stage and place.
+
     Args:
         stages: kernel and expansion of each layer of each stage.
         width: factor of all channels.
@@ -90,19 +99,21 @@ class MobileNetV3(nn.Module):
     def __init__(self, stages: Sequence[Sequence[tuple[int, int]]], *, width: float, num_classes: int) -> None:
         super().__init__()
         c = divisible(STEM * width)
-        body: list[nn.Module] = [
-            nn.Conv2d(3, c, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(c),
-            nn.Hardswish(inplace=True),
-            MobileBlock(c, c, 3, 1, 1, nn.ReLU, squeeze=False),
-        ]
-        for layers, (channels, stride, activation, squeeze) in zip(stages, STAGES, strict=True):
+        body: dict[str, nn.Module] = {
+            "stem": nn.Conv2d(3, c, 3, stride=2, padding=1, bias=False),
+            "stem_norm": nn.BatchNorm2d(c),
+            "stem_act": nn.Hardswish(inplace=True),
+            "first": MobileBlock(c, c, 3, 1, 1, nn.ReLU, squeeze=False),
+        }
+        for place, (layers, (channels, stride, activation, squeeze)) in enumerate(zip(stages, STAGES, strict=True)):
             for i, (kernel, expand) in enumerate(layers):
                 c_out = divisible(channels * width)
-                body.append(MobileBlock(c, c_out, kernel, 1 if i else stride, expand, activation, squeeze))
+                body[block_name(place, i)] = MobileBlock(
+                    c, c_out, kernel, 1 if i else stride, expand, activation, squeeze
+                )
                 c = c_out
         wide, mixed = divisible(STAGES[-1][0] * 6 * width), divisible(MIXED * width)
-        self.body = nn.Sequential(*body)
+        self.body = nn.Sequential(OrderedDict(body))
         self.head = nn.Sequential(
             nn.Conv2d(c, wide, 1, bias=False),
             nn.BatchNorm2d(wide),

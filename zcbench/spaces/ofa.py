@@ -132,6 +132,16 @@ class OFAMobileNetV3Space(Space):
         """The same subnet without what lies beyond a stage's depth: the parsed string has none."""
         return self.parse(self.key(architecture))
 
+    @property
+    def largest(self) -> Architecture:
+        """The network that contains all others."""
+        return self.from_stages([(_LAYERS[-1],) * max(DEPTHS)] * STAGES)
+
+    @property
+    def smallest(self) -> Architecture:
+        """The network that all others contain."""
+        return self.from_stages([(_LAYERS[0],) * min(DEPTHS)] * STAGES)
+
     # -- numbers and networks ------------------------------------------------------------------
 
     def encode(self, architecture: Architecture) -> np.ndarray:

@@ -20,6 +20,7 @@ from zcbench.supernets.card import check_card, write_card
 from zcbench.supernets.cuts import first_of_blocks, register_cut, shared_weights
 from zcbench.supernets.evaluation import SubnetEvaluation, measured
 from zcbench.supernets.fine_tuning import FineTuned, fine_tune
+from zcbench.supernets.ofa import OFASupernet
 from zcbench.supernets.sharing import WeightSharing
 from zcbench.supernets.training import Training
 from zcbench.supernets.weights import load_weights
@@ -30,6 +31,7 @@ __all__ = [
     "ExportedFile",
     "FineTuned",
     "Latency",
+    "OFASupernet",
     "Step",
     "SubnetEvaluation",
     "Supernet",

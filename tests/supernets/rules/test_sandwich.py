@@ -9,6 +9,7 @@ from elastic import SPACE, Recorded, supernet
 from torch.nn import functional as F
 
 from zcbench.supernets import Training, get_training_rule, shared_weights
+from zcbench.supernets._steps import rows_of
 
 
 def test_largest_first_then_smallest_and_random_ones() -> None:
@@ -36,7 +37,7 @@ def test_the_gradient_is_the_sum_of_those_of_networks_by_themselves(clip: float)
     training = Training(
         net, inputs, targets, "sandwich:random=1", steps=1, batch=12, momentum=0.0, decay=0.0, clip=clip, rate=0.1
     )
-    rows = training._rows(0)
+    rows = rows_of(0, 12, 12, 0)
     rng = np.random.default_rng([0, 2, 0])
     rng.integers(2**62)  # dropout
     chosen = [SPACE.largest, SPACE.smallest, SPACE.sample(rng)]
