@@ -108,10 +108,12 @@ def test_only_the_rounds_that_waited_least_count():
     values = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
     assert found.repeats == 12 and found.median == np.median(values)
     assert (found.p10, found.p90) == tuple(np.quantile(values, (0.1, 0.9)))
-    assert found.waited == pytest.approx(0.015) and found.note == ""
+    assert found.waited == pytest.approx(0.015) and "p90 is" in found.note
     assert found.low <= 3.5 and found.high >= 9.5  # the medians of both processes
     busy = _summary([rounds(([1], 0.5), ([2], 0.7))], PLAN, "here")
     assert busy.note == "The machine was busy: 50% of the time went by waiting for a core."
+    spread = _summary([rounds(([1, 2, 3, 4], 0.0), ([5], 0.01))], PLAN, "here")
+    assert spread.note.startswith("Inferences differ much (p90 is 2.8 times p10)")
     several = _summary([rounds(([1], 0.5), ([2], 0.7))], Plan(1, 10**6, 2, 1, 1.0, 1.0), "here")
     assert several.waited is None and "1000000 threads for" in several.note
 

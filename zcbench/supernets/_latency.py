@@ -37,6 +37,8 @@ from zcbench.types import Batch, Inputs
 _RESAMPLED = 500
 #: share of the time waited above which the note says so
 _BUSY = 0.05
+#: p90 over p10 above which the note says so
+_SPREAD = 2.0
 
 
 @dataclass(frozen=True)
@@ -219,6 +221,8 @@ def _summary(processes: Sequence[Sequence[Round]], plan: Plan, machine: str) -> 
         note = f"The machine was busy: {waited:.0%} of the time went by waiting for a core."
     elif plan.threads > (os.cpu_count() or 1):
         note = f"There are {plan.threads} threads for {os.cpu_count()} cores."
+    elif p90 > _SPREAD * p10:
+        note = f"Inferences differ much (p90 is {p90 / p10:.1f} times p10): others may have used the cores."
     return Latency(
         median=median,
         p10=p10,
