@@ -110,30 +110,37 @@ def test_asha_as_slowly(seed):
 def halving_slowly(seed, networks, eta, budget):
     """(row, epochs) in order, depth first."""
     rng, domain = np.random.default_rng(stable_seed("search", seed)), Domain(TABLE.space, TABLE.architectures)
-    seen, found, ends, rest = set(), [], [], budget * WHOLE
+    seen, found, ends = set(), [], []
     while True:
         drawn = domain.sample(rng, networks, seen)
         seen |= {domain.key(one) for one in drawn}
         stay, before, kept = TABLE.rows(drawn).tolist(), 0, networks
         for rung in (1, 2, 4, WHOLE):
-            arrived = []
+            arrived, left = [], []
             for row in stay:
                 for epochs in range(before + 1, rung + 1):
                     found.append((row, epochs))
-                    rest -= 1
-                    if not rest:
+                    if len(found) == budget * WHOLE:
                         return found
                     if epochs < rung and chance(row, epochs, ends) < THRESHOLD:
+                        left.append((row, epochs))
                         break
                 else:
                     arrived.append(row)
                     if rung == WHOLE:
                         ends.append(CURVES[row, -1])
+            if not arrived:  # the best of those that were left goes on
+                row, epochs = max(left, key=lambda pair: CURVES[pair[0], pair[1] - 1])
+                for further in range(epochs + 1, rung + 1):
+                    found.append((row, further))
+                    if len(found) == budget * WHOLE:
+                        return found
+                arrived.append(row)
+                if rung == WHOLE:
+                    ends.append(CURVES[row, -1])
             kept = max(1, kept // eta)
             best = sorted(arrived, key=lambda row: -CURVES[row, rung - 1])[:kept]
-            stay, before = [row for row in best if chance(row, rung, ends) >= THRESHOLD], rung
-            if not stay:
-                break
+            stay, before = [row for row in best if chance(row, rung, ends) >= THRESHOLD] or best[:1], rung
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -27,6 +27,7 @@ class Bracket:
         left: what is still to be proposed in it.
         out: what was proposed and not answered.
         done: what was answered, with its value; None where it failed, or was left.
+        spare: the best of those that were left on the way to this rung, with its value.
     """
 
     rungs: list[list[Any]]
@@ -34,6 +35,7 @@ class Bracket:
     left: list[str] = field(default_factory=list)
     out: list[str] = field(default_factory=list)
     done: list[list[Any]] = field(default_factory=list)
+    spare: list[Any] | None = None
 
     @property
     def epochs(self) -> int | None:
@@ -49,16 +51,22 @@ class Bracket:
     def promote(self, hopeful: Callable[[list[str]], list[str]] = list) -> bool:
         """Go on to the next rung with the best, the earlier of equal ones; False if the bracket has ended.
 
+        The best one goes on whatever is hoped for, so that a bracket ends with a whole training.
+
         Args:
             hopeful: from keys to those that are worth going on with.
         """
         finite = [(key, good) for key, good in self.done if good is not None]
-        self.rung += 1
+        if not finite and self.spare is not None:
+            self.left, self.out, self.spare = [self.spare[0]], [], None
+            return True
+        self.rung, self.spare = self.rung + 1, None
         if self.rung >= len(self.rungs) or not finite:
             return False
         best = sorted(finite, key=lambda pair: -pair[1])[: self.rungs[self.rung][0]]
-        self.left, self.out, self.done = hopeful([key for key, _ in best]), [], []
-        return bool(self.left)
+        keys = [key for key, _ in best]
+        self.left, self.out, self.done = hopeful(keys) or keys[:1], [], []
+        return True
 
 
 def rungs(networks: int, first: float, problem: Problem, eta: int) -> list[list[Any]]:
@@ -160,23 +168,25 @@ class Brackets(Searcher):
 
     def tell(self, answers: Sequence[Answer]) -> None:
         """Note values; an answer that comes after its bracket went on is of no use to it."""
-        on_the_way: list[tuple[Bracket, str]] = []
+        on_the_way: list[tuple[Bracket, str, float]] = []
         for answer in answers:
             key, epochs = answer.architecture.key, answer.proposal.epochs
             for bracket in self._open:
                 if key in bracket.out and bracket.holds(epochs):
                     bracket.out.remove(key)
                     if answer.ok and epochs != bracket.epochs:
-                        on_the_way.append((bracket, key))
+                        on_the_way.append((bracket, key, answer.good[0]))
                     else:
                         bracket.done.append([key, answer.good[0] if answer.ok else None])
                     break
-        hopeful = self._hopeful([key for _, key in on_the_way])
-        for bracket, key in reversed(on_the_way):
+        hopeful = self._hopeful([key for _, key, _ in on_the_way])
+        for bracket, key, good in reversed(on_the_way):
             if key in hopeful:  # first, so that there is soon a whole training to compare with
                 bracket.left.insert(0, key)
             else:
                 bracket.done.append([key, None])
+                if bracket.spare is None or good > bracket.spare[1]:
+                    bracket.spare = [key, good]
 
     def state(self) -> dict[str, Any]:
         """Open brackets and the number of the next."""
