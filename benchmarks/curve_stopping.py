@@ -50,8 +50,6 @@ POLICIES = (
     "halving",
     "hyperband",
     "asha",
-    "halving:threshold=0.2",
-    "hyperband:threshold=0.2",
     "asha:threshold=0.2",
     "asha:threshold=0.2:predictor=calibrated_last_value",
 )
@@ -65,7 +63,6 @@ CHOICES = (
     "asha",
     *(f"asha:threshold={threshold}" for threshold in (0.05, 0.1, 0.15, 0.2, 0.3, 0.4)),
     "hyperband",
-    *(f"hyperband:threshold={threshold}" for threshold in (0.1, 0.2, 0.3)),
 )
 #: where the course of a search is told, as shares of the budget
 SHARES = np.linspace(0.05, 1, 20)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from zcbench.search._base import Answer, Proposal, Searcher
-from zcbench.search._looks import Looks
 from zcbench.search._problem import Problem
 from zcbench.types import Architecture
 
@@ -26,8 +25,7 @@ class Bracket:
         rung: the present one.
         left: what is still to be proposed in it.
         out: what was proposed and not answered.
-        done: what was answered, with its value; None where it failed, or was left.
-        spare: the best of those that were left on the way to this rung, with its value.
+        done: what was answered, with its value; None where it failed.
     """
 
     rungs: list[list[Any]]
@@ -35,7 +33,6 @@ class Bracket:
     left: list[str] = field(default_factory=list)
     out: list[str] = field(default_factory=list)
     done: list[list[Any]] = field(default_factory=list)
-    spare: list[Any] | None = None
 
     @property
     def epochs(self) -> int | None:
@@ -43,29 +40,14 @@ class Bracket:
         epochs: int | None = self.rungs[self.rung][1]
         return epochs
 
-    def holds(self, epochs: int | None) -> bool:
-        """Whether so many epochs belong to the present rung: no more than it has, and more than the one before."""
-        before = self.rungs[self.rung - 1][1] if self.rung else 0
-        return epochs == self.epochs or (epochs is not None and before < epochs < (self.epochs or math.inf))
-
-    def promote(self, hopeful: Callable[[list[str]], list[str]] = list) -> bool:
-        """Go on to the next rung with the best, the earlier of equal ones; False if the bracket has ended.
-
-        The best one goes on whatever is hoped for, so that a bracket ends with a whole training.
-
-        Args:
-            hopeful: from keys to those that are worth going on with.
-        """
+    def promote(self) -> bool:
+        """Go on to the next rung with the best, the earlier of equal ones; False if the bracket has ended."""
         finite = [(key, good) for key, good in self.done if good is not None]
-        if not finite and self.spare is not None:
-            self.left, self.out, self.spare = [self.spare[0]], [], None
-            return True
-        self.rung, self.spare = self.rung + 1, None
+        self.rung += 1
         if self.rung >= len(self.rungs) or not finite:
             return False
         best = sorted(finite, key=lambda pair: -pair[1])[: self.rungs[self.rung][0]]
-        keys = [key for key, _ in best]
-        self.left, self.out, self.done = hopeful(keys) or keys[:1], [], []
+        self.left, self.out, self.done = [key for key, _ in best], [], []
         return True
 
 
@@ -87,29 +69,20 @@ def rungs(networks: int, first: float, problem: Problem, eta: int) -> list[list[
 class Brackets(Searcher):
     """Brackets one after the other, until the budget is spent or no network is left.
 
-    A bracket that waits for answers lets the next one begin. ``threshold``, ``predictor`` and ``every`` are settings of
-    :class:`Looks`.
+    A bracket that waits for answers lets the next one begin.
     """
 
     featured = False
     epochs = True
     eta: int
-    threshold: float
-    predictor: str
-    every: int
 
     @abstractmethod
     def plan(self, number: int) -> tuple[int, float]:
         """Networks of a bracket by its number, and epochs of its first rung."""
 
     def begin(self, problem: Problem) -> None:
-        """Take the problem.
-
-        Raises:
-            UnknownNameError: there is no such predictor of learning curves.
-        """
+        """Take the problem."""
         super().begin(problem)
-        self._looks = Looks(problem, self.threshold, self.predictor, self.every)
         self._number = 0
         self._open: list[Bracket] = []
 
@@ -123,36 +96,22 @@ class Brackets(Searcher):
             taken = bracket.left[: count - len(found)]
             bracket.left = bracket.left[len(taken) :]
             bracket.out += taken
-            found += [
-                Proposal(self._architecture(key), self._looks.on_the_way(self._network(key), bracket.epochs))
-                for key in taken
-            ]
+            space = self.problem.domain.space.name
+            found += [Proposal(Architecture(space, key), bracket.epochs) for key in taken]
         return found
-
-    def _architecture(self, key: str) -> Architecture:
-        return Architecture(self.problem.domain.space.name, key)
-
-    def _network(self, key: str) -> str:
-        return self.problem.domain.key(self._architecture(key))
-
-    def _hopeful(self, keys: list[str]) -> list[str]:
-        """Those of some architectures that are worth going on with."""
-        networks = {key: self._network(key) for key in keys}
-        hopeful = self._looks.hopeful(list(networks.values()))
-        return [key for key in keys if networks[key] in hopeful]
 
     def _next(self) -> Bracket | None:
         """A bracket that has something left to propose."""
         for bracket in list(self._open):
             if not bracket.out:
-                if bracket.promote(self._hopeful):
+                if bracket.promote():
                     return bracket
                 self._open.remove(bracket)
         while True:
             if len(self._open) < OPEN and (fresh := self._fresh()) is not None:
                 self._open.append(fresh)
                 return fresh
-            if not self._open or self._open[0].promote(self._hopeful):
+            if not self._open or self._open[0].promote():
                 return self._open[0] if self._open else None
             del self._open[0]
 
@@ -168,25 +127,13 @@ class Brackets(Searcher):
 
     def tell(self, answers: Sequence[Answer]) -> None:
         """Note values; an answer that comes after its bracket went on is of no use to it."""
-        on_the_way: list[tuple[Bracket, str, float]] = []
         for answer in answers:
             key, epochs = answer.architecture.key, answer.proposal.epochs
             for bracket in self._open:
-                if key in bracket.out and bracket.holds(epochs):
+                if bracket.epochs == epochs and key in bracket.out:
                     bracket.out.remove(key)
-                    if answer.ok and epochs != bracket.epochs:
-                        on_the_way.append((bracket, key, answer.good[0]))
-                    else:
-                        bracket.done.append([key, answer.good[0] if answer.ok else None])
+                    bracket.done.append([key, answer.good[0] if answer.ok else None])
                     break
-        hopeful = self._hopeful([key for _, key, _ in on_the_way])
-        for bracket, key, good in reversed(on_the_way):
-            if key in hopeful:  # first, so that there is soon a whole training to compare with
-                bracket.left.insert(0, key)
-            else:
-                bracket.done.append([key, None])
-                if bracket.spare is None or good > bracket.spare[1]:
-                    bracket.spare = [key, good]
 
     def state(self) -> dict[str, Any]:
         """Open brackets and the number of the next."""

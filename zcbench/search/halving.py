@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 from zcbench.search._brackets import Brackets
-from zcbench.search._looks import Looks
 from zcbench.search._register import register_searcher
 
 
 @register_searcher(
     "halving",
     reference="K. Jamieson and A. Talwalkar, 'Non-stochastic Best Arm Identification and Hyperparameter Optimization', "
-    "AISTATS 2016, arXiv:1502.07943, figure 3; rungs as in L. Li et al., arXiv:1603.06560, algorithm 1, inner loop; "
-    "threshold: T. Domhan et al., IJCAI 2015, section 3.3",
+    "AISTATS 2016, arXiv:1502.07943, figure 3; rungs as in L. Li et al., arXiv:1603.06560, algorithm 1, inner loop",
 )
 class SuccessiveHalving(Brackets):
     """Successive halving: of each rung the best 1/eta are trained on, for eta times the epochs.
@@ -26,30 +24,14 @@ class SuccessiveHalving(Brackets):
         eta: what is divided by from rung to rung.
         least: epochs of the first rung, or a few more: the last rung is a whole training, and each before it has a
             share of 1/eta of the epochs.
-        threshold: leave a training as soon as its probability of ending better than the best whole one so far, by a
-            forecast of its learning curve, is below this; 0 for no forecasts. .2 pays where trainings can be looked at
-            after each epoch.
-        predictor: of learning curves, with a threshold; one that learns is fitted to the whole trainings so far.
-        every: epochs between two looks at a training, with a threshold.
     """
 
-    ranges: ClassVar = {"networks": (1, 10**6), "eta": (2, 1_000), "least": (1, 10**9), **Looks.ranges}
+    ranges: ClassVar = {"networks": (1, 10**6), "eta": (2, 1_000), "least": (1, 10**9)}
 
-    def __init__(
-        self,
-        networks: int = 27,
-        eta: int = 3,
-        least: int = 1,
-        threshold: float = 0.0,
-        predictor: str = "lcpfn",
-        every: int = 1,
-    ) -> None:
+    def __init__(self, networks: int = 27, eta: int = 3, least: int = 1) -> None:
         self.networks = networks
         self.eta = eta
         self.least = least
-        self.threshold = threshold
-        self.predictor = predictor
-        self.every = every
 
     def plan(self, number: int) -> tuple[int, float]:
         """The same for all brackets."""

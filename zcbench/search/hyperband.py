@@ -6,14 +6,13 @@ import math
 from typing import ClassVar
 
 from zcbench.search._brackets import Brackets
-from zcbench.search._looks import Looks
 from zcbench.search._register import register_searcher
 
 
 @register_searcher(
     "hyperband",
     reference="L. Li et al., 'Hyperband: A Novel Bandit-Based Approach to Hyperparameter Optimization', JMLR 18, 2018, "
-    "arXiv:1603.06560, algorithm 1; threshold: T. Domhan et al., IJCAI 2015, section 3.3",
+    "arXiv:1603.06560, algorithm 1",
 )
 class Hyperband(Brackets):
     """Hyperband: brackets of successive halving from many networks with few epochs to few that are trained whole.
@@ -24,23 +23,13 @@ class Hyperband(Brackets):
     Args:
         eta: what is divided by from rung to rung.
         least: the fewest epochs that a network is trained for, or a few more.
-        threshold: leave a training as soon as its probability of ending better than the best whole one so far, by a
-            forecast of its learning curve, is below this; 0 for no forecasts. .2 pays where trainings can be looked at
-            after each epoch.
-        predictor: of learning curves, with a threshold; one that learns is fitted to the whole trainings so far.
-        every: epochs between two looks at a training, with a threshold.
     """
 
-    ranges: ClassVar = {"eta": (2, 1_000), "least": (1, 10**9), **Looks.ranges}
+    ranges: ClassVar = {"eta": (2, 1_000), "least": (1, 10**9)}
 
-    def __init__(
-        self, eta: int = 3, least: int = 1, threshold: float = 0.0, predictor: str = "lcpfn", every: int = 1
-    ) -> None:
+    def __init__(self, eta: int = 3, least: int = 1) -> None:
         self.eta = eta
         self.least = least
-        self.threshold = threshold
-        self.predictor = predictor
-        self.every = every
 
     def plan(self, number: int) -> tuple[int, float]:
         """Bracket s of s_max, …, 0: (s_max + 1) / (s + 1) · eta^s networks from a share of eta^-s of the epochs on."""
