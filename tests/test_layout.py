@@ -61,6 +61,7 @@ HELPERS = {
     "tests/searches.py",
     "tests/searched.py",
     "tests/stores.py",
+    "tests/stories.py",
     "tests/toys.py",
     "tests/vandals.py",
 }
