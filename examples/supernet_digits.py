@@ -10,6 +10,7 @@ only looked at.
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,13 +37,13 @@ def main() -> None:
     # 2. The supernet. The space says which subnets there are. The supernet holds the weights of the largest, and every
     #    other subnet is a network built of slices of them. Batch norms of a subnet are calibrated with training images
     #    when it is used, because statistics that all subnets share fit none of them.
-    space = zcbench.get_space("elastic-mobilenet")
+    space: Any = zcbench.get_space("elastic-mobilenet")
     torch.manual_seed(0)
     net = supernets.WeightSharing(
         space,
         largest=space.largest,
         smallest=space.smallest,
-        calibration=train[0].split(250),
+        calibration=torch.split(train[0], 250),
         held_out=valid,
     )
 
@@ -142,7 +143,7 @@ def main() -> None:
         print(f"{kind} was not written: {reason}")
 
     # 10. Latency on this machine, in processes that do nothing else, and a card that says all of this.
-    networks = {"largest subnet": net.subnet(net.largest), "subnet": tuned}
+    networks: dict[str, Any] = {"largest subnet": net.subnet(net.largest), "subnet": tuned}
     if "onnx" in exported.files:
         networks["subnet, ONNX"] = exported.files["onnx"].path
     latency = supernets.latencies(networks, test[0][:1], seconds=0.05 if given.quick else 2.0)

@@ -30,7 +30,8 @@ def story(*, compared=True, quick=False, **changed):
         else {"seconds": 0.0, "trouble": "no table", "n": 0, "scorers": {}},
         "search": {
             "seconds": 3.0, "limit": 30.0, "evaluations": 2, "searcher": "evolution@1", "found": names[1], **values,
-            "flops": 20.0, "params": 1.0, "allowed": 3, "better": 1, "best": values, "alone": alone if compared else None,
+            "flops": 20.0, "params": 1.0, "allowed": 3, "better": 1, "best": values,
+            "alone": alone if compared else None,
         },
         "front": {
             "seconds": 4.0, "evaluations": 2, "searcher": "nsga2@1", "subnets": names[1:3], "accuracy": [0.7, 0.6],

@@ -37,6 +37,7 @@ ACROSS = {
     "tests/datasets/test_mutations.py": "damaged files of every reader",
     "tests/runs/test_kills.py": "runs that are killed at random lose nothing",
     "tests/search/test_kills.py": "searches that are killed go on as if they had not been",
+    "tests/test_examples.py": "the examples, from end to end",
     "tests/test_layout.py": "this file",
     "tests/test_readme.py": "a command of the README from end to end",
 }

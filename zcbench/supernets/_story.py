@@ -201,7 +201,7 @@ class _Story:
     def evaluate(self) -> dict[str, Any]:
         """Evaluate all subnets with the weights that they inherit."""
         space = self.supernet.space
-        everything = [one.key for one in space]  # type: ignore[attr-defined]
+        everything = [one.key for one in space]
         keys = everything
         if self.sizes.subnets is not None:
             rows = np.random.default_rng([self.seed, 3]).permutation(len(keys))[: self.sizes.subnets]

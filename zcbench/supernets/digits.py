@@ -58,6 +58,6 @@ def digits_supernet(seed: int = 0) -> WeightSharing:
             space,
             largest=space.largest,  # type: ignore[attr-defined]
             smallest=space.smallest,  # type: ignore[attr-defined]
-            calibration=list(parts["train"][0].split(250)),
+            calibration=list(torch.split(parts["train"][0], 250)),
             held_out=parts["valid"],
         )
