@@ -20,6 +20,7 @@ COMMANDS = (
     "efficiency",
     "search",
     "score",
+    "supernet",
     "curves",
     "check",
     "list",

@@ -102,3 +102,18 @@ def test_a_bar_without_work_is_not_drawn(monkeypatch):
     assert "first" in drawn[True]
     assert "first" not in drawn[False]
     assert "1/2 trials" in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", drawn[False])
+
+
+def test_a_line_of_progress_tells_how_long_it_will_take(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
+    clock = iter([1000.0, 1020.0, 1040.0, 1100.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    with _shared.progress_bar("train", "steps") as report:
+        for done in (600, 610, 640, 1200):
+            report(done, 1200, None)
+    assert capsys.readouterr().err.splitlines() == [
+        "train: 600/1200 steps",
+        "train: 610/1200 steps, about 20 min left",
+        "train: 640/1200 steps, about 9 min left",
+        "train: 1200/1200 steps",
+    ]

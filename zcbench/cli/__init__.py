@@ -22,6 +22,7 @@ _COMMANDS = {
     "efficiency": "show predictors against the number of trained networks: terminal, CSV, Markdown, figure",
     "search": "search for the best architecture, in a table or with a function of your own",
     "score": "score your own network",
+    "supernet": "train a supernet on the embedded digits and do all that it is for",
     "curves": "tell where learning curves end",
     "check": "put proxies and predictors through the contract tests",
     "list": "list proxies, predictors, benchmarks, batches, tracks and other kinds",

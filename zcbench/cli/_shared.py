@@ -388,12 +388,18 @@ def progress_bar(
     import time
 
     last = 0.0
+    first: tuple[float, int] | None = None
 
     def report(done: int, total: int, latest: object) -> None:
-        nonlocal last
+        nonlocal last, first
         now = time.monotonic()
+        first = first or (now, done)
         if now - last >= 10 or done == total:
             last = now
-            say(f"{title}: {done}/{total} {what}")
+            left = ""
+            if first[1] < done < total:  # what an earlier process did took none of this one's time
+                seconds = (now - first[0]) * (total - done) / (done - first[1])
+                left = f", about {seconds:.0f} s left" if seconds < 120 else f", about {seconds / 60:.0f} min left"
+            say(f"{title}: {done}/{total} {what}{left}")
 
     yield report

@@ -15,9 +15,12 @@ from zcbench.supernets._register import (
     training_rule_info,
 )
 from zcbench.supernets._rule import Step, TrainingRule
+from zcbench.supernets._story import digits_story
+from zcbench.supernets._story_report import DigitsStory
 from zcbench.supernets.calibration import calibrate
 from zcbench.supernets.card import check_card, write_card
 from zcbench.supernets.cuts import first_of_blocks, register_cut, shared_weights
+from zcbench.supernets.digits import digits_parts, digits_supernet, shifted
 from zcbench.supernets.evaluation import SubnetEvaluation, measured
 from zcbench.supernets.fine_tuning import FineTuned, fine_tune
 from zcbench.supernets.ofa import OFASupernet
@@ -27,6 +30,7 @@ from zcbench.supernets.weights import load_weights
 from zcbench.types import Supernet
 
 __all__ = [
+    "DigitsStory",
     "Exported",
     "ExportedFile",
     "FineTuned",
@@ -41,6 +45,9 @@ __all__ = [
     "WeightSharing",
     "calibrate",
     "check_card",
+    "digits_parts",
+    "digits_story",
+    "digits_supernet",
     "export",
     "fine_tune",
     "first_of_blocks",
@@ -55,6 +62,7 @@ __all__ = [
     "resolve_training_rules",
     "rules",
     "shared_weights",
+    "shifted",
     "training_rule_info",
     "write_card",
 ]

@@ -1,0 +1,54 @@
+"""``zcbench supernet``."""
+
+import json
+
+import pytest
+from stories import story
+
+import zcbench.supernets
+from zcbench.errors import InvalidInputError
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What the library's function is called with."""
+    calls = []
+
+    def told(folder, *, progress, **settings):
+        calls.append({"folder": folder, **settings})
+        for done in (1, 2):
+            progress("train", done, 2, "steps")
+        progress("evaluate", 3, 3, "subnets")
+        if settings["seed"] == 7:
+            raise InvalidInputError("so few FLOPs.")
+        return story()
+
+    monkeypatch.setattr(zcbench.supernets, "digits_story", told)
+    return calls
+
+
+def test_it_prints_what_each_step_brought_and_writes_a_page(cli, place, asked):
+    result = cli("supernet", "digits", "--to", "here")
+    assert result.status == 0 and "found d1w8k3e1|d2w8k3e1" in result.out
+    assert "train: 2/2 steps" in result.err and "evaluate: 3/3 subnets" in result.err
+    assert "wrote here/story.html" in result.err and "<svg" in (place / "here" / "story.html").read_text()
+    assert asked == [
+        {"folder": "here", "rule": "sandwich", "steps": None, "flops": None, "proxies": ["params", "logsynflow"],
+         "seed": 0, "quick": False}
+    ]  # fmt: skip
+
+
+def test_options_and_json(cli, asked):
+    words = ("--rule", "single_path:subnets=4", "--steps", 9, "--flops", 1e5, "--proxies", "params,zen:repeats=2")
+    result = cli("supernet", "digits", "--to", "here", *words, "--seed", 3, "--quick", "--json")
+    assert json.loads(result.out)["results"] == story().results
+    assert asked == [
+        {"folder": "here", "rule": "single_path:subnets=4", "steps": 9, "flops": 1e5, "seed": 3, "quick": True,
+         "proxies": ["params", "zen:repeats=2"]}
+    ]  # fmt: skip
+
+
+def test_what_is_wrong_is_a_sentence(cli, asked, place):
+    result = cli("supernet", "digits", "--to", "here", "--seed", 7)
+    assert result.status == 1 and result.err.endswith("zcbench: so few FLOPs.\n") and not (place / "here").exists()
+    assert cli("supernet").status == 2 and cli("supernet", "digits").status == 2

@@ -1,0 +1,53 @@
+"""What the story keeps: nothing is computed twice, half lines are dropped, other settings are refused."""
+
+import pytest
+
+from zcbench.errors import DataCorruptError, InvalidInputError, StoreError
+from zcbench.supernets._story_folder import StoryFolder
+
+PLAN = {"version": 1, "rule": "sandwich"}
+
+
+def test_results_stay(tmp_path):
+    StoryFolder(tmp_path / "new", PLAN).keep("train", {"seconds": 1.5})
+    assert StoryFolder(tmp_path / "new", PLAN).results == {"train": {"seconds": 1.5}}
+    with pytest.raises(InvalidInputError, match="rule was 'sandwich'"):
+        StoryFolder(tmp_path / "new", {**PLAN, "rule": "single_path"})
+
+
+def test_lines_are_computed_once_and_a_half_one_again(tmp_path):
+    folder, asked, told = StoryFolder(tmp_path, PLAN), [], []
+
+    def line(key):
+        asked.append(key)
+        if key == "c" and len(asked) < 4:
+            raise KeyboardInterrupt
+        return {"value": ord(key)}
+
+    with pytest.raises(KeyboardInterrupt):
+        folder.lines("x.jsonl", "abcd", line, told.append)
+    with (tmp_path / "x.jsonl").open("a") as file:
+        file.write('["c", {"val')
+    found = folder.lines("x.jsonl", "abcd", line, told.append)
+    assert asked == ["a", "b", "c", "c", "d"] and told == [1, 2, 3, 4]
+    assert found == {key: {"value": ord(key)} for key in "abcd"}
+    assert folder.lines("x.jsonl", "db", line, told.append) == {"d": {"value": 100}, "b": {"value": 98}}
+    assert len(asked) == 5
+
+
+def test_what_is_damaged_is_named(tmp_path):
+    folder = StoryFolder(tmp_path, PLAN)
+    (tmp_path / "x.jsonl").write_text('["a", {}]\nnothing\n')
+    with pytest.raises(DataCorruptError, match=r"line 2 of .*x\.jsonl is damaged"):
+        folder.lines("x.jsonl", "a", dict, print)
+    for content in ("{", "[]"):
+        (tmp_path / "results.json").write_text(content)
+        with pytest.raises(DataCorruptError, match=r"results\.json"):
+            StoryFolder(tmp_path, PLAN)
+
+
+def test_one_process_at_a_time(tmp_path):
+    with StoryFolder.held(tmp_path, PLAN):
+        with pytest.raises(StoreError, match="another process"):
+            with StoryFolder.held(tmp_path, PLAN):
+                raise AssertionError

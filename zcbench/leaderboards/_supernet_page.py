@@ -1,0 +1,189 @@
+"""The story of a supernet as a self-contained HTML file: no script, no network, no library, opens from ``file://``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zcbench._display import SENTENCE, duration, fixed, plain, significant
+from zcbench.evaluation._board import html_table
+from zcbench.leaderboards._search_page import _EDGES, _SIZE, _Plot
+from zcbench.metrics import pareto_front
+
+if TYPE_CHECKING:
+    from zcbench.supernets import DigitsStory
+
+
+def story_to_html(story: DigitsStory) -> str:
+    """The page of :func:`zcbench.supernets.digits_story`: fronts, rankings, what each step brought."""
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("zcbench.leaderboards", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_shown,
+    )
+    plots = [_front(story), _hypervolume(story), _agreement(story), _ways(story)]
+    return environment.get_template("supernet.html.j2").render(
+        story=story,
+        table=Markup(html_table(story)),
+        plots=[plot for plot in plots if plot is not None],
+        size=_SIZE,
+        edges=_EDGES,
+        front=_front_rows(story),
+    )
+
+
+def _shown(value: object) -> object:
+    """What the template puts out: text without hidden characters; markup of our own as it is."""
+    return plain(value, 4 * SENTENCE) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def _plot(place: _Plot, title: str, **parts: Any) -> dict[str, Any]:
+    empty: dict[str, Any] = {
+        "dots": [],
+        "steps": "",
+        "line": "",
+        "level": "",
+        "marks": [],
+        "keys": [],
+        "note": "",
+        "words": [],
+    }
+    return {**place.axes(), "title": title, **empty, **parts}
+
+
+def _front(story: DigitsStory) -> dict[str, Any]:
+    """All subnets, the true front, what the searches evaluated and found."""
+    known, front, search = (story.results[name] for name in ("evaluate", "front", "search"))
+    tuned = story.results["tune"]["after"]
+    flops = np.array([*known["flops"], *front["flops"], search["flops"]])
+    accuracies = np.array([*known["valid_accuracy"], *front["accuracy"], tuned["valid_accuracy"]])
+    low = float(np.quantile(accuracies, 0.05))
+    place = _Plot(
+        (0.0, float(flops.max())), (low, min(1.0, float(accuracies.max()) + 0.01)), "FLOPs", "validation accuracy"
+    )
+    dots = _dots(place, known["subnets"], known["flops"], known["valid_accuracy"], "FLOPs")
+    points = np.column_stack([flops, accuracies])[:-1]
+    rows = sorted(map(tuple, points[pareto_front(points, (False, True))].tolist()))
+    found = [(front["flops"][k], front["accuracy"][k]) for k in _rows(front["subnets"], front["front"])]
+    marks = [{"class": "front", "d": place.point(x, y)} for x, y in found if place.inside(x, y)]
+    for kind, y in (("chosen", search["valid_accuracy"]), ("tuned", tuned["valid_accuracy"])):
+        if place.inside(search["flops"], y):
+            marks.append({"class": kind, "d": place.point(search["flops"], y)})
+    (x, top), (_, bottom) = place.place(search["limit"], place.y[1]), place.place(search["limit"], place.y[0])
+    whole = len(known["subnets"]) == known["space"]
+    return {
+        **_plot(
+            place,
+            "inherited accuracy against FLOPs",
+            dots=dots,
+            steps=place.steps(np.array([x for x, _ in rows]), np.array([y for _, y in rows])),
+            level=f"M{x:.1f} {top:.1f}V{bottom:.1f}" if search["limit"] <= place.x[1] else "",
+            marks=marks,
+            keys=[
+                ("a subnet", "dot", "faint"),
+                (f"the {'true' if whole else 'known'} front", "line", "mark"),
+                (f"the front of {front['evaluations']} evaluations", "dot", "mark"),
+                ("found within the bound", "dot", "other"),
+                ("the same, fine-tuned", "ring", "other"),
+                ("the bound", "dotted", "ink"),
+            ],
+            note="The worst twentieth of the subnets is outside of the plot. Point at a subnet to read it.",
+        ),
+        "right": f"{place.x[1]:,.0f}",
+    }
+
+
+def _hypervolume(story: DigitsStory) -> dict[str, Any]:
+    """What share of the front's hypervolume was found when."""
+    front = story.results["front"]
+    shares = np.array(front["shares"])
+    place = _Plot((0.0, float(len(shares))), (0.0, 1.0), "evaluations", "share of the hypervolume")
+    return _plot(
+        place,
+        "search for the front",
+        steps=place.steps(np.arange(1.0, len(shares) + 1), shares),
+        level=place.level([1.0]),
+        keys=[("found so far", "line", "mark"), ("the known front", "dotted", "ink")],
+    )
+
+
+def _agreement(story: DigitsStory) -> dict[str, Any] | None:
+    """Inherited against stand-alone losses."""
+    rank = story.results["rank"]
+    if not rank["n"]:
+        return None
+    inherited = -np.array(rank["scorers"]["inherited loss"]["values"], np.float64)
+    alone = np.array(rank["truth"], np.float64)
+    x, y = ((float(one.min()), float(np.quantile(one, 0.95))) for one in (inherited, alone))
+    place = _Plot(x, y, "inherited loss (validation)", "stand-alone loss (test)")
+    return _plot(
+        place,
+        "subnets in the supernet and by themselves",
+        dots=_dots(place, rank["subnets"], inherited.tolist(), alone.tolist(), "inherited"),
+        keys=[("a subnet", "dot", "faint")],
+        note="The worst twentieth in each direction is outside of the plot.",
+    )
+
+
+def _ways(story: DigitsStory) -> dict[str, Any] | None:
+    """Kendall's tau of each scorer with its interval."""
+    rank = story.results["rank"]
+    if not rank["n"]:
+        return None
+    bars = [(name, one["tau"], duration(one["each"])) for name, one in rank["scorers"].items()]
+    bars.append(("another training", rank["ceiling"], ""))
+    bars = [bar for bar in bars if None not in bar[1]]
+    low = min([0.0, *(bar[1][1] for bar in bars)])
+    place = _Plot((low, 1.0), (0.0, float(len(bars) or 1)), "Kendall's tau, 95 % interval", "")
+    marks, words = [], []
+    for number, (name, (value, start, end), each) in enumerate(reversed(bars)):
+        (a, y), (b, _) = place.place(start, number + 0.35), place.place(end, number + 0.35)
+        marks += [
+            {"class": "interval", "d": f"M{a:.1f} {y:.1f}H{b:.1f}"},
+            {"class": "front", "d": place.point(value, number + 0.35)},
+        ]
+        said = f"{name}: {fixed(value)}" + (f", {each} a subnet" if each else "")
+        words.append({"x": f"{_EDGES[0] + 4}", "y": f"{y - 12:.1f}", "text": said})
+    return {
+        **_plot(place, "who ranks subnets as stand-alone trainings do", marks=marks),
+        "words": words,
+        "high": "",
+        "low": "",
+    }
+
+
+def _rows(names: Sequence[str], chosen: Sequence[str]) -> list[int]:
+    place = {name: row for row, name in enumerate(names)}
+    return [place[name] for name in chosen]
+
+
+def _dots(
+    place: _Plot, names: Sequence[str], xs: Sequence[float], ys: Sequence[float], what: str
+) -> list[dict[str, str]]:
+    return [
+        {"d": place.point(x, y), "text": f"{name}: {place.up} {significant(y, 4)}, {what} {significant(x, 6)}"}
+        for name, x, y in zip(names, xs, ys, strict=True)
+        if place.inside(x, y)
+    ]
+
+
+def _front_rows(story: DigitsStory) -> list[Mapping[str, str]]:
+    """The known front, the fewest FLOPs first."""
+    known = story.results["evaluate"]
+    rows = sorted(_rows(known["subnets"], known["front"]), key=lambda row: float(known["flops"][row]))
+    return [
+        {
+            "name": known["subnets"][row],
+            "flops": f"{known['flops'][row]:,.0f}",
+            "params": f"{known['params'][row]:,.0f}",
+            "valid": f"{100 * known['valid_accuracy'][row]:.1f}",
+            "test": f"{100 * known['test_accuracy'][row]:.1f}",
+        }
+        for row in rows
+    ]

@@ -1,0 +1,114 @@
+"""What a run of the story keeps in its folder, so that it goes on where it was stopped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from zcbench._arguments import shown
+from zcbench._files import cannot_write, locked, write_text
+from zcbench.errors import DataCorruptError, InvalidInputError
+
+_ADVICE = "give another folder."
+_PLAN, _RESULTS, _LOCK = "plan.json", "results.json", ".lock"
+
+
+class StoryFolder:
+    """A plan, results of the steps that are over, and lines of those that are not.
+
+    Args:
+        path: of the folder; it is made.
+        plan: what must be equal for a run to go on.
+
+    Raises:
+        InvalidInputError: the folder holds a run of another plan.
+        DataCorruptError: a file in it is damaged.
+        StoreError: it cannot be written.
+    """
+
+    def __init__(self, path: Path, plan: Mapping[str, Any]) -> None:
+        self.path = path
+        known = self._read(_PLAN)
+        if known is None:
+            write_text(path / _PLAN, json.dumps(plan, indent=1), _ADVICE)
+        elif different := sorted(name for name in {*known, *plan} if known.get(name) != plan.get(name)):
+            were = ", ".join(f"{name} was {shown(known.get(name))}" for name in different)
+            raise InvalidInputError(f"{path} holds a run with other settings ({were}): give them, or another folder.")
+        self.results: dict[str, dict[str, Any]] = self._read(_RESULTS) or {}
+
+    @classmethod
+    @contextmanager
+    def held(cls, path: Path, plan: Mapping[str, Any]) -> Iterator[StoryFolder]:
+        """The folder, which no other process writes meanwhile."""
+        busy = f"another process works in {path}: wait for it, or give another folder."
+        with locked(path / _LOCK, _ADVICE, busy=busy):
+            yield cls(path, plan)
+
+    def keep(self, step: str, result: dict[str, Any]) -> None:
+        """Write what a step brought."""
+        self.results[step] = result
+        write_text(self.path / _RESULTS, json.dumps(self.results, indent=1), _ADVICE)
+
+    def lines(
+        self, name: str, keys: Iterable[str], compute: Callable[[str], dict[str, Any]], tell: Callable[[int], None]
+    ) -> dict[str, dict[str, Any]]:
+        """A line for each key: those of an earlier run are read, and the others computed and written one by one.
+
+        Args:
+            name: of the file.
+            keys: what there shall be a line of.
+            compute: what stands in a key's line.
+            tell: is told how many lines there are.
+        """
+        path, wanted = self.path / name, list(keys)
+        found = _read_lines(path)
+        have = sum(key in found for key in wanted)
+        if found:  # without what a killed process wrote half
+            write_text(path, "".join(json.dumps([key, line]) + "\n" for key, line in found.items()), _ADVICE)
+        try:
+            with path.open("a", encoding="utf8") as file:
+                for key in wanted:
+                    if key not in found:
+                        found[key] = compute(key)
+                        file.write(json.dumps([key, found[key]]) + "\n")
+                        file.flush()
+                        have += 1
+                        tell(have)
+        except OSError as error:
+            raise cannot_write(path, error, _ADVICE) from None
+        return {key: found[key] for key in wanted}
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        path = self.path / name
+        try:
+            content = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise DataCorruptError(f"{path} cannot be read ({error}): give another folder.") from None
+        if not isinstance(content, dict):
+            raise DataCorruptError(f"{path} is none of this command's: give another folder.")
+        return content
+
+
+def _read_lines(path: Path) -> dict[str, dict[str, Any]]:
+    """Whole lines; the last may be half of one."""
+    try:
+        texts = path.read_text(encoding="utf8", errors="replace").split("\n")
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise DataCorruptError(f"{path} cannot be read ({error}): give another folder.") from None
+    found = {}
+    for number, text in enumerate(texts[:-1]):
+        try:
+            key, line = json.loads(text)
+            found[str(key)] = dict(line)
+        except (ValueError, TypeError):
+            raise DataCorruptError(
+                f"line {number + 1} of {path} is damaged: remove the file, or give another folder."
+            ) from None
+    return found
