@@ -1,7 +1,6 @@
 """Who ranks a supernet's subnets best, and what does it cost: Kendall's tau with stand-alone trainings.
 
-    python benchmarks/supernet_ranking.py --out ranking.jsonl                      # training rules
-    python benchmarks/supernet_ranking.py --out ranking.jsonl --scorers            # proxies and predictors, too
+    python benchmarks/supernet_ranking.py --out ranking.jsonl
 
 The truth is the mean test loss of a subnet over its stand-alone trainings. Every rule trains the same supernet with as
 many subnet-steps (a batch that a subnet learns from). Lines are appended to --out.
@@ -45,10 +44,11 @@ def shifted(inputs: Tensor, generator: torch.Generator) -> Tensor:
     return nine[chosen, torch.arange(len(inputs))]
 
 
-def truth(path: Path) -> tuple[list[str], np.ndarray]:
-    """Architectures, and test losses by seed, of stand-alone trainings: the table or rows of an unfinished one."""
-    rows = [json.loads(line) for file in sorted(path.glob("rows-*.jsonl")) for line in file.read_text().splitlines()]
-    return [row["arch"] for row in rows], np.array([[seed[-1] for seed in row["test_nll"]] for row in rows])
+def truth(name: str, count: int) -> tuple[list[str], np.ndarray]:
+    """Architectures, drawn at random, and test losses by seed of their stand-alone trainings."""
+    table = zcbench.get_benchmark(name)
+    rows = np.random.default_rng(0).permutation(len(table))[:count]
+    return [table.architectures[row].key for row in rows], table.values["test_nll"][rows]
 
 
 def trained(
@@ -76,8 +76,7 @@ def main() -> None:
     """Train, evaluate, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--space", default="elastic-mobilenet")
-    parser.add_argument("--truth", type=Path, required=True)
-    parser.add_argument("--subnets", type=int, default=220)
+    parser.add_argument("--subnets", type=int, default=300)
     parser.add_argument("--learned", type=int, nargs="+", default=[1_200, 4_800])
     parser.add_argument("--rates", type=float, nargs="+", default=[0.1])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
@@ -87,8 +86,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     parts, space = data(), zcbench.get_space(given.space)
-    names, losses = truth(given.truth)
-    names, losses = names[: given.subnets], losses[: given.subnets]
+    names, losses = truth(given.space, given.subnets)
     mean = -losses.mean(1)
     print(f"{len(names)} subnets; ceiling {noise_ceiling(-losses)}")
     sizes = [sum(p.numel() for p in space.build(space.parse(one)).parameters()) for one in names]
