@@ -77,6 +77,10 @@ if TYPE_CHECKING:
     from zcbench.spaces import list_spaces as list_spaces
     from zcbench.spaces import register_space as register_space
     from zcbench.spaces import space_info as space_info
+    from zcbench.supernets import get_training_rule as get_training_rule
+    from zcbench.supernets import list_training_rules as list_training_rules
+    from zcbench.supernets import register_training_rule as register_training_rule
+    from zcbench.supernets import training_rule_info as training_rule_info
     from zcbench.types import Architecture as Architecture
     from zcbench.types import Batch as Batch
     from zcbench.types import Score as Score
