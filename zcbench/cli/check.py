@@ -17,7 +17,7 @@ EXAMPLE = """examples:
   zcbench check gp gcn:loss=hinge
   zcbench check my_searcher.py evolution:population=20
   zcbench check my_curve_predictor.py fits:starts=2
-  zcbench check my_supernet.py      # a file with  supernet = …  and  inputs = a batch"""
+  zcbench check my_supernet.py      # it says  supernet = …  and  inputs = …"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
