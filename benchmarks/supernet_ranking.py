@@ -21,27 +21,10 @@ from torch import Tensor
 import zcbench
 from zcbench import supernets
 from zcbench._process import stable_seed
-from zcbench.datasets._digits import load_digits
 from zcbench.metrics import kendall_tau, noise_ceiling
 from zcbench.supernets.evaluation import measured
 
 RULES = ("single_path:subnets=4", "sandwich", "delayed", "progressive:subnets=4")
-
-
-def data() -> dict[str, tuple[Tensor, Tensor]]:
-    """Inputs and targets of each part."""
-    return {
-        name: (torch.as_tensor(part.inputs).float(), torch.as_tensor(part.targets).long())
-        for name, part in load_digits().items()
-    }
-
-
-def shifted(inputs: Tensor, generator: torch.Generator) -> Tensor:
-    """Move each image by at most one pixel."""
-    padded = torch.nn.functional.pad(inputs, (1, 1, 1, 1), value=float(inputs.min()))
-    nine = torch.stack([padded[:, :, y : y + 8, x : x + 8] for y in range(3) for x in range(3)])
-    chosen = torch.randint(9, (len(inputs),), generator=generator)
-    return nine[chosen, torch.arange(len(inputs))]
 
 
 def truth(name: str, count: int) -> tuple[list[str], np.ndarray]:
@@ -66,7 +49,9 @@ def trained(
         steps = round(learned / 2.5)
     if rule.startswith("progressive"):
         steps = round(learned / (0.4 + 0.6 * 4))
-    training = supernets.Training(net, inputs, targets, rule, steps=steps, rate=rate, augment=shifted, seed=seed)
+    training = supernets.Training(
+        net, inputs, targets, rule, steps=steps, rate=rate, augment=supernets.shifted, seed=seed
+    )
     for _ in training.run():
         pass
     return net, time.process_time() - began, training.learned
@@ -85,7 +70,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    parts, space = data(), zcbench.get_space(given.space)
+    parts, space = supernets.digits_parts(), zcbench.get_space(given.space)
     names, losses = truth(given.space, given.subnets)
     mean = -losses.mean(1)
     print(f"{len(names)} subnets; ceiling {noise_ceiling(-losses)}")

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -150,7 +150,7 @@ def grouped(modules: list[Any]) -> nn.Module | None:
             first.kernel_size,  # type: ignore[arg-type]
             first.stride,  # type: ignore[arg-type]
             first.padding,  # type: ignore[arg-type]
-            groups=count,
+            groups=first.groups * count,
             bias=False,
         )
     elif isinstance(first, nn.BatchNorm2d):
@@ -176,6 +176,27 @@ def train_cell(cell: Architecture, seeds: Sequence[int], recipe: Recipe = RECIPE
         for seed in seeds
     ]
     network = stacked(networks, grouped).to(memory_format=torch.channels_last)
+    return train_stack(network, generators, recipe)
+
+
+def train_stack(
+    network: nn.Module,
+    generators: Sequence[np.random.RandomState],
+    recipe: Any,
+    clip: Callable[[], object] = lambda: None,
+) -> dict[str, list[Any]]:
+    """Train a stack of networks on the digits, and measure it after every epoch.
+
+    Args:
+        network: from images ``(batch, seeds, 8, 8)`` to logits ``(batch, seeds, classes)``.
+        generators: of the order of images and of shifts, one for each network.
+        recipe: epochs, batch, lr, warmup, weight_decay, momentum, bn_momentum and optimizer.
+        clip: called when the gradients are there.
+
+    Returns:
+        By column ``[seed][epoch]``.
+    """
+    seeds = len(generators)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = recipe.bn_momentum
@@ -200,7 +221,7 @@ def train_cell(cell: Architecture, seeds: Sequence[int], recipe: Recipe = RECIPE
             drawn_order[:] = order, shift
         index, moved = (part[start : start + recipe.batch] for part in drawn_order)
         logits = network(shifted[moved, index].contiguous(memory_format=torch.channels_last))
-        return F.cross_entropy(logits.flatten(0, 1), labels[index].flatten()) * len(seeds)
+        return F.cross_entropy(logits.flatten(0, 1), labels[index].flatten()) * seeds
 
     measured = fit(
         network,
@@ -209,12 +230,13 @@ def train_cell(cell: Architecture, seeds: Sequence[int], recipe: Recipe = RECIPE
         rate=rate,
         loss=loss,
         points=range(per_epoch, total + 1, per_epoch),
-        measure=HeldOut(network, len(seeds)),
+        measure=HeldOut(network, seeds),
+        clip=clip,
     )
     return {name: np.asarray([at[name] for at in measured]).T.tolist() for name in measured[0]}
 
 
-def optimizer_of(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def optimizer_of(network: nn.Module, recipe: Any) -> torch.optim.Optimizer:
     """AdamW, or SGD with Nesterov's momentum."""
     settings = {"lr": recipe.lr, "weight_decay": recipe.weight_decay, "foreach": True}
     if recipe.optimizer == "adamw":

@@ -19,14 +19,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from _loop import drawn, fit, stacked
+from _loop import drawn, stacked
 from _maker import DATA, Maker, command
 from torch import Tensor, nn
-from torch.nn import functional as F
-from train_digits201 import GroupedLinear, HeldOut, shifts
+from train_digits201 import grouped, train_stack
 
 from zcbench._process import stable_seed
-from zcbench.datasets._digits import load_digits
 from zcbench.spaces import get_space
 from zcbench.types import Architecture, SearchSpace
 
@@ -43,6 +41,7 @@ class Recipe:
     bn_momentum: float = 0.3
     optimizer: str = "sgd"
     clip: float = 5.0
+    momentum: ClassVar[float] = 0.9  # of SGD
 
 
 class Elastic(Maker):
@@ -81,32 +80,6 @@ class Elastic(Maker):
         return {name: [one[name][0] for one in each] for name in each[0]}
 
 
-def grouped(modules: list[Any]) -> nn.Module | None:
-    """One module over the channels of all of them; None if it has no weights."""
-    first, count = modules[0], len(modules)
-    if count == 1 and not isinstance(first, nn.Linear):
-        return None
-    if isinstance(first, nn.Linear):
-        return GroupedLinear(modules) if count > 1 else None
-    if isinstance(first, nn.Conv2d):
-        merged: nn.Module = nn.Conv2d(
-            first.in_channels * count,
-            first.out_channels * count,
-            first.kernel_size,  # type: ignore[arg-type]
-            first.stride,  # type: ignore[arg-type]
-            first.padding,  # type: ignore[arg-type]
-            groups=first.groups * count,
-            bias=False,
-        )
-    elif isinstance(first, nn.BatchNorm2d):
-        merged = nn.BatchNorm2d(first.num_features * count)
-    else:
-        return None
-    for key, parameter in merged.named_parameters():
-        parameter.data = torch.cat([module.get_parameter(key).detach() for module in modules])
-    return merged
-
-
 class _Several(nn.Module):
     """Logits ``(batch, seeds, classes)``, of one network too."""
 
@@ -123,43 +96,13 @@ def _trained(space: SearchSpace, one: Architecture, seeds: Sequence[int], recipe
     label = space.name
     networks = drawn(lambda: space.build(one), [stable_seed(f"{label} init", one.key, seed) for seed in seeds])
     orders = [np.random.RandomState(stable_seed(f"{label} order", one.key, seed) % 2**32) for seed in seeds]
-    network = _Several(stacked(networks, grouped).to(memory_format=torch.channels_last))
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = recipe.bn_momentum
-    digits = load_digits()
-    shifted = torch.stack([torch.from_numpy(image) for image in shifts(digits["train"].inputs)])
-    labels = torch.from_numpy(digits["train"].targets)
-    per_epoch = len(labels) // recipe.batch
-    total = per_epoch * recipe.epochs
-    warm = max(1, round(recipe.warmup * total))
-    drawn_order: list[Tensor] = []
+    merge = grouped if len(seeds) > 1 else _alone
+    network = _Several(stacked(networks, merge).to(memory_format=torch.channels_last))
+    return train_stack(network, orders, recipe, _clipped(network, len(seeds), recipe.clip))
 
-    def rate(step: int) -> float:
-        factor = (step + 1) / warm if step < warm else 0.5 * (1 + np.cos(np.pi * (step - warm) / (total - warm)))
-        return recipe.lr * float(factor)
 
-    def loss(step: int) -> Tensor:
-        start = step % per_epoch * recipe.batch
-        if start == 0:
-            order = torch.from_numpy(np.stack([g.permutation(len(labels)) for g in orders], axis=1))
-            moved = torch.from_numpy(np.stack([g.randint(9, size=len(labels)) for g in orders], axis=1))
-            drawn_order[:] = order, moved
-        index, move = (part[start : start + recipe.batch] for part in drawn_order)
-        logits = network(shifted[move, index].contiguous(memory_format=torch.channels_last))
-        return F.cross_entropy(logits.flatten(0, 1), labels[index].flatten()) * len(seeds)
-
-    measured = fit(
-        network,
-        _optimizer(network, recipe),
-        total,
-        rate=rate,
-        loss=loss,
-        points=range(per_epoch, total + 1, per_epoch),
-        measure=HeldOut(network, len(seeds)),
-        clip=_clipped(network, len(seeds), recipe.clip),
-    )
-    return {name: np.asarray([at[name] for at in measured]).T.tolist() for name in measured[0]}
+def _alone(_: list[Any]) -> None:
+    """Merge nothing: one network stays as it is."""
 
 
 def _clipped(network: nn.Module, seeds: int, most: float) -> Callable[[], object]:
@@ -173,13 +116,6 @@ def _clipped(network: nn.Module, seeds: int, most: float) -> Callable[[], object
             part.mul_(factor.view(-1, *[1] * (part.ndim - 1)))
 
     return clip
-
-
-def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    settings: dict[str, Any] = {"lr": recipe.lr, "weight_decay": recipe.weight_decay, "foreach": True}
-    if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(network.parameters(), **settings)
-    return torch.optim.SGD(network.parameters(), momentum=0.9, nesterov=True, **settings)
 
 
 ADAM = Recipe(epochs=40, lr=0.01, weight_decay=0.01, optimizer="adamw")

@@ -7,7 +7,8 @@ section 3.3).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,17 @@ from zcbench.errors import InvalidInputError
 def batch_norms(network: nn.Module) -> list[_BatchNorm]:
     """Its batch norms that keep statistics."""
     return [one for one in network.modules() if isinstance(one, _BatchNorm) and one.track_running_stats]
+
+
+@contextmanager
+def kept_modes(network: nn.Module) -> Iterator[None]:
+    """A block after which every module of a network is in training or evaluation as it was."""
+    modes = [(one, one.training) for one in network.modules()]
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 def calibrate(network: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
@@ -39,16 +51,15 @@ def calibrate(network: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
     norms = batch_norms(network)
     if not norms:
         return network
-    modes = [(one, one.training) for one in network.modules()]
     momenta = [one.momentum for one in norms]
     count = 0
-    network.eval()
-    for one in norms:
-        one.reset_running_stats()
-        one.momentum = None  # the mean over batches, and not one that forgets
-        one.train()
     try:
-        with torch.no_grad():
+        with kept_modes(network), torch.no_grad():
+            network.eval()
+            for one in norms:
+                one.reset_running_stats()
+                one.momentum = None  # the mean over batches, and not one that forgets
+                one.train()
             for batch in batches:
                 if len(batch) < 2:
                     raise InvalidInputError("a batch of one sample has no statistics: calibrate with two or more.")
@@ -61,8 +72,6 @@ def calibrate(network: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
     finally:
         for one, momentum in zip(norms, momenta, strict=True):
             one.momentum = momentum
-        for module, training in modes:
-            module.training = training
     if not count:
         raise InvalidInputError("there is no batch to calibrate with: give inputs of the training set.")
     for one in norms:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zcbench.errors import InvalidInputError
+from zcbench.supernets.calibration import kept_modes
 from zcbench.types import Architecture, Supernet
 
 #: samples of one pass
@@ -45,17 +44,8 @@ def measured(network: nn.Module, inputs: Tensor, targets: Tensor) -> dict[str, f
         inputs: ``(n, …)``.
         targets: classes ``(n,)``.
     """
-    modes = [(one, one.training) for one in network.modules()]
-    network.eval()
-    try:
-        with torch.no_grad():
-            logits = torch.cat([network(part) for part in _parts(inputs)]).float()
-    finally:
-        for module, training in modes:
-            module.training = training
+    with kept_modes(network), torch.no_grad():
+        network.eval()
+        logits = torch.cat([network(part) for part in torch.split(inputs, _AT_ONCE)]).float()
     hits = (logits.argmax(-1) == targets).double().mean()
     return {"accuracy": float(hits), "nll": float(F.cross_entropy(logits, targets))}
-
-
-def _parts(inputs: Tensor) -> Iterator[Tensor]:
-    yield from torch.split(inputs, _AT_ONCE)
