@@ -226,5 +226,3 @@ def means_of_others(values: Floats) -> Floats:
     count = values.shape[1]
     others: Floats = np.stack([np.delete(values, seed, 1).mean(1) for seed in range(count)], 1)
     return others
-
-
