@@ -5,7 +5,7 @@ import torch
 from elastic import supernet
 
 from zcbench.errors import InvalidInputError
-from zcbench.supernets import Training, TrainingRule
+from zcbench.supernets import TrainingRule
 from zcbench.supernets._budget import steps_for
 
 

@@ -1,4 +1,4 @@
-"""How many steps of a training rule cost as much as others: equal budgets for rules that train several subnets a step."""
+"""Equal budgets: how many steps of a training rule cost as much as those of another."""
 
 from __future__ import annotations
 

@@ -32,6 +32,8 @@ from zcbench.supernets.sharing import WeightSharing
 from zcbench.supernets.training import Training
 from zcbench.types import Architecture, Batch, SearchSpace, Status, Supernet
 
+#: what everything is timed by: processor seconds of all threads, so that other programs do not count
+_clock = time.process_time
 #: called with a step's name, how much of it is done, how much there is, and of what
 Progress = Callable[[str, int, int, str], object]
 #: lines of a file by key
@@ -146,21 +148,24 @@ class Trained:
 
     def _trained(self, seed: int) -> WeightSharing:
         task, path = self.task, self.kept.path / f"supernet-{self.stem(seed)}.safetensors"
+        spent = f"spent {self.stem(seed)}"
         steps, net = self._steps(), self.make(seed)
         training = Training(
             net, *task.train, self.label, steps=steps, batch=task.batch, rate=task.rate, augment=task.augment, seed=seed
         )
         if path.exists():
             training.restore(path)
-        saved = time.monotonic()
+        before = float(self.kept.results.get(spent, {"seconds": 0.0})["seconds"])
+        saved, began = time.monotonic(), _clock()
         for done in training.run():
             if time.monotonic() - saved > _SAVED or done == steps:
                 training.save(path)
+                self.kept.keep(spent, {"seconds": before + _clock() - began})
                 saved = time.monotonic()
             task.tell(f"train by {self.label}, seed {seed}", done, steps, "steps")
         if self._of(seed) not in self.kept.results:
-            facts = {name: getattr(training, name) for name in ("seconds", "learned", "steps", "skipped")}
-            self.kept.keep(self._of(seed), facts)
+            facts = {name: getattr(training, name) for name in ("learned", "steps", "skipped")}
+            self.kept.keep(self._of(seed), {"seconds": self.kept.results[spent]["seconds"], **facts})
         return net
 
 
@@ -220,10 +225,10 @@ class Measures:
         def line(key: str) -> dict[str, Any]:
             net = weights.supernet(seed)
             found: Mapping[str, float] = {}
-            began = time.perf_counter()
+            began = _clock()
             with Foreign() as call:
                 found = measured(net.subnet(task.space.parse(key)), *task.valid)
-            seconds = time.perf_counter() - began
+            seconds = _clock() - began
             if call.kind is not None:
                 return {"status": Status.FAILED, "detail": call.said, "seconds": seconds}
             if not all(map(math.isfinite, found.values())):
@@ -258,20 +263,23 @@ class Measures:
     def _scored(self, key: str, labels: list[str], weights: Weights | None, seed: int) -> dict[str, Any]:
         """All of these proxies on one network, which shares their passes; each costs what it costs alone."""
         space: SearchSpace = _Builds(self.task.build) if weights is None else subnets_of(weights.supernet(seed))  # type: ignore[assignment]
-        began, built = time.perf_counter(), 0.0
+        began, wall, built = _clock(), time.perf_counter(), 0.0
 
         def begin(part: str) -> None:
             nonlocal built
             if part and not built:
-                built = time.perf_counter() - began
+                built = time.perf_counter() - wall
 
-        found: dict[str, Any] = {}
-        scored = score_architecture(
-            lambda: space, self.task.space.parse(key), labels, self.batch, seed=seed,
-            training_data=Batch(*self.task.train), begin=begin,
+        scored = list(
+            score_architecture(
+                lambda: space, self.task.space.parse(key), labels, self.batch, seed=seed,
+                training_data=Batch(*self.task.train), begin=begin,
+            )
         )  # fmt: skip
+        share = (_clock() - began) / (time.perf_counter() - wall)  # scores are timed by the clock on the wall
+        found: dict[str, Any] = {}
         for label, score in scored:
-            seconds = (score.seconds if math.isfinite(score.seconds) else 0.0) + built
+            seconds = share * ((score.seconds if math.isfinite(score.seconds) else 0.0) + built)
             found[proxy_id(label)] = {"value": score.value, "status": score.status, "seconds": seconds}
             if score.value is None:
                 found[proxy_id(label)]["detail"] = score.detail
@@ -317,13 +325,13 @@ class Measures:
         space, sign = self.task.space, 1 if TARGETS[target] else -1
         known, others = ([space.parse(key) for key in part] for part in (order[:size], order[size:]))
         values: list[float] = []
-        fitted = began = time.perf_counter()
+        fitted = began = _clock()
         with Foreign(tidy=True) as call:
             made = get_predictor(label).with_encodings(lambda encoding: encoding, space)
             made.fit(known, [sign * losses[key][target] for key in order[:size]])
-            fitted = time.perf_counter()
+            fitted = _clock()
             values = made.predict(others).tolist()
-        ended = time.perf_counter()
+        ended = _clock()
         spent = {"fit_seconds": fitted - began, "predict_seconds": ended - fitted}
         if call.kind is not None:
             return {"status": Status.FAILED, "detail": call.said, **spent}

@@ -161,7 +161,7 @@ class SubnetRanking(Board):
         return [
             ("scorer", False),
             ("tau [95 % CI]", True),
-            ("over params", True),
+            ("minus params", True),
             ("all-in", True),
             ("a subnet", True),
             ("better half", True),
@@ -209,17 +209,17 @@ class SubnetRanking(Board):
         above = [f"{one.name} by {_both(one.agreement.over)}" for one in self.above() if one.agreement]
         notes = [
             f"Above params by its interval, of {many(compared, 'scorer')}: {_some(above)}. Each interval is for one "
-            f"comparison: of so many, about {0.025 * compared:.0f} are above by chance.",
+            f"comparison: of so many, about {fixed(0.025 * compared, 1)} are above by chance.",
             "tau: Kendall's, with the mean of the trainings, the mean over seeds; its interval is a jackknife over "
-            "subnets. over params: the difference to the number of parameters on the same subnets, with a paired "
+            "subnets. minus params: the difference to the number of parameters on the same subnets, with a paired "
             "bootstrap over subnets and seeds. sd: standard deviation of tau over seeds.",
             f"better half: tau among the better half of the subnets; one training against another there: "
             f"{_both(self.half_ceiling)}. One training of its own is judged by the mean of the others.",
-            "a subnet: median seconds for one more, cutting out and calibrating included. all-in: for all subnets, with "
-            "the supernet's training. Times are those of a clock on the wall, and other programs that run meanwhile are "
-            "in them.",
+            "a subnet: median seconds for one more, cutting out and calibrating included. all-in: for all subnets, "
+            "with the supernet's training. Seconds are the processor's, of all threads; those of proxies are shares of "
+            "passes that several take together, each charged in full.",
             "Predictors are judged on the subnets that they did not learn from, in "
-            f"{many(int(self.plan.get('draws', 0)), 'draw')}; over params is on the same.",
+            f"{many(int(self.plan.get('draws', 0)), 'draw')}; minus params is on the same.",
         ]
         return [note for note in [*notes, *self._left_out(), *self._settings()] if note]
 

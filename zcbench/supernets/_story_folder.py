@@ -130,7 +130,7 @@ def _read_lines(path: Path) -> dict[str, dict[str, Any]]:
         return {}
     except OSError as error:
         raise DataCorruptError(f"{path} cannot be read ({error}): give another folder.") from None
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for number, text in enumerate(texts[:-1]):
         try:
             key, line = json.loads(text)

@@ -10,22 +10,18 @@ import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 from torch import Tensor, nn
 
 from zcbench import _arguments as rules
 from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.errors import InvalidInputError
-from zcbench.metrics import noise_ceiling
 from zcbench.predictors import resolve_predictors
 from zcbench.proxies import resolve
-from zcbench.supernets._ranking_columns import ON_INHERITED, Column, Columns, same_scores
+from zcbench.supernets._ranking_columns import Columns
 from zcbench.supernets._ranking_measures import (
-    TARGETS,
     Given,
-    Lines,
     Measures,
     Progress,
     Task,
@@ -35,8 +31,8 @@ from zcbench.supernets._ranking_measures import (
     digest_of,
     stem_of,
 )
-from zcbench.supernets._ranking_report import RankedScorer, SubnetRanking, in_order
-from zcbench.supernets._ranking_statistics import Baseline, View, agreement, better_half
+from zcbench.supernets._ranking_report import SubnetRanking
+from zcbench.supernets._ranking_run import BASELINES, Asked, judged, measured_columns
 from zcbench.supernets._ranking_truth import Truth
 from zcbench.supernets._register import resolve_training_rules
 from zcbench.supernets._steps import Augment
@@ -51,11 +47,6 @@ RULES = ("single_path:subnets=4", "sandwich", "delayed", "progressive:subnets=4"
 PREDICTORS = ("gp", "bayesian_ridge", "random_forest", "lightgbm")
 #: of what a folder holds; raised whenever a run could not go on from it
 _VERSION = 1
-#: baselines that every ranking has
-_BASELINES = ("params", "flops")
-#: fewest subnets that a predictor is judged by
-_JUDGED = 10
-
 Makes = Callable[[int], WeightSharing]
 
 
@@ -186,10 +177,10 @@ def rank_subnets(
         sources: list[Weights] = (
             [given] if given is not None else [Trained(label, steps, make, task, kept) for label in labels]
         )
-        columns = _measured(Measures(task, kept), Columns(task.keys, known.values), known, asked, sources)
+        columns = measured_columns(Measures(task, kept), Columns(task.keys, known.values), known, asked, sources)
         facts = {name: one for name, one in kept.results.items() if name.startswith("train ")}
     settings = {**plan, "subnet_steps": steps, **asked._asdict(), "rules": labels, "quick": quick, "trainings": facts}
-    return _judged(str(place), known, columns, settings, sources[0])
+    return judged(str(place), known, columns, settings, sources[0])
 
 
 def digits_ranking(
@@ -239,20 +230,6 @@ class _DigitsSupernets:
         return digits_supernet(seed, self.space)
 
 
-class Asked(NamedTuple):
-    """What shall be measured; see :func:`rank_subnets`."""
-
-    proxies: tuple[str, ...]
-    few: tuple[str, ...]
-    few_subnets: int
-    predictors: tuple[str, ...]
-    sizes: tuple[int, ...]
-    draws: int
-    weights: tuple[str, ...]
-    weight_seeds: int
-    seeds: int
-
-
 def _given(supernet: Any, seconds: float | None) -> Given | None:
     """Supernets that are trained; None for a function that makes them."""
     if isinstance(supernet, Supernet):
@@ -268,8 +245,8 @@ def _given(supernet: Any, seconds: float | None) -> Given | None:
         return Given(supernets, math.nan if seconds is None else rules.number("supernet seconds", seconds, 0))
     if not callable(supernet):
         raise InvalidInputError(
-            f"the supernet is {rules.shown(supernet)}: give a function from a seed to an untrained supernet, or trained "
-            "ones."
+            f"the supernet is {rules.shown(supernet)}: give a function from a seed to an untrained supernet, or "
+            "trained ones."
         )
     return None
 
@@ -277,7 +254,7 @@ def _given(supernet: Any, seconds: float | None) -> Given | None:
 def _proxies(given: str | Iterable[str]) -> tuple[str, ...]:
     """Labels, with the baselines first."""
     named = [info.label for info in resolve(given)] if rules.all_text("proxies", given) else []
-    return tuple(dict.fromkeys([*_BASELINES, *named]))
+    return tuple(dict.fromkeys([*BASELINES, *named]))
 
 
 def _chosen(labels: Sequence[str], weights: Sequence[str]) -> tuple[str, ...]:
@@ -295,103 +272,3 @@ def _described(supernet: Any, make: Any) -> str:
     if isinstance(supernet, nn.Module):
         shapes = [(name, tuple(value.shape)) for name, value in supernet.named_parameters()]
     return stem_of("", shapes, code_of(supernet.space, make, getattr(supernet, "build", None)))
-
-
-def _measured(
-    measures: Measures, columns: Columns, known: Truth, asked: Asked, sources: Sequence[Weights]
-) -> list[Column]:
-    """All columns; what is known is read."""
-    count = len(columns.keys)
-    found = [columns.trainings(known.seconds)] if known.values.shape[1] > 1 else []
-    several = len(asked.weights) > 1
-    for source in sources:
-        for seed in range(asked.seeds):  # all that needs one supernet, then the next
-            measures.losses(source, seed)
-            if seed < asked.weight_seeds and source.label in asked.weights:
-                _scores(measures, asked, source, seed, count)
-    for source in sources:
-        losses = [measures.losses(source, seed) for seed in range(asked.seeds)]
-        spent = [source.seconds(seed) for seed in range(asked.seeds)]
-        found += [columns.inherited(source.label, target, losses, spent) for target in TARGETS]
-    used = range(asked.weight_seeds)
-    for which in [None, *(source for source in sources if source.label in asked.weights)]:
-        lines = [_scores(measures, asked, which, seed, count) for seed in used]
-        spent = [] if which is None else [which.seconds(seed) for seed in used]
-        for label in dict.fromkeys([*asked.proxies, *asked.few]):
-            of = f" of {which.label}" if which is not None and several else ""
-            name = label if which is None else f"inherited({label}){of}"
-            found.append(columns.proxy(label, name, "" if which is None else which.label, lines, spent))
-        if which is not None:
-            found += _predicted(measures, columns, asked, which, several)
-    return found
-
-
-def _scores(measures: Measures, asked: Asked, source: Weights | None, seed: int, count: int) -> Lines:
-    """Of all proxies, those of the slow ones for some subnets."""
-    fast = [label for label in asked.proxies if label not in asked.few]
-    found = measures.scores(fast, count, source, seed)
-    if asked.few:
-        for key, line in measures.scores(asked.few, min(asked.few_subnets, count), source, seed).items():
-            found[key] = {**found[key], **line}
-    return found
-
-
-def _predicted(measures: Measures, columns: Columns, asked: Asked, source: Weights, several: bool) -> list[Column]:
-    sizes = [size for size in asked.sizes if size + _JUDGED <= len(columns.keys)]
-    if not (sizes and asked.predictors):
-        return []
-    used = range(asked.weight_seeds)
-    lines = [measures.predictions(asked.predictors, sizes, asked.draws, source, seed) for seed in used]
-    losses, spent = [measures.losses(source, seed) for seed in used], [source.seconds(seed) for seed in used]
-    found = [
-        columns.predictor(label, target, size, source.label, lines, losses, spent)
-        for label in asked.predictors
-        for target in TARGETS
-        for size in sizes
-    ]
-    for column in found:
-        column.name += f" of {source.label}" if several else ""
-    return found
-
-
-def _judged(
-    folder: str, known: Truth, columns: Sequence[Column], settings: dict[str, Any], source: Weights
-) -> SubnetRanking:
-    """The report."""
-    by_name = {column.name: column for column in columns}
-    rows, count = np.arange(len(known.architectures)), len(known.architectures)
-    scores = np.full(count, np.nan)
-    for view in by_name[_BASELINES[0]].views[:1]:
-        scores[view.rows] = view.scores
-    baseline = Baseline(scores)
-    scorers = []
-    for column in columns:
-        found = agreement(column.views, baseline, known.repeats) if column.views else None
-        scorers.append(RankedScorer.of(column, found, _twin(column, by_name)))
-    mean = known.values.mean(1)
-    half = better_half(View(rows, mean, mean)).rows
-    losses = by_name.get(f"{source.label} loss")
-    shown = {"truth": (-mean).tolist(), "label": source.label, "rows": [], "scores": []}
-    if losses is not None and losses.views:
-        shown |= {"rows": losses.views[0].rows.tolist(), "scores": (-losses.views[0].scores).tolist()}
-    return SubnetRanking(
-        folder,
-        known.architectures[0].space,
-        known.target,
-        tuple(one.key for one in known.architectures),
-        known.values.shape[1],
-        noise_ceiling(known.values),
-        noise_ceiling(known.values[half]),
-        in_order(scorers),
-        settings,
-        known.left_out,
-        shown,
-    )
-
-
-def _twin(column: Column, by_name: dict[str, Column]) -> str:
-    """The proxy on fresh weights that says the same."""
-    if column.kind != ON_INHERITED:
-        return ""
-    name = column.name.removeprefix("inherited(").partition(")")[0]
-    return name if name in by_name and same_scores(by_name[name], column) else ""
