@@ -193,6 +193,9 @@ def test_bad_input_is_refused_before_anything_is_trained(whole, tmp_path):
         ({"weights": "delayed"}, "weights of delayed"),
         ({"rate": float("nan")}, "rate"),
         ({"sizes": (1,)}, "size"),
+        ({"seed": -1}, "seed"),
+        ({"valid": (data()[0], data()[1][:3])}, "valid has 48 inputs and 3 targets"),
+        ({"train": 3}, "train is 3"),
     ):
         with pytest.raises(InvalidInputError, match=message):
             ranked(nothing, **changed)
@@ -203,6 +206,8 @@ def test_bad_input_is_refused_before_anything_is_trained(whole, tmp_path):
     for supernet, message in ((3, "the supernet is 3"), ([], "give one or more")):
         with pytest.raises(InvalidInputError, match=message):
             rank_subnets(nothing, supernet, truth(), **known)
+    with pytest.raises(InvalidInputError, match="leave it out"):
+        rank_subnets(nothing, make(0), truth(), seed=1, **known)
     with pytest.raises(InvalidArchitectureError):
         rank_subnets(nothing, make, {"9-9": [1.0], **truth()}, **known)
     with pytest.raises(InvalidInputError, match="no largest"):

@@ -128,6 +128,7 @@ _RANK_OPTIONS = (
     ("draws", int, "N", "of these (default: 5)"),
     ("weights", str, "NAMES", "rules whose supernets proxies and predictors use (default: the first)"),
     ("weight-seeds", int, "N", "how many supernets of each (default: 2)"),
+    ("seed", int, "N", "of the first supernet (default: 0)"),
     ("rate", float, "R", "highest learning rate of the trainings (default: 0.1)"),
 )
 
@@ -179,6 +180,7 @@ def _rank(options: argparse.Namespace) -> int:
             weights=split_names(options.weights),
             weight_seeds=options.weight_seeds,
             rate=options.rate,
+            seed=options.seed,
             quick=options.quick,
             progress=progress,
         )

@@ -99,6 +99,10 @@ class Weights(Protocol):
         """What its training took; nan if nobody knows."""
         ...
 
+    def release(self) -> None:
+        """Keep no supernet in memory that can be made again."""
+        ...
+
 
 @dataclass
 class Trained:
@@ -108,6 +112,9 @@ class Trained:
         label: the rule with settings.
         subnet_steps: a subnet that learns from a batch counts one.
         make: from a seed to an untrained supernet.
+        task: what is the same for all.
+        kept: the folder.
+        first_seed: of the supernet in which subnet-steps are counted.
     """
 
     label: str
@@ -115,6 +122,7 @@ class Trained:
     make: Callable[[int], WeightSharing]
     task: Task
     kept: StoryFolder
+    first_seed: int = 0
     _last: tuple[int, WeightSharing] | None = None
 
     def stem(self, seed: int) -> str:
@@ -135,6 +143,10 @@ class Trained:
             self.supernet(seed)
         return float(self.kept.results[self._of(seed)]["seconds"])
 
+    def release(self) -> None:
+        """Forget the last supernet; a checkpoint has it."""
+        self._last = None
+
     def _of(self, seed: int) -> str:
         return f"train {self.stem(seed)}"
 
@@ -142,7 +154,7 @@ class Trained:
         name = f"steps {stem_of(self.label, self.stem(0))}"
         if name not in self.kept.results:
             self.task.tell(f"count steps of {self.label}", 0, 1, "trials")
-            steps = steps_for(self.make(0), *self.task.train, self.label, self.subnet_steps)
+            steps = steps_for(self.make(self.first_seed), *self.task.train, self.label, self.subnet_steps)
             self.kept.keep(name, {"steps": steps})
         return int(self.kept.results[name]["steps"])
 
@@ -197,6 +209,9 @@ class Given:
     def seconds(self, seed: int) -> float:
         """As it was said."""
         return self.spent
+
+    def release(self) -> None:
+        """Nothing: it is the user's."""
 
 
 def stem_of(words: str, *depends: object) -> str:

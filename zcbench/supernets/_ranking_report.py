@@ -240,7 +240,14 @@ class SubnetRanking(Board):
     def _settings(self) -> list[str]:
         plan = self.plan
         few = plan.get("few") or ()
-        notes = [str(plan["note"])] if plan.get("note") else []
+        notes = []
+        if plan.get("weights"):
+            notes.append(
+                f"Inherited weights of proxies and predictors: {', '.join(plan['weights'])}, "
+                f"{many(int(plan['weight_seeds']), 'supernet')}; named, not chosen by this table."
+            )
+        if plan.get("rules") not in (None, ["given"]):
+            notes.append(f"Each rule has {plan['subnet_steps']:,} subnet-steps, a batch that a subnet learns from.")
         if few:
             notes.append(
                 f"Measured on the first {plan['few_subnets']} subnets alone: {', '.join(few)}; all-in is for all."

@@ -32,6 +32,17 @@ class Asked(NamedTuple):
     weights: tuple[str, ...]
     weight_seeds: int
     seeds: int
+    first_seed: int
+
+    @property
+    def all_seeds(self) -> range:
+        """Of inherited losses."""
+        return range(self.first_seed, self.first_seed + self.seeds)
+
+    @property
+    def some_seeds(self) -> range:
+        """Of proxies and predictors."""
+        return range(self.first_seed, self.first_seed + self.weight_seeds)
 
 
 def measured_columns(
@@ -42,15 +53,16 @@ def measured_columns(
     found = [columns.trainings(known.seconds)] if known.values.shape[1] > 1 else []
     several = len(asked.weights) > 1
     for source in sources:
-        for seed in range(asked.seeds):  # all that needs one supernet, then the next
+        for seed in asked.all_seeds:  # all that needs one supernet, then the next
             measures.losses(source, seed)
-            if seed < asked.weight_seeds and source.label in asked.weights:
+            if seed in asked.some_seeds and source.label in asked.weights:
                 _scores(measures, asked, source, seed, count)
+        source.release()
     for source in sources:
-        losses = [measures.losses(source, seed) for seed in range(asked.seeds)]
-        spent = [source.seconds(seed) for seed in range(asked.seeds)]
+        losses = [measures.losses(source, seed) for seed in asked.all_seeds]
+        spent = [source.seconds(seed) for seed in asked.all_seeds]
         found += [columns.inherited(source.label, target, losses, spent) for target in TARGETS]
-    used = range(asked.weight_seeds)
+    used = asked.some_seeds
     for which in [None, *(source for source in sources if source.label in asked.weights)]:
         lines = [_scores(measures, asked, which, seed, count) for seed in used]
         spent = [] if which is None else [which.seconds(seed) for seed in used]
@@ -77,7 +89,7 @@ def _predicted(measures: Measures, columns: Columns, asked: Asked, source: Weigh
     sizes = [size for size in asked.sizes if size + _JUDGED <= len(columns.keys)]
     if not (sizes and asked.predictors):
         return []
-    used = range(asked.weight_seeds)
+    used = asked.some_seeds
     lines = [measures.predictions(asked.predictors, sizes, asked.draws, source, seed) for seed in used]
     losses, spent = [measures.losses(source, seed) for seed in used], [source.seconds(seed) for seed in used]
     found = [

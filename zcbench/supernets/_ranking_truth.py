@@ -65,7 +65,7 @@ class Truth:
             raise InvalidInputError(
                 f"the truth is {rules.shown(given)}: give a benchmark, or a mapping from architectures to results."
             )
-        finite = np.isfinite(found.values).all(1)
+        finite = np.all(np.isfinite(found.values), axis=1)
         kept = np.flatnonzero(finite)[:count]
         if len(kept) < FEWEST:
             raise InvalidInputError(

@@ -77,6 +77,7 @@ def rank_subnets(
     rate: float = 0.1,
     batch: int = 64,
     images: int = 64,
+    seed: int = 0,
     quick: bool = False,
     progress: Progress | None = None,
 ) -> SubnetRanking:
@@ -98,7 +99,7 @@ def rank_subnets(
         valid: the same held out, for inherited losses and accuracies.
         training_rules: names, with settings; of no use where supernets are trained.
         subnet_steps: of each training; a subnet that learns from a batch counts one.
-        seeds: of supernets, from 0 on.
+        seeds: how many supernets of each rule.
         subnets: how many, drawn at random from a benchmark and the first of a mapping; None for all.
         proxies: names and patterns, "all" or "standard"; params and flops are always there.
         few: proxies among these, too slow for all subnets, that are measured on some of them.
@@ -116,6 +117,7 @@ def rank_subnets(
         rate: highest learning rate.
         batch: samples of a step.
         images: training samples that proxies see.
+        seed: of the first supernet; the others have the seeds that follow.
         quick: is noted in the report.
         progress: is called with a step's name, how much of it is done, how much there is, and of what.
 
@@ -131,13 +133,13 @@ def rank_subnets(
         StoreError: the folder cannot be written, or another process works in it.
         DataCorruptError: a file in it is damaged.
     """
-    given = _given(supernet, supernet_seconds)
-    seeds = len(given.supernets) if given is not None else rules.whole("seeds", seeds, 1, 1_000)
+    given = _given(supernet, supernet_seconds, seed)
     make: Any = None if given is not None else supernet
-    first: Any = given.supernets[0] if given is not None else make(0)
+    first: Any = given.supernets[0] if given is not None else make(rules.seed("the seed", seed))
     labels = [given.label] if given is not None else resolve_training_rules(training_rules)
     known = Truth.of(first.space, truth, subnets, target, higher_is_better, train_seconds)
-    tell = progress or (lambda *_: None)
+    for name, part in (("train", train), ("valid", valid)):
+        _check_pair(name, part)
     task = Task(
         space=first.space,
         subnets=known.architectures,
@@ -148,8 +150,9 @@ def rank_subnets(
         batch=rules.whole("batch", batch, 1),
         images=min(rules.whole("images", images, 1), len(train[0])),
         build=getattr(first, "build", None) or first.space.build,
-        tell=tell,
+        tell=progress or (lambda *_: None),
     )
+    count = len(given.supernets) if given is not None else rules.whole("seeds", seeds, 1, 1_000)
     asked = Asked(
         proxies=_proxies(proxies),
         few=tuple(info.label for info in resolve(few)) if rules.all_text("few", few) else (),
@@ -158,29 +161,19 @@ def rank_subnets(
         sizes=tuple(rules.whole("size", one, 2) for one in sizes),
         draws=rules.whole("draws", draws, 1, 1_000),
         weights=_chosen(labels, rules.all_text("weights", weights)),
-        weight_seeds=min(seeds, rules.whole("weight seeds", weight_seeds, 1)),
-        seeds=seeds,
+        weight_seeds=min(count, rules.whole("weight seeds", weight_seeds, 1)),
+        seeds=count,
+        first_seed=seed,
     )
-    plan = {
-        "version": _VERSION,
-        "space": first.space.name,
-        "supernet": _described(first, make),
-        "data": digest_of([*train, *valid]),
-        "batch": task.batch,
-        "rate": task.rate,
-        "augment": "" if augment is None else getattr(augment, "__qualname__", "") + code_of(augment),
-        "images": task.images,
-    }
     steps = rules.whole("subnet-steps", subnet_steps, 1)
-    place = Path(rules.path("the folder", folder))
-    with StoryFolder.held(place, plan) as kept:
-        sources: list[Weights] = (
-            [given] if given is not None else [Trained(label, steps, make, task, kept) for label in labels]
-        )
+    plan = _plan(task, first, make)
+    with StoryFolder.held(Path(rules.path("the folder", folder)), plan) as kept:
+        sources: list[Weights] = [Trained(label, steps, make, task, kept, seed) for label in labels]
+        sources = sources if given is None else [given]
         columns = measured_columns(Measures(task, kept), Columns(task.keys, known.values), known, asked, sources)
         facts = {name: one for name, one in kept.results.items() if name.startswith("train ")}
     settings = {**plan, "subnet_steps": steps, **asked._asdict(), "rules": labels, "quick": quick, "trainings": facts}
-    return judged(str(place), known, columns, settings, sources[0])
+    return judged(os.fspath(folder), known, columns, settings, sources[0])
 
 
 def digits_ranking(
@@ -230,7 +223,7 @@ class _DigitsSupernets:
         return digits_supernet(seed, self.space)
 
 
-def _given(supernet: Any, seconds: float | None) -> Given | None:
+def _given(supernet: Any, seconds: float | None, seed: int) -> Given | None:
     """Supernets that are trained; None for a function that makes them."""
     if isinstance(supernet, Supernet):
         supernet = [supernet]
@@ -242,6 +235,8 @@ def _given(supernet: Any, seconds: float | None) -> Given | None:
             raise InvalidInputError(
                 "the supernets are of different spaces: give those of one, trained with other seeds."
             )
+        if seed:
+            raise InvalidInputError(f"seed={seed}: supernets that are trained have no other seeds: leave it out.")
         return Given(supernets, math.nan if seconds is None else rules.number("supernet seconds", seconds, 0))
     if not callable(supernet):
         raise InvalidInputError(
@@ -264,6 +259,31 @@ def _chosen(labels: Sequence[str], weights: Sequence[str]) -> tuple[str, ...]:
         if one not in labels:
             raise InvalidInputError(f"weights of {one}: choose among the training rules, {', '.join(labels)}.")
     return tuple(chosen)
+
+
+def _check_pair(name: str, pair: Any) -> None:
+    """Refuse what is no inputs and targets."""
+    if not (isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(one, Tensor) for one in pair)):
+        raise InvalidInputError(f"{name} is {rules.shown(pair)}: give two tensors, inputs and targets.")
+    if len(pair[0]) != len(pair[1]) or not len(pair[0]):
+        raise InvalidInputError(
+            f"{name} has {len(pair[0])} inputs and {len(pair[1])} targets: give a target for each input."
+        )
+
+
+def _plan(task: Task, first: Any, make: Any) -> dict[str, Any]:
+    """What must be equal for a folder to go on."""
+    augment = task.augment
+    return {
+        "version": _VERSION,
+        "space": task.space.name,
+        "supernet": _described(first, make),
+        "data": digest_of([*task.train, *task.valid]),
+        "batch": task.batch,
+        "rate": task.rate,
+        "augment": "" if augment is None else getattr(augment, "__qualname__", "") + code_of(augment),
+        "images": task.images,
+    }
 
 
 def _described(supernet: Any, make: Any) -> str:
