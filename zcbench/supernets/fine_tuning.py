@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from zcbench import _arguments as rules
 from zcbench._foreign import Foreign
 from zcbench.errors import InvalidInputError
-from zcbench.supernets._steps import Augment, rate_at, rows_of, sgd
+from zcbench.supernets._steps import Augment, optimizer_of, rate_at, rows_of
 from zcbench.supernets.calibration import batch_norms
 from zcbench.supernets.evaluation import measured
 from zcbench.types import Supernet
@@ -59,16 +59,17 @@ def fine_tune(
     teacher: nn.Module | Callable[[Tensor], Tensor] | None = None,
     share: float = 0.5,
     augment: Augment | None = None,
+    optimizer: str = "sgd",
     seed: int = 0,
     valid: tuple[Tensor, Tensor] | None = None,
     every: int | None = None,
 ) -> FineTuned:
     """Train a copy of a network; of all that it was on the way, the best on ``valid`` is returned.
 
-    SGD as :class:`zcbench.supernets.Training` does it. Batch norms learn and keep statistics as in any training. With
-    ``valid`` the result is never worse there than the network that was given, which is returned where nothing has a
-    higher accuracy, or the same at a lower nll. The same arguments give the same network; global random numbers stay as
-    they were.
+    SGD or AdamW as :class:`zcbench.supernets.Training` has them. Batch norms learn and keep statistics as in any
+    training. With ``valid`` the result is never worse there than the network that was given, which is returned where
+    nothing has a higher accuracy, or the same at a lower nll. The same arguments give the same network; global random
+    numbers stay as they were.
 
     Args:
         network: from inputs to logits ``(batch, classes)``; it stays as it was, and so does a supernet that it is of.
@@ -77,12 +78,13 @@ def fine_tune(
         steps: how many.
         rate: highest learning rate.
         batch: samples of a step.
-        momentum: of SGD.
+        momentum: of SGD; the first beta of AdamW.
         decay: weight decay of parameters with two axes or more.
         teacher: gives logits for a step's inputs, of which the network learns the probabilities (G. Hinton et al.,
             "Distilling the Knowledge in a Neural Network", 2015, arXiv:1503.02531, section 2, at temperature 1).
         share: of the teacher in the loss; the targets have the rest.
         augment: changes the inputs of a step, with the step's random numbers.
+        optimizer: "sgd", or "adamw", whose rates are smaller.
         seed: decides batches, augmentation and dropout.
         valid: inputs and targets by which the best is chosen; not those on which it is reported. Without them the
             network after the last step is returned, unless its weights are not finite.
@@ -101,7 +103,8 @@ def fine_tune(
     state = _State(copy.deepcopy(network), _taught(teacher), rules.number("share", share, 0, 1))
     for what, number in (("rate", rate), ("momentum", momentum), ("decay", decay)):
         rules.number(what, number, 0)
-    optimizer = sgd((p for p in state.network.parameters() if p.requires_grad), rate, momentum, decay)
+    trained = [p for p in state.network.parameters() if p.requires_grad]
+    descent = optimizer_of(optimizer, trained, rate, momentum, decay)
     best = _Best(given, valid)
     for done in range(steps):
         rng = np.random.default_rng([seed, 2, done])
@@ -109,11 +112,11 @@ def fine_tune(
         part = inputs[rows]
         if augment is not None:
             part = augment(part, torch.Generator(part.device).manual_seed(int(rng.integers(2**62))))
-        for group in optimizer.param_groups:
+        for group in descent.param_groups:
             group["lr"] = rate * rate_at(done, steps)
         with torch.enable_grad(), torch.random.fork_rng(devices=[part.device] if part.is_cuda else []):
             torch.manual_seed(int(rng.integers(2**62)))  # dropout
-            state.step(optimizer, part, targets[rows])
+            state.step(descent, part, targets[rows])
         if (done + 1) % every == 0 or done + 1 == steps:
             best.look(state.network, done + 1)
     return FineTuned(best.network, best.before, best.values, best.step, state.skipped, state.losses)

@@ -20,7 +20,7 @@ from zcbench._files import whole
 from zcbench.errors import InvalidInputError
 from zcbench.supernets._register import get_training_rule
 from zcbench.supernets._rule import TrainingRule
-from zcbench.supernets._steps import Augment, rate_at, rows_of, sgd
+from zcbench.supernets._steps import Augment, optimizer_of, rate_at, rows_of
 from zcbench.supernets.sharing import WeightSharing
 from zcbench.types import Architecture
 
@@ -61,8 +61,8 @@ class _Step:
 class Training:
     """A supernet's training; :meth:`run` goes on from wherever it is.
 
-    SGD with Nesterov momentum, a learning rate that rises over the first twentieth and falls as a cosine. Batches,
-    subnets and augmentation of a step follow from the seed and the step's number alone.
+    SGD with Nesterov momentum or AdamW, a learning rate that rises over the first twentieth and falls as a cosine.
+    Batches, subnets and augmentation of a step follow from the seed and the step's number alone.
 
     Args:
         supernet: what is trained; on its device.
@@ -72,11 +72,12 @@ class Training:
         steps: how many.
         batch: samples of a step.
         rate: highest learning rate.
-        momentum: of SGD.
+        momentum: of SGD; the first beta of AdamW.
         decay: weight decay of parameters with two axes or more.
         smoothing: of labels.
         clip: norm to which gradients are clipped.
         augment: changes the inputs of a step.
+        optimizer: "sgd", or "adamw", whose rates are smaller (.004).
         seed: decides batches, subnets and augmentation.
 
     Attributes:
@@ -101,6 +102,7 @@ class Training:
     smoothing: float = 0.0
     clip: float = 5.0
     augment: Augment | None = None
+    optimizer: str = "sgd"
     seed: int = 0
     done: int = 0
     skipped: int = 0
@@ -120,7 +122,7 @@ class Training:
             raise InvalidInputError(f"rate={self.rate!r}: give a learning rate above 0.")
         self._rule = get_training_rule(self.rule) if isinstance(self.rule, str) else self.rule
         self._rule.begin(self.supernet)
-        self._optimizer = sgd(self.supernet.parameters(), self.rate, self.momentum, self.decay)
+        self._optimizer = optimizer_of(self.optimizer, self.supernet.parameters(), self.rate, self.momentum, self.decay)
 
     def run(self) -> Iterator[int]:
         """Train, one step for each item; yields how many are done."""
@@ -216,7 +218,7 @@ class Training:
     def _plan(self) -> dict[str, Any]:
         """What must be equal for two trainings to be one."""
         shapes = {name: list(value.shape) for name, value in self.supernet.whole.named_parameters()}
-        names = ("steps", "batch", "rate", "momentum", "decay", "smoothing", "clip", "seed")
+        names = ("steps", "batch", "rate", "momentum", "decay", "smoothing", "clip", "optimizer", "seed")
         return {
             "space": self.supernet.space.name,
             "weights": shapes,
