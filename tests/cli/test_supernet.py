@@ -85,7 +85,7 @@ def test_rank_takes_options(cli, ranks):
         *("--space", "elastic-transformer", "--rules", "single_path:subnets=4,sandwich", "--subnet-steps", 9),
         *("--seeds", 3, "--subnets", 30, "--proxies", "naswot,*flow", "--few", "ntk_cond", "--few-subnets", 5),
         *("--predictors", "gp", "--sizes", "20,5", "--draws", 2, "--weights", "sandwich", "--weight-seeds", 1),
-        *("--rate", 0.01, "--seed", 1000, "--quick", "--json"),
+        *("--optimizer", "adamw", "--rate", 0.01, "--seed", 1000, "--quick", "--json"),
     )
     result = cli("supernet", "rank", "--to", "there", *words)
     assert json.loads(result.out)["rows"][0]["scorer"] == "one training of its own"
@@ -94,7 +94,7 @@ def test_rank_takes_options(cli, ranks):
          "subnet_steps": 9, "seeds": 3, "subnets": 30, "proxies": ["naswot", "*flow"], "few": ["ntk_cond"],
          "few_subnets": 5, "predictors": ["gp"], "sizes": (5, 20), "draws": 2, "weights": ["sandwich"],
          "weight_seeds": 1,
-         "rate": 0.01, "seed": 1000, "quick": True}
+         "optimizer": "adamw", "rate": 0.01, "seed": 1000, "quick": True}
     ]  # fmt: skip
 
 

@@ -193,6 +193,7 @@ def test_bad_input_is_refused_before_anything_is_trained(whole, tmp_path):
         ({"weights": "delayed"}, "weights of delayed"),
         ({"rate": float("nan")}, "rate"),
         ({"sizes": (1,)}, "size"),
+        ({"optimizer": "adam"}, "optimizer"),
         ({"seed": -1}, "seed"),
         ({"valid": (data()[0], data()[1][:3])}, "valid has 48 inputs and 3 targets"),
         ({"train": 3}, "train is 3"),

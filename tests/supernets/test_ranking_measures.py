@@ -16,7 +16,7 @@ def kept(tmp_path):
 
 
 def task(tell=lambda *_: None):
-    return Task(SPACE, tuple(SPACE)[:3], data(), data(1), None, 0.1, 8, 8, SPACE.build, tell)
+    return Task(SPACE, tuple(SPACE)[:3], data(), data(1), None, "sgd", 0.1, 8, 8, SPACE.build, tell)
 
 
 def test_stems_tell_rules_budgets_and_seeds_apart(kept):

@@ -129,7 +129,8 @@ _RANK_OPTIONS = (
     ("weights", str, "NAMES", "rules whose supernets proxies and predictors use (default: the first)"),
     ("weight-seeds", int, "N", "how many supernets of each (default: 2)"),
     ("seed", int, "N", "of the first supernet (default: 0)"),
-    ("rate", float, "R", "highest learning rate of the trainings (default: 0.1)"),
+    ("optimizer", str, "NAME", "of the trainings, sgd or adamw (default: sgd; adamw for transformers)"),
+    ("rate", float, "R", "highest learning rate of the trainings (default: 0.1; 0.004 for transformers)"),
 )
 
 
@@ -179,6 +180,7 @@ def _rank(options: argparse.Namespace) -> int:
             draws=options.draws,
             weights=split_names(options.weights),
             weight_seeds=options.weight_seeds,
+            optimizer=options.optimizer,
             rate=options.rate,
             seed=options.seed,
             quick=options.quick,

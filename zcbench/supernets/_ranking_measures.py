@@ -54,6 +54,7 @@ class Task:
         train: inputs ``(n, …)`` and classes ``(n,)`` for trainings, calibration and proxies.
         valid: the same for inherited losses.
         augment: of trainings.
+        optimizer: of trainings.
         rate: highest learning rate of trainings.
         batch: samples of a training's step.
         images: training samples that proxies see.
@@ -66,6 +67,7 @@ class Task:
     train: tuple[Tensor, Tensor]
     valid: tuple[Tensor, Tensor]
     augment: Augment | None
+    optimizer: str
     rate: float
     batch: int
     images: int
@@ -163,8 +165,9 @@ class Trained:
         spent = f"spent {self.stem(seed)}"
         steps, net = self._steps(), self.make(seed)
         training = Training(
-            net, *task.train, self.label, steps=steps, batch=task.batch, rate=task.rate, augment=task.augment, seed=seed
-        )
+            net, *task.train, self.label, steps=steps, batch=task.batch, rate=task.rate, augment=task.augment,
+            optimizer=task.optimizer, seed=seed,
+        )  # fmt: skip
         if path.exists():
             training.restore(path)
         before = float(self.kept.results.get(spent, {"seconds": 0.0})["seconds"])
