@@ -33,7 +33,7 @@ def test_what_is_not_listed_is_named():
     for text in (
         "Not shown, failed: head_confidence.",
         "Not shown, the same scores as with fresh weights: inherited(params).",
-        "1 subnet without a result",
+        "Left out: 1 subnet without a result",
         "first 40 subnets alone: ntk_cond",
     ):
         assert text in notes

@@ -29,7 +29,7 @@ def test_the_baseline_is_the_number_of_parameters():
     columns = Columns(KEYS, values)
     known = Truth(tuple(Architecture("s", key) for key in KEYS), values, "test_nll", math.nan, 0)
     found = [
-        columns.proxy("params", "params", "", [lines(params, "params")] * 2, []),
+        columns.proxy("params", "params", "", [lines(params, "params")], []),
         columns.proxy("params", "inherited(params)", "given", [lines(params, "params")], [1.0]),
         columns.proxy("naswot", "naswot", "", [lines(other, "naswot")], []),
         columns.proxy("naswot", "inherited(naswot)", "given", [lines(params, "naswot")], [1.0]),

@@ -173,14 +173,10 @@ class Columns:
 
 
 def same_scores(one: Column, other: Column) -> bool:
-    """Whether two columns say the same of all subnets, whatever the seed."""
-    if not one.views or not other.views:
-        return False
-    mine, theirs = one.views[0], other.views[0]
-    return all(
-        np.array_equal(view.rows, first.rows) and np.array_equal(view.scores, first.scores)
-        for first, views in ((mine, one.views), (mine, other.views), (theirs, one.views))
-        for view in views
+    """Whether two columns say the same of all subnets, seed by seed."""
+    return len(one.views) == len(other.views) > 0 and all(
+        np.array_equal(mine.rows, theirs.rows) and np.array_equal(mine.scores, theirs.scores)
+        for mine, theirs in zip(one.views, other.views, strict=True)
     )
 
 

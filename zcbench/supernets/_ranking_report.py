@@ -11,7 +11,7 @@ from zcbench._display import brief, duration, fixed, many
 from zcbench.evaluation import Board
 from zcbench.evaluation._board import estimate_columns, number_or_none
 from zcbench.metrics import Estimate
-from zcbench.supernets._ranking_columns import TRAINING, Column
+from zcbench.supernets._ranking_columns import PREDICTOR, TRAINING, Column
 from zcbench.supernets._ranking_statistics import Agreement
 from zcbench.types import Status
 
@@ -218,23 +218,26 @@ class SubnetRanking(Board):
             "a subnet: median seconds for one more, cutting out and calibrating included. all-in: for all subnets, "
             "with the supernet's training. Seconds are the processor's, of all threads; those of proxies are shares of "
             "passes that several take together, each charged in full.",
-            "Predictors are judged on the subnets that they did not learn from, in "
-            f"{many(int(self.plan.get('draws', 0)), 'draw')}; minus params is on the same.",
         ]
-        return [note for note in [*notes, *self._left_out(), *self._settings()] if note]
+        if any(one.kind == PREDICTOR for one in self.scorers):
+            notes.append(
+                "Predictors are judged on the subnets that they did not learn from, in "
+                f"{many(int(self.plan['draws']), 'draw')}; minus params is on the same, and nothing is fitted again."
+            )
+        return [*notes, *self._left_out(), *self._settings()]
 
     def _left_out(self) -> list[str]:
-        twins = [one.name for one in self.scorers if one.same_as]
+        twins = [one.name for one in self.scorers if one.same_as and not math.isnan(one.tau)]
         missing: dict[str, list[str]] = {}
         for one in self.scorers:
             if math.isnan(one.tau):
-                why = " and ".join(sorted(one.failures)) or "the same score for all"
+                why = " and ".join(sorted(one.failures)) or "the same score or the same result for all"
                 missing.setdefault(why, []).append(one.name)
         notes = [f"Not shown, {why}: {', '.join(names)}." for why, names in sorted(missing.items())]
         if twins:
             notes.append(f"Not shown, the same scores as with fresh weights: {', '.join(twins)}.")
         if self.left_out:
-            notes.append(f"{many(self.left_out, 'subnet')} without a result of all trainings left out.")
+            notes.append(f"Left out: {many(self.left_out, 'subnet')} without a result of every training.")
         return notes
 
     def _settings(self) -> list[str]:
