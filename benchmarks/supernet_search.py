@@ -5,8 +5,8 @@
 
 A supernet is trained, and evolution looks for the most accurate subnet within a bound on FLOPs, by inherited validation
 accuracy. The other way is to train every subnet within the bound once, and to take the best by its validation accuracy.
-Its cost is that of the trainings of the space's benchmark. Where that has not all subnets, the mean of a training counts
-for each of the others, and the best is of those that it has. Accuracies are of the test images. Times are CPU seconds.
+Its cost is that of the trainings of the space's benchmark. Where that has not all subnets, the mean of a training
+counts for each of the others, and the best is of those that it has. Accuracies are of test images, times CPU seconds.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ def main() -> None:
     rows = np.array([row for row, one in enumerate(table.architectures) if one.key in within])
     each = float(table.facts["train_seconds"].mean())
     print(
-        f"{given.space}: {candidates} of {len(everything)} subnets have at most {bound:,.0f} FLOPs. {len(rows)} of them "
-        f"were trained, {each:.2f} s each; all would take {candidates * each:,.0f} s."
+        f"{given.space}: {candidates} of {len(everything)} subnets have at most {bound:,.0f} FLOPs. {len(rows)} of "
+        f"them were trained, {each:.2f} s each; all would take {candidates * each:,.0f} s."
     )
     gains, ratios = [], []
     for seed in given.seeds:
