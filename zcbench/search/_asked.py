@@ -72,7 +72,8 @@ def search(
             seeded anew for each architecture. What it raises costs that evaluation alone.
         scorer: what helps without training: what :func:`zcbench.get_scorer` takes (the name of a proxy, a weighted sum,
             a fitted predictor, a function); or a mapping from roles to these. The roles "feature" and "objective" take
-            several, in a list or as text with commas.
+            several, in a list or as text with commas. Proxies see fresh weights; "inherited(naswot)" is one on a
+            supernet's subnets.
         role: what one scorer is used for: "warm-start" (it chooses the first architectures, each of a thousand),
             "filter" (of a hundred proposals it chooses the one that is evaluated), "feature" (a surrogate sees its
             scores), "objective" (it is searched for, too); several as "warm-start+filter". Other numbers are written
@@ -126,9 +127,10 @@ def search(
     limit, seed = Budget.of(budget), rules.seed("the seed", seed)
     workers = rules.whole("workers", workers, 0, 10_000)
     check_timeout(timeout)
+    supernet = None
     if isinstance(space, Supernet):
         evaluate = _of_supernet(space) if evaluate is None else evaluate
-        space = space.space
+        supernet, space = space, space.space
     space, table = _where(space)
     table = evaluate if isinstance(evaluate, Benchmark) else table
     evaluate = table if evaluate is None else evaluate
@@ -136,7 +138,9 @@ def search(
     if objectives is None and isinstance(evaluate, Benchmark):
         objectives, usual = guide_and_report(evaluate)
         reported = reported or list(usual)
-    context = Context(space, table, _target(table, objectives), data, batch_size, classes, store, scorer_seed)
+    context = Context(
+        space, table, _target(table, objectives), data, batch_size, classes, store, scorer_seed, supernet=supernet
+    )
     roles = Roles.of(scorer, role, context)
     task = task_of(
         space,

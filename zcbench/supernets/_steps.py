@@ -14,7 +14,7 @@ from zcbench import _arguments as rules
 
 #: changes a batch of inputs with the random numbers of the step, on the inputs' device
 Augment = Callable[[Tensor, torch.Generator], Tensor]
-_OPTIMIZERS = rules.choice("optimizer", ("sgd", "adamw"))
+OPTIMIZERS = rules.choice("optimizer", ("sgd", "adamw"))
 
 
 def rows_of(step: int, count: int, batch: int, seed: int) -> np.ndarray[Any, np.dtype[np.intp]]:
@@ -52,6 +52,6 @@ def optimizer_of(
         {"params": [p for p in found if p.ndim > 1], "weight_decay": decay},
         {"params": [p for p in found if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    if _OPTIMIZERS("the optimizer", name) == "adamw":
+    if OPTIMIZERS("the optimizer", name) == "adamw":
         return torch.optim.AdamW(groups, lr=rate, betas=(momentum, 0.999))
     return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=momentum > 0)
