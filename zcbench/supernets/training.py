@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,13 +16,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zcbench import _arguments as rules
+from zcbench._code import called_digest
 from zcbench._display import brief
 from zcbench._files import whole
 from zcbench._outputs import invoke
-from zcbench.errors import InvalidInputError
+from zcbench.errors import DataCorruptError, InvalidInputError, first_line
 from zcbench.supernets._register import get_training_rule
 from zcbench.supernets._rule import TrainingRule
 from zcbench.supernets._samples import IGNORED, check_classes, checked_pair, digest, flat, logits_of, placed, taken
+from zcbench.supernets._sealed import opened, sealed
 from zcbench.supernets._steps import Augment, augmented, check_settings, rate_at, rows_of, sgd
 from zcbench.supernets.sharing import WeightSharing
 from zcbench.types import Architecture, Inputs
@@ -199,10 +202,12 @@ class Training:
 
     # -- on disk -----------------------------------------------------------------------------------
 
-    def save(self, path: Path) -> None:
-        """Write weights, optimizer and rule, so that :meth:`restore` goes on from here."""
-        from safetensors.torch import save
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write weights, optimizer and rule in one step, so that :meth:`restore` goes on from here.
 
+        Raises:
+            StoreError: there is no room or no permission.
+        """
         tensors = {f"weights/{name}": value for name, value in self.supernet.whole.state_dict().items()}
         for row, entry in self._optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{row}/{name}": value for name, value in entry.items() if isinstance(value, Tensor)}
@@ -212,27 +217,26 @@ class Training:
             "rule": self._rule.state(),
             **{name: getattr(self, name) for name in ("done", "skipped", "learned", "losses", "seconds")},
         }
-        texts = {"about": json.dumps(about)}
-        with whole(path, "Choose another file for the checkpoint.") as fresh:
-            fresh.write_bytes(
-                save({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, texts)
-            )
+        content = sealed(tensors, {"about": json.dumps(about)})
+        with whole(Path(rules.path("the checkpoint", path)), "choose another file for the checkpoint.") as fresh:
+            fresh.write_bytes(content)
 
-    def restore(self, path: Path) -> None:
+    def restore(self, path: str | os.PathLike[str]) -> None:
         """Go on from what :meth:`save` wrote.
 
         Raises:
-            InvalidInputError: the file is no checkpoint, or one of another supernet or plan.
+            InvalidInputError: the file is no checkpoint, is damaged, or is one of another supernet or plan.
         """
-        from safetensors import SafetensorError, safe_open
-
         try:
-            with safe_open(path, framework="pt") as file:
-                about = json.loads(file.metadata()["about"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors, texts = opened(Path(rules.path("the checkpoint", path)).read_bytes(), strict=True)
+            about = json.loads(texts["about"])
             plan = about["plan"]
-        except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
-            raise InvalidInputError(f"{path} is no checkpoint of a supernet's training ({error}).") from None
+        except (OSError, KeyError, TypeError, ValueError, DataCorruptError) as error:
+            said = str(error) if isinstance(error, DataCorruptError) else first_line(error)
+            reason = (getattr(error, "strerror", None) or said).rstrip(".")
+            raise InvalidInputError(
+                f"{path} is no checkpoint of a supernet's training ({reason}): choose another file, or begin anew."
+            ) from None
         different = [name for name, value in self._plan().items() if plan.get(name) != value]
         if different:
             raise InvalidInputError(
@@ -255,12 +259,22 @@ class Training:
 
     def _plan(self) -> dict[str, Any]:
         """What must be equal for two trainings to be one."""
-        shapes = {name: list(value.shape) for name, value in self.supernet.whole.named_parameters()}
+        state = self.supernet.whole.state_dict()
+        shapes = {name: [*value.shape, str(value.dtype)] for name, value in state.items() if isinstance(value, Tensor)}
         names = ("steps", "batch", "rate", "momentum", "decay", "smoothing", "clip", "seed")
         return {
             "space": self.supernet.space.name,
             "weights": shapes,
             "rule": getattr(self._rule, "label_", type(self._rule).__name__),
+            "augment": _called(self.augment),
             "samples": f"{len(self.targets)}, {digest(self.inputs)}, {digest(self.targets)}",
             **{name: getattr(self, name) for name in names},
         }
+
+
+def _called(augment: Augment | None) -> str | None:
+    """Name and code of a function of the user's."""
+    if augment is None:
+        return None
+    name = getattr(augment, "__qualname__", type(augment).__qualname__)
+    return f"{name} {called_digest(augment)}".strip()
