@@ -148,6 +148,50 @@ class Tied(nn.Module):
         return self.last(self.out(x))
 
 
+class Normed(nn.Module):
+    """Batch norm and dropout; tied weights."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.into, self.norm, self.out = nn.Linear(64, width), nn.BatchNorm1d(width), nn.Linear(64, width, bias=False)
+        self.out.weight = self.into.weight
+        self.last = nn.Linear(width, 10)
+
+    def forward(self, x):
+        x = torch.dropout(self.norm(self.into(x.flatten(1))).relu(), 0.2, self.training)
+        return self.last(x) + self.last(self.out(torch.ones(64)))
+
+
+@pytest.mark.parametrize("rule", ["single_path", "sandwich", "delayed", "progressive:subnets=1"])
+def test_what_is_done_between_steps_changes_no_training(rule, tmp_path):
+    """Evaluations, other subnets, modes, checkpoints, random numbers."""
+    space = get_space("elastic-transformer")
+    inputs, targets = data()
+
+    def made():
+        torch.manual_seed(0)
+        net = WeightSharing(
+            space, lambda one: Normed(space.parts(one)[0]), largest=space.largest, smallest=space.smallest,
+            calibration=[inputs[:20]], held_out=(inputs, targets),
+        )  # fmt: skip
+        return training(net, rule=rule, steps=10, batch=16)
+
+    plain, disturbed, again = run(made()), made(), made()
+    for done in disturbed.run():
+        net = disturbed.supernet.eval()
+        net.activate((net.smallest, net.largest)[done % 2])
+        net(inputs).sum().backward()
+        net.evaluate(net.largest)
+        for one in (net.largest, net.smallest):
+            net.subnet(one).train()(inputs)
+        torch.manual_seed(done)
+        disturbed.save(tmp_path / "a.safetensors")
+        if done == 6:
+            again.supernet.eval()(inputs)
+            again.restore(tmp_path / "a.safetensors")
+    assert same(plain, disturbed) and same(plain, run(again))
+
+
 def test_tied_weights_and_dropout_resume_exactly(tmp_path):
     space = get_space("elastic-transformer")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,8 +13,9 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
+from zcbench._arguments import shown
 from zcbench._display import brief
-from zcbench.errors import InvalidInputError
+from zcbench.errors import InvalidArchitectureError, InvalidInputError, ZcbenchError, first_line
 from zcbench.supernets._samples import checked_inputs, checked_pair, placed
 from zcbench.supernets.calibration import batch_norms, calibrate
 from zcbench.supernets.cuts import shared_weights
@@ -22,6 +24,8 @@ from zcbench.types import Architecture, Batch, Inputs, SearchSpace
 
 #: structures of subnets that are kept
 _KEPT = 256
+#: one thread at a time builds networks: random numbers of the process are others meanwhile
+_ALONE = threading.RLock()
 
 
 class WeightSharing(nn.Module):
@@ -66,7 +70,7 @@ class WeightSharing(nn.Module):
         super().__init__()
         self.space = space
         self.build: Callable[[Architecture], nn.Module] = space.build if build is None else build
-        self.largest, self.smallest = space.canonical(largest), space.canonical(smallest)
+        self.largest, self.smallest = self._usual(largest), self._usual(smallest)
         self.whole = self._whole()
         if isinstance(calibration, Tensor | Mapping):
             raise InvalidInputError("calibration is one batch: give a list of batches, calibration=[batch].")
@@ -83,15 +87,46 @@ class WeightSharing(nn.Module):
 
     def _whole(self) -> nn.Module:
         """The network that has all weights; those of the smaller ones are cut from its."""
-        network = self.build(self.largest)
+        network = self._built(self.largest)
         shared_weights(network, network)  # each module can be cut
         return network
 
+    def _built(self, architecture: Architecture) -> nn.Module:
+        """What build returns.
+
+        Raises:
+            InvalidInputError: it raised, or returned no module.
+        """
+        try:
+            network = self.build(architecture)
+        except ZcbenchError:
+            raise
+        except Exception as error:  # heads that do not divide a width, say
+            raise InvalidInputError(f"build fails for {architecture} ({first_line(error)}).") from error
+        if not isinstance(network, nn.Module):
+            raise InvalidInputError(
+                f"build returned {shown(network)} for {architecture}: it must return a torch.nn.Module."
+            )
+        return network
+
+    def _usual(self, architecture: Architecture) -> Architecture:
+        """The canonical form.
+
+        Raises:
+            InvalidArchitectureError: it is none of the space.
+        """
+        if not isinstance(architecture, Architecture):
+            raise InvalidArchitectureError(
+                f"{shown(architecture)} is no architecture: give one of {self.space.name}, as space.parse(…) makes it."
+            )
+        return self.space.canonical(architecture)
+
     def _fresh(self, architecture: Architecture) -> nn.Module:
         """A new network on the supernet's device, in its precision; what is random in it is the same every time."""
-        with torch.random.fork_rng(devices=[]), torch.inference_mode(False):  # networks outlive such a mode
+        usual = self._usual(architecture)
+        with _ALONE, torch.random.fork_rng(devices=[]), torch.inference_mode(False):  # networks outlive such a mode
             torch.default_generator.manual_seed(0)  # and no other device's
-            network = self.build(self.space.canonical(architecture))
+            network = self._built(usual)
         mine = {id(value) for value in self.parameters()}
         like, first = next(self.parameters()), next(network.parameters(), None)
         if first is None:
@@ -112,7 +147,7 @@ class WeightSharing(nn.Module):
             InvalidArchitectureError: it is none of the space.
             InvalidInputError: its network is no part of the largest.
         """
-        key, like = self.space.canonical(architecture).key, next(self.parameters())
+        key, like = self._usual(architecture).key, next(self.parameters())
         if self._made_for != (like.dtype, like.device):
             self._structures.clear()
             self._made_for = (like.dtype, like.device)
@@ -139,7 +174,7 @@ class WeightSharing(nn.Module):
             InvalidInputError: its network is no part of the largest.
         """
         self.structure(architecture)
-        self.active = self.space.canonical(architecture)
+        self.active = self._usual(architecture)
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
         """What the active subnet computes."""
