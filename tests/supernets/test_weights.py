@@ -71,7 +71,7 @@ def test_what_cannot_be_read_is_a_sentence(tmp_path):
         load_weights(nn.Linear(2, 2), path)
     for content in (b"", b"{}", b"\xff" * 100, packed(nn.Linear(2, 2), {})[:-1]):
         path.write_bytes(content)
-        with pytest.raises(DataCorruptError, match="no file of weights"):
+        with pytest.raises(DataCorruptError, match="no whole file of weights"):
             load_weights(nn.Linear(2, 2), path)
 
 

@@ -14,6 +14,7 @@ from zcbench.batches import get_batch
 from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.errors import InvalidInputError
 from zcbench.records import Store
+from zcbench.scorers._subnets import data_of, space_of
 from zcbench.types import Architecture, Batch, SearchSpace, Supernet
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ class Context:
         space: the search space.
         benchmark: its table, if there is one.
         target: column of the table whose data set the networks are for; None for the table's default.
-        data: what the networks see: a batch, or the name of samples; None for those of the benchmark's data set, and
-            without a benchmark for 32 samples of noise or of Python's help texts.
+        data: what the networks see: a batch, or the name of samples; None for those that a supernet is judged by or
+            calibrated with, else of the benchmark's data set, and without a benchmark for 32 samples of noise or of
+            Python's help texts.
         batch_size: samples in the batch, unless ``data`` is a batch.
         classes: outputs of the networks; None for those of the data set, and without a benchmark for 10.
         store: folder in which scores of proxies are looked up and kept; None for none.
@@ -65,6 +67,8 @@ class Context:
             raise InvalidInputError(
                 f"the supernet is of the space {self.supernet.space.name}, and {self.space.name} is asked for."
             )
+        if self.data is None and self.supernet is not None:  # its networks may take no other inputs
+            object.__setattr__(self, "data", data_of(self.supernet, self.batch_size))
         if self.data is not None and not isinstance(self.data, Batch | str):
             raise InvalidInputError(f"data is {rules.shown(self.data)}: give a batch, or the name of samples.")
 
@@ -87,7 +91,7 @@ class Context:
         if isinstance(where, Benchmark):
             return cls(where.space, where, **options)
         if isinstance(where, Supernet):
-            return cls(where.space, supernet=where, **options)
+            return cls(space_of(where), supernet=where, **options)
         if not hasattr(where, "canonical"):
             raise InvalidInputError(f"{rules.shown(where)} is no benchmark, no search space and no supernet.")
         return cls(where, **options)

@@ -17,7 +17,7 @@ from zcbench._workers import check_timeout
 from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.errors import InvalidInputError
 from zcbench.executors import Executor
-from zcbench.scorers import Context, Scorer
+from zcbench.scorers import Context, Scorer, space_of
 from zcbench.search._base import Searcher
 from zcbench.search._budget import Budget
 from zcbench.search._clock import Clock
@@ -66,7 +66,7 @@ def search(
 
     Args:
         space: a search space, a benchmark or the name of one, or a supernet: its space is searched, and its
-            ``evaluate`` evaluates, if it has one.
+            ``evaluate`` evaluates, if it has one. Scorers and constraints measure the networks that it builds.
         evaluate: a benchmark, whose table is looked up, or a function from an architecture to a number or to numbers by
             name; default the benchmark that ``space`` is. A function is called with global random numbers that are
             seeded anew for each architecture. What it raises costs that evaluation alone.
@@ -114,7 +114,8 @@ def search(
             the current one, which all machines have to share.
         store: folder in which scores of proxies are looked up, and kept; they cost what they cost when they were
             measured.
-        data: what the networks of proxies see: a batch, or the name of samples; default those of the benchmark.
+        data: what the networks of proxies see: a batch, or the name of samples; default those of the benchmark, or
+            those that a supernet is judged by.
         batch_size: samples in their batch.
         classes: outputs of their networks.
         scorer_seed: decides their batch and weights; searches with different seeds share scores.
@@ -130,7 +131,7 @@ def search(
     supernet = None
     if isinstance(space, Supernet):
         evaluate = _of_supernet(space) if evaluate is None else evaluate
-        supernet, space = space, space.space
+        supernet, space = space, space_of(space)
     space, table = _where(space)
     table = evaluate if isinstance(evaluate, Benchmark) else table
     evaluate = table if evaluate is None else evaluate

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, first_line
+from zcbench.supernets._sealed import opened, sealed
 
 N = TypeVar("N", bound=nn.Module)
 
@@ -26,8 +27,6 @@ def packed(network: nn.Module, about: Mapping[str, Any]) -> bytes:
     Raises:
         InvalidInputError: the state holds something other than dense tensors, or a weight is nan.
     """
-    from safetensors.torch import save
-
     kept: dict[str, Tensor] = {}
     shared: dict[str, str] = {}
     places: dict[tuple[Any, ...], str] = {}
@@ -46,8 +45,8 @@ def packed(network: nn.Module, about: Mapping[str, Any]) -> bytes:
             shared[name] = places[place]
         else:
             places[place] = name
-            kept[name] = value.detach().cpu().clone(memory_format=torch.contiguous_format)
-    return save(kept, {"about": json.dumps(about, default=str), "shared": json.dumps(shared)})
+            kept[name] = value
+    return sealed(kept, {"about": json.dumps(about, default=str), "shared": json.dumps(shared)})
 
 
 def unpacked(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -56,18 +55,14 @@ def unpacked(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         DataCorruptError: it is no such file.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
     try:
-        tensors = load(content)
-        length = int.from_bytes(content[:8], "little")
-        metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+        tensors, metadata = opened(content, strict=False)  # others may write such files, too
         about = json.loads(metadata.get("about", "{}"))
         shared = json.loads(metadata.get("shared", "{}"))
         tensors |= {name: tensors[kept] for name, kept in shared.items()}
-    except (SafetensorError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise DataCorruptError(f"this is no file of weights ({first_line(error)}): export the network again.") from None
+    except (DataCorruptError, ValueError, KeyError, AttributeError, TypeError) as error:
+        reason = str(error).rstrip(".") if isinstance(error, DataCorruptError) else first_line(error)
+        raise DataCorruptError(f"this is no whole file of weights ({reason}): export the network again.") from None
     return tensors, about if isinstance(about, dict) else {}
 
 
