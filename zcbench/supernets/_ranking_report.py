@@ -272,7 +272,7 @@ def _cells(one: RankedScorer, count: int) -> list[str]:
     assert found is not None  # rows without are not listed
     failures = sum(one.failures.values())
     return [
-        one.name if found.tau.n == count else f"{one.name}, {many(found.tau.n, 'subnet')}",
+        one.name if one.kind == PREDICTOR or found.tau.n == count else f"{one.name}, {many(found.tau.n, 'subnet')}",
         _both(found.tau),
         _both(found.over),
         duration(one.all_in),
