@@ -51,3 +51,19 @@ def test_one_process_at_a_time(tmp_path):
         with pytest.raises(StoreError, match="another process"):
             with StoryFolder.held(tmp_path, PLAN):
                 raise AssertionError
+
+
+def test_parts_are_added_to_lines(tmp_path):
+    folder, asked, told = StoryFolder(tmp_path, PLAN), [], []
+
+    def line(key, missing):
+        asked.append((key, tuple(missing)))
+        return {part: key + part for part in missing}
+
+    folder.parts("y.jsonl", "ab", ["1", "2"], line, told.append)
+    found = folder.parts("y.jsonl", "abc", ["2", "3"], line, told.append)
+    assert asked == [("a", ("1", "2")), ("b", ("1", "2")), ("a", ("3",)), ("b", ("3",)), ("c", ("2", "3"))]
+    assert found["a"] == {"1": "a1", "2": "a2", "3": "a3"} and told == [1, 2, 1, 2, 3]
+    before = (tmp_path / "y.jsonl").read_bytes()
+    again = StoryFolder(tmp_path, PLAN).parts("y.jsonl", "cab", ["3"], lambda *_: pytest.fail(), told.append)
+    assert again["c"] == {"2": "c2", "3": "c3"} and (tmp_path / "y.jsonl").read_bytes() == before

@@ -119,10 +119,10 @@ def noise(inputs, generator):
 
 
 @pytest.mark.parametrize("rule", ["sandwich:random=1", "single_path:subnets=2", Counting])
-@pytest.mark.parametrize("until", [1, 5])
-def test_resume_is_exact(tmp_path, rule, until):
+@pytest.mark.parametrize(("until", "optimizer"), [(1, "sgd"), (5, "sgd"), (5, "adamw")])
+def test_resume_is_exact(tmp_path, rule, until, optimizer):
     def made(**more):
-        return training(rule=rule if isinstance(rule, str) else rule(), augment=noise, **more)
+        return training(rule=rule if isinstance(rule, str) else rule(), augment=noise, optimizer=optimizer, **more)
 
     whole = run(made())
     run(half := made(), until)

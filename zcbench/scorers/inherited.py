@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from zcbench._foreign import Foreign
 from zcbench.errors import InvalidInputError
 from zcbench.scorers._context import Context
 from zcbench.scorers._register import register_scorer
@@ -113,9 +114,20 @@ def _tensors(supernet: Any) -> Iterator[tuple[str, Any]]:
     if hasattr(supernet, "state_dict"):
         yield from ((name, value) for name, value in supernet.state_dict().items() if hasattr(value, "detach"))
     else:
-        rng = np.random.default_rng(0)
-        for _ in range(_TOLD_BY):
-            yield from supernet.subnet(supernet.space.sample(rng)).named_parameters()
+        yield from _of_some(supernet)
     data = getattr(supernet, "calibration", ())
     if isinstance(data, list | tuple):
         yield from ((f"calibration {place}", one) for place, one in enumerate(data) if hasattr(one, "detach"))
+
+
+def _of_some(supernet: Supernet) -> Iterator[tuple[str, Any]]:
+    """Parameters of the first subnets of some that can be made."""
+    rng, found = np.random.default_rng(0), 0
+    for _ in range(16 * _TOLD_BY):
+        with Foreign() as call:
+            parameters = list(supernet.subnet(supernet.space.sample(rng)).named_parameters())
+        if call.kind is None:
+            found += 1
+            yield from parameters
+        if found == _TOLD_BY:
+            return

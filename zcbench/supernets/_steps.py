@@ -17,6 +17,7 @@ from zcbench.types import Batch, Inputs
 
 #: changes a batch of inputs with the random numbers of the step, on the inputs' device
 Augment = Callable[[Any, torch.Generator], Any]
+OPTIMIZERS = rules.choice("optimizer", ("sgd", "adamw"))
 
 
 def check_settings(rate: float, momentum: float, decay: float) -> None:
@@ -68,11 +69,26 @@ def rate_at(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / warm) * (1 + math.cos(math.pi * step / steps)) / 2
 
 
-def sgd(parameters: Iterable[nn.Parameter], rate: float, momentum: float, decay: float) -> torch.optim.SGD:
-    """SGD with Nesterov momentum; weights of one axis (of norms, biases) do not decay."""
+def optimizer_of(
+    name: str, parameters: Iterable[nn.Parameter], rate: float, momentum: float, decay: float
+) -> torch.optim.Optimizer:
+    """SGD with Nesterov momentum, or AdamW; weights of one axis (of norms, biases) do not decay.
+
+    Args:
+        name: "sgd" or "adamw".
+        parameters: what is trained.
+        rate: learning rate.
+        momentum: of SGD; the first beta of AdamW.
+        decay: weight decay.
+
+    Raises:
+        InvalidInputError: there is no such optimizer.
+    """
     found = list(parameters)
     groups = [
         {"params": [p for p in found if p.ndim > 1], "weight_decay": decay},
         {"params": [p for p in found if p.ndim <= 1], "weight_decay": 0.0},
     ]
+    if OPTIMIZERS("the optimizer", name) == "adamw":
+        return torch.optim.AdamW(groups, lr=rate, betas=(momentum, 0.999))
     return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=momentum > 0)

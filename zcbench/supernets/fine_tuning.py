@@ -28,7 +28,7 @@ from zcbench.supernets._samples import (
     placed,
     taken,
 )
-from zcbench.supernets._steps import Augment, augmented, check_settings, rate_at, rows_of, sgd
+from zcbench.supernets._steps import Augment, augmented, check_settings, optimizer_of, rate_at, rows_of
 from zcbench.supernets.calibration import batch_norms
 from zcbench.supernets.evaluation import NotFiniteError, measured
 from zcbench.types import Inputs, Supernet
@@ -71,16 +71,17 @@ def fine_tune(
     teacher: nn.Module | Callable[..., Any] | None = None,
     share: float = 0.5,
     augment: Augment | None = None,
+    optimizer: str = "sgd",
     seed: int = 0,
     valid: tuple[Inputs, Tensor] | None = None,
     every: int | None = None,
 ) -> FineTuned:
     """Train a copy of a network; of all that it was on the way, the best on ``valid`` is returned.
 
-    SGD as :class:`zcbench.supernets.Training` does it. Batch norms learn and keep statistics as in any training. With
-    ``valid`` the result is never worse there than the network that was given, which is returned where nothing has a
-    higher accuracy, or the same at a lower nll. The same arguments give the same network; global random numbers stay as
-    they were.
+    SGD or AdamW as :class:`zcbench.supernets.Training` has them. Batch norms learn and keep statistics as in any
+    training. With ``valid`` the result is never worse there than the network that was given, which is returned where
+    nothing has a higher accuracy, or the same at a lower nll. The same arguments give the same network; global random
+    numbers stay as they were.
 
     Args:
         network: from inputs to logits ``(batch, …, classes)``; it stays as it was, as does a supernet that it is of.
@@ -89,12 +90,13 @@ def fine_tune(
         steps: how many.
         rate: highest learning rate.
         batch: samples of a step.
-        momentum: of SGD.
+        momentum: of SGD; the first beta of AdamW.
         decay: weight decay of parameters with two axes or more.
         teacher: gives logits for a step's inputs, of which the network learns the probabilities (G. Hinton et al.,
             "Distilling the Knowledge in a Neural Network", 2015, arXiv:1503.02531, section 2, at temperature 1).
         share: of the teacher in the loss; the targets have the rest.
         augment: changes the inputs of a step, with the step's random numbers.
+        optimizer: "sgd", or "adamw", whose rates are smaller.
         seed: decides batches, augmentation and dropout.
         valid: inputs and targets by which the best is chosen; not those on which it is reported. Without them the
             network after the last step is returned, unless its weights are not finite.
@@ -113,18 +115,19 @@ def fine_tune(
     state = _State(copy.deepcopy(network), _taught(teacher), rules.number("share", share, 0, 1))
     check_settings(rate, momentum, decay)
     like = next(state.network.parameters())
-    optimizer = sgd((p for p in state.network.parameters() if p.requires_grad), rate, momentum, decay)
+    trained = [p for p in state.network.parameters() if p.requires_grad]
+    descent = optimizer_of(optimizer, trained, rate, momentum, decay)
     best = _Best(given, valid)
     for done in range(steps):
         rng = np.random.default_rng([seed, 2, done])
         rows = torch.as_tensor(rows_of(done, len(targets), batch, seed))
         part = placed(augmented(augment, taken(inputs, rows), rng), like)
         classes = targets[rows.to(targets.device)].to(like.device)
-        for group in optimizer.param_groups:
+        for group in descent.param_groups:
             group["lr"] = rate * rate_at(done, steps)
         with torch.enable_grad(), torch.random.fork_rng(devices=[like.device] if like.is_cuda else []):
             torch.manual_seed(int(rng.integers(2**62)))  # dropout
-            state.step(optimizer, part, classes)
+            state.step(descent, part, classes)
         if (done + 1) % every == 0 or done + 1 == steps:
             best.look(state.network, done + 1)
     return FineTuned(best.network, best.before, best.values, best.step, state.skipped, state.losses)

@@ -25,7 +25,7 @@ from zcbench.supernets._register import get_training_rule
 from zcbench.supernets._rule import TrainingRule
 from zcbench.supernets._samples import IGNORED, check_classes, checked_pair, digest, flat, logits_of, placed, taken
 from zcbench.supernets._sealed import opened, sealed
-from zcbench.supernets._steps import Augment, augmented, check_settings, rate_at, rows_of, sgd
+from zcbench.supernets._steps import Augment, augmented, check_settings, optimizer_of, rate_at, rows_of
 from zcbench.supernets.sharing import WeightSharing
 from zcbench.types import Architecture, Inputs
 
@@ -80,8 +80,8 @@ class _Step:
 class Training:
     """A supernet's training; :meth:`run` goes on from wherever it is.
 
-    SGD with Nesterov momentum, a learning rate that rises over the first twentieth and falls as a cosine. Batches,
-    subnets and augmentation of a step follow from the seed and the step's number alone.
+    SGD with Nesterov momentum or AdamW, a learning rate that rises over the first twentieth and falls as a cosine.
+    Batches, subnets and augmentation of a step follow from the seed and the step's number alone.
 
     Args:
         supernet: what is trained; on its device.
@@ -91,11 +91,12 @@ class Training:
         steps: how many.
         batch: samples of a step.
         rate: highest learning rate.
-        momentum: of SGD.
+        momentum: of SGD; the first beta of AdamW.
         decay: weight decay of parameters with two axes or more.
         smoothing: of labels.
         clip: norm to which gradients are clipped.
         augment: changes the inputs of a step, with the step's random numbers.
+        optimizer: "sgd", or "adamw", whose rates are smaller (.004).
         seed: decides batches, subnets and augmentation.
 
     Attributes:
@@ -121,6 +122,7 @@ class Training:
     smoothing: float = 0.0
     clip: float = 5.0
     augment: Augment | None = None
+    optimizer: str = "sgd"
     seed: int = 0
     done: int = field(default=0, init=False)
     skipped: int = field(default=0, init=False)
@@ -150,7 +152,7 @@ class Training:
         self._futile = 0
         self._rule = get_training_rule(self.rule) if isinstance(self.rule, str) else self.rule
         self._rule.begin(self.supernet)
-        self._optimizer = sgd(self.supernet.parameters(), self.rate, self.momentum, self.decay)
+        self._optimizer = optimizer_of(self.optimizer, self.supernet.parameters(), self.rate, self.momentum, self.decay)
 
     def __repr__(self) -> str:
         rule = getattr(self._rule, "label_", type(self._rule).__name__)
@@ -263,7 +265,7 @@ class Training:
         """What must be equal for two trainings to be one."""
         state = self.supernet.whole.state_dict()
         shapes = {name: [*value.shape, str(value.dtype)] for name, value in state.items() if isinstance(value, Tensor)}
-        names = ("steps", "batch", "rate", "momentum", "decay", "smoothing", "clip", "seed")
+        names = ("steps", "batch", "rate", "momentum", "decay", "smoothing", "clip", "optimizer", "seed")
         return {
             "space": self.supernet.space.name,
             "weights": shapes,
