@@ -27,6 +27,7 @@ _BLOCK = 256
 
 @register_searcher(
     "ehvi",
+    version=2,
     reference="M. Emmerich, A. Deutz, J. Klinkenberg, 'Hypervolume-based Expected Improvement: Monotonicity Properties "
     "and Exact Computation', CEC 2011; several at once as in D. Ginsbourger, R. Le Riche, L. Carraro, 'Kriging is "
     "well-suited to parallelize optimization', 2010, section 3.2",
@@ -42,7 +43,7 @@ class EHVI(Predicting):
     Args:
         predictor: name and settings of a predictor that knows how sure it is, in brackets if it has settings:
             "(gp:encoding=onehot)".
-        initial: evaluations before the first fit.
+        initial: evaluations before the first fit; the ends of known objectives are among them.
         every: architectures that are chosen by one fit, at least.
         explore: share of them that are random.
         pool: architectures up to which all of a domain are candidates.
