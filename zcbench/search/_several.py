@@ -131,8 +131,7 @@ class Predicting(Searcher):
 
     Args:
         predictor: name and settings of a predictor, in brackets if it has settings: "(gp:encoding=onehot)".
-        initial: evaluations before the first fit. Without a warm start the lowest and the highest of each objective
-            that is known, such as FLOPs, are among them: between these lies the front.
+        initial: evaluations before the first fit.
         every: architectures that are chosen by one fit, at least.
         explore: share of them that are random.
         pool: architectures up to which all of a domain are candidates.
@@ -149,6 +148,8 @@ class Predicting(Searcher):
     }
     #: whether predictions need a standard deviation
     sure: ClassVar[bool] = False
+    #: whether the lowest and the highest of each objective that is known, such as FLOPs, are among the first
+    from_ends: ClassVar[bool] = False
 
     def __init__(self, predictor: str, initial: int, every: int, explore: float, pool: int, visits: int) -> None:
         self.predictor = predictor
@@ -195,9 +196,9 @@ class Predicting(Searcher):
         return [Proposal(one) for one in found]
 
     def first(self) -> list[Architecture]:
-        """The first architectures: of what a warm start chooses, or the ends of known objectives and random ones."""
+        """The first architectures: what a warm start chooses, or random ones, the ends of known objectives if asked."""
         problem = self.problem
-        ends = [] if problem.warm_start is not None else problem.ends(self.pool)[: self.initial]
+        ends = problem.ends(self.pool)[: self.initial] if self.from_ends and problem.warm_start is None else []
         found = {problem.domain.key(one): one for one in [*ends, *problem.initial(self.initial)]}
         return list(found.values())[: self.initial]
 

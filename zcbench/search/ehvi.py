@@ -43,7 +43,8 @@ class EHVI(Predicting):
     Args:
         predictor: name and settings of a predictor that knows how sure it is, in brackets if it has settings:
             "(gp:encoding=onehot)".
-        initial: evaluations before the first fit; the ends of known objectives are among them.
+        initial: evaluations before the first fit. Without a warm start the lowest and the highest of each objective
+            that is known are among them: the front lies between.
         every: architectures that are chosen by one fit, at least.
         explore: share of them that are random.
         pool: architectures up to which all of a domain are candidates.
@@ -55,7 +56,7 @@ class EHVI(Predicting):
     """
 
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"optimism": (0, 1e6), "fence": (0, 1e6)}
-    sure = True
+    sure = from_ends = True
 
     def __init__(
         self,

@@ -13,7 +13,6 @@ from zcbench.types import Architecture
 
 @register_searcher(
     "linas",
-    version=2,
     reference="D. Cummings et al., 'Accelerating Neural Architecture Exploration Across Modalities Using Genetic "
     "Algorithms' (LINAS), arXiv:2202.12592; A. Sarah et al., 'A Hardware-Aware Framework for Accelerating Neural "
     "Architecture Search Across Modalities', arXiv:2205.10358, section 3 and algorithm 1",
@@ -26,7 +25,7 @@ class LINAS(Predicting):
 
     Args:
         predictor: name and settings of a predictor, in brackets if it has settings: "(bayesian_ridge:encoding=onehot)".
-        initial: evaluations before the first fit; the ends of known objectives are among them.
+        initial: evaluations before the first fit.
         every: architectures that one inner search gives.
         explore: share of them that are random.
         pool: architectures up to which all of a domain are candidates.
