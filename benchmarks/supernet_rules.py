@@ -4,8 +4,9 @@
 
 Every rule trains the same supernets with as many subnet-steps (a batch that a subnet learns from). The truth of the
 ranking is the mean test loss of a subnet over its stand-alone trainings; inherited losses are taken on validation
-images, on training images, and on both. Quality is the mean inherited validation loss, and the mean test accuracy of
-the 5 % of subnets whose validation loss is lowest. What --out holds is not computed again.
+images, on training images, and on both, by themselves and in the mean of their rank and that of the number of
+parameters. Quality is the mean inherited validation loss, and the mean test accuracy of the 5 % of subnets whose
+validation loss is lowest. What --out holds is not computed again.
 """
 
 from __future__ import annotations
@@ -23,12 +24,15 @@ from torch import Tensor
 
 import zcbench
 from zcbench import supernets
-from zcbench.metrics import kendall_tau, noise_ceiling
+from zcbench.metrics import Estimate, Jackknife, kendall_jackknife, kendall_tau, noise_ceiling
 from zcbench.supernets.evaluation import measured
 
 RULES = ("single_path:subnets=4", "sandwich")
 #: what is compared, and digits of it
-COLUMNS = {"valid": 3, "train": 3, "both": 3, "loss": 3, "best": 4, "seconds": 1}
+COLUMNS = {
+    **dict.fromkeys(("valid", "train", "both", "valid+params", "train+params"), 3),
+    **{"loss": 3, "best": 4, "seconds": 1},
+}
 
 
 class Counted:
@@ -83,13 +87,18 @@ def line_of(net: Any, names: list[str], parts: dict[str, tuple[Tensor, Tensor]])
     return {**losses, "best": float(np.mean(best))}
 
 
-def summary(line: dict[str, Any], truth: np.ndarray) -> dict[str, float]:
-    """What is compared of a supernet."""
+def rankings(line: dict[str, Any], sizes: np.ndarray) -> dict[str, np.ndarray]:
+    """Columns that rank a supernet's subnets, small ones first."""
     valid, train = np.array(line["valid"]), np.array(line["train"])
-    both = (297 * valid + 500 * train) / 797
-    taus = {"valid": valid, "train": train, "both": both}
-    found = {name: kendall_tau(-truth, -values).value for name, values in taus.items()}
-    return {**found, "loss": float(valid.mean()), "best": line["best"], "seconds": line["seconds"]}
+    found = {"valid": valid, "train": train, "both": (297 * valid + 500 * train) / 797}
+    ranks = {name: stats.rankdata(values) + stats.rankdata(-sizes) for name, values in found.items() if name != "both"}
+    return {**found, **{f"{name}+params": values for name, values in ranks.items()}}
+
+
+def summary(line: dict[str, Any], truth: np.ndarray, sizes: np.ndarray) -> dict[str, float]:
+    """What is compared of a supernet."""
+    found = {name: kendall_tau(truth, values).value for name, values in rankings(line, sizes).items()}
+    return {**found, "loss": float(np.mean(line["valid"])), "best": line["best"], "seconds": line["seconds"]}
 
 
 def interval(values: np.ndarray, digits: int) -> str:
@@ -113,9 +122,10 @@ def main() -> None:
     parts, table = supernets.digits_parts(), zcbench.get_benchmark("elastic-mobilenet")
     rows = np.random.default_rng(0).permutation(len(table))[: given.subnets]
     names, losses = [table.architectures[row].key for row in rows], table.values["test_nll"][rows]
-    truth = losses.mean(1)
-    sizes = [sum(p.numel() for p in table.space.build(table.space.parse(one)).parameters()) for one in names]
-    print(f"{len(names)} subnets; ceiling {noise_ceiling(-losses)}; parameters {kendall_tau(-truth, np.array(sizes))}")
+    truth, space = losses.mean(1), table.space
+    sizes = np.array([sum(p.numel() for p in space.build(space.parse(one)).parameters()) for one in names])
+    print(f"{len(names)} subnets; ceiling {shown(noise_ceiling(-losses))}")
+    print(f"parameters: tau {shown(kendall_tau(-truth, sizes))}")
     known = {}
     for text in given.out.read_text().splitlines() if given.out.exists() else ():
         line = json.loads(text)
@@ -130,22 +140,38 @@ def main() -> None:
                 with given.out.open("a") as file:
                     file.write(json.dumps(known[key]) + "\n")
             found[rule].append(known[key])
-            print(rule, seed, {k: round(v, 3) for k, v in summary(known[key], truth).items()}, flush=True)
-    report(found, truth)
+            print(rule, seed, {k: round(v, 3) for k, v in summary(known[key], truth, sizes).items()}, flush=True)
+    report(found, truth, sizes)
 
 
-def report(found: dict[str, list[dict[str, Any]]], truth: np.ndarray) -> None:
-    """Means, differences from the first rule, and what means over several supernets rank."""
-    columns = {rule: [summary(line, truth) for line in lines] for rule, lines in found.items()}
+def report(found: dict[str, list[dict[str, Any]]], truth: np.ndarray, sizes: np.ndarray) -> None:
+    """Means and differences from the first rule over seeds; rankings against parameters over subnets."""
+    columns = {rule: [summary(line, truth, sizes) for line in lines] for rule, lines in found.items()}
     first = next(iter(columns.values()))
     for rule, rows in columns.items():
+        print(f"\n{rule}, over {len(rows)} seeds, and the difference from the first rule")
         for name, digits in COLUMNS.items():
             values = np.array([row[name] for row in rows])
             apart = values - [row[name] for row in first]
-            print(f"{rule:30s} {name:8s} {interval(values, digits)}   difference {interval(apart, digits)}")
-        for part in ("valid", "train"):
-            mean = np.mean([line[part] for line in found[rule]], axis=0)
-            print(f"{rule:30s} {part} loss, mean over {len(rows)} supernets: tau {kendall_tau(-truth, -mean)}")
+            print(f"  {name:14s} {interval(values, digits)}   {interval(apart, digits)}")
+        print("tau over subnets, the mean of the seeds; of the mean over supernets; minus that of parameters")
+        each = [rankings(line, sizes) for line in found[rule]]
+        plain = kendall_jackknife(-truth, sizes)
+        for name in each[0]:
+            mean = averaged([kendall_jackknife(truth, one[name]) for one in each])
+            together = kendall_jackknife(truth, np.mean([stats.rankdata(one[name]) for one in each], axis=0))
+            apart = f"{shown(mean.minus(plain))}, {shown(together.minus(plain))}"
+            print(f"  {name:14s} {shown(mean.correlation())}   {shown(together.correlation())}   {apart}")
+
+
+def averaged(parts: list[Jackknife]) -> Jackknife:
+    """The mean of statistics of the same subnets."""
+    return Jackknife(float(np.mean([one.value for one in parts])), np.mean([one.without for one in parts], axis=0))
+
+
+def shown(one: Estimate) -> str:
+    """Value and interval."""
+    return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
 
 
 if __name__ == "__main__":
