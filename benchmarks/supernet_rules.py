@@ -1,6 +1,8 @@
 """What training rules differ in: ranking and quality of subnets after as many subnet-steps, pairs of rules by seed.
 
     python benchmarks/supernet_rules.py --out rules.jsonl
+    python benchmarks/supernet_rules.py --out others.jsonl --first 300 --subnets 150 --seeds 1000 1001 \\
+        --rules single_path path complexity sorted      # what was tried, on other subnets and seeds
 
 Every rule trains the same supernets with as many subnet-steps (a batch that a subnet learns from). The truth of the
 ranking is the mean test loss of a subnet over its stand-alone trainings; inherited losses are taken on validation
@@ -17,6 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import candidate_rules  # noqa: F401  registers them
 import numpy as np
 import torch
 from scipy import stats
@@ -27,7 +30,7 @@ from zcbench import supernets
 from zcbench.metrics import Estimate, Jackknife, kendall_jackknife, kendall_tau, noise_ceiling
 from zcbench.supernets.evaluation import measured
 
-RULES = ("single_path:subnets=4", "sandwich")
+RULES = ("single_path:subnets=4", "single_path", "sandwich")
 #: what is compared, and digits of it
 COLUMNS = {
     **dict.fromkeys(("valid", "train", "both", "valid+params", "train+params"), 3),
@@ -111,6 +114,7 @@ def main() -> None:
     """Train, evaluate, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--subnets", type=int, default=300)
+    parser.add_argument("--first", type=int, default=0, help="leave so many subnets out before")
     parser.add_argument("--learned", type=int, default=1_200)
     parser.add_argument("--rate", type=float, default=0.1)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3])
@@ -120,7 +124,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     parts, table = supernets.digits_parts(), zcbench.get_benchmark("elastic-mobilenet")
-    rows = np.random.default_rng(0).permutation(len(table))[: given.subnets]
+    rows = np.random.default_rng(0).permutation(len(table))[given.first :][: given.subnets]
     names, losses = [table.architectures[row].key for row in rows], table.values["test_nll"][rows]
     truth, space = losses.mean(1), table.space
     sizes = np.array([sum(p.numel() for p in space.build(space.parse(one)).parameters()) for one in names])
@@ -133,7 +137,7 @@ def main() -> None:
     found: dict[str, list[dict[str, Any]]] = {rule: [] for rule in given.rules}
     for seed in given.seeds:
         for rule in given.rules:
-            key = (rule, given.learned, given.rate, seed, given.subnets)
+            key = (rule, given.learned, given.rate, seed, given.subnets, given.first)
             if key not in known:
                 net, seconds, really = trained(rule, given.learned, seed, given.rate, parts)
                 known[key] = {"key": key, "learned": really, "seconds": seconds, **line_of(net, names, parts)}
