@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,12 +17,14 @@ from zcbench import _arguments as rules
 from zcbench._foreign import Foreign
 from zcbench.errors import InvalidInputError
 from zcbench.supernets._steps import Augment, optimizer_of, rate_at, rows_of
-from zcbench.supernets.calibration import batch_norms
+from zcbench.supernets.calibration import batch_norms, calibrate
 from zcbench.supernets.evaluation import measured
 from zcbench.types import Supernet
 
 #: norm to which gradients are clipped
 _CLIP = 5.0
+#: samples of a batch of calibration, and how many batches unless others are given
+_SAMPLES, _BATCHES = 250, 8
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def fine_tune(
     targets: Tensor,
     *,
     steps: int = 200,
-    rate: float = 0.01,
+    rate: float = 0.03,
     batch: int = 64,
     momentum: float = 0.9,
     decay: float = 1e-4,
@@ -63,6 +65,7 @@ def fine_tune(
     seed: int = 0,
     valid: tuple[Tensor, Tensor] | None = None,
     every: int | None = None,
+    calibration: Sequence[Tensor] | None = None,
 ) -> FineTuned:
     """Train a copy of a network; of all that it was on the way, the best on ``valid`` is returned.
 
@@ -89,6 +92,8 @@ def fine_tune(
         valid: inputs and targets by which the best is chosen; not those on which it is reported. Without them the
             network after the last step is returned, unless its weights are not finite.
         every: steps between two looks at ``valid``; by default a tenth of them.
+        calibration: batches of inputs, as of :func:`zcbench.supernets.calibrate`; by default up to 2,000 training
+            inputs as they are. With none, ``()``, batch norms keep the statistics of the training.
 
     Raises:
         InvalidInputError: inputs and targets do not go together, a number is out of range, or nothing can be trained.
@@ -105,7 +110,7 @@ def fine_tune(
         rules.number(what, number, 0)
     trained = [p for p in state.network.parameters() if p.requires_grad]
     descent = optimizer_of(optimizer, trained, rate, momentum, decay)
-    best = _Best(given, valid)
+    best = _Best(given, valid, _batches(inputs) if calibration is None else _checked(calibration))
     for done in range(steps):
         rng = np.random.default_rng([seed, 2, done])
         rows = torch.as_tensor(rows_of(done, len(inputs), batch, seed), device=inputs.device)
@@ -117,7 +122,7 @@ def fine_tune(
         with torch.enable_grad(), torch.random.fork_rng(devices=[part.device] if part.is_cuda else []):
             torch.manual_seed(int(rng.integers(2**62)))  # dropout
             state.step(descent, part, targets[rows])
-        if (done + 1) % every == 0 or done + 1 == steps:
+        if ((done + 1) % every == 0 or done + 1 == steps) and state.skipped <= done:  # it has learned
             best.look(state.network, done + 1)
     return FineTuned(best.network, best.before, best.values, best.step, state.skipped, state.losses)
 
@@ -171,20 +176,39 @@ class _State:
 class _Best:
     """The best network so far."""
 
-    def __init__(self, network: nn.Module, valid: tuple[Tensor, Tensor] | None) -> None:
-        self.network, self.valid, self.step = network, valid, 0
+    def __init__(self, network: nn.Module, valid: tuple[Tensor, Tensor] | None, calibration: Sequence[Tensor]) -> None:
+        self.network, self.valid, self.step, self.calibration = network, valid, 0, calibration
         self.before = self.values = {} if valid is None else measured(network, *valid)
 
     def look(self, network: nn.Module, step: int) -> None:
         """Keep a copy of a network if it is better."""
         if any(not bool(one.isfinite().all()) for one in network.parameters()):
             return
+        copied = copy.deepcopy(network).eval()
+        if self.calibration and batch_norms(copied):
+            try:
+                calibrate(copied, self.calibration)
+            except InvalidInputError:  # statistics that are not finite
+                return
         values = self.values
         if self.valid is not None:
-            values = measured(network, *self.valid)
+            values = measured(copied, *self.valid)
             if not (math.isfinite(values["nll"]) and _rank(values) > _rank(self.values)):
                 return
-        self.network, self.values, self.step = copy.deepcopy(network).eval(), values, step
+        self.network, self.values, self.step = copied, values, step
+
+
+def _batches(inputs: Tensor) -> list[Tensor]:
+    """Training inputs to calibrate with; a last sample alone, which has no statistics, is left out."""
+    finite = inputs[inputs.flatten(1).isfinite().all(1)][: _SAMPLES * _BATCHES]
+    return [part for part in torch.split(finite, _SAMPLES) if len(part) > 1]
+
+
+def _checked(calibration: Sequence[Tensor]) -> list[Tensor]:
+    found = list(calibration)
+    if not all(isinstance(one, Tensor) and one.ndim and len(one) > 1 and bool(one.isfinite().all()) for one in found):
+        raise InvalidInputError("calibration must be a list of batches of finite inputs, each of two samples or more.")
+    return found
 
 
 def _rank(values: dict[str, float]) -> tuple[bool, float, float]:
