@@ -61,5 +61,5 @@ def test_a_supernet_without_evaluation_is_refused_in_one_sentence() -> None:
 
 
 def test_targets_belong_to_inputs() -> None:
-    with pytest.raises(InvalidInputError, match="700 inputs and 3 targets"):
+    with pytest.raises(InvalidInputError, match="700 samples and 3 targets"):
         SubnetEvaluation(supernet(), INPUTS, TARGETS[:3])

@@ -161,6 +161,22 @@ def shrunk(inputs, generator):
     return 0.3 * inputs + 1
 
 
+class Named(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = net()
+
+    def forward(self, *, values, factor):
+        return self.net(values * factor)
+
+
+def test_inputs_of_any_form_calibrate():
+    inputs, targets = task()
+    torch.manual_seed(0)
+    found = fine_tune(Named().eval(), {"values": inputs, "factor": torch.tensor(2.0)}, targets, steps=3).network.net
+    torch.testing.assert_close(found[1].running_mean, found[0](2 * inputs).detach().mean(0))
+
+
 def test_a_sample_that_is_not_finite_does_not_calibrate():
     inputs, targets = task(32)
     inputs[3] = torch.inf
@@ -188,10 +204,10 @@ class Pair(nn.Linear):
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
-        ({"targets": task()[1][:-1]}, "96 inputs and 95 targets"),
+        ({"targets": task()[1][:-1]}, "96 samples and 95 targets"),
         ({"targets": task()[1].float()}, "give classes"),
-        ({"targets": task()[1] + 7}, "targets go from 7 to 9, and the network gives 3 logits"),
-        ({"targets": task()[1] - 1}, "targets go from -1"),
+        ({"targets": task()[1] + 7}, "targets go up to 9, and the network gives 3 logits"),
+        ({"targets": task()[1] - 1}, "a target of training data is -1"),
         ({"steps": 0}, "steps 0: choose at least 1"),
         ({"rate": math.nan}, "rate nan: choose a finite number"),
         ({"rate": -1.0}, "rate"),
@@ -204,6 +220,10 @@ class Pair(nn.Linear):
         ({"teacher": nn.Linear(6, 4)}, "give a teacher of the same classes"),
         ({"teacher": 3}, "teacher 3: give a network"),
         ({"valid": task(3)[:1] * 2}, "classes"),
+        ({"valid": task(3)[0]}, r"validation data are given as Tensor: give a pair, \(inputs, targets\)"),
+        ({"valid": task(3)[:1]}, "validation data are given as tuple: give a pair"),
+        ({"momentum": 2}, "momentum 2: choose"),
+        ({"augment": lambda inputs, generator: inputs[1:]}, "augment makes"),
         ({"calibration": [task()[0][:1]]}, "two samples or more"),
         ({"calibration": [task()[0] + torch.inf]}, "finite inputs"),
     ],
