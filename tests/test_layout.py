@@ -61,6 +61,7 @@ HELPERS = {
     "tests/partly.py",
     "tests/pickled.py",
     "tests/published.py",
+    "tests/rankings.py",
     "tests/searches.py",
     "tests/searched.py",
     "tests/stores.py",

@@ -118,13 +118,14 @@ def _clipped(network: nn.Module, seeds: int, most: float) -> Callable[[], object
     return clip
 
 
-ADAM = Recipe(epochs=40, lr=0.01, weight_decay=0.01, optimizer="adamw")
+ADAM = Recipe(epochs=40, batch=32, lr=0.004, weight_decay=0.01, optimizer="adamw")
 MAKERS = {
     "mobilenet": Elastic(
         "elastic-mobilenet",
         Recipe(),
         {
             "SGD .05, 20 epochs": Recipe(),
+            "SGD .05, 60 epochs": Recipe(epochs=60),
             "SGD .1, 20 epochs": Recipe(lr=0.1),
             "SGD .1, 12 epochs": Recipe(lr=0.1, epochs=12),
             "AdamW .01, 12 epochs": Recipe(epochs=12, lr=0.01, weight_decay=0.01, optimizer="adamw"),
@@ -134,9 +135,10 @@ MAKERS = {
         "elastic-transformer",
         ADAM,
         {
-            "AdamW .01, 40 epochs": ADAM,
-            "AdamW .005, 40 epochs": dataclasses.replace(ADAM, lr=0.005),
-            "AdamW .01, 20 epochs": dataclasses.replace(ADAM, epochs=20),
+            "AdamW .004, 40 epochs, batches of 32": ADAM,
+            "AdamW .004, 40 epochs": dataclasses.replace(ADAM, batch=64),
+            "AdamW .004, 80 epochs": dataclasses.replace(ADAM, batch=64, epochs=80),
+            "AdamW .01, 40 epochs": dataclasses.replace(ADAM, batch=64, lr=0.01),
         },
     ),
 }

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from rankings import ranking
 from stories import story
 
 import zcbench.supernets
@@ -52,3 +53,52 @@ def test_what_is_wrong_is_a_sentence(cli, asked, place):
     result = cli("supernet", "digits", "--to", "here", "--seed", 7)
     assert result.status == 1 and result.err.endswith("zcbench: so few FLOPs.\n") and not (place / "here").exists()
     assert cli("supernet").status == 2 and cli("supernet", "digits").status == 2
+
+
+@pytest.fixture
+def ranks(monkeypatch):
+    """What the library's function is called with."""
+    calls = []
+
+    def told(folder, space, *, progress, **settings):
+        calls.append({"folder": folder, "space": space} | {k: v for k, v in settings.items() if v is not None})
+        progress("train by sandwich, seed 0", 1, 2, "steps")
+        if settings["seeds"] == 7:
+            raise InvalidInputError("so many seeds.")
+        return ranking()
+
+    monkeypatch.setattr(zcbench.supernets, "digits_ranking", told)
+    return calls
+
+
+def test_rank_prints_a_table_and_writes_page_csv_and_json(cli, place, ranks):
+    result = cli("supernet", "rank", "--to", "there")
+    assert result.status == 0 and "inherited(naswot)" in result.out and "Above params" in result.out
+    assert ranks == [{"folder": "there", "space": "elastic-mobilenet", "quick": False}]
+    assert "<svg" in (place / "there" / "ranking.html").read_text()
+    assert (place / "there" / "ranking.csv").read_text() == ranking().to_csv()
+    assert json.loads((place / "there" / "ranking.json").read_text())["rows"] == json.loads(ranking().to_json())["rows"]
+
+
+def test_rank_takes_options(cli, ranks):
+    words = (
+        *("--space", "elastic-transformer", "--rules", "single_path:subnets=4,sandwich", "--subnet-steps", 9),
+        *("--seeds", 3, "--subnets", 30, "--proxies", "naswot,*flow", "--few", "ntk_cond", "--few-subnets", 5),
+        *("--predictors", "gp", "--sizes", "20,5", "--draws", 2, "--weights", "sandwich", "--weight-seeds", 1),
+        *("--optimizer", "adamw", "--rate", 0.01, "--seed", 1000, "--quick", "--json"),
+    )
+    result = cli("supernet", "rank", "--to", "there", *words)
+    assert json.loads(result.out)["rows"][0]["scorer"] == "one training of its own"
+    assert ranks == [
+        {"folder": "there", "space": "elastic-transformer", "training_rules": ["single_path:subnets=4", "sandwich"],
+         "subnet_steps": 9, "seeds": 3, "subnets": 30, "proxies": ["naswot", "*flow"], "few": ["ntk_cond"],
+         "few_subnets": 5, "predictors": ["gp"], "sizes": (5, 20), "draws": 2, "weights": ["sandwich"],
+         "weight_seeds": 1,
+         "optimizer": "adamw", "rate": 0.01, "seed": 1000, "quick": True}
+    ]  # fmt: skip
+
+
+def test_rank_tells_what_is_wrong(cli, ranks, place):
+    result = cli("supernet", "rank", "--to", "there", "--seeds", 7)
+    assert result.status == 1 and result.err.endswith("zcbench: so many seeds.\n") and not (place / "there").exists()
+    assert cli("supernet", "rank").status == 2

@@ -133,3 +133,28 @@ def test_several_inputs_and_failures_stand_on_the_card(tmp_path):
     assert card["inputs"]["y"] == {"shape": ["batch", 3], "type": "float64"} and "build" not in card
     text = (tmp_path / "network.md").read_text()
     assert "Not written, torch.export: torch.export refuses the network" in text.replace("\\", "")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"accuracy": {"inherited": 91.0}}, "is 91.0: give a fraction, from 0 to 1"),
+        ({"accuracy": {"inherited": -0.1}}, "give a fraction"),
+        ({"accuracy": [0.5]}, r"accuracy is \[0.5\]: give a mapping"),
+        ({"found": "nsga2"}, "found is 'nsga2': give a mapping"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(tmp_path, given, said):
+    with pytest.raises(InvalidInputError, match=said):
+        made(tmp_path, **given)
+
+
+def test_a_card_of_another_network_is_refused(tmp_path):
+    network, example, done, _ = made(tmp_path)
+    space = get_space("elastic-mobilenet")
+    other = space.build(space.smallest).eval()
+    for one in (other, space.build(space.largest).eval()):
+        with pytest.raises(InvalidInputError, match="best was exported with other weights"):
+            write_card(done, one, example)
+    other.load_state_dict(network.state_dict())
+    write_card(done, other, example)

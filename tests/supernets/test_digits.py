@@ -44,3 +44,10 @@ def test_the_supernet_follows_from_its_seed_and_leaves_random_numbers():
     assert set(one.evaluate(one.smallest)) == {"accuracy", "nll"}
     with pytest.raises(InvalidInputError, match="seed"):
         digits_supernet(-1)
+
+
+def test_spaces_by_name():
+    net = digits_supernet(3, "elastic-transformer")
+    assert net.space.name == "elastic-transformer" and set(net.evaluate(net.smallest)) == {"accuracy", "nll"}
+    with pytest.raises(InvalidInputError, match="no largest"):
+        digits_supernet(0, "digits-201")

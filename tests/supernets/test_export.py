@@ -17,6 +17,8 @@ from torch.nn import functional as F
 from zcbench.errors import InvalidInputError, StoreError
 from zcbench.spaces import get_space
 from zcbench.supernets import export, load_weights
+from zcbench.supernets._export import _program, _reported
+from zcbench.types import Batch
 
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
@@ -190,6 +192,51 @@ def test_one_tensor_given_twice_with_a_gradient(tmp_path):
 
     x = torch.randn(3, 4, requires_grad=True)
     assert not export(Both(4, 4).eval(), tmp_path, (x, x), kinds=["weights", "torch"]).failed
+
+
+class Pooled(nn.Module):
+    """A transformer of torch, which has a fused layer for inference, that no other program knows."""
+
+    def __init__(self):
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.layers, self.out = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False), nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.out(self.layers(x).mean(1))
+
+
+def test_an_encoder_of_torch_is_exported_without_its_fused_layer():
+    program = _program(Pooled().eval(), Batch(torch.randn(3, 5, 8)), True)
+    assert not [node for node in program.graph.nodes if "_transformer_encoder_layer_fwd" in str(node.target)]
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
+@pytest.mark.slow
+def test_an_encoder_of_torch_is_written_as_onnx(tmp_path):
+    done = export(Pooled().eval(), tmp_path, torch.randn(3, 5, 8), kinds=["onnx"])
+    assert not done.failed, done.failed
+
+
+def test_what_a_library_wraps_is_named():
+    with pytest.raises(InvalidInputError, match=r"^it fails \(KeyError: 'svd'\)\.$"), _reported("it fails"):
+        try:
+            raise KeyError("svd")
+        except KeyError as error:
+            raise RuntimeError("This is step 3/3. Next steps:\n- report") from error
+
+
+class Unknown(nn.Linear):
+    """Singular values, which ONNX has not."""
+
+    def forward(self, x):
+        return torch.linalg.svdvals(super().forward(x)[:, :, None] * torch.ones(1, 2))
+
+
+@pytest.mark.slow
+def test_what_onnx_lacks_is_named(tmp_path):
+    done = export(Unknown(4, 3).eval(), tmp_path, torch.randn(3, 4), kinds=["onnx"])
+    assert re.fullmatch(r"torch cannot write the network as ONNX \(.*svd.*\)\.", done.failed["onnx"]), done.failed
 
 
 class Tied(nn.Module):

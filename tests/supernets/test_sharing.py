@@ -1,5 +1,8 @@
 """Active subnets against stand-alone networks, gradients in their slices, and networks that cannot be shared."""
 
+import concurrent.futures
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -409,6 +412,75 @@ def test_what_build_may_not_return():
         shared(lambda width, depth: nn.LazyLinear(width))
     with pytest.raises(InvalidInputError, match="is no part"):  # the largest is the smaller one
         shared(lambda width, depth: nn.Linear(2, 8 - width))
+    for given, said in ((None, "build returned None for"), ((nn.Linear(2, 2), 1), r"build returned \(Linear")):
+        with pytest.raises(InvalidInputError, match=said):
+            shared(lambda width, depth, given=given: given)
+    with pytest.raises(
+        InvalidInputError, match=r"build fails for .*AssertionError: embed_dim must be divisible"
+    ) as caught:
+        shared(lambda width, depth: nn.MultiheadAttention(width + 1, 2))
+    assert isinstance(caught.value.__cause__, AssertionError)
+
+
+class Still(nn.Module):
+    """Its batch norm stays in evaluation."""
+
+    def __init__(self, width, depth):
+        super().__init__()
+        self.into, self.norm = nn.Linear(3, width), nn.BatchNorm1d(width)
+
+    def train(self, mode=True):
+        super().train(mode)
+        self.norm.eval()
+        return self
+
+    def forward(self, x):
+        return self.norm(self.into(x))
+
+
+def test_a_batch_norm_that_stays_in_evaluation_is_refused_in_training():
+    """What it would train with are zeros and ones; what it is judged by are calibrated statistics."""
+    supernet = shared(Still, calibration=[some((8, 3))])
+    with pytest.raises(InvalidInputError, match="norm is a batch norm that stays in evaluation"):
+        supernet.train()(some((8, 3)))
+    supernet.eval()(some((8, 3)))
+
+
+def test_what_is_no_architecture():
+    supernet = shared(lambda width, depth: nn.Linear(3, width))
+    for use in (supernet.subnet, supernet.cut, supernet.activate, supernet.structure, supernet.evaluate):
+        for given in (supernet.largest.key, None, 3):
+            with pytest.raises(InvalidArchitectureError if use != supernet.evaluate else InvalidInputError):
+                use(given)
+    with pytest.raises(InvalidArchitectureError, match=r"'4' is no architecture: give one of"):
+        WeightSharing(supernet.space, supernet.build, largest="4", smallest=supernet.smallest)
+
+
+def test_calibration_is_a_list():
+    with pytest.raises(InvalidInputError, match="give a list of batches"):
+        shared(lambda width, depth: nn.Linear(3, width), calibration=torch.ones(2, 3))
+
+
+def test_threads_that_build_networks_leave_random_numbers_alone():
+    """Each seeds the process's generator, and puts it back: one after the other."""
+    inside = []
+
+    def slow(width, depth):
+        inside.append(1)
+        together = len(inside)
+        time.sleep(0.002)
+        inside.pop()
+        network = nn.Linear(3, width)
+        network.together = together
+        return network
+
+    supernet = shared(slow)
+    torch.manual_seed(4)
+    before = torch.get_rng_state()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        networks = list(pool.map(supernet.cut, 8 * [supernet.largest]))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert {one.together for one in networks} == {1}
 
 
 def test_many_structures_are_forgotten_and_made_again(monkeypatch):

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from zcbench.supernets._steps import rate_at, rows_of, sgd
+from zcbench.errors import InvalidInputError
+from zcbench.supernets._steps import optimizer_of, rate_at, rows_of
 
 
 @pytest.mark.parametrize(("count", "batch"), [(10, 3), (9, 3), (4, 7), (1, 1)])
@@ -30,12 +31,18 @@ def test_the_rate_rises_over_a_twentieth_and_falls_as_a_cosine():
     assert rate_at(0, 1) == 1
 
 
-def test_only_weights_of_two_axes_decay():
+@pytest.mark.parametrize("name", ["sgd", "adamw"])
+def test_only_weights_of_two_axes_decay(name):
     network = nn.Sequential(nn.Linear(2, 2), nn.LayerNorm(2))
     before = [one.detach().clone() for one in network.parameters()]
-    optimizer = sgd(network.parameters(), 0.1, 0.0, 0.5)
+    optimizer = optimizer_of(name, network.parameters(), 0.1, 0.0, 0.5)
     for one in network.parameters():
         one.grad = torch.zeros_like(one)
     optimizer.step()
     for old, new in zip(before, network.parameters(), strict=True):
         torch.testing.assert_close(new.detach(), old * (0.95 if old.ndim > 1 else 1))
+
+
+def test_an_optimizer_that_there_is_not():
+    with pytest.raises(InvalidInputError, match=r"'adam'.*sgd, adamw"):
+        optimizer_of("adam", nn.Linear(2, 2).parameters(), 0.1, 0.9, 0.0)

@@ -1,5 +1,6 @@
 """The training loop against plain SGD, exact resume, and checkpoints of something else."""
 
+import functools
 import json
 import math
 
@@ -11,7 +12,7 @@ from torch.nn import functional as F
 
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.spaces import get_space
-from zcbench.supernets import Training, TrainingRule, WeightSharing
+from zcbench.supernets import Training, TrainingRule, WeightSharing, shifted
 
 
 def supernet(name="elastic-transformer", seed=0, space=None):
@@ -118,10 +119,10 @@ def noise(inputs, generator):
 
 
 @pytest.mark.parametrize("rule", ["sandwich:random=1", "single_path:subnets=2", Counting])
-@pytest.mark.parametrize("until", [1, 5])
-def test_resume_is_exact(tmp_path, rule, until):
+@pytest.mark.parametrize(("until", "optimizer"), [(1, "sgd"), (5, "sgd"), (5, "adamw")])
+def test_resume_is_exact(tmp_path, rule, until, optimizer):
     def made(**more):
-        return training(rule=rule if isinstance(rule, str) else rule(), augment=noise, **more)
+        return training(rule=rule if isinstance(rule, str) else rule(), augment=noise, optimizer=optimizer, **more)
 
     whole = run(made())
     run(half := made(), until)
@@ -145,6 +146,50 @@ class Tied(nn.Module):
     def forward(self, x):
         x = self.drop(F.linear(x.flatten(1), self.into.weight.T))
         return self.last(self.out(x))
+
+
+class Normed(nn.Module):
+    """Batch norm and dropout; tied weights."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.into, self.norm, self.out = nn.Linear(64, width), nn.BatchNorm1d(width), nn.Linear(64, width, bias=False)
+        self.out.weight = self.into.weight
+        self.last = nn.Linear(width, 10)
+
+    def forward(self, x):
+        x = torch.dropout(self.norm(self.into(x.flatten(1))).relu(), 0.2, self.training)
+        return self.last(x) + self.last(self.out(torch.ones(64)))
+
+
+@pytest.mark.parametrize("rule", ["single_path", "sandwich", "delayed", "progressive:subnets=1"])
+def test_what_is_done_between_steps_changes_no_training(rule, tmp_path):
+    """Evaluations, other subnets, modes, checkpoints, random numbers."""
+    space = get_space("elastic-transformer")
+    inputs, targets = data()
+
+    def made():
+        torch.manual_seed(0)
+        net = WeightSharing(
+            space, lambda one: Normed(space.parts(one)[0]), largest=space.largest, smallest=space.smallest,
+            calibration=[inputs[:20]], held_out=(inputs, targets),
+        )  # fmt: skip
+        return training(net, rule=rule, steps=10, batch=16)
+
+    plain, disturbed, again = run(made()), made(), made()
+    for done in disturbed.run():
+        net = disturbed.supernet.eval()
+        net.activate((net.smallest, net.largest)[done % 2])
+        net(inputs).sum().backward()
+        net.evaluate(net.largest)
+        for one in (net.largest, net.smallest):
+            net.subnet(one).train()(inputs)
+        torch.manual_seed(done)
+        disturbed.save(tmp_path / "a.safetensors")
+        if done == 6:
+            again.supernet.eval()(inputs)
+            again.restore(tmp_path / "a.safetensors")
+    assert same(plain, disturbed) and same(plain, run(again))
 
 
 def test_tied_weights_and_dropout_resume_exactly(tmp_path):
@@ -201,8 +246,118 @@ def test_checkpoints_of_something_else_are_refused(tmp_path):
         path.write_bytes(bad)
         with pytest.raises(InvalidInputError, match="no checkpoint"):
             training(rule="single_path").restore(path)
-    with pytest.raises(InvalidInputError, match="no checkpoint"):
+    with pytest.raises(InvalidInputError, match=r"no checkpoint of a supernet's training \(No such file"):
         training(rule="single_path").restore(tmp_path / "absent")
+
+
+def test_a_damaged_checkpoint_is_never_taken(tmp_path):
+    path = str(tmp_path / "a.safetensors")  # a text, as the README has it
+    run(one := training(rule="single_path"), 3)
+    one.save(path)
+    other = training(rule="single_path")
+    before, whole, random = weights(other), (tmp_path / "a.safetensors").read_bytes(), np.random.default_rng(0)
+    for _ in range(200):
+        content = bytearray(whole)
+        where = int(random.integers(len(content))) if random.integers(2) else int(random.integers(3000))
+        kind = int(random.integers(4))
+        if kind == 0:
+            content[where] ^= 1 << int(random.integers(8))
+        elif kind == 1:
+            del content[where:]
+        elif kind == 2:
+            content[where : where + 4] = bytes(random.integers(256, size=4, dtype=np.uint8))
+        else:
+            del content[where : where + int(random.integers(1, 9))]
+        if content == whole:
+            continue
+        (tmp_path / "a.safetensors").write_bytes(content)
+        with pytest.raises(InvalidInputError, match="no checkpoint of a supernet's training"):
+            other.restore(path)
+    assert all(torch.equal(a, b) for a, b in zip(before, weights(other), strict=True)) and other.done == 0
+    (tmp_path / "a.safetensors").write_bytes(whole)
+    other.restore(path)
+    assert same(run(one), run(other))
+
+
+def shifted_by(inputs, generator, by):
+    return inputs + by
+
+
+def test_a_checkpoint_of_another_augmentation_or_precision_is_refused(tmp_path):
+    run(one := training(rule="single_path", augment=functools.partial(shifted_by, by=1)), 1)
+    one.save(tmp_path / "a.safetensors")
+    training(rule="single_path", augment=functools.partial(shifted_by, by=1)).restore(tmp_path / "a.safetensors")
+    for more in (
+        {},
+        {"augment": functools.partial(shifted_by, by=2)},
+        {"augment": shifted},
+        {"augment": nn.Identity()},
+    ):
+        with pytest.raises(InvalidInputError, match="augment differ"):
+            training(rule="single_path", **more).restore(tmp_path / "a.safetensors")
+    double = training(supernet().double(), rule="single_path", augment=one.augment)
+    with pytest.raises(InvalidInputError, match=r"\(weights differ\)"):
+        double.restore(tmp_path / "a.safetensors")
+
+
+def test_a_training_without_finite_gradients_ends():
+    inputs, targets = data()
+    one = training(samples=(inputs * math.nan, targets), rule=Largest(), steps=5)
+    with pytest.raises(InvalidInputError, match="the last 5 steps had no finite gradient and changed nothing"):
+        run(one)
+    assert one.skipped == one.done == 5
+    net = supernet()
+    net.requires_grad_(False)
+    with pytest.raises(InvalidInputError, match="no parameter of the supernet can be trained"):
+        training(net)
+
+
+def test_settings_may_be_numbers_of_numpy(tmp_path):
+    """A checkpoint, which is written hours later, takes them."""
+    one = training(
+        steps=np.int64(2), rate=np.float32(0.1), clip=np.float32(5), smoothing=np.float64(0), seed=np.int64(3)
+    )
+    run(one, 1).save(tmp_path / "a.safetensors")
+    again = training(steps=2, rate=float(np.float32(0.1)))
+    again.restore(tmp_path / "a.safetensors")
+    assert same(run(one), run(again))
+
+
+def test_a_rule_by_which_nothing_learns_is_refused():
+    class Idle(TrainingRule):
+        def step(self, step):
+            pass
+
+    with pytest.raises(InvalidInputError, match="the rule let no subnet learn in step 0"):
+        run(training(rule=Idle()))
+
+
+def test_a_step_that_raised_leaves_no_gradient():
+    """What the user sends on after an interruption is what an undisturbed training computes."""
+
+    class Interrupted(Largest):
+        def step(self, step):
+            super().step(step)
+            if step.number == 2 and broken:
+                raise KeyboardInterrupt
+
+    broken = [True]
+    one = training(rule=Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        run(one)
+    broken.clear()
+    assert same(run(one), run(training(rule=Largest())))
+
+
+def test_what_augment_makes_is_checked():
+    for augment, said in (
+        (lambda inputs, generator: inputs[:2], "augment makes 2 samples of 8"),
+        (3, "augment is 3: give a function"),
+        (lambda inputs, generator: None, "augmented inputs are given as NoneType"),
+        (lambda inputs, generator: inputs.numpy(), "torch.as_tensor makes one of it"),
+    ):
+        with pytest.raises(InvalidInputError, match=said):
+            run(training(augment=augment))
 
 
 def test_what_cannot_be_trained():
@@ -216,9 +371,26 @@ def test_what_cannot_be_trained():
         {"batch": True},
         {"rate": 0.0},
         {"rate": math.nan},
+        {"momentum": 2},
+        {"momentum": math.nan},
+        {"decay": -1e-4},
+        {"smoothing": 2},
+        {"smoothing": -0.1},
+        {"clip": math.nan},
+        {"clip": 0},
+        {"clip": "a"},
+        {"rule": 3},
+        {"seed": -1},
+        {"samples": (inputs.numpy(), targets)},
+        {"samples": (inputs, targets.tolist())},
+        {"samples": (inputs, targets.float())},
+        {"samples": (inputs, targets - 5)},
+        {"net": get_space("elastic-transformer")},
     ):
         with pytest.raises(InvalidInputError):
             training(**wrong)
+    with pytest.raises(InvalidInputError, match="and the network gives 10 logits: give classes from 0 to 9"):
+        run(training(samples=(inputs, targets + 20)))
     with pytest.raises(UnknownNameError, match="did you mean 'sandwich'"):
         training(rule="sandwitch")
 

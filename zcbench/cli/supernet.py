@@ -1,7 +1,8 @@
-"""Train a supernet on the embedded digits and do all that it is for.
+"""Train supernets on the embedded digits, and do what they are for.
 
 digits trains a supernet, evaluates all of its subnets, ranks them, searches, cuts a subnet out, fine-tunes and exports
-it. It prints what each step brought and writes a page. The same command goes on where it was stopped.
+it. rank compares all that ranks subnets: inherited losses of several training rules, proxies on fresh and inherited
+weights, predictors. Both print a table and write a page. The same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -10,15 +11,26 @@ import argparse
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from zcbench.cli._shared import add_imports, add_json, import_files, print_board, progress_bar, split_names, write_board
+from zcbench.cli._shared import (
+    add_imports,
+    add_json,
+    import_files,
+    numbers,
+    print_board,
+    progress_bar,
+    split_names,
+    write_board,
+)
 
 if TYPE_CHECKING:
+    from zcbench.evaluation import Board
     from zcbench.supernets._story import Progress
 
 EXAMPLE = """examples:
   zcbench supernet digits --to story
+  zcbench supernet rank --to ranking
   zcbench supernet digits --to quick --quick
   zcbench supernet digits --to other --rule single_path:subnets=4 --steps 600
   zcbench supernet digits --to small --flops 100000 --proxies params,naswot"""
@@ -33,9 +45,26 @@ decide, and test images are only reported.
 The folder keeps everything: the same command goes on where it was stopped. The page is story.html in it."""
 
 
+_RANK = """Who ranks a supernet's subnets best, and what does it cost?
+
+Each rule trains supernets of several seeds with the same number of subnet-steps (a batch that a subnet learns from).
+Subnets are ranked by their inherited loss and accuracy, by proxies on fresh and on inherited weights, and by predictors
+that learned from a few inherited losses. All are compared with trainings of each subnet by itself.
+
+The folder keeps everything: the same command goes on where it was stopped, and more rules, seeds, subnets, proxies or
+predictors add what they need. ranking.html, ranking.csv and ranking.json are in it."""
+
+_RANK_EXAMPLE = """examples:
+  zcbench supernet rank --to ranking
+  zcbench supernet rank --to quick --quick
+  zcbench supernet rank --to ranking --rules sandwich,single_path --seeds 2
+  zcbench supernet rank --to ranking --proxies "naswot,*synflow" --predictors gp"""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    _configure_rank(actions, parser.formatter_class)
     digits = actions.add_parser(
         "digits",
         help="the whole story on the embedded digits, in a few minutes",
@@ -63,12 +92,58 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_json(digits)
 
 
+def _configure_rank(actions: Any, formatter: Any) -> None:
+    rank = actions.add_parser(
+        "rank",
+        help="who ranks the subnets best, and what does it cost",
+        description=_RANK,
+        epilog=_RANK_EXAMPLE,
+        formatter_class=formatter,
+    )
+    rank.add_argument("--to", metavar="FOLDER", required=True, help="folder of everything that is made")
+    rank.add_argument(
+        "--space",
+        metavar="NAME",
+        default="elastic-mobilenet",
+        help="benchmark of an elastic space, trained on the digits (default: elastic-mobilenet)",
+    )
+    for name, kind, metavar, text in _RANK_OPTIONS:
+        rank.add_argument(f"--{name}", type=kind, metavar=metavar, help=text)
+    rank.add_argument("--quick", action="store_true", help="much less of everything, to see that it works")
+    add_imports(rank)
+    add_json(rank)
+
+
+#: name, type, placeholder, help; without a value the library's own default is taken
+_RANK_OPTIONS = (
+    ("rules", str, "NAMES", "training rules (default: single_path:subnets=4,sandwich,delayed,progressive:subnets=4)"),
+    ("subnet-steps", int, "N", "of each training (default: 1200)"),
+    ("seeds", int, "N", "supernets of each rule (default: 4)"),
+    ("subnets", int, "N", "that are ranked, drawn at random (default: 150)"),
+    ("proxies", str, "NAMES", "names and patterns (default: all)"),
+    ("few", str, "NAMES", "slow proxies that are measured on some of the subnets"),
+    ("few-subnets", int, "N", "how many (default: 40)"),
+    ("predictors", str, "NAMES", "names and patterns (default: gp,bayesian_ridge,random_forest,lightgbm)"),
+    ("sizes", str, "N,N", "inherited losses that predictors learn from (default: 20,50,100)"),
+    ("draws", int, "N", "of these (default: 5)"),
+    ("weights", str, "NAMES", "rules whose supernets proxies and predictors use (default: the first)"),
+    ("weight-seeds", int, "N", "how many supernets of each (default: 2)"),
+    ("seed", int, "N", "of the first supernet (default: 0)"),
+    ("optimizer", str, "NAME", "of the trainings, sgd or adamw (default: sgd; adamw for transformers)"),
+    ("rate", float, "R", "highest learning rate of the trainings (default: 0.1; 0.02 for transformers)"),
+)
+
+
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
+    import_files(options.imports)
+    return _rank(options) if options.action == "rank" else _digits(options)
+
+
+def _digits(options: argparse.Namespace) -> int:
     from zcbench.leaderboards import story_to_html
     from zcbench.supernets import digits_story
 
-    import_files(options.imports)
     with _progress() as progress:
         story = digits_story(
             options.to,
@@ -81,13 +156,51 @@ def execute(options: argparse.Namespace) -> int:
             progress=progress,
         )
     write_board(Path(options.to), "story.html", story_to_html(story))
-    if options.json:
+    _print(story, options.json)
+    return 0
+
+
+def _rank(options: argparse.Namespace) -> int:
+    from zcbench.leaderboards import ranking_to_html
+    from zcbench.supernets import digits_ranking
+
+    with _progress() as progress:
+        ranking = digits_ranking(
+            options.to,
+            options.space,
+            training_rules=split_names(options.rules),
+            subnet_steps=options.subnet_steps,
+            seeds=options.seeds,
+            subnets=options.subnets,
+            proxies=split_names(options.proxies),
+            few=split_names(options.few),
+            few_subnets=options.few_subnets,
+            predictors=split_names(options.predictors),
+            sizes=numbers("--sizes", options.sizes) or None,
+            draws=options.draws,
+            weights=split_names(options.weights),
+            weight_seeds=options.weight_seeds,
+            optimizer=options.optimizer,
+            rate=options.rate,
+            seed=options.seed,
+            quick=options.quick,
+            progress=progress,
+        )
+    folder = Path(options.to)
+    write_board(folder, "ranking.html", ranking_to_html(ranking))
+    write_board(folder, "ranking.csv", ranking.to_csv())
+    write_board(folder, "ranking.json", ranking.to_json())
+    _print(ranking, options.json)
+    return 0
+
+
+def _print(board: Board, as_json: bool) -> None:
+    if as_json:
         from zcbench.cli._output import write_result
 
-        write_result(story.to_json())
+        write_result(board.to_json())
     else:
-        print_board(story)
-    return 0
+        print_board(board)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zcbench._display import SENTENCE, duration, fixed, plain, significant
+from zcbench.evaluation import Board
 from zcbench.evaluation._board import html_table
 from zcbench.leaderboards._search_page import _EDGES, _SIZE, _Plot
 from zcbench.metrics import pareto_front
@@ -18,6 +19,45 @@ if TYPE_CHECKING:
 
 def story_to_html(story: DigitsStory) -> str:
     """The page of :func:`zcbench.supernets.digits_story`: fronts, rankings, what each step brought."""
+    known = story.results["evaluate"]
+    which = "true" if len(known["subnets"]) == known["space"] else "known"
+    return page(
+        story,
+        [_front(story), _hypervolume(story), _agreement(story), _ways(story)],
+        title=f"zcbench supernet · {story.plan['rule']} · seed {story.plan['seed']}",
+        heading=f"A supernet on the digits, by {story.plan['rule']}, seed {story.plan['seed']}",
+        command="zcbench supernet digits",
+        plots_title="Fronts and rankings",
+        front=_front_rows(story),
+        front_title=f"The {which} front of inherited accuracy",
+    )
+
+
+def page(
+    board: Board,
+    plots: Sequence[dict[str, Any] | None],
+    *,
+    title: str,
+    heading: str,
+    command: str,
+    plots_title: str,
+    front: Sequence[Mapping[str, str]] = (),
+    front_title: str = "",
+    kind: str = "found",
+) -> str:
+    """A page with a board's table and plots.
+
+    Args:
+        board: what the table shows.
+        plots: from :func:`plot`; those that are None are left out.
+        title: of the window.
+        heading: of the page.
+        command: that made it.
+        plots_title: heading of the plots.
+        front: rows of a second table.
+        front_title: its heading.
+        kind: of the first table: "found" where empty cells continue the row above, or "several".
+    """
     import jinja2
     from markupsafe import Markup
 
@@ -27,14 +67,18 @@ def story_to_html(story: DigitsStory) -> str:
         undefined=jinja2.StrictUndefined,
         finalize=_shown,
     )
-    plots = [_front(story), _hypervolume(story), _agreement(story), _ways(story)]
     return environment.get_template("supernet.html.j2").render(
-        story=story,
-        table=Markup(html_table(story)),
-        plots=[plot for plot in plots if plot is not None],
+        title=title,
+        heading=heading,
+        command=command,
+        plots_title=plots_title,
+        kind=kind,
+        table=Markup(html_table(board)),
+        plots=[one for one in plots if one is not None],
         size=_SIZE,
         edges=_EDGES,
-        front=_front_rows(story),
+        front=front,
+        front_title=front_title,
     )
 
 
@@ -43,7 +87,8 @@ def _shown(value: object) -> object:
     return plain(value, 4 * SENTENCE) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
-def _plot(place: _Plot, title: str, **parts: Any) -> dict[str, Any]:
+def plot(place: _Plot, title: str, **parts: Any) -> dict[str, Any]:
+    """What the template draws in a plot."""
     empty: dict[str, Any] = {
         "dots": [],
         "steps": "",
@@ -67,7 +112,7 @@ def _front(story: DigitsStory) -> dict[str, Any]:
     place = _Plot(
         (0.0, float(flops.max())), (low, min(1.0, float(accuracies.max()) + 0.01)), "FLOPs", "validation accuracy"
     )
-    dots = _dots(place, known["subnets"], known["flops"], known["valid_accuracy"], "FLOPs")
+    dots = dots_of(place, known["subnets"], known["flops"], known["valid_accuracy"], "FLOPs")
     points = np.column_stack([flops, accuracies])[:-1]
     rows = sorted(map(tuple, points[pareto_front(points, (False, True))].tolist()))
     found = [(front["flops"][k], front["accuracy"][k]) for k in _rows(front["subnets"], front["front"])]
@@ -78,7 +123,7 @@ def _front(story: DigitsStory) -> dict[str, Any]:
     (x, top), (_, bottom) = place.place(search["limit"], place.y[1]), place.place(search["limit"], place.y[0])
     whole = len(known["subnets"]) == known["space"]
     return {
-        **_plot(
+        **plot(
             place,
             "inherited accuracy against FLOPs",
             dots=dots,
@@ -104,7 +149,7 @@ def _hypervolume(story: DigitsStory) -> dict[str, Any]:
     front = story.results["front"]
     shares = np.array(front["shares"])
     place = _Plot((0.0, float(len(shares))), (0.0, 1.0), "evaluations", "share of the hypervolume")
-    return _plot(
+    return plot(
         place,
         "search for the front",
         steps=place.steps(np.arange(1.0, len(shares) + 1), shares),
@@ -122,10 +167,10 @@ def _agreement(story: DigitsStory) -> dict[str, Any] | None:
     alone = np.array(rank["truth"], np.float64)
     x, y = ((float(one.min()), float(np.quantile(one, 0.95))) for one in (inherited, alone))
     place = _Plot(x, y, "inherited loss (validation)", "stand-alone loss (test)")
-    return _plot(
+    return plot(
         place,
         "subnets in the supernet and by themselves",
-        dots=_dots(place, rank["subnets"], inherited.tolist(), alone.tolist(), "inherited"),
+        dots=dots_of(place, rank["subnets"], inherited.tolist(), alone.tolist(), "inherited"),
         keys=[("a subnet", "dot", "faint")],
         note="The worst twentieth in each direction is outside of the plot.",
     )
@@ -139,23 +184,32 @@ def _ways(story: DigitsStory) -> dict[str, Any] | None:
     bars = [(name, one["tau"], duration(one["each"])) for name, one in rank["scorers"].items()]
     bars.append(("another training", rank["ceiling"], ""))
     bars = [bar for bar in bars if None not in bar[1]]
+    said = [(f"{name}: {fixed(tau[0])}" + (f", {each} a subnet" if each else ""), tau) for name, tau, each in bars]
+    return intervals("who ranks subnets as stand-alone trainings do", "Kendall's tau, 95 % interval", said)
+
+
+def intervals(title: str, across: str, bars: Sequence[tuple[str, Sequence[float]]], top: float = 1.0) -> dict[str, Any]:
+    """A plot of values with intervals, one below the other.
+
+    Args:
+        title: of the plot.
+        across: what the values are.
+        bars: words, and value, low and high.
+        top: of the axis.
+    """
     low = min([0.0, *(bar[1][1] for bar in bars)])
-    place = _Plot((low, 1.0), (0.0, float(len(bars) or 1)), "Kendall's tau, 95 % interval", "")
+    place = _Plot((low, top), (0.0, float(len(bars) or 1)), across, "")
     marks, words = [], []
-    for number, (name, (value, start, end), each) in enumerate(reversed(bars)):
+    for number, (said, (value, start, end)) in enumerate(reversed(bars)):
         (a, y), (b, _) = place.place(start, number + 0.35), place.place(end, number + 0.35)
         marks += [
             {"class": "interval", "d": f"M{a:.1f} {y:.1f}H{b:.1f}"},
             {"class": "front", "d": place.point(value, number + 0.35)},
         ]
-        said = f"{name}: {fixed(value)}" + (f", {each} a subnet" if each else "")
         words.append({"x": f"{_EDGES[0] + 4}", "y": f"{y - 12:.1f}", "text": said})
-    return {
-        **_plot(place, "who ranks subnets as stand-alone trainings do", marks=marks),
-        "words": words,
-        "high": "",
-        "low": "",
-    }
+    (x, top_of), (_, bottom) = place.place(0.0, place.y[1]), place.place(0.0, place.y[0])
+    zero = f"M{x:.1f} {top_of:.1f}V{bottom:.1f}" if low < 0 else ""
+    return {**plot(place, title, marks=marks, level=zero), "words": words, "high": "", "low": ""}
 
 
 def _rows(names: Sequence[str], chosen: Sequence[str]) -> list[int]:
@@ -163,9 +217,10 @@ def _rows(names: Sequence[str], chosen: Sequence[str]) -> list[int]:
     return [place[name] for name in chosen]
 
 
-def _dots(
+def dots_of(
     place: _Plot, names: Sequence[str], xs: Sequence[float], ys: Sequence[float], what: str
 ) -> list[dict[str, str]]:
+    """Named points within the axes; ``what`` is laid off to the right."""
     return [
         {"d": place.point(x, y), "text": f"{name}: {place.up} {significant(y, 4)}, {what} {significant(x, 6)}"}
         for name, x, y in zip(names, xs, ys, strict=True)

@@ -14,6 +14,7 @@ from zcbench.metrics._correlation import (
     kendall_tau,
     noise_ceiling,
     noise_jackknife,
+    spearman_jackknife,
     spearman_rho,
     tau_difference,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "precision_at",
     "quality",
     "regret_at",
+    "spearman_jackknife",
     "spearman_rho",
     "student",
     "tau_difference",

@@ -90,13 +90,21 @@ def spearman_rho(x: ArrayLike, y: ArrayLike) -> Estimate:
     Raises:
         InvalidInputError: the columns differ in length or hold something that is no finite number.
     """
+    return spearman_jackknife(x, y).correlation()
+
+
+def spearman_jackknife(x: ArrayLike, y: ArrayLike) -> Jackknife:
+    """Spearman's rho between two columns ``(n,)``, and without each row.
+
+    Raises:
+        InvalidInputError: the columns differ in length or hold something that is no finite number.
+    """
     a, b = ranked(x, y)
     if not (varied(a) and varied(b)):
-        return _unknown(len(a))
+        return Jackknife(math.nan, np.full(len(a), math.nan))
     # As scipy does it: the same to the last digit.
     both = np.asarray(np.corrcoef(np.column_stack([mean_ranks(a), mean_ranks(b)]), rowvar=False))
-    value = float(both[1, 0])
-    return _fisher(value, spearman_without_each(a, b))
+    return Jackknife(float(both[1, 0]), spearman_without_each(a, b))
 
 
 def noise_ceiling(values: ArrayLike) -> Estimate:

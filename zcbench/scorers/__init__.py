@@ -15,6 +15,7 @@ from zcbench.scorers._register import (
     register_scorer,
     scorer_info,
 )
+from zcbench.scorers._subnets import space_of
 
 __all__ = [
     "Context",
@@ -29,4 +30,5 @@ __all__ = [
     "list_scorers",
     "register_scorer",
     "scorer_info",
+    "space_of",
 ]

@@ -14,7 +14,8 @@ from zcbench.batches import get_batch
 from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.errors import InvalidInputError
 from zcbench.records import Store
-from zcbench.types import Architecture, Batch, SearchSpace
+from zcbench.scorers._subnets import data_of, space_of
+from zcbench.types import Architecture, Batch, SearchSpace, Supernet
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -31,13 +32,15 @@ class Context:
         space: the search space.
         benchmark: its table, if there is one.
         target: column of the table whose data set the networks are for; None for the table's default.
-        data: what the networks see: a batch, or the name of samples; None for those of the benchmark's data set, and
-            without a benchmark for 32 samples of noise or of Python's help texts.
+        data: what the networks see: a batch, or the name of samples; None for those that a supernet is judged by or
+            calibrated with, else of the benchmark's data set, and without a benchmark for 32 samples of noise or of
+            Python's help texts.
         batch_size: samples in the batch, unless ``data`` is a batch.
         classes: outputs of the networks; None for those of the data set, and without a benchmark for 10.
         store: folder in which scores of proxies are looked up and kept; None for none.
         seed: decides batch, weights and everything random in a score.
         trained: architectures that were trained, and what that gave: what predictors that are named are fitted on.
+        supernet: what has the weights that networks inherit, if there is one; its space is the search space.
     """
 
     space: SearchSpace
@@ -49,6 +52,7 @@ class Context:
     store: Store | str | os.PathLike[str] | None = None
     seed: int = 0
     trained: tuple[Sequence[Architecture], ArrayLike] | None = None
+    supernet: Supernet | None = None
 
     def __post_init__(self) -> None:
         rules.whole("batch size", self.batch_size, 1)
@@ -59,6 +63,12 @@ class Context:
             if not isinstance(self.store, str | os.PathLike):
                 raise InvalidInputError(f"the store {rules.shown(self.store)}: give the path of a folder.")
             object.__setattr__(self, "store", Store(self.store))
+        if self.supernet is not None and self.supernet.space.name != self.space.name:
+            raise InvalidInputError(
+                f"the supernet is of the space {self.supernet.space.name}, and {self.space.name} is asked for."
+            )
+        if self.data is None and self.supernet is not None:  # its networks may take no other inputs
+            object.__setattr__(self, "data", data_of(self.supernet, self.batch_size))
         if self.data is not None and not isinstance(self.data, Batch | str):
             raise InvalidInputError(f"data is {rules.shown(self.data)}: give a batch, or the name of samples.")
 
@@ -68,7 +78,7 @@ class Context:
 
     @classmethod
     def of(cls, where: Any, **options: Any) -> Context:
-        """The context of a benchmark, a search space, or the name of a benchmark.
+        """The context of a benchmark, a search space, a supernet, or the name of a benchmark.
 
         Raises:
             InvalidInputError: it is none of these, or an option is out of range.
@@ -80,8 +90,10 @@ class Context:
             where = get_benchmark(where)
         if isinstance(where, Benchmark):
             return cls(where.space, where, **options)
+        if isinstance(where, Supernet):
+            return cls(space_of(where), supernet=where, **options)
         if not hasattr(where, "canonical"):
-            raise InvalidInputError(f"{rules.shown(where)} is no benchmark and no search space.")
+            raise InvalidInputError(f"{rules.shown(where)} is no benchmark, no search space and no supernet.")
         return cls(where, **options)
 
     @functools.cached_property

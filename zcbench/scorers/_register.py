@@ -225,7 +225,8 @@ def get_scorer(text: Any, where: Any = None, **options: Any) -> Scorer:
 
     Args:
         text: names, settings and weights; or a scorer, a fitted predictor, a function from an architecture to a number.
-        where: a benchmark or its name, a search space, or a :class:`Context`; None for a scorer that needs none.
+        where: a benchmark or its name, a search space, a supernet, or a :class:`Context`; None for a scorer that needs
+            none.
         **options: fields of :class:`Context`: ``data``, ``batch_size``, ``classes``, ``store``, ``seed``, ``target``,
             ``trained``.
 

@@ -17,7 +17,7 @@ from zcbench.scorers._base import Scorer, Scores
 from zcbench.scorers._conditions import Conditions
 from zcbench.scorers._context import Context
 from zcbench.scorers._register import is_registered, register_scorer
-from zcbench.types import Architecture, Score
+from zcbench.types import Architecture, Score, SearchSpace
 
 
 class _Known(NamedTuple):
@@ -105,6 +105,11 @@ class ProxyScorer(Scorer):
                     reasons[place] = found.reason
         return Scores(values, seconds, reasons, stored=stored)
 
+    @property
+    def _builder(self) -> SearchSpace:
+        """What builds the networks."""
+        return self.conditions.context.space
+
     def _measure(self, architecture: Architecture, network: Architecture) -> _Known:
         """Build and score; keep the score."""
         began, built = time.perf_counter(), 0.0
@@ -116,7 +121,7 @@ class ProxyScorer(Scorer):
 
         task = self.conditions.context
         (_, score), *_ = score_architecture(
-            lambda: task.space,
+            lambda: self._builder,
             network,
             [self.info.label],
             self.conditions.batch,

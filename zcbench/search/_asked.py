@@ -17,7 +17,8 @@ from zcbench._workers import check_timeout
 from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.errors import InvalidInputError
 from zcbench.executors import Executor
-from zcbench.scorers import Context, Scorer
+from zcbench.scorers import Context, Scorer, space_of
+from zcbench.scorers.inherited import answers_digest
 from zcbench.search._base import Searcher
 from zcbench.search._budget import Budget
 from zcbench.search._clock import Clock
@@ -66,13 +67,14 @@ def search(
 
     Args:
         space: a search space, a benchmark or the name of one, or a supernet: its space is searched, and its
-            ``evaluate`` evaluates, if it has one.
+            ``evaluate`` evaluates, if it has one. Scorers and constraints measure the networks that it builds.
         evaluate: a benchmark, whose table is looked up, or a function from an architecture to a number or to numbers by
             name; default the benchmark that ``space`` is. A function is called with global random numbers that are
             seeded anew for each architecture. What it raises costs that evaluation alone.
         scorer: what helps without training: what :func:`zcbench.get_scorer` takes (the name of a proxy, a weighted sum,
             a fitted predictor, a function); or a mapping from roles to these. The roles "feature" and "objective" take
-            several, in a list or as text with commas.
+            several, in a list or as text with commas. Proxies see fresh weights; "inherited(naswot)" is one on a
+            supernet's subnets.
         role: what one scorer is used for: "warm-start" (it chooses the first architectures, each of a thousand),
             "filter" (of a hundred proposals it chooses the one that is evaluated), "feature" (a surrogate sees its
             scores), "objective" (it is searched for, too); several as "warm-start+filter". Other numbers are written
@@ -98,7 +100,7 @@ def search(
         seed: decides everything random.
         ledger: a file that everything is written to, and from which a search that was stopped goes on as if it had not
             been. It goes on only with the same code of ``evaluate``; where a function has an attribute ``version``,
-            that alone says whether it is the same.
+            that alone says whether it is the same. Of a supernet, weights and data have to be the same, too.
         batch: architectures that are asked for at once. What is found depends on it.
         epochs: epochs of a whole training, if ``evaluate`` takes an argument ``epochs``: it is called with
             ``epochs=3``, say, by searchers that stop trainings early, which may ask for more of the same network later;
@@ -113,7 +115,8 @@ def search(
             the current one, which all machines have to share.
         store: folder in which scores of proxies are looked up, and kept; they cost what they cost when they were
             measured.
-        data: what the networks of proxies see: a batch, or the name of samples; default those of the benchmark.
+        data: what the networks of proxies see: a batch, or the name of samples; default those of the benchmark, or
+            those that a supernet is judged by.
         batch_size: samples in their batch.
         classes: outputs of their networks.
         scorer_seed: decides their batch and weights; searches with different seeds share scores.
@@ -126,9 +129,10 @@ def search(
     limit, seed = Budget.of(budget), rules.seed("the seed", seed)
     workers = rules.whole("workers", workers, 0, 10_000)
     check_timeout(timeout)
+    supernet = None
     if isinstance(space, Supernet):
         evaluate = _of_supernet(space) if evaluate is None else evaluate
-        space = space.space
+        supernet, space = space, space_of(space)
     space, table = _where(space)
     table = evaluate if isinstance(evaluate, Benchmark) else table
     evaluate = table if evaluate is None else evaluate
@@ -136,7 +140,9 @@ def search(
     if objectives is None and isinstance(evaluate, Benchmark):
         objectives, usual = guide_and_report(evaluate)
         reported = reported or list(usual)
-    context = Context(space, table, _target(table, objectives), data, batch_size, classes, store, scorer_seed)
+    context = Context(
+        space, table, _target(table, objectives), data, batch_size, classes, store, scorer_seed, supernet=supernet
+    )
     roles = Roles.of(scorer, role, context)
     task = task_of(
         space,
@@ -162,6 +168,8 @@ def search(
         "seed": seed,
         "batch": rules.whole("batch", batch, 1, 10**6),
     }
+    if supernet is not None:  # of other weights or data, answers are others
+        head["supernet"] = answers_digest(supernet)
 
     def make(metered: Callable[[Scorer], Scorer]) -> Search:
         problem = Problem(
@@ -215,6 +223,11 @@ def _where(space: SearchSpace | Benchmark | str) -> tuple[SearchSpace, Benchmark
 
 def _of_supernet(supernet: Supernet) -> Callable[..., Any]:
     """What evaluates its subnets."""
+    if getattr(supernet, "held_out", supernet) is None:
+        raise InvalidInputError(
+            "this supernet has no held-out data to judge subnets by: give it held_out=(inputs, targets), or give a "
+            "function of an architecture."
+        )
     found = getattr(supernet, "evaluate", None)
     if not callable(found):
         raise InvalidInputError(

@@ -6,6 +6,7 @@ Rules by which supernets are trained are in ``rules/``, one a file.
 from zcbench.supernets import rules
 from zcbench.supernets._export import Exported, ExportedFile, export
 from zcbench.supernets._latency import Latency, latencies, latency
+from zcbench.supernets._ranking_report import RankedScorer, SubnetRanking
 from zcbench.supernets._register import (
     TrainingRuleInfo,
     get_training_rule,
@@ -24,6 +25,7 @@ from zcbench.supernets.digits import digits_parts, digits_supernet, shifted
 from zcbench.supernets.evaluation import SubnetEvaluation, measured
 from zcbench.supernets.fine_tuning import FineTuned, fine_tune
 from zcbench.supernets.ofa import OFASupernet
+from zcbench.supernets.ranking import digits_ranking, rank_subnets
 from zcbench.supernets.sharing import WeightSharing
 from zcbench.supernets.training import Training
 from zcbench.supernets.weights import load_weights
@@ -36,8 +38,10 @@ __all__ = [
     "FineTuned",
     "Latency",
     "OFASupernet",
+    "RankedScorer",
     "Step",
     "SubnetEvaluation",
+    "SubnetRanking",
     "Supernet",
     "Training",
     "TrainingRule",
@@ -46,6 +50,7 @@ __all__ = [
     "calibrate",
     "check_card",
     "digits_parts",
+    "digits_ranking",
     "digits_story",
     "digits_supernet",
     "export",
@@ -57,6 +62,7 @@ __all__ = [
     "list_training_rules",
     "load_weights",
     "measured",
+    "rank_subnets",
     "register_cut",
     "register_training_rule",
     "resolve_training_rules",

@@ -30,7 +30,7 @@ from zcbench._files import whole
 from zcbench._foreign import Foreign
 from zcbench._guard import untouched
 from zcbench._outputs import invoke
-from zcbench.errors import InvalidInputError, MissingDependencyError, StoreError, ZcbenchError
+from zcbench.errors import InvalidInputError, MissingDependencyError, StoreError, ZcbenchError, first_line
 from zcbench.supernets._agreement import Trial, trials
 from zcbench.supernets._exportable import KINDS, about_of, check_free, check_name, kinds_of, standing_alone
 from zcbench.supernets.weights import packed, unpacked
@@ -281,7 +281,7 @@ def _program(network: nn.Module, batch: Batch, dynamic: bool) -> Any:
     shapes: Any = None
     reasons = []
     for strict in (False, True):  # the second follows the code, and knows more of NumPy
-        with _quiet(), Foreign() as call, torch.no_grad():
+        with _quiet(), Foreign() as call, torch.no_grad(), _plain_attention():
             if dynamic:
                 found: Any = torch.export.ShapesCollection()  # type: ignore[no-untyped-call]
                 samples = {0: torch.export.Dim("batch")}
@@ -319,16 +319,37 @@ def _quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Encoders of torch without the fused layer of inference, which no other program has."""
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+
+
+@contextlib.contextmanager
 def _reported(what: str) -> Iterator[None]:
     """Call a library; what it raises is a sentence.
 
     Raises:
         InvalidInputError: it raised.
     """
+    cause: list[str] = []
     with _quiet(), Foreign() as call:
-        yield
+        try:
+            yield
+        except Exception as error:  # exporters wrap what happened, and say on top what to do about it
+            first = error
+            while first.__cause__ is not None:
+                first = first.__cause__  # type: ignore[assignment]
+            if first is not error:
+                cause.append(first_line(first))
+            raise
     if call.kind is not None:
-        raise InvalidInputError(f"{what} ({_COLOURS.sub('', call.said)}).")
+        said = _COLOURS.sub("", cause[0] if cause else call.said).rstrip(". ")
+        raise InvalidInputError(f"{what} ({said}).")
 
 
 def fed(names: Sequence[str], inputs: Inputs) -> dict[str, Any]:

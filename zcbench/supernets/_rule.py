@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from zcbench.supernets.sharing import WeightSharing
-from zcbench.types import Architecture
+from zcbench.types import Architecture, Inputs
 
 
 class Step(Protocol):
@@ -27,7 +27,7 @@ class Step(Protocol):
     number: int
     progress: float
     rng: np.random.Generator
-    inputs: Tensor
+    inputs: Inputs
 
     def learn(
         self, architecture: Architecture, teacher: Tensor | None = None, *, share: float = 1.0, weight: float = 1.0

@@ -8,10 +8,50 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
+
+from zcbench import _arguments as rules
+from zcbench.errors import InvalidInputError
+from zcbench.supernets._samples import checked_inputs, count
+from zcbench.types import Batch, Inputs
 
 #: changes a batch of inputs with the random numbers of the step, on the inputs' device
-Augment = Callable[[Tensor, torch.Generator], Tensor]
+Augment = Callable[[Any, torch.Generator], Any]
+OPTIMIZERS = rules.choice("optimizer", ("sgd", "adamw"))
+
+
+def check_settings(rate: float, momentum: float, decay: float) -> None:
+    """Settings of SGD with which something is learned.
+
+    Raises:
+        InvalidInputError: one is out of range.
+    """
+    if not rules.number("rate", rate) > 0:
+        raise InvalidInputError(f"rate {rules.shown(rate)}: choose a learning rate above 0.")
+    if not 0 <= rules.number("momentum", momentum) < 1:
+        raise InvalidInputError(f"momentum {rules.shown(momentum)}: choose a number from 0 on and below 1.")
+    rules.number("decay", decay, 0)
+
+
+def augmented(augment: Augment | None, inputs: Inputs, rng: np.random.Generator) -> Inputs:
+    """A step's inputs after what the user does to them.
+
+    Raises:
+        InvalidInputError: what comes of it are no inputs of as many samples.
+    """
+    if augment is None:
+        return inputs
+    if not callable(augment):
+        raise InvalidInputError(f"augment is {rules.shown(augment)}: give a function of inputs and a torch.Generator.")
+    device = Batch(inputs).tensors()[0].device
+    found = checked_inputs(
+        "augmented inputs", augment(inputs, torch.Generator(device).manual_seed(int(rng.integers(2**62))))
+    )
+    if count(found) != count(inputs):
+        raise InvalidInputError(
+            f"augment makes {count(found)} samples of {count(inputs)}: it must return as many as it is given."
+        )
+    return found
 
 
 def rows_of(step: int, count: int, batch: int, seed: int) -> np.ndarray[Any, np.dtype[np.intp]]:
@@ -29,11 +69,26 @@ def rate_at(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / warm) * (1 + math.cos(math.pi * step / steps)) / 2
 
 
-def sgd(parameters: Iterable[nn.Parameter], rate: float, momentum: float, decay: float) -> torch.optim.SGD:
-    """SGD with Nesterov momentum; weights of one axis (of norms, biases) do not decay."""
+def optimizer_of(
+    name: str, parameters: Iterable[nn.Parameter], rate: float, momentum: float, decay: float
+) -> torch.optim.Optimizer:
+    """SGD with Nesterov momentum, or AdamW; weights of one axis (of norms, biases) do not decay.
+
+    Args:
+        name: "sgd" or "adamw".
+        parameters: what is trained.
+        rate: learning rate.
+        momentum: of SGD; the first beta of AdamW.
+        decay: weight decay.
+
+    Raises:
+        InvalidInputError: there is no such optimizer.
+    """
     found = list(parameters)
     groups = [
         {"params": [p for p in found if p.ndim > 1], "weight_decay": decay},
         {"params": [p for p in found if p.ndim <= 1], "weight_decay": 0.0},
     ]
+    if OPTIMIZERS("the optimizer", name) == "adamw":
+        return torch.optim.AdamW(groups, lr=rate, betas=(momentum, 0.999))
     return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=momentum > 0)

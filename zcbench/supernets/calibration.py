@@ -11,10 +11,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from zcbench._outputs import invoke
 from zcbench.errors import InvalidInputError
+from zcbench.supernets._samples import checked_inputs, count
+from zcbench.types import Inputs
 
 
 def batch_norms(network: nn.Module) -> list[_BatchNorm]:
@@ -33,14 +36,15 @@ def kept_modes(network: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def calibrate(network: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
+def calibrate(network: nn.Module, batches: Iterable[Inputs]) -> nn.Module:
     """Give a network's batch norms the statistics of some inputs, each batch counting the same.
 
     Weights, modes, momenta and gradients are left as they were. All but the batch norms compute as in evaluation.
 
     Args:
         network: stand-alone; it is changed.
-        batches: inputs, each ``(batch, …)``, of two samples or more.
+        batches: inputs of two samples or more, each a tensor ``(batch, …)``, a tuple of positional or a mapping of
+            keyword arguments.
 
     Returns:
         The same network.
@@ -52,7 +56,7 @@ def calibrate(network: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
     if not norms:
         return network
     momenta = [one.momentum for one in norms]
-    count = 0
+    done = 0
     try:
         with kept_modes(network), torch.no_grad():
             network.eval()
@@ -61,10 +65,11 @@ def calibrate(network: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
                 one.momentum = None  # the mean over batches, and not one that forgets
                 one.train()
             for batch in batches:
-                if len(batch) < 2:
+                inputs = checked_inputs("inputs for calibration", batch)
+                if count(inputs) < 2:
                     raise InvalidInputError("a batch of one sample has no statistics: calibrate with two or more.")
-                network(batch)
-                count += 1
+                invoke(network, inputs)
+                done += 1
     except ValueError as error:
         if "more than 1 value per channel" not in str(error):
             raise
@@ -72,7 +77,7 @@ def calibrate(network: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
     finally:
         for one, momentum in zip(norms, momenta, strict=True):
             one.momentum = momentum
-    if not count:
+    if not done:
         raise InvalidInputError("there is no batch to calibrate with: give inputs of the training set.")
     for one in norms:
         if not (one.running_mean.isfinite().all() and one.running_var.isfinite().all()):  # type: ignore[union-attr]

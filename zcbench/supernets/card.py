@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from zcbench._arguments import shown
@@ -21,6 +22,7 @@ from zcbench.records import describe_environment
 from zcbench.supernets._export import Exported
 from zcbench.supernets._exportable import CARD
 from zcbench.supernets._latency import Latency
+from zcbench.supernets.weights import unpacked
 from zcbench.types import Batch, Inputs, Status
 
 #: of the card's form
@@ -57,13 +59,20 @@ def write_card(
         The card, as it stands in the JSON file.
 
     Raises:
-        InvalidInputError: an accuracy is no number, or what was given cannot be written as JSON.
+        InvalidInputError: an accuracy is no fraction, the network has other weights than were exported, or
+            what was given cannot be written as JSON.
         StoreError: there is no room or no permission.
     """
-    card = _card(exported, network, example)
+    for what, given in (("accuracy", accuracy), ("found", found)):
+        if given is not None and not isinstance(given, Mapping):
+            raise InvalidInputError(f"{what} is {shown(given)}: give a mapping, by name.")
     for name, value in (accuracy or {}).items():
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             raise InvalidInputError(f"accuracy[{name!r}] is {shown(value)}: give a finite number.")
+        if not 0 <= value <= 1:
+            raise InvalidInputError(f"accuracy[{name!r}] is {shown(value)}: give a fraction, from 0 to 1.")
+    _check_same(exported, network)
+    card = _card(exported, network, example)
     measured = {"the network": latency} if isinstance(latency, Latency) else dict(latency or {})
     card |= {
         "accuracy": {str(name): float(value) for name, value in (accuracy or {}).items()},
@@ -80,6 +89,24 @@ def write_card(
     for ending, content in zip(CARD, (text + "\n", as_markdown(written)), strict=True):
         write_text(path.with_name(path.name + ending), content, _ADVICE)
     return written
+
+
+def _check_same(exported: Exported, network: nn.Module) -> None:
+    """Refuse a network whose weights are not those that were exported."""
+    file = exported.files.get("weights")
+    try:
+        content = b"" if file is None else file.path.read_bytes()
+        whole = file is not None and hashlib.sha256(content).hexdigest() == file.sha256
+        tensors = unpacked(content)[0] if whole else {}
+    except (OSError, DataCorruptError):
+        return  # check_card tells what became of the file
+    if not tensors:
+        return
+    state = network.state_dict()
+    if state.keys() != tensors.keys() or not all(torch.equal(state[name], value) for name, value in tensors.items()):
+        raise InvalidInputError(
+            f"{exported.name} was exported with other weights than the network has: give the network that was exported."
+        )
 
 
 def check_card(path: str | os.PathLike[str]) -> list[str]:

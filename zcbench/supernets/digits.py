@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -9,6 +11,7 @@ from torch.nn import functional as F
 from zcbench import _arguments as rules
 from zcbench._process import stable_seed
 from zcbench.datasets._digits import load_digits
+from zcbench.errors import InvalidInputError
 from zcbench.spaces import get_space
 from zcbench.supernets.sharing import WeightSharing
 
@@ -37,27 +40,31 @@ def shifted(inputs: Tensor, generator: torch.Generator) -> Tensor:
     return nine[chosen, torch.arange(len(inputs), device=inputs.device)]
 
 
-def digits_supernet(seed: int = 0) -> WeightSharing:
-    """An untrained supernet of elastic-mobilenet that is calibrated and judged on the digits.
+def digits_supernet(seed: int = 0, space: str = "elastic-mobilenet") -> WeightSharing:
+    """An untrained supernet that is calibrated and judged on the digits.
 
     Batch norms are calibrated with the 500 training images, and ``evaluate`` judges subnets by the 297 validation
     images. Global random numbers stay as they were.
 
     Args:
         seed: decides the weights.
+        space: name of a search space with a largest and a smallest network, whose networks take the digits.
 
     Raises:
-        InvalidInputError: the seed is none.
+        InvalidInputError: the seed is none, or the space has no largest network.
+        UnknownNameError: there is no such space.
         MissingDependencyError: scikit-learn is not installed.
     """
     parts = digits_parts()
-    space = get_space("elastic-mobilenet")
+    found: Any = get_space(space)
+    if not (hasattr(found, "largest") and hasattr(found, "smallest")):
+        raise InvalidInputError(f"the space {space} names no largest and no smallest network: choose an elastic one.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stable_seed("digits supernet", rules.seed("the seed", seed)) % 2**63)
         return WeightSharing(
-            space,
-            largest=space.largest,  # type: ignore[attr-defined]
-            smallest=space.smallest,  # type: ignore[attr-defined]
+            found,
+            largest=found.largest,
+            smallest=found.smallest,
             calibration=list(torch.split(parts["train"][0], 250)),
             held_out=parts["valid"],
         )

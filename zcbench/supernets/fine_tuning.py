@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,14 +15,30 @@ from torch.nn import functional as F
 
 from zcbench import _arguments as rules
 from zcbench._foreign import Foreign
+from zcbench._outputs import invoke
 from zcbench.errors import InvalidInputError
-from zcbench.supernets._steps import Augment, rate_at, rows_of, sgd
-from zcbench.supernets.calibration import batch_norms
-from zcbench.supernets.evaluation import measured
-from zcbench.types import Supernet
+from zcbench.supernets._samples import (
+    IGNORED,
+    arguments,
+    check_classes,
+    checked_both,
+    checked_inputs,
+    checked_pair,
+    count,
+    flat,
+    logits_of,
+    placed,
+    taken,
+)
+from zcbench.supernets._steps import Augment, augmented, check_settings, optimizer_of, rate_at, rows_of
+from zcbench.supernets.calibration import batch_norms, calibrate
+from zcbench.supernets.evaluation import NotFiniteError, measured
+from zcbench.types import Batch, Inputs, Supernet
 
 #: norm to which gradients are clipped
 _CLIP = 5.0
+#: samples of a batch of calibration, and how many batches unless others are given
+_SAMPLES, _BATCHES = 250, 8
 
 
 @dataclass(frozen=True)
@@ -48,73 +64,79 @@ class FineTuned:
 
 def fine_tune(
     network: nn.Module,
-    inputs: Tensor,
+    inputs: Inputs,
     targets: Tensor,
     *,
     steps: int = 200,
-    rate: float = 0.01,
+    rate: float = 0.03,
     batch: int = 64,
     momentum: float = 0.9,
     decay: float = 1e-4,
-    teacher: nn.Module | Callable[[Tensor], Tensor] | None = None,
+    teacher: nn.Module | Callable[..., Any] | None = None,
     share: float = 0.5,
     augment: Augment | None = None,
+    optimizer: str = "sgd",
     seed: int = 0,
-    valid: tuple[Tensor, Tensor] | None = None,
+    valid: tuple[Inputs, Tensor] | None = None,
     every: int | None = None,
+    calibration: Sequence[Inputs] | None = None,
 ) -> FineTuned:
     """Train a copy of a network; of all that it was on the way, the best on ``valid`` is returned.
 
-    SGD as :class:`zcbench.supernets.Training` does it. Batch norms learn and keep statistics as in any training. With
-    ``valid`` the result is never worse there than the network that was given, which is returned where nothing has a
-    higher accuracy, or the same at a lower nll. The same arguments give the same network; global random numbers stay as
-    they were.
+    SGD or AdamW as :class:`zcbench.supernets.Training` has them. Batch norms learn and keep statistics as in any
+    training. With ``valid`` the result is never worse there than the network that was given, which is returned where
+    nothing has a higher accuracy, or the same at a lower nll. The same arguments give the same network; global random
+    numbers stay as they were.
 
     Args:
-        network: from inputs to logits ``(batch, classes)``; it stays as it was, and so does a supernet that it is of.
-        inputs: of the training set ``(n, …)``, on the network's device.
-        targets: classes ``(n,)``.
+        network: from inputs to logits ``(batch, …, classes)``; it stays as it was, as does a supernet that it is of.
+        inputs: of the training set: a tensor ``(n, …)``, a tuple of positional or a mapping of keyword arguments.
+        targets: classes ``(n,)``, or ``(n, length)`` for a class at each place; -100 where there is none.
         steps: how many.
         rate: highest learning rate.
         batch: samples of a step.
-        momentum: of SGD.
+        momentum: of SGD; the first beta of AdamW.
         decay: weight decay of parameters with two axes or more.
         teacher: gives logits for a step's inputs, of which the network learns the probabilities (G. Hinton et al.,
             "Distilling the Knowledge in a Neural Network", 2015, arXiv:1503.02531, section 2, at temperature 1).
         share: of the teacher in the loss; the targets have the rest.
         augment: changes the inputs of a step, with the step's random numbers.
+        optimizer: "sgd", or "adamw", whose rates are smaller.
         seed: decides batches, augmentation and dropout.
         valid: inputs and targets by which the best is chosen; not those on which it is reported. Without them the
             network after the last step is returned, unless its weights are not finite.
         every: steps between two looks at ``valid``; by default a tenth of them.
+        calibration: batches of inputs, as of :func:`zcbench.supernets.calibrate`; by default up to 2,000 training
+            inputs as they are. With none, ``()``, batch norms keep the statistics of the training.
 
     Raises:
         InvalidInputError: inputs and targets do not go together, a number is out of range, or nothing can be trained.
     """
-    _check(network, inputs, targets, batch)
+    inputs, targets = _check(network, inputs, targets, batch)
     if valid is not None:
-        _check_pair("valid", *valid)
+        valid = checked_both("validation data", valid)
     steps = rules.whole("steps", steps, 1)
     seed = rules.seed("the seed", seed)
     every = max(1, steps // 10) if every is None else rules.whole("every", every, 1)
     given = copy.deepcopy(network).eval()
     state = _State(copy.deepcopy(network), _taught(teacher), rules.number("share", share, 0, 1))
-    for what, number in (("rate", rate), ("momentum", momentum), ("decay", decay)):
-        rules.number(what, number, 0)
-    optimizer = sgd((p for p in state.network.parameters() if p.requires_grad), rate, momentum, decay)
-    best = _Best(given, valid)
+    check_settings(rate, momentum, decay)
+    like = next(state.network.parameters())
+    trained = [p for p in state.network.parameters() if p.requires_grad]
+    descent = optimizer_of(optimizer, trained, rate, momentum, decay)
+    batches = _batches(inputs, like) if calibration is None else _checked(calibration, like)
+    best = _Best(given, valid, batches if batch_norms(given) else ())
     for done in range(steps):
         rng = np.random.default_rng([seed, 2, done])
-        rows = torch.as_tensor(rows_of(done, len(inputs), batch, seed), device=inputs.device)
-        part = inputs[rows]
-        if augment is not None:
-            part = augment(part, torch.Generator(part.device).manual_seed(int(rng.integers(2**62))))
-        for group in optimizer.param_groups:
+        rows = torch.as_tensor(rows_of(done, len(targets), batch, seed))
+        part = placed(augmented(augment, taken(inputs, rows), rng), like)
+        classes = targets[rows.to(targets.device)].to(like.device)
+        for group in descent.param_groups:
             group["lr"] = rate * rate_at(done, steps)
-        with torch.enable_grad(), torch.random.fork_rng(devices=[part.device] if part.is_cuda else []):
+        with torch.enable_grad(), torch.random.fork_rng(devices=[like.device] if like.is_cuda else []):
             torch.manual_seed(int(rng.integers(2**62)))  # dropout
-            state.step(optimizer, part, targets[rows])
-        if (done + 1) % every == 0 or done + 1 == steps:
+            state.step(descent, part, classes)
+        if ((done + 1) % every == 0 or done + 1 == steps) and state.skipped <= done:  # it has learned
             best.look(state.network, done + 1)
     return FineTuned(best.network, best.before, best.values, best.step, state.skipped, state.losses)
 
@@ -122,13 +144,13 @@ def fine_tune(
 class _State:
     """What is trained."""
 
-    def __init__(self, network: nn.Module, teacher: Callable[[Tensor], Tensor] | None, share: float) -> None:
+    def __init__(self, network: nn.Module, teacher: Callable[..., Any] | None, share: float) -> None:
         self.network, self.teacher = network, teacher
         self.share = share if teacher is not None else 0.0
         self.skipped = 0
         self.losses: list[float] = []
 
-    def step(self, optimizer: torch.optim.Optimizer, inputs: Tensor, targets: Tensor) -> None:
+    def step(self, optimizer: torch.optim.Optimizer, inputs: Inputs, targets: Tensor) -> None:
         """One step, or none where a number is not finite."""
         self.network.train()
         buffers = [(one, one.clone()) for one in self.network.buffers()]
@@ -148,40 +170,66 @@ class _State:
         self.losses.append(float(loss.detach()) if finite else math.nan)
         optimizer.zero_grad(set_to_none=True)
 
-    def _loss(self, inputs: Tensor, targets: Tensor) -> Tensor:
-        logits = _logits(self.network(inputs))
+    def _loss(self, inputs: Inputs, targets: Tensor) -> Tensor:
+        logits, targets = flat(logits_of(invoke(self.network, inputs)), targets)
         loss = logits.new_zeros(())
         if self.share < 1:
-            loss = (1 - self.share) * F.cross_entropy(logits, targets)
+            loss = (1 - self.share) * F.cross_entropy(logits, targets, ignore_index=IGNORED)
         if self.teacher is not None and self.share > 0:
             with torch.no_grad():
-                taught = _logits(self.teacher(inputs))
+                positional, named = arguments(inputs)
+                taught = logits_of(self.teacher(*positional, **named)).flatten(0, -2)
             if taught.shape != logits.shape:
                 raise InvalidInputError(
                     f"the teacher gives {tuple(taught.shape)} and the network {tuple(logits.shape)}: give a teacher of "
                     "the same classes."
                 )
-            loss = loss + self.share * F.cross_entropy(logits, taught.softmax(-1))
+            counted = targets != IGNORED
+            loss = loss + self.share * F.cross_entropy(logits[counted], taught[counted].softmax(-1))
         return loss
 
 
 class _Best:
     """The best network so far."""
 
-    def __init__(self, network: nn.Module, valid: tuple[Tensor, Tensor] | None) -> None:
-        self.network, self.valid, self.step = network, valid, 0
-        self.before = self.values = {} if valid is None else measured(network, *valid)
+    def __init__(self, network: nn.Module, valid: tuple[Inputs, Tensor] | None, calibration: Sequence[Inputs]) -> None:
+        self.network, self.valid, self.step, self.calibration = network, valid, 0, calibration
+        self.before = self.values = {} if valid is None else _measured(network, valid)
 
     def look(self, network: nn.Module, step: int) -> None:
         """Keep a copy of a network if it is better."""
         if any(not bool(one.isfinite().all()) for one in network.parameters()):
             return
+        copied = copy.deepcopy(network).eval()
+        if self.calibration:
+            try:
+                calibrate(copied, self.calibration)
+            except InvalidInputError:  # statistics that are not finite
+                return
         values = self.values
         if self.valid is not None:
-            values = measured(network, *self.valid)
+            values = _measured(copied, self.valid)
             if not (math.isfinite(values["nll"]) and _rank(values) > _rank(self.values)):
                 return
-        self.network, self.values, self.step = copy.deepcopy(network).eval(), values, step
+        self.network, self.values, self.step = copied, values, step
+
+
+def _batches(inputs: Inputs, like: Tensor) -> list[Inputs]:
+    """Training inputs to calibrate with, but samples that are not finite, and a last one alone without statistics."""
+    finite = torch.ones(count(inputs), dtype=torch.bool)
+    for one in Batch(inputs).tensors():
+        if one.ndim and one.is_floating_point():
+            finite &= one.flatten(1).isfinite().all(1).cpu() if one.ndim > 1 else one.isfinite().cpu()
+    rows = finite.nonzero()[: _SAMPLES * _BATCHES, 0]
+    return [placed(taken(inputs, part), like) for part in torch.split(rows, _SAMPLES) if len(part) > 1]
+
+
+def _checked(calibration: Sequence[Inputs], like: Tensor) -> list[Inputs]:
+    found = [placed(checked_inputs("inputs for calibration", one), like) for one in calibration]
+    tensors = [one for part in found for one in Batch(part).tensors()]
+    if any(count(part) < 2 for part in found) or not all(bool(one.isfinite().all()) for one in tensors):
+        raise InvalidInputError("calibration must be a list of batches of finite inputs, each of two samples or more.")
+    return found
 
 
 def _rank(values: dict[str, float]) -> tuple[bool, float, float]:
@@ -190,7 +238,15 @@ def _rank(values: dict[str, float]) -> tuple[bool, float, float]:
     return finite, values["accuracy"] if finite else 0.0, -values["nll"] if finite else 0.0
 
 
-def _taught(teacher: Any) -> Callable[[Tensor], Tensor] | None:
+def _measured(network: nn.Module, valid: tuple[Inputs, Tensor]) -> dict[str, float]:
+    """Accuracy and nll, which are nan where outputs are not finite."""
+    try:
+        return measured(network, *valid)
+    except NotFiniteError:
+        return {"accuracy": math.nan, "nll": math.nan}
+
+
+def _taught(teacher: Any) -> Callable[..., Any] | None:
     """The teacher as a function; of a network a copy in evaluation mode, so that it stays as it was."""
     if teacher is None:
         return None
@@ -203,42 +259,25 @@ def _taught(teacher: Any) -> Callable[[Tensor], Tensor] | None:
     return teacher  # type: ignore[no-any-return]
 
 
-def _logits(output: object) -> Tensor:
-    if not isinstance(output, Tensor) or output.dim() != 2:
-        what = f"shape {tuple(output.shape)}" if isinstance(output, Tensor) else f"type {type(output).__name__}"
-        raise InvalidInputError(f"the network returns something of the {what}: it must return logits (batch, classes).")
-    return output
-
-
-def _check(network: nn.Module, inputs: Tensor, targets: Tensor, batch: int) -> None:
+def _check(network: nn.Module, inputs: Any, targets: Any, batch: int) -> tuple[Inputs, Tensor]:
     if isinstance(network, Supernet):
         raise InvalidInputError("this is a supernet: give one of its networks,  supernet.subnet(architecture).")
     if not isinstance(network, nn.Module):
         raise InvalidInputError(f"the network is {rules.shown(network)}: give a torch.nn.Module.")
-    _check_pair("inputs", inputs, targets)
+    inputs, targets = checked_pair("training data", inputs, targets)
     rules.whole("batch", batch, 1)
     if not any(one.requires_grad for one in network.parameters()):
         raise InvalidInputError(
             "no parameter of the network can be trained: call  network.requires_grad_(True)  first."
         )
-    if batch_norms(network) and min(batch, len(inputs)) < 2:
+    if batch_norms(network) and min(batch, len(targets)) < 2:
         raise InvalidInputError("a batch of one sample has no statistics for batch norm: give batches of two or more.")
     with Foreign() as call, torch.no_grad():
         copied = copy.deepcopy(network).eval()
-        classes = _logits(copied(inputs[:2])).shape[1]
+        part = placed(taken(inputs, slice(2)), next(copied.parameters()))
+        output = invoke(copied, part)
     if call.kind is not None:
         raise InvalidInputError(f"the network cannot compute the inputs: {call.said}")
-    if not 0 <= int(targets.min()) <= int(targets.max()) < classes:
-        raise InvalidInputError(f"targets go from {int(targets.min())} to {int(targets.max())}, and the network gives "
-                                f"{classes} logits: give classes from 0 on.")  # fmt: skip
-
-
-def _check_pair(what: str, inputs: Any, targets: Any) -> None:
-    if not (isinstance(inputs, Tensor) and isinstance(targets, Tensor)):
-        raise InvalidInputError(f"{what} must be two tensors, inputs and targets.")
-    if len(inputs) != len(targets) or not len(inputs):
-        raise InvalidInputError(f"{len(inputs)} inputs and {len(targets)} targets: give a target for each input.")
-    if targets.is_floating_point() or targets.dim() != 1:
-        raise InvalidInputError(
-            f"targets of the type {targets.dtype} and shape {tuple(targets.shape)}: give classes (n,)."
-        )
+    logits, _ = flat(logits_of(output), targets[:2])
+    check_classes(targets, logits.shape[1])
+    return inputs, targets

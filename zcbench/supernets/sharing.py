@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -12,15 +13,19 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
+from zcbench._arguments import shown
 from zcbench._display import brief
-from zcbench.errors import InvalidInputError
+from zcbench.errors import InvalidArchitectureError, InvalidInputError, ZcbenchError, first_line
+from zcbench.supernets._samples import checked_both, checked_inputs, placed
 from zcbench.supernets.calibration import batch_norms, calibrate
 from zcbench.supernets.cuts import shared_weights
 from zcbench.supernets.evaluation import measured
-from zcbench.types import Architecture, SearchSpace
+from zcbench.types import Architecture, Batch, Inputs, SearchSpace
 
 #: structures of subnets that are kept
 _KEPT = 256
+#: one thread at a time builds networks: random numbers of the process are others meanwhile
+_ALONE = threading.RLock()
 
 
 class WeightSharing(nn.Module):
@@ -40,6 +45,7 @@ class WeightSharing(nn.Module):
         largest: the architecture whose network has all weights.
         smallest: the one with the fewest, for rules that train it at every step.
         calibration: inputs by which batch norms are calibrated, a list of batches; needed where there are batch norms.
+            A batch is a tensor, a tuple of positional or a mapping of keyword arguments of a network's.
         held_out: inputs and targets by which :meth:`evaluate` judges subnets.
 
     Attributes:
@@ -58,16 +64,18 @@ class WeightSharing(nn.Module):
         *,
         largest: Architecture,
         smallest: Architecture,
-        calibration: Sequence[Tensor] = (),
-        held_out: tuple[Tensor, Tensor] | None = None,
+        calibration: Sequence[Inputs] = (),
+        held_out: tuple[Inputs, Tensor] | None = None,
     ) -> None:
         super().__init__()
         self.space = space
         self.build: Callable[[Architecture], nn.Module] = space.build if build is None else build
-        self.largest, self.smallest = space.canonical(largest), space.canonical(smallest)
+        self.largest, self.smallest = self._usual(largest), self._usual(smallest)
         self.whole = self._whole()
-        self.calibration = list(calibration)
-        self.held_out = held_out
+        if isinstance(calibration, Tensor | Mapping):
+            raise InvalidInputError("calibration is one batch: give a list of batches, calibration=[batch].")
+        self.calibration = [checked_inputs("inputs for calibration", batch) for batch in calibration]
+        self.held_out = None if held_out is None else checked_both("held-out data", held_out)
         self._structures: OrderedDict[str, nn.Module] = OrderedDict()
         self._made_for: tuple[torch.dtype, torch.device] | None = None
         self._statistics: tuple[Any, dict[str, Tensor]] | None = None
@@ -79,15 +87,46 @@ class WeightSharing(nn.Module):
 
     def _whole(self) -> nn.Module:
         """The network that has all weights; those of the smaller ones are cut from its."""
-        network = self.build(self.largest)
+        network = self._built(self.largest)
         shared_weights(network, network)  # each module can be cut
         return network
 
+    def _built(self, architecture: Architecture) -> nn.Module:
+        """What build returns.
+
+        Raises:
+            InvalidInputError: it raised, or returned no module.
+        """
+        try:
+            network = self.build(architecture)
+        except ZcbenchError:
+            raise
+        except Exception as error:  # heads that do not divide a width, say
+            raise InvalidInputError(f"build fails for {architecture} ({first_line(error)}).") from error
+        if not isinstance(network, nn.Module):
+            raise InvalidInputError(
+                f"build returned {shown(network)} for {architecture}: it must return a torch.nn.Module."
+            )
+        return network
+
+    def _usual(self, architecture: Architecture) -> Architecture:
+        """The canonical form.
+
+        Raises:
+            InvalidArchitectureError: it is none of the space.
+        """
+        if not isinstance(architecture, Architecture):
+            raise InvalidArchitectureError(
+                f"{shown(architecture)} is no architecture: give one of {self.space.name}, as space.parse(…) makes it."
+            )
+        return self.space.canonical(architecture)
+
     def _fresh(self, architecture: Architecture) -> nn.Module:
         """A new network on the supernet's device, in its precision; what is random in it is the same every time."""
-        with torch.random.fork_rng(devices=[]), torch.inference_mode(False):  # networks outlive such a mode
+        usual = self._usual(architecture)
+        with _ALONE, torch.random.fork_rng(devices=[]), torch.inference_mode(False):  # networks outlive such a mode
             torch.default_generator.manual_seed(0)  # and no other device's
-            network = self.build(self.space.canonical(architecture))
+            network = self._built(usual)
         mine = {id(value) for value in self.parameters()}
         like, first = next(self.parameters()), next(network.parameters(), None)
         if first is None:
@@ -108,7 +147,7 @@ class WeightSharing(nn.Module):
             InvalidArchitectureError: it is none of the space.
             InvalidInputError: its network is no part of the largest.
         """
-        key, like = self.space.canonical(architecture).key, next(self.parameters())
+        key, like = self._usual(architecture).key, next(self.parameters())
         if self._made_for != (like.dtype, like.device):
             self._structures.clear()
             self._made_for = (like.dtype, like.device)
@@ -135,7 +174,7 @@ class WeightSharing(nn.Module):
             InvalidInputError: its network is no part of the largest.
         """
         self.structure(architecture)
-        self.active = self.space.canonical(architecture)
+        self.active = self._usual(architecture)
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
         """What the active subnet computes."""
@@ -145,9 +184,11 @@ class WeightSharing(nn.Module):
         weights: dict[str, Tensor] = {name: shared[name] for name, _ in structure.named_parameters()}
         if not self.training:  # the layout of memory that the stand-alone subnet has, for the same kernels and bits
             weights = {name: value.contiguous() for name, value in weights.items()}
-        weights |= self._buffers_of(structure)
+        weights |= self.buffers_of(structure)
         if not self.training and batch_norms(structure):
             weights |= self._calibrated()
+        if self.training:
+            _refuse_modes(structure)
         before = self._states(structure, weights) if self.training else {}
         out = functional_call(structure, weights, inputs, named)
         after = self._states(structure, weights) if self.training else {}
@@ -158,7 +199,7 @@ class WeightSharing(nn.Module):
             )
         return out
 
-    def _buffers_of(self, network: nn.Module) -> dict[str, Tensor]:
+    def buffers_of(self, network: nn.Module) -> dict[str, Tensor]:
         """The whole's buffers of the same name and shape, but for statistics of batch norms."""
         mine = dict(self.whole.named_buffers())
         return {
@@ -177,7 +218,7 @@ class WeightSharing(nn.Module):
         """Buffers of the active subnet as it is cut out; computed again when it or any weight has changed."""
         values = [value.detach() for value in self.parameters() if value.is_floating_point()]
         norms = torch.stack(torch._foreach_norm(values)).tolist()  # tell changes of .data, which have no version
-        data = tuple((id(batch), batch._version) for batch in self.calibration)
+        data = tuple((id(one), one._version) for batch in self.calibration for one in Batch(batch).tensors())
         state = (self.active, tuple((id(value), value._version) for value in self.parameters()), tuple(norms), data)
         if self._statistics is None or self._statistics[0] != state:
             self._statistics = (state, dict(self.subnet(self.active).named_buffers()))
@@ -196,7 +237,7 @@ class WeightSharing(nn.Module):
             for name, value in network.named_parameters():
                 value.copy_(weights[name])
             buffers = dict(network.named_buffers())
-            for name, buffer in self._buffers_of(network).items():
+            for name, buffer in self.buffers_of(network).items():
                 buffers[name].copy_(buffer)
         return network
 
@@ -215,19 +256,14 @@ class WeightSharing(nn.Module):
                     "training set as calibration=[batch, …], or take  cut(architecture)  and calibrate it yourself."
                 )
             with torch.inference_mode(False):
-                calibrate(network, map(self._as_weights, self.calibration))
+                calibrate(network, (placed(batch, next(self.parameters())) for batch in self.calibration))
         return network.eval()
-
-    def _as_weights(self, batch: Tensor) -> Tensor:
-        """A batch on the supernet's device and, of floating-point numbers, in its precision."""
-        like = next(self.parameters())
-        return batch.to(like.device, like.dtype if batch.is_floating_point() else batch.dtype)
 
     def evaluate(self, architecture: Architecture) -> dict[str, float]:
         """Accuracy (a fraction) and nll (nats a sample) of a subnet on held-out data.
 
         Raises:
-            InvalidInputError: there is none.
+            InvalidInputError: there is none, or the subnet's outputs on it are not finite.
         """
         if self.held_out is None:
             raise InvalidInputError("this supernet has no held-out data: give it held_out=(inputs, targets).")
@@ -243,6 +279,16 @@ def _other_buffers(network: nn.Module) -> dict[str, Tensor]:
                 if value is not None:
                     found[f"{prefix}.{name}" if prefix else name] = value
     return found
+
+
+def _refuse_modes(network: nn.Module) -> None:
+    """Batch norms that a network of the user's keeps in evaluation: they would use statistics of no data."""
+    for name, module in network.named_modules():
+        if isinstance(module, _BatchNorm) and module.track_running_stats and not module.training:
+            raise InvalidInputError(
+                f"{name} is a batch norm that stays in evaluation while the supernet trains, with statistics of no "
+                "data: let it follow train()."
+            )
 
 
 def _refuse_statistics(network: nn.Module) -> None:

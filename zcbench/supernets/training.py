@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,13 +16,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from zcbench import _arguments as rules
+from zcbench._code import called_digest
+from zcbench._display import brief
 from zcbench._files import whole
-from zcbench.errors import InvalidInputError
+from zcbench._outputs import invoke
+from zcbench.errors import DataCorruptError, InvalidInputError, first_line
 from zcbench.supernets._register import get_training_rule
 from zcbench.supernets._rule import TrainingRule
-from zcbench.supernets._steps import Augment, rate_at, rows_of, sgd
+from zcbench.supernets._samples import IGNORED, check_classes, checked_pair, digest, flat, logits_of, placed, taken
+from zcbench.supernets._sealed import opened, sealed
+from zcbench.supernets._steps import Augment, augmented, check_settings, optimizer_of, rate_at, rows_of
 from zcbench.supernets.sharing import WeightSharing
-from zcbench.types import Architecture
+from zcbench.types import Architecture, Inputs
+
+#: steps without a finite gradient, one after the other, after which a training is stopped
+_FUTILE = 100
 
 
 @dataclass
@@ -33,7 +42,7 @@ class _Step:
     number: int
     progress: float
     rng: np.random.Generator
-    inputs: Tensor
+    inputs: Inputs
     targets: Tensor
     smoothing: float
     learned: int = 0
@@ -44,44 +53,57 @@ class _Step:
     ) -> Tensor:
         """Add a subnet's gradient."""
         self.supernet.activate(architecture)
-        logits: Tensor = self.supernet(self.inputs)
+        logits = logits_of(invoke(self.supernet, self.inputs))
+        scores, targets = flat(logits, self.targets)
+        check_classes(targets, scores.shape[1])
         share = 0.0 if teacher is None else share
         loss = logits.new_zeros(())
         if share < 1:
-            loss = (1 - share) * F.cross_entropy(logits, self.targets, label_smoothing=self.smoothing)
+            loss = (1 - share) * F.cross_entropy(scores, targets, ignore_index=IGNORED, label_smoothing=self.smoothing)
         if teacher is not None and share > 0:
-            loss = loss + share * F.cross_entropy(logits, teacher.softmax(-1))
+            taught = teacher.flatten(0, -2)
+            if taught.shape != scores.shape:
+                raise InvalidInputError(
+                    f"the teacher gives {tuple(teacher.shape)} and the subnet {tuple(logits.shape)}: give a teacher of "
+                    "the same classes."
+                )
+            counted = targets != IGNORED
+            if not bool(counted.all()):
+                scores, taught = scores[counted], taught[counted]
+            loss = loss + share * F.cross_entropy(scores, taught.softmax(-1))
         (weight * loss).backward()  # type: ignore[no-untyped-call]
         self.learned += 1
         self.loss += float(loss.detach())
         return logits.detach()
 
 
-@dataclass
+@dataclass(repr=False)
 class Training:
     """A supernet's training; :meth:`run` goes on from wherever it is.
 
-    SGD with Nesterov momentum, a learning rate that rises over the first twentieth and falls as a cosine. Batches,
-    subnets and augmentation of a step follow from the seed and the step's number alone.
+    SGD with Nesterov momentum or AdamW, a learning rate that rises over the first twentieth and falls as a cosine.
+    Batches, subnets and augmentation of a step follow from the seed and the step's number alone.
 
     Args:
         supernet: what is trained; on its device.
-        inputs: of the training set ``(n, …)``.
-        targets: classes ``(n,)``.
+        inputs: of the training set: a tensor ``(n, …)``, a tuple of positional or a mapping of keyword arguments.
+        targets: classes ``(n,)``, or ``(n, length)`` for a class at each place; -100 where there is none.
         rule: name of a training rule, with settings, or one.
         steps: how many.
         batch: samples of a step.
         rate: highest learning rate.
-        momentum: of SGD.
+        momentum: of SGD; the first beta of AdamW.
         decay: weight decay of parameters with two axes or more.
         smoothing: of labels.
         clip: norm to which gradients are clipped.
-        augment: changes the inputs of a step.
+        augment: changes the inputs of a step, with the step's random numbers.
+        optimizer: "sgd", or "adamw", whose rates are smaller (.004).
         seed: decides batches, subnets and augmentation.
 
     Attributes:
         done: steps that are over.
-        skipped: steps whose gradient was not finite; they change nothing.
+        skipped: steps whose gradient was not finite; they change nothing. A training of which a hundred are skipped
+            one after the other, or all, is stopped.
         learned: subnets that learned from a batch.
         losses: mean loss of each step's subnets.
 
@@ -90,7 +112,7 @@ class Training:
     """
 
     supernet: WeightSharing
-    inputs: Tensor
+    inputs: Inputs
     targets: Tensor
     rule: str | TrainingRule = "sandwich"
     steps: int = 1_000
@@ -101,68 +123,102 @@ class Training:
     smoothing: float = 0.0
     clip: float = 5.0
     augment: Augment | None = None
+    optimizer: str = "sgd"
     seed: int = 0
-    done: int = 0
-    skipped: int = 0
-    learned: int = 0
-    losses: list[float] = field(default_factory=list)
-    seconds: float = 0.0
+    done: int = field(default=0, init=False)
+    skipped: int = field(default=0, init=False)
+    learned: int = field(default=0, init=False)
+    losses: list[float] = field(default_factory=list, init=False)
+    seconds: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
-        if len(self.inputs) != len(self.targets) or not len(self.inputs):
+        if not isinstance(self.supernet, WeightSharing):
             raise InvalidInputError(
-                f"{len(self.inputs)} inputs and {len(self.targets)} targets: give a target for each input."
+                f"the supernet is {rules.shown(self.supernet)}: give a zcbench.supernets.WeightSharing."
             )
-        for name in ("steps", "batch"):
-            if type(getattr(self, name)) is not int or getattr(self, name) < 1:
-                raise InvalidInputError(f"{name}={getattr(self, name)!r}: give a number from 1 on.")
-        if not (math.isfinite(self.rate) and self.rate > 0):
-            raise InvalidInputError(f"rate={self.rate!r}: give a learning rate above 0.")
+        self.inputs, self.targets = checked_pair("training data", self.inputs, self.targets)
+        self.steps, self.batch = (rules.whole(name, getattr(self, name), 1) for name in ("steps", "batch"))
+        self.seed = rules.seed("the seed", self.seed)
+        check_settings(self.rate, self.momentum, self.decay)
+        if not 0 <= rules.number("smoothing", self.smoothing) < 1:
+            raise InvalidInputError(f"smoothing {self.smoothing!r}: choose a number from 0 on and below 1.")
+        if self.clip != math.inf and not rules.number("clip", self.clip) > 0:  # an infinite one clips nothing
+            raise InvalidInputError(f"clip {rules.shown(self.clip)}: choose a number above 0.")
+        for name in ("rate", "momentum", "decay", "smoothing", "clip"):  # numbers of NumPy are not for JSON
+            setattr(self, name, float(getattr(self, name)))
+        if not isinstance(self.rule, str | TrainingRule):
+            raise InvalidInputError(f"the rule is {rules.shown(self.rule)}: give its name, or a TrainingRule.")
+        if not any(one.requires_grad for one in self.supernet.parameters()):
+            raise InvalidInputError(
+                "no parameter of the supernet can be trained: call  supernet.requires_grad_(True)  first."
+            )
+        self._futile = 0
         self._rule = get_training_rule(self.rule) if isinstance(self.rule, str) else self.rule
         self._rule.begin(self.supernet)
-        self._optimizer = sgd(self.supernet.parameters(), self.rate, self.momentum, self.decay)
+        self._optimizer = optimizer_of(self.optimizer, self.supernet.parameters(), self.rate, self.momentum, self.decay)
+
+    def __repr__(self) -> str:
+        rule = getattr(self._rule, "label_", type(self._rule).__name__)
+        return brief(f"<Training of {self.supernet!r}, {rule}, {self.done} of {self.steps} steps>")
 
     def run(self) -> Iterator[int]:
-        """Train, one step for each item; yields how many are done."""
+        """Train, one step for each item; yields how many are done.
+
+        Raises:
+            InvalidInputError: no gradient is finite any more, or inputs, targets and outputs do not go together.
+        """
         while self.done < self.steps:
             began = time.perf_counter()
             self._step()
             self.seconds += time.perf_counter() - began
+            if self._futile == min(_FUTILE, self.steps):
+                raise InvalidInputError(
+                    f"the last {self._futile} steps had no finite gradient and changed nothing: look for nan among "
+                    "weights and inputs, or choose a lower rate."
+                )
             yield self.done
 
     def _step(self) -> None:
         rng = np.random.default_rng([self.seed, 2, self.done])
-        rows = torch.as_tensor(self._rows(self.done), device=self.inputs.device)
-        inputs, targets = self.inputs[rows], self.targets[rows]
-        if self.augment is not None:
-            inputs = self.augment(inputs, torch.Generator(inputs.device).manual_seed(int(rng.integers(2**62))))
+        rows, like = torch.as_tensor(self._rows(self.done)), next(self.supernet.parameters())
+        inputs = placed(augmented(self.augment, taken(self.inputs, rows), rng), like)
+        targets = self.targets[rows.to(self.targets.device)].to(like.device)
+        self._optimizer.zero_grad(set_to_none=True)  # of others, and of a step that raised
         step = _Step(self.supernet, self.done, self.done / self.steps, rng, inputs, targets, self.smoothing)
         factor = self._rule.factor(step.progress)
         for group in self._optimizer.param_groups:
             group["lr"] = self.rate * (rate_at(self.done, self.steps) if factor is None else factor)
         self.supernet.train()
-        with torch.random.fork_rng(devices=[inputs.device] if inputs.is_cuda else []):
+        with torch.random.fork_rng(devices=[like.device] if like.is_cuda else []):
             torch.manual_seed(int(rng.integers(2**62)))  # dropout
             self._rule.step(step)
+        if not step.learned:
+            raise InvalidInputError(
+                f"the rule let no subnet learn in step {self.done}: call  step.learn(architecture)."
+            )
         norm = torch.nn.utils.clip_grad_norm_(self.supernet.parameters(), self.clip)
         if bool(torch.isfinite(norm)):
             self._optimizer.step()
+            self._futile = 0
         else:
             self.skipped += 1
+            self._futile += 1
         self._optimizer.zero_grad(set_to_none=True)
         self.done += 1
         self.learned += step.learned
         self.losses.append(step.loss / max(1, step.learned))
 
     def _rows(self, step: int) -> np.ndarray[Any, np.dtype[np.intp]]:
-        return rows_of(step, len(self.inputs), self.batch, self.seed)
+        return rows_of(step, len(self.targets), self.batch, self.seed)
 
     # -- on disk -----------------------------------------------------------------------------------
 
-    def save(self, path: Path) -> None:
-        """Write weights, optimizer and rule, so that :meth:`restore` goes on from here."""
-        from safetensors.torch import save
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write weights, optimizer and rule in one step, so that :meth:`restore` goes on from here.
 
+        Raises:
+            StoreError: there is no room or no permission.
+        """
         tensors = {f"weights/{name}": value for name, value in self.supernet.whole.state_dict().items()}
         for row, entry in self._optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{row}/{name}": value for name, value in entry.items() if isinstance(value, Tensor)}
@@ -172,27 +228,26 @@ class Training:
             "rule": self._rule.state(),
             **{name: getattr(self, name) for name in ("done", "skipped", "learned", "losses", "seconds")},
         }
-        texts = {"about": json.dumps(about)}
-        with whole(path, "Choose another file for the checkpoint.") as fresh:
-            fresh.write_bytes(
-                save({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, texts)
-            )
+        content = sealed(tensors, {"about": json.dumps(about)})
+        with whole(Path(rules.path("the checkpoint", path)), "choose another file for the checkpoint.") as fresh:
+            fresh.write_bytes(content)
 
-    def restore(self, path: Path) -> None:
+    def restore(self, path: str | os.PathLike[str]) -> None:
         """Go on from what :meth:`save` wrote.
 
         Raises:
-            InvalidInputError: the file is no checkpoint, or one of another supernet or plan.
+            InvalidInputError: the file is no checkpoint, is damaged, or is one of another supernet or plan.
         """
-        from safetensors import SafetensorError, safe_open
-
         try:
-            with safe_open(path, framework="pt") as file:
-                about = json.loads(file.metadata()["about"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors, texts = opened(Path(rules.path("the checkpoint", path)).read_bytes(), strict=True)
+            about = json.loads(texts["about"])
             plan = about["plan"]
-        except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
-            raise InvalidInputError(f"{path} is no checkpoint of a supernet's training ({error}).") from None
+        except (OSError, KeyError, TypeError, ValueError, DataCorruptError) as error:
+            said = str(error) if isinstance(error, DataCorruptError) else first_line(error)
+            reason = (getattr(error, "strerror", None) or said).rstrip(".")
+            raise InvalidInputError(
+                f"{path} is no checkpoint of a supernet's training ({reason}): choose another file, or begin anew."
+            ) from None
         different = [name for name, value in self._plan().items() if plan.get(name) != value]
         if different:
             raise InvalidInputError(
@@ -208,25 +263,29 @@ class Training:
                 state.setdefault(int(row), {})[name] = value
         self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": state})
         kept = {name.partition("/")[2]: value for name, value in tensors.items() if name.startswith("rule/")}
-        device = self.inputs.device
+        device = next(self.supernet.parameters()).device
         self._rule.restore(about["rule"], {name: value.to(device) for name, value in kept.items()})
         for name in ("done", "skipped", "learned", "losses", "seconds"):
             setattr(self, name, about[name])
 
     def _plan(self) -> dict[str, Any]:
         """What must be equal for two trainings to be one."""
-        shapes = {name: list(value.shape) for name, value in self.supernet.whole.named_parameters()}
-        names = ("steps", "batch", "rate", "momentum", "decay", "smoothing", "clip", "seed")
+        state = self.supernet.whole.state_dict()
+        shapes = {name: [*value.shape, str(value.dtype)] for name, value in state.items() if isinstance(value, Tensor)}
+        names = ("steps", "batch", "rate", "momentum", "decay", "smoothing", "clip", "optimizer", "seed")
         return {
             "space": self.supernet.space.name,
             "weights": shapes,
             "rule": getattr(self._rule, "label_", type(self._rule).__name__),
-            "samples": f"{len(self.inputs)}, {_digest(self.inputs)}, {_digest(self.targets)}",
+            "augment": _called(self.augment),
+            "samples": f"{len(self.targets)}, {digest(self.inputs)}, {digest(self.targets)}",
             **{name: getattr(self, name) for name in names},
         }
 
 
-def _digest(values: Tensor) -> str:
-    """Of a tensor's numbers, wherever they lie."""
-    data = values.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()
-    return hashlib.blake2b(data.tobytes(), digest_size=8).hexdigest()
+def _called(augment: Augment | None) -> str | None:
+    """Name and code of a function of the user's."""
+    if augment is None:
+        return None
+    name = getattr(augment, "__qualname__", type(augment).__qualname__)
+    return f"{name} {called_digest(augment)}".strip()

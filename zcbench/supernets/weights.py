@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from zcbench import _arguments as rules
 from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, first_line
+from zcbench.supernets._sealed import opened, sealed
 
 N = TypeVar("N", bound=nn.Module)
 
@@ -26,8 +28,6 @@ def packed(network: nn.Module, about: Mapping[str, Any]) -> bytes:
     Raises:
         InvalidInputError: the state holds something other than dense tensors, or a weight is nan.
     """
-    from safetensors.torch import save
-
     kept: dict[str, Tensor] = {}
     shared: dict[str, str] = {}
     places: dict[tuple[Any, ...], str] = {}
@@ -46,8 +46,8 @@ def packed(network: nn.Module, about: Mapping[str, Any]) -> bytes:
             shared[name] = places[place]
         else:
             places[place] = name
-            kept[name] = value.detach().cpu().clone(memory_format=torch.contiguous_format)
-    return save(kept, {"about": json.dumps(about, default=str), "shared": json.dumps(shared)})
+            kept[name] = value
+    return sealed(kept, {"about": json.dumps(about, default=str), "shared": json.dumps(shared)})
 
 
 def unpacked(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -56,18 +56,14 @@ def unpacked(content: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         DataCorruptError: it is no such file.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
     try:
-        tensors = load(content)
-        length = int.from_bytes(content[:8], "little")
-        metadata = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+        tensors, metadata = opened(content, strict=False)  # others may write such files, too
         about = json.loads(metadata.get("about", "{}"))
         shared = json.loads(metadata.get("shared", "{}"))
         tensors |= {name: tensors[kept] for name, kept in shared.items()}
-    except (SafetensorError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise DataCorruptError(f"this is no file of weights ({first_line(error)}): export the network again.") from None
+    except (DataCorruptError, ValueError, KeyError, AttributeError, TypeError) as error:
+        reason = str(error).rstrip(".") if isinstance(error, DataCorruptError) else first_line(error)
+        raise DataCorruptError(f"this is no whole file of weights ({reason}): export the network again.") from None
     return tensors, about if isinstance(about, dict) else {}
 
 
@@ -83,18 +79,24 @@ def load_weights(network: N, path: str | os.PathLike[str]) -> N:
 
     Raises:
         DataMissingError: there is no such file.
-        DataCorruptError: it is no file of weights.
+        DataCorruptError: it is no file of weights, is damaged, or a weight is nan.
         InvalidInputError: the weights are of another network.
     """
+    if not isinstance(network, nn.Module):
+        raise InvalidInputError(f"the network is {rules.shown(network)}: give a torch.nn.Module.")
     try:
-        content = Path(path).read_bytes()
+        content = Path(rules.path("the file of weights", path)).read_bytes()
     except OSError as error:
         raise DataMissingError(f"{path} cannot be read: {error.strerror or error}.") from None
     tensors, about = unpacked(content)
     try:
         expected = network.state_dict()
         odd = sorted(set(tensors) ^ set(expected))
-        odd += [name for name in tensors if name in expected and tensors[name].shape != expected[name].shape]
+        alike = [(name, value, expected[name]) for name, value in tensors.items() if name in expected]
+        odd += [name for name, one, other in alike if (one.shape, one.dtype) != (other.shape, other.dtype)]
+        spoilt = [name for name, value, _ in alike if value.is_floating_point() and bool(value.isnan().any())]
+        if spoilt and not odd:
+            raise DataCorruptError(f"{path} holds nan in {spoilt[0]}: it is of no use to anybody.")
         if not odd:
             network.load_state_dict(tensors)
     except RuntimeError as error:

@@ -13,6 +13,7 @@ from torch.func import functional_call
 from zcbench.errors import InvalidInputError
 from zcbench.supernets._register import register_training_rule
 from zcbench.supernets._rule import Step, TrainingRule
+from zcbench.supernets._samples import arguments, logits_of
 from zcbench.supernets.sharing import WeightSharing
 from zcbench.types import Architecture
 
@@ -79,7 +80,9 @@ class Progressive(TrainingRule):
             step.learn(net.largest)
             return
         if not self._teacher:
-            self._teacher = {name: value.detach().clone() for name, value in net.whole.named_parameters()}
+            self._teacher = {
+                name: value.detach().clone() for name, value in net.whole.named_parameters(remove_duplicate=False)
+            }
         logits = self._taught(step)
         for _ in range(self.subnets):
             step.learn(self._drawn(step, phase), teacher=logits, share=0.5, weight=1 / self.subnets)
@@ -91,11 +94,11 @@ class Progressive(TrainingRule):
 
     def _taught(self, step: Step) -> Tensor:
         """Logits of the largest network as it was, on the batch."""
+        net = step.supernet
+        structure = net.structure(net.largest).train(net.training)  # whatever it computed before
         with torch.no_grad():
-            logits: Tensor = functional_call(
-                step.supernet.structure(step.supernet.largest), self._teacher, (step.inputs,)
-            )
-        return logits
+            logits = functional_call(structure, self._teacher | net.buffers_of(structure), *arguments(step.inputs))
+        return logits_of(logits)
 
     def tensors(self) -> Mapping[str, Tensor]:
         """Weights of the teacher."""
