@@ -100,6 +100,7 @@ def test_a_class_that_is_not_registered():
 
 #: settings with which the slower ones take a second or two
 QUICK = {
+    "cheap-first": "initial=5:candidates=500",
     "ehvi": "every=10:pool=0:visits=200",
     "gbdt_nas": "every=20:predictor=(bayesian_ridge:encoding=onehot)",
     "guided": "every=10:predictor=(bayesian_ridge:encoding=onehot)",
@@ -110,7 +111,7 @@ QUICK = {
 
 
 #: searchers whose predictors take more than a few seconds even so
-SLOW = {"ehvi", "gbdt_nas", "linas", "optuna"}
+SLOW = {"cheap-first", "ehvi", "gbdt_nas", "linas", "optuna"}
 
 
 @pytest.mark.parametrize(

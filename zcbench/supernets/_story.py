@@ -44,7 +44,7 @@ from zcbench.types import Architecture
 Progress = Callable[[str, int, int, str], object]
 SPACE = "elastic-mobilenet"
 #: of what a folder holds; raised whenever a run could not go on from it
-_VERSION = 2
+_VERSION = 3
 #: seconds between two checkpoints
 _SAVED = 5.0
 #: what searches for the front, chosen with supernets of other seeds
