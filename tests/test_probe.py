@@ -400,7 +400,10 @@ def test_weights_are_matrices_of_layers():
             self.embed, self.rnn = nn.Embedding(5, 4), nn.LSTM(4, 3)
             self.norm, self.head = nn.LayerNorm(3), nn.Linear(3, 2)
 
-    with Probe(Mixed(), Batch(torch.zeros(1))) as probe:
+        def forward(self, x):
+            return self.head(self.norm(self.rnn(self.embed(x))[0]))
+
+    with Probe(Mixed(), Batch(torch.zeros(2, 3, dtype=torch.long))) as probe:
         assert list(probe.weights) == ["rnn.weight_ih_l0", "rnn.weight_hh_l0", "head.weight"]
 
 

@@ -34,6 +34,8 @@ class Watcher:
 
     #: output of the pass
     outputs: Tensor | None = None
+    #: whether it looks at the network's weights
+    of_weights = False
 
     def __init__(self, probe: Probe) -> None:
         self.probe = probe
@@ -171,6 +173,8 @@ class Keeper(FunctionWatcher):
 class ChannelProducts(Watcher):
     """Sum over positions of a * dL/da for every convolutional and linear layer's output a."""
 
+    of_weights = True
+
     def start(self) -> None:
         """Hook the layers whose weights count."""
         self.products: dict[str, Tensor] = {}
@@ -222,6 +226,8 @@ def channels_first(module: nn.Module, output: Tensor) -> bool:
 
 class LinearOutputs(Watcher):
     """Outputs of the layers with two-dimensional weights, before anything overwrites them, by name of the weight."""
+
+    of_weights = True
 
     def start(self) -> None:
         """Hook the layers."""

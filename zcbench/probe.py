@@ -18,7 +18,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeVar, get_args, overload
@@ -53,6 +53,7 @@ from zcbench._watchers import (
     SampleMaps,
     Watcher,
 )
+from zcbench._weights import declared, multiplied
 from zcbench._world import RandomStates, restore_torch, seed_torch, torch_states
 from zcbench.errors import InvalidInputError, NonFiniteError, UnsupportedModelError
 from zcbench.types import Batch, Inputs, LossFunction
@@ -60,6 +61,8 @@ from zcbench.types import Batch, Inputs, LossFunction
 T = TypeVar("T")
 #: Class that the loss leaves out, as torch's cross-entropy does.
 _IGNORED = -100
+#: samples of a pass that tells what parameters do; some layers cannot take a single one
+_FEW = 2
 
 
 class _UnsettledError(BaseException):  # no proxy's own handler of exceptions may catch it
@@ -441,23 +444,41 @@ class Probe:
     def weights(self) -> dict[str, nn.Parameter]:
         """Trainable weight arrays of convolutional, linear and recurrent layers, by name.
 
-        That is: parameters called ``weight…`` (or ``…_weight``) with two dimensions or more, embeddings excepted. The
-        literature's "over all layers" means these.
+        Those are the parameters with two dimensions or more that multiply what comes of the data, whatever they are
+        called: see ``zcbench._weights``. The literature's "over all layers" means these.
 
         Raises:
             UnsupportedModelError: the network has none.
         """
-        found, modules = {}, dict(self.model.named_modules())
-        for name, parameter in self.parameters.items():
-            owner, _, leaf = name.rpartition(".")
-            embedding = isinstance(modules.get(owner), (nn.Embedding, nn.EmbeddingBag))
-            if "weight" in leaf and parameter.dim() >= 2 and not embedding:
-                found[name] = parameter
+        known, in_question = declared(self.model, self.parameters)
+        if in_question:
+            known |= self._multiplied
+        found = {name: parameter for name, parameter in self.parameters.items() if id(parameter) in known}
         if not found:
             raise UnsupportedModelError(
                 "the network has no trainable convolutional, linear or recurrent weight to measure."
             )
         return found
+
+    def _settle_weights(self, watchers: Iterable[str]) -> None:
+        """Find out which parameters are weights before a pass in which watchers look at them."""
+        if any(WATCHERS[name].of_weights for name in watchers):
+            with suppress(UnsupportedModelError):
+                _ = self.weights
+
+    @signal
+    def _multiplied(self) -> set[int]:
+        """Identities of the parameters that multiply data, of those of which no layer of torch tells."""
+        _, in_question = declared(self.model, self.parameters)
+        few = self.batch[:_FEW]
+        inputs = _copies(few.inputs)
+        tensors = Batch(inputs).tensors()
+
+        def run() -> None:
+            invoke(self.model, inputs)
+
+        with self.forward_pass("eval"):
+            return multiplied(run, tensors, (one for one in self.parameters.values() if id(one) in in_question))
 
     @property
     def targets(self) -> Tensor:
@@ -483,6 +504,7 @@ class Probe:
         leaves = self._leaves
         wanted = self._wanted if any(t.requires_grad for t in leaves.tensors()) else self._wanted | {"embedded"}
         watchers = {name: make(self) for name, make in WATCHERS.items() if name in wanted}
+        self._settle_weights(watchers)
         with self.forward_pass(), ExitStack() as stack:
             for watcher in watchers.values():
                 stack.enter_context(watcher)
@@ -501,6 +523,7 @@ class Probe:
             outputs = self.outputs
             self._watchers[name].outputs = outputs
             return self._watchers[name]
+        self._settle_weights((name,))
         with self.forward_pass(), torch.set_grad_enabled(graph), WATCHERS[name](self) as watcher:
             watcher.outputs = self.call(self._leaves.inputs if graph else self.batch.inputs)
         return watcher
