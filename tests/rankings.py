@@ -73,11 +73,11 @@ def truth(count=16, seeds=3):
 NOTHING = Estimate(math.nan, math.nan, math.nan, 0)
 
 
-def row(name, kind="proxy", tau=0.5, over=(0.0, -0.1, 0.1), weights="", failures=0, all_in=10.0, same_as=""):
+def row(name, kind="proxy", tau=0.5, over=(0.0, -0.1, 0.1), weights="", failures=0, all_in=10.0, same_as="", n=4):
     """A row."""
     found = Agreement(
-        Estimate(tau, tau - 0.1, tau + 0.1, 4), Estimate(tau, tau, tau, 4), Estimate(tau / 2, 0.0, 1.0, 2), (tau, tau),
-        0.01, Estimate(*over, 4), 0.9,
+        Estimate(tau, *((tau - 0.1, tau + 0.1) if n > 3 else (math.nan, math.nan)), n), Estimate(tau, tau, tau, n),
+        Estimate(tau / 2, 0.0, 1.0, 2), (tau, tau), 0.01, Estimate(*over, n), 0.9,
     )  # fmt: skip
     statuses = Counter({"ok": 8 - failures, "failed": failures})
     found = None if failures == 8 else found

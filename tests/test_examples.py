@@ -21,3 +21,13 @@ def test_the_supernet_on_digits(tmp_path):
     assert (tmp_path / "story" / "exported" / "subnet.md").exists()
     again = subprocess.run(script, cwd=tmp_path, env=around, capture_output=True, text=True, timeout=600, check=False)
     assert again.returncode == 0 and "step 30" not in again.stdout
+
+
+def test_an_own_supernet(tmp_path):
+    """As a stranger copies it: the contract holds, and the bound is on the networks that it builds."""
+    around = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    script = [sys.executable, str(ROOT / "examples" / "own_supernet.py")]
+    run = subprocess.run(script, cwd=tmp_path, env=around, capture_output=True, text=True, timeout=300, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "14 passed, 0 failed" in run.stdout and "Constraints: params<=5000" in run.stdout
+    assert float(run.stdout.rpartition("test accuracy ")[2].split("%")[0]) > 80

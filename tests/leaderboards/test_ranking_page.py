@@ -16,6 +16,7 @@ def test_it_shows_table_costs_and_intervals():
         assert text in html
     assert len(re.findall('<path class="interval"', html)) == 5 + 4  # the differences are without params
     assert len(re.findall('<path class="chosen"', html)) == 1
+    assert len(re.findall('<path class="level"', html)) == 3  # the ceiling, and where nothing differs
     assert not re.search(r"<script|<link|https?:|url\(|@import", html)
 
 

@@ -8,7 +8,7 @@ from toys import table
 import zcbench
 from zcbench.errors import InvalidInputError
 from zcbench.scorers import Context
-from zcbench.search import Constraint, Constraints
+from zcbench.search import Constraint, Constraints, Domain
 from zcbench.search._reach import check_reachable
 from zcbench.spaces import get_space
 
@@ -89,3 +89,15 @@ def test_what_can_be_kept_passes():
         Constraints([Constraint(total, high=0), lambda a: True], digits(20, 10)), None, np.random.default_rng(0)
     )
     check_reachable(Constraints(None, digits()), None, np.random.default_rng(0))
+
+
+def test_a_function_that_allows_little_is_no_sum():
+    space = get_space("elastic-mobilenet")
+    few = set(list(space)[::130])
+
+    def among_these(architecture):
+        return architecture in few
+
+    kept = Constraints(among_these, space)
+    check_reachable(kept, None, np.random.default_rng(0))
+    assert set(Domain(space, constraints=kept).everything()) == few

@@ -154,3 +154,26 @@ def test_every_setting_of_the_signature_is_stored_under_its_name(name):
     others = {key: value + "x" if isinstance(value, str) else value + 0.5 for key, value in defaults.items()}
     for given in (defaults, others):
         assert vars(type(get_searcher(name))(**given)) == given
+
+
+def test_the_ends_of_what_is_known_come_first():
+    """Among the first are the cheapest and the dearest, which no search for the front can do without."""
+    for whole in (10**6, 0):  # all of the domain, or some of it drawn
+        search = run(EHVI(initial=6, pool=whole, visits=40), 6, score=both, given=known(space=digits(3, 4)))
+        assert {"000", "333"} <= set(keys(search)) and len(set(keys(search))) == 6
+    searcher = EHVI(initial=1)
+    searcher.begin(known(space=digits(3, 4)))
+    assert len(searcher.first()) == 1
+    searcher.begin(two(space=digits(3, 4)))
+    assert searcher.problem.ends(100) == []  # nothing is known
+
+
+def test_a_warm_start_chooses_all_of_the_first():
+    class Middle(Scorer):
+        label = "middle"
+
+        def value(self, architecture):
+            return -abs(total(architecture) - 4)
+
+    search = run(EHVI(initial=5), 5, score=both, given=known(space=digits(3, 4), warm_start=Middle()))
+    assert all(total(one) == 4 for one in search.problem.history.architectures)

@@ -54,6 +54,21 @@ def test_codes_and_graphs_tell_networks_apart():
     assert graph.nodes == ("input", "w8k3e3", "w8k3e3", "w24k5e1", "output")
 
 
+def test_codes_have_what_stages_have_in_common():
+    """Two networks that differ in one number differ in two columns, wherever they are."""
+    one = SPACE.parse("d2w8k3e3|d1w24k5e1")
+    code = SPACE.encode(one)
+    assert code.shape == (20,) and code.sum() == 8
+    assert all(np.abs(SPACE.encode(other) - code).sum() == 2 for other in SPACE.neighbors(one))
+
+
+def test_children_take_each_number_from_either_parent():
+    rng = np.random.default_rng(0)
+    children = {SPACE.crossover(SPACE.smallest, SPACE.largest, rng).key for _ in range(3_000)}
+    ends = itertools.product(*[(1, 3), (4, 12), (3, 5), (1, 3), (1, 3), (8, 24), (3, 5), (1, 3)])
+    assert children == {"d{}w{}k{}e{}|d{}w{}k{}e{}".format(*one) for one in ends}
+
+
 def test_samples_are_uniform_over_stages():
     rng = np.random.default_rng(0)
     depths = [SPACE.stages(SPACE.sample(rng))[0][0] for _ in range(900)]

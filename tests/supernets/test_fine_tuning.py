@@ -168,6 +168,10 @@ class Pair(nn.Linear):
         ({"teacher": nn.Linear(6, 4)}, "give a teacher of the same classes"),
         ({"teacher": 3}, "teacher 3: give a network"),
         ({"valid": task(3)[:1] * 2}, "classes"),
+        ({"valid": task(3)[0]}, r"validation data are given as Tensor: give a pair, \(inputs, targets\)"),
+        ({"valid": task(3)[:1]}, "validation data are given as tuple: give a pair"),
+        ({"momentum": 2}, "momentum 2: choose"),
+        ({"augment": lambda inputs, generator: inputs[1:]}, "augment makes"),
     ],
 )  # fmt: skip
 def test_bad_input_is_a_sentence(changed, sentence):

@@ -195,8 +195,8 @@ def test_bad_input_is_refused_before_anything_is_trained(whole, tmp_path):
         ({"sizes": (1,)}, "size"),
         ({"optimizer": "adam"}, "optimizer"),
         ({"seed": -1}, "seed"),
-        ({"valid": (data()[0], data()[1][:3])}, "valid has 48 inputs and 3 targets"),
-        ({"train": 3}, "train is 3"),
+        ({"valid": (data()[0], data()[1][:3])}, "validation samples have 48 samples and 3 targets"),
+        ({"train": 3}, "training samples are 3"),
     ):
         with pytest.raises(InvalidInputError, match=message):
             ranked(nothing, **changed)

@@ -4,8 +4,9 @@ import pytest
 from rankings import SPACE, data, make
 
 from zcbench._kinds import isolated
+from zcbench.scorers.inherited import weights_digest
 from zcbench.supernets import register_training_rule
-from zcbench.supernets._ranking_measures import Given, Measures, Task, Trained, digest_of, stem_of
+from zcbench.supernets._ranking_measures import Given, Measures, Task, Trained, stem_of
 from zcbench.supernets._story_folder import StoryFolder
 from zcbench.supernets.rules import SinglePath
 
@@ -56,7 +57,7 @@ def test_a_training_is_resumed_and_its_seconds_add_up(kept):
     with pytest.raises(KeyboardInterrupt):
         Trained("single_path", 20, make, task(stop), kept).supernet(0)
     again = Trained("single_path", 20, make, task(), kept)
-    assert digest_of(list(again.supernet(0).parameters())) == digest_of(list(whole.parameters())) and stopped
+    assert weights_digest(again.supernet(0)) == weights_digest(whole) and stopped
     assert again.seconds(0) > 0
     facts = kept.results[f"train {again.stem(0)}"]
     assert (facts["learned"], facts["steps"], facts["skipped"]) == (20, 20, 0)

@@ -1,5 +1,7 @@
 """What the story keeps: nothing is computed twice, half lines are dropped, other settings are refused."""
 
+import math
+
 import pytest
 
 from zcbench.errors import DataCorruptError, InvalidInputError, StoreError
@@ -67,3 +69,36 @@ def test_parts_are_added_to_lines(tmp_path):
     before = (tmp_path / "y.jsonl").read_bytes()
     again = StoryFolder(tmp_path, PLAN).parts("y.jsonl", "cab", ["3"], lambda *_: pytest.fail(), told.append)
     assert again["c"] == {"2": "c2", "3": "c3"} and (tmp_path / "y.jsonl").read_bytes() == before
+
+
+def test_half_of_the_very_first_line_is_dropped(tmp_path):
+    (tmp_path / "x.jsonl").write_text('["a", {"val')
+    for _ in range(2):
+        found = StoryFolder(tmp_path, PLAN).lines("x.jsonl", "ab", lambda key: {"value": key}, lambda _: None)
+        assert found == {"a": {"value": "a"}, "b": {"value": "b"}}
+
+
+def test_a_bit_that_was_changed_is_found(tmp_path):
+    """Digits stay digits, so that no reader of JSON would notice."""
+    folder = StoryFolder(tmp_path, PLAN)
+    folder.keep("train", {"loss": 1.25, "subnets": ["a"], "none": math.nan})
+    folder.lines("x.jsonl", "ab", lambda key: {"value": 1.25, 3: key}, lambda _: None)
+    assert StoryFolder(tmp_path, PLAN).results["train"]["loss"] == 1.25
+    for name, said in (
+        ("results.json", r"results\.json is damaged: remove it"),
+        ("x.jsonl", "line 1 of .* is damaged"),
+    ):
+        whole = (tmp_path / name).read_text()
+        (tmp_path / name).write_text(whole.replace("1.25", "1.35", 1))
+        with pytest.raises(DataCorruptError, match=said):
+            StoryFolder(tmp_path, PLAN).lines("x.jsonl", "ab", dict, print)
+        (tmp_path / name).write_text(whole)
+    assert StoryFolder(tmp_path, PLAN).lines("x.jsonl", "ab", dict, print)["b"] == {"value": 1.25, "3": "b"}
+
+
+def test_folders_of_earlier_versions_are_read(tmp_path):
+    folder = StoryFolder(tmp_path, PLAN)
+    (tmp_path / "results.json").write_text('{"train": {"loss": 1}}')
+    (tmp_path / "x.jsonl").write_text('["a", {"value": 1}]\n')
+    assert StoryFolder(tmp_path, PLAN).results == {"train": {"loss": 1}}
+    assert folder.lines("x.jsonl", "a", dict, print) == {"a": {"value": 1}}

@@ -332,6 +332,7 @@ def test_a_step_that_raised_leaves_no_gradient():
 def test_what_augment_makes_is_checked():
     for augment, said in (
         (lambda inputs, generator: inputs[:2], "augment makes 2 samples of 8"),
+        (3, "augment is 3: give a function"),
         (lambda inputs, generator: None, "augmented inputs are given as NoneType"),
         (lambda inputs, generator: inputs.numpy(), "torch.as_tensor makes one of it"),
     ):
@@ -357,6 +358,8 @@ def test_what_cannot_be_trained():
         {"smoothing": -0.1},
         {"clip": math.nan},
         {"clip": 0},
+        {"clip": "a"},
+        {"rule": 3},
         {"seed": -1},
         {"samples": (inputs.numpy(), targets)},
         {"samples": (inputs, targets.tolist())},

@@ -1,9 +1,12 @@
 """Weights in safetensors: tied ones once, everything comes back, and what does not fit is a sentence."""
 
 import json
+import pickle
 
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError
@@ -85,3 +88,52 @@ def test_weights_of_another_network_are_refused_and_change_nothing(tmp_path, oth
     with pytest.raises(InvalidInputError, match="has the weights of a\\|b, and they do not fit this network"):
         load_weights(other, path)
     assert all(map(torch.equal, before, other.parameters()))
+
+
+def test_weights_of_another_type_and_nan_are_refused(tmp_path):
+    network, path = nn.Linear(3, 2), tmp_path / "a.safetensors"
+    for kind in (torch.float16, torch.float64, torch.int64):
+        save_file({name: value.to(kind) for name, value in network.state_dict().items()}, path)
+        before = network.weight.clone()
+        with pytest.raises(InvalidInputError, match="they do not fit this network"):
+            load_weights(network, path)
+        assert torch.equal(network.weight, before)
+    save_file({name: value * torch.nan for name, value in network.state_dict().items()}, path)
+    with pytest.raises(DataCorruptError, match="holds nan in"):
+        load_weights(network, path)
+
+
+def test_a_file_that_runs_code_is_no_file_of_weights(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return exec, (f"open({str(tmp_path / 'ran')!r}, 'w')",)
+
+    torch.save({"weight": Evil()}, tmp_path / "a.pt")
+    (tmp_path / "b.pt").write_bytes(pickle.dumps(Evil()))
+    for name in ("a.pt", "b.pt"):
+        with pytest.raises(DataCorruptError, match="no safetensors file"):
+            load_weights(nn.Linear(3, 2), tmp_path / name)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_what_is_no_path_or_network_is_a_sentence(tmp_path):
+    for path in (3, None, b"x"):
+        with pytest.raises(InvalidInputError, match="give a path"):
+            load_weights(nn.Linear(3, 2), path)
+    with pytest.raises(InvalidInputError, match=r"give a torch\.nn\.Module"):
+        load_weights(3, tmp_path / "a.safetensors")
+
+
+def test_every_damage_of_a_weights_file_is_found(tmp_path):
+    network, path, random = nn.Linear(30, 20), tmp_path / "a.safetensors", np.random.default_rng(0)
+    whole = packed(network, {"class": "Linear"})
+    for _ in range(200):
+        content = bytearray(whole)
+        where = int(random.integers(len(content)))
+        if random.integers(3):
+            content[where] ^= 1 << int(random.integers(8))
+        else:
+            del content[where : where + int(random.integers(1, 9))]
+        path.write_bytes(content)
+        with pytest.raises((DataCorruptError, InvalidInputError)):
+            load_weights(network, path)

@@ -207,7 +207,9 @@ def intervals(title: str, across: str, bars: Sequence[tuple[str, Sequence[float]
             {"class": "front", "d": place.point(value, number + 0.35)},
         ]
         words.append({"x": f"{_EDGES[0] + 4}", "y": f"{y - 12:.1f}", "text": said})
-    return {**plot(place, title, marks=marks), "words": words, "high": "", "low": ""}
+    (x, top_of), (_, bottom) = place.place(0.0, place.y[1]), place.place(0.0, place.y[0])
+    zero = f"M{x:.1f} {top_of:.1f}V{bottom:.1f}" if low < 0 else ""
+    return {**plot(place, title, marks=marks, level=zero), "words": words, "high": "", "low": ""}
 
 
 def _rows(names: Sequence[str], chosen: Sequence[str]) -> list[int]:

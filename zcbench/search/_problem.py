@@ -102,13 +102,32 @@ class Problem:
             found[:, place] = values if self.objectives[place].higher_is_better else -values
         return found
 
-    def encoding(self, text: str | Encoding = "onehot+stats") -> Encoding:
+    def ends(self, most: int) -> list[Architecture]:
+        """Architectures with the lowest and the highest value of each objective that is known before an evaluation.
+
+        Of all that are allowed where these are at most ``most``, else of as many as a warm start is chosen from. None
+        where no objective is known.
+        """
+        if not self.foreseen:
+            return []
+        every = self.domain.everything()
+        if every is None or len(every) > most:
+            every = self.domain.sample(self.rng, self.warm_start_from, self.history)
+        found: dict[str, Architecture] = {}
+        for column in self.foresee(every).T[list(self.foreseen)]:
+            if np.isfinite(column).any():
+                for row in (np.nanargmax(column), np.nanargmin(column)):
+                    found.setdefault(self.domain.key(every[row]), every[row])
+        return list(found.values())
+
+    def encoding(self, text: str | Encoding = "onehot+stats", *, features: bool = True) -> Encoding:
         """What a surrogate sees of an architecture: an encoding and, behind it, the scores of the feature scorers.
 
         Scores of proxies that the encoding names, "onehot+proxies(naswot)", are paid for as those of other scorers.
 
         Args:
             text: a name, several joined by "+", or an object.
+            features: whether the scores of feature scorers stand behind it.
 
         Raises:
             UnknownNameError: there is no such encoding.
@@ -122,13 +141,13 @@ class Problem:
             )
         parts = [part for known in encoding.parts for part in self._paid_for(known)]
         self._check_names(parts)
-        features = [ScoreEncoding(scorer) for scorer in self.features]
-        if features and encoding.kind != "vector":
+        scores = [ScoreEncoding(scorer) for scorer in self.features] if features else []
+        if scores and encoding.kind != "vector":
             raise InvalidInputError(
                 f"the encoding {encoding.name} gives no vectors, so that scores cannot be features beside it: choose a "
                 "predictor that sees vectors, such as gp."
             )
-        return join([*parts, *features])
+        return join([*parts, *scores])
 
     def surrogate(self, predictor: str | Predictor) -> Predictor:
         """A predictor, not fitted, that sees what :meth:`encoding` gives.

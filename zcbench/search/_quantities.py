@@ -113,6 +113,8 @@ class Quantity:
                 before = self.seconds
                 try:
                     self._sum = Additive.fit(space, self.true, name=self.label, sample=MANY, tolerance=1e-9)
+                    if self._sum.reach == (0.0, 0.0):  # so is what allows hardly anything, among those tried
+                        self._sum = None
                 except NotAdditiveError:
                     self._sum = None
                 if not self.free:

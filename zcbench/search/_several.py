@@ -148,6 +148,8 @@ class Predicting(Searcher):
     }
     #: whether predictions need a standard deviation
     sure: ClassVar[bool] = False
+    #: whether the lowest and the highest of each objective that is known, such as FLOPs, are among the first
+    from_ends: ClassVar[bool] = False
 
     def __init__(self, predictor: str, initial: int, every: int, explore: float, pool: int, visits: int) -> None:
         self.predictor = predictor
@@ -185,13 +187,20 @@ class Predicting(Searcher):
         """The first architectures, then those that are chosen by predictions."""
         history = self.problem.history
         if not self._drawn:
-            self._queue, self._drawn = self.problem.initial(self.initial), True
+            self._queue, self._drawn = self.first(), True
         if not self._queue:
             learned = len(history.complete) and len(history) + len(self._out) >= self.initial
             self._queue = self._predicted(max(count, self.every)) if learned else self._random(count)
         found, self._queue = self._queue[:count], self._queue[count:]
         self._out.propose(map(self.problem.domain.key, found))
         return [Proposal(one) for one in found]
+
+    def first(self) -> list[Architecture]:
+        """The first architectures: what a warm start chooses, or random ones, the ends of known objectives if asked."""
+        problem = self.problem
+        ends = problem.ends(self.pool)[: self.initial] if self.from_ends and problem.warm_start is None else []
+        found = {problem.domain.key(one): one for one in [*ends, *problem.initial(self.initial)]}
+        return list(found.values())[: self.initial]
 
     def _random(self, count: int, but: Sequence[Architecture] = ()) -> list[Architecture]:
         domain = self.problem.domain
@@ -202,9 +211,7 @@ class Predicting(Searcher):
         rng = self.problem.rng
         wanted = count - int(rng.binomial(count, self.explore)) if self.explore else count
         self.models.fit()
-        if self._candidates is None:
-            self._candidates = Pool(self.problem, self.pool, self.visits)
-        candidates = self._candidates.new(self.models.mean, Either(self.problem.history, self._out))
+        candidates = self.candidates_now(Either(self.problem.history, self._out))
         mean = self.models.mean(candidates)
         known = np.asarray(np.isfinite(mean).all(1))
         candidates = [one for one, may in zip(candidates, known.tolist(), strict=True) if may]
@@ -212,6 +219,12 @@ class Predicting(Searcher):
         rows = self.choose(candidates, mean[known], wanted) if wanted else []
         chosen = [candidates[row] for row in rows]
         return chosen + self._random(count - len(chosen), chosen)
+
+    def candidates_now(self, seen: Container[str]) -> list[Architecture]:
+        """Candidates for :meth:`choose`, in random order, but those whose keys were seen."""
+        if self._candidates is None:
+            self._candidates = Pool(self.problem, self.pool, self.visits)
+        return self._candidates.new(self.models.mean, seen)
 
     def tell(self, answers: Sequence[Answer]) -> None:
         """Forget what was out; the history has the answers."""

@@ -27,6 +27,7 @@ _BLOCK = 256
 
 @register_searcher(
     "ehvi",
+    version=2,
     reference="M. Emmerich, A. Deutz, J. Klinkenberg, 'Hypervolume-based Expected Improvement: Monotonicity Properties "
     "and Exact Computation', CEC 2011; several at once as in D. Ginsbourger, R. Le Riche, L. Carraro, 'Kriging is "
     "well-suited to parallelize optimization', 2010, section 3.2",
@@ -42,7 +43,8 @@ class EHVI(Predicting):
     Args:
         predictor: name and settings of a predictor that knows how sure it is, in brackets if it has settings:
             "(gp:encoding=onehot)".
-        initial: evaluations before the first fit.
+        initial: evaluations before the first fit. Without a warm start the lowest and the highest of each objective
+            that is known are among them: the front lies between.
         every: architectures that are chosen by one fit, at least.
         explore: share of them that are random.
         pool: architectures up to which all of a domain are candidates.
@@ -54,7 +56,7 @@ class EHVI(Predicting):
     """
 
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"optimism": (0, 1e6), "fence": (0, 1e6)}
-    sure = True
+    sure = from_ends = True
 
     def __init__(
         self,

@@ -11,6 +11,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from zcbench.spaces._base import ChoiceSpace, chain
 from zcbench.spaces._register import register_space
 from zcbench.types import Architecture, Graph
@@ -94,6 +96,26 @@ class ElasticMobileNetSpace(ChoiceSpace):
                 for mine, most in zip(self.stages(architecture), whole, strict=True)
             ]
         )
+
+    def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
+        """Each number of each stage from either parent."""
+        pairs = zip(self.stages(a), self.stages(b), rng.integers(2, size=(len(self.options), 4)), strict=True)
+        return self.from_choices(
+            ["d{}w{}k{}e{}".format(*np.where(sides, theirs, mine)) for mine, theirs, sides in pairs]
+        )
+
+    def encode(self, architecture: Architecture) -> np.ndarray:
+        """Float64 ``(20,)``: one-hot depth, width, kernel and expansion of each stage.
+
+        A stage as one of 36 options would tell a predictor nothing of what two stages have in common.
+        """
+        code = [
+            number == option
+            for stage, widths in zip(self.stages(architecture), WIDTHS, strict=True)
+            for number, options in zip(stage, (DEPTHS, widths, KERNELS, EXPANSIONS), strict=True)
+            for option in options
+        ]
+        return np.array(code, np.float64)
 
     def graph(self, architecture: Architecture) -> Graph:
         """The blocks in a row, labelled by width, kernel and expansion."""

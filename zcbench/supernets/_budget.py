@@ -8,13 +8,14 @@ from zcbench.errors import InvalidInputError
 from zcbench.supernets._rule import TrainingRule
 from zcbench.supernets.sharing import WeightSharing
 from zcbench.supernets.training import Training
+from zcbench.types import Inputs
 
 #: steps that are tried, and samples of each
 _TRIED, _SAMPLES = 40, 4
 
 
 def steps_for(
-    supernet: WeightSharing, inputs: Tensor, targets: Tensor, rule: str | TrainingRule, subnet_steps: int
+    supernet: WeightSharing, inputs: Inputs, targets: Tensor, rule: str | TrainingRule, subnet_steps: int
 ) -> int:
     """Steps of a rule in which about as many subnets learn from a batch as are wanted in all.
 
@@ -22,7 +23,7 @@ def steps_for(
 
     Args:
         supernet: a fresh one, which is trained a little and of no use afterwards.
-        inputs: of the training set ``(n, …)``.
+        inputs: of the training set.
         targets: ``(n,)``.
         rule: name of a training rule, with settings, or one.
         subnet_steps: a subnet that learns from a batch counts one.

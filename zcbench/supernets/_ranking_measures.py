@@ -10,12 +10,11 @@ import functools
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from zcbench._code import code_digest
@@ -25,12 +24,13 @@ from zcbench.proxies import get_proxy, score_architecture
 from zcbench.scorers.inherited import subnets_of, weights_digest
 from zcbench.supernets._budget import steps_for
 from zcbench.supernets._register import training_rule_info
+from zcbench.supernets._samples import taken
 from zcbench.supernets._steps import Augment
 from zcbench.supernets._story_folder import StoryFolder
 from zcbench.supernets.evaluation import measured
 from zcbench.supernets.sharing import WeightSharing
 from zcbench.supernets.training import Training
-from zcbench.types import Architecture, Batch, SearchSpace, Status, Supernet
+from zcbench.types import Architecture, Batch, Inputs, SearchSpace, Status, Supernet
 
 #: what everything is timed by: processor seconds of all threads, so that other programs do not count
 _clock = time.process_time
@@ -51,21 +51,21 @@ class Task:
     Attributes:
         space: the subnets' space.
         subnets: architectures that are ranked, in a frozen order.
-        train: inputs ``(n, …)`` and classes ``(n,)`` for trainings, calibration and proxies.
+        train: inputs and classes for trainings and proxies.
         valid: the same for inherited losses.
         augment: of trainings.
         optimizer: of trainings.
         rate: highest learning rate of trainings.
         batch: samples of a training's step.
         images: training samples that proxies see.
-        build: from an architecture to a fresh network.
+        build: from an architecture to a network with fresh weights.
         tell: is told of progress.
     """
 
     space: SearchSpace
     subnets: tuple[Architecture, ...]
-    train: tuple[Tensor, Tensor]
-    valid: tuple[Tensor, Tensor]
+    train: tuple[Inputs, Tensor]
+    valid: tuple[Inputs, Tensor]
     augment: Augment | None
     optimizer: str
     rate: float
@@ -234,7 +234,8 @@ class Measures:
     def __init__(self, task: Task, kept: StoryFolder) -> None:
         self.task, self.kept = task, kept
         inputs, targets = task.train
-        self.batch = Batch(inputs[: task.images], targets[: task.images], f"{task.images} of the training set")
+        first = slice(task.images)
+        self.batch = Batch(taken(inputs, first), targets[first], f"{task.images} of the training set")
 
     def losses(self, weights: Weights, seed: int) -> Lines:
         """Loss and accuracy of every subnet on held-out data, with inherited weights and seconds."""
@@ -280,7 +281,7 @@ class Measures:
 
     def _scored(self, key: str, labels: list[str], weights: Weights | None, seed: int) -> dict[str, Any]:
         """All of these proxies on one network, which shares their passes; each costs what it costs alone."""
-        space: SearchSpace = _Builds(self.task.build) if weights is None else subnets_of(weights.supernet(seed))  # type: ignore[assignment]
+        space: Any = _Builds(self.task.build) if weights is None else subnets_of(weights.supernet(seed))
         began, wall, built = _clock(), time.perf_counter(), 0.0
 
         def begin(part: str) -> None:
@@ -366,7 +367,7 @@ def _tell(progress: Progress, step: str, total: int, what: str, done: int) -> No
 
 
 class _Builds:
-    """What builds fresh networks where a search space does."""
+    """What builds fresh networks where a search space does; they have as many outputs as the supernet's."""
 
     def __init__(self, build: Callable[[Architecture], nn.Module]) -> None:
         self._build = build
@@ -386,16 +387,6 @@ def predictor_id(label: str) -> str:
     """Label, version and digest of strangers' code of a predictor."""
     code = get_predictor(label).code
     return f"{label}@{predictor_info(label.partition(':')[0]).version}" + (f"#{code}" if code else "")
-
-
-def digest_of(parts: Iterator[Tensor] | Sequence[Tensor]) -> str:
-    """Of tensors' numbers, wherever they lie."""
-    content = hashlib.sha256()
-    for part in parts:
-        data = part.detach().cpu().contiguous()
-        content.update(f"{tuple(data.shape)} {data.dtype}".encode())
-        content.update(data.view(-1).view(torch.uint8).numpy().tobytes() if data.numel() else b"")
-    return content.hexdigest()[:16]
 
 
 def code_of(*things: object) -> str:

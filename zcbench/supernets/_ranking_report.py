@@ -66,6 +66,11 @@ class RankedScorer:
         return math.nan if self.agreement is None else self.agreement.tau.value
 
     @property
+    def certain(self) -> bool:
+        """Whether tau has an interval."""
+        return self.agreement is not None and not math.isnan(self.agreement.tau.low)
+
+    @property
     def failures(self) -> dict[str, int]:
         """How often there was no score, by status."""
         return {name: count for name, count in self.statuses.items() if name != Status.OK}
@@ -145,8 +150,8 @@ class SubnetRanking(Board):
 
     @property
     def listed(self) -> list[RankedScorer]:
-        """The rows that the table shows: those with a tau that no other row has for the same scores."""
-        return [one for one in self.scorers if not math.isnan(one.tau) and not one.same_as]
+        """The rows that the table shows: those with an interval of tau that no other row has for the same scores."""
+        return [one for one in self.scorers if one.certain and not one.same_as]
 
     def headline(self) -> str:
         """What was ranked, and the two ends of the scale."""
@@ -174,7 +179,7 @@ class SubnetRanking(Board):
 
     def cells(self) -> list[list[str]]:
         """A row for each scorer."""
-        return [_cells(one) for one in self.listed]
+        return [_cells(one, len(self.subnets)) for one in self.listed]
 
     def rows(self) -> list[dict[str, Any]]:
         """The same in full precision, with all scorers."""
@@ -227,11 +232,13 @@ class SubnetRanking(Board):
         return [*notes, *self._left_out(), *self._settings()]
 
     def _left_out(self) -> list[str]:
-        twins = [one.name for one in self.scorers if one.same_as and not math.isnan(one.tau)]
+        twins = [one.name for one in self.scorers if one.same_as and one.certain]
         missing: dict[str, list[str]] = {}
         for one in self.scorers:
-            if math.isnan(one.tau):
-                why = " and ".join(sorted(one.failures)) or "the same score or the same result for all"
+            if not one.certain:
+                few = f"{one.statuses.get(str(Status.OK), 0):,} scores" if one.statuses.get(str(Status.OK), 0) else ""
+                why = " and ".join(sorted(one.failures)) + (f", {few} alone" if few and one.failures else "")
+                why = why or "the same score or the same result for all"
                 missing.setdefault(why, []).append(one.name)
         notes = [f"Not shown, {why}: {', '.join(names)}." for why, names in sorted(missing.items())]
         if twins:
@@ -260,12 +267,12 @@ class SubnetRanking(Board):
         return notes
 
 
-def _cells(one: RankedScorer) -> list[str]:
+def _cells(one: RankedScorer, count: int) -> list[str]:
     found = one.agreement
     assert found is not None  # rows without are not listed
     failures = sum(one.failures.values())
     return [
-        one.name,
+        one.name if one.kind == PREDICTOR or found.tau.n == count else f"{one.name}, {many(found.tau.n, 'subnet')}",
         _both(found.tau),
         _both(found.over),
         duration(one.all_in),

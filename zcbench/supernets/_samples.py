@@ -41,6 +41,17 @@ def checked_inputs(what: str, inputs: Any) -> Inputs:
     return batch.inputs
 
 
+def checked_both(what: str, pair: Any) -> tuple[Inputs, Tensor]:
+    """As :func:`checked_pair`, of one argument.
+
+    Raises:
+        InvalidInputError: it is no pair of inputs and targets, or they do not go together.
+    """
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise InvalidInputError(f"{what} are given as {type(pair).__name__}: give a pair, (inputs, targets).")
+    return checked_pair(what, *pair)
+
+
 def count(inputs: Inputs) -> int:
     """Number of samples."""
     return next(len(one) for one in Batch(inputs).tensors() if one.ndim)

@@ -41,6 +41,8 @@ def augmented(augment: Augment | None, inputs: Inputs, rng: np.random.Generator)
     """
     if augment is None:
         return inputs
+    if not callable(augment):
+        raise InvalidInputError(f"augment is {rules.shown(augment)}: give a function of inputs and a torch.Generator.")
     device = Batch(inputs).tensors()[0].device
     found = checked_inputs(
         "augmented inputs", augment(inputs, torch.Generator(device).manual_seed(int(rng.integers(2**62))))

@@ -23,6 +23,7 @@ from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.errors import InvalidInputError, ZcbenchError
 from zcbench.metrics import Estimate, hypervolume_ratio, hypervolumes, kendall_tau, noise_ceiling, pareto_front
 from zcbench.proxies import resolve, score
+from zcbench.scorers import FunctionScorer
 from zcbench.search import SearchResult, search
 from zcbench.supernets._export import Exported, export
 from zcbench.supernets._exportable import KINDS
@@ -43,9 +44,11 @@ from zcbench.types import Architecture
 Progress = Callable[[str, int, int, str], object]
 SPACE = "elastic-mobilenet"
 #: of what a folder holds; raised whenever a run could not go on from it
-_VERSION = 1
+_VERSION = 2
 #: seconds between two checkpoints
 _SAVED = 5.0
+#: what searches for the front, chosen with supernets of other seeds
+_FRONT = "ehvi"
 #: share of the space that the search for a front may evaluate
 _SHARE = 0.05
 
@@ -345,12 +348,22 @@ class _Story:
     def front(self) -> dict[str, Any]:
         """Search for the front of accuracy and FLOPs; the known front is that of all that was evaluated."""
         known = self.kept.results["evaluate"]
+        flops = dict(zip(known["subnets"], known["flops"], strict=True))
+
+        def was_evaluated(architecture: Architecture) -> bool:
+            return architecture.key in flops
+
         result = self.searched(
-            "front", self.sizes.front, searcher="nsga2", objectives="accuracy", scorer="-flops", role="objective"
+            "front",
+            self.sizes.front,
+            searcher=_FRONT,
+            objectives="accuracy",
+            scorer=FunctionScorer(lambda one: flops[one.key], "flops", higher_is_better=False),  # counted before
+            role="objective",
+            constraints=None if len(flops) == known["space"] else was_evaluated,
         )
         points = np.column_stack([result.values["accuracy"], result.values["flops"]])
         whole = np.column_stack([known["valid_accuracy"], known["flops"]])
-        whole = np.concatenate([whole, points]) if len(whole) < known["space"] else whole
         reference, ways = (float(whole[:, 0].min()), float(whole[:, 1].max())), (True, False)
         every = hypervolumes(points, reference, ways)
         share = hypervolume_ratio(points, whole, reference, ways)

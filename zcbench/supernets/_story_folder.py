@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from zcbench.errors import DataCorruptError, InvalidInputError
 
 _ADVICE = "give another folder."
 _PLAN, _RESULTS, _LOCK = "plan.json", "results.json", ".lock"
+_SEAL = "digest"
 
 
 class StoryFolder:
@@ -37,7 +39,13 @@ class StoryFolder:
         elif different := sorted(name for name in {*known, *plan} if known.get(name) != plan.get(name)):
             were = ", ".join(f"{name} was {shown(known.get(name))}" for name in different)
             raise InvalidInputError(f"{path} holds a run with other settings ({were}): give them, or another folder.")
-        self.results: dict[str, dict[str, Any]] = self._read(_RESULTS) or {}
+        results = self._read(_RESULTS) or {}
+        seal = results.pop(_SEAL, None)  # there is none in folders of earlier versions
+        if seal is not None and seal != _seal(results):
+            raise DataCorruptError(
+                f"{path / _RESULTS} is damaged: remove it, and the steps are repeated from what else is there."
+            )
+        self.results: dict[str, dict[str, Any]] = results
 
     @classmethod
     @contextmanager
@@ -50,7 +58,8 @@ class StoryFolder:
     def keep(self, step: str, result: dict[str, Any]) -> None:
         """Write what a step brought."""
         self.results[step] = result
-        write_text(self.path / _RESULTS, json.dumps(self.results, indent=1), _ADVICE)
+        content = {**self.results, _SEAL: _seal(self.results)}
+        write_text(self.path / _RESULTS, json.dumps(content, indent=1), _ADVICE)
 
     def lines(
         self, name: str, keys: Iterable[str], compute: Callable[[str], dict[str, Any]], tell: Callable[[int], None]
@@ -91,8 +100,8 @@ class StoryFolder:
             return [part for part in wanted if part not in found[key]] or None
 
         have = sum(lacking(key) is None for key in keys)
-        if found and have < len(keys):  # without what a killed process wrote half
-            write_text(path, "".join(json.dumps([key, line]) + "\n" for key, line in found.items()), _ADVICE)
+        if have < len(keys) and path.exists():  # without what a killed process wrote half
+            write_text(path, "".join(_text(key, line) for key, line in found.items()), _ADVICE)
         try:
             if have < len(keys):
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +110,7 @@ class StoryFolder:
                 if missing is not None:
                     line = compute(key, missing)
                     with path.open("a", encoding="utf8") as file:
-                        file.write(json.dumps([key, line]) + "\n")
+                        file.write(_text(key, line))
                     found[key] = {**found.get(key, {}), **line}
                     have += 1
                     tell(have)
@@ -122,6 +131,16 @@ class StoryFolder:
         return content
 
 
+def _seal(content: Any) -> str:
+    """A digest of what stands in a file, by which a bit that was changed is found."""
+    text = json.dumps(json.loads(json.dumps(content)), sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def _text(key: str, line: Mapping[str, Any]) -> str:
+    return json.dumps([key, line, _seal([key, line])]) + "\n"
+
+
 def _read_lines(path: Path) -> dict[str, dict[str, Any]]:
     """Whole lines; the last may be half of one."""
     try:
@@ -133,7 +152,9 @@ def _read_lines(path: Path) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for number, text in enumerate(texts[:-1]):
         try:
-            key, line = json.loads(text)
+            key, line, *seal = json.loads(text)
+            if seal and seal != [_seal([key, line])]:
+                raise ValueError
             found.setdefault(str(key), {}).update(line)
         except (ValueError, TypeError):
             raise DataCorruptError(

@@ -161,7 +161,7 @@ class DigitsStory(Board):
         share = one["evaluations"] / known["space"]
         of = "the true front's" if len(known["subnets"]) == known["space"] else "the known front's"
         return [
-            f"{many(one['evaluations'], 'evaluation')}, {_percent(share)} of the space, by nsga2",
+            f"{many(one['evaluations'], 'evaluation')}, {_percent(share)} of the space, by {one['searcher'].partition('@')[0]}",
             f"hypervolume {_percent(one['share'])} of {of}, {many(len(one['front']), 'subnet')}",
         ]
 

@@ -9,8 +9,9 @@ those of the first two.
 
 What has no rule of its own shares the first entries along each axis: linear layers, norms, embeddings, bare parameters.
 A linear layer whose features are heads side by side (queries, keys and values of most transformers) is cut rightly by
-that as long as the width of a head stays. Where that changes, register a rule for the module that knows the heads, and
-write it with :func:`first_of_blocks`.
+that as long as the width of a head stays, and as many query heads share a key. Where that changes, and where one layer
+makes queries, keys and values, register a rule for the module that knows the heads, and write it with
+:func:`first_of_blocks`. Layers whose usual names tell of such parts are refused without one.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from zcbench.errors import InvalidInputError
 from zcbench.spaces._elastic_transformer_network import Attention
+from zcbench.supernets._several_parts import refuse_groups, refuse_parts
 
 #: from a module and the smaller one of its place to slices of the larger one's parameters, by local name
 Cut = Callable[[Any, Any], Mapping[str, Tensor]]
@@ -71,12 +73,14 @@ def shared_weights(whole: nn.Module, part: nn.Module) -> dict[str, Tensor]:
 
     Raises:
         InvalidInputError: the whole has no such module or parameter, or a smaller one; a module is parametrised or
-            lazy; one parameter of the part is two in the whole.
+            lazy; one parameter of the part is two in the whole; a layer's name says that it holds several parts.
     """
     found: dict[str, Tensor] = {}
     for prefix, larger, smaller in _pairs(whole, part, ""):
         _refuse(prefix, smaller)
         cut = _rule_of(prefix, larger, smaller)
+        if cut is None or cut is _convolution:
+            refuse_parts(prefix, larger, smaller)
         for name, slices in (cut or _corners)(larger, smaller).items():
             found[prefix + name] = slices
     first: dict[Tensor, str] = {}
@@ -135,6 +139,7 @@ def _pairs(whole: nn.Module, part: nn.Module, prefix: str) -> Iterator[tuple[str
     if (_rule(type(whole)) or _rule(type(part))) is not None and any(True for _ in part.parameters()):
         yield prefix, whole, part
         return
+    refuse_groups(prefix, whole, part)
     if is_parametrized(part) or any(value is not None for value in part._parameters.values()):
         yield prefix, whole, part
     for name, child in part._modules.items():

@@ -21,6 +21,7 @@ from zcbench.supernets._samples import (
     IGNORED,
     arguments,
     check_classes,
+    checked_both,
     checked_pair,
     flat,
     logits_of,
@@ -106,7 +107,7 @@ def fine_tune(
     """
     inputs, targets = _check(network, inputs, targets, batch)
     if valid is not None:
-        valid = checked_pair("valid", *valid)
+        valid = checked_both("validation data", valid)
     steps = rules.whole("steps", steps, 1)
     seed = rules.seed("the seed", seed)
     every = max(1, steps // 10) if every is None else rules.whole("every", every, 1)

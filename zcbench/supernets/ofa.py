@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from zcbench import _arguments as rules
 from zcbench.errors import InvalidInputError, first_line
 from zcbench.spaces import get_space
 from zcbench.spaces._ofa_network import block_name
@@ -142,7 +143,7 @@ class OFASupernet(WeightSharing):
 
 def _tensors(weights: Any, where: str) -> Mapping[str, Tensor]:
     """A state dictionary of a file or an object."""
-    found = weights if isinstance(weights, Mapping) else _read(Path(weights))
+    found = weights if isinstance(weights, Mapping) else _read(Path(rules.path("the weights", weights)))
     if isinstance(found, Mapping) and isinstance(found.get("state_dict"), Mapping):
         found = found["state_dict"]
     if not isinstance(found, Mapping) or not found or not all(isinstance(name, str) for name in found):

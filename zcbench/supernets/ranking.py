@@ -28,18 +28,18 @@ from zcbench.supernets._ranking_measures import (
     Trained,
     Weights,
     code_of,
-    digest_of,
     stem_of,
 )
 from zcbench.supernets._ranking_report import SubnetRanking
 from zcbench.supernets._ranking_run import BASELINES, Asked, judged, measured_columns
 from zcbench.supernets._ranking_truth import Truth
 from zcbench.supernets._register import resolve_training_rules
+from zcbench.supernets._samples import checked_pair, digest
 from zcbench.supernets._steps import OPTIMIZERS, Augment
 from zcbench.supernets._story_folder import StoryFolder
 from zcbench.supernets.digits import digits_parts, digits_supernet, shifted
 from zcbench.supernets.sharing import WeightSharing
-from zcbench.types import Supernet
+from zcbench.types import Inputs, Supernet
 
 #: training rules that are compared unless others are named
 RULES = ("single_path:subnets=4", "sandwich", "delayed", "progressive:subnets=4")
@@ -55,8 +55,8 @@ def rank_subnets(
     supernet: Makes | Supernet | Sequence[Supernet],
     truth: Benchmark | str | Mapping[Any, Sequence[float]],
     *,
-    train: tuple[Tensor, Tensor],
-    valid: tuple[Tensor, Tensor],
+    train: tuple[Inputs, Tensor],
+    valid: tuple[Inputs, Tensor],
     training_rules: str | Iterable[str] = RULES,
     subnet_steps: int = 1_200,
     seeds: int = 4,
@@ -96,7 +96,8 @@ def rank_subnets(
             one for each seed, or a single one.
         truth: what each subnet gives where it is trained by itself: a benchmark of the supernet's space or its name, or
             a mapping from architectures, or their strings, to values by seed.
-        train: inputs ``(n, …)`` and classes ``(n,)`` of the training set. Proxies see the first ``images`` of them.
+        train: inputs (a tensor, or a tuple or mapping of such) and classes of the training set. Proxies see the first
+            ``images`` of them.
         valid: the same held out, for inherited losses and accuracies.
         training_rules: names, with settings; of no use where supernets are trained.
         subnet_steps: of each training; a subnet that learns from a batch counts one.
@@ -140,8 +141,7 @@ def rank_subnets(
     first: Any = given.supernets[0] if given is not None else make(rules.seed("the seed", seed))
     labels = [given.label] if given is not None else resolve_training_rules(training_rules)
     known = Truth.of(first.space, truth, subnets, target, higher_is_better, train_seconds)
-    for name, part in (("train", train), ("valid", valid)):
-        _check_pair(name, part)
+    train, valid = _pair("training samples", train), _pair("validation samples", valid)
     task = Task(
         space=first.space,
         subnets=known.architectures,
@@ -151,7 +151,7 @@ def rank_subnets(
         optimizer=OPTIMIZERS("the optimizer", optimizer),
         rate=rules.number("rate", rate, 0),
         batch=rules.whole("batch", batch, 1),
-        images=min(rules.whole("images", images, 1), len(train[0])),
+        images=min(rules.whole("images", images, 1), len(train[1])),
         build=getattr(first, "build", None) or first.space.build,
         tell=progress or (lambda *_: None),
     )
@@ -266,14 +266,11 @@ def _chosen(labels: Sequence[str], weights: Sequence[str]) -> tuple[str, ...]:
     return tuple(chosen)
 
 
-def _check_pair(name: str, pair: Any) -> None:
-    """Refuse what is no inputs and targets."""
-    if not (isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(one, Tensor) for one in pair)):
-        raise InvalidInputError(f"{name} is {rules.shown(pair)}: give two tensors, inputs and targets.")
-    if len(pair[0]) != len(pair[1]) or not len(pair[0]):
-        raise InvalidInputError(
-            f"{name} has {len(pair[0])} inputs and {len(pair[1])} targets: give a target for each input."
-        )
+def _pair(what: str, pair: Any) -> tuple[Inputs, Tensor]:
+    """Inputs and targets that go together."""
+    if not (isinstance(pair, tuple | list) and len(pair) == 2):
+        raise InvalidInputError(f"the {what} are {rules.shown(pair)}: give inputs and targets, (inputs, targets).")
+    return checked_pair(what, *pair)
 
 
 def _plan(task: Task, first: Any, make: Any) -> dict[str, Any]:
@@ -283,7 +280,7 @@ def _plan(task: Task, first: Any, make: Any) -> dict[str, Any]:
         "version": _VERSION,
         "space": task.space.name,
         "supernet": _described(first, make),
-        "data": digest_of([*task.train, *task.valid]),
+        "data": " ".join(digest(part) for part in (*task.train, *task.valid)),
         "batch": task.batch,
         "optimizer": task.optimizer,
         "rate": task.rate,

@@ -16,7 +16,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 from zcbench._arguments import shown
 from zcbench._display import brief
 from zcbench.errors import InvalidArchitectureError, InvalidInputError, ZcbenchError, first_line
-from zcbench.supernets._samples import checked_inputs, checked_pair, placed
+from zcbench.supernets._samples import checked_both, checked_inputs, placed
 from zcbench.supernets.calibration import batch_norms, calibrate
 from zcbench.supernets.cuts import shared_weights
 from zcbench.supernets.evaluation import measured
@@ -75,7 +75,7 @@ class WeightSharing(nn.Module):
         if isinstance(calibration, Tensor | Mapping):
             raise InvalidInputError("calibration is one batch: give a list of batches, calibration=[batch].")
         self.calibration = [checked_inputs("inputs for calibration", batch) for batch in calibration]
-        self.held_out = None if held_out is None else checked_pair("held-out data", *held_out)
+        self.held_out = None if held_out is None else checked_both("held-out data", held_out)
         self._structures: OrderedDict[str, nn.Module] = OrderedDict()
         self._made_for: tuple[torch.dtype, torch.device] | None = None
         self._statistics: tuple[Any, dict[str, Tensor]] | None = None

@@ -141,8 +141,10 @@ class Training:
         check_settings(self.rate, self.momentum, self.decay)
         if not 0 <= rules.number("smoothing", self.smoothing) < 1:
             raise InvalidInputError(f"smoothing {self.smoothing!r}: choose a number from 0 on and below 1.")
-        if not self.clip > 0:  # an infinite one clips nothing
+        if not (isinstance(self.clip, int | float) and self.clip > 0):  # an infinite one clips nothing
             raise InvalidInputError(f"clip {rules.shown(self.clip)}: choose a number above 0.")
+        if not isinstance(self.rule, str | TrainingRule):
+            raise InvalidInputError(f"the rule is {rules.shown(self.rule)}: give its name, or a TrainingRule.")
         if not any(one.requires_grad for one in self.supernet.parameters()):
             raise InvalidInputError(
                 "no parameter of the supernet can be trained: call  supernet.requires_grad_(True)  first."

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from zcbench import _arguments as rules
 from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, first_line
 from zcbench.supernets._sealed import opened, sealed
 
@@ -78,18 +79,24 @@ def load_weights(network: N, path: str | os.PathLike[str]) -> N:
 
     Raises:
         DataMissingError: there is no such file.
-        DataCorruptError: it is no file of weights.
+        DataCorruptError: it is no file of weights, is damaged, or a weight is nan.
         InvalidInputError: the weights are of another network.
     """
+    if not isinstance(network, nn.Module):
+        raise InvalidInputError(f"the network is {rules.shown(network)}: give a torch.nn.Module.")
     try:
-        content = Path(path).read_bytes()
+        content = Path(rules.path("the file of weights", path)).read_bytes()
     except OSError as error:
         raise DataMissingError(f"{path} cannot be read: {error.strerror or error}.") from None
     tensors, about = unpacked(content)
     try:
         expected = network.state_dict()
         odd = sorted(set(tensors) ^ set(expected))
-        odd += [name for name in tensors if name in expected and tensors[name].shape != expected[name].shape]
+        alike = [(name, value, expected[name]) for name, value in tensors.items() if name in expected]
+        odd += [name for name, one, other in alike if (one.shape, one.dtype) != (other.shape, other.dtype)]
+        spoilt = [name for name, value, _ in alike if value.is_floating_point() and bool(value.isnan().any())]
+        if spoilt and not odd:
+            raise DataCorruptError(f"{path} holds nan in {spoilt[0]}: it is of no use to anybody.")
         if not odd:
             network.load_state_dict(tensors)
     except RuntimeError as error:
