@@ -148,11 +148,17 @@ def test_more_is_added_and_nothing_measured_twice(whole, tmp_path):
     assert without_times(ranked(tmp_path / "b")) == without_times(report)
     assert len(before) == 3  # losses, scores of inherited and of fresh weights
     for name, text in before.items():
-        known = dict(map(json.loads, text.splitlines()))
-        now = {}
-        for key, line in map(json.loads, (tmp_path / "b" / name).read_text().splitlines()):
-            now.setdefault(key, {}).update(line)
+        known = merged(text)
+        now = merged((tmp_path / "b" / name).read_text())
         assert len(known) == 8 and all(line.items() <= now[key].items() for key, line in known.items())
+
+
+def merged(text):
+    """Parts of all lines by key."""
+    found = {}
+    for key, line, *_ in map(json.loads, text.splitlines()):
+        found.setdefault(key, {}).update(line)
+    return found
 
 
 class Half:

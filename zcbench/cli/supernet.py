@@ -130,7 +130,7 @@ _RANK_OPTIONS = (
     ("weight-seeds", int, "N", "how many supernets of each (default: 2)"),
     ("seed", int, "N", "of the first supernet (default: 0)"),
     ("optimizer", str, "NAME", "of the trainings, sgd or adamw (default: sgd; adamw for transformers)"),
-    ("rate", float, "R", "highest learning rate of the trainings (default: 0.1; 0.004 for transformers)"),
+    ("rate", float, "R", "highest learning rate of the trainings (default: 0.1; 0.02 for transformers)"),
 )
 
 

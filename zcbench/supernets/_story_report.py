@@ -160,8 +160,9 @@ class DigitsStory(Board):
         known = self.results["evaluate"]
         share = one["evaluations"] / known["space"]
         of = "the true front's" if len(known["subnets"]) == known["space"] else "the known front's"
+        searcher = one["searcher"].partition("@")[0]
         return [
-            f"{many(one['evaluations'], 'evaluation')}, {_percent(share)} of the space, by {one['searcher'].partition('@')[0]}",
+            f"{many(one['evaluations'], 'evaluation')}, {_percent(share)} of the space, by {searcher}",
             f"hypervolume {_percent(one['share'])} of {of}, {many(len(one['front']), 'subnet')}",
         ]
 
