@@ -68,7 +68,7 @@ def tangent_kernel(probe: Probe, batch_norm: BatchNorm) -> Tensor:
         return inner_products(list(_row_by_row(probe)))
 
     def sums(outputs: Tensor, _: int) -> Tensor:
-        return outputs.flatten(1).sum(1)
+        return output_sums(outputs)
 
     if _covered(probe):
         try:
@@ -93,11 +93,16 @@ def inner_products(rows: list[dict[str, Tensor]]) -> Tensor:
 
 
 def _row_by_row(probe: Probe) -> Iterator[dict[str, Tensor]]:
-    sums = probe.outputs.flatten(1).sum(1)
+    sums = output_sums(probe.outputs)
     if len(sums) != len(probe.batch):
         raise UnsupportedModelError(_UNCOUNTED.format(shape=tuple(probe.outputs.shape), batch=len(probe.batch)))
     for scalar in sums:
         yield probe.gradients_of(scalar)
+
+
+def output_sums(outputs: Tensor) -> Tensor:
+    """Sum of each sample's outputs ``(batch,)``."""
+    return outputs.reshape(len(outputs), -1).sum(1)
 
 
 def _one_by_one(probe: Probe, scalars: Scalars, batch_norm: BatchNorm) -> Iterator[dict[str, Tensor]]:

@@ -35,7 +35,7 @@ from zcbench._guard import BatchSnapshot, Changes, Given, untouched
 from zcbench._handed import Handed
 from zcbench._measurable import as_classes, eager, measurable, ordinary, whole_graphs
 from zcbench._outputs import Place, as_tensor, find_place, invoke, narrowed, settle
-from zcbench._per_sample import Consumer, inner_products, sample_gradients, tangent_kernel
+from zcbench._per_sample import Consumer, inner_products, output_sums, sample_gradients, tangent_kernel
 from zcbench._process import stable_seed
 from zcbench._roles import Role, linear_roles, operations
 from zcbench._watchers import (
@@ -653,7 +653,7 @@ class Probe:
             UnsupportedModelError: targets are not one class per sample.
         """
         classes = self.classes
-        sums, parameters = self.outputs.flatten(1).sum(1), self.parameters
+        sums, parameters = output_sums(self.outputs), self.parameters
         return inner_products(
             [_gradients(sums[classes == label].mean(), parameters) for label in torch.unique(classes)]
         )
@@ -814,26 +814,26 @@ SIGNALS = frozenset(WATCHERS) | {
 
 
 def default_loss(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy for integer or bool targets (-100 ignored), mean squared error for real ones.
+    """Mean cross-entropy for classes and for probabilities of classes, mean squared error for other real targets.
 
     Args:
-        outputs: ``(batch, …, classes)``, or of the real targets' shape.
-        targets: ``(batch, …)`` class indices of any integer type, or bools for two classes; or real targets.
+        outputs: ``(batch, …, classes)``, or ``(batch, classes, …)`` as PyTorch's own loss takes it; or of the real
+            targets' shape.
+        targets: ``(batch, …)`` class indices of any integer type (-100 is ignored), or bools for two classes; or real
+            targets. Real ones ``(batch, classes)``, none of them negative and each row with the sum one, are
+            probabilities.
 
     Raises:
-        UnsupportedModelError: shapes do not fit, or a class is none that the network knows.
+        UnsupportedModelError: shapes do not fit, both axes of the outputs could be that of the classes, or a class is
+            none that the network knows.
     """
     if targets.is_floating_point():
         if targets.shape != outputs.shape:
             raise UnsupportedModelError(
                 f"real targets of shape {tuple(targets.shape)} do not fit outputs of shape {tuple(outputs.shape)}."
             )
-        return F.mse_loss(outputs, targets)
-    if outputs.dim() != targets.dim() + 1 or outputs.shape[: targets.dim()] != targets.shape:
-        raise UnsupportedModelError(
-            f"class targets of shape {tuple(targets.shape)} do not fit outputs of shape {tuple(outputs.shape)}: "
-            "the last dimension of the output must be the classes."
-        )
+        return F.cross_entropy(outputs, targets) if _probabilities(targets) else F.mse_loss(outputs, targets)
+    outputs = _classes_last(outputs, targets)
     targets = as_classes(targets)
     if targets.numel():
         low, high = (int(edge) for edge in targets.aminmax())
@@ -844,6 +844,35 @@ def default_loss(outputs: Tensor, targets: Tensor) -> Tensor:
                 f"target class {low if low < 0 else high} is out of range: the network has {outputs.shape[-1]} outputs."
             )
     return F.cross_entropy(outputs.flatten(0, -2), targets.flatten())
+
+
+def _classes_last(outputs: Tensor, targets: Tensor) -> Tensor:
+    """The outputs ``(batch, …, classes)`` for class targets ``(batch, …)``."""
+    shape = tuple(targets.shape)
+    if outputs.dim() == len(shape) + 1:
+        last = tuple(outputs.shape[:-1]) == shape
+        second = outputs.dim() > 2 and (outputs.shape[0], *outputs.shape[2:]) == shape
+        if last and second and outputs.dim() > 3:
+            raise UnsupportedModelError(
+                f"the classes of outputs of shape {tuple(outputs.shape)} may be the second dimension or the last: pass "
+                "loss_fn=torch.nn.functional.cross_entropy for the second."
+            )
+        if last:
+            return outputs
+        if second:
+            return outputs.movedim(1, -1)
+    raise UnsupportedModelError(
+        f"class targets of shape {shape} do not fit outputs of shape {tuple(outputs.shape)}: "
+        "the last dimension of the output must be the classes, or the second one."
+    )
+
+
+def _probabilities(targets: Tensor) -> bool:
+    """Whether each row is a distribution over classes."""
+    if targets.dim() != 2 or targets.shape[1] < 2 or not bool((targets >= 0).all()):
+        return False
+    sums = targets.double().sum(1)
+    return bool(((sums - 1).abs() <= targets.shape[1] * torch.finfo(targets.dtype).eps).all())
 
 
 def _merge(changes: Changes, more: Changes) -> None:
@@ -861,9 +890,14 @@ def _gradients(scalar: Tensor, tensors: Mapping[K, Tensor]) -> dict[K, Tensor]:
         return {key: torch.zeros_like(tensor) for key, tensor in tensors.items()}
     found = torch.autograd.grad(scalar, list(tensors.values()), retain_graph=True, allow_unused=True)
     return {
-        key: torch.zeros_like(tensor) if gradient is None else gradient.detach()
+        key: torch.zeros_like(tensor) if gradient is None else _dense(gradient.detach())
         for (key, tensor), gradient in zip(tensors.items(), found, strict=True)
     }
+
+
+def _dense(gradient: Tensor) -> Tensor:
+    """Those of sparse embeddings, too."""
+    return gradient.to_dense() if gradient.is_sparse else gradient
 
 
 def _copies(inputs: Any) -> Inputs:
