@@ -125,6 +125,7 @@ MAKERS = {
         Recipe(),
         {
             "SGD .05, 20 epochs": Recipe(),
+            "SGD .05, 60 epochs": Recipe(epochs=60),
             "SGD .1, 20 epochs": Recipe(lr=0.1),
             "SGD .1, 12 epochs": Recipe(lr=0.1, epochs=12),
             "AdamW .01, 12 epochs": Recipe(epochs=12, lr=0.01, weight_decay=0.01, optimizer="adamw"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from elastic import SPACE, supernet
@@ -47,6 +48,32 @@ def test_a_supernet_is_searched_by_its_own_evaluation() -> None:
     assert len(found.architectures) == 3
     for place, one in enumerate(found.architectures):
         assert found.values["accuracy"][place] == net.evaluate(one)["accuracy"]
+
+
+def test_a_ledger_of_other_weights_or_data_is_refused(tmp_path) -> None:
+    """Its answers are those of a supernet that is no more."""
+    net, path = supernet(), tmp_path / "search.jsonl"
+    net.held_out = (INPUTS[:50], TARGETS[:50])
+
+    def again(searched=net):
+        return zcbench.search(searched, objectives="accuracy", searcher="random", budget=3, ledger=path)
+
+    found = again().values["accuracy"]
+    assert np.array_equal(again().values["accuracy"], found)
+    net.held_out = (INPUTS[:50].clone(), TARGETS[:50].clone())
+    assert np.array_equal(again().values["accuracy"], found)
+    net.held_out = (INPUTS[1:51], TARGETS[1:51])
+    with pytest.raises(InvalidInputError, match="supernet"):
+        again()
+    net.held_out = (INPUTS[:50], TARGETS[:50])
+    weight = next(net.parameters())
+    with torch.no_grad():
+        weight.view(-1)[0] += 1
+    with pytest.raises(InvalidInputError, match="supernet"):
+        again()
+    with pytest.raises(InvalidInputError, match="no held-out data to judge subnets by"):
+        net.held_out = None
+        again()
 
 
 def test_a_supernet_without_evaluation_is_refused_in_one_sentence() -> None:

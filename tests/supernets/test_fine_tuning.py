@@ -121,7 +121,7 @@ def test_steps_that_are_not_finite_change_nothing_not_even_statistics():
     inputs[3] = torch.inf
     found = fine_tune(network, inputs, targets, steps=4, batch=32)  # every batch has it
     assert found.skipped == 4 and all(map(math.isnan, found.losses))
-    assert same(state(found.network), state(network))
+    assert same(state(found.network), state(network)) and found.step == 0
     found = fine_tune(network, inputs, targets, steps=8, batch=8)
     assert found.skipped == 2 and all(one.isfinite().all() for one in found.network.state_dict().values())
 
@@ -131,6 +131,58 @@ def test_a_training_that_ends_at_infinity_gives_the_start():
     with torch.no_grad():
         found = fine_tune(network, *task(), steps=3, rate=1e38, decay=10.0)
     assert found.step == 0 and same(state(found.network), state(network))
+
+
+def test_statistics_are_of_the_inputs_as_they_are_and_of_the_last_weights():
+    inputs, targets = task()
+    kept, found = (
+        fine_tune(net(), inputs, targets, steps=12, augment=shrunk, calibration=given).network for given in ((), None)
+    )
+    assert all(torch.equal(a, b) for a, b in zip(kept.parameters(), found.parameters(), strict=True))
+    with torch.no_grad():
+        first = found[0](inputs)
+    torch.testing.assert_close(found[1].running_mean, first.mean(0))
+    torch.testing.assert_close(found[1].running_var, first.var(0))
+    assert not torch.allclose(kept[1].running_mean, first.mean(0), atol=0.01)
+    other = fine_tune(net(), inputs, targets, steps=12, augment=shrunk, calibration=[inputs[:50], inputs[50:60]])
+    with torch.no_grad():
+        means = [other.network[0](part).mean(0) for part in (inputs[:50], inputs[50:60])]
+    torch.testing.assert_close(other.network[1].running_mean, (means[0] + means[1]) / 2)
+
+
+def test_the_best_is_chosen_with_these_statistics():
+    found = fine_tune(net(), *task(), steps=40, rate=0.05, valid=task(60, seed=9), augment=shrunk)
+    assert found.step > 0 and found.after == measured(found.network, *task(60, seed=9))
+    first = found.network[0](task()[0]).detach()
+    torch.testing.assert_close(found.network[1].running_mean, first.mean(0))
+
+
+def shrunk(inputs, generator):
+    return 0.3 * inputs + 1
+
+
+class Named(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = net()
+
+    def forward(self, *, values, factor):
+        return self.net(values * factor)
+
+
+def test_inputs_of_any_form_calibrate():
+    inputs, targets = task()
+    torch.manual_seed(0)
+    found = fine_tune(Named().eval(), {"values": inputs, "factor": torch.tensor(2.0)}, targets, steps=3).network.net
+    torch.testing.assert_close(found[1].running_mean, found[0](2 * inputs).detach().mean(0))
+
+
+def test_a_sample_that_is_not_finite_does_not_calibrate():
+    inputs, targets = task(32)
+    inputs[3] = torch.inf
+    found = fine_tune(net(), inputs, targets, steps=8, batch=8)
+    assert found.skipped == 2 and found.step == 8
+    assert not same(state(found.network), state(net()))
 
 
 def test_frozen_and_tied_parameters_stay_so():
@@ -172,6 +224,8 @@ class Pair(nn.Linear):
         ({"valid": task(3)[:1]}, "validation data are given as tuple: give a pair"),
         ({"momentum": 2}, "momentum 2: choose"),
         ({"augment": lambda inputs, generator: inputs[1:]}, "augment makes"),
+        ({"calibration": [task()[0][:1]]}, "two samples or more"),
+        ({"calibration": [task()[0] + torch.inf]}, "finite inputs"),
     ],
 )  # fmt: skip
 def test_bad_input_is_a_sentence(changed, sentence):

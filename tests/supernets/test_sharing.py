@@ -422,6 +422,30 @@ def test_what_build_may_not_return():
     assert isinstance(caught.value.__cause__, AssertionError)
 
 
+class Still(nn.Module):
+    """Its batch norm stays in evaluation."""
+
+    def __init__(self, width, depth):
+        super().__init__()
+        self.into, self.norm = nn.Linear(3, width), nn.BatchNorm1d(width)
+
+    def train(self, mode=True):
+        super().train(mode)
+        self.norm.eval()
+        return self
+
+    def forward(self, x):
+        return self.norm(self.into(x))
+
+
+def test_a_batch_norm_that_stays_in_evaluation_is_refused_in_training():
+    """What it would train with are zeros and ones; what it is judged by are calibrated statistics."""
+    supernet = shared(Still, calibration=[some((8, 3))])
+    with pytest.raises(InvalidInputError, match="norm is a batch norm that stays in evaluation"):
+        supernet.train()(some((8, 3)))
+    supernet.eval()(some((8, 3)))
+
+
 def test_what_is_no_architecture():
     supernet = shared(lambda width, depth: nn.Linear(3, width))
     for use in (supernet.subnet, supernet.cut, supernet.activate, supernet.structure, supernet.evaluate):

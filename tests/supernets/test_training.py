@@ -312,6 +312,15 @@ def test_a_training_without_finite_gradients_ends():
         training(net)
 
 
+def test_a_rule_by_which_nothing_learns_is_refused():
+    class Idle(TrainingRule):
+        def step(self, step):
+            pass
+
+    with pytest.raises(InvalidInputError, match="the rule let no subnet learn in step 0"):
+        run(training(rule=Idle()))
+
+
 def test_a_step_that_raised_leaves_no_gradient():
     """What the user sends on after an interruption is what an undisturbed training computes."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from zcbench.errors import InvalidInputError
 from zcbench.scorers._context import Context
 from zcbench.scorers._register import register_scorer
 from zcbench.scorers.proxy import ProxyScorer, _Known
-from zcbench.types import Architecture, Score, SearchSpace, Supernet
+from zcbench.types import Architecture, Batch, Score, SearchSpace, Supernet
 
 #: subnets whose weights tell one supernet from another that keeps none itself
 _TOLD_BY = 4
@@ -100,10 +101,24 @@ def weights_digest(supernet: Supernet) -> str:
     Of a module's state, or else of the parameters of some subnets. Nothing is computed, so that it is the same on every
     machine.
     """
+    return _digest_of(_tensors(supernet))
+
+
+def answers_digest(supernet: Supernet) -> str:
+    """The same, and of the data that the supernet judges subnets by: all that its answers follow from."""
+    held_out = getattr(supernet, "held_out", None)
+    judged = [] if held_out is None else [("inputs", held_out[0]), ("targets", held_out[1])]
+    data = (
+        (f"held-out {name} {place}", one) for name, part in judged for place, one in enumerate(Batch(part).tensors())
+    )
+    return _digest_of(itertools.chain(_tensors(supernet), data))
+
+
+def _digest_of(tensors: Iterable[tuple[str, Any]]) -> str:
     import torch
 
     content = hashlib.sha256()
-    for name, value in _tensors(supernet):
+    for name, value in tensors:
         data = value.detach().cpu().contiguous()
         content.update(f"{name} {tuple(data.shape)} {data.dtype}".encode())
         content.update(data.view(-1).view(torch.uint8).numpy().tobytes() if data.numel() else b"")
@@ -117,7 +132,11 @@ def _tensors(supernet: Any) -> Iterator[tuple[str, Any]]:
         yield from _of_some(supernet)
     data = getattr(supernet, "calibration", ())
     if isinstance(data, list | tuple):
-        yield from ((f"calibration {place}", one) for place, one in enumerate(data) if hasattr(one, "detach"))
+        for place, one in enumerate(data):
+            if hasattr(one, "detach"):
+                yield f"calibration {place}", one
+            elif isinstance(one, tuple | Mapping):
+                yield from ((f"calibration {place} {part}", value) for part, value in enumerate(Batch(one).tensors()))
 
 
 def _of_some(supernet: Supernet) -> Iterator[tuple[str, Any]]:

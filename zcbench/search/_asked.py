@@ -18,6 +18,7 @@ from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.errors import InvalidInputError
 from zcbench.executors import Executor
 from zcbench.scorers import Context, Scorer, space_of
+from zcbench.scorers.inherited import answers_digest
 from zcbench.search._base import Searcher
 from zcbench.search._budget import Budget
 from zcbench.search._clock import Clock
@@ -99,7 +100,7 @@ def search(
         seed: decides everything random.
         ledger: a file that everything is written to, and from which a search that was stopped goes on as if it had not
             been. It goes on only with the same code of ``evaluate``; where a function has an attribute ``version``,
-            that alone says whether it is the same.
+            that alone says whether it is the same. Of a supernet, weights and data have to be the same, too.
         batch: architectures that are asked for at once. What is found depends on it.
         epochs: epochs of a whole training, if ``evaluate`` takes an argument ``epochs``: it is called with
             ``epochs=3``, say, by searchers that stop trainings early, which may ask for more of the same network later;
@@ -167,6 +168,8 @@ def search(
         "seed": seed,
         "batch": rules.whole("batch", batch, 1, 10**6),
     }
+    if supernet is not None:  # of other weights or data, answers are others
+        head["supernet"] = answers_digest(supernet)
 
     def make(metered: Callable[[Scorer], Scorer]) -> Search:
         problem = Problem(
@@ -220,6 +223,11 @@ def _where(space: SearchSpace | Benchmark | str) -> tuple[SearchSpace, Benchmark
 
 def _of_supernet(supernet: Supernet) -> Callable[..., Any]:
     """What evaluates its subnets."""
+    if getattr(supernet, "held_out", supernet) is None:
+        raise InvalidInputError(
+            "this supernet has no held-out data to judge subnets by: give it held_out=(inputs, targets), or give a "
+            "function of an architecture."
+        )
     found = getattr(supernet, "evaluate", None)
     if not callable(found):
         raise InvalidInputError(

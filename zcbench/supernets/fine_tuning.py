@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,19 +22,23 @@ from zcbench.supernets._samples import (
     arguments,
     check_classes,
     checked_both,
+    checked_inputs,
     checked_pair,
+    count,
     flat,
     logits_of,
     placed,
     taken,
 )
 from zcbench.supernets._steps import Augment, augmented, check_settings, optimizer_of, rate_at, rows_of
-from zcbench.supernets.calibration import batch_norms
+from zcbench.supernets.calibration import batch_norms, calibrate
 from zcbench.supernets.evaluation import NotFiniteError, measured
-from zcbench.types import Inputs, Supernet
+from zcbench.types import Batch, Inputs, Supernet
 
 #: norm to which gradients are clipped
 _CLIP = 5.0
+#: samples of a batch of calibration, and how many batches unless others are given
+_SAMPLES, _BATCHES = 250, 8
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def fine_tune(
     targets: Tensor,
     *,
     steps: int = 200,
-    rate: float = 0.01,
+    rate: float = 0.03,
     batch: int = 64,
     momentum: float = 0.9,
     decay: float = 1e-4,
@@ -75,6 +79,7 @@ def fine_tune(
     seed: int = 0,
     valid: tuple[Inputs, Tensor] | None = None,
     every: int | None = None,
+    calibration: Sequence[Inputs] | None = None,
 ) -> FineTuned:
     """Train a copy of a network; of all that it was on the way, the best on ``valid`` is returned.
 
@@ -101,6 +106,8 @@ def fine_tune(
         valid: inputs and targets by which the best is chosen; not those on which it is reported. Without them the
             network after the last step is returned, unless its weights are not finite.
         every: steps between two looks at ``valid``; by default a tenth of them.
+        calibration: batches of inputs, as of :func:`zcbench.supernets.calibrate`; by default up to 2,000 training
+            inputs as they are. With none, ``()``, batch norms keep the statistics of the training.
 
     Raises:
         InvalidInputError: inputs and targets do not go together, a number is out of range, or nothing can be trained.
@@ -117,7 +124,8 @@ def fine_tune(
     like = next(state.network.parameters())
     trained = [p for p in state.network.parameters() if p.requires_grad]
     descent = optimizer_of(optimizer, trained, rate, momentum, decay)
-    best = _Best(given, valid)
+    batches = _batches(inputs, like) if calibration is None else _checked(calibration, like)
+    best = _Best(given, valid, batches if batch_norms(given) else ())
     for done in range(steps):
         rng = np.random.default_rng([seed, 2, done])
         rows = torch.as_tensor(rows_of(done, len(targets), batch, seed))
@@ -128,7 +136,7 @@ def fine_tune(
         with torch.enable_grad(), torch.random.fork_rng(devices=[like.device] if like.is_cuda else []):
             torch.manual_seed(int(rng.integers(2**62)))  # dropout
             state.step(descent, part, classes)
-        if (done + 1) % every == 0 or done + 1 == steps:
+        if ((done + 1) % every == 0 or done + 1 == steps) and state.skipped <= done:  # it has learned
             best.look(state.network, done + 1)
     return FineTuned(best.network, best.before, best.values, best.step, state.skipped, state.losses)
 
@@ -184,20 +192,44 @@ class _State:
 class _Best:
     """The best network so far."""
 
-    def __init__(self, network: nn.Module, valid: tuple[Inputs, Tensor] | None) -> None:
-        self.network, self.valid, self.step = network, valid, 0
+    def __init__(self, network: nn.Module, valid: tuple[Inputs, Tensor] | None, calibration: Sequence[Inputs]) -> None:
+        self.network, self.valid, self.step, self.calibration = network, valid, 0, calibration
         self.before = self.values = {} if valid is None else _measured(network, valid)
 
     def look(self, network: nn.Module, step: int) -> None:
         """Keep a copy of a network if it is better."""
         if any(not bool(one.isfinite().all()) for one in network.parameters()):
             return
+        copied = copy.deepcopy(network).eval()
+        if self.calibration:
+            try:
+                calibrate(copied, self.calibration)
+            except InvalidInputError:  # statistics that are not finite
+                return
         values = self.values
         if self.valid is not None:
-            values = _measured(network, self.valid)
+            values = _measured(copied, self.valid)
             if not (math.isfinite(values["nll"]) and _rank(values) > _rank(self.values)):
                 return
-        self.network, self.values, self.step = copy.deepcopy(network).eval(), values, step
+        self.network, self.values, self.step = copied, values, step
+
+
+def _batches(inputs: Inputs, like: Tensor) -> list[Inputs]:
+    """Training inputs to calibrate with, but samples that are not finite, and a last one alone without statistics."""
+    finite = torch.ones(count(inputs), dtype=torch.bool)
+    for one in Batch(inputs).tensors():
+        if one.ndim and one.is_floating_point():
+            finite &= one.flatten(1).isfinite().all(1).cpu() if one.ndim > 1 else one.isfinite().cpu()
+    rows = finite.nonzero()[: _SAMPLES * _BATCHES, 0]
+    return [placed(taken(inputs, part), like) for part in torch.split(rows, _SAMPLES) if len(part) > 1]
+
+
+def _checked(calibration: Sequence[Inputs], like: Tensor) -> list[Inputs]:
+    found = [placed(checked_inputs("inputs for calibration", one), like) for one in calibration]
+    tensors = [one for part in found for one in Batch(part).tensors()]
+    if any(count(part) < 2 for part in found) or not all(bool(one.isfinite().all()) for one in tensors):
+        raise InvalidInputError("calibration must be a list of batches of finite inputs, each of two samples or more.")
+    return found
 
 
 def _rank(values: dict[str, float]) -> tuple[bool, float, float]:

@@ -187,6 +187,8 @@ class WeightSharing(nn.Module):
         weights |= self.buffers_of(structure)
         if not self.training and batch_norms(structure):
             weights |= self._calibrated()
+        if self.training:
+            _refuse_modes(structure)
         before = self._states(structure, weights) if self.training else {}
         out = functional_call(structure, weights, inputs, named)
         after = self._states(structure, weights) if self.training else {}
@@ -277,6 +279,16 @@ def _other_buffers(network: nn.Module) -> dict[str, Tensor]:
                 if value is not None:
                     found[f"{prefix}.{name}" if prefix else name] = value
     return found
+
+
+def _refuse_modes(network: nn.Module) -> None:
+    """Batch norms that a network of the user's keeps in evaluation: they would use statistics of no data."""
+    for name, module in network.named_modules():
+        if isinstance(module, _BatchNorm) and module.track_running_stats and not module.training:
+            raise InvalidInputError(
+                f"{name} is a batch norm that stays in evaluation while the supernet trains, with statistics of no "
+                "data: let it follow train()."
+            )
 
 
 def _refuse_statistics(network: nn.Module) -> None:

@@ -189,6 +189,10 @@ class Training:
         with torch.random.fork_rng(devices=[like.device] if like.is_cuda else []):
             torch.manual_seed(int(rng.integers(2**62)))  # dropout
             self._rule.step(step)
+        if not step.learned:
+            raise InvalidInputError(
+                f"the rule let no subnet learn in step {self.done}: call  step.learn(architecture)."
+            )
         norm = torch.nn.utils.clip_grad_norm_(self.supernet.parameters(), self.clip)
         if bool(torch.isfinite(norm)):
             self._optimizer.step()

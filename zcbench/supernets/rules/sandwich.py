@@ -20,7 +20,8 @@ class Sandwich(TrainingRule):
     teacher's.
 
     Args:
-        random: subnets that are drawn uniformly for each batch, besides the largest and the smallest.
+        random: subnets that are drawn uniformly for each batch, besides the largest and the smallest; with none, all
+            subnets between these two stay useless.
         distil: whether the others learn from the largest (in-place distillation), or the targets too.
     """
 

@@ -17,7 +17,8 @@ class SinglePath(TrainingRule):
     """One subnet, drawn uniformly from the space, learns the targets of each batch.
 
     Args:
-        subnets: how many learn from a batch; their gradients are averaged.
+        subnets: how many learn from a batch; their gradients are averaged. One for each makes the best subnets for as
+            many subnet-steps, several the better ranking (docs/supernets.md).
     """
 
     ranges: ClassVar = {"subnets": (1, 64)}
