@@ -353,6 +353,12 @@ class Probe:
         """
         if not isinstance(batch_norm, str) or batch_norm not in get_args(BatchNorm):
             raise InvalidInputError(f"batch_norm={shown(batch_norm)}: choose {', '.join(get_args(BatchNorm))}.")
+        with self._pass(batch_norm):
+            yield
+
+    @contextmanager
+    def _pass(self, batch_norm: BatchNorm) -> Iterator[None]:
+        """See :meth:`forward_pass`; the probe's own passes tell nothing of what a proxy asks for."""
         given = self._given
         if given is None:
             raise InvalidInputError("the probe is not open: use it in a with block.")
@@ -477,7 +483,7 @@ class Probe:
         def run() -> None:
             invoke(self.model, inputs)
 
-        with self.forward_pass("eval"):
+        with self._pass("eval"):
             return multiplied(run, tensors, (one for one in self.parameters.values() if id(one) in in_question))
 
     @property
