@@ -50,6 +50,22 @@ def test_proxies_have_their_own_direction():
     assert not same_scores(column, columns.proxy("ntk_cond", "ntk_cond", "", lines, []))
 
 
+def test_ranks_are_averaged_with_those_of_parameters():
+    columns = Columns(KEYS, VALUES)
+    sizes = {"a": 40.0, "b": 30.0, "c": 20.0, "d": 10.0}
+    params = columns.proxy(
+        "params", "params", "", [{key: {"params": {**OK, "value": n, "seconds": 0.1}} for key, n in sizes.items()}], []
+    )
+    lines = losses()  # best first
+    lines["b"] = {"status": "failed", "detail": "no memory", "seconds": 0.2}
+    lines["d"]["loss"] = 0.5  # the best of all
+    loss = columns.inherited("x", "loss", [lines], [1.0])
+    found = columns.with_params(loss, params)
+    assert found.views[0].rows.tolist() == [0, 2, 3] and found.views[0].scores.tolist() == [2.5, 1.5, 2.0]
+    assert found.name == "x loss and params" and found.each == pytest.approx(loss.each + 0.1) and found.fixed == 1.0
+    assert found.statuses == {"ok": 3, "failed": 1}
+
+
 def test_predictors_cost_what_they_learn_from():
     fits = {
         "gp|loss|2|0": {**OK, "predicted": {"d": 1.0, "c": 0.5}, "fit_seconds": 1.0, "predict_seconds": 0.2},

@@ -312,6 +312,17 @@ def test_a_training_without_finite_gradients_ends():
         training(net)
 
 
+def test_settings_may_be_numbers_of_numpy(tmp_path):
+    """A checkpoint, which is written hours later, takes them."""
+    one = training(
+        steps=np.int64(2), rate=np.float32(0.1), clip=np.float32(5), smoothing=np.float64(0), seed=np.int64(3)
+    )
+    run(one, 1).save(tmp_path / "a.safetensors")
+    again = training(steps=2, rate=float(np.float32(0.1)))
+    again.restore(tmp_path / "a.safetensors")
+    assert same(run(one), run(again))
+
+
 def test_a_rule_by_which_nothing_learns_is_refused():
     class Idle(TrainingRule):
         def step(self, step):

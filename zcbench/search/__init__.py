@@ -33,6 +33,7 @@ from zcbench.search._register import (
     searcher_info,
 )
 from zcbench.search._result import Found, SearchResult
+from zcbench.search._shortlist import Shortlist, shortlist
 from zcbench.search.exact import BestAdditive, best_additive
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "SearchResult",
     "Searcher",
     "SearcherInfo",
+    "Shortlist",
     "TableEvaluator",
     "best_additive",
     "get_searcher",
@@ -70,6 +72,7 @@ __all__ = [
     "resolve_searchers",
     "search",
     "searcher_info",
+    "shortlist",
 ]
 
 

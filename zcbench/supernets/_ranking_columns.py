@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zcbench.metrics import mean_ranks
 from zcbench.proxies import get_proxy
 from zcbench.supernets._ranking_measures import TARGETS, Lines
 from zcbench.supernets._ranking_statistics import Floats, View, means_of_others
@@ -91,6 +92,27 @@ class Columns:
         better = TARGETS[target]
         scored = [{key: {**one, "value": one.get(target)} for key, one in seed.items()} for seed in lines]
         return self._filled(column, scored, better)
+
+    def with_params(self, column: Column, params: Column) -> Column:
+        """The mean of two ranks, that of a column and that of the number of parameters.
+
+        Args:
+            column: of each seed a view.
+            params: of all subnets.
+        """
+        sizes = {
+            int(row): score for view in params.views[:1] for row, score in zip(view.rows, view.scores, strict=True)
+        }
+        found = Column(f"{column.name} and params", column.kind, column.weights, [], column.seeds, column.statuses)
+        for view in column.views:
+            kept = np.array([place for place, row in enumerate(view.rows) if int(row) in sizes], np.intp)
+            if len(kept) > 1:
+                mine = mean_ranks([sizes[int(row)] for row in view.rows[kept]])
+                scores = (mean_ranks(view.scores[kept]) + mine) / 2
+                found.views.append(View(view.rows[kept], scores, view.truth[kept], view.seed))
+        found.detail, found.fixed, found.ranked = column.detail, column.fixed, column.ranked
+        found.each = column.each + params.each
+        return found
 
     def proxy(self, label: str, name: str, weights: str, lines: Sequence[Lines], spent: Sequence[float]) -> Column:
         """A proxy's scores.

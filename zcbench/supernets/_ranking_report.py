@@ -220,6 +220,7 @@ class SubnetRanking(Board):
             "bootstrap over subnets and seeds. sd: standard deviation of tau over seeds.",
             f"better half: tau among the better half of the subnets; one training against another there: "
             f"{_both(self.half_ceiling)}. One training of its own is judged by the mean of the others.",
+            "and params: by the mean of two ranks, that of the scorer and that of the number of parameters.",
             "a subnet: median seconds for one more, cutting out and calibrating included. all-in: for all subnets, "
             "with the supernet's training. Seconds are the processor's, of all threads; those of proxies are shares of "
             "passes that several take together, each charged in full.",

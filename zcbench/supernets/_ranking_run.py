@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from zcbench.metrics import noise_ceiling
-from zcbench.supernets._ranking_columns import ON_INHERITED, Column, Columns, same_scores
+from zcbench.supernets._ranking_columns import INHERITED, ON_INHERITED, Column, Columns, same_scores
 from zcbench.supernets._ranking_measures import TARGETS, Lines, Measures, Weights
 from zcbench.supernets._ranking_report import RankedScorer, SubnetRanking, in_order
 from zcbench.supernets._ranking_statistics import Baseline, View, agreement, better_half
@@ -72,7 +72,8 @@ def measured_columns(
             found.append(columns.proxy(label, name, "" if which is None else which.label, lines, spent))
         if which is not None:
             found += _predicted(measures, columns, asked, which, several)
-    return found
+    params = next(one for one in found if one.name == BASELINES[0])
+    return found + [columns.with_params(one, params) for one in found if one.kind == INHERITED]
 
 
 def _scores(measures: Measures, asked: Asked, source: Weights | None, seed: int, count: int) -> Lines:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -141,8 +142,10 @@ class Training:
         check_settings(self.rate, self.momentum, self.decay)
         if not 0 <= rules.number("smoothing", self.smoothing) < 1:
             raise InvalidInputError(f"smoothing {self.smoothing!r}: choose a number from 0 on and below 1.")
-        if not (isinstance(self.clip, int | float) and self.clip > 0):  # an infinite one clips nothing
+        if self.clip != math.inf and not rules.number("clip", self.clip) > 0:  # an infinite one clips nothing
             raise InvalidInputError(f"clip {rules.shown(self.clip)}: choose a number above 0.")
+        for name in ("rate", "momentum", "decay", "smoothing", "clip"):  # numbers of NumPy are not for JSON
+            setattr(self, name, float(getattr(self, name)))
         if not isinstance(self.rule, str | TrainingRule):
             raise InvalidInputError(f"the rule is {rules.shown(self.rule)}: give its name, or a TrainingRule.")
         if not any(one.requires_grad for one in self.supernet.parameters()):
