@@ -391,3 +391,17 @@ def test_seeds_out_of_range(seed):
 def test_other_arguments(settings, message):
     with pytest.raises(InvalidInputError, match=re.escape(message)):
         zcbench.score(mlp(), X, Y, **{"proxies": ["snip", "snip:steps=1"], **settings})
+
+
+@pytest.mark.parametrize("kind", ["leaf", "computed"])
+def test_inputs_that_want_gradients_are_measured_like_others(kind):
+    names = ["gradsign", "ntk_norm", "ntk_trace", "jacov", "snip", "grasp", "fisher", "zico", "synflow"]
+    inputs, labels = images()
+    wanted = inputs.clone().requires_grad_()
+    given = wanted if kind == "leaf" else wanted * 1
+    expected = {name: score.value for name, score in zcbench.score(convnet(), inputs, labels, names).items()}
+    assert None not in expected.values()
+    found = zcbench.score(convnet(), given, labels, names)
+    assert {name: score.value for name, score in found.items()} == expected
+    assert given.requires_grad
+    assert wanted.grad is None

@@ -5,6 +5,7 @@ import torch
 from networks import convnet, images, zoo
 from torch import nn
 
+import zcbench
 from zcbench import _per_sample
 from zcbench.errors import UnsupportedModelError
 from zcbench.probe import Probe, as_tensor, default_loss, invoke
@@ -307,3 +308,40 @@ def test_nothing_of_size_batch_times_parameters_is_held():
     with Probe(model, Batch(inputs, labels)) as probe:
         probe.each_sample_gradient(watch)
     assert largest <= max(p.numel() for p in model.parameters())
+
+
+class Mixing(nn.Module):
+    """Subtracts the mean over the batch by hand; a parameter of its own makes samples go one by one."""
+
+    def __init__(self, *, extra, share):
+        super().__init__()
+        self.a, self.b, self.share = nn.Linear(10, 8), nn.Linear(8, 5), share
+        self.own = nn.Parameter(torch.zeros(5)) if extra else 0.0
+
+    def forward(self, x):
+        h = self.a(x)
+        return self.b((h - self.share * h.mean(0)).relu()) + self.own
+
+
+class Noisy(nn.Module):
+    """Draws random numbers, others for each number of samples."""
+
+    def __init__(self, *, extra):
+        super().__init__()
+        self.a, self.own = nn.Linear(10, 5), nn.Parameter(torch.zeros(5)) if extra else 0.0
+
+    def forward(self, x):
+        return self.a(x + torch.randn_like(x)) + self.own
+
+
+@pytest.mark.parametrize("extra", [False, True])
+@pytest.mark.parametrize("proxy", ["gradsign", "ntk_norm", "ntk_trace"])
+def test_networks_that_mix_samples_are_noticed_on_every_path(extra, proxy):
+    torch.manual_seed(0)
+    x, y = torch.randn(8, 10), torch.arange(8) % 5
+    for share in (1.0, 0.05):
+        score = zcbench.score(Mixing(extra=extra, share=share), x, y, [proxy])[proxy]
+        assert score.status == "unsupported"
+        assert "mixes samples" in score.detail
+    assert zcbench.score(Mixing(extra=extra, share=0.0), x, y, [proxy])[proxy].value is not None
+    assert zcbench.score(Noisy(extra=extra), x, y, [proxy])[proxy].value is not None

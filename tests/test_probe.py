@@ -14,7 +14,7 @@ from torch.nn import functional as F
 import zcbench
 import zcbench.probe
 from zcbench.errors import InvalidInputError, UnsupportedModelError
-from zcbench.probe import Probe, signal
+from zcbench.probe import Probe, default_loss, signal
 from zcbench.types import Batch
 
 
@@ -400,7 +400,10 @@ def test_weights_are_matrices_of_layers():
             self.embed, self.rnn = nn.Embedding(5, 4), nn.LSTM(4, 3)
             self.norm, self.head = nn.LayerNorm(3), nn.Linear(3, 2)
 
-    with Probe(Mixed(), Batch(torch.zeros(1))) as probe:
+        def forward(self, x):
+            return self.head(self.norm(self.rnn(self.embed(x))[0]))
+
+    with Probe(Mixed(), Batch(torch.zeros(2, 3, dtype=torch.long))) as probe:
         assert list(probe.weights) == ["rnn.weight_ih_l0", "rnn.weight_hh_l0", "head.weight"]
 
 
@@ -434,6 +437,42 @@ def test_default_loss_by_type_of_targets():
         torch.testing.assert_close(probe.loss, F.cross_entropy(model(x)[:4], labels[:4]))
     with Probe(model, Batch(x, real)) as probe:
         torch.testing.assert_close(probe.loss, ((model(x) - real) ** 2).mean())
+
+
+def test_default_loss_with_classes_in_the_second_dimension():
+    outputs, classes = torch.randn(2, 5, 3, 4), torch.randint(5, (2, 3, 4))
+    torch.testing.assert_close(default_loss(outputs, classes), F.cross_entropy(outputs, classes))
+    last = outputs.movedim(1, -1)
+    torch.testing.assert_close(default_loss(last, classes), F.cross_entropy(outputs, classes))
+    with pytest.raises(UnsupportedModelError, match="second dimension or the last"):
+        default_loss(torch.randn(2, 5, 5, 5), torch.randint(5, (2, 5, 5)))
+
+
+def test_default_loss_of_probabilities():
+    outputs, soft = torch.randn(6, 5), torch.randn(6, 5).softmax(1)
+    by_hand = -(soft * outputs.log_softmax(1)).sum(1).mean()
+    torch.testing.assert_close(default_loss(outputs, soft), by_hand)
+    for other in (soft + 0.01, soft - 0.2, soft * 2):
+        torch.testing.assert_close(default_loss(outputs, other), ((outputs - other) ** 2).mean())
+
+
+def test_gradients_of_sparse_embeddings_and_of_outputs_of_one_dimension():
+    tokens, labels = torch.arange(24).reshape(8, 3), torch.arange(8) % 5
+    torch.manual_seed(0)
+    sparse = nn.Sequential(nn.Embedding(50, 4, sparse=True), nn.Flatten(), nn.Linear(12, 5))
+    dense = nn.Sequential(nn.Embedding(50, 4), nn.Flatten(), nn.Linear(12, 5))
+    dense.load_state_dict(sparse.state_dict())
+    names = ["ntk_cond", "ntk_norm", "grad_norm_all", "gradsign"]
+    scores = [zcbench.score(model, tokens, labels, names) for model in (sparse, dense)]
+    for name in names:
+        assert scores[0][name].value == pytest.approx(scores[1][name].value, rel=1e-5)
+    flat = nn.Sequential(nn.Linear(10, 1), nn.Flatten(0))
+    x = torch.randn(8, 10)
+    kernel = (x @ x.T + 1).double()  # by hand: gradients of w x + b
+    found = zcbench.score(flat, x, torch.randn(8), ["ntk_norm", "ntk_trace"])
+    assert found["ntk_norm"].value is not None
+    with Probe(flat, Batch(x)) as probe:
+        torch.testing.assert_close(probe.tangent_kernel(), kernel, rtol=1e-5, atol=1e-5)
 
 
 def test_own_loss():

@@ -46,14 +46,21 @@ def measurable(model: object, batch: Batch) -> nn.Module:
 
 
 def ordinary(batch: Batch) -> Batch:
-    """The batch with tensors that a graph can save, in place of those that were made in ``torch.inference_mode``."""
+    """The batch with tensors that are leaves without gradients, and that a graph can save.
+
+    Inputs that want gradients, or come of a computation, would add to the graph what is no part of the network. Tensors
+    that were made in ``torch.inference_mode`` are copied, others share their numbers.
+    """
     targets = batch.targets
     tensors = [*batch.tensors(), *([] if targets is None else [targets])]
-    if not any(tensor.is_inference() for tensor in tensors):
+    if not any(tensor.is_inference() or tensor.requires_grad for tensor in tensors):
         return batch
     with torch.inference_mode(mode=False):
-        targets = None if targets is None else targets.clone()
-        return Batch(batch.map(lambda tensor: tensor.clone()), targets, batch.provenance)
+        return Batch(batch.map(_leaf), None if targets is None else _leaf(targets), batch.provenance)
+
+
+def _leaf(tensor: Tensor) -> Tensor:
+    return tensor.clone() if tensor.is_inference() else tensor.detach()
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zcbench._functions import BatchNorm
+from zcbench._world import restore_torch, seed_torch, torch_states
 from zcbench.errors import UnsupportedModelError, first_line
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def tangent_kernel(probe: Probe, batch_norm: BatchNorm) -> Tensor:
         return inner_products(list(_row_by_row(probe)))
 
     def sums(outputs: Tensor, _: int) -> Tensor:
-        return outputs.flatten(1).sum(1)
+        return output_sums(outputs)
 
     if _covered(probe):
         try:
@@ -92,18 +93,76 @@ def inner_products(rows: list[dict[str, Tensor]]) -> Tensor:
 
 
 def _row_by_row(probe: Probe) -> Iterator[dict[str, Tensor]]:
-    sums = probe.outputs.flatten(1).sum(1)
+    sums = output_sums(probe.outputs)
     if len(sums) != len(probe.batch):
         raise UnsupportedModelError(_UNCOUNTED.format(shape=tuple(probe.outputs.shape), batch=len(probe.batch)))
     for scalar in sums:
         yield probe.gradients_of(scalar)
 
 
+def output_sums(outputs: Tensor) -> Tensor:
+    """Sum of each sample's outputs ``(batch,)``."""
+    return outputs.reshape(len(outputs), -1).sum(1)
+
+
 def _one_by_one(probe: Probe, scalars: Scalars, batch_norm: BatchNorm) -> Iterator[dict[str, Tensor]]:
-    for i in range(len(probe.batch)):
+    count = len(probe.batch)
+    if count > 1:
+        few = min(_FEW, count - 1)
+        _refuse_mixing(probe, batch_norm, _outputs(probe, few, batch_norm), _outputs(probe, count, batch_norm))
+    for i in range(count):
         with probe.forward_pass(batch_norm):
             scalar = scalars(probe.call(probe.batch[i : i + 1].inputs), i).sum()
         yield probe.gradients_of(scalar)
+
+
+def _outputs(probe: Probe, samples: int, batch_norm: BatchNorm) -> Tensor:
+    """Of the first so many samples alone; UnsupportedModelError where the first dimension does not count them."""
+    with torch.no_grad(), probe.forward_pass(batch_norm):
+        return _counted(probe.call(probe.batch[:samples].inputs), samples)
+
+
+def _counted(outputs: Tensor, samples: int) -> Tensor:
+    if outputs.shape[0] != samples:
+        raise UnsupportedModelError(_UNCOUNTED.format(shape=tuple(outputs.shape), batch=samples))
+    return outputs
+
+
+def _refuse_mixing(probe: Probe, batch_norm: BatchNorm, few: Tensor, whole: Tensor) -> None:
+    """Gradients of single samples mean nothing where a sample's output depends on the others.
+
+    Args:
+        probe: the network and its batch.
+        batch_norm: as which both passes were made.
+        few: outputs of the first samples alone.
+        whole: outputs of all.
+
+    Raises:
+        UnsupportedModelError: the outputs of the first samples are others in company, and not by random numbers.
+    """
+    part = whole[: len(few)]
+    if few.shape == part.shape and _close(few, part):
+        return
+    if few.shape == part.shape:
+        states, seed = torch_states(), probe.seed
+        try:
+            with torch.no_grad(), probe.forward_pass(batch_norm):
+                seed_torch(seed + 1)
+                if not _close(probe.call(probe.batch[: len(few)].inputs), few):
+                    return  # it draws random numbers, others for each size of a batch
+        finally:
+            restore_torch(states)
+    raise UnsupportedModelError(
+        f"the network mixes samples: its outputs for {len(few)} of them are others when they are alone, so that single "
+        "samples have no gradients of their own."
+    )
+
+
+def _close(a: Tensor, b: Tensor) -> bool:
+    """Whether two outputs differ by no more than rounding, relative to the largest number."""
+    a, b = a.detach(), b.detach()
+    scale = float(torch.maximum(a.abs().max(), b.abs().max()))
+    return not math.isfinite(scale) or float((a - b).abs().max()) <= torch.finfo(a.dtype).eps ** 0.5 * scale
 
 
 class _IrregularError(Exception):
@@ -299,15 +358,14 @@ def _channels(module: nn.Module, gradient: Tensor) -> Iterator[tuple[slice, ...]
 
 def _by_hooks(probe: Probe, collector: _Collector, scalars: Scalars, batch_norm: BatchNorm) -> None:
     frozen = list(probe.parameters.values())
-    _survey(probe, collector, batch_norm)
+    few = _survey(probe, collector, batch_norm)
     handles = [layer.register_forward_hook(collector.forward_hook, with_kwargs=True) for layer in collector.layers]
     try:
         for parameter in frozen:
             parameter.requires_grad_(False)
         with probe.forward_pass(batch_norm):
             outputs = probe.call(probe.batch.inputs)
-            if outputs.shape[0] != collector.batch:
-                raise UnsupportedModelError(_UNCOUNTED.format(shape=tuple(outputs.shape), batch=collector.batch))
+            _counted(outputs, collector.batch)
             total = scalars(outputs, 0).sum()
             if total.requires_grad and collector.roots:
                 torch.autograd.grad(total, collector.roots, allow_unused=True)
@@ -316,11 +374,12 @@ def _by_hooks(probe: Probe, collector: _Collector, scalars: Scalars, batch_norm:
             parameter.requires_grad_(True)
         for handle in handles:
             handle.remove()
+    _refuse_mixing(probe, batch_norm, few, outputs)
     collector.finish()
 
 
-def _survey(probe: Probe, collector: _Collector, batch_norm: BatchNorm) -> None:
-    """See with two samples whether the rules hold."""
+def _survey(probe: Probe, collector: _Collector, batch_norm: BatchNorm) -> Tensor:
+    """See with two samples whether the rules hold; the outputs for these."""
     few = probe.batch[:_FEW]
     if len(few) == len(probe.batch):
         raise _IrregularError  # nothing to compare with
@@ -336,6 +395,7 @@ def _survey(probe: Probe, collector: _Collector, batch_norm: BatchNorm) -> None:
                 f"the network does not take {_FEW} of its {len(probe.batch)} samples alone ({first_line(error)})."
             ) from error
         collector.check(outputs)
+        return outputs.detach()
     finally:
         collector.surveyed.clear()  # and the graph with it
         for handle in handles:

@@ -6,6 +6,7 @@ of it share it. A watcher never raises for what it sees; the signal that asks fo
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,8 @@ class Watcher:
 
     #: output of the pass
     outputs: Tensor | None = None
+    #: whether it looks at the network's weights
+    of_weights = False
 
     def __init__(self, probe: Probe) -> None:
         self.probe = probe
@@ -171,6 +174,8 @@ class Keeper(FunctionWatcher):
 class ChannelProducts(Watcher):
     """Sum over positions of a * dL/da for every convolutional and linear layer's output a."""
 
+    of_weights = True
+
     def start(self) -> None:
         """Hook the layers whose weights count."""
         self.products: dict[str, Tensor] = {}
@@ -222,6 +227,8 @@ def channels_first(module: nn.Module, output: Tensor) -> bool:
 
 class LinearOutputs(Watcher):
     """Outputs of the layers with two-dimensional weights, before anything overwrites them, by name of the weight."""
+
+    of_weights = True
 
     def start(self) -> None:
         """Hook the layers."""
@@ -360,8 +367,17 @@ class Embedded(Watcher):
 
 # -- attention ---------------------------------------------------------------------------------
 
-_SOFTMAX = {F.softmax, torch.softmax, Tensor.softmax}
+_SOFTMAX = {F.softmax, torch.softmax, Tensor.softmax, torch.special.softmax}
 _MATMUL = {torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.bmm}
+#: functions after which probabilities are still that: other types and layouts, masks, dropout
+_STILL = {
+    *(Tensor.to, Tensor.type, Tensor.type_as, Tensor.float, Tensor.half, Tensor.bfloat16, Tensor.double),
+    *(Tensor.mul, Tensor.mul_, Tensor.__mul__, Tensor.__rmul__, Tensor.__imul__, torch.mul, torch.multiply),
+    *(Tensor.masked_fill, Tensor.masked_fill_, torch.masked_fill, torch.where, torch.nan_to_num, Tensor.nan_to_num),
+    *(F.dropout, torch.dropout, torch.clone, Tensor.clone, Tensor.contiguous, Tensor.detach),
+    *(Tensor.view, Tensor.reshape, torch.reshape, Tensor.flatten, torch.flatten, Tensor.unflatten, Tensor.squeeze),
+    *(Tensor.unsqueeze, torch.squeeze, torch.unsqueeze),
+}
 
 
 @dataclass
@@ -378,21 +394,51 @@ class Attended:
 
 
 class Attention(Watcher):
-    """Every application of attention: fused, by ``nn.MultiheadAttention``, or a softmax followed by a product."""
+    """Every application of attention: fused, by ``nn.MultiheadAttention``, or a softmax followed by a product.
+
+    Between softmax and product there may be other types, masks and dropout; the product may be an einsum.
+    """
 
     def start(self) -> None:
         """Watch functions."""
         self.applications: list[Attended] = []
-        self.softmaxes: dict[int, Tensor] = {}
+        self.softmaxes: dict[int, Tensor] = {}  # held, so that addresses stay taken
         self.stack.enter_context(FunctionWatcher(after=self._after))
 
     def _after(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> None:
         if func in _SOFTMAX:
-            self.softmaxes[result.data_ptr()] = result.detach()  # held, so that the address stays taken
+            self._remember(result)
         elif func is F.scaled_dot_product_attention:
             self._add(_probabilities(*args, **kwargs), result)
-        elif func in _MATMUL and args[0].data_ptr() in self.softmaxes:
+        elif func in _MATMUL and self._known(args[0]):
             self._add(args[0], result)
+        elif func is torch.einsum and isinstance(args[0], str):
+            self._take_einsum(args[0], args[1:], result)
+        elif func in _STILL and isinstance(result, Tensor):
+            parts = [one for one in (*args, *kwargs.values()) if isinstance(one, Tensor) and self._known(one)]
+            if any(one.numel() == result.numel() for one in parts):
+                self._remember(result)
+
+    def _remember(self, probabilities: Tensor) -> None:
+        self.softmaxes[probabilities.data_ptr()] = probabilities.detach()
+
+    def _known(self, tensor: Tensor) -> bool:
+        return tensor.data_ptr() in self.softmaxes and tensor.numel() > 0
+
+    def _take_einsum(self, equation: str, operands: tuple[Any, ...], result: Tensor) -> None:
+        """Probabilities ``(…, queries, keys)`` times values over the keys, whatever the order of the result's axes."""
+        if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+            operands = tuple(operands[0])
+        terms, _, out = equation.replace(" ", "").partition("->")
+        names = terms.split(",")
+        if len(operands) != 2 or not out or "." in equation:
+            return
+        for (probabilities, axes), (_, others) in itertools.permutations(zip(operands, names, strict=True)):
+            width = [axis for axis in out if axis not in axes]
+            if self._known(probabilities) and axes[-1] in others and axes[-1] not in out and len(width) == 1:
+                if set(axes[:-1]) <= set(out):
+                    self._add(probabilities, result.permute([out.index(axis) for axis in (*axes[:-1], *width)]))
+                return
 
     def _add(self, probabilities: Tensor, heads: Tensor) -> None:
         both = [x.detach() for x in (probabilities, heads)]

@@ -18,7 +18,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, TypeVar, get_args, overload
@@ -35,7 +35,7 @@ from zcbench._guard import BatchSnapshot, Changes, Given, untouched
 from zcbench._handed import Handed
 from zcbench._measurable import as_classes, eager, measurable, ordinary, whole_graphs
 from zcbench._outputs import Place, as_tensor, find_place, invoke, narrowed, settle
-from zcbench._per_sample import Consumer, inner_products, sample_gradients, tangent_kernel
+from zcbench._per_sample import Consumer, inner_products, output_sums, sample_gradients, tangent_kernel
 from zcbench._process import stable_seed
 from zcbench._roles import Role, linear_roles, operations
 from zcbench._watchers import (
@@ -53,6 +53,7 @@ from zcbench._watchers import (
     SampleMaps,
     Watcher,
 )
+from zcbench._weights import declared, multiplied
 from zcbench._world import RandomStates, restore_torch, seed_torch, torch_states
 from zcbench.errors import InvalidInputError, NonFiniteError, UnsupportedModelError
 from zcbench.types import Batch, Inputs, LossFunction
@@ -60,6 +61,8 @@ from zcbench.types import Batch, Inputs, LossFunction
 T = TypeVar("T")
 #: Class that the loss leaves out, as torch's cross-entropy does.
 _IGNORED = -100
+#: samples of a pass that tells what parameters do; some layers cannot take a single one
+_FEW = 2
 
 
 class _UnsettledError(BaseException):  # no proxy's own handler of exceptions may catch it
@@ -350,6 +353,12 @@ class Probe:
         """
         if not isinstance(batch_norm, str) or batch_norm not in get_args(BatchNorm):
             raise InvalidInputError(f"batch_norm={shown(batch_norm)}: choose {', '.join(get_args(BatchNorm))}.")
+        with self._pass(batch_norm):
+            yield
+
+    @contextmanager
+    def _pass(self, batch_norm: BatchNorm) -> Iterator[None]:
+        """See :meth:`forward_pass`; the probe's own passes tell nothing of what a proxy asks for."""
         given = self._given
         if given is None:
             raise InvalidInputError("the probe is not open: use it in a with block.")
@@ -441,23 +450,41 @@ class Probe:
     def weights(self) -> dict[str, nn.Parameter]:
         """Trainable weight arrays of convolutional, linear and recurrent layers, by name.
 
-        That is: parameters called ``weight…`` (or ``…_weight``) with two dimensions or more, embeddings excepted. The
-        literature's "over all layers" means these.
+        Those are the parameters with two dimensions or more that multiply what comes of the data, whatever they are
+        called: see ``zcbench._weights``. The literature's "over all layers" means these.
 
         Raises:
             UnsupportedModelError: the network has none.
         """
-        found, modules = {}, dict(self.model.named_modules())
-        for name, parameter in self.parameters.items():
-            owner, _, leaf = name.rpartition(".")
-            embedding = isinstance(modules.get(owner), (nn.Embedding, nn.EmbeddingBag))
-            if "weight" in leaf and parameter.dim() >= 2 and not embedding:
-                found[name] = parameter
+        known, in_question = declared(self.model, self.parameters)
+        if in_question:
+            known |= self._multiplied
+        found = {name: parameter for name, parameter in self.parameters.items() if id(parameter) in known}
         if not found:
             raise UnsupportedModelError(
                 "the network has no trainable convolutional, linear or recurrent weight to measure."
             )
         return found
+
+    def _settle_weights(self, watchers: Iterable[str]) -> None:
+        """Find out which parameters are weights before a pass in which watchers look at them."""
+        if any(WATCHERS[name].of_weights for name in watchers):
+            with suppress(UnsupportedModelError):
+                _ = self.weights
+
+    @signal
+    def _multiplied(self) -> set[int]:
+        """Identities of the parameters that multiply data, of those of which no layer of torch tells."""
+        _, in_question = declared(self.model, self.parameters)
+        few = self.batch[:_FEW]
+        inputs = _copies(few.inputs)
+        tensors = Batch(inputs).tensors()
+
+        def run() -> None:
+            invoke(self.model, inputs)
+
+        with self._pass("eval"):
+            return multiplied(run, tensors, (one for one in self.parameters.values() if id(one) in in_question))
 
     @property
     def targets(self) -> Tensor:
@@ -483,6 +510,7 @@ class Probe:
         leaves = self._leaves
         wanted = self._wanted if any(t.requires_grad for t in leaves.tensors()) else self._wanted | {"embedded"}
         watchers = {name: make(self) for name, make in WATCHERS.items() if name in wanted}
+        self._settle_weights(watchers)
         with self.forward_pass(), ExitStack() as stack:
             for watcher in watchers.values():
                 stack.enter_context(watcher)
@@ -501,6 +529,7 @@ class Probe:
             outputs = self.outputs
             self._watchers[name].outputs = outputs
             return self._watchers[name]
+        self._settle_weights((name,))
         with self.forward_pass(), torch.set_grad_enabled(graph), WATCHERS[name](self) as watcher:
             watcher.outputs = self.call(self._leaves.inputs if graph else self.batch.inputs)
         return watcher
@@ -630,7 +659,7 @@ class Probe:
             UnsupportedModelError: targets are not one class per sample.
         """
         classes = self.classes
-        sums, parameters = self.outputs.flatten(1).sum(1), self.parameters
+        sums, parameters = output_sums(self.outputs), self.parameters
         return inner_products(
             [_gradients(sums[classes == label].mean(), parameters) for label in torch.unique(classes)]
         )
@@ -791,26 +820,26 @@ SIGNALS = frozenset(WATCHERS) | {
 
 
 def default_loss(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy for integer or bool targets (-100 ignored), mean squared error for real ones.
+    """Mean cross-entropy for classes and for probabilities of classes, mean squared error for other real targets.
 
     Args:
-        outputs: ``(batch, …, classes)``, or of the real targets' shape.
-        targets: ``(batch, …)`` class indices of any integer type, or bools for two classes; or real targets.
+        outputs: ``(batch, …, classes)``, or ``(batch, classes, …)`` as PyTorch's own loss takes it; or of the real
+            targets' shape.
+        targets: ``(batch, …)`` class indices of any integer type (-100 is ignored), or bools for two classes; or real
+            targets. Real ones ``(batch, classes)``, none of them negative and each row with the sum one, are
+            probabilities.
 
     Raises:
-        UnsupportedModelError: shapes do not fit, or a class is none that the network knows.
+        UnsupportedModelError: shapes do not fit, both axes of the outputs could be that of the classes, or a class is
+            none that the network knows.
     """
     if targets.is_floating_point():
         if targets.shape != outputs.shape:
             raise UnsupportedModelError(
                 f"real targets of shape {tuple(targets.shape)} do not fit outputs of shape {tuple(outputs.shape)}."
             )
-        return F.mse_loss(outputs, targets)
-    if outputs.dim() != targets.dim() + 1 or outputs.shape[: targets.dim()] != targets.shape:
-        raise UnsupportedModelError(
-            f"class targets of shape {tuple(targets.shape)} do not fit outputs of shape {tuple(outputs.shape)}: "
-            "the last dimension of the output must be the classes."
-        )
+        return F.cross_entropy(outputs, targets) if _probabilities(targets) else F.mse_loss(outputs, targets)
+    outputs = _classes_last(outputs, targets)
     targets = as_classes(targets)
     if targets.numel():
         low, high = (int(edge) for edge in targets.aminmax())
@@ -821,6 +850,35 @@ def default_loss(outputs: Tensor, targets: Tensor) -> Tensor:
                 f"target class {low if low < 0 else high} is out of range: the network has {outputs.shape[-1]} outputs."
             )
     return F.cross_entropy(outputs.flatten(0, -2), targets.flatten())
+
+
+def _classes_last(outputs: Tensor, targets: Tensor) -> Tensor:
+    """The outputs ``(batch, …, classes)`` for class targets ``(batch, …)``."""
+    shape = tuple(targets.shape)
+    if outputs.dim() == len(shape) + 1:
+        last = tuple(outputs.shape[:-1]) == shape
+        second = outputs.dim() > 2 and (outputs.shape[0], *outputs.shape[2:]) == shape
+        if last and second and outputs.dim() > 3:
+            raise UnsupportedModelError(
+                f"the classes of outputs of shape {tuple(outputs.shape)} may be the second dimension or the last: pass "
+                "loss_fn=torch.nn.functional.cross_entropy for the second."
+            )
+        if last:
+            return outputs
+        if second:
+            return outputs.movedim(1, -1)
+    raise UnsupportedModelError(
+        f"class targets of shape {shape} do not fit outputs of shape {tuple(outputs.shape)}: "
+        "the last dimension of the output must be the classes, or the second one."
+    )
+
+
+def _probabilities(targets: Tensor) -> bool:
+    """Whether each row is a distribution over classes."""
+    if targets.dim() != 2 or targets.shape[1] < 2 or not bool((targets >= 0).all()):
+        return False
+    sums = targets.double().sum(1)
+    return bool(((sums - 1).abs() <= targets.shape[1] * torch.finfo(targets.dtype).eps).all())
 
 
 def _merge(changes: Changes, more: Changes) -> None:
@@ -838,9 +896,14 @@ def _gradients(scalar: Tensor, tensors: Mapping[K, Tensor]) -> dict[K, Tensor]:
         return {key: torch.zeros_like(tensor) for key, tensor in tensors.items()}
     found = torch.autograd.grad(scalar, list(tensors.values()), retain_graph=True, allow_unused=True)
     return {
-        key: torch.zeros_like(tensor) if gradient is None else gradient.detach()
+        key: torch.zeros_like(tensor) if gradient is None else _dense(gradient.detach())
         for (key, tensor), gradient in zip(tensors.items(), found, strict=True)
     }
+
+
+def _dense(gradient: Tensor) -> Tensor:
+    """Those of sparse embeddings, too."""
+    return gradient.to_dense() if gradient.is_sparse else gradient
 
 
 def _copies(inputs: Any) -> Inputs:

@@ -254,7 +254,7 @@ class Score:
 class Cost(enum.StrEnum):
     """The most expensive thing that a proxy does to the network."""
 
-    STATIC = "static"  # looks at parameters and shapes
+    STATIC = "static"  # looks at parameters and shapes; two samples tell which are weights, where torch does not
     FORWARD = "forward"  # forward passes
     BACKWARD = "backward"  # forward and backward passes
     PER_SAMPLE = "per-sample"  # gradients of every sample

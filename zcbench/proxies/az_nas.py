@@ -137,6 +137,8 @@ def _positions(x: Tensor) -> Tensor:
 def _largest_singular_value(pulled: Tensor, signs: Tensor) -> float:
     if pulled.dim() == 4 and pulled.shape[2:] != signs.shape[2:]:
         stride = round(pulled.shape[2] / signs.shape[2])
+        if stride < 1:
+            raise UnsupportedModelError("a block enlarges its maps, for which the paper has no measure.")
         pulled = F.pixel_unshuffle(pulled, stride)
     rows, columns = _positions(pulled), _positions(signs)
     if len(rows) != len(columns):

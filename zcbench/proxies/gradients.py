@@ -14,7 +14,7 @@ import math
 
 import torch
 
-from zcbench.errors import UnsupportedModelError
+from zcbench.errors import UnsupportedModelError, first_line
 from zcbench.probe import Probe
 from zcbench.proxies import register_proxy
 
@@ -133,6 +133,13 @@ def grasp(probe: Probe) -> float:
         return 0.0
     scalar = torch.stack([(g.detach() * g).sum() for _, g in used]).sum()
     # The graph is that of the main pass: others need it after this.
-    second = torch.autograd.grad(scalar, [weights[n] for n, _ in used], allow_unused=True, retain_graph=True)
+    try:
+        second = torch.autograd.grad(scalar, [weights[n] for n, _ in used], allow_unused=True, retain_graph=True)
+    except RuntimeError as error:
+        if "derivative for" not in str(error):
+            raise
+        raise UnsupportedModelError(
+            f"an operation of the network has no second derivative in torch ({first_line(error)})."
+        ) from None
     pairs = zip(used, second, strict=True)
     return -float(sum((weights[n].detach() * h).double().sum() for (n, _), h in pairs if h is not None))

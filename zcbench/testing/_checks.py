@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from zcbench import _per_sample
+from zcbench import _per_sample, _weights, probe
 from zcbench.errors import InvalidInputError
 from zcbench.probe import Probe
 from zcbench.proxies import get_proxy, score_with
@@ -294,6 +294,12 @@ class _Checker:
         def forward(*_: object) -> None:
             counts[0] += 1
 
+        def unseen(*args: Any, **kwargs: Any) -> set[int]:
+            before = counts[0]
+            found = _weights.multiplied(*args, **kwargs)
+            counts[0] = before  # the probe's own look at layers of which torch does not tell
+            return found
+
         def counted(function: Callable[..., Any]) -> Callable[..., Any]:
             def backward(*args: Any, **kwargs: Any) -> Any:
                 counts[1] += 1
@@ -303,6 +309,7 @@ class _Checker:
 
         model.register_forward_pre_hook(forward)
         with (
+            mock.patch.object(probe, "multiplied", unseen),
             mock.patch.object(torch.autograd, "grad", counted(torch.autograd.grad)),
             mock.patch.object(torch.autograd, "backward", counted(torch.autograd.backward)),
         ):
