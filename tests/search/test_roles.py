@@ -319,7 +319,7 @@ def test_who_uses_features_scores_what_may_come_next(searcher):
         asked.add(architecture.key)
         return float(len(architecture.key))
 
-    small = "guided", "linas", "ehvi", "gbdt_nas"
+    small = "guided", "linas", "ehvi", "gbdt_nas", "cheap-first"
     settings = ":initial=3" if searcher in small else ""
     zcbench.search("digits-201", searcher=searcher + settings, scorer=scorer, role="feature", budget=5)
     assert len(asked) >= TRIED  # which are tried out

@@ -3,7 +3,7 @@
 Each file without a leading underscore holds one kind of scorer.
 """
 
-from zcbench.scorers._base import Scorer, Scores, asked
+from zcbench.scorers._base import Scorer, Scores, asked, measures_time
 from zcbench.scorers._context import Context
 from zcbench.scorers._encoding import ScoreEncoding
 from zcbench.scorers._function import FunctionScorer
@@ -28,6 +28,7 @@ __all__ = [
     "asked",
     "get_scorer",
     "list_scorers",
+    "measures_time",
     "register_scorer",
     "scorer_info",
     "space_of",

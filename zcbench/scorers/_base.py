@@ -70,6 +70,8 @@ class Scorer:
 
     #: whether a score depends on which architectures are scored together, as a rank does
     of_sets: ClassVar[bool] = False
+    #: whether a score is a time that is measured: another one each time, and asked for last
+    timed: ClassVar[bool] = False
     #: raised whenever scores may change
     version: ClassVar[int] = 1
 
@@ -177,6 +179,11 @@ def _number(given: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidInputError(f"it gave {shown(given)}, which is no real number.")
     return float(value)
+
+
+def measures_time(scorer: Scorer) -> bool:
+    """Whether a scorer, or one that it is made of, measures times."""
+    return scorer.timed or any(map(measures_time, scorer.parts))
 
 
 def asked(scorer: Scorer, architectures: Sequence[Architecture]) -> Scores:

@@ -182,6 +182,8 @@ def search(
             known=task.known,
             reference=task.reference,
         )
+        if task.domain.constraints is not None:
+            task.domain.constraints.meter(metered)
         filter_by, filter_from = roles.give(problem, metered, seed)
         return Search(made, problem, filter_by=filter_by, filter_from=filter_from)
 

@@ -193,7 +193,8 @@ class Constraints:
         kept = np.ones(len(architectures), bool)
         # Those before decide first: what costs something is found only of what they leave.
         for one, low, high in sorted(
-            zip(self.quantities, self.low, self.high, strict=True), key=lambda entry: not entry[0].free
+            zip(self.quantities, self.low, self.high, strict=True),
+            key=lambda entry: (entry[0].timed is not None, not entry[0].free),
         ):
             rows = np.flatnonzero(kept).tolist()
             if rows:
@@ -230,6 +231,16 @@ class Constraints:
         outside = np.maximum(0.0, np.maximum(self.low - found, found - self.high)) / size
         total: Floats = np.where(np.isnan(found), math.inf, outside).sum(1)
         return total
+
+    @property
+    def timed(self) -> bool:
+        """Whether one of the numbers is a time that is measured."""
+        return any(one.timed is not None for one in self.quantities)
+
+    def meter(self, metered: Callable[[Scorer], Scorer]) -> None:
+        """Have times written down: ``metered`` makes of a scorer one whose scores are."""
+        for one in self.quantities:
+            one.meter(metered)
 
     def take_seconds(self) -> float:
         """Seconds that the quantities took since this was last called."""

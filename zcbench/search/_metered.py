@@ -53,6 +53,11 @@ class Metered(Scorer):
         return self._scorer.of_sets
 
     @property
+    def timed(self) -> bool:  # type: ignore[override]
+        """As the scorer."""
+        return self._scorer.timed
+
+    @property
     def identifier(self) -> str:
         """As the scorer's."""
         return self._scorer.identifier

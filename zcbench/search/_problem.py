@@ -13,7 +13,7 @@ from zcbench.encodings import Encoding, Feed, get_encoding, join
 from zcbench.encodings.proxies import ProxyEncoding
 from zcbench.errors import InvalidArchitectureError, InvalidInputError, UnknownNameError, UnsupportedModelError
 from zcbench.predictors import Predictor, get_predictor
-from zcbench.scorers import Scorer
+from zcbench.scorers import Scorer, measures_time
 from zcbench.scorers._encoding import ScoreEncoding
 from zcbench.search._base import Objective
 from zcbench.search._budget import Budget
@@ -90,8 +90,9 @@ class Problem:
 
     @property
     def foreseen(self) -> dict[int, Scorer]:
-        """By position, scorers of the objectives that need no evaluation."""
-        scorers = {scorer.label: scorer for scorer in self.scored} | dict(self.known)
+        """By position, scorers of the objectives that need no evaluation; a time is measured with one, as it costs."""
+        cheap = {scorer.label: scorer for scorer in self.scored if not measures_time(scorer)}
+        scorers = cheap | dict(self.known)
         return {place: scorers[o.name] for place, o in enumerate(self.objectives) if o.name in scorers}
 
     def foresee(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:

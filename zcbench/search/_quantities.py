@@ -16,7 +16,7 @@ from zcbench._foreign import Foreign
 from zcbench._process import stable_seed
 from zcbench.datasets import Benchmark
 from zcbench.errors import InvalidInputError, shortened
-from zcbench.scorers import Context, Scorer, Scores, as_scorer
+from zcbench.scorers import Context, Scorer, Scores, as_scorer, measures_time
 from zcbench.scorers.ensemble import AmongOthers
 from zcbench.scorers.table import TableScorer, needs_training
 from zcbench.search._additive import Additive, NotAdditiveError
@@ -46,6 +46,8 @@ class Quantity:
         function: from architectures ``(n,)`` to :class:`zcbench.scorers.Scores`.
         free: whether it is looked up, and costs nothing.
         cheap: whether it can be found for all architectures of a table; functions of the user's are taken for cheap.
+        timed: the scorer, if it measures times. Those are no sum over choices, and differ from run to run: a search
+            has them written down (:meth:`meter`).
 
     Attributes:
         seconds: what was spent since they were last taken.
@@ -61,14 +63,16 @@ class Quantity:
         *,
         free: bool = False,
         cheap: bool = False,
+        timed: Scorer | None = None,
     ) -> None:
         self.label, self._function, self.free, self.cheap = label, function, free, free or cheap
+        self.timed, self._charged = timed, False
         self.seconds = 0.0
         self.stored = 0
         self.missing: set[str] = set()
         self.example = ""
         self._known: dict[str, float] = {}
-        self._sum: Additive | str | None = ""  # "" while that is not tried
+        self._sum: Additive | str | None = "" if timed is None else None  # "" while that is not tried
 
     def __repr__(self) -> str:
         return brief(f"<Quantity {plain(self.label, 60)}>")
@@ -83,7 +87,7 @@ class Quantity:
             scores = self._function(new)
             values = np.asarray(scores, np.float64)
             self.stored += 0 if scores.stored is None else int(scores.stored.sum())
-            if not self.free:
+            if not (self.free or self._charged):
                 self.seconds += float(np.nansum(scores.seconds))
             for place, (one, value) in enumerate(zip(new, values.tolist(), strict=True)):
                 self._known[one.key] = value if math.isfinite(value) else math.nan
@@ -125,6 +129,13 @@ class Quantity:
         """Find it for every architecture from now on."""
         self._sum = None
 
+    def meter(self, metered: Callable[[Scorer], Scorer]) -> None:
+        """Have times written down from now on, and charged where they are; what was measured before is forgotten."""
+        if self.timed is not None:
+            paid = self.timed.mapped(metered) if self.timed.parts else metered(self.timed)
+            self._function, self._charged = paid.score, True
+            self._known.clear()
+
     def take_seconds(self) -> float:
         """Seconds since this was last called."""
         taken, self.seconds = self.seconds, 0.0
@@ -155,7 +166,8 @@ def quantity(given: Any, context: Context) -> Quantity:
         begun = as_scorer(given, context)
         if begun.of_sets:  # what a bound allows must not depend on what else is asked for
             begun = AmongOthers(begun.mapped(_remembering) if begun.parts else begun, _others(context))
-        return Quantity(begun.label, begun.score, cheap=isinstance(begun, TableScorer))
+        timed = begun if measures_time(begun) else None
+        return Quantity(begun.label, begun.score, cheap=isinstance(begun, TableScorer), timed=timed)
     if callable(given):
         return Quantity(getattr(given, "__name__", type(given).__name__), _each(given), cheap=True)
     raise InvalidInputError(f"a constraint on {rules.shown(given)}: give a name, a scorer or a function.")

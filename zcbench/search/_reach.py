@@ -18,8 +18,9 @@ from zcbench.search._constraints import Constraints
 from zcbench.search._towards import towards
 from zcbench.types import Architecture, SearchSpace
 
-#: architectures that are drawn where a quantity is neither a sum nor in a table; fewer where each costs something
-DRAWN, DRAWN_AT_COST = 1_000, 100
+#: architectures that are drawn where a quantity is neither a sum nor in a table; fewer where each costs something, and
+#: fewer still where it is a time
+DRAWN, DRAWN_AT_COST, DRAWN_TIMED = 1_000, 100, 8
 #: of these, how many are changed towards the bounds
 CHANGED = 10
 #: architectures of a space that are gone through
@@ -131,8 +132,11 @@ def _reach(constraints: Constraints, candidates: Sequence[Architecture] | None, 
 
 
 def _of_sample(constraints: Constraints, candidates: Sequence[Architecture] | None, rng: np.random.Generator) -> _Reach:
-    count = DRAWN if constraints.cheap else DRAWN_AT_COST
+    count = DRAWN_TIMED if constraints.timed else DRAWN if constraints.cheap else DRAWN_AT_COST
     drawn = _draw(constraints.space, candidates, rng, count)
+    if constraints.timed and candidates is None:
+        ends = [getattr(constraints.space, name, None) for name in ("smallest", "largest")]
+        drawn = list(dict.fromkeys([*(one for one in ends if one is not None), *drawn]))
     values = constraints.values(drawn)
     seen = f"among {many(len(drawn), 'architecture')} drawn at random"
     sample = _OfRows(constraints, values, seen, exact=False)

@@ -6,6 +6,7 @@ Rules by which supernets are trained are in ``rules/``, one a file.
 from zcbench.supernets import rules
 from zcbench.supernets._export import Exported, ExportedFile, export
 from zcbench.supernets._latency import Latency, latencies, latency
+from zcbench.supernets._latency_scorer import LatencyScorer
 from zcbench.supernets._ranking_report import RankedScorer, SubnetRanking
 from zcbench.supernets._register import (
     TrainingRuleInfo,
@@ -37,6 +38,7 @@ __all__ = [
     "ExportedFile",
     "FineTuned",
     "Latency",
+    "LatencyScorer",
     "OFASupernet",
     "RankedScorer",
     "Step",
