@@ -379,3 +379,11 @@ def test_words_that_stand_for_several_name_nothing(registry):
         registry.add("all", object())
     with pytest.raises(InvalidInputError, match="'standard' cannot name a proxy, it stands for several"):
         zcbench.register_proxy("standard")
+
+
+@pytest.mark.parametrize("module", ["zcbench.scorers.proxy", "zcbench.proxies.counts"])
+def test_a_module_that_registers_can_be_imported_first(module):
+    code = f"import {module}, zcbench; print(len(zcbench.list_scorers()), len(zcbench.list_proxies()))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert found.stderr == ""
+    assert all(int(count) > 5 for count in found.stdout.split())

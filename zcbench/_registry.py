@@ -144,8 +144,10 @@ class Registry(Generic[T]):
         # Another thread that discovers may wait for the module which this one is importing: then do not wait for it.
         alone = self._lock.acquire(blocking=False)
         try:
-            if alone:
-                self.discover()  # a built-in that came later would collide with what overrides it
+            # A built-in that came later would collide with what overrides it. One that is imported first must not wait
+            # for others that need it.
+            if alone and not owner.startswith(f"{self.package}."):
+                self.discover()
         finally:
             if alone:
                 self._lock.release()

@@ -36,7 +36,7 @@ _CHOOSING = {"index", "index_select", "embedding", "gather", "take", "_unsafe_in
 
 
 def declared(model: nn.Module, trainable: Mapping[str, nn.Parameter]) -> tuple[set[int], set[int]]:
-    """Parameters of two dimensions or more of layers that torch knows.
+    """Parameters of two dimensions or more of layers that torch knows, and of those derived from them.
 
     A parameter of several modules is a weight if it is one of any of them.
 
@@ -54,11 +54,10 @@ def declared(model: nn.Module, trainable: Mapping[str, nn.Parameter]) -> tuple[s
         for leaf, parameter, owner in _owned(module):
             if id(parameter) not in candidates:
                 continue
-            regular = "forward" not in vars(owner) and _kind(owner).__module__.startswith("torch.nn.")
-            if isinstance(owner, _WEIGHTED) and regular:
+            if isinstance(owner, _WEIGHTED):
                 if "weight" in leaf and not leaf.endswith("_g"):  # the norms of torch.nn.utils.weight_norm
                     weights.add(id(parameter))
-            elif not (isinstance(owner, _UNWEIGHTED) and regular):
+            elif not isinstance(owner, _UNWEIGHTED):
                 open_.add(id(parameter))
     return weights, open_ - weights
 
@@ -73,12 +72,6 @@ def _owned(module: nn.Module) -> Iterable[tuple[str, nn.Parameter, nn.Module]]:
             largest = max((parameter.numel() for _, parameter in own), default=0)
             for name, parameter in own:
                 yield leaf if parameter.numel() == largest else f"{name}_g", parameter, module
-
-
-def _kind(module: nn.Module) -> type:
-    """Its class; of a parametrised module that which it had before."""
-    kind = type(module)
-    return kind.__mro__[1] if nn.utils.parametrize.is_parametrized(module) else kind
 
 
 @dataclass

@@ -27,5 +27,5 @@ class Lazy(TrainingRule):
 
 
 def test_a_rule_that_lets_nothing_learn():
-    with pytest.raises(InvalidInputError, match="lets no subnet learn"):
+    with pytest.raises(InvalidInputError, match="let no subnet learn"):
         steps_for(supernet(), *data(), Lazy(), 10)
