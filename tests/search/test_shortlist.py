@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 import zcbench
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.search import shortlist
+from zcbench.supernets import WeightSharing
 
 SPACE = zcbench.get_space("elastic-mobilenet")
 
@@ -27,6 +29,23 @@ def test_constraints_hold_and_scores_are_those_of_the_chosen():
     assert found.scores["small"].tolist() == [small(one) for one in found]
     assert found.scores["wide"].tolist() == [wide(one) for one in found]
     assert found.scores["wide"][0] == max(found.scores["wide"])
+
+
+def test_scores_of_a_supernet_are_of_the_networks_that_it_builds():
+    x, y = torch.randn(8, 1, 8, 8), torch.arange(8) % 3
+    net = WeightSharing(
+        SPACE,
+        lambda one: SPACE.build(one, num_classes=3),
+        largest=SPACE.largest,
+        smallest=SPACE.smallest,
+        calibration=[x],
+        held_out=(x, y),
+    )
+    found = shortlist(net, 3, scorer="params,inherited(naswot)", constraints="params<=4000", candidates=20, keep=5)
+    inherited = zcbench.get_scorer("inherited(naswot)", net).score(found.architectures)
+    for one, params, naswot, expected in zip(found, *found.scores.values(), inherited.values, strict=True):
+        assert params == sum(value.numel() for value in net.subnet(one).parameters()) <= 4000
+        assert naswot == expected
 
 
 def test_same_call_same_list_and_supernets_are_spaces():

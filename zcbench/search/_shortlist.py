@@ -106,8 +106,6 @@ def shortlist(
     k = rules.whole("k", k, 1, 10**6)
     candidates, keep = rules.whole("candidates", candidates, 1, 10**6), rules.whole("keep", keep, 1, 10**6)
     diversity = rules.number("diversity", diversity, 0)
-    if isinstance(space, Supernet):
-        space = space.space
     if isinstance(space, str):
         space = get_benchmark(space)
     table = space if isinstance(space, Benchmark) else None
