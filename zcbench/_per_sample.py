@@ -93,10 +93,7 @@ def inner_products(rows: list[dict[str, Tensor]]) -> Tensor:
 
 
 def _row_by_row(probe: Probe) -> Iterator[dict[str, Tensor]]:
-    sums = output_sums(probe.outputs)
-    if len(sums) != len(probe.batch):
-        raise UnsupportedModelError(_UNCOUNTED.format(shape=tuple(probe.outputs.shape), batch=len(probe.batch)))
-    for scalar in sums:
+    for scalar in output_sums(_counted(probe.outputs, len(probe.batch))):
         yield probe.gradients_of(scalar)
 
 

@@ -13,7 +13,7 @@ from zcbench._process import stable_seed
 from zcbench.errors import InvalidInputError
 from zcbench.scorers import Context, Scorer, Scores, register_scorer
 from zcbench.supernets._latency import Latency, latencies
-from zcbench.types import Architecture, Batch
+from zcbench.types import Architecture
 
 #: networks that are measured in turns
 _AT_ONCE = 16
@@ -95,7 +95,7 @@ class LatencyScorer(Scorer):
             if call.kind is not None:
                 networks.pop(one.key, None)
                 reasons[one.key] = call.said
-        found = latencies(networks, Batch(self.context.batch.inputs).inputs, **self.plan) if networks else {}
+        found = latencies(networks, self.context.batch.inputs, **self.plan) if networks else {}
         each = (time.perf_counter() - began) / len(architectures)
         return [found[one.key] if one.key in found else reasons[one.key] for one in architectures], each
 

@@ -206,7 +206,7 @@ class Training:
         self._optimizer.zero_grad(set_to_none=True)
         self.done += 1
         self.learned += step.learned
-        self.losses.append(step.loss / max(1, step.learned))
+        self.losses.append(step.loss / step.learned)
 
     def _rows(self, step: int) -> np.ndarray[Any, np.dtype[np.intp]]:
         return rows_of(step, len(self.targets), self.batch, self.seed)
