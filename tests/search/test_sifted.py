@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from easy import digits, problem, total
 
-from zcbench.scorers import Context, FunctionScorer
+import zcbench
+from zcbench.scorers import Context, FunctionScorer, Scorer
 from zcbench.search._sifted import Reckoned, Sifted, unlike
 
 
@@ -70,3 +71,21 @@ def test_what_is_unlike_is_chosen_near_the_top():
         return sum(a != b for i in rows for j in rows for a, b in zip(some[i].key, some[j].key, strict=True))
 
     assert rows[0] == order[0] and distance(rows) > distance(order[:5].tolist())
+
+
+def test_times_are_measured_once_and_never_taken_for_sums():
+    class Timer(Scorer):
+        label, timed = "timer", True
+
+        def __init__(self):
+            self.asked = []
+
+        def value(self, architecture):
+            self.asked.append(architecture.key)
+            return 1.0
+
+    timer = Timer()
+    timer.begin(Context(zcbench.get_space("elastic-mobilenet")))
+    every = list(zcbench.get_space("elastic-mobilenet"))[:80]
+    assert (np.asarray(Reckoned(timer).score(every)) == 1).all()
+    assert timer.asked == [one.key for one in every]

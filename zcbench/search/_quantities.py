@@ -166,11 +166,16 @@ def quantity(given: Any, context: Context) -> Quantity:
         begun = as_scorer(given, context)
         if begun.of_sets:  # what a bound allows must not depend on what else is asked for
             begun = AmongOthers(begun.mapped(_remembering) if begun.parts else begun, _others(context))
-        timed = begun if measures_time(begun) else None
-        return Quantity(begun.label, begun.score, cheap=isinstance(begun, TableScorer), timed=timed)
+        return of_scorer(begun)
     if callable(given):
         return Quantity(getattr(given, "__name__", type(given).__name__), _each(given), cheap=True)
     raise InvalidInputError(f"a constraint on {rules.shown(given)}: give a name, a scorer or a function.")
+
+
+def of_scorer(scorer: Scorer) -> Quantity:
+    """What a scorer that has begun says of architectures."""
+    timed = scorer if measures_time(scorer) else None
+    return Quantity(scorer.label, scorer.score, cheap=isinstance(scorer, TableScorer), timed=timed)
 
 
 def _remembering(leaf: Scorer) -> Scorer:

@@ -12,7 +12,7 @@ from zcbench.scorers import Scorer, Scores
 from zcbench.search._base import Floats
 from zcbench.search._diverse import diverse
 from zcbench.search._problem import Problem
-from zcbench.search._quantities import Quantity
+from zcbench.search._quantities import of_scorer
 from zcbench.types import Architecture
 
 #: of a ranking, at least how many are compared, and how many for each one that is chosen
@@ -27,7 +27,7 @@ class Reckoned(Scorer):
     """
 
     def __init__(self, scorer: Scorer) -> None:
-        self._scorer, self._quantity = scorer, Quantity(scorer.label, scorer.score)
+        self._scorer, self._quantity = scorer, of_scorer(scorer)
         self.label, self.higher_is_better, self.context = scorer.label, scorer.higher_is_better, scorer.context
 
     @property
