@@ -36,7 +36,7 @@ from zcbench.probe._snapshot import BatchSnapshot, Given, untouched
 from zcbench.probe._upkeep import Upkeep
 from zcbench.probe._world import RandomStates, restore_torch, seed_torch, torch_states
 from zcbench.probe.calling import Place, as_tensor, find_place, invoke, narrowed, settle
-from zcbench.probe.losses import default_loss
+from zcbench.probe.losses import default_loss, sample_losses
 from zcbench.probe.modes import BatchNorm, BatchNormMode, unfused
 from zcbench.probe.per_sample import Consumer, sample_gradients, tangent_kernel
 from zcbench.probe.roles import Role, operations
@@ -381,6 +381,12 @@ class Probe(Upkeep):
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             raise UnsupportedModelError("the loss function must return one number as a tensor.")
         return loss.reshape(())
+
+    def sample_losses_of(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The loss of every sample alone ``(samples,)``; see :meth:`loss_of`."""
+        if self._loss_fn is None:
+            return sample_losses(outputs, targets)
+        return torch.stack([self.loss_of(outputs[i : i + 1], targets[i : i + 1]) for i in range(len(outputs))])
 
     def gradients_of(self, scalar: Tensor) -> dict[str, Tensor]:
         """Gradient of a scalar by name of the trainable parameter; zero where it does not depend on it.
