@@ -7,7 +7,9 @@ from torch import nn
 
 import zcbench
 from zcbench.errors import UnsupportedModelError
-from zcbench.probe import Probe, _per_sample, as_tensor, default_loss, invoke
+from zcbench.probe import Probe, as_tensor, default_loss, invoke
+from zcbench.probe.per_sample import _collector
+from zcbench.probe.per_sample._collector import is_covered
 from zcbench.types import Batch
 
 
@@ -39,7 +41,7 @@ def one_at_a_time(model: nn.Module, inputs, targets, loss=default_loss) -> dict[
 
 def check(model, inputs, targets, *, by_hooks: bool, **options) -> None:
     with Probe(model, Batch(inputs, targets)) as probe:
-        assert _per_sample._covered(probe) is by_hooks
+        assert is_covered(probe) is by_hooks
     found = gather(model, inputs, targets, **options)
     expected = one_at_a_time(model, inputs, targets, options.get("loss_fn", default_loss))
     assert found.keys() == expected.keys()
@@ -91,7 +93,7 @@ def test_conv3d():
 
 
 def test_tiny_chunks(monkeypatch):
-    monkeypatch.setattr(_per_sample, "_CHUNK", 1)
+    monkeypatch.setattr(_collector, "_CHUNK", 1)
     for name in ("convnet", "module twice", "tied weights"):
         model, inputs, targets = zoo()[name]
         check(model, inputs, targets, by_hooks=True)

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from zcbench.errors import UnsupportedModelError
 from zcbench.probe import Probe
-from zcbench.probe._watchers import Feature
+from zcbench.probe.signals.blocks import Feature
 from zcbench.proxies import register_proxy
 from zcbench.proxies.counts import flops
 
