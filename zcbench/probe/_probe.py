@@ -34,7 +34,7 @@ from zcbench.probe._measurable import as_classes, eager, measurable, ordinary, w
 from zcbench.probe._signal import Signal
 from zcbench.probe._snapshot import BatchSnapshot, Given, untouched
 from zcbench.probe._upkeep import Upkeep
-from zcbench.probe._world import RandomStates, restore_torch, seed_torch, torch_states
+from zcbench.probe._world import RandomStates, exact, restore_torch, seed_torch, torch_states
 from zcbench.probe.calling import Place, as_tensor, find_place, invoke, narrowed, settle
 from zcbench.probe.losses import default_loss
 from zcbench.probe.modes import BatchNorm, BatchNormMode, unfused
@@ -60,6 +60,7 @@ from zcbench.types import Batch, Inputs, LossFunction
 
 T = TypeVar("T")
 W = TypeVar("W", bound=Watcher)
+_CPU = torch.device("cpu")
 #: samples of a pass that tells what parameters do; some layers cannot take a single one
 _FEW = 2
 
@@ -100,7 +101,7 @@ class Probe(Upkeep):
         self.seed = whole("the seed", seed, 0, 2**63 - 1)
         if loss_fn is not None and not callable(loss_fn):
             raise InvalidInputError(f"loss_fn is a {type(loss_fn).__name__}: pass a function of outputs and targets.")
-        super().__init__()
+        super().__init__(next((one.device for one in (*self.batch.tensors(), *self.model.parameters())), _CPU))
         infos = [registry.signal_info(name) for name in sorted(wanted)]
         self._loss_fn = loss_fn
         self._wanted = wanted
@@ -119,6 +120,7 @@ class Probe(Upkeep):
             self._exit.enter_context(torch.enable_grad())
             self._exit.enter_context(eager(self.model))
             self._exit.enter_context(whole_graphs())
+            exact(self.device)
             torch.set_autocast_cache_enabled(False)  # it would hold what weights were before a proxy exchanged them
             batch = BatchSnapshot(self.batch)
             self._exit.callback(batch.release)

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+import torch
+
 from zcbench.probe._ledger import Ledger
 from zcbench.probe._snapshot import Changes, Given
 from zcbench.probe.signals._watcher import Watcher
 
 #: What a probe is opened with.
-_PINNED = ("model", "batch", "seed", "_loss_fn", "_wanted", "_shared", "_main", "_given", "_exit")
+_PINNED = ("model", "batch", "seed", "device", "_loss_fn", "_wanted", "_shared", "_main", "_peak", "_given", "_exit")
 
 
 class Upkeep(Ledger):
     """A ledger whose owner, and all that it was given, are put back."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, device: torch.device) -> None:
+        super().__init__(device)
         self._watchers: dict[type[Watcher], Watcher] = {}
         self._given: Given | None = None
         self._attributes: dict[str, object] = {}
