@@ -43,12 +43,6 @@ def placed_once(batch: Batch, device: torch.device) -> Batch:
     return known[1]
 
 
-def where(model: nn.Module, batch: Batch) -> set[str]:
-    """Kinds of devices that a network and a batch lie on."""
-    tensors = [*model.parameters(), *model.buffers(), *_tensors(batch)]
-    return {tensor.device.type for tensor in tensors}
-
-
 def _tensors(batch: Batch) -> list[Tensor]:
     return [*batch.tensors(), *([] if batch.targets is None else [batch.targets])]
 
@@ -59,14 +53,15 @@ def moved(model: Any, device: torch.device) -> Iterator[None]:
 
     Afterwards all is what it was: the same tensors in the same memory. What was done to it meanwhile is lost.
     """
-    if not isinstance(model, nn.Module):
+    tensors = [*model.parameters(), *model.buffers()] if isinstance(model, nn.Module) else []
+    if all(tensor.device == device for tensor in tensors):
         yield
         return
-    kept = [_Kept(module) for module in model.modules()]
+    kept, known = [_Kept(module) for module in model.modules()], dict[int, Tensor]()
     try:
         model.to(device)
         for one in kept:
-            one.take_along(device)
+            one.take_along(device, known)
         yield
     finally:
         for one in kept:
@@ -85,11 +80,13 @@ class _Kept:
         self._tensors = [(tensor, tensor.data, tensor.grad if tensor.is_leaf else None) for tensor in tensors]
         self._gradients = [(grad, grad.data) for _, _, grad in self._tensors if grad is not None]
 
-    def take_along(self, device: torch.device) -> None:
-        """Send the tensors that are plain attributes after the others."""
+    def take_along(self, device: torch.device, known: dict[int, Tensor]) -> None:
+        """Send the tensors that are plain attributes after the others; what is in several places stays one tensor."""
         for name, value in self._attributes.items():
-            if type(value) is Tensor and self._table.get(name) is value and not value.is_meta:
-                self._table[name] = value.detach().to(device).requires_grad_(value.requires_grad)
+            if isinstance(value, Tensor) and type(value) is Tensor and self._table.get(name) is value:
+                if id(value) not in known:
+                    known[id(value)] = value.detach().to(device).requires_grad_(value.requires_grad)
+                self._table[name] = known[id(value)]
 
     def put_back(self) -> None:
         for table, before in ((self._table, self._attributes), *self._tables):
@@ -98,9 +95,9 @@ class _Kept:
         for grad, data in self._gradients:
             if grad.device != data.device:
                 grad.data = data
-        for tensor, data, grad in self._tensors:
+        for tensor, data, gradient in self._tensors:
             if tensor.device != data.device:
                 tensor.grad = None
                 tensor.data = data
-            if grad is not None and tensor.grad is not grad:
-                tensor.grad = grad
+            if gradient is not None and tensor.grad is not gradient:
+                tensor.grad = gradient

@@ -120,7 +120,8 @@ def available() -> list[str]:
     """Devices of this machine that this torch can use, "cpu" first."""
     import torch
 
-    kinds = [*_COMMON, *({str(found.type)} if (found := torch.accelerator.current_accelerator()) else set())]
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    kinds = [*_COMMON, *([] if accelerator is None else [accelerator.type])]
     found = [CPU]
     for kind in dict.fromkeys(kinds):
         count = _count(kind)

@@ -123,6 +123,9 @@ class Ledger:
                     measured.value = compute()
                 except Exception as error:
                     measured.error = error
+                    if devices.is_out_of_memory(type(error), str(error)):  # its frames hold what fills the memory
+                        measured.error = error.with_traceback(None)
+                        error.__context__ = error.__cause__ = None
                 finally:
                     self._frames.pop()
                     measured.memory = self._peak.end()

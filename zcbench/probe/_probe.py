@@ -412,8 +412,7 @@ class Probe(Upkeep):
 
             def of_part() -> Tensor:
                 part = Probe(self.model, self.batch[:samples], loss_fn=self._loss_fn, seed=self.seed)
-                part._reruns = self._reruns
-                part._measured.update((k, v) for k, v in self._measured.items() if k == "_place")
+                part.take_place(self)
                 with part:
                     return part.tangent_kernel(batch_norm)
 
@@ -445,7 +444,20 @@ class Probe(Upkeep):
         """
         if not self.parameters:
             raise UnsupportedModelError("the network has no trainable parameter.")
-        sample_gradients(self, consume)
+        if self._pieces == 1:
+            sample_gradients(self, consume)
+            return
+        size = -(-len(self.batch) // self._pieces)
+        for start in range(0, len(self.batch), size):
+            rows = slice(start, start + size)
+            with Probe(self.model, self.batch[rows], loss_fn=self._loss_fn, seed=self.seed) as part:
+                part.take_place(self)
+                sample_gradients(part, consume)
+
+    def take_place(self, other: Probe) -> None:
+        """Take the place of the output from a probe of the same network and more samples."""
+        self._reruns = other._reruns
+        self._measured.update((name, one) for name, one in other._measured.items() if name == "_place")
 
 
 def _copies(inputs: Any) -> Inputs:
