@@ -1,8 +1,8 @@
 """A second device in this process: torch's spare backend, whose tensors lie in the processor's memory.
 
-Its operations unwrap their tensors, run on the processor and wrap what comes of it, so values are the processor's to the
-bit. As on a GPU, an operation refuses tensors of two devices (numbers aside), nothing is read without a copy, and random
-numbers that are drawn there are others than the processor's. Unlike CUDA it refuses indices on the processor, too.
+Its operations unwrap their tensors, run on the processor and wrap what comes of it: values are the processor's but for
+round-off. As on a GPU, an operation refuses tensors of two devices (numbers aside), nothing is read without a copy, and
+random numbers that are drawn there are others than the processor's. Unlike CUDA it refuses indices on the processor, too.
 
 What is copied to the processor, or waited for, is counted in :data:`WAITS` by operation.
 """
@@ -117,10 +117,8 @@ def _run(op, *args, **kwargs):
     if call is _OTHERWISE.get("convolution_backward_overrideable"):
         out, input, weight, *rest = inner_args
         inner_args = (out, input, weight, [weight.shape[0]], *rest)
-    if name in _RANDOM:
-        result = _drawn(call, inner_args, inner_kwargs)
-    else:
-        result = call(*inner_args, **inner_kwargs)
+    drawn = name in _RANDOM
+    result = _drawn(call, inner_args, inner_kwargs) if drawn else call(*inner_args, **inner_kwargs)
 
     def outer(raw: object) -> object:
         if not isinstance(raw, Tensor):
@@ -242,19 +240,19 @@ def _fused_gru_cell(input_gates, hidden_gates, hx, input_bias=None, hidden_bias=
     """The fused GRU cell, which only GPUs have."""
     first = unwrapped(input_gates) + (0 if input_bias is None else unwrapped(input_bias))
     second = unwrapped(hidden_gates) + (0 if hidden_bias is None else unwrapped(hidden_bias))
-    (ir, ii, iN), (hr, hi, hN) = first.chunk(3, 1), second.chunk(3, 1)
+    (ir, ii, i_n), (hr, hi, h_n) = first.chunk(3, 1), second.chunk(3, 1)
     reset, input, h = (ir + hr).sigmoid(), (ii + hi).sigmoid(), unwrapped(hx)
-    new = (iN + reset * hN).tanh()
+    new = (i_n + reset * h_n).tanh()
     hy = new + input * (h - new)
-    return wrapped(hy), wrapped(torch.cat([reset, input, new, h, hN], 1))
+    return wrapped(hy), wrapped(torch.cat([reset, input, new, h, h_n], 1))
 
 
 def _fused_gru_cell_backward(grad_hy, workspace, has_bias):
-    reset, input, new, h, hN = unwrapped(workspace).chunk(5, 1)
+    reset, input, new, h, h_n = unwrapped(workspace).chunk(5, 1)
     grad = unwrapped(grad_hy)
     gin = grad * (h - new) * input * (1 - input)
     gnew = grad * (1 - input) * (1 - new * new)
-    greset = gnew * hN * reset * (1 - reset)
+    greset = gnew * h_n * reset * (1 - reset)
     first, second = torch.cat([greset, gin, gnew], 1), torch.cat([greset, gin, gnew * reset], 1)
     biases = (wrapped(first.sum(0)), wrapped(second.sum(0))) if has_bias else (None, None)
     return wrapped(first), wrapped(second), wrapped(grad * input), *biases

@@ -73,7 +73,7 @@ class _Kept:
 
     def __init__(self, module: nn.Module) -> None:
         self._table = vars(module)
-        self._attributes = dict(self._table)
+        self._attributes: dict[str, Any] = dict(self._table)
         self._tables = [(table, dict(table)) for table in (module._parameters, module._buffers)]
         found = [*module._parameters.values(), *module._buffers.values(), *self._attributes.values()]
         tensors = [tensor for tensor in found if isinstance(tensor, Tensor)]
@@ -83,10 +83,11 @@ class _Kept:
     def take_along(self, device: torch.device, known: dict[int, Tensor]) -> None:
         """Send the tensors that are plain attributes after the others; what is in several places stays one tensor."""
         for name, value in self._attributes.items():
-            if isinstance(value, Tensor) and type(value) is Tensor and self._table.get(name) is value:
-                if id(value) not in known:
-                    known[id(value)] = value.detach().to(device).requires_grad_(value.requires_grad)
-                self._table[name] = known[id(value)]
+            if type(value) is Tensor and self._table.get(name) is value:
+                tensor: Tensor = value
+                if id(tensor) not in known:
+                    known[id(tensor)] = tensor.detach().to(device).requires_grad_(tensor.requires_grad)
+                self._table[name] = known[id(tensor)]
 
     def put_back(self) -> None:
         for table, before in ((self._table, self._attributes), *self._tables):

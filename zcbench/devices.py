@@ -12,13 +12,16 @@ This module loads torch only where a device other than the processor is asked fo
 
 from __future__ import annotations
 
+import functools
+import math
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from zcbench._arguments import shown
 from zcbench.errors import InvalidInputError
@@ -26,6 +29,7 @@ from zcbench.errors import InvalidInputError
 if TYPE_CHECKING:
     import torch
 
+F = TypeVar("F", bound=Callable[..., Any])
 CPU = "cpu"
 #: the environment variable that decides where nobody says anything
 VARIABLE = "ZCBENCH_DEVICE"
@@ -69,6 +73,29 @@ def using(device: str | torch.device | None) -> Iterator[None]:
         _chosen.reset(before)
 
 
+def on_device(function: F) -> F:
+    """Have all of torch's work in a function done on what its keyword argument ``device`` says.
+
+    Raises:
+        InvalidInputError: the device is not there, and no argument ``executor`` says that the work is done elsewhere.
+    """
+
+    @functools.wraps(function)
+    def there(*arguments: Any, **named: Any) -> Any:
+        with using(named.get("device")):
+            if named.get("executor") in (None, "local"):
+                check()
+            return function(*arguments, **named)
+
+    return there  # type: ignore[return-value]
+
+
+def check() -> None:
+    """InvalidInputError where the chosen device is not on this machine."""
+    if chosen() != CPU:
+        here()
+
+
 def chosen() -> str:
     """The device of the block, else of ``ZCBENCH_DEVICE``, else "cpu"; whether it is there is not asked.
 
@@ -96,14 +123,65 @@ def here(device: str | torch.device | None = None, *, double: bool = False) -> t
     text = chosen() if device is None else parsed(device)
     kind, _, number = text.partition(":")
     if kind == CPU or (double and not has_double(kind)):
-        return torch.device(CPU)
+        return _noted(torch.device(CPU))
     count = _count(kind)
     if not count or (number and int(number) >= count):
         raise InvalidInputError(_missing(text, kind, count))
     if number:
-        return torch.device(kind, int(number))
+        return _noted(torch.device(kind, int(number)))
     current = getattr(_module(kind), "current_device", None)
-    return torch.device(kind, int(current()) if current is not None else 0)
+    return _noted(torch.device(kind, int(current()) if current is not None else 0))
+
+
+@dataclass
+class Used:
+    """What a block has used of torch's devices.
+
+    Attributes:
+        device: the accelerator's kind; "cpu" where the processor has done all of it; "" where there was no such work.
+        device_name: what the accelerator is called.
+        memory: most bytes in use on it; nan where nobody counts.
+    """
+
+    device: str = ""
+    device_name: str = ""
+    memory: float = math.nan
+
+
+@contextmanager
+def noted() -> Iterator[Used]:
+    """Note what :func:`here` says in this block, and the memory that is taken there.
+
+    Yields:
+        what was used, to be read after the block.
+    """
+    used, places = Used(), list[Any]()
+    before = _places.set([*_places.get(), places])
+    accelerator = None
+    if chosen() != CPU:
+        with suppress(InvalidInputError):
+            accelerator = here()
+    places.clear()
+    peak = Peak(CPU if accelerator is None else accelerator)
+    peak.begin()
+    try:
+        yield used
+    finally:
+        memory = peak.end()
+        _places.reset(before)
+        if found := next((place for place in places if place.type != CPU), None):
+            used.device, used.device_name, used.memory = found.type, name_of(found), memory
+        elif places:
+            used.device = CPU
+
+
+def _noted(device: torch.device) -> torch.device:
+    for places in _places.get():
+        places.append(device)
+    return device
+
+
+_places: ContextVar[list[list[Any]]] = ContextVar("devices that were used", default=[])  # noqa: B039  # never changed
 
 
 def has_double(device: str | torch.device) -> bool:
@@ -112,7 +190,7 @@ def has_double(device: str | torch.device) -> bool:
 
 
 def kind_of(device: str | torch.device) -> str:
-    """"cpu", "cuda", "mps": the device without its number."""
+    """ "cpu", "cuda", "mps": the device without its number."""
     return str(device).partition(":")[0]
 
 

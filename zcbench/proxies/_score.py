@@ -62,8 +62,8 @@ def score(
         seed: seeds everything random, from 0; the same seed gives the same scores.
         training_data: what "epochs" and "steps" train on; default the batch itself.
         recipe: how they train; default SGD at .05.
-        device: where it is measured, "cpu", "cuda", "cuda:1" or "mps"; network and batch are sent there, and the network
-            comes back. Default: where they lie; if that is the processor, where :func:`zcbench.devices.chosen` says.
+        device: where it is measured, "cpu", "cuda", "cuda:1" or "mps"; network and batch are sent there, and the
+            network comes back. Default: where they lie; of the processor, where :func:`zcbench.devices.chosen` says.
 
     Returns:
         A :class:`zcbench.Score` by name; ``float(score)`` is its value, nan where it has none.

@@ -106,7 +106,8 @@ def _columns(line: Mapping[str, Any], kind: Kind[Any]) -> tuple[dict[str, NDArra
     rows = len(line[_LISTED[kind.name][0]])
     if type(texts) is not list or set(map(type, texts)) - {str}:
         raise BadLineError("texts that are none")
-    arrays, known = {}, dict.fromkeys(kind.texts, texts)
+    arrays: dict[str, NDArray[Any]] = {}
+    known: dict[str, Sequence[str]] = dict.fromkeys(kind.texts, texts)
     for field in kind.fields:
         if field.since > line["schema"]:
             arrays[field.name], known[field.name] = unwritten(field, rows)

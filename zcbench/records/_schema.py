@@ -429,7 +429,8 @@ def _check_metrics(metrics: Mapping[str, Any], status: Status, kind: str) -> Non
 
 
 def _later(line: Mapping[str, Any]) -> dict[str, Any]:
-    found = {**dict.fromkeys(("code", "sample", "device", "device_name"), ""), "attempt": 0, "memory": None}
+    found: dict[str, Any] = dict.fromkeys(("code", "sample", "device", "device_name"), "")
+    found |= {"attempt": 0, "memory": None}
     found |= {name: line[name] for name in found if name in line}
     _check(found, _LATER)
     found["memory"] = math.nan if found["memory"] is None else float(found["memory"])
