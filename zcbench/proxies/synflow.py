@@ -73,8 +73,8 @@ def synflow_log(probe: Probe) -> float:
 def logsynflow(probe: Probe) -> float:
     """Sum over all weights of |w| log(1 + |dR/dw|): the logarithm tames the gradient before it is summed."""
     flow = positive_flow(probe)
-    nothing = torch.zeros((), dtype=torch.float64)
-    return float(sum((w * torch.logaddexp(g.abs().log() + flow.scale, nothing)).sum() for w, g in flow.pairs.values()))
+    logs = ((w, g.abs().log() + flow.scale) for w, g in flow.pairs.values())
+    return float(sum((w * torch.logaddexp(log, torch.zeros_like(log))).sum() for w, log in logs))
 
 
 @register_proxy(
