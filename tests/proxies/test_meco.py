@@ -9,7 +9,7 @@ from by_hand import value
 from networks import convnet, images
 from torch import nn
 
-from zcbench.proxies import meco
+from zcbench.proxies import _spectra, meco
 
 
 def test_meco():
@@ -67,7 +67,7 @@ def test_maps_of_one_shape_are_taken_together(monkeypatch):
     with np.errstate(divide="ignore", invalid="ignore"):
         expected = sum(smallest(m.double().numpy()) for m in maps)
     for together in (1, 250, 2**24):
-        monkeypatch.setattr(meco, "_TOGETHER", together)
+        monkeypatch.setattr(_spectra, "_TOGETHER", together)
         assert meco.meco(Probe) == pytest.approx(expected, rel=1e-9)
     maps[-1][0, 0] = math.inf
     assert math.isnan(meco.meco(Probe))

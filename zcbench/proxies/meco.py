@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-
 import torch
 from torch import Tensor
 
 from zcbench.probe import Probe
 from zcbench.proxies import register_proxy
-
-#: Numbers that are taken together, in float64: 128 MiB.
-_TOGETHER = 2**24
+from zcbench.proxies._spectra import stacked
 
 
 @register_proxy(
@@ -39,19 +34,8 @@ def meco(probe: Probe) -> float:
         return float("nan")
     # The others' smallest eigenvalue is zero, and would be round-off.
     of_full_rank = [channels for channels in maps if 0 < channels.shape[0] < channels.shape[1]]
-    smallest = [torch.linalg.eigvalsh(_correlations(group))[:, 0].sum() for group in _of_one_shape(of_full_rank)]
+    smallest = [torch.linalg.eigvalsh(_correlations(group))[:, 0].sum() for _, group in stacked(of_full_rank)]
     return float(torch.stack(smallest).sum()) if smallest else 0.0
-
-
-def _of_one_shape(maps: Iterable[Tensor]) -> Iterator[Tensor]:
-    """All of one shape as one array ``(maps, channels, positions)``, or several where one would be large."""
-    groups: dict[object, list[Tensor]] = defaultdict(list)
-    for channels in maps:
-        groups[channels.shape, channels.dtype, channels.device].append(channels)
-    for group in groups.values():
-        size = max(1, _TOGETHER // group[0].numel())
-        for start in range(0, len(group), size):
-            yield torch.stack(group[start : start + size])
 
 
 def _correlations(maps: Tensor) -> Tensor:
