@@ -1,8 +1,8 @@
 """Eigenvalues and singular values of many matrices: those of one shape are taken together.
 
-A Gram matrix in float64 stands for a singular value decomposition, which takes longer, several times where a matrix is no
-square. Squaring costs half of the digits: singular values are known to about 1e-8 of the largest. The largest one itself
-is exact. Where the digits that are left do not suffice for a sum, the decomposition is done after all.
+A Gram matrix in float64 stands for a singular value decomposition, which takes longer, several times where a matrix is
+no square. Squaring costs half of the digits: singular values are known to about 1e-8 of the largest, which is exact
+itself. Where the digits that are left do not suffice for a sum, the decomposition is done after all.
 """
 
 from __future__ import annotations

@@ -49,7 +49,6 @@ def v_pca(probe: Probe, *, eta: float = 0.99) -> float:
         probe: the probe.
         eta: share of the variance. .99 in most of the authors' models, .9 in one.
     """
-
     spectra = probe.once("variances of principal components", lambda: _variances(probe))
     return float(sum(_components(spectrum, eta) for spectrum in spectra))
 
