@@ -22,7 +22,8 @@ from zcbench._training import Recipe, reinitialize, train
 from zcbench._world import Settings
 from zcbench.errors import InvalidInputError, NonFiniteError, UnsupportedModelError
 from zcbench.probe import Probe
-from zcbench.proxies._register import resolve
+from zcbench.proxies._register import asked_for
+from zcbench.proxies._scores import ScoresByName
 from zcbench.types import Batch, Inputs, LossFunction, ProxyInfo, Score, Status
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def score(
         recipe: how they train; default SGD at .05.
 
     Returns:
-        A :class:`zcbench.Score` by name; ``float(score)`` is its value, nan where it has none.
+        A :class:`zcbench.Score` by name; ``float(score)`` is its value, nan where it has none. Names are those that
+        were asked for, and labels of what patterns matched; every text that names the same proxy and settings finds it.
 
     Raises:
         UnknownNameError: a proxy does not exist.
@@ -75,7 +77,8 @@ def score(
         >>> float(scores["params"])
         67.0
     """
-    infos = resolve(proxies)
+    asked = asked_for(proxies)
+    infos = {info.label: info for info in asked.values()}.values()
     batch = Batch(inputs, targets)
     with users_signals():
         found = {
@@ -84,7 +87,7 @@ def score(
                 infos, model, batch, loss_fn=loss_fn, seed=seed, training_data=training_data, recipe=recipe
             )
         }
-    return {info.label: found[info.label] for info in infos}
+    return ScoresByName(asked, found)
 
 
 #: How the note begins on a proxy that changed what it shares with others.

@@ -78,9 +78,10 @@ def _patterns(codes: Sequence[Tensor]) -> Tensor:
     """Bits of all samples for every unit: from bools ``(batch, units)`` to int64 ``(ceil(batch / 64), all units)``."""
     bits = torch.cat(list(codes), dim=1).view(torch.uint8)
     powers = 1 << torch.arange(8, dtype=torch.uint8, device=bits.device)[:, None]
-    octets = [(part * powers[: len(part)]).sum(0, dtype=torch.uint8) for part in bits.split(8)]
+    octets = [(part * powers[: len(part)]).sum(0, dtype=torch.uint8) for part in torch.split(bits, 8)]
     octets += [torch.zeros_like(octets[0])] * (-len(octets) % 8)
-    return torch.stack(octets).unflatten(0, (-1, 8)).transpose(1, 2).contiguous().view(torch.int64).squeeze(-1)
+    words = torch.stack(octets).reshape(-1, 8, bits.shape[1]).transpose(1, 2).contiguous()
+    return words.view(torch.int64).squeeze(-1)
 
 
 @register_proxy(
