@@ -1,12 +1,10 @@
 """Transformers: attention, feed-forward blocks, and what pruning says about them.
 
-Layers are known by what they do (``zcbench._roles``), not by their names. "Gradient" is that of the sum of all outputs:
-no labels. "Normalised" divides by the number of layers or heads that were summed over, which takes the depth out; the
-literature prints now one and now the other under one name.
-
-Deviations from the code of Serianni and Kalita: it matches names and widths of modules (attention projections with at
-least 128 outputs), takes the sequence axis for the head axis in both confidences, and looks at sample 0 for the
-activation distance.
+Layers are known by what they do (``zcbench.probe.roles``), not by their names. "Gradient" is that of the sum of all
+outputs: no labels. "Normalised" divides by the number of layers or heads that were summed over, which takes the depth
+out; the literature prints now one and now the other under one name. Deviations from the code of Serianni and Kalita: it
+matches names and widths of modules (attention projections with at least 128 outputs), takes the sequence axis for the
+head axis in both confidences, and looks at sample 0 for the activation distance.
 """
 
 from __future__ import annotations
@@ -16,9 +14,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from zcbench._roles import Role
 from zcbench.errors import NonFiniteError, UnsupportedModelError
 from zcbench.probe import Probe
+from zcbench.probe.roles import Role
 from zcbench.proxies import register_proxy
 from zcbench.proxies._spectra import eigenvalues, gram, nuclear_norms
 from zcbench.proxies.counts import params
@@ -36,7 +34,7 @@ _LANGUAGE = ("transformer",)
     domains=_LANGUAGE,
     cost="forward",
     invariances=("sample-order",),
-    signals=("linear_outputs", "roles"),
+    signals=("feed_forward",),
     ranges={"eta": (0.0, 1.0)},
     reference="Wang et al., 'W-PCA Based Gradient-Free Proxy', ICLR 2025, arXiv:2504.15983, equation 4",
 )
@@ -58,7 +56,7 @@ def v_pca(probe: Probe, *, eta: float = 0.99) -> float:
     domains=_LANGUAGE,
     cost="forward",
     invariances=("sample-order",),
-    signals=("linear_outputs", "roles"),
+    signals=("feed_forward",),
     ranges={"eta": (0.0, 1.0)},
     reference="Wang et al., 'W-PCA Based Gradient-Free Proxy', ICLR 2025, arXiv:2504.15983, equation 5",
 )
@@ -222,7 +220,7 @@ def _diversity(pairs: Sequence[tuple[Tensor, Tensor]]) -> float:
     cost="forward",
     domains=_LANGUAGE,
     invariances=("sample-order",),
-    signals=("linear_outputs", "roles"),
+    signals=("feed_forward",),
     reference=f"{_SERIANNI}, activation distance; Mellor et al., ICML 2021, arXiv:2006.04647",
 )
 def activation_distance(probe: Probe, *, normalized: bool = False) -> float:

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from zcbench._batch_norm import with_variance
 from zcbench.errors import UnsupportedModelError
 from zcbench.probe import Probe
 from zcbench.proxies import register_proxy

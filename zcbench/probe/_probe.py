@@ -1,0 +1,450 @@
+"""One network, one batch, and the signals that proxies share.
+
+    with Probe(model, batch) as probe:
+        probe.gradients        # computed at the first access, once
+        probe.input_gradients  # reuses the same forward pass
+
+While a probe is open, dropout and everything else that ``eval()`` freezes is frozen, except batch norm, which uses
+batch statistics (what the authors of nearly all proxies do); :meth:`Probe.forward_pass` takes another mode for the
+proxies that need one. When the probe closes the network is as it was found.
+
+Signals are those of the network, the batch and the settings as they were when the probe was opened, whoever asks first
+and whatever was done to them meanwhile. A proxy that changes weights, sets hooks or has modes of its own sees the
+effect in passes of its own (:meth:`Probe.forward_pass`), and :meth:`Probe.put_back` undoes what it leaves behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from types import TracebackType
+from typing import Any, Self, TypeVar, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from zcbench._arguments import shown, whole
+from zcbench._display import brief, plain
+from zcbench._process import stable_seed
+from zcbench.errors import InvalidInputError, UnsupportedModelError
+from zcbench.probe import _register as registry
+from zcbench.probe._differentiate import gradients_of, rows_of
+from zcbench.probe._measurable import as_classes, eager, measurable, ordinary, whole_graphs
+from zcbench.probe._signal import Signal
+from zcbench.probe._snapshot import BatchSnapshot, Given, untouched
+from zcbench.probe._upkeep import Upkeep
+from zcbench.probe._world import RandomStates, restore_torch, seed_torch, torch_states
+from zcbench.probe.calling import Place, as_tensor, find_place, invoke, narrowed, settle
+from zcbench.probe.losses import default_loss
+from zcbench.probe.modes import BatchNorm, BatchNormMode, unfused
+from zcbench.probe.per_sample import Consumer, sample_gradients, tangent_kernel
+from zcbench.probe.roles import Role, operations
+from zcbench.probe.signals import attention as _attention
+from zcbench.probe.signals import blocks as _blocks
+from zcbench.probe.signals import channel_products as _channel_products
+from zcbench.probe.signals import class_kernel as _class_kernel
+from zcbench.probe.signals import feed_forward as _feed_forward
+from zcbench.probe.signals import gradients as _gradients
+from zcbench.probe.signals import hidden_states as _hidden_states
+from zcbench.probe.signals import input_gradients as _input_gradients
+from zcbench.probe.signals import loss as _loss
+from zcbench.probe.signals import output_gradients as _output_gradients
+from zcbench.probe.signals import outputs as _outputs
+from zcbench.probe.signals import relu_codes as _relu_codes
+from zcbench.probe.signals import roles as _roles
+from zcbench.probe.signals import sample_maps as _sample_maps
+from zcbench.probe.signals._watcher import Watcher
+from zcbench.probe.weights import declared, multiplied
+from zcbench.types import Batch, Inputs, LossFunction
+
+T = TypeVar("T")
+W = TypeVar("W", bound=Watcher)
+#: samples of a pass that tells what parameters do; some layers cannot take a single one
+_FEW = 2
+
+
+class _UnsettledError(BaseException):  # no proxy's own handler of exceptions may catch it
+    """The network returns several tensors, and which of them counts was not settled yet."""
+
+
+class Probe(Upkeep):
+    """One network, one batch, one state.
+
+    Args:
+        model: the network; it must return a tensor, an object or mapping with ``logits`` or ``last_hidden_state``, or a
+            tuple, mapping or dataclass in which the last tensor that fits is the output: see ``zcbench.probe.calling``.
+        batch: inputs and, for proxies that need labels, targets.
+        loss_fn: from ``(outputs, targets)`` to a scalar that averages over samples. Default: cross-entropy for
+            integer targets, mean squared error for real ones.
+        seed: seeds every forward pass and :meth:`generator`.
+        wanted: names of signals that will be asked for. What can be seen in passing is then recorded during the one
+            pass that is made anyway; values do not depend on it.
+
+    Raises:
+        InvalidInputError: the model is no ``nn.Module`` with dense weights that are there, inputs and targets do not
+            fit together, or another argument is out of range.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        batch: Batch,
+        *,
+        loss_fn: LossFunction | None = None,
+        seed: int = 0,
+        wanted: frozenset[str] = frozenset(),
+    ) -> None:
+        self.model = measurable(model, batch)
+        self.batch = ordinary(batch)
+        self.seed = whole("the seed", seed, 0, 2**63 - 1)
+        if loss_fn is not None and not callable(loss_fn):
+            raise InvalidInputError(f"loss_fn is a {type(loss_fn).__name__}: pass a function of outputs and targets.")
+        super().__init__()
+        infos = [registry.signal_info(name) for name in sorted(wanted)]
+        self._loss_fn = loss_fn
+        self._wanted = wanted
+        self._shared = {info.watcher for info in infos if info.watcher is not None}  # watchers of the main pass
+        self._main = any(info.graph for info in infos)  # whether the main pass is made anyway
+        self._exit = ExitStack()
+        self._reruns = False  # whether what runs is run again once the place of the output is known
+
+    def __repr__(self) -> str:
+        return brief(f"<Probe of {plain(type(self.model).__name__, 40)} on {self.batch!r}>")
+
+    def __enter__(self) -> Self:
+        try:
+            self._exit.enter_context(torch.inference_mode(mode=False))
+            snapshot = self._exit.enter_context(untouched(self.model))
+            self._exit.enter_context(torch.enable_grad())
+            self._exit.enter_context(eager(self.model))
+            self._exit.enter_context(whole_graphs())
+            torch.set_autocast_cache_enabled(False)  # it would hold what weights were before a proxy exchanged them
+            batch = BatchSnapshot(self.batch)
+            self._exit.callback(batch.release)
+            self._given = Given(snapshot, batch, self.seed)
+            self._attributes = dict(vars(self))
+        except BaseException:
+            self._exit.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._measured.clear()
+        self._watchers.clear()
+        self._exit.close()
+
+    # -- passes --------------------------------------------------------------------------------
+
+    @contextmanager
+    def forward_pass(self, batch_norm: BatchNorm = "train") -> Iterator[None]:
+        """Run the network inside this block: modes set and random numbers seeded.
+
+        Afterwards its attributes, hooks and buffers, the batch's numbers and the random states are put back.
+        Weights are not, so that a proxy can exchange them for a while.
+
+        Args:
+            batch_norm: "train" for statistics of the batch, "eval" for running statistics, "per-sample" for
+                statistics of each sample alone (a batch of one in train mode), "off" for the identity.
+
+        Raises:
+            InvalidInputError: there is no such mode, or the probe is not open.
+        """
+        if not isinstance(batch_norm, str) or batch_norm not in get_args(BatchNorm):
+            raise InvalidInputError(f"batch_norm={shown(batch_norm)}: choose {', '.join(get_args(BatchNorm))}.")
+        with self._pass(batch_norm):
+            yield
+
+    @contextmanager
+    def _pass(self, batch_norm: BatchNorm) -> Iterator[None]:
+        """See :meth:`forward_pass`; the probe's own passes tell nothing of what a proxy asks for."""
+        given = self._given
+        if given is None:
+            raise InvalidInputError("the probe is not open: use it in a with block.")
+        states = torch_states()
+        numbers = RandomStates() if given.numbers.others_changed() else None
+        if numbers is not None:
+            given.numbers.restore()
+        given.network.freeze(self.model, batch_norm=batch_norm != "eval")
+        seed_torch(self.seed)
+        try:
+            with BatchNormMode(batch_norm):
+                yield
+        finally:
+            given.network.restore_structure()
+            given.network.restore_buffers()
+            given.batch.restore_contents()
+            if numbers is not None:
+                numbers.restore()
+            elif given.numbers.others_changed():
+                given.numbers.restore()
+            restore_torch(states)
+
+    def call(self, inputs: object) -> Tensor:
+        """The network's output for ``inputs`` as one tensor; call it inside :meth:`forward_pass`.
+
+        Where the network returns more than a tensor, ``zcbench.probe.calling`` says which one counts. The network gets
+        a copy, to which it may write (its first layer may be a ReLU in place): the inputs stay as they are, and what
+        the graph saves of the copy stays what the network has computed with.
+
+        Raises:
+            UnsupportedModelError: no tensor that it returns fits.
+        """
+        return self.tensor_of(invoke(self.model, _copies(inputs)), inputs)
+
+    def tensor_of(self, output: object, inputs: Any) -> Tensor:
+        """The one tensor that counts of what the network returned for ``inputs``.
+
+        Raises:
+            UnsupportedModelError: there is none.
+        """
+        if isinstance(narrowed(output), Tensor):
+            return as_tensor(output)
+        if "_place" in self._measured:
+            return as_tensor(output, self._place)
+        if self._reruns:
+            raise _UnsettledError
+        return as_tensor(output, find_place([(len(Batch(inputs)), output)]))
+
+    def run(self, function: Callable[..., T], **arguments: Any) -> T:
+        """Call a proxy's function.
+
+        Where its first pass shows that the network returns several tensors, which of them counts is settled first, and
+        the function is called again: so the choice depends on nothing but the network.
+        """
+        self._reruns = True
+        try:
+            return function(self, **arguments)
+        except _UnsettledError:
+            for name in [name for name, found in self._measured.items() if isinstance(found.error, _UnsettledError)]:
+                del self._measured[name]
+            self._undo(())  # what the function had changed by then
+            _ = self._place
+            return function(self, **arguments)
+        finally:
+            self._reruns = False
+
+    @Signal
+    def _place(self) -> Place:
+        """Where the output is in what the network returns."""
+
+        def run(samples: int) -> object:
+            with torch.no_grad(), self.forward_pass("eval"):
+                return invoke(self.model, _copies(self.batch[:samples].inputs))
+
+        return settle(run, len(self.batch))
+
+    def generator(self, name: str) -> torch.Generator:
+        """A CPU generator for a proxy's own random numbers; it depends on the seed and the whole of ``name`` alone."""
+        return torch.Generator().manual_seed(stable_seed(self.seed, "generator", name))
+
+    # -- what the network is made of ---------------------------------------------------------
+
+    @property
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """Trainable parameters by name; a parameter that is used twice appears once."""
+        return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+
+    @property
+    def weights(self) -> dict[str, nn.Parameter]:
+        """Trainable weight arrays of convolutional, linear and recurrent layers, by name.
+
+        Those are the parameters with two dimensions or more that multiply what comes of the data, whatever they are
+        called: see ``zcbench.probe.weights``. The literature's "over all layers" means these.
+
+        Raises:
+            UnsupportedModelError: the network has none.
+        """
+        known, in_question = declared(self.model, self.parameters)
+        if in_question:
+            known |= self._multiplied
+        found = {name: parameter for name, parameter in self.parameters.items() if id(parameter) in known}
+        if not found:
+            raise UnsupportedModelError(
+                "the network has no trainable convolutional, linear or recurrent weight to measure."
+            )
+        return found
+
+    def _settle_weights(self, watchers: Iterable[Watcher]) -> None:
+        """Find out which parameters are weights before a pass in which watchers look at them."""
+        if any(watcher.of_weights for watcher in watchers):
+            with suppress(UnsupportedModelError):
+                _ = self.weights
+
+    @Signal
+    def _multiplied(self) -> set[int]:
+        """Identities of the parameters that multiply data, of those of which no layer of torch tells."""
+        _, in_question = declared(self.model, self.parameters)
+        few = self.batch[:_FEW]
+        inputs = _copies(few.inputs)
+        tensors = Batch(inputs).tensors()
+
+        def run() -> None:
+            invoke(self.model, inputs)
+
+        with self._pass("eval"):
+            return multiplied(run, tensors, (one for one in self.parameters.values() if id(one) in in_question))
+
+    @property
+    def targets(self) -> Tensor:
+        """The batch's targets, classes as int64; UnsupportedModelError where there are none."""
+        if self.batch.targets is None:
+            raise UnsupportedModelError("this proxy needs targets: pass targets=… with the inputs.")
+        return as_classes(self.batch.targets)
+
+    @property
+    def classes(self) -> Tensor:
+        """Class of every sample, ``(batch,)``; UnsupportedModelError where targets are something else."""
+        if self.targets.dim() != 1 or self.targets.is_floating_point():
+            raise UnsupportedModelError("this proxy needs one class per sample as targets.")
+        return self.targets
+
+    def weights_for(self, *roles: Role) -> list[str]:
+        """Names of the weights with one of these roles; UnsupportedModelError where there are none."""
+        names = [name for name, role in self.roles.items() if role in roles]
+        if not names:
+            raise UnsupportedModelError(f"no linear layer serves as {' or '.join(roles)}.")
+        return names
+
+    # -- signals -------------------------------------------------------------------------------
+
+    outputs = Signal(_outputs.outputs)
+    loss = Signal(_loss.loss)
+    gradients = Signal(_gradients.gradients)
+    output_gradients = Signal(_output_gradients.output_gradients)
+    input_gradients = Signal(_input_gradients.input_gradients)
+    channel_products = Signal(_channel_products.channel_products)
+    class_kernel = Signal(_class_kernel.class_kernel)
+    relu_codes = Signal(_relu_codes.relu_codes)
+    blocks = Signal(_blocks.blocks)
+    sample_maps = Signal(_sample_maps.sample_maps)
+    roles = Signal(_roles.roles)
+    feed_forward = Signal(_feed_forward.feed_forward)
+    attention = Signal(_attention.attention)
+    hidden_states = Signal(_hidden_states.hidden_states)
+
+    def signal(self, name: str) -> Any:
+        """The signal of that name, computed at the first call.
+
+        Raises:
+            UnknownNameError: there is none; the message suggests near names.
+        """
+        if isinstance(vars(type(self)).get(name), Signal):
+            return getattr(self, name)
+        info = registry.signal_info(name)
+        return self._measure(name, lambda: info.function(self), ours=True)
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_") and name in registry.list_signals():
+            return self.signal(name)
+        raise AttributeError(f"a probe has neither an attribute nor a signal {name!r}: zcbench list signals")
+
+    def watched(self, watcher: type[W], *, graph: bool = False) -> W:
+        """What a watcher saw: of the main pass if it was wanted in advance, else of a pass of its own.
+
+        Args:
+            watcher: its class.
+            graph: whether it needs the graph of the pass.
+        """
+        if watcher in self._watchers or (watcher in self._shared and (graph or self._main)):
+            outputs, found = self.outputs, self._watchers[watcher]
+            found.outputs = outputs
+        else:
+            found = watcher(self)
+            self._settle_weights([found])
+            with self.forward_pass(), torch.set_grad_enabled(graph), found:
+                found.outputs = self.call(self._leaves.inputs if graph else self.batch.inputs)
+        assert isinstance(found, watcher)
+        return found
+
+    @Signal
+    def _leaves(self) -> Batch:
+        """The batch with inputs that gradients can be taken of."""
+
+        def leaf(tensor: Tensor) -> Tensor:
+            return tensor.detach().clone().requires_grad_() if tensor.is_floating_point() else tensor
+
+        return Batch(self.batch.map(leaf), self.batch.targets)
+
+    @Signal
+    def _sum_pass(self) -> tuple[dict[str, Tensor], Tensor]:
+        """Gradients of the sum of all outputs for parameters and inputs, by one backward pass."""
+        parameters, entries = self.parameters, dict(enumerate(_input_gradients.entries(self)))
+        found = gradients_of(self.outputs.sum(), {**parameters, **entries})
+        return {name: found[name] for name in parameters}, rows_of({i: found[i] for i in entries})
+
+    def loss_of(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The loss function applied: ``loss_fn`` if one was given, else by the type of the targets."""
+        loss = (self._loss_fn or default_loss)(outputs, targets)
+        if not isinstance(loss, Tensor) or loss.numel() != 1:
+            raise UnsupportedModelError("the loss function must return one number as a tensor.")
+        return loss.reshape(())
+
+    def gradients_of(self, scalar: Tensor) -> dict[str, Tensor]:
+        """Gradient of a scalar by name of the trainable parameter; zero where it does not depend on it.
+
+        The graph is kept, so that several scalars of one pass can be differentiated.
+        """
+        return gradients_of(scalar, self.parameters)
+
+    def tangent_kernel(self, batch_norm: BatchNorm = "eval", samples: int = 0) -> Tensor:
+        """The neural tangent kernel of the sum of a sample's outputs, over all trainable parameters.
+
+        ``(samples, samples)``, float64: inner products of the gradients of every sample's summed outputs.
+
+        Args:
+            batch_norm: "eval" or "per-sample", where a sample's outputs are its own and the Jacobian is never built;
+                or "train", where they depend on the whole batch and every sample costs a backward pass.
+            samples: how many of the batch, from the first; 0 for all.
+
+        Raises:
+            UnsupportedModelError: the network has no trainable parameter, or mixes samples.
+            InvalidInputError: batch norm cannot be "off" here.
+        """
+        if batch_norm not in ("train", "eval", "per-sample"):
+            raise InvalidInputError(f"batch_norm={shown(batch_norm)}: choose train, eval or per-sample.")
+        samples = whole("the number of samples of a tangent kernel", samples, 0)
+        if 0 < samples < len(self.batch):
+
+            def of_part() -> Tensor:
+                part = Probe(self.model, self.batch[:samples], loss_fn=self._loss_fn, seed=self.seed)
+                part._reruns = self._reruns
+                part._measured.update((k, v) for k, v in self._measured.items() if k == "_place")
+                with part:
+                    return part.tangent_kernel(batch_norm)
+
+            return self._measure(f"tangent_kernel of {samples}, {batch_norm}", of_part, ours=True)
+        return self._measure(f"tangent_kernel, {batch_norm}", lambda: tangent_kernel(self, batch_norm), ours=True)
+
+    def twice_differentiable_loss(self) -> Tensor:
+        """The loss through operations that have a second derivative.
+
+        Fused attention and fused recurrent layers have none; where they ran, a pass of its own uses their written-out
+        forms instead.
+        """
+        if not any("ScaledDotProduct" in name or "Rnn" in name for name in operations(self.loss)):
+            return self.loss
+        fused = any(isinstance(module, nn.RNNBase) for module in self.model.modules())
+        with self.forward_pass(), sdpa_kernel(SDPBackend.MATH), unfused() if fused else nullcontext():
+            outputs = self.call(self.batch.inputs)
+        return self.loss_of(outputs, self.targets)
+
+    def each_sample_gradient(self, consume: Consumer) -> None:
+        """Stream the gradient of every sample's own loss to ``consume(name, gradients)``.
+
+        Batch norm uses each sample's own statistics, as a batch of one in train mode does. ``gradients`` is
+        ``(chunk, *shape)``; over all calls for one parameter every sample comes exactly once, in the order of the
+        batch. Nothing of size batch times parameters is ever held.
+
+        Raises:
+            UnsupportedModelError: the network has no trainable parameter, or mixes samples.
+        """
+        if not self.parameters:
+            raise UnsupportedModelError("the network has no trainable parameter.")
+        sample_gradients(self, consume)
+
+
+def _copies(inputs: Any) -> Inputs:
+    return Batch(inputs).map(torch.clone)

@@ -1,0 +1,333 @@
+"""Leave the world as it was found: weights, buffers, attributes, hooks, gradients, random numbers, global flags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from operator import attrgetter, is_
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from zcbench.probe._containers import Containers
+from zcbench.probe._contents import Contents, Together
+from zcbench.probe._handed import found_in
+from zcbench.probe._world import RandomStates, Seeded, Settings
+from zcbench.types import Batch
+
+#: What was changed: kinds in words, each with the places where.
+Changes: TypeAlias = dict[str, list[str]]
+
+_state_of = attrgetter("requires_grad", "_backward_hooks", "_post_accumulate_grad_hooks")
+_is_leaf = attrgetter("is_leaf")
+_grad_of = attrgetter("grad")
+
+
+class _States:
+    """``requires_grad``, ``grad`` and hooks of those among some tensors that are leaves of graphs."""
+
+    def __init__(self, tensors: Iterable[Tensor]) -> None:
+        self._leaves = [tensor for tensor in tensors if tensor.is_leaf]
+        self._states = list(map(_state_of, self._leaves))
+        self._hooks = [[hooks if hooks is None else hooks.copy() for hooks in state[1:]] for state in self._states]
+        self._hooked = [index for index, hooks in enumerate(self._hooks) if any(hooks)]
+        self._grads = [tensor.grad for tensor in self._leaves]
+        self._expected = self._grads
+
+    def detach_gradients(self) -> None:
+        for tensor in self._leaves:
+            tensor.grad = None
+        self._expected = [None] * len(self._leaves)
+
+    def expect_gradients(self) -> None:
+        self._expected = self._grads
+
+    def unchanged(self) -> bool:
+        return (
+            list(map(_state_of, self._leaves)) == self._states
+            and all(map(_is_leaf, self._leaves))
+            and all(map(is_, map(_grad_of, self._leaves), self._expected))
+            and not any(self._has_other_hooks(index) for index in self._hooked)
+        )
+
+    def _has_other_hooks(self, index: int) -> bool:
+        now = _state_of(self._leaves[index])[1:]
+        before = zip(now, self._states[index][1:], self._hooks[index], strict=True)
+        return any(table is not expected or table != hooks for table, expected, hooks in before)
+
+    def restore(self, report: Callable[[str, Tensor], None]) -> None:
+        """Put back what was changed; ``report`` is called with the kind and the tensor."""
+        if self.unchanged():
+            return
+        for index, (tensor, state) in enumerate(zip(self._leaves, self._states, strict=True)):
+            requires_grad, *tables = state
+            if not tensor.is_leaf:
+                tensor.detach_()
+            if tensor.requires_grad != requires_grad:
+                report("requires_grad", tensor)
+                tensor.requires_grad_(requires_grad)
+            if tensor.grad is not self._expected[index]:
+                report("gradients", tensor)
+                tensor.grad = self._expected[index]
+            if self._has_other_hooks(index):
+                report("hooks", tensor)
+                for table, hooks in zip(tables, self._hooks[index], strict=True):
+                    if table is not None:
+                        table.clear()
+                        table.update(hooks)
+                tensor._backward_hooks, tensor._post_accumulate_grad_hooks = tables
+
+
+class Snapshot:
+    """A network's complete state, taken at construction.
+
+    That is: the attributes of its modules, and the lists, dictionaries and sets among them, which change in place;
+    which objects are its parameters, buffers, modules and hooks; and of every tensor that is a parameter, buffer or
+    attribute the contents, the memory, ``requires_grad``, ``grad`` and hooks.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self._modules: list[nn.Module] = []
+        self._tables: list[dict[str, Any]] = []
+        self._containers = Containers()
+        self._names: dict[int, str] = {}
+        parameters: list[Tensor] = []
+        others: list[Tensor] = []
+        for name, module in model.named_modules():
+            self._modules.append(module)
+            self._tables.append(vars(module))
+            self._containers.add(vars(module), name)
+            prefix = f"{name}." if name else ""
+            for table, tensors in ((module._parameters, parameters), (module._buffers, others), (vars(module), others)):
+                for key, tensor in table.items():
+                    if isinstance(tensor, Tensor) and id(tensor) not in self._names:
+                        self._names[id(tensor)] = prefix + key
+                        tensors.append(tensor)
+        self._containers.seal()
+        self._types = list(map(type, self._modules))
+        self._training = [(table, table["training"]) for table in self._tables if "training" in table]
+        self._plain_modes = len(self._training) == len(self._modules) and all(
+            getattr(kind, name) is getattr(nn.Module, name) for kind in set(self._types) for name in ("train", "eval")
+        )
+        self.weights = Contents(parameters)
+        self.buffers = Contents(others)
+        self._parameters = [tensor for tensor in parameters if not tensor.is_inference()]
+        self._states = _States((*parameters, *others))
+        self._versions = self._present_versions()
+
+    # -- the whole -----------------------------------------------------------------------------
+
+    def restore(self) -> Changes:
+        """Put back everything, gradients and ``requires_grad`` included; what was changed."""
+        changes: Changes = {}
+        self._restore_structure(changes)
+        self._restore_contents(self.weights, "weights", changes)
+        self._restore_contents(self.buffers, "buffers", changes)
+        self._states.restore(lambda kind, tensor: changes.setdefault(kind, []).append(self._names[id(tensor)]))
+        return changes
+
+    def is_untouched(self, *, contents: bool = True) -> bool:
+        """Whether :meth:`restore` would find nothing to do; without ``contents`` those of tensors are not looked at."""
+        return (
+            self._containers.unchanged()
+            and self._has_same_objects()
+            and self._states.unchanged()
+            and (not contents or (self.weights.unchanged() and self.buffers.unchanged()))
+        )
+
+    def detach_gradients(self) -> None:
+        """Take the gradients off, so that nobody accumulates into the caller's tensors; none is expected then."""
+        self._states.detach_gradients()
+
+    def expect_gradients(self) -> None:
+        """Expect the caller's gradients again."""
+        self._states.expect_gradients()
+
+    def weights_were_written(self) -> bool:
+        """Whether parameters were written to in place since this was asked last: graphs that saved them are void."""
+        before, self._versions = self._versions, self._present_versions()
+        return before != self._versions
+
+    # -- parts ---------------------------------------------------------------------------------
+
+    def restore_structure(self) -> None:
+        """Put back every attribute, child, parameter object, buffer object and hook."""
+        for table, mode in self._training:  # what every pass changes
+            table["training"] = mode
+        self._restore_structure(None)
+
+    def restore_buffers(self) -> None:
+        """Put back the contents of every buffer, and of the tensors that are attributes.
+
+        A graph that has saved one of those that were changed is void: it raises, and gives no wrong gradient.
+        """
+        for tensor in self.buffers.rewrite():
+            if not tensor.is_inference():
+                torch.autograd.graph.increment_version(tensor)
+
+    def freeze(self, model: nn.Module, *, batch_norm: bool) -> None:
+        """Set all modules to eval mode, batch norm to train mode if wanted."""
+        if not self._plain_modes:
+            model.eval()
+        for module in model.modules():
+            # Attributes are put back after the pass: no need for the long way through nn.Module.__setattr__.
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                vars(module)["training"] = batch_norm
+            elif self._plain_modes:
+                vars(module)["training"] = False
+
+    def _restore_structure(self, changes: Changes | None) -> None:
+        if not self._has_same_objects():
+            for module, kind, table in zip(self._modules, self._types, self._tables, strict=True):
+                if type(module) is not kind or vars(module) is not table:
+                    module.__class__ = kind
+                    module.__dict__ = table
+                    if changes is not None:
+                        changes.setdefault("classes of modules", []).append(kind.__name__)
+
+        def report(owner: str, key: str, entry: Any) -> None:
+            assert changes is not None
+            kind, place = _describe(owner, key, entry)
+            changes.setdefault(kind, []).append(place)
+
+        self._containers.restore(None if changes is None else report)
+
+    def _has_same_objects(self) -> bool:
+        return list(map(type, self._modules)) == self._types and all(map(is_, map(vars, self._modules), self._tables))
+
+    def _restore_contents(self, contents: Contents, kind: str, changes: Changes) -> None:
+        places = [self._names[id(tensor)] for tensor in contents.restore()]
+        if places:
+            changes.setdefault(kind, []).extend(places)
+
+    def _present_versions(self) -> list[int]:
+        return [tensor._version for tensor in self._parameters]
+
+
+def _describe(owner: str, key: str, entry: Any) -> tuple[str, str]:
+    """Kind and place of a change in an attribute, in words."""
+    attribute = key or str(entry)
+    place = f"{owner}.{attribute}" if owner else attribute
+    if attribute == "training":
+        return "training modes", owner or "the network"
+    if "hooks" in attribute:
+        return "hooks", owner or "the network"
+    if attribute in ("_parameters", "_buffers", "_modules"):
+        return "parameters, buffers or modules", f"{owner}.{entry}" if owner else str(entry)
+    return "attributes", place
+
+
+class BatchSnapshot:
+    """A batch's tensors and containers, taken at construction; gradients are taken off until :meth:`release`."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self._containers = Containers()
+        tensors, _ = found_in(batch, self._containers)
+        self._containers.seal()
+        self.contents = Contents(tensors)
+        self._states = _States(tensors)
+        self._states.detach_gradients()
+
+    def is_untouched(self, *, contents: bool = True) -> bool:
+        """As of :class:`Snapshot`."""
+        return self._containers.unchanged() and self._states.unchanged() and (not contents or self.contents.unchanged())
+
+    def restore(self) -> Changes:
+        """Put back everything; what was changed."""
+        found: dict[str, None] = {}
+        self._containers.restore(lambda *_: found.setdefault("its entries"))
+        if self.contents.restore():
+            found["its numbers"] = None
+        self._states.restore(lambda kind, _: found.setdefault(kind))
+        return {"the batch": list(found)} if found else {}
+
+    def restore_contents(self) -> None:
+        """Put back the numbers."""
+        self.contents.restore()
+
+    def release(self) -> None:
+        """Put back everything, gradients included."""
+        self._states.expect_gradients()
+        self.restore()
+
+
+class Given:
+    """Everything that proxies share, as it was when this was made: network, batch, settings, random states."""
+
+    def __init__(self, network: Snapshot, batch: BatchSnapshot, seed: int) -> None:
+        self.network = network
+        self.batch = batch
+        self.settings = Settings()
+        self.numbers = Seeded(seed)
+        self._together()
+
+    def _together(self) -> None:
+        self._contents = Together([self.network.weights, self.network.buffers, self.batch.contents])
+
+    def is_untouched(self) -> bool:
+        """Whether all is as it was: some tens of microseconds, and for large networks one pass through their memory."""
+        return self._tensors_untouched() and not self.settings.changed() and not self.numbers.changed()
+
+    def _tensors_untouched(self, *, sampled: bool = False) -> bool:
+        return (
+            self._contents.unchanged(sampled=sampled)
+            and self.network.is_untouched(contents=False)
+            and self.batch.is_untouched(contents=False)
+        )
+
+    def restore(self) -> Changes:
+        """Put back everything; what was changed."""
+        changes: Changes = {name: [] for name in self.settings.restore()}
+        if self.numbers.changed():
+            self.numbers.restore()
+            changes["global random states"] = []
+        return changes | self._restore_tensors()
+
+    def _restore_tensors(self) -> Changes:
+        changes = {**self.network.restore(), **self.batch.restore()}
+        self._together()
+        return changes
+
+    @contextmanager
+    def set_aside(self, *, numbers: bool) -> Iterator[bool]:
+        """Have everything as it was inside this block, and as it is now afterwards.
+
+        Args:
+            numbers: whether that includes the random states.
+
+        Yields:
+            whether tensors or modules had been changed.
+        """
+        with ExitStack() as stack:
+            if torch.is_inference_mode_enabled():
+                stack.enter_context(torch.inference_mode(False))
+            if self.settings.changed():
+                stack.callback(Settings().restore)
+                self.settings.restore()
+            # A sample of large tensors will do: what is missed here is found when the proxy is done.
+            changed = not self._tensors_untouched(sampled=True)
+            if changed:
+                stack.callback(Snapshot(self.network.model).restore)
+                stack.callback(BatchSnapshot(self.batch.batch).release)
+                self._restore_tensors()
+            if numbers and self.numbers.changed():
+                stack.callback(RandomStates().restore)
+                self.numbers.restore()
+            yield changed
+
+
+@contextmanager
+def untouched(model: nn.Module) -> Iterator[Snapshot]:
+    """Whatever happens inside, the network and the global state of torch, numpy and random come out as they went in."""
+    snapshot, settings, numbers = Snapshot(model), Settings(), RandomStates()
+    snapshot.detach_gradients()
+    try:
+        yield snapshot
+    finally:
+        settings.restore()
+        snapshot.expect_gradients()
+        snapshot.restore()
+        numbers.restore()

@@ -1,0 +1,64 @@
+"""Gradient of the sum of all outputs with respect to the inputs, or to what the first embedding makes of tokens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from zcbench.errors import UnsupportedModelError
+from zcbench.probe._differentiate import gradients_of, rows_of
+from zcbench.probe._register import register_signal
+from zcbench.probe.signals._watcher import Watcher
+
+if TYPE_CHECKING:
+    from zcbench.probe import Probe
+
+
+class Embedded(Watcher):
+    """The place in the graph of the first embedding of the batch: what stands for the input where that is integer."""
+
+    def start(self) -> None:
+        """Hook the embeddings."""
+        self.embedded: Tensor | None = None
+        for module in self.probe.model.modules():
+            if isinstance(module, nn.Embedding):
+                self.hook(module.register_forward_hook(self._hook))
+
+    def _hook(self, _: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor | None:
+        counts = args and isinstance(args[0], Tensor) and args[0].dim() > 1 and args[0].shape[0] == self.batch
+        if self.embedded is not None or not counts:
+            return None
+        if not output.requires_grad:
+            output = output.detach().requires_grad_()
+        self.embedded = output
+        return output.clone()  # so that the network may write to it
+
+
+@register_signal("input_gradients", watcher=Embedded, graph=True)
+def input_gradients(probe: Probe) -> Tensor:
+    """Gradient of the sum of all outputs with respect to the inputs, ``(batch, features)``.
+
+    Where the inputs are integers, with respect to what the first embedding makes of them.
+
+    Raises:
+        UnsupportedModelError: no input is a floating-point tensor, and no embedding takes them.
+    """
+    if "output_gradients" in probe._wanted:
+        return probe._sum_pass[1]
+    return rows_of(gradients_of(probe.outputs.sum(), dict(enumerate(entries(probe)))))
+
+
+def entries(probe: Probe) -> list[Tensor]:
+    """What stands for the inputs in the graph: those that are real, else what the first embedding makes of tokens.
+
+    Raises:
+        UnsupportedModelError: the inputs are integers and no embedding takes them.
+    """
+    inputs = [tensor for tensor in probe._leaves.tensors() if tensor.requires_grad]
+    if not inputs:
+        embedded = probe.watched(Embedded, graph=True).embedded
+        if embedded is None:
+            raise UnsupportedModelError("the inputs are integers and no embedding takes them: they have no gradient.")
+        inputs = [embedded]
+    return inputs
