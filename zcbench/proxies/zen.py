@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from zcbench.errors import UnsupportedModelError
 from zcbench.probe import Probe
+from zcbench.probe._batch_norm import with_variance
 from zcbench.proxies import register_proxy
 from zcbench.types import Batch, Inputs
 
