@@ -29,14 +29,15 @@ from zcbench._display import brief, plain
 from zcbench._process import stable_seed
 from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.probe import _register as registry
-from zcbench.probe._differentiate import gradients_of, rows_of
+from zcbench.probe._axes import Axes, Seen, learn
+from zcbench.probe._differentiate import gradients_of
 from zcbench.probe._measurable import as_classes, eager, measurable, ordinary, whole_graphs
 from zcbench.probe._signal import Signal
 from zcbench.probe._snapshot import BatchSnapshot, Given, untouched
 from zcbench.probe._upkeep import Upkeep
 from zcbench.probe._world import RandomStates, restore_torch, seed_torch, torch_states
 from zcbench.probe.calling import Place, as_tensor, find_place, invoke, narrowed, settle
-from zcbench.probe.losses import default_loss
+from zcbench.probe.losses import default_loss, sample_losses
 from zcbench.probe.modes import BatchNorm, BatchNormMode, unfused
 from zcbench.probe.per_sample import Consumer, sample_gradients, tangent_kernel
 from zcbench.probe.roles import Role, operations
@@ -231,8 +232,11 @@ class Probe(Upkeep):
         """Where the output is in what the network returns."""
 
         def run(samples: int) -> object:
-            with torch.no_grad(), self.forward_pass("eval"):
-                return invoke(self.model, _copies(self.batch[:samples].inputs))
+            def returned() -> object:
+                with self.forward_pass("eval"):
+                    return invoke(self.model, _copies(self.batch[:samples].inputs))
+
+            return _without_graph(returned)
 
         return settle(run, len(self.batch))
 
@@ -352,12 +356,59 @@ class Probe(Upkeep):
             outputs, found = self.outputs, self._watchers[watcher]
             found.outputs = outputs
         else:
-            found = watcher(self)
-            self._settle_weights([found])
-            with self.forward_pass(), torch.set_grad_enabled(graph), found:
-                found.outputs = self.call(self._leaves.inputs if graph else self.batch.inputs)
+            inputs = self._leaves.inputs if graph else self.batch.inputs
+
+            def run() -> Watcher:
+                watching = self._watching({watcher})[watcher]
+                with self.forward_pass(), watching:
+                    watching.outputs = self.call(inputs)
+                return watching
+
+            found = run() if graph else _without_graph(run)
         assert isinstance(found, watcher)
         return found
+
+    def _watching(self, kinds: Iterable[type[Watcher]]) -> dict[type[Watcher], Watcher]:
+        """Watchers for a pass, in a fixed order, each with what it must know before."""
+        watchers = {kind: kind(self) for kind in sorted(kinds, key=lambda kind: kind.__qualname__)}
+        self._settle_weights(watchers.values())
+        for kind, watcher in watchers.items():
+            if kind.of_samples:
+                watcher.axes = self._axes_of(kind)
+        return watchers
+
+    def _axes_of(self, kind: type[Watcher]) -> Axes:
+        """Where the samples are in what such a watcher sees."""
+        if kind in self._surveyed:
+            return self._axes[kind]
+        return self._measure(f"_axes of {kind.__qualname__}", lambda: self._learned([kind])[kind], ours=True)
+
+    @property
+    def _surveyed(self) -> list[type[Watcher]]:
+        """Watchers of the main pass that ask for samples."""
+        return sorted((kind for kind in self._shared if kind.of_samples), key=lambda kind: kind.__qualname__)
+
+    @Signal
+    def _axes(self) -> dict[type[Watcher], Axes]:
+        """Where the samples are in what the watchers of the main pass see."""
+        return self._learned(self._surveyed)
+
+    def _learned(self, kinds: list[type[Watcher]]) -> dict[type[Watcher], Axes]:
+        def run(numbers: list[int]) -> dict[type[Watcher], Seen]:
+            inputs = self.batch.map(lambda tensor: tensor[numbers])
+
+            def seen() -> dict[type[Watcher], Seen]:
+                watchers = [kind(self) for kind in kinds]
+                with self._pass("eval"), ExitStack() as stack:
+                    for watcher in watchers:
+                        watcher.survey = {}
+                        stack.enter_context(watcher)
+                    invoke(self.model, inputs)
+                return {kind: watcher.survey or {} for kind, watcher in zip(kinds, watchers, strict=True)}
+
+            return _without_graph(seen)
+
+        return learn(run, len(self.batch), kinds)
 
     @Signal
     def _leaves(self) -> Batch:
@@ -373,7 +424,8 @@ class Probe(Upkeep):
         """Gradients of the sum of all outputs for parameters and inputs, by one backward pass."""
         parameters, entries = self.parameters, dict(enumerate(_input_gradients.entries(self)))
         found = gradients_of(self.outputs.sum(), {**parameters, **entries})
-        return {name: found[name] for name in parameters}, rows_of({i: found[i] for i in entries})
+        of_inputs = _input_gradients.by_sample(self, {i: found[i] for i in entries})
+        return {name: found[name] for name in parameters}, of_inputs
 
     def loss_of(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The loss function applied: ``loss_fn`` if one was given, else by the type of the targets."""
@@ -381,6 +433,12 @@ class Probe(Upkeep):
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             raise UnsupportedModelError("the loss function must return one number as a tensor.")
         return loss.reshape(())
+
+    def sample_losses_of(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The loss of every sample alone ``(samples,)``; see :meth:`loss_of`."""
+        if self._loss_fn is None:
+            return sample_losses(outputs, targets)
+        return torch.stack([self.loss_of(outputs[i : i + 1], targets[i : i + 1]) for i in range(len(outputs))])
 
     def gradients_of(self, scalar: Tensor) -> dict[str, Tensor]:
         """Gradient of a scalar by name of the trainable parameter; zero where it does not depend on it.
@@ -444,6 +502,16 @@ class Probe(Upkeep):
         if not self.parameters:
             raise UnsupportedModelError("the network has no trainable parameter.")
         sample_gradients(self, consume)
+
+
+def _without_graph(run: Callable[[], T]) -> T:
+    """Run a pass without a graph, or with one if the network needs gradients of its own."""
+    try:
+        with torch.no_grad():
+            return run()
+    except RuntimeError:
+        with torch.enable_grad():
+            return run()
 
 
 def _copies(inputs: Any) -> Inputs:

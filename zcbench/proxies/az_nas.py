@@ -84,12 +84,13 @@ def az_trainability(probe: Probe) -> float:
         (pulled,) = torch.autograd.grad(
             outputs=[after.edge],
             inputs=[before.edge],
-            grad_outputs=[signs],
+            grad_outputs=[after.as_returned(signs)],
             retain_graph=True,
             allow_unused=True,
         )
         if pulled is None:
             continue
+        pulled = before.in_order(pulled)
         if pulled.shape == signs.shape:
             unchanged.append((pulled == signs).all())
         maps.append(_backward_map(pulled, signs))

@@ -15,6 +15,7 @@ from zcbench.probe.signals._watcher import Keeper, Kept, Watcher
 
 if TYPE_CHECKING:
     from zcbench.probe import Probe
+    from zcbench.probe._axes import Layout
 
 
 @dataclass
@@ -22,12 +23,23 @@ class Feature:
     """What passes between two blocks: its values, and its place in the graph."""
 
     kept: Kept
+    layout: Layout
     edge: Any  # torch.autograd.graph.GradientEdge; None where the graph does not reach
 
     @property
     def values(self) -> Tensor:
         """As it left the block, however it was overwritten later."""
-        return self.kept.tensor
+        return self.in_order(self.kept.tensor)
+
+    def in_order(self, x: Tensor) -> Tensor:
+        """A tensor of its shape, a gradient say, as :attr:`values` are: rows of a sample together, samples first."""
+        return self.layout.first(x) if x.dim() == 2 else self.layout.rows(x)
+
+    def as_returned(self, x: Tensor) -> Tensor:
+        """The inverse of :meth:`in_order`."""
+        if self.layout.positions > 1 and self.kept.tensor.dim() > 2:
+            x = x.reshape(-1, self.layout.positions, *x.shape[1:])
+        return self.layout.back(x)
 
 
 class Blocks(Watcher):
@@ -37,6 +49,8 @@ class Blocks(Watcher):
     an element that is such a container, or has nothing but one, is looked into. A network without any has its
     convolutional and linear layers for blocks.
     """
+
+    of_samples = True
 
     def start(self) -> None:
         """Hook the blocks."""
@@ -62,10 +76,13 @@ class Blocks(Watcher):
         self._add(output[0] if isinstance(output, tuple) and output else output)
 
     def _add(self, x: Any) -> None:
-        if isinstance(x, Tensor) and x.dim() > 2 and x.shape[0] == self.batch and x.is_floating_point():
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            return
+        layout = self.samples(x)
+        if layout is not None and x.dim() + (layout.positions > 1) > 2:
             on_graph = x.requires_grad and (x.grad_fn is not None or torch.is_grad_enabled())
             edge = torch.autograd.graph.get_gradient_edge(x) if on_graph else None
-            self.features.append(Feature(self.keeper.keep(x), edge))
+            self.features.append(Feature(self.keeper.keep(x), layout, edge))
 
 
 def blocks_of(module: nn.Module) -> list[nn.Module]:
@@ -103,5 +120,7 @@ def blocks(probe: Probe) -> list[Feature]:
     """
     watcher = probe.watched(Blocks, graph=True)
     if len(watcher.features) < 2:
+        if problem := watcher.problem("a block returns"):
+            raise UnsupportedModelError(problem)
         raise UnsupportedModelError("the network has no two blocks in a row that return maps or sequences.")
     return watcher.features

@@ -30,23 +30,22 @@ def _rectifies(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[
 class ReLUCodes(Watcher):
     """Which inputs of every ReLU (and ReLU6) are positive, before an in-place one overwrites them."""
 
+    of_samples = True
+
     def start(self) -> None:
         """Watch functions, so that modules and plain calls are seen alike."""
         self.codes: list[Tensor] = []
-        self.problem = ""
         self.stack.enter_context(FunctionWatcher(self._before))
 
     def _before(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         if not _rectifies(func, args, kwargs):
             return
         x: Tensor = args[0] if args else kwargs["input"]
-        if x.dim() < 2 or x.shape[0] != self.batch:
-            self.problem = (
-                f"a ReLU runs on a tensor of shape {tuple(x.shape)}, whose first dimension does not count samples."
-            )
-            return
-        with torch.no_grad():
-            self.codes.append(x.flatten(1) > 0)
+        layout = self.samples(x)
+        if layout is not None:
+            with torch.no_grad():
+                codes = layout.first(x) > 0
+                self.codes.append(codes.flatten(1) if codes.dim() > 1 else codes[:, None])
 
 
 @register_signal("relu_codes", watcher=ReLUCodes)
@@ -59,8 +58,10 @@ def relu_codes(probe: Probe) -> list[Tensor]:
         UnsupportedModelError: no ReLU ran, or one ran on something other than the batch.
     """
     watcher = probe.watched(ReLUCodes)
-    if watcher.problem:
-        raise UnsupportedModelError(watcher.problem)
+    if problem := watcher.problem("a ReLU runs on"):
+        raise UnsupportedModelError(problem)
+    if watcher.without:
+        probe.note(f"ReLUs on what depends on no sample were left out ({watcher.without}).")
     if not watcher.codes:
         raise UnsupportedModelError("no ReLU ran: this proxy measures rectified linear networks.")
     if watcher.outputs is not None and not watcher.outputs.isfinite().all():
