@@ -36,7 +36,7 @@ def test_train_mode_on_large_maps_is_torchs():
     torch.manual_seed(0)
     layers = [nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.ReLU(inplace=True), nn.Conv2d(16, 8, 3), nn.BatchNorm2d(8)]
     model = nn.Sequential(*layers, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4))
-    x, y = torch.randn(16, 3, 24, 24), torch.arange(16) % 4
+    x, y = torch.randn(32, 3, 24, 24), torch.arange(32) % 4
     buffers = [buffer.clone() for buffer in model.buffers()]
     with Probe(model, Batch(x, y)) as probe:
         assert "NativeBatchNormBackward0" not in operations(probe.outputs)
