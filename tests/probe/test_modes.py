@@ -49,7 +49,7 @@ def test_train_mode_on_large_maps_is_torchs():
     weights = [p for p in parameters if p.dim() > 1]
     second = torch.autograd.grad(sum((g.detach() * g).sum() for g in first if g.dim() > 1), weights)
     expected = {
-        "grad_norm_all": float(sum(g.square().sum() for g in first).sqrt()),
+        "grad_norm_all": float(sum(g.detach().square().sum() for g in first).sqrt()),
         "grasp": -float(sum((w * h).sum() for w, h in zip(weights, second, strict=True))),
     }
     for name, value in expected.items():
