@@ -64,7 +64,7 @@ def execute(options: argparse.Namespace) -> int:
     from zcbench._foreign import users_signals
     from zcbench._workers import check_timeout, in_parallel
     from zcbench.errors import InvalidInputError
-    from zcbench.proxies import resolve
+    from zcbench.proxies import asked_for
 
     shape = _shape(options.input, options.batch_size)
     seed("the seed", options.seed)
@@ -74,7 +74,8 @@ def execute(options: argparse.Namespace) -> int:
     check_timeout(options.timeout)
     devices.check()
     import_files(options.imports)
-    labels = tuple(info.label for info in resolve(split_names(options.proxies)))
+    asked = asked_for(split_names(options.proxies))
+    labels = tuple(dict.fromkeys(info.label for info in asked.values()))
     network = Network(options.factory, shape, options.batch_size, options.classes, options.seed, tuple(options.imports))
     with users_signals():
         if options.timeout is None:
@@ -82,7 +83,7 @@ def execute(options: argparse.Namespace) -> int:
         else:
             parallel = in_parallel(network, [(options.factory, labels)], 1, options.timeout)
             found = {label: score for _, label, score in parallel}
-    scores = {label: found[label] for label in labels}
+    scores = {name: found[info.label] for name, info in asked.items()}
     if options.json:
         print_json(
             {

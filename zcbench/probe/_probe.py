@@ -340,8 +340,9 @@ class Probe(Upkeep):
         Raises:
             UnknownNameError: there is none; the message suggests near names.
         """
-        if isinstance(vars(type(self)).get(name), Signal):
-            return getattr(self, name)
+        known = vars(type(self)).get(name)
+        if isinstance(known, Signal):  # not by getattr, which would come here again from an AttributeError inside
+            return known.__get__(self, type(self))
         info = registry.signal_info(name)
         return self._measure(name, lambda: info.function(self), ours=True)
 

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from zcbench.errors import UnsupportedModelError
+from zcbench.probe._batch_norm import batch_norm
 
 BatchNorm = Literal["train", "eval", "per-sample", "off"]
 
@@ -57,8 +58,9 @@ def _batch_norm(
     if mode == "off":
         return input
     if mode != "per-sample":
-        running = (running_mean, running_var) if not training else (None, None)
-        return F.batch_norm(input, *running, weight, bias, training, momentum, eps)
+        if training:
+            return batch_norm(input, weight, bias, eps)
+        return F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
     if input[0, 0].numel() < 2:
         raise UnsupportedModelError(
             "batch norm over single values has no statistics of one sample: this proxy takes samples one by one."

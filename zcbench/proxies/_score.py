@@ -25,7 +25,8 @@ from zcbench.probe import Probe
 from zcbench.probe._measurable import measurable
 from zcbench.probe._snapshot import Changes, Snapshot, untouched
 from zcbench.probe._world import Settings
-from zcbench.proxies._register import resolve
+from zcbench.proxies._register import asked_for
+from zcbench.proxies._scores import ScoresByName
 from zcbench.types import Batch, Cost, Inputs, LossFunction, ProxyInfo, Score, Status
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def score(
             network comes back. Default: where they lie; of the processor, where :func:`zcbench.devices.chosen` says.
 
     Returns:
-        A :class:`zcbench.Score` by name; ``float(score)`` is its value, nan where it has none.
+        A :class:`zcbench.Score` by name; ``float(score)`` is its value, nan where it has none. Names are those that
+        were asked for, and labels of what patterns matched; every text that names the same proxy and settings finds it.
 
     Raises:
         UnknownNameError: a proxy does not exist.
@@ -81,7 +83,8 @@ def score(
         >>> float(scores["params"])
         67.0
     """
-    infos = resolve(proxies)
+    asked = asked_for(proxies)
+    infos = {info.label: info for info in asked.values()}.values()
     batch = Batch(inputs, targets)
     with users_signals():
         found = {
@@ -97,7 +100,7 @@ def score(
                 device=device,
             )
         }
-    return {info.label: found[info.label] for info in infos}
+    return ScoresByName(asked, found)
 
 
 #: How the note begins on a proxy that changed what it shares with others.
