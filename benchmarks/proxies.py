@@ -29,10 +29,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import zcbench
-from zcbench._guard import Given
-from zcbench._handed import Handed
-from zcbench._world import Seeded, Settings
 from zcbench.probe import Probe
+from zcbench.probe._handed import Handed
+from zcbench.probe._snapshot import Given
+from zcbench.probe._world import Seeded, Settings
 from zcbench.spaces._flexibert_network import Encoder
 from zcbench.types import Batch
 

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from zcbench._arguments import number, whole
-from zcbench._measurable import as_classes, eager, measurable
-from zcbench._outputs import Place, alike, as_tensor, invoke, narrowed, settle
 from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.probe import default_loss
+from zcbench.probe._measurable import as_classes, eager, measurable
+from zcbench.probe.calling import Place, alike, as_tensor, invoke, narrowed, settle
 from zcbench.types import Batch, LossFunction
 
 

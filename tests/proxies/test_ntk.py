@@ -7,9 +7,8 @@ from networks import convnet, images, mlp, zoo
 from torch import nn
 
 import zcbench
-from zcbench import _per_sample
 from zcbench.errors import InvalidInputError
-from zcbench.probe import Probe, as_tensor, invoke
+from zcbench.probe import Probe, _per_sample, as_tensor, invoke
 from zcbench.testing._zoo import Attention, specimens
 from zcbench.types import Batch
 

@@ -8,9 +8,9 @@ import pytest
 from toys import registry_as_it_was
 
 import zcbench
-from zcbench._watchers import WATCHERS
 from zcbench.errors import DuplicateNameError, InvalidInputError, UnknownNameError
 from zcbench.probe import SIGNALS
+from zcbench.probe._watchers import WATCHERS
 from zcbench.types import Cost
 
 

@@ -9,8 +9,8 @@ import torch
 from published import count, weightless
 from torch import nn
 
-from zcbench._roles import Role
 from zcbench.probe import Probe
+from zcbench.probe.roles import Role
 from zcbench.spaces._flexibert_network import Convolution, Encoder, SelfAttention, Transform
 from zcbench.types import Batch
 

@@ -200,7 +200,7 @@ def test_such_a_proxy_fails_the_contract(vandal):
     ],
 )
 def test_global_state_that_escapes_is_caught(vandal, monkeypatch):
-    import zcbench._guard as guard
+    import zcbench.probe._snapshot as guard
 
     monkeypatch.setattr(guard.Settings, "restore", lambda _: [])
     monkeypatch.setattr(guard.RandomStates, "restore", lambda _: None)

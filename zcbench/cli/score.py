@@ -193,9 +193,9 @@ def _memory() -> int:
 def _outputs(name: str, model: nn.Module, inputs: Tensor) -> int:
     """Number of the network's outputs: of classes, if it tells classes apart."""
     from zcbench._foreign import Foreign
-    from zcbench._measurable import measurable
-    from zcbench._outputs import output_of
     from zcbench.errors import InvalidInputError
+    from zcbench.probe._measurable import measurable
+    from zcbench.probe.calling import output_of
     from zcbench.types import Batch
 
     batch = Batch(inputs[:3])

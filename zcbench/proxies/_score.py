@@ -15,13 +15,13 @@ from torch import Tensor
 
 from zcbench import _arguments as rules
 from zcbench._foreign import Foreign, users_signals
-from zcbench._guard import Changes, Snapshot, untouched
-from zcbench._measurable import measurable
 from zcbench._process import stable_seed
 from zcbench._training import Recipe, reinitialize, train
-from zcbench._world import Settings
 from zcbench.errors import InvalidInputError, NonFiniteError, UnsupportedModelError
 from zcbench.probe import Probe
+from zcbench.probe._measurable import measurable
+from zcbench.probe._snapshot import Changes, Snapshot, untouched
+from zcbench.probe._world import Settings
 from zcbench.proxies._register import resolve
 from zcbench.types import Batch, Inputs, LossFunction, ProxyInfo, Score, Status
 
@@ -44,8 +44,8 @@ def score(
 
     Args:
         model: returns a tensor, an object or mapping with ``logits``, or a tuple such as NAS-Bench-201's (features,
-            logits), of which the last tensor of two dimensions counts (``zcbench._outputs`` has the whole rule). Of
-            ``torch.compile`` and ``nn.DataParallel`` the network inside is measured.
+            logits), of which the last tensor of two dimensions counts: ``zcbench.probe.calling`` has the whole rule.
+            Of ``torch.compile`` and ``nn.DataParallel`` the network inside is measured.
         inputs: a tensor, a tuple or list (positional arguments) or a mapping (keyword arguments) of tensors whose first
             dimension counts the samples; numbers, texts and None among them reach the network as they are.
         targets: class indices of any integer type, bools for two classes, or real targets; proxies that need labels are

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zcbench._watchers import Feature
 from zcbench.errors import UnsupportedModelError
 from zcbench.probe import Probe
+from zcbench.probe._watchers import Feature
 from zcbench.proxies import register_proxy
 from zcbench.proxies.counts import flops
 

@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from zcbench._functions import BatchNorm, default_dtype
 from zcbench.errors import UnsupportedModelError
 from zcbench.probe import Probe
+from zcbench.probe.modes import BatchNorm, default_dtype
 from zcbench.proxies import register_proxy
 
 _DOMAINS = ("convolutional", "transformer")

@@ -1,12 +1,10 @@
 """Transformers: attention, feed-forward blocks, and what pruning says about them.
 
-Layers are known by what they do (``zcbench._roles``), not by their names. "Gradient" is that of the sum of all outputs:
-no labels. "Normalised" divides by the number of layers or heads that were summed over, which takes the depth out; the
-literature prints now one and now the other under one name.
-
-Deviations from the code of Serianni and Kalita: it matches names and widths of modules (attention projections with at
-least 128 outputs), takes the sequence axis for the head axis in both confidences, and looks at sample 0 for the
-activation distance.
+Layers are known by what they do (``zcbench.probe.roles``), not by their names. "Gradient" is that of the sum of all
+outputs: no labels. "Normalised" divides by the number of layers or heads that were summed over, which takes the depth
+out; the literature prints now one and now the other under one name. Deviations from the code of Serianni and Kalita: it
+matches names and widths of modules (attention projections with at least 128 outputs), takes the sequence axis for the
+head axis in both confidences, and looks at sample 0 for the activation distance.
 """
 
 from __future__ import annotations
@@ -14,9 +12,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from zcbench._roles import Role
 from zcbench.errors import NonFiniteError, UnsupportedModelError
 from zcbench.probe import Probe
+from zcbench.probe.roles import Role
 from zcbench.proxies import register_proxy
 from zcbench.proxies.counts import params
 from zcbench.proxies.synflow import positive_flow

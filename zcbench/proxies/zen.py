@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zcbench._watchers import FunctionWatcher
 from zcbench.errors import UnsupportedModelError
 from zcbench.probe import Probe
+from zcbench.probe._watchers import FunctionWatcher
 from zcbench.proxies import register_proxy
 from zcbench.types import Batch, Inputs
 

@@ -145,7 +145,7 @@ class FunctionalHash:
         """Rounded outputs and gradients of the network in evaluation mode, in double precision."""
         import torch
 
-        from zcbench._outputs import as_tensor, find_place, invoke, narrowed
+        from zcbench.probe.calling import as_tensor, find_place, invoke, narrowed
 
         network = self._network(architecture)
         batch = self._inputs()

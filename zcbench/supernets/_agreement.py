@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from zcbench._foreign import Foreign
-from zcbench._outputs import invoke
 from zcbench.errors import InvalidInputError
+from zcbench.probe.calling import invoke
 from zcbench.types import Batch, Inputs
 
 #: difference that is allowed, in units of the largest output; four units of rounding for types that are not here

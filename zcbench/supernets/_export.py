@@ -28,9 +28,9 @@ from zcbench import _arguments as rules
 from zcbench._display import many
 from zcbench._files import whole
 from zcbench._foreign import Foreign
-from zcbench._guard import untouched
-from zcbench._outputs import invoke
 from zcbench.errors import InvalidInputError, MissingDependencyError, StoreError, ZcbenchError, first_line
+from zcbench.probe._snapshot import untouched
+from zcbench.probe.calling import invoke
 from zcbench.supernets._agreement import Trial, trials
 from zcbench.supernets._exportable import KINDS, about_of, check_free, check_name, kinds_of, standing_alone
 from zcbench.supernets.weights import packed, unpacked

@@ -15,10 +15,10 @@ from torch.utils._pytree import tree_leaves
 from zcbench import _arguments as rules
 from zcbench._arguments import shown
 from zcbench._foreign import Foreign
-from zcbench._guard import untouched
-from zcbench._measurable import measurable
-from zcbench._outputs import invoke
 from zcbench.errors import InvalidInputError
+from zcbench.probe._measurable import measurable
+from zcbench.probe._snapshot import untouched
+from zcbench.probe.calling import invoke
 from zcbench.spaces import get_space
 from zcbench.types import Architecture, Batch, Supernet
 

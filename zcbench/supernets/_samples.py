@@ -11,8 +11,8 @@ from torch import Tensor
 
 from zcbench import _arguments as rules
 from zcbench._display import many
-from zcbench._outputs import narrowed
 from zcbench.errors import InvalidInputError
+from zcbench.probe.calling import narrowed
 from zcbench.types import Batch, Inputs
 
 #: a target of no class; it counts neither in losses nor in accuracies

@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from zcbench._foreign import Foreign
-from zcbench._outputs import invoke
 from zcbench._workers import Begin
+from zcbench.probe.calling import invoke
 from zcbench.supernets._export import fed
 from zcbench.types import Status
 

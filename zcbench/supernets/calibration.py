@@ -14,8 +14,8 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from zcbench._outputs import invoke
 from zcbench.errors import InvalidInputError
+from zcbench.probe.calling import invoke
 from zcbench.supernets._samples import checked_inputs, count
 from zcbench.types import Inputs
 

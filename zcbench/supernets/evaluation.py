@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zcbench._outputs import invoke
 from zcbench.errors import InvalidInputError
+from zcbench.probe.calling import invoke
 from zcbench.supernets._samples import IGNORED, check_classes, checked_pair, flat, logits_of, placed, taken
 from zcbench.supernets.calibration import kept_modes
 from zcbench.types import Architecture, Inputs, Supernet

@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 from zcbench import _arguments as rules
 from zcbench._foreign import Foreign
-from zcbench._outputs import invoke
 from zcbench.errors import InvalidInputError
+from zcbench.probe.calling import invoke
 from zcbench.supernets._samples import (
     IGNORED,
     arguments,

@@ -20,8 +20,8 @@ from zcbench import _arguments as rules
 from zcbench._code import called_digest
 from zcbench._display import brief
 from zcbench._files import whole
-from zcbench._outputs import invoke
 from zcbench.errors import DataCorruptError, InvalidInputError, first_line
+from zcbench.probe.calling import invoke
 from zcbench.supernets._register import get_training_rule
 from zcbench.supernets._rule import TrainingRule
 from zcbench.supernets._samples import IGNORED, check_classes, checked_pair, digest, flat, logits_of, placed, taken

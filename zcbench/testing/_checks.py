@@ -13,9 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from zcbench import _per_sample, _weights, probe
 from zcbench.errors import InvalidInputError
-from zcbench.probe import Probe
+from zcbench.probe import Probe, _per_sample, _probe, weights
 from zcbench.proxies import get_proxy, score_with
 from zcbench.proxies._score import CHANGED
 from zcbench.testing._report import FailedError, Report, SkippedError, run_checks
@@ -296,7 +295,7 @@ class _Checker:
 
         def unseen(*args: Any, **kwargs: Any) -> set[int]:
             before = counts[0]
-            found = _weights.multiplied(*args, **kwargs)
+            found = weights.multiplied(*args, **kwargs)
             counts[0] = before  # the probe's own look at layers of which torch does not tell
             return found
 
@@ -309,7 +308,7 @@ class _Checker:
 
         model.register_forward_pre_hook(forward)
         with (
-            mock.patch.object(probe, "multiplied", unseen),
+            mock.patch.object(_probe, "multiplied", unseen),
             mock.patch.object(torch.autograd, "grad", counted(torch.autograd.grad)),
             mock.patch.object(torch.autograd, "backward", counted(torch.autograd.backward)),
         ):

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from zcbench._outputs import as_tensor, invoke
 from zcbench.errors import InvalidInputError, first_line
+from zcbench.probe.calling import as_tensor, invoke
 from zcbench.supernets import Training, WeightSharing
 from zcbench.testing._kept import as_it_was, cast, numbers, parts, rows, same, spoil, state
 from zcbench.testing._report import FailedError, Report, SkippedError, run_checks

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from zcbench._functions import BatchNormMode
 from zcbench.errors import UnsupportedModelError
+from zcbench.probe.modes import BatchNormMode
 
 
 def test_batch_norm_function_is_replaced_too():

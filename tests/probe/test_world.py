@@ -7,8 +7,8 @@ import pytest
 import torch
 from vandals import VANDALS
 
-from zcbench import _world
-from zcbench._world import RandomStates, Seeded, Settings
+from zcbench.probe import _world
+from zcbench.probe._world import RandomStates, Seeded, Settings
 from zcbench.testing._world import differs, world
 
 #: those that change settings of the process, and need no probe

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from zcbench._containers import Containers
-from zcbench._contents import Contents
+from zcbench.probe._containers import Containers
+from zcbench.probe._contents import Contents
 
 _state_of = attrgetter("requires_grad", "grad_fn", "_backward_hooks")
 _ATOMS = (bool, int, float, complex, str, bytes, type(None), nn.Module, type, types.FunctionType, types.ModuleType)

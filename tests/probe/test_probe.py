@@ -12,9 +12,10 @@ from torch import nn
 from torch.nn import functional as F
 
 import zcbench
-import zcbench.probe
+import zcbench.probe._probe
 from zcbench.errors import InvalidInputError, UnsupportedModelError
-from zcbench.probe import Probe, default_loss, signal
+from zcbench.probe import Probe, default_loss
+from zcbench.probe._probe import signal
 from zcbench.types import Batch
 
 
@@ -311,7 +312,7 @@ def test_what_a_network_changes_while_it_runs_is_put_back_after_every_pass():
 
 
 def test_costs_of_checks_are_nobodys(monkeypatch):
-    import zcbench._guard as guard
+    import zcbench.probe._snapshot as guard
 
     slow = guard.Given._tensors_untouched
     monkeypatch.setattr(guard.Given, "_tensors_untouched", lambda self, **how: [time.sleep(0.2), slow(self, **how)][1])
@@ -343,7 +344,7 @@ def test_network_as_found_after_a_network_that_raises():
 
 def test_signals_are_computed_once_and_errors_too(monkeypatch):
     calls = []
-    monkeypatch.setattr(zcbench.probe, "invoke", lambda model, inputs: calls.append(1) or model(inputs))
+    monkeypatch.setattr(zcbench.probe._probe, "invoke", lambda model, inputs: calls.append(1) or model(inputs))
     inputs, labels = images()
     with Probe(convnet(), Batch(inputs, labels)) as probe:
         _ = probe.gradients, probe.input_gradients, probe.loss

@@ -10,10 +10,10 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from zcbench._containers import Containers
-from zcbench._contents import Contents, Together
-from zcbench._handed import found_in
-from zcbench._world import RandomStates, Seeded, Settings
+from zcbench.probe._containers import Containers
+from zcbench.probe._contents import Contents, Together
+from zcbench.probe._handed import found_in
+from zcbench.probe._world import RandomStates, Seeded, Settings
 from zcbench.types import Batch
 
 #: What was changed: kinds in words, each with the places where.

@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn import functional as F
 
 import zcbench
-from zcbench._roles import Role
 from zcbench.probe import Probe
+from zcbench.probe.roles import Role
 from zcbench.testing._zoo import Encoder, VisionTransformer
 from zcbench.types import Batch
 

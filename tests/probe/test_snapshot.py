@@ -9,7 +9,7 @@ from as_found import same, state
 from networks import convnet, images
 from torch import nn
 
-from zcbench._guard import untouched
+from zcbench.probe._snapshot import untouched
 
 
 def vandalise(model: nn.Sequential) -> None:

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from zcbench import _contents
-from zcbench._contents import Contents, Together
+from zcbench.probe import _contents
+from zcbench.probe._contents import Contents, Together
 
 TENSORS = {
     "matrix": lambda: torch.randn(3, 5),

@@ -9,7 +9,7 @@ import torch
 from networks import mlp
 from torch import Tensor, nn
 
-from zcbench._handed import Handed
+from zcbench.probe._handed import Handed
 
 
 @dataclass

@@ -8,9 +8,9 @@ from torch import nn
 from torch.nn import functional as F
 
 import zcbench
-from zcbench._watchers import blocks_of
 from zcbench.errors import UnsupportedModelError
 from zcbench.probe import Probe
+from zcbench.probe._watchers import blocks_of
 from zcbench.testing._zoo import Residual
 from zcbench.types import Batch
 

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zcbench._functions import BatchNorm
-from zcbench._world import restore_torch, seed_torch, torch_states
 from zcbench.errors import UnsupportedModelError, first_line
+from zcbench.probe._world import restore_torch, seed_torch, torch_states
+from zcbench.probe.modes import BatchNorm
 
 if TYPE_CHECKING:
     from zcbench.probe import Probe

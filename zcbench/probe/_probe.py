@@ -30,15 +30,13 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from zcbench._arguments import shown, whole
 from zcbench._display import brief, plain
-from zcbench._functions import BatchNorm, BatchNormMode, unfused
-from zcbench._guard import BatchSnapshot, Changes, Given, untouched
-from zcbench._handed import Handed
-from zcbench._measurable import as_classes, eager, measurable, ordinary, whole_graphs
-from zcbench._outputs import Place, as_tensor, find_place, invoke, narrowed, settle
-from zcbench._per_sample import Consumer, inner_products, output_sums, sample_gradients, tangent_kernel
 from zcbench._process import stable_seed
-from zcbench._roles import Role, linear_roles, operations
-from zcbench._watchers import (
+from zcbench.errors import InvalidInputError, NonFiniteError, UnsupportedModelError
+from zcbench.probe._handed import Handed
+from zcbench.probe._measurable import as_classes, eager, measurable, ordinary, whole_graphs
+from zcbench.probe._per_sample import Consumer, inner_products, output_sums, sample_gradients, tangent_kernel
+from zcbench.probe._snapshot import BatchSnapshot, Changes, Given, untouched
+from zcbench.probe._watchers import (
     GRAPH_SIGNALS,
     WATCHERS,
     Attended,
@@ -53,9 +51,11 @@ from zcbench._watchers import (
     SampleMaps,
     Watcher,
 )
-from zcbench._weights import declared, multiplied
-from zcbench._world import RandomStates, restore_torch, seed_torch, torch_states
-from zcbench.errors import InvalidInputError, NonFiniteError, UnsupportedModelError
+from zcbench.probe._world import RandomStates, restore_torch, seed_torch, torch_states
+from zcbench.probe.calling import Place, as_tensor, find_place, invoke, narrowed, settle
+from zcbench.probe.modes import BatchNorm, BatchNormMode, unfused
+from zcbench.probe.roles import Role, linear_roles, operations
+from zcbench.probe.weights import declared, multiplied
 from zcbench.types import Batch, Inputs, LossFunction
 
 T = TypeVar("T")
@@ -118,7 +118,7 @@ class Probe:
 
     Args:
         model: the network; it must return a tensor, an object or mapping with ``logits`` or ``last_hidden_state``, or a
-            tuple, mapping or dataclass in which the last tensor that fits is the output (see ``zcbench._outputs``).
+            tuple, mapping or dataclass in which the last tensor that fits is the output: see ``zcbench.probe.calling``.
         batch: inputs and, for proxies that need labels, targets.
         loss_fn: from ``(outputs, targets)`` to a scalar that averages over samples. Default: cross-entropy for
             integer targets, mean squared error for real ones.
@@ -384,9 +384,9 @@ class Probe:
     def call(self, inputs: object) -> Tensor:
         """The network's output for ``inputs`` as one tensor; call it inside :meth:`forward_pass`.
 
-        Where the network returns more than a tensor, ``zcbench._outputs`` says which one counts. The network gets a
-        copy, to which it may write (its first layer may be a ReLU in place): the inputs stay as they are, and what the
-        graph saves of the copy stays what the network has computed with.
+        Where the network returns more than a tensor, ``zcbench.probe.calling`` says which one counts. The network gets
+        a copy, to which it may write (its first layer may be a ReLU in place): the inputs stay as they are, and what
+        the graph saves of the copy stays what the network has computed with.
 
         Raises:
             UnsupportedModelError: no tensor that it returns fits.
@@ -451,7 +451,7 @@ class Probe:
         """Trainable weight arrays of convolutional, linear and recurrent layers, by name.
 
         Those are the parameters with two dimensions or more that multiply what comes of the data, whatever they are
-        called: see ``zcbench._weights``. The literature's "over all layers" means these.
+        called: see ``zcbench.probe.weights``. The literature's "over all layers" means these.
 
         Raises:
             UnsupportedModelError: the network has none.
@@ -676,7 +676,7 @@ class Probe:
         """What enters the first block and what leaves every block of the network, in the order in which they run.
 
         Values ``(batch, channels, *positions)`` or ``(batch, *positions, channels)``, and places in the graph of
-        :attr:`outputs`. Which modules are blocks: see ``zcbench._watchers.Blocks``.
+        :attr:`outputs`. Which modules are blocks: see ``zcbench.probe._watchers.Blocks``.
 
         Raises:
             UnsupportedModelError: there are fewer than two features to compare.
@@ -702,7 +702,7 @@ class Probe:
 
     @signal
     def roles(self) -> dict[str, Role]:
-        """What the linear layers of a transformer are for, by name of the weight: see ``zcbench._roles``.
+        """What the linear layers of a transformer are for, by name of the weight: see ``zcbench.probe.roles``.
 
         Raises:
             UnsupportedModelError: no linear layer has such a role.

@@ -4,7 +4,7 @@ from collections import OrderedDict, deque
 
 import pytest
 
-from zcbench._containers import Containers
+from zcbench.probe._containers import Containers
 
 
 def kept(*containers):

@@ -6,9 +6,8 @@ from networks import convnet, images, zoo
 from torch import nn
 
 import zcbench
-from zcbench import _per_sample
 from zcbench.errors import UnsupportedModelError
-from zcbench.probe import Probe, as_tensor, default_loss, invoke
+from zcbench.probe import Probe, _per_sample, as_tensor, default_loss, invoke
 from zcbench.types import Batch
 
 

@@ -11,9 +11,9 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 import zcbench
-from zcbench._measurable import measurable
 from zcbench._training import train
 from zcbench.errors import InvalidInputError
+from zcbench.probe._measurable import measurable
 from zcbench.testing._world import differs, world
 from zcbench.types import Batch
 

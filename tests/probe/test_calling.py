@@ -9,10 +9,10 @@ from networks import convnet, images
 from torch import nn
 
 import zcbench
-from zcbench._outputs import as_tensor, find_place, output_of, settle
 from zcbench._training import train
 from zcbench.errors import UnsupportedModelError
 from zcbench.probe import Probe
+from zcbench.probe.calling import as_tensor, find_place, output_of, settle
 from zcbench.types import Batch
 
 Pair = namedtuple("Pair", "features out")
