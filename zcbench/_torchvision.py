@@ -48,7 +48,7 @@ class _Finder(MetaPathFinder):
         if name == "torchvision" and self.declared is None and not _loads():
             import torch
 
-            self.declared = torch.library.Library("torchvision", "FRAGMENT")
+            self.declared = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
             for operator in _DESCRIBED:
                 self.declared.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
@@ -65,7 +65,7 @@ def _loads() -> bool:
         for file in sorted(Path(folder).glob("_C*")):
             if file.name.endswith(endings):
                 try:
-                    torch.ops.load_library(str(file))
+                    torch.ops.load_library(str(file))  # type: ignore[no-untyped-call]
                 except (OSError, ImportError):  # linked against another torch
                     return False
                 return True
