@@ -62,6 +62,7 @@ HELPERS = {
     "tests/pickled.py",
     "tests/published.py",
     "tests/rankings.py",
+    "tests/samples.py",
     "tests/searches.py",
     "tests/searched.py",
     "tests/stores.py",

@@ -48,6 +48,11 @@ if TYPE_CHECKING:
     from zcbench.predictors import predictor_info as predictor_info
     from zcbench.predictors import register_predictor as register_predictor
     from zcbench.probe import Probe as Probe
+    from zcbench.probe import get_signal as get_signal
+    from zcbench.probe import list_signals as list_signals
+    from zcbench.probe import per_sample_rule as per_sample_rule
+    from zcbench.probe import register_signal as register_signal
+    from zcbench.probe import signal_info as signal_info
     from zcbench.proxies import get_proxy as get_proxy
     from zcbench.proxies import list_proxies as list_proxies
     from zcbench.proxies import proxy_info as proxy_info
@@ -112,6 +117,7 @@ _PUBLIC = {
     "import_benchmark": "zcbench.datasets",
     "leaderboard": "zcbench.runs",
     "own_benchmark": "zcbench.datasets",
+    "per_sample_rule": "zcbench.probe",
     "run": "zcbench.runs",
     "score": "zcbench.proxies",
     "search": "zcbench.search",

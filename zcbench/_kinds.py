@@ -58,6 +58,7 @@ class Kind:
 
 KINDS = (
     Kind("proxy", "proxies", "zcbench.proxies", "zcbench.proxies._register:_PROXIES", heavy=True),
+    Kind("signal", "signals", "zcbench.probe", "zcbench.probe._register:_SIGNALS", heavy=True),
     Kind("predictor", "predictors", "zcbench.predictors", "zcbench.predictors._register:_PREDICTORS", heavy=True),
     Kind("encoding", "encodings", "zcbench.encodings", "zcbench.encodings._register:_ENCODINGS", heavy=True),
     Kind("ensemble", "ensembles", "zcbench.ensembles", "zcbench.ensembles._register:_ENSEMBLES"),

@@ -8,7 +8,8 @@ from torch import nn
 
 import zcbench
 from zcbench.errors import InvalidInputError
-from zcbench.probe import Probe, _per_sample, as_tensor, invoke
+from zcbench.probe import Probe, as_tensor, invoke
+from zcbench.probe.per_sample import _collector, _gradients, _kernel
 from zcbench.testing._zoo import Attention, specimens
 from zcbench.types import Batch
 
@@ -78,16 +79,16 @@ def test_every_way_to_sum_up_a_layer(width, monkeypatch):
     ways = {"pairs": lambda *_: True, "gradients": lambda *_: False}
     for way in ways.values():
         for chunk in (100, 4_000_000):
-            monkeypatch.setattr(_per_sample, "_pairs_are_cheaper", way)
-            monkeypatch.setattr(_per_sample, "_CHUNK", chunk)
-            monkeypatch.setattr(_per_sample, "_LARGEST", chunk)
+            monkeypatch.setattr(_kernel, "_pairs_are_cheaper", way)
+            monkeypatch.setattr(_collector, "_CHUNK", chunk)
+            monkeypatch.setattr(_kernel, "_LARGEST", chunk)
             np.testing.assert_allclose(kernel(model, inputs, "eval"), rows @ rows.T, rtol=1e-4)
 
 
 def test_one_sample_at_a_time_is_the_same(monkeypatch):
     model, (inputs, _) = convnet(), images()
     fast = kernel(model, inputs, "per-sample")
-    monkeypatch.setattr(_per_sample, "_covered", lambda _: False)
+    monkeypatch.setattr(_gradients, "is_covered", lambda _: False)
     np.testing.assert_allclose(kernel(model, inputs, "per-sample"), fast, rtol=1e-4)
 
 

@@ -98,7 +98,7 @@ def test_confidences(fused):
 
 
 def test_masked_and_causal_attention_is_what_torch_computes():
-    from zcbench.probe._watchers import _probabilities
+    from zcbench.probe.signals.attention import _probabilities
 
     q, k, v = torch.randn(3, 2, 4, 5, 6, generator=torch.Generator().manual_seed(0)).unbind(0)
     mask = torch.rand(5, 5, generator=torch.Generator().manual_seed(1)) > 0.3

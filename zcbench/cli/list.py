@@ -85,6 +85,10 @@ def _space(info: Any) -> Sequence[object]:
     return info.name, size, "+".join(info.domains) or "none", info.summary
 
 
+def _signal(info: Any) -> Sequence[object]:
+    return info.name, "yes" if info.graph else "no", "in passing" if info.watcher else "computed", info.summary
+
+
 def _batch(info: Any) -> Sequence[object]:
     number = f"N up to {info.largest}" if info.resizable else "no"
     return info.name, info.classes or "none", number, _paper(info.reference), info.summary
@@ -121,6 +125,7 @@ _COLUMNS: dict[str, Columns] = {
         _benchmark,
     ),
     "space": (("name", "architectures", "networks", "summary"), _space),
+    "signal": (("name", "graph", "how", "summary"), _signal),
     "track": (("name", "version", "kind", "benchmarks", "scorers", "summary"), _track),
     "batch": (("name", "classes", "NAME@N", "where it comes from", "summary"), _batch),
 }

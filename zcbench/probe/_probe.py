@@ -1,4 +1,4 @@
-"""The measuring instrument: one network, one batch, and the signals that proxies share.
+"""One network, one batch, and the signals that proxies share.
 
     with Probe(model, batch) as probe:
         probe.gradients        # computed at the first access, once
@@ -15,52 +15,52 @@ effect in passes of its own (:meth:`Probe.forward_pass`), and :meth:`Probe.put_b
 
 from __future__ import annotations
 
-import functools
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self, TypeVar, get_args, overload
+from typing import Any, Self, TypeVar, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from zcbench._arguments import shown, whole
 from zcbench._display import brief, plain
 from zcbench._process import stable_seed
-from zcbench.errors import InvalidInputError, NonFiniteError, UnsupportedModelError
-from zcbench.probe._handed import Handed
+from zcbench.errors import InvalidInputError, UnsupportedModelError
+from zcbench.probe import _register as registry
+from zcbench.probe._axes import Axes, Seen, learn
+from zcbench.probe._differentiate import gradients_of
 from zcbench.probe._measurable import as_classes, eager, measurable, ordinary, whole_graphs
-from zcbench.probe._per_sample import Consumer, inner_products, output_sums, sample_gradients, tangent_kernel
-from zcbench.probe._snapshot import BatchSnapshot, Changes, Given, untouched
-from zcbench.probe._watchers import (
-    GRAPH_SIGNALS,
-    WATCHERS,
-    Attended,
-    Attention,
-    Blocks,
-    ChannelProducts,
-    Embedded,
-    Feature,
-    HiddenStates,
-    LinearOutputs,
-    ReLUCodes,
-    SampleMaps,
-    Watcher,
-)
+from zcbench.probe._signal import Signal
+from zcbench.probe._snapshot import BatchSnapshot, Given, untouched
+from zcbench.probe._upkeep import Upkeep
 from zcbench.probe._world import RandomStates, restore_torch, seed_torch, torch_states
 from zcbench.probe.calling import Place, as_tensor, find_place, invoke, narrowed, settle
+from zcbench.probe.losses import default_loss, sample_losses
 from zcbench.probe.modes import BatchNorm, BatchNormMode, unfused
-from zcbench.probe.roles import Role, linear_roles, operations
+from zcbench.probe.per_sample import Consumer, sample_gradients, tangent_kernel
+from zcbench.probe.roles import Role, operations
+from zcbench.probe.signals import attention as _attention
+from zcbench.probe.signals import blocks as _blocks
+from zcbench.probe.signals import channel_products as _channel_products
+from zcbench.probe.signals import class_kernel as _class_kernel
+from zcbench.probe.signals import feed_forward as _feed_forward
+from zcbench.probe.signals import gradients as _gradients
+from zcbench.probe.signals import hidden_states as _hidden_states
+from zcbench.probe.signals import input_gradients as _input_gradients
+from zcbench.probe.signals import loss as _loss
+from zcbench.probe.signals import output_gradients as _output_gradients
+from zcbench.probe.signals import outputs as _outputs
+from zcbench.probe.signals import relu_codes as _relu_codes
+from zcbench.probe.signals import roles as _roles
+from zcbench.probe.signals import sample_maps as _sample_maps
+from zcbench.probe.signals._watcher import Watcher
 from zcbench.probe.weights import declared, multiplied
 from zcbench.types import Batch, Inputs, LossFunction
 
 T = TypeVar("T")
-#: Class that the loss leaves out, as torch's cross-entropy does.
-_IGNORED = -100
+W = TypeVar("W", bound=Watcher)
 #: samples of a pass that tells what parameters do; some layers cannot take a single one
 _FEW = 2
 
@@ -69,51 +69,7 @@ class _UnsettledError(BaseException):  # no proxy's own handler of exceptions ma
     """The network returns several tensors, and which of them counts was not settled yet."""
 
 
-@dataclass
-class _Measured:
-    """A cached signal: its value or the error that it raised, and what it cost."""
-
-    value: Any = None
-    error: Exception | None = None
-    seconds: float = 0.0  # without the signals it is made of
-    parts: set[str] = field(default_factory=set)  # all signals it is made of, itself included
-    handed: Handed | None = None  # what it was when it was measured
-    stale: bool = False  # to be measured again, because what it is made of was changed
-
-
-@dataclass
-class _Frame:
-    """Bookkeeping of one running computation."""
-
-    inner_seconds: float = 0.0
-    parts: set[str] = field(default_factory=set)
-
-
-class signal(functools.cached_property[T]):  # noqa: N801  # used as a decorator
-    """A property of :class:`Probe` that is computed once, with its cost on record; a failure is cached too."""
-
-    def __init__(self, compute: Callable[[Any], T]) -> None:
-        super().__init__(compute)
-        self.compute = compute
-
-    @overload
-    def __get__(self, probe: None, owner: type[Any] | None = None) -> Self: ...
-    @overload
-    def __get__(self, probe: object, owner: type[Any] | None = None) -> T: ...
-    def __get__(self, probe: object | None, owner: type[Any] | None = None) -> Self | T:
-        if probe is None:
-            return self
-        assert isinstance(probe, Probe)
-        assert self.attrname is not None
-        value: T = probe._measure(self.attrname, lambda: self.compute(probe), ours=True)
-        return value
-
-
-#: What a probe is opened with.
-_PINNED = ("model", "batch", "seed", "_loss_fn", "_wanted", "_given", "_exit")
-
-
-class Probe:
+class Probe(Upkeep):
     """One network, one batch, one state.
 
     Args:
@@ -145,20 +101,14 @@ class Probe:
         self.seed = whole("the seed", seed, 0, 2**63 - 1)
         if loss_fn is not None and not callable(loss_fn):
             raise InvalidInputError(f"loss_fn is a {type(loss_fn).__name__}: pass a function of outputs and targets.")
-        if unknown := set(wanted) - SIGNALS:
-            raise InvalidInputError(f"unknown signal {shown(min(unknown))}; known: {', '.join(sorted(SIGNALS))}.")
+        super().__init__()
+        infos = [registry.signal_info(name) for name in sorted(wanted)]
         self._loss_fn = loss_fn
         self._wanted = wanted
-        self._watchers: dict[str, Watcher] = {}
-        self._measured: dict[str, _Measured] = {}
-        self._frames: list[_Frame] = []
+        self._shared = {info.watcher for info in infos if info.watcher is not None}  # watchers of the main pass
+        self._main = any(info.graph for info in infos)  # whether the main pass is made anyway
         self._exit = ExitStack()
-        self._given: Given | None = None
-        self._attributes: dict[str, object] = {}
-        self._ours = False  # whether what runs now is a signal of this class, or else code of a proxy
-        self._used: set[str] = set()  # signals of the last stopwatch
         self._reruns = False  # whether what runs is run again once the place of the output is known
-        self._seen: Changes = {}  # changes that were undone before the proxy was done
 
     def __repr__(self) -> str:
         return brief(f"<Probe of {plain(type(self.model).__name__, 40)} on {self.batch!r}>")
@@ -186,154 +136,6 @@ class Probe:
         self._measured.clear()
         self._watchers.clear()
         self._exit.close()
-
-    # -- what was given stays as it was ------------------------------------------------------------
-
-    def put_back(self) -> Changes:
-        """Undo whatever was done to the network, the batch, the settings and the shared signals.
-
-        To be called after every proxy. Signals that may be affected are measured again when they are asked for.
-
-        Returns:
-            What was changed since the last time: kinds in words, each with the places.
-        """
-        changes = self._undo(self._used)
-        _merge(changes, self._seen)
-        self._seen, self._used = {}, set()
-        for name in [name for name, measured in self._measured.items() if measured.stale]:
-            del self._measured[name]
-        return changes
-
-    def _undo(self, used: Iterable[str]) -> Changes:
-        changes: Changes = {}
-        if self._restore_attributes():
-            changes["the probe's attributes"] = []
-        given = self._given
-        assert given is not None, "use the probe in a with block"
-        if not given.is_untouched():
-            changes |= given.restore()
-        if spoilt := self._spoilt(used):
-            changes["shared signals"] = spoilt
-        self._forget(if_needed=bool(changes))
-        return changes
-
-    def _restore_attributes(self) -> bool:
-        table, before = vars(self), self._attributes
-        if table.keys() == before.keys() and all(table[name] is before[name] for name in _PINNED):
-            return False
-        kept = {name: table.get(name, before[name]) for name in before if name not in _PINNED}
-        table.clear()
-        table.update(before | kept)
-        return True
-
-    def _spoilt(self, used: Iterable[str]) -> list[str]:
-        """Signals that were changed by who used them."""
-        found = []
-        for name in used:
-            handed = self._measured[name].handed if name in self._measured else None
-            if handed is not None and (what := handed.changed()):
-                found.append(f"{name}: {what}")
-        return found
-
-    def _forget(self, *, if_needed: bool) -> None:
-        """Have all signals measured anew; also if weights were written to, which makes the graphs void."""
-        assert self._given is not None
-        if self._given.network.weights_were_written() or if_needed:
-            for name, measured in self._measured.items():
-                if name != "_place":  # a fact of the network, asked for in the middle of passes
-                    measured.value = measured.error = measured.handed = None
-                    measured.stale = True
-            self._watchers = {}
-
-    @contextmanager
-    def _as_given(self, *, ours: bool) -> Iterator[None]:
-        """Around a signal that a proxy asks for: what the proxy has changed is set aside meanwhile."""
-        given = self._attributes.get("_given")  # not the attribute itself, which the proxy may have exchanged
-        if not isinstance(given, Given):
-            yield
-            return
-        table = vars(self)
-        others = {name: table[name] for name in _PINNED if table.get(name) is not self._attributes[name]}
-        with given.set_aside(numbers=not ours) as changed, self._exchanged(others):
-            if spoilt := self._spoilt({name for frame in self._frames for name in frame.parts}):
-                _merge(self._seen, {"shared signals": spoilt})
-            self._forget(if_needed=changed or bool(spoilt) or bool(others))
-            yield
-
-    @contextmanager
-    def _exchanged(self, others: dict[str, object]) -> Iterator[None]:
-        """Have these attributes as they were given inside this block."""
-        vars(self).update({name: self._attributes[name] for name in others})
-        try:
-            yield
-        finally:
-            vars(self).update(others)
-
-    # -- cost accounting -----------------------------------------------------------------------
-
-    def _measure(self, name: str, compute: Callable[[], T], *, ours: bool = False) -> T:
-        measured = self._measured.get(name)
-        if measured is None or measured.stale:
-            measured = self._first(name, compute, ours=ours)
-        if self._frames:
-            self._frames[-1].parts |= measured.parts
-        if measured.error is not None:
-            raise measured.error
-        value: T = measured.value
-        return value
-
-    def _first(self, name: str, compute: Callable[[], object], *, ours: bool) -> _Measured:
-        asked, frame, measured = time.perf_counter(), _Frame(), _Measured()
-        nested, self._ours = self._ours, ours
-        try:
-            with nullcontext() if nested else self._as_given(ours=ours):
-                started = time.perf_counter()
-                self._frames.append(frame)
-                try:
-                    measured.value = compute()
-                except Exception as error:
-                    measured.error = error
-                finally:
-                    self._frames.pop()
-                elapsed = time.perf_counter() - started
-        finally:
-            self._ours = nested
-        measured.seconds = elapsed - frame.inner_seconds
-        measured.parts = frame.parts | {name}
-        if not name.startswith("_") and measured.error is None:
-            measured.handed = Handed(measured.value)
-        self._measured[name] = measured
-        if self._frames:  # checks are nobody's cost
-            self._frames[-1].inner_seconds += time.perf_counter() - asked
-        return measured
-
-    def once(self, name: str, compute: Callable[[], T]) -> T:
-        """A proxy's own signal: ``compute()`` at the first call, the same result afterwards, its cost on record.
-
-        Names are of the module that ``compute`` is defined in: others can use the same for something else.
-        """
-        return self._measure(f"{getattr(compute, '__module__', '')}: {name}", compute)
-
-    @contextmanager
-    def stopwatch(self) -> Iterator[Callable[[], float]]:
-        """Time a block as if it ran alone: signals that it shares with others count in full.
-
-        Yields:
-            a function that returns the seconds, to be called after the block.
-        """
-        frame, started, finished, outer = _Frame(), time.perf_counter(), None, self._frames
-        self._frames = [*outer, frame]  # a list of its own: a proxy may have emptied it by the end
-
-        def seconds() -> float:
-            own = (finished or time.perf_counter()) - started - frame.inner_seconds
-            return own + sum(self._measured[name].seconds for name in frame.parts if name in self._measured)
-
-        try:
-            yield seconds
-        finally:
-            finished = time.perf_counter()
-            self._frames = outer
-            self._used = frame.parts
 
     # -- passes --------------------------------------------------------------------------------
 
@@ -425,13 +227,16 @@ class Probe:
         finally:
             self._reruns = False
 
-    @signal
+    @Signal
     def _place(self) -> Place:
         """Where the output is in what the network returns."""
 
         def run(samples: int) -> object:
-            with torch.no_grad(), self.forward_pass("eval"):
-                return invoke(self.model, _copies(self.batch[:samples].inputs))
+            def returned() -> object:
+                with self.forward_pass("eval"):
+                    return invoke(self.model, _copies(self.batch[:samples].inputs))
+
+            return _without_graph(returned)
 
         return settle(run, len(self.batch))
 
@@ -466,13 +271,13 @@ class Probe:
             )
         return found
 
-    def _settle_weights(self, watchers: Iterable[str]) -> None:
+    def _settle_weights(self, watchers: Iterable[Watcher]) -> None:
         """Find out which parameters are weights before a pass in which watchers look at them."""
-        if any(WATCHERS[name].of_weights for name in watchers):
+        if any(watcher.of_weights for watcher in watchers):
             with suppress(UnsupportedModelError):
                 _ = self.weights
 
-    @signal
+    @Signal
     def _multiplied(self) -> set[int]:
         """Identities of the parameters that multiply data, of those of which no layer of torch tells."""
         _, in_question = declared(self.model, self.parameters)
@@ -493,9 +298,119 @@ class Probe:
             raise UnsupportedModelError("this proxy needs targets: pass targets=… with the inputs.")
         return as_classes(self.batch.targets)
 
+    @property
+    def classes(self) -> Tensor:
+        """Class of every sample, ``(batch,)``; UnsupportedModelError where targets are something else."""
+        if self.targets.dim() != 1 or self.targets.is_floating_point():
+            raise UnsupportedModelError("this proxy needs one class per sample as targets.")
+        return self.targets
+
+    def weights_for(self, *roles: Role) -> list[str]:
+        """Names of the weights with one of these roles; UnsupportedModelError where there are none."""
+        names = [name for name, role in self.roles.items() if role in roles]
+        if not names:
+            raise UnsupportedModelError(f"no linear layer serves as {' or '.join(roles)}.")
+        return names
+
     # -- signals -------------------------------------------------------------------------------
 
-    @signal
+    outputs = Signal(_outputs.outputs)
+    loss = Signal(_loss.loss)
+    gradients = Signal(_gradients.gradients)
+    output_gradients = Signal(_output_gradients.output_gradients)
+    input_gradients = Signal(_input_gradients.input_gradients)
+    channel_products = Signal(_channel_products.channel_products)
+    class_kernel = Signal(_class_kernel.class_kernel)
+    relu_codes = Signal(_relu_codes.relu_codes)
+    blocks = Signal(_blocks.blocks)
+    sample_maps = Signal(_sample_maps.sample_maps)
+    roles = Signal(_roles.roles)
+    feed_forward = Signal(_feed_forward.feed_forward)
+    attention = Signal(_attention.attention)
+    hidden_states = Signal(_hidden_states.hidden_states)
+
+    def signal(self, name: str) -> Any:
+        """The signal of that name, computed at the first call.
+
+        Raises:
+            UnknownNameError: there is none; the message suggests near names.
+        """
+        if isinstance(vars(type(self)).get(name), Signal):
+            return getattr(self, name)
+        info = registry.signal_info(name)
+        return self._measure(name, lambda: info.function(self), ours=True)
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_") and name in registry.list_signals():
+            return self.signal(name)
+        raise AttributeError(f"a probe has neither an attribute nor a signal {name!r}: zcbench list signals")
+
+    def watched(self, watcher: type[W], *, graph: bool = False) -> W:
+        """What a watcher saw: of the main pass if it was wanted in advance, else of a pass of its own.
+
+        Args:
+            watcher: its class.
+            graph: whether it needs the graph of the pass.
+        """
+        if watcher in self._watchers or (watcher in self._shared and (graph or self._main)):
+            outputs, found = self.outputs, self._watchers[watcher]
+            found.outputs = outputs
+        else:
+            inputs = self._leaves.inputs if graph else self.batch.inputs
+
+            def run() -> Watcher:
+                watching = self._watching({watcher})[watcher]
+                with self.forward_pass(), watching:
+                    watching.outputs = self.call(inputs)
+                return watching
+
+            found = run() if graph else _without_graph(run)
+        assert isinstance(found, watcher)
+        return found
+
+    def _watching(self, kinds: Iterable[type[Watcher]]) -> dict[type[Watcher], Watcher]:
+        """Watchers for a pass, in a fixed order, each with what it must know before."""
+        watchers = {kind: kind(self) for kind in sorted(kinds, key=lambda kind: kind.__qualname__)}
+        self._settle_weights(watchers.values())
+        for kind, watcher in watchers.items():
+            if kind.of_samples:
+                watcher.axes = self._axes_of(kind)
+        return watchers
+
+    def _axes_of(self, kind: type[Watcher]) -> Axes:
+        """Where the samples are in what such a watcher sees."""
+        if kind in self._surveyed:
+            return self._axes[kind]
+        return self._measure(f"_axes of {kind.__qualname__}", lambda: self._learned([kind])[kind], ours=True)
+
+    @property
+    def _surveyed(self) -> list[type[Watcher]]:
+        """Watchers of the main pass that ask for samples."""
+        return sorted((kind for kind in self._shared if kind.of_samples), key=lambda kind: kind.__qualname__)
+
+    @Signal
+    def _axes(self) -> dict[type[Watcher], Axes]:
+        """Where the samples are in what the watchers of the main pass see."""
+        return self._learned(self._surveyed)
+
+    def _learned(self, kinds: list[type[Watcher]]) -> dict[type[Watcher], Axes]:
+        def run(numbers: list[int]) -> dict[type[Watcher], Seen]:
+            inputs = self.batch.map(lambda tensor: tensor[numbers])
+
+            def seen() -> dict[type[Watcher], Seen]:
+                watchers = [kind(self) for kind in kinds]
+                with self._pass("eval"), ExitStack() as stack:
+                    for watcher in watchers:
+                        watcher.survey = {}
+                        stack.enter_context(watcher)
+                    invoke(self.model, inputs)
+                return {kind: watcher.survey or {} for kind, watcher in zip(kinds, watchers, strict=True)}
+
+            return _without_graph(seen)
+
+        return learn(run, len(self.batch), kinds)
+
+    @Signal
     def _leaves(self) -> Batch:
         """The batch with inputs that gradients can be taken of."""
 
@@ -504,40 +419,13 @@ class Probe:
 
         return Batch(self.batch.map(leaf), self.batch.targets)
 
-    @signal
-    def outputs(self) -> Tensor:
-        """Output of the network for the batch, train-mode batch norm, graph attached."""
-        leaves = self._leaves
-        wanted = self._wanted if any(t.requires_grad for t in leaves.tensors()) else self._wanted | {"embedded"}
-        watchers = {name: make(self) for name, make in WATCHERS.items() if name in wanted}
-        self._settle_weights(watchers)
-        with self.forward_pass(), ExitStack() as stack:
-            for watcher in watchers.values():
-                stack.enter_context(watcher)
-            outputs = self.call(leaves.inputs)
-        self._watchers = watchers
-        return outputs
-
-    def watched(self, name: str, *, graph: bool) -> Watcher:
-        """What a watcher saw: of the main pass if it was wanted in advance, else of a pass of its own.
-
-        Args:
-            name: key of :data:`WATCHERS`.
-            graph: whether the watcher needs the graph of the pass.
-        """
-        if name in self._watchers or (name in self._wanted and (graph or self._wanted & GRAPH_SIGNALS)):
-            outputs = self.outputs
-            self._watchers[name].outputs = outputs
-            return self._watchers[name]
-        self._settle_weights((name,))
-        with self.forward_pass(), torch.set_grad_enabled(graph), WATCHERS[name](self) as watcher:
-            watcher.outputs = self.call(self._leaves.inputs if graph else self.batch.inputs)
-        return watcher
-
-    @signal
-    def loss(self) -> Tensor:
-        """Scalar loss of the batch, graph attached."""
-        return self.loss_of(self.outputs, self.targets)
+    @Signal
+    def _sum_pass(self) -> tuple[dict[str, Tensor], Tensor]:
+        """Gradients of the sum of all outputs for parameters and inputs, by one backward pass."""
+        parameters, entries = self.parameters, dict(enumerate(_input_gradients.entries(self)))
+        found = gradients_of(self.outputs.sum(), {**parameters, **entries})
+        of_inputs = _input_gradients.by_sample(self, {i: found[i] for i in entries})
+        return {name: found[name] for name in parameters}, of_inputs
 
     def loss_of(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The loss function applied: ``loss_fn`` if one was given, else by the type of the targets."""
@@ -546,79 +434,18 @@ class Probe:
             raise UnsupportedModelError("the loss function must return one number as a tensor.")
         return loss.reshape(())
 
-    @signal
-    def gradients(self) -> dict[str, Tensor]:
-        """Gradient of the loss by name of the trainable parameter; zero where the loss does not depend on it."""
-        loss = self.loss
-        with ExitStack() as stack:
-            for watcher in self._watchers.values():
-                stack.enter_context(watcher.loss_pass())
-            return _gradients(loss, self.parameters)
+    def sample_losses_of(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The loss of every sample alone ``(samples,)``; see :meth:`loss_of`."""
+        if self._loss_fn is None:
+            return sample_losses(outputs, targets)
+        return torch.stack([self.loss_of(outputs[i : i + 1], targets[i : i + 1]) for i in range(len(outputs))])
 
     def gradients_of(self, scalar: Tensor) -> dict[str, Tensor]:
         """Gradient of a scalar by name of the trainable parameter; zero where it does not depend on it.
 
         The graph is kept, so that several scalars of one pass can be differentiated.
         """
-        return _gradients(scalar, self.parameters)
-
-    @signal
-    def channel_products(self) -> dict[str, Tensor]:
-        """Activation times its gradient, summed over positions, by name of the convolutional or linear layer.
-
-        ``(batch, channels)``: sum over positions of a * dL/da, with a the layer's output before anything overwrites it
-        and L the mean loss. Uses of one layer in several places add up.
-        """
-        if "channel_products" in self._wanted:
-            _ = self.gradients
-            watcher = self._watchers["channel_products"]
-        else:
-            watcher = self.watched("channel_products", graph=True)
-            assert watcher.outputs is not None
-            with watcher.loss_pass():
-                _gradients(self.loss_of(watcher.outputs, self.targets), self.parameters)
-        assert isinstance(watcher, ChannelProducts)
-        return watcher.products
-
-    @signal
-    def input_gradients(self) -> Tensor:
-        """Gradient of the sum of all outputs with respect to the inputs, ``(batch, features)``.
-
-        Where the inputs are integers, with respect to what the first embedding makes of them.
-
-        Raises:
-            UnsupportedModelError: no input is a floating-point tensor, and no embedding takes them.
-        """
-        if "output_gradients" in self._wanted:
-            return self._sum_pass[1]
-        return _rows(_gradients(self.outputs.sum(), dict(enumerate(self._entries()))))
-
-    @signal
-    def output_gradients(self) -> dict[str, Tensor]:
-        """Gradient of the sum of all outputs by name of the trainable parameter."""
-        if "input_gradients" in self._wanted and self.parameters:
-            return self._sum_pass[0]
-        return self.gradients_of(self.outputs.sum())
-
-    @signal
-    def _sum_pass(self) -> tuple[dict[str, Tensor], Tensor]:
-        """Both gradients of the sum of all outputs, by one backward pass."""
-        parameters, entries = self.parameters, dict(enumerate(self._entries()))
-        found = _gradients(self.outputs.sum(), {**parameters, **entries})
-        return {name: found[name] for name in parameters}, _rows({i: found[i] for i in entries})
-
-    def _entries(self) -> list[Tensor]:
-        inputs = [tensor for tensor in self._leaves.tensors() if tensor.requires_grad]
-        if not inputs:
-            _ = self.outputs
-            embedded = self._watchers["embedded"]
-            assert isinstance(embedded, Embedded)
-            if embedded.embedded is None:
-                raise UnsupportedModelError(
-                    "the inputs are integers and no embedding takes them: they have no gradient."
-                )
-            inputs = [embedded.embedded]
-        return inputs
+        return gradients_of(scalar, self.parameters)
 
     def tangent_kernel(self, batch_norm: BatchNorm = "eval", samples: int = 0) -> Tensor:
         """The neural tangent kernel of the sum of a sample's outputs, over all trainable parameters.
@@ -649,140 +476,6 @@ class Probe:
             return self._measure(f"tangent_kernel of {samples}, {batch_norm}", of_part, ours=True)
         return self._measure(f"tangent_kernel, {batch_norm}", lambda: tangent_kernel(self, batch_norm), ours=True)
 
-    @signal
-    def class_kernel(self) -> Tensor:
-        """Mean of the train-mode tangent kernel over pairs of classes, ``(classes, classes)``, float64.
-
-        One backward pass per class that occurs in the batch, whatever the batch's size; exact.
-
-        Raises:
-            UnsupportedModelError: targets are not one class per sample.
-        """
-        classes = self.classes
-        sums, parameters = output_sums(self.outputs), self.parameters
-        return inner_products(
-            [_gradients(sums[classes == label].mean(), parameters) for label in torch.unique(classes)]
-        )
-
-    @property
-    def classes(self) -> Tensor:
-        """Class of every sample, ``(batch,)``; UnsupportedModelError where targets are something else."""
-        if self.targets.dim() != 1 or self.targets.is_floating_point():
-            raise UnsupportedModelError("this proxy needs one class per sample as targets.")
-        return self.targets
-
-    @signal
-    def blocks(self) -> list[Feature]:
-        """What enters the first block and what leaves every block of the network, in the order in which they run.
-
-        Values ``(batch, channels, *positions)`` or ``(batch, *positions, channels)``, and places in the graph of
-        :attr:`outputs`. Which modules are blocks: see ``zcbench.probe._watchers.Blocks``.
-
-        Raises:
-            UnsupportedModelError: there are fewer than two features to compare.
-        """
-        watcher = self.watched("blocks", graph=True)
-        assert isinstance(watcher, Blocks)
-        if len(watcher.features) < 2:
-            raise UnsupportedModelError("the network has no two blocks in a row that return maps or sequences.")
-        return watcher.features
-
-    @signal
-    def sample_maps(self) -> list[Tensor]:
-        """Outputs ``(channels, positions)`` of every module without children for the first sample.
-
-        Raises:
-            UnsupportedModelError: no module returns maps.
-        """
-        watcher = self.watched("sample_maps", graph=False)
-        assert isinstance(watcher, SampleMaps)
-        if not watcher.maps:
-            raise UnsupportedModelError("no module returns maps (batch, channels, height, width).")
-        return watcher.maps
-
-    @signal
-    def roles(self) -> dict[str, Role]:
-        """What the linear layers of a transformer are for, by name of the weight: see ``zcbench.probe.roles``.
-
-        Raises:
-            UnsupportedModelError: no linear layer has such a role.
-        """
-        found = linear_roles(self.outputs, self.weights)
-        if not found:
-            raise UnsupportedModelError("no linear layer feeds attention or a feed-forward block.")
-        return found
-
-    def weights_for(self, *roles: Role) -> list[str]:
-        """Names of the weights with one of these roles; UnsupportedModelError where there are none."""
-        names = [name for name, role in self.roles.items() if role in roles]
-        if not names:
-            raise UnsupportedModelError(f"no linear layer serves as {' or '.join(roles)}.")
-        return names
-
-    @signal
-    def feed_forward(self) -> list[Tensor]:
-        """Hidden activations of the feed-forward blocks before the non-linearity, ``(batch, positions, width)`` each.
-
-        Raises:
-            UnsupportedModelError: there is no feed-forward block.
-        """
-        names = self.weights_for(Role.FFN_IN)
-        watcher = self.watched("linear_outputs", graph=True)
-        assert isinstance(watcher, LinearOutputs)
-        batch = len(self.batch)
-        found = [kept.tensor for name in names for kept in watcher.kept.get(name, ())]
-        if not found:
-            raise UnsupportedModelError("the feed-forward layers are not called as modules.")
-        return [x.reshape(batch, -1, x.shape[-1]) for x in found]
-
-    @signal
-    def attention(self) -> list[Attended]:
-        """Every application of attention: its probabilities and what its heads return.
-
-        Raises:
-            UnsupportedModelError: there is none.
-        """
-        watcher = self.watched("attention", graph=False)
-        assert isinstance(watcher, Attention)
-        if not watcher.applications:
-            raise UnsupportedModelError("the network has no attention.")
-        return watcher.applications
-
-    @signal
-    def hidden_states(self) -> list[Tensor]:
-        """Hidden states ``(batch, length, width)`` of every recurrent layer, in the order in which they run.
-
-        Raises:
-            UnsupportedModelError: there is no recurrent layer.
-        """
-        watcher = self.watched("hidden_states", graph=False)
-        assert isinstance(watcher, HiddenStates)
-        if not watcher.layers:
-            raise UnsupportedModelError(
-                "the network has no recurrent layer: nn.LSTM and the like, or a module that runs once per position and "
-                "returns its state."
-            )
-        return watcher.layers
-
-    @signal
-    def relu_codes(self) -> list[Tensor]:
-        """For every application of a ReLU, which of its inputs are positive: bool ``(batch, units)`` each.
-
-        Modules and functions, in place or not, are all seen, in the order in which they run.
-
-        Raises:
-            UnsupportedModelError: no ReLU ran, or one ran on something other than the batch.
-        """
-        watcher = self.watched("relu_codes", graph=False)
-        assert isinstance(watcher, ReLUCodes)
-        if watcher.problem:
-            raise UnsupportedModelError(watcher.problem)
-        if not watcher.codes:
-            raise UnsupportedModelError("no ReLU ran: this proxy measures rectified linear networks.")
-        if watcher.outputs is not None and not watcher.outputs.isfinite().all():
-            raise NonFiniteError("the network's outputs are not finite, so which ReLUs are on means nothing.")
-        return watcher.codes
-
     def twice_differentiable_loss(self) -> Tensor:
         """The loss through operations that have a second derivative.
 
@@ -811,104 +504,15 @@ class Probe:
         sample_gradients(self, consume)
 
 
-#: Names that a proxy can declare as its signals: what a probe has and what a pass can watch.
-SIGNALS = frozenset(WATCHERS) | {
-    name for name, value in vars(Probe).items() if isinstance(value, (signal, property)) and not name.startswith("_")
-}
-
-# -- helpers -----------------------------------------------------------------------------------
-
-
-def default_loss(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy for classes and for probabilities of classes, mean squared error for other real targets.
-
-    Args:
-        outputs: ``(batch, …, classes)``, or ``(batch, classes, …)`` as PyTorch's own loss takes it; or of the real
-            targets' shape.
-        targets: ``(batch, …)`` class indices of any integer type (-100 is ignored), or bools for two classes; or real
-            targets. Real ones ``(batch, classes)``, none of them negative and each row with the sum one, are
-            probabilities.
-
-    Raises:
-        UnsupportedModelError: shapes do not fit, both axes of the outputs could be that of the classes, or a class is
-            none that the network knows.
-    """
-    if targets.is_floating_point():
-        if targets.shape != outputs.shape:
-            raise UnsupportedModelError(
-                f"real targets of shape {tuple(targets.shape)} do not fit outputs of shape {tuple(outputs.shape)}."
-            )
-        return F.cross_entropy(outputs, targets) if _probabilities(targets) else F.mse_loss(outputs, targets)
-    outputs = _classes_last(outputs, targets)
-    targets = as_classes(targets)
-    if targets.numel():
-        low, high = (int(edge) for edge in targets.aminmax())
-        if low < 0:  # besides the index that is ignored
-            low = int(targets.masked_fill(targets == _IGNORED, 0).min())
-        if high >= outputs.shape[-1] or low < 0:
-            raise UnsupportedModelError(
-                f"target class {low if low < 0 else high} is out of range: the network has {outputs.shape[-1]} outputs."
-            )
-    return F.cross_entropy(outputs.flatten(0, -2), targets.flatten())
-
-
-def _classes_last(outputs: Tensor, targets: Tensor) -> Tensor:
-    """The outputs ``(batch, …, classes)`` for class targets ``(batch, …)``."""
-    shape = tuple(targets.shape)
-    if outputs.dim() == len(shape) + 1:
-        last = tuple(outputs.shape[:-1]) == shape
-        second = outputs.dim() > 2 and (outputs.shape[0], *outputs.shape[2:]) == shape
-        if last and second and outputs.dim() > 3:
-            raise UnsupportedModelError(
-                f"the classes of outputs of shape {tuple(outputs.shape)} may be the second dimension or the last: pass "
-                "loss_fn=torch.nn.functional.cross_entropy for the second."
-            )
-        if last:
-            return outputs
-        if second:
-            return outputs.movedim(1, -1)
-    raise UnsupportedModelError(
-        f"class targets of shape {shape} do not fit outputs of shape {tuple(outputs.shape)}: "
-        "the last dimension of the output must be the classes, or the second one."
-    )
-
-
-def _probabilities(targets: Tensor) -> bool:
-    """Whether each row is a distribution over classes."""
-    if targets.dim() != 2 or targets.shape[1] < 2 or not bool((targets >= 0).all()):
-        return False
-    sums = targets.double().sum(1)
-    return bool(((sums - 1).abs() <= targets.shape[1] * torch.finfo(targets.dtype).eps).all())
-
-
-def _merge(changes: Changes, more: Changes) -> None:
-    for kind, places in more.items():
-        changes.setdefault(kind, []).extend(places)
-
-
-K = TypeVar("K")
-
-
-def _gradients(scalar: Tensor, tensors: Mapping[K, Tensor]) -> dict[K, Tensor]:
-    if not tensors:
-        raise UnsupportedModelError("the network has no trainable parameter.")
-    if not scalar.requires_grad:
-        return {key: torch.zeros_like(tensor) for key, tensor in tensors.items()}
-    found = torch.autograd.grad(scalar, list(tensors.values()), retain_graph=True, allow_unused=True)
-    return {
-        key: torch.zeros_like(tensor) if gradient is None else _dense(gradient.detach())
-        for (key, tensor), gradient in zip(tensors.items(), found, strict=True)
-    }
-
-
-def _dense(gradient: Tensor) -> Tensor:
-    """Those of sparse embeddings, too."""
-    return gradient.to_dense() if gradient.is_sparse else gradient
+def _without_graph(run: Callable[[], T]) -> T:
+    """Run a pass without a graph, or with one if the network needs gradients of its own."""
+    try:
+        with torch.no_grad():
+            return run()
+    except RuntimeError:
+        with torch.enable_grad():
+            return run()
 
 
 def _copies(inputs: Any) -> Inputs:
     return Batch(inputs).map(torch.clone)
-
-
-def _rows(gradients: Mapping[int, Tensor]) -> Tensor:
-    return torch.cat([gradient.flatten(1) for gradient in gradients.values()], dim=1)

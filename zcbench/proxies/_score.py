@@ -221,7 +221,7 @@ def _one(info: ProxyInfo, probe: Probe) -> tuple[Score, list[str]]:
         reason = _reason(call)
         return Score(None, reason.status, seconds(), reason.detail), call.changed
     if math.isfinite(value):
-        return Score(value, Status.OK, seconds()), call.changed
+        return Score(value, Status.OK, seconds(), " ".join(probe._notes)), call.changed
     return Score(None, Status.NON_FINITE, seconds(), f"the formula gave {value}."), call.changed
 
 

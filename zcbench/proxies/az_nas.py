@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from zcbench.errors import UnsupportedModelError
 from zcbench.probe import Probe
-from zcbench.probe._watchers import Feature
+from zcbench.probe.signals.blocks import Feature
 from zcbench.proxies import register_proxy
 from zcbench.proxies.counts import flops
 
@@ -83,12 +83,13 @@ def az_trainability(probe: Probe) -> float:
         (pulled,) = torch.autograd.grad(
             outputs=[after.edge],
             inputs=[before.edge],
-            grad_outputs=[signs],
+            grad_outputs=[after.as_returned(signs)],
             retain_graph=True,
             allow_unused=True,
         )
         if pulled is None:
             continue
+        pulled = before.in_order(pulled)
         if pulled.shape == signs.shape and torch.equal(pulled, signs):
             return float("-inf")
         s = _largest_singular_value(pulled, signs)

@@ -31,7 +31,7 @@ _LANGUAGE = ("transformer",)
     domains=_LANGUAGE,
     cost="forward",
     invariances=("sample-order",),
-    signals=("linear_outputs", "roles"),
+    signals=("feed_forward",),
     ranges={"eta": (0.0, 1.0)},
     reference="Wang et al., 'W-PCA Based Gradient-Free Proxy', ICLR 2025, arXiv:2504.15983, equation 4",
 )
@@ -56,7 +56,7 @@ def v_pca(probe: Probe, *, eta: float = 0.99) -> float:
     domains=_LANGUAGE,
     cost="forward",
     invariances=("sample-order",),
-    signals=("linear_outputs", "roles"),
+    signals=("feed_forward",),
     ranges={"eta": (0.0, 1.0)},
     reference="Wang et al., 'W-PCA Based Gradient-Free Proxy', ICLR 2025, arXiv:2504.15983, equation 5",
 )
@@ -210,7 +210,7 @@ def _nuclear(matrix: Tensor) -> float:
     cost="forward",
     domains=_LANGUAGE,
     invariances=("sample-order",),
-    signals=("linear_outputs", "roles"),
+    signals=("feed_forward",),
     reference=f"{_SERIANNI}, activation distance; Mellor et al., ICML 2021, arXiv:2006.04647",
 )
 def activation_distance(probe: Probe, *, normalized: bool = False) -> float:

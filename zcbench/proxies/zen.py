@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zcbench.errors import UnsupportedModelError
-from zcbench.probe import Probe
-from zcbench.probe._watchers import FunctionWatcher
+from zcbench.probe import FunctionWatcher, Probe
 from zcbench.proxies import register_proxy
 from zcbench.types import Batch, Inputs
 

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from zcbench.errors import InvalidInputError
-from zcbench.probe import Probe, _per_sample, _probe, weights
+from zcbench.probe import Probe, _probe, weights
+from zcbench.probe.per_sample import _gradients
 from zcbench.proxies import get_proxy, score_with
 from zcbench.proxies._score import CHANGED
 from zcbench.testing._report import FailedError, Report, SkippedError, run_checks
@@ -334,7 +335,7 @@ class _Checker:
     def per_sample(self) -> str:
         if self.info.cost is not Cost.PER_SAMPLE:
             raise SkippedError(f"it is declared {self.info.cost}")
-        with mock.patch.object(_per_sample, "_covered", lambda *_: False):
+        with mock.patch.object(_gradients, "is_covered", lambda *_: False):
             for case in self.need_cases():
                 alone = self.again(case, "one sample at a time")
                 if not case.agrees(alone):

@@ -1,0 +1,53 @@
+"""Attention is found however it is written."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from zcbench.probe import Probe
+from zcbench.types import Batch
+
+
+class Attends(nn.Module):
+    """Attention of two heads, by a function of probabilities and values ``(batch, heads, length, …)``."""
+
+    def __init__(self, product):
+        super().__init__()
+        self.layer, self.product = nn.Linear(8, 24), product
+
+    def forward(self, x):
+        q, k, v = self.layer(x).unflatten(-1, (3, 2, 4)).permute(2, 0, 3, 1, 4)
+        return self.product(q @ k.mT / 2, v).transpose(1, 2).flatten(1)
+
+
+def in_other_layout(scores, v):
+    return torch.einsum("bhqk,bkhd->bqhd", scores.softmax(-1), v.transpose(1, 2)).transpose(1, 2)
+
+
+@pytest.mark.parametrize(
+    "product",
+    [
+        lambda scores, v: scores.softmax(-1, torch.float32).to(v.dtype) @ v,
+        lambda scores, v: torch.einsum("bhqk,bhkd->bhqd", scores.softmax(-1), v),
+        lambda scores, v: torch.einsum("b h q k, b h k d -> b h q d", [scores.softmax(-1), v]),
+        lambda scores, v: torch.einsum("bhkd,bhqk->bhqd", v, scores.softmax(-1)),
+        in_other_layout,
+        lambda scores, v: F.dropout(F.softmax(scores, -1), 0.5, training=False) @ v,
+        lambda scores, v: (scores.softmax(-1) * v.new_ones(6, 6)) @ v,
+        lambda scores, v: scores.softmax(-1).masked_fill(torch.zeros(6, 6, dtype=torch.bool), 0.0).matmul(v),
+        lambda scores, v: torch.bmm(scores.softmax(-1).flatten(0, 1), v.flatten(0, 1)).unflatten(0, (-1, 2)),
+    ],
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_attention_is_seen_however_it_is_written(product, dtype):
+    torch.manual_seed(0)
+    plain = Attends(lambda scores, v: scores.softmax(-1) @ v).to(dtype)
+    other = Attends(product).to(dtype)
+    other.load_state_dict(plain.state_dict())
+    x = torch.randn(3, 6, 8).to(dtype)
+    with Probe(plain, Batch(x)) as one, Probe(other, Batch(x)) as two:
+        (expected,), (found,) = one.attention, two.attention
+    assert found.probabilities.shape == (3, 2, 6, 6)
+    torch.testing.assert_close(found.probabilities.float(), expected.probabilities.float(), rtol=0.02, atol=0.01)
+    torch.testing.assert_close(found.heads.float(), expected.heads.float(), rtol=0.02, atol=0.02)

@@ -1,0 +1,109 @@
+"""What a probe was given stays as it was, whatever proxies do to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from zcbench.probe._ledger import Ledger
+from zcbench.probe._snapshot import Changes, Given
+from zcbench.probe.signals._watcher import Watcher
+
+#: What a probe is opened with.
+_PINNED = ("model", "batch", "seed", "_loss_fn", "_wanted", "_shared", "_main", "_given", "_exit")
+
+
+class Upkeep(Ledger):
+    """A ledger whose owner, and all that it was given, are put back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._watchers: dict[type[Watcher], Watcher] = {}
+        self._given: Given | None = None
+        self._attributes: dict[str, object] = {}
+        self._seen: Changes = {}  # changes that were undone before the proxy was done
+
+    def put_back(self) -> Changes:
+        """Undo whatever was done to the network, the batch, the settings and the shared signals.
+
+        To be called after every proxy. Signals that may be affected are measured again when they are asked for.
+
+        Returns:
+            What was changed since the last time: kinds in words, each with the places.
+        """
+        changes = self._undo(self._used)
+        _merge(changes, self._seen)
+        self._seen, self._used = {}, set()
+        for name in [name for name, measured in self._measured.items() if measured.stale]:
+            del self._measured[name]
+        return changes
+
+    def _undo(self, used: Iterable[str]) -> Changes:
+        changes: Changes = {}
+        if self._restore_attributes():
+            changes["the probe's attributes"] = []
+        given = self._given
+        assert given is not None, "use the probe in a with block"
+        if not given.is_untouched():
+            changes |= given.restore()
+        if spoilt := self._spoilt(used):
+            changes["shared signals"] = spoilt
+        self._forget(if_needed=bool(changes))
+        return changes
+
+    def _restore_attributes(self) -> bool:
+        table, before = vars(self), self._attributes
+        if table.keys() == before.keys() and all(table[name] is before[name] for name in _PINNED):
+            return False
+        kept = {name: table.get(name, before[name]) for name in before if name not in _PINNED}
+        table.clear()
+        table.update(before | kept)
+        return True
+
+    def _spoilt(self, used: Iterable[str]) -> list[str]:
+        """Signals that were changed by who used them."""
+        found = []
+        for name in used:
+            handed = self._measured[name].handed if name in self._measured else None
+            if handed is not None and (what := handed.changed()):
+                found.append(f"{name}: {what}")
+        return found
+
+    def _forget(self, *, if_needed: bool) -> None:
+        """Have all signals measured anew; also if weights were written to, which makes the graphs void."""
+        assert self._given is not None
+        if self._given.network.weights_were_written() or if_needed:
+            for name, measured in self._measured.items():
+                if name != "_place":  # a fact of the network, asked for in the middle of passes
+                    measured.value = measured.error = measured.handed = None
+                    measured.stale = True
+            self._watchers = {}
+
+    @contextmanager
+    def _as_given(self, *, ours: bool) -> Iterator[None]:
+        """Around a signal that a proxy asks for: what the proxy has changed is set aside meanwhile."""
+        given = self._attributes.get("_given")  # not the attribute itself, which the proxy may have exchanged
+        if not isinstance(given, Given):
+            yield
+            return
+        table = vars(self)
+        others = {name: table[name] for name in _PINNED if table.get(name) is not self._attributes[name]}
+        with given.set_aside(numbers=not ours) as changed, self._exchanged(others):
+            if spoilt := self._spoilt({name for frame in self._frames for name in frame.parts}):
+                _merge(self._seen, {"shared signals": spoilt})
+            self._forget(if_needed=changed or bool(spoilt) or bool(others))
+            yield
+
+    @contextmanager
+    def _exchanged(self, others: dict[str, object]) -> Iterator[None]:
+        """Have these attributes as they were given inside this block."""
+        vars(self).update({name: self._attributes[name] for name in others})
+        try:
+            yield
+        finally:
+            vars(self).update(others)
+
+
+def _merge(changes: Changes, more: Changes) -> None:
+    for kind, places in more.items():
+        changes.setdefault(kind, []).extend(places)

@@ -1,0 +1,19 @@
+"""Gradients of single samples, and their inner products, from one forward and one backward pass.
+
+A rule per kind of layer forms them (``rules/``); :func:`per_sample_rule` adds one for a layer of one's own. A network
+with a trainable parameter that no rule covers is taken one sample at a time: the same result, slower.
+"""
+
+from zcbench.probe.per_sample._collector import Consumer
+from zcbench.probe.per_sample._gradients import inner_products, output_sums, sample_gradients, tangent_kernel
+from zcbench.probe.per_sample.rules import Rule, per_sample_rule
+
+__all__ = [
+    "Consumer",
+    "Rule",
+    "inner_products",
+    "output_sums",
+    "per_sample_rule",
+    "sample_gradients",
+    "tangent_kernel",
+]

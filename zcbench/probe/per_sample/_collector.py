@@ -1,0 +1,336 @@
+"""Gradients of single samples, and their inner products, from one forward and one backward pass.
+
+A layer's weight gradient for sample i follows from what entered the layer and the gradient that came back to its
+output, both for sample i. Hooks see these two; the product is formed layer by layer, in chunks, and given away at
+once. Autograd itself computes no weight gradient at all: the parameters are frozen meanwhile.
+
+A pass of two samples comes first. There every sum over samples must equal autograd's own gradient. A network for which
+it does not, or with a layer that no rule covers, is taken one sample at a time instead: same result, slower.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import get_gradient_edge
+
+from zcbench.errors import UnsupportedModelError, first_line
+from zcbench.probe._differentiate import dense
+from zcbench.probe.modes import BatchNorm
+from zcbench.probe.per_sample._one_by_one import FEW, Scalars, counted, refuse_mixing
+from zcbench.probe.per_sample.rules import Rule, is_regular, replayed, rule_of
+
+if TYPE_CHECKING:
+    from zcbench.probe import Probe
+
+#: Takes a parameter's name and gradients ``(chunk, *shape)``.
+Consumer: TypeAlias = Callable[[str, Tensor], None]
+
+#: Size of a rule's temporary, in numbers: what a processor's cache holds, which is up to four times faster than more.
+_CHUNK = 1_200_000
+
+
+class IrregularError(Exception):
+    """The rules do not hold for what a layer does here."""
+
+
+@dataclass
+class _Call:
+    """One call of a layer in the pass of two samples."""
+
+    module: nn.Module
+    x: Tensor  # what entered
+    version: int  # of it, then
+    rows: int  # that it returned
+    edge: Any  # place of the output in the graph, where in-place operations that follow leave it
+
+
+class _Sum:
+    """What is left of a parameter's gradient when the rules' sums over samples are taken off it."""
+
+    def __init__(self, gradient: Tensor | None) -> None:
+        self.rest = None if gradient is None else dense(gradient)
+        self.scale: Tensor | float = 0.0  # of the terms that were summed up
+
+    def subtract(self, part: Tensor, scale: Tensor) -> None:
+        if self.rest is not None:
+            self.rest = self.rest - part
+            self.scale = self.scale + scale
+
+    def is_left(self) -> Tensor:
+        """Whether more than rounding is left: a thousandth of a percent of the terms, in float32."""
+        if self.rest is None:
+            return torch.tensor(False)
+        largest = self.rest.abs().amax()
+        left: Tensor = largest.isfinite() & (largest > torch.finfo(self.rest.dtype).eps ** 0.7 * self.scale)
+        return left
+
+
+class Collector:
+    """Hooks on every layer with trainable parameters; gives each layer's per-sample gradients away as they come.
+
+    A parameter that is used more than once is summed up first: only then is its gradient complete.
+    """
+
+    def __init__(self, probe: Probe, consume: Consumer, batch_norm: BatchNorm = "per-sample") -> None:
+        self.batch = len(probe.batch)
+        self.consume = consume
+        self.batch_norm: BatchNorm = batch_norm
+        self.parameters = probe.parameters
+        self.names = {id(parameter): name for name, parameter in self.parameters.items()}
+        self.layers = [
+            module
+            for module in probe.model.modules()
+            if rule_of(module, batch_norm) and any(id(p) in self.names for p in module.parameters(recurse=False))
+        ]
+        self.calls = Counter[nn.Module]()
+        self.owners = Counter(id(p) for module in self.layers for p in module.parameters(recurse=False))
+        self.pending: dict[str, Tensor] = {}
+        self.unseen = set(self.parameters)
+        self.shapes: list[torch.Size] = []  # of what enters the layers, call by call, for two samples
+        self.surveyed: list[_Call] = []  # likewise
+        self.at = 0
+
+    def survey_hook(self, module: nn.Module, args: tuple[Tensor, ...], named: dict[str, Tensor], out: Tensor) -> None:
+        """Take note of a call for two samples."""
+        if not torch.is_grad_enabled():  # no gradient reaches what the network does there
+            return
+        x = _entered(args, named, out)
+        if any(parameter.dtype != out.dtype for parameter in module.parameters(recurse=False)):
+            raise IrregularError  # autocast: the rules multiply numbers of one type
+        self.shapes.append(x.shape)
+        if not out.requires_grad:
+            return
+        self.surveyed.append(_Call(module, x.detach(), x._version, out.shape[0], get_gradient_edge(out)))
+
+    def check(self, outputs: Tensor) -> None:
+        """Compare the graph of a pass of two samples with what the hooks saw of it.
+
+        Raises:
+            IrregularError: a parameter is used by something else than its layers, such as a product with the weight
+                of an embedding; a row of a layer belongs to another sample, such as in a sorted batch; or the rules
+                give another gradient than autograd.
+        """
+        leaves, reached = _leaves(outputs)
+        used = Counter(id(leaf) for leaf in leaves)
+        calls = [call for call in self.surveyed if call.edge.node in reached]
+        expected = Counter(id(p) for call in calls for p in call.module.parameters(recurse=False))
+        known = (id(p) for call in calls if self.rule(call.module) is not replayed for p in call.module.parameters())
+        unused = (key for key in map(id, self.parameters.values()) if not expected[key])
+        if any(used[key] != expected[key] for key in (*known, *unused)):
+            raise IrregularError  # even where the gradient of the other use happens to vanish
+        parameters = [p for p in self.parameters.values() if used[id(p)]]
+        if not calls or not parameters or outputs.shape[0] != FEW:
+            return
+        first = outputs[0].sum() + outputs[0].square().sum()
+        found = torch.autograd.grad(first, [*parameters, *(call.edge for call in calls)], allow_unused=True)
+        sums = {id(p): _Sum(gradient) for p, gradient in zip(parameters, found, strict=False)}
+        wrong = []
+        for call, gradient in zip(calls, found[len(parameters) :], strict=True):
+            if gradient is None:
+                continue
+            if call.x._version != call.version:
+                raise IrregularError
+            if call.rows == FEW:
+                wrong.append((gradient[1:] != 0).any())
+            self.subtract(call, gradient, sums)
+        wrong += [one.is_left() for one in sums.values()]
+        if bool(torch.stack(wrong).any()):  # asked once: each question halts a GPU
+            raise IrregularError
+
+    def subtract(self, call: _Call, gradient: Tensor, sums: dict[int, _Sum]) -> None:
+        """Take what the rule of a layer gives off the gradients that autograd gives, by identity of the parameter."""
+        module, x = call.module, call.x
+        if x.dim() < 2 or x.shape[0] not in (1, FEW):  # nothing of the samples enters, such as positions
+            x, gradient = x[None], gradient[None]
+        try:
+            parts = list(self.rule(module)(module, x, gradient))
+        except UnsupportedModelError:
+            raise
+        except Exception as error:
+            raise IrregularError from error
+        entered = torch.linalg.vector_norm(x) if x.is_floating_point() else 0.0
+        scale = torch.linalg.vector_norm(gradient) * (entered + gradient.numel() ** 0.5)
+        for leaf, part in parts:
+            one = sums.get(id(getattr(module, leaf)))
+            if one is not None:
+                one.subtract(part.sum(0), scale)
+                if getattr(module, "scale_grad_by_freq", False):  # by frequencies in both samples, not in each
+                    one.rest = None
+
+    def forward_hook(
+        self, module: nn.Module, args: tuple[Tensor, ...], named: dict[str, Tensor], output: Tensor
+    ) -> Tensor | None:
+        if not torch.is_grad_enabled():
+            return None
+        x = _entered(args, named, output).detach()
+        two = self.shapes[self.at] if self.at < len(self.shapes) else None
+        self.at += 1
+        changed = None
+        if two == x.shape:
+            # Nothing of the samples enters, such as positions: every sample gets a copy, which broadcasting would give.
+            x, output = (
+                tensor.expand(self.batch, *tensor.shape[tensor.shape[0] == 1 :]) for tensor in (x, output.detach())
+            )
+            changed = output
+        elif two is None or two[0] != FEW or x.shape[0] != self.batch:
+            raise IrregularError
+        self.calls[module] += 1
+        if not output.requires_grad:
+            output = changed = output.detach().requires_grad_().clone()  # no leaf, so that the network may write to it
+        # A hook on the tensor sees the gradient before any in-place operation that follows.
+        hook: Callable[[Tensor], None] = functools.partial(self.backward_hook, module, x, x._version)
+        output.register_hook(hook)  # type: ignore[no-untyped-call]
+        return changed
+
+    def backward_hook(self, module: nn.Module, x: Tensor, version: int, gradient: Tensor) -> None:
+        if x._version != version:  # autograd would have said so, had it saved it
+            raise RuntimeError(
+                f"what entered a layer ({type(module).__name__}) was written to in place before the gradient was taken."
+            )
+        owned = {leaf: self.names[id(p)] for leaf, p in module.named_parameters(recurse=False) if id(p) in self.names}
+        self.unseen.difference_update(owned.values())
+        once = {leaf: name for leaf, name in owned.items() if self.used_once(module, name)}
+        if once:
+            self.take(module, x, gradient, once)
+        several = {leaf: name for leaf, name in owned.items() if leaf not in once}
+        for leaf, name in several.items():
+            total = torch.cat([part for other, part in self.parts(module, x, gradient) if other == leaf])
+            self.pending[name] = self.pending[name] + total if name in self.pending else total
+
+    def parts(self, module: nn.Module, x: Tensor, gradient: Tensor) -> Iterator[tuple[str, Tensor]]:
+        for rows in chunks(module, x, gradient):
+            yield from self.rule(module)(module, x[rows], gradient[rows])
+
+    def rule(self, module: nn.Module) -> Rule:
+        found = rule_of(module, self.batch_norm)
+        assert found is not None
+        return found
+
+    def take(self, module: nn.Module, x: Tensor, gradient: Tensor, names: dict[str, str]) -> None:
+        """Give away the gradients of a layer's parameters; ``names`` is from leaf names to full names."""
+        for leaf, part in self.parts(module, x, gradient):
+            if leaf in names:
+                self.consume(names[leaf], part)
+
+    def used_once(self, module: nn.Module, name: str) -> bool:
+        return self.calls[module] == 1 and self.owners[id(self.parameters[name])] == 1
+
+    def finish(self) -> None:
+        for name, gradients in self.pending.items():
+            self.consume(name, gradients)
+        for name in self.unseen:
+            parameter = self.parameters[name]
+            self.consume(name, torch.zeros_like(parameter).expand(self.batch, *parameter.shape))
+
+
+def by_hooks(probe: Probe, collector: Collector, scalars: Scalars, batch_norm: BatchNorm) -> None:
+    """Run the network once, and have the collector give away the gradients of all samples.
+
+    Raises:
+        IrregularError: the rules do not hold; nothing was given away.
+        UnsupportedModelError: the network mixes samples, or takes no two of them alone.
+    """
+    frozen = list(probe.parameters.values())
+    few = _survey(probe, collector, batch_norm)
+    handles = [layer.register_forward_hook(collector.forward_hook, with_kwargs=True) for layer in collector.layers]
+    try:
+        for parameter in frozen:
+            parameter.requires_grad_(False)
+        with probe.forward_pass(batch_norm):
+            outputs = probe.call(probe.batch.inputs)
+            counted(outputs, collector.batch)
+            total = scalars(outputs, 0).sum()
+            leaves = {id(leaf): leaf for leaf in _leaves(total)[0]}  # those that the network makes itself, too
+            if leaves:
+                torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_(True)
+        for handle in handles:
+            handle.remove()
+    refuse_mixing(probe, batch_norm, few, outputs)
+    collector.finish()
+
+
+def _survey(probe: Probe, collector: Collector, batch_norm: BatchNorm) -> Tensor:
+    """See with two samples whether the rules hold; the outputs for these."""
+    few = probe.batch[:FEW]
+    if len(few) == len(probe.batch):
+        raise IrregularError  # nothing to compare with
+    failure: RuntimeError | None = None
+    handles = [layer.register_forward_hook(collector.survey_hook, with_kwargs=True) for layer in collector.layers]
+    try:
+        with probe.forward_pass(batch_norm):
+            try:
+                outputs = probe.call(few.inputs)
+            except RuntimeError as error:
+                failure = error
+            else:
+                collector.check(outputs)
+    finally:
+        collector.surveyed.clear()  # and the graph with it
+        for handle in handles:
+            handle.remove()
+    if failure is not None:
+        with probe.forward_pass(batch_norm):
+            probe.call(probe.batch.inputs)  # raises where the network itself is at fault
+        raise UnsupportedModelError(
+            f"the network does not take {FEW} of its {len(probe.batch)} samples alone ({first_line(failure)})."
+        ) from failure
+    return outputs.detach()
+
+
+def _entered(args: tuple[Any, ...], named: dict[str, Any], output: object) -> Tensor:
+    """What a layer was called with.
+
+    Raises:
+        IrregularError: that is not one tensor alone, or it does not return one.
+    """
+    given = [*args, *named.values()]
+    if len(given) != 1 or not isinstance(given[0], Tensor) or not isinstance(output, Tensor) or not given[0].dim():
+        raise IrregularError
+    return given[0]
+
+
+def _leaves(outputs: Tensor) -> tuple[list[Tensor], set[Any]]:
+    """Leaves of a graph, each as often as it is used, and the graph's nodes."""
+    leaves, reached, queue = [], {outputs.grad_fn}, [outputs.grad_fn]
+    while queue:
+        node = queue.pop()
+        for following, _ in () if node is None else node.next_functions:
+            if following is not None and hasattr(following, "variable"):
+                leaves.append(following.variable)
+            if following is not None and following not in reached:
+                reached.add(following)
+                queue.append(following)
+    return leaves, reached
+
+
+def is_covered(probe: Probe) -> bool:
+    """Whether there is a rule for every trainable parameter."""
+    trainable = {id(parameter) for parameter in probe.parameters.values()}
+    for module in probe.model.modules():
+        own = [p for p in module.parameters(recurse=False) if id(p) in trainable]
+        if own and (rule_of(module) is None or not is_regular(module)):
+            return False
+    return True
+
+
+def chunks(module: nn.Module, x: Tensor, gradient: Tensor) -> Iterator[slice]:
+    """Slices of samples that a rule takes at a time."""
+    per_sample = max(x[0].numel(), gradient[0].numel())
+    if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d)):
+        positions = gradient[0, 0].numel()
+        per_sample = module.in_channels * math.prod(module.kernel_size) * positions
+    largest = max((p.numel() for p in module.parameters(recurse=False)), default=1)
+    size = max(1, _CHUNK // max(per_sample, largest))
+    for start in range(0, len(x), size):
+        yield slice(start, start + size)

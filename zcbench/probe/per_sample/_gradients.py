@@ -1,0 +1,87 @@
+"""Gradients of single samples, and their inner products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from zcbench.errors import UnsupportedModelError
+from zcbench.probe.modes import BatchNorm
+from zcbench.probe.per_sample._collector import Collector, Consumer, IrregularError, by_hooks, is_covered
+from zcbench.probe.per_sample._kernel import Kernel
+from zcbench.probe.per_sample._one_by_one import counted, one_by_one
+
+if TYPE_CHECKING:
+    from zcbench.probe import Probe
+
+_SLOWLY = "Samples were taken one at a time, because the rules for layers do not cover what this network does."
+
+
+def sample_gradients(probe: Probe, consume: Consumer) -> None:
+    """See ``Probe.each_sample_gradient``."""
+
+    def losses(outputs: Tensor, start: int) -> Tensor:
+        return probe.sample_losses_of(outputs, probe.targets[start : start + len(outputs)])
+
+    if is_covered(probe):
+        try:
+            by_hooks(probe, Collector(probe, consume), losses, "per-sample")
+            return
+        except IrregularError:
+            pass
+    if len(probe.batch) > 1:
+        probe.note(_SLOWLY)
+    for row in one_by_one(probe, losses, "per-sample"):
+        for name, gradient in row.items():
+            consume(name, gradient[None])
+
+
+def tangent_kernel(probe: Probe, batch_norm: BatchNorm) -> Tensor:
+    """Inner products of the gradients of every sample's summed outputs: ``(batch, batch)``, float64.
+
+    Batch norm in "train" mode couples the samples, so there every row of the Jacobian takes a backward pass of its own
+    and the whole of it is held; in the other modes it is never built.
+    """
+    if not probe.parameters:
+        raise UnsupportedModelError("the network has no trainable parameter.")
+    if batch_norm == "train":
+        return inner_products(list(_row_by_row(probe)))
+
+    def sums(outputs: Tensor, _: int) -> Tensor:
+        return output_sums(outputs)
+
+    if is_covered(probe):
+        try:
+            kernel = Kernel(probe, batch_norm)
+            by_hooks(probe, kernel, sums, batch_norm)
+            return kernel.total
+        except IrregularError:
+            pass
+    if len(probe.batch) > 1:
+        probe.note(_SLOWLY)
+    return inner_products(list(one_by_one(probe, sums, batch_norm)))
+
+
+def inner_products(rows: list[dict[str, Tensor]]) -> Tensor:
+    """All pairs of gradients ``(rows, rows)``, float64; summed up parameter by parameter, and emptied as it goes.
+
+    One float32 product over millions of entries at once would be off by some tenths of a percent.
+    """
+    total = torch.zeros(len(rows), len(rows), dtype=torch.float64)
+    for name in list(rows[0]):
+        part = torch.stack([row.pop(name).flatten() for row in rows])
+        total += (part @ part.T).double().cpu()
+    return total
+
+
+def _row_by_row(probe: Probe) -> Iterator[dict[str, Tensor]]:
+    for scalar in output_sums(counted(probe.outputs, len(probe.batch))):
+        yield probe.gradients_of(scalar)
+
+
+def output_sums(outputs: Tensor) -> Tensor:
+    """Sum of each sample's outputs ``(batch,)``."""
+    return outputs.reshape(len(outputs), -1).sum(1)

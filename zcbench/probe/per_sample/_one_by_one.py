@@ -1,0 +1,84 @@
+"""Gradients of samples, one sample at a time: a pass each, whatever the network is made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeAlias
+
+import torch
+from torch import Tensor
+
+from zcbench.errors import UnsupportedModelError
+from zcbench.probe._world import restore_torch, seed_torch, torch_states
+from zcbench.probe.modes import BatchNorm
+
+if TYPE_CHECKING:
+    from zcbench.probe import Probe
+
+#: From (outputs of some samples, where these samples start) to one number per sample.
+Scalars: TypeAlias = Callable[[Tensor, int], Tensor]
+
+#: Samples of the pass that tells which dimensions count samples.
+FEW = 2
+_UNCOUNTED = "the output has shape {shape}: its first dimension must count the {batch} samples."
+
+
+def one_by_one(probe: Probe, scalars: Scalars, batch_norm: BatchNorm) -> Iterator[dict[str, Tensor]]:
+    count = len(probe.batch)
+    if count > 1:
+        few = min(FEW, count - 1)
+        refuse_mixing(probe, batch_norm, _outputs(probe, few, batch_norm), _outputs(probe, count, batch_norm))
+    for i in range(count):
+        with probe.forward_pass(batch_norm):
+            scalar = scalars(probe.call(probe.batch[i : i + 1].inputs), i).sum()
+        yield probe.gradients_of(scalar)
+
+
+def _outputs(probe: Probe, samples: int, batch_norm: BatchNorm) -> Tensor:
+    """Of the first so many samples alone; UnsupportedModelError where the first dimension does not count them."""
+    with probe.forward_pass(batch_norm):  # with a graph, which networks need that differentiate something themselves
+        return counted(probe.call(probe.batch[:samples].inputs), samples).detach()
+
+
+def counted(outputs: Tensor, samples: int) -> Tensor:
+    if outputs.shape[0] != samples:
+        raise UnsupportedModelError(_UNCOUNTED.format(shape=tuple(outputs.shape), batch=samples))
+    return outputs
+
+
+def refuse_mixing(probe: Probe, batch_norm: BatchNorm, few: Tensor, whole: Tensor) -> None:
+    """Gradients of single samples mean nothing where a sample's output depends on the others.
+
+    Args:
+        probe: the network and its batch.
+        batch_norm: as which both passes were made.
+        few: outputs of the first samples alone.
+        whole: outputs of all.
+
+    Raises:
+        UnsupportedModelError: the outputs of the first samples are others in company, and not by random numbers.
+    """
+    part = whole[: len(few)]
+    if few.shape == part.shape and _close(few, part):
+        return
+    if few.shape == part.shape:
+        states, seed = torch_states(), probe.seed
+        try:
+            with probe.forward_pass(batch_norm):
+                seed_torch(seed + 1)
+                if not _close(probe.call(probe.batch[: len(few)].inputs), few):
+                    return  # it draws random numbers, others for each size of a batch
+        finally:
+            restore_torch(states)
+    raise UnsupportedModelError(
+        f"the network mixes samples: its outputs for {len(few)} of them are others when they are alone, so that single "
+        "samples have no gradients of their own."
+    )
+
+
+def _close(a: Tensor, b: Tensor) -> bool:
+    """Whether two outputs differ by no more than rounding, relative to the largest number."""
+    a, b = a.detach(), b.detach()
+    scale = float(torch.maximum(a.abs().max(), b.abs().max()))
+    return not math.isfinite(scale) or float((a - b).abs().max()) <= torch.finfo(a.dtype).eps ** 0.5 * scale

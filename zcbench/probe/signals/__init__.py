@@ -1,0 +1,1 @@
+"""The signals: what is measured once for all proxies, one file each."""

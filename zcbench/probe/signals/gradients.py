@@ -1,0 +1,24 @@
+"""Gradient of the loss."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from zcbench.probe._differentiate import gradients_of
+from zcbench.probe._register import register_signal
+
+if TYPE_CHECKING:
+    from zcbench.probe import Probe
+
+
+@register_signal("gradients", graph=True)
+def gradients(probe: Probe) -> dict[str, Tensor]:
+    """Gradient of the loss by name of the trainable parameter; zero where the loss does not depend on it."""
+    loss = probe.loss
+    with ExitStack() as stack:
+        for watcher in probe._watchers.values():
+            stack.enter_context(watcher.loss_pass())
+        return gradients_of(loss, probe.parameters)

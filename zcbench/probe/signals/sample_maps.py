@@ -1,0 +1,50 @@
+"""Maps that all modules make of the first sample."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor, nn
+
+from zcbench.errors import UnsupportedModelError
+from zcbench.probe._register import register_signal
+from zcbench.probe.signals._watcher import Watcher
+
+if TYPE_CHECKING:
+    from zcbench.probe import Probe
+
+
+class SampleMaps(Watcher):
+    """Output of every module without children for the first sample, where it is a map with channels first."""
+
+    of_samples = True
+
+    def start(self) -> None:
+        """Hook the modules."""
+        self.maps: list[Tensor] = []
+        for module in self.probe.model.modules():
+            if next(module.children(), None) is None:
+                self.hook(module.register_forward_hook(self._hook))
+
+    def _hook(self, _: nn.Module, __: Any, output: Any) -> None:
+        if not isinstance(output, Tensor) or output.dim() != 4:
+            return
+        layout = self.samples(output)
+        if layout is not None and layout.axis == 0:
+            maps = layout.first(output.detach())[0]
+            self.maps.append((maps if maps.dim() == 3 else maps.movedim(1, 0)).flatten(1).clone())
+
+
+@register_signal("sample_maps", watcher=SampleMaps)
+def sample_maps(probe: Probe) -> list[Tensor]:
+    """Outputs ``(channels, positions)`` of every module without children for the first sample.
+
+    Raises:
+        UnsupportedModelError: no module returns maps.
+    """
+    watcher = probe.watched(SampleMaps)
+    if not watcher.maps:
+        if problem := watcher.problem("a module returns"):
+            raise UnsupportedModelError(problem)
+        raise UnsupportedModelError("no module returns maps (batch, channels, height, width).")
+    return watcher.maps
