@@ -148,7 +148,8 @@ class Probe(Upkeep):
 
         Args:
             batch_norm: "train" for statistics of the batch, "eval" for running statistics, "per-sample" for
-                statistics of each sample alone (a batch of one in train mode), "off" for the identity.
+                statistics of each sample alone (a batch of one in train mode), "off" for the identity, also of
+                instance norm and of group norm with a group for each channel.
 
         Raises:
             InvalidInputError: there is no such mode, or the probe is not open.
