@@ -21,7 +21,8 @@ TINY: dict[str, object] = {
     ),
     **dict.fromkeys(("num_hidden_layers", "n_layer", "encoder_layers", "decoder_layers", "num_layers", "n_layers"), 2),
     **dict.fromkeys(
-        ("num_attention_heads", "num_key_value_heads", "n_head", "encoder_attention_heads", "decoder_attention_heads"), 2
+        ("num_attention_heads", "num_key_value_heads", "n_head", "encoder_attention_heads", "decoder_attention_heads"),
+        2,
     ),
     **dict.fromkeys(("num_heads", "n_heads"), 2),
     **dict.fromkeys(

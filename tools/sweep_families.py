@@ -148,7 +148,13 @@ def page(results: Sequence[Found], command: str) -> str:
     for package in ("transformers", "timm"):
         rows = [one for one in results if one.key.startswith(f"{package}:")]
         if rows:
-            lines += ["", f"## {package}", "", "| family | targets | ok | unsupported | other |", "|:---|:---|---:|---:|:---|"]
+            lines += [
+                "",
+                f"## {package}",
+                "",
+                "| family | targets | ok | unsupported | other |",
+                "|:---|:---|---:|---:|:---|",
+            ]
             lines += [_row(one) for one in rows]
     lines += ["", "## What is not measured", "", "| reason | proxies | families |", "|:---|:---|---:|"]
     reasons: dict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -174,7 +180,9 @@ def _row(one: Found) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("families", nargs="*", default=["*"], help="patterns of keys such as transformers:bert:classify")
+    parser.add_argument(
+        "families", nargs="*", default=["*"], help="patterns of keys such as transformers:bert:classify"
+    )
     parser.add_argument("--proxies", default="all")
     parser.add_argument("--alone", action="store_true", help="score each proxy also in a call of its own")
     parser.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="for each score")

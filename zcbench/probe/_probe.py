@@ -41,6 +41,7 @@ from zcbench.probe.losses import default_loss, sample_losses
 from zcbench.probe.modes import BatchNorm, BatchNormMode, unfused
 from zcbench.probe.per_sample import Consumer, sample_gradients, tangent_kernel
 from zcbench.probe.roles import Role, operations
+from zcbench.probe.signals import activation_codes as _activation_codes
 from zcbench.probe.signals import attention as _attention
 from zcbench.probe.signals import blocks as _blocks
 from zcbench.probe.signals import channel_products as _channel_products
@@ -323,6 +324,7 @@ class Probe(Upkeep):
     channel_products = Signal(_channel_products.channel_products)
     class_kernel = Signal(_class_kernel.class_kernel)
     relu_codes = Signal(_relu_codes.relu_codes)
+    activation_codes = Signal(_activation_codes.activation_codes)
     blocks = Signal(_blocks.blocks)
     sample_maps = Signal(_sample_maps.sample_maps)
     roles = Signal(_roles.roles)
