@@ -1,6 +1,6 @@
-"""Small networks of many families: of transformers from configurations alone, and of timm by name. Nothing is downloaded.
+"""Small networks of many families: of transformers from configurations alone, and of timm by name.
 
-``tools/sweep_families.py`` scores them all.
+Nothing is downloaded. ``tools/sweep_families.py`` scores them all.
 """
 
 from __future__ import annotations
@@ -43,25 +43,30 @@ TINY: dict[str, object] = {
     **{"pad_token_id": 0, "eos_token_id": 2, "decoder_start_token_id": 2},
 }
 
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
 #: encoders with a class per text
-CLASSIFIERS = (
-    "albert bert big_bird camembert canine convbert data2vec-text deberta deberta-v2 distilbert electra ernie esm "
-    "eurobert fnet flaubert funnel gte ibert jina_embeddings_v3 layoutlm longformer megatron-bert mobilebert modernbert "
-    "mpnet mra nomic_bert nystromformer rembert roberta roberta-prelayernorm roformer squeezebert tapas xlm xlm-roberta "
-    "xlm-roberta-xl xlnet yoso"
-).split()
+CLASSIFIERS = _words("""
+    albert bert big_bird camembert canine convbert data2vec-text deberta deberta-v2 distilbert electra ernie esm
+    eurobert fnet flaubert funnel gte ibert jina_embeddings_v3 layoutlm longformer megatron-bert mobilebert
+    modernbert mpnet mra nomic_bert nystromformer rembert roberta roberta-prelayernorm roformer squeezebert tapas
+    xlm xlm-roberta xlm-roberta-xl xlnet yoso
+""")
 #: decoders with the next word as target
-DECODERS = (
-    "afmoe apertus arcee aria_text bart bert-generation bigbird_pegasus biogpt bitnet blenderbot bloom cohere cohere2 "
-    "ctrl deepseek_v2 deepseek_v3 diffllama doge ernie4_5 ernie4_5_moe exaone4 falcon falcon_mamba flex_olmo gemma "
-    "gemma2 gemma3_text glm glm4 glm4_moe gpt2 gpt_bigcode gpt_neox gpt_oss gptj granite granitemoe helium "
-    "hunyuan_v1_dense hunyuan_v1_moe jetmoe lfm2 llama llama4_text mamba marian mbart minicpm3 minimax ministral mistral "
-    "mixtral modernbert-decoder moshi mpt mvp nanochat nemotron olmo olmo2 olmo3 olmoe openai-gpt opt pegasus persimmon "
-    "phi phi3 phimoe plbart prophetnet qwen2 qwen2_moe qwen3 qwen3_moe rwkv seed_oss smollm3 stablelm starcoder2 trocr "
-    "vaultgemma whisper xglm"
-).split()
+DECODERS = _words("""
+    afmoe apertus arcee aria_text bart bert-generation bigbird_pegasus biogpt bitnet blenderbot bloom cohere
+    cohere2 ctrl deepseek_v2 deepseek_v3 diffllama doge ernie4_5 ernie4_5_moe exaone4 falcon falcon_mamba
+    flex_olmo gemma gemma2 gemma3_text glm glm4 glm4_moe gpt2 gpt_bigcode gpt_neox gpt_oss gptj granite granitemoe
+    helium hunyuan_v1_dense hunyuan_v1_moe jetmoe lfm2 llama llama4_text mamba marian mbart minicpm3 minimax
+    ministral mistral mixtral modernbert-decoder moshi mpt mvp nanochat nemotron olmo olmo2 olmo3 olmoe openai-gpt
+    opt pegasus persimmon phi phi3 phimoe plbart prophetnet qwen2 qwen2_moe qwen3 qwen3_moe rwkv seed_oss smollm3
+    stablelm starcoder2 trocr vaultgemma whisper xglm
+""")
 #: encoders and decoders together
-TRANSLATORS = "bart bigbird_pegasus blenderbot blenderbot-small mbart marian pegasus prophetnet".split()
+TRANSLATORS = _words("bart bigbird_pegasus blenderbot blenderbot-small mbart marian pegasus prophetnet")
 _TWO = {"hidden_sizes": [8, 16], "depths": [1, 1]}
 _STEPS = {"num_encoder_blocks": 2, "num_attention_heads": [1, 2], "strides": [4, 2], "mlp_ratios": [2, 2], **_TWO}
 _TOWER = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -122,22 +127,20 @@ IMAGES: dict[str, dict[str, Any]] = {
         **{"conv_layer_strides": [[1], [2], [2], [2]]},
     },
 }
+_SMALL = _words("""
+    mobileone_s1 cait_xxs24_224 coat_tiny convit_tiny convnext_zepto_rms cpubone_nano csatv2 cs3darknet_focus_s
+    cspnext_tiny deit_tiny_patch16_224 densenet121 dla46_c dpn48b edgenext_xx_small efficientformerv2_s0
+    mobilenetv2_050 efficientvim_m1 efficientvit_b0 efficientvit_m0 vit_tiny_patch16_dinov3_qkvb fasternet_t0
+    fastvit_t8 gcvit_xxtiny ghostnet_050 hardcorenas_b hgnetv2_b0 hrnet_w18_small iformer_t inception_next_atto
+    lcnetv2_small levit_128 lowformer_b0 mambaout_femto maxvit_pico_rw_256 poolformerv2_s12 gmlp_ti16_224
+    lcnet_035 mobilevit_xxs nest_tiny nf_regnet_b0 pit_ti_224 pvt_v2_b0 regnetx_002 repghostnet_050 repvit_m1
+    resnest14d resnet10t resnetv2_18 rexnet_100 legacy_seresnet18 shvit_s1 skresnet18 starnet_s050 swiftformer_xs
+    tiny_vit_5m_224 visformer_tiny vit_tiny_patch16_224 vit_tiny_r_s16_p8_224 test_vit_relpos
+    ese_vovnet19b_slim_dw xcit_nano_12_p8_224
+""")
 #: a small model of each family of timm, most of them with the pixels that it takes at least
 TIMM: dict[str, int] = {
-    **dict.fromkeys(
-        (
-            "mobileone_s1 cait_xxs24_224 coat_tiny convit_tiny convnext_zepto_rms cpubone_nano csatv2 "
-            "cs3darknet_focus_s cspnext_tiny deit_tiny_patch16_224 densenet121 dla46_c dpn48b edgenext_xx_small "
-            "efficientformerv2_s0 mobilenetv2_050 efficientvim_m1 efficientvit_b0 efficientvit_m0 "
-            "vit_tiny_patch16_dinov3_qkvb fasternet_t0 fastvit_t8 gcvit_xxtiny ghostnet_050 hardcorenas_b hgnetv2_b0 "
-            "hrnet_w18_small iformer_t inception_next_atto lcnetv2_small levit_128 lowformer_b0 mambaout_femto "
-            "maxvit_pico_rw_256 poolformerv2_s12 gmlp_ti16_224 lcnet_035 mobilevit_xxs nest_tiny nf_regnet_b0 pit_ti_224 "
-            "pvt_v2_b0 regnetx_002 repghostnet_050 repvit_m1 resnest14d resnet10t resnetv2_18 rexnet_100 "
-            "legacy_seresnet18 shvit_s1 skresnet18 starnet_s050 swiftformer_xs tiny_vit_5m_224 visformer_tiny "
-            "vit_tiny_patch16_224 vit_tiny_r_s16_p8_224 test_vit_relpos ese_vovnet19b_slim_dw xcit_nano_12_p8_224"
-        ).split(),
-        64,
-    ),
+    **dict.fromkeys(_SMALL, 64),
     "crossvit_tiny_240": 240,
     "halonet_h1": 256,
     "efficientformer_l1": 224,

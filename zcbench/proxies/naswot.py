@@ -3,9 +3,9 @@
 A ReLU network is linear wherever the same units are on, so the codes of on and off count its linear regions. All four
 scores look at codes alone, at no size of any activation; batch norm in train mode; no labels.
 
-The papers measure networks of ReLUs. ``activation`` says whose codes are taken in others, where a unit is on if what enters
-its activation is positive: the name of one ("gelu", "silu", …), or "all" for all that rectify. Networks with other
-activations are not linear anywhere, so the scores count signs there, not linear regions.
+The papers measure networks of ReLUs. ``activation`` says whose codes are taken in others, where a unit is on if what
+enters its activation is positive: the name of one ("gelu", "silu", …), or "all" for all that rectify. Networks with
+other activations are not linear anywhere, so the scores count signs there, not linear regions.
 """
 
 from __future__ import annotations

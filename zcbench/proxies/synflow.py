@@ -1,10 +1,10 @@
 """Synaptic flow: how much signal passes through all positive paths of the network. No data, no labels.
 
 R is the sum of the outputs for one input of ones and all parameters |w|, in float64. Batch norm is taken out entirely:
-with it the scores are nearly constant. So are instance norm and group norm with a group for each channel, which are batch
-norm of one sample: an input of ones is constant, and they leave nothing of what is constant. Norms over several channels
-stay. Where one of them, or one written out, leaves nothing of the flow but round-off, the flow is zero. The values are
-products over depth: they span dozens of orders of magnitude and only their rank means anything.
+with it the scores are nearly constant. So are instance norm and group norm with a group for each channel, which are
+batch norm of one sample: an input of ones is constant, and they leave nothing of what is constant. Norms over several
+channels stay. Where one of them, or one written out, leaves nothing of the flow but round-off, the flow is zero. The
+values are products over depth: they span dozens of orders of magnitude and only their rank means anything.
 
 Three different scores are called "logsynflow" in the literature: logsynflow, synflow_log and logsynflow_emq here.
 

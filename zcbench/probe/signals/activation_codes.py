@@ -114,8 +114,8 @@ def _written_out(module: nn.Module) -> str:
 def activation_codes(probe: Probe) -> list[tuple[str, Tensor]]:
     """For every application of an activation, its name and which of its inputs are positive: bool ``(batch, units)``.
 
-    Functions and modules are seen alike, in the order in which they run. So are modules without weights that write GELU,
-    SiLU, Mish or Hardswish out and are named after it.
+    Functions and modules are seen alike, in the order in which they run. So are modules without weights that write
+    GELU, SiLU, Mish or Hardswish out and are named after it.
 
     Raises:
         UnsupportedModelError: no activation ran, or one ran on something other than the batch.

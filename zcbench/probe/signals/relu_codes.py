@@ -65,8 +65,8 @@ def relu_codes(probe: Probe) -> list[Tensor]:
         probe.note(f"ReLUs on what depends on no sample were left out ({watcher.without}).")
     if not watcher.codes:
         raise UnsupportedModelError(
-            "no ReLU ran: this proxy measures rectified linear networks. With activation=all it takes the signs of what "
-            "enters other activations."
+            "no ReLU ran: this proxy measures rectified linear networks. With activation=all it takes the signs of "
+            "what enters other activations."
         )
     if watcher.outputs is not None and not watcher.outputs.isfinite().all():
         raise NonFiniteError("the network's outputs are not finite, so which ReLUs are on means nothing.")
