@@ -41,6 +41,7 @@ from zcbench.probe.losses import default_loss, sample_losses
 from zcbench.probe.modes import BatchNorm, BatchNormMode, unfused
 from zcbench.probe.per_sample import Consumer, sample_gradients, tangent_kernel
 from zcbench.probe.roles import Role, operations
+from zcbench.probe.signals import activation_codes as _activation_codes
 from zcbench.probe.signals import attention as _attention
 from zcbench.probe.signals import blocks as _blocks
 from zcbench.probe.signals import channel_products as _channel_products
@@ -151,7 +152,8 @@ class Probe(Upkeep):
 
         Args:
             batch_norm: "train" for statistics of the batch, "eval" for running statistics, "per-sample" for
-                statistics of each sample alone (a batch of one in train mode), "off" for the identity.
+                statistics of each sample alone (a batch of one in train mode), "off" for the identity, also of
+                instance norm and of group norm with a group for each channel.
 
         Raises:
             InvalidInputError: there is no such mode, or the probe is not open.
@@ -327,6 +329,7 @@ class Probe(Upkeep):
     channel_products = Signal(_channel_products.channel_products)
     class_kernel = Signal(_class_kernel.class_kernel)
     relu_codes = Signal(_relu_codes.relu_codes)
+    activation_codes = Signal(_activation_codes.activation_codes)
     blocks = Signal(_blocks.blocks)
     sample_maps = Signal(_sample_maps.sample_maps)
     roles = Signal(_roles.roles)
