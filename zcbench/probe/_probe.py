@@ -477,7 +477,7 @@ class Probe(Upkeep):
 
             def of_part() -> Tensor:
                 part = Probe(self.model, self.batch[:samples], loss_fn=self._loss_fn, seed=self.seed)
-                part.take_place(self)
+                part._take_place(self)
                 with part:
                     return part.tangent_kernel(batch_norm)
 
@@ -516,10 +516,10 @@ class Probe(Upkeep):
         for start in range(0, len(self.batch), size):
             rows = slice(start, start + size)
             with Probe(self.model, self.batch[rows], loss_fn=self._loss_fn, seed=self.seed) as part:
-                part.take_place(self)
+                part._take_place(self)
                 sample_gradients(part, consume)
 
-    def take_place(self, other: Probe) -> None:
+    def _take_place(self, other: Probe) -> None:
         """Take the place of the output from a probe of the same network and more samples."""
         self._reruns = other._reruns
         self._measured.update((name, one) for name, one in other._measured.items() if name == "_place")
