@@ -64,7 +64,7 @@ def az_progressivity(probe: Probe) -> float:
     version=2,
     stochastic=True,
     domains=_DOMAINS,
-    signals=("blocks", "outputs"),
+    signals=("blocks",),
     reference=f"{_LEE}, equation 7",
 )
 def az_trainability(probe: Probe) -> float:
