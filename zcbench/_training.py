@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from zcbench._arguments import number, whole
+from zcbench._moving import moved
 from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.probe import default_loss
 from zcbench.probe._measurable import as_classes, eager, measurable
@@ -99,9 +100,11 @@ def train(
     total = epochs * per_epoch + steps
     rows = _rows(len(data), recipe.batch_size, torch.Generator().manual_seed(seed))
     targets, output = as_classes(data.targets), _Output(model, data)
+    device = targets.device
     with torch.inference_mode(mode=False), torch.enable_grad(), eager(model):
-        for step, chosen in enumerate(itertools.islice(rows, total), 1):
-            inputs = data.map(lambda tensor, chosen=chosen: tensor[chosen])  # type: ignore[misc]
+        for step, order in enumerate(itertools.islice(rows, total), 1):
+            chosen = order.to(device)
+            inputs = data[chosen].inputs
             loss = (loss_fn or default_loss)(output(invoke(model, inputs)), targets[chosen])
             if not torch.isfinite(loss):
                 raise FloatingPointError(f"the loss is {loss.item()} at step {step} of training.")
@@ -163,6 +166,20 @@ def reinitialize(model: nn.Module, seed: int) -> None:
     Raises:
         UnsupportedModelError: a module with weights of its own says neither.
     """
+    processor = torch.device("cpu")
+    tensors = [*model.parameters(), *model.buffers()]
+    if all(tensor.device == processor for tensor in tensors):
+        _draw_anew(model, seed)
+        return
+    with moved(model, processor):  # weights follow from the seed alone, and not from the device
+        _draw_anew(model, seed)
+        drawn = [tensor.detach().clone() for tensor in (*model.parameters(), *model.buffers())]
+    with torch.no_grad():
+        for tensor, value in zip(tensors, drawn, strict=True):
+            tensor.copy_(value)
+
+
+def _draw_anew(model: nn.Module, seed: int) -> None:
     torch.manual_seed(seed)
     for_all: Callable[[nn.Module], Any] | None = getattr(model, "_init_weights", None)
     silent = []

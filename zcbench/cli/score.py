@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from zcbench._display import duration, significant
 from zcbench.cli._shared import (
+    add_device,
     add_imports,
     add_json,
     add_timeout,
@@ -51,12 +52,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "time to make the network, and time for each score: what takes longer is stopped and counts as timed-out "
         "(all in a worker process with one thread; default: none)",
     )
+    add_device(parser)
     add_imports(parser)
     add_json(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command; 1 if a score failed or timed out."""
+    from zcbench import devices
     from zcbench._arguments import seed, shown
     from zcbench._foreign import users_signals
     from zcbench._workers import check_timeout, in_parallel
@@ -69,6 +72,7 @@ def execute(options: argparse.Namespace) -> int:
         limit = "at least 1" if options.classes < 1 else f"at most {2**31}"
         raise InvalidInputError(f"{shown(options.classes)} classes: choose {limit}.")
     check_timeout(options.timeout)
+    devices.check()
     import_files(options.imports)
     asked = asked_for(split_names(options.proxies))
     labels = tuple(dict.fromkeys(info.label for info in asked.values()))
@@ -87,6 +91,9 @@ def execute(options: argparse.Namespace) -> int:
                     "value": s.value,
                     "status": s.status,
                     "seconds": s.seconds,
+                    "device": s.device,
+                    **({"device_name": s.device_name} if s.device_name else {}),
+                    **({"memory": s.memory} if s.memory == s.memory else {}),
                     "detail": s.detail,
                     **({"repeats": s.repeats, "spread": s.spread} if s.repeats > 1 else {}),
                 }

@@ -31,11 +31,11 @@ from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.probe import _register as registry
 from zcbench.probe._axes import Axes, Seen, learn
 from zcbench.probe._differentiate import gradients_of
-from zcbench.probe._measurable import as_classes, eager, measurable, ordinary, whole_graphs
+from zcbench.probe._measurable import as_classes, eager, measurable, ordinary, passed_whole, tensors_in, whole_graphs
 from zcbench.probe._signal import Signal
 from zcbench.probe._snapshot import BatchSnapshot, Given, untouched
 from zcbench.probe._upkeep import Upkeep
-from zcbench.probe._world import RandomStates, restore_torch, seed_torch, torch_states
+from zcbench.probe._world import RandomStates, exact, restore_torch, seed_torch, torch_states
 from zcbench.probe.calling import Place, as_tensor, find_place, invoke, narrowed, settle
 from zcbench.probe.losses import default_loss, sample_losses
 from zcbench.probe.modes import BatchNorm, BatchNormMode, unfused
@@ -61,6 +61,7 @@ from zcbench.types import Batch, Inputs, LossFunction
 
 T = TypeVar("T")
 W = TypeVar("W", bound=Watcher)
+_CPU = torch.device("cpu")
 #: samples of a pass that tells what parameters do; some layers cannot take a single one
 _FEW = 2
 
@@ -98,10 +99,11 @@ class Probe(Upkeep):
     ) -> None:
         self.model = measurable(model, batch)
         self.batch = ordinary(batch)
+        self._whole = passed_whole(batch)  # shapes of inputs that count no samples
         self.seed = whole("the seed", seed, 0, 2**63 - 1)
         if loss_fn is not None and not callable(loss_fn):
             raise InvalidInputError(f"loss_fn is a {type(loss_fn).__name__}: pass a function of outputs and targets.")
-        super().__init__()
+        super().__init__(next((one.device for one in (*self.batch.tensors(), *self.model.parameters())), _CPU))
         infos = [registry.signal_info(name) for name in sorted(wanted)]
         self._loss_fn = loss_fn
         self._wanted = wanted
@@ -120,6 +122,7 @@ class Probe(Upkeep):
             self._exit.enter_context(torch.enable_grad())
             self._exit.enter_context(eager(self.model))
             self._exit.enter_context(whole_graphs())
+            exact(self.device)
             torch.set_autocast_cache_enabled(False)  # it would hold what weights were before a proxy exchanged them
             batch = BatchSnapshot(self.batch)
             self._exit.callback(batch.release)
@@ -216,6 +219,8 @@ class Probe(Upkeep):
         the function is called again: so the choice depends on nothing but the network.
         """
         self._reruns = True
+        if self._whole:
+            self.note(f"Inputs that count no samples were passed on whole: {', '.join(self._whole)}.")
         try:
             return function(self, **arguments)
         except _UnsettledError:
@@ -283,7 +288,7 @@ class Probe(Upkeep):
         _, in_question = declared(self.model, self.parameters)
         few = self.batch[:_FEW]
         inputs = _copies(few.inputs)
-        tensors = Batch(inputs).tensors()
+        tensors = tensors_in(Batch(inputs))
 
         def run() -> None:
             invoke(self.model, inputs)
@@ -396,7 +401,7 @@ class Probe(Upkeep):
 
     def _learned(self, kinds: list[type[Watcher]]) -> dict[type[Watcher], Axes]:
         def run(numbers: list[int]) -> dict[type[Watcher], Seen]:
-            inputs = self.batch.map(lambda tensor: tensor[numbers])
+            inputs = self.batch[numbers].inputs
 
             def seen() -> dict[type[Watcher], Seen]:
                 watchers = [kind(self) for kind in kinds]
@@ -469,8 +474,7 @@ class Probe(Upkeep):
 
             def of_part() -> Tensor:
                 part = Probe(self.model, self.batch[:samples], loss_fn=self._loss_fn, seed=self.seed)
-                part._reruns = self._reruns
-                part._measured.update((k, v) for k, v in self._measured.items() if k == "_place")
+                part.take_place(self)
                 with part:
                     return part.tangent_kernel(batch_norm)
 
@@ -502,7 +506,20 @@ class Probe(Upkeep):
         """
         if not self.parameters:
             raise UnsupportedModelError("the network has no trainable parameter.")
-        sample_gradients(self, consume)
+        if self._pieces == 1:
+            sample_gradients(self, consume)
+            return
+        size = -(-len(self.batch) // self._pieces)
+        for start in range(0, len(self.batch), size):
+            rows = slice(start, start + size)
+            with Probe(self.model, self.batch[rows], loss_fn=self._loss_fn, seed=self.seed) as part:
+                part.take_place(self)
+                sample_gradients(part, consume)
+
+    def take_place(self, other: Probe) -> None:
+        """Take the place of the output from a probe of the same network and more samples."""
+        self._reruns = other._reruns
+        self._measured.update((name, one) for name, one in other._measured.items() if name == "_place")
 
 
 def _without_graph(run: Callable[[], T]) -> T:
@@ -516,4 +533,4 @@ def _without_graph(run: Callable[[], T]) -> T:
 
 
 def _copies(inputs: Any) -> Inputs:
-    return Batch(inputs).map(torch.clone)
+    return Batch(inputs).map_all(torch.clone)

@@ -21,6 +21,7 @@ from torch.func import functional_call
 
 from zcbench.errors import UnsupportedModelError
 from zcbench.probe import Probe
+from zcbench.probe.calling import arguments
 from zcbench.probe.modes import BatchNorm, default_dtype
 from zcbench.proxies import register_proxy
 
@@ -72,8 +73,8 @@ def synflow_log(probe: Probe) -> float:
 def logsynflow(probe: Probe) -> float:
     """Sum over all weights of |w| log(1 + |dR/dw|): the logarithm tames the gradient before it is summed."""
     flow = positive_flow(probe)
-    nothing = torch.zeros((), dtype=torch.float64)
-    return float(sum((w * torch.logaddexp(g.abs().log() + flow.scale, nothing)).sum() for w, g in flow.pairs.values()))
+    logs = ((w, g.abs().log() + flow.scale) for w, g in flow.pairs.values())
+    return float(sum((w * torch.logaddexp(log, torch.zeros_like(log))).sum() for w, log in logs))
 
 
 @register_proxy(
@@ -138,11 +139,11 @@ def _flow(probe: Probe, batch_norm: BatchNorm, exponent: int) -> dict[str, tuple
     factor = 2.0**-exponent
 
     def ones(tensor: Tensor) -> Tensor:
-        if not tensor.is_floating_point():
-            raise UnsupportedModelError("synflow feeds an input of ones, and the inputs here are integers.")
-        return torch.full_like(tensor, factor, dtype=torch.float64)
+        return torch.full_like(tensor, factor, dtype=torch.float64) if tensor.is_floating_point() else tensor
 
-    inputs = probe.batch[:1].map(ones)
+    if not all(tensor.is_floating_point() for tensor in probe.batch.tensors()):
+        raise UnsupportedModelError("synflow feeds an input of ones, and the inputs here are integers.")
+    inputs = probe.batch[:1].map_all(ones)  # edges of graphs stay
     weights = probe.weights
     state = {
         name: tensor.detach().double().abs() * (1.0 if name in weights else factor)
@@ -151,9 +152,9 @@ def _flow(probe: Probe, batch_norm: BatchNorm, exponent: int) -> dict[str, tuple
         for name, tensor in (*probe.model.named_parameters(), *probe.model.named_buffers())
     }
     watched = {name: state[name].requires_grad_() for name in weights}
-    arguments, keywords = ((), inputs) if isinstance(inputs, dict) else (inputs, None)
+    positional, named = arguments(inputs)
     with probe.forward_pass(batch_norm), default_dtype(torch.float64):
-        flow = probe.tensor_of(functional_call(probe.model, state, arguments, keywords), inputs).sum() * factor
+        flow = probe.tensor_of(functional_call(probe.model, state, positional, named), inputs).sum() * factor
     found: tuple[Tensor | None, ...] = (None,) * len(watched)
     if flow.requires_grad:
         found = torch.autograd.grad(flow, list(watched.values()), allow_unused=True)
