@@ -1,5 +1,9 @@
 """Batch norm replaced, whether modules or functions call them."""
 
+import subprocess
+import sys
+import textwrap
+
 import pytest
 import torch
 from torch import nn
@@ -54,3 +58,25 @@ def test_train_mode_on_large_maps_is_torchs():
     }
     for name, value in expected.items():
         assert float(scores[name]) == pytest.approx(value, rel=1e-3)
+
+
+def test_watching_operations_does_not_import_the_compiler():
+    code = """
+        import sys, torch, zcbench
+        class Hand(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.matrix = torch.nn.Parameter(torch.ones(4, 3))
+            def forward(self, x):
+                return x @ self.matrix
+        scores = zcbench.score(Hand(), torch.ones(2, 4), proxies=["flops", "l2_norm"])
+        assert all(score.status == "ok" for score in scores.values()), scores
+        assert "torch._dynamo" not in sys.modules
+        class Branch(Hand):
+            def forward(self, x):
+                return torch.cond(x.sum() > 0, lambda x: x @ self.matrix, lambda x: x[:, :3] * 1, (x,))
+        score = zcbench.score(Branch(), torch.ones(2, 4), proxies=["flops"])["flops"]
+        assert (score.status, score.value) == ("ok", 24), score.detail
+        assert "torch._dynamo" in sys.modules
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)

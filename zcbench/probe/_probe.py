@@ -332,6 +332,7 @@ class Probe(Upkeep):
     relu_codes = Signal(_relu_codes.relu_codes)
     activation_codes = Signal(_activation_codes.activation_codes)
     blocks = Signal(_blocks.blocks)
+    blocks_in_graph = Signal(_blocks.blocks_in_graph)
     sample_maps = Signal(_sample_maps.sample_maps)
     roles = Signal(_roles.roles)
     feed_forward = Signal(_feed_forward.feed_forward)

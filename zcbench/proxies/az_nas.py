@@ -1,10 +1,13 @@
 """The four parts of AZ-NAS; ``az_nas`` among the ensembles puts them together, which takes a set of candidates.
 
-Features are what enters the first block of the network and what leaves every block (stem and cells on NAS-Bench-201).
-Batch norm in train mode, no labels.
+Features are what enters the first block of the network and what leaves every block (stem and cells on NAS-Bench-201);
+``zcbench.probe.signals.blocks`` says what a block is. Batch norm in train mode, no labels.
 
-Deviations: the authors draw the weights anew (Kaiming, fan-in); these measure the network that is given. Candidates
-with a degenerate spectrum get minus infinity there and are "non-finite" here.
+A spectrum is degenerate where a feature is constant (all eigenvalues are zero, and there are no shares of their sum),
+or where a block passes gradients on unchanged. Candidates with one get minus infinity from the authors and are
+"non-finite" here. Eigenvalues of zero beside others do no harm: they add nothing to an entropy.
+
+Deviations: the authors draw the weights anew (Kaiming, fan-in); these measure the network that is given.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ _LEE = "Lee and Ham, 'AZ-NAS', CVPR 2024, arXiv:2403.19232"
 
 @register_proxy(
     "az_expressivity",
+    version=2,
     cost="forward",
     domains=_DOMAINS,
     invariances=("sample-order",),
@@ -45,6 +49,7 @@ def az_expressivity(probe: Probe) -> float:
 
 @register_proxy(
     "az_progressivity",
+    version=2,
     cost="forward",
     domains=_DOMAINS,
     invariances=("sample-order",),
@@ -61,10 +66,10 @@ def az_progressivity(probe: Probe) -> float:
 
 @register_proxy(
     "az_trainability",
-    version=2,
+    version=3,
     stochastic=True,
     domains=_DOMAINS,
-    signals=("blocks",),
+    signals=("blocks_in_graph",),
     reference=f"{_LEE}, equation 7",
 )
 def az_trainability(probe: Probe) -> float:
@@ -76,7 +81,7 @@ def az_trainability(probe: Probe) -> float:
     """
     generator = probe.generator("az_trainability")
     maps, unchanged = [], []
-    features = probe.blocks
+    features = probe.blocks_in_graph
     for before, after in zip(features[-2::-1], features[:0:-1], strict=True):
         if before.edge is None or after.edge is None:
             continue
