@@ -13,6 +13,7 @@ from toys import registry_as_it_was
 
 import zcbench
 from zcbench._imports import import_file
+from zcbench.cli import main
 from zcbench.testing import check_curve_predictor
 
 ROOT = Path(__file__).parents[1]
@@ -41,11 +42,18 @@ def test_fifty_rows_of_ones_own_rank_ten_thousand_candidates(tmp_path, monkeypat
     assert np.mean(chosen) > np.quantile(truth, 0.9)
 
 
+def test_a_model_of_timm(capsys):
+    pytest.importorskip("timm", exc_type=ImportError)
+    (line,) = re.findall(r"^zcbench (score timm:.*)$", README.read_text(encoding="utf-8"), re.M)
+    assert main([*line.split(), "--batch-size", "2", "--proxies", "params,naswot"]) == 0
+    assert re.search(r"^params +5435488 +ok", capsys.readouterr().out, re.M)
+
+
 @pytest.mark.slow
 def test_searches_of_the_readme(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"zcbench": zcbench}
-    examples = [block for block in blocks(README) if "zcbench.search(" in block]
+    examples = [block for block in blocks(README) if "zcbench.search(" in block and "supernets." not in block]
     assert len(examples) == 2
     for example in examples:
         exec(example, names)
@@ -55,7 +63,7 @@ def test_searches_of_the_readme(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_searches_of_the_docs(tmp_path, monkeypatch):
-    first, roles = blocks(ROOT / "docs" / "search.md")
+    first, roles, shortlist = blocks(ROOT / "docs" / "search.md")
     (tmp_path / "script.py").write_text(first.replace("budget=40", "budget=4"))
     run = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert (run.returncode, run.stderr) == (0, "")
@@ -72,6 +80,7 @@ def test_searches_of_the_docs(tmp_path, monkeypatch):
         roles = roles.replace(long, short)
     exec(roles, {"zcbench": zcbench})
     assert (tmp_path / "scores").is_dir()
+    exec(shortlist.replace("2_000", "200"), {"zcbench": zcbench, "space": zcbench.get_space("nasbench201")})
 
 
 def test_learning_curves_of_the_readme(monkeypatch):

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from zcbench.errors import UnsupportedModelError
 from zcbench.probe import Probe, default_loss
+from zcbench.probe.losses import sample_losses
 from zcbench.types import Batch
 
 
@@ -48,3 +49,20 @@ def test_targets_that_do_not_fit(targets, message):
     with Probe(nn.Linear(3, 2), Batch(torch.randn(2, 3), targets)) as probe:
         with pytest.raises(UnsupportedModelError, match=message):
             _ = probe.loss
+
+
+@pytest.mark.parametrize("case", ["classes", "second", "sequences", "ignored", "probabilities", "real"])
+def test_losses_of_samples_are_those_of_batches_of_one(case):
+    torch.manual_seed(0)
+    outputs, targets = torch.randn(6, 5), torch.arange(6) % 5
+    if case == "second":
+        outputs, targets = torch.randn(6, 5, 3), torch.randint(5, (6, 3))
+    elif case in ("sequences", "ignored"):
+        outputs, targets = torch.randn(6, 4, 5), torch.randint(5, (6, 4))
+        targets[:, 1:2] = -100 if case == "ignored" else 0
+    elif case == "probabilities":
+        targets = torch.rand(6, 5).softmax(1)
+    elif case == "real":
+        targets = torch.randn(6, 5)
+    expected = [default_loss(outputs[i : i + 1], targets[i : i + 1]) for i in range(6)]
+    torch.testing.assert_close(sample_losses(outputs, targets), torch.stack(expected))

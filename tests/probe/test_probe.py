@@ -182,3 +182,16 @@ def test_output_with_logits_attribute_and_without():
         with Probe(Wraps(wrap), Batch(x)) as probe:
             with pytest.raises(UnsupportedModelError, match="must return a tensor"):
                 _ = probe.outputs
+
+
+def test_an_attribute_error_inside_a_signal_is_told_as_it_is():
+    class Broken(nn.Linear):
+        def forward(self, x):
+            return self.no_such_layer(x)
+
+    with Probe(Broken(4, 2), Batch(torch.randn(3, 4))) as probe:
+        for _ in range(2):
+            with pytest.raises(AttributeError, match="no_such_layer"):
+                _ = probe.outputs
+            with pytest.raises(AttributeError, match="no_such_layer"):
+                probe.signal("outputs")

@@ -25,12 +25,12 @@ def gradients_of(scalar: Tensor, tensors: Mapping[K, Tensor]) -> dict[K, Tensor]
         return {key: torch.zeros_like(tensor) for key, tensor in tensors.items()}
     found = torch.autograd.grad(scalar, list(tensors.values()), retain_graph=True, allow_unused=True)
     return {
-        key: torch.zeros_like(tensor) if gradient is None else _dense(gradient.detach())
+        key: torch.zeros_like(tensor) if gradient is None else dense(gradient.detach())
         for (key, tensor), gradient in zip(tensors.items(), found, strict=True)
     }
 
 
-def _dense(gradient: Tensor) -> Tensor:
+def dense(gradient: Tensor) -> Tensor:
     """Those of sparse embeddings, too."""
     return gradient.to_dense() if gradient.is_sparse else gradient
 

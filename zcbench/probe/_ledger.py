@@ -27,6 +27,7 @@ class Measured:
     seconds: float = 0.0  # without the signals it is made of
     memory: float = math.nan  # most bytes in use on an accelerator meanwhile
     parts: set[str] = field(default_factory=set)  # all signals it is made of, itself included
+    notes: dict[str, None] = field(default_factory=dict)  # what is to be said of it
     handed: Handed | None = None  # what it was when it was measured
     stale: bool = False  # to be measured again, because what it is made of was changed
 
@@ -38,6 +39,7 @@ class Frame:
     inner_seconds: float = 0.0
     parts: set[str] = field(default_factory=set)
     asked: set[str] = field(default_factory=set)  # signals that it asked for by itself
+    notes: dict[str, None] = field(default_factory=dict)  # what is to be said of its value, in order
 
 
 class Stopwatch:
@@ -88,6 +90,7 @@ class Ledger:
         self._ours = False  # whether what runs now is a signal of ours, or else code of a proxy
         self._used: set[str] = set()  # signals of the last stopwatch
         self._asked: set[str] = set()  # those of them that were asked for by what was timed
+        self._notes: dict[str, None] = {}  # what is to be said of its value
 
     def _now(self) -> float:
         if self.device.type != devices.CPU:
@@ -105,6 +108,7 @@ class Ledger:
             measured = self._first(name, compute, ours=ours)
         if self._frames:
             self._frames[-1].parts |= measured.parts
+            self._frames[-1].notes |= measured.notes
             if ours:
                 self._frames[-1].asked.add(name)
         if measured.error is not None:
@@ -136,7 +140,7 @@ class Ledger:
         finally:
             self._ours = nested
         measured.seconds = elapsed - frame.inner_seconds
-        measured.parts = frame.parts | {name}
+        measured.parts, measured.notes = frame.parts | {name}, frame.notes
         if not name.startswith("_") and measured.error is None:
             measured.handed = Handed(measured.value)
         self._measured[name] = measured
@@ -152,6 +156,14 @@ class Ledger:
         Names are of the module that ``compute`` is defined in: others can use the same for something else.
         """
         return self._measure(f"{getattr(compute, '__module__', '')}: {name}", compute)
+
+    def note(self, text: str) -> None:
+        """Say something of the score that is being computed, in a sentence: what was left out, say.
+
+        It stands in ``Score.detail`` of every proxy that uses what is computed now.
+        """
+        if self._frames:
+            self._frames[-1].notes[text] = None
 
     @contextmanager
     def stopwatch(self) -> Iterator[Stopwatch]:
@@ -169,4 +181,4 @@ class Ledger:
         finally:
             watch.stop(peak.end())
             self._frames = outer
-            self._used, self._asked = frame.parts, frame.asked
+            self._used, self._asked, self._notes = frame.parts, frame.asked, frame.notes

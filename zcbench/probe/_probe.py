@@ -29,17 +29,19 @@ from zcbench._display import brief, plain
 from zcbench._process import stable_seed
 from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.probe import _register as registry
-from zcbench.probe._differentiate import gradients_of, rows_of
-from zcbench.probe._measurable import as_classes, eager, measurable, ordinary, whole_graphs
+from zcbench.probe._axes import Axes, Seen, learn
+from zcbench.probe._differentiate import gradients_of
+from zcbench.probe._measurable import as_classes, eager, measurable, ordinary, passed_whole, tensors_in, whole_graphs
 from zcbench.probe._signal import Signal
 from zcbench.probe._snapshot import BatchSnapshot, Given, untouched
 from zcbench.probe._upkeep import Upkeep
 from zcbench.probe._world import RandomStates, exact, restore_torch, seed_torch, torch_states
 from zcbench.probe.calling import Place, as_tensor, find_place, invoke, narrowed, settle
-from zcbench.probe.losses import default_loss
+from zcbench.probe.losses import default_loss, sample_losses
 from zcbench.probe.modes import BatchNorm, BatchNormMode, unfused
 from zcbench.probe.per_sample import Consumer, sample_gradients, tangent_kernel
 from zcbench.probe.roles import Role, operations
+from zcbench.probe.signals import activation_codes as _activation_codes
 from zcbench.probe.signals import attention as _attention
 from zcbench.probe.signals import blocks as _blocks
 from zcbench.probe.signals import channel_products as _channel_products
@@ -98,6 +100,7 @@ class Probe(Upkeep):
     ) -> None:
         self.model = measurable(model, batch)
         self.batch = ordinary(batch)
+        self._whole = passed_whole(batch)  # shapes of inputs that count no samples
         self.seed = whole("the seed", seed, 0, 2**63 - 1)
         if loss_fn is not None and not callable(loss_fn):
             raise InvalidInputError(f"loss_fn is a {type(loss_fn).__name__}: pass a function of outputs and targets.")
@@ -121,6 +124,7 @@ class Probe(Upkeep):
             self._exit.enter_context(eager(self.model))
             self._exit.enter_context(whole_graphs())
             exact(self.device)
+            torch.backends.mha.set_fastpath_enabled(False)  # passes without a graph compute as those with one do
             torch.set_autocast_cache_enabled(False)  # it would hold what weights were before a proxy exchanged them
             batch = BatchSnapshot(self.batch)
             self._exit.callback(batch.release)
@@ -149,7 +153,8 @@ class Probe(Upkeep):
 
         Args:
             batch_norm: "train" for statistics of the batch, "eval" for running statistics, "per-sample" for
-                statistics of each sample alone (a batch of one in train mode), "off" for the identity.
+                statistics of each sample alone (a batch of one in train mode), "off" for the identity, also of
+                instance norm and of group norm with a group for each channel.
 
         Raises:
             InvalidInputError: there is no such mode, or the probe is not open.
@@ -217,6 +222,8 @@ class Probe(Upkeep):
         the function is called again: so the choice depends on nothing but the network.
         """
         self._reruns = True
+        if self._whole:
+            self.note(f"Inputs that count no samples were passed on whole: {', '.join(self._whole)}.")
         try:
             return function(self, **arguments)
         except _UnsettledError:
@@ -233,8 +240,11 @@ class Probe(Upkeep):
         """Where the output is in what the network returns."""
 
         def run(samples: int) -> object:
-            with torch.no_grad(), self.forward_pass("eval"):
-                return invoke(self.model, _copies(self.batch[:samples].inputs))
+            def returned() -> object:
+                with self.forward_pass("eval"):
+                    return invoke(self.model, _copies(self.batch[:samples].inputs))
+
+            return _without_graph(returned)
 
         return settle(run, len(self.batch))
 
@@ -281,7 +291,7 @@ class Probe(Upkeep):
         _, in_question = declared(self.model, self.parameters)
         few = self.batch[:_FEW]
         inputs = _copies(few.inputs)
-        tensors = Batch(inputs).tensors()
+        tensors = tensors_in(Batch(inputs))
 
         def run() -> None:
             invoke(self.model, inputs)
@@ -320,7 +330,9 @@ class Probe(Upkeep):
     channel_products = Signal(_channel_products.channel_products)
     class_kernel = Signal(_class_kernel.class_kernel)
     relu_codes = Signal(_relu_codes.relu_codes)
+    activation_codes = Signal(_activation_codes.activation_codes)
     blocks = Signal(_blocks.blocks)
+    blocks_in_graph = Signal(_blocks.blocks_in_graph)
     sample_maps = Signal(_sample_maps.sample_maps)
     roles = Signal(_roles.roles)
     feed_forward = Signal(_feed_forward.feed_forward)
@@ -333,8 +345,9 @@ class Probe(Upkeep):
         Raises:
             UnknownNameError: there is none; the message suggests near names.
         """
-        if isinstance(vars(type(self)).get(name), Signal):
-            return getattr(self, name)
+        known = vars(type(self)).get(name)
+        if isinstance(known, Signal):  # not by getattr, which would come here again from an AttributeError inside
+            return known.__get__(self, type(self))
         info = registry.signal_info(name)
         return self._measure(name, lambda: info.function(self), ours=True)
 
@@ -354,12 +367,61 @@ class Probe(Upkeep):
             outputs, found = self.outputs, self._watchers[watcher]
             found.outputs = outputs
         else:
-            found = watcher(self)
-            self._settle_weights([found])
-            with self.forward_pass(), torch.set_grad_enabled(graph), found:
-                found.outputs = self.call(self._leaves.inputs if graph else self.batch.inputs)
+            inputs = self._leaves.inputs if graph else self.batch.inputs
+
+            def run() -> Watcher:
+                watching = self._watching({watcher})[watcher]
+                with self.forward_pass(), watching:
+                    watching.outputs = self.call(inputs)
+                return watching
+
+            # Recurrent layers run another kernel where no gradient is wanted, with other last digits.
+            recurrent = any(isinstance(module, nn.RNNBase) for module in self.model.modules())
+            found = run() if graph or recurrent else _without_graph(run)
         assert isinstance(found, watcher)
         return found
+
+    def _watching(self, kinds: Iterable[type[Watcher]]) -> dict[type[Watcher], Watcher]:
+        """Watchers for a pass, in a fixed order, each with what it must know before."""
+        watchers = {kind: kind(self) for kind in sorted(kinds, key=lambda kind: kind.__qualname__)}
+        self._settle_weights(watchers.values())
+        for kind, watcher in watchers.items():
+            if kind.of_samples:
+                watcher.axes = self._axes_of(kind)
+        return watchers
+
+    def _axes_of(self, kind: type[Watcher]) -> Axes:
+        """Where the samples are in what such a watcher sees."""
+        if kind in self._surveyed:
+            return self._axes[kind]
+        return self._measure(f"_axes of {kind.__qualname__}", lambda: self._learned([kind])[kind], ours=True)
+
+    @property
+    def _surveyed(self) -> list[type[Watcher]]:
+        """Watchers of the main pass that ask for samples."""
+        return sorted((kind for kind in self._shared if kind.of_samples), key=lambda kind: kind.__qualname__)
+
+    @Signal
+    def _axes(self) -> dict[type[Watcher], Axes]:
+        """Where the samples are in what the watchers of the main pass see."""
+        return self._learned(self._surveyed)
+
+    def _learned(self, kinds: list[type[Watcher]]) -> dict[type[Watcher], Axes]:
+        def run(numbers: list[int]) -> dict[type[Watcher], Seen]:
+            inputs = self.batch[numbers].inputs
+
+            def seen() -> dict[type[Watcher], Seen]:
+                watchers = [kind(self) for kind in kinds]
+                with self._pass("eval"), ExitStack() as stack:
+                    for watcher in watchers:
+                        watcher.survey = {}
+                        stack.enter_context(watcher)
+                    invoke(self.model, inputs)
+                return {kind: watcher.survey or {} for kind, watcher in zip(kinds, watchers, strict=True)}
+
+            return _without_graph(seen)
+
+        return learn(run, len(self.batch), kinds)
 
     @Signal
     def _leaves(self) -> Batch:
@@ -375,7 +437,8 @@ class Probe(Upkeep):
         """Gradients of the sum of all outputs for parameters and inputs, by one backward pass."""
         parameters, entries = self.parameters, dict(enumerate(_input_gradients.entries(self)))
         found = gradients_of(self.outputs.sum(), {**parameters, **entries})
-        return {name: found[name] for name in parameters}, rows_of({i: found[i] for i in entries})
+        of_inputs = _input_gradients.by_sample(self, {i: found[i] for i in entries})
+        return {name: found[name] for name in parameters}, of_inputs
 
     def loss_of(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The loss function applied: ``loss_fn`` if one was given, else by the type of the targets."""
@@ -383,6 +446,12 @@ class Probe(Upkeep):
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             raise UnsupportedModelError("the loss function must return one number as a tensor.")
         return loss.reshape(())
+
+    def sample_losses_of(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The loss of every sample alone ``(samples,)``; see :meth:`loss_of`."""
+        if self._loss_fn is None:
+            return sample_losses(outputs, targets)
+        return torch.stack([self.loss_of(outputs[i : i + 1], targets[i : i + 1]) for i in range(len(outputs))])
 
     def gradients_of(self, scalar: Tensor) -> dict[str, Tensor]:
         """Gradient of a scalar by name of the trainable parameter; zero where it does not depend on it.
@@ -412,7 +481,7 @@ class Probe(Upkeep):
 
             def of_part() -> Tensor:
                 part = Probe(self.model, self.batch[:samples], loss_fn=self._loss_fn, seed=self.seed)
-                part.take_place(self)
+                part._take_place(self)
                 with part:
                     return part.tangent_kernel(batch_norm)
 
@@ -451,14 +520,24 @@ class Probe(Upkeep):
         for start in range(0, len(self.batch), size):
             rows = slice(start, start + size)
             with Probe(self.model, self.batch[rows], loss_fn=self._loss_fn, seed=self.seed) as part:
-                part.take_place(self)
+                part._take_place(self)
                 sample_gradients(part, consume)
 
-    def take_place(self, other: Probe) -> None:
+    def _take_place(self, other: Probe) -> None:
         """Take the place of the output from a probe of the same network and more samples."""
         self._reruns = other._reruns
         self._measured.update((name, one) for name, one in other._measured.items() if name == "_place")
 
 
+def _without_graph(run: Callable[[], T]) -> T:
+    """Run a pass without a graph, or with one if the network needs gradients of its own."""
+    try:
+        with torch.no_grad():
+            return run()
+    except RuntimeError:
+        with torch.enable_grad():
+            return run()
+
+
 def _copies(inputs: Any) -> Inputs:
-    return Batch(inputs).map(torch.clone)
+    return Batch(inputs).map_all(torch.clone)

@@ -57,7 +57,20 @@ def _watches(what: str, value: object) -> None:
 #: Attributes of a probe that are no signals.
 _TAKEN = (
     *("batch", "call", "classes", "each_sample_gradient", "forward_pass", "generator", "gradients_of", "loss_of"),
-    *("model", "once", "parameters", "put_back", "run", "seed", "signal", "stopwatch", "tangent_kernel", "targets"),
+    *(
+        "model",
+        "note",
+        "once",
+        "parameters",
+        "put_back",
+        "run",
+        "sample_losses_of",
+        "seed",
+        "signal",
+        "stopwatch",
+        "tangent_kernel",
+        "targets",
+    ),
     *("tensor_of", "twice_differentiable_loss", "watched", "weights", "weights_for"),
 )
 _SIGNALS: Registry[SignalInfo] = Registry(

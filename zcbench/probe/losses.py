@@ -28,11 +28,37 @@ def default_loss(outputs: Tensor, targets: Tensor) -> Tensor:
             none that the network knows.
     """
     if targets.is_floating_point():
-        if targets.shape != outputs.shape:
-            raise UnsupportedModelError(
-                f"real targets of shape {tuple(targets.shape)} do not fit outputs of shape {tuple(outputs.shape)}."
-            )
+        _check_shapes(outputs, targets)
         return F.cross_entropy(outputs, targets) if _probabilities(targets) else F.mse_loss(outputs, targets)
+    outputs, targets = _class_targets(outputs, targets)
+    return F.cross_entropy(outputs.flatten(0, -2), targets.flatten())
+
+
+def sample_losses(outputs: Tensor, targets: Tensor) -> Tensor:
+    """The default loss of every sample alone, ``(batch,)``: means over its positions.
+
+    Raises:
+        UnsupportedModelError: as :func:`default_loss` does.
+    """
+    if targets.is_floating_point():
+        _check_shapes(outputs, targets)
+        if _probabilities(targets):
+            return F.cross_entropy(outputs, targets, reduction="none")
+        return (outputs - targets).square().flatten(1).mean(1)
+    outputs, targets = _class_targets(outputs, targets)
+    each = F.cross_entropy(outputs.flatten(0, -2), targets.flatten(), reduction="none")
+    return each.reshape(len(targets), -1).sum(1) / (targets != _IGNORED).reshape(len(targets), -1).sum(1)
+
+
+def _check_shapes(outputs: Tensor, targets: Tensor) -> None:
+    if targets.shape != outputs.shape:
+        raise UnsupportedModelError(
+            f"real targets of shape {tuple(targets.shape)} do not fit outputs of shape {tuple(outputs.shape)}."
+        )
+
+
+def _class_targets(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """The outputs ``(batch, …, classes)``, and targets as int64, none of which is out of range."""
     outputs = _classes_last(outputs, targets)
     targets = as_classes(targets)
     if targets.numel():
@@ -43,7 +69,7 @@ def default_loss(outputs: Tensor, targets: Tensor) -> Tensor:
             raise UnsupportedModelError(
                 f"target class {low if low < 0 else high} is out of range: the network has {outputs.shape[-1]} outputs."
             )
-    return F.cross_entropy(outputs.flatten(0, -2), targets.flatten())
+    return outputs, targets
 
 
 def _classes_last(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ _SHAPES = {
     *("UnbindBackward0", "SplitBackward0", "SplitWithSizesBackward0", "UnsafeSplitBackward0", "ChunkBackward0"),
     *("SelectBackward0", "SliceBackward0", "IndexBackward0", "RollBackward0", "UnfoldBackward0", "CatBackward0"),
     *("SqueezeBackward0", "SqueezeBackward1", "UnsqueezeBackward0", "ExpandBackward0", "StackBackward0"),
-    *("NativeDropoutBackward0", "ConstantPadNdBackward0"),  # flash attention of CUDA pads heads
+    *("NativeDropoutBackward0", "AsStridedBackward0", "ConstantPadNdBackward0"),  # flash attention of CUDA pads heads
 }
 _SCALES = {
     *("MulBackward0", "DivBackward0", "NegBackward0", "AddBackward0", "SubBackward0"),
@@ -63,7 +63,7 @@ def linear_roles(outputs: Tensor, weights: Mapping[str, Tensor]) -> dict[str, Ro
     products = _products(users, leaves, {id(weight): name for name, weight in weights.items() if weight.dim() == 2})
     lands: dict[str, list[tuple[Node, bool]]] = defaultdict(list)
     for product, name in products.items():
-        lands[name] += _downstream(product, users, _SHAPES | _SCALES | _BENDS)
+        lands[name] += _downstream(product, users, _SHAPES | _SCALES, bends=True)
     found = _attention(users, products, lands)
     for name, ends in lands.items():
         feeds = {products.get(node, "") for node, bent in ends if not bent}
@@ -134,6 +134,11 @@ def _chains(
                 stack.append([*chain, other])
 
 
+def _bends_in_place(node: Node) -> bool:
+    """Whether it overwrites a view by a function of nothing else, as an activation in place does."""
+    return node.name().endswith("CopySlices") and sum(child is not None for child, _ in node.next_functions) == 1
+
+
 def _normalizes(node: Node) -> bool:
     """Whether a product is the last step of a norm that is written out: x times 1 / root of its mean square."""
     return any(child is not None and child.name() in _ROOTS for child, _ in node.next_functions)
@@ -163,14 +168,24 @@ def _graph(outputs: Tensor) -> tuple[dict[Node, list[Node]], list[Node]]:
     return users, leaves
 
 
-def _downstream(start: Node, users: Mapping[Node, list[Node]], through: set[str]) -> Iterator[tuple[Node, bool]]:
-    """Where a result arrives when followed through operations of these names; and whether a non-linearity bent it."""
+def _downstream(
+    start: Node, users: Mapping[Node, list[Node]], through: set[str], *, bends: bool = False
+) -> Iterator[tuple[Node, bool]]:
+    """Where a result arrives when followed through operations of these names; and whether a non-linearity bent it.
+
+    Args:
+        start: the node of the result.
+        users: from a node to those that use its result.
+        through: names of operations.
+        bends: whether non-linearities are followed through, too.
+    """
     stack, seen = [(start, False)], {(start, False)}
     while stack:
         node, bent = stack.pop()
         for user in users.get(node, ()):
-            passes = user.name() in through and not _normalizes(user)
-            state = (user, bent or user.name() in _BENDS)
+            bend = user.name() in _BENDS or _bends_in_place(user)
+            passes = (bends if bend else user.name() in through) and not _normalizes(user)
+            state = (user, bent or bend)
             if state in seen:
                 continue
             seen.add(state)

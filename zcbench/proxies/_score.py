@@ -25,7 +25,8 @@ from zcbench.probe import Probe
 from zcbench.probe._measurable import measurable
 from zcbench.probe._snapshot import Changes, Snapshot, untouched
 from zcbench.probe._world import Settings
-from zcbench.proxies._register import resolve
+from zcbench.proxies._register import asked_for
+from zcbench.proxies._scores import ScoresByName
 from zcbench.types import Batch, Cost, Inputs, LossFunction, ProxyInfo, Score, Status
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def score(
             network comes back. Default: where they lie; of the processor, where :func:`zcbench.devices.chosen` says.
 
     Returns:
-        A :class:`zcbench.Score` by name; ``float(score)`` is its value, nan where it has none.
+        A :class:`zcbench.Score` by name; ``float(score)`` is its value, nan where it has none. Names are those that
+        were asked for, and labels of what patterns matched; every text that names the same proxy and settings finds it.
 
     Raises:
         UnknownNameError: a proxy does not exist.
@@ -81,7 +83,8 @@ def score(
         >>> float(scores["params"])
         67.0
     """
-    infos = resolve(proxies)
+    asked = asked_for(proxies)
+    infos = {info.label: info for info in asked.values()}.values()
     batch = Batch(inputs, targets)
     with users_signals():
         found = {
@@ -97,7 +100,7 @@ def score(
                 device=device,
             )
         }
-    return {info.label: found[info.label] for info in infos}
+    return ScoresByName(asked, found)
 
 
 #: How the note begins on a proxy that changed what it shares with others.
@@ -260,14 +263,14 @@ def _in_less_memory(info: ProxyInfo, probe: Probe, one: Score) -> Score:
     """
     pieces, seconds = 1, one.seconds
     while one.status is Status.OUT_OF_MEMORY and pieces <= len(probe.batch):
-        probe.free(pieces)
+        probe._free(pieces)
         one, _ = _one(info, probe)
         probe.put_back()
         seconds += one.seconds
         pieces *= 2
         if info.cost is not Cost.PER_SAMPLE:
             break
-    probe.free(1)
+    probe._free(1)
     return replace(one, seconds=seconds)
 
 
@@ -294,7 +297,7 @@ def _one(info: ProxyInfo, probe: Probe) -> tuple[Score, list[str]]:
     if call.kind is not None:
         found = _reason(call)
     elif math.isfinite(value):
-        found = Score(value)
+        found = Score(value, detail=" ".join(probe._notes))
     else:
         found = Score(None, Status.NON_FINITE, detail=f"the formula gave {value}.")
     return replace(found, seconds=spent(), memory=spent.memory), call.changed

@@ -2,8 +2,10 @@
 
 A layer's weight gradient for sample i follows from what entered the layer and the gradient that came back to its
 output, both for sample i. Hooks see these two; the product is formed layer by layer, in chunks, and given away at
-once. Autograd itself computes no weight gradient at all: the parameters are frozen meanwhile. A network with a
-trainable parameter that no rule below covers is taken one sample at a time instead: same result, slower.
+once. Autograd itself computes no weight gradient at all: the parameters are frozen meanwhile.
+
+A pass of two samples comes first. There every sum over samples must equal autograd's own gradient. A network for which
+it does not, or with a layer that no rule covers, is taken one sample at a time instead: same result, slower.
 """
 
 from __future__ import annotations
@@ -12,15 +14,18 @@ import functools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import get_gradient_edge
 
 from zcbench.errors import UnsupportedModelError, first_line
+from zcbench.probe._differentiate import dense
 from zcbench.probe.modes import BatchNorm
 from zcbench.probe.per_sample._one_by_one import FEW, Scalars, counted, refuse_mixing
-from zcbench.probe.per_sample.rules import is_regular, rule_of
+from zcbench.probe.per_sample.rules import Rule, is_regular, replayed, rule_of
 
 if TYPE_CHECKING:
     from zcbench.probe import Probe
@@ -33,7 +38,39 @@ _CHUNK = 1_200_000
 
 
 class IrregularError(Exception):
-    """A layer runs on something of which the rules cannot tell which rows belong to which sample."""
+    """The rules do not hold for what a layer does here."""
+
+
+@dataclass
+class _Call:
+    """One call of a layer in the pass of two samples."""
+
+    module: nn.Module
+    x: Tensor  # what entered
+    version: int  # of it, then
+    rows: int  # that it returned
+    edge: Any  # place of the output in the graph, where in-place operations that follow leave it
+
+
+class _Sum:
+    """What is left of a parameter's gradient when the rules' sums over samples are taken off it."""
+
+    def __init__(self, gradient: Tensor | None) -> None:
+        self.rest = None if gradient is None else dense(gradient)
+        self.scale: Tensor | float = 0.0  # of the terms that were summed up
+
+    def subtract(self, part: Tensor, scale: Tensor) -> None:
+        if self.rest is not None:
+            self.rest = self.rest - part
+            self.scale = self.scale + scale
+
+    def is_left(self) -> Tensor:
+        """Whether more than rounding is left: a thousandth of a percent of the terms, in float32."""
+        if self.rest is None:
+            return torch.tensor(False)
+        largest = self.rest.abs().amax()
+        left: Tensor = largest.isfinite() & (largest > torch.finfo(self.rest.dtype).eps ** 0.7 * self.scale)
+        return left
 
 
 class Collector:
@@ -58,46 +95,82 @@ class Collector:
         self.pending: dict[str, Tensor] = {}
         self.unseen = set(self.parameters)
         self.shapes: list[torch.Size] = []  # of what enters the layers, call by call, for two samples
-        self.surveyed: list[tuple[nn.Module, Any, Tensor]] = []  # layer, its place in the graph, its output, likewise
+        self.surveyed: list[_Call] = []  # likewise
         self.at = 0
-        self.roots: list[Tensor] = []  # outputs that depend on no other layer's output
 
     def survey_hook(self, module: nn.Module, args: tuple[Tensor, ...], named: dict[str, Tensor], out: Tensor) -> None:
         """Take note of a call for two samples."""
         if not torch.is_grad_enabled():  # no gradient reaches what the network does there
             return
+        x = _entered(args, named, out)
         if any(parameter.dtype != out.dtype for parameter in module.parameters(recurse=False)):
             raise IrregularError  # autocast: the rules multiply numbers of one type
-        self.shapes.append(_entered(args, named).shape)
-        self.surveyed.append((module, out.grad_fn, out))
+        self.shapes.append(x.shape)
+        if not out.requires_grad:
+            return
+        self.surveyed.append(_Call(module, x.detach(), x._version, out.shape[0], get_gradient_edge(out)))
 
     def check(self, outputs: Tensor) -> None:
         """Compare the graph of a pass of two samples with what the hooks saw of it.
 
         Raises:
             IrregularError: a parameter is used by something else than its layers, such as a product with the weight
-                of an embedding, or a row of a layer belongs to another sample, such as in a sorted batch.
+                of an embedding; a row of a layer belongs to another sample, such as in a sorted batch; or the rules
+                give another gradient than autograd.
         """
-        used, reached = _uses(outputs)
-        expected = Counter(
-            id(p) for module, node, _ in self.surveyed if node in reached for p in module.parameters(recurse=False)
-        )
-        if any(used[id(p)] != expected[id(p)] for p in self.parameters.values()):
-            raise IrregularError
-        rows = [out for _, node, out in self.surveyed if node in reached and out.shape[0] == FEW]
-        if not rows or outputs.shape[0] != FEW:
+        leaves, reached = _leaves(outputs)
+        used = Counter(id(leaf) for leaf in leaves)
+        calls = [call for call in self.surveyed if call.edge.node in reached]
+        expected = Counter(id(p) for call in calls for p in call.module.parameters(recurse=False))
+        known = (id(p) for call in calls if self.rule(call.module) is not replayed for p in call.module.parameters())
+        unused = (key for key in map(id, self.parameters.values()) if not expected[key])
+        if any(used[key] != expected[key] for key in (*known, *unused)):
+            raise IrregularError  # even where the gradient of the other use happens to vanish
+        parameters = [p for p in self.parameters.values() if used[id(p)]]
+        if not calls or not parameters or outputs.shape[0] != FEW:
             return
         first = outputs[0].sum() + outputs[0].square().sum()
-        for gradient in torch.autograd.grad(first, rows, allow_unused=True):
-            if gradient is not None and bool((gradient[1:] != 0).any()):
+        found = torch.autograd.grad(first, [*parameters, *(call.edge for call in calls)], allow_unused=True)
+        sums = {id(p): _Sum(gradient) for p, gradient in zip(parameters, found, strict=False)}
+        wrong = []
+        for call, gradient in zip(calls, found[len(parameters) :], strict=True):
+            if gradient is None:
+                continue
+            if call.x._version != call.version:
                 raise IrregularError
+            if call.rows == FEW:
+                wrong.append((gradient[1:] != 0).any())
+            self.subtract(call, gradient, sums)
+        wrong += [one.is_left() for one in sums.values()]
+        if bool(torch.stack(wrong).any()):  # asked once: each question halts a GPU
+            raise IrregularError
+
+    def subtract(self, call: _Call, gradient: Tensor, sums: dict[int, _Sum]) -> None:
+        """Take what the rule of a layer gives off the gradients that autograd gives, by identity of the parameter."""
+        module, x = call.module, call.x
+        if x.dim() < 2 or x.shape[0] not in (1, FEW):  # nothing of the samples enters, such as positions
+            x, gradient = x[None], gradient[None]
+        try:
+            parts = list(self.rule(module)(module, x, gradient))
+        except UnsupportedModelError:
+            raise
+        except Exception as error:
+            raise IrregularError from error
+        entered = torch.linalg.vector_norm(x) if x.is_floating_point() else 0.0
+        scale = torch.linalg.vector_norm(gradient) * (entered + gradient.numel() ** 0.5)
+        for leaf, part in parts:
+            one = sums.get(id(getattr(module, leaf)))
+            if one is not None:
+                one.subtract(part.sum(0), scale)
+                if getattr(module, "scale_grad_by_freq", False):  # by frequencies in both samples, not in each
+                    one.rest = None
 
     def forward_hook(
         self, module: nn.Module, args: tuple[Tensor, ...], named: dict[str, Tensor], output: Tensor
     ) -> Tensor | None:
         if not torch.is_grad_enabled():
             return None
-        x = _entered(args, named).detach()
+        x = _entered(args, named, output).detach()
         two = self.shapes[self.at] if self.at < len(self.shapes) else None
         self.at += 1
         changed = None
@@ -111,8 +184,7 @@ class Collector:
             raise IrregularError
         self.calls[module] += 1
         if not output.requires_grad:
-            self.roots.append(output.detach().requires_grad_())
-            output = changed = self.roots[-1].clone()  # no leaf, so that the network may write to it
+            output = changed = output.detach().requires_grad_().clone()  # no leaf, so that the network may write to it
         # A hook on the tensor sees the gradient before any in-place operation that follows.
         hook: Callable[[Tensor], None] = functools.partial(self.backward_hook, module, x, x._version)
         output.register_hook(hook)  # type: ignore[no-untyped-call]
@@ -135,9 +207,12 @@ class Collector:
 
     def parts(self, module: nn.Module, x: Tensor, gradient: Tensor) -> Iterator[tuple[str, Tensor]]:
         for rows in chunks(module, x, gradient):
-            rule = rule_of(module, self.batch_norm)
-            assert rule is not None
-            yield from rule(module, x[rows], gradient[rows])
+            yield from self.rule(module)(module, x[rows], gradient[rows])
+
+    def rule(self, module: nn.Module) -> Rule:
+        found = rule_of(module, self.batch_norm)
+        assert found is not None
+        return found
 
     def take(self, module: nn.Module, x: Tensor, gradient: Tensor, names: dict[str, str]) -> None:
         """Give away the gradients of a layer's parameters; ``names`` is from leaf names to full names."""
@@ -157,6 +232,12 @@ class Collector:
 
 
 def by_hooks(probe: Probe, collector: Collector, scalars: Scalars, batch_norm: BatchNorm) -> None:
+    """Run the network once, and have the collector give away the gradients of all samples.
+
+    Raises:
+        IrregularError: the rules do not hold; nothing was given away.
+        UnsupportedModelError: the network mixes samples, or takes no two of them alone.
+    """
     frozen = list(probe.parameters.values())
     few = _survey(probe, collector, batch_norm)
     handles = [layer.register_forward_hook(collector.forward_hook, with_kwargs=True) for layer in collector.layers]
@@ -167,8 +248,9 @@ def by_hooks(probe: Probe, collector: Collector, scalars: Scalars, batch_norm: B
             outputs = probe.call(probe.batch.inputs)
             counted(outputs, collector.batch)
             total = scalars(outputs, 0).sum()
-            if total.requires_grad and collector.roots:
-                torch.autograd.grad(total, collector.roots, allow_unused=True)
+            leaves = {id(leaf): leaf for leaf in _leaves(total)[0]}  # those that the network makes itself, too
+            if leaves:
+                torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
     finally:
         for parameter in frozen:
             parameter.requires_grad_(True)
@@ -183,42 +265,53 @@ def _survey(probe: Probe, collector: Collector, batch_norm: BatchNorm) -> Tensor
     few = probe.batch[:FEW]
     if len(few) == len(probe.batch):
         raise IrregularError  # nothing to compare with
+    failure: RuntimeError | None = None
     handles = [layer.register_forward_hook(collector.survey_hook, with_kwargs=True) for layer in collector.layers]
     try:
-        try:
-            with probe.forward_pass(batch_norm):
+        with probe.forward_pass(batch_norm):
+            try:
                 outputs = probe.call(few.inputs)
-        except RuntimeError as error:
-            with probe.forward_pass(batch_norm):
-                probe.call(probe.batch.inputs)  # raises where the network itself is at fault
-            raise UnsupportedModelError(
-                f"the network does not take {FEW} of its {len(probe.batch)} samples alone ({first_line(error)})."
-            ) from error
-        collector.check(outputs)
-        return outputs.detach()
+            except RuntimeError as error:
+                failure = error
+            else:
+                collector.check(outputs)
     finally:
         collector.surveyed.clear()  # and the graph with it
         for handle in handles:
             handle.remove()
+    if failure is not None:
+        with probe.forward_pass(batch_norm):
+            probe.call(probe.batch.inputs)  # raises where the network itself is at fault
+        raise UnsupportedModelError(
+            f"the network does not take {FEW} of its {len(probe.batch)} samples alone ({first_line(failure)})."
+        ) from failure
+    return outputs.detach()
 
 
-def _entered(args: tuple[Tensor, ...], named: dict[str, Tensor]) -> Tensor:
-    """What a layer was called with: each takes one tensor."""
-    return args[0] if args else next(iter(named.values()))
+def _entered(args: tuple[Any, ...], named: dict[str, Any], output: object) -> Tensor:
+    """What a layer was called with.
+
+    Raises:
+        IrregularError: that is not one tensor alone, or it does not return one.
+    """
+    given = [*args, *named.values()]
+    if len(given) != 1 or not isinstance(given[0], Tensor) or not isinstance(output, Tensor) or not given[0].dim():
+        raise IrregularError
+    return given[0]
 
 
-def _uses(outputs: Tensor) -> tuple[Counter[int], set[Any]]:
-    """How often each leaf of a graph is used, by id, and the graph's nodes."""
-    used, reached, queue = Counter[int](), {outputs.grad_fn}, [outputs.grad_fn]
+def _leaves(outputs: Tensor) -> tuple[list[Tensor], set[Any]]:
+    """Leaves of a graph, each as often as it is used, and the graph's nodes."""
+    leaves, reached, queue = [], {outputs.grad_fn}, [outputs.grad_fn]
     while queue:
         node = queue.pop()
         for following, _ in () if node is None else node.next_functions:
             if following is not None and hasattr(following, "variable"):
-                used[id(following.variable)] += 1
+                leaves.append(following.variable)
             if following is not None and following not in reached:
                 reached.add(following)
                 queue.append(following)
-    return used, reached
+    return leaves, reached
 
 
 def is_covered(probe: Probe) -> bool:

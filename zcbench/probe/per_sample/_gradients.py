@@ -17,13 +17,14 @@ from zcbench.probe.per_sample._one_by_one import counted, one_by_one
 if TYPE_CHECKING:
     from zcbench.probe import Probe
 
+_SLOWLY = "Samples were taken one at a time, because the rules for layers do not cover what this network does."
+
 
 def sample_gradients(probe: Probe, consume: Consumer) -> None:
     """See ``Probe.each_sample_gradient``."""
 
     def losses(outputs: Tensor, start: int) -> Tensor:
-        targets = probe.targets[start : start + len(outputs)]
-        return torch.stack([probe.loss_of(outputs[i : i + 1], targets[i : i + 1]) for i in range(len(outputs))])
+        return probe.sample_losses_of(outputs, probe.targets[start : start + len(outputs)])
 
     if is_covered(probe):
         try:
@@ -31,6 +32,8 @@ def sample_gradients(probe: Probe, consume: Consumer) -> None:
             return
         except IrregularError:
             pass
+    if len(probe.batch) > 1:
+        probe.note(_SLOWLY)
     for row in one_by_one(probe, losses, "per-sample"):
         for name, gradient in row.items():
             consume(name, gradient[None])
@@ -57,6 +60,8 @@ def tangent_kernel(probe: Probe, batch_norm: BatchNorm) -> Tensor:
             return kernel.total
         except IrregularError:
             pass
+    if len(probe.batch) > 1:
+        probe.note(_SLOWLY)
     return inner_products(list(one_by_one(probe, sums, batch_norm)))
 
 

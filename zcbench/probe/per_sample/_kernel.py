@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from zcbench.probe.modes import BatchNorm
 from zcbench.probe.per_sample._collector import Collector
+from zcbench.probe.per_sample.rules.convolutions import convolution
+from zcbench.probe.per_sample.rules.embedding import embedding
+from zcbench.probe.per_sample.rules.linear import linear
 
 if TYPE_CHECKING:
     from zcbench.probe import Probe
@@ -37,19 +40,20 @@ class Kernel(Collector):
         super().finish()
 
     def take(self, module: nn.Module, x: Tensor, gradient: Tensor, names: dict[str, str]) -> None:
-        if isinstance(module, nn.Embedding):
+        rule = self.rule(module)
+        if rule is embedding and isinstance(module, nn.Embedding) and not module.scale_grad_by_freq:
             same = x.flatten()[:, None] == x.flatten()[None, :]
             if module.padding_idx is not None:
                 same &= (x != module.padding_idx).flatten()
             rows = gradient.flatten(0, -2)
             self.add(_by_sample((rows @ rows.T) * same, self.batch))
-        elif isinstance(module, nn.Linear) and "weight" in names and _pairs_are_cheaper(module, x):
+        elif rule is linear and isinstance(module, nn.Linear) and "weight" in names and _pairs_are_cheaper(module, x):
             entered, came_back = x.flatten(0, -2), gradient.flatten(0, -2)
             self.add(_by_sample((entered @ entered.T) * (came_back @ came_back.T), self.batch))
             if "bias" in names:
                 self.add_rows("", gradient.flatten(1, -2).sum(1) if gradient.dim() > 2 else gradient)
         else:
-            for channels in _channels(module, gradient):
+            for channels in _channels(module, gradient) if rule in (linear, convolution) else [(slice(None),)]:
                 found: dict[str, list[Tensor]] = {leaf: [] for leaf in names}
                 for leaf, part in self.parts(module, x, gradient[channels]):
                     if leaf in found:

@@ -37,8 +37,8 @@ def one_by_one(probe: Probe, scalars: Scalars, batch_norm: BatchNorm) -> Iterato
 
 def _outputs(probe: Probe, samples: int, batch_norm: BatchNorm) -> Tensor:
     """Of the first so many samples alone; UnsupportedModelError where the first dimension does not count them."""
-    with torch.no_grad(), probe.forward_pass(batch_norm):
-        return counted(probe.call(probe.batch[:samples].inputs), samples)
+    with probe.forward_pass(batch_norm):  # with a graph, which networks need that differentiate something themselves
+        return counted(probe.call(probe.batch[:samples].inputs), samples).detach()
 
 
 def counted(outputs: Tensor, samples: int) -> Tensor:
@@ -65,7 +65,7 @@ def refuse_mixing(probe: Probe, batch_norm: BatchNorm, few: Tensor, whole: Tenso
     if few.shape == part.shape:
         states, seed = torch_states(), probe.seed
         try:
-            with torch.no_grad(), probe.forward_pass(batch_norm):
+            with probe.forward_pass(batch_norm):
                 seed_torch(seed + 1)
                 if not _close(probe.call(probe.batch[: len(few)].inputs), few):
                     return  # it draws random numbers, others for each size of a batch

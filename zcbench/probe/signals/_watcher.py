@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from unittest import mock
 
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
 
 from zcbench.errors import UnsupportedModelError
 
 if TYPE_CHECKING:
     from zcbench.probe import Probe
-from typing import Self, TypeAlias
-from unittest import mock
-
-from torch.overrides import TorchFunctionMode
-from torch.utils.hooks import RemovableHandle
+    from zcbench.probe._axes import Axes, Layout, Seen
 
 
 class Watcher:
@@ -31,13 +30,21 @@ class Watcher:
     outputs: Tensor | None = None
     #: whether it looks at the network's weights
     of_weights = False
+    #: whether it asks where the samples are in what it sees, by :meth:`samples`
+    of_samples = False
 
     def __init__(self, probe: Probe) -> None:
         self.probe = probe
         self.batch = len(probe.batch)
         self.stack = ExitStack()
+        self.survey: Seen | None = None  # of a pass that only tells where samples are
+        self.axes: Axes | None = None
+        self.unknown: list[str] = []  # shapes of tensors of which that is not known
+        self.without = 0  # tensors in which there are none
 
     def __enter__(self) -> Self:
+        if self.axes is not None:
+            self._layout = self.axes.reader(self.batch)
         self.start()
         return self
 
@@ -46,6 +53,42 @@ class Watcher:
 
     def start(self) -> None:
         """Set hooks and function modes through ``self.stack``."""
+
+    def samples(self, x: Tensor, key: str = "") -> Layout | None:
+        """Where the samples are in a tensor that passes; None if none are, or if that is not known.
+
+        To be called for every such tensor in every pass, whatever becomes of it.
+
+        Args:
+            x: the tensor.
+            key: the name of what sees it, so that what else runs at times does not count.
+        """
+        if self.survey is not None:
+            self.survey.setdefault(key, []).append(x.detach().clone())
+            return None
+        if self.axes is None:
+            raise TypeError(f"{type(self).__name__} asks for samples: it must say of_samples = True.")
+        try:
+            layout = self._layout(x, key)
+        except LookupError:
+            self.unknown.append(str(tuple(x.shape)))
+            return None
+        self.without += layout is None
+        return layout
+
+    def nothing(self, what: str) -> str:
+        """Why nothing could be read, in a sentence; "" if nothing was seen at all."""
+        if problem := self.problem(what):
+            return problem
+        return f"{what} nothing in which single samples can be told apart." if self.without else ""
+
+    def problem(self, what: str) -> str:
+        """Why something that was seen could not be read, in a sentence; "" if all could."""
+        if self.axes is not None and self.axes.problem:
+            return f"which axis counts samples cannot be told: {self.axes.problem}"
+        if self.unknown:
+            return f"{what} a tensor of shape {self.unknown[0]}, in which the samples cannot be told apart."
+        return ""
 
     @property
     def weights(self) -> dict[str, nn.Parameter]:

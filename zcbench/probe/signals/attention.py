@@ -51,6 +51,8 @@ class Attention(Watcher):
     Between softmax and product there may be other types, masks and dropout; the product may be an einsum.
     """
 
+    of_samples = True
+
     def start(self) -> None:
         """Watch functions."""
         self.applications: list[Attended] = []
@@ -93,11 +95,19 @@ class Attention(Watcher):
                 return
 
     def _add(self, probabilities: Tensor, heads: Tensor) -> None:
-        both = [x.detach() for x in (probabilities, heads)]
-        if both[0].dim() == 3:  # heads are folded into the batch
-            both = [x.reshape(self.batch, -1, *x.shape[1:]) for x in both]
-        if both[0].dim() == 4 and both[0].shape[0] % self.batch == 0:  # windows may be folded into it too
-            self.applications.append(Attended(*both))
+        found = []
+        for x, key in ((probabilities.detach(), "probabilities"), (heads.detach(), "heads")):
+            layout = self.samples(x, key)
+            if layout is None or layout.axis >= x.dim() - 2:
+                continue
+            if x.dim() == 3:  # heads may be folded into the batch
+                x = layout.first(x) if layout.positions > 1 else layout.first(x)[:, None]
+            elif x.dim() == 4:  # windows may be folded into it too
+                x = layout.rows(x)
+            if x.dim() == 4:
+                found.append(x)
+        if len(found) == 2:
+            self.applications.append(Attended(*found))
 
 
 def _probabilities(
@@ -132,5 +142,7 @@ def attention(probe: Probe) -> list[Attended]:
     """
     watcher = probe.watched(Attention)
     if not watcher.applications:
+        if problem := watcher.nothing("attention returns"):
+            raise UnsupportedModelError(problem)
         raise UnsupportedModelError("the network has no attention.")
     return watcher.applications

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from zcbench.errors import UnsupportedModelError
 from zcbench.probe._differentiate import gradients_of
 from zcbench.probe._register import register_signal
 from zcbench.probe.signals._watcher import Keeper, Watcher
 
 if TYPE_CHECKING:
     from zcbench.probe import Probe
+    from zcbench.probe._axes import Layout
 
 
 class ChannelProducts(Watcher):
     """Sum over positions of a * dL/da for every convolutional and linear layer's output a."""
 
     of_weights = True
+    of_samples = True
 
     def start(self) -> None:
         """Hook the layers whose weights count."""
@@ -33,23 +37,20 @@ class ChannelProducts(Watcher):
 
     def _hook(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
         def forward(module: nn.Module, _: Any, output: Any) -> None:
-            if not isinstance(output, Tensor) or not output.requires_grad or output.shape[0] != self.batch:
+            if not isinstance(output, Tensor):
+                return
+            layout = self.samples(output, name)
+            if layout is None or not output.requires_grad:
+                return
+            channels = 1 if channels_first(module, output) else output.dim() - 1
+            if layout.axis == channels:
                 return
             kept = self.keeper.keep(output)
-            first = channels_first(module, output)
 
             def backward(gradient: Tensor) -> None:
-                if not self.active:
-                    return
-                product = kept.tensor * gradient
-                found = (
-                    product.flatten(2).sum(2)
-                    if first
-                    else product.flatten(1, -2).sum(1)
-                    if product.dim() > 2
-                    else product
-                )
-                self.products[name] = self.products[name] + found if name in self.products else found
+                if self.active:
+                    found = _by_channel(kept.tensor * gradient, layout, channels)
+                    self.products[name] = self.products[name] + found if name in self.products else found
 
             output.register_hook(backward)  # type: ignore[no-untyped-call]
 
@@ -63,6 +64,17 @@ class ChannelProducts(Watcher):
             yield
         finally:
             self.active = False
+
+
+def _by_channel(product: Tensor, layout: Layout, channels: int) -> Tensor:
+    """Sums over all but samples and channels, ``(batch, channels)``."""
+    if layout.axis == 0 and layout.positions == 1 and channels == 1:
+        return product.flatten(2).sum(2) if product.dim() > 2 else product
+    product = product.movedim(channels, -1)
+    if layout.axis > channels:
+        layout = replace(layout, axis=layout.axis - 1)
+    product = layout.first(product)
+    return product.flatten(1, -2).sum(1) if product.dim() > 2 else product
 
 
 def channels_first(module: nn.Module, output: Tensor) -> bool:
@@ -85,4 +97,6 @@ def channel_products(probe: Probe) -> dict[str, Tensor]:
         assert watcher.outputs is not None
         with watcher.loss_pass():
             gradients_of(probe.loss_of(watcher.outputs, probe.targets), probe.parameters)
+    if not watcher.products and (problem := watcher.nothing("a layer returns")):
+        raise UnsupportedModelError(problem)
     return watcher.products

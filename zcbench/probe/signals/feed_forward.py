@@ -14,16 +14,18 @@ from zcbench.probe.signals._watcher import Keeper, Kept, Watcher
 
 if TYPE_CHECKING:
     from zcbench.probe import Probe
+    from zcbench.probe._axes import Layout
 
 
 class LinearOutputs(Watcher):
     """Outputs of the layers with two-dimensional weights, before anything overwrites them, by name of the weight."""
 
     of_weights = True
+    of_samples = True
 
     def start(self) -> None:
         """Hook the layers."""
-        self.kept: dict[str, list[Kept]] = {}
+        self.kept: dict[str, list[tuple[Kept, Layout]]] = {}
         self.keeper = self.stack.enter_context(Keeper())
         for name, weight in self.weights.items():
             if weight.dim() == 2:
@@ -32,8 +34,8 @@ class LinearOutputs(Watcher):
 
     def _hook(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
         def forward(_: nn.Module, __: Any, output: Any) -> None:
-            if isinstance(output, Tensor):
-                self.kept.setdefault(name, []).append(self.keeper.keep(output))
+            if isinstance(output, Tensor) and (layout := self.samples(output, name)) is not None:
+                self.kept.setdefault(name, []).append((self.keeper.keep(output), layout))
 
         return forward
 
@@ -47,8 +49,8 @@ def feed_forward(probe: Probe) -> list[Tensor]:
     """
     names = probe.weights_for(Role.FFN_IN)
     watcher = probe.watched(LinearOutputs, graph=True)
-    batch = len(probe.batch)
-    found = [kept.tensor for name in names for kept in watcher.kept.get(name, ())]
+    found = [layout.first(kept.tensor) for name in names for kept, layout in watcher.kept.get(name, ())]
     if not found:
-        raise UnsupportedModelError("the feed-forward layers are not called as modules.")
-    return [x.reshape(batch, -1, x.shape[-1]) for x in found]
+        problem = watcher.nothing("a feed-forward layer returns")
+        raise UnsupportedModelError(problem or "the feed-forward layers are not called as modules.")
+    return [x.reshape(len(x), -1, x.shape[-1]) for x in found]

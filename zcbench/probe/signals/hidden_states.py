@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from zcbench.errors import UnsupportedModelError
+from zcbench.probe._axes import Layout
 from zcbench.probe._register import register_signal
 from zcbench.probe.signals._watcher import Watcher
 
@@ -22,6 +23,8 @@ class HiddenStates(Watcher):
     Layers are those of ``nn.RNN``, ``nn.LSTM`` and ``nn.GRU``, the cells of PyTorch, and every module with children
     that runs once per position and returns its new state ``(batch, width)``, alone or first in a tuple.
     """
+
+    of_samples = True
 
     def start(self) -> None:
         """Hook everything that may turn out to be a cell."""
@@ -37,20 +40,24 @@ class HiddenStates(Watcher):
     def _layers(self, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> None:
         assert isinstance(module, nn.RNNBase)
         x, states = args[0], args[1] if len(args) > 1 else kwargs.get("hx")
-        if not isinstance(x, Tensor) or x.dim() != 3:
+        if not isinstance(x, Tensor) or x.dim() != 3 or not isinstance(output[0], Tensor):
+            return
+        layout = self.samples(output[0], "whole")
+        if layout is None or layout.axis > 1 or layout.positions > 1:
             return
         found = [output[0].detach()]
         if module.num_layers > 1:
             with torch.no_grad():
                 found = list(_layer_by_layer(module, x.detach(), states))
-        if not module.batch_first:
-            found = [states.transpose(0, 1) for states in found]
+        found = [layout.first(states) for states in found]
         self.order.setdefault(module)
         self.whole.setdefault(module, []).extend(found)
 
     def _step(self, module: nn.Module, _: Any, output: Any) -> None:
         state = output[0] if isinstance(output, tuple) and output else output
-        if isinstance(state, Tensor) and state.dim() == 2 and state.shape[0] == self.batch:
+        if not isinstance(state, Tensor) or state.dim() != 2:
+            return
+        if (layout := self.samples(state, "steps")) is not None and layout == Layout(0):
             self.order.setdefault(module)
             self.steps.setdefault(module, []).append(state.detach().clone())
 
@@ -95,6 +102,8 @@ def hidden_states(probe: Probe) -> list[Tensor]:
     """
     watcher = probe.watched(HiddenStates)
     if not watcher.layers:
+        if problem := watcher.nothing("a recurrent layer returns"):
+            raise UnsupportedModelError(problem)
         raise UnsupportedModelError(
             "the network has no recurrent layer: nn.LSTM and the like, or a module that runs once per position and "
             "returns its state."

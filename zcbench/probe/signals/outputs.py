@@ -19,8 +19,7 @@ def outputs(probe: Probe) -> Tensor:
     """Output of the network for the batch, train-mode batch norm, graph attached."""
     leaves = probe._leaves
     kinds = probe._shared if any(t.requires_grad for t in leaves.tensors()) else probe._shared | {Embedded}
-    watchers = {kind: kind(probe) for kind in sorted(kinds, key=lambda kind: kind.__qualname__)}
-    probe._settle_weights(watchers.values())
+    watchers = probe._watching(kinds)
     with probe.forward_pass(), ExitStack() as stack:
         for watcher in watchers.values():
             stack.enter_context(watcher)

@@ -21,7 +21,8 @@ _RECTIFIERS = {F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.rel
 _CLIPS = {F.hardtanh, F.hardtanh_}
 
 
-def _rectifies(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+def rectifies(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Whether a call is that of a ReLU: zero for what is negative."""
     if func in _CLIPS:  # nn.ReLU6 is a clip from 0 to 6
         return bool((args[1] if len(args) > 1 else kwargs.get("min_val", -1.0)) == 0)
     return func in _RECTIFIERS
@@ -30,23 +31,22 @@ def _rectifies(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[
 class ReLUCodes(Watcher):
     """Which inputs of every ReLU (and ReLU6) are positive, before an in-place one overwrites them."""
 
+    of_samples = True
+
     def start(self) -> None:
         """Watch functions, so that modules and plain calls are seen alike."""
         self.codes: list[Tensor] = []
-        self.problem = ""
         self.stack.enter_context(FunctionWatcher(self._before))
 
     def _before(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        if not _rectifies(func, args, kwargs):
+        if not rectifies(func, args, kwargs):
             return
         x: Tensor = args[0] if args else kwargs["input"]
-        if x.dim() < 2 or x.shape[0] != self.batch:
-            self.problem = (
-                f"a ReLU runs on a tensor of shape {tuple(x.shape)}, whose first dimension does not count samples."
-            )
-            return
-        with torch.no_grad():
-            self.codes.append(x.flatten(1) > 0)
+        layout = self.samples(x)
+        if layout is not None:
+            with torch.no_grad():
+                codes = layout.first(x) > 0
+                self.codes.append(codes.flatten(1) if codes.dim() > 1 else codes[:, None])
 
 
 @register_signal("relu_codes", watcher=ReLUCodes)
@@ -59,10 +59,17 @@ def relu_codes(probe: Probe) -> list[Tensor]:
         UnsupportedModelError: no ReLU ran, or one ran on something other than the batch.
     """
     watcher = probe.watched(ReLUCodes)
-    if watcher.problem:
-        raise UnsupportedModelError(watcher.problem)
+    if problem := watcher.problem("a ReLU runs on"):
+        raise UnsupportedModelError(problem)
+    if not watcher.codes and (problem := watcher.nothing("every ReLU runs on")):
+        raise UnsupportedModelError(problem)
+    if watcher.without:
+        probe.note(f"ReLUs on what depends on no sample were left out ({watcher.without}).")
     if not watcher.codes:
-        raise UnsupportedModelError("no ReLU ran: this proxy measures rectified linear networks.")
+        raise UnsupportedModelError(
+            "no ReLU ran: this proxy measures rectified linear networks. With activation=all it takes the signs of "
+            "what enters other activations."
+        )
     if watcher.outputs is not None and not watcher.outputs.isfinite().all():
         raise NonFiniteError("the network's outputs are not finite, so which ReLUs are on means nothing.")
     return watcher.codes

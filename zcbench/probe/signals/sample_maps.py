@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 class SampleMaps(Watcher):
     """Output of every module without children for the first sample, where it is a map with channels first."""
 
+    of_samples = True
+
     def start(self) -> None:
         """Hook the modules."""
         self.maps: list[Tensor] = []
@@ -25,8 +27,12 @@ class SampleMaps(Watcher):
                 self.hook(module.register_forward_hook(self._hook))
 
     def _hook(self, _: nn.Module, __: Any, output: Any) -> None:
-        if isinstance(output, Tensor) and output.dim() == 4 and output.shape[0] == self.batch:
-            self.maps.append(output[0].detach().flatten(1).clone())
+        if not isinstance(output, Tensor) or output.dim() != 4:
+            return
+        layout = self.samples(output)
+        if layout is not None and layout.axis == 0:
+            maps = layout.first(output.detach())[0]
+            self.maps.append((maps if maps.dim() == 3 else maps.movedim(1, 0)).flatten(1).clone())
 
 
 @register_signal("sample_maps", watcher=SampleMaps)
@@ -38,5 +44,7 @@ def sample_maps(probe: Probe) -> list[Tensor]:
     """
     watcher = probe.watched(SampleMaps)
     if not watcher.maps:
+        if problem := watcher.nothing("a module returns"):
+            raise UnsupportedModelError(problem)
         raise UnsupportedModelError("no module returns maps (batch, channels, height, width).")
     return watcher.maps

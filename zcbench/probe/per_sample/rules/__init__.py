@@ -1,7 +1,15 @@
 """How gradients of samples follow, one file per kind of layer."""
 
-from zcbench.probe.per_sample.rules import batch_norms, convolutions, embedding, group_norm, layer_norm, linear
-from zcbench.probe.per_sample.rules._register import Rule, is_regular, per_sample_rule, rule_of
+from zcbench.probe.per_sample.rules import (
+    batch_norms,
+    convolutions,
+    embedding,
+    group_norm,
+    layer_norm,
+    linear,
+    rms_norm,
+)
+from zcbench.probe.per_sample.rules._register import Rule, is_regular, per_sample_rule, replayed, rule_of
 
 __all__ = [
     "Rule",
@@ -13,5 +21,7 @@ __all__ = [
     "layer_norm",
     "linear",
     "per_sample_rule",
+    "replayed",
+    "rms_norm",
     "rule_of",
 ]

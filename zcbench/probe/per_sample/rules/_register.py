@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import TypeAlias, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from zcbench._arguments import shown
@@ -15,6 +18,10 @@ from zcbench.probe.modes import BatchNorm
 Rule: TypeAlias = Callable[[nn.Module, Tensor, Tensor], Iterator[tuple[str, Tensor]]]
 F = TypeVar("F", bound=Rule)
 
+#: methods that say what a layer of torch computes
+_COMPUTE = ("forward", "_conv_forward")
+#: layers of which no sample can be run by itself: they use the whole of a batch, or their kernels run batches alone
+_NEVER = (nn.RNNBase, nn.EmbeddingBag, nn.modules.batchnorm._BatchNorm, nn.modules.lazy.LazyModuleMixin)
 #: rules by kind of layer and mode of batch norm
 _RULES: dict[tuple[type[nn.Module], str], Rule] = {}
 _MODES = ("per-sample", "eval")
@@ -65,16 +72,44 @@ def per_sample_rule(*layers: type[nn.Module], batch_norm: BatchNorm | None = Non
 
 
 def rule_of(module: nn.Module, batch_norm: BatchNorm = "per-sample") -> Rule | None:
-    """The rule for a layer, None where there is none."""
-    return _RULES.get((type(module), batch_norm))
+    """The rule for a layer: that of its class, or of the nearest parent whose computation it keeps, or a general one.
+
+    None where there is none: the layer has parts with parameters of their own, or is known to need what no rule has.
+    """
+    for parent in type(module).__mro__:
+        rule = _RULES.get((parent, batch_norm))
+        if rule is not None and all(getattr(type(module), name, 0) is getattr(parent, name, 0) for name in _COMPUTE):
+            return rule
+    if isinstance(module, _NEVER) or any(True for child in module.children() for _ in child.parameters()):
+        return None
+    return replayed
+
+
+def replayed(module: nn.Module, x: Tensor, gradient: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """Run a layer again, every sample by itself, and differentiate that: for all layers without a rule of their own.
+
+    It holds for layers whose output for a sample follows from their input for that sample.
+    """
+    layer = copy.copy(module)
+    layer._parameters = dict(module._parameters)
+    for table in [name for name in vars(layer) if name.endswith("_hooks")]:
+        setattr(layer, table, OrderedDict())
+    own = {name: parameter.detach() for name, parameter in module.named_parameters(recurse=False)}
+
+    def of_sample(x: Tensor, gradient: Tensor) -> dict[str, Tensor]:
+        def run(parameters: dict[str, Tensor]) -> Tensor:
+            output: Tensor = torch.func.functional_call(layer, parameters, (x[None],))
+            return output
+
+        found: dict[str, Tensor] = torch.func.vjp(run, own)[1](gradient[None])[0]
+        return found
+
+    yield from torch.func.vmap(of_sample)(x, gradient).items()
 
 
 def is_regular(module: nn.Module) -> bool:
-    """Whether a layer computes what its class says."""
-    # Parametrised or hooked layers compute something else than their class says.
+    """Whether a layer computes what its class says, which no hook or other function changes."""
     tables = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
-    if "forward" in vars(module) or any(tables) or getattr(module, "scale_grad_by_freq", False):
+    if "forward" in vars(module) or any(tables):
         return False
-    if any(p._backward_hooks for p in module.parameters(recurse=False)):
-        return False
-    return getattr(module, "padding_mode", "zeros") == "zeros"
+    return not any(parameter._backward_hooks for parameter in module.parameters(recurse=False))

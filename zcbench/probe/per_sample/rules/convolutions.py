@@ -12,7 +12,7 @@ from zcbench.probe.per_sample.rules._register import per_sample_rule
 
 
 @per_sample_rule(nn.Conv1d, nn.Conv2d, nn.Conv3d)
-def conv(module: nn.Module, x: Tensor, gradient: Tensor) -> Iterator[tuple[str, Tensor]]:
+def convolution(module: nn.Module, x: Tensor, gradient: Tensor) -> Iterator[tuple[str, Tensor]]:
     """Products of the gradient with the patches that it saw, summed over positions."""
     assert isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d))
     samples = len(x)
@@ -32,7 +32,9 @@ def _patches(module: nn.Conv1d | nn.Conv2d | nn.Conv3d, x: Tensor) -> Tensor:
         pads = [(0, 0)] * dimensions
     else:
         pads = [(int(p), int(p)) for p in padding]
-    x = F.pad(x, [side for pair in reversed(pads) for side in pair])
+    mode = "constant" if module.padding_mode == "zeros" else module.padding_mode
+    if any(side for pair in pads for side in pair):
+        x = F.pad(x, [side for pair in reversed(pads) for side in pair], mode=mode)
     for axis in range(dimensions):
         kernel, stride, dilation = module.kernel_size[axis], module.stride[axis], module.dilation[axis]
         x = x.unfold(2 + axis, dilation * (kernel - 1) + 1, stride)[..., ::dilation]

@@ -16,5 +16,8 @@ def embedding(module: nn.Module, x: Tensor, gradient: Tensor) -> Iterator[tuple[
     tokens, gradient = x.flatten(1), gradient.flatten(1, -2)
     if module.padding_idx is not None:
         gradient = gradient * (tokens != module.padding_idx)[..., None]
+    if module.scale_grad_by_freq:  # in its sample
+        same = tokens[:, :, None] == tokens[:, None, :]
+        gradient = gradient / same.sum(2)[..., None]
     result = gradient.new_zeros(len(x), module.num_embeddings, module.embedding_dim)
     yield "weight", result.scatter_add_(1, tokens[..., None].expand_as(gradient), gradient)

@@ -1,0 +1,115 @@
+"""Per-sample gradients by hooks equal those of one network call per sample."""
+
+import pytest
+import torch
+from networks import convnet, images, zoo
+from samples import check, gather
+from torch import nn
+
+from zcbench.probe import Probe
+from zcbench.probe.per_sample import _collector
+from zcbench.types import Batch
+
+
+@pytest.mark.parametrize("name", zoo())
+def test_zoo(name):
+    model, inputs, targets = zoo()[name]
+    check(model, inputs, targets, by_hooks=True)
+
+
+def test_tiny_chunks(monkeypatch):
+    monkeypatch.setattr(_collector, "_CHUNK", 1)
+    for name in ("convnet", "module twice", "tied weights"):
+        model, inputs, targets = zoo()[name]
+        check(model, inputs, targets, by_hooks=True)
+
+
+class Tokens(nn.Module):
+    """Embedded tokens, and a function of the network that makes the output of them."""
+
+    def __init__(self, rest, **options):
+        super().__init__()
+        self.embedding, self.layer = nn.Embedding(9, 5, **options), nn.Linear(5, 5)
+        self.rest = rest
+
+    def forward(self, tokens):
+        return self.rest(self, self.embedding(tokens).mean(1))
+
+
+def without_gradients(network, x):
+    with torch.no_grad():
+        return network.layer(x)
+
+
+def force(network, x):
+    """The gradient of an energy as a feature."""
+    x = x.detach().requires_grad_()
+    return torch.autograd.grad(network.layer(x).square().sum(), x, create_graph=True)[0]
+
+
+def in_few_bits(network, x):
+    with torch.autocast("cpu", torch.bfloat16):
+        return network.layer(x).float()
+
+
+def in_another_order(network, x):
+    return network.layer(x.flip(0)).flip(0)
+
+
+@pytest.mark.parametrize(
+    ("rest", "by_hooks"),
+    [
+        (lambda network, x: nn.functional.linear(network.layer(x), network.embedding.weight), False),
+        (lambda network, x: network.layer(x) @ network.embedding.weight.T, False),
+        (lambda network, x: nn.functional.linear(x, nn.functional.normalize(network.layer.weight)), False),
+        (lambda network, x: nn.functional.linear(x, network.layer.weight[:3]), False),
+        (lambda network, x: network.layer(x) * network.layer.weight.norm(), False),
+        (lambda network, x: network.layer(x).add_(network.layer.bias), False),
+        (lambda network, x: network.layer(x).detach() * network.layer.weight[0] + x, False),
+        (lambda network, x: network.layer(input=x), True),
+        (lambda network, x: x + network.layer(x) * without_gradients(network, x), True),
+        (lambda network, x: network.layer(x.detach().requires_grad_()), True),
+        (lambda network, x: network.layer(force(network, x)), False),
+        (in_few_bits, False),
+        (in_another_order, False),
+    ],
+    ids=[
+        *("tied", "product", "cosine", "sliced", "norm", "bias", "unused layer", "keyword", "no grad", "leaf", "force"),
+        *("autocast", "order"),
+    ],
+)
+def test_what_networks_do_with_their_layers(rest, by_hooks):
+    check(Tokens(rest), torch.randint(9, (4, 6)), torch.tensor([0, 1, 2, 2]), by_hooks=by_hooks)
+
+
+def test_what_entered_a_layer_must_stay_as_it_was():
+    def overwritten(network, x):
+        y = network.layer(x)
+        return y + x.add_(1)
+
+    with pytest.raises(RuntimeError, match=r"in ?place"):
+        gather(Tokens(overwritten), torch.randint(9, (4, 6)), torch.tensor([0, 1, 2, 3]))
+
+
+def test_own_loss():
+    inputs, labels = images()
+
+    def loss(output, target):
+        return (output.logsumexp(1) * (target + 1)).mean()
+
+    check(convnet(), inputs, labels, by_hooks=True, loss_fn=loss)
+
+
+def test_nothing_of_size_batch_times_parameters_is_held():
+    """Chunks are freed as they are consumed: no tensor that autograd or the hooks keep is that large."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(192, 3000), nn.ReLU(), nn.Linear(3000, 3000), nn.Linear(3000, 5))
+    inputs, labels = images(batch=16)
+    largest = 0
+
+    def watch(name: str, gradients: torch.Tensor) -> None:
+        nonlocal largest
+        largest = max(largest, gradients.numel())
+
+    with Probe(model, Batch(inputs, labels)) as probe:
+        probe.each_sample_gradient(watch)
+    assert largest <= max(p.numel() for p in model.parameters())
