@@ -90,6 +90,7 @@ if TYPE_CHECKING:
     from zcbench.types import Batch as Batch
     from zcbench.types import Score as Score
     from zcbench.types import Status as Status
+    from zcbench.types import shared as shared
 
 __version__ = "0.1.0"
 
@@ -120,6 +121,7 @@ _PUBLIC = {
     "per_sample_rule": "zcbench.probe",
     "run": "zcbench.runs",
     "score": "zcbench.proxies",
+    "shared": "zcbench.types",
     "search": "zcbench.search",
     **{verb: kind.module for kind in KINDS for verb in kind.verbs},
 }

@@ -101,7 +101,7 @@ def train(
     targets, output = as_classes(data.targets), _Output(model, data)
     with torch.inference_mode(mode=False), torch.enable_grad(), eager(model):
         for step, chosen in enumerate(itertools.islice(rows, total), 1):
-            inputs = data.map(lambda tensor, chosen=chosen: tensor[chosen])  # type: ignore[misc]
+            inputs = data[chosen].inputs
             loss = (loss_fn or default_loss)(output(invoke(model, inputs)), targets[chosen])
             if not torch.isfinite(loss):
                 raise FloatingPointError(f"the loss is {loss.item()} at step {step} of training.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import enum
 import math
 from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ from zcbench._display import brief, many, plain
 from zcbench.errors import InvalidInputError, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     from torch import Tensor, nn
@@ -145,13 +146,43 @@ def _is_tensor(part: object) -> bool:
     return hasattr(part, "is_floating_point")  # this module loads no torch
 
 
+def is_graph(part: object) -> bool:
+    """Whether it is data of PyTorch Geometric: one graph, or several in one."""
+    return hasattr(part, "stores") and hasattr(part, "apply") and hasattr(part, "to_dict")
+
+
+def _is_graphs(part: object) -> bool:
+    """Whether it is several graphs, which count as samples."""
+    return is_graph(part) and hasattr(part, "num_graphs") and hasattr(part, "to_data_list")
+
+
+@dataclass(frozen=True)
+class Shared:
+    """An input that is the same for all samples: see :func:`shared`."""
+
+    value: Any
+
+
+def shared(value: Any) -> Shared:
+    """Mark an input that counts no samples: it is passed to the network whole, whichever samples are measured.
+
+    The edges of a graph, for example: ``zcbench.score(model, (x, zcbench.shared(edge_index)), labels)``. If all inputs
+    are shared, targets count the samples.
+
+    Args:
+        value: a tensor, or data of PyTorch Geometric.
+    """
+    return value if isinstance(value, Shared) else Shared(value)
+
+
 @dataclass(frozen=True, repr=False)
 class Batch:
     """Inputs and targets as one object; the first dimension of every tensor counts the samples.
 
     Attributes:
         inputs: what the network is called with: a tensor, a tuple or list of positional arguments, or a mapping of
-            keyword arguments. Numbers, texts and None among them are passed on as they are.
+            keyword arguments. Numbers, texts and None among them are passed on as they are, and so is what
+            :func:`shared` marks. In a ``Batch`` of PyTorch Geometric graphs count as samples; one ``Data`` is shared.
         targets: class indices ``(batch,)`` or ``(batch, length)``, real targets shaped like the output, or None.
         provenance: where the batch comes from, in words that identify it ("digits/train/64 of 500/seed 0").
     """
@@ -166,23 +197,45 @@ class Batch:
 
     def __repr__(self) -> str:
         shapes = ", ".join("×".join(map(str, tensor.shape)) or "a number" for tensor in self.tensors())
+        others = ", ".join(_described(part) for part in self.parts() if isinstance(part, Shared) or is_graph(part))
         targets = "no targets" if self.targets is None else f"targets {'×'.join(map(str, self.targets.shape))}"
-        return brief(f"<Batch of {shapes or 'no tensors'}, {targets}: {plain(self.provenance or 'unnamed', 60)}>")
+        what = ", ".join(filter(None, (shapes, others))) or "no tensors"
+        return brief(f"<Batch of {what}, {targets}: {plain(self.provenance or 'unnamed', 60)}>")
+
+    def parts(self) -> list[Any]:
+        """The arguments that the network is called with, in order."""
+        if isinstance(self.inputs, Mapping):
+            return list(self.inputs.values())
+        return list(self.inputs) if isinstance(self.inputs, tuple) else [self.inputs]
 
     def tensors(self) -> list[Tensor]:
-        """The input tensors in order."""
-        if isinstance(self.inputs, Mapping):
-            parts = list(self.inputs.values())
-        else:
-            parts = list(self.inputs) if isinstance(self.inputs, tuple) else [self.inputs]
-        return [part for part in parts if _is_tensor(part)]
+        """The input tensors that count samples, in order."""
+        return [part for part in self.parts() if _is_tensor(part)]
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Inputs:
-        """The inputs with ``function`` applied to every tensor, everything else as it is."""
+        """The inputs with ``function`` applied to every tensor that counts samples and to those of graphs."""
 
         def changed(part: Any) -> Any:
+            if _is_graphs(part):
+                return copy.copy(part).apply(function)
             return function(part) if _is_tensor(part) else part
 
+        return self.each(changed)
+
+    def map_all(self, function: Callable[[Tensor], Tensor]) -> Inputs:
+        """The same, with ``function`` applied to what is shared, too: to move or copy a batch."""
+
+        def changed(part: Any) -> Any:
+            if isinstance(part, Shared):
+                return Shared(changed(part.value))
+            if is_graph(part):
+                return copy.copy(part).apply(function)
+            return function(part) if _is_tensor(part) else part
+
+        return self.each(changed)
+
+    def each(self, changed: Callable[[Any], Any]) -> Inputs:
+        """The inputs with every argument changed."""
         if isinstance(self.inputs, Mapping):
             return {name: changed(part) for name, part in self.inputs.items()}
         if isinstance(self.inputs, tuple):
@@ -191,14 +244,32 @@ class Batch:
         return inputs
 
     def __len__(self) -> int:
-        tensors = self.tensors()
-        if not tensors:
-            raise InvalidInputError("a batch without a tensor has no samples: pass tensors as inputs.")
-        return int(tensors[0].shape[0])
+        for part in self.parts():
+            if _is_tensor(part):
+                return int(part.shape[0])
+            if _is_graphs(part):
+                return int(part.num_graphs)
+        if any(isinstance(part, Shared) or is_graph(part) for part in self.parts()):
+            return 1 if self.targets is None else int(self.targets.shape[0])
+        raise InvalidInputError("a batch without a tensor has no samples: pass tensors as inputs.")
 
-    def __getitem__(self, rows: slice) -> Batch:
-        targets = None if self.targets is None else self.targets[rows]
-        return Batch(self.map(lambda tensor: tensor[rows]), targets, self.provenance)
+    def __getitem__(self, rows: slice | Sequence[int] | Tensor) -> Batch:
+        """Some of the samples: a slice of them, or those of these numbers."""
+
+        def some(part: Any) -> Any:
+            if _is_graphs(part):
+                numbers = range(len(self))[rows] if isinstance(rows, slice) else [int(number) for number in rows]
+                return type(part).from_data_list([part.get_example(number) for number in numbers])
+            return part[rows] if _is_tensor(part) else part
+
+        return Batch(self.each(some), None if self.targets is None else self.targets[rows], self.provenance)
+
+
+def _described(part: Any) -> str:
+    if isinstance(part, Shared):
+        shape = getattr(part.value, "shape", None)
+        return f"shared {type(part.value).__name__ if shape is None else '×'.join(map(str, shape)) or 'number'}"
+    return f"{part.num_graphs} graphs" if _is_graphs(part) else "a graph"
 
 
 class Status(enum.StrEnum):

@@ -17,6 +17,13 @@ from zcbench.probe._measurable import measurable
 from zcbench.testing._world import differs, world
 from zcbench.types import Batch
 
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # theirs, at import
+    from torch_geometric.data import Batch as GraphBatch
+    from torch_geometric.data import Data
+    from torch_geometric.nn import GCNConv, global_mean_pool
+
+
 X = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
 Y = torch.arange(8) % 3
 NESTED = torch.nested.nested_tensor([torch.ones(2, 4), torch.ones(3, 4)], layout=torch.jagged)
@@ -130,7 +137,11 @@ class Takes(nn.Module):
 @pytest.mark.parametrize(
     ("inputs", "targets", "message"),
     [
-        ((X, torch.randint(8, (2, 30))), Y, "(2, 8): each must count the samples. Shapes: the input number 1 (8, 4)"),
+        (
+            (X, torch.randint(8, (2, 30))),
+            None,
+            "(2, 8): each must count the samples. Shapes: the input number 1 (8, 4)",
+        ),
         ({"x": X, "flag": torch.tensor(1.0)}, Y, "the input 'flag' ()"),
         ((X, X.numpy()), Y, "the input number 2 is of the type ndarray"),
         (X.numpy(), Y, "the input is of the type ndarray"),
@@ -405,3 +416,131 @@ def test_inputs_that_want_gradients_are_measured_like_others(kind):
     assert {name: score.value for name, score in found.items()} == expected
     assert given.requires_grad
     assert wanted.grad is None
+
+
+# -- what counts no samples --------------------------------------------------------------------
+
+
+class Edges(nn.Module):
+    """Mixes features along the edges of a graph that all samples share."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.a, self.b = nn.Linear(5, 7), nn.Linear(7, 3)
+
+    def forward(self, x, edges, scale=1.0):  # x: (batch, nodes, features)
+        x = self.a(x)
+        x = x.index_add(1, edges[1], x[:, edges[0]]).relu() * scale
+        return self.b(x.mean(1))
+
+
+class Inside(Edges):
+    """The same with the edges inside."""
+
+    def __init__(self, edges):
+        super().__init__()
+        self.register_buffer("edges", edges)
+
+    def forward(self, x):
+        return super().forward(x, self.edges)
+
+
+def edges_and_samples():
+    generator = torch.Generator().manual_seed(1)
+    return (
+        torch.randn(8, 6, 5, generator=generator),
+        torch.randint(6, (2, 11), generator=generator),
+        torch.arange(8) % 3,
+    )
+
+
+NAMES = ["snip", "fisher", "jacov", "naswot", "swap", "gradsign", "ntk_trace", "zico", "synflow", "flops", "params"]
+
+
+@pytest.mark.parametrize("form", ["shared", "marked by targets", "by name"])
+def test_inputs_that_count_no_samples_pass_through(form):
+    x, edges, labels = edges_and_samples()
+    inputs = {"shared": (x, zcbench.shared(edges)), "marked by targets": (x, edges)}.get(
+        form, {"x": x, "edges": zcbench.shared(edges), "scale": 1.0}
+    )
+    found = zcbench.score(Edges(), inputs, labels, NAMES)
+    for name, expected in zcbench.score(Inside(edges), x, labels, NAMES).items():
+        assert (found[name].status, found[name].value) == (expected.status, expected.value), name
+        assert ("passed on whole: (2, 11)" in found[name].detail) is (form == "marked by targets")
+    assert sum(score.value is not None for score in found.values()) >= 9
+
+
+def test_shared_inputs_stay_as_they_are():
+    class Writes(Edges):
+        def forward(self, x, edges):
+            edges += 1
+            edges %= 6
+            return super().forward(x, edges)
+
+    x, edges, labels = edges_and_samples()
+    before = edges.clone()
+    first = zcbench.score(Writes(), (x, zcbench.shared(edges)), labels, NAMES)
+    assert torch.equal(edges, before)
+    again = zcbench.score(Writes(), (x, zcbench.shared(edges)), labels, ["snip"])
+    assert again["snip"].value == first["snip"].value
+
+
+def test_without_targets_nobody_can_say_what_counts_samples():
+    x, edges, _ = edges_and_samples()
+    with pytest.raises(InvalidInputError, match=r"zcbench\.shared"):
+        zcbench.score(Edges(), (x, edges), None, ["params"])
+    with pytest.raises(InvalidInputError, match="first dimensions"):
+        zcbench.score(Edges(), (x, edges), torch.arange(7), ["params"])
+
+
+def test_shared_inputs_are_checked():
+    x, edges, _ = edges_and_samples()
+    with pytest.raises(InvalidInputError, match="sparse"):
+        zcbench.score(Edges(), (x, zcbench.shared(edges.to_sparse())), None, ["params"])
+    assert repr(Batch((x, zcbench.shared(edges)))) == "<Batch of 8×6×5, shared 2×11, no targets: unnamed>"
+
+
+def graphs():
+    torch.manual_seed(2)
+    sizes = (4, 6, 5, 7, 8, 3)
+    return [Data(x=torch.randn(n, 5), edge_index=torch.randint(n, (2, 3 * n)), y=torch.tensor([n % 3])) for n in sizes]
+
+
+class Graphs(nn.Module):
+    """Two graph convolutions, as PyTorch Geometric's tutorials write them."""
+
+    def __init__(self, *, whole):
+        super().__init__()
+        torch.manual_seed(1)
+        self.a, self.b, self.head, self.whole = GCNConv(5, 16), GCNConv(16, 16), nn.Linear(16, 3), whole
+
+    def forward(self, *inputs):
+        x, edges, of = (inputs[0].x, inputs[0].edge_index, inputs[0].batch) if self.whole else inputs
+        x = self.b(self.a(x, edges).relu(), edges).relu()
+        return self.head(global_mean_pool(x, of, int(of.max()) + 1))
+
+
+def test_graphs_of_pytorch_geometric():
+    batch = GraphBatch.from_data_list(graphs())
+    apart = tuple(zcbench.shared(tensor) for tensor in (batch.x, batch.edge_index, batch.batch))
+    of_graphs = zcbench.score(Graphs(whole=True), batch, batch.y, "all")
+    of_tensors = zcbench.score(Graphs(whole=False), apart, batch.y, "all")
+    for name in ("snip", "grad_norm", "grasp", "l2_norm", "num_layers", "params", "ntk_cond", "lga_classes", "plain"):
+        assert of_graphs[name].value == of_tensors[name].value is not None, name
+    assert of_graphs["num_layers"].value == 3
+    assert not [score for score in (*of_graphs.values(), *of_tensors.values()) if score.status == "failed"]
+    assert repr(Batch(batch, batch.y)) == "<Batch of 6 graphs, targets 6: unnamed>"
+
+
+def test_gradients_of_graphs_are_those_of_each_alone():
+    model, parts = Graphs(whole=True), graphs()
+    batch = GraphBatch.from_data_list(parts)
+    rows = []
+    for one in parts:
+        loss = nn.functional.cross_entropy(model(GraphBatch.from_data_list([one])), one.y)
+        rows.append(torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(model.parameters()))]))
+    signs = torch.stack(rows).sign().sum(0).abs().sum()
+    (score,) = zcbench.score(model, batch, batch.y, ["gradsign:zero=0"]).values()
+    assert score.value == float(signs)
+    assert "one at a time" in zcbench.score(model, batch, batch.y, ["gradsign"])["gradsign"].detail

@@ -13,7 +13,7 @@ import torch.utils.checkpoint
 from torch import Tensor, nn
 
 from zcbench.errors import InvalidInputError
-from zcbench.types import Batch
+from zcbench.types import Batch, Shared, is_graph, shared
 
 #: What may stand among the inputs beside tensors: it is handed to the network as it is.
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device)
@@ -52,11 +52,37 @@ def ordinary(batch: Batch) -> Batch:
     that were made in ``torch.inference_mode`` are copied, others share their numbers.
     """
     targets = batch.targets
-    tensors = [*batch.tensors(), *([] if targets is None else [targets])]
+    if passed_whole(batch):
+        rows = len(targets) if targets is not None else 0
+        inputs = batch.each(lambda part: shared(part) if isinstance(part, Tensor) and len(part) != rows else part)
+        batch = Batch(inputs, targets, batch.provenance)
+    tensors = [*tensors_in(batch), *([] if targets is None else [targets])]
     if not any(tensor.is_inference() or tensor.requires_grad for tensor in tensors):
         return batch
     with torch.inference_mode(mode=False):
-        return Batch(batch.map(_leaf), None if targets is None else _leaf(targets), batch.provenance)
+        return Batch(batch.map_all(_leaf), None if targets is None else _leaf(targets), batch.provenance)
+
+
+def passed_whole(batch: Batch) -> list[str]:
+    """Shapes of the tensors that count no samples, because others have as many rows as there are targets."""
+    if batch.targets is None or not batch.targets.dim():
+        return []
+    sizes = [len(tensor) if tensor.dim() else -1 for tensor in batch.tensors()]
+    if len(batch.targets) not in sizes or -1 in sizes:
+        return []
+    return [str(tuple(tensor.shape)) for tensor in batch.tensors() if len(tensor) != len(batch.targets)]
+
+
+def tensors_in(batch: Batch) -> list[Tensor]:
+    """All tensors of the inputs, those in graphs and in what is shared included."""
+    found: list[Tensor] = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        found.append(tensor)
+        return tensor
+
+    batch.map_all(keep)
+    return found
 
 
 def _leaf(tensor: Tensor) -> Tensor:
@@ -155,26 +181,10 @@ def _check_tensor(what: str, tensor: Tensor) -> None:
 def _check_batch(batch: object) -> None:
     if not isinstance(batch, Batch):
         raise InvalidInputError(f"the batch is a {type(batch).__name__}: pass a zcbench.Batch.")
-    parts: list[tuple[str, Any]]
-    if isinstance(batch.inputs, dict) or hasattr(batch.inputs, "keys"):
-        parts = [(f"the input {name!r}", part) for name, part in batch.inputs.items()]  # type: ignore[union-attr]
-        if not all(isinstance(name, str) for name in batch.inputs):
-            raise InvalidInputError(
-                "the names of inputs in a mapping must be texts, the names of the network's arguments."
-            )
-    elif isinstance(batch.inputs, tuple):
-        parts = [(f"the input number {number}", part) for number, part in enumerate(batch.inputs, 1)]
-    else:
-        parts = [("the input", batch.inputs)]
+    parts = _named_parts(batch)
     for what, part in parts:
-        if isinstance(part, Tensor):
-            _check_tensor(what, part)
-        elif len(parts) == 1 or not isinstance(part, _PLAIN):
-            raise InvalidInputError(
-                f"{what} is of the type {type(part).__name__}; inputs must be a tensor, a tuple of tensors or a mapping"
-                " from names to tensors, and beside them numbers, texts and None."
-            )
-    if not batch.tensors():
+        _check_part(what, part, alone=len(parts) == 1)
+    if not tensors_in(batch):
         raise InvalidInputError("inputs must be a tensor, a tuple of tensors or a mapping from names to tensors.")
     if batch.targets is not None:
         if not isinstance(batch.targets, Tensor):
@@ -183,7 +193,36 @@ def _check_batch(batch: object) -> None:
         if batch.targets.is_complex():
             raise InvalidInputError("targets are complex: pass classes or real numbers.")
         parts.append(("targets", batch.targets))
-    _check_samples([(what, part) for what, part in parts if isinstance(part, Tensor)])
+    if not passed_whole(batch):
+        _check_samples([(what, part) for what, part in parts if isinstance(part, Tensor)])
+
+
+def _named_parts(batch: Batch) -> list[tuple[str, Any]]:
+    """Inputs with words for messages."""
+    if is_graph(batch.inputs):
+        return [("the input", batch.inputs)]
+    if isinstance(batch.inputs, dict) or hasattr(batch.inputs, "keys"):
+        if not all(isinstance(name, str) for name in batch.inputs):
+            raise InvalidInputError(
+                "the names of inputs in a mapping must be texts, the names of the network's arguments."
+            )
+        return [(f"the input {name!r}", part) for name, part in batch.inputs.items()]  # type: ignore[union-attr]
+    if isinstance(batch.inputs, tuple):
+        return [(f"the input number {number}", part) for number, part in enumerate(batch.inputs, 1)]
+    return [("the input", batch.inputs)]
+
+
+def _check_part(what: str, part: object, *, alone: bool) -> None:
+    if isinstance(part, Tensor):
+        _check_tensor(what, part)
+    elif isinstance(part, Shared) or is_graph(part):
+        for tensor in tensors_in(Batch((part,))):
+            _check_tensor(what, tensor)
+    elif alone or not isinstance(part, _PLAIN):
+        raise InvalidInputError(
+            f"{what} is of the type {type(part).__name__}; inputs must be a tensor, a tuple of tensors or a mapping"
+            " from names to tensors, and beside them numbers, texts and None."
+        )
 
 
 def _check_samples(parts: list[tuple[str, Tensor]]) -> None:
@@ -193,8 +232,8 @@ def _check_samples(parts: list[tuple[str, Tensor]]) -> None:
         shapes = ", ".join(f"{what} {tuple(tensor.shape)}" for what, tensor in parts[:8])
         raise InvalidInputError(
             f"inputs and targets have different first dimensions ({', '.join(map(str, different))}): each must count "
-            f"the samples. Shapes: {shapes}. What is the same for all samples belongs in the network: "
-            "keep it as a buffer, or wrap the network in a module that passes it on."
+            f"the samples. Shapes: {shapes}. Wrap what is the same for all samples, such as the edges of a "
+            "graph, in zcbench.shared(…)."
         )
     if different == [0]:
         raise InvalidInputError("the batch is empty: pass at least one sample.")
@@ -204,7 +243,7 @@ def _check_devices(model: nn.Module, batch: Batch) -> None:
     if any(hasattr(module, "_hf_hook") for module in model.modules()):  # it moves its inputs itself
         return
     places = {tensor.device for tensor in itertools.chain(model.parameters(), model.buffers())}
-    tensors = [*batch.tensors(), *([] if batch.targets is None else [batch.targets])]
+    tensors = [*tensors_in(batch), *([] if batch.targets is None else [batch.targets])]
     for tensor in tensors:
         if places and tensor.device not in places:
             raise InvalidInputError(

@@ -31,7 +31,7 @@ from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.probe import _register as registry
 from zcbench.probe._axes import Axes, Seen, learn
 from zcbench.probe._differentiate import gradients_of
-from zcbench.probe._measurable import as_classes, eager, measurable, ordinary, whole_graphs
+from zcbench.probe._measurable import as_classes, eager, measurable, ordinary, passed_whole, tensors_in, whole_graphs
 from zcbench.probe._signal import Signal
 from zcbench.probe._snapshot import BatchSnapshot, Given, untouched
 from zcbench.probe._upkeep import Upkeep
@@ -99,6 +99,7 @@ class Probe(Upkeep):
     ) -> None:
         self.model = measurable(model, batch)
         self.batch = ordinary(batch)
+        self._whole = passed_whole(batch)  # shapes of inputs that count no samples
         self.seed = whole("the seed", seed, 0, 2**63 - 1)
         if loss_fn is not None and not callable(loss_fn):
             raise InvalidInputError(f"loss_fn is a {type(loss_fn).__name__}: pass a function of outputs and targets.")
@@ -218,6 +219,8 @@ class Probe(Upkeep):
         the function is called again: so the choice depends on nothing but the network.
         """
         self._reruns = True
+        if self._whole:
+            self.note(f"Inputs that count no samples were passed on whole: {', '.join(self._whole)}.")
         try:
             return function(self, **arguments)
         except _UnsettledError:
@@ -285,7 +288,7 @@ class Probe(Upkeep):
         _, in_question = declared(self.model, self.parameters)
         few = self.batch[:_FEW]
         inputs = _copies(few.inputs)
-        tensors = Batch(inputs).tensors()
+        tensors = tensors_in(Batch(inputs))
 
         def run() -> None:
             invoke(self.model, inputs)
@@ -351,23 +354,27 @@ class Probe(Upkeep):
     def watched(self, watcher: type[W], *, graph: bool = False) -> W:
         """What a watcher saw: of the main pass if it was wanted in advance, else of a pass of its own.
 
+        Where the main pass fails, a watcher that needs no graph sees a pass of its own, as it does without company.
+
         Args:
             watcher: its class.
             graph: whether it needs the graph of the pass.
         """
         if watcher in self._watchers or (watcher in self._shared and (graph or self._main)):
-            outputs, found = self.outputs, self._watchers[watcher]
-            found.outputs = outputs
-        else:
-            inputs = self._leaves.inputs if graph else self.batch.inputs
+            with nullcontext() if graph else suppress(Exception):
+                outputs, found = self.outputs, self._watchers[watcher]
+                found.outputs = outputs
+                assert isinstance(found, watcher)
+                return found
+        inputs = self._leaves.inputs if graph else self.batch.inputs
 
-            def run() -> Watcher:
-                watching = self._watching({watcher})[watcher]
-                with self.forward_pass(), watching:
-                    watching.outputs = self.call(inputs)
-                return watching
+        def run() -> Watcher:
+            watching = self._watching({watcher})[watcher]
+            with self.forward_pass(), watching:
+                watching.outputs = self.call(inputs)
+            return watching
 
-            found = run() if graph else _without_graph(run)
+        found = run() if graph else _without_graph(run)
         assert isinstance(found, watcher)
         return found
 
@@ -398,7 +405,7 @@ class Probe(Upkeep):
 
     def _learned(self, kinds: list[type[Watcher]]) -> dict[type[Watcher], Axes]:
         def run(numbers: list[int]) -> dict[type[Watcher], Seen]:
-            inputs = self.batch.map(lambda tensor: tensor[numbers])
+            inputs = self.batch[numbers].inputs
 
             def seen() -> dict[type[Watcher], Seen]:
                 watchers = [kind(self) for kind in kinds]
@@ -518,4 +525,4 @@ def _without_graph(run: Callable[[], T]) -> T:
 
 
 def _copies(inputs: Any) -> Inputs:
-    return Batch(inputs).map(torch.clone)
+    return Batch(inputs).map_all(torch.clone)

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from zcbench.errors import UnsupportedModelError
-from zcbench.types import Batch
+from zcbench.types import Batch, Shared
 
 #: Way to a tensor inside of what a network returned: indices and names.
 Place: TypeAlias = tuple[int | str, ...]
@@ -33,9 +33,19 @@ _DEEPEST = 20
 
 def invoke(model: nn.Module, inputs: object) -> object:
     """Call a network with a tensor, a tuple of positional arguments or a mapping of keyword arguments."""
+    positional, named = arguments(inputs)
+    return model(*positional, **named)
+
+
+def arguments(inputs: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Positional and keyword arguments for the inputs of a batch; of what is shared, the value."""
+
+    def plain(part: Any) -> Any:
+        return part.value if isinstance(part, Shared) else part
+
     if isinstance(inputs, Mapping):
-        return model(**inputs)
-    return model(*inputs) if isinstance(inputs, (tuple, list)) else model(inputs)
+        return (), {name: plain(part) for name, part in inputs.items()}
+    return tuple(map(plain, inputs if isinstance(inputs, (tuple, list)) else (inputs,))), {}
 
 
 def narrowed(output: object) -> object:

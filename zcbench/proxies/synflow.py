@@ -23,6 +23,7 @@ from torch.func import functional_call
 
 from zcbench.errors import UnsupportedModelError
 from zcbench.probe import Probe
+from zcbench.probe.calling import arguments
 from zcbench.probe.modes import BatchNorm, default_dtype
 from zcbench.proxies import register_proxy
 
@@ -162,10 +163,12 @@ def _flow(
 
     def ones(tensor: Tensor) -> Tensor:
         if not tensor.is_floating_point():
-            raise UnsupportedModelError("synflow feeds an input of ones, and the inputs here are integers.")
+            return tensor
         return torch.full_like(tensor, factor * input_factor, dtype=torch.float64)
 
-    inputs = probe.batch[:1].map(ones)
+    if not all(tensor.is_floating_point() for tensor in probe.batch.tensors()):
+        raise UnsupportedModelError("synflow feeds an input of ones, and the inputs here are integers.")
+    inputs = probe.batch[:1].map_all(ones)  # edges of graphs stay
     weights = probe.weights
     state = {
         name: tensor.detach().double().abs() * (1.0 if name in weights else factor)
@@ -174,9 +177,9 @@ def _flow(
         for name, tensor in (*probe.model.named_parameters(), *probe.model.named_buffers())
     }
     watched = {name: state[name].requires_grad_() for name in weights}
-    arguments, keywords = ((), inputs) if isinstance(inputs, dict) else (inputs, None)
+    positional, named = arguments(inputs)
     with probe.forward_pass(batch_norm), default_dtype(torch.float64):
-        flow = probe.tensor_of(functional_call(probe.model, state, arguments, keywords), inputs).sum() * factor
+        flow = probe.tensor_of(functional_call(probe.model, state, positional, named), inputs).sum() * factor
     found: tuple[Tensor | None, ...] = (None,) * len(watched)
     if flow.requires_grad:
         found = torch.autograd.grad(flow, list(watched.values()), allow_unused=True)

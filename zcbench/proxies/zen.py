@@ -55,6 +55,8 @@ def zen(probe: Probe, *, running: bool = False) -> float:
             raise UnsupportedModelError("zen feeds Gaussian noise, and the inputs here are integers.")
         return torch.randn(tensor.shape, generator=generator).to(tensor.device, tensor.dtype)
 
+    if not probe.batch.tensors():
+        raise UnsupportedModelError("zen feeds Gaussian noise, and no input tensor counts samples.")
     state = {name: p.detach().clone() for name, p in probe.model.named_parameters()}
     try:
         _draw(probe.model, generator)

@@ -76,6 +76,12 @@ class Watcher:
         self.without += layout is None
         return layout
 
+    def nothing(self, what: str) -> str:
+        """Why nothing could be read, in a sentence; "" if nothing was seen at all."""
+        if problem := self.problem(what):
+            return problem
+        return f"{what} nothing in which single samples can be told apart." if self.without else ""
+
     def problem(self, what: str) -> str:
         """Why something that was seen could not be read, in a sentence; "" if all could."""
         if self.axes is not None and self.axes.problem:

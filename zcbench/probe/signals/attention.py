@@ -142,7 +142,7 @@ def attention(probe: Probe) -> list[Attended]:
     """
     watcher = probe.watched(Attention)
     if not watcher.applications:
-        if problem := watcher.problem("attention returns"):
+        if problem := watcher.nothing("attention returns"):
             raise UnsupportedModelError(problem)
         raise UnsupportedModelError("the network has no attention.")
     return watcher.applications

@@ -120,7 +120,7 @@ def blocks(probe: Probe) -> list[Feature]:
     """
     watcher = probe.watched(Blocks, graph=True)
     if len(watcher.features) < 2:
-        if problem := watcher.problem("a block returns"):
+        if problem := watcher.nothing("a block returns"):
             raise UnsupportedModelError(problem)
         raise UnsupportedModelError("the network has no two blocks in a row that return maps or sequences.")
     return watcher.features

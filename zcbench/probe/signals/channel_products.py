@@ -97,6 +97,6 @@ def channel_products(probe: Probe) -> dict[str, Tensor]:
         assert watcher.outputs is not None
         with watcher.loss_pass():
             gradients_of(probe.loss_of(watcher.outputs, probe.targets), probe.parameters)
-    if not watcher.products and (problem := watcher.problem("a layer returns")):
+    if not watcher.products and (problem := watcher.nothing("a layer returns")):
         raise UnsupportedModelError(problem)
     return watcher.products

@@ -51,6 +51,6 @@ def feed_forward(probe: Probe) -> list[Tensor]:
     watcher = probe.watched(LinearOutputs, graph=True)
     found = [layout.first(kept.tensor) for name in names for kept, layout in watcher.kept.get(name, ())]
     if not found:
-        problem = watcher.problem("a feed-forward layer returns")
+        problem = watcher.nothing("a feed-forward layer returns")
         raise UnsupportedModelError(problem or "the feed-forward layers are not called as modules.")
     return [x.reshape(len(x), -1, x.shape[-1]) for x in found]

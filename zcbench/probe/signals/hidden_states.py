@@ -102,7 +102,7 @@ def hidden_states(probe: Probe) -> list[Tensor]:
     """
     watcher = probe.watched(HiddenStates)
     if not watcher.layers:
-        if problem := watcher.problem("a recurrent layer returns"):
+        if problem := watcher.nothing("a recurrent layer returns"):
             raise UnsupportedModelError(problem)
         raise UnsupportedModelError(
             "the network has no recurrent layer: nn.LSTM and the like, or a module that runs once per position and "

@@ -74,12 +74,14 @@ def entries(probe: Probe) -> list[Tensor]:
     Raises:
         UnsupportedModelError: the inputs are integers and no embedding takes them.
     """
+    if not leaves(probe):
+        raise UnsupportedModelError("no input tensor counts samples, so that there are no gradients of theirs.")
     inputs = [tensor for tensor in leaves(probe) if tensor.requires_grad]
     if not inputs:
         watcher = probe.watched(Embedded, graph=True)
         embedded = watcher.embedded
         if embedded is None:
-            if problem := watcher.problem("an embedding takes"):
+            if problem := watcher.nothing("an embedding takes"):
                 raise UnsupportedModelError(problem)
             raise UnsupportedModelError("the inputs are integers and no embedding takes them: they have no gradient.")
         inputs = [embedded]

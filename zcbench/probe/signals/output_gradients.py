@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from zcbench.errors import UnsupportedModelError
 from zcbench.probe._register import register_signal
 
 if TYPE_CHECKING:
@@ -16,5 +18,6 @@ if TYPE_CHECKING:
 def output_gradients(probe: Probe) -> dict[str, Tensor]:
     """Gradient of the sum of all outputs by name of the trainable parameter."""
     if "input_gradients" in probe._wanted and probe.parameters:
-        return probe._sum_pass[0]
+        with suppress(UnsupportedModelError):  # of the inputs, which these gradients do not need
+            return probe._sum_pass[0]
     return probe.gradients_of(probe.outputs.sum())

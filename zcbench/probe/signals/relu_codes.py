@@ -61,6 +61,8 @@ def relu_codes(probe: Probe) -> list[Tensor]:
     watcher = probe.watched(ReLUCodes)
     if problem := watcher.problem("a ReLU runs on"):
         raise UnsupportedModelError(problem)
+    if not watcher.codes and (problem := watcher.nothing("every ReLU runs on")):
+        raise UnsupportedModelError(problem)
     if watcher.without:
         probe.note(f"ReLUs on what depends on no sample were left out ({watcher.without}).")
     if not watcher.codes:

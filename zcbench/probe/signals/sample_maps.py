@@ -44,7 +44,7 @@ def sample_maps(probe: Probe) -> list[Tensor]:
     """
     watcher = probe.watched(SampleMaps)
     if not watcher.maps:
-        if problem := watcher.problem("a module returns"):
+        if problem := watcher.nothing("a module returns"):
             raise UnsupportedModelError(problem)
         raise UnsupportedModelError("no module returns maps (batch, channels, height, width).")
     return watcher.maps
