@@ -10,7 +10,7 @@ from zcbench.probe._snapshot import Changes, Given
 from zcbench.probe.signals._watcher import Watcher
 
 #: What a probe is opened with.
-_PINNED = ("model", "batch", "seed", "_loss_fn", "_wanted", "_shared", "_main", "_given", "_exit")
+_PINNED = ("model", "batch", "seed", "_loss_fn", "_choice", "_wanted", "_shared", "_main", "_given", "_exit")
 
 
 class Upkeep(Ledger):

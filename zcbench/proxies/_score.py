@@ -7,7 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,8 +22,9 @@ from zcbench.probe import Probe
 from zcbench.probe._measurable import measurable
 from zcbench.probe._snapshot import Changes, Snapshot, untouched
 from zcbench.probe._world import Settings
+from zcbench.probe.calling import check_choice
 from zcbench.proxies._register import resolve
-from zcbench.types import Batch, Inputs, LossFunction, ProxyInfo, Score, Status
+from zcbench.types import Batch, Inputs, LossFunction, OutputChoice, ProxyInfo, Score, Status
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,12 +40,13 @@ def score(
     seed: int = 0,
     training_data: Batch | None = None,
     recipe: Recipe | None = None,
+    output: OutputChoice | None = None,
 ) -> dict[str, Score]:
     """Score any network with training-free proxies; the network comes back as it was.
 
     Args:
         model: returns a tensor, an object or mapping with ``logits``, or a tuple such as NAS-Bench-201's (features,
-            logits), of which the last tensor of two dimensions counts: ``zcbench.probe.calling`` has the whole rule.
+            logits), of which a tensor of two dimensions counts: ``zcbench.probe.calling`` has the whole rule.
             Of ``torch.compile`` and ``nn.DataParallel`` the network inside is measured.
         inputs: a tensor, a tuple or list (positional arguments) or a mapping (keyword arguments) of tensors whose first
             dimension counts the samples; numbers, texts and None among them reach the network as they are.
@@ -58,6 +60,8 @@ def score(
         seed: seeds everything random, from 0; the same seed gives the same scores.
         training_data: what "epochs" and "steps" train on; default the batch itself.
         recipe: how they train; default SGD at .05.
+        output: which part of what the network returns counts, where the rule does not find it: an index (0 of (logits,
+            features), -1), a name ("out"), a sequence of these from the outside in, or a function of all of it.
 
     Returns:
         A :class:`zcbench.Score` by name; ``float(score)`` is its value, nan where it has none.
@@ -81,7 +85,14 @@ def score(
         found = {
             info.label: result
             for info, result in score_with(
-                infos, model, batch, loss_fn=loss_fn, seed=seed, training_data=training_data, recipe=recipe
+                infos,
+                model,
+                batch,
+                loss_fn=loss_fn,
+                seed=seed,
+                training_data=training_data,
+                recipe=recipe,
+                output=output,
             )
         }
     return {info.label: found[info.label] for info in infos}
@@ -108,6 +119,7 @@ def score_with(
     seed: int = 0,
     training_data: Batch | None = None,
     recipe: Recipe | None = None,
+    output: OutputChoice | None = None,
     begin: Callable[[str], object] = str,
 ) -> Iterator[tuple[ProxyInfo, Score]]:
     """Yield each proxy with its score as soon as it exists; all that want the same weights share one probe.
@@ -116,6 +128,7 @@ def score_with(
     """
     model = measurable(model, batch)
     rules.whole("the seed", seed, 0, 2**63 - 1)
+    check_choice(output)
     if recipe is not None and not isinstance(recipe, Recipe):
         raise InvalidInputError(f"the recipe is a {type(recipe).__name__}: pass a zcbench Recipe.")
     if training_data is not None:
@@ -125,21 +138,22 @@ def score_with(
         for repeat in range(info.repeats):
             states.setdefault(_State(repeat, *info.trained), []).append(info)
     if set(states) <= {_State()}:
-        yield from _probe_all(states.get(_State(), []), model, batch, loss_fn, seed, begin)
+        yield from _probe_all(states.get(_State(), []), model, batch, begin, loss_fn=loss_fn, seed=seed, output=output)
         return
     outcomes: dict[str, list[Score]] = {}
+    given: dict[str, Any] = {"loss_fn": loss_fn, "output": output}
     with untouched(model) as snapshot:
         for state in sorted(states):
             first = stable_seed(seed, "repeat", state.repeat) if state.repeat else seed
             started = time.perf_counter()
             begin(states[state][0].label)
             with Foreign() as call:
-                _prepare(model, snapshot, state, first, training_data or batch, loss_fn, recipe)
+                _prepare(model, snapshot, state, first, training_data or batch, recipe, **given)
             found: Iterable[tuple[ProxyInfo, Score]]
             if call.kind is not None:
                 found = [(info, _reason(call)) for info in states[state]]
             else:
-                found = _probe_all(states[state], model, batch, loss_fn, first, begin)
+                found = _probe_all(states[state], model, batch, begin, seed=first, **given)
             preparation = time.perf_counter() - started
             for info, one in found:
                 several = outcomes.setdefault(info.label, [])
@@ -154,8 +168,8 @@ def _prepare(
     state: _State,
     seed: int,
     data: Batch,
-    loss_fn: LossFunction | None,
     recipe: Recipe | None,
+    **given: Any,
 ) -> None:
     snapshot.restore()
     settings = Settings()
@@ -163,7 +177,7 @@ def _prepare(
         if state.repeat:
             reinitialize(model, seed)
         if state.epochs or state.steps:
-            train(model, data, epochs=state.epochs, steps=state.steps, recipe=recipe, loss_fn=loss_fn, seed=seed)
+            train(model, data, epochs=state.epochs, steps=state.steps, recipe=recipe, seed=seed, **given)
     finally:
         settings.restore()
 
@@ -185,12 +199,11 @@ def _probe_all(
     infos: list[ProxyInfo],
     model: nn.Module,
     batch: Batch,
-    loss_fn: LossFunction | None,
-    seed: int,
     begin: Callable[[str], object],
+    **settings: Any,
 ) -> Iterator[tuple[ProxyInfo, Score]]:
     wanted = frozenset(name for info in infos for name in info.signals)
-    with Probe(model, batch, loss_fn=loss_fn, seed=seed, wanted=wanted) as probe:
+    with Probe(model, batch, wanted=wanted, **settings) as probe:
         for info in infos:
             begin(info.label)
             one, tidied = _one(info, probe)
