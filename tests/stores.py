@@ -58,6 +58,11 @@ def fill(store):
         forecast(),
         forecast(context="0.5", log_density=None, detail="no"),
         forecast("lcpfn:prior=paper@2", code="01", attempt=1),
+        record("i", 4.0, device="cuda", device_name="NVIDIA H100 80GB HBM3", memory=2.5e9),
+        record("j", None, status="out-of-memory", device="mps"),
+        trial(seed=3, device="cuda", device_name="NVIDIA H100 80GB HBM3", memory=1e6),
+        trace(seed=3, device="cpu"),
+        forecast(seed=3, device="cuda"),
         trace("halving:eta=3@2", scorers="warm-start=naswot@1", epochs=(1, 1, 9), code="01"),
         described=True,
     )
@@ -93,6 +98,18 @@ def fill(store):
         record("h", 2.0, code="01", sample="02", higher_is_better=False, seed=2**32 - 1, environment="e1"),
         described=True,
     )
+
+
+def gpu_lines():
+    """Lines of records that were measured on an accelerator."""
+    gpu = {"device": "cuda", "device_name": "NVIDIA H100 80GB HBM3"}
+    items = [
+        record("a", 1 / 3, **gpu, memory=2.5e9),
+        record("b", 2.0, **gpu, memory=512.0),
+        record("c", 3.0, **gpu, memory=0),
+    ]
+    items.append(record("d", None, status="out-of-memory", detail="no memory was left", **gpu, memory=8e10))
+    return [encoded(record_line(item)) for item in items]
 
 
 def columns_of(path, *, quick):

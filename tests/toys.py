@@ -69,7 +69,8 @@ def record(architecture: str = "a", value: float | None = 1.0, proxy: str = "min
     status = Status(str(changes.pop("status", "ok" if value is not None else "failed")))
     detail = str(changes.pop("detail", "" if value is not None else "it broke."))
     seconds, repeats = float(changes.pop("seconds", 0.5)), int(changes.pop("repeats", 1))  # type: ignore[arg-type]
-    score = Score(value, status, seconds, detail, repeats)
+    where = {name: changes.pop(name) for name in ("device", "device_name", "memory") if name in changes}
+    score = Score(value, status, seconds, detail, repeats, **where)  # type: ignore[arg-type]
     fields = {"benchmark": "toy@1", "seed": 0, "batch": BATCH, "environment": "e0"} | changes
     return Record(architecture=architecture, proxy=proxy, score=score, **fields)  # type: ignore[arg-type]
 

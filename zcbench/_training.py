@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from zcbench._arguments import number, whole
+from zcbench._moving import moved
 from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.probe import default_loss
 from zcbench.probe._measurable import as_classes, eager, measurable
@@ -101,8 +102,9 @@ def train(
     total = epochs * per_epoch + steps
     order = _rows(len(data), recipe.batch_size, torch.Generator().manual_seed(seed))
     targets, tensor_of = as_classes(data.targets), _Output(model, data, output)
+    device = targets.device
     with torch.inference_mode(mode=False), torch.enable_grad(), eager(model):
-        for step, rows in enumerate(itertools.islice(order, total), 1):
+        for step, rows in enumerate((rows.to(device) for rows in itertools.islice(order, total)), 1):
             inputs = data[rows].inputs
             loss = (loss_fn or default_loss)(tensor_of(invoke(model, inputs)), targets[rows])
             if not torch.isfinite(loss):
@@ -169,6 +171,20 @@ def reinitialize(model: nn.Module, seed: int) -> None:
     Raises:
         UnsupportedModelError: a module with weights of its own says neither.
     """
+    processor = torch.device("cpu")
+    tensors = [*model.parameters(), *model.buffers()]
+    if all(tensor.device == processor for tensor in tensors):
+        _draw_anew(model, seed)
+        return
+    with moved(model, processor):  # weights follow from the seed alone, and not from the device
+        _draw_anew(model, seed)
+        drawn = [tensor.detach().clone() for tensor in (*model.parameters(), *model.buffers())]
+    with torch.no_grad():
+        for tensor, value in zip(tensors, drawn, strict=True):
+            tensor.copy_(value)
+
+
+def _draw_anew(model: nn.Module, seed: int) -> None:
     torch.manual_seed(seed)
     for_all: Callable[[nn.Module], Any] | None = getattr(model, "_init_weights", None)
     silent = []

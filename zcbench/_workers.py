@@ -20,6 +20,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol, TypeAlias
 
 from zcbench import _arguments as rules
+from zcbench import devices
 from zcbench._process import die_with, keep_freed_memory
 from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError, first_line
 from zcbench.types import Status
@@ -62,6 +63,7 @@ class Work(Protocol):
 class _Worker:
     process: Any  # multiprocessing's context classes have no common public type
     pipe: Connection
+    device: str = devices.CPU
     key: str = ""
     left: tuple[str, ...] = ()
     ready: bool = False
@@ -117,6 +119,8 @@ class Crew:
     def __init__(self, work: Work, workers: int, timeout: float | None = None) -> None:
         self.work, self.workers, self.timeout = work, workers, timeout
         self._work = pickle.dumps(work)
+        #: where they do torch's work; of several devices each takes the one that fewest use
+        self.device = devices.chosen()
         self.queue: deque[Task] = deque()
         #: workers that start or have a task, and those that wait for one
         self.alive: list[_Worker] = []
@@ -192,15 +196,17 @@ class Crew:
     def fill(self, workers: int) -> None:
         """Start workers up to a number, and no more than there are tasks."""
         for _ in range(min(workers - len(self.alive), len(self.queue))):
+            device = devices.least_used(self.device, [worker.device for worker in (*self.alive, *self.idle)])
             ours, theirs = self._context.Pipe()
             process = self._context.Process(target=_worker, args=(theirs, os.getpid()), daemon=True)
             with _no_interrupts():
                 process.start()
-                self.alive.append(_Worker(process, ours))
+                self.alive.append(_Worker(process, ours, device))
             theirs.close()
             with suppress(OSError):  # it died at once; the first wait finds its pipe closed
                 # Not as an argument: one that dies before it reads that would hang the start. And not by send: torch
                 # would share the tensors among all workers, and what one changes the others would see.
+                ours.send_bytes(device.encode())
                 ours.send_bytes(self._work)
 
     def employ(self, worker: _Worker) -> None:
@@ -371,6 +377,7 @@ def _worker(pipe: Connection, parent: int) -> None:
     die_with(parent)
     tell = _Told(pipe)
     try:
+        os.environ[devices.VARIABLE] = pipe.recv_bytes().decode()
         work: Work = pickle.loads(pipe.recv_bytes())
         if getattr(work, "loads_torch", True):
             import torch

@@ -282,11 +282,12 @@ class Status(enum.StrEnum):
     NON_FINITE = "non-finite"  # the formula gave nan or an infinity
     FAILED = "failed"  # the network or the proxy raised, or its process died
     TIMED_OUT = "timed-out"  # it was not done within the time that the run allows
+    OUT_OF_MEMORY = "out-of-memory"  # the device, or the processor, had no memory left for it
 
     @property
     def worth_a_retry(self) -> bool:
         """Whether another try may end otherwise: ``--retry-failed`` computes these again."""
-        return self in (Status.FAILED, Status.TIMED_OUT)
+        return self in (Status.FAILED, Status.TIMED_OUT, Status.OUT_OF_MEMORY)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -300,6 +301,9 @@ class Score:
         detail: why there is no value; or a note on a value, of what its proxy had changed; cut at 500 characters.
         repeats: number of initialisations that ``value`` is the mean over.
         spread: standard deviation over them (n - 1 in the denominator); nan for a single one.
+        device: kind of device that it was computed on, "cpu", "cuda" or "mps"; "" where that is not known.
+        device_name: what an accelerator is called by who made it, "NVIDIA H100 80GB HBM3".
+        memory: most bytes in use on an accelerator meanwhile, network and batch included; nan where nobody counts.
     """
 
     value: float | None
@@ -308,6 +312,9 @@ class Score:
     detail: str = ""
     repeats: int = 1
     spread: float = math.nan
+    device: str = ""
+    device_name: str = ""
+    memory: float = math.nan
 
     def __post_init__(self) -> None:
         finite = self.value is not None and math.isfinite(self.value)

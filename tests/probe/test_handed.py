@@ -99,3 +99,28 @@ def test_checkpointed_networks_are_not_run_again():
     handed = Handed(checkpoint(block, torch.ones(2, 3, requires_grad=True), use_reentrant=False))
     assert handed.changed() == ""
     assert len(runs) == 1
+
+
+class Doubled(torch.autograd.Function):
+    """A function of Python, with something saved, or nothing."""
+
+    @staticmethod
+    def forward(ctx, x, saved):
+        if saved:
+            ctx.save_for_backward(x)
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * 2, None
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_functions_of_python_in_the_graph(saved):
+    """What they have saved is watched, and so is what stands behind one that has saved nothing."""
+    leaf = torch.ones(3, requires_grad=True)
+    out = Doubled.apply(leaf.exp(), saved)
+    handed = Handed([out, torch.autograd.graph.get_gradient_edge(out)])
+    assert handed.changed() == ""
+    torch.autograd.grad(out.sum(), leaf)
+    assert "graph" in handed.changed()

@@ -118,7 +118,7 @@ def test_what_is_measured_on_another_device_is_refused():
         def parameters(self, recurse=True):
             return iter([torch.ones(1, device="meta")])
 
-    with pytest.raises(InvalidInputError, match=r"the network is on meta and the batch on cpu: move one of them\."):
+    with pytest.raises(InvalidInputError, match=r"the network is on meta and the batch on cpu: move one of them, "):
         measurable(Elsewhere(4, 3), Batch(X, Y))
 
 
@@ -137,11 +137,7 @@ class Takes(nn.Module):
 @pytest.mark.parametrize(
     ("inputs", "targets", "message"),
     [
-        (
-            (X, torch.randint(8, (2, 30))),
-            None,
-            "(2, 8): each must count the samples. Shapes: the input number 1 (8, 4)",
-        ),
+        ((X, torch.ones(2, 30)), None, "(2, 8): each must count the samples. Shapes: the input number 1 (8, 4)"),
         ({"x": X, "flag": torch.tensor(1.0)}, Y, "the input 'flag' ()"),
         ((X, X.numpy()), Y, "the input number 2 is of the type ndarray"),
         (X.numpy(), Y, "the input is of the type ndarray"),

@@ -206,3 +206,16 @@ def test_a_signal_that_the_shared_pass_cannot_give_is_tried_alone(proxy):
     assert together["snip"].status == "failed"
     assert alone.status == "ok"
     assert together[proxy].value == alone.value
+
+
+def test_an_attribute_error_inside_a_signal_is_told_as_it_is():
+    class Broken(nn.Linear):
+        def forward(self, x):
+            return self.no_such_layer(x)
+
+    with Probe(Broken(4, 2), Batch(torch.randn(3, 4))) as probe:
+        for _ in range(2):
+            with pytest.raises(AttributeError, match="no_such_layer"):
+                _ = probe.outputs
+            with pytest.raises(AttributeError, match="no_such_layer"):
+                probe.signal("outputs")

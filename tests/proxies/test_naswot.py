@@ -10,6 +10,7 @@ from networks import convnet, images
 from torch import nn
 
 import zcbench
+from zcbench.proxies.naswot import _different_patterns
 
 
 @pytest.mark.parametrize("batch", [5, 8, 64, 70])
@@ -26,6 +27,19 @@ def test_swap_and_linear_regions(batch):
             module._forward_pre_hooks.clear()
         assert value("swap", model, x) == len({tuple(column) for column in table.T.tolist()})
         assert value("linear_regions", model, x) == len({tuple(row) for row in table.tolist()})
+
+
+@pytest.mark.parametrize("batch", [1, 7, 8, 63, 64, 65, 130, 200])
+def test_patterns_of_any_number_of_samples(batch):
+    """Bits are packed without loss: units differ in any one sample, the last included."""
+    generator = torch.Generator().manual_seed(batch)
+    codes = [torch.rand(batch, units, generator=generator) > 0.5 for units in (40, 1, 300)]
+    codes.append(codes[0].clone())
+    codes[-1][-1] = ~codes[-1][-1]
+    codes.append(torch.stack([torch.arange(batch) != sample for sample in range(batch)], 1))
+
+    expected = len({tuple(column) for column in torch.cat(codes, 1).T.tolist()})
+    assert _different_patterns(codes) == expected
 
 
 def test_reg_swap():

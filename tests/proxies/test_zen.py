@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 import zcbench
 from zcbench.probe import Probe
+from zcbench.proxies.zen import _features
 from zcbench.types import Batch
 
 
@@ -52,8 +53,6 @@ def test_zen_looks_before_global_pooling():
         x = images()[0]
         assert value("zen", model, x) != value("params", model, x)
         with Probe(model, Batch(x)) as probe:
-            from zcbench.proxies.zen import _features
-
             assert _features(probe, x)[0].shape == (8, 4, 6, 6)
         with Probe(headless, Batch(x)) as probe:
             assert _features(probe, x)[0].shape == (8, 4, 6, 6)
@@ -70,3 +69,23 @@ def test_zen_repeats_are_draws_of_their_own():
     result = zcbench.score(convnet(), images()[0], proxies=["zen:repeats=4"])["zen:repeats=4"]
     assert result.repeats == 4
     assert result.spread > 0
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_variances_are_those_of_what_enters_batch_norm(running):
+    """Large maps, where the variance comes out of batch norm itself, and small ones."""
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(8)]
+    layers += [nn.Conv2d(16, 8, 3, padding=1), nn.BatchNorm2d(8, affine=False), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    model, x = nn.Sequential(*layers), torch.randn(8, 3, 32, 32)
+    with Probe(model, Batch(x)) as probe:
+        features, variances = _features(probe, x)
+    z, expected = x, []
+    with torch.no_grad():
+        for layer in model.train()[:-2]:
+            if isinstance(layer, nn.BatchNorm2d):
+                expected.append(float(z.double().var((0, 2, 3), correction=0).mean()))
+            z = layer(z)
+    assert variances == pytest.approx(expected, rel=1e-6)
+    assert float((features - z).abs().max()) < 1e-5
+    assert zcbench.score(model, x, proxies=[f"zen:running={running}"]).popitem()[1].status == "ok"

@@ -6,14 +6,16 @@ import pytest
 from damage import mutated
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stores import columns_of, new_lines, old_lines
+from stores import columns_of, gpu_lines, new_lines, old_lines
 from toys import record
 
 from zcbench.records import _at_once, _lines
 from zcbench.records._schema import encoded, record_line
 
+FORMS = pytest.mark.parametrize("lines", [old_lines(), new_lines(), gpu_lines()], ids=["schema 1", "of today", "gpu"])
 
-@pytest.mark.parametrize("lines", [old_lines(), new_lines()], ids=["schema 1", "schema 2"])
+
+@FORMS
 def test_what_writers_write_is_read_at_once(tmp_path, lines, monkeypatch):
     path = tmp_path / "file"
     path.write_bytes(b"".join(lines))
@@ -23,7 +25,7 @@ def test_what_writers_write_is_read_at_once(tmp_path, lines, monkeypatch):
     assert columns_of(path, quick=True) == slow
 
 
-@pytest.mark.parametrize("lines", [old_lines(), new_lines()], ids=["schema 1", "schema 2"])
+@FORMS
 def test_mutants_are_read_as_one_by_one(tmp_path, lines, monkeypatch):
     monkeypatch.setattr(_lines, "_FEW", 1)
     random, path, bad = Random(1), tmp_path / "file", 0
@@ -41,12 +43,13 @@ def test_mutants_are_read_as_one_by_one(tmp_path, lines, monkeypatch):
 
 
 SEPARATORS = [b',"proxy":', b',"value":', b',"status":', b',"seconds":', b',"detail":', b"\n", b"\0", b"\1", b"}", b"{"]
+SEPARATORS += [b',"memory":']
 
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 3), st.sampled_from(SEPARATORS)), max_size=4))
 def test_cuts_in_wrong_places(tmp_path_factory, changes):
-    text = b"".join([*new_lines(), *old_lines()])
+    text = b"".join([*new_lines(), *gpu_lines(), *old_lines()])
     for place, removed, added in changes:
         text = text[:place] + added + text[place + removed :]
     path = tmp_path_factory.mktemp("lines") / "file"

@@ -86,7 +86,7 @@ def block(**changes):
         *({"seed": [0]}, {"seed": -1}, {"seed": 2**32}, {"seed": 0.0}, {"seed": [0, True]}, {"seed": 10**30}),
         *({"proxy": 99}, {"proxy": -1}, {"proxy": [0, 1.0]}, {"proxy": "mine@1"}, {"texts": {}}, {"texts": [1] * 20}),
         *({"architecture": [0, 10**12]}, {"higher_is_better": 2}, {"repeats": 0}, {"status": 0}, {"block": "trial"}),
-        *({"texts": ["\ud800"] * 20}, {"schema": 3}, {"attempt": []}, {"value": [], "seconds": []}, {"spread": -1}),
+        *({"texts": ["\ud800"] * 20}, {"schema": 4}, {"attempt": []}, {"value": [], "seconds": []}, {"spread": -1}),
     ],
 )
 def test_blocks_with_wrong_columns(store, changes):

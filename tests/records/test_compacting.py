@@ -134,7 +134,7 @@ def test_a_running_writer_of_schema_1_is_left_alone(tmp_path):
 
 # -- lines that cannot be read -------------------------------------------------------------------
 
-ODD = [b"bad", b'{"schema":3,"proxy":1}', b"\xff\xfe\0", b"x" * (2 << 20), b"", b'{"schema":2,"block":"record"}']
+ODD = [b"bad", b'{"schema":4,"proxy":1}', b"\xff\xfe\0", b"x" * (2 << 20), b"", b'{"schema":2,"block":"record"}']
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -299,7 +299,7 @@ def test_a_folder_that_may_only_be_read(store):
         run = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/")
         assert run.returncode == 0, run.stderr
         first, second, third = run.stdout.splitlines()
-        assert first == "9 6"
+        assert first == "11 6"
         assert second.startswith(f"cannot write to {place}/toy/")
         assert third.startswith(f"cannot write to {place}/toy/")
         assert said(Store(place)) == before

@@ -1,4 +1,4 @@
-"""All files together: in order of writing, while others write and compact, and those of schema 1 for ever."""
+"""All files together: in order of writing, while others write and compact, and those of older schemas for ever."""
 
 import json
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from stores import fill, said, write
-from toys import record, trial
+from toys import forecast, record, trace, trial
 
 from zcbench.records import Store, _lines
 
@@ -48,6 +48,28 @@ def test_the_order_of_writing_stays(store):
         assert [r.architecture for r in store.records("toy")] == ["a", "b", "d", "c"]
     store.compact("toy", "parquet")
     assert [r.architecture for r in store.records("toy")] == ["a", "b", "d", "c"]
+
+
+# -- schema 2 ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["lines", "blocks", "parquet"])
+def test_a_store_of_schema_2_is_read(tmp_path, form):
+    """What the commit before schema 3 wrote; nothing says where it was measured."""
+    shutil.copytree(OLD.parent / "schema_2" / form, tmp_path / "runs")
+    store = Store(tmp_path / "runs")
+    a, b, c = store.records("toy")
+    assert [a, b] == [record("a", 1 / 3), record("b", None, detail="no")]
+    assert (c.score.value, c.score.repeats, c.code, c.sample) == (2.5, 3, "01", "02")
+    assert list(store.trials("toy")) == [trial()]
+    assert list(store.searches("toy")) == [trace()]
+    assert list(store.forecasts("toy")) == [forecast()]
+    assert {(r.score.device, r.score.device_name) for r in (a, b, c)} == {("", "")}
+    assert np.isnan(store.records("toy").numbers("memory")).all()
+    assert store.notes("toy") == []
+    before = said(store)
+    store.compact("toy", "jsonl")
+    assert said(Store(store.folder)) == before
 
 
 # -- schema 1 ----------------------------------------------------------------------------------

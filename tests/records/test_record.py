@@ -8,10 +8,13 @@ from toys import forecast, record, trace, trial
 from zcbench.types import Score, Status
 
 OTHER = {int: 7, str: "other", bool: False, Score: Score(7.0), Status: Status.FAILED, dict: {"tau": 0.1}, tuple: (7,)}
+OTHER |= {float: 7.0}
+#: where it was measured and what that took: values do not depend on it
+DEVICE = {"device", "device_name", "memory"}
 #: what may differ between two measurements of the same
 OF_RECORDS = {"score", "network", "higher_is_better", "environment", "sample", "attempt"}
-OF_TRIALS = {"status", "metrics", "detail", "environment", "attempt"}
-OF_SEARCHES = {"status", "metrics", "rows", "clock", "epochs", "detail", "environment", "attempt"}
+OF_TRIALS = {"status", "metrics", "detail", "environment", "attempt", *DEVICE}
+OF_SEARCHES = {"status", "metrics", "rows", "clock", "epochs", "detail", "environment", "attempt", *DEVICE}
 OF_FORECASTS = OF_TRIALS
 
 

@@ -36,7 +36,7 @@ def test_a_file_is_made_with_its_first_line(store):
     assert _layout.writer_of(path.name.partition(".")[0]) == (_layout.host(), os.getpid())
     # Both describe the environment, before the line that refers to it.
     for one in (path, *store.files("toy", Trial)):
-        assert one.read_bytes().splitlines()[0] == b'{"schema":2,"environment":"e0","torch":"2"}'
+        assert one.read_bytes().splitlines()[0] == b'{"schema":3,"environment":"e0","torch":"2"}'
 
 
 def test_an_environment_is_described_in_every_file_that_refers_to_it(store):

@@ -117,11 +117,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _guarded(options: argparse.Namespace) -> int:
+    from zcbench import devices
     from zcbench.cli._output import give_up_results
     from zcbench.errors import ZcbenchError, first_line
 
     try:
-        status: int = options.execute(options)
+        with devices.using(getattr(options, "device", None)):
+            status: int = options.execute(options)
     except ZcbenchError as error:
         _complain(error)
         return 1

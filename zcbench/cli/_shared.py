@@ -83,6 +83,16 @@ def add_timeout(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help=what)
 
 
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """``--device``: all of torch's work of the command is done there."""
+    parser.add_argument(
+        "--device",
+        metavar="WHERE",
+        help="where torch computes: cpu, cuda, cuda:1 or mps; workers share one GPU, or take several in turn "
+        "(default: $ZCBENCH_DEVICE, else cpu)",
+    )
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """``--json``."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")

@@ -14,7 +14,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zcbench.cli._shared import add_imports, add_json, import_files, print_json, print_rows, say, sentence, write_board
+from zcbench.cli._shared import (
+    add_device,
+    add_imports,
+    add_json,
+    import_files,
+    print_json,
+    print_rows,
+    say,
+    sentence,
+    write_board,
+)
 
 if TYPE_CHECKING:
     from zcbench.curves._runs import RunForecast
@@ -102,9 +112,9 @@ def _configure_predict(parser: argparse.ArgumentParser) -> None:
 def _configure_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", metavar="FILE", required=True, help="file of the weights, .safetensors")
     parser.add_argument("--minutes", type=float, metavar="M", default=60.0, help="how long altogether (default: 60)")
-    parser.add_argument("--device", default="cpu", help="cpu (default), or cuda")
+    add_device(parser)
     parser.add_argument("--resume", metavar="FILE", help="weights to begin with")
-    parser.add_argument("--batch", type=int, metavar="N", help="curves in a batch (default: 64; 2048 with cuda)")
+    parser.add_argument("--batch", type=int, metavar="N", help="curves in a batch (default: 64; 2048 with a GPU)")
     parser.add_argument("--width", type=int, metavar="N", help="width of the network (default: 128)")
     parser.add_argument("--layers", type=int, metavar="N", help="layers of the network (default: 2)")
     parser.add_argument("--threads", type=int, metavar="N", default=1, help="threads of the processor (default: 1)")
@@ -112,7 +122,7 @@ def _configure_train(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=int,
         metavar="N",
-        help="processes that draw curves (default: 0; with cuda one for each further core)",
+        help="processes that draw curves (default: 0; with a GPU one for each further core)",
     )
     parser.add_argument("--every", type=float, metavar="SECONDS", default=60.0, help="between two lines of progress")
     parser.add_argument("--seed", type=int, metavar="N", help="decides weights and curves (default: 0)")
@@ -125,7 +135,6 @@ def _train(options: argparse.Namespace) -> int:
         Path(options.to),
         start=Path(options.resume) if options.resume else None,
         minutes=options.minutes,
-        device=options.device,
         batch=options.batch,
         width=options.width,
         layers=options.layers,

@@ -16,7 +16,6 @@ Every score is stored as soon as it exists. A run that was stopped continues whe
 from __future__ import annotations
 
 import argparse
-import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from zcbench.cli import _machines
 from zcbench.cli._machines import add_machines, done_alone, of_machines
 from zcbench.cli._output import write_result
 from zcbench.cli._shared import (
+    add_device,
     add_ensembles,
     add_imports,
     add_json,
@@ -120,7 +120,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=int,
         metavar="N",
-        help="processes, one thread each; scores do not depend on it (default: all cores, with --executor one)",
+        help="processes, one thread each; scores do not depend on it (default: one for each core or GPU, with "
+        "--executor one)",
     )
     parser.add_argument("--source", metavar="PATH", help="read the table from this official file or folder")
     learned = parser.add_argument_group("for learned predictors")
@@ -201,6 +202,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "limit for building a network, and for each score or trial: longer ones are stopped and get the status "
         "timed-out (--workers 0 then starts one worker process; default: none)",
     )
+    add_device(parser)
     add_imports(parser)
     add_store(parser)
     add_json(parser)
@@ -213,11 +215,12 @@ def execute(options: argparse.Namespace) -> int:
     if (alone := done_alone(run, options)) is not None:
         return alone
     _say_track(run.track, options)
+    from zcbench import devices
     from zcbench.executors import get_executor
     from zcbench.runs import EmptyShardError
 
     executor = get_executor(options.executor)
-    usual = (os.cpu_count() or 1) if executor is None else 1
+    usual = devices.usual_workers(devices.chosen()) if executor is None else 1
     workers = usual if options.workers is None else options.workers
     status = 0
     with _Reports() as reports:

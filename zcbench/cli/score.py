@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from zcbench._display import duration, significant
 from zcbench._torchvision import torchvision_importable
 from zcbench.cli._shared import (
+    add_device,
     add_imports,
     add_json,
     add_timeout,
@@ -69,17 +70,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "time to make the network, and time for each score: what takes longer is stopped and counts as timed-out "
         "(all in a worker process with one thread; default: none)",
     )
+    add_device(parser)
     add_imports(parser)
     add_json(parser)
 
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command; 1 if a score failed or timed out."""
+    from zcbench import devices
     from zcbench._arguments import seed, shown
     from zcbench._foreign import users_signals
     from zcbench._workers import check_timeout, in_parallel
     from zcbench.errors import InvalidInputError
-    from zcbench.proxies import resolve
+    from zcbench.proxies import asked_for
 
     architecture = _architecture(options.factory)
     shape = _shape(options.input, options.batch_size, architecture)
@@ -88,8 +91,10 @@ def execute(options: argparse.Namespace) -> int:
         limit = "at least 1" if options.classes < 1 else f"at most {2**31}"
         raise InvalidInputError(f"{shown(options.classes)} classes: choose {limit}.")
     check_timeout(options.timeout)
+    devices.check()
     import_files(options.imports)
-    labels = tuple(info.label for info in resolve(split_names(options.proxies)))
+    asked = asked_for(split_names(options.proxies))
+    labels = tuple(dict.fromkeys(info.label for info in asked.values()))
     network = Network(
         options.factory,
         shape,
@@ -105,7 +110,7 @@ def execute(options: argparse.Namespace) -> int:
         else:
             parallel = in_parallel(network, [(options.factory, labels)], 1, options.timeout)
             found = {label: score for _, label, score in parallel}
-    scores = {label: found[label] for label in labels}
+    scores = {name: found[info.label] for name, info in asked.items()}
     if options.json:
         print_json(
             {
@@ -113,6 +118,9 @@ def execute(options: argparse.Namespace) -> int:
                     "value": s.value,
                     "status": s.status,
                     "seconds": s.seconds,
+                    "device": s.device,
+                    **({"device_name": s.device_name} if s.device_name else {}),
+                    **({"memory": s.memory} if s.memory == s.memory else {}),
                     "detail": s.detail,
                     **({"repeats": s.repeats, "spread": s.spread} if s.repeats > 1 else {}),
                 }

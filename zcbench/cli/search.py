@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zcbench.cli._shared import (
+    add_device,
     add_imports,
     add_json,
     add_timeout,
@@ -116,6 +117,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--source", metavar="PATH", help="read the table from this official file or folder")
     parser.add_argument("--out", metavar="DIR", help="write a report into this folder: .md .json .csv .html .png")
+    add_device(parser)
     add_imports(parser)
     add_json(parser)
 

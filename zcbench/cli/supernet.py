@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zcbench.cli._shared import (
+    add_device,
     add_imports,
     add_json,
     import_files,
@@ -88,6 +89,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     digits.add_argument("--seed", type=int, metavar="N", default=0, help="decides everything random (default: 0)")
     digits.add_argument("--quick", action="store_true", help="much less of everything, to see that it works")
+    add_device(digits)
     add_imports(digits)
     add_json(digits)
 
@@ -110,6 +112,7 @@ def _configure_rank(actions: Any, formatter: Any) -> None:
     for name, kind, metavar, text in _RANK_OPTIONS:
         rank.add_argument(f"--{name}", type=kind, metavar=metavar, help=text)
     rank.add_argument("--quick", action="store_true", help="much less of everything, to see that it works")
+    add_device(rank)
     add_imports(rank)
     add_json(rank)
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from zcbench import devices
 from zcbench._files import locked, whole
 from zcbench.curves._batches import Batch, Drawn, held_out
 from zcbench.curves._network import CurveNetwork, Shape
@@ -72,7 +73,7 @@ class Training:
         seconds: how long it takes altogether; the learning rate follows a cosine to zero over them.
         batch: curves of 100 epochs in a batch.
         rate: the highest learning rate.
-        device: "cpu" or "cuda".
+        device: "cpu", "cuda:0", …
         seed: decides weights and curves.
         clock: tells seconds.
         workers: processes that draw curves; without them the training draws its own.
@@ -246,7 +247,7 @@ def begin(
     *,
     start: Path | None = None,
     minutes: float = 60.0,
-    device: str = "cpu",
+    device: str | None = None,
     batch: int | None = None,
     width: int | None = None,
     layers: int | None = None,
@@ -260,12 +261,12 @@ def begin(
         path: file of the weights to write.
         start: weights to begin with; their sizes hold.
         minutes: how long the whole training takes.
-        device: "cpu" or "cuda".
-        batch: curves of 100 epochs in a batch; by default 64, and 2,048 with "cuda".
+        device: "cpu", "cuda", …; None for the one of :func:`zcbench.devices.chosen`.
+        batch: curves of 100 epochs in a batch; by default 64, and 2,048 on a GPU.
         width: of the network; by default 128.
         layers: of the network; by default 2.
         threads: of the processor.
-        workers: processes that draw curves; by default one for each further core with "cuda", none with "cpu".
+        workers: processes that draw curves; by default one for each further core with a GPU, none without.
         seed: decides weights and curves; by default 0.
 
     Returns:
@@ -275,14 +276,13 @@ def begin(
         InvalidInputError: a number is out of range or another one than the file's, there is no such device, or a file
             is of another kind.
     """
-    kind = device.partition(":")[0]
-    if kind not in ("cpu", "cuda") or (kind == "cuda" and not torch.cuda.is_available()):
-        raise InvalidInputError(f"--device {device}: torch has no such device here; choose cpu.")
+    place = devices.here(device)
+    gpu = place.type != devices.CPU
     if path.suffix != ".safetensors":
         raise InvalidInputError(f"{path}: give the file of the weights a name that ends in .safetensors.")
     if not (math.isfinite(minutes) and minutes > 0):
         raise InvalidInputError(f"--minutes {minutes}: give a number above 0.")
-    workers = workers if workers is not None else (max(0, (os.cpu_count() or 1) - 1) if kind == "cuda" else 0)
+    workers = workers if workers is not None else (max(0, (os.cpu_count() or 1) - 1) if gpu else 0)
     limits = {"batch": (1, 10**6), "width": (1, 1_024), "layers": (1, 64), "threads": (1, _MOST), "workers": (0, _MOST)}
     asked = {"batch": batch, "width": width, "layers": layers, "seed": seed}
     for name, number in (asked | {"threads": threads, "workers": workers}).items():
@@ -293,10 +293,10 @@ def begin(
         raise InvalidInputError(f"--width {width}: give a multiple of {Shape.heads}, the number of heads.")
     torch.set_num_threads(threads)
     given = {name: number for name, number in asked.items() if number is not None}
-    going: dict[str, Any] = {"seconds": 60 * minutes, "device": device, "workers": workers}
+    going: dict[str, Any] = {"seconds": 60 * minutes, "device": str(place), "workers": workers}
     if path.with_suffix(STATE).exists():
         return _of_file(Training.resume(path, **going), path, given)
-    going |= {"batch": 2048 if kind == "cuda" else 64, "seed": 0}
+    going |= {"batch": 2048 if gpu else 64, "seed": 0}
     going |= {name: given.pop(name) for name in ("batch", "seed") if name in given}
     if start is None:
         return Training(Shape(**given), **going)

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from zcbench.encodings._register import register_encoding
 from zcbench.errors import UnsupportedModelError, first_line
+from zcbench.probe.modes import DispatchMode, dispatched
 from zcbench.types import Architecture, SearchSpace
 
 #: Operations that only look at their input in another way, or make a tensor of nothing: no nodes.
@@ -89,7 +89,7 @@ class ComputationGraph(NamedTuple):
     params: float
 
 
-class _Recorder(TorchDispatchMode):
+class _Recorder(DispatchMode):
     """Notes every operation with its inputs; a tensor's maker is found by the tensor's identity."""
 
     def __init__(self, inputs: Sequence[Tensor], parameters: Mapping[int, int]) -> None:
@@ -206,13 +206,17 @@ def computation_graph(model: nn.Module, inputs: Any) -> ComputationGraph:
     parameters = {id(parameter): parameter.numel() for parameter in model.parameters()}
     modes = {module: module.training for module in model.modules()}
     model.eval()
-    recorder = _Recorder(tensors, parameters)
-    try:
-        with torch.no_grad(), recorder:
+
+    def record() -> _Recorder:
+        with torch.no_grad(), _Recorder(tensors, parameters) as recorder:
             if isinstance(inputs, Mapping):
                 model(**inputs)
             else:
                 model(*(inputs if isinstance(inputs, tuple) else (inputs,)))
+        return recorder
+
+    try:
+        recorder = dispatched(record)
     except Exception as error:
         raise UnsupportedModelError(f"the network cannot be recorded: {first_line(error)}") from error
     finally:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
+from zcbench import devices
 from zcbench._process import die_with
 from zcbench.errors import ZcbenchError, first_line
 
@@ -43,7 +44,8 @@ def _compute(order: dict[str, Any], keys: Sequence[str]) -> Any:
         raise ZcbenchError(f"it has zcbench {__version__}, and the run is of {order['version']}: install that there.")
     module, _, name = order["compute"].partition(":")
     compute: Callable[[dict[str, Any], Sequence[str]], Any] = getattr(import_module(module), name)
-    return compute(order, keys)
+    with devices.using(order.get("device")):
+        return compute(order, keys)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
+from zcbench import devices
 from zcbench._calls import Outcome
 from zcbench._display import many
 from zcbench._files import cannot_write
@@ -57,6 +58,7 @@ class EngineCrew:
         self._stack: ExitStack | None = None
         self._order = {
             "compute": f"{__name__}:compute",
+            "device": devices.chosen(),
             "version": __version__,
             "folder": str(Path.cwd()),
             "store": str(self._folder),

@@ -24,7 +24,8 @@ def perform(
 
     Args:
         order: plain values by name: ``compute`` ("module:function", what is called there with the order and
-            the keys), ``version`` of zcbench, the current ``folder``, and what that function needs.
+            the keys), ``version`` of zcbench, the ``device`` of torch's work, the current ``folder``, and what that
+            function needs.
         keys: names of what is to be computed.
         is_wanted: asked every second; where it says no, the computation is ended.
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zcbench import devices
 from zcbench._files import cannot_write
 from zcbench._notation import Term
 from zcbench._settings import read_settings
@@ -67,7 +68,7 @@ class SubmititExecutor:
         partition: of SLURM, as ``account``, ``qos`` and ``constraint``.
         hours: that a job may take.
         memory: GB for each worker process of a job.
-        gpus: GPUs of a job.
+        gpus: GPUs of a job; 0 for one if the work is for ``cuda``, else none.
         at_once: jobs that may run at one time; 0 for any number.
 
     Raises:
@@ -181,7 +182,7 @@ class SubmititExecutor:
                 timeout_min=max(1, round(60 * given["hours"])),
                 mem_gb=given["memory"] * workers,
                 cpus_per_task=workers,
-                gpus_per_node=given["gpus"] or None,
+                gpus_per_node=given["gpus"] or (1 if devices.kind_of(order["device"]) == "cuda" else None),
                 **{f"slurm_{name}": given[name] or None for name in ("partition", "account", "qos", "constraint")},
                 slurm_array_parallelism=given["at_once"] or 10_000,
             )

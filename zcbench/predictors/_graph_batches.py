@@ -30,6 +30,10 @@ class GraphBatch:
     def __getitem__(self, rows: Tensor) -> GraphBatch:
         return GraphBatch(self.labels[rows], self.adjacency[rows], self.real[rows], self.last[rows])
 
+    def to(self, device: torch.device) -> GraphBatch:
+        """The graphs on a device."""
+        return GraphBatch(self.labels.to(device), self.adjacency.to(device), self.real.to(device), self.last.to(device))
+
 
 def vocabulary(graphs: Sequence[Graph]) -> dict[str, int]:
     """Operations of a training set, numbered from 2."""

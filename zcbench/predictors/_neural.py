@@ -10,16 +10,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from zcbench import devices
 from zcbench.errors import InvalidInputError
 from zcbench.predictors._base import COUNT, RATE, STEPS, Predictor
 from zcbench.predictors._losses import loss_named
 from zcbench.predictors._targets import Floats, TargetScale, target_scale
+from zcbench.probe._world import restore_torch, torch_states
 from zcbench.types import Architecture
 
 if TYPE_CHECKING:
     from zcbench.encodings import Encoding
 
-#: Inputs of a network for ``n`` architectures; it can be indexed by rows.
+#: Inputs of a network for ``n`` architectures; it can be indexed by rows, and has ``to(device)``.
 Rows: TypeAlias = Any
 #: architectures that are predicted at a time
 _BATCH = 1024
@@ -80,10 +82,12 @@ class NeuralPredictor(Predictor):
     def _fit(self, architectures: Sequence[Architecture], targets: Floats) -> None:
         self.scale_: TargetScale = target_scale(self.targets, targets)
         values = torch.from_numpy(self.scale_.forward(targets)).float()
+        place = devices.here()
         with seeded(self.seed):
             self._prepare(architectures)
             self.network_ = self._network()
-            self._train(self.network_, self._rows(architectures), values)
+            with on(place, self.network_):
+                self._train(self.network_, self._rows(architectures).to(place), values.to(place))
 
     def _loss(self, network: Any, rows: Rows, values: Tensor) -> Tensor:
         """What a batch costs: its rows, and the scaled targets ``(b,)``."""
@@ -106,20 +110,36 @@ class NeuralPredictor(Predictor):
 
     def _scores(self, architectures: Sequence[Architecture]) -> Floats:
         self.network_.eval()
-        found = []
-        with torch.no_grad():
+        found, place = [], devices.here()
+        with on(place, self.network_), torch.no_grad():
             for start in range(0, len(architectures), _BATCH):
-                found.append(self.network_(self._rows(architectures[start : start + _BATCH])).double().numpy())
+                rows = self._rows(architectures[start : start + _BATCH]).to(place)
+                found.append(self.network_(rows).cpu().double().numpy())
         score: Floats = np.concatenate(found)
         return score
 
 
 @contextmanager
+def on(place: torch.device, *networks: nn.Module) -> Iterator[None]:
+    """Have networks on a device in this block, and on the processor afterwards: where they are kept and pickled."""
+    try:
+        for network in networks:
+            network.to(place)
+        yield
+    finally:
+        for network in networks:
+            network.to(devices.CPU)
+
+
+@contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Torch's global random numbers, seeded inside and as they were afterwards."""
-    with torch.random.fork_rng(devices=[]):
+    """Torch's global random numbers, on all devices, seeded inside and as they were afterwards."""
+    states = torch_states()
+    try:
         torch.manual_seed(seed)
         yield
+    finally:
+        restore_torch(states)
 
 
 def train(
@@ -137,7 +157,7 @@ def train(
 
     Args:
         network: what is trained.
-        loss: from numbers of rows ``(b,)`` to a scalar.
+        loss: from numbers of rows ``(b,)``, which lie where the network is, to a scalar.
         rows: number of rows.
         epochs: passes over them.
         batch_size: rows in a step. A last batch of one row joins the one before: a loss over pairs needs two.
@@ -154,8 +174,9 @@ def train(
         sizes[-2:] = [sizes[-2] + 1]
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(epochs * len(sizes), 1))
     network.train()
+    place = trained[0].device
     for _ in range(epochs):
-        for batch in torch.split(torch.randperm(rows), sizes):
+        for batch in torch.split(torch.randperm(rows).to(place), sizes):
             network.zero_grad()
             loss(batch).backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(trained, 5.0)

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from zcbench import devices
 from zcbench.encodings import Encoder, get_encoding
 from zcbench.errors import InvalidInputError
 from zcbench.predictors._base import COUNT, STEPS, Predictor
 from zcbench.predictors._features import Scaling
-from zcbench.predictors._neural import seeded, train
+from zcbench.predictors._neural import on, seeded, train
 from zcbench.predictors._register import register_predictor
 from zcbench.predictors._targets import Floats, TargetScale, target_scale
 from zcbench.spaces import get_space
@@ -97,21 +98,24 @@ class FBNetV3(Predictor):
         columns = statistics.fit(untrained)
         numbers = columns.transform(untrained)
         wanted = torch.from_numpy(Scaling(numbers, columns.groups)(numbers)).float()
-        x = torch.from_numpy(self.scaling_(raw)).float()
-        y = torch.from_numpy(self.scale_.forward(targets)).float()
+        place = devices.here()
+        wanted = wanted.to(place)
+        x = torch.from_numpy(self.scaling_(raw)).float().to(place)
+        y = torch.from_numpy(self.scale_.forward(targets)).float().to(place)
         own = x[len(untrained) - len(architectures) :]
         with seeded(self.seed):
             network = TwoHeads(x.shape[1], self.hidden, wanted.shape[1])
-            if wanted.shape[1]:
-                train(
-                    network,
-                    lambda rows: ((network.statistics(network.encoder(x[rows])) - wanted[rows]) ** 2).mean(),
-                    len(x),
-                    epochs=self.pretraining,
-                    batch_size=64,
-                    learning_rate=1e-3,
-                )
-            self._learn(network, own, y)
+            with on(place, network):
+                if wanted.shape[1]:
+                    train(
+                        network,
+                        lambda rows: ((network.statistics(network.encoder(x[rows])) - wanted[rows]) ** 2).mean(),
+                        len(x),
+                        epochs=self.pretraining,
+                        batch_size=64,
+                        learning_rate=1e-3,
+                    )
+                self._learn(network, own, y)
         self.network_ = network
 
     def _learn(self, network: TwoHeads, x: Tensor, y: Tensor) -> None:
@@ -142,7 +146,8 @@ class FBNetV3(Predictor):
         return [space.sample(random) for _ in range(self.free)]
 
     def _predict(self, architectures: Sequence[Architecture]) -> Floats:
-        x = torch.from_numpy(self.scaling_(self.encoder_.transform(architectures))).float()
-        with torch.no_grad():
-            score = self.network_(x).double().numpy()
+        place = devices.here()
+        x = torch.from_numpy(self.scaling_(self.encoder_.transform(architectures))).float().to(place)
+        with on(place, self.network_), torch.no_grad():
+            score = self.network_(x).cpu().double().numpy()
         return self.scale_.backward(score)

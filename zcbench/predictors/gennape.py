@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from zcbench import devices
 from zcbench.encodings.computation import ATOMS, NODE_NUMBERS, ComputationGraph, atom_numbers
 from zcbench.errors import InvalidInputError
 from zcbench.predictors._base import COUNT, STEPS, Predictor, varied
 from zcbench.predictors._features import Scaling
 from zcbench.predictors._losses import pairwise_hinge
-from zcbench.predictors._neural import seeded, train
+from zcbench.predictors._neural import on, seeded, train
 from zcbench.predictors._optional import package
 from zcbench.predictors._register import register_predictor
 from zcbench.predictors._targets import Floats, Ranks, TargetScale, target_scale
@@ -50,6 +51,11 @@ class Packed:
     edges: Tensor
     graph: Tensor
     size: int
+
+    def to(self, device: torch.device) -> Packed:
+        """The graphs on a device."""
+        atoms, numbers, edges, graph = (x.to(device) for x in (self.atoms, self.numbers, self.edges, self.graph))
+        return Packed(atoms, numbers, edges, graph, self.size)
 
 
 def pack(graphs: Sequence[ComputationGraph]) -> Packed:
@@ -99,8 +105,9 @@ class Encoder(nn.Module):
             states = norm(states + torch.tanh(along(states, graphs.edges) + against(states, back)))
         index = graphs.graph[:, None].expand_as(states)
         width = states.shape[1]
-        mean = torch.zeros(graphs.size, width).scatter_reduce(0, index, states, "mean", include_self=False)
-        most = torch.zeros(graphs.size, width).scatter_reduce(0, index, states, "amax", include_self=False)
+        zeros = states.new_zeros(graphs.size, width)
+        mean = zeros.scatter_reduce(0, index, states, "mean", include_self=False)
+        most = zeros.scatter_reduce(0, index, states, "amax", include_self=False)
         return torch.cat([mean, most], 1)
 
 
@@ -117,7 +124,7 @@ def contrastive_loss(codes: Tensor, wanted: Tensor, temperature: float = 0.1) ->
     Source: arXiv:2211.17226, equations 2-3.
     """
     unit = nn.functional.normalize(codes, dim=1)
-    itself = torch.eye(len(codes), dtype=torch.bool)
+    itself = torch.eye(len(codes), dtype=torch.bool, device=codes.device)
     likeness = (unit @ unit.T / temperature).masked_fill(itself, -torch.inf)
     log = likeness.log_softmax(1).masked_fill(itself, 0)
     return -(wanted * log).sum(1).mean()
@@ -308,27 +315,29 @@ class GENNAPE(Predictor):
             return
         spectra = np.stack([spectrum(graph) for graph in graphs])
         flops = np.log10(1 + np.array([graph.flops for graph in graphs]))
-        project = nn.Linear(2 * self.hidden, 32)
+        project, place = nn.Linear(2 * self.hidden, 32), devices.here()
 
         def loss(rows: Tensor) -> Tensor:
-            some = rows.numpy()
-            wanted = torch.from_numpy(wanted_similarities(spectra[some], flops[some])).float()
-            return contrastive_loss(project(self.encoder_(pack([graphs[i] for i in some]))), wanted)
+            some = rows.cpu().numpy()
+            wanted = torch.from_numpy(wanted_similarities(spectra[some], flops[some])).float().to(place)
+            return contrastive_loss(project(self.encoder_(pack([graphs[i] for i in some]).to(place))), wanted)
 
-        train(
-            nn.ModuleList([self.encoder_, project]),
-            loss,
-            len(graphs),
-            epochs=self.contrastive,
-            batch_size=32,
-            learning_rate=1e-3,
-        )
+        with on(place, self.encoder_, project):
+            train(
+                nn.ModuleList([self.encoder_, project]),
+                loss,
+                len(graphs),
+                epochs=self.contrastive,
+                batch_size=32,
+                learning_rate=1e-3,
+            )
 
     def _codes(self, graphs: Sequence[ComputationGraph]) -> Floats:
         self.encoder_.eval()
-        with torch.no_grad():
+        place = devices.here()
+        with on(place, self.encoder_), torch.no_grad():
             parts = [
-                self.encoder_(pack(graphs[start : start + _BATCH])).double().numpy()
+                self.encoder_(pack(graphs[start : start + _BATCH]).to(place)).cpu().double().numpy()
                 for start in range(0, len(graphs), _BATCH)
             ]
         return np.concatenate(parts)
@@ -347,18 +356,22 @@ class GENNAPE(Predictor):
         return torch.from_numpy(seen).float(), torch.from_numpy(self.fuzzy_.membership(codes)).float()
 
     def _learn(self, architectures: Sequence[Architecture], scores: Floats, epochs: int, rate: float) -> None:
-        x, degrees = self._inputs(self._encoding.rows(architectures))
-        y = torch.from_numpy(scores).float()
+        place = devices.here()
+        x, degrees = (one.to(place) for one in self._inputs(self._encoding.rows(architectures)))
+        y = torch.from_numpy(scores).float().to(place)
 
         def loss(rows: Tensor) -> Tensor:
             predicted = self.heads_(x[rows], degrees[rows])
             return nn.functional.huber_loss(predicted, y[rows]) + pairwise_hinge(predicted, y[rows])
 
-        train(self.heads_, loss, len(y), epochs=epochs, batch_size=32, learning_rate=rate, weight_decay=1e-2)
+        with on(place, self.heads_):
+            train(self.heads_, loss, len(y), epochs=epochs, batch_size=32, learning_rate=rate, weight_decay=1e-2)
 
     def _predict(self, architectures: Sequence[Architecture]) -> Floats:
-        with torch.no_grad():
-            score = self.heads_(*self._inputs(self._encoding.rows(architectures))).double().numpy()
+        place = devices.here()
+        inputs = [one.to(place) for one in self._inputs(self._encoding.rows(architectures))]
+        with on(place, self.heads_), torch.no_grad():
+            score = self.heads_(*inputs).cpu().double().numpy()
         return self.scale_.backward(score)
 
 

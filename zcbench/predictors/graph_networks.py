@@ -176,7 +176,7 @@ class BinaryRelation(GraphPredictor):
     def _loss(self, network: PairClassifier, rows: GraphBatch, values: Tensor) -> Tensor:
         wanted = torch.sigmoid(SHARPNESS * (values[:, None] - values))  # softmax of the two
         every = nn.functional.binary_cross_entropy_with_logits(network.log_odds(rows), wanted, reduction="none")
-        others = 1 - torch.eye(len(values))
+        others = 1 - torch.eye(len(values), device=values.device)
         return (every * others).sum() / others.sum().clamp(min=1)
 
 
@@ -270,7 +270,7 @@ class GATES(FlowNetwork):
             states = flow(states, operations, loops)
             if i < len(self.flows) - 1:
                 states = states.relu()
-        last = states[torch.arange(len(states)), batch.last]
+        last = states[torch.arange(len(states), device=states.device), batch.last]
         score: Tensor = self.head(last).squeeze(-1)
         return score
 
@@ -306,7 +306,7 @@ class DualFlow(nn.Module):
         flow = self.norms[0](self.flow(states, operations, inflow))
         values = self.attend(states)
         weights = nn.functional.leaky_relu(self.mine(values) + self.theirs(values).transpose(1, 2), 0.2)
-        heard = (inflow > 0) | torch.eye(inflow.shape[1], dtype=torch.bool)
+        heard = (inflow > 0) | torch.eye(inflow.shape[1], dtype=torch.bool, device=inflow.device)
         weights = weights.masked_fill(~heard, -torch.inf).softmax(-1)
         attention = self.norms[1](torch.sigmoid(self.gate(operations)) * (weights @ values) + values)
         both: Tensor = (flow + attention) / 2
@@ -330,7 +330,7 @@ class FLAN(FlowNetwork):
         """Scores ``(n,)``."""
         operations = self.operations(batch.labels)
         along, against = batch.adjacency.transpose(1, 2), batch.adjacency
-        ends = torch.arange(len(batch.last))
+        ends = torch.arange(len(batch.last), device=batch.last.device)
         start = self.start(batch)
         states = self._pass(self.layers, start, operations, along, batch)
         for _ in range(self.steps - 1):
@@ -453,7 +453,7 @@ class GraphTransformer(nn.Module):
         edges = batch.adjacency > 0
         back = edges.transpose(1, 2)
         a, b = edges.float(), back.float()
-        itself = torch.eye(edges.shape[1], dtype=torch.bool)
+        itself = torch.eye(edges.shape[1], dtype=torch.bool, device=edges.device)
         views = torch.stack([back, edges, b @ a > 0, a @ b > 0], 1) | itself
         masks = views.repeat_interleave(self.heads // 4, 1)
         states = self.embedding(batch.labels)

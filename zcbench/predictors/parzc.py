@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from zcbench import devices
 from zcbench.encodings.layers import STATISTICS, LayerStatistics
 from zcbench.predictors._base import COUNT, RATE, Uncertain
-from zcbench.predictors._neural import NeuralPredictor, Rows, seeded
+from zcbench.predictors._neural import NeuralPredictor, Rows, on, seeded
 from zcbench.predictors._register import register_predictor
 from zcbench.predictors._targets import Floats
 from zcbench.types import Architecture
@@ -42,7 +43,8 @@ class BayesianLinear(nn.Module):
 
     def fix(self) -> None:
         """Draw the weights once, for all inputs to come."""
-        self.fixed = self.mean + self.log_deviation.exp() * torch.randn_like(self.mean)
+        drawn = torch.randn(self.mean.shape).to(self.mean)  # the same on every device
+        self.fixed = self.mean + self.log_deviation.exp() * drawn
 
     def forward(self, x: Tensor) -> Tensor:
         """``(…, inputs)`` to ``(…, outputs)``, drawn anew at every call unless the weights are fixed."""
@@ -178,7 +180,7 @@ class ParZC(Uncertain, NeuralPredictor):
     def _train(self, network: nn.Module, rows: Rows, values: Tensor) -> None:
         self.trained_ = len(values)
         super()._train(network, rows, values)
-        score, y = self._draws(rows).mean(0), values.double().numpy()
+        score, y = self._draws(rows).mean(0), values.cpu().double().numpy()
         spread = float(score.var())
         self.slope_ = float(np.cov(score, y, bias=True)[0, 1]) / spread if spread > 0 else 0.0
         self.slope_ = max(self.slope_, 1e-6)  # the order is what was trained
@@ -194,13 +196,17 @@ class ParZC(Uncertain, NeuralPredictor):
             for _ in range(DRAWS):
                 for layer in layers:
                     layer.fix()
-                found.append(torch.cat([self.network_(part) for part in torch.split(rows, 1024)]).double().numpy())
+                found.append(
+                    torch.cat([self.network_(part) for part in torch.split(rows, 1024)]).cpu().double().numpy()
+                )
         for layer in layers:
             layer.fixed = None
         return np.stack(found)
 
     def _moments(self, architectures: Sequence[Architecture]) -> tuple[Floats, Floats]:
-        draws = self._draws(self._rows(architectures))
+        place = devices.here()
+        with on(place, self.network_):
+            draws = self._draws(self._rows(architectures).to(place))
         mean = self.slope_ * draws.mean(0) + self.offset_
         return mean, np.sqrt((self.slope_ * draws.std(0)) ** 2 + self.residual_**2)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -41,8 +41,14 @@ class _Joined(NamedTuple):
     views: list[Tensor]
     kept: Tensor
 
-    def unchanged(self) -> bool:
-        return torch.equal(torch.cat(self.views), self.kept)
+    def compared(self) -> tuple[Tensor, Tensor]:
+        """What it is now and what it was."""
+        return torch.cat(self.views), self.kept
+
+    def different(self) -> list[bool]:
+        """Which of them differ; the device is waited for once."""
+        differs = (torch.cat(self.views) != self.kept).cpu()
+        return [bool(part.any()) for part in torch.split(differs, [view.numel() for view in self.views])]
 
 
 class _Alone(NamedTuple):
@@ -56,12 +62,13 @@ class _Alone(NamedTuple):
     sums: Tensor
     copy: Tensor | None
 
-    def unchanged(self, *, sampled: bool) -> bool:
+    def compared(self, *, sampled: bool) -> tuple[Tensor, Tensor]:
+        """What its sums are now and what they were."""
         if not sampled or self.bits.dim() != 1:
-            return torch.equal(_sums(self.bits), self.sums)
+            return _sums(self.bits), self.sums
         pieces = self.bits.numel() // _PIECE
         some = self.bits[: pieces * _PIECE].view(-1, _PIECE)[::_SAMPLED]
-        return torch.equal(some.sum(1, dtype=torch.int64), self.sums[:pieces:_SAMPLED])
+        return some.sum(1, dtype=torch.int64), self.sums[:pieces:_SAMPLED]
 
 
 class Contents:
@@ -113,9 +120,12 @@ class Contents:
         return (
             self._has_same_forms()
             and not any(map(_memcmp, *self._compared))
-            and all(joined.unchanged() for joined in self._joined)
-            and all(alone.unchanged(sampled=sampled) for alone in self._alone)
+            and next(_different(self._pairs(sampled)), None) is None
         )
+
+    def _pairs(self, sampled: bool) -> Iterator[tuple[int, Tensor, Tensor]]:
+        yield from ((0, *joined.compared()) for joined in self._joined)
+        yield from ((0, *alone.compared(sampled=sampled)) for alone in self._alone)
 
     def _has_same_forms(self) -> bool:
         return (
@@ -137,14 +147,16 @@ class Contents:
                 changed.add(place)
         for joined in self._joined:
             parts = torch.split(joined.kept, [view.numel() for view in joined.views])
-            for place, view, part in zip(joined.places, joined.views, parts, strict=True):
-                if not torch.equal(view, part):
+            rows = zip(joined.places, joined.views, parts, joined.different(), strict=True)
+            for place, view, part, differs in rows:
+                if differs:
                     view.copy_(part)
                     changed.add(place)
-        for alone in self._alone:
-            if alone.copy is not None and not torch.equal(alone.bits, alone.copy):
-                alone.bits.copy_(alone.copy)
-                changed.add(alone.place)
+        copied = {alone.place: (alone.bits, alone.copy) for alone in self._alone if alone.copy is not None}
+        for place in _different((place, *both) for place, both in copied.items()):
+            bits, copy = copied[place]
+            bits.copy_(copy)
+            changed.add(place)
         for place, (tensor, memory) in enumerate(zip(self.tensors, self._memory, strict=True)):
             if not tensor.is_set_to(memory) or tensor.dtype != memory.dtype:
                 tensor.data = memory
@@ -164,6 +176,21 @@ class Contents:
         if found:
             self._aim()
         return found
+
+
+def _different(pairs: Iterable[tuple[int, Tensor, Tensor]]) -> Iterator[int]:
+    """The places of those pairs that are not equal. Accelerators are waited for once, not for every pair."""
+    later: dict[torch.device, list[tuple[int, Tensor]]] = {}
+    for place, now, before in pairs:
+        if now.is_cpu:
+            if not torch.equal(now, before):
+                yield place
+        else:
+            later.setdefault(now.device, []).append((place, (now != before).any()))
+    for flags in later.values():
+        for (place, _), differs in zip(flags, torch.stack([flag for _, flag in flags]).tolist(), strict=True):
+            if differs:
+                yield place
 
 
 class Together(Contents):

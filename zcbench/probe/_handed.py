@@ -97,9 +97,10 @@ def _saved(function: Any) -> Iterator[tuple[Any, str]]:
             continue
         seen.add(function)
         for name in _names(type(function), function):
-            hook = getattr(getattr(function, f"_raw{name}", None), "unpack_hook", None)
+            raw = getattr(function, f"_raw_{name.removeprefix('_')}", None)
+            hooked = any(getattr(one, "unpack_hook", None) for one in (raw if isinstance(raw, tuple) else (raw,)))
             with suppress(RuntimeError):  # void already: the network itself wrote to what was saved
-                if hook is None and isinstance(getattr(function, name), Tensor):
+                if not hooked and isinstance(getattr(function, name), (Tensor, tuple)):
                     yield function, name
                     break
         else:
@@ -112,6 +113,7 @@ _NAMES: dict[type, list[str]] = {}
 def _names(kind: type, function: Any) -> list[str]:
     """Attributes that give saved tensors."""
     if kind not in _NAMES:
-        found = [name.removeprefix("_raw") for name in dir(function) if name.startswith("_raw_saved_")]
-        _NAMES[kind] = found
+        every = set(dir(function))
+        names = [name.removeprefix("_raw") for name in sorted(every) if name.startswith("_raw_saved_")]
+        _NAMES[kind] = [name if name in every else name[1:] for name in names]  # functions of Python: saved_tensors
     return _NAMES[kind]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import torch
+
+from zcbench import devices
 from zcbench.probe._handed import Handed
 
 T = TypeVar("T")
@@ -20,6 +24,7 @@ class Measured:
     value: Any = None
     error: Exception | None = None
     seconds: float = 0.0  # without the signals it is made of
+    memory: float = math.nan  # most bytes in use on an accelerator meanwhile
     parts: set[str] = field(default_factory=set)  # all signals it is made of, itself included
     notes: dict[str, None] = field(default_factory=dict)  # what is to be said of it
     handed: Handed | None = None  # what it was when it was measured
@@ -36,16 +41,61 @@ class Frame:
     notes: dict[str, None] = field(default_factory=dict)  # what is to be said of its value, in order
 
 
-class Ledger:
-    """What was measured, and what runs now."""
+class Stopwatch:
+    """What a block costs as if it ran alone: signals that it shares with others count in full. To be asked afterwards.
 
-    def __init__(self) -> None:
+    Args:
+        frame: what runs in the block.
+        measured: all signals.
+        now: the clock.
+    """
+
+    def __init__(self, frame: Frame, measured: dict[str, Measured], now: Callable[[], float]) -> None:
+        self._frame, self._measured, self._now = frame, measured, now
+        self._started, self._finished = now(), math.nan
+        self._memory = math.nan
+
+    def stop(self, memory: float) -> None:
+        """The block is over; it had so many bytes in use."""
+        self._finished, self._memory = self._now(), memory
+
+    def __call__(self) -> float:
+        """Seconds."""
+        finished = self._now() if math.isnan(self._finished) else self._finished
+        own = finished - self._started - self._frame.inner_seconds
+        return own + sum(one.seconds for one in self._parts())
+
+    @property
+    def memory(self) -> float:
+        """Most bytes in use on an accelerator, network and batch included; nan elsewhere."""
+        return max((self._memory, *(one.memory for one in self._parts() if one.memory > self._memory)))
+
+    def _parts(self) -> list[Measured]:
+        return [self._measured[name] for name in sorted(self._frame.parts) if name in self._measured]
+
+
+class Ledger:
+    """What was measured, and what runs now.
+
+    Args:
+        device: where it is measured. Its clock is read when all work that was given to it is done.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._peak = devices.Peak(device)
         self._measured: dict[str, Measured] = {}
         self._frames: list[Frame] = []
         self._ours = False  # whether what runs now is a signal of ours, or else code of a proxy
         self._used: set[str] = set()  # signals of the last stopwatch
         self._asked: set[str] = set()  # those of them that were asked for by what was timed
         self._notes: dict[str, None] = {}  # what is to be said of its value
+
+    def _now(self) -> float:
+        if self.device.type != devices.CPU:
+            with suppress(Exception):  # of work that failed: whoever needs its results is told, too
+                return devices.now(self.device)
+        return time.perf_counter()
 
     def _as_given(self, *, ours: bool) -> AbstractContextManager[None]:
         """Around a signal that a proxy asks for."""
@@ -66,19 +116,24 @@ class Ledger:
         return value
 
     def _first(self, name: str, compute: Callable[[], object], *, ours: bool) -> Measured:
-        asked, frame, measured = time.perf_counter(), Frame(), Measured()
+        asked, frame, measured = self._now(), Frame(), Measured()
         nested, self._ours = self._ours, ours
         try:
             with nullcontext() if nested else self._as_given(ours=ours):
-                started = time.perf_counter()
+                started = self._now()
                 self._frames.append(frame)
+                self._peak.begin()
                 try:
                     measured.value = compute()
                 except Exception as error:
                     measured.error = error
+                    if devices.is_out_of_memory(type(error), str(error)):  # its frames hold what fills the memory
+                        measured.error = error.with_traceback(None)
+                        error.__context__ = error.__cause__ = None
                 finally:
                     self._frames.pop()
-                elapsed = time.perf_counter() - started
+                    measured.memory = self._peak.end()
+                elapsed = self._now() - started
         finally:
             self._ours = nested
         measured.seconds = elapsed - frame.inner_seconds
@@ -89,7 +144,7 @@ class Ledger:
         if self._frames and not ours:
             self._frames[-1].asked |= frame.asked
         if self._frames:  # checks are nobody's cost
-            self._frames[-1].inner_seconds += time.perf_counter() - asked
+            self._frames[-1].inner_seconds += self._now() - asked
         return measured
 
     def once(self, name: str, compute: Callable[[], T]) -> T:
@@ -108,22 +163,19 @@ class Ledger:
             self._frames[-1].notes[text] = None
 
     @contextmanager
-    def stopwatch(self) -> Iterator[Callable[[], float]]:
+    def stopwatch(self) -> Iterator[Stopwatch]:
         """Time a block as if it ran alone: signals that it shares with others count in full.
 
         Yields:
-            a function that returns the seconds, to be called after the block.
+            what gives the seconds when it is called after the block.
         """
-        frame, started, finished, outer = Frame(), time.perf_counter(), None, self._frames
+        frame, outer, peak = Frame(), self._frames, self._peak
+        watch = Stopwatch(frame, self._measured, self._now)
         self._frames = [*outer, frame]  # a list of its own: a proxy may have emptied it by the end
-
-        def seconds() -> float:
-            own = (finished or time.perf_counter()) - started - frame.inner_seconds
-            return own + sum(self._measured[name].seconds for name in frame.parts if name in self._measured)
-
+        peak.begin()
         try:
-            yield seconds
+            yield watch
         finally:
-            finished = time.perf_counter()
+            watch.stop(peak.end())
             self._frames = outer
             self._used, self._asked, self._notes = frame.parts, frame.asked, frame.notes

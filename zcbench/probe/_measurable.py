@@ -20,8 +20,13 @@ _PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.
 _QUANTIZED = ("torch.ao.nn.quantized.", "torch.ao.nn.intrinsic.quantized.")
 
 
-def measurable(model: object, batch: Batch) -> nn.Module:
+def measurable(model: object, batch: Batch, *, anywhere: bool = False) -> nn.Module:
     """The network that is measured: the given one without the wrappers that compile it or spread it over devices.
+
+    Args:
+        model: the network.
+        batch: what it sees.
+        anywhere: whether they may lie on different devices, because they are moved then.
 
     Raises:
         InvalidInputError: the model is no network that can be measured, or the batch does not fit.
@@ -41,7 +46,8 @@ def measurable(model: object, batch: Batch) -> nn.Module:
                 "network outside of it."
             )
     _check_batch(batch)
-    _check_devices(model, batch)
+    if not anywhere:
+        _check_devices(model, batch)
     return model
 
 
@@ -248,5 +254,5 @@ def _check_devices(model: nn.Module, batch: Batch) -> None:
         if places and tensor.device not in places:
             raise InvalidInputError(
                 f"the network is on {', '.join(sorted(map(str, places)))} and the batch on {tensor.device}: move one "
-                "of them."
+                "of them, or pass device=… to have both moved."
             )

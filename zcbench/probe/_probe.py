@@ -35,7 +35,7 @@ from zcbench.probe._measurable import as_classes, eager, measurable, ordinary, p
 from zcbench.probe._signal import Signal
 from zcbench.probe._snapshot import BatchSnapshot, Given, untouched
 from zcbench.probe._upkeep import Upkeep
-from zcbench.probe._world import RandomStates, restore_torch, seed_torch, torch_states
+from zcbench.probe._world import RandomStates, exact, restore_torch, seed_torch, torch_states
 from zcbench.probe.calling import Place, as_tensor, check_choice, chosen, find_place, invoke, narrowed, settle
 from zcbench.probe.losses import default_loss, sample_losses
 from zcbench.probe.modes import BatchNorm, BatchNormMode, unfused
@@ -62,6 +62,7 @@ from zcbench.types import Batch, Inputs, LossFunction, OutputChoice
 
 T = TypeVar("T")
 W = TypeVar("W", bound=Watcher)
+_CPU = torch.device("cpu")
 #: samples of a pass that tells what parameters do; some layers cannot take a single one
 _FEW = 2
 
@@ -107,7 +108,7 @@ class Probe(Upkeep):
         if loss_fn is not None and not callable(loss_fn):
             raise InvalidInputError(f"loss_fn is a {type(loss_fn).__name__}: pass a function of outputs and targets.")
         check_choice(output)
-        super().__init__()
+        super().__init__(next((one.device for one in (*self.batch.tensors(), *self.model.parameters())), _CPU))
         infos = [registry.signal_info(name) for name in sorted(wanted)]
         self._loss_fn = loss_fn
         self._choice = output
@@ -127,6 +128,8 @@ class Probe(Upkeep):
             self._exit.enter_context(torch.enable_grad())
             self._exit.enter_context(eager(self.model))
             self._exit.enter_context(whole_graphs())
+            exact(self.device)
+            torch.backends.mha.set_fastpath_enabled(False)  # passes without a graph compute as those with one do
             torch.set_autocast_cache_enabled(False)  # it would hold what weights were before a proxy exchanged them
             batch = BatchSnapshot(self.batch)
             self._exit.callback(batch.release)
@@ -340,6 +343,7 @@ class Probe(Upkeep):
     relu_codes = Signal(_relu_codes.relu_codes)
     activation_codes = Signal(_activation_codes.activation_codes)
     blocks = Signal(_blocks.blocks)
+    blocks_in_graph = Signal(_blocks.blocks_in_graph)
     sample_maps = Signal(_sample_maps.sample_maps)
     roles = Signal(_roles.roles)
     feed_forward = Signal(_feed_forward.feed_forward)
@@ -352,8 +356,9 @@ class Probe(Upkeep):
         Raises:
             UnknownNameError: there is none; the message suggests near names.
         """
-        if isinstance(vars(type(self)).get(name), Signal):
-            return getattr(self, name)
+        known = vars(type(self)).get(name)
+        if isinstance(known, Signal):  # not by getattr, which would come here again from an AttributeError inside
+            return known.__get__(self, type(self))
         info = registry.signal_info(name)
         return self._measure(name, lambda: info.function(self), ours=True)
 
@@ -385,7 +390,9 @@ class Probe(Upkeep):
                 watching.outputs = self.call(inputs)
             return watching
 
-        found = run() if graph else _without_graph(run)
+        # Recurrent layers run another kernel where no gradient is wanted, with other last digits.
+        recurrent = any(isinstance(module, nn.RNNBase) for module in self.model.modules())
+        found = run() if graph or recurrent else _without_graph(run)
         assert isinstance(found, watcher)
         return found
 
@@ -430,6 +437,11 @@ class Probe(Upkeep):
             return _without_graph(seen)
 
         return learn(run, len(self.batch), kinds)
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        """Of a probe of a part of the batch."""
+        return {"loss_fn": self._loss_fn, "seed": self.seed, "output": self._choice}
 
     @Signal
     def _leaves(self) -> Batch:
@@ -488,10 +500,8 @@ class Probe(Upkeep):
         if 0 < samples < len(self.batch):
 
             def of_part() -> Tensor:
-                settings: dict[str, Any] = {"loss_fn": self._loss_fn, "seed": self.seed, "output": self._choice}
-                part = Probe(self.model, self.batch[:samples], **settings)
-                part._reruns = self._reruns
-                part._measured.update((k, v) for k, v in self._measured.items() if k == "_place")
+                part = Probe(self.model, self.batch[:samples], **self._settings)
+                part._take_place(self)
                 with part:
                     return part.tangent_kernel(batch_norm)
 
@@ -523,7 +533,20 @@ class Probe(Upkeep):
         """
         if not self.parameters:
             raise UnsupportedModelError("the network has no trainable parameter.")
-        sample_gradients(self, consume)
+        if self._pieces == 1:
+            sample_gradients(self, consume)
+            return
+        size = -(-len(self.batch) // self._pieces)
+        for start in range(0, len(self.batch), size):
+            rows = slice(start, start + size)
+            with Probe(self.model, self.batch[rows], **self._settings) as part:
+                part._take_place(self)
+                sample_gradients(part, consume)
+
+    def _take_place(self, other: Probe) -> None:
+        """Take the place of the output from a probe of the same network and more samples."""
+        self._reruns = other._reruns
+        self._measured.update((name, one) for name, one in other._measured.items() if name == "_place")
 
 
 def _without_graph(run: Callable[[], T]) -> T:

@@ -24,6 +24,10 @@ _is_leaf = attrgetter("is_leaf")
 _grad_of = attrgetter("grad")
 
 
+#: how torch's own recurrent layers run
+_RECURRENT = {nn.RNN.forward, nn.LSTM.forward, nn.GRU.forward}
+
+
 class _States:
     """``requires_grad``, ``grad`` and hooks of those among some tensors that are leaves of graphs."""
 
@@ -111,6 +115,7 @@ class Snapshot:
         self._plain_modes = len(self._training) == len(self._modules) and all(
             getattr(kind, name) is getattr(nn.Module, name) for kind in set(self._types) for name in ("train", "eval")
         )
+        self._accelerated = any(tensor.device.type != "cpu" for tensor in parameters)
         self.weights = Contents(parameters)
         self.buffers = Contents(others)
         self._parameters = [tensor for tensor in parameters if not tensor.is_inference()]
@@ -177,6 +182,9 @@ class Snapshot:
                 vars(module)["training"] = batch_norm
             elif self._plain_modes:
                 vars(module)["training"] = False
+            if self._accelerated and type(module).forward in _RECURRENT:
+                # Kernels of accelerators keep what gradients need in training mode alone; without dropout it is eval's.
+                vars(module).update(training=True, dropout=0.0)
 
     def _restore_structure(self, changes: Changes | None) -> None:
         if not self._has_same_objects():

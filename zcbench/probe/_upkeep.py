@@ -5,23 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+import torch
+
+from zcbench import devices
 from zcbench.probe._ledger import Ledger
 from zcbench.probe._snapshot import Changes, Given
 from zcbench.probe.signals._watcher import Watcher
 
 #: What a probe is opened with.
-_PINNED = ("model", "batch", "seed", "_loss_fn", "_choice", "_wanted", "_shared", "_main", "_given", "_exit")
+_PINNED = (
+    *("model", "batch", "seed", "device", "_loss_fn", "_choice", "_wanted", "_shared", "_main"),
+    *("_peak", "_pieces", "_given", "_exit"),
+)
 
 
 class Upkeep(Ledger):
     """A ledger whose owner, and all that it was given, are put back."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, device: torch.device) -> None:
+        super().__init__(device)
         self._watchers: dict[type[Watcher], Watcher] = {}
         self._given: Given | None = None
         self._attributes: dict[str, object] = {}
         self._seen: Changes = {}  # changes that were undone before the proxy was done
+        self._pieces = 1  # parts of the batch whose samples' gradients are taken one after the other
 
     def put_back(self) -> Changes:
         """Undo whatever was done to the network, the batch, the settings and the shared signals.
@@ -37,6 +44,18 @@ class Upkeep(Ledger):
         for name in [name for name, measured in self._measured.items() if measured.stale]:
             del self._measured[name]
         return changes
+
+    def _free(self, pieces: int) -> None:
+        """Give back the memory of all that was measured; it is measured again when it is asked for.
+
+        Args:
+            pieces: into how many parts of the batch the gradients of samples are divided from now on; they need only
+                the memory of one of them, and are the same.
+        """
+        self._measured.clear()
+        self._watchers = {}
+        self._pieces = self._attributes["_pieces"] = pieces
+        devices.release(self.device)
 
     def _undo(self, used: Iterable[str]) -> Changes:
         changes: Changes = {}

@@ -104,7 +104,7 @@ _SETTINGS: list[tuple[str, Callable[[], Any], Callable[[Any], Any]]] = [
         lambda: (torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()),
         _set_deterministic,
     ),
-    ("the precision of matrix products", _C._get_float32_matmul_precision, _C._set_float32_matmul_precision),
+    ("the precision of matrix products", lambda: _precision(), lambda state: _set_precision(state)),
     ("the number of threads", torch.get_num_threads, torch.set_num_threads),
     ("flushing of small numbers to zero", _flushes, torch.set_flush_denormal),
     ("settings of NumPy errors", np.geterr, lambda state: np.seterr(**state)),
@@ -114,8 +114,6 @@ _SETTINGS: list[tuple[str, Callable[[], Any], Callable[[Any], Any]]] = [
             "cudnn_enabled",
             "cudnn_benchmark",
             "cudnn_deterministic",
-            "cudnn_allow_tf32",
-            "cublas_allow_tf32",
             "cublas_allow_fp16_reduced_precision_reduction",
             "cublas_allow_bf16_reduced_precision_reduction",
             "mkldnn_enabled",
@@ -123,6 +121,7 @@ _SETTINGS: list[tuple[str, Callable[[], Any], Callable[[Any], Any]]] = [
         )
         if hasattr(_C, f"_get_{name}") and hasattr(_C, f"_set_{name}")
     ),
+    ("attention backends", torch.backends.mha.get_fastpath_enabled, torch.backends.mha.set_fastpath_enabled),
     *(
         ("attention backends", getattr(_cuda, f"{name}_sdp_enabled"), getattr(_cuda, f"enable_{name}_sdp"))
         for name in ("flash", "mem_efficient", "math", "cudnn")
@@ -132,6 +131,51 @@ _SETTINGS: list[tuple[str, Callable[[], Any], Callable[[Any], Any]]] = [
 _GLOBAL_HOOKS: list[dict[Any, Any]] = [
     table for name, table in sorted(vars(_module).items()) if name.startswith("_global_") and name.endswith("_hooks")
 ]
+
+
+#: backends and operations for which torch 2.9 and later have precisions of their own, those that others follow first
+_PRECISIONS = [
+    ("generic", "all"),
+    *((backend, operation) for backend in ("cuda", "mkldnn") for operation in ("all", "matmul", "conv", "rnn")),
+]
+_OWN_PRECISIONS = hasattr(_C, "_get_fp32_precision_getter")
+#: what float32 products may be rounded to
+_REDUCED = {"tf32", "bf16"}
+
+
+def _precision() -> tuple[Any, ...]:
+    """How exact float32 products are: by the older settings, where torch says them, and by the newer ones."""
+    newer = tuple(_C._get_fp32_precision_getter(*one) for one in _PRECISIONS) if _OWN_PRECISIONS else ()
+    try:
+        older = (_C._get_float32_matmul_precision(), _C._get_cudnn_allow_tf32())
+    except RuntimeError:  # the newer ones say what these cannot say
+        older = None
+    return older, newer
+
+
+def _set_precision(state: tuple[Any, ...]) -> None:
+    older, newer = state
+    if older is not None:
+        _C._set_float32_matmul_precision(older[0])
+        _C._set_cudnn_allow_tf32(older[1])
+    for one, value in zip(_PRECISIONS, newer, strict=False):
+        _C._set_fp32_precision_setter(*one, value)
+
+
+def exact(device: torch.device) -> None:
+    """Have float32 products computed in float32, and the same kernels chosen every time; the caller puts it back.
+
+    Tensor cores round factors to ten bits or seven unless they are told not to: by default in convolutions of CUDA.
+    """
+    if (before := _precision())[0] is not None:
+        _C._set_float32_matmul_precision("highest")
+        _C._set_cudnn_allow_tf32(False)
+        before = _precision()
+    if _REDUCED.intersection(before[1]):
+        for one in _PRECISIONS:
+            _C._set_fp32_precision_setter(*one, "ieee")
+    if device.type == "cuda":
+        _cudnn.benchmark, _cudnn.deterministic = False, True
 
 
 class Seeded:
@@ -171,26 +215,33 @@ class RandomStates:
 
 
 def torch_states() -> list[Tensor]:
-    """Random states of torch: of the CPU and, once CUDA runs, of every such device."""
-    cuda: Any = torch.cuda
-    return [torch.get_rng_state(), *(cuda.get_rng_state_all() if cuda.is_initialized() else ())]
+    """Random states of torch: of the CPU and, once it runs, of every accelerator."""
+    found, module = [torch.get_rng_state()], _accelerator()
+    if module is not None and getattr(module, "is_initialized", lambda: True)():
+        everywhere = getattr(module, "get_rng_state_all", None)
+        found += everywhere() if everywhere is not None else [module.get_rng_state()]
+    return found
 
 
 def restore_torch(states: list[Tensor]) -> None:
     """Put back what :func:`torch_states` returned."""
     torch.set_rng_state(states[0])
     if states[1:]:
-        torch.cuda.set_rng_state_all(states[1:])
+        everywhere = getattr(_accelerator(), "set_rng_state_all", None)
+        everywhere(states[1:]) if everywhere is not None else _accelerator().set_rng_state(states[1])
 
 
 @functools.cache
-def _has_accelerator() -> bool:
-    return torch.accelerator.is_available()
+def _accelerator() -> Any:
+    """What torch has of this machine's accelerator, ``torch.cuda``; None without one."""
+    if not torch.accelerator.is_available():
+        return None
+    return torch.get_device_module(torch.accelerator.current_accelerator())
 
 
 def seed_torch(seed: int) -> None:
     """Seed torch on all devices that run; ``torch.manual_seed`` takes seventy times as long without an accelerator."""
-    if _has_accelerator():
+    if _accelerator() is not None:
         torch.manual_seed(seed)
     else:
         torch.default_generator.manual_seed(seed)

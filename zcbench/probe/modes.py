@@ -5,17 +5,21 @@ Function modes see ``nn.BatchNorm2d`` and ``F.batch_norm`` alike and leave no ho
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, Self, TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from zcbench.errors import UnsupportedModelError
+from zcbench.probe._batch_norm import batch_norm
 
+T = TypeVar("T")
 BatchNorm = Literal["train", "eval", "per-sample", "off"]
 
 
@@ -70,8 +74,9 @@ def _batch_norm(
     if mode == "off":
         return input
     if mode != "per-sample":
-        running = (running_mean, running_var) if not training else (None, None)
-        return F.batch_norm(input, *running, weight, bias, training, momentum, eps)
+        if training:
+            return batch_norm(input, weight, bias, eps)
+        return F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
     if input[0, 0].numel() < 2:
         raise UnsupportedModelError(
             "batch norm over single values has no statistics of one sample: this proxy takes samples one by one."
@@ -79,6 +84,39 @@ def _batch_norm(
     # One group per channel is instance norm, several times faster; and its output is no view, so that the hooks on it
     # survive an in-place operation that follows.
     return F.group_norm(input, input.shape[1], weight, bias, eps)
+
+
+_COMPILER = "torch._dynamo"
+
+
+class DispatchMode(TorchDispatchMode):
+    """Sees every operation, as its base does, without torch's compiler, which takes two seconds to import.
+
+    The base hides each call of the mode from the compiler. This one does so where the compiler is there already.
+    """
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+    def __enter__(self) -> Self:
+        kind = type(self)
+        if _COMPILER in sys.modules and "_hidden" not in vars(kind):
+            kind.__torch_dispatch__ = torch._disable_dynamo(kind.__torch_dispatch__)  # type: ignore
+            kind._hidden = True  # type: ignore[attr-defined]
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+
+def dispatched(run: Callable[[], T]) -> T:
+    """Call a function that enters a new :class:`DispatchMode`; again if the network needs the compiler meanwhile."""
+    known = _COMPILER in sys.modules
+    try:
+        return run()
+    except Exception:
+        if known or _COMPILER not in sys.modules:
+            raise
+    return run()
 
 
 @contextmanager

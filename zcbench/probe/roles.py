@@ -38,9 +38,12 @@ _SHAPES = {
     *("UnbindBackward0", "SplitBackward0", "SplitWithSizesBackward0", "UnsafeSplitBackward0", "ChunkBackward0"),
     *("SelectBackward0", "SliceBackward0", "IndexBackward0", "RollBackward0", "UnfoldBackward0", "CatBackward0"),
     *("SqueezeBackward0", "SqueezeBackward1", "UnsqueezeBackward0", "ExpandBackward0", "StackBackward0"),
-    *("NativeDropoutBackward0", "AsStridedBackward0"),
+    *("NativeDropoutBackward0", "AsStridedBackward0", "ConstantPadNdBackward0"),  # flash attention of CUDA pads heads
 }
-_SCALES = {"MulBackward0", "DivBackward0", "NegBackward0", "AddBackward0", "SubBackward0"}
+_SCALES = {
+    *("MulBackward0", "DivBackward0", "NegBackward0", "AddBackward0", "SubBackward0"),
+    *("MulBackward1", "DivBackward1", "AddBackward1", "SubBackward1"),  # by a number
+}
 _ROOTS = {"RsqrtBackward0", "SqrtBackward0"}
 _BENDS = {
     *("GeluBackward0", "ReluBackward0", "SiluBackward0", "MishBackward0", "EluBackward0", "LeakyReluBackward0"),

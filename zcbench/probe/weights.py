@@ -14,8 +14,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+from zcbench.probe.modes import DispatchMode, dispatched
 
 #: layers whose parameters of two dimensions or more are weights, if their names say so
 _WEIGHTED = (
@@ -84,7 +85,7 @@ class _Origin:
     chosen: bool = False  # rows of parameters that the data chose
 
 
-class Multiplied(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Multiplied(DispatchMode):
     """Sees which parameters multiply data while the network runs.
 
     Args:
@@ -169,7 +170,11 @@ def multiplied(run: Callable[[], object], inputs: Sequence[Tensor], parameters: 
         inputs: of the pass.
         parameters: those in question.
     """
-    mode = Multiplied(inputs, {id(one): one for one in parameters})
-    with torch.no_grad(), mode:
-        run()
-    return mode.found
+    in_question = {id(one): one for one in parameters}
+
+    def found() -> set[int]:
+        with torch.no_grad(), Multiplied(inputs, in_question) as mode:
+            run()
+        return mode.found
+
+    return dispatched(found)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from zcbench.proxies._register import STANDARD, get_proxy, list_proxies, proxy_info, register_proxy, resolve
+from zcbench.proxies._register import STANDARD, asked_for, get_proxy, list_proxies, proxy_info, register_proxy, resolve
 
 if TYPE_CHECKING:
     from zcbench.proxies._architecture import score_architecture as score_architecture
@@ -20,6 +20,7 @@ _LATER = {"score": "_score", "score_architecture": "_architecture", "score_with"
 
 __all__ = [
     "STANDARD",
+    "asked_for",
     "get_proxy",
     "list_proxies",
     "proxy_info",

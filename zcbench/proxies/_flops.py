@@ -18,10 +18,10 @@ from unittest import mock
 import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from zcbench.errors import UnsupportedModelError
+from zcbench.probe.modes import DispatchMode
 
 #: What tensors without a dispatch of their own have in its place.
 _PLAIN = torch._C._disabled_torch_dispatch_impl
@@ -29,7 +29,7 @@ _PLAIN = torch._C._disabled_torch_dispatch_impl
 Formula: TypeAlias = Callable[[Mapping[str, Any], Tensor], int]
 
 
-class OperationCounter(TorchDispatchMode):
+class OperationCounter(DispatchMode):
     """Adds up the floating-point operations of what runs in its block.
 
     Attributes:

@@ -190,20 +190,30 @@ def list_proxies(*patterns: str) -> list[str]:
     return _PROXIES.names(patterns or ("*",))
 
 
-def resolve(proxies: str | Iterable[str] | None, domains: str | Iterable[str] = ()) -> list[ProxyInfo]:
-    """Infos for names and patterns in the order given, each once; :data:`STANDARD` for None.
+def asked_for(proxies: str | Iterable[str] | None, domains: str | Iterable[str] = ()) -> dict[str, ProxyInfo]:
+    """Infos for names and patterns in the order given; :data:`STANDARD` for None.
 
     Settings may follow a pattern: "ntk_*:batch_norm=eval". "standard" and "all" stand for these sets, as far as they
     are meant for networks of the given ``domains`` (all, if none are given); what is named is always there.
+
+    Returns:
+        Infos by the texts that name them, as they were given ("zico:batches=2"); what a pattern or a set stands for,
+        by its label ("zico").
     """
     kinds = {"any", *rules.all_text("domains", domains)}
     infos: dict[str, ProxyInfo] = {}
     for one in rules.all_text("proxies", "standard" if proxies is None else proxies):
         term = parse_term(one)
         standard = [dataclasses.replace(term, name=name) for name in STANDARD] if term.name == "standard" else None
-        for info in map(_PROXIES.get_term, standard or _PROXIES.matching(term)):
+        for named in standard or _PROXIES.matching(term):
+            info = _PROXIES.get_term(named)
             if term.name not in ("standard", "all") or kinds == {"any"} or kinds.intersection(info.domains):
-                infos[info.label] = info
+                infos[one if named.name == term.name else info.label] = info
     if not infos:
         raise InvalidInputError("no proxy was chosen: name at least one, e.g. proxies=['naswot'].")
-    return list(infos.values())
+    return infos
+
+
+def resolve(proxies: str | Iterable[str] | None, domains: str | Iterable[str] = ()) -> list[ProxyInfo]:
+    """The infos of :func:`asked_for`, each once."""
+    return list({info.label: info for info in asked_for(proxies, domains).values()}.values())

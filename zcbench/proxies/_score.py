@@ -6,6 +6,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,7 +15,9 @@ import torch
 from torch import Tensor
 
 from zcbench import _arguments as rules
+from zcbench import devices
 from zcbench._foreign import Foreign, users_signals
+from zcbench._moving import moved, placed_once
 from zcbench._process import stable_seed
 from zcbench._training import Recipe, reinitialize, train
 from zcbench.errors import InvalidInputError, NonFiniteError, UnsupportedModelError
@@ -23,8 +26,9 @@ from zcbench.probe._measurable import measurable
 from zcbench.probe._snapshot import Changes, Snapshot, untouched
 from zcbench.probe._world import Settings
 from zcbench.probe.calling import check_choice
-from zcbench.proxies._register import resolve
-from zcbench.types import Batch, Inputs, LossFunction, OutputChoice, ProxyInfo, Score, Status
+from zcbench.proxies._register import asked_for
+from zcbench.proxies._scores import ScoresByName
+from zcbench.types import Batch, Cost, Inputs, LossFunction, OutputChoice, ProxyInfo, Score, Status
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,6 +45,7 @@ def score(
     training_data: Batch | None = None,
     recipe: Recipe | None = None,
     output: OutputChoice | None = None,
+    device: str | torch.device | None = None,
 ) -> dict[str, Score]:
     """Score any network with training-free proxies; the network comes back as it was.
 
@@ -62,15 +67,18 @@ def score(
         recipe: how they train; default SGD at .05.
         output: which part of what the network returns counts, where the rule does not find it: an index (0 of (logits,
             features), -1), a name ("out"), a sequence of these from the outside in, or a function of all of it.
+        device: where it is measured, "cpu", "cuda", "cuda:1" or "mps"; network and batch are sent there, and the
+            network comes back. Default: where they lie; of the processor, where :func:`zcbench.devices.chosen` says.
 
     Returns:
-        A :class:`zcbench.Score` by name; ``float(score)`` is its value, nan where it has none.
+        A :class:`zcbench.Score` by name; ``float(score)`` is its value, nan where it has none. Names are those that
+        were asked for, and labels of what patterns matched; every text that names the same proxy and settings finds it.
 
     Raises:
         UnknownNameError: a proxy does not exist.
         InvalidInputError: the model is no module with dense weights that are there (scripted, lazy, meta, sparse,
-            quantised and sharded networks are refused), inputs and targets do not fit together, or another argument is
-            out of range.
+            quantised and sharded networks are refused), inputs and targets do not fit together, the device is not
+            there, or another argument is out of range.
 
     Example:
         >>> import torch, zcbench
@@ -79,7 +87,8 @@ def score(
         >>> float(scores["params"])
         67.0
     """
-    infos = resolve(proxies)
+    asked = asked_for(proxies)
+    infos = {info.label: info for info in asked.values()}.values()
     batch = Batch(inputs, targets)
     with users_signals():
         found = {
@@ -93,9 +102,10 @@ def score(
                 training_data=training_data,
                 recipe=recipe,
                 output=output,
+                device=device,
             )
         }
-    return {info.label: found[info.label] for info in infos}
+    return ScoresByName(asked, found)
 
 
 #: How the note begins on a proxy that changed what it shares with others.
@@ -121,27 +131,63 @@ def score_with(
     recipe: Recipe | None = None,
     output: OutputChoice | None = None,
     begin: Callable[[str], object] = str,
+    device: str | torch.device | None = None,
 ) -> Iterator[tuple[ProxyInfo, Score]]:
     """Yield each proxy with its score as soon as it exists; all that want the same weights share one probe.
 
     ``begin`` is called with a proxy's label whenever work for it begins.
     """
-    model = measurable(model, batch)
     rules.whole("the seed", seed, 0, 2**63 - 1)
     check_choice(output)
     if recipe is not None and not isinstance(recipe, Recipe):
         raise InvalidInputError(f"the recipe is a {type(recipe).__name__}: pass a zcbench Recipe.")
+    asked = list(infos)
+    model = measurable(model, batch, anywhere=device is not None)
     if training_data is not None:
-        measurable(model, training_data)
+        measurable(model, training_data, anywhere=True)
+    with ExitStack() as stack:
+        place = _place(model, batch, device)
+        with Foreign() as call:
+            batch = placed_once(batch, place)
+            training_data = None if training_data is None else placed_once(training_data, place)
+            stack.enter_context(moved(model, place))
+            stack.enter_context(moved(loss_fn, place))  # one that is a module has weights, of classes
+        if call.kind is not None:
+            yield from ((info, _reason(call, f"it cannot be moved to {place}: ")) for info in asked)
+            return
+        name = devices.name_of(place)
+        given: dict[str, Any] = {"loss_fn": loss_fn, "output": output}
+        for info, one in _all(asked, model, batch, seed, training_data, recipe, begin, given):
+            yield info, replace(one, device=place.type, device_name=name)
+
+
+def _place(model: nn.Module, batch: Batch, device: str | torch.device | None) -> torch.device:
+    """Where a network is measured."""
+    if device is not None:
+        return devices.here(device)
+    tensors = [*batch.tensors(), *model.parameters(), *model.buffers()]
+    return next((one.device for one in tensors if one.device.type != devices.CPU), None) or devices.here()
+
+
+def _all(
+    infos: list[ProxyInfo],
+    model: nn.Module,
+    batch: Batch,
+    seed: int,
+    training_data: Batch | None,
+    recipe: Recipe | None,
+    begin: Callable[[str], object],
+    given: dict[str, Any],
+) -> Iterator[tuple[ProxyInfo, Score]]:
+    """See :func:`score_with`; all lies where it is measured, and ``given`` is for probes and training alike."""
     states: dict[_State, list[ProxyInfo]] = {}
     for info in infos:
         for repeat in range(info.repeats):
             states.setdefault(_State(repeat, *info.trained), []).append(info)
     if set(states) <= {_State()}:
-        yield from _probe_all(states.get(_State(), []), model, batch, begin, loss_fn=loss_fn, seed=seed, output=output)
+        yield from _probe_all(states.get(_State(), []), model, batch, begin, seed=seed, **given)
         return
     outcomes: dict[str, list[Score]] = {}
-    given: dict[str, Any] = {"loss_fn": loss_fn, "output": output}
     with untouched(model) as snapshot:
         for state in sorted(states):
             first = stable_seed(seed, "repeat", state.repeat) if state.repeat else seed
@@ -154,10 +200,10 @@ def score_with(
                 found = [(info, _reason(call)) for info in states[state]]
             else:
                 found = _probe_all(states[state], model, batch, begin, seed=first, **given)
-            preparation = time.perf_counter() - started
+            preparation = devices.now(batch.tensors()[0].device) - started
             for info, one in found:
                 several = outcomes.setdefault(info.label, [])
-                several.append(Score(one.value, one.status, one.seconds + preparation, one.detail))
+                several.append(replace(one, seconds=one.seconds + preparation))
                 if len(several) == info.repeats:
                     yield info, _mean(several)
 
@@ -185,14 +231,15 @@ def _prepare(
 def _mean(scores: list[Score]) -> Score:
     if len(scores) == 1:
         return scores[0]
-    seconds = sum(score.seconds for score in scores)
+    seconds, memory = sum(score.seconds for score in scores), max(score.memory for score in scores)
     for number, score in enumerate(scores, 1):
         if score.value is None:
             detail = f"initialisation {number} of {len(scores)}: {score.detail}"
-            return Score(None, score.status, seconds, detail, len(scores))
+            return Score(None, score.status, seconds, detail, len(scores), memory=memory)
     values = [float(score) for score in scores]
     notes = " ".join(dict.fromkeys(score.detail for score in scores if score.detail))
-    return Score(statistics.fmean(values), Status.OK, seconds, notes, len(values), statistics.stdev(values))
+    spread = statistics.stdev(values)
+    return Score(statistics.fmean(values), Status.OK, seconds, notes, len(values), spread, memory=memory)
 
 
 def _probe_all(
@@ -207,7 +254,31 @@ def _probe_all(
         for info in infos:
             begin(info.label)
             one, tidied = _one(info, probe)
-            yield info, _noted(one, {**{name: [] for name in tidied}, **probe.put_back()})
+            changes: Changes = {**{name: [] for name in tidied}, **probe.put_back()}
+            if one.status is Status.OUT_OF_MEMORY:
+                one = _in_less_memory(info, probe, one)
+            yield info, _noted(one, changes)
+
+
+def _in_less_memory(info: ProxyInfo, probe: Probe, one: Score) -> Score:
+    """The score without what others share; per-sample gradients of ever smaller parts of the batch, which are the same.
+
+    Args:
+        info: the proxy.
+        probe: the network and its batch.
+        one: the score, for which no memory was left.
+    """
+    pieces, seconds = 1, one.seconds
+    while one.status is Status.OUT_OF_MEMORY and pieces <= len(probe.batch):
+        probe._free(pieces)
+        one, _ = _one(info, probe)
+        probe.put_back()
+        seconds += one.seconds
+        pieces *= 2
+        if info.cost is not Cost.PER_SAMPLE:
+            break
+    probe._free(1)
+    return replace(one, seconds=seconds)
 
 
 def _noted(score: Score, changes: Changes) -> Score:
@@ -226,16 +297,17 @@ def _noted(score: Score, changes: Changes) -> Score:
 def _one(info: ProxyInfo, probe: Probe) -> tuple[Score, list[str]]:
     """The score, and what the proxy had changed in the interpreter, in words."""
     value = math.nan
-    with probe.stopwatch() as seconds, Foreign(tidy=True) as call:
+    with probe.stopwatch() as spent, Foreign(tidy=True) as call:
         if info.needs_labels and probe.batch.targets is None:
             raise UnsupportedModelError(f"{info.name} needs targets: pass targets=… with the inputs.")
         value = _number(probe.run(info.function, **info.arguments))
     if call.kind is not None:
-        reason = _reason(call)
-        return Score(None, reason.status, seconds(), reason.detail), call.changed
-    if math.isfinite(value):
-        return Score(value, Status.OK, seconds(), " ".join(probe._notes)), call.changed
-    return Score(None, Status.NON_FINITE, seconds(), f"the formula gave {value}."), call.changed
+        found = _reason(call)
+    elif math.isfinite(value):
+        found = Score(value, detail=" ".join(probe._notes))
+    else:
+        found = Score(None, Status.NON_FINITE, detail=f"the formula gave {value}.")
+    return replace(found, seconds=spent(), memory=spent.memory), call.changed
 
 
 def _number(result: object) -> float:
@@ -258,9 +330,12 @@ def _number(result: object) -> float:
     return float(result)  # type: ignore[arg-type]
 
 
-def _reason(call: Foreign) -> Score:
+def _reason(call: Foreign, what: str = "") -> Score:
     if call.is_a(UnsupportedModelError):
-        return Score(None, Status.UNSUPPORTED, 0.0, call.message)
+        return Score(None, Status.UNSUPPORTED, 0.0, what + call.message)
     if call.is_a(NonFiniteError):
-        return Score(None, Status.NON_FINITE, 0.0, call.message)
-    return Score(None, Status.FAILED, 0.0, call.reason)
+        return Score(None, Status.NON_FINITE, 0.0, what + call.message)
+    if devices.is_out_of_memory(call.kind, call.message):
+        advice = "choose a smaller batch, or a device with more memory"
+        return Score(None, Status.OUT_OF_MEMORY, 0.0, f"{what}no memory was left ({call.message}): {advice}.")
+    return Score(None, Status.FAILED, 0.0, what + call.reason)

@@ -1,10 +1,13 @@
 """The four parts of AZ-NAS; ``az_nas`` among the ensembles puts them together, which takes a set of candidates.
 
-Features are what enters the first block of the network and what leaves every block (stem and cells on NAS-Bench-201).
-Batch norm in train mode, no labels.
+Features are what enters the first block of the network and what leaves every block (stem and cells on NAS-Bench-201);
+``zcbench.probe.signals.blocks`` says what a block is. Batch norm in train mode, no labels.
 
-Deviations: the authors draw the weights anew (Kaiming, fan-in); these measure the network that is given. Candidates
-with a degenerate spectrum get minus infinity there and are "non-finite" here.
+A spectrum is degenerate where a feature is constant (all eigenvalues are zero, and there are no shares of their sum),
+or where a block passes gradients on unchanged. Candidates with one get minus infinity from the authors and are
+"non-finite" here. Eigenvalues of zero beside others do no harm: they add nothing to an entropy.
+
+Deviations: the authors draw the weights anew (Kaiming, fan-in); these measure the network that is given.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from zcbench.errors import UnsupportedModelError
 from zcbench.probe import Probe
 from zcbench.probe.signals.blocks import Feature
 from zcbench.proxies import register_proxy
+from zcbench.proxies._spectra import eigenvalues, gram, largest_singular_values
 from zcbench.proxies.counts import flops
 
 _DOMAINS = ("convolutional", "transformer")
@@ -28,6 +32,7 @@ _LEE = "Lee and Ham, 'AZ-NAS', CVPR 2024, arXiv:2403.19232"
 
 @register_proxy(
     "az_expressivity",
+    version=2,
     cost="forward",
     domains=_DOMAINS,
     invariances=("sample-order",),
@@ -44,6 +49,7 @@ def az_expressivity(probe: Probe) -> float:
 
 @register_proxy(
     "az_progressivity",
+    version=2,
     cost="forward",
     domains=_DOMAINS,
     invariances=("sample-order",),
@@ -60,10 +66,10 @@ def az_progressivity(probe: Probe) -> float:
 
 @register_proxy(
     "az_trainability",
-    version=2,
+    version=3,
     stochastic=True,
     domains=_DOMAINS,
-    signals=("blocks", "outputs"),
+    signals=("blocks_in_graph",),
     reference=f"{_LEE}, equation 7",
 )
 def az_trainability(probe: Probe) -> float:
@@ -74,8 +80,8 @@ def az_trainability(probe: Probe) -> float:
     degenerate: non-finite.
     """
     generator = probe.generator("az_trainability")
-    scores = []
-    features = probe.blocks
+    maps, unchanged = [], []
+    features = probe.blocks_in_graph
     for before, after in zip(features[-2::-1], features[:0:-1], strict=True):
         if before.edge is None or after.edge is None:
             continue
@@ -90,12 +96,14 @@ def az_trainability(probe: Probe) -> float:
         if pulled is None:
             continue
         pulled = before.in_order(pulled)
-        if pulled.shape == signs.shape and torch.equal(pulled, signs):
-            return float("-inf")
-        s = _largest_singular_value(pulled, signs)
-        scores.append(2 - s - 1 / (s + 1e-6))
-    if not scores:
+        if pulled.shape == signs.shape:
+            unchanged.append((pulled == signs).all())
+        maps.append(_backward_map(pulled, signs))
+    if not maps:
         raise UnsupportedModelError("no gradient passes from block to block.")
+    if unchanged and bool(torch.stack(unchanged).any()):
+        return float("-inf")
+    scores = [2 - s - 1 / (s + 1e-6) for s in largest_singular_values(maps)]
     return sum(scores) / len(scores)
 
 
@@ -114,20 +122,17 @@ def az_complexity(probe: Probe) -> float:
 
 def _entropies(probe: Probe) -> list[float]:
     def compute() -> list[float]:
-        return [_entropy(feature) for feature in probe.blocks]
+        spectra = eigenvalues([_covariance(feature) for feature in probe.blocks])
+        shares = [one / one.sum() for one in spectra]
+        return torch.stack([-(share * (share.clamp(min=0) + 1e-8).log()).sum() for share in shares]).tolist()
 
     return probe.once("spectra", compute)
 
 
-def _entropy(feature: Feature) -> float:
+def _covariance(feature: Feature) -> Tensor:
+    """A matrix with the eigenvalues of the covariance of the channels, but for zeros."""
     rows = _positions(feature.values)
-    rows = rows - rows.mean(0)
-    covariance = (rows.T @ rows).double() / len(rows)
-    if not covariance.isfinite().all():
-        return float("nan")
-    eigenvalues = torch.linalg.eigvalsh(covariance)
-    shares = eigenvalues / eigenvalues.sum()
-    return -float((shares * (shares.clamp(min=0) + 1e-8).log()).sum())
+    return gram(rows - rows.mean(0)).double() / len(rows)
 
 
 def _positions(x: Tensor) -> Tensor:
@@ -135,7 +140,8 @@ def _positions(x: Tensor) -> Tensor:
     return x.movedim(1, -1).flatten(0, -2) if x.dim() == 4 else x.flatten(0, -2)
 
 
-def _largest_singular_value(pulled: Tensor, signs: Tensor) -> float:
+def _backward_map(pulled: Tensor, signs: Tensor) -> Tensor:
+    """A matrix with the singular values of the estimate of a block's backward map, but for zeros."""
     if pulled.dim() == 4 and pulled.shape[2:] != signs.shape[2:]:
         stride = round(pulled.shape[2] / signs.shape[2])
         if stride < 1:
@@ -144,5 +150,7 @@ def _largest_singular_value(pulled: Tensor, signs: Tensor) -> float:
     rows, columns = _positions(pulled), _positions(signs)
     if len(rows) != len(columns):
         raise UnsupportedModelError("a block changes the number of positions by no whole factor.")
-    product = (rows.T @ columns).double() / len(rows)
-    return float(torch.linalg.matrix_norm(product, 2)) if product.isfinite().all() else float("nan")
+    if len(rows) < min(rows.shape[1], columns.shape[1]):
+        # Few positions: what the signs span is turned into as few columns.
+        columns = torch.linalg.qr(columns.T.double(), mode="r").R.T.to(rows)
+    return (rows.T @ columns).double() / len(rows)

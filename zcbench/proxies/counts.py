@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 
 from zcbench.probe import Probe
+from zcbench.probe.modes import dispatched
 from zcbench.proxies import register_proxy
 from zcbench.proxies._flops import counted_operations
 
@@ -42,9 +43,13 @@ def flops(probe: Probe) -> float:
 def _flops(probe: Probe) -> float:
     few = probe.batch[:2]  # two samples, for layers that cannot take one in train mode
     gpu = any(tensor.is_cuda for tensor in (*few.tensors(), *probe.model.parameters()))
-    with torch.no_grad(), probe.forward_pass("eval"), counted_operations(gpu=gpu) as counter:
-        probe.call(few.inputs)
-    return counter.flops / len(few)
+
+    def count() -> int:
+        with torch.no_grad(), probe.forward_pass("eval"), counted_operations(gpu=gpu) as counter:
+            probe.call(few.inputs)
+        return counter.flops
+
+    return dispatched(count) / len(few)
 
 
 @register_proxy("num_layers", cost="static", reference="Tybl and Neumann, CVPR 2025, arXiv:2502.04975, table 1")

@@ -78,8 +78,8 @@ def synflow_log(probe: Probe) -> float:
 def logsynflow(probe: Probe) -> float:
     """Sum over all weights of |w| log(1 + |dR/dw|): the logarithm tames the gradient before it is summed."""
     flow = positive_flow(probe)
-    nothing = torch.zeros((), dtype=torch.float64)
-    return float(sum((w * torch.logaddexp(g.abs().log() + flow.scale, nothing)).sum() for w, g in flow.pairs.values()))
+    logs = ((w, g.abs().log() + flow.scale) for w, g in flow.pairs.values())
+    return float(sum((w * torch.logaddexp(log, torch.zeros_like(log))).sum() for w, log in logs))
 
 
 @register_proxy(
@@ -163,12 +163,12 @@ def _flow(
 
     def ones(tensor: Tensor) -> Tensor:
         if not tensor.is_floating_point():
-            return tensor
+            return tensor  # edges of graphs
         return torch.full_like(tensor, factor * input_factor, dtype=torch.float64)
 
     if not all(tensor.is_floating_point() for tensor in probe.batch.tensors()):
         raise UnsupportedModelError("synflow feeds an input of ones, and the inputs here are integers.")
-    inputs = probe.batch[:1].map_all(ones)  # edges of graphs stay
+    inputs = probe.batch[:1].map_all(ones)
     weights = probe.weights
     state = {
         name: tensor.detach().double().abs() * (1.0 if name in weights else factor)

@@ -9,6 +9,8 @@ head axis in both confidences, and looks at sample 0 for the activation distance
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -16,6 +18,7 @@ from zcbench.errors import NonFiniteError, UnsupportedModelError
 from zcbench.probe import Probe
 from zcbench.probe.roles import Role
 from zcbench.proxies import register_proxy
+from zcbench.proxies._spectra import eigenvalues, gram, nuclear_norms
 from zcbench.proxies.counts import params
 from zcbench.proxies.synflow import positive_flow
 
@@ -44,11 +47,8 @@ def v_pca(probe: Probe, *, eta: float = 0.99) -> float:
         probe: the probe.
         eta: share of the variance. .99 in most of the authors' models, .9 in one.
     """
-
-    def compute() -> float:
-        return float(sum(_components(hidden, eta) for hidden in probe.feed_forward))
-
-    return probe.once(f"v_pca of {eta}", compute)
+    spectra = probe.once("variances of principal components", lambda: _variances(probe))
+    return float(sum(_components(spectrum, eta) for spectrum in spectra))
 
 
 @register_proxy(
@@ -70,18 +70,28 @@ def w_pca(probe: Probe, *, eta: float = 0.99) -> float:
     return params(probe) * v_pca(probe, eta=eta)
 
 
-def _components(hidden: Tensor, eta: float) -> int:
-    rows = hidden.flatten(0, -2).double()
-    rows = rows - rows.mean(0)
-    if not rows.isfinite().all():
+def _variances(probe: Probe) -> list[list[float]]:
+    """Of the principal components of each feed-forward block's hidden activations, the largest first."""
+    blocks = probe.feed_forward
+    if not bool(torch.stack([hidden.isfinite().all() for hidden in blocks]).all()):
         raise NonFiniteError("the hidden activations are not finite.")
-    # The smaller of the two Gram matrices has the same eigenvalues.
-    gram = rows.T @ rows if rows.shape[1] <= len(rows) else rows @ rows.T
-    variances = torch.linalg.eigvalsh(gram).flip(0).clamp(min=0)
-    if not float(variances.sum()):
+    return [spectrum.flip(0).clamp(min=0).tolist() for spectrum in eigenvalues([_scatter(one) for one in blocks])]
+
+
+def _scatter(hidden: Tensor) -> Tensor:
+    rows = hidden.flatten(0, -2).double()
+    return gram(rows - rows.mean(0))
+
+
+def _components(variances: list[float], eta: float) -> int:
+    total, reached = sum(variances), 0.0
+    if not total:
         return 0
-    shares = variances.cumsum(0) / variances.sum()
-    return int((shares < eta).sum()) + 1
+    for number, variance in enumerate(variances, 1):
+        reached += variance
+        if reached / total >= eta:
+            return number
+    return len(variances)
 
 
 # -- attention ---------------------------------------------------------------------------------
@@ -192,14 +202,14 @@ def synaptic_diversity(probe: Probe, *, normalized: bool = False) -> float:
     """
     gradients, weights = probe.output_gradients, probe.weights
     names = probe.weights_for(Role.ATTENTION)
-    total = sum(_nuclear(weights[name].detach()) * _nuclear(gradients[name]) for name in names)
+    total = _diversity([(weights[name].detach(), gradients[name]) for name in names])
     return total / len(names) if normalized else total
 
 
-def _nuclear(matrix: Tensor) -> float:
-    if not matrix.isfinite().all():
-        return float("nan")
-    return float(torch.linalg.svdvals(matrix).sum())
+def _diversity(pairs: Sequence[tuple[Tensor, Tensor]]) -> float:
+    """Sum over pairs of the product of their nuclear norms."""
+    norms = nuclear_norms([matrix for pair in pairs for matrix in pair])
+    return sum(a * b for a, b in zip(norms[::2], norms[1::2], strict=True))
 
 
 # -- activations -------------------------------------------------------------------------------
@@ -276,10 +286,6 @@ def dss(probe: Probe) -> float:
     """
     attention = set(probe.weights_for(Role.ATTENTION))
     flow = positive_flow(probe, "train")
-    total = 0.0
-    for name, (w, g) in flow.pairs.items():
-        if name in attention:
-            total += _nuclear(w) * _nuclear(g)
-        elif w.dim() == 2:
-            total += float((w * g).abs().sum())
-    return total
+    total = _diversity([pair for name, pair in flow.pairs.items() if name in attention])
+    others = [w * g for name, (w, g) in flow.pairs.items() if name not in attention and w.dim() == 2]
+    return total + float(sum(product.abs().sum() for product in others))

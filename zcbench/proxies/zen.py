@@ -7,15 +7,17 @@ global pooling; what batch norm scales away is added back.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from zcbench.errors import UnsupportedModelError
-from zcbench.probe import FunctionWatcher, Probe
+from zcbench.probe import Probe
+from zcbench.probe._batch_norm import with_variance
 from zcbench.proxies import register_proxy
 from zcbench.types import Batch, Inputs
 
@@ -90,33 +92,53 @@ def _draw(model: nn.Module, generator: torch.Generator) -> None:
                 parameter.data.copy_(torch.randn(parameter.shape, generator=generator))
 
 
+class _Watch(TorchFunctionMode):
+    """Keeps what is pooled or flattened last, and each batch norm's mean variance."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last: Tensor | None = None
+        self.variances: list[Tensor] = []
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        x = args[0] if args else kwargs.get("input")
+        if isinstance(x, Tensor) and x.dim() == 4:
+            if func is F.batch_norm:
+                return self._batch_norm(*args, **kwargs)
+            if _ends_maps(func, args, kwargs, x):
+                self.last = x.clone()
+        return func(*args, **kwargs)
+
+    def _batch_norm(
+        self,
+        input: Tensor,  # noqa: A002  # the names of F.batch_norm
+        running_mean: Tensor | None,
+        running_var: Tensor | None,
+        weight: Tensor | None = None,
+        bias: Tensor | None = None,
+        training: bool = False,
+        momentum: float = 0.1,
+        eps: float = 1e-5,
+    ) -> Tensor:
+        if training and input[:, 0].numel() > 1:
+            output, variance = with_variance(input, weight, bias, eps)
+        else:
+            output = F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+            variance = input.double().var((0, 2, 3), correction=0)
+        self.variances.append(variance.double().mean())
+        return output
+
+
 def _features(probe: Probe, inputs: Inputs) -> tuple[Tensor, list[float]]:
     """Features before the last pooling or flattening of maps, and each batch norm's mean variance."""
-    maps: list[Tensor] = []
-    variances: list[float] = []
-
-    def before(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        x = args[0] if args else kwargs.get("input")
-        if not isinstance(x, Tensor) or x.dim() != 4:
-            return
-        if func is F.batch_norm:
-            variances.append(_mean_variance(x))
-        elif _ends_maps(func, args, kwargs, x):
-            maps.append(x.clone())
-
-    with probe.forward_pass(), FunctionWatcher(before):
+    with probe.forward_pass(), _Watch() as watch:
         probe.call(inputs)
-    if not maps:
+    if watch.last is None:
         raise UnsupportedModelError("zen needs maps that are pooled or flattened at the end, and found none.")
-    return maps[-1], variances
-
-
-def _mean_variance(x: Tensor) -> float:
-    """Mean over channels of the variance over everything else; reduced along memory, which is much faster."""
-    rows, size = x.flatten(2), x.shape[2:].numel()
-    mean = rows.sum(2).double().mean(0) / size
-    square = torch.linalg.vector_norm(rows, dim=2).double().square().mean(0) / size
-    return float((square - mean.square()).clamp(min=0).mean())
+    return watch.last, torch.stack(watch.variances).tolist() if watch.variances else []
 
 
 def _ends_maps(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], x: Tensor) -> bool:

@@ -6,7 +6,11 @@ network generalises. Labels are needed; batch norm in train mode, with the stati
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
+from torch import Tensor
 
 from zcbench.errors import UnsupportedModelError
 from zcbench.probe import Probe
@@ -44,14 +48,30 @@ def zico(probe: Probe, *, batches: int = 2, signed: bool = True) -> float:
         if not loss.requires_grad:
             return 0.0
         found.append(torch.autograd.grad(loss, list(weights.values()), allow_unused=True))
-    total = 0.0
-    for parts in zip(*found, strict=True):
-        if parts[0] is None:
-            continue
-        gradients = torch.stack(parts)
-        absolute = gradients.abs()
-        deviation = (gradients if signed else absolute).std(0, correction=0)
-        varies = deviation != 0  # NaN does
-        if varies.any():
-            total += float((absolute.mean(0)[varies] / deviation[varies]).sum(dtype=torch.float64).log())
-    return total
+    sums = [_ratios(parts, signed) for parts in zip(*found, strict=True) if any(g is not None for g in parts)]
+    if not sums:
+        return 0.0
+    # A ratio is positive: a sum of zero is that of a layer without one.
+    return sum(math.log(one) if one > 0 else one for one in torch.stack(sums).tolist())
+
+
+def _ratios(parts: Sequence[Tensor | None], signed: bool) -> Tensor:
+    """Sum over a layer's weights of mean |g| / deviation, float64; weights without deviation are left out."""
+    gradients = [_at_least_single(gradient) for gradient in parts if gradient is not None]
+    missing = len(parts) - len(gradients)  # a part in which the layer was not used
+    gradients += [torch.zeros_like(gradients[0])] * missing
+    compared = gradients if signed else [gradient.abs() for gradient in gradients]
+    if len(gradients) == 2:  # half the sum over half the difference
+        size, deviation = gradients[0].abs() + gradients[1].abs(), (compared[0] - compared[1]).abs_()
+    else:
+        # Differences from the first part: equal gradients have no deviation, to the bit.
+        apart = torch.stack([gradient - compared[0] for gradient in compared])
+        deviation = torch.linalg.vector_norm(apart.sub_(apart.mean(0)), dim=0).div_(math.sqrt(len(gradients)))
+        size = torch.stack([gradient.abs() for gradient in gradients]).mean(0)
+    return size.div_(deviation).masked_fill_(deviation == 0, 0.0).sum(dtype=torch.float64)
+
+
+def _at_least_single(gradient: Tensor) -> Tensor:
+    """In a type in which a ratio does not overflow."""
+    gradient = gradient.detach()
+    return gradient.float() if gradient.dtype in (torch.float16, torch.bfloat16) else gradient

@@ -58,7 +58,9 @@ class _Number:
     end: bytes = b""
 
 
-#: What lines of both schemas are cut into: before the field of each name but the first.
+_NEEDED = ("proxy", "seed", "batch", "higher_is_better", "environment", "status", "detail")
+_POSSIBLE = ("code", "sample", "repeats", "spread", "attempt", "device", "device_name")
+#: What lines of all schemas are cut into: before the field of each name but the first.
 _LAYOUTS: tuple[dict[bytes, _Fields | _Number], ...] = (
     {  # of schema 1, which comes first as its lines also have the cuts of the other
         b"": _Fields(b"", b"}", ("schema", "benchmark", "architecture")),
@@ -70,19 +72,24 @@ _LAYOUTS: tuple[dict[bytes, _Fields | _Number], ...] = (
             b'{"detail":', b"", ("detail", "network", "higher_is_better", "environment"), ("repeats", "spread")
         ),
     },
+    {  # of an accelerator
+        b"": _Fields(b"", b"}", ("schema", "benchmark", "architecture", "network")),
+        b',"proxy":': _Fields(b'{"proxy":', b"}", _NEEDED, _POSSIBLE),
+        b',"value":': _Number("value"),
+        b',"seconds":': _Number("seconds"),
+        b',"memory":': _Number("memory", b"}"),
+    },
     {
         b"": _Fields(b"", b"}", ("schema", "benchmark", "architecture", "network")),
-        b',"proxy":': _Fields(
-            b'{"proxy":',
-            b"}",
-            ("proxy", "seed", "batch", "higher_is_better", "environment", "status", "detail"),
-            ("code", "sample", "repeats", "spread", "attempt"),
-        ),
+        b',"proxy":': _Fields(b'{"proxy":', b"}", _NEEDED, _POSSIBLE),
         b',"value":': _Number("value"),
         b',"seconds":': _Number("seconds", b"}"),
     },
 )
-_OTHERWISE: dict[str, Any] = {"code": "", "sample": "", "repeats": 1, "spread": None, "attempt": 0}
+_OTHERWISE: dict[str, Any] = {
+    **dict.fromkeys(("code", "sample", "device", "device_name"), ""),
+    **{"repeats": 1, "spread": None, "attempt": 0, "memory": None},
+}
 
 
 class Memory:
@@ -117,7 +124,8 @@ class Memory:
         value, seconds = columns["value"], columns["seconds"]
         if (np.isnan(value) == columns.pop("done")).any() or (seconds < 0).any():
             raise OddError
-        if np.isinf(value).any() or np.isinf(seconds).any():
+        memory = columns.get("memory", np.zeros(0))
+        if np.isinf(value).any() or np.isinf(seconds).any() or np.isinf(memory).any() or (memory < 0).any():
             raise OddError
         schemas = columns.pop("schema")
         columns["origin"] = np.full(len(value), self._builder.code("origin", origin), np.int32)

@@ -26,7 +26,7 @@ Arrays = Mapping[str, NDArray[Any]]
 Texts = Mapping[str, tuple[str, ...]]
 
 #: how a file's first block begins
-BEGIN = b'{"schema":%d,"block":' % SCHEMA
+BEGIN = tuple(b'{"schema":%d,"block":' % schema for schema in range(2, SCHEMA + 1))
 _ROWS = 1 << 15
 _END = re.compile(rb',"crc32":([0-9]{1,10})\}\s*')
 #: columns that are always lists: a short line can never stand for more rows than it has bytes
@@ -106,8 +106,12 @@ def _columns(line: Mapping[str, Any], kind: Kind[Any]) -> tuple[dict[str, NDArra
     rows = len(line[_LISTED[kind.name][0]])
     if type(texts) is not list or set(map(type, texts)) - {str}:
         raise BadLineError("texts that are none")
-    arrays = {}
+    arrays: dict[str, NDArray[Any]] = {}
+    known: dict[str, Sequence[str]] = dict.fromkeys(kind.texts, texts)
     for field in kind.fields:
+        if field.since > line["schema"]:
+            arrays[field.name], known[field.name] = unwritten(field, rows)
+            continue
         values = line[field.name]
         if type(values) is not list:
             if field.name in _LISTED[kind.name]:
@@ -117,7 +121,14 @@ def _columns(line: Mapping[str, Any], kind: Kind[Any]) -> tuple[dict[str, NDArra
         if len(values) != rows:
             raise BadLineError("columns of several lengths")
         arrays[field.name] = _column(values, field)
-    return arrays, dict.fromkeys(kind.texts, texts)
+    return arrays, known
+
+
+def unwritten(field: Field, rows: int) -> tuple[NDArray[Any], list[str]]:
+    """The column of a field that files of an older schema lack, and its texts."""
+    if field.form is Form.TEXT:
+        return np.zeros(rows, np.int32), [field.default]
+    return np.full(rows, field.default, _KEPT[field.form]), []
 
 
 _KEPT = {Form.TEXT: np.int32, Form.WHOLE: np.int64, Form.FLAG: np.bool_, Form.FLOAT: np.float64}

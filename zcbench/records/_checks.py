@@ -43,7 +43,7 @@ def check(arrays: Mapping[str, NDArray[Any]], texts: Mapping[str, Sequence[str]]
             if values.min() < low or values.max() > high:
                 raise BadLineError(f"the column {field.name!r} has a number out of range")
         elif field.form is Form.FLOAT and (
-            np.isinf(values).any() or (field.name in ("seconds", "spread") and (values < 0).any())
+            np.isinf(values).any() or (field.name in ("seconds", "spread", "memory") and (values < 0).any())
         ):
             raise BadLineError(f"the column {field.name!r} has a number out of range")
     _check_outcomes(arrays, texts, kind)

@@ -163,8 +163,9 @@ class Table(Sequence[Item]):
 class Records(Table[Record]):
     """An immutable sequence of :class:`Record` that is kept as columns.
 
-    ``codes`` knows benchmark, architecture, proxy, batch, code, status, detail, network, environment and sample;
-    ``numbers`` knows seed, value, seconds, higher_is_better, repeats, spread and attempt.
+    ``codes`` knows benchmark, architecture, proxy, batch, code, status, detail, network, environment,
+    sample, device and device_name;
+    ``numbers`` knows seed, value, seconds, higher_is_better, repeats, spread, attempt and memory.
 
     Example:
         >>> from zcbench.records import Records

@@ -27,12 +27,13 @@ class Form(Enum):
 
 @dataclass(frozen=True)
 class Field:
-    """A column: its name, form and value where nothing was written; whether it is part of the key."""
+    """A column: its name, form and value where nothing was written; whether it is part of the key; its first schema."""
 
     name: str
     form: Form = Form.TEXT
     default: Any = None
     key: bool = False
+    since: int = 1
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def _record_values(record: Record) -> tuple[Any, ...]:
         *(record.benchmark, record.architecture, record.proxy, record.seed, record.batch, record.code),
         *(math.nan if score.value is None else score.value, str(score.status), score.seconds, score.detail),
         *(record.network, record.higher_is_better, record.environment, score.repeats, score.spread),
-        *(record.sample, record.attempt),
+        *(record.sample, record.attempt, score.device, score.device_name, score.memory),
     )
 
 
@@ -109,8 +110,13 @@ def _record(
     spread: float,
     sample: str,
     attempt: int,
+    device: str,
+    device_name: str,
+    memory: float,
 ) -> Record:
-    score = Score(value if value == value else None, _STATUS[status], _nan(seconds), detail, repeats, _nan(spread))
+    known = value if value == value else None
+    where = (device, device_name, _nan(memory))
+    score = Score(known, _STATUS[status], _nan(seconds), detail, repeats, _nan(spread), *where)
     return Record(benchmark, architecture, proxy, seed, batch, score, network, up, environment, code, sample, attempt)
 
 
@@ -145,6 +151,7 @@ _WRITTEN: Mapping[str, Callable[[Any], Any]] = {
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "status": _STATUS.__getitem__,
     "metrics": metrics_of,
+    "memory": _nan,
     **dict.fromkeys(("rows", "clock", "epochs"), numbers_of),
 }
 
@@ -163,6 +170,12 @@ def _flat(item: type[Item], name: str, suffix: str, mark: str, *fields: Field) -
     return Kind(name, suffix, mark, fields, values, made)
 
 
+#: where an item was computed, and what that took
+_DEVICE = (
+    Field("device", default="", since=3),
+    Field("device_name", default="", since=3),
+    Field("memory", Form.FLOAT, math.nan, since=3),
+)
 RECORDS = Kind[Record](
     "record",
     "",
@@ -185,6 +198,7 @@ RECORDS = Kind[Record](
         Field("spread", Form.FLOAT, math.nan),
         Field("sample", default=""),
         Field("attempt", Form.WHOLE, 0),
+        *_DEVICE,
     ),
     _record_values,
     _record,
@@ -209,6 +223,7 @@ TRIALS = _flat(
     Field("detail"),
     Field("environment"),
     Field("attempt", Form.WHOLE, 0),
+    *_DEVICE,
 )
 SEARCHES = _flat(
     SearchTrace,
@@ -232,6 +247,7 @@ SEARCHES = _flat(
     Field("detail"),
     Field("environment"),
     Field("attempt", Form.WHOLE, 0),
+    *_DEVICE,
 )
 FORECASTS = _flat(
     CurveTrial,
@@ -253,4 +269,5 @@ FORECASTS = _flat(
     Field("detail"),
     Field("environment"),
     Field("attempt", Form.WHOLE, 0),
+    *_DEVICE,
 )

@@ -119,17 +119,21 @@ def _read(file: Any, size: int, kind: Kind[Any], builder: Builder | None) -> tup
     groups = range(file.metadata.num_row_groups)
     if _ROW * rows > allowance or sum(file.metadata.row_group(i).total_byte_size for i in groups) > allowance:
         raise BadLineError("it states more than a file of its size can hold")
-    environments = _environments((file.schema_arrow.metadata or {}).get(_MARK, b""), kind)
-    if file.schema_arrow.names != list(kind.names):
+    schema, environments = _environments((file.schema_arrow.metadata or {}).get(_MARK, b""), kind)
+    written = [field for field in kind.fields if field.since <= schema]
+    if file.schema_arrow.names != [field.name for field in written]:
         raise BadLineError("its columns are others")
     if builder is None:
         return rows, environments
     parts = []
     for number in groups:
         table = file.read_row_group(number)
-        columns = {field.name: table.column(field.name) for field in kind.fields}
+        columns = {field.name: table.column(field.name) for field in written}
         arrays, texts = {}, {}
         for field in kind.fields:
+            if field.since > schema:
+                arrays[field.name], texts[field.name] = _blocks.unwritten(field, table.num_rows)
+                continue
             column = columns[field.name].combine_chunks()
             if field.form is Form.TEXT:
                 arrays[field.name], texts[field.name] = _texts(column)
@@ -165,8 +169,8 @@ def _plain(column: Any, form: str, kind: Any, *, nulls: bool = False) -> NDArray
     return np.array(values, kind)
 
 
-def _environments(text: bytes, kind: Kind[Any]) -> dict[str, dict[str, Any]]:
-    """The environments of a file's head.
+def _environments(text: bytes, kind: Kind[Any]) -> tuple[int, dict[str, dict[str, Any]]]:
+    """The schema and the environments of a file's head.
 
     Raises:
         BadLineError: it is none of ours.
@@ -179,7 +183,7 @@ def _environments(text: bytes, kind: Kind[Any]) -> dict[str, dict[str, Any]]:
     if head["block"] != kind.name:
         raise BadLineError("a file of something else")
     lines = [parsed(json.dumps(line).encode(), kind.mark) for line in head["environments"]]
-    return {line["environment"]: line for line in lines}
+    return head["schema"], {line["environment"]: line for line in lines}
 
 
 def _arrow(purpose: str) -> tuple[Any, Any]:

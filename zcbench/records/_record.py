@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -72,6 +73,9 @@ class Trial:
         data: digests of the tables and of the predictor's features, "0123456789ab-0123456789ab": what was learned from.
         code: digest of the predictor and its encodings, where a stranger wrote either; else empty.
         attempt: number of trials before this one that a retry gave up.
+        device: kind of device that torch's work was done on; "" where there was none.
+        device_name: what an accelerator is called by who made it.
+        memory: most bytes in use on an accelerator meanwhile; nan where nobody counts.
     """
 
     benchmark: str
@@ -89,6 +93,9 @@ class Trial:
     data: str = ""
     code: str = ""
     attempt: int = 0
+    device: str = ""
+    device_name: str = ""
+    memory: float = math.nan
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "detail", shortened(self.detail))
@@ -140,6 +147,7 @@ class SearchTrace:
         data: digests of the table, and of the scorers with their versions: what was searched, and seen.
         code: digest of the searcher and the scorers, where a stranger wrote either; else empty.
         attempt: number of searches before this one that a retry gave up.
+        device, device_name, memory: as of a :class:`Trial`.
     """
 
     benchmark: str
@@ -159,6 +167,9 @@ class SearchTrace:
     data: str = ""
     code: str = ""
     attempt: int = 0
+    device: str = ""
+    device_name: str = ""
+    memory: float = math.nan
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "detail", shortened(self.detail))
@@ -202,6 +213,9 @@ class CurveTrial:
         data: digest of the curves.
         code: digest of the curve predictor, where a stranger wrote it; else empty.
         attempt: number of trials before this one that a retry gave up.
+        device: kind of device that torch's work was done on; "" where there was none.
+        device_name: what an accelerator is called by who made it.
+        memory: most bytes in use on an accelerator meanwhile; nan where nobody counts.
     """
 
     benchmark: str
@@ -219,6 +233,9 @@ class CurveTrial:
     data: str = ""
     code: str = ""
     attempt: int = 0
+    device: str = ""
+    device_name: str = ""
+    memory: float = math.nan
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "detail", shortened(self.detail))

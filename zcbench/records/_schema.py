@@ -20,7 +20,8 @@ from zcbench.records._record import CurveTrial, Record, SearchTrace, Trial
 from zcbench.types import Status
 
 #: 1: one file a benchmark. 2: code, sample and attempt; a trial's ``transfer_from`` was called ``source``; blocks.
-SCHEMA = 2
+#: 3: device, its name and the memory taken on it; the status out-of-memory.
+SCHEMA = 3
 #: bytes; our lines have a few hundred, and no reader shall need much memory for what is no line of ours
 LONGEST = 1 << 20
 #: bytes; the longest line that is read: a block of one item says a little more than the item's own line
@@ -224,8 +225,15 @@ _REPEATED: _Fields = {
     "repeats": _POSITIVE,
     "spread": (lambda value: value is None or _is_duration(value), "a number from 0 or null"),
 }
-#: of schema 2, written where they are not the default
-_LATER: _Fields = {"code": _TEXT, "sample": _TEXT, "attempt": (_is_count, "a whole number from 0")}
+#: of schemas 2 and 3, written where they are not the default
+_LATER: _Fields = {
+    "code": _TEXT,
+    "sample": _TEXT,
+    "attempt": (_is_count, "a whole number from 0"),
+    "device": _TEXT,
+    "device_name": _TEXT,
+    "memory": (lambda value: value is None or _is_duration(value), "a number from 0 or null"),
+}
 _TRIAL: _Fields = {
     "benchmark": _NAMED,
     "target": _TEXT,
@@ -340,15 +348,16 @@ def record(line: Mapping[str, Any]) -> tuple[Any, ...]:
     _check(line, _RECORD)
     repeats, spread = line.get("repeats", 1), line.get("spread")
     _check({"repeats": repeats, "spread": spread}, _REPEATED)
-    code, sample, attempt = _later(line)
+    later = _later(line)
     status, value = _status(line["status"]), line["value"]
     if (value is not None) != (status is Status.OK):
         raise BadLineError(f"the status {status} does not go with the value {value!s:.20}")
     return (
-        *(line["benchmark"], line["architecture"], line["proxy"], line["seed"], line["batch"], code),
+        *(line["benchmark"], line["architecture"], line["proxy"], line["seed"], line["batch"], later["code"]),
         *(math.nan if value is None else float(value), status.value, float(line["seconds"]), shortened(line["detail"])),
         *(line["network"], line["higher_is_better"], line["environment"]),
-        *(repeats, math.nan if spread is None else float(spread), sample, attempt),
+        *(repeats, math.nan if spread is None else float(spread), later["sample"], later["attempt"]),
+        *(later["device"], later["device_name"], later["memory"]),
     )
 
 
@@ -391,8 +400,7 @@ def forecast(line: Mapping[str, Any]) -> tuple[Any, ...]:
 def _flat(line: Mapping[str, Any], kind: Kind[Any], expected: _Fields) -> tuple[Any, ...]:
     """Checked values of a line whose fields are the columns."""
     _check(line, expected)
-    code, _, attempt = _later(line)
-    found = {**line, "code": code, "attempt": attempt, "status": _status(line["status"]).value}
+    found = {**line, **_later(line), "status": _status(line["status"]).value}
     found["metrics"], found["detail"] = metrics_text(line["metrics"]), shortened(line["detail"])
     found |= {name: numbers_text(line[name]) for name in _LISTS if name in expected}
     return tuple(found[name] for name in kind.names)
@@ -420,10 +428,13 @@ def _check_metrics(metrics: Mapping[str, Any], status: Status, kind: str) -> Non
         raise BadLineError(f"the status ok without a {name} from {low} to {high}")
 
 
-def _later(line: Mapping[str, Any]) -> tuple[str, str, int]:
-    found = {"code": line.get("code", ""), "sample": line.get("sample", ""), "attempt": line.get("attempt", 0)}
+def _later(line: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = dict.fromkeys(("code", "sample", "device", "device_name"), "")
+    found |= {"attempt": 0, "memory": None}
+    found |= {name: line[name] for name in found if name in line}
     _check(found, _LATER)
-    return found["code"], found["sample"], found["attempt"]
+    found["memory"] = math.nan if found["memory"] is None else float(found["memory"])
+    return found
 
 
 def column_metrics(text: str, status: str, kind: str) -> None:
@@ -461,12 +472,15 @@ def record_line(record: Record) -> dict[str, Any]:
         **({"code": record.code} if record.code else {}),
         **({"sample": record.sample} if record.sample else {}),
         **({"attempt": record.attempt} if record.attempt else {}),
+        **({"device": score.device} if score.device else {}),
+        **({"device_name": score.device_name} if score.device_name else {}),
         "status": str(score.status),
         "detail": score.detail,
         **({"repeats": score.repeats, "spread": finite(score.spread)} if score.repeats > 1 else {}),
         # What differs from line to line stands last: the rest is read once (_at_once.py).
         "value": score.value,
         "seconds": round(score.seconds, 6),
+        **({"memory": score.memory} if math.isfinite(score.memory) else {}),
     }
 
 
@@ -478,7 +492,9 @@ def item_line(item: Trial | SearchTrace | CurveTrial) -> dict[str, Any]:
     for name in _LISTS:
         if name in line:
             line[name] = list(line[name])
-    for name in ("code", "attempt"):
+    for name in ("code", "attempt", "device", "device_name"):
         if not line[name]:
             del line[name]
+    if not math.isfinite(item.memory):
+        del line["memory"]
     return {"schema": SCHEMA, **line}

@@ -9,6 +9,7 @@ from dataclasses import fields
 from typing import Any
 
 from zcbench import _arguments as rules
+from zcbench import devices
 from zcbench._imports import import_file
 from zcbench.datasets import Benchmark, list_benchmarks
 from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError
@@ -20,6 +21,7 @@ from zcbench.runs._run import Result, Run
 from zcbench.runs._track import DEFAULTS, Track
 
 
+@devices.on_device
 def run(
     what: str | os.PathLike[str] | Track | Benchmark,
     /,
@@ -35,6 +37,7 @@ def run(
     missing: bool = False,
     sample_manifest: str | os.PathLike[str] | None = None,
     executor: str | Executor = "local",
+    device: str | None = None,
     **given: Any,
 ) -> Result | dict[str, Result]:
     """Run a track, or options on a benchmark: do what the store has not, and evaluate.
@@ -57,6 +60,9 @@ def run(
         executor: where the work is done: "local", "submitit:partition=NAME:hours=4:jobs=50" (SLURM),
             "dask://HOST:PORT", or an object that does what these do (:class:`zcbench.executors.Executor`).
             ``workers`` are then the processes of each worker there.
+        device: where torch's work is done, "cpu", "cuda", "cuda:1" or "mps" (:mod:`zcbench.devices`). Workers share
+            one, or take those of a kind in turn. Default: what the environment variable ``ZCBENCH_DEVICE`` says, else
+            the processor.
         given: fields of the track (:class:`zcbench.runs.Track`), which override those of ``what``; ``benchmark`` for
             ``benchmarks``; ``track``, if ``what`` is a benchmark; and those of :class:`OwnTable`.
 
@@ -76,6 +82,7 @@ def run(
         >>> [entry.n for entry in result.entries]
         [20, 20]
     """
+    del device  # the decorator has it
     files = _paths("imports", imports)
     for path in files:
         import_file(path)
@@ -103,7 +110,7 @@ def run(
         if outcome.error is not None:
             wrong.append(outcome.error)
             if len(made.track.benchmarks) > 1:
-                warnings.warn(f"{outcome.benchmark}: {outcome.error}", stacklevel=2)
+                warnings.warn(f"{outcome.benchmark}: {outcome.error}", stacklevel=3)
         elif outcome.result is not None:
             found[outcome.benchmark] = outcome.result
     if not found:

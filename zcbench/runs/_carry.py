@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zcbench import devices
 from zcbench._files import cannot_write
 from zcbench.errors import InvalidInputError, ZcbenchError, first_line, shortened
 from zcbench.executors import EngineEndedError, Executor, WorkersFailedError
@@ -64,6 +65,7 @@ def carried_out(
     with _plan_file(plan, folder, keys) as (path, digest):
         order = {
             "compute": "zcbench.runs._chunk:compute",
+            "device": devices.chosen(),
             "version": __version__,
             "folder": str(Path.cwd()),
             "store": str(folder),

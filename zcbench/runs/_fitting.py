@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from zcbench import devices
 from zcbench._code import code_digest, joined_codes
 from zcbench._foreign import Foreign
 from zcbench._imports import import_as_begun, space_named
@@ -31,6 +32,9 @@ class Result(NamedTuple):
     status: Status
     metrics: dict[str, float]
     detail: str
+    device: str = ""
+    device_name: str = ""
+    memory: float = math.nan
 
 
 @dataclass
@@ -79,13 +83,19 @@ class PredictorFitting:
         for part in parts:
             begin(part)
             result = Result(Status.FAILED, {}, "")
-            with Foreign() as call, warnings.catch_warnings():  # filters that a predictor sets end with its trial
+            with (
+                Foreign() as call,
+                devices.noted() as used,
+                warnings.catch_warnings(),
+            ):  # filters that a predictor sets end with its trial
                 result = self._trial(label, int(seed), part)
             if call.is_a(UnsupportedModelError):
                 result = Result(Status.UNSUPPORTED, {}, call.message)
+            elif devices.is_out_of_memory(call.kind, call.message):
+                result = Result(Status.OUT_OF_MEMORY, {}, call.message)
             elif call.kind is not None:
                 result = Result(Status.FAILED, {}, call.said)
-            yield part, result
+            yield part, result._replace(device=used.device, device_name=used.device_name, memory=used.memory)
 
     def _trial(self, label: str, seed: int, part: str) -> Result:
         first, _, second = part.partition("+")

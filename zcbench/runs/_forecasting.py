@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 import warnings
 from collections import Counter
@@ -14,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from zcbench import devices
 from zcbench._code import code_digest, joined_codes
 from zcbench._display import many
 from zcbench._foreign import Foreign
@@ -40,6 +42,9 @@ class Result(NamedTuple):
     status: Status
     metrics: dict[str, float]
     detail: str
+    device: str = ""
+    device_name: str = ""
+    memory: float = math.nan
 
 
 @dataclass
@@ -87,14 +92,16 @@ class CurveForecasting:
         for part in parts:
             begin(part)
             result = Result(Status.FAILED, {}, "")
-            with Foreign() as call, warnings.catch_warnings():
+            with Foreign() as call, devices.noted() as used, warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of fits that did not converge: the test says how good they are
                 result = self.trial(label, int(seed), float(part))
             if call.is_a(UnsupportedModelError):
                 result = Result(Status.UNSUPPORTED, {}, call.message)
+            elif devices.is_out_of_memory(call.kind, call.message):
+                result = Result(Status.OUT_OF_MEMORY, {}, call.message)
             elif call.kind is not None:
                 result = Result(Status.FAILED, {}, call.said)
-            yield part, result
+            yield part, result._replace(device=used.device, device_name=used.device_name, memory=used.memory)
 
     def trial(self, label: str, part: int, share: float) -> Result:
         """One curve predictor on the curves of one part, of which it sees a share.

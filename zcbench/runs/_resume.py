@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 from zcbench import _arguments as rules
+from zcbench import devices
 from zcbench._foreign import users_signals
 from zcbench._workers import Task, Work, check_timeout, results_of
 from zcbench.errors import InvalidInputError, UnknownNameError
@@ -177,12 +178,14 @@ def resume(
             processes of each of these, and progress is told when they have done a chunk.
 
     Raises:
-        InvalidInputError: the number of workers, the timeout or a status is out of range.
+        InvalidInputError: the number of workers, the timeout or a status is out of range, or the device is not there.
         StoreError: an item cannot be written; all earlier ones are kept.
         WorkersFailedError: a worker elsewhere could not do what it was given.
     """
     workers, again = check_workers(workers), frozenset(check_retry(retry))
     check_timeout(timeout)
+    if executor is None:
+        devices.check()
     attempts, notes = _take_known(plan, store, again)
     left = plan.left()
     environment, description = describe_environment()

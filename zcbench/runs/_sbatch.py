@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from zcbench import devices
 from zcbench.errors import InvalidInputError
 from zcbench.runs._shards import Shard
 
@@ -28,7 +29,7 @@ _SCRIPT = """\
 #SBATCH --mem-per-cpu=3G
 # 3 GB are for networks as small as those of NAS-Bench-201.
 # The memory that a job took:  sacct --format=JobID,MaxRSS
-#SBATCH --time=04:00:00
+{gpus}#SBATCH --time=04:00:00
 # A time limit or a kill loses the one score that is being computed.
 # Submit again: only the missing scores are computed.
 #SBATCH --output=zcbench-%A_%a.log
@@ -67,7 +68,9 @@ def sbatch_script(
     Shard(1, count)
     given = os.environ if settings is None else settings
     place = Path(folder) if folder is not None else Path.cwd()
-    lines = "".join(f"export {key}={_quoted(str(place / given[key]))}\n" for key in _FOLDERS if given.get(key))
+    device = devices.chosen()
+    lines = f"export {devices.VARIABLE}={_quoted(device)}\n" if device != devices.CPU else ""
+    lines += "".join(f"export {key}={_quoted(str(place / given[key]))}\n" for key in _FOLDERS if given.get(key))
     shard = [f'--shard "${{SLURM_ARRAY_TASK_ID}}/{count}"']
     shard += ['--workers "${SLURM_CPUS_PER_TASK:-1}"'] if workers else []
     command = [_quoted(sys.executable), "-m zcbench run", *shard, *map(_quoted, words)]
@@ -76,6 +79,7 @@ def sbatch_script(
         name=re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60] or "zcbench",
         folder=_quoted(str(place.absolute())),
         settings=lines,
+        gpus="#SBATCH --gpus-per-task=1\n" if devices.kind_of(device) == "cuda" else "",
         command=" ".join(command),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from zcbench import _arguments as rules
+from zcbench import devices
 from zcbench._code import code_digest, joined_codes
 from zcbench._foreign import Foreign
 from zcbench._imports import import_as_begun
@@ -39,6 +41,9 @@ class Result(NamedTuple):
     clock: tuple[float, ...] = ()
     epochs: tuple[int, ...] = ()
     detail: str = ""
+    device: str = ""
+    device_name: str = ""
+    memory: float = math.nan
 
 
 @dataclass
@@ -119,13 +124,15 @@ class TableSearching:
         for part in parts:
             begin(part)
             result = Result(Status.FAILED, {})
-            with Foreign() as call:
+            with Foreign() as call, devices.noted() as used:
                 result = self._traced(self.search(searcher, scorers, int(seed)))
             if call.is_a(UnsupportedModelError):
                 result = Result(Status.UNSUPPORTED, {}, detail=call.message)
+            elif devices.is_out_of_memory(call.kind, call.message):
+                result = Result(Status.OUT_OF_MEMORY, {}, detail=call.message)
             elif call.kind is not None:
                 result = Result(Status.FAILED, {}, detail=call.said)
-            yield part, result
+            yield part, result._replace(device=used.device, device_name=used.device_name, memory=used.memory)
 
     def search(self, searcher: str, scorers: str, seed: int) -> SearchResult:
         """One search."""

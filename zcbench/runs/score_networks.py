@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zcbench import _arguments as rules
+from zcbench import devices
 from zcbench.batches import get_batch
 from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.ensembles import get_ensemble
@@ -253,6 +254,7 @@ def collect(
     return summarize(asked.where(kept), benchmark, plan.target.name, ensembles=track.ensembles, notes=notes)
 
 
+@devices.on_device
 def evaluate(
     benchmark: str | Benchmark,
     proxies: Iterable[str] | None = None,
@@ -265,6 +267,7 @@ def evaluate(
     timeout: float | None = None,
     store: str | os.PathLike[str] | None = None,
     ensembles: Iterable[str] = (),
+    device: str | None = None,
 ) -> Evaluation:
     """Score a sample of a benchmark's networks and correlate with what training gave.
 
@@ -282,6 +285,7 @@ def evaluate(
         store: folder for the records; a second call with the same folder goes on where the first stopped. Default:
             a temporary one.
         ensembles: combinations such as "mean_rank(naswot+synflow)"; their members are scored too.
+        device: where networks are scored; see :func:`zcbench.run`.
 
     Returns:
         An :class:`Evaluation`: per proxy tau-b and rho with 95 % confidence intervals, what failed, seconds.
@@ -296,6 +300,7 @@ def evaluate(
         >>> [entry.n for entry in result.entries]
         [20, 20]
     """
+    del device  # the decorator has it
     table = benchmark if isinstance(benchmark, Benchmark) else get_benchmark(benchmark)
     if not isinstance(store, (str, os.PathLike, type(None))):
         raise InvalidInputError(f"the store {rules.shown(store)}: give the path of a folder.")

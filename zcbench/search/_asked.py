@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from zcbench import _arguments as rules
+from zcbench import devices
 from zcbench._code import called_digest
 from zcbench._process import stable_seed
 from zcbench._workers import check_timeout
@@ -35,6 +36,7 @@ from zcbench.search._task import Calls, Equal, task_of
 from zcbench.types import Batch, SearchSpace, Supernet, written
 
 
+@devices.on_device
 def search(
     space: SearchSpace | Benchmark | Supernet | str,
     evaluate: Benchmark | Callable[..., Any] | None = None,
@@ -62,6 +64,7 @@ def search(
     classes: int | None = None,
     scorer_seed: int = 0,
     progress: Callable[[Clock, int], object] | None = None,
+    device: str | None = None,
 ) -> SearchResult:
     """Search for the best architecture.
 
@@ -121,11 +124,16 @@ def search(
         classes: outputs of their networks.
         scorer_seed: decides their batch and weights; searches with different seeds share scores.
         progress: called after every batch with the clock and the number of proposals.
+        device: where torch's work is done; see :func:`zcbench.run`. A function of yours finds it as
+            :func:`zcbench.devices.chosen`.
 
     Raises:
         InvalidInputError: something given is out of range or does not go together; the message says what to do.
         StoreError: the ledger cannot be written; what it holds is kept.
     """
+    del device  # the decorator has it
+    if scorer is not None:
+        devices.check()  # also where functions are called elsewhere
     limit, seed = Budget.of(budget), rules.seed("the seed", seed)
     workers = rules.whole("workers", workers, 0, 10_000)
     check_timeout(timeout)

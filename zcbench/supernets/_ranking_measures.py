@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from torch import Tensor, nn
 
+from zcbench import devices
 from zcbench._code import code_digest
 from zcbench._foreign import Foreign
 from zcbench.predictors import get_predictor, predictor_info
@@ -163,7 +164,7 @@ class Trained:
     def _trained(self, seed: int) -> WeightSharing:
         task, path = self.task, self.kept.path / f"supernet-{self.stem(seed)}.safetensors"
         spent = f"spent {self.stem(seed)}"
-        steps, net = self._steps(), self.make(seed)
+        steps, net = self._steps(), self.make(seed).to(devices.here())
         training = Training(
             net, *task.train, self.label, steps=steps, batch=task.batch, rate=task.rate, augment=task.augment,
             optimizer=task.optimizer, seed=seed,

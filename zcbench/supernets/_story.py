@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from zcbench import _arguments as rules
+from zcbench import devices
 from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.errors import InvalidInputError, ZcbenchError
 from zcbench.metrics import Estimate, hypervolume_ratio, hypervolumes, kendall_tau, noise_ceiling, pareto_front
@@ -70,6 +71,7 @@ _WHOLE = _Sizes(latency={"seconds": 2.0, "rounds": 10, "processes": 3})
 _QUICK = _Sizes(30, 32, 8, 16, 20, 16, {"seconds": 0.05, "rounds": 2, "processes": 1})
 
 
+@devices.on_device
 def digits_story(
     folder: str | os.PathLike[str],
     *,
@@ -80,6 +82,7 @@ def digits_story(
     seed: int = 0,
     quick: bool = False,
     progress: Progress | None = None,
+    device: str | None = None,
 ) -> DigitsStory:
     """Train a supernet on the embedded digits, and do with it all that supernets are for.
 
@@ -96,6 +99,7 @@ def digits_story(
         seed: decides weights, batches and searches.
         quick: fewer steps, and 32 subnets of the space in place of all: shows that everything works, and no more.
         progress: is called with a step's name, how much of it is done, how much there is, and of what.
+        device: where networks are trained and scored, see :mod:`zcbench.devices`; latency is the processor's.
 
     Returns:
         A table of what each step brought, with all numbers.
@@ -108,6 +112,7 @@ def digits_story(
         StoreError: the folder cannot be written, or another process works in it.
         DataCorruptError: a file in it is damaged.
     """
+    del device  # the decorator has it
     rules.flag("quick", quick)
     sizes = _QUICK if quick else _WHOLE
     plan = {
@@ -147,7 +152,7 @@ class _Story:
     @functools.cached_property
     def untrained(self) -> WeightSharing:
         """The supernet before its training; its FLOPs are known."""
-        net = digits_supernet(self.seed)
+        net = digits_supernet(self.seed).to(devices.here())
         limit = self.plan["flops"]
         self.limit = self.costs(net.cut(net.largest).eval())["flops"] / 4 if limit is None else limit
         return net
@@ -196,7 +201,8 @@ class _Story:
     @staticmethod
     def costs(network: nn.Module) -> dict[str, float]:
         """FLOPs of one image, and parameters."""
-        found = score(network, digits_parts()["train"][0][:2], proxies=["flops", "params"])
+        images = digits_parts()["train"][0][:2]
+        found = score(network, images, proxies=["flops", "params"], device=devices.chosen())
         return {name: float(one) for name, one in found.items()}
 
     # -- the whole space ---------------------------------------------------------------------------
@@ -405,7 +411,7 @@ class _Story:
 
     def extract(self) -> dict[str, Any]:
         """Cut the subnet out; what it reaches before and after calibration, and whether it is the supernet's."""
-        net, images = self.supernet, self.parts["test"][0]
+        net, images = self.supernet, self.parts["test"][0].to(devices.here())
         bare = net.cut(self.found).eval()
         before = self.both(bare)
         began = time.perf_counter()
@@ -425,7 +431,7 @@ class _Story:
 
     def export(self) -> dict[str, Any]:
         """Write the network into files, measure it, and write its card."""
-        results, network = self.kept.results, self.tuned.network
+        results, network = self.kept.results, self.tuned.network.to(devices.CPU)  # where files are read
         images = self.parts["test"][0][:8]
         began = time.perf_counter()
         self.progress("export", 0, 2, "parts")
@@ -466,7 +472,7 @@ class _Story:
     def latency(self, network: nn.Module, exported: Exported, images: torch.Tensor) -> dict[str, Latency | str]:
         """Of the subnet, of its ONNX file, and of the largest subnet, one image at a time."""
         networks: dict[str, Any] = {
-            "largest subnet": self.supernet.subnet(self.supernet.largest),
+            "largest subnet": self.supernet.subnet(self.supernet.largest).to(devices.CPU),
             "subnet": network,
         }
         if "onnx" in exported.files:

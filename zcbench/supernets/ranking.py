@@ -15,6 +15,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from zcbench import _arguments as rules
+from zcbench import devices
 from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.errors import InvalidInputError
 from zcbench.predictors import resolve_predictors
@@ -50,6 +51,7 @@ _VERSION = 1
 Makes = Callable[[int], WeightSharing]
 
 
+@devices.on_device
 def rank_subnets(
     folder: str | os.PathLike[str],
     supernet: Makes | Supernet | Sequence[Supernet],
@@ -81,6 +83,7 @@ def rank_subnets(
     seed: int = 0,
     quick: bool = False,
     progress: Progress | None = None,
+    device: str | None = None,
 ) -> SubnetRanking:
     """Rank subnets by everything that can, and compare with trainings of their own.
 
@@ -123,6 +126,7 @@ def rank_subnets(
         seed: of the first supernet; the others have the seeds that follow.
         quick: is noted in the report.
         progress: is called with a step's name, how much of it is done, how much there is, and of what.
+        device: where supernets that ``supernet`` makes are trained, and proxies computed; see :mod:`zcbench.devices`.
 
     Returns:
         A row for each scorer: tau and rho with intervals, tau in the better half, the difference to the number of
@@ -136,6 +140,7 @@ def rank_subnets(
         StoreError: the folder cannot be written, or another process works in it.
         DataCorruptError: a file in it is damaged.
     """
+    del device  # the decorator has it
     given = _given(supernet, supernet_seconds, seed)
     make: Any = None if given is not None else supernet
     first: Any = given.supernets[0] if given is not None else make(rules.seed("the seed", seed))
@@ -179,6 +184,7 @@ def rank_subnets(
     return judged(os.fspath(folder), known, columns, settings, sources[0])
 
 
+@devices.on_device
 def digits_ranking(
     folder: str | os.PathLike[str], space: str = "elastic-mobilenet", *, quick: bool = False, **settings: Any
 ) -> SubnetRanking:

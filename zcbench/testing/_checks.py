@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from zcbench.errors import InvalidInputError
-from zcbench.probe import Probe, _probe, weights
+from zcbench.probe import Probe, _probe, list_signals, weights
 from zcbench.probe.per_sample import _gradients
 from zcbench.proxies import get_proxy, score_with
 from zcbench.proxies._score import CHANGED
@@ -115,6 +115,7 @@ class _Checker:
             "stochastic": self.stochastic,
             "labels": self.labels,
             "cost": self.cost,
+            "signals": self.signals,
             "batch norm": self.batch_norm,
             **{f"invariance: {name}": self.invariance(name) for name in self.info.invariances},
             "per-sample loop": self.per_sample,
@@ -271,6 +272,20 @@ class _Checker:
         if declared is Cost.FORWARD and not most[0]:
             raise FailedError("declared forward, but the network did not run: declare cost='static'")
         return f"at most {most[0]} forward and {most[1]} backward passes"
+
+    def signals(self) -> str:
+        declared, asked = set(self.info.signals), set[str]()
+        for case in self.need_cases():
+            with Probe(case.specimen.make(), case.specimen.batch, seed=self.seed, wanted=frozenset(declared)) as probe:
+                with probe.stopwatch():
+                    probe.run(self.info.function, **self.info.arguments)
+                asked |= probe._asked & set(list_signals())
+        listed = ", ".join(sorted(asked)) or "none"
+        if idle := sorted(declared - asked):
+            raise FailedError(f"declares the signal {idle[0]!r} and never asks for it; it asks for: {listed}")
+        if declared and (more := sorted(asked - declared)):
+            raise FailedError(f"asks for the signal {more[0]!r} and declares others only: declare all, or none")
+        return f"asks for: {listed}" + ("" if declared or not asked else "; declare them, and passes are shared better")
 
     def batch_norm(self) -> str:
         seen: set[str] = set()

@@ -1,0 +1,353 @@
+"""Where torch's work is done: one option, ``--device`` or ``device=``, with one meaning everywhere.
+
+    with zcbench.devices.using("cuda:1"):
+        zcbench.run("digits-201")       # networks are scored there, predictors are fitted there
+
+Without it, the environment variable ``ZCBENCH_DEVICE`` decides, and without that the processor. Networks are built on
+the processor from their seeds and moved then, so their weights are the same everywhere. Worker processes share one
+device, or take the devices of a kind in turn. What is no work of torch (tables, trees, correlations) stays where it is.
+
+This module loads torch only where a device other than the processor is asked for.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from zcbench._arguments import shown
+from zcbench.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    import torch
+
+F = TypeVar("F", bound=Callable[..., Any])
+CPU = "cpu"
+#: the environment variable that decides where nobody says anything
+VARIABLE = "ZCBENCH_DEVICE"
+_FORM = re.compile(r"([a-z]+)(?::(0|[1-9][0-9]{0,3}))?")
+#: kinds that are named although this torch knows nothing of them
+_COMMON = ("cuda", "mps")
+_chosen: ContextVar[str | None] = ContextVar("device", default=None)
+
+
+def parsed(device: str | torch.device, what: str = "device") -> str:
+    """A device as text, "cpu", "cuda", "cuda:1" or "mps"; whether it is there is not asked.
+
+    Args:
+        device: text, or a ``torch.device``.
+        what: what it was given as, in messages.
+
+    Raises:
+        InvalidInputError: it is no device.
+    """
+    text = device if isinstance(device, str) else str(device) if type(device).__name__ == "device" else ""
+    found = _FORM.fullmatch(text.strip().lower())
+    if found is None or not (found[1] == CPU or found[1] in _COMMON or _module(found[1]) is not None):
+        raise InvalidInputError(f"{what} {shown(device)}: choose cpu, cuda, one of several such as cuda:1, or mps.")
+    return CPU if found[1] == CPU else found[0]
+
+
+@contextmanager
+def using(device: str | torch.device | None) -> Iterator[None]:
+    """Have all of torch's work in this block done on a device; None changes nothing.
+
+    Raises:
+        InvalidInputError: it is no device. One that is not there is found where it is first needed.
+    """
+    if device is None:
+        yield
+        return
+    before = _chosen.set(parsed(device))
+    try:
+        yield
+    finally:
+        _chosen.reset(before)
+
+
+def on_device(function: F) -> F:
+    """Have all of torch's work in a function done on what its keyword argument ``device`` says.
+
+    Raises:
+        InvalidInputError: the device is not there, and no argument ``executor`` says that the work is done elsewhere.
+    """
+
+    @functools.wraps(function)
+    def there(*arguments: Any, **named: Any) -> Any:
+        with using(named.get("device")):
+            if named.get("executor") in (None, "local"):
+                check()
+            return function(*arguments, **named)
+
+    return there  # type: ignore[return-value]
+
+
+def check() -> None:
+    """InvalidInputError where the chosen device is not on this machine."""
+    if chosen() != CPU:
+        here()
+
+
+def chosen() -> str:
+    """The device of the block, else of ``ZCBENCH_DEVICE``, else "cpu"; whether it is there is not asked.
+
+    Raises:
+        InvalidInputError: the variable holds no device.
+    """
+    if (found := _chosen.get()) is not None:
+        return found
+    given = os.environ.get(VARIABLE, "").strip()
+    return parsed(given, f"{VARIABLE}:") if given else CPU
+
+
+def here(device: str | torch.device | None = None, *, double: bool = False) -> torch.device:
+    """The device that torch's work is done on, one of several already chosen: it is there.
+
+    Args:
+        device: None for the one of :func:`chosen`.
+        double: for work in float64; where a device has no such numbers (mps), that is the processor's.
+
+    Raises:
+        InvalidInputError: it is not there; the sentence says which are and what to do.
+    """
+    import torch
+
+    text = chosen() if device is None else parsed(device)
+    kind, _, number = text.partition(":")
+    if kind == CPU or (double and not has_double(kind)):
+        return _noted(torch.device(CPU))
+    count = _count(kind)
+    if not count or (number and int(number) >= count):
+        raise InvalidInputError(_missing(text, kind, count))
+    if number:
+        return _noted(torch.device(kind, int(number)))
+    current = getattr(_module(kind), "current_device", None)
+    return _noted(torch.device(kind, int(current()) if current is not None else 0))
+
+
+@dataclass
+class Used:
+    """What a block has used of torch's devices.
+
+    Attributes:
+        device: the accelerator's kind; "cpu" where the processor has done all of it; "" where there was no such work.
+        device_name: what the accelerator is called.
+        memory: most bytes in use on it; nan where nobody counts.
+    """
+
+    device: str = ""
+    device_name: str = ""
+    memory: float = math.nan
+
+
+@contextmanager
+def noted() -> Iterator[Used]:
+    """Note what :func:`here` says in this block, and the memory that is taken there.
+
+    Yields:
+        what was used, to be read after the block.
+    """
+    used, places = Used(), list[Any]()
+    before = _places.set([*_places.get(), places])
+    accelerator = None
+    if chosen() != CPU:
+        with suppress(InvalidInputError):
+            accelerator = here()
+    places.clear()
+    peak = Peak(CPU if accelerator is None else accelerator)
+    peak.begin()
+    try:
+        yield used
+    finally:
+        memory = peak.end()
+        _places.reset(before)
+        if found := next((place for place in places if place.type != CPU), None):
+            used.device, used.device_name, used.memory = found.type, name_of(found), memory
+        elif places:
+            used.device = CPU
+
+
+def _noted(device: torch.device) -> torch.device:
+    for places in _places.get():
+        places.append(device)
+    return device
+
+
+_places: ContextVar[list[list[Any]]] = ContextVar("devices that were used", default=[])  # noqa: B039  # never changed
+
+
+def has_double(device: str | torch.device) -> bool:
+    """Whether a device has float64."""
+    return kind_of(device) != "mps"
+
+
+def kind_of(device: str | torch.device) -> str:
+    """The device without its number: "cpu", "cuda", "mps"."""
+    return str(device).partition(":")[0]
+
+
+def available() -> list[str]:
+    """Devices of this machine that this torch can use, "cpu" first."""
+    import torch
+
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    kinds = [*_COMMON, *([] if accelerator is None else [accelerator.type])]
+    found = [CPU]
+    for kind in dict.fromkeys(kinds):
+        count = _count(kind)
+        found += [kind] if count == 1 else [f"{kind}:{number}" for number in range(count)]
+    return found
+
+
+def each(device: str, workers: int) -> list[str]:
+    """Devices for worker processes, dealt out in turn: "cuda" stands for all of them, "cuda:1" for one that is shared.
+
+    Raises:
+        InvalidInputError: it is not there.
+    """
+    kind, _, number = device.partition(":")
+    if kind == CPU:
+        return [CPU] * workers
+    here(device)
+    count = 1 if number else _count(kind)
+    return [device if count == 1 else f"{kind}:{place % count}" for place in range(workers)]
+
+
+def least_used(device: str, taken: Sequence[str]) -> str:
+    """The device for one worker more, where others have taken some: "cuda:1" beside one on "cuda:0".
+
+    Raises:
+        InvalidInputError: it is not there.
+    """
+    if kind_of(device) == CPU or ":" in device:
+        return device
+    options = sorted(set(each(device, max(1, _count(kind_of(device))))))
+    return min(options, key=taken.count)
+
+
+def usual_workers(device: str) -> int:
+    """How many processes make sense if nobody says: one for each device, or one for each core."""
+    kind, _, number = device.partition(":")
+    if kind == CPU:
+        return os.cpu_count() or 1
+    here(device)
+    return 1 if number else _count(kind)
+
+
+def name_of(device: str | torch.device) -> str:
+    """What a device is called by who made it, "NVIDIA H100 80GB HBM3"; "" for the processor and where nobody says."""
+    kind = kind_of(device)
+    if kind == CPU:
+        return ""
+    with suppress(Exception):  # of a backend that knows no names
+        return str(_module(kind).get_device_name(device))
+    if kind == "mps":
+        import platform
+
+        return f"{platform.machine()} GPU"
+    return ""
+
+
+def now(device: str | torch.device) -> float:
+    """Seconds on the clock once everything that the device was asked for is done."""
+    if (kind := kind_of(device)) != CPU:
+        synchronize = _module(kind).synchronize
+        synchronize() if kind == "mps" else synchronize(device)
+    return time.perf_counter()
+
+
+def release(device: str | torch.device) -> None:
+    """Give memory back that a device keeps for later."""
+    import gc
+
+    gc.collect()
+    if (empty := getattr(_module(kind_of(device)), "empty_cache", None)) is not None:
+        empty()
+
+
+def is_out_of_memory(error: type[BaseException] | None, message: str) -> bool:
+    """Whether an exception says that a device, or the processor, has no memory left."""
+    if error is None:
+        return False
+    if issubclass(error, MemoryError) or "OutOfMemoryError" in {kind.__name__ for kind in error.__mro__}:
+        return True
+    return issubclass(error, RuntimeError) and _NO_MEMORY.search(message) is not None
+
+
+_NO_MEMORY = re.compile("out of memory|can't allocate memory|not enough memory|CUBLAS_STATUS_ALLOC_FAILED")
+
+
+class Peak:
+    """The most memory that was in use on a device, in bytes; blocks may be nested. nan where nobody counts it."""
+
+    def __init__(self, device: str | torch.device) -> None:
+        module = None if kind_of(device) == CPU else _module(kind_of(device))
+        self._device = device
+        self._most = getattr(module, "max_memory_allocated", None)
+        self._reset = getattr(module, "reset_peak_memory_stats", None)
+        self._open: list[float] = []
+
+    def begin(self) -> None:
+        """Begin a block."""
+        self._look()
+        self._open.append(float("nan") if self._most is None or self._reset is None else 0.0)
+
+    def end(self) -> float:
+        """End the block that was begun last; the most memory in it."""
+        self._look()
+        found = self._open.pop()
+        if self._open and found > self._open[-1]:
+            self._open[-1] = found
+        return found
+
+    def _look(self) -> None:
+        if self._most is None or self._reset is None:
+            return
+        if self._open:
+            self._open[-1] = max(self._open[-1], float(self._most(self._device)))
+        self._reset(self._device)
+
+
+def _module(kind: str) -> Any:
+    """What torch has of a kind of device, ``torch.cuda``; None for what is no such kind."""
+    import torch
+
+    with suppress(RuntimeError, AttributeError):
+        if kind != "meta":
+            return torch.get_device_module(kind)
+    return None
+
+
+def _count(kind: str) -> int:
+    """How many devices of a kind this torch can use."""
+    module = _module(kind)
+    with suppress(Exception):  # of drivers that are too old, and the like
+        if module is not None and module.is_available():
+            return int(module.device_count())
+    return 0
+
+
+def _missing(text: str, kind: str, count: int) -> str:
+    import torch
+
+    there = ", ".join(available())
+    if count:
+        return f"there is no device {text}, this machine has {there}: choose one of these."
+    if kind == "cuda" and torch.version.cuda is None and torch.version.hip is None:
+        why = f"torch {torch.__version__} is built without CUDA"
+        what = "install a torch that is built for it"
+    elif kind == "cuda":
+        why, what = "CUDA finds no GPU", "see whether  nvidia-smi  lists one"
+    elif kind == "mps":
+        why, what = "it needs a Mac with Apple silicon", "run there"
+    else:
+        why, what = "torch cannot use it", "install what it needs"
+    return f"there is no device {text} ({why}): {what}, or choose one of those that are here, {there}."
