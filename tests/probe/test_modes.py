@@ -80,3 +80,17 @@ def test_watching_operations_does_not_import_the_compiler():
         assert "torch._dynamo" in sys.modules
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm2d(4), nn.InstanceNorm2d(4), nn.GroupNorm(4, 4)])
+def test_what_a_norm_returns_may_be_written_to(norm):
+    """As dual path networks do: the norm that is off stands between two ReLUs, the second in place."""
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), norm, nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(144, 2))
+    x = torch.randn(2, 3, 8, 8)
+    with Probe(network, Batch(x)) as probe, probe.forward_pass("off"):
+        before = network[1](network[0](x))
+        kept = before.clone()
+        assert torch.equal(network[3](network[2](before)), kept)
+        torch.autograd.grad(probe.call(x).sum(), list(network[0].parameters()))
+        network[2](before).zero_()
+        assert torch.equal(before, kept)

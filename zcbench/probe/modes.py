@@ -48,7 +48,7 @@ class BatchNormMode(TorchFunctionMode):
         if func is F.batch_norm:
             return _batch_norm(self.mode, *args, **kwargs)
         if self.mode == "off" and _is_of_single_channels(func, *args, **kwargs):
-            return args[0] if args else kwargs["input"]
+            return (args[0] if args else kwargs["input"]).clone()
         return func(*args, **kwargs)
 
 
@@ -72,7 +72,7 @@ def _batch_norm(
     eps: float = 1e-5,
 ) -> Tensor:
     if mode == "off":
-        return input
+        return input.clone()  # the network may write to what a norm returns
     if mode != "per-sample":
         if training:
             return batch_norm(input, weight, bias, eps)
