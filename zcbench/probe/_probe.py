@@ -427,7 +427,7 @@ class Probe(Upkeep):
 
             def seen() -> dict[type[Watcher], Seen]:
                 watchers = [kind(self) for kind in kinds]
-                with self._pass("eval"), ExitStack() as stack:
+                with self._pass("off"), ExitStack() as stack:
                     for watcher in watchers:
                         watcher.survey = {}
                         stack.enter_context(watcher)
