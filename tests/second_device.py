@@ -131,6 +131,8 @@ def _run(op, *args, **kwargs):
     if call is _OTHERWISE.get("convolution_backward_overrideable"):
         out, input, weight, *rest = inner_args
         inner_args = (out, input, weight, [weight.shape[0]], *rest)
+    if inner_args and isinstance(inner_args[0], int | float) and str(op._schema.arguments[0].type) == "Tensor":
+        inner_args = (torch.tensor(inner_args[0]), *inner_args[1:])  # a number in the place of a tensor
     drawn = name in _RANDOM
     result = _drawn(call, inner_args, inner_kwargs) if drawn else call(*inner_args, **inner_kwargs)
 

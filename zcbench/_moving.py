@@ -82,6 +82,10 @@ class _Kept:
 
     def take_along(self, device: torch.device, known: dict[int, Any]) -> None:
         """Send the tensors that are plain attributes after the others; what is in several places stays one tensor."""
+        for table, before in self._tables:
+            for name, value in before.items():
+                if value is not None and (now := table.get(name)) is not value:
+                    table[name] = known.setdefault(id(value), now)
         for name, value in self._attributes.items():
             if type(value) is Tensor and self._table.get(name) is value:
                 if id(value) not in known:

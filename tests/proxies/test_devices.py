@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from torch import nn
 
 import zcbench
 from zcbench.testing._checks import _Case, _jiggled
@@ -23,7 +24,7 @@ FURTHER = ("naswot:repeats=2", "snip:steps=1", "ntk_cond:samples=4", "lga:batch_
 
 def script(code: str, **environment: str) -> str:
     """What code prints where ``second_device`` is set up."""
-    begin = f"import sys; sys.path.insert(0, {str(TESTS)!r}); import second_device; second_device.set_up()\n"
+    begin = f"import sys\nsys.path.insert(0, {str(TESTS)!r})\nfrom second_device import set_up\nset_up()\n"
     done = subprocess.run(
         [sys.executable, "-c", begin + code],
         capture_output=True,
@@ -67,7 +68,7 @@ def here():
         names = ["all", *FURTHER]
         scores = zcbench.score(one.make(), one.batch.inputs, one.batch.targets, names)
         moved = dict.fromkeys(scores, 0.0)
-        for seed in range(3):
+        for seed in range(2):
             network, batch = _jiggled(one, seed)
             for name, other in zcbench.score(network, batch.inputs, batch.targets, names).items():
                 if other.value is not None and scores[name].value is not None:
@@ -80,6 +81,8 @@ def here():
 def test_a_proxy_has_the_value_of_the_processor(here, there, name):
     values = 0
     for specimen in specimens():
+        if "steps" in name and any(isinstance(module, nn.Dropout) for module in specimen.make().modules()):
+            continue  # dropout draws other numbers there
         (score, moved), (value, status, detail, device, _) = here[specimen.name][name], there[specimen.name][name]
         assert status == score.status, f"{specimen.name}: {detail}"
         assert device == "second"
