@@ -14,6 +14,7 @@ from hypothesis import settings
 from toys import registry_as_it_was, write_plugin
 
 from zcbench._kinds import KINDS
+from zcbench._torchvision import torchvision_importable
 
 # A machine may be busy: what a test takes says nothing of whether it passes.
 settings.register_profile("zcbench", deadline=None)
@@ -22,6 +23,13 @@ settings.load_profile("zcbench")
 # A shell starts what runs in the background with Ctrl-C ignored; tests that press it need Python's own handler.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests import timm and transformers as a user would, whatever torchvision is beside them."""
+    importable = torchvision_importable()
+    importable.__enter__()
+    config.add_cleanup(lambda: importable.__exit__(None, None, None))
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 Its operations unwrap their tensors, run on the processor and wrap what comes of it: values are the processor's but for
 round-off. As on a GPU, an operation refuses tensors of two devices (numbers aside), nothing is read without a copy, and
-random numbers that are drawn there are others than the processor's. Unlike CUDA it refuses indices on the processor, too.
+random numbers that are drawn there are others than the processor's. Unlike CUDA it refuses indices on the processor.
 
 What is copied to the processor, or waited for, is counted in :data:`WAITS` by operation.
 """

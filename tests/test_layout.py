@@ -65,6 +65,7 @@ HELPERS = {
     "tests/samples.py",
     "tests/searches.py",
     "tests/searched.py",
+    "tests/second_device.py",
     "tests/stores.py",
     "tests/stories.py",
     "tests/toys.py",

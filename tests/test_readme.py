@@ -13,6 +13,7 @@ from toys import registry_as_it_was
 
 import zcbench
 from zcbench._imports import import_file
+from zcbench.cli import main
 from zcbench.testing import check_curve_predictor
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +40,13 @@ def test_fifty_rows_of_ones_own_rank_ten_thousand_candidates(tmp_path, monkeypat
     known = {benchmark.space.functional_key(a): value for a, value in zip(benchmark.architectures, truth, strict=True)}
     chosen = [known[benchmark.space.functional_key(benchmark.space.parse(key))] for key in best]
     assert np.mean(chosen) > np.quantile(truth, 0.9)
+
+
+def test_a_model_of_timm(capsys):
+    pytest.importorskip("timm", exc_type=ImportError)
+    (line,) = re.findall(r"^zcbench (score timm:.*)$", README.read_text(encoding="utf-8"), re.M)
+    assert main([*line.split(), "--batch-size", "2", "--proxies", "params,naswot"]) == 0
+    assert re.search(r"^params +5435488 +ok", capsys.readouterr().out, re.M)
 
 
 @pytest.mark.slow

@@ -54,7 +54,11 @@ def test_a_reason_is_cut_and_can_be_stored():
 
 
 def test_what_another_try_may_mend():
-    assert {status for status in Status if status.worth_a_retry} == {Status.FAILED, Status.TIMED_OUT}
+    assert {status for status in Status if status.worth_a_retry} == {
+        Status.FAILED,
+        Status.TIMED_OUT,
+        Status.OUT_OF_MEMORY,
+    }
 
 
 @pytest.mark.parametrize(

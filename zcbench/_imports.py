@@ -13,6 +13,7 @@ from types import CodeType, ModuleType
 
 from zcbench._foreign import Foreign
 from zcbench._process import stable_seed
+from zcbench._torchvision import torchvision_importable
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.spaces import FactorySpace, get_space
 from zcbench.types import SearchSpace
@@ -59,7 +60,7 @@ def import_file(path: str) -> ModuleType:
     sys.modules[name] = module
     done = False
     try:
-        with Foreign() as call:
+        with torchvision_importable(), Foreign() as call:
             spec.loader.exec_module(module)
         done = call.kind is None
     finally:

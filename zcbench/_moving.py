@@ -84,6 +84,7 @@ class _Kept:
         """Send the tensors that are plain attributes after the others; what is in several places stays one tensor."""
         for name, value in self._attributes.items():
             if type(value) is Tensor and self._table.get(name) is value:
+                assert isinstance(value, Tensor)
                 if id(value) not in known:
                     known[id(value)] = value.detach().to(device).requires_grad_(value.requires_grad)
                 self._table[name] = known[id(value)]

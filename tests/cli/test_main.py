@@ -143,7 +143,7 @@ def test_no_command_shows_help(cli):
         (["run", "digits-201", "quick"], r"^zcbench run: unrecognized arguments: quick; see  zcbench run --help$"),
         (["store"], "the following arguments are required: action; see"),
         (["list", "proxy"], "invalid choice: 'proxy'"),
-        (["score", "x.py:f"], "required: --input"),
+        (["score"], "required: NETWORK"),
     ],
 )
 def test_wrong_usage(cli, words, message):

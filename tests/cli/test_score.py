@@ -4,8 +4,10 @@ import json
 
 import pytest
 import torch
+from torch import nn
 
 import zcbench
+from zcbench.types import Architecture
 
 MODELS = """
 import warnings
@@ -111,6 +113,32 @@ def test_classes_instances_and_modules(cli, models, monkeypatch, factory):
     assert result.status == 0
 
 
+def test_a_network_of_a_search_space(cli, monkeypatch):
+    key = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|skip_connect~0|none~1|nor_conv_3x3~2|"
+    words = ("--proxies", "params,grad_norm", "--seed", 3, "--json")
+    shown = json.loads(cli("score", f"nasbench201:{key}", *words).out)
+    space = zcbench.get_space("nasbench201")
+    torch.manual_seed(3)
+    network = space.build(space.parse(key))
+    generators = [torch.Generator().manual_seed(3) for _ in range(2)]
+    inputs = torch.randn(16, *space.input_shape, generator=generators[0])
+    targets = torch.randint(10, (16,), generator=generators[1])
+    found = zcbench.score(network, inputs, targets, ["params", "grad_norm"], seed=3)
+    assert {name: score["value"] for name, score in shown.items()} == {name: s.value for name, s in found.items()}
+
+    fewer = ("score", f"nasbench201:{key}", "--classes", 3, "--input", "3x8x8", "--batch-size", 4, *words)
+    assert json.loads(cli(*fewer).out)["params"]["value"] == found["params"].value - 7 * (64 + 1)
+    assert json.loads(cli(*fewer, "--timeout", 60).out)["params"]["value"] == found["params"].value - 7 * (64 + 1)
+
+
+def test_each_network_has_an_input_of_its_own(cli, monkeypatch):
+    space = zcbench.get_space("nasbench201")
+    monkeypatch.setattr(space, "input_shape_of", lambda architecture: (3, 8, 8 * len(architecture.key)), raising=False)
+    monkeypatch.setattr(space, "parse", lambda text: Architecture("nasbench201", text))
+    monkeypatch.setattr(space, "build", lambda architecture: nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 16, 2)))
+    assert "params" in cli("score", "nasbench201:ab", "--proxies", "params").out
+
+
 def test_a_network_that_returns_features_and_logits(cli, models):
     words = ("--input", 5, "--proxies", "params,snip,jacov,synflow", "--json")
     found, expected = (json.loads(cli("score", f"models.py:{name}", *words).out) for name in ("Two", "Net"))
@@ -168,6 +196,10 @@ def test_what_is_wrong_in_a_worker_is_the_same_sentence(cli, models):
         (("hides.py:net",), "hides.py has no 'net': write the name of a function or class in it."),
         (("models.py:net", "--timeout", 0), "a timeout of 0 seconds: choose more than 0."),
         (("models.py:net", "--timeout", "nan"), "the timeout nan: choose a finite number."),
+        (("nasbench201:nothing",), "'nothing' is not a NAS-Bench-201 cell"),
+        (("nasbench201:284", "--batch-size", 0), "--batch-size 0: choose at least 1."),
+        (("flexibert:x",), "flexibert takes tokens, and this command scores networks of images"),
+        (("nds:x",), "nds builds no networks"),
         (("models.py:net", "--input", "3x9x9"), "models.py:net cannot take an input of shape (1, 3, 9, 9)"),
         (("models.py:Text",), "models.py:Text cannot take an input of shape (1, 5): the network returned str"),
         (("models.py:Net", "--input", "five"), "--input 'five' is no shape: give positive sizes such as 3x32x32."),
@@ -205,6 +237,12 @@ def test_what_is_wrong_in_one_sentence(cli, models, words, message):
     result = cli("score", *words, *shape)
     assert result.status == 1
     assert message in result.sentence
+
+
+def test_a_file_does_not_tell_its_inputs(cli, models):
+    result = cli("score", "models.py:Net")
+    assert result.status == 1
+    assert "give --input, e.g. --input 3x32x32" in result.sentence
 
 
 def test_a_batch_for_which_there_is_no_room(cli, models, monkeypatch):

@@ -1,6 +1,7 @@
 """Signals as attributes: computed once, and described by their docstring."""
 
 import pytest
+import torch
 
 from zcbench.probe import Probe
 from zcbench.probe._ledger import Ledger
@@ -9,7 +10,7 @@ from zcbench.probe._signal import Signal
 
 class Owner(Ledger):
     def __init__(self):
-        super().__init__()
+        super().__init__(torch.device("cpu"))
         self.calls = 0
 
     def _as_given(self, *, ours):

@@ -62,7 +62,7 @@ def test_every_proxy_says_what_it_is(name):
         ("mine", {"batch_norm": "evel"}, "unknown batch-norm mode 'evel'"),
         ("mine", {"batch_norm": ""}, "unknown batch-norm mode ''"),
         ("mine", {"signals": "gradient"}, "unknown signal 'gradient'"),
-        ("mine", {"signals": ("gradient",)}, "unknown signal 'gradient'; known: attention, blocks"),
+        ("mine", {"signals": ("gradient",)}, "unknown signal 'gradient'; known: activation_codes, attention, blocks"),
         ("mine", {"signals": ("_place",)}, "unknown signal '_place'"),
         ("mine", {"signals": ("forward_pass",)}, "unknown signal 'forward_pass'"),
         ("mine", {"reference": None}, "reference must be text, not None"),

@@ -120,3 +120,114 @@ def test_synflow_does_not_overflow():
     for layer in deep:
         nn.init.constant_(layer.weight, 3.0)
     assert value("synflow", deep, torch.randn(1, 256)) > 1e100
+
+
+def normed(norm, padding=0):
+    torch.manual_seed(0)
+    conv = nn.Conv2d(3, 8, 3, padding=padding)
+    head = nn.Linear(8, 5)
+    return nn.Sequential(conv, norm, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), head)
+
+
+SYNFLOWS = ["synflow", "synflow_log", "logsynflow", "logsynflow_emq"]
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+@pytest.mark.parametrize(
+    "norm",
+    [
+        nn.BatchNorm2d(8),
+        nn.InstanceNorm2d(8),
+        nn.InstanceNorm2d(8, affine=True, track_running_stats=True),
+        nn.GroupNorm(8, 8),
+    ],
+    ids=["batch", "instance", "tracking", "group"],
+)
+def test_norms_of_single_channels_are_taken_out(norm, padding):
+    x = torch.randn(4, 3, 8, 8)
+    found = zcbench.score(normed(norm, padding), x, None, SYNFLOWS)
+    expected = zcbench.score(normed(nn.Identity(), padding), x, None, SYNFLOWS)
+    assert {name: score.value for name, score in found.items()} == {
+        name: score.value for name, score in expected.items()
+    }
+    assert found["synflow"].value > 1
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_norms_over_several_channels_stay(groups):
+    """Slow and obvious: central differences of the same network with positive weights."""
+    network = normed(nn.GroupNorm(groups, 8))
+    found = zcbench.score(network, torch.randn(4, 3, 8, 8), None, ["synflow"])["synflow"].value
+    positive = network.double()
+    with torch.no_grad():
+        for parameter in positive.parameters():
+            parameter.abs_()
+
+    def flow():
+        with torch.no_grad():
+            return float(positive(torch.ones(1, 3, 8, 8, dtype=torch.float64)).sum())
+
+    total = 0.0
+    for weight in (positive[0].weight.detach(), positive[-1].weight.detach()):
+        flat = weight.view(-1)
+        for i in range(len(flat)):
+            before, step = float(flat[i]), 1e-5
+            flat[i] = before + step
+            above = flow()
+            flat[i] = before - step
+            below = flow()
+            flat[i] = before
+            total += abs(before * (above - below) / (2 * step))
+    assert found == pytest.approx(total, rel=1e-4)
+
+
+class WrittenOut(nn.Module):
+    """Instance norm without torch's functions."""
+
+    def forward(self, x):
+        centred = x - x.mean((2, 3), keepdim=True)
+        return centred / (centred.square().mean((2, 3), keepdim=True) + 1e-5).sqrt()
+
+
+class Standardised(nn.Module):
+    """A layer norm over positions."""
+
+    def forward(self, x):
+        return nn.functional.layer_norm(x, x.shape[2:])
+
+
+@pytest.mark.parametrize("norm", [WrittenOut(), Standardised()], ids=["by hand", "layer norm"])
+@pytest.mark.parametrize("size", [8, 31, 32])
+def test_round_off_is_no_flow(norm, size):
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(3, 16, 3), norm, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 10)
+    )
+    found = zcbench.score(network, torch.randn(4, 3, size, size), None, SYNFLOWS[:3])
+    assert (found["synflow"].value, found["logsynflow"].value) == (0, 0)
+    assert found["synflow_log"].status == "non-finite"
+
+
+class Noisy(nn.Module):
+    """What round-off is on some processors: a flow that has nothing to do with the input."""
+
+    def forward(self, x):
+        return x * 0 + torch.frac(x.detach() * 1e6) * 1e-13 * x
+
+
+def test_round_off_of_other_processors_is_no_flow():
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(4, 4, bias=False), Noisy(), nn.Linear(4, 4, bias=False))
+    found = zcbench.score(network, torch.randn(4, 4), None, ["synflow"])["synflow"]
+    assert found.value == 0
+    assert "norms leave nothing" in found.detail
+
+
+def test_a_faint_flow_is_a_score():
+    """Small weights alone are no round-off."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(4, 4, bias=False), nn.LayerNorm(4), nn.Linear(4, 4, bias=False))
+    with torch.no_grad():
+        network[2].weight.mul_(1e-12)
+    found = zcbench.score(network, torch.randn(4, 4), None, ["synflow"])["synflow"]
+    assert 0 < found.value < 1e-9

@@ -1,4 +1,4 @@
-"""Score your own network: a function or class that returns a torch.nn.Module, on a random batch of a given shape."""
+"""Score your own network, or one of a search space, on a random batch of a given shape."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zcbench._display import duration, significant
+from zcbench._torchvision import torchvision_importable
 from zcbench.cli._shared import (
     add_device,
     add_imports,
@@ -30,17 +32,27 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from zcbench._workers import Begin
-    from zcbench.types import Batch, Score, Status
+    from zcbench.types import Architecture, Batch, Score, SearchSpace, Status
 
 EXAMPLE = """examples:
   zcbench score my_models.py:make_net --input 3x32x32
-  zcbench score package.module:Net --input 1x28x28 --proxies naswot,synflow"""
+  zcbench score package.module:Net --input 1x28x28 --proxies naswot,synflow
+  zcbench score timm:resnet10t"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("factory", metavar="MODULE:NAME", help="file.py:function or package.module:Class, no arguments")
-    parser.add_argument("--input", required=True, metavar="SHAPE", help="shape of one sample, e.g. 3x32x32")
+    parser.add_argument(
+        "factory",
+        metavar="NETWORK",
+        help="file.py:function or package.module:Class, called without arguments; or a search space and an "
+        "architecture of it, such as timm:resnet10t",
+    )
+    parser.add_argument(
+        "--input",
+        metavar="SHAPE",
+        help="shape of one sample, e.g. 3x32x32 (default: what networks of the search space take; of others, needed)",
+    )
     parser.add_argument("--classes", type=int, help="number of classes (default: the width of the output)")
     parser.add_argument("--batch-size", type=int, default=16, metavar="B", help="samples in the batch (default: 16)")
     parser.add_argument(
@@ -66,7 +78,8 @@ def execute(options: argparse.Namespace) -> int:
     from zcbench.errors import InvalidInputError
     from zcbench.proxies import asked_for
 
-    shape = _shape(options.input, options.batch_size)
+    architecture = _architecture(options.factory)
+    shape = _shape(options.input, options.batch_size, architecture)
     seed("the seed", options.seed)
     if options.classes is not None and not 1 <= options.classes <= 2**31:
         limit = "at least 1" if options.classes < 1 else f"at most {2**31}"
@@ -114,7 +127,7 @@ class Network:
     """One's own network and the batch it sees, made where they are scored: here, or in a worker process.
 
     Attributes:
-        factory: "file.py:function" or "package.module:Class".
+        factory: "file.py:function", "package.module:Class" or "search space:architecture".
         shape: of one sample.
         batch_size: samples in the batch.
         classes: number of classes; None for the width of the output.
@@ -154,21 +167,45 @@ class Network:
 
         from zcbench.types import Batch
 
-        model = _make(self.factory, self.seed)
+        model = _make(self.factory, self.seed, self.classes)
         inputs = _noise((self.batch_size, *self.shape), self.seed)
         classes = _outputs(self.factory, model, inputs) if self.classes is None else self.classes
         targets = torch.randint(classes, (len(inputs),), generator=torch.Generator().manual_seed(self.seed))
         return model, Batch(inputs, targets)
 
 
-def _shape(text: str, batch_size: int) -> tuple[int, ...]:
+def _architecture(text: str) -> tuple[SearchSpace, Architecture] | None:
+    """The architecture and its search space; None for a file or module of one's own."""
+    from zcbench.errors import InvalidInputError
+    from zcbench.spaces import get_space, list_spaces
+
+    name, colon, key = text.partition(":")
+    if not colon or name not in list_spaces():
+        return None
+    space = get_space(name)
+    if len(space.input_shape) != 3:  # of tokens nothing tells how many there are
+        takes = "takes tokens" if space.domains else "builds no networks"
+        raise InvalidInputError(
+            f"{text} cannot be scored: {name} {takes}, and this command scores networks of images. "
+            "Score a benchmark of the space with  zcbench run  or write  zcbench score FILE.py:FUNCTION"
+        )
+    return space, space.parse(key)
+
+
+def _shape(text: str | None, batch_size: int, architecture: tuple[SearchSpace, Architecture] | None) -> tuple[int, ...]:
     """Shape of one sample."""
     from zcbench._arguments import shown
     from zcbench.errors import InvalidInputError
 
-    sizes = text.lower().replace(",", "x").split("x")
     if batch_size < 1:
         raise InvalidInputError(f"--batch-size {shown(batch_size)}: choose at least 1.")
+    if text is None:
+        if architecture is None:
+            raise InvalidInputError("which inputs the network takes is not known: give --input, e.g. --input 3x32x32")
+        space, own = architecture
+        shape_of = getattr(space, "input_shape_of", None)
+        return space.input_shape if shape_of is None else tuple(shape_of(own))
+    sizes = text.lower().replace(",", "x").split("x")
     if not all(re.fullmatch("0*[1-9][0-9]{0,17}", size) for size in sizes):
         raise InvalidInputError(f"--input {shown(text)} is no shape: give positive sizes such as 3x32x32.")
     return tuple(map(int, sizes))
@@ -227,32 +264,16 @@ def _number(score: Score) -> str:
     return significant(score.value) + (f" ± {significant(score.spread, 2)}" if score.repeats > 1 else "")
 
 
-def _make(text: str, seed: int) -> Any:
+def _make(text: str, seed: int, classes: int | None) -> Any:
     import torch
     from torch import nn
 
     from zcbench._foreign import Foreign
-    from zcbench._imports import import_file
     from zcbench.errors import InvalidInputError
 
-    place, _, name = text.rpartition(":")
-    if not place:
-        raise InvalidInputError(f"{text!r} names no object: write file.py:function or package.module:Class.")
-    if place.endswith(".py"):
-        module = import_file(place)
-    else:
-        sys.path.insert(0, str(Path.cwd()))
-        with Foreign() as call:
-            module = importlib.import_module(place)
-        if call.kind is not None:
-            raise InvalidInputError(f"{place} could not be imported: {call.said}")
-    factory = model = None
-    with Foreign():  # a module may have a __getattr__ of its own
-        factory = getattr(module, name, None)
-    if factory is None:
-        raise InvalidInputError(f"{place} has no {name!r}: write the name of a function or class in it.")
+    factory = _factory(text, classes)
     torch.manual_seed(seed)  # after the import, which may draw numbers of its own
-    is_module = False
+    model, is_module = None, False
     with Foreign() as call:
         model = factory if isinstance(factory, nn.Module) else factory()
         is_module = isinstance(model, nn.Module)
@@ -261,3 +282,32 @@ def _make(text: str, seed: int) -> Any:
     if not is_module:
         raise InvalidInputError(f"{text} returned a {type(model).__name__}: it must return a torch.nn.Module.")
     return model
+
+
+def _factory(text: str, classes: int | None) -> Any:
+    """What makes the network, or is it: of a search space, a file or a module."""
+    from zcbench._foreign import Foreign
+    from zcbench._imports import import_file
+    from zcbench.errors import InvalidInputError
+
+    found = _architecture(text)
+    if found is not None:
+        space, architecture = found
+        return partial(space.build, architecture, **({} if classes is None else {"num_classes": classes}))
+    place, _, name = text.rpartition(":")
+    if not place:
+        raise InvalidInputError(f"{text!r} names no object: write file.py:function or package.module:Class.")
+    if place.endswith(".py"):
+        module = import_file(place)
+    else:
+        sys.path.insert(0, str(Path.cwd()))
+        with torchvision_importable(), Foreign() as call:
+            module = importlib.import_module(place)
+        if call.kind is not None:
+            raise InvalidInputError(f"{place} could not be imported: {call.said}")
+    factory = None
+    with Foreign():  # a module may have a __getattr__ of its own
+        factory = getattr(module, name, None)
+    if factory is None:
+        raise InvalidInputError(f"{place} has no {name!r}: write the name of a function or class in it.")
+    return factory

@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import Any
 
 from zcbench import _arguments as rules
+from zcbench._torchvision import torchvision_importable
 from zcbench.curves.stopping import Decision, Stopper
 from zcbench.errors import InvalidInputError, MissingDependencyError
 
@@ -53,7 +54,8 @@ def hugging_face_callback(stopper: Stopper, metric: str = "eval_loss", *, name: 
         ``Trainer(..., callbacks=[hugging_face_callback(curves.Stopper(3, lower_is_better=True))])``
     """
     try:
-        from transformers import TrainerCallback
+        with torchvision_importable():
+            from transformers import TrainerCallback
     except ImportError:
         raise MissingDependencyError("transformers", "hf", "a callback of its trainer") from None
     metric = rules.text("metric", metric)

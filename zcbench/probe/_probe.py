@@ -41,6 +41,7 @@ from zcbench.probe.losses import default_loss, sample_losses
 from zcbench.probe.modes import BatchNorm, BatchNormMode, unfused
 from zcbench.probe.per_sample import Consumer, sample_gradients, tangent_kernel
 from zcbench.probe.roles import Role, operations
+from zcbench.probe.signals import activation_codes as _activation_codes
 from zcbench.probe.signals import attention as _attention
 from zcbench.probe.signals import blocks as _blocks
 from zcbench.probe.signals import channel_products as _channel_products
@@ -151,7 +152,8 @@ class Probe(Upkeep):
 
         Args:
             batch_norm: "train" for statistics of the batch, "eval" for running statistics, "per-sample" for
-                statistics of each sample alone (a batch of one in train mode), "off" for the identity.
+                statistics of each sample alone (a batch of one in train mode), "off" for the identity, also of
+                instance norm and of group norm with a group for each channel.
 
         Raises:
             InvalidInputError: there is no such mode, or the probe is not open.
@@ -327,6 +329,7 @@ class Probe(Upkeep):
     channel_products = Signal(_channel_products.channel_products)
     class_kernel = Signal(_class_kernel.class_kernel)
     relu_codes = Signal(_relu_codes.relu_codes)
+    activation_codes = Signal(_activation_codes.activation_codes)
     blocks = Signal(_blocks.blocks)
     blocks_in_graph = Signal(_blocks.blocks_in_graph)
     sample_maps = Signal(_sample_maps.sample_maps)
@@ -475,7 +478,7 @@ class Probe(Upkeep):
 
             def of_part() -> Tensor:
                 part = Probe(self.model, self.batch[:samples], loss_fn=self._loss_fn, seed=self.seed)
-                part.take_place(self)
+                part._take_place(self)
                 with part:
                     return part.tangent_kernel(batch_norm)
 
@@ -514,10 +517,10 @@ class Probe(Upkeep):
         for start in range(0, len(self.batch), size):
             rows = slice(start, start + size)
             with Probe(self.model, self.batch[rows], loss_fn=self._loss_fn, seed=self.seed) as part:
-                part.take_place(self)
+                part._take_place(self)
                 sample_gradients(part, consume)
 
-    def take_place(self, other: Probe) -> None:
+    def _take_place(self, other: Probe) -> None:
         """Take the place of the output from a probe of the same network and more samples."""
         self._reruns = other._reruns
         self._measured.update((name, one) for name, one in other._measured.items() if name == "_place")

@@ -45,7 +45,7 @@ class Upkeep(Ledger):
             del self._measured[name]
         return changes
 
-    def free(self, pieces: int) -> None:
+    def _free(self, pieces: int) -> None:
         """Give back the memory of all that was measured; it is measured again when it is asked for.
 
         Args:

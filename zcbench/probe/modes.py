@@ -26,6 +26,9 @@ BatchNorm = Literal["train", "eval", "per-sample", "off"]
 class BatchNormMode(TorchFunctionMode):
     """Changes what batch norm does; "eval" leaves it to the modules.
 
+    "off" also leaves out the norms that are batch norm for one sample: instance norm, and group norm with a group for
+    each channel. Norms over several channels stay.
+
     Statistics of the batch are used but not recorded: the graph of an earlier pass has saved the running ones, and
     would be void if they changed.
     """
@@ -44,7 +47,17 @@ class BatchNormMode(TorchFunctionMode):
         kwargs = kwargs or {}
         if func is F.batch_norm:
             return _batch_norm(self.mode, *args, **kwargs)
+        if self.mode == "off" and _is_of_single_channels(func, *args, **kwargs):
+            return args[0] if args else kwargs["input"]
         return func(*args, **kwargs)
+
+
+def _is_of_single_channels(func: Callable[..., Any], *args: Any, **kwargs: Any) -> bool:
+    """Whether it is a norm that stands in batch norm's place: of each channel by itself, over positions."""
+    if func is F.group_norm:
+        inputs, groups = (*args, *(kwargs[name] for name in ("input", "num_groups")[len(args) :]))[:2]
+        return bool(groups == inputs.shape[1])
+    return func is F.instance_norm
 
 
 def _batch_norm(

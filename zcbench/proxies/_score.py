@@ -263,14 +263,14 @@ def _in_less_memory(info: ProxyInfo, probe: Probe, one: Score) -> Score:
     """
     pieces, seconds = 1, one.seconds
     while one.status is Status.OUT_OF_MEMORY and pieces <= len(probe.batch):
-        probe.free(pieces)
+        probe._free(pieces)
         one, _ = _one(info, probe)
         probe.put_back()
         seconds += one.seconds
         pieces *= 2
         if info.cost is not Cost.PER_SAMPLE:
             break
-    probe.free(1)
+    probe._free(1)
     return replace(one, seconds=seconds)
 
 

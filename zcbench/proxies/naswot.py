@@ -2,6 +2,10 @@
 
 A ReLU network is linear wherever the same units are on, so the codes of on and off count its linear regions. All four
 scores look at codes alone, at no size of any activation; batch norm in train mode; no labels.
+
+The papers measure networks of ReLUs. ``activation`` says whose codes are taken in others, where a unit is on if what
+enters its activation is positive: the name of one ("gelu", "silu", …), or "all" for all that rectify. Networks with
+other activations are not linear anywhere, so the scores count signs there, not linear regions.
 """
 
 from __future__ import annotations
@@ -13,9 +17,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zcbench._arguments import shown
+from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.probe import Probe
+from zcbench.probe.signals.activation_codes import ACTIVATIONS, RECTIFIERS
 from zcbench.proxies import register_proxy
 from zcbench.proxies.counts import params
+
+
+def _codes(probe: Probe, activation: str) -> list[Tensor]:
+    """Codes of the activations of that name, in the order in which they ran."""
+    if activation == "relu":
+        return probe.relu_codes
+    if activation != "all" and activation not in ACTIVATIONS:
+        raise InvalidInputError(f"activation={shown(activation)}: choose all, {', '.join(ACTIVATIONS)}.")
+    found = probe.activation_codes
+    codes = [code for name, code in found if name == activation or (activation == "all" and name in RECTIFIERS)]
+    if not codes:
+        ran = ", ".join(dict.fromkeys(name for name, _ in found))
+        what = "activation that rectifies" if activation == "all" else activation
+        raise UnsupportedModelError(f"no {what} ran; the network's activations are {ran}.")
+    return codes
 
 
 @register_proxy(
@@ -26,14 +48,18 @@ from zcbench.proxies.counts import params
     invariances=("sample-order", "weight-scale"),
     reference="Mellor et al., 'Neural Architecture Search without Training', ICML 2021, arXiv:2006.04647, equation 2",
 )
-def naswot(probe: Probe) -> float:
+def naswot(probe: Probe, *, activation: str = "relu") -> float:
     """Log |det K|, with K[i, j] the number of ReLUs whose state (on or off) samples i and j share.
 
     Every ReLU unit counts once. The authors' code selects modules with "ReLU" in their class name, so on NAS-Bench-201
     it counts each twice (once for the wrapper ReLUConvBN), which adds B log 2 to the score, and it counts only ReLUs
     that a backward pass reaches. Two samples with equal codes make K singular: non-finite.
+
+    Args:
+        probe: the probe.
+        activation: whose codes: "relu" as in the paper, another one's name, or "all".
     """
-    kernel = sum(_shared(code) for code in probe.relu_codes)
+    kernel = sum(_shared(code) for code in _codes(probe, activation))
     return float(torch.linalg.slogdet(torch.as_tensor(kernel)).logabsdet)
 
 
@@ -53,18 +79,22 @@ def _shared(code: Tensor) -> Tensor:
     invariances=("sample-order", "weight-scale"),
     reference="Peng et al., 'SWAP-NAS', ICLR 2024, arXiv:2403.04161, definition 3.3",
 )
-def swap(probe: Probe) -> float:
+def swap(probe: Probe, *, activation: str = "relu") -> float:
     """Number of different patterns that units show over the batch: on for which samples, off for which.
 
     Sample-wise: a pattern belongs to a unit and has one bit per sample, so B samples allow 2^B. The paper's batch of 16
     is used up by the wide networks of NAS-Bench-201 (65,393 of 65,536); a batch of 64 never is. The authors draw the
     weights from N(0, 1) and average over 32 draws ("swap:repeats=32" averages over draws of the network's own).
+
+    Args:
+        probe: the probe.
+        activation: whose codes: "relu" as in the paper, another one's name, or "all".
     """
-    return probe.once("swap", lambda: _different_patterns(probe))
+    return probe.once(f"swap, {activation}", lambda: _different_patterns(_codes(probe, activation)))
 
 
-def _different_patterns(probe: Probe) -> float:
-    words = _patterns(probe.relu_codes)
+def _different_patterns(codes: list[Tensor]) -> float:
+    words = _patterns(codes)
     keys = words[0]
     for word in words[1:]:  # numbers that are equal where all words so far are
         values, second = torch.unique(word, return_inverse=True)
@@ -93,15 +123,16 @@ def _patterns(codes: Sequence[Tensor]) -> Tensor:
     ranges={"sigma": (1e-9, 1e300)},
     reference="Peng et al., 'SWAP-NAS', ICLR 2024, arXiv:2403.04161, definition 3.4",
 )
-def reg_swap(probe: Probe, *, mu: float = 1000.0, sigma: float = 1e6) -> float:
+def reg_swap(probe: Probe, *, mu: float = 1000.0, sigma: float = 1e6, activation: str = "relu") -> float:
     """Swap times exp(-(P - mu)^2 / sigma), with P the number of parameters in thousands.
 
     Args:
         probe: the probe.
         mu: the size that is wanted, in thousands of parameters. The paper sets it by the search at hand; so do you.
         sigma: how strictly, in their square.
+        activation: as for swap.
     """
-    return swap(probe) * math.exp(-((params(probe) / 1e3 - mu) ** 2) / sigma)
+    return swap(probe, activation=activation) * math.exp(-((params(probe) / 1e3 - mu) ** 2) / sigma)
 
 
 @register_proxy(
@@ -112,13 +143,17 @@ def reg_swap(probe: Probe, *, mu: float = 1000.0, sigma: float = 1e6) -> float:
     invariances=("sample-order", "weight-scale"),
     reference="Chen et al., 'TE-NAS', ICLR 2021, arXiv:2102.11535, section 3.1.2",
 )
-def linear_regions(probe: Probe) -> float:
+def linear_regions(probe: Probe, *, activation: str = "relu") -> float:
     """Number of different codes among the samples of the batch: linear regions that they fall into.
 
     Networks of useful size tell all samples of a batch apart, and the score is then the batch's size. TE-NAS measures
     a network thinned to one channel on 1,000 Gaussian images of 3 x 3: give it both, and this is its score.
+
+    Args:
+        probe: the probe.
+        activation: whose codes: "relu" as in the paper, another one's name, or "all".
     """
-    batch, codes = len(probe.batch), probe.relu_codes
+    batch, codes = len(probe.batch), _codes(probe, activation)
     equal = torch.ones(batch, batch, dtype=torch.bool, device=codes[0].device)
     for code in codes:
         equal &= _shared(code) == code.shape[1]

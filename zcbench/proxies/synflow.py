@@ -1,8 +1,10 @@
 """Synaptic flow: how much signal passes through all positive paths of the network. No data, no labels.
 
 R is the sum of the outputs for one input of ones and all parameters |w|, in float64. Batch norm is taken out entirely:
-with it the scores are nearly constant. The values are products over depth: they span dozens of orders of magnitude and
-only their rank means anything.
+with it the scores are nearly constant. So are instance norm and group norm with a group for each channel, which are
+batch norm of one sample: an input of ones is constant, and they leave nothing of what is constant. Norms over several
+channels stay. Where one of them, or one written out, leaves nothing of the flow but round-off, the flow is zero. The
+values are products over depth: they span dozens of orders of magnitude and only their rank means anything.
 
 Three different scores are called "logsynflow" in the literature: logsynflow, synflow_log and logsynflow_emq here.
 
@@ -31,6 +33,7 @@ _TANAKA = "Tanaka et al., NeurIPS 2020, arXiv:2006.05467, equation 3; summed as 
 
 @register_proxy(
     "synflow",
+    version=2,
     domains=_DOMAINS,
     invariances=("sample-order", "data"),
     batch_norm="off",
@@ -47,6 +50,7 @@ def synflow(probe: Probe) -> float:
 
 @register_proxy(
     "synflow_log",
+    version=2,
     domains=_DOMAINS,
     invariances=("sample-order", "data"),
     batch_norm="off",
@@ -65,6 +69,7 @@ def synflow_log(probe: Probe) -> float:
 
 @register_proxy(
     "logsynflow",
+    version=2,
     domains=_DOMAINS,
     invariances=("sample-order", "data"),
     batch_norm="off",
@@ -79,6 +84,7 @@ def logsynflow(probe: Probe) -> float:
 
 @register_proxy(
     "logsynflow_emq",
+    version=2,
     domains=_DOMAINS,
     invariances=("sample-order", "data"),
     batch_norm="off",
@@ -114,7 +120,13 @@ def positive_flow(probe: Probe, batch_norm: BatchNorm = "off") -> Flow:
 
     def compute() -> Flow:
         pairs = _flow(probe, batch_norm, 0)
-        if math.isfinite(_total(pairs)):
+        total = _total(pairs)
+        if 0 < total < _FAINT * sum(w.numel() for w, _ in pairs.values()):
+            other = _flow(probe, batch_norm, 0, 1 + 2.0**-10)
+            if _is_round_off(pairs, other):
+                probe.note("the flow is zero: an input of ones is constant, and norms leave nothing of what is.")
+                return Flow({name: (w, torch.zeros_like(g)) for name, (w, g) in pairs.items()}, 0.0)
+        if math.isfinite(total):
             return Flow(pairs, 0.0)
         # Twice, with different factors: if the results disagree, the network's flow is not homogeneous.
         exponents = (980, 1000)
@@ -134,16 +146,29 @@ def _total(pairs: dict[str, tuple[Tensor, Tensor]]) -> float:
     return float(sum((w * g).abs().sum() for w, g in pairs.values()))
 
 
-def _flow(probe: Probe, batch_norm: BatchNorm, exponent: int) -> dict[str, tuple[Tensor, Tensor]]:
+#: Flow of a weight, on average, below which it is looked at whether the flow is round-off.
+_FAINT = 1e-6
+
+
+def _is_round_off(pairs: dict[str, tuple[Tensor, Tensor]], others: dict[str, tuple[Tensor, Tensor]]) -> bool:
+    """Compare a flow with that of a slightly larger input, which is a slightly different one unless it is round-off."""
+    return float(sum((w * (g - others[name][1])).abs().sum() for name, (w, g) in pairs.items())) > 0.2 * _total(pairs)
+
+
+def _flow(
+    probe: Probe, batch_norm: BatchNorm, exponent: int, input_factor: float = 1.0
+) -> dict[str, tuple[Tensor, Tensor]]:
     """Weights and gradients, inputs, biases and the output's gradient scaled by 2 to the minus exponent."""
     factor = 2.0**-exponent
 
     def ones(tensor: Tensor) -> Tensor:
-        return torch.full_like(tensor, factor, dtype=torch.float64) if tensor.is_floating_point() else tensor
+        if not tensor.is_floating_point():
+            return tensor  # edges of graphs
+        return torch.full_like(tensor, factor * input_factor, dtype=torch.float64)
 
     if not all(tensor.is_floating_point() for tensor in probe.batch.tensors()):
         raise UnsupportedModelError("synflow feeds an input of ones, and the inputs here are integers.")
-    inputs = probe.batch[:1].map_all(ones)  # edges of graphs stay
+    inputs = probe.batch[:1].map_all(ones)
     weights = probe.weights
     state = {
         name: tensor.detach().double().abs() * (1.0 if name in weights else factor)

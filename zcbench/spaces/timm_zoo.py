@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zcbench._torchvision import torchvision_importable
 from zcbench.errors import InvalidArchitectureError, MissingDependencyError
 from zcbench.spaces._base import Space, quoted
 from zcbench.spaces._register import register_space
@@ -98,17 +99,33 @@ class TimmSpace(Space):
             MissingDependencyError: ``timm`` cannot be imported.
             InvalidArchitectureError: the installed ``timm`` has no such model.
         """
-        timm = _timm()
-        name = self.canonical(architecture).key
-        if not timm.is_model(name):
-            raise InvalidArchitectureError(f"timm {timm.__version__} has no model {name!r}.")
+        timm, name = self._known(architecture)
         network: nn.Module = timm.create_model(name, pretrained=False, num_classes=num_classes)
         return network
+
+    def input_shape_of(self, architecture: Architecture) -> tuple[int, ...]:
+        """Channels, height and width of the images that the model was made for.
+
+        Raises:
+            MissingDependencyError: ``timm`` cannot be imported.
+            InvalidArchitectureError: the installed ``timm`` has no such model.
+        """
+        timm, name = self._known(architecture)
+        made = timm.get_pretrained_cfg(name, allow_unregistered=True)
+        return self.input_shape if made is None else tuple(made.input_size)
+
+    def _known(self, architecture: Architecture) -> tuple[ModuleType, str]:
+        """The installed ``timm`` and the name of a model in it."""
+        timm, name = _timm(), self.canonical(architecture).key
+        if not timm.is_model(name):
+            raise InvalidArchitectureError(f"timm {timm.__version__} has no model {name!r}.")
+        return timm, name
 
 
 def _timm() -> ModuleType:
     try:
-        import timm  # type: ignore[import-not-found, unused-ignore]
+        with torchvision_importable():
+            import timm  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
         raise MissingDependencyError("timm", "timm", "building models of timm") from None
     module: ModuleType = timm

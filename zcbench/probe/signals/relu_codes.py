@@ -21,7 +21,8 @@ _RECTIFIERS = {F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.rel
 _CLIPS = {F.hardtanh, F.hardtanh_}
 
 
-def _rectifies(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+def rectifies(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Whether a call is that of a ReLU: zero for what is negative."""
     if func in _CLIPS:  # nn.ReLU6 is a clip from 0 to 6
         return bool((args[1] if len(args) > 1 else kwargs.get("min_val", -1.0)) == 0)
     return func in _RECTIFIERS
@@ -38,7 +39,7 @@ class ReLUCodes(Watcher):
         self.stack.enter_context(FunctionWatcher(self._before))
 
     def _before(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        if not _rectifies(func, args, kwargs):
+        if not rectifies(func, args, kwargs):
             return
         x: Tensor = args[0] if args else kwargs["input"]
         layout = self.samples(x)
@@ -65,7 +66,10 @@ def relu_codes(probe: Probe) -> list[Tensor]:
     if watcher.without:
         probe.note(f"ReLUs on what depends on no sample were left out ({watcher.without}).")
     if not watcher.codes:
-        raise UnsupportedModelError("no ReLU ran: this proxy measures rectified linear networks.")
+        raise UnsupportedModelError(
+            "no ReLU ran: this proxy measures rectified linear networks. With activation=all it takes the signs of "
+            "what enters other activations."
+        )
     if watcher.outputs is not None and not watcher.outputs.isfinite().all():
         raise NonFiniteError("the network's outputs are not finite, so which ReLUs are on means nothing.")
     return watcher.codes

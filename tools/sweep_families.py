@@ -1,0 +1,205 @@
+"""Score small networks of many families with every proxy, and write what comes of it to docs/families.md.
+
+    python tools/sweep_families.py --out docs/families.md            # all families, in about half an hour on one core
+    python tools/sweep_families.py 'transformers:*' --alone          # each proxy also by itself; prints what is wrong
+
+Every family is scored twice with one seed, in a worker process, with a time limit for each score.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import re
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # where it is run from another folder
+
+from _families import FAMILIES, WITHOUT_ATTENTION, built
+
+from zcbench._files import write_text
+from zcbench._workers import Begin, in_parallel
+from zcbench.proxies import resolve
+from zcbench.types import Batch, Score, Status
+
+#: how often a family is scored: all proxies in one call, the same again, and each proxy in a call of its own
+TOGETHER, AGAIN, ALONE = "together", "again", "alone"
+#: stands among the proxies for the number of parameters that can be trained, counted here
+COUNTED = "counted here"
+#: what a Python or torch error looks like where a sentence is expected
+_RAW = re.compile(r"^\w*(Error|Exception)\b")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What the worker process does: a task is "how family"."""
+
+    imports: tuple[str, ...] = ()
+
+    def prepare(self) -> None:
+        """One thread, as everywhere that values are compared."""
+        import torch
+
+        torch.set_num_threads(1)
+
+    def lost(self, status: Status, reason: str, seconds: float) -> Score:
+        """The score of a proxy whose process died or took too long."""
+        return Score(None, status, seconds, reason)
+
+    def results(self, key: str, parts: Sequence[str], begin: Begin = str) -> Iterator[tuple[str, Score]]:
+        """Yield (proxy, score)."""
+        from zcbench.proxies._score import score_with
+
+        begin("")
+        how, _, family = key.partition(" ")
+        network, inputs, targets = built(FAMILIES[family])
+        batch = Batch(inputs, targets)
+        counted = sum(p.numel() for p in network.parameters() if p.requires_grad)
+        if COUNTED in parts:
+            yield COUNTED, Score(float(counted), Status.OK, 0.0)
+        proxies = [part for part in parts if part != COUNTED]
+        for group in [[part] for part in proxies] if how == ALONE else [proxies]:
+            for info, score in score_with(resolve(group), network, batch, seed=0, begin=begin):
+                yield info.label, score
+
+
+@dataclass
+class Found:
+    """Scores of one family.
+
+    Attributes:
+        key: of the family.
+        scores: by how they were made, then by proxy.
+    """
+
+    key: str
+    scores: dict[str, dict[str, Score]] = field(default_factory=lambda: defaultdict(dict))
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many scores there are by status."""
+        return Counter(str(score.status) for label, score in self.scores[TOGETHER].items() if label != COUNTED)
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong, each in one line."""
+        first, found = self.scores[TOGETHER], []
+        for label, score in first.items():
+            if score.status not in (Status.OK, Status.UNSUPPORTED, Status.NON_FINITE):
+                found.append(f"{label}: {score.status}: {score.detail}")
+            elif _RAW.match(score.detail):
+                found.append(f"{label}: no sentence: {score.detail}")
+            for how in (AGAIN, ALONE):
+                other = self.scores[how].get(label, score)
+                if (other.value, other.status) != (score.value, score.status):
+                    found.append(
+                        f"{label}: {score.value} {score.status} together, {other.value} {other.status} {how} "
+                        f"({score.detail or other.detail})"
+                    )
+        if "params" in first and first["params"].value != first[COUNTED].value:
+            found.append(f"params: {first['params'].value}, but {first[COUNTED].value} numbers can be trained")
+        package, name, _ = self.key.split(":")
+        attention = first.get("head_confidence")
+        if attention is not None and package == "transformers" and name in WITHOUT_ATTENTION and attention.value:
+            found.append("head_confidence: attention in a network that has none")
+        return found
+
+
+def sweep(
+    families: Iterable[str], proxies: str = "all", *, alone: bool = False, timeout: float = 60.0
+) -> Iterator[Found]:
+    """Score families one after another, in one process besides this one.
+
+    Args:
+        families: keys of ``FAMILIES``.
+        proxies: names or patterns, separated by commas.
+        alone: whether each proxy is also scored in a call of its own.
+        timeout: seconds for each score.
+    """
+    labels = tuple(info.label for info in resolve(proxies))
+    hows = (TOGETHER, AGAIN, *([ALONE] if alone else []))
+    tasks = [(f"{how} {family}", (COUNTED, *labels)) for family in families for how in hows]
+    found: dict[str, Found] = {}
+    left: Counter[str] = Counter()
+    for key, label, score in in_parallel(Sweep(), tasks, 1, timeout):
+        how, _, family = key.partition(" ")
+        found.setdefault(family, Found(family)).scores[how][label] = score
+        left[family] += 1
+        if left[family] == len(hows) * (len(labels) + 1):
+            yield found.pop(family)
+    yield from found.values()
+
+
+def page(results: Sequence[Found], command: str) -> str:
+    """The page of the docs: counts by family, and what is not measured."""
+    total = sum((one.counts for one in results), Counter[str]())
+    lines = [
+        "# Families of networks",
+        "",
+        "Every proxy on small networks of many families: of transformers from configurations alone, of timm by name.",
+        f"Made by `{command}`. Each family was scored twice with one seed.",
+        "",
+        f"{len(results)} families: {_counted(total)}.",
+    ]
+    for package in ("transformers", "timm"):
+        rows = [one for one in results if one.key.startswith(f"{package}:")]
+        if rows:
+            lines += [
+                "",
+                f"## {package}",
+                "",
+                "| family | targets | ok | unsupported | other |",
+                "|:---|:---|---:|---:|:---|",
+            ]
+            lines += [_row(one) for one in rows]
+    lines += ["", "## What is not measured", "", "| reason | proxies | families |", "|:---|:---|---:|"]
+    reasons: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for one in results:
+        for label, score in one.scores[TOGETHER].items():
+            if score.status is Status.UNSUPPORTED:
+                reasons[re.sub(r"\d+", "N", score.detail).replace("|", r"\|")].append((label, one.key))
+    for reason, cases in sorted(reasons.items(), key=lambda item: -len({key for _, key in item[1]})):
+        labels = sorted({label for label, _ in cases})
+        lines.append(f"| {reason} | {', '.join(f'`{label}`' for label in labels)} | {len({key for _, key in cases})} |")
+    return "\n".join(lines) + "\n"
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{number:,} {status}" for status, number in sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def _row(one: Found) -> str:
+    _, name, task = one.key.split(":")
+    others = Counter({s: n for s, n in one.counts.items() if s not in ("ok", "unsupported")})
+    return f"| {name} | {task} | {one.counts['ok']} | {one.counts['unsupported']} | {_counted(others)} |"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "families", nargs="*", default=["*"], help="patterns of keys such as transformers:bert:classify"
+    )
+    parser.add_argument("--proxies", default="all")
+    parser.add_argument("--alone", action="store_true", help="score each proxy also in a call of its own")
+    parser.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="for each score")
+    parser.add_argument("--out", type=Path, help="file to write the page to")
+    options = parser.parse_args()
+    chosen = [key for key in FAMILIES if any(fnmatch.fnmatchcase(key, pattern) for pattern in options.families)]
+    results = []
+    for one in sweep(chosen, options.proxies, alone=options.alone, timeout=options.timeout):
+        results.append(one)
+        print(f"{one.key}: {_counted(one.counts)}", flush=True)
+        for problem in one.problems:
+            print(f"  {problem}", flush=True)
+    if options.out:
+        text = page(results, "python tools/sweep_families.py --out docs/families.md")
+        write_text(options.out, text, "choose another --out")
+    return 1 if any(one.problems for one in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
