@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from zcbench.errors import UnsupportedModelError
-from zcbench.probe._differentiate import gradients_of, rows_of
+from zcbench.probe._differentiate import rows_of
 from zcbench.probe._register import register_signal
 from zcbench.probe.signals._watcher import Watcher
 
@@ -53,7 +53,8 @@ def input_gradients(probe: Probe) -> Tensor:
     """
     if "output_gradients" in probe._wanted:
         return probe._sum_pass[1]
-    return by_sample(probe, gradients_of(probe.outputs.sum(), dict(enumerate(entries(probe)))))
+    found = probe._differentiate(probe.outputs.sum(), dict(enumerate(entries(probe))), "input_gradients")
+    return by_sample(probe, found)
 
 
 def by_sample(probe: Probe, gradients: Mapping[int, Tensor]) -> Tensor:
