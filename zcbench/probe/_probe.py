@@ -15,7 +15,7 @@ effect in passes of its own (:meth:`Probe.forward_pass`), and :meth:`Probe.put_b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar, get_args
@@ -63,6 +63,8 @@ from zcbench.types import Batch, Inputs, LossFunction, OutputChoice
 T = TypeVar("T")
 W = TypeVar("W", bound=Watcher)
 _CPU = torch.device("cpu")
+#: Signals that need the graph of the main pass to differentiate it once, and then no more.
+_DIFFERENTIATING = frozenset({"gradients", "channel_products", "input_gradients", "output_gradients"})
 #: samples of a pass that tells what parameters do; some layers cannot take a single one
 _FEW = 2
 
@@ -114,7 +116,8 @@ class Probe(Upkeep):
         self._choice = output
         self._wanted = wanted
         self._shared = {info.watcher for info in infos if info.watcher is not None}  # watchers of the main pass
-        self._main = any(info.graph for info in infos)  # whether the main pass is made anyway
+        self._graphs = frozenset(info.name for info in infos if info.graph)  # what needs the main pass, and its graph
+        self._main = bool(self._graphs)  # whether the main pass is made anyway
         self._exit = ExitStack()
         self._reruns = False  # whether what runs is run again once the place of the output is known
 
@@ -378,7 +381,7 @@ class Probe(Upkeep):
         """
         if watcher in self._watchers or (watcher in self._shared and (graph or self._main)):
             with nullcontext() if graph else suppress(Exception):
-                outputs, found = self.outputs, self._watchers[watcher]
+                outputs, found = self._outputs_seen(), self._watchers[watcher]
                 found.outputs = outputs
                 assert isinstance(found, watcher)
                 return found
@@ -456,9 +459,41 @@ class Probe(Upkeep):
     def _sum_pass(self) -> tuple[dict[str, Tensor], Tensor]:
         """Gradients of the sum of all outputs for parameters and inputs, by one backward pass."""
         parameters, entries = self.parameters, dict(enumerate(_input_gradients.entries(self)))
-        found = gradients_of(self.outputs.sum(), {**parameters, **entries})
+        found = self._differentiate(
+            self.outputs.sum(), {**parameters, **entries}, "input_gradients", "output_gradients"
+        )
         of_inputs = _input_gradients.by_sample(self, {i: found[i] for i in entries})
         return {name: found[name] for name in parameters}, of_inputs
+
+    def _differentiate(self, scalar: Tensor, tensors: Mapping[Any, Tensor], *names: str) -> dict[Any, Tensor]:
+        """Gradients of a scalar of the main pass; its graph is given up if no other signal was announced that needs it.
+
+        Its memory is then used again while the gradients are computed.
+
+        Args:
+            scalar: the outputs' sum, or the loss.
+            tensors: with respect to which.
+            names: the signals that are computed by this.
+        """
+        done = {name for name, measured in self._measured.items() if not measured.stale}
+        last = bool(self._graphs) and self._graphs <= _DIFFERENTIATING and self._graphs <= done | set(names)
+        found = gradients_of(scalar, tensors, keep=not last)
+        if last:
+            for name in {"outputs", "loss"} & self._measured.keys():
+                measured = self._measured[name]
+                measured.freed, measured.handed = True, None
+                measured.value = None if measured.value is None else measured.value.detach()
+        return found
+
+    def _outputs_seen(self) -> Tensor:
+        """The outputs of the main pass, for which no graph is needed."""
+        measured = self._measured.get("outputs")
+        if measured is None or not measured.freed or measured.stale or measured.error is not None:
+            return self.outputs
+        if self._frames:
+            self._frames[-1].parts |= measured.parts
+        found: Tensor = measured.value
+        return found
 
     def loss_of(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The loss function applied: ``loss_fn`` if one was given, else by the type of the targets."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from zcbench.errors import UnsupportedModelError
-from zcbench.probe._differentiate import gradients_of, rows_of
+from zcbench.probe._differentiate import rows_of
 from zcbench.probe._register import register_signal
 from zcbench.probe.signals._watcher import Watcher
 from zcbench.types import Batch
@@ -57,7 +57,8 @@ def input_gradients(probe: Probe) -> Tensor:
     if "output_gradients" in probe._wanted:
         found = probe._sum_pass[1]
     else:
-        found = by_sample(probe, gradients_of(probe.outputs.sum(), dict(enumerate(entries(probe)))))
+        scalar, inputs = probe.outputs.sum(), dict(enumerate(entries(probe)))
+        found = by_sample(probe, probe._differentiate(scalar, inputs, "input_gradients"))
     if _is_faint(probe, found) and _is_taken_out(probe):
         raise UnsupportedModelError(
             "the sum of all outputs does not depend on the inputs: batch norm takes the mean over the batch out before "
@@ -71,7 +72,7 @@ def _is_faint(probe: Probe, gradients: Tensor) -> bool:
     if not any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in probe.model.modules()):
         return False
     inputs = [tensor.detach() for tensor in leaves(probe) if tensor.requires_grad]
-    norms = [torch.linalg.vector_norm(x.detach().float()) for x in (gradients, *inputs, probe.outputs)]
+    norms = [torch.linalg.vector_norm(x.detach().float()) for x in (gradients, *inputs, probe._outputs_seen())]
     return len(inputs) > 0 and bool(norms[0] * torch.stack(norms[1:-1]).sum() < _FAINT * norms[-1])
 
 
