@@ -337,5 +337,5 @@ def _reason(call: Foreign, what: str = "") -> Score:
         return Score(None, Status.NON_FINITE, 0.0, what + call.message)
     if devices.is_out_of_memory(call.kind, call.message):
         advice = "choose a smaller batch, or a device with more memory"
-        return Score(None, Status.OUT_OF_MEMORY, 0.0, f"{what}no memory was left ({call.message}): {advice}.")
+        return Score(None, Status.OUT_OF_MEMORY, 0.0, f"{what}{call.reason.rstrip('.')}; {advice}.")
     return Score(None, Status.FAILED, 0.0, what + call.reason)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from zcbench import devices
 from zcbench.errors import InvalidInputError
 from zcbench.probe import Probe, _probe, list_signals, weights
 from zcbench.probe.per_sample import _gradients
@@ -127,9 +128,9 @@ class _Checker:
 
     # -- helpers -------------------------------------------------------------------------------
 
-    def score(self, model: nn.Module, batch: Batch, seed: int | None = None) -> Score:
+    def score(self, model: nn.Module, batch: Batch, seed: int | None = None, device: str | None = None) -> Score:
         seed = self.seed if seed is None else seed
-        ((_, score),) = score_with([self.info], model, batch, seed=seed)
+        ((_, score),) = score_with([self.info], model, batch, seed=seed, device=device)
         return score
 
     def again(self, case: _Case, what: str, batch: Batch | None = None, seed: int | None = None) -> float:
@@ -390,15 +391,14 @@ class _Checker:
         return f"largest relative difference {worst:.1e}"
 
     def device(self) -> str:
-        if not torch.cuda.is_available():
+        others = [name for name in devices.available() if name != devices.CPU]
+        if not others:
             raise SkippedError("no GPU")
         for case in self.need_cases():
-            batch = case.specimen.batch
-            targets = None if batch.targets is None else batch.targets.cuda()
-            with torch.backends.cudnn.flags(allow_tf32=False):  # which is not float32
-                score = self.score(case.specimen.make().cuda(), Batch(batch.map(lambda t: t.cuda()), targets))
+            score = self.score(case.specimen.make(), case.specimen.batch, device=others[0])
             if score.value is None or not case.agrees(score.value):
-                raise FailedError(f"{case.specimen.name}: {case.value:.9g} on the CPU, {float(score):.9g} on the GPU")
+                found = f"{float(score):.9g} on {others[0]} {score.detail}".rstrip()
+                raise FailedError(f"{case.specimen.name}: {case.value:.9g} on the CPU, {found}")
         return f"equal on {len(self.cases)} networks"
 
     def odd(self) -> str:
