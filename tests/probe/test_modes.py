@@ -35,6 +35,15 @@ def test_single_values_have_no_statistics():
         nn.BatchNorm1d(3)(torch.randn(4, 3))
 
 
+def test_one_value_of_each_channel_has_no_statistics():
+    """Of one sample, which some proxies take alone."""
+    network = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Linear(3, 2))
+    found = zcbench.score(network, torch.randn(1, 4), torch.tensor([1]), ["snip", "params"])
+    assert found["params"].value == 4 * 3 + 3 + 6 + 8
+    assert found["snip"].status == "unsupported"
+    assert "a single value for each channel" in found["snip"].detail
+
+
 def test_train_mode_on_large_maps_is_torchs():
     """The fast batch norm runs there; outputs, gradients and gradients of gradients are torch's, in float64."""
     torch.manual_seed(0)

@@ -37,7 +37,7 @@ class Attended:
     """One application of attention.
 
     Attributes:
-        probabilities: ``(batch, heads, queries, keys)``; where windows have an axis of their own, each counts as a head.
+        probabilities: ``(batch, heads, queries, keys)``; windows with an axis of their own count as heads.
         heads: what the heads return, ``(batch, heads, queries, width)``.
     """
 
