@@ -75,6 +75,8 @@ def _batch_norm(
         return input.clone()  # the network may write to what a norm returns
     if mode != "per-sample":
         if training:
+            if len(input) == 1 and input[0, 0].numel() == 1:  # torch refuses it by the name of no layer
+                raise UnsupportedModelError("batch norm of a single value for each channel has no statistics.")
             return batch_norm(input, weight, bias, eps)
         return F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
     if input[0, 0].numel() < 2:
