@@ -293,12 +293,22 @@ _KERNELS = {
     "_thnn_fused_gru_cell_backward": _fused_gru_cell_backward,
 }
 _kept: list[torch.library.Library] = []
+_deepcopied = Tensor.__deepcopy__
+
+
+def _deepcopy(tensor: Tensor, memo: dict[int, object]) -> Tensor:
+    """Torch copies storages there, for which this device has no memory of its own."""
+    if not _on_it(tensor) or id(tensor) in memo:
+        return _deepcopied(tensor, memo)
+    memo[id(tensor)] = found = tensor.detach().clone().requires_grad_(tensor.requires_grad)
+    return found
 
 
 @functools.cache
 def set_up() -> torch.device:
     """Register it with torch, once for this process; the device."""
     backend_registration._setup_privateuseone_for_python_backend(NAME, _Module())
+    Tensor.__deepcopy__ = _deepcopy
     fallback = torch.library.Library("_", "IMPL")
     fallback.fallback(_run, "PrivateUse1")
     library = torch.library.Library("aten", "IMPL")
