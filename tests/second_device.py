@@ -11,15 +11,19 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.utils import backend_registration
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-#: its name; ``torch.device("second")``
-NAME = "second"
+#: its name; ``torch.device("twin")``
+NAME = "twin"
 #: device type of DLPack that torch takes for its spare backend
 _SPARE = 12
 #: how often the processor waited for the device, by what it waited for
@@ -48,7 +52,7 @@ _OTHERWISE = {
 
 
 class _Module(backend_registration._DummyBackendModule):
-    """What ``torch.second`` has."""
+    """What ``torch.twin`` has."""
 
     def manual_seed_all(self, seed):
         _random.manual_seed(seed ^ 0xD1CE)
@@ -318,3 +322,20 @@ def set_up() -> torch.device:
         library.impl(name, functools.partial(_run, getattr(torch.ops.aten, name).default), "PrivateUse1")
     _kept.extend((fallback, library))
     return torch.device(NAME)
+
+
+def script(code: str, path: Path | None = None) -> str:
+    """What code prints in a process of its own, in which the device is set up; from a file if a path is given."""
+    tests = Path(__file__).parent
+    begin = "from second_device import set_up\nset_up()\n"
+    if path is not None:
+        path.write_text(begin + code)
+    found = subprocess.run(
+        [sys.executable, *(("-c", begin + code) if path is None else (str(path),))],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tests.parent), str(tests)])},
+    )
+    assert found.returncode == 0, found.stderr[-3000:]
+    return found.stdout
