@@ -71,3 +71,47 @@ def test_cost_counts_shared_signals_in_full_for_everyone():
     for value in seconds:  # sleeps are lower bounds; the shared signal counts once, not twice
         assert value >= 0.08
     assert abs(seconds[0] - seconds[1]) < 0.04
+
+
+def passes(model, x, y, wanted, *names):
+    """Signals in this order, and how often the network ran for them with gradients."""
+    runs = []
+    model.register_forward_hook(lambda *_: runs.append(torch.is_grad_enabled()))
+    with Probe(model, Batch(x, y), wanted=frozenset(wanted)) as probe:
+        found = [probe.signal(name) for name in names]
+        seconds = []
+        for name in names:
+            with probe.stopwatch() as watch:
+                probe.signal(name)
+            seconds.append(watch())
+        kept = probe._measured["outputs"].value.grad_fn is not None
+    return found, sum(runs), kept, seconds
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names", "runs", "kept"),
+    [
+        (("gradients",), ("gradients", "gradients"), 1, False),
+        (("gradients", "channel_products"), ("gradients", "channel_products"), 1, False),
+        (("gradients", "input_gradients"), ("gradients", "input_gradients"), 1, False),
+        (("input_gradients", "output_gradients"), ("input_gradients", "output_gradients"), 1, False),
+        (("gradients", "relu_codes"), ("gradients", "relu_codes"), 1, False),
+        (("gradients", "loss"), ("gradients", "loss"), 1, True),
+        (("gradients", "blocks_in_graph"), ("gradients", "blocks_in_graph"), 1, True),
+        (("gradients",), ("gradients", "output_gradients", "gradients"), 2, False),  # one that nobody announced
+        ((), ("gradients", "output_gradients", "loss"), 1, True),
+    ],
+)
+def test_the_graph_is_given_up_when_no_announced_signal_needs_it(wanted, names, runs, kept):
+    """Signals are what they are otherwise, and what a pass cost stays on the bill."""
+    found, count, still, seconds = passes(convnet(), *images(), wanted, *names)
+    expected, _, graph, _ = passes(convnet(), *images(), (), *names)
+    assert (count, still, graph) == (runs, kept, True)
+    for one, other in zip(found, expected, strict=True):
+        several = [(one[k], other[k]) for k in one] if isinstance(one, dict) else [(one, other)]
+        for a, b in [
+            pair for x, y in several for pair in (zip(x, y, strict=True) if isinstance(x, list) else [(x, y)])
+        ]:
+            a, b = (getattr(t, "values", t) if not isinstance(t, torch.Tensor) else t for t in (a, b))
+            assert torch.equal(a, b)
+    assert min(seconds) > 0

@@ -13,8 +13,13 @@ from zcbench.errors import UnsupportedModelError
 K = TypeVar("K")
 
 
-def gradients_of(scalar: Tensor, tensors: Mapping[K, Tensor]) -> dict[K, Tensor]:
-    """Gradient of a scalar by name; zero where it does not depend on the tensor. The graph is kept.
+def gradients_of(scalar: Tensor, tensors: Mapping[K, Tensor], *, keep: bool = True) -> dict[K, Tensor]:
+    """Gradient of a scalar by name; zero where it does not depend on the tensor.
+
+    Args:
+        scalar: what is differentiated.
+        tensors: with respect to which.
+        keep: whether the graph is still needed.
 
     Raises:
         UnsupportedModelError: there is nothing to take a gradient of.
@@ -23,7 +28,7 @@ def gradients_of(scalar: Tensor, tensors: Mapping[K, Tensor]) -> dict[K, Tensor]
         raise UnsupportedModelError("the network has no trainable parameter.")
     if not scalar.requires_grad:
         return {key: torch.zeros_like(tensor) for key, tensor in tensors.items()}
-    found = torch.autograd.grad(scalar, list(tensors.values()), retain_graph=True, allow_unused=True)
+    found = torch.autograd.grad(scalar, list(tensors.values()), retain_graph=keep, allow_unused=True)
     return {
         key: torch.zeros_like(tensor) if gradient is None else dense(gradient.detach())
         for (key, tensor), gradient in zip(tensors.items(), found, strict=True)

@@ -30,6 +30,7 @@ class Measured:
     notes: dict[str, None] = field(default_factory=dict)  # what is to be said of it
     handed: Handed | None = None  # what it was when it was measured
     stale: bool = False  # to be measured again, because what it is made of was changed
+    freed: bool = False  # to be measured again, because the graph behind it was given up: what it cost still counts
 
 
 @dataclass
@@ -104,7 +105,7 @@ class Ledger:
 
     def _measure(self, name: str, compute: Callable[[], T], *, ours: bool = False) -> T:
         measured = self._measured.get(name)
-        if measured is None or measured.stale:
+        if measured is None or measured.stale or measured.freed:
             measured = self._first(name, compute, ours=ours)
         if self._frames:
             self._frames[-1].parts |= measured.parts

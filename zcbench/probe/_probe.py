@@ -15,7 +15,7 @@ effect in passes of its own (:meth:`Probe.forward_pass`), and :meth:`Probe.put_b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar, get_args
@@ -36,7 +36,7 @@ from zcbench.probe._signal import Signal
 from zcbench.probe._snapshot import BatchSnapshot, Given, untouched
 from zcbench.probe._upkeep import Upkeep
 from zcbench.probe._world import RandomStates, exact, restore_torch, seed_torch, torch_states
-from zcbench.probe.calling import Place, as_tensor, find_place, invoke, narrowed, settle
+from zcbench.probe.calling import Place, as_tensor, check_choice, chosen, find_place, invoke, narrowed, settle
 from zcbench.probe.losses import default_loss, sample_losses
 from zcbench.probe.modes import BatchNorm, BatchNormMode, unfused
 from zcbench.probe.per_sample import Consumer, sample_gradients, tangent_kernel
@@ -58,11 +58,13 @@ from zcbench.probe.signals import roles as _roles
 from zcbench.probe.signals import sample_maps as _sample_maps
 from zcbench.probe.signals._watcher import Watcher
 from zcbench.probe.weights import declared, multiplied
-from zcbench.types import Batch, Inputs, LossFunction
+from zcbench.types import Batch, Inputs, LossFunction, OutputChoice
 
 T = TypeVar("T")
 W = TypeVar("W", bound=Watcher)
 _CPU = torch.device("cpu")
+#: Signals that need the graph of the main pass to differentiate it once, and then no more.
+_DIFFERENTIATING = frozenset({"gradients", "channel_products", "input_gradients", "output_gradients"})
 #: samples of a pass that tells what parameters do; some layers cannot take a single one
 _FEW = 2
 
@@ -76,13 +78,15 @@ class Probe(Upkeep):
 
     Args:
         model: the network; it must return a tensor, an object or mapping with ``logits`` or ``last_hidden_state``, or a
-            tuple, mapping or dataclass in which the last tensor that fits is the output: see ``zcbench.probe.calling``.
+            tuple, mapping or dataclass that holds one: ``zcbench.probe.calling`` says which.
         batch: inputs and, for proxies that need labels, targets.
         loss_fn: from ``(outputs, targets)`` to a scalar that averages over samples. Default: cross-entropy for
             integer targets, mean squared error for real ones.
         seed: seeds every forward pass and :meth:`generator`.
         wanted: names of signals that will be asked for. What can be seen in passing is then recorded during the one
             pass that is made anyway; values do not depend on it.
+        output: which part of what the network returns counts, where the rule above is wrong: an index, a name, a
+            sequence of these, or a function of all that it returns.
 
     Raises:
         InvalidInputError: the model is no ``nn.Module`` with dense weights that are there, inputs and targets do not
@@ -97,6 +101,7 @@ class Probe(Upkeep):
         loss_fn: LossFunction | None = None,
         seed: int = 0,
         wanted: frozenset[str] = frozenset(),
+        output: OutputChoice | None = None,
     ) -> None:
         self.model = measurable(model, batch)
         self.batch = ordinary(batch)
@@ -104,12 +109,15 @@ class Probe(Upkeep):
         self.seed = whole("the seed", seed, 0, 2**63 - 1)
         if loss_fn is not None and not callable(loss_fn):
             raise InvalidInputError(f"loss_fn is a {type(loss_fn).__name__}: pass a function of outputs and targets.")
+        check_choice(output)
         super().__init__(next((one.device for one in (*self.batch.tensors(), *self.model.parameters())), _CPU))
         infos = [registry.signal_info(name) for name in sorted(wanted)]
         self._loss_fn = loss_fn
+        self._choice = output
         self._wanted = wanted
         self._shared = {info.watcher for info in infos if info.watcher is not None}  # watchers of the main pass
-        self._main = any(info.graph for info in infos)  # whether the main pass is made anyway
+        self._graphs = frozenset(info.name for info in infos if info.graph)  # what needs the main pass, and its graph
+        self._main = bool(self._graphs)  # whether the main pass is made anyway
         self._exit = ExitStack()
         self._reruns = False  # whether what runs is run again once the place of the output is known
 
@@ -207,6 +215,7 @@ class Probe(Upkeep):
         Raises:
             UnsupportedModelError: there is none.
         """
+        output = chosen(output, self._choice)
         if isinstance(narrowed(output), Tensor):
             return as_tensor(output)
         if "_place" in self._measured:
@@ -240,13 +249,18 @@ class Probe(Upkeep):
         """Where the output is in what the network returns."""
 
         def run(samples: int) -> object:
-            def returned() -> object:
-                with self.forward_pass("eval"):
-                    return invoke(self.model, _copies(self.batch[:samples].inputs))
+            with self.forward_pass("eval"):
+                return chosen(invoke(self.model, _copies(self.batch[:samples].inputs)), self._choice)
 
-            return _without_graph(returned)
+        def run_anyhow(samples: int) -> object:
+            try:
+                with torch.enable_grad():  # the graph tells features and logits apart
+                    return run(samples)
+            except RuntimeError:
+                with torch.no_grad():
+                    return run(samples)
 
-        return settle(run, len(self.batch))
+        return settle(run_anyhow, len(self.batch))
 
     def generator(self, name: str) -> torch.Generator:
         """A CPU generator for a proxy's own random numbers; it depends on the seed and the whole of ``name`` alone."""
@@ -359,25 +373,29 @@ class Probe(Upkeep):
     def watched(self, watcher: type[W], *, graph: bool = False) -> W:
         """What a watcher saw: of the main pass if it was wanted in advance, else of a pass of its own.
 
+        Where the main pass fails, a watcher that needs no graph sees a pass of its own, as it does without company.
+
         Args:
             watcher: its class.
             graph: whether it needs the graph of the pass.
         """
         if watcher in self._watchers or (watcher in self._shared and (graph or self._main)):
-            outputs, found = self.outputs, self._watchers[watcher]
-            found.outputs = outputs
-        else:
-            inputs = self._leaves.inputs if graph else self.batch.inputs
+            with nullcontext() if graph else suppress(Exception):
+                outputs, found = self._outputs_seen(), self._watchers[watcher]
+                found.outputs = outputs
+                assert isinstance(found, watcher)
+                return found
+        inputs = self._leaves.inputs if graph else self.batch.inputs
 
-            def run() -> Watcher:
-                watching = self._watching({watcher})[watcher]
-                with self.forward_pass(), watching:
-                    watching.outputs = self.call(inputs)
-                return watching
+        def run() -> Watcher:
+            watching = self._watching({watcher})[watcher]
+            with self.forward_pass(), watching:
+                watching.outputs = self.call(inputs)
+            return watching
 
-            # Recurrent layers run another kernel where no gradient is wanted, with other last digits.
-            recurrent = any(isinstance(module, nn.RNNBase) for module in self.model.modules())
-            found = run() if graph or recurrent else _without_graph(run)
+        # Recurrent layers run another kernel where no gradient is wanted, with other last digits.
+        recurrent = any(isinstance(module, nn.RNNBase) for module in self.model.modules())
+        found = run() if graph or recurrent else _without_graph(run)
         assert isinstance(found, watcher)
         return found
 
@@ -412,7 +430,7 @@ class Probe(Upkeep):
 
             def seen() -> dict[type[Watcher], Seen]:
                 watchers = [kind(self) for kind in kinds]
-                with self._pass("eval"), ExitStack() as stack:
+                with self._pass("off"), ExitStack() as stack:
                     for watcher in watchers:
                         watcher.survey = {}
                         stack.enter_context(watcher)
@@ -422,6 +440,11 @@ class Probe(Upkeep):
             return _without_graph(seen)
 
         return learn(run, len(self.batch), kinds)
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        """Of a probe of a part of the batch."""
+        return {"loss_fn": self._loss_fn, "seed": self.seed, "output": self._choice}
 
     @Signal
     def _leaves(self) -> Batch:
@@ -436,9 +459,41 @@ class Probe(Upkeep):
     def _sum_pass(self) -> tuple[dict[str, Tensor], Tensor]:
         """Gradients of the sum of all outputs for parameters and inputs, by one backward pass."""
         parameters, entries = self.parameters, dict(enumerate(_input_gradients.entries(self)))
-        found = gradients_of(self.outputs.sum(), {**parameters, **entries})
+        found = self._differentiate(
+            self.outputs.sum(), {**parameters, **entries}, "input_gradients", "output_gradients"
+        )
         of_inputs = _input_gradients.by_sample(self, {i: found[i] for i in entries})
         return {name: found[name] for name in parameters}, of_inputs
+
+    def _differentiate(self, scalar: Tensor, tensors: Mapping[Any, Tensor], *names: str) -> dict[Any, Tensor]:
+        """Gradients of a scalar of the main pass; its graph is given up if no other signal was announced that needs it.
+
+        Its memory is then used again while the gradients are computed.
+
+        Args:
+            scalar: the outputs' sum, or the loss.
+            tensors: with respect to which.
+            names: the signals that are computed by this.
+        """
+        done = {name for name, measured in self._measured.items() if not measured.stale}
+        last = bool(self._graphs) and self._graphs <= _DIFFERENTIATING and self._graphs <= done | set(names)
+        found = gradients_of(scalar, tensors, keep=not last)
+        if last:
+            for name in {"outputs", "loss"} & self._measured.keys():
+                measured = self._measured[name]
+                measured.freed, measured.handed = True, None
+                measured.value = None if measured.value is None else measured.value.detach()
+        return found
+
+    def _outputs_seen(self) -> Tensor:
+        """The outputs of the main pass, for which no graph is needed."""
+        measured = self._measured.get("outputs")
+        if measured is None or not measured.freed or measured.stale or measured.error is not None:
+            return self.outputs
+        if self._frames:
+            self._frames[-1].parts |= measured.parts
+        found: Tensor = measured.value
+        return found
 
     def loss_of(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The loss function applied: ``loss_fn`` if one was given, else by the type of the targets."""
@@ -480,7 +535,7 @@ class Probe(Upkeep):
         if 0 < samples < len(self.batch):
 
             def of_part() -> Tensor:
-                part = Probe(self.model, self.batch[:samples], loss_fn=self._loss_fn, seed=self.seed)
+                part = Probe(self.model, self.batch[:samples], **self._settings)
                 part._take_place(self)
                 with part:
                     return part.tangent_kernel(batch_norm)
@@ -519,7 +574,7 @@ class Probe(Upkeep):
         size = -(-len(self.batch) // self._pieces)
         for start in range(0, len(self.batch), size):
             rows = slice(start, start + size)
-            with Probe(self.model, self.batch[rows], loss_fn=self._loss_fn, seed=self.seed) as part:
+            with Probe(self.model, self.batch[rows], **self._settings) as part:
                 part._take_place(self)
                 sample_gradients(part, consume)
 

@@ -114,6 +114,7 @@ def fisher(probe: Probe, *, per_weight: bool = False) -> float:
     "grasp",
     needs_labels=True,
     invariances=("sample-order",),
+    signals=("loss",),
     reference="Wang et al., 'GraSP', ICLR 2020, arXiv:2002.07376, equation 8; summed as in arXiv:2101.08134",
 )
 def grasp(probe: Probe) -> float:

@@ -1,5 +1,7 @@
 """What single samples contribute: notes where they went one by one, and sums of inner products."""
 
+import weakref
+
 import torch
 from networks import convnet, images
 from torch import nn
@@ -30,8 +32,22 @@ def test_a_note_tells_that_samples_went_one_by_one():
 def test_inner_products_are_summed_up_by_parameter():
     rows = [{"a": torch.randn(2, 3), "b": torch.randn(4)} for _ in range(5)]
     flat = torch.stack([torch.cat([part.flatten() for part in row.values()]) for row in rows]).double()
-    torch.testing.assert_close(inner_products(rows), flat @ flat.T, rtol=1e-5, atol=1e-6)
-    assert not any(rows)
+    torch.testing.assert_close(inner_products(iter(rows), 5), flat @ flat.T, rtol=1e-5, atol=1e-6)
+
+
+def test_inner_products_hold_the_last_row_at_most():
+    """A row is written down before the next is asked for, so that memory does not fill with pieces."""
+    living = []
+
+    def rows():
+        for _ in range(4):
+            assert sum(one() is not None for one in living) <= 1
+            gradient = torch.randn(3)
+            living.append(weakref.ref(gradient))
+            yield {"a": gradient}
+            del gradient
+
+    assert inner_products(rows(), 4).shape == (4, 4)
 
 
 def test_sums_of_outputs():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -48,7 +48,7 @@ def tangent_kernel(probe: Probe, batch_norm: BatchNorm) -> Tensor:
     if not probe.parameters:
         raise UnsupportedModelError("the network has no trainable parameter.")
     if batch_norm == "train":
-        return inner_products(list(_row_by_row(probe)))
+        return inner_products(_row_by_row(probe), len(probe.batch))
 
     def sums(outputs: Tensor, _: int) -> Tensor:
         return output_sums(outputs)
@@ -57,24 +57,32 @@ def tangent_kernel(probe: Probe, batch_norm: BatchNorm) -> Tensor:
         try:
             kernel = Kernel(probe, batch_norm)
             by_hooks(probe, kernel, sums, batch_norm)
-            return kernel.total
+            return kernel.total.cpu()
         except IrregularError:
             pass
     if len(probe.batch) > 1:
         probe.note(_SLOWLY)
-    return inner_products(list(one_by_one(probe, sums, batch_norm)))
+    return inner_products(one_by_one(probe, sums, batch_norm), len(probe.batch))
 
 
-def inner_products(rows: list[dict[str, Tensor]]) -> Tensor:
-    """All pairs of gradients ``(rows, rows)``, float64; summed up parameter by parameter, and emptied as it goes.
+def inner_products(rows: Iterable[Mapping[str, Tensor]], count: int) -> Tensor:
+    """All pairs of ``count`` gradients, ``(count, count)``, float64, on the processor.
 
-    One float32 product over millions of entries at once would be off by some tenths of a percent.
+    They are written into one array per parameter as they come, and summed up parameter by parameter. One float32
+    product over millions of entries at once would be off by some tenths of a percent.
     """
-    total = torch.zeros(len(rows), len(rows), dtype=torch.float64)
-    for name in list(rows[0]):
-        part = torch.stack([row.pop(name).flatten() for row in rows])
-        total += (part @ part.T).double().cpu()
-    return total
+    arrays: dict[str, Tensor] = {}
+    for at, row in enumerate(rows):
+        for name, gradient in row.items():
+            if name not in arrays:
+                arrays[name] = gradient.new_empty(count, gradient.numel())
+            arrays[name][at] = gradient.flatten()
+    products: dict[torch.device, Tensor] = {}
+    for name in list(arrays):
+        part = arrays.pop(name)
+        product = (part @ part.T).double()
+        products[part.device] = products[part.device] + product if part.device in products else product
+    return torch.stack([one.cpu() for one in products.values()]).sum(0)
 
 
 def _row_by_row(probe: Probe) -> Iterator[dict[str, Tensor]]:

@@ -26,10 +26,10 @@ class Kernel(Collector):
 
     def __init__(self, probe: Probe, batch_norm: BatchNorm) -> None:
         super().__init__(probe, self.add_rows, batch_norm)
-        self.total = torch.zeros(self.batch, self.batch, dtype=torch.float64)
+        self.total = torch.zeros(self.batch, self.batch, dtype=torch.float64, device=probe.device)
 
     def add(self, products: Tensor) -> None:
-        self.total += products.double().cpu()
+        self.total += products.double().to(self.total.device)
 
     def add_rows(self, _: str, gradients: Tensor) -> None:
         rows = gradients.flatten(1)

@@ -156,6 +156,10 @@ class Keeper(FunctionWatcher):
         super().__init__(self._before_write)
         self.kept: dict[int, list[Kept]] = {}
 
+    def __exit__(self, *exception: Any) -> None:
+        super().__exit__(*exception)  # type: ignore[no-untyped-call]
+        self.kept.clear()  # whoever asked for them has them
+
     def keep(self, tensor: Tensor) -> Kept:
         """Keep this tensor's present contents."""
         kept = Kept(tensor)

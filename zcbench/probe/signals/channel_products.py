@@ -45,11 +45,11 @@ class ChannelProducts(Watcher):
             channels = 1 if channels_first(module, output) else output.dim() - 1
             if layout.axis == channels:
                 return
-            kept = self.keeper.keep(output)
+            kept = [self.keeper.keep(output)]
 
             def backward(gradient: Tensor) -> None:
-                if self.active:
-                    found = _by_channel(kept.tensor * gradient, layout, channels)
+                if self.active:  # once: what was kept is let go, so that its memory is used again
+                    found = _by_channel(kept.pop().tensor * gradient, layout, channels)
                     self.products[name] = self.products[name] + found if name in self.products else found
 
             output.register_hook(backward)  # type: ignore[no-untyped-call]

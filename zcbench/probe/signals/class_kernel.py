@@ -26,4 +26,5 @@ def class_kernel(probe: Probe) -> Tensor:
     """
     classes = probe.classes
     sums, parameters = output_sums(probe.outputs), probe.parameters
-    return inner_products([gradients_of(sums[classes == label].mean(), parameters) for label in torch.unique(classes)])
+    labels = torch.unique(classes)
+    return inner_products((gradients_of(sums[classes == label].mean(), parameters) for label in labels), len(labels))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from zcbench.probe._differentiate import gradients_of
 from zcbench.probe._register import register_signal
 
 if TYPE_CHECKING:
@@ -21,4 +20,4 @@ def gradients(probe: Probe) -> dict[str, Tensor]:
     with ExitStack() as stack:
         for watcher in probe._watchers.values():
             stack.enter_context(watcher.loss_pass())
-        return gradients_of(loss, probe.parameters)
+        return probe._differentiate(loss, probe.parameters, "gradients", "channel_products")

@@ -20,4 +20,4 @@ def output_gradients(probe: Probe) -> dict[str, Tensor]:
     if "input_gradients" in probe._wanted and probe.parameters:
         with suppress(UnsupportedModelError):  # of the inputs, which these gradients do not need
             return probe._sum_pass[0]
-    return probe.gradients_of(probe.outputs.sum())
+    return probe._differentiate(probe.outputs.sum(), probe.parameters, "output_gradients")
