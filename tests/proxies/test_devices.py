@@ -127,6 +127,37 @@ print(json.dumps(found))
         assert again == pytest.approx(there, rel=1e-4, abs=1e-5), name
 
 
+def test_looking_after_a_network_waits_for_it_once(tmp_path):
+    """However many tensors it has: large ones, small ones, of several types."""
+    code = """
+import second_device, torch
+from torch import nn
+from zcbench.probe._contents import Contents
+counts = []
+for depth in (2, 20):
+    layers = [nn.Sequential(nn.Linear(200, 200), nn.BatchNorm1d(200)) for _ in range(depth)]
+    network = nn.Sequential(*layers).to("twin")
+    contents = Contents([*network.parameters(), *network.buffers()])
+    second_device.WAITS.clear()
+    assert contents.unchanged()
+    counts.append(second_device.WAITS.total())
+    for module in network.modules():
+        if hasattr(module, "running_mean"):
+            module.running_mean.add_(1)
+    network[0][0].weight.data.mul_(2)
+    assert not contents.unchanged()
+    second_device.WAITS.clear()
+    assert len(contents.restore()) == depth + 1
+    counts.append(second_device.WAITS.total())
+    assert contents.unchanged()
+print(counts)
+"""
+    first, again, *more = json.loads(script(code))
+    assert more == [first, again]
+    assert first == 1
+    assert again <= 5
+
+
 @pytest.mark.slow
 def test_the_story_of_a_supernet_there(tmp_path):
     code = f"""
