@@ -2,6 +2,8 @@
 
 python benchmarks/proxies.py           # about ten minutes; CPU time, one thread
 python benchmarks/proxies.py --quick   # the smallest of everything: does it run?
+python benchmarks/proxies.py --device cuda   # every proxy on a GPU, in forward and backward passes; about five minutes
+python benchmarks/proxies.py --launches      # what every proxy asks of a device: kernels, and waits for results
 
 Networks: NAS-Bench-201's with five 3 x 3 convolutions (batch 64; 32 for the kernels) and an encoder of four layers,
 256 wide, on 16 sequences of 64 words. "Obvious" is the way in which the authors of a proxy compute it: a pass per
@@ -29,6 +31,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import zcbench
+from zcbench import devices
 from zcbench.probe import Probe
 from zcbench.probe._handed import Handed
 from zcbench.probe._snapshot import Given
@@ -431,10 +434,103 @@ def _timed(function: Callable[..., Any], spent: list[float]) -> Callable[..., An
     return timed
 
 
+# -- on accelerators ---------------------------------------------------------------------------
+
+
+def specimens(quick: bool) -> dict[str, tuple[nn.Module, Batch]]:
+    """Networks with their batches: an image cell, ResNet-50's size, BERT-base's size; or small ones."""
+    generator = torch.Generator().manual_seed(0)
+    batch, images, side, words, length = (8, 2, 64, 2, 16) if quick else (64, 32, 224, 16, 128)
+    inputs = {
+        f"NAS-Bench-201, {batch} x 32²": (
+            network(SMALL if quick else CELL),
+            torch.randn(batch, 3, 32, 32, generator=generator),
+        ),
+        f"ResNet-50, {images} x {side}²": (resnet50(), torch.randn(images, 3, side, side, generator=generator)),
+        f"BERT-base, {words} x {length} words": (
+            Classifier(128, 2) if quick else Classifier(768, 12),
+            torch.randint(2000, (words, length), generator=generator),
+        ),
+    }
+    return {name: (model, Batch(x, torch.arange(len(x)) % 10)) for name, (model, x) in inputs.items()}
+
+
+def on_device(device: str, *, quick: bool) -> None:
+    """Print every proxy's wall time alone, in forward and backward passes, and the most memory in use."""
+    place = devices.here(device)
+    print(f"{devices.name_of(place) or place}, torch {torch.__version__}")
+    for title, (model, batch) in specimens(quick).items():
+        moved = model.to(place)
+        inputs, targets = batch.inputs.to(place), batch.targets.to(place)
+
+        def step(moved: nn.Module = moved, inputs: Tensor = inputs, targets: Tensor = targets) -> None:
+            F.cross_entropy(moved(inputs), targets).backward()
+            moved.zero_grad(set_to_none=True)
+
+        step()  # kernels are chosen and loaded
+        times = []
+        for _ in range(2 if quick else 5):
+            began = devices.now(place)
+            step()
+            times.append(devices.now(place) - began)
+        unit = min(times)
+        print(f"\n{title}: forward and backward {1e3 * unit:.1f} ms\n\n| proxy | passes | MiB |\n|:---|---:|---:|")
+        labels, alone = zcbench.list_proxies(), 0.0
+        for label in labels:
+            scores = [zcbench.score(moved, inputs, targets, [label])[label] for _ in range(2)]
+            best = min(scores, key=lambda score: score.seconds)
+            alone += best.seconds
+            memory = "" if math.isnan(best.memory) else f"{best.memory / 2**20:,.0f}"
+            print(f"| `{label}` | {best.seconds / unit:.1f} | {memory} |" + (f" {best.status}" * (best.value is None)))
+        for name, some in (("the standard set", ["standard"]), ("all", ["all"])):
+            began = devices.now(place)
+            zcbench.score(moved, inputs, targets, some)
+            together = devices.now(place) - began
+            print(f"| {name}, in one call | {together / unit:.1f} | |")
+        print(f"\nthe sum of each alone: {alone / unit:.1f} passes")
+
+
+def launches(*, quick: bool) -> None:
+    """Print what every proxy asks of a device that works like a GPU, counted on the processor.
+
+    Of each proxy alone: operations that start a kernel, and reads for which the processor waits until the device is
+    done. The networks are small, the number of layers is that of the real ones.
+    """
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+    import second_device as twin
+
+    device = twin.set_up()
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(4 if quick else 16, 3, 16, 16, generator=generator)
+    words = torch.randint(2000, (4 if quick else 8, 16), generator=generator)
+    for title, model, inputs in (
+        ("NAS-Bench-201", network(SMALL if quick else CELL), images),
+        ("BERT of 4 layers", Classifier(64, 1 if quick else 4), words),
+    ):
+        model, inputs = model.to(device), inputs.to(device)
+        targets = (torch.arange(len(inputs)) % 10).to(device)
+        twin.LAUNCHES.clear()
+        F.cross_entropy(model(inputs), targets).backward()
+        model.zero_grad(set_to_none=True)
+        unit = twin.LAUNCHES.total()
+        print(f"\n{title}, {len(inputs)} samples: a forward and backward pass launches {unit}\n")
+        print("| proxy | launches | of a pass | waits |\n|:---|---:|---:|---:|")
+        for label in [*zcbench.list_proxies(), "standard", "all"]:
+            twin.LAUNCHES.clear(), twin.WAITS.clear()
+            scores = zcbench.score(model, inputs, targets, [label])
+            if any(score.value is not None for score in scores.values()):
+                count = twin.LAUNCHES.total()
+                print(f"| `{label}` | {count:,} | {count / unit:.1f} | {twin.WAITS.total():,} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--guarding", action="store_true", help="only what the checks after every proxy cost")
+    parser.add_argument("--device", help="cost of every proxy on this device: cpu, cuda, cuda:1, mps")
+    parser.add_argument(
+        "--launches", action="store_true", help="kernels that every proxy starts, and waits for results"
+    )
     parser.add_argument("--memory", help=argparse.SUPPRESS)
     parser.add_argument("--cell", default=CELL, help=argparse.SUPPRESS)
     parser.add_argument("--batch", type=int, default=64, help=argparse.SUPPRESS)
@@ -442,6 +538,13 @@ def main() -> None:
     if options.guarding:
         torch.set_num_threads(1)
         guarding(quick=options.quick)
+        return
+    if options.device or options.launches:
+        torch.set_num_threads(1)
+        if options.device:
+            on_device(options.device, quick=options.quick)
+        if options.launches:
+            launches(quick=options.quick)
         return
     if options.memory:
         print(peak(options.memory, options.cell, options.batch))

@@ -11,19 +11,25 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.utils import backend_registration
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-#: its name; ``torch.device("second")``
-NAME = "second"
+#: its name; ``torch.device("twin")``
+NAME = "twin"
 #: device type of DLPack that torch takes for its spare backend
 _SPARE = 12
 #: how often the processor waited for the device, by what it waited for
 WAITS: Counter[str] = Counter()
+#: how many kernels were launched, by operation; what makes room or another view of numbers launches none
+LAUNCHES: Counter[str] = Counter()
 #: bytes of a made-up account: what operations have given, up and down; the last is what is in use
 _MEMORY = [1]
 
@@ -48,7 +54,7 @@ _OTHERWISE = {
 
 
 class _Module(backend_registration._DummyBackendModule):
-    """What ``torch.second`` has."""
+    """What ``torch.twin`` has."""
 
     def manual_seed_all(self, seed):
         _random.manual_seed(seed ^ 0xD1CE)
@@ -136,6 +142,7 @@ def _run(op, *args, **kwargs):
     drawn = name in _RANDOM
     result = _drawn(call, inner_args, inner_kwargs) if drawn else call(*inner_args, **inner_kwargs)
 
+    LAUNCHES[name] += 1
     _MEMORY[:] = [max(_MEMORY), *_MEMORY[-1:]]
     _MEMORY.append(sum(x.untyped_storage().nbytes() for x in given) + 1)
 
@@ -208,6 +215,7 @@ def _unfold(tensor, dimension, size, step):
 def _copy_from(source, target, non_blocking=False):
     if target.device.type == "cpu":
         WAITS["copy to the processor"] += 1
+    LAUNCHES["copy"] += 1
     raw = unwrapped(source) if _on_it(source) else source
     (unwrapped(target) if _on_it(target) else target).copy_(raw)
     return target
@@ -235,6 +243,7 @@ def _item(tensor):
 
 def _fused_cell(input_gates, hidden_gates, cx, input_bias=None, hidden_bias=None):
     """The fused LSTM cell, which only GPUs have; it has a first derivative alone, as there."""
+    LAUNCHES["_thnn_fused_lstm_cell"] += 1
     gates = sum(unwrapped(x) for x in (input_gates, hidden_gates, input_bias, hidden_bias) if x is not None)
     i, f, g, o = gates.chunk(4, 1)
     i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
@@ -245,6 +254,7 @@ def _fused_cell(input_gates, hidden_gates, cx, input_bias=None, hidden_bias=None
 def _fused_cell_backward(grad_hy, grad_cy, cx, cy, workspace, has_bias):
     if grad_hy is None and grad_cy is None:
         return None, None, None
+    LAUNCHES["_thnn_fused_lstm_cell_backward_impl"] += 1
     i, f, g, o = unwrapped(workspace).chunk(4, 1)
     cx, cy = unwrapped(cx), unwrapped(cy)
     hy = torch.zeros_like(cy) if grad_hy is None else unwrapped(grad_hy)
@@ -257,6 +267,7 @@ def _fused_cell_backward(grad_hy, grad_cy, cx, cy, workspace, has_bias):
 
 def _fused_gru_cell(input_gates, hidden_gates, hx, input_bias=None, hidden_bias=None):
     """The fused GRU cell, which only GPUs have."""
+    LAUNCHES["_thnn_fused_gru_cell"] += 1
     first = unwrapped(input_gates) + (0 if input_bias is None else unwrapped(input_bias))
     second = unwrapped(hidden_gates) + (0 if hidden_bias is None else unwrapped(hidden_bias))
     (ir, ii, i_n), (hr, hi, h_n) = first.chunk(3, 1), second.chunk(3, 1)
@@ -267,6 +278,7 @@ def _fused_gru_cell(input_gates, hidden_gates, hx, input_bias=None, hidden_bias=
 
 
 def _fused_gru_cell_backward(grad_hy, workspace, has_bias):
+    LAUNCHES["_thnn_fused_gru_cell_backward"] += 1
     reset, input, new, h, h_n = unwrapped(workspace).chunk(5, 1)
     grad = unwrapped(grad_hy)
     gin = grad * (h - new) * input * (1 - input)
@@ -293,12 +305,22 @@ _KERNELS = {
     "_thnn_fused_gru_cell_backward": _fused_gru_cell_backward,
 }
 _kept: list[torch.library.Library] = []
+_deepcopied = Tensor.__deepcopy__
+
+
+def _deepcopy(tensor: Tensor, memo: dict[int, object]) -> Tensor:
+    """Torch copies storages there, for which this device has no memory of its own."""
+    if not _on_it(tensor) or id(tensor) in memo:
+        return _deepcopied(tensor, memo)
+    memo[id(tensor)] = found = tensor.detach().clone().requires_grad_(tensor.requires_grad)
+    return found
 
 
 @functools.cache
 def set_up() -> torch.device:
     """Register it with torch, once for this process; the device."""
     backend_registration._setup_privateuseone_for_python_backend(NAME, _Module())
+    Tensor.__deepcopy__ = _deepcopy
     fallback = torch.library.Library("_", "IMPL")
     fallback.fallback(_run, "PrivateUse1")
     library = torch.library.Library("aten", "IMPL")
@@ -308,3 +330,20 @@ def set_up() -> torch.device:
         library.impl(name, functools.partial(_run, getattr(torch.ops.aten, name).default), "PrivateUse1")
     _kept.extend((fallback, library))
     return torch.device(NAME)
+
+
+def script(code: str, path: Path | None = None) -> str:
+    """What code prints in a process of its own, in which the device is set up; from a file if a path is given."""
+    tests = Path(__file__).parent
+    begin = "from second_device import set_up\nset_up()\n"
+    if path is not None:
+        path.write_text(begin + code)
+    found = subprocess.run(
+        [sys.executable, *(("-c", begin + code) if path is None else (str(path),))],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tests.parent), str(tests)])},
+    )
+    assert found.returncode == 0, found.stderr[-3000:]
+    return found.stdout

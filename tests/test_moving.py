@@ -97,3 +97,6 @@ def test_a_batch_travels_once_as_long_as_it_lives():
     del batch
     gc.collect()
     assert not _moving._sent
+    batch = Batch(torch.ones(3, 2, device=THERE))
+    assert placed_once(batch, THERE) is batch
+    assert not _moving._sent  # which would keep it for ever

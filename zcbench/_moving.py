@@ -34,12 +34,17 @@ def placed(batch: Batch, device: torch.device) -> Batch:
 
 def placed_once(batch: Batch, device: torch.device) -> Batch:
     """As :func:`placed`, for a batch that many networks see: it is sent once, as long as it lives."""
-    if device.type == devices.CPU:
-        return placed(batch, device)
+    if device.type == devices.CPU or all(tensor.device == device for tensor in _tensors(batch)):
+        return placed(batch, device)  # what is there already is its own owner's to keep
     key = (id(batch), device)
     known = _sent.get(key)
     if known is None or known[0]() is not batch:
-        known = _sent[key] = (weakref.ref(batch, lambda _: _sent.pop(key, None)), placed(batch, device))
+        forget = _sent.pop  # by itself: at the end of a process its module may be gone
+
+        def gone(_: object) -> None:
+            forget(key, None)
+
+        known = _sent[key] = (weakref.ref(batch, gone), placed(batch, device))
     return known[1]
 
 

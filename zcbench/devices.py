@@ -94,7 +94,7 @@ def on_device(function: F) -> F:
 def check() -> None:
     """InvalidInputError where the chosen device is not on this machine."""
     if chosen() != CPU:
-        here()
+        _located()
 
 
 def chosen() -> str:
@@ -119,19 +119,26 @@ def here(device: str | torch.device | None = None, *, double: bool = False) -> t
     Raises:
         InvalidInputError: it is not there; the sentence says which are and what to do.
     """
+    found = _located(device, double=double)
+    for places in _places.get():
+        places.append(found)
+    return found
+
+
+def _located(device: str | torch.device | None = None, *, double: bool = False) -> torch.device:
     import torch
 
     text = chosen() if device is None else parsed(device)
     kind, _, number = text.partition(":")
     if kind == CPU or (double and not has_double(kind)):
-        return _noted(torch.device(CPU))
+        return torch.device(CPU)
     count = _count(kind)
     if not count or (number and int(number) >= count):
         raise InvalidInputError(_missing(text, kind, count))
     if number:
-        return _noted(torch.device(kind, int(number)))
+        return torch.device(kind, int(number))
     current = getattr(_module(kind), "current_device", None)
-    return _noted(torch.device(kind, int(current()) if current is not None else 0))
+    return torch.device(kind, int(current()) if current is not None else 0)
 
 
 @dataclass
@@ -161,8 +168,7 @@ def noted() -> Iterator[Used]:
     accelerator = None
     if chosen() != CPU:
         with suppress(InvalidInputError):
-            accelerator = here()
-    places.clear()
+            accelerator = _located()
     peak = Peak(CPU if accelerator is None else accelerator)
     peak.begin()
     try:
@@ -174,12 +180,6 @@ def noted() -> Iterator[Used]:
             used.device, used.device_name, used.memory = found.type, name_of(found), memory
         elif places:
             used.device = CPU
-
-
-def _noted(device: torch.device) -> torch.device:
-    for places in _places.get():
-        places.append(device)
-    return device
 
 
 _places: ContextVar[list[list[Any]]] = ContextVar("devices that were used", default=[])  # noqa: B039  # never changed
@@ -217,7 +217,7 @@ def each(device: str, workers: int) -> list[str]:
     kind, _, number = device.partition(":")
     if kind == CPU:
         return [CPU] * workers
-    here(device)
+    _located(device)
     count = 1 if number else _count(kind)
     return [device if count == 1 else f"{kind}:{place % count}" for place in range(workers)]
 
@@ -239,7 +239,7 @@ def usual_workers(device: str) -> int:
     kind, _, number = device.partition(":")
     if kind == CPU:
         return os.cpu_count() or 1
-    here(device)
+    _located(device)
     return 1 if number else _count(kind)
 
 

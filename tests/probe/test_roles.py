@@ -6,6 +6,7 @@ from hugging_face import built
 from networks import convnet, images, mlp
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import zcbench
 from zcbench.probe import Probe
@@ -35,6 +36,13 @@ def test_roles_of_a_written_out_encoder(fused):
         expected[f"layers.{i}.up.weight"] = Role.FFN_IN
         expected[f"layers.{i}.down.weight"] = Role.FFN_OUT
     assert roles(make(fused=fused), TOKENS) == expected
+
+
+def test_roles_where_there_is_no_fused_kernel():
+    """Torch writes attention out then, and scales by a number: as on a device without kernels for it, or in float64."""
+    fused = roles(make(), TOKENS)
+    with sdpa_kernel(SDPBackend.MATH):
+        assert roles(make(), TOKENS) == fused
 
 
 def test_roles_of_torch_s_own_encoder():

@@ -9,7 +9,7 @@ from as_found import same, state
 from networks import convnet, images
 from torch import nn
 
-from zcbench.probe._snapshot import untouched
+from zcbench.probe._snapshot import Snapshot, untouched
 
 
 def vandalise(model: nn.Sequential) -> None:
@@ -101,3 +101,24 @@ def test_random_numbers_go_on_as_if_nothing_happened():
         torch.manual_seed(6)
         torch.rand(10)
     assert torch.equal(torch.rand(3), expected)
+
+
+def test_recurrent_layers_of_an_accelerator_keep_what_gradients_need():
+    """cuDNN's do in training mode alone; without dropout that computes what evaluation does."""
+
+    class Own(nn.LSTM):
+        def forward(self, x):
+            return super().forward(x)
+
+    model = nn.ModuleDict({"torch": nn.LSTM(3, 4, 2, dropout=0.5), "own": Own(3, 4), "head": nn.Dropout(0.5)})
+    for accelerated in (False, True):
+        snapshot = Snapshot(model)
+        assert not snapshot._accelerated
+        snapshot._accelerated = accelerated
+        snapshot.freeze(model, batch_norm=False)
+        assert (model["torch"].training, model["torch"].dropout) == (accelerated, 0.0 if accelerated else 0.5)
+        assert not model["own"].training
+        assert not model["head"].training
+        snapshot.restore_structure()
+        assert (model["torch"].training, model["torch"].dropout) == (True, 0.5)
+        assert snapshot.is_untouched()

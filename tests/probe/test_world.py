@@ -90,3 +90,35 @@ def test_without_peeking(monkeypatch):
     random.random()
     assert seeded.changed()
     state.restore()
+
+
+def newest():
+    return [torch._C._get_fp32_precision_getter(*one) for one in _world._PRECISIONS]
+
+
+@pytest.mark.skipif(not _world._OWN_PRECISIONS, reason="torch before 2.9")
+@pytest.mark.parametrize("way", ["older", "newer", "mixed"])
+def test_float32_is_float32_while_a_probe_is_open(way):
+    """With whichever settings of torch it was said otherwise; the newer ones make the older ones raise."""
+    from zcbench.probe import Probe
+    from zcbench.types import Batch
+
+    before = Settings()
+    try:
+        if way == "older":
+            torch.set_float32_matmul_precision("medium")
+        else:
+            torch.backends.cuda.matmul.fp32_precision = "tf32"
+            torch.backends.mkldnn.conv.fp32_precision = "bf16"
+        if way == "mixed":
+            torch.backends.cudnn.conv.fp32_precision = "ieee"
+        asked, settings = newest(), Settings()
+        assert {"tf32", "bf16"} & set(asked)
+        with Probe(torch.nn.Linear(3, 2), Batch(torch.randn(4, 3), torch.arange(4) % 2)) as probe:
+            assert not {"tf32", "bf16"} & set(newest())
+            _ = probe.gradients
+            assert probe.put_back() == {}
+        assert newest() == asked
+        assert not settings.changed()
+    finally:
+        before.restore()

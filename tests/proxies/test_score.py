@@ -501,3 +501,71 @@ def test_one_bad_repeat_spoils_the_mean():
         score = zcbench.score(convnet(), images()[0], proxies=["t-third:repeats=4"])["t-third:repeats=4"]
     assert (score.value, score.status, score.repeats) == (None, "non-finite", 4)
     assert score.detail == "initialisation 3 of 4: the formula gave nan."
+
+
+class Small(nn.Module):
+    """A network for which there is memory for a few samples only."""
+
+    def __init__(self, most):
+        super().__init__()
+        torch.manual_seed(0)
+        self.inner, self.most, self.largest = convnet(), most, 0
+
+    def forward(self, x):
+        if torch.is_grad_enabled():
+            self.largest = max(self.largest, len(x))
+            if len(x) > self.most:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+        return self.inner(x)
+
+
+@pytest.mark.parametrize("most", [16, 5, 2, 1])
+def test_gradients_of_samples_take_the_memory_that_there_is(most):
+    x, y = images()
+    whole = zcbench.score(Small(len(x)), x, y, ["gradsign", "snip", "params"])
+    found = zcbench.score(Small(most), x, y, ["snip", "gradsign", "params"])
+    assert float(found["gradsign"]) == pytest.approx(float(whole["gradsign"]), rel=1e-6)
+    assert found["params"].value == whole["params"].value
+    if most < len(x):
+        score = found["snip"]
+        assert (score.value, score.status) == (None, "out-of-memory")
+        assert score.detail.startswith(
+            "OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 GiB; choose a smaller"
+        )
+        assert score.status.worth_a_retry
+
+
+def test_no_memory_for_company_is_memory_for_one():
+    calls = []
+
+    def greedy(probe):
+        calls.append(set(probe._measured))
+        if probe._measured:
+            raise MemoryError("the graph of others fills it")
+        return float(probe.gradients["0.weight"].sum())
+
+    with registry_as_it_was():
+        zcbench.register_proxy("t-greedy")(greedy)
+        x, y = images()
+        torch.manual_seed(0)
+        network = convnet()
+        alone = zcbench.score(network, x, y, ["t-greedy"])["t-greedy"]
+        scores = zcbench.score(network, x, y, ["snip", "t-greedy", "fisher"])
+    assert len(calls) == 3
+    assert scores["t-greedy"].value == alone.value
+    assert scores["fisher"].value == zcbench.score(network, x, y, ["fisher"])["fisher"].value
+
+
+def test_no_float64_is_no_failure():
+    with registry_as_it_was():
+
+        @zcbench.register_proxy("t-wide", cost="static")
+        def wide(probe):
+            raise TypeError(
+                "Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64."
+            )
+
+        score = zcbench.score(convnet(), *images(), ["t-wide"])["t-wide"]
+    assert (score.status, score.detail) == (
+        *("unsupported", "it computes in float64, which mps does not have: choose device cpu."),
+    )

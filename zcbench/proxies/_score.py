@@ -335,6 +335,9 @@ def _reason(call: Foreign, what: str = "") -> Score:
         return Score(None, Status.UNSUPPORTED, 0.0, what + call.message)
     if call.is_a(NonFiniteError):
         return Score(None, Status.NON_FINITE, 0.0, what + call.message)
+    if call.is_a(TypeError) and "float64" in call.message and "MPS" in call.message:
+        why = "it computes in float64, which mps does not have: choose device cpu."
+        return Score(None, Status.UNSUPPORTED, 0.0, what + why)
     if devices.is_out_of_memory(call.kind, call.message):
         advice = "choose a smaller batch, or a device with more memory"
         return Score(None, Status.OUT_OF_MEMORY, 0.0, f"{what}{call.reason.rstrip('.')}; {advice}.")

@@ -415,7 +415,7 @@ class _Story:
         bare = net.cut(self.found).eval()
         before = self.both(bare)
         began = time.perf_counter()
-        network = calibrate(net.cut(self.found), net.calibration).eval()
+        network = calibrate(net.cut(self.found), (one.to(devices.here()) for one in net.calibration)).eval()
         seconds = time.perf_counter() - began
         net.activate(self.found)
         with torch.no_grad():
@@ -478,7 +478,8 @@ class _Story:
         if "onnx" in exported.files:
             networks["subnet, ONNX"] = exported.files["onnx"].path
         settings: dict[str, Any] = dict(self.sizes.latency or {})
-        return latencies(networks, images, **settings)
+        with devices.using(devices.CPU):
+            return latencies(networks, images, **settings)
 
 
 #: what is told of a subnet
