@@ -24,6 +24,8 @@ NAME = "second"
 _SPARE = 12
 #: how often the processor waited for the device, by what it waited for
 WAITS: Counter[str] = Counter()
+#: bytes of a made-up account: what operations have given, up and down; the last is what is in use
+_MEMORY = [1]
 
 _pointer = ctypes.pythonapi.PyCapsule_GetPointer
 _pointer.restype, _pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
@@ -67,6 +69,18 @@ class _Module(backend_registration._DummyBackendModule):
 
     def synchronize(self, device=None):
         WAITS["synchronize"] += 1
+
+    def max_memory_allocated(self, device=None):
+        return max(_MEMORY)
+
+    def reset_peak_memory_stats(self, device=None):
+        del _MEMORY[:-1]
+
+    def empty_cache(self):
+        pass
+
+    def get_device_name(self, device=None):
+        return "a second device"
 
     def get_amp_supported_dtype(self):
         return [torch.float16, torch.bfloat16]
@@ -117,8 +131,13 @@ def _run(op, *args, **kwargs):
     if call is _OTHERWISE.get("convolution_backward_overrideable"):
         out, input, weight, *rest = inner_args
         inner_args = (out, input, weight, [weight.shape[0]], *rest)
+    if inner_args and isinstance(inner_args[0], int | float) and str(op._schema.arguments[0].type) == "Tensor":
+        inner_args = (torch.tensor(inner_args[0]), *inner_args[1:])  # a number in the place of a tensor
     drawn = name in _RANDOM
     result = _drawn(call, inner_args, inner_kwargs) if drawn else call(*inner_args, **inner_kwargs)
+
+    _MEMORY[:] = [max(_MEMORY), *_MEMORY[-1:]]
+    _MEMORY.append(sum(x.untyped_storage().nbytes() for x in given) + 1)
 
     def outer(raw: object) -> object:
         if not isinstance(raw, Tensor):

@@ -35,6 +35,7 @@ RENAMED = {
 ACROSS = {
     "tests/cli/test_hostile.py": "what no command may do, whatever names and files hold",
     "tests/datasets/test_mutations.py": "damaged files of every reader",
+    "tests/proxies/test_devices.py": "every proxy on a second device",
     "tests/runs/test_kills.py": "runs that are killed at random lose nothing",
     "tests/search/test_kills.py": "searches that are killed go on as if they had not been",
     "tests/supernets/test_strangers.py": "supernets of modules that are not ours, each in a page",

@@ -4,6 +4,7 @@ import random
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from toys import registry_as_it_was
 import zcbench
 from zcbench._imports import import_file
 from zcbench.cli import main
-from zcbench.testing import check_curve_predictor
+from zcbench.testing import check_curve_predictor, check_proxy, check_signal
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -106,3 +107,28 @@ def test_the_supernet_of_the_readme(tmp_path, monkeypatch):
     assert names["found"].best.values["accuracy"] > 0
     assert sum(value.numel() for value in names["subnet"].parameters()) <= 4000
     assert {one.suffix for one in (tmp_path / "best").iterdir()} >= {".safetensors", ".pt2"}
+
+
+def test_networks_of_the_readme():
+    """One's own, a BERT, a LLaMA and graphs: every score that is printed there has a value."""
+    names: dict[str, object] = {}
+    examples = [block for block in blocks(README) if "zcbench.score(" in block][:4]
+    assert [word in block for word, block in zip(["Conv2d", "Bert", "Llama", "Molecules"], examples, strict=True)] == [
+        True
+    ] * 4
+    for example in examples:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of torch_geometric, at import
+            exec(example.replace("\nzcbench.score(", "\nscores = zcbench.score("), names)
+        scores = names["scores"]
+        assert all(score.value is not None for score in scores.values()), scores
+        assert "Llama" not in example or not any(score.detail for score in scores.values()), "the fast path"
+
+
+def test_the_signal_of_the_guide_keeps_its_contract(tmp_path):
+    (example,) = [block for block in blocks(ROOT / "CONTRIBUTING.md") if "register_signal" in block]
+    (tmp_path / "mine.py").write_text(example)
+    with registry_as_it_was():
+        import_file(tmp_path / "mine.py")
+        for report in (check_signal("saturation"), check_proxy("saturation")):
+            assert report.ok, str(report)

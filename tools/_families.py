@@ -145,8 +145,20 @@ TIMM: dict[str, int] = {
     "halonet_h1": 256,
     "efficientformer_l1": 224,
 }
-#: families without attention between tokens; of timm the convolutional ones are not listed
-WITHOUT_ATTENTION = ("falcon_mamba", "fnet", "mamba", "rwkv")
+#: families whose networks weigh no positions by a softmax of products
+WITHOUT_ATTENTION = _words("""
+    falcon_mamba fnet mamba rwkv
+    bit convnext convnextv2 focalnet hgnet_v2 mobilenet_v1 mobilenet_v2 poolformer regnet resnet swiftformer textnet
+    mobileone_s1 convnext_zepto_rms cs3darknet_focus_s cspnext_tiny densenet121 dla46_c dpn48b mobilenetv2_050
+    efficientvim_m1 efficientvit_b0 fasternet_t0 fastvit_t8 ghostnet_050 hardcorenas_b hgnetv2_b0 hrnet_w18_small
+    inception_next_atto lcnetv2_small mambaout_femto poolformerv2_s12 gmlp_ti16_224 lcnet_035 nf_regnet_b0 regnetx_002
+    repghostnet_050 repvit_m1 resnest14d resnet10t resnetv2_18 rexnet_100 legacy_seresnet18 skresnet18 starnet_s050
+    swiftformer_xs ese_vovnet19b_slim_dw
+""")
+#: families whose attention is not seen: kernels of their own in the place of the softmax
+UNSEEN_ATTENTION = _words("mra yoso csatv2")
+#: families whose own code cannot be trained: what it computes is overwritten before its gradient is taken
+UNTRAINABLE = ("rwkv",)
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def moved(model: Any, device: torch.device) -> Iterator[None]:
     if all(tensor.device == device for tensor in tensors):
         yield
         return
-    kept, known = [_Kept(module) for module in model.modules()], dict[int, Tensor]()
+    kept, known = [_Kept(module) for module in model.modules()], dict[int, Any]()
     try:
         model.to(device)
         for one in kept:
@@ -80,13 +80,16 @@ class _Kept:
         self._tensors = [(tensor, tensor.data, tensor.grad if tensor.is_leaf else None) for tensor in tensors]
         self._gradients = [(grad, grad.data) for _, _, grad in self._tensors if grad is not None]
 
-    def take_along(self, device: torch.device, known: dict[int, Tensor]) -> None:
+    def take_along(self, device: torch.device, known: dict[int, Any]) -> None:
         """Send the tensors that are plain attributes after the others; what is in several places stays one tensor."""
+        for table, before in self._tables:
+            for name, value in before.items():
+                if value is not None and (now := table.get(name)) is not value:
+                    table[name] = known.setdefault(id(value), now)
         for name, value in self._attributes.items():
             if type(value) is Tensor and self._table.get(name) is value:
-                assert isinstance(value, Tensor)
                 if id(value) not in known:
-                    known[id(value)] = value.detach().to(device).requires_grad_(value.requires_grad)
+                    known[id(value)] = _there(value, device)
                 self._table[name] = known[id(value)]
 
     def put_back(self) -> None:
@@ -102,3 +105,8 @@ class _Kept:
                 tensor.data = data
             if gradient is not None and tensor.grad is not gradient:
                 tensor.grad = gradient
+
+
+def _there(tensor: Any, device: torch.device) -> Tensor:
+    found: Tensor = tensor.detach().to(device).requires_grad_(tensor.requires_grad)
+    return found

@@ -19,8 +19,8 @@ from zcbench._moving import moved
 from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.probe import default_loss
 from zcbench.probe._measurable import as_classes, eager, measurable
-from zcbench.probe.calling import Place, alike, as_tensor, invoke, narrowed, settle
-from zcbench.types import Batch, LossFunction
+from zcbench.probe.calling import Place, alike, as_tensor, chosen, invoke, narrowed, settle
+from zcbench.types import Batch, LossFunction, OutputChoice
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ def train(
     recipe: Recipe | None = None,
     loss_fn: LossFunction | None = None,
     seed: int = 0,
+    output: OutputChoice | None = None,
 ) -> int:
     """Train a network in place: ``epochs`` passes over ``data`` and then ``steps`` more steps.
 
@@ -75,6 +76,7 @@ def train(
         recipe: default SGD.
         loss_fn: as for ``zcbench.score``.
         seed: decides the order and everything random inside the network.
+        output: as for ``zcbench.score``.
 
     Returns:
         Number of optimizer steps.
@@ -98,14 +100,13 @@ def train(
     optimizer = recipe.build(parameters)
     per_epoch = len(_cuts(len(data), recipe.batch_size))
     total = epochs * per_epoch + steps
-    rows = _rows(len(data), recipe.batch_size, torch.Generator().manual_seed(seed))
-    targets, output = as_classes(data.targets), _Output(model, data)
+    order = _rows(len(data), recipe.batch_size, torch.Generator().manual_seed(seed))
+    targets, tensor_of = as_classes(data.targets), _Output(model, data, output)
     device = targets.device
     with torch.inference_mode(mode=False), torch.enable_grad(), eager(model):
-        for step, order in enumerate(itertools.islice(rows, total), 1):
-            chosen = order.to(device)
-            inputs = data[chosen].inputs
-            loss = (loss_fn or default_loss)(output(invoke(model, inputs)), targets[chosen])
+        for step, rows in enumerate((rows.to(device) for rows in itertools.islice(order, total)), 1):
+            inputs = data[rows].inputs
+            loss = (loss_fn or default_loss)(tensor_of(invoke(model, inputs)), targets[rows])
             if not torch.isfinite(loss):
                 raise FloatingPointError(f"the loss is {loss.item()} at step {step} of training.")
             optimizer.zero_grad(set_to_none=True)
@@ -119,11 +120,12 @@ def train(
 class _Output:
     """The tensor that counts of what a network returns in training: the one that counts in evaluation."""
 
-    def __init__(self, model: nn.Module, data: Batch) -> None:
-        self.model, self.data = model, data
+    def __init__(self, model: nn.Module, data: Batch, choice: OutputChoice | None) -> None:
+        self.model, self.data, self.choice = model, data, choice
         self.place: Place | None = None
 
     def __call__(self, output: object) -> Tensor:
+        output = chosen(output, self.choice)
         if isinstance(narrowed(output), Tensor):
             return as_tensor(output)
         if self.place is None:
@@ -134,14 +136,17 @@ class _Output:
         training = [module for module in self.model.modules() if module.training]
         self.model.eval()
         try:
-            with torch.no_grad(), torch.random.fork_rng(devices=[]):
-                expected = invoke(self.model, self.data[:1].inputs)
+            with torch.enable_grad(), torch.random.fork_rng(devices=[]):
+                expected = self._chosen(1)
                 if isinstance(single := narrowed(expected), Tensor):
                     return alike(output, single)
-                return settle(lambda size: invoke(self.model, self.data[:size].inputs), len(self.data))
+                return settle(self._chosen, len(self.data))
         finally:
             for module in training:
                 module.training = True
+
+    def _chosen(self, samples: int) -> object:
+        return chosen(invoke(self.model, self.data[:samples].inputs), self.choice)
 
 
 def _cuts(samples: int, size: int) -> list[slice]:

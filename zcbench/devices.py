@@ -16,6 +16,7 @@ import functools
 import math
 import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -190,7 +191,7 @@ def has_double(device: str | torch.device) -> bool:
 
 
 def kind_of(device: str | torch.device) -> str:
-    """The device without its number: "cpu", "cuda", "mps"."""
+    """The device without its number: cpu, cuda, mps."""
     return str(device).partition(":")[0]
 
 
@@ -277,7 +278,10 @@ def is_out_of_memory(error: type[BaseException] | None, message: str) -> bool:
     """Whether an exception says that a device, or the processor, has no memory left."""
     if error is None:
         return False
-    if issubclass(error, MemoryError) or "OutOfMemoryError" in {kind.__name__ for kind in error.__mro__}:
+    known: list[type[BaseException]] = [MemoryError]
+    if (torch := sys.modules.get("torch")) is not None:
+        known.append(torch.OutOfMemoryError)
+    if issubclass(error, tuple(known)):
         return True
     return issubclass(error, RuntimeError) and _NO_MEMORY.search(message) is not None
 

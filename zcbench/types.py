@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: What a network is called with: one tensor, positional arguments, or keyword arguments.
 Inputs: TypeAlias = "Tensor | tuple[Any, ...] | Mapping[str, Any]"
 LossFunction: TypeAlias = "Callable[[Tensor, Tensor], Tensor]"
+#: Which part of what a network returns counts: an index, a name, several of them, or a function of all that it returns.
+OutputChoice: TypeAlias = "int | str | Sequence[int | str] | Callable[[Any], object]"
 
 
 @dataclass(frozen=True, slots=True, order=True)

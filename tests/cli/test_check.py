@@ -26,7 +26,7 @@ def test_on_the_command_line(tmp_path, capsys):
         assert {c["status"] for c in report["checks"]} == {"passed", "skipped"}
         assert main(["check", str(path)]) == 1
         assert (
-            "registers no proxy, predictor, searcher or curve predictor that was not there before"
+            "registers no proxy, predictor, searcher, curve predictor or signal that was not there before"
             in capsys.readouterr().err
         )
         assert main(["check", "t-mime"]) == 1
@@ -73,8 +73,8 @@ def test_a_searcher_of_a_file(tmp_path, capsys):
 def test_a_name_of_several_kinds_is_checked_as_each_of_them():
     from zcbench.cli.check import _named
 
-    assert _named("rando[m]") == [["random"], [], ["random"], []]
-    assert _named("lcsvr") == [[], ["lcsvr"], [], ["lcsvr"]]
+    assert _named("rando[m]") == [["random"], [], ["random"], [], []]
+    assert _named("lcsvr") == [[], ["lcsvr"], [], ["lcsvr"], []]
 
 
 CURVES = """

@@ -172,7 +172,7 @@ def test_words_of_before_work_for_one_release(cli, place, plugin):
     failing = (*words, "--import", plugin, "--proxies", "t-raises,t-nan")
     cli(*failing)
     old = cli(*failing, "--retry-failed")
-    assert "zcbench: the option --retry-failed is called --retry failed,timed-out now" in old.err
+    assert "zcbench: the option --retry-failed is called --retry failed,timed-out,out-of-memory now" in old.err
     attempts = {(r.proxy, r.attempt) for r in Store("runs").records("digits-201") if r.proxy.startswith("t-")}
     assert attempts == {("t-raises@1", 1), ("t-nan@1", 0)}
     cli(*failing, "--retry", "non-finite,failed")
@@ -215,7 +215,8 @@ def test_hostile_proxies_cost_their_own_scores(cli, place, workers):
             note = f"The proxy changed {CHANGES[name]}; everything was put back." if name in CHANGES else ""
             assert (value, status, detail) == (outcome, "ok", note)
         elif outcome is not None:
-            assert (value, status) == (None, "unsupported" if name in UNSUPPORTED else "failed")
+            others = {"h-memory": "out-of-memory", **dict.fromkeys(UNSUPPORTED, "unsupported")}
+            assert (value, status) == (None, others.get(name, "failed"))
             assert detail.startswith(outcome)
             assert len(detail) <= 500
 

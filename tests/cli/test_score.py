@@ -26,6 +26,9 @@ class Net(nn.Module):
 
 class Two(Net):
     def forward(self, x): return x.flatten(1), self.layer(x)
+class First(Net):
+    def forward(self, x): return x.flatten(1) + 0 * self.layer(x).sum()
+def first(output): return output[0] + 0 * output[1].sum()
 class Nothing(Net):
     def forward(self, x): return None
 class Empty(Net):
@@ -146,6 +149,20 @@ def test_a_network_that_returns_features_and_logits(cli, models):
         assert (found[name]["value"], found[name]["status"]) == (row["value"], row["status"])
 
 
+def test_what_counts_of_several_outputs(cli, models):
+    words = ("--input", 5, "--proxies", "snip,synflow", "--seed", 4, "--json")
+    first = json.loads(cli("score", "models.py:First", *words).out)
+    for output in ("0", "-2", "models.py:first"):
+        assert _values(json.loads(cli("score", "models.py:Two", "--output", output, *words).out)) == _values(first)
+    in_worker = cli("score", "models.py:Two", "--output", "models.py:first", "--timeout", 60, *words)
+    assert _values(json.loads(in_worker.out)) == _values(first)
+    assert _values(json.loads(cli("score", "models.py:Two", *words).out)) != _values(first)
+
+
+def _values(scores):
+    return {name: score["value"] for name, score in scores.items()}
+
+
 def test_what_does_not_apply_is_said_in_the_last_column(cli, models):
     result = cli("score", "models.py:Net", "--input", "5", "--proxies", "naswot")
     assert result.status == 0
@@ -230,6 +247,9 @@ def test_what_is_wrong_in_a_worker_is_the_same_sentence(cli, models):
         (("models.py:exits",), "models.py:exits raised SystemExit: no more"),
         (("models.py:hungry",), "models.py:hungry raised RuntimeError"),
         (("models.py:Net", "--proxies", "parms"), "did you mean 'params'"),
+        (("models.py:Two", "--output", "logits"), "with the parts 0, 1: output='logits' is none of them."),
+        (("models.py:Net", "--output", "a..b"), "--output 'a..b': write names and indices with points"),
+        (("models.py:Net", "--output", "models.py:number"), "--output models.py:number is no function"),
     ],
 )
 def test_what_is_wrong_in_one_sentence(cli, models, words, message):

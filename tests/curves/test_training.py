@@ -192,7 +192,7 @@ def test_thirty_seconds_beat_the_calibrated_last_value() -> None:
         ({"width": 10**9}, "--width"),
         ({"layers": 10**9}, "--layers"),
         ({"seed": -1}, "--seed"),
-        ({"device": "tpu"}, "--device tpu"),
+        ({"device": "tpu"}, "device 'tpu': choose cpu"),
     ],
 )
 def test_silly_numbers_are_refused(tmp_path: Path, given: dict[str, Any], match: str) -> None:

@@ -293,3 +293,44 @@ def test_why_nothing_is_known():
         raise ValueError("no such batch")
 
     assert "no such batch" in learn(run, 9, [0])[0].problem
+
+
+@pytest.mark.parametrize("length", [1, 3])
+def test_rows_that_the_data_sort(length):
+    """Experts sort the rows: which one belongs to which sample cannot be told."""
+
+    class Sorted(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.layer = nn.Linear(4, 3)
+
+        def forward(self, x):
+            rows = x.flatten(0, 1)
+            order = rows[:, 0].argsort()
+            out = torch.relu(self.layer(rows[order]))
+            return out[order.argsort()].view(len(x), -1)
+
+    x = torch.randn(6, length, 4, generator=torch.Generator().manual_seed(0))
+    x[:3, :, 0] = torch.tensor([2.0, 1.0, 3.0])[:, None] + torch.arange(length) * 0.01
+    with Probe(Sorted(), Batch(x)) as probe, pytest.raises(UnsupportedModelError, match="cannot be told apart"):
+        _ = probe.relu_codes
+
+
+def test_samples_that_are_mixed_are_still_in_their_rows():
+    class Normed(nn.Module):
+        """Batch statistics by hand, in every mode."""
+
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.a, self.b = nn.Linear(4, 9), nn.Linear(9, 3)
+
+        def forward(self, x):
+            h = self.a(x)
+            return self.b(torch.relu((h - h.mean(0)) / (h.std(0) + 1e-3)))
+
+    x = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
+    h = Normed().a(x)
+    with Probe(Normed(), Batch(x)) as probe:
+        assert torch.equal(probe.relu_codes[0], (h - h.mean(0)) / (h.std(0) + 1e-3) > 0)

@@ -10,7 +10,7 @@ from torch import nn
 
 import zcbench
 from zcbench._training import train
-from zcbench.errors import UnsupportedModelError
+from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.probe import Probe
 from zcbench.probe.calling import as_tensor, find_place, output_of, settle
 from zcbench.types import Batch
@@ -219,3 +219,87 @@ def test_an_open_probe_and_the_command_line_agree():
         with probe.forward_pass(), torch.no_grad():
             assert probe.call(inputs[:1]).shape == (1, 5)
     assert output_of(model.eval(), Batch(inputs)).shape == (1, 5)
+
+
+class TwoHeads(nn.Module):
+    """A body with a main head, and one of the same width in its middle; returns what it is told to."""
+
+    def __init__(self, make):
+        super().__init__()
+        torch.manual_seed(0)
+        self.early, self.late = nn.Linear(12, 16), nn.Linear(16, 16)
+        self.head, self.aux, self.make = nn.Linear(16, 5), nn.Linear(16, 5), make
+
+    def forward(self, x):
+        early = torch.relu(self.early(x.flatten(1)))
+        late = torch.relu(self.late(early))
+        return self.make(self.head(late), self.aux(early), late)
+
+
+SAMPLES, LABELS = torch.randn(8, 3, 2, 2, generator=torch.Generator().manual_seed(0)), torch.arange(8) % 5
+SEVERAL = ["jacov", "snip", "naswot", "gradsign", "ntk_norm", "synflow", "snip:steps=1"]
+WAYS = {
+    "(logits, aux)": lambda y, a, h: (y, a),
+    "(aux, logits)": lambda y, a, h: (a, y),
+    "[logits, aux]": lambda y, a, h: [y, a],
+    "(logits, features)": lambda y, a, h: (y, h),
+    "(features, logits)": lambda y, a, h: (h, y),
+    "(logits, aux, features)": lambda y, a, h: (y, a, h),
+    "out and aux": lambda y, a, h: {"out": y, "aux": a},
+    "out and more": lambda y, a, h: OrderedDict(out=y, second=torch.cat([y, a], 1)),
+    "contrastive": lambda y, a, h: {"logits_per_text": torch.cat([y, a], 1), "logits_per_image": y, "embeds": h},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_logits_are_told_from_features_and_auxiliary_heads(way):
+    expected = zcbench.score(TwoHeads(lambda y, a, h: y), SAMPLES, LABELS, SEVERAL)
+    compare(zcbench.score(TwoHeads(WAYS[way]), SAMPLES, LABELS, SEVERAL), expected, SEVERAL)
+
+
+def test_frozen_networks_have_no_graph_to_tell_by():
+    model = TwoHeads(lambda y, a, h: (h, y)).requires_grad_(False)
+    with Probe(model, Batch(SAMPLES, LABELS)) as probe, probe.forward_pass():
+        assert probe.call(SAMPLES).shape == (8, 5)
+
+
+CHOICES = {
+    "index": (lambda y, a, h: (y, a), 1),
+    "from the end": (lambda y, a, h: [a, y], -2),
+    "name": (lambda y, a, h: {"logits": y, "second": a}, "second"),
+    "attribute": (lambda y, a, h: Pair(a, y), "features"),
+    "position in a mapping": (lambda y, a, h: OrderedDict(one=y, two=a), 1),
+    "way": (lambda y, a, h: {"heads": [y, (h, a)]}, ["heads", 1, 1]),
+    "function": (lambda y, a, h: (y, a), lambda output: output[1]),
+    "of a tensor": (lambda y, a, h: torch.stack([y, a], 1), lambda output: output[:, 1]),
+    "a part of several": (lambda y, a, h: {"y": y, "auxiliary": (a, None)}, "auxiliary"),
+}
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_what_counts_can_be_chosen(choice):
+    make, output = CHOICES[choice]
+    expected = zcbench.score(TwoHeads(lambda y, a, h: a), SAMPLES, LABELS, SEVERAL)
+    compare(zcbench.score(TwoHeads(make), SAMPLES, LABELS, SEVERAL, output=output), expected, SEVERAL)
+    model, single = TwoHeads(make), TwoHeads(lambda y, a, h: a)
+    train(model, Batch(SAMPLES, LABELS), steps=2, output=output)
+    train(single, Batch(SAMPLES, LABELS), steps=2)
+    assert torch.equal(model.aux.weight, single.aux.weight)
+    assert torch.equal(model.early.weight, single.early.weight)
+    assert not torch.equal(model.aux.weight, TwoHeads(make).aux.weight)
+
+
+@pytest.mark.parametrize("output", [2, "head", [0, 0, "deep"], -3])
+def test_a_part_that_is_not_there(output):
+    scores = zcbench.score(TwoHeads(lambda y, a, h: (y, a)), SAMPLES, LABELS, ["snip", "params"], output=output)
+    assert scores["params"].status == "ok"
+    assert scores["snip"].status == "unsupported"
+    assert "is none of them" in scores["snip"].detail or "without parts" in scores["snip"].detail
+
+
+@pytest.mark.parametrize("output", [[], 1.5, {"a": 1}, [None], b"out"])
+def test_what_chooses_nothing(output):
+    with pytest.raises(InvalidInputError, match="choose a name, an index"):
+        zcbench.score(TwoHeads(lambda y, a, h: (y, a)), SAMPLES, LABELS, ["params"], output=output)
+    with pytest.raises(InvalidInputError, match="choose a name, an index"):
+        Probe(TwoHeads(lambda y, a, h: (y, a)), Batch(SAMPLES, LABELS), output=output)

@@ -21,7 +21,7 @@ def test_batch_norm_function_is_replaced_too():
     x = torch.randn(4, 3, 5, 5)
     weight, bias = torch.rand(3), torch.rand(3)
     with BatchNormMode("off"):
-        assert F.batch_norm(x, None, None, weight, bias, training=True) is x
+        assert torch.equal(F.batch_norm(x, None, None, weight, bias, training=True), x)
     with BatchNormMode("per-sample"):
         found = F.batch_norm(x, torch.zeros(3), torch.ones(3), weight, bias, training=False)
     for sample, result in zip(x, found, strict=True):
@@ -33,6 +33,15 @@ def test_batch_norm_function_is_replaced_too():
 def test_single_values_have_no_statistics():
     with BatchNormMode("per-sample"), pytest.raises(UnsupportedModelError):
         nn.BatchNorm1d(3)(torch.randn(4, 3))
+
+
+def test_one_value_of_each_channel_has_no_statistics():
+    """Of one sample, which some proxies take alone."""
+    network = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Linear(3, 2))
+    found = zcbench.score(network, torch.randn(1, 4), torch.tensor([1]), ["snip", "params"])
+    assert found["params"].value == 4 * 3 + 3 + 6 + 8
+    assert found["snip"].status == "unsupported"
+    assert "a single value for each channel" in found["snip"].detail
 
 
 def test_train_mode_on_large_maps_is_torchs():
@@ -80,3 +89,17 @@ def test_watching_operations_does_not_import_the_compiler():
         assert "torch._dynamo" in sys.modules
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm2d(4), nn.InstanceNorm2d(4), nn.GroupNorm(4, 4)])
+def test_what_a_norm_returns_may_be_written_to(norm):
+    """As dual path networks do: the norm that is off stands between two ReLUs, the second in place."""
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), norm, nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(144, 2))
+    x = torch.randn(2, 3, 8, 8)
+    with Probe(network, Batch(x)) as probe, probe.forward_pass("off"):
+        before = network[1](network[0](x))
+        kept = before.clone()
+        assert torch.equal(network[3](network[2](before)), kept)
+        torch.autograd.grad(probe.call(x).sum(), list(network[0].parameters()))
+        network[2](before).zero_()
+        assert torch.equal(before, kept)

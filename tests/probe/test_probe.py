@@ -9,6 +9,7 @@ from as_found import same, state
 from networks import Tied, convnet, images, mlp
 from torch import nn
 
+import zcbench
 from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.probe import Probe
 from zcbench.types import Batch
@@ -182,6 +183,29 @@ def test_output_with_logits_attribute_and_without():
         with Probe(Wraps(wrap), Batch(x)) as probe:
             with pytest.raises(UnsupportedModelError, match="must return a tensor"):
                 _ = probe.outputs
+
+
+class NeverTrained(nn.Module):
+    """Runs without gradients only: it writes to its own weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.scale = nn.Linear(6, 8), nn.Parameter(torch.ones(8))
+
+    def forward(self, x):
+        self.scale.clamp_(0, 2)
+        return torch.relu(self.body(x)) * self.scale
+
+
+@pytest.mark.parametrize("proxy", ["naswot", "swap", "naswot:activation=all"])
+def test_a_signal_that_the_shared_pass_cannot_give_is_tried_alone(proxy):
+    torch.manual_seed(0)
+    model, inputs, targets = NeverTrained(), torch.randn(5, 6), torch.arange(5) % 3
+    (alone,) = zcbench.score(model, inputs, targets, [proxy]).values()
+    together = zcbench.score(model, inputs, targets, ["snip", "grad_norm", proxy, "jacov"])
+    assert together["snip"].status == "failed"
+    assert alone.status == "ok"
+    assert together[proxy].value == alone.value
 
 
 def test_an_attribute_error_inside_a_signal_is_told_as_it_is():

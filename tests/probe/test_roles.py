@@ -89,3 +89,125 @@ def test_roles_of_hugging_face_models(name):
     assert len(outs) == blocks
     assert len(ins) in (blocks, 2 * blocks)  # gated blocks have two
     assert not any("attention.output" in key or "classifier" in key for key in ins + outs)
+
+
+class Packed(nn.Module):
+    """Gate and values in one projection, as in Phi-3 and GLM."""
+
+    def __init__(self):
+        super().__init__()
+        self.both, self.down = nn.Linear(6, 20), nn.Linear(10, 6)
+
+    def forward(self, x):
+        gate, up = self.both(x).chunk(2, -1)
+        return x + self.down(F.silu(gate) * up)
+
+
+class Experts(nn.Module):
+    """Stacked experts, each for the tokens that are sent to it; their matrices stand either way round."""
+
+    def __init__(self, *, turned):
+        super().__init__()
+        self.turned, self.router = turned, nn.Linear(6, 2)
+        self.both = nn.Parameter(torch.randn((2, 6, 20) if turned else (2, 20, 6)) * 0.1)
+        self.down = nn.Parameter(torch.randn((2, 10, 6) if turned else (2, 6, 10)) * 0.1)
+
+    def forward(self, x):
+        flat, out = x.flatten(0, -2), torch.zeros_like(x.flatten(0, -2))
+        choice, weight = self.router(flat).argmax(-1), self.router(flat).softmax(-1)
+        for expert in range(2):
+            rows = (choice == expert).nonzero()[:, 0]
+            both, down = self.both[expert], self.down[expert]
+            both, down = (both.T, down.T) if self.turned else (both, down)
+            gate, up = F.linear(flat[rows], both).chunk(2, -1)
+            found = F.linear(F.gelu(gate) * up, down) * weight[rows, expert, None]
+            out = out.index_add(0, rows, found)
+        return x + out.view_as(x)
+
+
+class Squared(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x.square()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return 2 * ctx.saved_tensors[0] * gradient
+
+
+def two_sided(x):
+    return torch.where(x > 0, 0.8 * x * x + 0.5 * x, (torch.expm1(x.clamp(max=-1e-6)) - x) * 0.8 + 0.5 * x)
+
+
+def normed(x):
+    x = F.relu(x).square()
+    return x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6)
+
+
+class Between(nn.Module):
+    """Two layers and something of one's own between them."""
+
+    def __init__(self, between):
+        super().__init__()
+        self.up, self.between, self.down = nn.Linear(6, 10), between, nn.Linear(10, 6)
+
+    def forward(self, x):
+        return x + self.down(self.between(self.up(x)))
+
+
+class Convolved(nn.Module):
+    """The depthwise convolution over positions of SegFormer's Mix-FFN."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv1d(10, 10, 3, padding=1, groups=10), nn.LayerNorm(10)
+
+    def forward(self, x):
+        return self.norm(F.gelu(self.conv(F.relu(x).transpose(1, 2)).transpose(1, 2)))
+
+
+@pytest.mark.parametrize(("block", "names"), [
+    (Packed, ["both.weight", "down.weight"]),
+    (lambda: Experts(turned=False), ["both", "down"]),
+    (lambda: Experts(turned=True), ["both", "down"]),
+    (lambda: Between(Squared.apply), ["up.weight", "down.weight"]),
+    (lambda: Between(two_sided), ["up.weight", "down.weight"]),
+    (lambda: Between(normed), ["up.weight", "down.weight"]),
+    (lambda: Between(Convolved()), ["up.weight", "down.weight"]),
+    (lambda: Between(nn.ReLU(inplace=True)), ["up.weight", "down.weight"]),
+], ids=["packed", "experts", "turned", "own function", "two-sided", "norm", "convolution", "in place"])  # fmt: skip
+def test_feed_forward_blocks_however_they_are_written(block, names):
+    torch.manual_seed(0)
+    found = roles(nn.Sequential(block(), nn.LayerNorm(6), nn.Linear(6, 3)), torch.randn(4, 5, 6))
+    assert found == {f"0.{names[0]}": Role.FFN_IN, f"0.{names[1]}": Role.FFN_OUT}
+
+
+class StateSpace(nn.Module):
+    """A block of Mamba, whose gate is no feed-forward block."""
+
+    def __init__(self):
+        super().__init__()
+        self.both, self.conv = nn.Linear(6, 20, bias=False), nn.Conv1d(10, 10, 3, padding=2, groups=10)
+        self.select, self.step, self.down = nn.Linear(10, 4), nn.Linear(2, 10), nn.Linear(10, 6, bias=False)
+        self.decay = nn.Parameter(torch.rand(10, 1))
+
+    def forward(self, x):
+        hidden, gate = self.both(x).chunk(2, -1)
+        hidden = F.silu(self.conv(hidden.transpose(1, 2))[..., : x.shape[1]].transpose(1, 2))
+        b, c, step = self.select(hidden).split([1, 1, 2], -1)
+        step = F.softplus(self.step(step))
+        state, found = 0.0, []
+        for t in range(x.shape[1]):
+            state = (
+                state * torch.exp(-step[:, t, :, None] * self.decay) + (step * hidden)[:, t, :, None] * b[:, t, None]
+            )
+            found.append((state * c[:, t, None]).sum(-1))
+        return x + self.down(torch.stack(found, 1) * F.silu(gate))
+
+
+def test_a_state_space_model_has_neither():
+    torch.manual_seed(0)
+    model, x = nn.Sequential(StateSpace(), StateSpace(), nn.Linear(6, 3)), torch.randn(4, 5, 6)
+    for name in ("synaptic_saliency", "activation_distance", "head_importance", "softmax_confidence"):
+        assert zcbench.score(model, x, None, [name])[name].status == "unsupported"

@@ -9,6 +9,7 @@ import torch
 from by_hand import value
 from hugging_face import hugging_face
 from networks import convnet, images
+from torch import nn
 from torch.nn import functional as F
 
 import zcbench
@@ -206,3 +207,45 @@ def test_jacobian_cosine():
         cos = rows[i] @ rows[j] / math.sqrt((rows[i] @ rows[i]) * (rows[j] @ rows[j]))
         total += abs(cos) ** (1 / 20)
     assert value("jacobian_cosine", convnet(), x) == pytest.approx(1 - total / 56, rel=1e-4)
+
+
+def test_one_value_per_channel_has_no_batch_norm_in_train_mode():
+    class Pooled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.norm = nn.BatchNorm1d(8)
+            self.attention, self.head = nn.MultiheadAttention(8, 2, batch_first=True), nn.Linear(8, 3)
+
+        def forward(self, x):
+            return self.head(self.norm(self.attention(x, x, x)[0].mean(1)))
+
+    score = zcbench.score(Pooled(), torch.randn(6, 4, 8), proxies=["dss"])["dss"]
+    assert (score.status, "one value per channel" in score.detail) == ("unsupported", True)
+
+
+def test_weights_with_an_axis_of_heads_are_one_matrix():
+    """As XLNet's (width, heads, width of a head)."""
+
+    class Heads(nn.Module):
+        def __init__(self, *, stacked):
+            super().__init__()
+            torch.manual_seed(0)
+            made = [torch.randn(8, 2, 4) for _ in range(3)]
+            self.stacked = stacked
+            self.q, self.k, self.v = (nn.Parameter(w if stacked else w.flatten(1)) for w in made)
+            self.head = nn.Linear(8, 3)
+
+        def forward(self, x):
+            q, k, v = (
+                (torch.einsum("bld,dhe->bhle", x, w) if self.stacked else (x @ w).unflatten(-1, (2, 4)).transpose(1, 2))
+                for w in (self.q, self.k, self.v)
+            )
+            y = (q @ k.transpose(-1, -2)).softmax(-1) @ v
+            return self.head(y.transpose(1, 2).flatten(2).mean(1))
+
+    x = torch.randn(6, 4, 8, generator=torch.Generator().manual_seed(0))
+    names = ["synaptic_diversity", "head_importance"]
+    found, expected = (zcbench.score(Heads(stacked=stacked), x, proxies=names) for stacked in (True, False))
+    for name in names:
+        assert found[name].value == pytest.approx(expected[name].value, rel=1e-5)

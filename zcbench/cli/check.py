@@ -1,4 +1,4 @@
-"""Put proxies, predictors, searchers, curve predictors, supernets through the contract tests, by name or of a file."""
+"""Put proxies, signals, predictors, searchers, curve predictors, supernets through the contracts, by name or file."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "names",
         nargs="+",
         metavar="NAME",
-        help="name or pattern of proxies, predictors, searchers or curve predictors, or a Python file that registers"
-        " some or defines a supernet",
+        help="name or pattern of proxies, signals, predictors, searchers or curve predictors, or a Python file that"
+        " registers some or defines a supernet",
     )
     add_imports(parser)
     add_json(parser)
@@ -35,7 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command; 1 if one of them fails a check."""
-    from zcbench.testing import check_curve_predictor, check_predictor, check_proxy, check_searcher
+    from zcbench.testing import check_curve_predictor, check_predictor, check_proxy, check_searcher, check_signal
 
     import_files(options.imports)
     checks: dict[tuple[Callable[[str], Report], str], None] = {}  # each once, in the order given
@@ -51,6 +51,7 @@ def execute(options: argparse.Namespace) -> int:
             check_predictor,
             check_searcher,
             check_curve_predictor,
+            check_signal,
         )
         for check, labels in zip(several, found, strict=True):
             checks.update(dict.fromkeys((check, label) for label in labels))
@@ -84,7 +85,7 @@ def _named(text: str) -> list[list[str]]:
     from zcbench.search import resolve_searchers
 
     found: list[list[str]] = []
-    for resolved in (_proxies, resolve_predictors, resolve_searchers, resolve_curve_predictors):
+    for resolved in (_proxies, resolve_predictors, resolve_searchers, resolve_curve_predictors, _signals):
         try:
             found.append(resolved([text]))
         except UnknownNameError as error:
@@ -93,7 +94,7 @@ def _named(text: str) -> list[list[str]]:
             found.append([])
     if not any(found):
         known = [name for names in _known() for name in names]
-        raise UnknownNameError("proxy, predictor, searcher or curve predictor", text, known)
+        raise UnknownNameError("proxy, predictor, searcher, curve predictor or signal", text, known)
     return found
 
 
@@ -103,14 +104,21 @@ def _proxies(names: list[str]) -> list[str]:
     return [info.label for info in resolve(names)]
 
 
+def _signals(names: list[str]) -> list[str]:
+    from zcbench.probe import list_signals
+
+    return list_signals(*names)
+
+
 def _known() -> list[list[str]]:
-    """Names of the registered proxies, predictors, searchers and curve predictors."""
+    """Names of the registered proxies, predictors, searchers, curve predictors and signals."""
     from zcbench.curves import list_curve_predictors
     from zcbench.predictors import list_predictors
+    from zcbench.probe import list_signals
     from zcbench.proxies import list_proxies
     from zcbench.search import list_searchers
 
-    return [list_proxies(), list_predictors(), list_searchers(), list_curve_predictors()]
+    return [list_proxies(), list_predictors(), list_searchers(), list_curve_predictors(), list_signals()]
 
 
 def _registered_by(file: str) -> tuple[list[list[str]], bool]:
@@ -123,8 +131,8 @@ def _registered_by(file: str) -> tuple[list[list[str]], bool]:
     found = [sorted({*after} - {*earlier}) for earlier, after in zip(before, _known(), strict=True)]
     if not any(found) and not supernet:
         raise InvalidInputError(
-            f"{file} registers no proxy, predictor, searcher or curve predictor that was not there before, and defines "
-            "no  supernet = …"
+            f"{file} registers no proxy, predictor, searcher, curve predictor or signal that was not there before, and "
+            "defines no  supernet = …"
         )
     return found, supernet
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from zcbench._display import duration, significant
 from zcbench._torchvision import torchvision_importable
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from zcbench._workers import Begin
-    from zcbench.types import Architecture, Batch, Score, SearchSpace, Status
+    from zcbench.types import Architecture, Batch, OutputChoice, Score, SearchSpace, Status
 
 EXAMPLE = """examples:
   zcbench score my_models.py:make_net --input 3x32x32
@@ -54,6 +54,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="shape of one sample, e.g. 3x32x32 (default: what networks of the search space take; of others, needed)",
     )
     parser.add_argument("--classes", type=int, help="number of classes (default: the width of the output)")
+    parser.add_argument(
+        "--output",
+        metavar="PART",
+        help="which part of what the network returns counts: a name, an index or both with points between them "
+        "(out, 0, heads.-1), or file.py:function (default: found by a rule; see README)",
+    )
     parser.add_argument("--batch-size", type=int, default=16, metavar="B", help="samples in the batch (default: 16)")
     parser.add_argument(
         "--proxies", metavar="NAMES", help="names or patterns, separated by commas; all (default: standard)"
@@ -89,7 +95,15 @@ def execute(options: argparse.Namespace) -> int:
     import_files(options.imports)
     asked = asked_for(split_names(options.proxies))
     labels = tuple(dict.fromkeys(info.label for info in asked.values()))
-    network = Network(options.factory, shape, options.batch_size, options.classes, options.seed, tuple(options.imports))
+    network = Network(
+        options.factory,
+        shape,
+        options.batch_size,
+        options.classes,
+        options.seed,
+        tuple(options.imports),
+        options.output,
+    )
     with users_signals():
         if options.timeout is None:
             found = dict(network.results(options.factory, labels))
@@ -133,6 +147,7 @@ class Network:
         classes: number of classes; None for the width of the output.
         seed: decides the weights and the batch.
         imports: Python files that register further proxies.
+        output: which part of what the network returns counts; None for what the rule finds.
     """
 
     factory: str
@@ -141,6 +156,7 @@ class Network:
     classes: int | None
     seed: int
     imports: tuple[str, ...]
+    output: str | None = None
 
     def prepare(self) -> None:
         """Import what registers further proxies."""
@@ -158,18 +174,19 @@ class Network:
         from zcbench.proxies._score import score_with
 
         begin("")
-        model, batch = self._made()
-        for info, score in score_with(resolve(parts), model, batch, seed=self.seed, begin=begin):
+        choice = _choice(self.output)
+        model, batch = self._made(choice)
+        for info, score in score_with(resolve(parts), model, batch, seed=self.seed, output=choice, begin=begin):
             yield info.label, score
 
-    def _made(self) -> tuple[nn.Module, Batch]:
+    def _made(self, choice: OutputChoice | None) -> tuple[nn.Module, Batch]:
         import torch
 
         from zcbench.types import Batch
 
         model = _make(self.factory, self.seed, self.classes)
         inputs = _noise((self.batch_size, *self.shape), self.seed)
-        classes = _outputs(self.factory, model, inputs) if self.classes is None else self.classes
+        classes = _outputs(self.factory, model, inputs, choice) if self.classes is None else self.classes
         targets = torch.randint(classes, (len(inputs),), generator=torch.Generator().manual_seed(self.seed))
         return model, Batch(inputs, targets)
 
@@ -235,7 +252,7 @@ def _memory() -> int:
         return 2**40
 
 
-def _outputs(name: str, model: nn.Module, inputs: Tensor) -> int:
+def _outputs(name: str, model: nn.Module, inputs: Tensor, choice: OutputChoice | None) -> int:
     """Number of the network's outputs: of classes, if it tells classes apart."""
     from zcbench._foreign import Foreign
     from zcbench.errors import InvalidInputError
@@ -249,13 +266,30 @@ def _outputs(name: str, model: nn.Module, inputs: Tensor) -> int:
     outputs = 0
     with Foreign() as call:
         try:
-            outputs = int(output_of(inner.eval(), batch).shape[-1])
+            outputs = int(output_of(inner.eval(), batch, choice).shape[-1])
         finally:
             for module, training in modes:
                 module.training = training
     if call.kind is not None:
         raise InvalidInputError(f"{name} cannot take an input of shape {(1, *inputs.shape[1:])}: {call.said}")
     return outputs
+
+
+def _choice(text: str | None) -> OutputChoice | None:
+    """What --output chooses."""
+    from zcbench.errors import InvalidInputError
+
+    if text is None:
+        return None
+    if ".py:" in text:
+        function = _factory(text, None)
+        if not callable(function):
+            raise InvalidInputError(f"--output {text} is no function: write  --output FILE.py:FUNCTION")
+        return cast("OutputChoice", function)
+    steps = text.split(".")
+    if not all(steps):
+        raise InvalidInputError(f"--output {text!r}: write names and indices with points between them, e.g. heads.-1")
+    return [int(step) if re.fullmatch("-?[0-9]{1,9}", step) else step for step in steps]
 
 
 def _number(score: Score) -> str:

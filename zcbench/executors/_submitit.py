@@ -182,7 +182,8 @@ class SubmititExecutor:
                 timeout_min=max(1, round(60 * given["hours"])),
                 mem_gb=given["memory"] * workers,
                 cpus_per_task=workers,
-                gpus_per_node=given["gpus"] or (1 if devices.kind_of(order["device"]) == "cuda" else None),
+                gpus_per_node=given["gpus"]
+                or (1 if devices.kind_of(order.get("device", devices.CPU)) == "cuda" else None),
                 **{f"slurm_{name}": given[name] or None for name in ("partition", "account", "qos", "constraint")},
                 slurm_array_parallelism=given["at_once"] or 10_000,
             )

@@ -3,12 +3,14 @@
 Networks put their samples first or second (sequences), fold positions, windows or heads into them, and compute things
 that know nothing of samples, such as positions. Two short passes, of samples (0, 1) and (1, 0, 2), tell all of that:
 along the axis of samples the sizes of a tensor differ as the numbers of samples do; where more than samples lie along
-it, values tell whether the rows of a sample stand together. A network that takes whole batches only is run twice on the
-whole, the second time in reverse order, and values alone tell.
+it, values tell whether the rows of a sample stand together. Batch norm is off meanwhile, so that a sample's values are
+its own. A network that takes whole batches only is run twice on the whole, the second time in reverse order, and values
+alone tell.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -148,7 +150,8 @@ def _layout(a: Tensor, b: Tensor, samples: tuple[Sequence[int], Sequence[int]]) 
         if m % few == 0 and n % more == 0 and m // few == n // more and m and (m != n or few == more)
     ]
     if len(axes) == 1 and few != more and a.shape[axes[0]] == few:
-        return Layout(axes[0])
+        layout = Layout(axes[0])
+        return _UNKNOWN if _is_shuffled(layout.first(a), layout.first(b), samples) else layout
     candidates = [
         Layout(axis, a.shape[axis] // few, together)
         for axis in axes
@@ -158,16 +161,30 @@ def _layout(a: Tensor, b: Tensor, samples: tuple[Sequence[int], Sequence[int]]) 
         return _UNKNOWN
     distances = [_distance(layout.first(a), layout.first(b), samples) for layout in candidates]
     best = min(range(len(candidates)), key=distances.__getitem__)
-    if few == more and distances[best] > torch.finfo(torch.float32).eps ** 0.5 * float(a.abs().max()) * a.numel():
-        return _UNKNOWN
-    return candidates[best]
+    return candidates[best] if distances[best] <= _CLOSE else _UNKNOWN
+
+
+#: Relative distance of what is equal but for rounding, in whatever type the network computes.
+_CLOSE = 1e-2
 
 
 def _distance(a: Tensor, b: Tensor, samples: tuple[Sequence[int], Sequence[int]]) -> float:
-    """How far the rows of the samples that both have are from each other."""
+    """How far the rows of the samples that both have are from each other, relative to what they hold."""
     places = {number: place for place, number in enumerate(samples[1])}
     common = [(place, places[number]) for place, number in enumerate(samples[0]) if number in places]
     mine, theirs = ([pair[side] for pair in common] for side in (0, 1))
     if a.shape[1:] != b.shape[1:]:
-        return float("inf")
-    return float((a[mine].double() - b[theirs].double()).abs().sum())
+        return math.inf
+    x, y = a[mine].float(), b[theirs].float()
+    found = float((x - y).abs().sum() / x.abs().sum().clamp(min=torch.finfo(torch.float32).tiny))
+    return math.inf if math.isnan(found) else found
+
+
+def _is_shuffled(a: Tensor, b: Tensor, samples: tuple[Sequence[int], Sequence[int]]) -> bool:
+    """Whether rows come in an order that the data choose, as experts sort them.
+
+    The rows of a sample differ, and one is that of another sample instead. Where no other is, samples are mixed.
+    """
+    if _distance(a, b, samples) <= _CLOSE:
+        return False
+    return any(_distance(a[:1], b[row : row + 1], ([0], [0])) <= _CLOSE for row in range(len(b)))

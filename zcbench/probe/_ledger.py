@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import torch
 
 from zcbench import devices
+from zcbench.errors import message_of
 from zcbench.probe._handed import Handed
 
 T = TypeVar("T")
@@ -128,7 +129,9 @@ class Ledger:
                     measured.value = compute()
                 except Exception as error:
                     measured.error = error
-                    if devices.is_out_of_memory(type(error), str(error)):  # its frames hold what fills the memory
+                    if devices.is_out_of_memory(
+                        type(error), message_of(error)
+                    ):  # its frames hold what fills the memory
                         measured.error = error.with_traceback(None)
                         error.__context__ = error.__cause__ = None
                 finally:

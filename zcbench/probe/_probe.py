@@ -36,7 +36,7 @@ from zcbench.probe._signal import Signal
 from zcbench.probe._snapshot import BatchSnapshot, Given, untouched
 from zcbench.probe._upkeep import Upkeep
 from zcbench.probe._world import RandomStates, exact, restore_torch, seed_torch, torch_states
-from zcbench.probe.calling import Place, as_tensor, find_place, invoke, narrowed, settle
+from zcbench.probe.calling import Place, as_tensor, check_choice, chosen, find_place, invoke, narrowed, settle
 from zcbench.probe.losses import default_loss, sample_losses
 from zcbench.probe.modes import BatchNorm, BatchNormMode, unfused
 from zcbench.probe.per_sample import Consumer, sample_gradients, tangent_kernel
@@ -58,7 +58,7 @@ from zcbench.probe.signals import roles as _roles
 from zcbench.probe.signals import sample_maps as _sample_maps
 from zcbench.probe.signals._watcher import Watcher
 from zcbench.probe.weights import declared, multiplied
-from zcbench.types import Batch, Inputs, LossFunction
+from zcbench.types import Batch, Inputs, LossFunction, OutputChoice
 
 T = TypeVar("T")
 W = TypeVar("W", bound=Watcher)
@@ -78,13 +78,15 @@ class Probe(Upkeep):
 
     Args:
         model: the network; it must return a tensor, an object or mapping with ``logits`` or ``last_hidden_state``, or a
-            tuple, mapping or dataclass in which the last tensor that fits is the output: see ``zcbench.probe.calling``.
+            tuple, mapping or dataclass that holds one: ``zcbench.probe.calling`` says which.
         batch: inputs and, for proxies that need labels, targets.
         loss_fn: from ``(outputs, targets)`` to a scalar that averages over samples. Default: cross-entropy for
             integer targets, mean squared error for real ones.
         seed: seeds every forward pass and :meth:`generator`.
         wanted: names of signals that will be asked for. What can be seen in passing is then recorded during the one
             pass that is made anyway; values do not depend on it.
+        output: which part of what the network returns counts, where the rule above is wrong: an index, a name, a
+            sequence of these, or a function of all that it returns.
 
     Raises:
         InvalidInputError: the model is no ``nn.Module`` with dense weights that are there, inputs and targets do not
@@ -99,6 +101,7 @@ class Probe(Upkeep):
         loss_fn: LossFunction | None = None,
         seed: int = 0,
         wanted: frozenset[str] = frozenset(),
+        output: OutputChoice | None = None,
     ) -> None:
         self.model = measurable(model, batch)
         self.batch = ordinary(batch)
@@ -106,9 +109,11 @@ class Probe(Upkeep):
         self.seed = whole("the seed", seed, 0, 2**63 - 1)
         if loss_fn is not None and not callable(loss_fn):
             raise InvalidInputError(f"loss_fn is a {type(loss_fn).__name__}: pass a function of outputs and targets.")
+        check_choice(output)
         super().__init__(next((one.device for one in (*self.batch.tensors(), *self.model.parameters())), _CPU))
         infos = [registry.signal_info(name) for name in sorted(wanted)]
         self._loss_fn = loss_fn
+        self._choice = output
         self._wanted = wanted
         self._shared = {info.watcher for info in infos if info.watcher is not None}  # watchers of the main pass
         self._graphs = frozenset(info.name for info in infos if info.graph)  # what needs the main pass, and its graph
@@ -127,6 +132,7 @@ class Probe(Upkeep):
             self._exit.enter_context(eager(self.model))
             self._exit.enter_context(whole_graphs())
             exact(self.device)
+            torch.backends.mha.set_fastpath_enabled(False)  # passes without a graph compute as those with one do
             torch.set_autocast_cache_enabled(False)  # it would hold what weights were before a proxy exchanged them
             batch = BatchSnapshot(self.batch)
             self._exit.callback(batch.release)
@@ -209,6 +215,7 @@ class Probe(Upkeep):
         Raises:
             UnsupportedModelError: there is none.
         """
+        output = chosen(output, self._choice)
         if isinstance(narrowed(output), Tensor):
             return as_tensor(output)
         if "_place" in self._measured:
@@ -242,13 +249,18 @@ class Probe(Upkeep):
         """Where the output is in what the network returns."""
 
         def run(samples: int) -> object:
-            def returned() -> object:
-                with self.forward_pass("eval"):
-                    return invoke(self.model, _copies(self.batch[:samples].inputs))
+            with self.forward_pass("eval"):
+                return chosen(invoke(self.model, _copies(self.batch[:samples].inputs)), self._choice)
 
-            return _without_graph(returned)
+        def run_anyhow(samples: int) -> object:
+            try:
+                with torch.enable_grad():  # the graph tells features and logits apart
+                    return run(samples)
+            except RuntimeError:
+                with torch.no_grad():
+                    return run(samples)
 
-        return settle(run, len(self.batch))
+        return settle(run_anyhow, len(self.batch))
 
     def generator(self, name: str) -> torch.Generator:
         """A CPU generator for a proxy's own random numbers; it depends on the seed and the whole of ``name`` alone."""
@@ -361,24 +373,29 @@ class Probe(Upkeep):
     def watched(self, watcher: type[W], *, graph: bool = False) -> W:
         """What a watcher saw: of the main pass if it was wanted in advance, else of a pass of its own.
 
+        Where the main pass fails, a watcher that needs no graph sees a pass of its own, as it does without company.
+
         Args:
             watcher: its class.
             graph: whether it needs the graph of the pass.
         """
         if watcher in self._watchers or (watcher in self._shared and (graph or self._main)):
-            outputs = self._outputs_seen()
-            found = self._watchers[watcher]
-            found.outputs = outputs
-        else:
-            inputs = self._leaves.inputs if graph else self.batch.inputs
+            with nullcontext() if graph else suppress(Exception):
+                outputs, found = self._outputs_seen(), self._watchers[watcher]
+                found.outputs = outputs
+                assert isinstance(found, watcher)
+                return found
+        inputs = self._leaves.inputs if graph else self.batch.inputs
 
-            def run() -> Watcher:
-                watching = self._watching({watcher})[watcher]
-                with self.forward_pass(), watching:
-                    watching.outputs = self.call(inputs)
-                return watching
+        def run() -> Watcher:
+            watching = self._watching({watcher})[watcher]
+            with self.forward_pass(), watching:
+                watching.outputs = self.call(inputs)
+            return watching
 
-            found = run() if graph else _without_graph(run)
+        # Recurrent layers run another kernel where no gradient is wanted, with other last digits.
+        recurrent = any(isinstance(module, nn.RNNBase) for module in self.model.modules())
+        found = run() if graph or recurrent else _without_graph(run)
         assert isinstance(found, watcher)
         return found
 
@@ -413,7 +430,7 @@ class Probe(Upkeep):
 
             def seen() -> dict[type[Watcher], Seen]:
                 watchers = [kind(self) for kind in kinds]
-                with self._pass("eval"), ExitStack() as stack:
+                with self._pass("off"), ExitStack() as stack:
                     for watcher in watchers:
                         watcher.survey = {}
                         stack.enter_context(watcher)
@@ -423,6 +440,11 @@ class Probe(Upkeep):
             return _without_graph(seen)
 
         return learn(run, len(self.batch), kinds)
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        """Of a probe of a part of the batch."""
+        return {"loss_fn": self._loss_fn, "seed": self.seed, "output": self._choice}
 
     @Signal
     def _leaves(self) -> Batch:
@@ -513,7 +535,7 @@ class Probe(Upkeep):
         if 0 < samples < len(self.batch):
 
             def of_part() -> Tensor:
-                part = Probe(self.model, self.batch[:samples], loss_fn=self._loss_fn, seed=self.seed)
+                part = Probe(self.model, self.batch[:samples], **self._settings)
                 part._take_place(self)
                 with part:
                     return part.tangent_kernel(batch_norm)
@@ -552,7 +574,7 @@ class Probe(Upkeep):
         size = -(-len(self.batch) // self._pieces)
         for start in range(0, len(self.batch), size):
             rows = slice(start, start + size)
-            with Probe(self.model, self.batch[rows], loss_fn=self._loss_fn, seed=self.seed) as part:
+            with Probe(self.model, self.batch[rows], **self._settings) as part:
                 part._take_place(self)
                 sample_gradients(part, consume)
 

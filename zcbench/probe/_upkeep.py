@@ -14,7 +14,7 @@ from zcbench.probe.signals._watcher import Watcher
 
 #: What a probe is opened with.
 _PINNED = (
-    *("model", "batch", "seed", "device", "_loss_fn", "_wanted", "_shared", "_main"),
+    *("model", "batch", "seed", "device", "_loss_fn", "_choice", "_wanted", "_shared", "_main"),
     *("_peak", "_pieces", "_given", "_exit"),
 )
 

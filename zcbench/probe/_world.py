@@ -121,6 +121,7 @@ _SETTINGS: list[tuple[str, Callable[[], Any], Callable[[Any], Any]]] = [
         )
         if hasattr(_C, f"_get_{name}") and hasattr(_C, f"_set_{name}")
     ),
+    ("attention backends", torch.backends.mha.get_fastpath_enabled, torch.backends.mha.set_fastpath_enabled),
     *(
         ("attention backends", getattr(_cuda, f"{name}_sdp_enabled"), getattr(_cuda, f"enable_{name}_sdp"))
         for name in ("flash", "mem_efficient", "math", "cudnn")

@@ -1,13 +1,15 @@
 """The one tensor that counts as a network's output, whatever the network returns.
 
-A tensor is the output. Of an object or mapping with ``logits`` these count, else its ``last_hidden_state``. Official
-networks return more: NAS-Bench-201's ``(features, logits)``, DARTS' ``(logits, logits_aux)``. There the output is the
-last floating-point tensor of two dimensions whose first one counts the samples. Without one of two dimensions it is the
-last of those with the fewest, at least two; else the last of one. Tuples, lists, mappings and dataclasses are searched
-in order, to any depth. None, and what stands under a name that begins with "aux", are left out.
+A tensor is the output. Of an object or mapping with ``logits`` these count, else its ``logits_per_image``, ``out`` or
+``last_hidden_state``. Official networks return more: NAS-Bench-201's ``(features, logits)``, DARTS' ``(logits,
+logits_aux)``. There the output is a floating-point tensor of two dimensions whose first one counts the samples; without
+one, of the fewest dimensions, at least two; else of one. Of several such it is the one that the most trainable
+parameters take part in, as they do in logits more than in the features before them, and more than in an auxiliary
+head's; if that does not decide, the last. Tuples, lists, mappings and dataclasses are searched in order, to any depth.
+None, and what stands under a name that begins with "aux", are left out.
 
 Which place that is follows from the network in evaluation mode on a few samples, never from targets. All passes, of
-single samples and of training too, read the same place.
+single samples and of training too, read the same place. :func:`chosen` is for those who know better.
 """
 
 from __future__ import annotations
@@ -19,13 +21,14 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from zcbench.errors import UnsupportedModelError
-from zcbench.types import Batch, Shared
+from zcbench._arguments import shown
+from zcbench.errors import InvalidInputError, UnsupportedModelError
+from zcbench.types import Batch, OutputChoice, Shared
 
 #: Way to a tensor inside of what a network returned: indices and names.
 Place: TypeAlias = tuple[int | str, ...]
 
-_NAMED = ("logits", "last_hidden_state")
+_NAMED = ("logits", "logits_per_image", "out", "last_hidden_state")
 #: Samples of the passes that tell which tensors count samples.
 _FEW = (2, 3)
 _DEEPEST = 20
@@ -49,7 +52,7 @@ def arguments(inputs: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 
 def narrowed(output: object) -> object:
-    """Its ``logits``, or its ``last_hidden_state``, or the output itself."""
+    """The part with one of the names that count, such as ``logits``, or the output itself."""
     if isinstance(output, Tensor):
         return output
     for name in _NAMED:
@@ -57,6 +60,48 @@ def narrowed(output: object) -> object:
         if found is not None:
             return narrowed(found) if found is not output else found
     return output
+
+
+def chosen(output: object, choice: OutputChoice | None) -> Any:
+    """The part of what a network returned that was chosen to count; all of it where nothing was.
+
+    Args:
+        output: what the network returned.
+        choice: an index into a tuple, list or object, counted from its end if negative; a name in a mapping or object;
+            a sequence of these, from the outside in; or a function of the whole.
+
+    Raises:
+        UnsupportedModelError: there is no such part.
+    """
+    if choice is None:
+        return output
+    if callable(choice):
+        return choice(output)
+    for step in [choice] if isinstance(choice, (int, str)) else choice:
+        parts = list(_parts(output))
+        try:
+            found = parts[step][1] if isinstance(step, int) else dict(parts).get(step, getattr(output, step, None))
+        except IndexError:
+            found = None
+        if found is None:
+            names = [repr(name) if isinstance(name, str) else str(name) for name, _ in parts]
+            there = f"with the parts {', '.join(names[:12])}" if names else "without parts"
+            raise UnsupportedModelError(
+                f"the network returned a {type(output).__name__} {there}: output={step!r} is none of them."
+            )
+        output = found
+    return output
+
+
+def check_choice(choice: object) -> None:
+    """InvalidInputError for what cannot choose a part of a network's output."""
+    steps = choice if isinstance(choice, (list, tuple)) and choice else [choice]
+    if choice is None or callable(choice) or all(isinstance(step, (int, str)) for step in steps):
+        return
+    raise InvalidInputError(
+        f"output={shown(choice)}: choose a name, an index, a sequence of these, or a function of what the network "
+        "returns."
+    )
 
 
 def as_tensor(output: object, place: Place | None = None) -> Tensor:
@@ -90,7 +135,7 @@ def find_place(returned: Sequence[tuple[int, object]]) -> Place:
     """Where the output tensor is; see the module's text for the rule.
 
     Args:
-        returned: pairs of a number of samples and what the network returned for so many.
+        returned: pairs of a number of samples and what the network returned for so many, with its graph.
 
     Raises:
         UnsupportedModelError: nothing that it returned fits.
@@ -106,14 +151,29 @@ def find_place(returned: Sequence[tuple[int, object]]) -> Place:
             "an object with .logits, or a tuple in which such a tensor is the last."
         )
     fewest = min((tensor.dim() for tensor in found.values() if tensor.dim() > 1), default=1)
-    return [place for place, tensor in found.items() if tensor.dim() == fewest][-1]
+    behind = {place: _parameters_behind(tensor) for place, tensor in found.items() if tensor.dim() == fewest}
+    most = max(behind.values())
+    return [place for place, number in behind.items() if number == most][-1]
+
+
+def _parameters_behind(tensor: Tensor) -> int:
+    """Number of leaves in the graph of a tensor."""
+    reached, queue, leaves = {tensor.grad_fn}, [tensor.grad_fn], 0
+    while queue:
+        node = queue.pop()
+        leaves += hasattr(node, "variable")
+        for following, _ in () if node is None else node.next_functions:
+            if following not in reached:
+                reached.add(following)
+                queue.append(following)
+    return leaves
 
 
 def settle(run: Callable[[int], object], samples: int) -> Place:
     """Where the output tensor of a network is, by passes of two and of three samples, or as many as there are.
 
     Args:
-        run: from a number of samples to what the network returns for the first so many.
+        run: from a number of samples to what the network returns for the first so many, with its graph.
         samples: how many there are.
     """
     sizes = sorted({min(few, samples) for few in (*_FEW, max(samples - 1, 1))})[:2]
@@ -124,17 +184,24 @@ def settle(run: Callable[[int], object], samples: int) -> Place:
     return find_place(returned)
 
 
-def output_of(model: nn.Module, batch: Batch) -> Tensor:
+def output_of(model: nn.Module, batch: Batch, choice: OutputChoice | None = None) -> Tensor:
     """Output of a network, in its present mode, for a batch's first sample; without gradients.
+
+    Args:
+        model: the network.
+        batch: what it is called with.
+        choice: which part of what it returns counts; see :func:`chosen`.
 
     Raises:
         UnsupportedModelError: it returns no tensor that fits.
     """
     with torch.no_grad():
-        output = invoke(model, batch[:1].inputs)
-        if isinstance(narrowed(output), Tensor):
-            return as_tensor(output)
-        return as_tensor(output, settle(lambda size: invoke(model, batch[:size].inputs), len(batch)))
+        output = chosen(invoke(model, batch[:1].inputs), choice)
+    if isinstance(narrowed(output), Tensor):
+        return as_tensor(output)
+    with torch.enable_grad():
+        place = settle(lambda size: chosen(invoke(model, batch[:size].inputs), choice), len(batch))
+    return as_tensor(output, place)
 
 
 def alike(output: object, like: Tensor) -> Place:

@@ -48,7 +48,7 @@ class BatchNormMode(TorchFunctionMode):
         if func is F.batch_norm:
             return _batch_norm(self.mode, *args, **kwargs)
         if self.mode == "off" and _is_of_single_channels(func, *args, **kwargs):
-            return args[0] if args else kwargs["input"]
+            return (args[0] if args else kwargs["input"]).clone()
         return func(*args, **kwargs)
 
 
@@ -72,9 +72,11 @@ def _batch_norm(
     eps: float = 1e-5,
 ) -> Tensor:
     if mode == "off":
-        return input
+        return input.clone()  # the network may write to what a norm returns
     if mode != "per-sample":
         if training:
+            if len(input) == 1 and input[0, 0].numel() == 1:  # torch refuses it by the name of no layer
+                raise UnsupportedModelError("batch norm of a single value for each channel has no statistics.")
             return batch_norm(input, weight, bias, eps)
         return F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
     if input[0, 0].numel() < 2:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
+import torch
 from torch import Tensor
 
 Node: TypeAlias = Any  # torch.autograd.graph.Node
@@ -23,7 +24,7 @@ class Role(enum.StrEnum):
     FFN_OUT = "ffn-out"  # that layer
 
 
-_PRODUCTS = {"AddmmBackward0", "MmBackward0", "LinearBackward0", "MkldnnLinearBackward0"}
+_PRODUCTS = {"AddmmBackward0", "MmBackward0", "LinearBackward0", "MkldnnLinearBackward0", "GroupedMmBackward0"}
 _ATTENTION = {
     "BmmBackward0",
     "BaddbmmBackward0",
@@ -48,8 +49,12 @@ _ROOTS = {"RsqrtBackward0", "SqrtBackward0"}
 _BENDS = {
     *("GeluBackward0", "ReluBackward0", "SiluBackward0", "MishBackward0", "EluBackward0", "LeakyReluBackward0"),
     *("HardswishBackward0", "HardtanhBackward0", "SoftplusBackward0", "SigmoidBackward0", "TanhBackward0"),
-    *("PowBackward0", "ErfBackward0"),
+    *("PowBackward0", "ErfBackward0", "SoftplusBackward0", "HardsigmoidBackward0", "LogSigmoidBackward0"),
+    *("ExpBackward0", "Expm1Backward0", "Log1pBackward0", "WhereBackward0", "MaximumBackward0", "MinimumBackward0"),
+    *("ClampBackward1", "ClampMinBackward0", "ClampMaxBackward0", "PreluKernelBackward0"),
 }
+#: what may stand between the non-linearity of a feed-forward block and its second layer
+_INSIDE = {"NativeLayerNormBackward0", "FusedRmsNormBackward0", "ConvolutionBackward0", "MulBackward0"}
 
 
 def linear_roles(outputs: Tensor, weights: Mapping[str, Tensor]) -> dict[str, Role]:
@@ -57,10 +62,11 @@ def linear_roles(outputs: Tensor, weights: Mapping[str, Tensor]) -> dict[str, Ro
 
     Args:
         outputs: output of the network with its graph.
-        weights: two-dimensional trainable weights by name.
+        weights: trainable weights by name; those of two dimensions, and of three where experts are stacked.
     """
+    weights = {name: weight for name, weight in weights.items() if weight.dim() in (2, 3)}
     users, leaves = _graph(outputs)
-    products = _products(users, leaves, {id(weight): name for name, weight in weights.items() if weight.dim() == 2})
+    products = _products(users, leaves, {id(weight): name for name, weight in weights.items()})
     lands: dict[str, list[tuple[Node, bool]]] = defaultdict(list)
     for product, name in products.items():
         lands[name] += _downstream(product, users, _SHAPES | _SCALES, bends=True)
@@ -128,9 +134,12 @@ def _chains(
             other = products.get(node)
             if other is None or not bent or other in chain:
                 continue
-            if weights[other].shape == weights[name].shape[::-1]:
+            inner, outer = weights[name].shape[-2:], weights[other].shape[-2:]
+            # What enters a state space next to its gate goes elsewhere, too.
+            alone = all(products.get(end) == other for end, _ in lands[name])
+            if outer == inner[::-1] or (alone and _is_packed(inner, outer)):
                 yield [*chain, other]
-            elif _is_square(weights[other]) and weights[other].shape[0] in weights[name].shape:
+            elif _is_square(weights[other]) and outer[0] in inner:
                 stack.append([*chain, other])
 
 
@@ -139,13 +148,29 @@ def _bends_in_place(node: Node) -> bool:
     return node.name().endswith("CopySlices") and sum(child is not None for child, _ in node.next_functions) == 1
 
 
+def _is_written_by_hand(node: Node) -> bool:
+    """Whether it is a function of somebody's own with one argument that has a gradient, as activations are."""
+    own = isinstance(node, torch.autograd.function.BackwardCFunction)
+    return own and sum(child is not None for child, _ in node.next_functions) == 1
+
+
+def _is_weight_of(node: Node, user: Node) -> bool:
+    """Whether a result goes into a convolution as its weight."""
+    return user.name() == "ConvolutionBackward0" and user.next_functions[0][0] is not node
+
+
 def _normalizes(node: Node) -> bool:
     """Whether a product is the last step of a norm that is written out: x times 1 / root of its mean square."""
     return any(child is not None and child.name() in _ROOTS for child, _ in node.next_functions)
 
 
+def _is_packed(inner: torch.Size, outer: torch.Size) -> bool:
+    """Whether a layer makes twice the width that another takes back: gate and values in one, either way round."""
+    return (inner[0] == 2 * outer[1] and inner[1] == outer[0]) or (inner[1] == 2 * outer[0] and inner[0] == outer[1])
+
+
 def _is_square(weight: Tensor) -> bool:
-    return weight.shape[0] == weight.shape[1]
+    return weight.shape[-2] == weight.shape[-1]
 
 
 def _graph(outputs: Tensor) -> tuple[dict[Node, list[Node]], list[Node]]:
@@ -183,8 +208,11 @@ def _downstream(
     while stack:
         node, bent = stack.pop()
         for user in users.get(node, ()):
-            bend = user.name() in _BENDS or _bends_in_place(user)
-            passes = (bends if bend else user.name() in through) and not _normalizes(user)
+            bend = user.name() in _BENDS or _bends_in_place(user) or _is_written_by_hand(user)
+            if bends and bent and user.name() in _INSIDE:  # a norm or a convolution over positions
+                passes = not _is_weight_of(node, user)
+            else:
+                passes = (bends if bend else user.name() in through) and not _normalizes(user)
             state = (user, bent or bend)
             if state in seen:
                 continue

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,9 +25,10 @@ from zcbench.probe import Probe
 from zcbench.probe._measurable import measurable
 from zcbench.probe._snapshot import Changes, Snapshot, untouched
 from zcbench.probe._world import Settings
+from zcbench.probe.calling import check_choice
 from zcbench.proxies._register import asked_for
 from zcbench.proxies._scores import ScoresByName
-from zcbench.types import Batch, Cost, Inputs, LossFunction, ProxyInfo, Score, Status
+from zcbench.types import Batch, Cost, Inputs, LossFunction, OutputChoice, ProxyInfo, Score, Status
 
 if TYPE_CHECKING:
     from torch import nn
@@ -43,13 +44,14 @@ def score(
     seed: int = 0,
     training_data: Batch | None = None,
     recipe: Recipe | None = None,
+    output: OutputChoice | None = None,
     device: str | torch.device | None = None,
 ) -> dict[str, Score]:
     """Score any network with training-free proxies; the network comes back as it was.
 
     Args:
         model: returns a tensor, an object or mapping with ``logits``, or a tuple such as NAS-Bench-201's (features,
-            logits), of which the last tensor of two dimensions counts: ``zcbench.probe.calling`` has the whole rule.
+            logits), of which a tensor of two dimensions counts: ``zcbench.probe.calling`` has the whole rule.
             Of ``torch.compile`` and ``nn.DataParallel`` the network inside is measured.
         inputs: a tensor, a tuple or list (positional arguments) or a mapping (keyword arguments) of tensors whose first
             dimension counts the samples; numbers, texts and None among them reach the network as they are.
@@ -63,6 +65,8 @@ def score(
         seed: seeds everything random, from 0; the same seed gives the same scores.
         training_data: what "epochs" and "steps" train on; default the batch itself.
         recipe: how they train; default SGD at .05.
+        output: which part of what the network returns counts, where the rule does not find it: an index (0 of (logits,
+            features), -1), a name ("out"), a sequence of these from the outside in, or a function of all of it.
         device: where it is measured, "cpu", "cuda", "cuda:1" or "mps"; network and batch are sent there, and the
             network comes back. Default: where they lie; of the processor, where :func:`zcbench.devices.chosen` says.
 
@@ -97,6 +101,7 @@ def score(
                 seed=seed,
                 training_data=training_data,
                 recipe=recipe,
+                output=output,
                 device=device,
             )
         }
@@ -124,6 +129,7 @@ def score_with(
     seed: int = 0,
     training_data: Batch | None = None,
     recipe: Recipe | None = None,
+    output: OutputChoice | None = None,
     begin: Callable[[str], object] = str,
     device: str | torch.device | None = None,
 ) -> Iterator[tuple[ProxyInfo, Score]]:
@@ -132,6 +138,7 @@ def score_with(
     ``begin`` is called with a proxy's label whenever work for it begins.
     """
     rules.whole("the seed", seed, 0, 2**63 - 1)
+    check_choice(output)
     if recipe is not None and not isinstance(recipe, Recipe):
         raise InvalidInputError(f"the recipe is a {type(recipe).__name__}: pass a zcbench Recipe.")
     asked = list(infos)
@@ -149,7 +156,8 @@ def score_with(
             yield from ((info, _reason(call, f"it cannot be moved to {place}: ")) for info in asked)
             return
         name = devices.name_of(place)
-        for info, one in _all(asked, model, batch, loss_fn, seed, training_data, recipe, begin):
+        given: dict[str, Any] = {"loss_fn": loss_fn, "output": output}
+        for info, one in _all(asked, model, batch, seed, training_data, recipe, begin, given):
             yield info, replace(one, device=place.type, device_name=name)
 
 
@@ -165,19 +173,19 @@ def _all(
     infos: list[ProxyInfo],
     model: nn.Module,
     batch: Batch,
-    loss_fn: LossFunction | None,
     seed: int,
     training_data: Batch | None,
     recipe: Recipe | None,
     begin: Callable[[str], object],
+    given: dict[str, Any],
 ) -> Iterator[tuple[ProxyInfo, Score]]:
-    """See :func:`score_with`; all lies where it is measured."""
+    """See :func:`score_with`; all lies where it is measured, and ``given`` is for probes and training alike."""
     states: dict[_State, list[ProxyInfo]] = {}
     for info in infos:
         for repeat in range(info.repeats):
             states.setdefault(_State(repeat, *info.trained), []).append(info)
     if set(states) <= {_State()}:
-        yield from _probe_all(states.get(_State(), []), model, batch, loss_fn, seed, begin)
+        yield from _probe_all(states.get(_State(), []), model, batch, begin, seed=seed, **given)
         return
     outcomes: dict[str, list[Score]] = {}
     with untouched(model) as snapshot:
@@ -186,12 +194,12 @@ def _all(
             started = time.perf_counter()
             begin(states[state][0].label)
             with Foreign() as call:
-                _prepare(model, snapshot, state, first, training_data or batch, loss_fn, recipe)
+                _prepare(model, snapshot, state, first, training_data or batch, recipe, **given)
             found: Iterable[tuple[ProxyInfo, Score]]
             if call.kind is not None:
                 found = [(info, _reason(call)) for info in states[state]]
             else:
-                found = _probe_all(states[state], model, batch, loss_fn, first, begin)
+                found = _probe_all(states[state], model, batch, begin, seed=first, **given)
             preparation = devices.now(batch.tensors()[0].device) - started
             for info, one in found:
                 several = outcomes.setdefault(info.label, [])
@@ -206,8 +214,8 @@ def _prepare(
     state: _State,
     seed: int,
     data: Batch,
-    loss_fn: LossFunction | None,
     recipe: Recipe | None,
+    **given: Any,
 ) -> None:
     snapshot.restore()
     settings = Settings()
@@ -215,7 +223,7 @@ def _prepare(
         if state.repeat:
             reinitialize(model, seed)
         if state.epochs or state.steps:
-            train(model, data, epochs=state.epochs, steps=state.steps, recipe=recipe, loss_fn=loss_fn, seed=seed)
+            train(model, data, epochs=state.epochs, steps=state.steps, recipe=recipe, seed=seed, **given)
     finally:
         settings.restore()
 
@@ -238,12 +246,11 @@ def _probe_all(
     infos: list[ProxyInfo],
     model: nn.Module,
     batch: Batch,
-    loss_fn: LossFunction | None,
-    seed: int,
     begin: Callable[[str], object],
+    **settings: Any,
 ) -> Iterator[tuple[ProxyInfo, Score]]:
     wanted = frozenset(name for info in infos for name in info.signals)
-    with Probe(model, batch, loss_fn=loss_fn, seed=seed, wanted=wanted) as probe:
+    with Probe(model, batch, wanted=wanted, **settings) as probe:
         for info in infos:
             begin(info.label)
             one, tidied = _one(info, probe)
@@ -330,5 +337,5 @@ def _reason(call: Foreign, what: str = "") -> Score:
         return Score(None, Status.NON_FINITE, 0.0, what + call.message)
     if devices.is_out_of_memory(call.kind, call.message):
         advice = "choose a smaller batch, or a device with more memory"
-        return Score(None, Status.OUT_OF_MEMORY, 0.0, f"{what}no memory was left ({call.message}): {advice}.")
+        return Score(None, Status.OUT_OF_MEMORY, 0.0, f"{what}{call.reason.rstrip('.')}; {advice}.")
     return Score(None, Status.FAILED, 0.0, what + call.reason)

@@ -83,7 +83,7 @@ def plain(probe: Probe) -> float:
     "fisher",
     needs_labels=True,
     invariances=("sample-order",),
-    signals=("gradients", "channel_products"),
+    signals=("channel_products",),
     reference="Theis et al., arXiv:1801.05787, equation 9; Turner et al., ICLR 2020, arXiv:1906.04113, equation 2",
 )
 def fisher(probe: Probe, *, per_weight: bool = False) -> float:

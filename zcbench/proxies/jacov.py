@@ -48,7 +48,7 @@ def correlation_score(rows: Tensor) -> float:
 @register_proxy(
     "epe_nas",
     needs_labels=True,
-    signals=("input_gradients",),
+    signals=("input_gradients", "outputs"),
     invariances=("sample-order", "class-names"),
     ranges={"many": (1, 10**9)},
     reference="Lopes et al., 'EPE-NAS', ICANN 2021, arXiv:2102.08099, equations 3 to 5",

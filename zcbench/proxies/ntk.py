@@ -142,7 +142,7 @@ def lga(probe: Probe, *, batch_norm: str = "eval", samples: int = 0) -> float:
 @register_proxy(
     "lga_classes",
     needs_labels=True,
-    signals=("outputs",),
+    signals=("class_kernel",),
     invariances=("sample-order", "class-names"),
     reference=f"{_MOK}, section 5, applied to the class means of the kernel: zcbench's own",
 )

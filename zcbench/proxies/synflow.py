@@ -179,7 +179,15 @@ def _flow(
     watched = {name: state[name].requires_grad_() for name in weights}
     positional, named = arguments(inputs)
     with probe.forward_pass(batch_norm), default_dtype(torch.float64):
-        flow = probe.tensor_of(functional_call(probe.model, state, positional, named), inputs).sum() * factor
+        try:
+            output = functional_call(probe.model, state, positional, named)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise UnsupportedModelError(
+                "batch norm in train mode gets one value per channel of the one sample that is fed."
+            ) from error
+        flow = probe.tensor_of(output, inputs).sum() * factor
     found: tuple[Tensor | None, ...] = (None,) * len(watched)
     if flow.requires_grad:
         found = torch.autograd.grad(flow, list(watched.values()), allow_unused=True)

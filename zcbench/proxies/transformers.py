@@ -207,8 +207,8 @@ def synaptic_diversity(probe: Probe, *, normalized: bool = False) -> float:
 
 
 def _diversity(pairs: Sequence[tuple[Tensor, Tensor]]) -> float:
-    """Sum over pairs of the product of their nuclear norms."""
-    norms = nuclear_norms([matrix for pair in pairs for matrix in pair])
+    """Sum over pairs of the product of their nuclear norms; an axis of heads is part of the matrix."""
+    norms = nuclear_norms([array.flatten(1) for pair in pairs for array in pair])
     return sum(a * b for a, b in zip(norms[::2], norms[1::2], strict=True))
 
 

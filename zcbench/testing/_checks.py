@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from zcbench import devices
 from zcbench.errors import InvalidInputError
-from zcbench.probe import Probe, _probe, weights
+from zcbench.probe import Probe, _probe, list_signals, weights
 from zcbench.probe.per_sample import _gradients
 from zcbench.proxies import get_proxy, score_with
 from zcbench.proxies._score import CHANGED
@@ -115,6 +116,7 @@ class _Checker:
             "stochastic": self.stochastic,
             "labels": self.labels,
             "cost": self.cost,
+            "signals": self.signals,
             "batch norm": self.batch_norm,
             **{f"invariance: {name}": self.invariance(name) for name in self.info.invariances},
             "per-sample loop": self.per_sample,
@@ -126,9 +128,9 @@ class _Checker:
 
     # -- helpers -------------------------------------------------------------------------------
 
-    def score(self, model: nn.Module, batch: Batch, seed: int | None = None) -> Score:
+    def score(self, model: nn.Module, batch: Batch, seed: int | None = None, device: str | None = None) -> Score:
         seed = self.seed if seed is None else seed
-        ((_, score),) = score_with([self.info], model, batch, seed=seed)
+        ((_, score),) = score_with([self.info], model, batch, seed=seed, device=device)
         return score
 
     def again(self, case: _Case, what: str, batch: Batch | None = None, seed: int | None = None) -> float:
@@ -272,6 +274,20 @@ class _Checker:
             raise FailedError("declared forward, but the network did not run: declare cost='static'")
         return f"at most {most[0]} forward and {most[1]} backward passes"
 
+    def signals(self) -> str:
+        declared, asked = set(self.info.signals), set[str]()
+        for case in self.need_cases():
+            with Probe(case.specimen.make(), case.specimen.batch, seed=self.seed, wanted=frozenset(declared)) as probe:
+                with probe.stopwatch():
+                    probe.run(self.info.function, **self.info.arguments)
+                asked |= probe._asked & set(list_signals())
+        listed = ", ".join(sorted(asked)) or "none"
+        if idle := sorted(declared - asked):
+            raise FailedError(f"declares the signal {idle[0]!r} and never asks for it; it asks for: {listed}")
+        if declared and (more := sorted(asked - declared)):
+            raise FailedError(f"asks for the signal {more[0]!r} and declares others only: declare all, or none")
+        return f"asks for: {listed}" + ("" if declared or not asked else "; declare them, and passes are shared better")
+
     def batch_norm(self) -> str:
         seen: set[str] = set()
         run = Probe.forward_pass
@@ -375,15 +391,14 @@ class _Checker:
         return f"largest relative difference {worst:.1e}"
 
     def device(self) -> str:
-        if not torch.cuda.is_available():
+        others = [name for name in devices.available() if name != devices.CPU]
+        if not others:
             raise SkippedError("no GPU")
         for case in self.need_cases():
-            batch = case.specimen.batch
-            targets = None if batch.targets is None else batch.targets.cuda()
-            with torch.backends.cudnn.flags(allow_tf32=False):  # which is not float32
-                score = self.score(case.specimen.make().cuda(), Batch(batch.map(lambda t: t.cuda()), targets))
+            score = self.score(case.specimen.make(), case.specimen.batch, device=others[0])
             if score.value is None or not case.agrees(score.value):
-                raise FailedError(f"{case.specimen.name}: {case.value:.9g} on the CPU, {float(score):.9g} on the GPU")
+                found = f"{float(score):.9g} on {others[0]} {score.detail}".rstrip()
+                raise FailedError(f"{case.specimen.name}: {case.value:.9g} on the CPU, {found}")
         return f"equal on {len(self.cases)} networks"
 
     def odd(self) -> str:

@@ -113,3 +113,49 @@ def test_nothing_of_size_batch_times_parameters_is_held():
     with Probe(model, Batch(inputs, labels)) as probe:
         probe.each_sample_gradient(watch)
     assert largest <= max(p.numel() for p in model.parameters())
+
+
+class RelativeBias(nn.Module):
+    """Attention with a bias by distance, as in T5 and MPNet: an embedding of pairs of positions, of no samples."""
+
+    def __init__(self, use):
+        super().__init__()
+        self.words, self.distances, self.head = nn.Embedding(20, 8), nn.Embedding(5, 2), nn.Linear(8, 3)
+        self.use = use
+
+    def forward(self, tokens):
+        x = self.words(tokens)
+        positions = torch.arange(tokens.shape[1])
+        bias = self.use(self.distances((positions[:, None] - positions[None, :]).clamp(-2, 2) + 2))
+        heads = x.unflatten(-1, (2, 4)).transpose(1, 2)
+        weights = torch.softmax(heads @ heads.mT + bias, -1)
+        return self.head((weights @ heads).transpose(1, 2).flatten(2).mean(1))
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda bias: bias.permute([2, 0, 1])[None],  # raises for a copy of each sample
+        lambda bias: bias.sum(0)[..., 0],  # is something else of copies
+        lambda bias: bias.movedim(-1, -3),
+    ],
+    ids=["permuted", "summed", "moved"],
+)
+def test_what_is_the_same_for_all_samples_may_be_used_in_any_way(use):
+    torch.manual_seed(0)
+    model, tokens, targets = RelativeBias(use), torch.randint(20, (5, 6)), torch.arange(5) % 3
+    expected = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
+    for i in range(5):
+        loss = nn.functional.cross_entropy(model(tokens[i : i + 1]), targets[i : i + 1])
+        gradients = torch.autograd.grad(loss, list(model.parameters()))
+        for (name, _), gradient in zip(model.named_parameters(), gradients, strict=True):
+            expected[name] += gradient.square()
+    found = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
+    with Probe(model, Batch(tokens, targets)) as probe:
+        probe.each_sample_gradient(lambda name, gradients: found[name].add_(gradients.square().sum(0)))
+        kernel = probe.tangent_kernel()
+    for name, total in expected.items():
+        torch.testing.assert_close(found[name], total)
+    rows = [torch.autograd.grad(model(tokens[i : i + 1]).sum(), list(model.parameters())) for i in range(5)]
+    flat = torch.stack([torch.cat([g.flatten() for g in row]) for row in rows]).double()
+    torch.testing.assert_close(kernel, flat @ flat.T, rtol=1e-4, atol=1e-4)

@@ -24,7 +24,7 @@ from torch.autograd.graph import get_gradient_edge
 from zcbench.errors import UnsupportedModelError, first_line
 from zcbench.probe._differentiate import dense
 from zcbench.probe.modes import BatchNorm
-from zcbench.probe.per_sample._one_by_one import FEW, Scalars, counted, refuse_mixing
+from zcbench.probe.per_sample._one_by_one import FEW, Scalars, close, counted, refuse_mixing
 from zcbench.probe.per_sample.rules import Rule, is_regular, replayed, rule_of
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ class Collector:
             if rule_of(module, batch_norm) and any(id(p) in self.names for p in module.parameters(recurse=False))
         ]
         self.calls = Counter[nn.Module]()
+        self.copies = False  # whether something of no samples was copied for each
         self.owners = Counter(id(p) for module in self.layers for p in module.parameters(recurse=False))
         self.pending: dict[str, Tensor] = {}
         self.unseen = set(self.parameters)
@@ -179,7 +180,7 @@ class Collector:
             x, output = (
                 tensor.expand(self.batch, *tensor.shape[tensor.shape[0] == 1 :]) for tensor in (x, output.detach())
             )
-            changed = output
+            changed, self.copies = output, True
         elif two is None or two[0] != FEW or x.shape[0] != self.batch:
             raise IrregularError
         self.calls[module] += 1
@@ -245,8 +246,10 @@ def by_hooks(probe: Probe, collector: Collector, scalars: Scalars, batch_norm: B
         for parameter in frozen:
             parameter.requires_grad_(False)
         with probe.forward_pass(batch_norm):
-            outputs = probe.call(probe.batch.inputs)
+            outputs = _run(probe, collector)
             counted(outputs, collector.batch)
+            if collector.copies and not (few.shape[1:] == outputs.shape[1:] and close(few, outputs[: len(few)])):
+                raise IrregularError  # it makes something else of the copies, or it mixes samples: one by one tells
             total = scalars(outputs, 0).sum()
             leaves = {id(leaf): leaf for leaf in _leaves(total)[0]}  # those that the network makes itself, too
             if leaves:
@@ -258,6 +261,16 @@ def by_hooks(probe: Probe, collector: Collector, scalars: Scalars, batch_norm: B
             handle.remove()
     refuse_mixing(probe, batch_norm, few, outputs)
     collector.finish()
+
+
+def _run(probe: Probe, collector: Collector) -> Tensor:
+    """The outputs; IrregularError where the network does not take the copies that the collector made for samples."""
+    try:
+        return probe.call(probe.batch.inputs)
+    except (RuntimeError, ValueError, IndexError, AssertionError) as error:
+        if collector.copies:  # it has one dimension more than the network reckons with
+            raise IrregularError from error
+        raise
 
 
 def _survey(probe: Probe, collector: Collector, batch_norm: BatchNorm) -> Tensor:

@@ -60,14 +60,14 @@ def refuse_mixing(probe: Probe, batch_norm: BatchNorm, few: Tensor, whole: Tenso
         UnsupportedModelError: the outputs of the first samples are others in company, and not by random numbers.
     """
     part = whole[: len(few)]
-    if few.shape == part.shape and _close(few, part):
+    if few.shape == part.shape and close(few, part):
         return
     if few.shape == part.shape:
         states, seed = torch_states(), probe.seed
         try:
             with probe.forward_pass(batch_norm):
                 seed_torch(seed + 1)
-                if not _close(probe.call(probe.batch[: len(few)].inputs), few):
+                if not close(probe.call(probe.batch[: len(few)].inputs), few):
                     return  # it draws random numbers, others for each size of a batch
         finally:
             restore_torch(states)
@@ -77,7 +77,7 @@ def refuse_mixing(probe: Probe, batch_norm: BatchNorm, few: Tensor, whole: Tenso
     )
 
 
-def _close(a: Tensor, b: Tensor) -> bool:
+def close(a: Tensor, b: Tensor) -> bool:
     """Whether two outputs differ by no more than rounding, relative to the largest number."""
     a, b = a.detach(), b.detach()
     scale = float(torch.maximum(a.abs().max(), b.abs().max()))

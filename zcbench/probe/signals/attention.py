@@ -37,7 +37,7 @@ class Attended:
     """One application of attention.
 
     Attributes:
-        probabilities: ``(batch, heads, queries, keys)``.
+        probabilities: ``(batch, heads, queries, keys)``; windows with an axis of their own count as heads.
         heads: what the heads return, ``(batch, heads, queries, width)``.
     """
 
@@ -66,6 +66,8 @@ class Attention(Watcher):
             self._add(_probabilities(*args, **kwargs), result)
         elif func in _MATMUL and self._known(args[0]):
             self._add(args[0], result)
+        elif func in _MATMUL and self._known(args[1]) and _is_transposed(args[1]):
+            self._add(args[1].mT, result.mT)  # values (width, keys) times probabilities (keys, queries)
         elif func is torch.einsum and isinstance(args[0], str):
             self._take_einsum(args[0], args[1:], result)
         elif func in _STILL and isinstance(result, Tensor):
@@ -104,10 +106,16 @@ class Attention(Watcher):
                 x = layout.first(x) if layout.positions > 1 else layout.first(x)[:, None]
             elif x.dim() == 4:  # windows may be folded into it too
                 x = layout.rows(x)
+            elif x.dim() > 4:  # windows or blocks that have axes of their own
+                x = layout.first(x).flatten(1, -3)
             if x.dim() == 4:
                 found.append(x)
         if len(found) == 2:
             self.applications.append(Attended(*found))
+
+
+def _is_transposed(matrices: Tensor) -> bool:
+    return matrices.dim() > 2 and matrices.mT.is_contiguous()
 
 
 def _probabilities(

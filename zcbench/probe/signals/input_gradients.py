@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
 from zcbench.errors import UnsupportedModelError
 from zcbench.probe._differentiate import rows_of
 from zcbench.probe._register import register_signal
 from zcbench.probe.signals._watcher import Watcher
+from zcbench.types import Batch
 
 if TYPE_CHECKING:
     from zcbench.probe import Probe
@@ -49,12 +51,50 @@ def input_gradients(probe: Probe) -> Tensor:
     Where the inputs are integers, with respect to what the first embedding makes of them.
 
     Raises:
-        UnsupportedModelError: no input is a floating-point tensor, and no embedding takes them.
+        UnsupportedModelError: no input is a floating-point tensor, and no embedding takes them; or the gradient is zero
+            but for rounding.
     """
     if "output_gradients" in probe._wanted:
-        return probe._sum_pass[1]
-    found = probe._differentiate(probe.outputs.sum(), dict(enumerate(entries(probe))), "input_gradients")
-    return by_sample(probe, found)
+        found = probe._sum_pass[1]
+    else:
+        scalar, inputs = probe.outputs.sum(), dict(enumerate(entries(probe)))
+        found = by_sample(probe, probe._differentiate(scalar, inputs, "input_gradients"))
+    if _is_faint(probe, found) and _is_taken_out(probe):
+        raise UnsupportedModelError(
+            "the sum of all outputs does not depend on the inputs: batch norm takes the mean over the batch out before "
+            "the last layer, and what is left of the gradient is round-off."
+        )
+    return found
+
+
+def _is_faint(probe: Probe, gradients: Tensor) -> bool:
+    """Whether the gradient is so small, beside inputs and outputs, that it may be rounding alone."""
+    if not any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in probe.model.modules()):
+        return False
+    inputs = [tensor.detach() for tensor in leaves(probe) if tensor.requires_grad]
+    norms = [torch.linalg.vector_norm(x.detach().float()) for x in (gradients, *inputs, probe._outputs_seen())]
+    return len(inputs) > 0 and bool(norms[0] * torch.stack(norms[1:-1]).sum() < _FAINT * norms[-1])
+
+
+#: Share of the outputs below which a first-order change of the inputs by their own size counts as faint.
+_FAINT = 1e-3
+#: Share of one sample's gradient below which that of all is round-off.
+_ROUND_OFF = 1e-4
+
+
+def _is_taken_out(probe: Probe) -> bool:
+    """Whether the gradient of the sum over three samples vanishes beside that of the first one's outputs alone."""
+    few = probe.batch[:3]
+    inputs = Batch(few.map(lambda x: x.detach().clone().requires_grad_() if x.is_floating_point() else x))
+    wanted = [tensor for tensor in inputs.tensors() if tensor.requires_grad]
+    with probe._pass("train"):
+        outputs = probe.call(inputs.inputs)
+        whole, first = (
+            torch.autograd.grad(scalar, wanted, retain_graph=True, allow_unused=True)
+            for scalar in (outputs.sum(), outputs[0].sum())
+        )
+    sizes = [sum(float(g.abs().sum()) for g in found if g is not None) for found in (whole, first)]
+    return len(few) > 1 and sizes[0] <= _ROUND_OFF * sizes[1]
 
 
 def by_sample(probe: Probe, gradients: Mapping[int, Tensor]) -> Tensor:
