@@ -39,7 +39,7 @@ from zcbench.supernets.evaluation import measured
 from zcbench.supernets.fine_tuning import FineTuned, fine_tune
 from zcbench.supernets.sharing import WeightSharing
 from zcbench.supernets.training import Training
-from zcbench.types import Architecture
+from zcbench.types import Architecture, Batch
 
 #: called with a step's name, how much of it is done, how much there is, and of what
 Progress = Callable[[str, int, int, str], object]
@@ -411,11 +411,16 @@ class _Story:
 
     def extract(self) -> dict[str, Any]:
         """Cut the subnet out; what it reaches before and after calibration, and whether it is the supernet's."""
-        net, images = self.supernet, self.parts["test"][0].to(devices.here())
+        net, test = self.supernet, self.parts["test"][0]
+        assert isinstance(test, torch.Tensor)
+        images = test.to(devices.here())
         bare = net.cut(self.found).eval()
         before = self.both(bare)
         began = time.perf_counter()
-        network = calibrate(net.cut(self.found), (one.to(devices.here()) for one in net.calibration)).eval()
+        network = calibrate(
+            net.cut(self.found),
+            (Batch(one).map_all(lambda tensor: tensor.to(devices.here())) for one in net.calibration),
+        ).eval()
         seconds = time.perf_counter() - began
         net.activate(self.found)
         with torch.no_grad():
