@@ -26,6 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zcbench._torchvision import torchvision_importable
 from zcbench.proxies.gradsign import NEAR, ZERO, is_vector
 
 INSTRUCTION_SETS = {
@@ -64,7 +65,8 @@ def networks() -> Iterator[tuple[str, nn.Module, dict[str, Tensor] | Tensor, Ten
     yield "16 convolutions, no norm, 32 pixels", convolutions(16, norm=None), torch.randn(1, 3, 32, 32), label
     sigmoids = [layer for _ in range(12) for layer in (nn.Linear(64, 64), nn.Sigmoid())]
     yield "12 layers of sigmoids", nn.Sequential(*sigmoids, nn.Linear(64, 4)), torch.randn(1, 64), label
-    from transformers import BertConfig, BertForSequenceClassification, GPT2Config, GPT2LMHeadModel
+    with torchvision_importable():
+        from transformers import BertConfig, BertForSequenceClassification, GPT2Config, GPT2LMHeadModel
 
     words = torch.randint(200, (1, 64))
     bert = BertForSequenceClassification(BertConfig(vocab_size=200, num_hidden_layers=6))

@@ -155,7 +155,7 @@ WITHOUT_ATTENTION = _words("""
     repghostnet_050 repvit_m1 resnest14d resnet10t resnetv2_18 rexnet_100 legacy_seresnet18 skresnet18 starnet_s050
     swiftformer_xs ese_vovnet19b_slim_dw
 """)
-#: families whose attention is not seen: kernels of their own in the place of the softmax
+#: families whose attention is not seen: kernels of their own in the place of the softmax, or (csatv2) over the batch
 UNSEEN_ATTENTION = _words("mra yoso csatv2")
 #: families whose own code cannot be trained: what it computes is overwritten before its gradient is taken
 UNTRAINABLE = ("rwkv",)

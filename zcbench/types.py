@@ -297,13 +297,15 @@ class Score:
     Attributes:
         value: a finite float if and only if ``status`` is ok, else None.
         status: what became of it.
-        seconds: what the score costs alone, shared signals and training included in full.
+        seconds: what the score costs alone, shared signals and training included in full; of the processor, by the
+            thread that computes, and on an accelerator by the clock.
         detail: why there is no value; or a note on a value, of what its proxy had changed; cut at 500 characters.
         repeats: number of initialisations that ``value`` is the mean over.
         spread: standard deviation over them (n - 1 in the denominator); nan for a single one.
         device: kind of device that it was computed on, "cpu", "cuda" or "mps"; "" where that is not known.
         device_name: what an accelerator is called by who made it, "NVIDIA H100 80GB HBM3".
         memory: most bytes in use on an accelerator meanwhile, network and batch included; nan where nobody counts.
+        wall: the same seconds by the clock, other work of the machine included; nan where nobody looked.
     """
 
     value: float | None
@@ -315,6 +317,7 @@ class Score:
     device: str = ""
     device_name: str = ""
     memory: float = math.nan
+    wall: float = math.nan
 
     def __post_init__(self) -> None:
         finite = self.value is not None and math.isfinite(self.value)

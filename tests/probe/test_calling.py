@@ -289,7 +289,7 @@ def test_what_counts_can_be_chosen(choice):
     assert not torch.equal(model.aux.weight, TwoHeads(make).aux.weight)
 
 
-@pytest.mark.parametrize("output", [2, "head", [0, 0, "deep"], -3])
+@pytest.mark.parametrize("output", [2, "head", "count", [0, 0, "deep"], -3])
 def test_a_part_that_is_not_there(output):
     scores = zcbench.score(TwoHeads(lambda y, a, h: (y, a)), SAMPLES, LABELS, ["snip", "params"], output=output)
     assert scores["params"].status == "ok"

@@ -66,3 +66,8 @@ def test_losses_of_samples_are_those_of_batches_of_one(case):
         targets = torch.randn(6, 5)
     expected = [default_loss(outputs[i : i + 1], targets[i : i + 1]) for i in range(6)]
     torch.testing.assert_close(sample_losses(outputs, targets), torch.stack(expected))
+
+
+def test_losses_of_single_numbers():
+    outputs, targets = torch.randn(6), torch.randn(6)
+    torch.testing.assert_close(sample_losses(outputs, targets), (outputs - targets).square())

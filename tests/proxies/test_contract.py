@@ -126,8 +126,8 @@ def test_models_get_a_score_or_a_reason(name):
     inputs, targets = torch.randn(6, 3, 64, 64), torch.arange(6) % 3
     for label, score in zcbench.score(model, inputs, targets, "all").items():
         assert score.status in ("ok", "unsupported", "non-finite"), f"{label}: {score.detail}"
-        if "any" in zcbench.get_proxy(label).domains and score.status == "unsupported":
-            assert "second derivative" in score.detail, f"{label}: {score.detail}"  # of hardsigmoid
+        if "any" in zcbench.get_proxy(label).domains:
+            assert score.status != "unsupported", f"{label}: {score.detail}"
 
 
 @pytest.mark.parametrize("name", HF)

@@ -100,6 +100,29 @@ def test_grasp_is_a_difference_of_gradients():
     assert found == pytest.approx(expected, rel=1e-5)
 
 
+class Gate(nn.Module):
+    """Squeeze and excitation by a hard sigmoid, or by the clip that it is."""
+
+    def __init__(self, gate):
+        super().__init__()
+        torch.manual_seed(0)
+        self.body, self.squeeze, self.head = nn.Conv2d(3, 6, 3), nn.Linear(6, 6), nn.Linear(6, 5)
+        self.gate = gate
+
+    def forward(self, x):
+        maps = torch.tanh(self.body(x))
+        gates = self.gate(self.squeeze(maps.mean((2, 3))))
+        return self.head((maps * gates[..., None, None]).mean((2, 3)))
+
+
+@pytest.mark.parametrize("gate", [nn.Hardsigmoid(), nn.Hardsigmoid(inplace=True), F.hardsigmoid])
+def test_grasp_of_hard_sigmoids(gate):
+    x, y = images()
+    expected = value("grasp", Gate(lambda x: (x + 3).clamp(0, 6) / 6), x, y)
+    assert expected != 0
+    assert value("grasp", Gate(gate), x, y) == pytest.approx(expected, rel=1e-4)
+
+
 def test_grasp_needs_second_derivatives_of_fused_layers():
     encoder = Encoder(fused=True)
     tokens, labels = torch.randint(1, 17, (4, 6)), torch.arange(4)

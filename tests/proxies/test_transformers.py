@@ -221,7 +221,7 @@ def test_one_value_per_channel_has_no_batch_norm_in_train_mode():
             return self.head(self.norm(self.attention(x, x, x)[0].mean(1)))
 
     score = zcbench.score(Pooled(), torch.randn(6, 4, 8), proxies=["dss"])["dss"]
-    assert (score.status, "one value per channel" in score.detail) == ("unsupported", True)
+    assert (score.status, "single value for each channel" in score.detail) == ("unsupported", True)
 
 
 def test_weights_with_an_axis_of_heads_are_one_matrix():

@@ -118,6 +118,7 @@ def execute(options: argparse.Namespace) -> int:
                     "value": s.value,
                     "status": s.status,
                     "seconds": s.seconds,
+                    **({"wall": s.wall} if math.isfinite(s.wall) else {}),
                     "device": s.device,
                     **({"device_name": s.device_name} if s.device_name else {}),
                     **({"memory": s.memory} if s.memory == s.memory else {}),

@@ -175,7 +175,7 @@ def _distance(a: Tensor, b: Tensor, samples: tuple[Sequence[int], Sequence[int]]
     mine, theirs = ([pair[side] for pair in common] for side in (0, 1))
     if a.shape[1:] != b.shape[1:]:
         return math.inf
-    x, y = a[mine].float(), b[theirs].float()
+    x, y = (torch.view_as_real(one).float() if one.is_complex() else one.float() for one in (a[mine], b[theirs]))
     found = float((x - y).abs().sum() / x.abs().sum().clamp(min=torch.finfo(torch.float32).tiny))
     return math.inf if math.isnan(found) else found
 

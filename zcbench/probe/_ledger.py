@@ -18,13 +18,42 @@ from zcbench.probe._handed import Handed
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Seconds of work.
+
+    Attributes:
+        cpu: of the processor, by the thread that runs; on an accelerator, which is waited for, by the clock.
+        wall: by the clock.
+    """
+
+    cpu: float = 0.0
+    wall: float = 0.0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(self.cpu + other.cpu, self.wall + other.wall)
+
+    def __sub__(self, other: Spent) -> Spent:
+        return Spent(self.cpu - other.cpu, self.wall - other.wall)
+
+
+def now(device: torch.device) -> Spent:
+    """What both clocks show, when the work that was given to an accelerator is done."""
+    wall = time.perf_counter()
+    if device.type == devices.CPU:
+        return Spent(time.thread_time(), wall)
+    with suppress(Exception):  # of work that failed: whoever needs its results is told, too
+        wall = devices.now(device)
+    return Spent(wall, wall)
+
+
 @dataclass
 class Measured:
     """A cached signal: its value or the error that it raised, and what it cost."""
 
     value: Any = None
     error: Exception | None = None
-    seconds: float = 0.0  # without the signals it is made of
+    spent: Spent = Spent()  # without the signals it is made of
     memory: float = math.nan  # most bytes in use on an accelerator meanwhile
     parts: set[str] = field(default_factory=set)  # all signals it is made of, itself included
     notes: dict[str, None] = field(default_factory=dict)  # what is to be said of it
@@ -37,7 +66,7 @@ class Measured:
 class Frame:
     """Bookkeeping of one running computation."""
 
-    inner_seconds: float = 0.0
+    inner: Spent = Spent()  # of what is charged to others
     parts: set[str] = field(default_factory=set)
     asked: set[str] = field(default_factory=set)  # signals that it asked for by itself
     notes: dict[str, None] = field(default_factory=dict)  # what is to be said of its value, in order
@@ -52,9 +81,10 @@ class Stopwatch:
         now: the clock.
     """
 
-    def __init__(self, frame: Frame, measured: dict[str, Measured], now: Callable[[], float]) -> None:
+    def __init__(self, frame: Frame, measured: dict[str, Measured], now: Callable[[], Spent]) -> None:
         self._frame, self._measured, self._now = frame, measured, now
-        self._started, self._finished = now(), math.nan
+        self._started = now()
+        self._finished: Spent | None = None
         self._memory = math.nan
 
     def stop(self, memory: float) -> None:
@@ -62,10 +92,17 @@ class Stopwatch:
         self._finished, self._memory = self._now(), memory
 
     def __call__(self) -> float:
-        """Seconds."""
-        finished = self._now() if math.isnan(self._finished) else self._finished
-        own = finished - self._started - self._frame.inner_seconds
-        return own + sum(one.seconds for one in self._parts())
+        """Seconds of the processor, by this thread; on an accelerator by the clock."""
+        return self._spent().cpu
+
+    @property
+    def wall(self) -> float:
+        """Seconds by the clock."""
+        return self._spent().wall
+
+    def _spent(self) -> Spent:
+        own = (self._finished or self._now()) - self._started - self._frame.inner
+        return sum((one.spent for one in self._parts()), own)
 
     @property
     def memory(self) -> float:
@@ -93,11 +130,8 @@ class Ledger:
         self._asked: set[str] = set()  # those of them that were asked for by what was timed
         self._notes: dict[str, None] = {}  # what is to be said of its value
 
-    def _now(self) -> float:
-        if self.device.type != devices.CPU:
-            with suppress(Exception):  # of work that failed: whoever needs its results is told, too
-                return devices.now(self.device)
-        return time.perf_counter()
+    def _now(self) -> Spent:
+        return now(self.device)
 
     def _as_given(self, *, ours: bool) -> AbstractContextManager[None]:
         """Around a signal that a proxy asks for."""
@@ -140,7 +174,7 @@ class Ledger:
                 elapsed = self._now() - started
         finally:
             self._ours = nested
-        measured.seconds = elapsed - frame.inner_seconds
+        measured.spent = elapsed - frame.inner
         measured.parts, measured.notes = frame.parts | {name}, frame.notes
         if not name.startswith("_") and measured.error is None:
             measured.handed = Handed(measured.value)
@@ -148,7 +182,7 @@ class Ledger:
         if self._frames and not ours:
             self._frames[-1].asked |= frame.asked
         if self._frames:  # checks are nobody's cost
-            self._frames[-1].inner_seconds += self._now() - asked
+            self._frames[-1].inner += self._now() - asked
         return measured
 
     def once(self, name: str, compute: Callable[[], T]) -> T:

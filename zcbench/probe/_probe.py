@@ -38,7 +38,7 @@ from zcbench.probe._upkeep import Upkeep
 from zcbench.probe._world import RandomStates, exact, restore_torch, seed_torch, torch_states
 from zcbench.probe.calling import Place, as_tensor, check_choice, chosen, find_place, invoke, narrowed, settle
 from zcbench.probe.losses import default_loss, sample_losses
-from zcbench.probe.modes import BatchNorm, BatchNormMode, unfused
+from zcbench.probe.modes import BatchNorm, BatchNormMode, HardsigmoidWrittenOut, unfused
 from zcbench.probe.per_sample import Consumer, sample_gradients, tangent_kernel
 from zcbench.probe.roles import Role, operations
 from zcbench.probe.signals import activation_codes as _activation_codes
@@ -546,13 +546,15 @@ class Probe(Upkeep):
     def twice_differentiable_loss(self) -> Tensor:
         """The loss through operations that have a second derivative.
 
-        Fused attention and fused recurrent layers have none; where they ran, a pass of its own uses their written-out
-        forms instead.
+        Fused attention, fused recurrent layers and hard sigmoids have none; where they ran, a pass of its own uses
+        their written-out forms instead.
         """
-        if not any("ScaledDotProduct" in name or "Rnn" in name for name in operations(self.loss)):
+        without = ("ScaledDotProduct", "Rnn", "Hardsigmoid")
+        if not any(part in name for name in operations(self.loss) for part in without):
             return self.loss
         fused = any(isinstance(module, nn.RNNBase) for module in self.model.modules())
-        with self.forward_pass(), sdpa_kernel(SDPBackend.MATH), unfused() if fused else nullcontext():
+        recurrent = unfused() if fused else nullcontext()
+        with self.forward_pass(), sdpa_kernel(SDPBackend.MATH), recurrent, HardsigmoidWrittenOut():
             outputs = self.call(self.batch.inputs)
         return self.loss_of(outputs, self.targets)
 

@@ -78,19 +78,25 @@ def chosen(output: object, choice: OutputChoice | None) -> Any:
     if callable(choice):
         return choice(output)
     for step in [choice] if isinstance(choice, (int, str)) else choice:
-        parts = list(_parts(output))
-        try:
-            found = parts[step][1] if isinstance(step, int) else dict(parts).get(step, getattr(output, step, None))
-        except IndexError:
-            found = None
+        found = _part(output, step)
         if found is None:
-            names = [repr(name) if isinstance(name, str) else str(name) for name, _ in parts]
+            names = [repr(name) if isinstance(name, str) else str(name) for name, _ in _parts(output)]
             there = f"with the parts {', '.join(names[:12])}" if names else "without parts"
             raise UnsupportedModelError(
                 f"the network returned a {type(output).__name__} {there}: output={step!r} is none of them."
             )
         output = found
     return output
+
+
+def _part(output: object, step: int | str) -> object:
+    """A part by its index or name, also an attribute; None where there is none."""
+    parts = list(_parts(output))
+    if isinstance(step, int):
+        return parts[step][1] if -len(parts) <= step < len(parts) else None
+    named = dict(parts).get(step)
+    found = getattr(output, step, None) if named is None else named
+    return None if callable(found) else found
 
 
 def check_choice(choice: object) -> None:

@@ -44,7 +44,7 @@ def sample_losses(outputs: Tensor, targets: Tensor) -> Tensor:
         _check_shapes(outputs, targets)
         if _probabilities(targets):
             return F.cross_entropy(outputs, targets, reduction="none")
-        return (outputs - targets).square().flatten(1).mean(1)
+        return (outputs - targets).square().reshape(len(outputs), -1).mean(1)
     outputs, targets = _class_targets(outputs, targets)
     each = F.cross_entropy(outputs.flatten(0, -2), targets.flatten(), reduction="none")
     return each.reshape(len(targets), -1).sum(1) / (targets != _IGNORED).reshape(len(targets), -1).sum(1)

@@ -132,6 +132,22 @@ def default_dtype(dtype: torch.dtype) -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
+class HardsigmoidWrittenOut(TorchFunctionMode):
+    """Writes hard sigmoids out as the clips that they are, which have a second derivative; torch's have none."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func is F.hardsigmoid:
+            return F.relu6((args[0] if args else kwargs["input"]) + 3.0) / 6.0
+        return func(*args, **kwargs)
+
+
 @contextmanager
 def unfused() -> Iterator[None]:
     """Recurrent layers are written out operation by operation, so that they have second derivatives."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import statistics
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -22,6 +21,7 @@ from zcbench._process import stable_seed
 from zcbench._training import Recipe, reinitialize, train
 from zcbench.errors import InvalidInputError, NonFiniteError, UnsupportedModelError
 from zcbench.probe import Probe
+from zcbench.probe._ledger import Spent, now
 from zcbench.probe._measurable import measurable
 from zcbench.probe._snapshot import Changes, Snapshot, untouched
 from zcbench.probe._world import Settings
@@ -191,7 +191,8 @@ def _all(
     with untouched(model) as snapshot:
         for state in sorted(states):
             first = stable_seed(seed, "repeat", state.repeat) if state.repeat else seed
-            started = time.perf_counter()
+            device = batch.tensors()[0].device
+            started = now(device)
             begin(states[state][0].label)
             with Foreign() as call:
                 _prepare(model, snapshot, state, first, training_data or batch, recipe, **given)
@@ -200,10 +201,10 @@ def _all(
                 found = [(info, _reason(call)) for info in states[state]]
             else:
                 found = _probe_all(states[state], model, batch, begin, seed=first, **given)
-            preparation = devices.now(batch.tensors()[0].device) - started
+            preparation = now(device) - started
             for info, one in found:
                 several = outcomes.setdefault(info.label, [])
-                several.append(replace(one, seconds=one.seconds + preparation))
+                several.append(_longer(one, preparation))
                 if len(several) == info.repeats:
                     yield info, _mean(several)
 
@@ -228,18 +229,23 @@ def _prepare(
         settings.restore()
 
 
+def _longer(score: Score, spent: Spent) -> Score:
+    return replace(score, seconds=score.seconds + spent.cpu, wall=score.wall + spent.wall)
+
+
 def _mean(scores: list[Score]) -> Score:
     if len(scores) == 1:
         return scores[0]
     seconds, memory = sum(score.seconds for score in scores), max(score.memory for score in scores)
+    wall = sum(score.wall for score in scores)
     for number, score in enumerate(scores, 1):
         if score.value is None:
             detail = f"initialisation {number} of {len(scores)}: {score.detail}"
-            return Score(None, score.status, seconds, detail, len(scores), memory=memory)
+            return Score(None, score.status, seconds, detail, len(scores), memory=memory, wall=wall)
     values = [float(score) for score in scores]
     notes = " ".join(dict.fromkeys(score.detail for score in scores if score.detail))
     spread = statistics.stdev(values)
-    return Score(statistics.fmean(values), Status.OK, seconds, notes, len(values), spread, memory=memory)
+    return Score(statistics.fmean(values), Status.OK, seconds, notes, len(values), spread, memory=memory, wall=wall)
 
 
 def _probe_all(
@@ -268,17 +274,17 @@ def _in_less_memory(info: ProxyInfo, probe: Probe, one: Score) -> Score:
         probe: the network and its batch.
         one: the score, for which no memory was left.
     """
-    pieces, seconds = 1, one.seconds
+    pieces, spent = 1, Spent(one.seconds, one.wall)
     while one.status is Status.OUT_OF_MEMORY and pieces <= len(probe.batch):
         probe._free(pieces)
         one, _ = _one(info, probe)
         probe.put_back()
-        seconds += one.seconds
+        spent += Spent(one.seconds, one.wall)
         pieces *= 2
         if info.cost is not Cost.PER_SAMPLE:
             break
     probe._free(1)
-    return replace(one, seconds=seconds)
+    return replace(one, seconds=spent.cpu, wall=spent.wall)
 
 
 def _noted(score: Score, changes: Changes) -> Score:
@@ -307,7 +313,7 @@ def _one(info: ProxyInfo, probe: Probe) -> tuple[Score, list[str]]:
         found = Score(value, detail=" ".join(probe._notes))
     else:
         found = Score(None, Status.NON_FINITE, detail=f"the formula gave {value}.")
-    return replace(found, seconds=spent(), memory=spent.memory), call.changed
+    return replace(found, seconds=spent(), wall=spent.wall, memory=spent.memory), call.changed
 
 
 def _number(result: object) -> float:

@@ -5,7 +5,7 @@ alignment with the labels how well. f is the sum of a sample's outputs (one scal
 has one block per pair of outputs), theta all trainable parameters (TE-NAS's code leaves out biases).
 
 ``batch_norm`` decides what kernel it is. "train": statistics of the batch, as in TE-NAS; every f depends on every
-sample, and K takes one backward pass of the whole batch per sample: keep the batch small ("ntk_cond:samples=16").
+sample, and K takes one backward pass of the whole batch per sample: take a part of it ("ntk_cond:samples=32").
 "eval": running statistics, which are those of the identity in a network that was never trained. "per-sample":
 statistics of each image alone. In the last two, K takes one pass and the Jacobian is never built.
 
@@ -43,6 +43,9 @@ def ntk_cond(probe: Probe, *, batch_norm: str = "train", samples: int = 0) -> fl
     A smallest eigenvalue that is zero up to round-off (a negative one included) leaves it undefined: non-finite. The
     authors' code returns 100,000 there, or a negative number; it also draws the weights three times and averages
     ("ntk_cond:repeats=3").
+
+    With batch norm in train mode, half the samples cost a quarter. On 250 networks of digits-201 (batch 64, seed 1000),
+    Kendall's tau was .27 with all 64 samples and with 32, .21 with 16, .18 with 8.
 
     Args:
         probe: the probe.

@@ -179,14 +179,7 @@ def _flow(
     watched = {name: state[name].requires_grad_() for name in weights}
     positional, named = arguments(inputs)
     with probe.forward_pass(batch_norm), default_dtype(torch.float64):
-        try:
-            output = functional_call(probe.model, state, positional, named)
-        except ValueError as error:
-            if "more than 1 value per channel" not in str(error):
-                raise
-            raise UnsupportedModelError(
-                "batch norm in train mode gets one value per channel of the one sample that is fed."
-            ) from error
+        output = functional_call(probe.model, state, positional, named)
         flow = probe.tensor_of(output, inputs).sum() * factor
     found: tuple[Tensor | None, ...] = (None,) * len(watched)
     if flow.requires_grad:

@@ -195,3 +195,43 @@ def test_entropies_need_no_graph():
     with Probe(cell(), Batch(digits()[0]), wanted=frozenset({"blocks"})) as probe:
         assert not any(feature.values.requires_grad for feature in probe.blocks)
         assert "outputs" not in probe._measured
+
+
+class Mixer(nn.Module):
+    """A block of maps, channels first or last."""
+
+    def __init__(self, *, last):
+        super().__init__()
+        torch.manual_seed(0)
+        self.norm, self.a, self.b, self.last = nn.LayerNorm(6), nn.Linear(6, 9), nn.Linear(9, 6), last
+
+    def forward(self, x):
+        x = x if self.last else x.movedim(1, -1)
+        x = x + self.b(torch.relu(self.a(self.norm(x))))
+        return x if self.last else x.movedim(-1, 1)
+
+
+class Maps(nn.Module):
+    def __init__(self, *, last):
+        super().__init__()
+        self.blocks, self.last = nn.Sequential(*(Mixer(last=last) for _ in range(3))), last
+        torch.manual_seed(1)
+        self.head = nn.Linear(6, 3)
+
+    def forward(self, x):
+        x = self.blocks(x if self.last else x.movedim(-1, 1))
+        return self.head(x.mean((1, 2) if self.last else (2, 3)))
+
+
+def test_maps_with_channels_last():
+    """As Swin's (batch, height, width, channels)."""
+    x = torch.randn(7, 4, 5, 6, generator=torch.Generator().manual_seed(0))
+    names = ["az_expressivity", "az_progressivity"]
+    found, expected = (zcbench.score(Maps(last=last), x, proxies=names) for last in (True, False))
+    for name in names:
+        assert found[name].value == pytest.approx(expected[name].value, rel=1e-4)
+    with Probe(Maps(last=True), Batch(x)) as probe:
+        features = probe.blocks
+        assert [tuple(feature.values.shape) for feature in features] == [(7, 6, 4, 5)] * 4
+        for feature in features:
+            assert torch.equal(feature.in_order(feature.as_returned(feature.values)), feature.values)

@@ -26,3 +26,18 @@ def test_networks_without_maps():
         _ = probe.sample_maps
     with Probe(convnet(), Batch(images()[0])) as probe:
         assert all(one.dim() == 2 for one in probe.sample_maps)
+
+
+def test_attention_makes_no_maps():
+    class Attends(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.softmax, self.head = nn.Softmax(-1), nn.Linear(6, 3)
+
+        def forward(self, x):
+            p = self.softmax((x @ x.transpose(1, 2))[:, None])  # (batch, heads, queries, keys)
+            return self.head((p[:, 0] @ x).mean(1))
+
+    with Probe(Attends(), Batch(torch.randn(8, 5, 6))) as probe:
+        with pytest.raises(UnsupportedModelError, match="no convolution of images"):
+            _ = probe.sample_maps

@@ -25,6 +25,7 @@ class Feature:
 
     kept: Kept
     layout: Layout
+    channels_last: bool  # of a map as it was returned
     edge: Any  # torch.autograd.graph.GradientEdge; None where the graph does not reach
 
     @property
@@ -33,11 +34,16 @@ class Feature:
         return self.in_order(self.kept.tensor)
 
     def in_order(self, x: Tensor) -> Tensor:
-        """A tensor of its shape, a gradient say, as :attr:`values` are: rows of a sample together, samples first."""
-        return self.layout.first(x) if x.dim() == 2 else self.layout.rows(x)
+        """A tensor of its shape, a gradient say, as :attr:`values` are.
+
+        Samples first, rows of a sample together; of maps, channels second.
+        """
+        x = self.layout.first(x) if x.dim() == 2 else self.layout.rows(x)
+        return x.movedim(-1, 1) if self.channels_last else x
 
     def as_returned(self, x: Tensor) -> Tensor:
         """The inverse of :meth:`in_order`."""
+        x = x.movedim(1, -1) if self.channels_last else x
         if self.layout.positions > 1 and self.kept.tensor.dim() > 2:
             x = x.reshape(-1, self.layout.positions, *x.shape[1:])
         return self.layout.back(x)
@@ -106,12 +112,12 @@ class Blocks(Watcher):
 
     def _before(self, element: _Element, _: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         element.returned = None
-        found = self._read(next(iter((*args, *kwargs.values())), None), f"into {element.name}")
+        found = self._read(element, next(iter((*args, *kwargs.values())), None), f"into {element.name}")
         self.first = self.first or found
 
     def _after(self, element: _Element, module: nn.Module, _: Any, output: Any) -> None:
         x = _leading(output)
-        if found := self._read(x, f"out of {element.name}"):
+        if found := self._read(element, x, f"out of {element.name}"):
             self.left.append((element, found))
         if element.inner:
             same = element.returned is not None and element.returned[0] is x and element.returned[1] == x._version
@@ -124,7 +130,7 @@ class Blocks(Watcher):
         x = _leading(output)
         element.returned = (x, x._version) if isinstance(x, Tensor) and not x.is_inference() else None
 
-    def _read(self, x: Any, key: str) -> Feature | None:
+    def _read(self, element: _Element, x: Any, key: str) -> Feature | None:
         if not isinstance(x, Tensor) or not x.is_floating_point():
             return None
         layout = self.samples(x, key)
@@ -132,7 +138,20 @@ class Blocks(Watcher):
             return None
         on_graph = x.requires_grad and (x.grad_fn is not None or torch.is_grad_enabled())
         edge = torch.autograd.graph.get_gradient_edge(x) if on_graph else None
-        return Feature(self.keeper.keep(x), layout, edge)
+        return Feature(self.keeper.keep(x), layout, x.dim() == 4 and _ends_with_channels(element.module, x), edge)
+
+
+def _ends_with_channels(block: nn.Module, x: Tensor) -> bool:
+    """Whether the last axis of a map counts channels: layers of the block work on it, and no convolution on axis 1."""
+    sizes = {module.weight.shape[0] for module in block.modules() if isinstance(module, _ON_AXIS_1)}
+    sizes |= {module.in_channels for module in block.modules() if isinstance(module, nn.Conv2d)}
+    last = {module.normalized_shape[-1] for module in block.modules() if isinstance(module, nn.LayerNorm)}
+    last |= {size for m in block.modules() if isinstance(m, nn.Linear) for size in (m.in_features, m.out_features)}
+    return x.shape[1] not in sizes and x.shape[-1] in last
+
+
+#: layers whose channels are on axis 1
+_ON_AXIS_1 = (nn.Conv2d, nn.BatchNorm2d, nn.GroupNorm)
 
 
 def _leading(output: Any) -> Any:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from zcbench.probe import Probe
 
 
+#: layers that make maps; what else has four dimensions may be attention, (batch, heads, queries, keys)
+_CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
+
+
 class SampleMaps(Watcher):
     """Output of every module without children for the first sample, where it is a map with channels first."""
 
@@ -40,8 +44,10 @@ def sample_maps(probe: Probe) -> list[Tensor]:
     """Outputs ``(channels, positions)`` of every module without children for the first sample.
 
     Raises:
-        UnsupportedModelError: no module returns maps.
+        UnsupportedModelError: no module returns maps, or the network has no convolution of images.
     """
+    if not any(isinstance(module, _CONVOLUTIONS) for module in probe.model.modules()):
+        raise UnsupportedModelError("the network has no convolution of images, so that it makes no maps.")
     watcher = probe.watched(SampleMaps)
     if not watcher.maps:
         if problem := watcher.nothing("a module returns"):
