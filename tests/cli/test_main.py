@@ -212,9 +212,9 @@ def test_json_is_utf8_and_names_are_readable(cli):
 def test_a_device_has_one_meaning(cli, tmp_path, monkeypatch, words):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    status, out, err = cli(*words, "--device", "cuda:1")
-    assert (status, out) == (1, "")
-    assert err.splitlines()[-1].startswith("zcbench: there is no device cuda:1 (")
+    done = cli(*words, "--device", "cuda:1")
+    assert (done.status, done.out) == (1, "")
+    assert done.err.splitlines()[-1].startswith("zcbench: there is no device cuda:1 (")
     assert cli(*words, "--device", "gpu").err == (
         "zcbench: device 'gpu': choose cpu, cuda, one of several such as cuda:1, or mps.\n"
     )
