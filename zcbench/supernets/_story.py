@@ -30,6 +30,7 @@ from zcbench.supernets._export import Exported, export
 from zcbench.supernets._exportable import KINDS
 from zcbench.supernets._latency import Latency, latencies
 from zcbench.supernets._register import get_training_rule
+from zcbench.supernets._samples import placed
 from zcbench.supernets._story_folder import StoryFolder
 from zcbench.supernets._story_report import DigitsStory
 from zcbench.supernets.calibration import calibrate
@@ -39,7 +40,7 @@ from zcbench.supernets.evaluation import measured
 from zcbench.supernets.fine_tuning import FineTuned, fine_tune
 from zcbench.supernets.sharing import WeightSharing
 from zcbench.supernets.training import Training
-from zcbench.types import Architecture, Batch
+from zcbench.types import Architecture
 
 #: called with a step's name, how much of it is done, how much there is, and of what
 Progress = Callable[[str, int, int, str], object]
@@ -417,10 +418,9 @@ class _Story:
         bare = net.cut(self.found).eval()
         before = self.both(bare)
         began = time.perf_counter()
-        network = calibrate(
-            net.cut(self.found),
-            (Batch(one).map_all(lambda tensor: tensor.to(devices.here())) for one in net.calibration),
-        ).eval()
+        network = net.cut(self.found)
+        batches = (placed(one, next(network.parameters())) for one in net.calibration)
+        network = calibrate(network, batches).eval()
         seconds = time.perf_counter() - began
         net.activate(self.found)
         with torch.no_grad():
