@@ -168,6 +168,8 @@ def page(results: Sequence[Found], command: str) -> str:
                 "|:---|:---|---:|---:|:---|",
             ]
             lines += [_row(one) for one in rows]
+    if any(one.key.split(":")[1] in UNTRAINABLE for one in results):
+        lines += ["", f"What failed: the code of {', '.join(UNTRAINABLE)} overwrites what its own gradient needs."]
     lines += ["", "## What is not measured", "", "| reason | proxies | families |", "|:---|:---|---:|"]
     reasons: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for one in results:
