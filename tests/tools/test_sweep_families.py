@@ -29,7 +29,7 @@ OK = {COUNTED: Score(7.0), "params": Score(7.0), "snip": Score(1.0)}
         ({TOGETHER: OK | {"params": Score(8.0)}}, "params: 8.0, but 7.0 numbers can be trained"),
         ({TOGETHER: OK, AGAIN: OK | {"snip": Score(1.0 + 1e-15)}}, "snip: 1.0 ok together, 1.000000000000001 ok again"),
         ({TOGETHER: OK, ALONE: OK | {"snip": Score(1.0 + 1e-9)}}, ""),
-        ({TOGETHER: OK, ALONE: OK | {"snip": Score(1.0 + 1e-5)}}, "snip: 1.0 ok together, 1.00001 ok alone"),
+        ({TOGETHER: OK, ALONE: OK | {"snip": Score(1.001)}}, "snip: 1.0 ok together, 1.001 ok alone"),
         ({TOGETHER: OK, ALONE: OK | {"snip": Score(None, Status.UNSUPPORTED)}}, "snip: 1.0 ok together, None unsupp"),
         ({TOGETHER: OK | {"snip": Score(None, Status.FAILED, detail="X.")}}, "snip: failed: X."),
         ({TOGETHER: OK | {"snip": Score(None, Status.TIMED_OUT)}}, "snip: timed-out"),
