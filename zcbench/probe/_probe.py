@@ -29,6 +29,7 @@ from zcbench._display import brief, plain
 from zcbench._process import stable_seed
 from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.probe import _register as registry
+from zcbench.probe import _walk
 from zcbench.probe._axes import Axes, Seen, learn
 from zcbench.probe._differentiate import gradients_of
 from zcbench.probe._measurable import as_classes, eager, measurable, ordinary, passed_whole, tensors_in, whole_graphs
@@ -110,7 +111,7 @@ class Probe(Upkeep):
         if loss_fn is not None and not callable(loss_fn):
             raise InvalidInputError(f"loss_fn is a {type(loss_fn).__name__}: pass a function of outputs and targets.")
         check_choice(output)
-        super().__init__(next((one.device for one in (*self.batch.tensors(), *self.model.parameters())), _CPU))
+        super().__init__(next((one.device for one in (*self.batch.tensors(), *_walk.tensors(self.model))), _CPU))
         infos = [registry.signal_info(name) for name in sorted(wanted)]
         self._loss_fn = loss_fn
         self._choice = output
@@ -271,7 +272,7 @@ class Probe(Upkeep):
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
         """Trainable parameters by name; a parameter that is used twice appears once."""
-        return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+        return {name: p for name, p in _walk.named_parameters(self.model) if p.requires_grad}
 
     @property
     def weights(self) -> dict[str, nn.Parameter]:
@@ -394,7 +395,7 @@ class Probe(Upkeep):
             return watching
 
         # Recurrent layers run another kernel where no gradient is wanted, with other last digits.
-        recurrent = any(isinstance(module, nn.RNNBase) for module in self.model.modules())
+        recurrent = any(isinstance(module, nn.RNNBase) for module in _walk.modules(self.model))
         found = run() if graph or recurrent else _without_graph(run)
         assert isinstance(found, watcher)
         return found
@@ -552,7 +553,7 @@ class Probe(Upkeep):
         without = ("ScaledDotProduct", "Rnn", "Hardsigmoid")
         if not any(part in name for name in operations(self.loss) for part in without):
             return self.loss
-        fused = any(isinstance(module, nn.RNNBase) for module in self.model.modules())
+        fused = any(isinstance(module, nn.RNNBase) for module in _walk.modules(self.model))
         recurrent = unfused() if fused else nullcontext()
         with self.forward_pass(), sdpa_kernel(SDPBackend.MATH), recurrent, HardsigmoidWrittenOut():
             outputs = self.call(self.batch.inputs)
