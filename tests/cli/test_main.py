@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 import zcbench.errors
 from zcbench import cli as package
@@ -194,6 +195,32 @@ def test_json_is_utf8_and_names_are_readable(cli):
     result = cli("env", "--json")
     assert result.err == ""
     json.loads(result.out)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "digits-201", "--limit", "1", "--proxies", "params"),
+        ("score", "torch.nn:Identity", "--input", "3x8x8"),
+        ("search", "digits-201", "--budget", "1", "--scorer", "params"),
+        ("supernet", "digits", "--to", "story", "--quick"),
+        ("supernet", "rank", "--to", "ranking", "--quick"),
+        ("curves", "train", "--to", "net.safetensors", "--minutes", ".01"),
+    ],
+    ids=" ".join,
+)
+def test_a_device_has_one_meaning(cli, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    done = cli(*words, "--device", "cuda:1")
+    assert (done.status, done.out) == (1, "")
+    assert done.err.splitlines()[-1].startswith("zcbench: there is no device cuda:1 (")
+    assert cli(*words, "--device", "gpu").err == (
+        "zcbench: device 'gpu': choose cpu, cuda, one of several such as cuda:1, or mps.\n"
+    )
+    monkeypatch.setenv("ZCBENCH_DEVICE", "cuda")
+    assert "there is no device cuda (" in cli(*words).err
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize(("command", "kept"), [("list proxies", False), ("check no-such-proxy", True)])

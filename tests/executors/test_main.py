@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 import zcbench
+from zcbench import devices
 from zcbench.errors import InvalidInputError
 from zcbench.executors import __main__ as program
 
@@ -18,6 +19,8 @@ def compute(order, keys):
         raise InvalidInputError("there is no such folder.")
     if order["does"] == "defect":
         raise ZeroDivisionError("by zero")
+    if order["does"] == "place":
+        return [devices.chosen()]
     return [order["does"], *keys]
 
 
@@ -59,3 +62,9 @@ def test_a_defect_is_said_and_the_worker_stays(answer, capsys):
     assert told["trouble"].startswith("ZeroDivisionError")
     assert told["fit"]
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_torch_s_work_is_done_where_the_order_says(answer, monkeypatch):
+    monkeypatch.delenv(devices.VARIABLE, raising=False)
+    assert answer("place", device="cuda:1")["said"] == ["cuda:1"]
+    assert answer("place")["said"] == ["cpu"]

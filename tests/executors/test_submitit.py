@@ -107,6 +107,10 @@ def test_slurm_is_asked_for_what_the_settings_say(tmp_path, monkeypatch):
     asked = {line for line in kept.read_text().splitlines() if line.startswith("#SBATCH")}
     wanted = {"--partition=cpu", "--time=90", "--mem=8GB", "--cpus-per-task=4", "--array=0-2%2", "--account=me"}
     assert {f"#SBATCH {option}" for option in wanted} <= asked
+    assert not any("gpus" in line for line in asked)
+    order["device"] = "cuda"  # what needs a GPU asks for one
+    executor._submit(executor._executor(order, tmp_path), order, [_Chunk((key,)) for key in "abc"])
+    assert "#SBATCH --gpus-per-node=1" in kept.read_text().splitlines()
 
 
 def test_where_there_is_no_slurm(tmp_path, monkeypatch):

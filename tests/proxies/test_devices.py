@@ -158,6 +158,28 @@ print(counts)
     assert again <= 5
 
 
+def test_the_contract_finds_what_lies_on_the_processor(tmp_path):
+    code = """
+import json, torch, zcbench
+from zcbench.testing import check_proxy
+
+@zcbench.register_proxy("mixed", signals=("outputs",))
+def mixed(probe):
+    outputs = probe.outputs.detach()
+    return float((outputs.flatten()[:4] * torch.arange(4)).sum())
+
+found = {}
+for name in ("mixed", "logsynflow"):
+    found[name] = [[one.status, one.detail] for one in check_proxy(name).outcomes if one.check == "device"]
+print(json.dumps(found))
+"""
+    found = json.loads(script(code))
+    ((status, detail),) = found["mixed"]
+    assert (status, "two devices" in detail) == ("failed", True)
+    ((status, detail),) = found["logsynflow"]
+    assert (status, detail.startswith("equal on")) == ("passed", True)
+
+
 @pytest.mark.slow
 def test_the_story_of_a_supernet_there(tmp_path):
     code = f"""

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from zcbench import devices
 from zcbench.errors import InvalidInputError
 from zcbench.runs._sbatch import sbatch_script
 
@@ -80,3 +81,11 @@ def test_a_word_that_no_script_holds(word, tmp_path):
 def test_so_many_shards_there_are_not(count, tmp_path):
     with pytest.raises(InvalidInputError, match="shards"):
         sbatch_script(["digits-201"], count, folder=tmp_path, settings={})
+
+
+@pytest.mark.parametrize(("device", "gpu"), [("cpu", False), ("cuda", True), ("mps", False)])
+def test_jobs_ask_for_the_gpu_that_the_command_is_given(device, gpu):
+    with devices.using(device):
+        lines = sbatch_script(["digits-201"], 2).splitlines()
+    assert ("#SBATCH --gpus-per-task=1" in lines) is gpu
+    assert (f"export ZCBENCH_DEVICE={device}" in lines) is (device != "cpu")

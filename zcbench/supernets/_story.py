@@ -30,6 +30,7 @@ from zcbench.supernets._export import Exported, export
 from zcbench.supernets._exportable import KINDS
 from zcbench.supernets._latency import Latency, latencies
 from zcbench.supernets._register import get_training_rule
+from zcbench.supernets._samples import placed
 from zcbench.supernets._story_folder import StoryFolder
 from zcbench.supernets._story_report import DigitsStory
 from zcbench.supernets.calibration import calibrate
@@ -411,11 +412,15 @@ class _Story:
 
     def extract(self) -> dict[str, Any]:
         """Cut the subnet out; what it reaches before and after calibration, and whether it is the supernet's."""
-        net, images = self.supernet, self.parts["test"][0].to(devices.here())
+        net, test = self.supernet, self.parts["test"][0]
+        assert isinstance(test, torch.Tensor)
+        images = test.to(devices.here())
         bare = net.cut(self.found).eval()
         before = self.both(bare)
         began = time.perf_counter()
-        network = calibrate(net.cut(self.found), (one.to(devices.here()) for one in net.calibration)).eval()
+        network = net.cut(self.found)
+        batches = (placed(one, next(network.parameters())) for one in net.calibration)
+        network = calibrate(network, batches).eval()
         seconds = time.perf_counter() - began
         net.activate(self.found)
         with torch.no_grad():
