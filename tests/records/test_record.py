@@ -1,5 +1,6 @@
 """What is measured: keys and what a record holds."""
 
+import pickle
 from dataclasses import fields, replace
 
 import pytest
@@ -43,3 +44,13 @@ def test_a_search_is_called_by_searcher_and_scorers():
     assert trace("random@1", scorers="warm-start=naswot, filter=-params").label == (
         "random, warm-start=naswot, filter=-params"
     )
+
+
+@pytest.mark.parametrize(
+    "item", [record(), trial(), trace(), forecast()], ids=["record", "trial", "search", "forecast"]
+)
+def test_what_nobody_counted_is_equal_after_a_journey(item):
+    assert pickle.loads(pickle.dumps(item)).__class__ is type(item)
+    there = pickle.loads(pickle.dumps(replace(item)))
+    memory = [one.score.memory if hasattr(one, "score") else one.memory for one in (item, there)]
+    assert memory[0] is memory[1]
