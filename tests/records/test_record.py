@@ -1,6 +1,5 @@
 """What is measured: keys and what a record holds."""
 
-import pickle
 from dataclasses import fields, replace
 
 import pytest
@@ -47,10 +46,8 @@ def test_a_search_is_called_by_searcher_and_scorers():
 
 
 @pytest.mark.parametrize(
-    "item", [record(), trial(), trace(), forecast()], ids=["record", "trial", "search", "forecast"]
+    "item", [record().score, trial(), trace(), forecast()], ids=["score", "trial", "search", "forecast"]
 )
-def test_what_nobody_counted_is_equal_after_a_journey(item):
-    assert pickle.loads(pickle.dumps(item)).__class__ is type(item)
-    there = pickle.loads(pickle.dumps(replace(item)))
-    memory = [one.score.memory if hasattr(one, "score") else one.memory for one in (item, there)]
-    assert memory[0] is memory[1]
+def test_what_nobody_counted_is_equal_whoever_says_so(item):
+    """A worker's nan is another object than ours, and equality of dataclasses goes by identity first."""
+    assert replace(item, memory=float("nan")) == item
