@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import zcbench
+from zcbench._process import keep_freed_memory
 from zcbench.spaces._nasbench201_network import CellNetwork
 
 #: proxies that are left out: a pass per sample, or nothing to measure
@@ -82,6 +83,7 @@ def main() -> None:
     parser.add_argument("proxies", nargs="*", default=["*"])
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
+    keep_freed_memory()  # as workers do
     torch.set_num_threads(1)
     names = [name for name in zcbench.list_proxies(*options.proxies) if name not in LEFT_OUT]
     columns: dict[str, dict[str, float]] = {}

@@ -6,7 +6,7 @@ python benchmarks/side_by_side.py --threads 2
 The network is NAS-Bench-201's with five 3 x 3 convolutions and a skip, on 64 images of 32 x 32. "Authors" is each
 formula, written down with the steps that published code takes: masks on weights, identities behind layers, hooks on
 modules, a pass per proxy and per sample. Values are compared before times are; zen draws other weights. Both take
-turns, and the fastest round counts. Passes are forward and backward passes of the batch.
+turns, and the fastest round counts. Passes are forward and backward passes of the batch. Freed memory is kept.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import zcbench
+from zcbench._process import keep_freed_memory
 
 Way = Callable[[nn.Module, Tensor, Tensor], float]
 
@@ -285,6 +286,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="the smallest network and batch: does it run?")
     options = parser.parse_args()
+    keep_freed_memory()  # as workers do, for both
     torch.set_num_threads(options.threads)
     cell, batch = (benchmark.SMALL, 16) if options.quick else (benchmark.CELL, 64)
     model = benchmark.network(cell)

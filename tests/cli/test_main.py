@@ -221,3 +221,22 @@ def test_a_device_has_one_meaning(cli, tmp_path, monkeypatch, words):
     monkeypatch.setenv("ZCBENCH_DEVICE", "cuda")
     assert "there is no device cuda (" in cli(*words).err
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(("command", "kept"), [("list proxies", False), ("check no-such-proxy", True)])
+def test_processes_of_commands_that_compute_keep_freed_memory(command, kept):
+    """A process that is not the command's own is left as it is."""
+    code = (
+        "import sys, zcbench._process as process\n"
+        "asked = []\n"
+        "process.keep_freed_memory = lambda: asked.append(1)\n"
+        "from zcbench.cli import main\n"
+        f"words = {command.split()!r}\n"
+        "main(words)\n"
+        "assert not asked\n"
+        "sys.argv[1:] = words\n"
+        "main()\n"
+        "sys.__stderr__.write(f'kept {len(asked)}')\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.stderr.endswith(f"kept {int(kept)}"), found.stderr

@@ -8,7 +8,9 @@ import torch
 from as_found import same, state
 from networks import convnet, images
 from torch import nn
+from toys import registry_as_it_was
 
+import zcbench
 from zcbench.probe._snapshot import Snapshot, untouched
 
 
@@ -122,3 +124,51 @@ def test_recurrent_layers_of_an_accelerator_keep_what_gradients_need():
         snapshot.restore_structure()
         assert (model["torch"].training, model["torch"].dropout) == (True, 0.5)
         assert snapshot.is_untouched()
+
+
+class Remembers(nn.Module):
+    """Keeps tensors in lists and generators of its own, and changes all of them whenever it runs."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.a, self.b, self.plain = nn.Linear(6, 9), nn.Linear(9, 4), torch.zeros(9)
+        self.kept = {"sums": [torch.zeros(9)], "steps": 0}
+        self.torch, self.python = torch.Generator().manual_seed(3), random.Random(3)
+        self.numpy = [np.random.default_rng(3), np.random.RandomState(3)]
+
+    def forward(self, x):
+        h = torch.relu(self.a(x))
+        noise = torch.randn(9, generator=self.torch) + self.python.random()
+        noise = noise + self.numpy[0].random() + self.numpy[1].rand()
+        self.plain += h.detach().mean(0)
+        self.kept["sums"][0].add_(noise)
+        self.kept["steps"] += 1
+        return self.b(h + 0.1 * noise + self.plain + self.kept["sums"][0])
+
+
+def drawn(model):
+    return model.python.random(), float(model.numpy[0].random()), float(model.numpy[1].rand()), float(model.plain.sum())
+
+
+def test_tensors_in_containers_and_generators_of_ones_own():
+    model, x, y = Remembers(), torch.randn(8, 6, generator=torch.Generator().manual_seed(1)), torch.arange(8) % 4
+    names = ["snip", "gradsign", "naswot", "jacov", "ntk_trace", "zico"]
+    first = zcbench.score(model, x, y, names)
+    assert model.kept["sums"][0].abs().sum() == 0
+    assert torch.equal(model.torch.get_state(), torch.Generator().manual_seed(3).get_state())
+    assert drawn(model) == drawn(Remembers())
+    again = zcbench.score(Remembers(), x, y, names)
+    alone = {name: zcbench.score(Remembers(), x, y, [name])[name] for name in names}
+    for name in names:
+        assert first[name].value == again[name].value == alone[name].value, name
+        assert "changed" not in first[name].detail
+
+
+def test_generators_that_a_proxy_uses_are_put_back_and_named():
+    model = Remembers()
+    with registry_as_it_was():
+        zcbench.register_proxy("t-draws", cost="static")(lambda probe: probe.model.python.random())
+        score = zcbench.score(model, torch.randn(8, 6), None, ["t-draws"])["t-draws"]
+    assert "random states (python)" in score.detail
+    assert drawn(model) == drawn(Remembers())

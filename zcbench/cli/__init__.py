@@ -56,6 +56,10 @@ class _Parser(argparse.ArgumentParser):
         self.error(f"unrecognized arguments: {' '.join(words)}" + (f", did you mean {close[0]}?" if close else ""))
 
 
+#: commands that run networks in this process
+_COMPUTE = ("check", "run", "score", "search", "supernet")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status.
 
@@ -112,6 +116,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     from zcbench.cli._output import results_only
 
+    if whole and options.command in _COMPUTE:
+        from zcbench._process import keep_freed_memory
+
+        keep_freed_memory()
     with results_only(for_good=whole):
         return _guarded(options)
 

@@ -11,7 +11,7 @@ alone tell.
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
@@ -121,70 +121,84 @@ def learn(run: Callable[[list[int]], Mapping[K, Seen]], samples: int, kinds: Ite
 
 
 def _compared(one: Seen, other: Seen, samples: tuple[Sequence[int], Sequence[int]]) -> Axes:
-    layouts: dict[str, list[Layout | None]] = defaultdict(list)
-    for key in one:
-        if len(one[key]) != len(other.get(key, ())):
-            continue  # what is done depends on the data or on how many samples there are
-        for a, b in zip(one[key], other[key], strict=True):
-            found = _layout(a, b, samples)
-            if found is _UNKNOWN:
-                layouts.pop(key, None)
-                break
-            layouts[key].append(found)
-    return Axes(dict(layouts))
-
-
-_UNKNOWN = Layout(-1)
-
-
-def _layout(a: Tensor, b: Tensor, samples: tuple[Sequence[int], Sequence[int]]) -> Layout | None:
-    """Where samples are in two tensors; None if nothing of them is there, :data:`_UNKNOWN` if that cannot be told."""
+    """Layouts from two passes; the first samples of the second are those of the first in reverse order."""
     few, more = len(samples[0]), len(samples[1])
-    if a.dim() != b.dim():
-        return _UNKNOWN
-    if a.shape == b.shape and (few != more or torch.equal(a, b)):
-        return None
-    axes = [
-        axis
-        for axis, (m, n) in enumerate(zip(a.shape, b.shape, strict=True))
-        if m % few == 0 and n % more == 0 and m // few == n // more and m and (m != n or few == more)
-    ]
-    if len(axes) == 1 and few != more and a.shape[axes[0]] == few:
-        layout = Layout(axes[0])
-        return _UNKNOWN if _is_shuffled(layout.first(a), layout.first(b), samples) else layout
-    candidates = [
-        Layout(axis, a.shape[axis] // few, together)
-        for axis in axes
-        for together in ((True, False) if a.shape[axis] > few else (True,))
-    ]
-    if not candidates or (few != more and len(axes) > 1):
-        return _UNKNOWN
-    distances = [_distance(layout.first(a), layout.first(b), samples) for layout in candidates]
-    best = min(range(len(candidates)), key=distances.__getitem__)
-    return candidates[best] if distances[best] <= _CLOSE else _UNKNOWN
+    seen = {
+        key: [_Event(a, b, few, more) for a, b in zip(one[key], other[key], strict=True)]
+        for key in one
+        if len(one[key]) == len(other.get(key, ()))  # else what is done depends on the data or on their number
+    }
+    events = [event for several in seen.values() for event in several if event.distances]
+    if events:  # asked once: each question halts a GPU
+        numbers = iter(torch.stack([distance for event in events for distance in event.distances]).tolist())
+        for event in events:
+            event.decide([next(numbers) for _ in event.distances])
+    return Axes(
+        {
+            key: [event.found for event in several]
+            for key, several in seen.items()
+            if all(event.is_known for event in several)
+        }
+    )
 
 
 #: Relative distance of what is equal but for rounding, in whatever type the network computes.
 _CLOSE = 1e-2
 
 
-def _distance(a: Tensor, b: Tensor, samples: tuple[Sequence[int], Sequence[int]]) -> float:
-    """How far the rows of the samples that both have are from each other, relative to what they hold."""
-    places = {number: place for place, number in enumerate(samples[1])}
-    common = [(place, places[number]) for place, number in enumerate(samples[0]) if number in places]
-    mine, theirs = ([pair[side] for pair in common] for side in (0, 1))
-    if a.shape[1:] != b.shape[1:]:
-        return math.inf
-    x, y = (torch.view_as_real(one).float() if one.is_complex() else one.float() for one in (a[mine], b[theirs]))
-    found = float((x - y).abs().sum() / x.abs().sum().clamp(min=torch.finfo(torch.float32).tiny))
-    return math.inf if math.isnan(found) else found
+class _Event:
+    """A tensor that was seen in both passes, and what its shapes and values say of where samples are.
 
-
-def _is_shuffled(a: Tensor, b: Tensor, samples: tuple[Sequence[int], Sequence[int]]) -> bool:
-    """Whether rows come in an order that the data choose, as experts sort them.
-
-    The rows of a sample differ, and one is that of another sample instead. Where no other is, samples are mixed.
+    Attributes:
+        found: the layout; None if nothing of the samples is there.
+        is_known: whether that can be told.
+        distances: how far the samples' values are from each other, by layout that is possible.
     """
-    if _distance(a, b, samples) <= _CLOSE:
-        return False
-    return any(_distance(a[:1], b[row : row + 1], ([0], [0])) <= _CLOSE for row in range(len(b)))
+
+    def __init__(self, a: Tensor, b: Tensor, few: int, more: int) -> None:
+        self._a, self._b, self._few, self._plain = a, b, few, False
+        self._candidates: list[Layout] = []
+        self.found: Layout | None = None
+        self.is_known = a.dim() == b.dim()
+        if self.is_known and not (a.shape == b.shape and (few != more or torch.equal(a, b))):
+            self._suppose(few, more)
+        self.distances = [_distance(layout.first(a), layout.first(b), few) for layout in self._candidates]
+
+    def _suppose(self, few: int, more: int) -> None:
+        axes = [
+            axis
+            for axis, (m, n) in enumerate(zip(self._a.shape, self._b.shape, strict=True))
+            if m % few == 0 and n % more == 0 and m // few == n // more and m and (m != n or few == more)
+        ]
+        self.is_known = len(axes) == 1 or (len(axes) > 1 and few == more)
+        if self.is_known:
+            sizes = [(axis, self._a.shape[axis] // few) for axis in axes]
+            self._plain = few != more and sizes[0][1] == 1
+            self._candidates = [
+                Layout(axis, rows, together)
+                for axis, rows in sizes
+                for together in ((True, False) if rows > 1 else (True,))
+            ]
+
+    def decide(self, distances: Sequence[float]) -> None:
+        """Choose the layout whose values are nearest."""
+        known = [math.inf if math.isnan(distance) else distance for distance in distances]
+        best = min(range(len(known)), key=known.__getitem__)
+        self.found = self._candidates[best]
+        self.is_known = known[best] <= _CLOSE or (self._plain and not self._is_shuffled(self.found))
+
+    def _is_shuffled(self, layout: Layout) -> bool:
+        """Whether rows come in an order that the data choose, as experts sort them.
+
+        The rows of a sample differ, and one is that of another sample instead. Where no other is, samples are mixed.
+        """
+        a, b = layout.first(self._a), layout.first(self._b)
+        return any(float(_distance(a[:1], b[row : row + 1], 1)) <= _CLOSE for row in range(len(b)))
+
+
+def _distance(a: Tensor, b: Tensor, few: int) -> Tensor:
+    """How far the rows of the samples that both have are from each other, relative to what they hold."""
+    if a.shape[1:] != b.shape[1:]:
+        return torch.full((), math.inf, device=a.device)
+    x, y = (torch.view_as_real(one).float() if one.is_complex() else one.float() for one in (a[:few], b[:few].flip(0)))
+    return (x - y).abs().sum() / x.abs().sum().clamp(min=torch.finfo(torch.float32).tiny)

@@ -58,6 +58,13 @@ class Containers:
                 if isinstance(entry, _KINDS) and entry:
                     self.add(entry, owner, key or str(name), depth + 1)
 
+    def entries(self) -> Iterator[tuple[str, Any]]:
+        """What all containers hold, and where: the attribute with its owner."""
+        for container, (owner, key) in zip(self._filled, self._labels, strict=True):
+            for name, entry in container.items() if isinstance(container, dict) else enumerate(container):
+                place = key or str(name)
+                yield f"{owner}.{place}" if owner else place, entry
+
     def seal(self) -> None:
         """Make ready to be compared, when all have been added."""
         self._dicts = [container for container in self._filled if isinstance(container, dict)]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from operator import attrgetter, is_
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -83,6 +85,54 @@ class _States:
                 tensor._backward_hooks, tensor._post_accumulate_grad_hooks = tables
 
 
+class _Generators:
+    """States of a network's own generators of random numbers: torch's, NumPy's and Python's."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[str, Any, Any]] = {}
+
+    def add(self, place: str, thing: object) -> None:
+        """Keep its state, if it is a generator."""
+        if isinstance(thing, _RANDOM) and id(thing) not in self._kept:
+            self._kept[id(thing)] = place, thing, _state(thing)
+
+    def unchanged(self) -> bool:
+        return all(_same_state(_state(thing), state) for _, thing, state in self._kept.values())
+
+    def restore(self) -> list[str]:
+        """Put them back; the places of those that had drawn."""
+        changed = [kept for kept in self._kept.values() if not _same_state(_state(kept[1]), kept[2])]
+        for _, thing, state in changed:
+            if isinstance(thing, torch.Generator):
+                thing.set_state(state)
+            elif isinstance(thing, np.random.Generator):
+                thing.bit_generator.state = state
+            elif isinstance(thing, np.random.RandomState):
+                thing.set_state(state)
+            else:
+                thing.setstate(state)
+        return [place for place, *_ in changed]
+
+
+_RANDOM = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
+
+
+def _state(thing: Any) -> Any:
+    if isinstance(thing, torch.Generator):
+        return thing.get_state()
+    if isinstance(thing, np.random.Generator):
+        return thing.bit_generator.state
+    return thing.get_state(legacy=False) if isinstance(thing, np.random.RandomState) else thing.getstate()
+
+
+def _same_state(a: Any, b: Any) -> bool:
+    if isinstance(a, Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(_same_state(a[key], b[key]) for key in a)
+    return bool(np.array_equal(a, b)) if isinstance(a, np.ndarray) else bool(a == b)
+
+
 class Snapshot:
     """A network's complete state, taken at construction.
 
@@ -109,6 +159,12 @@ class Snapshot:
                     if isinstance(tensor, Tensor) and id(tensor) not in self._names:
                         self._names[id(tensor)] = prefix + key
                         tensors.append(tensor)
+        self._generators = _Generators()
+        for place, entry in self._containers.entries():
+            if isinstance(entry, Tensor) and id(entry) not in self._names:  # in a list, say
+                self._names[id(entry)] = place
+                others.append(entry)
+            self._generators.add(place, entry)
         self._containers.seal()
         self._types = list(map(type, self._modules))
         self._training = [(table, table["training"]) for table in self._tables if "training" in table]
@@ -130,6 +186,8 @@ class Snapshot:
         self._restore_structure(changes)
         self._restore_contents(self.weights, "weights", changes)
         self._restore_contents(self.buffers, "buffers", changes)
+        if places := self._generators.restore():
+            changes["random states"] = places
         self._states.restore(lambda kind, tensor: changes.setdefault(kind, []).append(self._names[id(tensor)]))
         return changes
 
@@ -139,6 +197,7 @@ class Snapshot:
             self._containers.unchanged()
             and self._has_same_objects()
             and self._states.unchanged()
+            and self._generators.unchanged()
             and (not contents or (self.weights.unchanged() and self.buffers.unchanged()))
         )
 
@@ -164,10 +223,11 @@ class Snapshot:
         self._restore_structure(None)
 
     def restore_buffers(self) -> None:
-        """Put back the contents of every buffer, and of the tensors that are attributes.
+        """Put back the contents of every buffer, of the tensors that are attributes, and generators of random numbers.
 
         A graph that has saved one of those that were changed is void: it raises, and gives no wrong gradient.
         """
+        self._generators.restore()
         for tensor in self.buffers.rewrite():
             if not tensor.is_inference():
                 torch.autograd.graph.increment_version(tensor)

@@ -124,13 +124,37 @@ def _sign_sums(probe: Probe, zero: float) -> dict[str, Tensor]:
             count(name, _signs(gradients, zero * tops))
 
     probe.each_sample_gradient(add)
-    tops = {name: torch.cat(largest[name]) for name in probe.parameters if name in largest}
-    order = list(tops)
-    for at, name in enumerate(order):
-        if name in vectors:
-            near = [tops[other].to(tops[name]) for other in order[max(0, at - NEAR) : at + NEAR + 1]]
-            count(name, _signs(torch.cat(vectors[name]), zero * torch.stack(near).amax(0)))
+    tops = {name: _joined(largest[name]) for name in probe.parameters if name in largest}
+    gradients = {name: _joined(vectors[name]) for name in tops if name in vectors}
+    for kind in dict.fromkeys((one.dtype, one.device) for one in gradients.values()):
+        alike = {name: one for name, one in gradients.items() if (one.dtype, one.device) == kind}
+        for name, total in _sums_of_vectors(alike, tops, zero).items():
+            totals[name] = total
     return totals
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+
+def _sums_of_vectors(vectors: dict[str, Tensor], tops: dict[str, Tensor], zero: float) -> dict[str, Tensor]:
+    """Sums over samples of the signs of vectors, all at once: each is small, and there are many.
+
+    Args:
+        vectors: gradients ``(batch, *shape)`` of one type, by name of the array.
+        tops: largest gradient of every sample, by name, of all arrays in order.
+        zero: share of the largest gradient of the near arrays up to which a gradient counts as zero.
+    """
+    first, places = next(iter(vectors.values())), {name: place for place, name in enumerate(tops)}
+    wide = torch.promote_types(first.dtype, torch.float32)  # in which no maximum changes
+    of_all = torch.stack([top.to(first.device, wide) for top in tops.values()], 1)  # (batch, arrays)
+    near = F.max_pool1d(of_all[None], 2 * NEAR + 1, stride=1, padding=NEAR)[0]
+    values = torch.cat([one.reshape(len(one), -1) for one in vectors.values()], 1)
+    sizes = [one[0].numel() for one in vectors.values()]
+    columns = [near[:, places[name], None].expand(-1, size) for name, size in zip(vectors, sizes, strict=True)]
+    sums = _signs(values, zero * torch.cat(columns, 1).to(first.dtype)).sum(0)
+    parts = torch.split(sums, sizes)
+    return {name: part.reshape(one.shape[1:]) for (name, one), part in zip(vectors.items(), parts, strict=True)}
 
 
 def is_vector(shape: Sequence[int]) -> bool:

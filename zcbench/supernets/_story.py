@@ -412,7 +412,9 @@ class _Story:
 
     def extract(self) -> dict[str, Any]:
         """Cut the subnet out; what it reaches before and after calibration, and whether it is the supernet's."""
-        net, images = self.supernet, self.parts["test"][0].to(devices.here())
+        net, test = self.supernet, self.parts["test"][0]
+        assert isinstance(test, torch.Tensor)
+        images = test.to(devices.here())
         bare = net.cut(self.found).eval()
         before = self.both(bare)
         began = time.perf_counter()

@@ -54,27 +54,6 @@ class _Call:
     edge: Any  # place of the output in the graph, where in-place operations that follow leave it
 
 
-class _Sum:
-    """What is left of a parameter's gradient when the rules' sums over samples are taken off it."""
-
-    def __init__(self, gradient: Tensor | None) -> None:
-        self.rest = None if gradient is None else dense(gradient)
-        self.scale: Tensor | float = 0.0  # of the terms that were summed up
-
-    def subtract(self, part: Tensor, scale: Tensor) -> None:
-        if self.rest is not None:
-            self.rest = self.rest - part
-            self.scale = self.scale + scale
-
-    def is_left(self) -> Tensor:
-        """Whether more than rounding is left: a thousandth of a percent of the terms, in float32."""
-        if self.rest is None:
-            return torch.tensor(False)
-        largest = self.rest.abs().amax()
-        left: Tensor = largest.isfinite() & (largest > torch.finfo(self.rest.dtype).eps ** 0.7 * self.scale)
-        return left
-
-
 class Collector:
     """Hooks on every layer with trainable parameters; gives each layer's per-sample gradients away as they come.
 
@@ -134,39 +113,47 @@ class Collector:
             return
         first = outputs[0].sum() + outputs[0].square().sum()
         found = torch.autograd.grad(first, [*parameters, *(call.edge for call in calls)], allow_unused=True)
-        sums = {id(p): _Sum(gradient) for p, gradient in zip(parameters, found, strict=False)}
-        wrong = []
-        for call, gradient in zip(calls, found[len(parameters) :], strict=True):
-            if gradient is None:
-                continue
-            if call.x._version != call.version:
-                raise IrregularError
-            if call.rows == FEW:
-                wrong.append((gradient[1:] != 0).any())
-            self.subtract(call, gradient, sums)
-        wrong += [one.is_left() for one in sums.values()]
-        if bool(torch.stack(wrong).any()):  # asked once: each question halts a GPU
+        pairs = [(call, g) for call, g in zip(calls, found[len(parameters) :], strict=True) if g is not None]
+        if any(call.x._version != call.version for call, _ in pairs):
+            raise IrregularError
+        wrong = [size != 0 for size in _largest([g[1:] for call, g in pairs if call.rows == FEW])]
+        gradients = {id(p): dense(g) for p, g in zip(parameters, found, strict=False) if g is not None}
+        wrong += self.disagree(pairs, gradients)
+        if wrong and bool(torch.stack(wrong).any()):  # asked once: each question halts a GPU
             raise IrregularError
 
-    def subtract(self, call: _Call, gradient: Tensor, sums: dict[int, _Sum]) -> None:
-        """Take what the rule of a layer gives off the gradients that autograd gives, by identity of the parameter."""
-        module, x = call.module, call.x
-        if x.dim() < 2 or x.shape[0] not in (1, FEW):  # nothing of the samples enters, such as positions
-            x, gradient = x[None], gradient[None]
-        try:
-            parts = list(self.rule(module)(module, x, gradient))
-        except UnsupportedModelError:
-            raise
-        except Exception as error:
-            raise IrregularError from error
-        entered = torch.linalg.vector_norm(x) if x.is_floating_point() else 0.0
-        scale = torch.linalg.vector_norm(gradient) * (entered + gradient.numel() ** 0.5)
-        for leaf, part in parts:
-            one = sums.get(id(getattr(module, leaf)))
-            if one is not None:
-                one.subtract(part.sum(0), scale)
-                if getattr(module, "scale_grad_by_freq", False):  # by frequencies in both samples, not in each
-                    one.rest = None
+    def disagree(self, pairs: list[tuple[_Call, Tensor]], expected: dict[int, Tensor]) -> list[Tensor]:
+        """Whether the rules' sums over samples are other gradients than autograd's, by more than rounding.
+
+        Args:
+            pairs: calls of layers, and the gradients that came back to them.
+            expected: autograd's gradients, by identity of the parameter.
+        """
+        sums: dict[int, Tensor] = {}
+        scales: dict[int, Tensor] = {}
+        for (call, gradient), scale in zip(pairs, _scales(pairs), strict=True):
+            module, x = call.module, call.x
+            if x.dim() < 2 or x.shape[0] not in (1, FEW):  # nothing of the samples enters, such as positions
+                x, gradient = x[None], gradient[None]
+            try:
+                parts = list(self.rule(module)(module, x, gradient))
+            except UnsupportedModelError:
+                raise
+            except Exception as error:
+                raise IrregularError from error
+            if getattr(module, "scale_grad_by_freq", False):  # by frequencies in both samples, not in each
+                expected.pop(id(module.weight), None)
+            for leaf, part in parts:
+                key = id(getattr(module, leaf))  # there may be no bias
+                if key not in expected:
+                    continue
+                sums[key] = sums[key] + part.sum(0) if key in sums else part.sum(0)
+                scales[key] = scales[key] + scale if key in scales else scale
+        left = [expected[key] - sums[key] if key in sums else expected[key] for key in expected]
+        return [
+            size.isfinite() & (size > torch.finfo(size.dtype).eps ** 0.7 * scales.get(key, 0.0))
+            for key, size in zip(expected, _largest(left), strict=True)
+        ]
 
     def forward_hook(
         self, module: nn.Module, args: tuple[Tensor, ...], named: dict[str, Tensor], output: Tensor
@@ -301,6 +288,23 @@ def _survey(probe: Probe, collector: Collector, batch_norm: BatchNorm) -> Tensor
             f"the network does not take {FEW} of its {len(probe.batch)} samples alone ({first_line(failure)})."
         ) from failure
     return outputs.detach()
+
+
+def _largest(tensors: list[Tensor]) -> list[Tensor]:
+    """Largest absolute value of each, by few kernels."""
+    return list(torch._foreach_norm(tensors, ord=float("inf"))) if tensors else []
+
+
+def _scales(pairs: list[tuple[_Call, Tensor]]) -> list[Tensor]:
+    """Sizes of the terms that a rule sums up, for each call: what rounding is relative to."""
+    if not pairs:
+        return []
+    entered = [call.x if call.x.is_floating_point() else call.x.new_zeros(1, dtype=g.dtype) for call, g in pairs]
+    norms = torch._foreach_norm([*entered, *(g for _, g in pairs)])
+    return [
+        came_back * (x + gradient.numel() ** 0.5)
+        for x, came_back, (_, gradient) in zip(norms, norms[len(pairs) :], pairs, strict=False)
+    ]
 
 
 def _entered(args: tuple[Any, ...], named: dict[str, Any], output: object) -> Tensor:

@@ -94,7 +94,7 @@ def _is_taken_out(probe: Probe) -> bool:
             for scalar in (outputs.sum(), outputs[0].sum())
         )
     sizes = [sum(float(g.abs().sum()) for g in found if g is not None) for found in (whole, first)]
-    return len(few) > 1 and sizes[0] <= _ROUND_OFF * sizes[1]
+    return len(few) > 1 and sizes[1] > 0 and sizes[0] <= _ROUND_OFF * sizes[1]
 
 
 def by_sample(probe: Probe, gradients: Mapping[int, Tensor]) -> Tensor:
