@@ -142,7 +142,6 @@ _SMALL = _words("""
 TIMM: dict[str, int] = {
     **dict.fromkeys(_SMALL, 64),
     "crossvit_tiny_240": 240,
-    "halonet_h1": 256,
     "efficientformer_l1": 224,
 }
 #: families whose networks weigh no positions by a softmax of products

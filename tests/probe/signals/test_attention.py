@@ -93,3 +93,20 @@ def test_weights_of_channels_are_no_attention(weights):
 
     with Probe(Selects(8, 8), Batch(torch.randn(4, 6, 8))) as probe, pytest.raises(UnsupportedModelError):
         _ = probe.attention
+
+
+def test_a_state_space_has_no_attention():
+    """As EfficientViM's: a softmax over positions, times the input gates, sums positions up into states."""
+
+    class Mixes(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gates = nn.Linear(8, 12)
+
+        def forward(self, x):
+            b, c, steps = self.gates(x).mT.chunk(3, 1)
+            states = x.mT @ (steps.softmax(-1) * b).transpose(-2, -1)
+            return (states @ c).mT
+
+    with Probe(Mixes(), Batch(torch.randn(4, 6, 8))) as probe, pytest.raises(UnsupportedModelError):
+        _ = probe.attention

@@ -57,6 +57,7 @@ class Attention(Watcher):
         """Watch functions."""
         self.applications: list[Attended] = []
         self.softmaxes: dict[int, Tensor] = {}  # held, so that addresses stay taken
+        self.gated: set[int] = set()  # those multiplied by a tensor: a mask, or the input gates of a state space
         self.stack.enter_context(FunctionWatcher(after=self._after))
 
     def _after(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> None:
@@ -66,7 +67,7 @@ class Attention(Watcher):
             self._add(_probabilities(*args, **kwargs), result)
         elif func in _MATMUL and self._known(args[0]):
             self._add(args[0], result)
-        elif func in _MATMUL and self._known(args[1]) and _is_transposed(args[1]):
+        elif func in _MATMUL and self._known(args[1]) and _is_transposed(args[1]) and not self._is_gated(args[1]):
             self._add(args[1].mT, result.mT)  # values (width, keys) times probabilities (keys, queries)
         elif func is torch.einsum and isinstance(args[0], str):
             self._take_einsum(args[0], args[1:], result)
@@ -74,12 +75,18 @@ class Attention(Watcher):
             parts = [one for one in (*args, *kwargs.values()) if isinstance(one, Tensor) and self._known(one)]
             if any(one.numel() == result.numel() for one in parts):
                 self._remember(result)
+                tensors = [one for one in (*args, *kwargs.values()) if isinstance(one, Tensor)]
+                if len(tensors) > 1 or any(one.data_ptr() in self.gated for one in parts):
+                    self.gated.add(result.data_ptr())
 
     def _remember(self, probabilities: Tensor) -> None:
         self.softmaxes[probabilities.data_ptr()] = probabilities.detach()
 
     def _known(self, tensor: Tensor) -> bool:
         return tensor.data_ptr() in self.softmaxes and tensor.numel() > 0
+
+    def _is_gated(self, tensor: Tensor) -> bool:
+        return tensor.data_ptr() in self.gated
 
     def _take_einsum(self, equation: str, operands: tuple[Any, ...], result: Tensor) -> None:
         """Probabilities ``(…, queries, keys)`` times values over the keys, whatever the order of the result's axes."""
