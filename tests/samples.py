@@ -12,6 +12,18 @@ from zcbench.probe.per_sample import _gradients
 from zcbench.types import Batch
 
 
+class Tokens(nn.Module):
+    """Embedded tokens, and a function of the network that makes the output of them."""
+
+    def __init__(self, rest, **options):
+        super().__init__()
+        self.embedding, self.layer = nn.Embedding(9, 5, **options), nn.Linear(5, 5)
+        self.rest = rest
+
+    def forward(self, tokens):
+        return self.rest(self, self.embedding(tokens).mean(1))
+
+
 def gather(model: nn.Module, inputs, targets, **options) -> dict[str, torch.Tensor]:
     parts: dict[str, list[torch.Tensor]] = {}
     with Probe(model, Batch(inputs, targets), **options) as probe:

@@ -289,6 +289,14 @@ def is_out_of_memory(error: type[BaseException] | None, message: str) -> bool:
 _NO_MEMORY = re.compile("out of memory|can't allocate memory|not enough memory|CUBLAS_STATUS_ALLOC_FAILED")
 
 
+def is_broken(message: str) -> bool:
+    """Whether an error says that this process can use its GPU no more: all that follows would fail, too."""
+    return _BROKEN.search(message) is not None
+
+
+_BROKEN = re.compile("CUDA error: (device-side assert|an illegal|unspecified launch failure|misaligned)")
+
+
 class Peak:
     """The most memory that was in use on a device, in bytes; blocks may be nested. nan where nobody counts it."""
 

@@ -324,6 +324,8 @@ class Score:
         if finite != (self.status is Status.OK):
             raise ValueError(f"a score with status {self.status} cannot have the value {self.value}")
         object.__setattr__(self, "detail", shortened(self.detail))
+        if math.isnan(self.memory):  # one object for nan, as equality goes by identity first
+            object.__setattr__(self, "memory", math.nan)
 
     def __repr__(self) -> str:
         found = repr(self.value) if self.value is not None else str(self.status)

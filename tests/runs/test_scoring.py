@@ -142,3 +142,32 @@ def test_the_batch_is_the_one_asked_for(job):
     large = scores(NetworkScoring(job.space, job.classes, get_batch("digits", 16, 0), 0), ["grad_norm"])
     assert small["grad_norm"].value != large["grad_norm"].value
     assert math.isfinite(float(large["grad_norm"]))
+
+
+BROKEN = """
+import os, zcbench
+
+@zcbench.register_proxy("t-first", cost="static")
+def first(probe): return float(os.getpid())
+
+@zcbench.register_proxy("t-second", cost="static")
+def second(probe): raise RuntimeError("CUDA error: device-side assert triggered")
+
+@zcbench.register_proxy("t-third", cost="static")
+def third(probe): return float(os.getpid())
+"""
+
+
+def test_a_process_whose_gpu_refuses_everything_is_replaced(tmp_path):
+    """Such an error costs the score that raised it, and nothing that was or is still to be computed."""
+    from zcbench._workers import in_parallel
+
+    path = tmp_path / "broken.py"
+    path.write_text(BROKEN)
+    work = NetworkScoring("digits-201", 10, get_batch("digits", 8, 0), 0, imports=(str(path),))
+    names = ("t-first", "t-second", "t-third")
+    found = [(part, score) for _, part, score in in_parallel(work, [(KEY, names)], 1)]
+    assert [part for part, _ in found] == list(names)
+    scores = dict(found)
+    assert (scores["t-second"].status, "device-side assert" in scores["t-second"].detail) == ("failed", True)
+    assert scores["t-first"].value != scores["t-third"].value

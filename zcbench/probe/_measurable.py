@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -13,6 +12,7 @@ import torch.utils.checkpoint
 from torch import Tensor, nn
 
 from zcbench.errors import InvalidInputError
+from zcbench.probe import _walk
 from zcbench.types import Batch, Shared, is_graph, shared
 
 #: What may stand among the inputs beside tensors: it is handed to the network as it is.
@@ -36,9 +36,9 @@ def measurable(model: object, batch: Batch, *, anywhere: bool = False) -> nn.Mod
     if not isinstance(model, nn.Module):
         raise InvalidInputError(f"the model is a {type(model).__name__}: pass a torch.nn.Module instance.")
     model = _unwrapped(model)
-    for module in model.modules():
+    for module in _walk.modules(model):
         _check_module(module)
-    for name, tensor in itertools.chain(model.named_parameters(), model.named_buffers()):
+    for name, tensor in _walk.named_tensors(model):
         _check_tensor(f"the network's {name!r}", tensor)
         if tensor.is_inference():
             raise InvalidInputError(
@@ -98,7 +98,7 @@ def _leaf(tensor: Tensor) -> Tensor:
 @contextmanager
 def eager(model: nn.Module) -> Iterator[None]:
     """Modules inside the network that were compiled run as they were written, so that watchers see what they do."""
-    if any(vars(m).get("_compiled_call_impl") is not None or _is_compiled(m) for m in model.modules()):
+    if any(vars(m).get("_compiled_call_impl") is not None or _is_compiled(m) for m in _walk.modules(model)):
         with torch.compiler.set_stance("force_eager"):
             yield
     else:
@@ -246,9 +246,9 @@ def _check_samples(parts: list[tuple[str, Tensor]]) -> None:
 
 
 def _check_devices(model: nn.Module, batch: Batch) -> None:
-    if any(hasattr(module, "_hf_hook") for module in model.modules()):  # it moves its inputs itself
+    if any(hasattr(module, "_hf_hook") for module in _walk.modules(model)):  # it moves its inputs itself
         return
-    places = {tensor.device for tensor in itertools.chain(model.parameters(), model.buffers())}
+    places = {tensor.device for tensor in _walk.tensors(model)}
     tensors = [*tensors_in(batch), *([] if batch.targets is None else [batch.targets])]
     for tensor in tensors:
         if places and tensor.device not in places:

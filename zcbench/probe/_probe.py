@@ -15,30 +15,25 @@ effect in passes of its own (:meth:`Probe.forward_pass`), and :meth:`Probe.put_b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from types import TracebackType
-from typing import Any, Self, TypeVar, get_args
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack, nullcontext, suppress
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from zcbench._arguments import shown, whole
-from zcbench._display import brief, plain
-from zcbench._process import stable_seed
 from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.probe import _register as registry
+from zcbench.probe import _walk
 from zcbench.probe._axes import Axes, Seen, learn
 from zcbench.probe._differentiate import gradients_of
-from zcbench.probe._measurable import as_classes, eager, measurable, ordinary, passed_whole, tensors_in, whole_graphs
+from zcbench.probe._passes import Passes, without_graph
 from zcbench.probe._signal import Signal
-from zcbench.probe._snapshot import BatchSnapshot, Given, untouched
-from zcbench.probe._upkeep import Upkeep
-from zcbench.probe._world import RandomStates, exact, restore_torch, seed_torch, torch_states
-from zcbench.probe.calling import Place, as_tensor, check_choice, chosen, find_place, invoke, narrowed, settle
+from zcbench.probe.calling import invoke
 from zcbench.probe.losses import default_loss, sample_losses
-from zcbench.probe.modes import BatchNorm, BatchNormMode, HardsigmoidWrittenOut, unfused
+from zcbench.probe.modes import BatchNorm, HardsigmoidWrittenOut, unfused
 from zcbench.probe.per_sample import Consumer, sample_gradients, tangent_kernel
 from zcbench.probe.roles import Role, operations
 from zcbench.probe.signals import activation_codes as _activation_codes
@@ -57,8 +52,7 @@ from zcbench.probe.signals import relu_codes as _relu_codes
 from zcbench.probe.signals import roles as _roles
 from zcbench.probe.signals import sample_maps as _sample_maps
 from zcbench.probe.signals._watcher import Watcher
-from zcbench.probe.weights import declared, multiplied
-from zcbench.types import Batch, Inputs, LossFunction, OutputChoice
+from zcbench.types import Batch
 
 T = TypeVar("T")
 W = TypeVar("W", bound=Watcher)
@@ -69,11 +63,7 @@ _DIFFERENTIATING = frozenset({"gradients", "channel_products", "input_gradients"
 _FEW = 2
 
 
-class _UnsettledError(BaseException):  # no proxy's own handler of exceptions may catch it
-    """The network returns several tensors, and which of them counts was not settled yet."""
-
-
-class Probe(Upkeep):
+class Probe(Passes):
     """One network, one batch, one state.
 
     Args:
@@ -92,240 +82,6 @@ class Probe(Upkeep):
         InvalidInputError: the model is no ``nn.Module`` with dense weights that are there, inputs and targets do not
             fit together, or another argument is out of range.
     """
-
-    def __init__(
-        self,
-        model: nn.Module,
-        batch: Batch,
-        *,
-        loss_fn: LossFunction | None = None,
-        seed: int = 0,
-        wanted: frozenset[str] = frozenset(),
-        output: OutputChoice | None = None,
-    ) -> None:
-        self.model = measurable(model, batch)
-        self.batch = ordinary(batch)
-        self._whole = passed_whole(batch)  # shapes of inputs that count no samples
-        self.seed = whole("the seed", seed, 0, 2**63 - 1)
-        if loss_fn is not None and not callable(loss_fn):
-            raise InvalidInputError(f"loss_fn is a {type(loss_fn).__name__}: pass a function of outputs and targets.")
-        check_choice(output)
-        super().__init__(next((one.device for one in (*self.batch.tensors(), *self.model.parameters())), _CPU))
-        infos = [registry.signal_info(name) for name in sorted(wanted)]
-        self._loss_fn = loss_fn
-        self._choice = output
-        self._wanted = wanted
-        self._shared = {info.watcher for info in infos if info.watcher is not None}  # watchers of the main pass
-        self._graphs = frozenset(info.name for info in infos if info.graph)  # what needs the main pass, and its graph
-        self._main = bool(self._graphs)  # whether the main pass is made anyway
-        self._exit = ExitStack()
-        self._reruns = False  # whether what runs is run again once the place of the output is known
-
-    def __repr__(self) -> str:
-        return brief(f"<Probe of {plain(type(self.model).__name__, 40)} on {self.batch!r}>")
-
-    def __enter__(self) -> Self:
-        try:
-            self._exit.enter_context(torch.inference_mode(mode=False))
-            snapshot = self._exit.enter_context(untouched(self.model))
-            self._exit.enter_context(torch.enable_grad())
-            self._exit.enter_context(eager(self.model))
-            self._exit.enter_context(whole_graphs())
-            exact(self.device)
-            torch.backends.mha.set_fastpath_enabled(False)  # passes without a graph compute as those with one do
-            torch.set_autocast_cache_enabled(False)  # it would hold what weights were before a proxy exchanged them
-            batch = BatchSnapshot(self.batch)
-            self._exit.callback(batch.release)
-            self._given = Given(snapshot, batch, self.seed)
-            self._attributes = dict(vars(self))
-        except BaseException:
-            self._exit.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._measured.clear()
-        self._watchers.clear()
-        self._exit.close()
-
-    # -- passes --------------------------------------------------------------------------------
-
-    @contextmanager
-    def forward_pass(self, batch_norm: BatchNorm = "train") -> Iterator[None]:
-        """Run the network inside this block: modes set and random numbers seeded.
-
-        Afterwards its attributes, hooks and buffers, the batch's numbers and the random states are put back.
-        Weights are not, so that a proxy can exchange them for a while.
-
-        Args:
-            batch_norm: "train" for statistics of the batch, "eval" for running statistics, "per-sample" for
-                statistics of each sample alone (a batch of one in train mode), "off" for the identity, also of
-                instance norm and of group norm with a group for each channel.
-
-        Raises:
-            InvalidInputError: there is no such mode, or the probe is not open.
-        """
-        if not isinstance(batch_norm, str) or batch_norm not in get_args(BatchNorm):
-            raise InvalidInputError(f"batch_norm={shown(batch_norm)}: choose {', '.join(get_args(BatchNorm))}.")
-        with self._pass(batch_norm):
-            yield
-
-    @contextmanager
-    def _pass(self, batch_norm: BatchNorm) -> Iterator[None]:
-        """See :meth:`forward_pass`; the probe's own passes tell nothing of what a proxy asks for."""
-        given = self._given
-        if given is None:
-            raise InvalidInputError("the probe is not open: use it in a with block.")
-        states = torch_states()
-        numbers = RandomStates() if given.numbers.others_changed() else None
-        if numbers is not None:
-            given.numbers.restore()
-        given.network.freeze(self.model, batch_norm=batch_norm != "eval")
-        seed_torch(self.seed)
-        try:
-            with BatchNormMode(batch_norm):
-                yield
-        finally:
-            given.network.restore_structure()
-            given.network.restore_buffers()
-            given.batch.restore_contents()
-            if numbers is not None:
-                numbers.restore()
-            elif given.numbers.others_changed():
-                given.numbers.restore()
-            restore_torch(states)
-
-    def call(self, inputs: object) -> Tensor:
-        """The network's output for ``inputs`` as one tensor; call it inside :meth:`forward_pass`.
-
-        Where the network returns more than a tensor, ``zcbench.probe.calling`` says which one counts. The network gets
-        a copy, to which it may write (its first layer may be a ReLU in place): the inputs stay as they are, and what
-        the graph saves of the copy stays what the network has computed with.
-
-        Raises:
-            UnsupportedModelError: no tensor that it returns fits.
-        """
-        return self.tensor_of(invoke(self.model, _copies(inputs)), inputs)
-
-    def tensor_of(self, output: object, inputs: Any) -> Tensor:
-        """The one tensor that counts of what the network returned for ``inputs``.
-
-        Raises:
-            UnsupportedModelError: there is none.
-        """
-        output = chosen(output, self._choice)
-        if isinstance(narrowed(output), Tensor):
-            return as_tensor(output)
-        if "_place" in self._measured:
-            return as_tensor(output, self._place)
-        if self._reruns:
-            raise _UnsettledError
-        return as_tensor(output, find_place([(len(Batch(inputs)), output)]))
-
-    def run(self, function: Callable[..., T], **arguments: Any) -> T:
-        """Call a proxy's function.
-
-        Where its first pass shows that the network returns several tensors, which of them counts is settled first, and
-        the function is called again: so the choice depends on nothing but the network.
-        """
-        self._reruns = True
-        if self._whole:
-            self.note(f"Inputs that count no samples were passed on whole: {', '.join(self._whole)}.")
-        try:
-            return function(self, **arguments)
-        except _UnsettledError:
-            for name in [name for name, found in self._measured.items() if isinstance(found.error, _UnsettledError)]:
-                del self._measured[name]
-            self._undo(())  # what the function had changed by then
-            _ = self._place
-            return function(self, **arguments)
-        finally:
-            self._reruns = False
-
-    @Signal
-    def _place(self) -> Place:
-        """Where the output is in what the network returns."""
-
-        def run(samples: int) -> object:
-            with self.forward_pass("eval"):
-                return chosen(invoke(self.model, _copies(self.batch[:samples].inputs)), self._choice)
-
-        def run_anyhow(samples: int) -> object:
-            try:
-                with torch.enable_grad():  # the graph tells features and logits apart
-                    return run(samples)
-            except RuntimeError:
-                with torch.no_grad():
-                    return run(samples)
-
-        return settle(run_anyhow, len(self.batch))
-
-    def generator(self, name: str) -> torch.Generator:
-        """A CPU generator for a proxy's own random numbers; it depends on the seed and the whole of ``name`` alone."""
-        return torch.Generator().manual_seed(stable_seed(self.seed, "generator", name))
-
-    # -- what the network is made of ---------------------------------------------------------
-
-    @property
-    def parameters(self) -> dict[str, nn.Parameter]:
-        """Trainable parameters by name; a parameter that is used twice appears once."""
-        return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
-
-    @property
-    def weights(self) -> dict[str, nn.Parameter]:
-        """Trainable weight arrays of convolutional, linear and recurrent layers, by name.
-
-        Those are the parameters with two dimensions or more that multiply what comes of the data, whatever they are
-        called: see ``zcbench.probe.weights``. The literature's "over all layers" means these.
-
-        Raises:
-            UnsupportedModelError: the network has none.
-        """
-        known, in_question = declared(self.model, self.parameters)
-        if in_question:
-            known |= self._multiplied
-        found = {name: parameter for name, parameter in self.parameters.items() if id(parameter) in known}
-        if not found:
-            raise UnsupportedModelError(
-                "the network has no trainable convolutional, linear or recurrent weight to measure."
-            )
-        return found
-
-    def _settle_weights(self, watchers: Iterable[Watcher]) -> None:
-        """Find out which parameters are weights before a pass in which watchers look at them."""
-        if any(watcher.of_weights for watcher in watchers):
-            with suppress(UnsupportedModelError):
-                _ = self.weights
-
-    @Signal
-    def _multiplied(self) -> set[int]:
-        """Identities of the parameters that multiply data, of those of which no layer of torch tells."""
-        _, in_question = declared(self.model, self.parameters)
-        few = self.batch[:_FEW]
-        inputs = _copies(few.inputs)
-        tensors = tensors_in(Batch(inputs))
-
-        def run() -> None:
-            invoke(self.model, inputs)
-
-        with self._pass("eval"):
-            return multiplied(run, tensors, (one for one in self.parameters.values() if id(one) in in_question))
-
-    @property
-    def targets(self) -> Tensor:
-        """The batch's targets, classes as int64; UnsupportedModelError where there are none."""
-        if self.batch.targets is None:
-            raise UnsupportedModelError("this proxy needs targets: pass targets=… with the inputs.")
-        return as_classes(self.batch.targets)
-
-    @property
-    def classes(self) -> Tensor:
-        """Class of every sample, ``(batch,)``; UnsupportedModelError where targets are something else."""
-        if self.targets.dim() != 1 or self.targets.is_floating_point():
-            raise UnsupportedModelError("this proxy needs one class per sample as targets.")
-        return self.targets
 
     def weights_for(self, *roles: Role) -> list[str]:
         """Names of the weights with one of these roles; UnsupportedModelError where there are none."""
@@ -394,8 +150,8 @@ class Probe(Upkeep):
             return watching
 
         # Recurrent layers run another kernel where no gradient is wanted, with other last digits.
-        recurrent = any(isinstance(module, nn.RNNBase) for module in self.model.modules())
-        found = run() if graph or recurrent else _without_graph(run)
+        recurrent = any(isinstance(module, nn.RNNBase) for module in _walk.modules(self.model))
+        found = run() if graph or recurrent else without_graph(run)
         assert isinstance(found, watcher)
         return found
 
@@ -437,14 +193,9 @@ class Probe(Upkeep):
                     invoke(self.model, inputs)
                 return {kind: watcher.survey or {} for kind, watcher in zip(kinds, watchers, strict=True)}
 
-            return _without_graph(seen)
+            return without_graph(seen)
 
         return learn(run, len(self.batch), kinds)
-
-    @property
-    def _settings(self) -> dict[str, Any]:
-        """Of a probe of a part of the batch."""
-        return {"loss_fn": self._loss_fn, "seed": self.seed, "output": self._choice}
 
     @Signal
     def _leaves(self) -> Batch:
@@ -552,7 +303,7 @@ class Probe(Upkeep):
         without = ("ScaledDotProduct", "Rnn", "Hardsigmoid")
         if not any(part in name for name in operations(self.loss) for part in without):
             return self.loss
-        fused = any(isinstance(module, nn.RNNBase) for module in self.model.modules())
+        fused = any(isinstance(module, nn.RNNBase) for module in _walk.modules(self.model))
         recurrent = unfused() if fused else nullcontext()
         with self.forward_pass(), sdpa_kernel(SDPBackend.MATH), recurrent, HardsigmoidWrittenOut():
             outputs = self.call(self.batch.inputs)
@@ -584,17 +335,3 @@ class Probe(Upkeep):
         """Take the place of the output from a probe of the same network and more samples."""
         self._reruns = other._reruns
         self._measured.update((name, one) for name, one in other._measured.items() if name == "_place")
-
-
-def _without_graph(run: Callable[[], T]) -> T:
-    """Run a pass without a graph, or with one if the network needs gradients of its own."""
-    try:
-        with torch.no_grad():
-            return run()
-    except RuntimeError:
-        with torch.enable_grad():
-            return run()
-
-
-def _copies(inputs: Any) -> Inputs:
-    return Batch(inputs).map_all(torch.clone)

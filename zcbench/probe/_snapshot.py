@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from zcbench.probe import _walk
 from zcbench.probe._containers import Containers
 from zcbench.probe._contents import Contents, Together
 from zcbench.probe._handed import found_in
@@ -149,7 +150,7 @@ class Snapshot:
         self._names: dict[int, str] = {}
         parameters: list[Tensor] = []
         others: list[Tensor] = []
-        for name, module in model.named_modules():
+        for name, module in _walk.named_modules(model):
             self._modules.append(module)
             self._tables.append(vars(module))
             self._containers.add(vars(module), name)
@@ -236,7 +237,7 @@ class Snapshot:
         """Set all modules to eval mode, batch norm to train mode if wanted."""
         if not self._plain_modes:
             model.eval()
-        for module in model.modules():
+        for module in _walk.modules(model):
             # Attributes are put back after the pass: no need for the long way through nn.Module.__setattr__.
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 vars(module)["training"] = batch_norm

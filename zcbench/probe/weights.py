@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from zcbench.probe import _walk
 from zcbench.probe.modes import DispatchMode, dispatched
 
 #: layers whose parameters of two dimensions or more are weights, if their names say so
@@ -51,7 +52,7 @@ def declared(model: nn.Module, trainable: Mapping[str, nn.Parameter]) -> tuple[s
     candidates = {id(parameter) for parameter in trainable.values() if parameter.dim() >= 2}
     weights: set[int] = set()
     open_: set[int] = set()
-    for module in model.modules():
+    for module in _walk.modules(model):
         for leaf, parameter, owner in _owned(module):
             if id(parameter) not in candidates:
                 continue

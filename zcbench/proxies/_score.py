@@ -20,7 +20,7 @@ from zcbench._moving import moved, placed_once
 from zcbench._process import stable_seed
 from zcbench._training import Recipe, reinitialize, train
 from zcbench.errors import InvalidInputError, NonFiniteError, UnsupportedModelError
-from zcbench.probe import Probe
+from zcbench.probe import Probe, _walk
 from zcbench.probe._ledger import Spent, now
 from zcbench.probe._measurable import measurable
 from zcbench.probe._snapshot import Changes, Snapshot, untouched
@@ -165,7 +165,7 @@ def _place(model: nn.Module, batch: Batch, device: str | torch.device | None) ->
     """Where a network is measured."""
     if device is not None:
         return devices.here(device)
-    tensors = [*batch.tensors(), *model.parameters(), *model.buffers()]
+    tensors = [*batch.tensors(), *_walk.tensors(model)]
     return next((one.device for one in tensors if one.device.type != devices.CPU), None) or devices.here()
 
 

@@ -99,6 +99,8 @@ class Trial:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "detail", shortened(self.detail))
+        if math.isnan(self.memory):  # one object for nan, as equality goes by identity first
+            object.__setattr__(self, "memory", math.nan)
 
     def __repr__(self) -> str:
         found = f"tau {fixed(self.metrics['tau'])}" if "tau" in self.metrics else str(self.status)
@@ -173,6 +175,8 @@ class SearchTrace:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "detail", shortened(self.detail))
+        if math.isnan(self.memory):  # one object for nan, as equality goes by identity first
+            object.__setattr__(self, "memory", math.nan)
 
     def __repr__(self) -> str:
         found = f"{len(self.rows):,} evaluations" if self.rows else str(self.status)
@@ -239,6 +243,8 @@ class CurveTrial:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "detail", shortened(self.detail))
+        if math.isnan(self.memory):  # one object for nan, as equality goes by identity first
+            object.__setattr__(self, "memory", math.nan)
 
     def __repr__(self) -> str:
         known = "log_density" in self.metrics

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from multiprocessing import parent_process
 
+from zcbench import devices
 from zcbench._code import code_digest, joined_codes
 from zcbench._imports import import_as_begun, space_named
 from zcbench._workers import Begin
@@ -48,7 +50,7 @@ class NetworkScoring:
 
     def results(self, key: str, parts: Sequence[str], begin: Begin = str) -> Iterator[tuple[str, Score]]:
         """Yield (proxy, score) for one architecture as soon as each score exists."""
-        yield from score_architecture(
+        scores = score_architecture(
             lambda: space_named(self.space),
             Architecture(self.space, key),
             parts,
@@ -58,6 +60,11 @@ class NetworkScoring:
             training_data=self.training_data,
             begin=begin,
         )
+        for label, score in scores:
+            yield label, score
+            if devices.is_broken(score.detail) and parent_process() is not None:
+                begin(label)  # tells what there is; the parent gives the rest to a fresh process
+                raise SystemExit(1)
 
     def lost(self, status: Status, reason: str, seconds: float) -> Score:
         """The score of a proxy that has none because its worker died, or was stopped."""

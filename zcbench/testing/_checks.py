@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from zcbench import devices
 from zcbench.errors import InvalidInputError
-from zcbench.probe import Probe, _probe, list_signals, weights
+from zcbench.probe import Probe, _passes, list_signals, weights
 from zcbench.probe.per_sample import _gradients
 from zcbench.proxies import get_proxy, score_with
 from zcbench.proxies._score import CHANGED
@@ -325,7 +325,7 @@ class _Checker:
 
         model.register_forward_pre_hook(forward)
         with (
-            mock.patch.object(_probe, "multiplied", unseen),
+            mock.patch.object(_passes, "multiplied", unseen),
             mock.patch.object(torch.autograd, "grad", counted(torch.autograd.grad)),
             mock.patch.object(torch.autograd, "backward", counted(torch.autograd.backward)),
         ):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from networks import convnet, images, zoo
-from samples import check, gather
+from samples import Tokens, check, gather
 from torch import nn
 
 from zcbench.probe import Probe
@@ -22,18 +22,6 @@ def test_tiny_chunks(monkeypatch):
     for name in ("convnet", "module twice", "tied weights"):
         model, inputs, targets = zoo()[name]
         check(model, inputs, targets, by_hooks=True)
-
-
-class Tokens(nn.Module):
-    """Embedded tokens, and a function of the network that makes the output of them."""
-
-    def __init__(self, rest, **options):
-        super().__init__()
-        self.embedding, self.layer = nn.Embedding(9, 5, **options), nn.Linear(5, 5)
-        self.rest = rest
-
-    def forward(self, tokens):
-        return self.rest(self, self.embedding(tokens).mean(1))
 
 
 def without_gradients(network, x):

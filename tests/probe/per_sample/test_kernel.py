@@ -1,22 +1,10 @@
 """The tangent kernel, beside the Jacobian."""
 
 import torch
-from torch import nn
+from samples import Tokens
 
 from zcbench.probe import Probe
 from zcbench.types import Batch
-
-
-class Tokens(nn.Module):
-    """Embedded tokens, and a function of the network that makes the output of them."""
-
-    def __init__(self, rest, **options):
-        super().__init__()
-        self.embedding, self.layer = nn.Embedding(9, 5, **options), nn.Linear(5, 5)
-        self.rest = rest
-
-    def forward(self, tokens):
-        return self.rest(self, self.embedding(tokens).mean(1))
 
 
 def test_a_tangent_kernel_counts_every_use_of_a_weight():

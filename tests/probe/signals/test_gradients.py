@@ -7,7 +7,6 @@ from torch import nn
 from torch.nn import functional as F
 
 import zcbench
-import zcbench.probe._probe
 from zcbench.probe import Probe
 from zcbench.types import Batch
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from zcbench.errors import UnsupportedModelError
+from zcbench.probe import _walk
 from zcbench.probe._differentiate import gradients_of
 from zcbench.probe._register import register_signal
 from zcbench.probe.signals._watcher import Keeper, Watcher
@@ -31,7 +32,7 @@ class ChannelProducts(Watcher):
         self.active = False
         self.keeper = self.stack.enter_context(Keeper())
         names = {name.rpartition(".")[0] for name in self.weights}
-        for name, module in self.probe.model.named_modules():
+        for name, module in _walk.named_modules(self.probe.model):
             if name in names:
                 self.hook(module.register_forward_hook(self._hook(name)))
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from zcbench.errors import UnsupportedModelError
+from zcbench.probe import _walk
 from zcbench.probe._axes import Layout
 from zcbench.probe._register import register_signal
 from zcbench.probe.signals._watcher import Watcher
@@ -31,7 +32,7 @@ class HiddenStates(Watcher):
         self.whole: dict[nn.Module, list[Tensor]] = {}
         self.steps: dict[nn.Module, list[Tensor]] = {}
         self.order: dict[nn.Module, None] = {}
-        for module in self.probe.model.modules():
+        for module in _walk.modules(self.probe.model):
             if isinstance(module, nn.RNNBase):
                 self.hook(module.register_forward_hook(self._layers, with_kwargs=True))
             elif isinstance(module, nn.RNNCellBase) or next(module.children(), None) is not None:

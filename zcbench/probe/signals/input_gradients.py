@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from zcbench.errors import UnsupportedModelError
+from zcbench.probe import _walk
 from zcbench.probe._differentiate import rows_of
 from zcbench.probe._register import register_signal
 from zcbench.probe.signals._watcher import Watcher
@@ -28,7 +29,7 @@ class Embedded(Watcher):
         """Hook the embeddings."""
         self.embedded: Tensor | None = None
         self.layout: Layout | None = None
-        for module in self.probe.model.modules():
+        for module in _walk.modules(self.probe.model):
             if isinstance(module, nn.Embedding):
                 self.hook(module.register_forward_hook(self._hook))
 
@@ -69,7 +70,7 @@ def input_gradients(probe: Probe) -> Tensor:
 
 def _is_faint(probe: Probe, gradients: Tensor) -> bool:
     """Whether the gradient is so small, beside inputs and outputs, that it may be rounding alone."""
-    if not any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in probe.model.modules()):
+    if not any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in _walk.modules(probe.model)):
         return False
     inputs = [tensor.detach() for tensor in leaves(probe) if tensor.requires_grad]
     norms = [torch.linalg.vector_norm(x.detach().float()) for x in (gradients, *inputs, probe._outputs_seen())]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from zcbench.errors import UnsupportedModelError
+from zcbench.probe import _walk
 from zcbench.probe._register import register_signal
 from zcbench.probe.signals._watcher import Watcher
 
@@ -26,7 +27,7 @@ class SampleMaps(Watcher):
     def start(self) -> None:
         """Hook the modules."""
         self.maps: list[Tensor] = []
-        for module in self.probe.model.modules():
+        for module in _walk.modules(self.probe.model):
             if next(module.children(), None) is None:
                 self.hook(module.register_forward_hook(self._hook))
 
@@ -46,7 +47,7 @@ def sample_maps(probe: Probe) -> list[Tensor]:
     Raises:
         UnsupportedModelError: no module returns maps, or the network has no convolution of images.
     """
-    if not any(isinstance(module, _CONVOLUTIONS) for module in probe.model.modules()):
+    if not any(isinstance(module, _CONVOLUTIONS) for module in _walk.modules(probe.model)):
         raise UnsupportedModelError("the network has no convolution of images, so that it makes no maps.")
     watcher = probe.watched(SampleMaps)
     if not watcher.maps:
