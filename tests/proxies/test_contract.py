@@ -50,7 +50,7 @@ WITHOUT = {
     "first layer frozen": {},
     "half precision": {},
     "no parameters": {
-        "unsupported": set(EVERY) - {"params", "flops", "az_complexity", "random", "zen", "meco", *INPUTS},
+        "unsupported": set(EVERY) - {"params", "flops", "az_complexity", "random", "zen", *INPUTS},
         "non-finite": {"jacov", "epe_nas"},  # all samples have one gradient, a constant
     },
     "gigantic weights": {
