@@ -52,7 +52,9 @@ def nothing_stays_registered() -> Iterator[None]:
 def _strangers() -> set[str]:
     """What is registered, as far as registries are loaded, and is not zcbench's own."""
     entries = [kind.entries for kind in KINDS if kind.registry.partition(":")[0] in sys.modules]
-    return {f"{e.kind} {name}" for e in entries for name in e._entries if not e.is_built_in(name)}
+    return {
+        f"{e.kind} {name}" for e in entries for name in e._entries if not e._owners.get(name, "").startswith("zcbench.")
+    }
 
 
 @pytest.fixture(autouse=True)

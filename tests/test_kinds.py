@@ -160,7 +160,7 @@ def test_labels_of_today_stay(noun, label):
     assert label_of(get(label)) == label
 
 
-def _value(default, edges):
+def _value(default, edges, texts):
     low, high = edges
     if isinstance(default, bool):
         return st.booleans()
@@ -168,11 +168,16 @@ def _value(default, edges):
         return st.integers(max(math.ceil(low), -(2**63)), min(math.floor(high), 2**63 - 1))
     if isinstance(default, float):
         return st.floats(low, high, allow_nan=False, allow_infinity=False)
-    return st.sampled_from(["a", "a+b", "(a:b=c)", "f(x+y)", "a,b", "2*a", ""])
+    return st.sampled_from(texts)
 
 
-def _settings(known, ranges):
-    values = {key: _value(default, ranges.get(key, (-math.inf, math.inf))) for key, default in known.items()}
+#: texts of settings: any that the notation can write, and those of proxies, which stand in sums
+TEXTS = ("a", "a+b", "(a:b=c)", "f(x+y)", "a,b", "2*a", "")
+WORDS = ("a", "leaky_relu", "per-sample", "a.b", "")
+
+
+def _settings(known, ranges, texts=TEXTS):
+    values = {key: _value(default, ranges.get(key, (-math.inf, math.inf)), texts) for key, default in known.items()}
     if "batch_norm" in values:
         values["batch_norm"] = st.sampled_from(BATCH_NORM)
     return st.fixed_dictionaries({}, optional=values).map(
@@ -184,7 +189,9 @@ def _settings(known, ranges):
 def proxies(draw):
     info = zcbench.proxy_info(draw(st.sampled_from(zcbench.list_proxies())))
     common = {"repeats": (1, 10**6), "epochs": (0, 10**6), "steps": (0, 10**9)}
-    return Term(info.name, None, draw(_settings({**info.parameters, **COMMON_SETTINGS}, {**info.ranges, **common})))
+    return Term(
+        info.name, None, draw(_settings({**info.parameters, **COMMON_SETTINGS}, {**info.ranges, **common}, WORDS))
+    )
 
 
 @st.composite
