@@ -50,7 +50,8 @@ def _chosen(info: ProxyInfo, term: Term) -> ProxyInfo:
     for key, value in given.items():
         if isinstance(value, str) and not _WORD.fullmatch(value):  # else a sum of proxies could not be read back
             raise InvalidInputError(
-                f"{info.name}: {key}={rules.shown(value)}: a setting of a proxy is a word of letters, digits, '_', '-', '.'."
+                f"{info.name}: {key}={rules.shown(value)}: a setting of a proxy is a word of letters, digits, '_', '-' "
+                "and '.'."
             )
     settings: dict[str, Setting] = {key: value for key, value in given.items() if value != known[key]}
     cost = Cost.TRAINING if {"epochs", "steps"} & settings.keys() else info.cost
