@@ -68,6 +68,7 @@ class Passes(Upkeep):
         self._shared = {info.watcher for info in infos if info.watcher is not None}  # watchers of the main pass
         self._graphs = frozenset(info.name for info in infos if info.graph)  # what needs the main pass, and its graph
         self._main = bool(self._graphs)  # whether the main pass is made anyway
+        self._norms: list[BatchNormMode] = []  # of the passes that are open
         self._exit = ExitStack()
         self._reruns = False  # whether what runs is run again once the place of the output is known
 
@@ -134,10 +135,13 @@ class Passes(Upkeep):
             given.numbers.restore()
         given.network.freeze(self.model, batch_norm=batch_norm != "eval")
         seed_torch(self.seed)
+        depth = len(self._norms)
         try:
-            with BatchNormMode(batch_norm):
+            with BatchNormMode(batch_norm) as mode:
+                self._norms.append(mode)
                 yield
         finally:
+            del self._norms[depth:]
             given.network.restore_structure()
             given.network.restore_buffers()
             given.batch.restore_contents()
@@ -157,6 +161,8 @@ class Passes(Upkeep):
         Raises:
             UnsupportedModelError: no tensor that it returns fits.
         """
+        for mode in self._norms[-1:]:
+            mode.samples = len(Batch(inputs))  # type: ignore[arg-type]
         return self.tensor_of(invoke(self.model, copies(inputs)), inputs)
 
     def tensor_of(self, output: object, inputs: Any) -> Tensor:

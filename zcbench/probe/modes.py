@@ -23,6 +23,10 @@ T = TypeVar("T")
 BatchNorm = Literal["train", "eval", "per-sample", "off"]
 
 
+class FoldedError(UnsupportedModelError):
+    """Batch norm runs on other rows than samples, such as frames: only a sample alone has its own statistics."""
+
+
 class BatchNormMode(TorchFunctionMode):
     """Changes what batch norm does; "eval" leaves it to the modules.
 
@@ -36,6 +40,7 @@ class BatchNormMode(TorchFunctionMode):
     def __init__(self, mode: BatchNorm) -> None:
         super().__init__()
         self.mode = mode
+        self.samples: int | None = None  # that the network is called with, where that is known
 
     def __torch_function__(
         self,
@@ -46,7 +51,7 @@ class BatchNormMode(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         if func is F.batch_norm:
-            return _batch_norm(self.mode, *args, **kwargs)
+            return _batch_norm(self.mode, self.samples, *args, **kwargs)
         if self.mode == "off" and _is_of_single_channels(func, *args, **kwargs):
             return (args[0] if args else kwargs["input"]).clone()
         return func(*args, **kwargs)
@@ -62,6 +67,7 @@ def _is_of_single_channels(func: Callable[..., Any], *args: Any, **kwargs: Any) 
 
 def _batch_norm(
     mode: BatchNorm,
+    samples: int | None,
     input: Tensor,  # noqa: A002  # the names of F.batch_norm
     running_mean: Tensor | None,
     running_var: Tensor | None,
@@ -82,6 +88,13 @@ def _batch_norm(
     if input[0, 0].numel() < 2:
         raise UnsupportedModelError(
             "batch norm over single values has no statistics of one sample: this proxy takes samples one by one."
+        )
+    if samples == 1 and len(input) > 1:  # several rows of one sample
+        return batch_norm(input, weight, bias, eps)
+    if samples is not None and len(input) != samples:
+        raise FoldedError(
+            f"batch norm runs on {len(input)} rows for {samples} samples, so that a sample has statistics of its own "
+            "only where it is alone."
         )
     # One group per channel is instance norm, several times faster; and its output is no view, so that the hooks on it
     # survive an in-place operation that follows.

@@ -274,7 +274,11 @@ def _codes(model: nn.Module, batch: Batch) -> NDArray[np.bool_]:
     found: list[NDArray[np.bool_]] = []
     for module in model.modules():
         if isinstance(module, nn.ReLU):
-            module.register_forward_pre_hook(lambda _, args: found.append((args[0].flatten(1) > 0).numpy()))
+            module.register_forward_pre_hook(
+                lambda _, args: found.append(
+                    (args[0].reshape(len(batch), -1) > 0).numpy()  # frames stand with their sample
+                )
+            )
     with torch.no_grad():
         _prepared(model, batch_statistics=True)(_inputs(batch))
     if not found:

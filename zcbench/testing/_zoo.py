@@ -236,6 +236,68 @@ class Mixed(nn.Module):
         return logits
 
 
+class Scaled(nn.Module):
+    """Root mean square norm as decoders write it out."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape ``(…, width)``."""
+        return self.weight * (x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-6))
+
+
+class Decoder(nn.Module):
+    """A decoder like LLaMA, with its samples second: ``(length, batch, width)`` inside; gate and values in one."""
+
+    def __init__(self, width: int = 16) -> None:
+        super().__init__()
+        self.words = nn.Embedding(WORDS, width)
+        self.layers = nn.ModuleList(
+            nn.ModuleDict(
+                {
+                    "norm1": Scaled(width),
+                    "attention": Attention(width, 4, fused=False),
+                    "norm2": Scaled(width),
+                    "both": nn.Linear(width, 4 * width, bias=False),
+                    "down": nn.Linear(2 * width, width, bias=False),
+                }
+            )
+            for _ in range(2)
+        )
+        self.norm, self.head = Scaled(width), nn.Linear(width, CLASSES)
+
+    def forward(self, words: Tensor) -> Tensor:
+        """Words to logits."""
+        x = self.words(words.T)
+        for layer in self.layers:
+            assert isinstance(layer, nn.ModuleDict)
+            x = x + layer["attention"](layer["norm1"](x).transpose(0, 1)).transpose(0, 1)
+            gate, up = layer["both"](layer["norm2"](x)).chunk(2, -1)
+            x = x + layer["down"](F.silu(gate) * up)
+        logits: Tensor = self.head(self.norm(x).mean(0))
+        return logits
+
+
+class Frames(nn.Module):
+    """Convolutions over frames that are folded into the batch; the three colours stand for frames."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            *(nn.Conv2d(1, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU(inplace=True)),
+            *(nn.Conv2d(8, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU()),
+        )
+        self.head = nn.Linear(8, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images to logits."""
+        maps = self.body(x.flatten(0, 1)[:, None])
+        logits: Tensor = self.head(maps.mean((2, 3)).view(len(x), -1, maps.shape[1]).mean(1))
+        return logits
+
+
 def perceptron() -> nn.Module:
     """Two hidden layers."""
     return nn.Sequential(
@@ -262,6 +324,8 @@ def specimens() -> list[Specimen]:
             _seeded(lambda: Encoder(fused=False, per_word=True)),
             words,
         ),
+        Specimen("decoder, samples second", "transformer", _seeded(Decoder), sentences),
+        Specimen("frames in the batch", "convolutional", _seeded(Frames), _images()),
         Specimen("vision transformer", "transformer", _seeded(VisionTransformer), _images()),
         Specimen("LSTM", "recurrent", _seeded(lambda: Recurrent(nn.LSTM)), words),
         Specimen("GRU", "recurrent", _seeded(lambda: Recurrent(nn.GRU, layers=1)), words),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from zcbench.errors import UnsupportedModelError
-from zcbench.probe.modes import BatchNorm
+from zcbench.probe.modes import BatchNorm, FoldedError
 from zcbench.probe.per_sample._collector import Collector, Consumer, IrregularError, by_hooks, is_covered
 from zcbench.probe.per_sample._kernel import Kernel
 from zcbench.probe.per_sample._one_by_one import counted, one_by_one
@@ -30,7 +30,7 @@ def sample_gradients(probe: Probe, consume: Consumer) -> None:
         try:
             by_hooks(probe, Collector(probe, consume), losses, "per-sample")
             return
-        except IrregularError:
+        except (IrregularError, FoldedError):
             pass
     if len(probe.batch) > 1:
         probe.note(_SLOWLY)
@@ -58,7 +58,7 @@ def tangent_kernel(probe: Probe, batch_norm: BatchNorm) -> Tensor:
             kernel = Kernel(probe, batch_norm)
             by_hooks(probe, kernel, sums, batch_norm)
             return kernel.total.cpu()
-        except IrregularError:
+        except (IrregularError, FoldedError):
             pass
     if len(probe.batch) > 1:
         probe.note(_SLOWLY)

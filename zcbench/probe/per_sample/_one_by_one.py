@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zcbench.errors import UnsupportedModelError
 from zcbench.probe._world import restore_torch, seed_torch, torch_states
-from zcbench.probe.modes import BatchNorm
+from zcbench.probe.modes import BatchNorm, FoldedError
 
 if TYPE_CHECKING:
     from zcbench.probe import Probe
@@ -28,7 +28,10 @@ def one_by_one(probe: Probe, scalars: Scalars, batch_norm: BatchNorm) -> Iterato
     count = len(probe.batch)
     if count > 1:
         few = min(FEW, count - 1)
-        refuse_mixing(probe, batch_norm, _outputs(probe, few, batch_norm), _outputs(probe, count, batch_norm))
+        try:
+            refuse_mixing(probe, batch_norm, _outputs(probe, few, batch_norm), _outputs(probe, count, batch_norm))
+        except FoldedError:  # which tells nothing of other layers
+            refuse_mixing(probe, "eval", _outputs(probe, few, "eval"), _outputs(probe, count, "eval"))
     for i in range(count):
         with probe.forward_pass(batch_norm):
             scalar = scalars(probe.call(probe.batch[i : i + 1].inputs), i).sum()
@@ -37,7 +40,7 @@ def one_by_one(probe: Probe, scalars: Scalars, batch_norm: BatchNorm) -> Iterato
 
 def _outputs(probe: Probe, samples: int, batch_norm: BatchNorm) -> Tensor:
     """Of the first so many samples alone; UnsupportedModelError where the first dimension does not count them."""
-    with probe.forward_pass(batch_norm):  # with a graph, which networks need that differentiate something themselves
+    with probe._pass(batch_norm):  # with a graph, which networks need that differentiate something themselves
         return counted(probe.call(probe.batch[:samples].inputs), samples).detach()
 
 
@@ -65,7 +68,7 @@ def refuse_mixing(probe: Probe, batch_norm: BatchNorm, few: Tensor, whole: Tenso
     if few.shape == part.shape:
         states, seed = torch_states(), probe.seed
         try:
-            with probe.forward_pass(batch_norm):
+            with probe._pass(batch_norm):
                 seed_torch(seed + 1)
                 if not close(probe.call(probe.batch[: len(few)].inputs), few):
                     return  # it draws random numbers, others for each size of a batch

@@ -41,3 +41,24 @@ def test_without_running_statistics_there_is_no_eval_mode():
     model = nn.Sequential(nn.BatchNorm2d(3, track_running_stats=False), nn.Flatten(), nn.Linear(12, 2))
     with Probe(model, Batch(torch.randn(4, 3, 2, 2))) as probe, pytest.raises(UnsupportedModelError, match="running"):
         probe.tangent_kernel("eval")
+
+
+class Frames(nn.Module):
+    """Frames are folded into the batch: a sample alone has statistics over all of its own."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.norm, self.head = nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        maps = torch.relu(self.norm(self.conv(x.flatten(0, 1)))).mean((2, 3))
+        return self.head(maps.view(len(x), -1, 4).mean(1))
+
+
+def test_statistics_of_a_sample_are_those_of_all_its_frames():
+    x = torch.randn(5, 3, 2, 6, 6, generator=torch.Generator().manual_seed(0))
+    check(Frames(), x, torch.arange(5) % 3, by_hooks=False)
+    with Probe(Frames(), Batch(x)) as probe, probe.forward_pass("per-sample"):
+        with pytest.raises(UnsupportedModelError, match="15 rows for 5 samples"):
+            probe.call(x)
