@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zcbench.testing._checks import naive_reference
-from zcbench.testing._zoo import Attention, VisionTransformer
+from zcbench.testing._zoo import Attention, Scaled, VisionTransformer
 from zcbench.types import Batch
 
 Floats = NDArray[np.float64]
@@ -108,7 +108,7 @@ def _layer_flops(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -
 def flops(model: nn.Module, batch: Batch) -> float:
     """Two per multiply-add, from the shapes that enter and leave each layer of the zoo."""
     counting = (nn.Conv2d, nn.Linear, nn.LSTM, nn.GRU, nn.MultiheadAttention, Attention)
-    silent = (nn.BatchNorm2d, nn.LayerNorm, nn.Embedding, VisionTransformer)
+    silent = (nn.BatchNorm2d, nn.LayerNorm, nn.Embedding, Scaled, VisionTransformer)
     found: list[int] = []
 
     def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
