@@ -171,7 +171,7 @@ def _value(default, edges, texts):
     return st.sampled_from(texts)
 
 
-#: texts of settings: any that the notation can write, and those of proxies, which stand in sums
+#: texts of settings: any that the notation can write; and words, because in a sum of proxies "+" joins members
 TEXTS = ("a", "a+b", "(a:b=c)", "f(x+y)", "a,b", "2*a", "")
 WORDS = ("a", "leaky_relu", "per-sample", "a.b", "")
 

@@ -171,10 +171,3 @@ def test_patterns_take_settings():
 def test_training_is_a_cost_class():
     assert zcbench.get_proxy("params:steps=1").cost is Cost.TRAINING
     assert zcbench.get_proxy("params:repeats=2").cost is Cost.STATIC
-
-
-def test_texts_of_settings_are_words():
-    """They stand in sums of proxies, where "+" means something else."""
-    with pytest.raises(InvalidInputError, match="a setting of a proxy is a word"):
-        zcbench.get_proxy("naswot:activation=a+b")
-    assert zcbench.get_proxy("naswot:activation=leaky_relu").label == "naswot:activation=leaky_relu"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -38,21 +37,12 @@ def _signals() -> frozenset[str]:
 _COMMON_RANGES = {"repeats": (1, 10**6), "epochs": (0, 10**6), "steps": (0, 10**9)}
 
 
-_WORD = re.compile(r"[\w.-]*")
-
-
 def _chosen(info: ProxyInfo, term: Term) -> ProxyInfo:
     """The proxy with the settings of a term."""
     known = {**info.parameters, **COMMON_SETTINGS}
     given = read_settings(term, known, {**info.ranges, **_COMMON_RANGES})
     if "batch_norm" in given:
         rules.choice("batch-norm mode", BATCH_NORM)(f"{info.name}: batch_norm", given["batch_norm"])
-    for key, value in given.items():
-        if isinstance(value, str) and not _WORD.fullmatch(value):  # else a sum of proxies could not be read back
-            raise InvalidInputError(
-                f"{info.name}: {key}={rules.shown(value)}: a setting of a proxy is a word of letters, digits, '_', '-' "
-                "and '.'."
-            )
     settings: dict[str, Setting] = {key: value for key, value in given.items() if value != known[key]}
     cost = Cost.TRAINING if {"epochs", "steps"} & settings.keys() else info.cost
     return dataclasses.replace(info, settings=settings, cost=cost) if settings else info
