@@ -28,10 +28,7 @@ from zcbench.probe.weights import declared, multiplied
 from zcbench.types import Batch, Inputs, LossFunction, OutputChoice
 
 T = TypeVar("T")
-W = TypeVar("W", bound=Watcher)
 _CPU = torch.device("cpu")
-#: Signals that need the graph of the main pass to differentiate it once, and then no more.
-_DIFFERENTIATING = frozenset({"gradients", "channel_products", "input_gradients", "output_gradients"})
 #: samples of a pass that tells what parameters do; some layers cannot take a single one
 _FEW = 2
 

@@ -54,13 +54,9 @@ from zcbench.probe.signals import sample_maps as _sample_maps
 from zcbench.probe.signals._watcher import Watcher
 from zcbench.types import Batch
 
-T = TypeVar("T")
 W = TypeVar("W", bound=Watcher)
-_CPU = torch.device("cpu")
 #: Signals that need the graph of the main pass to differentiate it once, and then no more.
 _DIFFERENTIATING = frozenset({"gradients", "channel_products", "input_gradients", "output_gradients"})
-#: samples of a pass that tells what parameters do; some layers cannot take a single one
-_FEW = 2
 
 
 class Probe(Passes):

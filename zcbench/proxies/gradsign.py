@@ -128,8 +128,7 @@ def _sign_sums(probe: Probe, zero: float) -> dict[str, Tensor]:
     gradients = {name: _joined(vectors[name]) for name in tops if name in vectors}
     for kind in dict.fromkeys((one.dtype, one.device) for one in gradients.values()):
         alike = {name: one for name, one in gradients.items() if (one.dtype, one.device) == kind}
-        for name, total in _sums_of_vectors(alike, tops, zero).items():
-            totals[name] = total
+        totals.update(_sums_of_vectors(alike, tops, zero))
     return totals
 
 

@@ -72,7 +72,7 @@ def _is_faint(probe: Probe, gradients: Tensor) -> bool:
     """Whether the gradient is so small, beside inputs and outputs, that it may be rounding alone."""
     if not any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in _walk.modules(probe.model)):
         return False
-    inputs = [tensor.detach() for tensor in leaves(probe) if tensor.requires_grad]
+    inputs = [tensor for tensor in leaves(probe) if tensor.requires_grad]
     norms = [torch.linalg.vector_norm(x.detach().float()) for x in (gradients, *inputs, probe._outputs_seen())]
     return len(inputs) > 0 and bool(norms[0] * torch.stack(norms[1:-1]).sum() < _FAINT * norms[-1])
 
