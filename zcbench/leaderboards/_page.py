@@ -10,6 +10,7 @@ from typing import Any
 from zcbench._display import NAME, SENTENCE, plain
 from zcbench.evaluation import COLUMNS, Board, Entry, Evaluation, footnotes, headline
 from zcbench.evaluation._board import html_table
+from zcbench.evaluation._columns import ranks
 from zcbench.metrics import Estimate
 
 
@@ -38,6 +39,7 @@ def to_html(
     return environment.get_template("page.html.j2").render(
         evaluations=evaluations,
         columns=COLUMNS,
+        ranks=ranks,
         headline=headline,
         footnotes=footnotes,
         forest=_forest,
