@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from zcbench import _arguments as rules
 from zcbench._display import brief, many, plain
+from zcbench.datasets._trainings import complete_repeats
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.types import Architecture, SearchSpace, Target
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from zcbench.datasets._own_source import OwnSource
     from zcbench.metrics import Estimate
 
 Floats = NDArray[np.float64]
@@ -76,6 +78,7 @@ class Benchmark:
             within a task. Empty for a table of one task.
         undivided: name of the fact whose equal values are never on both sides of a split of learning curves. Empty for
             networks that are equal in the search space, or tasks where there are many.
+        own: where a user-defined table is and how it was read; None for registered benchmarks.
     """
 
     name: str
@@ -94,6 +97,7 @@ class Benchmark:
     notes: tuple[str, ...] = ()
     tasks: str = ""
     undivided: str = ""
+    own: OwnSource | None = None
     texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     requested: tuple[str, ...] = ()
 
@@ -130,7 +134,8 @@ class Benchmark:
         """
         name = self.default_target if name is None else rules.text("the name of a target", name)
         if name not in self.targets:
-            raise UnknownNameError("target", name, self.targets, f"Try  zcbench show {self.name}")
+            hint = f"Try  zcbench show {self.name}" if self.own is None else ""
+            raise UnknownNameError("target", name, self.targets, hint)
         return self.targets[name]
 
     @functools.cached_property
@@ -165,9 +170,15 @@ class Benchmark:
         return mean
 
     def repeats(self, target: str | None = None) -> Floats | None:
-        """Genuine repeats ``(architectures, seeds)``, or None where the source has one number per architecture."""
+        """Return genuine repeats ``(architectures, trainings)``; None where there is one number per architecture.
+
+        A column has the trainings of one seed. In a user-defined table in which architectures have different numbers of
+        trainings it has the first, the second and so on, as many as most have (:func:`complete_repeats`).
+        """
         name = self.target(target).name
-        return self.values[name] if len(self.seeds.get(name, ())) > 1 else None
+        if len(self.seeds.get(name, ())) < 2:
+            return None
+        return self.values[name] if self.own is None else complete_repeats(self.values[name])
 
     def noise_ceiling(self, target: str | None = None) -> Estimate:
         """Mean Kendall tau-b between two trainings of the same architectures that differ in the seed alone.
