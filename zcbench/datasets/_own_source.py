@@ -21,6 +21,8 @@ class OwnSource:
         target: the column to rank against.
         space: name of the search space; "FILE.py:FUNCTION" where a function builds the networks; None without networks.
         settings: the other arguments that are not the default, as JSON has them.
+        arch: the column that names the architectures; None where rows are numbered.
+        lines: where the first row of each architecture is, "line 3".
     """
 
     path: str
@@ -30,6 +32,8 @@ class OwnSource:
     target: str
     space: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    arch: str | None = None
+    lines: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def file(self) -> str:
