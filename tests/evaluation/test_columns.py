@@ -95,7 +95,7 @@ def test_footnotes(plain, odd):
 
 def test_notes_on_scores_are_shown():
     benchmark = toy([0.1, 0.2, 0.3, 0.4])
-    note = "The proxy changed grad mode; everything was put back."
+    note = "The proxy changed grad mode; everything was restored."
     rows = [*records(benchmark, [1, 2, 3, None], "mine@1", detail=note), *records(benchmark, [1, 2, 3, 4], "params@1")]
     rows = [row if row.score.value is not None else record(row.architecture, None, "mine@1") for row in rows]
     notes = footnotes(summarize(rows, benchmark))
