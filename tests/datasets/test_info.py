@@ -96,7 +96,7 @@ GOOD = BenchmarkInfo("t-bench", "t-space", "A table", 2, 1, "none", "nobody", re
     [
         ("digits-201", "'digits-201' is no BenchmarkInfo"),
         (replace(GOOD, read=None), "say how its table is read: embedded, read or convert"),
-        (replace(GOOD, name=5), "it has no name that is text"),
+        (replace(GOOD, name=5), "it has no name that is a string"),
         (replace(GOOD, name="T"), "cannot name a benchmark"),
         (replace(GOOD, space=None), "space must be text"),
         (replace(GOOD, summary=5), "summary must be text"),
