@@ -144,7 +144,7 @@ def test_date_and_citation(plain):
     assert " on 20" not in to_html([plain])
     told = (Path(__file__).parents[2] / "CITATION.cff").read_text(encoding="utf-8")
     title, year = re.search('^title: "(.*)"$', told, re.M)[1], re.search(r"^date-released: \"?(\d{4})", told, re.M)[1]
-    assert f"title   = {{{title}}}" in text and f"year    = {{{year}}}" in text
+    assert f"\n  title   = {{{title}}},\n" in text and f"\n  year    = {{{year}}},\n" in text
 
 
 def test_sections_say_what_distinguishes_them(plain):

@@ -49,7 +49,7 @@ def to_html(
         references: papers of proxies by name, in addition to :func:`papers`.
     """
     import jinja2
-    from markupsafe import Markup
+    from markupsafe import Markup, escape
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("zcbench.leaderboards", "."),
@@ -65,7 +65,7 @@ def to_html(
         heading=_heading,
         made=f"Written by zcbench {__version__}{f' on {written.isoformat()}' if written else ''}.",
         papers=_cited(evaluations, {**papers(), **(references or {})}),
-        citation=_CITATION.format(title=_TITLE, version=__version__),
+        citation=Markup(escape(_CITATION.format(title=_TITLE, version=__version__))),  # lines stay
         headline=headline,
         footnotes=footnotes,
         forest=_forest,

@@ -37,10 +37,10 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Jackknife:
-    """A statistic, and what it is without each of the architectures.
+    """A statistic of all architectures, and its values without each of them.
 
     Attributes:
-        value: of all of them; nan where it is undefined.
+        value: of all architectures; nan where it is undefined.
         without: ``(n,)``, without architecture i.
     """
 
@@ -71,51 +71,51 @@ def _unknown(n: int) -> Estimate:
 
 
 def kendall_tau(x: ArrayLike, y: ArrayLike) -> Estimate:
-    """Kendall's tau-b between two columns ``(n,)`` of finite numbers.
+    """Return Kendall's tau-b between two columns ``(n,)`` of finite numbers.
 
     Raises:
-        InvalidInputError: the columns differ in length or hold something that is no finite number.
+        InvalidInputError: the columns differ in length or contain a value that is not a finite number.
     """
     return kendall_jackknife(x, y).correlation()
 
 
 def kendall_jackknife(x: ArrayLike, y: ArrayLike) -> Jackknife:
-    """Kendall's tau-b between two columns ``(n,)``, and without each row.
+    """Return Kendall's tau-b between two columns ``(n,)``, and its values without each row.
 
     Raises:
-        InvalidInputError: the columns differ in length or hold something that is no finite number.
+        InvalidInputError: the columns differ in length or contain a value that is not a finite number.
     """
     return _kendall(*ranked(x, y))
 
 
 def spearman_rho(x: ArrayLike, y: ArrayLike) -> Estimate:
-    """Spearman's rho between two columns ``(n,)`` of finite numbers.
+    """Return Spearman's rho between two columns ``(n,)`` of finite numbers.
 
     Raises:
-        InvalidInputError: the columns differ in length or hold something that is no finite number.
+        InvalidInputError: the columns differ in length or contain a value that is not a finite number.
     """
     return spearman_jackknife(x, y).correlation()
 
 
 def spearman_jackknife(x: ArrayLike, y: ArrayLike) -> Jackknife:
-    """Spearman's rho between two columns ``(n,)``, and without each row.
+    """Return Spearman's rho between two columns ``(n,)``, and its values without each row.
 
     Raises:
-        InvalidInputError: the columns differ in length or hold something that is no finite number.
+        InvalidInputError: the columns differ in length or contain a value that is not a finite number.
     """
     a, b = ranked(x, y)
     if not (varied(a) and varied(b)):
         return Jackknife(math.nan, np.full(len(a), math.nan))
-    # As scipy does it: the same to the last digit.
+    # The order of operations is scipy's, so the result is the same to the last digit.
     both = np.asarray(np.corrcoef(np.column_stack([mean_ranks(a), mean_ranks(b)]), rowvar=False))
     return Jackknife(float(both[1, 0]), spearman_without_each(a, b))
 
 
 def noise_ceiling(values: ArrayLike) -> Estimate:
-    """Seed-to-seed Kendall tau: how well one training ranks the architectures as another training does.
+    """Return the seed-to-seed Kendall tau: the agreement of two trainings on the ranking of the architectures.
 
     Args:
-        values: ``(architectures, seeds)`` of genuine repeats; rows with a nan or an infinity are left out.
+        values: ``(architectures, seeds)`` of genuine repeats; rows with a nan or an infinity are excluded.
 
     Returns:
         The mean of tau-b over all pairs of seeds; nan with fewer than two seeds or :data:`FEWEST` architectures.
@@ -125,7 +125,7 @@ def noise_ceiling(values: ArrayLike) -> Estimate:
 
 
 def noise_jackknife(values: ArrayLike) -> Jackknife:
-    """The same, and without each architecture that has all its repeats."""
+    """Return the noise ceiling, and its values without each architecture that has all its repeats."""
     rows = to_numbers(values, dimensions=2)
     return _mean_over_pairs(rows[finite(rows).all(axis=1)])
 
@@ -136,22 +136,22 @@ def _mean_over_pairs(rows: NDArray[Any]) -> Jackknife:
 
 
 def _mean(parts: list[Jackknife], n: int) -> Jackknife:
-    """Mean over parts, nan if one is or there are none."""
+    """Return the mean over parts; nan if a part is nan or there is no part."""
     if not parts or any(math.isnan(part.value) for part in parts):
         return Jackknife(math.nan, np.full(n, math.nan))
     return Jackknife(float(np.mean([p.value for p in parts])), np.mean([p.without for p in parts], axis=0))
 
 
 def ceiling_fraction(scores: ArrayLike, values: ArrayLike, ceiling: Jackknife | None = None) -> Estimate:
-    """Tau of a score against single trainings, as a fraction of the tau between two trainings.
+    """Return tau of a score against single trainings, as a fraction of the tau between two trainings.
 
-    One means: ranks as well as training every architecture once. Numerator and denominator both use single seeds, of
-    the same architectures; a score that knew the expected accuracy would exceed one.
+    A value of one means that the score ranks as well as training every architecture once. Numerator and denominator
+    both use single seeds, of the same architectures; a score that knew the expected accuracy would exceed one.
 
     Args:
         scores: ``(n,)``.
-        values: ``(n, seeds)``; architectures with a nan or an infinity are left out.
-        ceiling: what ``noise_jackknife(values)`` gives, if that is known already.
+        values: ``(n, seeds)``; architectures with a nan or an infinity are excluded.
+        ceiling: the result of ``noise_jackknife(values)``, if it is already known.
     """
     rows = to_numbers(values, dimensions=2)
     keep = finite(rows).all(axis=1)
@@ -166,7 +166,7 @@ def ceiling_fraction(scores: ArrayLike, values: ArrayLike, ceiling: Jackknife | 
 
 
 def tau_difference(a: ArrayLike, b: ArrayLike, y: ArrayLike) -> Estimate:
-    """Tau-b of ``a`` with ``y`` minus tau-b of ``b`` with ``y``, all ``(n,)`` over the same architectures."""
+    """Return tau-b of ``a`` with ``y`` minus tau-b of ``b`` with ``y``, all ``(n,)`` over the same architectures."""
     first, target = ranked(a, y)
     second, _ = ranked(b, y)
     return _kendall(first, target).minus(_kendall(second, target))
@@ -188,7 +188,7 @@ def _fisher(value: float, without: Floats) -> Estimate:
     error = _standard_error(without) if n >= FEWEST else math.nan
     perfect = abs(value) > 1 - 1e-12
     if not math.isfinite(error) or perfect:
-        end = value if math.isfinite(error) else math.nan  # perfect, and not by one architecture alone
+        end = value if math.isfinite(error) else math.nan  # perfect, and not because of a single architecture
         return Estimate(value, end, end, n)
     half = student(n - 1) * error / (1 - value**2)
     centre = math.atanh(value)
