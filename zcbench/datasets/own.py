@@ -215,7 +215,12 @@ def own_benchmark(
     reserved = _reserved(content, column, {target: "the target", seed_column: "the column of seeds"})
     reserved |= dict.fromkeys(epochs, "an epoch of a learning curve")
     columns = features_of(
-        content.texts, content.readings, reserved, settings["features"], settings["exclude"], content.path
+        content.texts,
+        content.readings,
+        reserved,
+        all_text("features", features),
+        all_text("exclude", exclude),
+        content.path,
     )
     facts = columns.facts
     notes = _notes(content, {target: truth, **facts, **epochs}, column, target, seed_column, columns)
