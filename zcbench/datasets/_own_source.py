@@ -20,6 +20,7 @@ class OwnSource:
         columns: names of its columns.
         target: the column to rank against.
         space: name of the search space; "FILE.py:FUNCTION" where a function builds the networks; None without networks.
+        factory: whether a function builds the networks, so that architectures are names.
         settings: the other arguments that are not the default, as JSON has them.
     """
 
@@ -29,6 +30,7 @@ class OwnSource:
     columns: tuple[str, ...]
     target: str
     space: str | None = None
+    factory: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -21,7 +21,7 @@ from zcbench.datasets._own_source import OwnSource, file_digest
 from zcbench.datasets._sheet import Sheet, read_sheet
 from zcbench.datasets._trainings import LIKELY, Trainings, trainings_of
 from zcbench.errors import DataCorruptError, InvalidArchitectureError, InvalidInputError, UnknownNameError
-from zcbench.spaces import TableSpace, get_space
+from zcbench.spaces import FactorySpace, TableSpace, get_space
 from zcbench.types import Architecture, SearchSpace, Target
 
 Floats = NDArray[np.float64]
@@ -173,8 +173,8 @@ def own_benchmark(
 
     Raises:
         DataMissingError, DataCorruptError, InvalidInputError: as :func:`read_columns`; a target that is no column of
-            numbers, missing everywhere, or constant; a name that repeats without ``seed_column``, or with the same seed;
-            a column of a curve that is not one of numbers.
+            numbers, missing everywhere, or constant; a name that repeats without ``seed_column``, or with one seed; a
+            column of a curve that is not one of numbers.
         InvalidArchitectureError: a name is none of the space.
         UnknownNameError: there is no such column.
     """
@@ -215,7 +215,7 @@ def own_benchmark(
     notes += [numbered] if numbered else []
     notes += [one.note() for one in found]
     architectures, rows = _architectures(content, names, place, seed_column)
-    there = ~np.isnan(np.column_stack([truth, *epochs.values()])).all(axis=1)
+    there = np.asarray(~np.isnan(np.column_stack([truth, *epochs.values()])).all(axis=1))
     trainings = _trainings(content, names, rows, there, seed_column)
     if len(rows) < len(names):
         notes.append(_merged(len(rows), len(names), trainings))
@@ -223,16 +223,14 @@ def own_benchmark(
     measured = trainings.by_seed(truth, rows)
     _rankable(content.path, target, _means(truth, rows))
     notes += _candidates(target, measured)
-    by_epoch = {
-        one.name: np.stack([trainings.by_seed(epochs[name], rows) for name in one.columns], 2) for one in found
-    }
+    by_epoch = {one.name: np.stack([trainings.by_seed(epochs[name], rows) for name in one.columns], 2) for one in found}
     values = {name: by_epoch[name][:, :, -1] for name in by_epoch} | {target: measured}
     return Benchmark(
         name=own_name(path),
         version=1,
         space=place,
         architectures=architectures,
-        targets={name: Target(name, batch, name not in lower, f"column {name} of {Path(path).name}") for name in values},
+        targets={n: Target(n, batch, n not in lower, f"column {n} of {Path(path).name}") for n in values},
         values=values,
         default_target=target,
         classes={batch: classes},
@@ -248,6 +246,7 @@ def own_benchmark(
             columns=tuple(content.texts),
             target=given,
             space=None if space is None else place.name,
+            factory=isinstance(place, FactorySpace),
             settings={name: value for name, value in settings.items() if value != _USUAL[name]},
         ),
     )
@@ -308,8 +307,8 @@ def _candidates(target: str, measured: Floats) -> list[str]:
     if trained == len(measured):
         return []
     return [
-        f"Of {len(measured):,} architectures, {trained:,} are trained, as they have a value of {abridged(target, 60)!r}, "
-        f"and {len(measured) - trained:,} are candidates."
+        f"Of {len(measured):,} architectures, {trained:,} are trained, as they have a value of "
+        f"{abridged(target, 60)!r}, and {len(measured) - trained:,} are candidates."
     ]
 
 
@@ -426,8 +425,8 @@ def _architectures(
         raise DataCorruptError(
             f"{content.path}: {abridged(names[repeated[0][0]], 60)!r} is in {content.sheet.unit}s "
             f"{', '.join(map(str, numbers[:4][:-1]))}{', …' if len(numbers) > 4 else ''} and {numbers[-1]}{more}: keep "
-            "one row of each architecture, or name another column with --arch. If these are repeated trainings, name the "
-            f"column of their seeds with --seed-column {_likely_seeds(content) or 'COLUMN'}."
+            "one row of each architecture, or name another column with --arch. If these are repeated trainings, name "
+            f"the column of their seeds with --seed-column {_likely_seeds(content) or 'COLUMN'}."
         )
     return tuple(first.values()), list(groups.values())
 
@@ -443,7 +442,11 @@ def _means(values: Floats, rows: list[list[int]]) -> Floats:
 
 
 def _notes(
-    content: _Content, used: Mapping[str, Floats], names: str | None, target: str | None = None, seeds: str | None = None
+    content: _Content,
+    used: Mapping[str, Floats],
+    names: str | None,
+    target: str | None = None,
+    seeds: str | None = None,
 ) -> list[str]:
     """What a reader should know of a file besides its numbers."""
     notes = []
