@@ -235,6 +235,13 @@ def say_notes(benchmark: Benchmark) -> None:
         say(f"zcbench: {benchmark.source}: {note[0].lower()}{note[1:]}")
 
 
+def say_table_notes(boards: Sequence[Board]) -> None:
+    """Say on stderr what reading the tables of boards excluded or changed, each sentence once."""
+    found = {(str(getattr(board, "benchmark", "")), note): None for board in boards for note in board.table_notes}
+    for benchmark, note in found:
+        say(f"zcbench: {benchmark.rpartition('@')[0]}: {note[0].lower()}{note[1:]}")
+
+
 def print_json(content: object) -> None:
     """Print as JSON."""
     write_result(json_text(content))
