@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,8 @@ def write_evaluations(
         used = set(store.records(benchmark).distinct("environment"))
         known = store.environments(benchmark)
         environments |= {key: text for key, text in known.items() if key in used}
-    _write(folder, name, boards, to_html(evaluations, environments, None if boards[0] in evaluations else boards[0]))
+    overview = None if boards[0] in evaluations else boards[0]
+    _write(folder, name, boards, to_html(evaluations, environments, overview, written=datetime.now(UTC).date()))
 
 
 def write_boards(folder: Path, name: str, boards: Sequence[Board]) -> None:

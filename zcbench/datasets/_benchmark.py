@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,32 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
+class Rows(tuple[Architecture, ...]):
+    """Architectures of a benchmark, which know their table: predictors that use its columns find them there.
+
+    Slices know it, too. Everything else is as of a tuple.
+
+    Args:
+        architectures: rows of the table, or some of them.
+        table: the benchmark.
+    """
+
+    table: Benchmark
+
+    def __new__(cls, architectures: Iterable[Architecture], table: Benchmark) -> Self:
+        """Make a tuple of architectures with a reference to their table."""
+        made = super().__new__(cls, architectures)
+        made.table = table
+        return made
+
+    def __getitem__(self, place: Any) -> Any:
+        found = super().__getitem__(place)
+        return Rows(found, self.table) if isinstance(place, slice) else found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tuple, (tuple(self),)  # a pickle of some rows does not hold the table
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Benchmark:
     """Architectures and their measured results.
@@ -41,6 +67,9 @@ class Benchmark:
         seeds: by target, the seed of each column; empty where the source does not tell seeds apart (averages).
         curves: by target, ``(architectures, seeds, epochs)``.
         facts: other columns ``(architectures,)``: training cost in seconds, parameters, FLOPs.
+        texts: columns of categories, a text for each architecture; "" where it is missing.
+        requested: names of facts and texts that a user chose as features of predictors. They are used even if
+            :func:`zcbench.datasets.suspicious_columns` names them; empty for no choice.
         classes: number of outputs of the networks by data set.
         batches: what stands in for a data set that zcbench has no samples of, by data set.
         source: where the table was read from, in words.
@@ -69,6 +98,18 @@ class Benchmark:
     tasks: str = ""
     undivided: str = ""
     own: OwnSource | None = None
+    texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    requested: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "architectures", Rows(self.architectures, self))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "architectures": tuple(self.architectures)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__post_init__()
 
     def __repr__(self) -> str:
         counts = f"{many(len(self), 'architecture')}, {many(len(self.targets), 'target')}"
@@ -167,7 +208,7 @@ class Benchmark:
         order = np.random.RandomState(seed).permutation(len(self))
         if target is not None:
             order = order[np.isfinite(self.truth(target))[order]]
-        return tuple(self.architectures[row] for row in order[:limit])
+        return Rows((self.architectures[row] for row in order[:limit]), self)
 
     def build(self, architecture: Architecture, dataset: str) -> nn.Module:
         """The benchmark's network for one of its data sets, freshly initialised.

@@ -17,11 +17,12 @@ from zcbench._display import abridged
 from zcbench.datasets._benchmark import Benchmark
 from zcbench.datasets._cells import Reading, is_number, read_cells
 from zcbench.datasets._curve_columns import several_curves
+from zcbench.datasets._features import Features, features_of, merged_texts
 from zcbench.datasets._own_source import OwnSource, file_digest
 from zcbench.datasets._sheet import Sheet, read_sheet
 from zcbench.datasets._trainings import LIKELY, Trainings, trainings_of
 from zcbench.errors import DataCorruptError, InvalidArchitectureError, InvalidInputError, UnknownNameError
-from zcbench.spaces import FactorySpace, TableSpace, get_space
+from zcbench.spaces import FactorySpace, TableSpace, accepting_spaces, get_space
 from zcbench.types import Architecture, SearchSpace, Target
 
 Floats = NDArray[np.float64]
@@ -142,6 +143,8 @@ def own_benchmark(
     limit: int | None = None,
     seed: int = 0,
     seed_column: str | None = None,
+    features: str | Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
 ) -> Benchmark:
     """Make a benchmark of your table.
 
@@ -166,10 +169,12 @@ def own_benchmark(
         seed_column: the column that distinguishes repeated trainings of an architecture. The benchmark keeps the values
             of the target and of the curves by seed; their mean is the truth, and there is a noise ceiling. An
             architecture may lack trainings that others have.
+        features: names or shell patterns of the columns that predictors use and that are correlated; default all.
+        exclude: names or shell patterns of the columns that they do not use.
 
     Returns:
         A benchmark with one target; the other numeric columns are its facts (precomputed scores, say), or learning
-        curves. Its ``notes`` name the columns that were left out, and why.
+        curves; columns of text that repeat are its texts. Its ``notes`` name the columns that were left out, and why.
 
     Raises:
         DataMissingError, DataCorruptError, InvalidInputError: as :func:`read_columns`; a target that is no column of
@@ -187,6 +192,8 @@ def own_benchmark(
         "limit": limit,
         "seed": seed,
         "seed_column": seed_column,
+        "features": list(all_text("features", features)),
+        "exclude": list(all_text("exclude", exclude)),
     }
     content = _read(Path(path), limit, seed)
     given, place = target, get_space(space) if isinstance(space, str) else space or TableSpace()
@@ -205,13 +212,18 @@ def own_benchmark(
     truth = _target(content, target)
     names, column, numbered = _names(content, target, arch, None if space is None else place, seed_column)
     epochs = {name: _numbers(content, name) for one in found for name in one.columns}
-    skipped = {target, column, content.index, seed_column, *epochs, *_ARCHITECTURE}
-    facts = {
-        name: r.values
-        for name, r in content.readings.items()
-        if r.values is not None and name not in skipped and name.lower() not in _ARCHITECTURE
-    }
-    notes = _notes(content, used={target: truth, **facts, **epochs}, names=column, target=target, seeds=seed_column)
+    reserved = _reserved(content, column, {target: "the target", seed_column: "the column of seeds"})
+    reserved |= dict.fromkeys(epochs, "an epoch of a learning curve")
+    columns = features_of(
+        content.texts,
+        content.readings,
+        reserved,
+        all_text("features", features),
+        all_text("exclude", exclude),
+        content.path,
+    )
+    facts = columns.facts
+    notes = _notes(content, {target: truth, **facts, **epochs}, column, target, seed_column, columns)
     notes += [numbered] if numbered else []
     notes += [one.note() for one in found]
     architectures, rows = _architectures(content, names, place, seed_column)
@@ -237,6 +249,8 @@ def own_benchmark(
         seeds=dict.fromkeys(values, trainings.seeds) if len(trainings.seeds) > 1 else {},
         curves=by_epoch,
         facts={name: _means(values, rows) for name, values in facts.items()},
+        texts={name: merged_texts(texts, rows) for name, texts in columns.texts.items()},
+        requested=columns.requested,
         source=Path(path).name,
         notes=tuple(notes),
         own=OwnSource(
@@ -248,6 +262,8 @@ def own_benchmark(
             space=None if space is None else place.name,
             factory=isinstance(place, FactorySpace),
             settings={name: value for name, value in settings.items() if value != _USUAL[name]},
+            arch=column,
+            lines=tuple(content.at(places[0]) for places in rows),
         ),
     )
 
@@ -262,7 +278,25 @@ _USUAL: Mapping[str, Any] = {
     "limit": None,
     "seed": 0,
     "seed_column": None,
+    "features": [],
+    "exclude": [],
 }
+
+
+def _reserved(content: _Content, names: str | None, known: Mapping[str | None, str]) -> dict[str, str]:
+    """Say which columns cannot be features, and what they are.
+
+    Args:
+        content: the file.
+        names: the column of architectures.
+        known: further columns, None for one that there is not.
+    """
+    found = {name: "the name of a column of architectures" for name in content.texts if name.lower() in _ARCHITECTURE}
+    if names is not None:
+        found[names] = "the column of architectures"
+    if content.index is not None:
+        found[content.index] = "the number of the row"
+    return found | {name: what for name, what in known.items() if name is not None}
 
 
 def own_name(path: str | Path) -> str:
@@ -412,7 +446,8 @@ def _architectures(
             # Matrices are often printed over several lines.
             architecture = parse(name if len(name.splitlines()) == 1 else " ".join(name.split()))
         except InvalidArchitectureError as error:
-            raise InvalidArchitectureError(f"{content.path}, {content.at(place)}: {error}") from None
+            where = f"{content.path}, {content.at(place)}"
+            raise InvalidArchitectureError(f"{where}: {error}{_accepted(name, names)}") from None
         # Names that look the same are the same: spaces of any kind, letters with accents of one or two characters.
         same = unicodedata.normalize("NFC", " ".join(name.split())) if by_name else space.canonical(architecture)
         groups.setdefault(same, []).append(place)
@@ -431,6 +466,14 @@ def _architectures(
     return tuple(first.values()), list(groups.values())
 
 
+def _accepted(name: str, names: Sequence[str]) -> str:
+    """Say which search spaces accept an architecture that another one refused; "" for none."""
+    if every := accepting_spaces(names):
+        return f" All {len(names):,} architectures are of {' and of '.join(every[:3])}: --space {every[-1]}."
+    some = accepting_spaces([name])
+    return f" {' and '.join(some[:3])} accept{'s' * (len(some) == 1)} it." if some else ""
+
+
 def _means(values: Floats, rows: list[list[int]]) -> Floats:
     """The mean of the values that there are over the rows of each network; nan where there is none."""
     means = np.full(len(rows), np.nan)
@@ -447,6 +490,7 @@ def _notes(
     names: str | None,
     target: str | None = None,
     seeds: str | None = None,
+    columns: Features | None = None,
 ) -> list[str]:
     """What a reader should know of a file besides its numbers."""
     notes = []
@@ -459,7 +503,10 @@ def _notes(
     for name, reading in content.readings.items():
         if name in (content.index, names, seeds) or name in used:
             continue
+        if columns is not None and (name in columns.texts or (columns.requested and name not in columns.excluded)):
+            continue
         why = reading.reason if reading.values is None else "its name says that it names architectures"
+        why = why if columns is None else columns.excluded.get(name, why)
         notes.append(f"The column {abridged(name, 60)!r} is left out because {why}.")
     # Rows without a target are no defect: they are counted as candidates.
     missing = {n: content.readings[n].missing for n in used if n != target and content.readings[n].missing}
@@ -468,7 +515,7 @@ def _notes(
         more = f", and of {len(missing) - 20} other columns" if len(missing) > 20 else ""
         notes.append(f"Of {len(content.sheet.rows)} rows, values are missing: {counts}{more}.")
     notes += [f"In {abridged(n, 60)!r} {remark}." for n in used for remark in content.readings[n].remarks]
-    return notes
+    return notes + (list(columns.notes) if columns is not None else [])
 
 
 __all__ = ["OWN", "Columns", "own_benchmark", "own_name", "read_columns"]
