@@ -285,7 +285,7 @@ def ways(store: Store, called: str, kinds: Iterable[str], target: str | None = N
 
 
 def _as_of(one: Remembered, latest: Remembered) -> Remembered:
-    """What was run on earlier content of the file and is true of the latest: scores of networks, columns to correlate."""
+    """The way to read as of the latest content, for what stays true of it: scores of networks, columns to correlate."""
     if one.kind not in (COLUMNS, SCORES):
         return one
     return replace(one, digest=latest.digest, rows=latest.rows, columns=latest.columns)
