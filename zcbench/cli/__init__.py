@@ -20,6 +20,7 @@ _COMMANDS = {
     "run": "score a benchmark's networks, store every score, show the leaderboard",
     "leaderboard": "show what has been run: terminal, CSV, Markdown, HTML",
     "efficiency": "show predictors against the number of trained networks: terminal, CSV, Markdown, figure",
+    "predict": "rank candidates by what a few trained networks of your table tell",
     "search": "search for the best architecture, in a table or with a function of your own",
     "score": "score your own network",
     "supernet": "train a supernet on the embedded digits and do all that it is for",
