@@ -5,6 +5,7 @@ assumption on the distributions, ties included, nothing random. ``docs/method.md
 it takes O(n log n) operations and O(n) memory. Ranks follow from exact comparisons of the numbers as they are given.
 """
 
+from zcbench.metrics._agreement import kendall_w, mean_tau
 from zcbench.metrics._columns import mean_ranks, student
 from zcbench.metrics._correlation import (
     Estimate,
@@ -44,7 +45,9 @@ __all__ = [
     "igd_plus",
     "kendall_jackknife",
     "kendall_tau",
+    "kendall_w",
     "mean_ranks",
+    "mean_tau",
     "noise_ceiling",
     "noise_jackknife",
     "pareto_front",
