@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from typing import Any
 
 from zcbench._kinds import KINDS
 
@@ -74,7 +75,7 @@ def completion(parser: argparse.ArgumentParser, shell: str) -> str:
             "zsh": f"({' '.join(names)})",
             "tcsh": f"({' '.join(names)})",
         }
-    preamble = {"bash": "\n".join(_function(name, key) for key, name in functions.items())}
+    preamble: Any = {"bash": "\n".join(_function(name, key) for key, name in functions.items())}
     script: str = shtab.complete(parser, shell, preamble=preamble)
     return script
 
