@@ -52,14 +52,16 @@ def test_at_most_eight_colours_and_a_label_for_each_line(tmp_path):
 
 def test_labels_are_moved_as_little_as_possible():
     rng = np.random.default_rng(0)
-    for n in (1, 2, 5, 9):
-        heights = np.sort(rng.random(n))
+    for n, high in ((1, 1.0), (2, 1.0), (5, 1.0), (9, 1.0), (9, 0.2)):
+        heights = np.sort(1 - high * rng.random(n))
         found = spread(heights.tolist(), 0.1)
-        assert (np.diff(found) > 0.1 - 1e-9).all()
+        assert (np.diff(found) > 0.1 - 1e-9).all() and min(found) >= 0 and max(found) <= 1 + 1e-9
         apart = {"type": "ineq", "fun": lambda x: np.diff(x) - 0.1} if n > 1 else ()
-        best = minimize(lambda x, h=heights: ((x - h) ** 2).sum(), np.arange(n) / 5.0, constraints=apart).x
+        start, ends = np.arange(n) / 10, [(0, 1)] * n
+        best = minimize(lambda x, h=heights: ((x - h) ** 2).sum(), start, bounds=ends, constraints=apart).x
         np.testing.assert_allclose(found, best, atol=1e-3)
     assert spread([], 0.1) == []
+    assert np.diff(spread([0.5] * 50, 0.1)) == pytest.approx(1 / 49)  # more than find room
 
 
 def test_matplotlib_may_be_absent(found, tmp_path, monkeypatch):

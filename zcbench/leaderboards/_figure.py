@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zcbench.evaluation._efficiency import Point
 
 #: least difference of tau between two labels of the figure
-_APART = 0.02
+_APART = 0.03
 #: at most eight predictors have a colour; all can be read on white and on black, and by most colour-blind readers
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8F6BD0", "#9A7B2F")
 #: lines of further predictors
@@ -64,7 +64,7 @@ def draw_efficiency(efficiency: SampleEfficiency, path: Path, labels: list[str] 
     for place, name in reversed(list(enumerate(shown))):  # the best is drawn last, above the others
         own = sorted((p for p in points if p.predictor == name), key=lambda p: p.train_size)
         colour = _COLOURS[place] if place < len(_COLOURS) else _OTHER
-        aside = 1 + 0.012 * (place - (len(shown) - 1) / 2)
+        aside = 1 + 0.008 * (place - (len(shown) - 1) / 2)
         for axis, x in ((by_size, [p.train_size * aside for p in own]), *((a, [p.seconds for p in own]) for a in rest)):
             _draw_line(axis, x, own, colour, whiskers=axis is by_size and place < len(_COLOURS))
     if sizes:
@@ -146,12 +146,13 @@ def _label_ends(axis: Any, names: Sequence[str]) -> None:
 
 
 def spread(heights: Sequence[float], apart: float) -> list[float]:
-    """Return the heights, moved as little as possible so that neighbours are at least ``apart``.
+    """Return the heights, moved as little as possible so that neighbours are ``apart`` and all are from 0 to 1.
 
     Args:
         heights: ascending.
-        apart: least distance of two neighbours.
+        apart: least distance of two neighbours; smaller where they would not fit.
     """
+    apart = min(apart, 1 / max(1, len(heights) - 1))
     # Least squares under an order is isotonic regression of the heights less their places in a dense stack.
     stacks: list[tuple[float, int]] = []  # mean and size of groups of labels that touch
     for place, height in enumerate(heights):
@@ -160,7 +161,8 @@ def spread(heights: Sequence[float], apart: float) -> list[float]:
             before, count = stacks.pop()
             mean, size = (before * count + mean * size) / (count + size), count + size
         stacks.append((mean, size))
-    bases = [mean for mean, size in stacks for _ in range(size)]
+    most = 1 - (len(heights) - 1) * apart
+    bases = [min(max(mean, 0.0), max(most, 0.0)) for mean, size in stacks for _ in range(size)]
     return [base + place * apart for place, base in enumerate(bases)]
 
 
