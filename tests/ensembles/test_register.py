@@ -60,7 +60,7 @@ def test_names_that_make_no_sense(text, error, message):
     [
         ({"version": 1.5}, lambda scores, weights: scores[0], "version must be a positive integer"),
         ({"members": 5}, lambda scores, weights: scores[0], "members must be a tuple of texts"),
-        ({"members": ("a", "a")}, lambda scores, weights: scores[0], "a name is given twice"),
+        ({"members": ("a", "a")}, lambda scores, weights: scores[0], "a name is repeated"),
         ({"members": (" ",)}, lambda scores, weights: scores[0], "unknown member ' '"),
         ({"reference": 5}, lambda scores, weights: scores[0], "reference must be text"),
         ({"override": "x"}, lambda scores, weights: scores[0], "override must be True or False"),
