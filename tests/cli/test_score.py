@@ -255,7 +255,7 @@ def test_what_is_wrong_in_a_worker_is_the_same_sentence(cli, models):
 def test_what_is_wrong_in_one_sentence(cli, models, words, message):
     shape = () if "--input" in words else ("--input", "5")
     result = cli("score", *words, *shape)
-    assert result.status == 1
+    assert result.status == 2
     assert message in result.sentence
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from zcbench._display import NOTHING, SENTENCE, json_text, plain, plain_lines
 from zcbench.cli._output import results, write_message, write_result
+from zcbench.cli._status import status_of_several
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -217,7 +218,8 @@ def for_each(names: Sequence[str], find: Callable[[str], _T]) -> tuple[dict[str,
     """
     from zcbench.errors import ZcbenchError
 
-    found, status = {}, 0
+    found: dict[str, _T] = {}
+    errors: list[ZcbenchError] = []
     for name in names:
         try:
             found[name] = find(name)
@@ -225,8 +227,8 @@ def for_each(names: Sequence[str], find: Callable[[str], _T]) -> tuple[dict[str,
             if len(names) == 1:
                 raise
             say(f"zcbench: {name}: {error}")
-            status = 1
-    return found, status
+            errors.append(error)
+    return found, status_of_several(errors, len(found))
 
 
 def say_notes(benchmark: Benchmark) -> None:
