@@ -11,7 +11,7 @@ WORKERS ?= $(shell $(PYTHON) -c "import os; print(os.cpu_count() or 1)")
 TESTERS ?= $(shell $(PYTHON) -c "import os; print(min(os.cpu_count() or 1, 8))")
 PYTEST = $(BIN)/python -m pytest -n $(TESTERS) --dist worksteal
 
-.PHONY: leaderboard test test-all test-processors lint format clean
+.PHONY: leaderboard test test-all test-processors lint format docs clean
 
 leaderboard: $(READY) ## score the embedded benchmark and show the leaderboard
 	$(BIN)/zcbench run digits-201 --limit $(LIMIT) --proxies "$(PROXIES)" --workers $(WORKERS) > /dev/null
@@ -39,6 +39,14 @@ format: $(READY)
 	$(BIN)/ruff format zcbench tests tools benchmarks
 	$(BIN)/ruff check --fix zcbench tests tools benchmarks
 
+docs: $(VENV)/.docs-ready ## the documentation site, in site/; needs no network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "open site/index.html"
+
+$(VENV)/.docs-ready: $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group docs
+	touch $(VENV)/.docs-ready
+
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'zcbench needs Python 3.11 or newer: make PYTHON=python3.12 …')"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -47,4 +55,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 clean: ## remove the virtual environment and what was computed
-	rm -rf $(VENV) runs leaderboards
+	rm -rf $(VENV) runs leaderboards site

@@ -212,7 +212,7 @@ def test_hostile_proxies_cost_their_own_scores(cli, place, workers):
     assert len(found) == 2 * len(mixed)
     for (_, name), (value, status, detail) in found.items():
         if isinstance(outcome := OUTCOMES.get(name), float):
-            note = f"The proxy changed {CHANGES[name]}; everything was put back." if name in CHANGES else ""
+            note = f"The proxy changed {CHANGES[name]}; everything was restored." if name in CHANGES else ""
             assert (value, status, detail) == (outcome, "ok", note)
         elif outcome is not None:
             others = {"h-memory": "out-of-memory", **dict.fromkeys(UNSUPPORTED, "unsupported")}

@@ -389,7 +389,7 @@ def test_seeds_out_of_range(seed):
     ("settings", "message"),
     [
         ({"proxies": 5}, "proxies 5: give names"),
-        ({"proxies": ["params", None]}, "None is no name"),
+        ({"proxies": ["params", None]}, "None is not a name"),
         ({"loss_fn": 5}, "loss_fn is a int"),
         ({"recipe": 5}, "the recipe is a int"),
         ({"training_data": 5}, "the batch is a int: pass a zcbench.Batch."),

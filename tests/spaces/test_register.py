@@ -40,8 +40,8 @@ def space(**changed):
     ("made", "message"),
     [
         (Complete, "Complete is a class: register a search space, Complete(…)."),
-        (5, "5 cannot be registered as a search space: it has no name that is text"),
-        (space(name=None), "it has no name that is text"),
+        (5, "5 cannot be registered as a search space: it has no name that is a string"),
+        (space(name=None), "it has no name that is a string"),
         (space(name="T Space"), "cannot name a search space"),
         (space(domains="convolutional"), "domains must be a tuple of texts such as ('convolutional',)"),
         (space(domains=("pictures",)), "unknown domain 'pictures'"),

@@ -7,6 +7,7 @@ has a table of exactly what it asks for; one of proxies with several benchmarks 
 from __future__ import annotations
 
 import argparse
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -195,7 +196,12 @@ def _write(folder: Path, name: str, boards: Sequence[Board], evaluations: Sequen
     contents = {
         "csv": csv_lines([row for board in boards for row in board.rows()]),
         "md": "\n".join(board.to_markdown() for board in boards),
-        "html": to_html(evaluations, environments, None if boards[0] in evaluations else boards[0]),
+        "html": to_html(
+            evaluations,
+            environments,
+            None if boards[0] in evaluations else boards[0],
+            written=datetime.now(UTC).date(),
+        ),
     }
     for suffix, content in contents.items():
         write_board(folder, f"{name}.{suffix}", content)

@@ -127,6 +127,7 @@ def _evaluation(
         entries=tuple(entry_of(name, against, truth, benchmark) for name in against.order),
         notes=(*notes, *_without_truth(benchmark, target, rows)),
         table_notes=benchmark.notes,
+        trainings=1 if repeats is None else repeats.shape[1],
     )
 
 

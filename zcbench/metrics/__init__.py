@@ -7,6 +7,7 @@ functions take O(n log n) operations and O(n) memory. Ranks use exact comparison
 
 from zcbench.metrics._columns import mean_ranks, student
 from zcbench.metrics._correlation import (
+    FEWEST,
     Estimate,
     Jackknife,
     ceiling_fraction,
@@ -31,6 +32,7 @@ from zcbench.metrics._predictions import calibration, quality
 from zcbench.metrics._top import coverage, gaussian_nll, precision_at, regret_at
 
 __all__ = [
+    "FEWEST",
     "Estimate",
     "Jackknife",
     "calibration",

@@ -13,6 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from zcbench.metrics._columns import Floats, Ints, finite, mean_ranks, ranked, student, to_codes, to_numbers, varied
 from zcbench.metrics._leave_one_out import kendall_with_and_without, spearman_without_each
 
+#: architectures that an interval or a noise ceiling needs: with fewer, intervals miss the true value too often
+#: (benchmarks/interval_coverage.py) and are wider than half of the range of a correlation
+FEWEST = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -20,7 +24,7 @@ class Estimate:
 
     Attributes:
         value: nan where the statistic is undefined (fewer than two architectures, a constant column).
-        low: lower end of the interval; nan where it cannot be computed.
+        low: lower end of the interval; nan where it cannot be computed and for fewer than :data:`FEWEST` architectures.
         high: upper end.
         n: number of architectures.
     """
@@ -47,15 +51,15 @@ class Jackknife:
         return f"<Jackknife of {self.value:.6g} over {len(self.without):,} architectures>"
 
     def correlation(self) -> Estimate:
-        """Return the value with an interval on Fisher's scale."""
+        """Return the value with an interval on Fisher's scale, which needs :data:`FEWEST` architectures."""
         if math.isnan(self.value):
             return _unknown(len(self.without))
         return _fisher(self.value, self.without)
 
     def minus(self, other: Jackknife) -> Estimate:
-        """Return the paired difference to another statistic of the same architectures."""
+        """Return the paired difference to another statistic of the same :data:`FEWEST` or more architectures."""
         n = len(self.without)
-        if n < 4 or math.isnan(self.value) or math.isnan(other.value):
+        if n < FEWEST or math.isnan(self.value) or math.isnan(other.value):
             return _unknown(n)
         value = self.value - other.value
         half = student(n - 1) * _standard_error(self.without - other.without)
@@ -114,9 +118,10 @@ def noise_ceiling(values: ArrayLike) -> Estimate:
         values: ``(architectures, seeds)`` of genuine repeats; rows with a nan or an infinity are excluded.
 
     Returns:
-        The mean of tau-b over all pairs of seeds; nan with fewer than two seeds.
+        The mean of tau-b over all pairs of seeds; nan with fewer than two seeds or :data:`FEWEST` architectures.
     """
-    return noise_jackknife(values).correlation()
+    found = noise_jackknife(values)
+    return found.correlation() if len(found.without) >= FEWEST else _unknown(len(found.without))
 
 
 def noise_jackknife(values: ArrayLike) -> Jackknife:
@@ -152,7 +157,7 @@ def ceiling_fraction(scores: ArrayLike, values: ArrayLike, ceiling: Jackknife | 
     keep = finite(rows).all(axis=1)
     rows, score = rows[keep], to_codes(to_numbers(scores)[keep])
     ceiling = ceiling or _mean_over_pairs(rows)
-    if not ceiling.value > 0 or not varied(score):
+    if len(rows) < FEWEST or not ceiling.value > 0 or not varied(score):
         return _unknown(len(rows))
     tau = _mean([_kendall(score, to_codes(column)) for column in rows.T], len(rows))
     value = tau.value / ceiling.value
@@ -180,7 +185,7 @@ def _standard_error(without: Floats) -> float:
 
 def _fisher(value: float, without: Floats) -> Estimate:
     n = len(without)
-    error = _standard_error(without) if n > 3 else math.nan
+    error = _standard_error(without) if n >= FEWEST else math.nan
     perfect = abs(value) > 1 - 1e-12
     if not math.isfinite(error) or perfect:
         end = value if math.isfinite(error) else math.nan  # perfect, and not because of a single architecture
