@@ -60,7 +60,9 @@ def usable_features(trained: Benchmark, candidates: Benchmark, *, by_space: bool
         feeds = tuple(map(Feed.of, bare))
         names = [*trained.facts, *trained.texts]
         notes = (
-            [f"Features are encodings of {trained.space.name}; --features adds columns, such as {abridged(names[0], 40)}."]
+            [
+                f"Features are encodings of {trained.space.name}; --features adds columns, such as {abridged(names[0], 40)}."
+            ]
             if names
             else []
         )
@@ -156,9 +158,7 @@ def _no_features(trained: Benchmark, notes: list[str]) -> str:
     return found
 
 
-def _gaps(
-    trained: Benchmark, candidates: Benchmark, names: tuple[str, ...]
-) -> tuple[list[str], NDArray[np.bool_]]:
+def _gaps(trained: Benchmark, candidates: Benchmark, names: tuple[str, ...]) -> tuple[list[str], NDArray[np.bool_]]:
     """Sentences about candidates without values, and which of them have none at all."""
     missing = {
         name: np.array([not text for text in candidates.texts[name]])
@@ -178,7 +178,9 @@ def _gaps(
     for name, gaps in missing.items():
         gaps = gaps & ~nothing
         if gaps.any():
-            parts.append(f"{int(gaps.sum()):,} of {abridged(name, 40)} (first {_place(candidates, int(gaps.argmax()))})")
+            parts.append(
+                f"{int(gaps.sum()):,} of {abridged(name, 40)} (first {_place(candidates, int(gaps.argmax()))})"
+            )
     if parts:
         more = f" and {len(parts) - _NAMED} other columns" if len(parts) > _NAMED else ""
         notes.append(

@@ -183,7 +183,9 @@ class Ranking:
             if predictor.calibrated and hasattr(predictor, "predict_std"):
                 deviation = np.array(predictor.predict_std(asked), np.float64)
         if predicted.shape != (len(asked),) or not np.isfinite(predicted).all():
-            raise InvalidInputError(f"{type(predictor).__name__} gives no finite number for each of {len(asked)} networks.")
+            raise InvalidInputError(
+                f"{type(predictor).__name__} gives no finite number for each of {len(asked)} networks."
+            )
         return predicted, deviation
 
     def _encoding(self, label: str, given: Encoding) -> Encoding:
