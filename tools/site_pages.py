@@ -111,7 +111,14 @@ def package_page(name: str) -> str:
 def top_page() -> str:
     """Return the page of the names of ``zcbench`` itself: what each is, and where it is documented."""
     module = importlib.import_module("zcbench")
-    lines = ["# zcbench", "", "These names are imported from `zcbench` directly.", "", "| name | what it is |", "|:---|:---|"]
+    lines = [
+        "# zcbench",
+        "",
+        "These names are imported from `zcbench` directly.",
+        "",
+        "| name | what it is |",
+        "|:---|:---|",
+    ]
     for name in sorted(n for n in module.__all__ if not n.startswith("_")):
         value = getattr(module, name)
         value = getattr(value, name) if inspect.ismodule(value) else value

@@ -62,7 +62,7 @@ def features_of(
         UnknownNameError: a name or pattern matches no column.
         InvalidInputError: a column that is named cannot be a feature, or nothing is left.
     """
-    chosen, dropped = _matching(features, texts), _matching(exclude, texts)
+    chosen, dropped = matching(features, texts), matching(exclude, texts)
     if both := sorted(set(features) & set(exclude) & set(texts)):
         raise InvalidInputError(f"{abridged(both[0], 60)!r} is named by --features and by --exclude: choose one.")
     numbers: dict[str, Floats] = {}
@@ -109,7 +109,7 @@ def _no_categories(cells: Sequence[str]) -> str:
     return "all texts are the same" if distinct < 2 and len(filled) == len(cells) else ""
 
 
-def _matching(patterns: Sequence[str], names: Mapping[str, object]) -> set[str]:
+def matching(patterns: Sequence[str], names: Mapping[str, object]) -> set[str]:
     """Names that are given or match a pattern; UnknownNameError for one that matches nothing."""
     found: set[str] = set()
     for pattern in patterns:
@@ -125,4 +125,4 @@ def merged_texts(texts: Sequence[str], rows: Sequence[Sequence[int]]) -> tuple[s
     return tuple(next((texts[place] for place in places if texts[place]), "") for places in rows)
 
 
-__all__ = ["Features", "features_of", "merged_texts"]
+__all__ = ["Features", "features_of", "matching", "merged_texts"]

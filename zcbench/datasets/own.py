@@ -22,7 +22,7 @@ from zcbench.datasets._own_source import OwnSource, file_digest
 from zcbench.datasets._sheet import Sheet, read_sheet
 from zcbench.datasets._trainings import LIKELY, Trainings, trainings_of
 from zcbench.errors import DataCorruptError, InvalidArchitectureError, InvalidInputError, UnknownNameError
-from zcbench.spaces import TableSpace, accepting_spaces, get_space
+from zcbench.spaces import FactorySpace, TableSpace, accepting_spaces, get_space
 from zcbench.types import Architecture, SearchSpace, Target
 
 Floats = NDArray[np.float64]
@@ -178,8 +178,8 @@ def own_benchmark(
 
     Raises:
         DataMissingError, DataCorruptError, InvalidInputError: as :func:`read_columns`; a target that is no column of
-            numbers, missing everywhere, or constant; a name that repeats without ``seed_column``, or with the same seed;
-            a column of a curve that is not one of numbers.
+            numbers, missing everywhere, or constant; a name that repeats without ``seed_column``, or with one seed; a
+            column of a curve that is not one of numbers.
         InvalidArchitectureError: a name is none of the space.
         UnknownNameError: there is no such column.
     """
@@ -215,14 +215,19 @@ def own_benchmark(
     reserved = _reserved(content, column, {target: "the target", seed_column: "the column of seeds"})
     reserved |= dict.fromkeys(epochs, "an epoch of a learning curve")
     columns = features_of(
-        content.texts, content.readings, reserved, settings["features"], settings["exclude"], content.path
+        content.texts,
+        content.readings,
+        reserved,
+        all_text("features", features),
+        all_text("exclude", exclude),
+        content.path,
     )
     facts = columns.facts
     notes = _notes(content, {target: truth, **facts, **epochs}, column, target, seed_column, columns)
     notes += [numbered] if numbered else []
     notes += [one.note() for one in found]
     architectures, rows = _architectures(content, names, place, seed_column)
-    there = ~np.isnan(np.column_stack([truth, *epochs.values()])).all(axis=1)
+    there = np.asarray(~np.isnan(np.column_stack([truth, *epochs.values()])).all(axis=1))
     trainings = _trainings(content, names, rows, there, seed_column)
     if len(rows) < len(names):
         notes.append(_merged(len(rows), len(names), trainings))
@@ -230,16 +235,14 @@ def own_benchmark(
     measured = trainings.by_seed(truth, rows)
     _rankable(content.path, target, _means(truth, rows))
     notes += _candidates(target, measured)
-    by_epoch = {
-        one.name: np.stack([trainings.by_seed(epochs[name], rows) for name in one.columns], 2) for one in found
-    }
+    by_epoch = {one.name: np.stack([trainings.by_seed(epochs[name], rows) for name in one.columns], 2) for one in found}
     values = {name: by_epoch[name][:, :, -1] for name in by_epoch} | {target: measured}
     return Benchmark(
         name=own_name(path),
         version=1,
         space=place,
         architectures=architectures,
-        targets={name: Target(name, batch, name not in lower, f"column {name} of {Path(path).name}") for name in values},
+        targets={n: Target(n, batch, n not in lower, f"column {n} of {Path(path).name}") for n in values},
         values=values,
         default_target=target,
         classes={batch: classes},
@@ -257,6 +260,7 @@ def own_benchmark(
             columns=tuple(content.texts),
             target=given,
             space=None if space is None else place.name,
+            factory=isinstance(place, FactorySpace),
             settings={name: value for name, value in settings.items() if value != _USUAL[name]},
             arch=column,
             lines=tuple(content.at(places[0]) for places in rows),
@@ -337,8 +341,8 @@ def _candidates(target: str, measured: Floats) -> list[str]:
     if trained == len(measured):
         return []
     return [
-        f"Of {len(measured):,} architectures, {trained:,} are trained, as they have a value of {abridged(target, 60)!r}, "
-        f"and {len(measured) - trained:,} are candidates."
+        f"Of {len(measured):,} architectures, {trained:,} are trained, as they have a value of "
+        f"{abridged(target, 60)!r}, and {len(measured) - trained:,} are candidates."
     ]
 
 
@@ -456,8 +460,8 @@ def _architectures(
         raise DataCorruptError(
             f"{content.path}: {abridged(names[repeated[0][0]], 60)!r} is in {content.sheet.unit}s "
             f"{', '.join(map(str, numbers[:4][:-1]))}{', …' if len(numbers) > 4 else ''} and {numbers[-1]}{more}: keep "
-            "one row of each architecture, or name another column with --arch. If these are repeated trainings, name the "
-            f"column of their seeds with --seed-column {_likely_seeds(content) or 'COLUMN'}."
+            "one row of each architecture, or name another column with --arch. If these are repeated trainings, name "
+            f"the column of their seeds with --seed-column {_likely_seeds(content) or 'COLUMN'}."
         )
     return tuple(first.values()), list(groups.values())
 

@@ -1,7 +1,7 @@
 """How user-defined tables were read: a small JSON file for each way, next to the records of the table.
 
 ``<store>/<benchmark>/<key>.table.json`` says how, without any path, so that a store can be given to others. The hidden
-file ``.<key>.place.json`` says where the table was on this machine; :meth:`zcbench.records.Store.merge` does not copy it.
+file ``.<key>.place.json`` says where the table was on this machine, and ``Store.merge`` does not copy it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Search spaces: what architectures there are, and the networks they denote.
+"""Search spaces: sets of architectures, and the networks that they denote.
 
-Each file without a leading underscore holds one family and registers its spaces; ``_…_network.py`` are the networks.
+Each file without a leading underscore holds one family and registers its spaces; ``_…_network.py`` define the networks.
 """
 
 from __future__ import annotations

@@ -32,29 +32,24 @@ _METHODS = {
 
 @dataclass(frozen=True)
 class SpaceInfo:
-    """A registered search space, and what can be said of it without building a network.
-
-    Attributes:
-        name: name in the registry.
-        space: the space itself.
-    """
+    """A registered search space, and its properties that need no network."""
 
     name: str
     space: SearchSpace
 
     @property
     def size(self) -> int | None:
-        """Number of architectures; None if there is no end to them."""
+        """Number of architectures; None if it is infinite."""
         return self.space.size
 
     @property
     def domains(self) -> tuple[str, ...]:
-        """Kinds of networks that it builds; none if it builds no networks."""
+        """Kinds of networks that it builds; empty if it builds no networks."""
         return self.space.domains
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of the inputs of its networks without the batch; () if it builds none."""
+        """Shape of one input of its networks; () if it builds none."""
         return tuple(getattr(self.space, "input_shape", ()))
 
     @property
@@ -87,11 +82,11 @@ _SPACES: Registry[SearchSpace] = Registry(
 
 
 def register_space(*spaces: SearchSpace, override: bool = False) -> None:
-    """Register search spaces under their names, so that benchmarks and worker processes find them; all or none.
+    """Register search spaces under their names, all or none, so that benchmarks and worker processes find them.
 
     Raises:
         InvalidInputError: a name has other characters than lower-case letters, digits, "_", "-" and ".", or a space
-            lacks what a space must have.
+            lacks a required attribute.
         DuplicateNameError: a name is taken and ``override`` is False.
     """
     for space in spaces:
@@ -151,7 +146,7 @@ def _accepts(space: SearchSpace, text: Any) -> bool:
 
 
 def list_spaces(*patterns: str) -> list[str]:
-    """Names of the search spaces that match any of the shell patterns (all without one), sorted.
+    """List the search spaces that match any of the shell patterns, sorted; without patterns, all of them.
 
     Raises:
         UnknownNameError: a pattern matches nothing.
