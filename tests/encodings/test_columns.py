@@ -41,5 +41,5 @@ def test_columns_of_a_benchmark():
     assert row.tolist() == [benchmark.facts[name][0] for name in sorted(benchmark.facts)]
     with pytest.raises(UnknownNameError, match="unknown column 'parms'"):
         ColumnEncoding.of(benchmark, ["parms"])
-    with pytest.raises(InvalidInputError, match="say whose columns"):
+    with pytest.raises(InvalidInputError, match="the encoding columns needs a table"):
         get_encoding("columns").rows(benchmark.architectures[:1])

@@ -130,7 +130,7 @@ def checked(info: BatchInfo, found: Any) -> tuple[Tensor, Tensor]:
     if not isinstance(found, (tuple, list)) or len(found) != 2:
         raise InvalidInputError(f"{what}: its function must return (inputs, targets), not {rules.shown(found)}.")
     inputs, targets = (
-        _tensor(f"{what}: its {name}", part) for name, part in zip(("inputs", "targets"), found, strict=True)
+        as_numbers(f"{what}: its {name}", part) for name, part in zip(("inputs", "targets"), found, strict=True)
     )
     if inputs.dim() < 2 or targets.dim() < 1:
         shapes = f"inputs {tuple(inputs.shape)} and targets {tuple(targets.shape)}"
@@ -177,8 +177,16 @@ def _check_labels(what: str, classes: int | None, targets: Tensor) -> None:
         raise InvalidInputError(f"{what}: all its targets are {IGNORED}: nothing is to be predicted.")
 
 
-def _tensor(what: str, part: Any) -> Any:
-    """Float32 of floats, int64 of integers."""
+def as_numbers(what: str, part: Any) -> Any:
+    """Return a tensor on the processor: float32 of floats, int64 of integers.
+
+    Args:
+        what: what it is, for messages; of inputs it ends in "inputs".
+        part: an array or tensor.
+
+    Raises:
+        InvalidInputError: it holds something else, or small integers where inputs are expected.
+    """
     import torch
 
     if not isinstance(part, torch.Tensor):

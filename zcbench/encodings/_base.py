@@ -168,6 +168,10 @@ class Encoding:
         """The encoding as it is where these tables are all that is known of architectures."""
         return self
 
+    def ready(self) -> Encoding:
+        """Return the encoding as a predictor can use it now, fed from a table if it needs one."""
+        return self
+
     def digest(self, feed: Feed) -> bytes:
         """What it shows of a table; nothing where rows follow from the architecture alone."""
         return b""
@@ -215,7 +219,7 @@ class Encoding:
         """The columns that a training set has."""
         if self.kind != "vector":
             raise InvalidInputError(f"the encoding {self.name} gives no vectors: choose another, or another predictor.")
-        return Encoder([_Columns(part, part.rows(architectures)) for part in self.parts])
+        return Encoder([_Columns(part, part.rows(architectures)) for part in (one.ready() for one in self.parts)])
 
 
 class Joined(Encoding):
@@ -250,6 +254,10 @@ class Joined(Encoding):
     def fed(self, feeds: Sequence[Feed]) -> Encoding:
         """The same parts, each fed."""
         return Joined([part.fed(feeds) for part in self._parts])
+
+    def ready(self) -> Encoding:
+        """Return the same parts, each as a predictor can use it now."""
+        return Joined([part.ready() for part in self._parts])
 
     def digest(self, feed: Feed) -> bytes:
         """What its parts show of a table."""

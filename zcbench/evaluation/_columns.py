@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zcbench._display import NOTHING, SENTENCE, duration, fixed, many, plain
 from zcbench.evaluation._entry import Entry, Standing
-from zcbench.metrics import Estimate
+from zcbench.metrics import FEWEST, Estimate
 
 if TYPE_CHECKING:
     from zcbench.evaluation._evaluation import Evaluation
@@ -21,14 +21,14 @@ class Column:
 
     Attributes:
         title: heading.
-        text: the cell as people read it.
+        text: the cell as people read it, from the rank as people read it and the entry.
         number: the cell as a number to sort by; nan if unknown.
         help: one sentence that explains the column.
         numeric: whether cells are numbers (aligned to the right).
     """
 
     title: str
-    text: Callable[[int, Entry], str]
+    text: Callable[[str, Entry], str]
     number: Callable[[int, Entry], float]
     help: str
     numeric: bool = True
@@ -48,10 +48,13 @@ def place(rank: int, entry: Entry) -> int | None:
     return None if math.isnan(entry.tau.value) else rank
 
 
-def _rank(rank: int, entry: Entry) -> str:
-    if place(rank, entry) is None:
-        return NOTHING
-    return f"{rank}=" if entry.tied_with_best else str(rank)
+def ranks(entries: Sequence[Entry]) -> list[str]:
+    """Return the rank of each entry as people read it: "1=" for all that are tied with the best, "–" without a tau."""
+    tied = sum(entry.tied_with_best for entry in entries) > 1
+    return [
+        NOTHING if place(rank, entry) is None else "1=" if tied and entry.tied_with_best else str(rank)
+        for rank, entry in enumerate(entries, 1)
+    ]
 
 
 def _tau(entry: Entry) -> str:
@@ -62,9 +65,9 @@ def _tau(entry: Entry) -> str:
 COLUMNS = (
     Column(
         "#",
-        _rank,
+        lambda rank, e: rank,
         lambda rank, e: place(rank, e) or math.nan,
-        "Rank by tau, those without an interval last; = where the best is not significantly better.",
+        "Rank by tau, entries without an interval last; 1= marks all that do not differ significantly from the best.",
     ),
     Column("proxy", lambda rank, e: plain(e.proxy), lambda rank, e: rank, "Name in the registry.", numeric=False),
     Column(
@@ -113,12 +116,14 @@ def headline(evaluation: Evaluation) -> str:
         f"{plain(evaluation.benchmark)}: {many(evaluation.total, 'architecture')} against "
         f"{plain(evaluation.target.name)} ({plain(evaluation.target.description)}; {direction})"
     )
-    # Columns of one's own table were computed elsewhere.
+    # The columns of a user's table were computed elsewhere.
     text += f", seed {evaluation.seed}, batch {plain(evaluation.batch)}." if evaluation.batch else "."
     if math.isfinite(evaluation.ceiling.value):
         text += f" Seed-to-seed tau (noise ceiling): {interval(evaluation.ceiling)}."
+    elif evaluation.trainings > 1:
+        text += f" The noise ceiling is unknown: it needs {FEWEST} architectures with repeated trainings."
     else:
-        text += " No repeated trainings in this table: the noise ceiling is unknown."
+        text += " The noise ceiling is unknown: the table has no repeated trainings."
     return text
 
 
@@ -137,12 +142,19 @@ def footnotes(evaluation: Evaluation) -> list[str]:
     reasons = {
         Standing.SCORES_EQUAL: "its {n} scores are all equal, so it ranks nothing.",
         Standing.TRUTHS_EQUAL: "the {n} targets of what it scored are all equal, so there is nothing to rank.",
-        Standing.NO_INTERVAL: "tau over {n} architectures has no interval, so it stands after those that have one.",
+        Standing.NO_INTERVAL: "tau over {n} architectures has no interval, so it follows those that have one.",
     }
+    few = [entry for entry in evaluation.entries if entry.standing is Standing.NO_INTERVAL and entry.n < FEWEST]
+    if few:
+        named = "All proxies" if len(few) == len(evaluation.entries) > 1 else ", ".join(plain(e.proxy) for e in few)
+        notes.append(
+            f"{named}: fewer than {FEWEST} architectures have a score and a target. Their taus are shown without an "
+            "interval and say little about other architectures."
+        )
     notes += [
         f"{plain(entry.proxy)}: {reasons[entry.standing].format(n=entry.n)}"
         for entry in evaluation.entries
-        if entry.standing in reasons
+        if entry.standing in reasons and entry not in few
     ]
     if len({entry.architectures for entry in evaluation.entries}) > 1:
         notes.append(

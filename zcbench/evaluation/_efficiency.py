@@ -101,6 +101,7 @@ class SampleEfficiency(Board):
     notes: tuple[str, ...] = ()
     table_notes: tuple[str, ...] = ()
     metric: str = "tau"
+    repeated = 1
 
     def __post_init__(self) -> None:
         if self.metric not in _efficiency_table.METRICS:

@@ -7,7 +7,7 @@ from typing import Any
 
 from zcbench._display import brief, many, plain
 from zcbench.evaluation._board import Board, estimate_columns, number_or_none
-from zcbench.evaluation._columns import COLUMNS, footnotes, headline, place
+from zcbench.evaluation._columns import COLUMNS, footnotes, headline, place, ranks
 from zcbench.evaluation._entry import Entry
 from zcbench.metrics import Estimate
 from zcbench.types import Target
@@ -29,6 +29,7 @@ class Evaluation(Board):
         entries: one per proxy.
         notes: what was left out, a sentence each.
         table_notes: what reading the table left out or changed.
+        trainings: trainings of each architecture that the noise ceiling compares; 1 where there are no repeats.
     """
 
     benchmark: str
@@ -42,6 +43,7 @@ class Evaluation(Board):
     entries: tuple[Entry, ...]
     notes: tuple[str, ...] = ()
     table_notes: tuple[str, ...] = ()
+    trainings: int = 1
 
     def __getitem__(self, proxy: str) -> Entry:
         """The entry of a proxy; KeyError if it was not run."""
@@ -64,7 +66,8 @@ class Evaluation(Board):
 
     def cells(self) -> list[list[str]]:
         """A row per proxy, as people read it."""
-        return [[column.text(rank, entry) for column in COLUMNS] for rank, entry in enumerate(self.entries, 1)]
+        shown = zip(ranks(self.entries), self.entries, strict=True)
+        return [[column.text(rank, entry) for column in COLUMNS] for rank, entry in shown]
 
     def footnotes(self) -> list[str]:
         """A sentence for every kind of failure and note, and for what cannot be compared."""

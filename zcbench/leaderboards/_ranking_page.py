@@ -27,7 +27,7 @@ def ranking_to_html(ranking: SubnetRanking) -> str:
         heading=f"Who ranks the subnets of {ranking.space} best, and what does it cost?",
         command="zcbench supernet rank",
         plots_title="Tau, cost, and the inherited loss",
-        kind="several",
+        kind="found several",
     )
 
 

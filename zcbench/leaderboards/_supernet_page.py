@@ -56,7 +56,7 @@ def page(
         plots_title: heading of the plots.
         front: rows of a second table.
         front_title: its heading.
-        kind: of the first table: "found" where empty cells continue the row above, or "several".
+        kind: class of the first table: "found" where empty cells continue the row above, else "found several".
     """
     import jinja2
     from markupsafe import Markup

@@ -2,6 +2,7 @@
 
 ``<store>/<benchmark>/<host>-<process>-<start>.jsonl`` holds records, ``….trials.jsonl`` trials, ``….searches.jsonl``
 traces of searches, ``….forecasts.jsonl`` trials of curve predictors; compacted files may end in ``.parquet`` instead.
+``….table.json`` says how a user-defined table was read (:mod:`zcbench.records._tables`).
 Stores of schema 1 have one file a benchmark, ``<store>/<benchmark>.jsonl``, and trials in the folder ``predictors``;
 they are read and never appended to.
 """
@@ -124,7 +125,11 @@ def foreign(store: Path, benchmark: str) -> list[str]:
     if benchmark == _OLD_TRIALS:
         return []
     names = (name for name in _listed(folder) if not name.startswith("."))  # files that are being made
-    return [name for name in names if split(name) is None or not _is_file(folder / name)]
+    return [
+        name
+        for name in names
+        if not name.endswith(".table.json") and (split(name) is None or not _is_file(folder / name))
+    ]
 
 
 def split(name: str) -> tuple[str, str, str] | None:

@@ -24,6 +24,7 @@ from zcbench.records._merging import merge
 from zcbench.records._reading import Read, environments, read
 from zcbench.records._record import CurveTrial, Record, SearchTrace, Trial
 from zcbench.records._schema import LeftOut
+from zcbench.records._tables import keep, kept, tables, take_over_tables
 from zcbench.records._taking import take_over
 from zcbench.records._writer import Writer
 
@@ -87,8 +88,35 @@ class Store:
         return _layout.benchmarks(self.folder, _kind(of))
 
     def every_benchmark(self) -> list[str]:
-        """Names of the benchmarks that have anything in the store, sorted."""
-        return sorted({name for kind in _layout.KINDS for name in _layout.benchmarks(self.folder, kind)})
+        """Return the names of the benchmarks that have anything in the store, sorted."""
+        found = {name for kind in _layout.KINDS for name in _layout.benchmarks(self.folder, kind)}
+        return sorted({*found, *self.tables()})
+
+    def tables(self) -> list[str]:
+        """Return the names of the user-defined tables that the store knows how to read, sorted."""
+        return tables(self.folder)
+
+    def keep_table(self, benchmark: str, key: str, content: dict[str, Any], place: dict[str, Any]) -> None:
+        """Note one way in which a user-defined table was read, instead of what was noted under its key.
+
+        Args:
+            benchmark: name of the table.
+            key: of the way, a file name.
+            content: JSON without paths.
+            place: JSON that is only true on this machine.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        keep(self.folder, benchmark, key, content, place)
+
+    def kept_tables(self, benchmark: str) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+        """Return what :meth:`keep_table` noted, by key: content and place; of a merged store places are empty.
+
+        Raises:
+            StoreError: a file cannot be read.
+        """
+        return kept(self.folder, benchmark)
 
     def files(self, benchmark: str, of: Of = Record) -> list[Path]:
         """The files that hold a benchmark's records, trials or searches, in order of their start."""
@@ -153,7 +181,8 @@ class Store:
             InvalidInputError: it is the same store.
             StoreError: a file cannot be read or written.
         """
-        return [path for kind in _layout.KINDS for path in take_over(other.folder, self.folder, benchmark, kind)]
+        files = [path for kind in _layout.KINDS for path in take_over(other.folder, self.folder, benchmark, kind)]
+        return files + take_over_tables(other.folder, self.folder, benchmark)
 
     def check(self, benchmark: str) -> list[Checked]:
         """What a benchmark's files of each kind hold.

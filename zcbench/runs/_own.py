@@ -31,6 +31,7 @@ class OwnTable:
         factory: "FILE.py:FUNCTION" that builds the network of a name.
         data: what the networks see.
         classes: outputs of the networks.
+        seed_column: column that distinguishes repeated trainings of an architecture.
     """
 
     arch: str | None = None
@@ -40,11 +41,12 @@ class OwnTable:
     factory: str | None = None
     data: str = "cifar10"
     classes: int = 10
+    seed_column: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "lower", tuple(rules.all_text("lower", self.lower)))
         object.__setattr__(self, "curves", tuple(rules.all_text("curves", self.curves)))
-        for name in ("arch", "space", "factory"):
+        for name in ("arch", "space", "factory", "seed_column"):
             rules.optional(rules.text)(name, getattr(self, name))
         rules.text("data", self.data)
         rules.whole("classes", self.classes, 1, 2**31)
@@ -76,13 +78,16 @@ class OwnTable:
             classes=self.classes,
             limit=None if builds or track.predictors else settings.limit,
             seed=track.seed,
+            seed_column=self.seed_column,
         )
 
 
 def is_own_table(name: str) -> bool:
-    """Whether a benchmark is a file of the user's own."""
+    """Whether a name is that of a user-defined table: a path, or the name under which it was run ("own-my")."""
     if Path(name).suffix.lower() in _TABLES or os.sep in name:
         return True
+    if name.startswith(OWN):
+        return name not in list_benchmarks()
     return name not in list_benchmarks() and name not in list_tracks() and Path(name).exists()
 
 

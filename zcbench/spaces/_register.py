@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from zcbench import _arguments as rules
 from zcbench._registry import Registry
@@ -11,6 +13,17 @@ from zcbench.types import SearchSpace, summary_of
 
 #: kinds of networks that a space can build
 DOMAINS = ("convolutional", "transformer", "recurrent")
+#: other names of search spaces, in lower case
+ALIASES = {
+    "darts": "nasbench301",
+    "nas-bench-101": "nasbench101",
+    "nas-bench-201": "nasbench201",
+    "nas-bench-301": "nasbench301",
+    "nats-sss": "nats-size",
+    "nats-tss": "nasbench201",
+}
+#: a text that denotes an architecture only in spaces that accept any name
+ANY_TEXT = "resnet0"
 _METHODS = {
     **{"sample": 1, "neighbors": 1, "mutate": 2, "crossover": 3, "parse": 1, "canonical": 1},
     **{"build": 1, "encode": 1, "graph": 1},
@@ -83,22 +96,53 @@ def register_space(*spaces: SearchSpace, override: bool = False) -> None:
 
 
 def get_space(text: str) -> SearchSpace:
-    """Return the search space with this name.
+    """Return the search space of a name or an alias (:data:`ALIASES`).
 
     Raises:
-        UnknownNameError: it does not exist; the message suggests similar names.
+        UnknownNameError: there is none; the message suggests similar names.
     """
-    space: SearchSpace = _SPACES.get(text)
+    space: SearchSpace = _SPACES.get(_name_of(text))
     return space
 
 
 def space_info(name: str) -> SpaceInfo:
-    """Return the properties of a search space.
-
-    Raises:
-        UnknownNameError: it does not exist; the message suggests similar names.
-    """
+    """Return what is known of a search space, by its name or an alias; UnknownNameError if there is none."""
+    name = _name_of(name)
     return SpaceInfo(name, _SPACES.info(name))
+
+
+def _name_of(text: str) -> str:
+    """Replace an alias by the name that it denotes, unless a search space was registered under it."""
+    alias = ALIASES.get(text.lower()) if isinstance(text, str) else None
+    return text if alias is None or text in list_spaces() else alias
+
+
+def accepting_spaces(texts: Iterable[Any]) -> list[str]:
+    """Find the registered search spaces that accept all given strings of architectures.
+
+    Spaces that accept any text (names of a table, models of timm) are not counted.
+
+    Args:
+        texts: strings, or other forms that :meth:`SearchSpace.parse` reads.
+
+    Returns:
+        Names of the spaces, sorted.
+    """
+    found = [(name, get_space(name)) for name in list_spaces()]
+    found = [(name, space) for name, space in found if not _accepts(space, ANY_TEXT)]
+    for text in texts:
+        found = [(name, space) for name, space in found if _accepts(space, text)]
+        if not found:
+            break
+    return [name for name, _ in found]
+
+
+def _accepts(space: SearchSpace, text: Any) -> bool:
+    try:
+        space.parse(text)
+    except Exception:  # user-defined spaces may raise anything
+        return False
+    return True
 
 
 def list_spaces(*patterns: str) -> list[str]:
