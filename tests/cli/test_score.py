@@ -261,12 +261,12 @@ def test_what_is_wrong_in_one_sentence(cli, models, words, message):
 
 def test_a_file_does_not_tell_its_inputs(cli, models):
     result = cli("score", "models.py:Net")
-    assert result.status == 1
+    assert result.status == 2
     assert "give --input, e.g. --input 3x32x32" in result.sentence
 
 
 def test_a_batch_for_which_there_is_no_room(cli, models, monkeypatch):
     monkeypatch.setattr("zcbench.comparison._data.machine_memory", lambda: 2**70)  # as a machine that cannot be asked
     result = cli("score", "models.py:Net", "--input", "5", "--batch-size", 10**15)
-    assert result.status == 1
+    assert result.status == 2
     assert "1000000000000000x5 takes 2e+07 GB, more than is free: choose a smaller --input or" in result.sentence
