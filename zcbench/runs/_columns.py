@@ -54,8 +54,11 @@ def matching_columns(benchmark: Benchmark, patterns: Iterable[str] | None) -> li
     if not names:
         which = " that --proxies names" if patterns is not None else ""
         why = " ".join(note for note in benchmark.notes if "left out" in note)
+        texts = "Its columns of text are features of predictors: add  --predictors gp" if benchmark.texts else ""
         raise InvalidInputError(
-            f"{benchmark.source} has no columns of numbers besides the target{which}. {why}".strip()
+            " ".join(
+                filter(None, [f"{benchmark.source} has no columns of numbers besides the target{which}.", why, texts])
+            )
         )
     return names
 
