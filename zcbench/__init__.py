@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from zcbench.runs import get_track as get_track
     from zcbench.runs import leaderboard as leaderboard
     from zcbench.runs import list_tracks as list_tracks
+    from zcbench.runs import predict as predict
     from zcbench.runs import register_track as register_track
     from zcbench.runs import run as run
     from zcbench.runs import track_info as track_info
@@ -123,6 +124,7 @@ _PUBLIC = {
     "leaderboard": "zcbench.runs",
     "own_benchmark": "zcbench.datasets",
     "per_sample_rule": "zcbench.probe",
+    "predict": "zcbench.runs",
     "run": "zcbench.runs",
     "score": "zcbench.proxies",
     "shared": "zcbench.types",

@@ -42,6 +42,7 @@ from zcbench.cli._shared import (
     show,
     split_names,
 )
+from zcbench.cli._status import FAILED, status_of_several
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -193,6 +194,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     own.add_argument("--data", metavar="NAME", help="batch that the networks are scored on (default: cifar10)")
     own.add_argument(
+        "--features",
+        metavar="COLUMNS",
+        help="columns that are correlated and that predictors use, separated by commas; patterns (default: all)",
+    )
+    own.add_argument("--exclude", metavar="COLUMNS", help="columns that are not, separated by commas; patterns")
+    own.add_argument(
         "--seed-column",
         metavar="COLUMN",
         help="column that distinguishes repeated trainings of one architecture (default: names must not repeat)",
@@ -235,23 +242,25 @@ def execute(options: argparse.Namespace) -> int:
     executor = get_executor(options.executor)
     usual = devices.usual_workers(devices.chosen()) if executor is None else 1
     workers = usual if options.workers is None else options.workers
-    status, done = 0, list[Outcome]()
+    errors, done, failed, shown = [], 0, False, list[Outcome]()
     with _Reports() as reports:
         outcomes = run.each(workers=workers, executor=executor, begin=say_notes, progress=reports)
         for number, outcome in enumerate(outcomes):
             reports.close()
-            if outcome.failed or (outcome.result is None and not isinstance(outcome.error, EmptyShardError)):
-                status = 1
+            failed = failed or outcome.failed
+            done += outcome.error is None
+            if outcome.error is not None and not isinstance(outcome.error, EmptyShardError):
+                errors.append(outcome.error)
             if outcome.result is None:
                 say(f"zcbench: {outcome.benchmark}: {outcome.error}")
             else:
                 if number and not options.json:
                     show()
                 _show(outcome.result, options.json)
-                done.append(outcome)
-    if options.out and done:
-        write_outcomes(Path(options.out), run, done)
-    return status
+                shown.append(outcome)
+    if options.out and shown:
+        write_outcomes(Path(options.out), run, shown)
+    return FAILED if failed else status_of_several(errors, done)
 
 
 def _run(options: argparse.Namespace) -> Run:
@@ -273,6 +282,8 @@ def _run(options: argparse.Namespace) -> Run:
         "scorers": _scorers(options.scorers),
         "constraints": options.constraints,
         "lower": _columns(options.lower),
+        "features": _columns(options.features),
+        "exclude": _columns(options.exclude),
     }
     given: dict[str, Any] = {name: getattr(options, name) for name in _FIELDS} | lists
     for name in ("predictors", "searchers"):
