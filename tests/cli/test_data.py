@@ -44,7 +44,7 @@ def test_list(cli):
 def test_import_says_what_is_wrong(cli, words, message):
     result = cli("data", "import", *words)
     assert "Traceback" not in result.err
-    assert result.status == 1
+    assert result.status == 2
     last = result.err.splitlines()[-1]
     assert last.startswith("zcbench: ")
     assert message in last
@@ -53,7 +53,7 @@ def test_import_says_what_is_wrong(cli, words, message):
 def test_a_file_that_is_no_table(cli, place, tmp_path):
     place.joinpath("fake.pth").write_bytes(b"not a table")
     result = cli("data", "import", "nasbench201", "fake.pth")
-    assert result.status == 1
+    assert result.status == 2
     assert result.err.splitlines()[-1].startswith("zcbench: ")
     assert not tmp_path.joinpath("cache").exists()
 
@@ -70,4 +70,5 @@ def test_progress_does_not_run_into_the_message(cli, monkeypatch):
     monkeypatch.setattr("zcbench.datasets.download_benchmark", download_benchmark)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     result = cli("data", "get", "nasbenchmacro")
+    assert result.status == 1
     assert result.err == "\r1.0 of 4.0 MB (25 %)\nzcbench: the connection broke.\n"

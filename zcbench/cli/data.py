@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from pathlib import Path
 
 from zcbench.cli._shared import add_json, print_json, print_rows, say, show
+from zcbench.cli._status import FAILED
 
 EXAMPLE = """examples:
   zcbench data
@@ -24,7 +26,12 @@ _USAGE = {"get": "zcbench data get BENCHMARK", "import": "zcbench data import BE
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "action", nargs="?", default="list", choices=("list", "get", "import"), help="what to do (default: list)"
+        "action",
+        nargs="?",
+        default="list",
+        metavar="ACTION",
+        choices=("list", "get", "import"),
+        help="list, get (download) or import (default: list)",
     )
     parser.add_argument("benchmark", nargs="?", metavar="BENCHMARK", help="name of a benchmark: zcbench data")
     parser.add_argument("paths", nargs="*", metavar="FILE", help="the authors' files or folder")
@@ -59,8 +66,8 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _get(options: argparse.Namespace) -> int:
-    from zcbench.datasets import download_benchmark, get_benchmark, import_benchmark
-    from zcbench.errors import InvalidInputError
+    from zcbench.datasets import benchmark_info, get_benchmark, import_benchmark
+    from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError
 
     if options.benchmark is None or (options.action == "import") != bool(options.paths):
         raise InvalidInputError(f"say what to {options.action}: {_USAGE[options.action]}")
@@ -69,13 +76,25 @@ def _get(options: argparse.Namespace) -> int:
         path = import_benchmark(options.benchmark, options.paths)
     else:
         try:
-            path = download_benchmark(options.benchmark, _report)
-        finally:
-            if _open:
-                print(file=sys.stderr)  # what is said next gets a line of its own
+            path = _downloaded(options.benchmark)
+        except (DataMissingError, DataCorruptError) as error:
+            if not benchmark_info(options.benchmark).remotes:
+                raise
+            say(f"zcbench: {error}")  # the download began
+            return FAILED
     table = get_benchmark(options.benchmark)
     show(f"{len(table):,} architectures, {len(table.targets)} targets: {path}")
     return 0
+
+
+def _downloaded(benchmark: str) -> Path:
+    from zcbench.datasets import download_benchmark
+
+    try:
+        return download_benchmark(benchmark, _report)
+    finally:
+        if _open:
+            print(file=sys.stderr)  # what is said next gets a line of its own
 
 
 _last = 0.0

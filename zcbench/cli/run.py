@@ -42,6 +42,7 @@ from zcbench.cli._shared import (
     show,
     split_names,
 )
+from zcbench.cli._status import FAILED, status_of_several
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -241,23 +242,25 @@ def execute(options: argparse.Namespace) -> int:
     executor = get_executor(options.executor)
     usual = devices.usual_workers(devices.chosen()) if executor is None else 1
     workers = usual if options.workers is None else options.workers
-    status, done = 0, list[Outcome]()
+    errors, done, failed, shown = [], 0, False, list[Outcome]()
     with _Reports() as reports:
         outcomes = run.each(workers=workers, executor=executor, begin=say_notes, progress=reports)
         for number, outcome in enumerate(outcomes):
             reports.close()
-            if outcome.failed or (outcome.result is None and not isinstance(outcome.error, EmptyShardError)):
-                status = 1
+            failed = failed or outcome.failed
+            done += outcome.error is None
+            if outcome.error is not None and not isinstance(outcome.error, EmptyShardError):
+                errors.append(outcome.error)
             if outcome.result is None:
                 say(f"zcbench: {outcome.benchmark}: {outcome.error}")
             else:
                 if number and not options.json:
                     show()
                 _show(outcome.result, options.json)
-                done.append(outcome)
-    if options.out and done:
-        write_outcomes(Path(options.out), run, done)
-    return status
+                shown.append(outcome)
+    if options.out and shown:
+        write_outcomes(Path(options.out), run, shown)
+    return FAILED if failed else status_of_several(errors, done)
 
 
 def _run(options: argparse.Namespace) -> Run:

@@ -44,10 +44,10 @@ def predict(
 ) -> Prediction:
     """Rank candidates by a predictor that learns from the trained networks of a table.
 
-    From ten trained networks on, a predictor is chosen by repeated five-fold cross-validation among cheap ones (a single
-    column, a linear model, a Gaussian process, a random forest, boosted trees where LightGBM is installed). The tau that
-    is reported is corrected for the choice. Networks that are equal in the search space, or in all features, are never
-    on both sides of a division. No candidate is learned from.
+    From ten trained networks on, a predictor is chosen by repeated five-fold cross-validation among cheap ones (a
+    single column, a linear model, a Gaussian process, a random forest, boosted trees where LightGBM is installed). The
+    tau that is reported is corrected for the choice. Networks that are equal in the search space, or in all features,
+    are never on both sides of a division. No candidate is learned from.
 
     Args:
         trained: CSV (or parquet) file with a row per architecture, or a benchmark.
@@ -157,8 +157,8 @@ def _candidates(
         rest = rows_of(table, np.flatnonzero(~np.isfinite(table.truth())))
         if not len(rest):
             raise InvalidInputError(
-                f"{table.source} has a value of {table.default_target!r} in every row: give candidates with --candidates "
-                "FILE, or add rows without a value."
+                f"{table.source} has a value of {table.default_target!r} in every row: give candidates with "
+                "--candidates FILE, or add rows without a value."
             )
         return rest
     if isinstance(given, str | os.PathLike):
@@ -206,8 +206,8 @@ def _untrained(rest: Benchmark, part: Benchmark, notes: list[str]) -> Benchmark:
     count = len(rest) - len(left)
     if not len(left):
         raise InvalidInputError(
-            f"all {many(len(rest), 'candidate')} of {rest.source} are trained networks of {part.source}: there is nothing "
-            "to predict. Give other candidates, or leave --candidates out to rank the rows without a value."
+            f"all {many(len(rest), 'candidate')} of {rest.source} are trained networks of {part.source}: there is "
+            "nothing to predict. Give other candidates, or leave --candidates out to rank the rows without a value."
         )
     example = next(one for one in rest.architectures if canonical(one) in trained)
     notes.append(
@@ -230,8 +230,8 @@ def _perhaps_swapped(error: ZcbenchError, path: str, candidates: object, target:
     if target not in columns.numbers:
         return error
     return InvalidInputError(
-        f"{path} has no values of {target!r}, and {candidates} has: the first file is that of the trained networks, and "
-        "--candidates names the other. Are they swapped?"
+        f"{path} has no values of {target!r}, and {candidates} has: the first file is that of the trained networks, "
+        "and --candidates names the other. Are they swapped?"
     )
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from zcbench._display import SENTENCE, fixed, many, plain, significant
 from zcbench.evaluation._board import Board, estimate_columns, number_or_none
-from zcbench.runs._cross_validation import FOLDS, Choice
 from zcbench.metrics import Estimate
+from zcbench.runs._cross_validation import FOLDS, Choice
 from zcbench.runs._deviations import Deviations
 
 _NONE = Estimate(math.nan, math.nan, math.nan, 0)
@@ -127,8 +127,8 @@ class Prediction(Board):
             found.append("The interval includes 0: the order may be no better than chance.")
         if tau.value > 0.95:
             found.append(
-                "This tau is higher than predictions from architectures reach: check that no feature is a result of the "
-                "same training, and exclude it with --exclude."
+                "This tau is higher than predictions from architectures reach: check that no feature is a result of "
+                "the same training, and exclude it with --exclude."
             )
         return found
 
