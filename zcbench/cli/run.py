@@ -197,6 +197,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="COLUMN",
         help="column that distinguishes repeated trainings of one architecture (default: names must not repeat)",
     )
+    own.add_argument(
+        "--features",
+        metavar="COLUMNS",
+        help="names or patterns of columns to correlate and to learn from, separated by commas (default: all; "
+        "predictors exclude those that are probably results of the same training)",
+    )
+    own.add_argument("--exclude", metavar="COLUMNS", help="names or patterns of columns not to use")
     own.add_argument("--classes", type=int, metavar="N", help="number of outputs of the networks (default: 10)")
     parser.add_argument(
         "--retry",
@@ -273,6 +280,8 @@ def _run(options: argparse.Namespace) -> Run:
         "scorers": _scorers(options.scorers),
         "constraints": options.constraints,
         "lower": _columns(options.lower),
+        "features": _columns(options.features),
+        "exclude": _columns(options.exclude),
     }
     given: dict[str, Any] = {name: getattr(options, name) for name in _FIELDS} | lists
     for name in ("predictors", "searchers"):

@@ -17,7 +17,7 @@ from zcbench._display import abridged
 from zcbench.datasets._benchmark import Benchmark
 from zcbench.datasets._cells import Reading, is_number, read_cells
 from zcbench.datasets._curve_columns import several_curves
-from zcbench.datasets._features import Features, features_of, merged_texts
+from zcbench.datasets._features import NAMED, Features, features_of, merged_texts
 from zcbench.datasets._own_source import OwnSource, file_digest
 from zcbench.datasets._sheet import Sheet, read_sheet
 from zcbench.datasets._trainings import LIKELY, Trainings, trainings_of
@@ -507,6 +507,8 @@ def _notes(
             continue
         why = reading.reason if reading.values is None else "its name says that it names architectures"
         why = why if columns is None else columns.excluded.get(name, why)
+        if why == NAMED:
+            continue
         notes.append(f"The column {abridged(name, 60)!r} is left out because {why}.")
     # Rows without a target are no defect: they are counted as candidates.
     missing = {n: content.readings[n].missing for n in used if n != target and content.readings[n].missing}

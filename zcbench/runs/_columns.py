@@ -91,7 +91,7 @@ def _shown(encoding: str, benchmark: Benchmark) -> str:
             found.append(_first_curve(benchmark, getattr(part, "epochs", 3)))
         elif builds or metrics or (part.from_table and not part.needs.proxies):
             found.append(part.name)
-        elif benchmark.facts or not benchmark.curves:
+        elif benchmark.facts or benchmark.texts or not benchmark.curves:
             found.append("columns")
         else:
             found.append(_first_curve(benchmark, 3))

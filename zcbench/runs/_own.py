@@ -32,6 +32,8 @@ class OwnTable:
         data: what the networks see.
         classes: outputs of the networks.
         seed_column: column that distinguishes repeated trainings of an architecture.
+        features: names or patterns of the columns that are correlated and that predictors use; all if empty.
+        exclude: names or patterns of columns that are not.
     """
 
     arch: str | None = None
@@ -42,10 +44,12 @@ class OwnTable:
     data: str = "cifar10"
     classes: int = 10
     seed_column: str | None = None
+    features: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "lower", tuple(rules.all_text("lower", self.lower)))
-        object.__setattr__(self, "curves", tuple(rules.all_text("curves", self.curves)))
+        for name in ("lower", "curves", "features", "exclude"):
+            object.__setattr__(self, name, tuple(rules.all_text(name, getattr(self, name))))
         for name in ("arch", "space", "factory", "seed_column"):
             rules.optional(rules.text)(name, getattr(self, name))
         rules.text("data", self.data)
@@ -79,6 +83,8 @@ class OwnTable:
             limit=None if builds or track.predictors else settings.limit,
             seed=track.seed,
             seed_column=self.seed_column,
+            features=self.features,
+            exclude=self.exclude,
         )
 
 
