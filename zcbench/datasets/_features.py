@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 
 #: cells of a column of text that are no category
 _MISSING = frozenset(("", "na", "nan", "n/a", "#n/a", "<na>", "null"))
+#: why a column is no feature that a user excluded
+NAMED = "--exclude names it"
 #: distinct texts from which on a column needs repetitions to be one of categories
 _MANY = 20
 
@@ -72,7 +74,7 @@ def features_of(
         if name in reserved or (chosen and name not in chosen):
             continue
         if name in dropped:
-            excluded[name] = "--exclude names it"
+            excluded[name] = NAMED
         elif reading.values is not None:
             numbers[name] = reading.values
         elif reading.code:

@@ -16,10 +16,8 @@ from zcbench._display import abridged
 from zcbench.datasets._benchmark import Benchmark
 from zcbench.datasets._cells import Reading, is_number, read_cells
 from zcbench.datasets._curve_columns import several_curves
-from zcbench.datasets._features import Features, features_of, merged_texts
-from zcbench.datasets._own_names import ARCHITECTURE
-from zcbench.datasets._own_names import architectures_of as _architectures
-from zcbench.datasets._own_names import names_of as _names
+from zcbench.datasets._features import NAMED, Features, features_of, merged_texts
+from zcbench.datasets._own_names import ARCHITECTURE, architectures_of, names_of
 from zcbench.datasets._own_source import OwnSource, file_digest
 from zcbench.datasets._sheet import Sheet, read_sheet
 from zcbench.datasets._trainings import Trainings, trainings_of
@@ -210,7 +208,7 @@ def own_benchmark(
         target = ended.columns[-1]
     _check_columns(content, [target, arch, seed_column], [name for name in lower if name not in called])
     truth = _target(content, target)
-    names, column, numbered = _names(content, target, arch, None if space is None else place, seed_column)
+    names, column, numbered = names_of(content, target, arch, None if space is None else place, seed_column)
     epochs = {name: _numbers(content, name) for one in found for name in one.columns}
     reserved = _reserved(content, column, {target: "the target", seed_column: "the column of seeds"})
     reserved |= dict.fromkeys(epochs, "an epoch of a learning curve")
@@ -226,7 +224,7 @@ def own_benchmark(
     notes = _notes(content, {target: truth, **facts, **epochs}, column, target, seed_column, columns)
     notes += [numbered] if numbered else []
     notes += [one.note() for one in found]
-    architectures, rows = _architectures(content, names, place, seed_column)
+    architectures, rows = architectures_of(content, names, place, seed_column)
     there = np.asarray(~np.isnan(np.column_stack([truth, *epochs.values()])).all(axis=1))
     trainings = _trainings(content, names, rows, there, seed_column)
     if len(rows) < len(names):
@@ -418,6 +416,8 @@ def _notes(
             continue
         why = reading.reason if reading.values is None else "its name says that it names architectures"
         why = why if columns is None else columns.excluded.get(name, why)
+        if why == NAMED:
+            continue
         notes.append(f"The column {abridged(name, 60)!r} is left out because {why}.")
     # Rows without a target are no defect: they are counted as candidates.
     missing = {n: content.readings[n].missing for n in used if n != target and content.readings[n].missing}

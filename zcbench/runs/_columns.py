@@ -99,7 +99,7 @@ def _shown(encoding: str, benchmark: Benchmark) -> str:
             found.append(part.name)
         elif spoken or not (benchmark.facts or benchmark.texts or benchmark.curves or only_names):
             found += [] if spoken else [part.name]  # whoever fits it says what is missing
-        elif benchmark.facts or not benchmark.curves:
+        elif benchmark.facts or benchmark.texts or not benchmark.curves:
             found.append("columns")
         else:
             found.append(_first_curve(benchmark, 3))
