@@ -315,7 +315,10 @@ def test_columns_of_ones_own_table(tmp_path):
     benchmark = table()
     facts = {"a": benchmark.values["quality"][:, 0] ** 2, "noise": np.random.default_rng(0).normal(size=60)}
     trials = sweep(
-        Store(tmp_path), dataclasses.replace(benchmark, facts=facts), ["random_forest:encoding=columns(a+noise)"], seeds=1
+        Store(tmp_path),
+        dataclasses.replace(benchmark, facts=facts),
+        ["random_forest:encoding=columns(a+noise)"],
+        seeds=1,
     )
     assert trials[1].metrics["tau"] > 0.6
 

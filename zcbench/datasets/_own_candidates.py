@@ -48,7 +48,7 @@ def own_candidates(path: str | Path, trained: Benchmark) -> Benchmark:
     if source.arch is None and space is not None:
         names, column, _ = names_of(content, target, None, space, None)
     reserved = _reserved(content, column, {target: "the target"})
-    columns = features_of(content.texts, content.readings, reserved, (), (), content.path)
+    columns = features_of(content.texts, content.readings, reserved, (), (), content.path, trained.texts)
     architectures, rows = architectures_of(content, names, trained.space, None)
     notes = _notes(content, columns.facts, column, target, None, columns)
     notes = [note for note in notes if f"column {target!r}" not in note]

@@ -114,7 +114,7 @@ def predict(
         )
     notes = [] if isinstance(trained, Benchmark) else [note for note in table.notes if not note.startswith(_OBVIOUS)]
     rest = _untrained(_candidates(candidates, table, notes), part, notes)
-    usable = usable_features(part, rest, by_space=type(part.space) is not TableSpace)
+    usable = usable_features(part, rest, by_space=_has_code(part))
     ranking = Ranking(part, rest, usable, predictor, seed, progress)
     return ranking.made(lower, [*notes, *usable.notes], top)
 
@@ -148,6 +148,17 @@ def rows_of(table: Benchmark, rows: Ints) -> Benchmark:
         texts={name: tuple(values[row] for row in rows) for name, values in table.texts.items()},
         own=None if source is None else replace(source, lines=tuple(source.lines[row] for row in rows)),
     )
+
+
+def _has_code(table: Benchmark) -> bool:
+    """Tell whether the search space encodes its architectures; names of a table, and of timm's models, have no code."""
+    if isinstance(table.space, TableSpace):
+        return False
+    try:
+        table.space.encode(table.architectures[0])
+    except Exception:  # a user-defined space may raise anything
+        return False
+    return True
 
 
 def _candidates(
