@@ -185,7 +185,7 @@ def test_a_score_that_takes_too_long_is_stopped(cli, models):
     assert list(found) == ["params", "snip", "l2_norm"]
     assert found["params"]["value"] == 12
     assert found["l2_norm"]["status"] == "ok"
-    assert (found["snip"]["status"], found["snip"]["detail"]) == ("timed-out", "it was not done within 5 s.")
+    assert (found["snip"]["status"], found["snip"]["detail"]) == ("timed-out", "it was not finished within 5 s.")
     assert result.err == "zcbench: failed: snip; the last column says why.\n"
 
 

@@ -120,7 +120,7 @@ class Probe(Passes):
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("_") and name in registry.list_signals():
             return self.signal(name)
-        raise AttributeError(f"a probe has neither an attribute nor a signal {name!r}: zcbench list signals")
+        raise AttributeError(f"a probe has no attribute or signal {name!r}: run  zcbench list signals")
 
     def watched(self, watcher: type[W], *, graph: bool = False) -> W:
         """Return what a watcher recorded: in the main pass if it was requested in advance, else in a separate pass.
