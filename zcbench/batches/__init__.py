@@ -7,9 +7,19 @@ from typing import Any
 
 from zcbench._kinds import renamed
 from zcbench.batches._draw import get_batch
+from zcbench.batches._get import download_batch, import_batch, list_downloads
 from zcbench.batches._register import BatchInfo, batch_info, list_batches, register_batch
 
-__all__ = ["BatchInfo", "batch_info", "get_batch", "list_batches", "register_batch"]
+__all__ = [
+    "BatchInfo",
+    "batch_info",
+    "download_batch",
+    "get_batch",
+    "import_batch",
+    "list_batches",
+    "list_downloads",
+    "register_batch",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -194,6 +194,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     own.add_argument("--data", metavar="NAME", help="batch that the networks are scored on (default: cifar10)")
     own.add_argument(
+        "--features",
+        metavar="COLUMNS",
+        help="columns that are correlated and that predictors use, separated by commas; patterns (default: all)",
+    )
+    own.add_argument("--exclude", metavar="COLUMNS", help="columns that are not, separated by commas; patterns")
+    own.add_argument(
         "--seed-column",
         metavar="COLUMN",
         help="column that distinguishes repeated trainings of one architecture (default: names must not repeat)",
@@ -276,6 +282,8 @@ def _run(options: argparse.Namespace) -> Run:
         "scorers": _scorers(options.scorers),
         "constraints": options.constraints,
         "lower": _columns(options.lower),
+        "features": _columns(options.features),
+        "exclude": _columns(options.exclude),
     }
     given: dict[str, Any] = {name: getattr(options, name) for name in _FIELDS} | lists
     for name in ("predictors", "searchers"):

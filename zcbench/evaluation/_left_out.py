@@ -76,8 +76,8 @@ class _Version(NamedTuple):
 def of_one_version(items: Records | Trials | CurveTrials, scorer: str) -> tuple[dict[str, NDArray[np.intp]], list[str]]:
     """Of several versions of a scorer the one that was measured last; a sentence for the others.
 
-    Results of different code are different versions, whatever their number. A version with fewer than four results, of
-    which no interval can be had, is shown only if none has more: one line hides no others.
+    Results of different code are different versions, whatever their number. A version with fewer than four results
+    is shown only if no other version has more, so that a line added by hand hides no other results.
 
     Args:
         items: records or trials, in the order of measuring.

@@ -13,7 +13,7 @@ from zcbench.datasets.own import OWN
 from zcbench.errors import InvalidInputError
 from zcbench.runs._register import list_tracks
 from zcbench.runs._track import Track
-from zcbench.spaces import TableSpace
+from zcbench.spaces import ChoiceSpace, TableSpace
 
 #: endings of files that hold tables
 _TABLES = (".csv", ".tsv", ".txt", ".parquet")
@@ -32,6 +32,8 @@ class OwnTable:
         data: what the networks see.
         classes: outputs of the networks.
         seed_column: column that distinguishes repeated trainings of an architecture.
+        features: names or patterns of the columns that are correlated, and that predictors use; none for all.
+        exclude: names or patterns of columns that are not.
     """
 
     arch: str | None = None
@@ -42,10 +44,12 @@ class OwnTable:
     data: str = "cifar10"
     classes: int = 10
     seed_column: str | None = None
+    features: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "lower", tuple(rules.all_text("lower", self.lower)))
-        object.__setattr__(self, "curves", tuple(rules.all_text("curves", self.curves)))
+        for name in ("lower", "curves", "features", "exclude"):
+            object.__setattr__(self, name, tuple(rules.all_text(name, getattr(self, name))))
         for name in ("arch", "space", "factory", "seed_column"):
             rules.optional(rules.text)(name, getattr(self, name))
         rules.text("data", self.data)
@@ -79,6 +83,8 @@ class OwnTable:
             limit=None if builds or track.predictors else settings.limit,
             seed=track.seed,
             seed_column=self.seed_column,
+            features=self.features,
+            exclude=self.exclude,
         )
 
 
@@ -92,5 +98,6 @@ def is_own_table(name: str) -> bool:
 
 
 def is_numbers(table: Benchmark) -> bool:
-    """Whether a table of one's own has columns, and no networks."""
-    return table.name.startswith(OWN) and type(table.space) is TableSpace
+    """Whether a user-defined table has no networks, so that its columns take the place of proxies."""
+    build = getattr(type(table.space), "build", None)
+    return table.name.startswith(OWN) and build in (None, ChoiceSpace.build, TableSpace.build)
