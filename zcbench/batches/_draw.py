@@ -49,14 +49,18 @@ def get_batch(text: str, size: int | None, seed: int = 0) -> Batch:
             raise InvalidInputError(f"a batch of {size} samples is impossible: the size must be at least 1.")
     seed = rules.seed("the seed", seed)
     ours = _BATCHES.is_built_in(chosen.info.name)
-    inputs, targets = _ours(chosen.info) if ours else _strangers(chosen.info)
+    inputs, targets = chosen.info.function() if ours else _strangers(chosen.info)
     count = len(targets)
     size = count if size is None else size
     if size > count:
         raise InvalidInputError(f"a batch of {size} samples: {chosen.label} has only {count} here.")
     end = "" if ours else f"/{chosen.info.version}-{_same_as_before(chosen.info, inputs, targets)}"
+    if order := getattr(inputs, "order", ""):
+        end += f"/{order}"
     rows = np.random.RandomState(seed).permutation(count)[:size]
     inputs, targets = inputs[rows], targets[rows]
+    if ours:
+        inputs, targets = _tensors(inputs, targets)
     if chosen.number is not None:
         inputs, targets = _resized(chosen, inputs, targets, ours)
         if not (ours or chosen.info.resizable is True):
@@ -64,10 +68,9 @@ def get_batch(text: str, size: int | None, seed: int = 0) -> Batch:
     return Batch(inputs, targets, provenance=f"{chosen.label}/train/{size} of {count}/seed {seed}{end}")
 
 
-def _ours(info: BatchInfo) -> tuple[Tensor, Tensor]:
+def _tensors(inputs: Any, targets: Any) -> tuple[Tensor, Tensor]:
     import torch
 
-    inputs, targets = info.function()
     return torch.from_numpy(np.ascontiguousarray(inputs)), torch.from_numpy(np.ascontiguousarray(targets))
 
 

@@ -353,7 +353,7 @@ def _sizes(titles: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]], wi
 def _fitting(
     titles: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]], width: int
 ) -> tuple[list[tuple[str, bool]], list[list[str]], list[str]]:
-    """Return the titles and cells of the columns that fit, and the titles of the others."""
+    """Return the titles and cells of the columns that fit, and the titles of the others that are not empty."""
     sizes = _sizes(titles, rows, width)
     kept = list(range(len(titles)))
     empty = [place for place in kept if titles[place][1] and {row[place] for row in rows} <= {NOTHING, ""}]
@@ -362,7 +362,7 @@ def _fitting(
         if sum(sizes[k] for k in kept) - 2 <= width:
             break
         kept.remove(place)
-    hidden = [titles[place][0] for place in range(len(titles)) if place not in kept]
+    hidden = [titles[place][0] for place in range(len(titles)) if place not in (*kept, *empty)]
     return [titles[k] for k in kept], [[row[k] for k in kept] for row in rows], hidden
 
 
