@@ -12,9 +12,11 @@ def test_where_nothing_ever_gave_a_number():
     with pytest.raises(InvalidInputError) as error:
         failures.take(False, "no memory.", 12)
     assert str(error.value) == (
-        "10 evaluations in a row gave no number, the last because: no memory. Mend what evaluates, and begin with a "
-        "new ledger."
+        "10 evaluations in a row gave no number, the last because: no memory. Fix the function that evaluates, and "
+        "start with a new ledger."
     )
+    assert failures.notes() == ("The first evaluation without a number: no disk.",)
+    assert Failures(None).notes() == ()
 
 
 def test_where_numbers_end_the_line_of_the_first_without_is_named():
