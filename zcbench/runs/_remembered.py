@@ -100,7 +100,8 @@ class Remembered:
         space = None
         if self.space is not None:
             space = FactorySpace(self.space, _no_network) if self.factory else self._space(self.space)
-        return own_benchmark(place, self.target if target is None else target, space=space, **self.settings)
+        found = own_benchmark(place, self.target if target is None else target, space=space, **self.settings)
+        return replace(found, name=self.name)  # the file may have another name now
 
     def _space(self, name: str) -> SearchSpace:
         try:
