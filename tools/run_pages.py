@@ -249,7 +249,10 @@ class Session:
             words = [*words, "--workers", "0"]
         said, status = io.StringIO(), [0]
         with contextlib.redirect_stderr(said), _forgotten():
-            printed = _printed(lambda: status.__setitem__(0, main(words)))
+            try:
+                printed = _printed(lambda: status.__setitem__(0, main(words)))
+            except SystemExit as end:
+                printed, status[0] = "", int(end.code or 0)
         assert status[0] == 0, f"zcbench {shlex.join(words)} ended with status {status[0]}: {said.getvalue()[-2000:]}"
         return printed
 
