@@ -74,9 +74,9 @@ def read_config(path: str) -> dict[str, Any]:
     advice = "give config.json; weights are not read, because proxies score random ones"
     if file.suffix.lower() in _WEIGHTS:
         raise InvalidInputError(f"{path} is a file of weights: {advice}.")
+    if file.stat().st_size > _LARGEST:
+        raise InvalidInputError(f"{path} has {file.stat().st_size:,} bytes, which no configuration has: {advice}.")
     try:
-        if file.stat().st_size > _LARGEST:
-            raise InvalidInputError(f"{path} has {file.stat().st_size:,} bytes, which no configuration has: {advice}.")
         content = json.loads(file.read_text(encoding="utf8"))
     except (OSError, ValueError, RecursionError):
         raise InvalidInputError(f"{path} is not JSON: {advice}.") from None

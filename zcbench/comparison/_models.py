@@ -129,6 +129,7 @@ class OfSpace(Source):
                 "of a search space. Score a benchmark of the space with  zcbench run  or write  zcbench score "
                 "FILE.py:FUNCTION"
             )
+        _ = self._architecture
         self.takes()
 
     def takes(self) -> Takes:
