@@ -158,7 +158,7 @@ def _proxy_lines(info: Any) -> list[str]:
         f"for {', '.join(sorted(info.domains)) if not isinstance(info.domains, str) else info.domains} networks"
     )
     lines = [f"### {info.name}", "", _escaped(_plain(first)), ""]
-    lines += [f"```text\n{rest}\n```", ""] if rest else []
+    lines += [_escaped(rest), ""] if rest else []
     return [*lines, f"{_escaped(info.reference)}. {'; '.join(facts).capitalize()}.".replace("..", "."), ""]
 
 
