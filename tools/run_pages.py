@@ -165,27 +165,33 @@ def same_output(expected: str, actual: str) -> bool:
     Numbers may differ by two units of the last place that is shown, or by 3 %; times, line breaks and the lengths of
     rules by anything. ``…`` matches any text.
     """
-    pattern, numbers, at = [], [], 0
+    pattern, numbers, at = [], [], 0  # numbers with whether they may be counts
     expected = _squeezed(expected)
     for part in re.finditer(f"…|{_NUMBER.pattern}", expected):
         pattern.append(re.escape(expected[at : part.start()]))
         pattern.append(".*?" if part.group() == "…" else f"({_NUMBER.pattern})")
-        numbers += [part.group()] if part.group() != "…" else []
+        if part.group() != "…":
+            numbers.append((part.group(), not expected[: part.start()].endswith("± ")))
         at = part.end()
     pattern.append(re.escape(expected[at:]))
     match = re.fullmatch("".join(pattern), _squeezed(actual))
-    return match is not None and all(map(_close, numbers, match.groups()))
+    return match is not None and all(
+        _close(shown, printed, count) for (shown, count), printed in zip(numbers, match.groups(), strict=True)
+    )
 
 
 def _squeezed(text: str) -> str:
     return " ".join(re.sub(r"[-─━═]{3,}", "───", _TIME.sub("TIME", " ".join(text.split()))).split())
 
 
-def _close(expected: str, actual: str) -> bool:
+def _close(expected: str, actual: str, count: bool) -> bool:
     a, b = (float(text.replace(",", "").replace("−", "-")) for text in (expected, actual))
     digits = len(expected.partition(".")[2]) if "e" not in expected else 0
-    exact = "." not in expected and abs(a) < 1000  # a count
-    return a == b if exact else abs(a - b) <= max(2.001 * 10.0**-digits, 0.03 * abs(a))
+    return (
+        a == b
+        if count and "." not in expected and abs(a) < 1000
+        else abs(a - b) <= max(2.001 * 10.0**-digits, 0.03 * abs(a))
+    )
 
 
 # ------------------------------------------------------------------------------------------------ sessions

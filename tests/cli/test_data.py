@@ -17,13 +17,13 @@ def test_list(cli):
     result = cli("data")
     assert (result.status, result.err) == (0, "")
     assert result.out.splitlines()[0].split() == ["benchmark", "table", "architectures", "source"]
-    rows = {row["benchmark"]: row for row in json.loads(cli("data", "--json").out)}
+    rows = {row["benchmark"]: row for row in json.loads(cli("data", "--json").out)["tables"]}
     assert list(rows) == zcbench.list_benchmarks()
     table = zcbench.get_benchmark("digits-201")
     assert rows["digits-201"] == {
         "benchmark": "digits-201",
         "table": "here",
-        "architectures": f"{len(table):,}",
+        "architectures": len(table),
         "source": table.source,
     }
     assert rows["nasbench201"]["table"] == "missing"
@@ -34,9 +34,9 @@ def test_list(cli):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "say what to import: zcbench data import BENCHMARK FILE"),
+        ([], "say what to import: zcbench data import NAME FILE"),
         (["nasbench201"], "say what to import"),
-        (["nasbench102", "x"], "unknown benchmark 'nasbench102': did you mean 'nasbench101'"),
+        (["nasbench102", "x"], "unknown benchmark or batch 'nasbench102': did you mean 'nasbench101'"),
         (["digits-201", "x"], "digits-201 comes with zcbench: it takes no source."),
         (["nasbench201", "absent.pth"], "absent.pth"),
     ],

@@ -171,7 +171,7 @@ def test_what_depends_on_no_sample_is_left_out_and_said():
     x = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
     found, expected = (zcbench.score(Biased(own=own), x, None, ["naswot"])["naswot"] for own in (True, False))
     assert found.value == expected.value
-    assert "left out (1)" in found.detail
+    assert "excluded (1)" in found.detail
     assert not expected.detail
 
 

@@ -81,7 +81,7 @@ REFUSED = {
     "meta buffer": (lambda: with_buffer(torch.ones(2, device="meta")), "'extra' is on the meta device"),
     "sparse buffer": (
         lambda: with_buffer(torch.eye(3).to_sparse()),
-        "'extra' is sparse, and only",
+        "'extra' is sparse, but only",
     ),
     "compressed rows": (lambda: with_buffer(torch.eye(3).to_sparse_csr()), "'extra' is sparse"),
     "sparse weight": (sparse_weight, "'weight' is sparse"),

@@ -28,6 +28,7 @@ def page_of(tmp_path, *parts):
         ("-0.10", "0.10", False),
         ("1,234 networks", "1,235 networks", True),
         ("12 networks", "13 networks", False),
+        ("5 ± 557", "5 ± 561", True),
         ("-----", "--------", True),
         ("", "something", False),
     ],

@@ -120,8 +120,12 @@ def kept(name: str) -> Path | None:
     return None if cache is None else cache / "images" / f"{name}.bin"
 
 
-def find(name: str) -> Images:
-    """Return the images of a data set from the first place that has them.
+def find_images(name: str, path: Path | None = None) -> Images:
+    """Return the training images of a data set, from the first place that has them.
+
+    Args:
+        name: "cifar10" or "cifar100".
+        path: the file that ``zcbench data get`` or ``import`` kept, instead of a search.
 
     Raises:
         DataMissingError: no place has them; the message lists the places.
@@ -129,6 +133,8 @@ def find(name: str) -> Images:
         MissingDependencyError: they are in a cache that needs ``pyarrow``.
     """
     layout = LAYOUTS[name]
+    if path is not None:
+        return read_binary(path, 1, layout.classes)
     for look in (_samples, _records, _roots, _hub):
         if (found := look(layout)) is not None:
             return found
@@ -211,7 +217,7 @@ def read_pickled(path: Path, layout: Layout) -> Images:
     """
     content = read_pickle(path)
     named = {_text(key): value for key, value in content.items()} if isinstance(content, dict) else {}
-    pixels = named.get("data")
+    pixels: Any = named.get("data")
     labels = next((named[field] for field in layout.fields if field in named), None)
     whole = isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.shape[1:] == (PIXELS,)
     if not whole or not isinstance(labels, list) or not all(type(one) is int for one in labels):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from zcbench.batches._cifar_files import Images, find
+from zcbench.batches._cifar_files import Images, find_images
 from zcbench.batches._register import register_batch
 
 # Mean and standard deviation of the full training sets, per channel, in units of one.
@@ -31,7 +31,7 @@ def cifar100() -> tuple[Any, np.ndarray]:
 
 
 def _cifar(name: str) -> tuple[Any, np.ndarray]:
-    images = find(name)
+    images = find_images(name)
     return Normalised(images, *_CIFAR_STATISTICS[name]), images.labels.astype(np.int64)
 
 

@@ -194,16 +194,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     own.add_argument("--data", metavar="NAME", help="batch that the networks are scored on (default: cifar10)")
     own.add_argument(
-        "--features",
-        metavar="COLUMNS",
-        help="columns that are correlated and that predictors use, separated by commas; patterns (default: all)",
-    )
-    own.add_argument("--exclude", metavar="COLUMNS", help="columns that are not, separated by commas; patterns")
-    own.add_argument(
         "--seed-column",
         metavar="COLUMN",
         help="column that distinguishes repeated trainings of one architecture (default: names must not repeat)",
     )
+    own.add_argument(
+        "--features",
+        metavar="COLUMNS",
+        help="names or patterns of columns to correlate and to learn from, separated by commas (default: all; "
+        "predictors exclude those that are probably results of the same training)",
+    )
+    own.add_argument("--exclude", metavar="COLUMNS", help="names or patterns of columns not to use")
     own.add_argument("--classes", type=int, metavar="N", help="number of outputs of the networks (default: 10)")
     parser.add_argument(
         "--retry",

@@ -24,6 +24,7 @@ from zcbench.cli._shared import (
     say,
     split_names,
 )
+from zcbench.cli._status import FAILED, FINE
 
 if TYPE_CHECKING:
     from zcbench.comparison import Comparison
@@ -151,7 +152,7 @@ def execute(options: argparse.Namespace) -> int:
     if found.failed:
         where = "the last column says" if single else "the lines below the table say"
         say(f"zcbench: failed: {', '.join(found.failed)}; {where} why.")
-    return 1 if found.failed else 0
+    return FAILED if found.failed else FINE
 
 
 def _json(found: Comparison) -> dict[str, object]:

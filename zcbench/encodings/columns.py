@@ -109,9 +109,9 @@ class ColumnEncoding(TableEncoding):
             )
         if len(reasons) > _NAMED:
             parts.append(f"{sum(map(len, list(reasons.values())[_NAMED:]))} more")
-        first = next(iter(self.excluded))
         return (
-            f"Excluded: {'; '.join(parts)}. To use one, name all features: --features {first!r},… or columns({first})."
+            f"Excluded: {'; '.join(parts)}. To use all columns, give --features '*' or features='*'; to use some, name "
+            "all features."
         )
 
     def look_up(self, feed: Feed) -> Any:

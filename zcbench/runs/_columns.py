@@ -54,8 +54,11 @@ def matching_columns(benchmark: Benchmark, patterns: Iterable[str] | None) -> li
     if not names:
         which = " that --proxies names" if patterns is not None else ""
         why = " ".join(note for note in benchmark.notes if "left out" in note)
+        texts = "Its columns of text are features of predictors: add  --predictors gp" if benchmark.texts else ""
         raise InvalidInputError(
-            f"{benchmark.source} has no columns of numbers besides the target{which}. {why}".strip()
+            " ".join(
+                filter(None, [f"{benchmark.source} has no columns of numbers besides the target{which}.", why, texts])
+            )
         )
     return names
 
@@ -96,7 +99,7 @@ def _shown(encoding: str, benchmark: Benchmark) -> str:
             found.append(part.name)
         elif spoken or not (benchmark.facts or benchmark.texts or benchmark.curves or only_names):
             found += [] if spoken else [part.name]  # whoever fits it says what is missing
-        elif benchmark.facts or not benchmark.curves:
+        elif benchmark.facts or benchmark.texts or not benchmark.curves:
             found.append("columns")
         else:
             found.append(_first_curve(benchmark, 3))

@@ -32,7 +32,7 @@ class OwnTable:
         data: what the networks see.
         classes: outputs of the networks.
         seed_column: column that distinguishes repeated trainings of an architecture.
-        features: names or patterns of the columns that are correlated, and that predictors use; none for all.
+        features: names or patterns of the columns that are correlated and that predictors use; all if empty.
         exclude: names or patterns of columns that are not.
     """
 

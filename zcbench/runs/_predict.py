@@ -25,6 +25,9 @@ from zcbench.types import Architecture
 
 Ints = NDArray[np.intp]
 
+#: beginnings of notes about a table that the list of features says, and of notes about candidates that others say
+_OBVIOUS, _SAID = ("The text in ",), ("The column ", "Of ")
+
 
 def predict(
     trained: str | os.PathLike[str] | Benchmark,
@@ -109,9 +112,9 @@ def predict(
             f"{table.source} has {many(len(part), 'trained network')} with a value of {table.default_target!r}: a "
             f"predictor needs {LEAST} at least, and {TOLD} before anything is told about it."
         )
-    notes = [] if isinstance(trained, Benchmark) else [*table.notes]
+    notes = [] if isinstance(trained, Benchmark) else [note for note in table.notes if not note.startswith(_OBVIOUS)]
     rest = _untrained(_candidates(candidates, table, notes), part, notes)
-    usable = usable_features(part, rest, by_space=type(part.space) is not TableSpace)
+    usable = usable_features(part, rest, by_space=_has_code(part))
     ranking = Ranking(part, rest, usable, predictor, seed, progress)
     return ranking.made(lower, [*notes, *usable.notes], top)
 
@@ -147,6 +150,17 @@ def rows_of(table: Benchmark, rows: Ints) -> Benchmark:
     )
 
 
+def _has_code(table: Benchmark) -> bool:
+    """Tell whether the search space encodes its architectures; names of a table, and of timm's models, have no code."""
+    if isinstance(table.space, TableSpace):
+        return False
+    try:
+        table.space.encode(table.architectures[0])
+    except Exception:  # a user-defined space may raise anything
+        return False
+    return True
+
+
 def _candidates(
     given: str | os.PathLike[str] | Benchmark | Iterable[Architecture | str] | None,
     table: Benchmark,
@@ -163,7 +177,8 @@ def _candidates(
         return rest
     if isinstance(given, str | os.PathLike):
         rest = own_candidates(rules.path("the candidates", given), table)
-        notes += [f"{rest.source}: {note[0].lower()}{note[1:]}" for note in rest.notes]
+        said = (note for note in rest.notes if not note.startswith((*_OBVIOUS, *_SAID)))
+        notes += [f"{rest.source}: {note[0].lower()}{note[1:]}" for note in said]
         return rest
     if isinstance(given, Benchmark):
         if given.space.name != table.space.name:

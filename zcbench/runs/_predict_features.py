@@ -170,7 +170,7 @@ def _otherwise(table: Benchmark, name: str, kind: str) -> str:
 
 
 def _no_features(trained: Benchmark, notes: list[str]) -> str:
-    found = f"{trained.source} has no columns that are features of the candidates, too. {' '.join(notes)}".strip()
+    found = f"no column that can be a feature has values for trained networks and candidates. {' '.join(notes)}".strip()
     names = [one.key for one in trained.architectures[:50]]
     if spaces := accepting_spaces(names):
         found += f" The names are architectures of {' and of '.join(spaces[:3])}: give --space {spaces[-1]}."
@@ -250,8 +250,8 @@ def _outside(trained: Benchmark, candidates: Benchmark, names: tuple[str, ...]) 
     most = sorted(counts, key=lambda name: -counts[name])[:3]
     shown = ", ".join(f"{abridged(name, 40)} {counts[name]:,}" for name in most)
     return [
-        f"{int(anywhere.sum()):,} of {many(len(candidates), 'candidate')} are outside of the range of the trained "
-        f"networks in a feature ({shown}): predictions there are extrapolations."
+        f"{int(anywhere.sum()):,} of {many(len(candidates), 'candidate')} {'is' if anywhere.sum() == 1 else 'are'} "
+        f"outside of the range of the trained networks in a feature ({shown}): predictions there are extrapolations."
     ]
 
 

@@ -144,7 +144,7 @@ class Ranking:
         if self.forced is None and set(AVERAGED) <= set(held):
             held = {AVERAGE: _averaged([held[label] for label in AVERAGED]), **held}
         if not held:
-            raise InvalidInputError("no predictor can learn from these networks: name one with --predictor.")
+            raise InvalidInputError(f"no predictor can learn from these networks. {' '.join(self.notes)}")
         eligible = [self.forced] if self.forced is not None else list(held)
         choice = choose(dealt, held, self.truth, self.seed, eligible)
         calibrated = choice.label == AVERAGE or predictor_info(choice.label.partition(":")[0]).make.calibrated
