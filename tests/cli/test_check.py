@@ -29,7 +29,7 @@ def test_on_the_command_line(tmp_path, capsys):
             "registers no proxy, predictor, searcher, curve predictor or signal that was not there before"
             in capsys.readouterr().err
         )
-        assert main(["check", "t-mime"]) == 1
+        assert main(["check", "t-mime"]) == 2
         assert "did you mean 't-mine'" in capsys.readouterr().err
 
 

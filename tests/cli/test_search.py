@@ -166,7 +166,7 @@ def test_an_interrupt_without_a_ledger_is_told(cli, monkeypatch):
     result = cli("search", "digits-201")
     assert result.status == 130 and "nothing is kept without --ledger" in result.err
     result = cli("search", "digits-201", "--ledger", "mine.jsonl")
-    assert result.status == 130 and "the same command goes on" in result.err
+    assert result.status == 130 and "the same command continues" in result.err
 
 
 @pytest.mark.parametrize(
