@@ -6,6 +6,8 @@ import pytest
 from run_pages import blocks_of, commands_of, in_folder, run_page, same_output, wrong_use
 from toys import registry_as_it_was
 
+import zcbench
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "CONTRIBUTING.md", ROOT / "README.md"])
 #: pages whose Python runs in tests/test_readme.py, with sizes of its own
@@ -47,7 +49,8 @@ def test_the_same_with_slow_blocks_and_whole_sizes(page, tmp_path):
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_commands_that_are_not_run_parse(page):
     shells = [block for block in blocks_of(page) if block.is_shell and not block.title]
-    wrong = [(str(block), words, said) for block in shells for words in commands_of(block) if (said := wrong_use(words))]
+    commands = [(str(block), words) for block in shells for words in commands_of(block)]
+    wrong = [(block, words, said) for block, words in commands if (said := wrong_use(words))]
     assert wrong == []
 
 
@@ -56,3 +59,12 @@ def test_every_block_that_is_not_run_has_a_reason(page):
     for block in blocks_of(page):
         reason = block.comments.get("not run", block.comments.get("slow", "a reason"))
         assert len(reason.split()) > 1, f"{block}: say why it is not run"
+
+
+def test_the_catalogue_names_everything():
+    """Every proxy, predictor, encoding, searcher and so on that is registered stands in the page of contents."""
+    text = (ROOT / "docs" / "catalogue.md").read_text(encoding="utf8")
+    for kind in ("proxies", "predictors", "encodings", "searchers", "scorers", "curve_predictors", "training_rules",
+                 "benchmarks", "ensembles"):  # fmt: skip
+        names = [entry.partition("(")[0] for entry in getattr(zcbench, f"list_{kind}")()]
+        assert [entry for entry in names if f"`{entry}" not in text] == [], kind

@@ -24,7 +24,7 @@ def test_on_the_command_line(tmp_path, capsys):
         (report,) = json.loads(capsys.readouterr().out)
         assert (report["name"], report["ok"]) == ("t-mine", True)
         assert {c["status"] for c in report["checks"]} == {"passed", "skipped"}
-        assert main(["check", str(path)]) == 1
+        assert main(["check", str(path)]) == 2
         assert (
             "registers no proxy, predictor, searcher, curve predictor or signal that was not there before"
             in capsys.readouterr().err
@@ -134,5 +134,5 @@ def test_a_supernet_of_a_file(tmp_path, capsys):
     ):
         path = tmp_path / f"wrong{len(text)}.py"
         path.write_text(text)
-        assert main(["check", str(path)]) == 1
+        assert main(["check", str(path)]) == 2
         assert said in capsys.readouterr().err.replace("\n", " ")

@@ -329,4 +329,4 @@ def test_forecasts_of_learning_curves(cli, place):
     assert "last_value" in shown.out and "sotl_e" not in shown.out
     assert {path.name for path in (place / "boards").iterdir()} == {"mine.csv", "mine.md", "mine.html"}
     missing = cli("leaderboard", "curves-chars-rnn")
-    assert missing.status == 1 and "no forecasts of curves-chars-rnn on chars-rnn" in missing.err
+    assert missing.status == 2 and "no forecasts of curves-chars-rnn on chars-rnn" in missing.err

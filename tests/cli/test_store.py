@@ -108,7 +108,7 @@ def test_merge(cli, runs):
 )
 def test_what_makes_no_sense(cli, runs, arguments, message):
     result = cli("store", *arguments)
-    assert result.status == 1
+    assert result.status == 2
     assert result.sentence == f"zcbench: {message}"
 
 

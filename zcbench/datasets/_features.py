@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 
 #: cells of a column of text that are no category
 _MISSING = frozenset(("", "na", "nan", "n/a", "#n/a", "<na>", "null"))
+#: why a column is no feature that a user excluded
+NAMED = "--exclude names it"
 #: distinct texts from which on a column needs repetitions to be one of categories
 _MANY = 20
 
@@ -47,6 +49,7 @@ def features_of(
     features: Sequence[str],
     exclude: Sequence[str],
     path: str,
+    categories: Collection[str] = (),
 ) -> Features:
     """Decide which columns of a table are features.
 
@@ -57,6 +60,7 @@ def features_of(
         features: names or shell patterns of the columns to use; empty for all that can be used.
         exclude: names or shell patterns of the columns not to use.
         path: of the file, for messages.
+        categories: columns whose text is one of categories, even if it does not repeat.
 
     Raises:
         UnknownNameError: a name or pattern matches no column.
@@ -66,36 +70,36 @@ def features_of(
     if both := sorted(set(features) & set(exclude) & set(texts)):
         raise InvalidInputError(f"{abridged(both[0], 60)!r} is named by --features and by --exclude: choose one.")
     numbers: dict[str, Floats] = {}
-    categories: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {}
     excluded: dict[str, str] = {}
     for name, reading in readings.items():
         if name in reserved or (chosen and name not in chosen):
             continue
         if name in dropped:
-            excluded[name] = "--exclude names it"
+            excluded[name] = NAMED
         elif reading.values is not None:
             numbers[name] = reading.values
         elif reading.code:
             cells = ["" if cell.lower() in _MISSING else " ".join(cell.split()) for cell in texts[name]]
-            if reason := _no_categories(cells):
+            if name not in categories and (reason := _no_categories(cells)):
                 excluded[name] = f"{reading.reason}, and {reason}"
             else:
-                categories[name] = cells
+                found[name] = cells
         else:
             excluded[name] = reading.reason
     for name in features:
         if name in texts and (why := reserved.get(name) or excluded.get(name, "")):
             what = f"it is {why}" if name in reserved else why
             raise InvalidInputError(f"{path}: the column {abridged(name, 60)!r} cannot be a feature: {what}.")
-    if (features or exclude) and not numbers and not categories:
+    if (features or exclude) and not numbers and not found:
         raise InvalidInputError(f"{path}: --features and --exclude leave no columns: name one that is a feature.")
     notes = [
         f"The text in {abridged(name, 60)!r} has {many(len(set(cells) - {''}), 'category', 'categories')}, which "
         "predictors use."
-        for name, cells in categories.items()
+        for name, cells in found.items()
     ]
-    requested = tuple(name for name in (*numbers, *categories) if name in chosen)
-    return Features(numbers, categories, requested, excluded, tuple(notes))
+    requested = tuple(name for name in (*numbers, *found) if name in chosen)
+    return Features(numbers, found, requested, excluded, tuple(notes))
 
 
 def _no_categories(cells: Sequence[str]) -> str:

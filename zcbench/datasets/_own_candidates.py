@@ -10,8 +10,9 @@ import numpy as np
 from zcbench._display import abridged
 from zcbench.datasets._benchmark import Benchmark
 from zcbench.datasets._features import features_of, merged_texts
+from zcbench.datasets._own_names import architectures_of, names_of
 from zcbench.datasets._own_source import OwnSource, file_digest
-from zcbench.datasets.own import _Content, _architectures, _means, _names, _notes, _read, _reserved, own_name
+from zcbench.datasets.own import _Content, _means, _notes, _read, _reserved, own_name
 from zcbench.errors import InvalidInputError, UnknownNameError
 
 
@@ -38,17 +39,17 @@ def own_candidates(path: str | Path, trained: Benchmark) -> Benchmark:
             f"column of architectures of {content.path}",
             source.arch,
             map(abridged, content.texts),
-            f"The column {source.arch!r} names the architectures of {source.file}: give both files one, or name it with "
-            "--arch.",
+            f"The column {source.arch!r} names the architectures of {source.file}: give both files one, or name it "
+            "with --arch.",
         )
     space = None if source.space is None else trained.space
     # Rows of the two files that have numbers for names are different architectures.
     names, column = (content.texts[source.arch], source.arch) if source.arch else (_numbered(content, path), None)
     if source.arch is None and space is not None:
-        names, column, _ = _names(content, target, None, space, None)
+        names, column, _ = names_of(content, target, None, space, None)
     reserved = _reserved(content, column, {target: "the target"})
-    columns = features_of(content.texts, content.readings, reserved, (), (), content.path)
-    architectures, rows = _architectures(content, names, trained.space, None)
+    columns = features_of(content.texts, content.readings, reserved, (), (), content.path, trained.texts)
+    architectures, rows = architectures_of(content, names, trained.space, None)
     notes = _notes(content, columns.facts, column, target, None, columns)
     notes = [note for note in notes if f"column {target!r}" not in note]
     reading = content.readings.get(target)
@@ -56,7 +57,9 @@ def own_candidates(path: str | Path, trained: Benchmark) -> Benchmark:
         given = len(names) - reading.missing
         notes.append(f"It has values of the target {target!r} for {given:,} of {len(names):,} rows: they are not used.")
     if len(rows) < len(names):
-        notes.append(f"{len(rows):,} architectures remain of {len(names):,} rows, as rows of equal networks were merged.")
+        notes.append(
+            f"{len(rows):,} architectures remain of {len(names):,} rows, as rows of equal networks were merged."
+        )
     return replace(
         trained,
         name=own_name(path),

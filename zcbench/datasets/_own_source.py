@@ -20,6 +20,7 @@ class OwnSource:
         columns: names of its columns.
         target: the column to rank against.
         space: name of the search space; "FILE.py:FUNCTION" where a function builds the networks; None without networks.
+        factory: whether a function builds the networks, so that architectures are names.
         settings: the other arguments that are not the default, as JSON has them.
         arch: the column that names the architectures; None where rows are numbered.
         lines: where the first row of each architecture is, "line 3".
@@ -31,6 +32,7 @@ class OwnSource:
     columns: tuple[str, ...]
     target: str
     space: str | None = None
+    factory: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     arch: str | None = None
     lines: tuple[str, ...] = field(default=(), repr=False)

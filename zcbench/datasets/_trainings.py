@@ -14,7 +14,7 @@ from zcbench.errors import DataCorruptError
 
 Floats = NDArray[np.float64]
 #: names of columns that are likely to tell repeated trainings apart
-LIKELY = ("seed", "seeds", "random_seed", "seed_id", "run", "run_id", "trial", "repeat", "rep", "replicate", "repetition")
+LIKELY = ("seed", "seeds", "random_seed", "seed_id", "run", "run_id", "trial", "repeat", "rep", "replicate")
 
 
 @dataclass(frozen=True)

@@ -16,41 +16,48 @@ from zcbench.proxies import list_proxies
 #: |tau| above which a column that ranks the target alone is suspicious, and the rows that this takes at least
 TAU, ROWS = 0.9, 10
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _TOKEN = re.compile(r"[^\W\d_]+|\d+")
 #: parts of a data set
-_SPLITS = frozenset(
-    "train training trained val valid validation test testing dev eval evaluation held out heldout holdout".split()
+_SPLITS = _words(
+    "train training trained val valid validation test testing dev eval evaluation held out heldout holdout"
 )
 #: repeated trainings of one network
-_REPEATS = frozenset("seed seeds run runs rep repeat trial fold split replica attempt".split())
+_REPEATS = _words("seed seeds run runs rep repeat trial fold split replica attempt")
 #: statistics of several numbers, and points of a training
-_STATISTICS = frozenset(
-    "mean avg average std sd sem stderr var variance median best final last first min max low high lower upper ci diff "
-    "delta gap rank ranking normalized normalised ema smoothed raw at ep epoch epochs iter iteration step steps".split()
+_STATISTICS = _words(
+    "mean avg average std sd sem stderr var variance median best final last first min max low high lower upper "
+    "ci diff delta gap rank ranking normalized normalised ema smoothed raw at ep epoch epochs iter iteration "
+    "step steps"
 )
-_UNITS = frozenset("pct percent perc score scores value values metric".split())
+_UNITS = _words("pct percent perc score scores value values metric")
 #: what evaluations of a trained network measure
-_METRICS = frozenset(
-    "acc accs accuracy accuracies macc aacc err error errors loss losses nll ce xent ppl perplexity bpc bpw bpb bleu "
-    "rouge auc auroc auprc miou iou dice psnr ssim mse rmse mae mcc wer cer perf performance fitness reward".split()
+_METRICS = _words(
+    "acc accs accuracy accuracies macc aacc err error errors loss losses nll ce xent ppl perplexity bpc bpw "
+    "bpb bleu rouge auc auroc auprc miou iou dice psnr ssim mse rmse mae mcc wer cer perf performance fitness "
+    "reward"
 )
 #: the same, where nothing else is in the name
 _METRICS_ALONE = frozenset(("map", "ap"))
 #: a name of nothing but these is a statistic, or a split, of some result
-_BARE = _SPLITS | frozenset("mean avg average std sd sem var median best final last diff delta rank ranking".split())
+_BARE = _SPLITS | _words("mean avg average std sd sem var median best final last diff delta rank ranking")
 #: how names of identifiers end
-_IDENTIFIERS = frozenset("id idx index hash uid uuid".split())
+_IDENTIFIERS = _words("id idx index hash uid uuid")
 #: what is known of a network before it is trained, next to the registered proxies
-_STATIC = frozenset("param params parameters flops macs gmacs gflops mflops macts layers depth width size".split())
+_STATIC = _words("param params parameters flops macs gmacs gflops mflops macts layers depth width size")
 
 
 def suspicious_columns(target: str, truth: ArrayLike, columns: Mapping[str, ArrayLike]) -> dict[str, str]:
     """Find columns that predictors should not use unless a user requests them.
 
     A column is suspicious if its name says that it is a result of the same kind as the target (``val_top5`` and
-    ``val_top1``, ``test_loss`` and ``test_acc``, ``acc_seed1`` and ``acc``, ``glue_mnli`` and ``glue``), or if it ranks
-    the target alone with |tau| > .9 on ten rows or more; or if it is an identifier. Proxies, and sizes such as ``params`` and ``flops``, are known
-    before training and not suspicious.
+    ``val_top1``, ``test_loss`` and ``test_acc``, ``acc_seed1`` and ``acc``, ``glue_mnli`` and ``glue``), if it ranks
+    the target alone with |tau| > .9 on ten rows or more, or if it is an identifier. Proxies, and sizes such as
+    ``params`` and ``flops``, are known before training and not suspicious.
 
     Args:
         target: name of the target.
@@ -112,8 +119,10 @@ def _is_metric(tokens: list[str]) -> bool:
         bool(_METRICS & set(words))
         or any(word in ("top", "f") and number in ("1", "3", "5", "10") for word, number in followed)
         or {"bits", "per"} <= set(words)
-        or any(word in _METRICS_ALONE for word in words)
-        and set(words) <= _METRICS_ALONE | _SPLITS | _STATISTICS | _REPEATS | _UNITS
+        or (
+            any(word in _METRICS_ALONE for word in words)
+            and set(words) <= _METRICS_ALONE | _SPLITS | _STATISTICS | _REPEATS | _UNITS
+        )
     )
 
 

@@ -104,12 +104,14 @@ class ColumnEncoding(TableEncoding):
         parts = []
         for reason, names in list(reasons.items())[:_NAMED]:
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-            parts.append(f"{', '.join(map(repr, names[:_NAMED]))}{more} ({'each' if len(names) > 1 else 'it'} {reason})")
+            parts.append(
+                f"{', '.join(map(repr, names[:_NAMED]))}{more} ({'each' if len(names) > 1 else 'it'} {reason})"
+            )
         if len(reasons) > _NAMED:
             parts.append(f"{sum(map(len, list(reasons.values())[_NAMED:]))} more")
-        first = next(iter(self.excluded))
         return (
-            f"Excluded: {'; '.join(parts)}. To use one, name all features: --features {first!r},… or columns({first})."
+            f"Excluded: {'; '.join(parts)}. To use all columns, give --features '*' or features='*'; to use some, name "
+            "all features."
         )
 
     def look_up(self, feed: Feed) -> Any:
@@ -135,7 +137,7 @@ class ColumnEncoding(TableEncoding):
     def _unknown(self, architecture: Architecture) -> NoReturn:
         if not self._fed:
             raise InvalidInputError(
-                "the encoding columns needs a table: give architectures of one, fit(table.architectures, …), or name it, "
-                "fit(…, table=table); on the command line, zcbench run my.csv --predictors …"
+                "the encoding columns needs a table: give architectures of one, fit(table.architectures, …), or name "
+                "it, fit(…, table=table); on the command line, zcbench run my.csv --predictors …"
             )
         super()._unknown(architecture)

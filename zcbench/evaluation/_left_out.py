@@ -77,7 +77,7 @@ def of_one_version(items: Records | Trials | CurveTrials, scorer: str) -> tuple[
     """Select the version of a scorer that was measured last; return a sentence about the others.
 
     Results of different code are different versions, whatever their version number. A version with fewer than four
-    results, which has no interval, is shown only if none has more, so that a single line hides no other results.
+    results is shown only if no other version has more, so that a line added by hand hides no other results.
 
     Args:
         items: records or trials, in the order of measuring.

@@ -81,24 +81,35 @@ def summarize(
 
 
 def summarize_columns(
-    benchmark: Benchmark, columns: Mapping[str, tuple[Floats, bool]], target: str | None = None
+    benchmark: Benchmark,
+    columns: Mapping[str, tuple[Floats, bool]],
+    target: str | None = None,
+    *,
+    common: bool = False,
 ) -> Evaluation:
-    """Correlate numbers that were computed elsewhere with a target, over all architectures.
+    """Correlate numbers that were computed elsewhere with a target, over all architectures that have its value.
 
     Args:
         benchmark: the table.
         columns: by name, a number for every architecture ``(architectures,)``, and whether high ones are good.
         target: column; default the benchmark's default target.
+        common: use only architectures for which every column has a value.
     """
+    column = benchmark.target(target)
+    rows = np.flatnonzero(~np.isnan(benchmark.truth(column.name)) | np.isinf(benchmark.values[column.name]).any(axis=1))
+    if common:
+        rows = rows[np.all([np.isfinite(values[rows]) for values, _ in columns.values()], axis=0)]
+    inside = np.zeros(len(benchmark), np.bool_)
+    inside[rows] = True
     found = {}
     for name, (values, up) in columns.items():
-        known = np.isfinite(values)
-        missing = int((~known).sum())
-        example = "missing" if np.isnan(values).any() else "infinite"
+        known = np.isfinite(values) & inside
+        missing = len(rows) - int(known.sum())
+        example = "missing" if np.isnan(values[rows]).any() else "infinite"
         failures = (Failure(Status.NON_FINITE, missing, example),) if missing else ()
         scores = np.where(known, values if up else -values, math.nan)
-        found[name] = Scores(1, "", up, scores, len(benchmark), failures, 0.0 if known.any() else math.nan)
-    return _evaluation(found, np.arange(len(benchmark)), benchmark, benchmark.target(target), 0, "")
+        found[name] = Scores(1, "", up, scores, len(rows), failures, 0.0 if known.any() else math.nan)
+    return _evaluation(found, rows, benchmark, column, 0, "")
 
 
 def _evaluation(

@@ -72,8 +72,8 @@ def _space_of(strings: Sequence[str], spaces: Sequence[str | SearchSpace]) -> Se
     if found:
         raise InvalidInputError(f"several search spaces accept these strings ({', '.join(found)}): {how}.")
     raise InvalidInputError(
-        f"no search space accepts all of these strings, such as {shown(strings[0], 60)}: {how}; rows of a table are given "
-        "as table.architectures."
+        f"no search space accepts all of these strings, such as {shown(strings[0], 60)}: {how}; rows of a table are "
+        "given as table.architectures."
     )
 
 

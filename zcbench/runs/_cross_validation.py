@@ -184,8 +184,8 @@ def choose(dealt: Ints, held_out: dict[str, HeldOut], truth: Floats, seed: int, 
 def _bootstrapped(pairs: Sequence[Pairs], rows: int, seed: int, otherwise: float) -> float:
     """Mean tau, on rows that were not drawn, of the predictor that is best on the rows that were."""
     rng = np.random.default_rng(seed)
-    drawn = np.stack([np.bincount(rng.integers(rows, size=rows), minlength=rows) for _ in range(DRAWS)], axis=1)
-    drawn = drawn.astype(np.float64)
+    counts = [np.bincount(rng.integers(rows, size=rows), minlength=rows) for _ in range(DRAWS)]
+    drawn = np.stack(counts, axis=1).astype(np.float64)
     inside = np.nan_to_num(np.stack([one.tau(drawn) for one in pairs]), nan=-2.0)
     outside = np.stack([one.tau((drawn == 0).astype(np.float64)) for one in pairs])
     judged = outside[inside.argmax(0), np.arange(DRAWS)]

@@ -25,6 +25,9 @@ from zcbench.types import Architecture
 
 Ints = NDArray[np.intp]
 
+#: beginnings of notes about a table that the list of features says, and of notes about candidates that others say
+_OBVIOUS, _SAID = ("The text in ",), ("The column ", "Of ")
+
 
 def predict(
     trained: str | os.PathLike[str] | Benchmark,
@@ -44,10 +47,10 @@ def predict(
 ) -> Prediction:
     """Rank candidates by a predictor that learns from the trained networks of a table.
 
-    From ten trained networks on, a predictor is chosen by repeated five-fold cross-validation among cheap ones (a single
-    column, a linear model, a Gaussian process, a random forest, boosted trees where LightGBM is installed). The tau that
-    is reported is corrected for the choice. Networks that are equal in the search space, or in all features, are never
-    on both sides of a division. No candidate is learned from.
+    From ten trained networks on, a predictor is chosen by repeated five-fold cross-validation among cheap ones (a
+    single column, a linear model, a Gaussian process, a random forest, boosted trees where LightGBM is installed). The
+    tau that is reported is corrected for the choice. Networks that are equal in the search space, or in all features,
+    are never on both sides of a division. No candidate is learned from.
 
     Args:
         trained: CSV (or parquet) file with a row per architecture, or a benchmark.
@@ -109,9 +112,9 @@ def predict(
             f"{table.source} has {many(len(part), 'trained network')} with a value of {table.default_target!r}: a "
             f"predictor needs {LEAST} at least, and {TOLD} before anything is told about it."
         )
-    notes = [] if isinstance(trained, Benchmark) else [*table.notes]
+    notes = [] if isinstance(trained, Benchmark) else [note for note in table.notes if not note.startswith(_OBVIOUS)]
     rest = _untrained(_candidates(candidates, table, notes), part, notes)
-    usable = usable_features(part, rest, by_space=type(part.space) is not TableSpace)
+    usable = usable_features(part, rest, by_space=_has_code(part))
     ranking = Ranking(part, rest, usable, predictor, seed, progress)
     return ranking.made(lower, [*notes, *usable.notes], top)
 
@@ -147,6 +150,17 @@ def rows_of(table: Benchmark, rows: Ints) -> Benchmark:
     )
 
 
+def _has_code(table: Benchmark) -> bool:
+    """Tell whether the search space encodes its architectures; names of a table, and of timm's models, have no code."""
+    if isinstance(table.space, TableSpace):
+        return False
+    try:
+        table.space.encode(table.architectures[0])
+    except Exception:  # a user-defined space may raise anything
+        return False
+    return True
+
+
 def _candidates(
     given: str | os.PathLike[str] | Benchmark | Iterable[Architecture | str] | None,
     table: Benchmark,
@@ -157,13 +171,14 @@ def _candidates(
         rest = rows_of(table, np.flatnonzero(~np.isfinite(table.truth())))
         if not len(rest):
             raise InvalidInputError(
-                f"{table.source} has a value of {table.default_target!r} in every row: give candidates with --candidates "
-                "FILE, or add rows without a value."
+                f"{table.source} has a value of {table.default_target!r} in every row: give candidates with "
+                "--candidates FILE, or add rows without a value."
             )
         return rest
     if isinstance(given, str | os.PathLike):
         rest = own_candidates(rules.path("the candidates", given), table)
-        notes += [f"{rest.source}: {note[0].lower()}{note[1:]}" for note in rest.notes]
+        said = (note for note in rest.notes if not note.startswith((*_OBVIOUS, *_SAID)))
+        notes += [f"{rest.source}: {note[0].lower()}{note[1:]}" for note in said]
         return rest
     if isinstance(given, Benchmark):
         if given.space.name != table.space.name:
@@ -206,8 +221,8 @@ def _untrained(rest: Benchmark, part: Benchmark, notes: list[str]) -> Benchmark:
     count = len(rest) - len(left)
     if not len(left):
         raise InvalidInputError(
-            f"all {many(len(rest), 'candidate')} of {rest.source} are trained networks of {part.source}: there is nothing "
-            "to predict. Give other candidates, or leave --candidates out to rank the rows without a value."
+            f"all {many(len(rest), 'candidate')} of {rest.source} are trained networks of {part.source}: there is "
+            "nothing to predict. Give other candidates, or leave --candidates out to rank the rows without a value."
         )
     example = next(one for one in rest.architectures if canonical(one) in trained)
     notes.append(
@@ -230,8 +245,8 @@ def _perhaps_swapped(error: ZcbenchError, path: str, candidates: object, target:
     if target not in columns.numbers:
         return error
     return InvalidInputError(
-        f"{path} has no values of {target!r}, and {candidates} has: the first file is that of the trained networks, and "
-        "--candidates names the other. Are they swapped?"
+        f"{path} has no values of {target!r}, and {candidates} has: the first file is that of the trained networks, "
+        "and --candidates names the other. Are they swapped?"
     )
 
 

@@ -14,6 +14,8 @@ from zcbench.errors import InvalidInputError
 from zcbench.spaces import accepting_spaces
 from zcbench.types import Architecture
 
+#: factor that a column of positive numbers spans at least to be used as a logarithm
+SPAN = 10
 #: columns that a sentence names
 _NAMED = 6
 
@@ -59,11 +61,8 @@ def usable_features(trained: Benchmark, candidates: Benchmark, *, by_space: bool
         bare = (replace(one, facts={}, texts={}) for one in (trained, candidates))
         feeds = tuple(map(Feed.of, bare))
         names = [*trained.facts, *trained.texts]
-        notes = (
-            [f"Features are encodings of {trained.space.name}; --features adds columns, such as {abridged(names[0], 40)}."]
-            if names
-            else []
-        )
+        more = f" To add columns, such as {abridged(names[0], 40)!r}, name them with --features." if names else ""
+        notes = [f"Features are encodings of {trained.space.name}.{more}"]
         return Usable(None, (feeds[0], feeds[1]), True, tuple(notes), nothing)
     notes, kept = _common(trained, candidates)
     if not kept:
@@ -76,14 +75,36 @@ def usable_features(trained: Benchmark, candidates: Benchmark, *, by_space: bool
         )
         for one in (trained, candidates)
     )
-    feeds = tuple(map(Feed.of, parts))
+    logs = _spread(parts[0], parts[1])
+    feeds = tuple(Feed.of(_logarithms(one, logs)) for one in parts)
     columns = ColumnEncoding().fed(feeds)
     notes.append(columns.used())
+    if used := [abridged(name, 40) for name in columns.names if name in logs]:
+        more = f" and {len(used) - _NAMED} more" if len(used) > _NAMED else ""
+        notes.append(
+            f"As logarithms, because they span more than a factor of {SPAN}: {', '.join(used[:_NAMED])}{more}."
+        )
     said, nothing = _gaps(parts[0], parts[1], columns.names)
     notes += [*said, *_unseen(parts[0], parts[1], columns.names), *_outside(parts[0], parts[1], columns.names)]
     if by_space:
         nothing[:] = False
     return Usable(columns, (feeds[0], feeds[1]), by_space, tuple(notes), nothing)
+
+
+def _spread(trained: Benchmark, candidates: Benchmark) -> set[str]:
+    """Columns of positive numbers that span more than a factor of ten among trained networks, as sizes do."""
+    found = set()
+    for name, values in trained.facts.items():
+        ours, every = values[np.isfinite(values)], np.concatenate([values, candidates.facts[name]])
+        if (every[np.isfinite(every)] > 0).all() and ours.max() > SPAN * ours.min():
+            found.add(name)
+    return found
+
+
+def _logarithms(table: Benchmark, names: set[str]) -> Benchmark:
+    """The table with some columns as logarithms."""
+    with np.errstate(invalid="ignore"):
+        return replace(table, facts={n: np.log(v) if n in names else v for n, v in table.facts.items()})
 
 
 def line_of(table: Benchmark, row: int) -> str:
@@ -117,8 +138,8 @@ def _common(trained: Benchmark, candidates: Benchmark) -> tuple[list[str], set[s
             continue
         if name in trained.requested:
             raise InvalidInputError(
-                f"the candidates of {candidates.source} have no values of {abridged(name, 60)!r}, which --features names: "
-                "a predictor can use only what is known of them."
+                f"the candidates of {candidates.source} have no values of {abridged(name, 60)!r}, which --features "
+                "names: a predictor can use only what is known of them."
             )
         absent.append(name)
     if absent:
@@ -149,16 +170,14 @@ def _otherwise(table: Benchmark, name: str, kind: str) -> str:
 
 
 def _no_features(trained: Benchmark, notes: list[str]) -> str:
-    found = f"{trained.source} has no columns that are features of the candidates, too. {' '.join(notes)}".strip()
+    found = f"no column that can be a feature has values for trained networks and candidates. {' '.join(notes)}".strip()
     names = [one.key for one in trained.architectures[:50]]
     if spaces := accepting_spaces(names):
         found += f" The names are architectures of {' and of '.join(spaces[:3])}: give --space {spaces[-1]}."
     return found
 
 
-def _gaps(
-    trained: Benchmark, candidates: Benchmark, names: tuple[str, ...]
-) -> tuple[list[str], NDArray[np.bool_]]:
+def _gaps(trained: Benchmark, candidates: Benchmark, names: tuple[str, ...]) -> tuple[list[str], NDArray[np.bool_]]:
     """Sentences about candidates without values, and which of them have none at all."""
     missing = {
         name: np.array([not text for text in candidates.texts[name]])
@@ -171,14 +190,16 @@ def _gaps(
     if nothing.any():
         first = int(np.flatnonzero(nothing)[0])
         notes.append(
-            f"{many(int(nothing.sum()), 'candidate')} {'has' if nothing.sum() == 1 else 'have'} no value in any feature "
-            f"and no prediction: {_place(candidates, first)}."
+            f"{many(int(nothing.sum()), 'candidate')} {'has' if nothing.sum() == 1 else 'have'} no value in any "
+            f"feature and no prediction: {_place(candidates, first)}."
         )
     parts = []
     for name, gaps in missing.items():
         gaps = gaps & ~nothing
         if gaps.any():
-            parts.append(f"{int(gaps.sum()):,} of {abridged(name, 40)} (first {_place(candidates, int(gaps.argmax()))})")
+            parts.append(
+                f"{int(gaps.sum()):,} of {abridged(name, 40)} (first {_place(candidates, int(gaps.argmax()))})"
+            )
     if parts:
         more = f" and {len(parts) - _NAMED} other columns" if len(parts) > _NAMED else ""
         notes.append(
@@ -203,9 +224,9 @@ def _unseen(trained: Benchmark, candidates: Benchmark, names: tuple[str, ...]) -
             if rows:
                 example = candidates.texts[name][rows[0]]
                 notes.append(
-                    f"{many(len(rows), 'candidate')} {'has' if len(rows) == 1 else 'have'} a text in {abridged(name, 40)!r} "
-                    f"that no trained network has, such as {abridged(example, 40)!r} in {_place(candidates, rows[0])}: it "
-                    "is treated as no category."
+                    f"{many(len(rows), 'candidate')} {'has' if len(rows) == 1 else 'have'} a text in "
+                    f"{abridged(name, 40)!r} that no trained network has, such as {abridged(example, 40)!r} in "
+                    f"{_place(candidates, rows[0])}: it is treated as no category."
                 )
     return notes
 
@@ -229,8 +250,8 @@ def _outside(trained: Benchmark, candidates: Benchmark, names: tuple[str, ...]) 
     most = sorted(counts, key=lambda name: -counts[name])[:3]
     shown = ", ".join(f"{abridged(name, 40)} {counts[name]:,}" for name in most)
     return [
-        f"{int(anywhere.sum()):,} of {many(len(candidates), 'candidate')} are outside of the range of the trained networks "
-        f"in a feature ({shown}): predictions there are extrapolations."
+        f"{int(anywhere.sum()):,} of {many(len(candidates), 'candidate')} {'is' if anywhere.sum() == 1 else 'are'} "
+        f"outside of the range of the trained networks in a feature ({shown}): predictions there are extrapolations."
     ]
 
 

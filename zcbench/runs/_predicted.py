@@ -9,8 +9,8 @@ from typing import Any
 
 from zcbench._display import SENTENCE, fixed, many, plain, significant
 from zcbench.evaluation._board import Board, estimate_columns, number_or_none
-from zcbench.runs._cross_validation import FOLDS, Choice
 from zcbench.metrics import Estimate
+from zcbench.runs._cross_validation import FOLDS, Choice
 from zcbench.runs._deviations import Deviations
 
 _NONE = Estimate(math.nan, math.nan, math.nan, 0)
@@ -105,13 +105,14 @@ class Prediction(Board):
         tau = self.choice.tau
         interval = f" [{fixed(tau.low)}, {fixed(tau.high)}]" if math.isfinite(tau.low) else ""
         how = f"{FOLDS}-fold cross-validation, {many(self.repeats, 'repeat')}"
+        tau_said = f"Kendall's tau {fixed(tau.value)}{interval}"
         tried = ", ".join(f"{label} {fixed(value)}" for label, value in self.choice.tried.items())
         if self.forced:
             others = {label: value for label, value in self.choice.tried.items() if label != self.predictor}
             beside = "".join(f"; {label}: {fixed(value)}" for label, value in others.items())
             return [
-                f"{self.predictor} ranks held-out networks with Kendall's tau {fixed(tau.value)}{interval} "
-                f"(95 % interval, {tau.n} networks, {how}{beside})."
+                f"{self.predictor} ranks held-out networks with {tau_said} (95 % interval over {tau.n} networks; {how}"
+                f"{beside})."
             ]
         corrected = (
             f"corrected for the choice (before: {fixed(self.choice.uncorrected)})"
@@ -119,16 +120,16 @@ class Prediction(Board):
             else "the correction for the choice is below .005"
         )
         found = [
-            f"{self.predictor} was chosen by {how}: it ranks held-out networks with Kendall's tau {fixed(tau.value)}"
-            f"{interval}, {corrected}; the 95 % interval is about {tau.n} networks.",
-            f"Tau of all that were tried, uncorrected: {tried}.",
+            f"{self.predictor} was chosen by {how}. It ranks held-out networks with {tau_said} (95 % interval over "
+            f"{tau.n} networks), {corrected}.",
+            f"Tried, with tau before the correction: {tried}.",
         ]
         if math.isfinite(tau.low) and tau.low <= 0:
             found.append("The interval includes 0: the order may be no better than chance.")
         if tau.value > 0.95:
             found.append(
-                "This tau is higher than predictions from architectures reach: check that no feature is a result of the "
-                "same training, and exclude it with --exclude."
+                "This tau is higher than predictions from architectures reach: check that no feature is a result of "
+                "the same training, and exclude it with --exclude."
             )
         return found
 
@@ -148,7 +149,7 @@ class Prediction(Board):
                 self.column: one.architecture,
                 f"predicted_{self.target}": number_or_none(one.predicted),
                 "std": number_or_none(one.std),
-                **({"line": one.line} if one.line else {}),
+                **({"line": int(one.line.split()[-1])} if one.line else {}),
             }
             for number, one in enumerate(self.candidates, 1)
         ]

@@ -18,6 +18,7 @@ from zcbench.runs._deviations import Deviations, deviations
 from zcbench.runs._pool import equivalence
 from zcbench.runs._predict_features import Usable, line_of
 from zcbench.runs._predicted import Candidate, Prediction
+from zcbench.types import Architecture
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -26,8 +27,9 @@ Report = Callable[[int, int, str], None]
 
 #: predictors that are tried; of equal ones the first is chosen
 TRIED = ("one_column", "bayesian_ridge", "gp", "random_forest", "lightgbm")
-#: what is used where there are too few networks to choose
-UNCHOSEN = "bayesian_ridge"
+#: the mean of their predictions is tried too; it is what is used where there are too few networks to choose
+AVERAGED = ("bayesian_ridge", "gp", "random_forest")
+AVERAGE = f"average({'+'.join(AVERAGED)})"
 #: fewest trained networks that can be told anything about, and that are learned from
 TOLD, LEAST = 10, 3
 #: trained networks from which on the Gaussian process, whose cost is cubic, is not tried
@@ -71,11 +73,11 @@ class Ranking:
             top: number of candidates that people read.
         """
         choice, spread, repeats = None, None, 0
-        label = self.forced or UNCHOSEN
+        label = self.forced or AVERAGE
         if len(self.known) >= TOLD:
             choice, spread, repeats = self._choose()
             label = choice.label
-        values, deviation = self._predict(self._fitted(label, range(len(self.known))), self.candidates.architectures)
+        values, deviation = self._predicted(label, range(len(self.known)), self.candidates.architectures)
         if spread is None:
             deviation = np.full(len(values), np.nan)
         else:
@@ -114,8 +116,8 @@ class Ranking:
         ]
         if len(set(groups)) < FOLDS:
             raise InvalidInputError(
-                f"{rows:,} trained networks of {self.trained.source} have {len(set(groups))} different rows of features: "
-                f"cross-validation needs {FOLDS}."
+                f"{rows:,} trained networks of {self.trained.source} have {len(set(groups))} different rows of "
+                f"features: cross-validation needs {FOLDS}."
             )
         repeats = 5 if rows <= 50 else 3 if rows <= 200 else 1
         dealt = folds(groups, repeats, self.seed)
@@ -139,12 +141,14 @@ class Ranking:
                 self._not_tried(label, "it is not installed", error)
             except Exception as error:
                 self._not_tried(label, first_line(error), error)
+        if self.forced is None and set(AVERAGED) <= set(held):
+            held = {AVERAGE: _averaged([held[label] for label in AVERAGED]), **held}
         if not held:
-            raise InvalidInputError("no predictor can learn from these networks: name one with --predictor.")
+            raise InvalidInputError(f"no predictor can learn from these networks. {' '.join(self.notes)}")
         eligible = [self.forced] if self.forced is not None else list(held)
         choice = choose(dealt, held, self.truth, self.seed, eligible)
-        made = predictor_info(choice.label.partition(":")[0]).make
-        spread = deviations(dealt, held[choice.label], self.truth, calibrated=made.calibrated)
+        calibrated = choice.label == AVERAGE or predictor_info(choice.label.partition(":")[0]).make.calibrated
+        spread = deviations(dealt, held[choice.label], self.truth, calibrated=calibrated)
         return choice, spread, repeats
 
     def _not_tried(self, label: str, reason: str, error: Exception) -> None:
@@ -157,9 +161,18 @@ class Ranking:
 
     def _held_out(self, label: str, dealt: Ints, done: Callable[[], None]) -> HeldOut:
         def fit(learned: Ints, test: Ints) -> tuple[Floats, Floats]:
-            return self._predict(self._fitted(label, learned.tolist()), [self.known[row] for row in test])
+            return self._predicted(label, learned.tolist(), [self.known[row] for row in test])
 
         return hold_out(dealt, fit, done)
+
+    def _predicted(
+        self, label: str, rows: Sequence[int], architectures: Sequence[Architecture]
+    ) -> tuple[Floats, Floats]:
+        """Predictions of a predictor, or of the average of several, that learned from some of the trained networks."""
+        labels = AVERAGED if label == AVERAGE else (label,)
+        parts = [HeldOut(*self._predict(self._fitted(one, rows), architectures)) for one in labels]
+        both = parts[0] if len(parts) == 1 else _averaged(parts)
+        return both.predicted, both.deviation
 
     def _fitted(self, label: str, rows: Sequence[int]) -> Predictor:
         """A predictor that has learned from some of the trained networks."""
@@ -173,17 +186,19 @@ class Ranking:
             warnings.simplefilter("ignore")  # of fits that did not converge: cross-validation tells how good they are
             return made.fit([self.known[row] for row in rows], truth[list(rows)])
 
-    def _predict(self, predictor: Predictor, architectures: Sequence[object]) -> tuple[Floats, Floats]:
+    def _predict(self, predictor: Predictor, architectures: Sequence[Architecture]) -> tuple[Floats, Floats]:
         """Predictions and the predictor's own standard deviations, nan where it gives none."""
         asked = list(architectures)
         deviation = np.full(len(asked), np.nan)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            predicted = np.array(predictor.predict(asked), np.float64)  # type: ignore[arg-type]
+            predicted = np.array(predictor.predict(asked), np.float64)
             if predictor.calibrated and hasattr(predictor, "predict_std"):
                 deviation = np.array(predictor.predict_std(asked), np.float64)
         if predicted.shape != (len(asked),) or not np.isfinite(predicted).all():
-            raise InvalidInputError(f"{type(predictor).__name__} gives no finite number for each of {len(asked)} networks.")
+            raise InvalidInputError(
+                f"{type(predictor).__name__} gives no finite number for each of {len(asked)} networks."
+            )
         return predicted, deviation
 
     def _encoding(self, label: str, given: Encoding) -> Encoding:
@@ -192,8 +207,8 @@ class Ranking:
         if usable.columns is not None and not usable.by_space:
             if given.kind != "vector":
                 raise InvalidInputError(
-                    f"{abridged(label)} uses encodings of the kind {given.kind!r}, which need a search space: name it with "
-                    "--space, or choose a predictor of vectors."
+                    f"{abridged(label)} uses encodings of the kind {given.kind!r}, which need a search space: name it "
+                    "with --space, or choose a predictor of vectors."
                 )
             if "encoding=" not in label or given.name == "columns":
                 return usable.columns
@@ -207,9 +222,16 @@ class Ranking:
         """Names of what the predictor uses."""
         if self.usable.columns is not None and not self.usable.by_space:
             return self.usable.columns.names
-        parts = [part.name for one in get_predictor(label).encodings() for part in one.parts]
+        labels = AVERAGED if label == AVERAGE else (label,)
+        parts = [part.name for one in labels for given in get_predictor(one).encodings() for part in given.parts]
         columns = self.usable.columns.names if self.usable.columns is not None else ()
         return tuple(dict.fromkeys([*parts, *columns]))
+
+
+def _averaged(parts: Sequence[HeldOut]) -> HeldOut:
+    """The mean of several predictions, and the root mean square of their standard deviations."""
+    predicted = np.mean([one.predicted for one in parts], axis=0)
+    return HeldOut(predicted, np.sqrt(np.mean([one.deviation**2 for one in parts], axis=0)))
 
 
 __all__ = ["LEAST", "TOLD", "TRIED", "Ranking", "Report"]
