@@ -62,8 +62,8 @@ def test_bad_lines_hide_no_others(cli, place):
     said = "1 line that cannot be read was skipped and stays in "
     notes = [
         f"{said}{trials}: line 2 (not JSON).",
-        "1 line of digits-201@7 was left out: the table here is digits-201@1.",
-        "2 trials with a target or a pool that digits-201@1 does not have were left out.",
+        "1 line of digits-201@7 was excluded: the table here is digits-201@1.",
+        "2 trials with a target or a pool that digits-201@1 does not have were excluded.",
         f"{said}{scores}: line 2 (not JSON).",
     ]
     assert json.loads(cli("efficiency", "--json").out)["notes"][-4:] == notes

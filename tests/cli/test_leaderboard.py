@@ -317,8 +317,8 @@ def test_nothing_has_been_run(cli):
         (["digits-20"], "unknown benchmark or track 'digits-20': did you mean 'digits-201'"),
         (["digits-201", "--target", "acc"], "unknown target 'acc': "),
         (["--seed", "7"], "no records of digits-201@"),
-        (["--source", "x"], "digits-201 comes with zcbench: it takes no source."),
-        (["nasbench201"], "or set ZCBENCH_DATA to a folder that holds it."),
+        (["--source", "x"], "digits-201 is part of zcbench: it has no source."),
+        (["nasbench201"], "or set ZCBENCH_DATA to a folder that contains it."),
     ],
 )
 def test_bad_words(cli, runs, words, message):
@@ -384,12 +384,12 @@ def test_records_that_the_table_does_not_know(cli, runs):
     changed(runs, *strangers)
     first, second = json.loads(cli("leaderboard", "--json").out)
     assert first["notes"][-2:] == [
-        "1 line of digits-201@9 was left out: the table here is digits-201@1.",
-        "2 records of architectures that digits-201@1 does not have were left out: |x~0|, |y~0|.",
+        "1 line of digits-201@9 was excluded: the table here is digits-201@1.",
+        "2 records of architectures that digits-201@1 does not have were excluded: |x~0|, |y~0|.",
     ]
     assert [content["entries"] for content in (first, second)] == [content["entries"] for content in before]
     # Those that belong to a run's own track are not passed over in silence either.
-    assert "2 records of architectures that digits-201@1 does not have were left out" in cli(*RUN, "--limit", 4).out
+    assert "2 records of architectures that digits-201@1 does not have were excluded" in cli(*RUN, "--limit", 4).out
 
 
 def test_a_version_that_nobody_has_does_not_hide_the_one_that_is_registered(cli, runs):
@@ -399,7 +399,7 @@ def test_a_version_that_nobody_has_does_not_hide_the_one_that_is_registered(cli,
     changed(runs, {"proxy": f"{proxy}@999999999"})
     (after,) = json.loads(cli("leaderboard", "--seed", 1, "--json").out)
     assert after["entries"] == before[0]["entries"]
-    note = f"{proxy}: 1 result of version 999999999 was left out; version {version} is shown."
+    note = f"{proxy}: 1 result of version 999999999 was excluded; version {version} is shown."
     assert after["notes"][-1] == note
 
 
