@@ -1,4 +1,4 @@
-"""Write the figures of docs/cards/*.md: what each table holds, between the markers, everything else is written by hand.
+"""Write the figures of docs/cards/*.md: the text between the markers. Everything else is written by hand.
 
 ZCBENCH_DATA=../shared/data python tools/describe_benchmarks.py [BENCHMARK …]
 """
@@ -20,7 +20,7 @@ BEGIN, END = "<!-- figures: tools/describe_benchmarks.py -->", "<!-- end of figu
 
 
 def figures(name: str) -> str:
-    """The block between the markers."""
+    """Return the block between the markers."""
     info = benchmark_info(name)
     space = get_space(info.space)
     size = "open" if space.size is None else f"{space.size:,}" if space.size < 1e12 else f"{space.size:.1e}"
@@ -37,7 +37,7 @@ def figures(name: str) -> str:
     try:
         table = get_benchmark(name)
     except DataMissingError:
-        return "\n".join([*lines, "No table of it was at hand when this page was written."])
+        return "\n".join([*lines, "Its table was not available when this page was written."])
     lines += [
         f"From {_source(table)}: {len(table):,} architectures.",
         "",
@@ -50,7 +50,7 @@ def figures(name: str) -> str:
         + f". Curves: {', '.join(f'`{curve}`' for curve in table.curves) or 'none'}.",
     ]
     if space.domains:
-        lines.append(f"Proxies see `{table.batch_of()}` unless told otherwise.")
+        lines.append(f"Proxies use `{table.batch_of()}` by default.")
     return "\n".join(lines)
 
 
@@ -76,7 +76,7 @@ def main() -> None:
         card = CARDS / f"{name}.md"
         text = card.read_text(encoding="utf8") if card.exists() else f"# {name}\n\n{BEGIN}\n{END}\n"
         if BEGIN not in text:
-            print(f"{card} has no place for figures: left alone", file=sys.stderr)
+            print(f"{card} has no markers for figures and was not changed", file=sys.stderr)
             continue
         before, _, rest = text.partition(BEGIN)
         after = rest.partition(END)[2]
