@@ -47,8 +47,8 @@ def test_the_same_with_slow_blocks_and_whole_sizes(page, tmp_path):
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_commands_that_are_not_run_parse(page):
     shells = [block for block in blocks_of(page) if block.is_shell and not block.title]
-    wrong = [(str(block), words, said) for block in shells for words in commands_of(block) if (said :=
-    wrong_use(words))] assert wrong == []
+    wrong = [(str(block), words, said) for block in shells for words in commands_of(block) if (said := wrong_use(words))]
+    assert wrong == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
