@@ -185,7 +185,7 @@ def test_what_takes_too_long_is_stopped_and_the_rest_goes_on(tmp_path, plugin, m
     late = {key: score.detail for key, score in found.items() if score.status == "timed-out"}
     assert late == {
         **{("slow", label): "the network was not built within 5 s." for label in proxies},
-        ("steady", "t-hangs"): "it was not done within 5 s.",
+        ("steady", "t-hangs"): "it was not finished within 5 s.",
     }
     assert all(found[key].seconds >= seconds for key in late)
     assert {score.status for key, score in found.items() if key not in late} == {"ok"}

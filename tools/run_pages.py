@@ -1,23 +1,23 @@
 """Run the code blocks of Markdown pages, and compare or rewrite the outputs that the pages show.
 
-``python tools/run_pages.py docs/tutorials/search.md`` runs a page and says where an output differs; with ``--write`` it
-replaces the outputs. ``tests/test_docs.py`` runs all pages. A page is one session: its blocks run in order, in one folder
-and one Python process.
+``python tools/run_pages.py docs/tutorials/search.md`` runs a page and prints each output that differs. With ``--write``
+it replaces the outputs. ``tests/test_docs.py`` runs all pages. A page is one session: its blocks run in order, in one
+folder and one Python process.
 
-- ```` ```python ```` runs; ```` ```sh ```` runs line by line (``zcbench``, ``python FILE``, and a few tools of the shell).
-- A block with a title, ```` ```python title="my.py" ````, is written to that file.
-- ```` ```text title="Output" ```` is what the block before it prints. Numbers may differ by rounding, times by anything;
-  ``…`` stands for any text of a line, and alone in a line for any lines.
+- A block ``python`` runs. A block ``sh`` runs line by line: ``zcbench``, ``python FILE.py``, a few tools of the shell.
+- A block with a title, ``python title="my.py"``, is written to that file.
+- A block ``text title="Output"`` is what the block before it prints. Numbers may differ by rounding, times by anything;
+  ``…`` is any text.
 
 A comment before a block changes this:
 
 - ``<!-- not run: reason -->``: the commands are only parsed.
-- ``<!-- slow: reason -->``: the block runs with ``--all`` alone.
-- ``<!-- shorter: budget=40 => budget=4 -->``: replacements (separated by ``;``), without ``--all``. Its output is then not
-  compared.
+- ``<!-- slow: reason -->``: the block runs only with ``--all``.
+- ``<!-- shorter: budget=40 => budget=4 -->``: replacements (separated by ``;``) without ``--all``. The output is then
+  not compared.
 - ``<!-- before: code -->``: Python that runs first and is not shown.
 
-``<!-- commands not run: reason -->`` is for all shell blocks of the page that have no comment of their own.
+``<!-- commands not run: reason -->`` is for all shell blocks of the page that have no comment.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ COLUMNS = 80
 #: programs of which a page may show a command that is run
 SHELL = ("cat", "cp", "cut", "head", "ls", "mkdir", "mv", "sort", "tail", "wc")
 _BLOCK = re.compile(r"^(?P<indent> *)```(?P<info>[^`\n]*)\n(?P<text>.*?)^(?P=indent)```$", re.M | re.S)
-_COMMENT = re.compile(r"<!-- (not run|slow|shorter|before): (.*?) -->\s*\Z", re.S)
+_COMMENT = re.compile(r"<!-- (not run|slow|shorter|before): ((?:(?!-->).)*) -->\s*\Z", re.S)
 _NUMBER = re.compile(r"(?<![\w.])[-+−]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?")
 _TIME = re.compile(r"<?\d[\d.,]*(?:e[-+]?\d+)? ?(?:µs|us|ms|s|min|h)\b")
 
@@ -162,47 +162,36 @@ def _refused(words: list[str]) -> str:
 def same_output(expected: str, actual: str) -> bool:
     """Return whether a program printed what a page shows.
 
-    Numbers may differ by two units of the last place that is shown, or by 3 %; times, blanks and the lengths of rules
-    by anything. ``…`` matches any text of a line; a line that is ``…`` matches any lines.
+    Numbers may differ by two units of the last place that is shown, or by 3 %; times, line breaks and the lengths of
+    rules by anything. ``…`` matches any text.
     """
-    return _match_lines(_lines(expected), _lines(actual))
+    pattern, numbers, at = [], [], 0  # numbers with whether they may be counts
+    expected = _squeezed(expected)
+    for part in re.finditer(f"…|{_NUMBER.pattern}", expected):
+        pattern.append(re.escape(expected[at : part.start()]))
+        pattern.append(".*?" if part.group() == "…" else f"({_NUMBER.pattern})")
+        if part.group() != "…":
+            numbers.append((part.group(), not expected[: part.start()].endswith("± ")))
+        at = part.end()
+    pattern.append(re.escape(expected[at:]))
+    match = re.fullmatch("".join(pattern), _squeezed(actual))
+    return match is not None and all(
+        _close(shown, printed, count) for (shown, count), printed in zip(numbers, match.groups(), strict=True)
+    )
 
 
-def _lines(text: str) -> list[str]:
-    lines = (re.sub(r"[-─━═]{3,}", "───", _TIME.sub("TIME", line)) for line in text.splitlines())
-    return [squeezed for line in lines if (squeezed := " ".join(line.split()))]
+def _squeezed(text: str) -> str:
+    return " ".join(re.sub(r"[-─━═]{3,}", "───", _TIME.sub("TIME", " ".join(text.split()))).split())
 
 
-def _match_lines(expected: list[str], actual: list[str]) -> bool:
-    if not expected:
-        return not actual
-    if expected[0] == "…":
-        return any(_match_lines(expected[1:], actual[i:]) for i in range(len(actual) + 1))
-    return bool(actual) and _match_line(expected[0], actual[0]) and _match_lines(expected[1:], actual[1:])
-
-
-def _match_line(expected: str, actual: str) -> bool:
-    parts = []
-    numbers: list[str] = []
-    for piece in re.split(r"(…)", expected):
-        if piece == "…":
-            parts.append(".*")
-            continue
-        at = 0
-        for number in _NUMBER.finditer(piece):
-            parts += [re.escape(piece[at : number.start()]), f"({_NUMBER.pattern})"]
-            numbers.append(number.group())
-            at = number.end()
-        parts.append(re.escape(piece[at:]))
-    match = re.fullmatch("".join(parts), actual)
-    return match is not None and all(map(_close, numbers, match.groups()))
-
-
-def _close(expected: str, actual: str) -> bool:
+def _close(expected: str, actual: str, count: bool) -> bool:
     a, b = (float(text.replace(",", "").replace("−", "-")) for text in (expected, actual))
     digits = len(expected.partition(".")[2]) if "e" not in expected else 0
-    exact = "." not in expected and abs(a) < 1000  # a count
-    return a == b if exact else abs(a - b) <= max(2.001 * 10.0**-digits, 0.03 * abs(a))
+    return (
+        a == b
+        if count and "." not in expected and abs(a) < 1000
+        else abs(a - b) <= max(2.001 * 10.0**-digits, 0.03 * abs(a))
+    )
 
 
 # ------------------------------------------------------------------------------------------------ sessions
@@ -266,7 +255,10 @@ class Session:
             words = [*words, "--workers", "0"]
         said, status = io.StringIO(), [0]
         with contextlib.redirect_stderr(said), _forgotten():
-            printed = _printed(lambda: status.__setitem__(0, main(words)))
+            try:
+                printed = _printed(lambda: status.__setitem__(0, main(words)))
+            except SystemExit as end:
+                printed, status[0] = "", int(end.code or 0)
         assert status[0] == 0, f"zcbench {shlex.join(words)} ended with status {status[0]}: {said.getvalue()[-2000:]}"
         return printed
 
@@ -309,6 +301,8 @@ def _printed(call: Callable[[], object]) -> str:
 @contextlib.contextmanager
 def in_folder(folder: Path) -> Iterator[None]:
     """Work in a folder, as a reader of a page does: a terminal of 80 columns, own files can be imported."""
+    from zcbench._torchvision import torchvision_importable
+
     before, path, environment = Path.cwd(), [*sys.path], {**os.environ}
     modules = set(sys.modules)
     os.chdir(folder)
@@ -316,7 +310,8 @@ def in_folder(folder: Path) -> Iterator[None]:
     os.environ.update(COLUMNS=str(COLUMNS), NO_COLOR="1")
     os.environ.pop("ZCBENCH_RUNS", None)
     try:
-        yield
+        with torchvision_importable():
+            yield
     finally:
         os.chdir(before)
         sys.path[:] = path

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 #: modules with a reference page of their public names
 PACKAGES = (
-    "types", "metrics", "probe", "proxies", "predictors", "encodings", "ensembles", "curves", "scorers", "search",
-    "supernets", "spaces", "datasets", "batches", "runs", "records", "evaluation", "leaderboards", "executors", "testing",
-    "errors",
+    "types", "metrics", "probe", "proxies", "comparison", "predictors", "encodings", "ensembles", "curves", "scorers",
+    "search", "supernets", "spaces", "datasets", "batches", "runs", "records", "evaluation", "leaderboards",
+    "executors", "testing", "errors",
 )  # fmt: skip
 #: pages of the site that are files of the repository outside docs/
 OUTSIDE = {
@@ -65,6 +65,7 @@ def pages() -> dict[str, str]:
     found = {f"reference/{name}.md": package_page(name) for name in PACKAGES}
     found["reference/zcbench.md"] = top_page()
     found["reference/cli.md"] = command_page()
+    found["reference/registered.md"] = registered_page()
     for file, place in OUTSIDE.items():
         text = (ROOT / file).read_text(encoding="utf8")
         found[place] = example_page(file, text) if file.endswith(".py") else text
@@ -110,7 +111,14 @@ def package_page(name: str) -> str:
 def top_page() -> str:
     """Return the page of the names of ``zcbench`` itself: what each is, and where it is documented."""
     module = importlib.import_module("zcbench")
-    lines = ["# zcbench", "", "These names are imported from `zcbench` directly.", "", "| name | what it is |", "|:---|:---|"]
+    lines = [
+        "# zcbench",
+        "",
+        "These names are imported from `zcbench` directly.",
+        "",
+        "| name | what it is |",
+        "|:---|:---|",
+    ]
     for name in sorted(n for n in module.__all__ if not n.startswith("_")):
         value = getattr(module, name)
         value = getattr(value, name) if inspect.ismodule(value) else value
@@ -118,6 +126,44 @@ def top_page() -> str:
         first = _plain((inspect.getdoc(value) or "").partition("\n\n")[0]).replace("\n", " ").replace("|", "\\|")
         lines.append(f"| [`{name}`]({package}.md#zcbench.{package}.{name}) | {first} |")
     return "\n".join(lines) + "\n"
+
+
+def registered_page() -> str:
+    """Return the page of everything that is registered: each proxy with its whole docstring, other kinds in tables."""
+    import zcbench
+    from zcbench._kinds import KINDS
+
+    lines = ["# Everything that is registered", "", "`zcbench show NAME` prints the same, with all settings.", ""]
+    for kind in KINDS:
+        list_all, info_of = (getattr(zcbench, verb) for verb in (kind.verbs[3], kind.verbs[2]))
+        names = list_all()
+        lines += [f"## {kind.verbs[3].removeprefix('list_').replace('_', ' ').capitalize()}", ""]
+        if kind.verbs[3] == "list_proxies":
+            for name in names:
+                lines += _proxy_lines(info_of(name))
+            continue
+        lines += ["| name | what it is | source |", "|:---|:---|:---|"]
+        for info in map(info_of, names):
+            summary, source = (_cell(getattr(info, field, "")) for field in ("summary", "reference"))
+            lines.append(f"| `{info.name}` | {summary} | {source} |")
+        lines.append("")
+    return "\n".join(lines) + "\n"
+
+
+def _proxy_lines(info: Any) -> list[str]:
+    first, _, rest = (inspect.getdoc(info.function) or "").partition("\n\n")
+    rest = re.split(r"^(?:Args|Raises|Returns|Example):$", _plain(rest), flags=re.M)[0].strip()
+    facts = [f"cost {info.cost}", "with labels" if info.needs_labels else "without labels"]
+    facts.append(
+        f"for {', '.join(sorted(info.domains)) if not isinstance(info.domains, str) else info.domains} networks"
+    )
+    lines = [f"### {info.name}", "", _escaped(_plain(first)), ""]
+    lines += [_escaped(rest), ""] if rest else []
+    return [*lines, f"{_escaped(info.reference)}. {'; '.join(facts).capitalize()}.".replace("..", "."), ""]
+
+
+def _cell(text: str) -> str:
+    return _escaped(_plain(" ".join(str(text).split())))
 
 
 def example_page(file: str, text: str) -> str:

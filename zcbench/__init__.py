@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from zcbench.batches import get_batch as get_batch
     from zcbench.batches import list_batches as list_batches
     from zcbench.batches import register_batch as register_batch
+    from zcbench.comparison import Comparison as Comparison
+    from zcbench.comparison import compare as compare
     from zcbench.curves import CurvePredictor as CurvePredictor
     from zcbench.curves import curve_predictor_info as curve_predictor_info
     from zcbench.curves import get_curve_predictor as get_curve_predictor
@@ -99,6 +101,7 @@ _PUBLIC = {
     "Architecture": "zcbench.types",
     "Batch": "zcbench.types",
     "Benchmark": "zcbench.datasets",
+    "Comparison": "zcbench.comparison",
     "CurvePredictor": "zcbench.curves",
     "Encoding": "zcbench.encodings",
     "Evaluation": "zcbench.evaluation",
@@ -113,6 +116,7 @@ _PUBLIC = {
     "TableEncoding": "zcbench.encodings",
     "UncertainPredictor": "zcbench.predictors",
     "VectorPredictor": "zcbench.predictors",
+    "compare": "zcbench.comparison",
     "download_benchmark": "zcbench.datasets",
     "efficiency": "zcbench.runs",
     "evaluate": "zcbench.runs",

@@ -260,7 +260,7 @@ class Crew:
     def stopped(self, worker: _Worker) -> Iterator[tuple[str, str, Any]]:
         """Yield the results of the parts that a worker runs, and stop it; another worker replaces it."""
         _end(worker)
-        what = "the network was not built" if worker.running == "" else "it was not done"
+        what = "the network was not built" if worker.running == "" else "it was not finished"
         yield from self._replaced(worker, Status.TIMED_OUT, f"{what} within {self.timeout:g} s.")
 
     def _replaced(self, worker: _Worker, status: Status, reason: str) -> Iterator[tuple[str, str, Any]]:

@@ -64,7 +64,7 @@ def test_a_proxy_that_fails_is_named_and_the_rest_is_kept(cli, plugin):
     last = result.err.splitlines()[-1]
     assert last == (
         "zcbench: t-raises failed on 3 of 3 architectures: RuntimeError: no luck \\udc80. "
-        "Mend it and run again with --retry failed."
+        "Fix it and run again with --retry failed."
     )
     assert "params" in result.out
 
@@ -86,7 +86,7 @@ def test_a_proxy_that_fails_is_named_and_the_rest_is_kept(cli, plugin):
         (("run", "digits-201", "--proxies", "params", "--workers", -1), "-1 workers"),
         ((*RUN, "--proxies", "params", "--timeout", 0), "a timeout of 0 seconds: choose more than 0."),
         ((*RUN, "--predictors", "gp", "--timeout", "inf"), "the timeout inf: choose a finite number."),
-        ((*RUN, "--source", "x"), "digits-201 comes with zcbench: it takes no source."),
+        ((*RUN, "--source", "x"), "digits-201 is part of zcbench: it has no source."),
         ((*RUN, "--import", "absent.py"), "absent.py is not a file: give a Python file."),
         (("run", "nasbench201"), "the table of nasbench201 is not on this machine"),
         (("run", "nasbench201", "--source", "absent"), "absent does not exist: give the authors' file or folder."),
@@ -95,7 +95,7 @@ def test_a_proxy_that_fails_is_named_and_the_rest_is_kept(cli, plugin):
 def test_what_is_wrong_in_one_sentence(cli, place, words, message):
     _load._load.cache_clear()
     result = cli(*words)
-    assert result.status == 1
+    assert result.status == 2
     assert message in result.sentence
     assert not Store(place / "runs").files("digits-201")
 
@@ -290,7 +290,7 @@ def test_control_c_keeps_what_was_computed(place, plugin, tmp_path):
     assert process.returncode == 130
     assert out == ""
     assert "Traceback" not in err
-    assert "interrupted; what was scored is kept, the same command goes on from there" in err.splitlines()[-1]
+    assert "interrupted; stored results are kept, and the same command continues" in err.splitlines()[-1]
     assert 4 <= len(Store(store).records("digits-201")) < 36
 
 
@@ -357,7 +357,7 @@ def test_what_is_wrong_with_one_s_own_table(cli, place, words, message):
     place.joinpath("my.csv").write_text(OWN)
     place.joinpath("nets.py").write_text(FACTORY)
     result = cli("run", "my.csv", *words)
-    assert result.status == 1
+    assert result.status == 2
     assert message in result.sentence
 
 
@@ -444,5 +444,5 @@ def test_networks_of_names_made_of_digits(cli, place):
 @pytest.mark.parametrize("names", ["", " ", ","])
 def test_names_of_nothing_are_no_plan_of_another_kind(cli, tmp_path, option, names):
     result = cli("run", "digits-201", option, names, "--store", tmp_path / "store")
-    assert result.status == 1 and result.out == ""
+    assert result.status == 2 and result.out == ""
     assert f"{option} names none: write at least one name, or leave the option out." in result.err

@@ -145,3 +145,15 @@ def test_a_line_of_progress_tells_how_long_it_will_take(capsys, monkeypatch):
         "train: 640/1200 steps, about 9 min left",
         "train: 1200/1200 steps",
     ]
+
+
+def test_empty_columns_are_dropped_first_and_not_named(shown):
+    class Empty(Named):
+        NAMES = ("params",)
+
+        def cells(self):
+            return [["1", "params", "0.50 [0.40, 0.60]", "0.60 [0.50, 0.70]", "–"]]
+
+    assert "over params" in shown(80, Empty())
+    narrow = shown(58, Empty())
+    assert "rho" in narrow and "over params" not in narrow and "Dropped" not in narrow

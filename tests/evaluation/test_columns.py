@@ -122,7 +122,7 @@ def test_all_that_are_tied_with_the_best_share_the_first_rank(plain):
 def test_one_architecture_alone_has_no_interval():
     benchmark = toy([0.0] * 11 + [1.0])
     evaluation = summarize(records(benchmark, [0] * 11 + [1]), benchmark)
-    note = "mine: tau over 12 architectures has no interval, so it follows those that have one."
+    note = "mine: tau over 12 architectures has no interval, so it is ranked after taus that have one."
     assert footnotes(evaluation) == [note]
 
 

@@ -22,7 +22,7 @@ def test_sentinels_are_refused(bad):
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        ([1, 2, None], "None, which is no number"),
+        ([1, 2, None], "None, which is not a number"),
         (["1", "2", "3"], "no real numbers"),
         ([1, 2, "3"], "no real numbers"),
         ([1j, 2, 3], "no real numbers"),

@@ -169,7 +169,7 @@ def test_what_foreign_predictors_do_costs_their_own_trials(tmp_path):
         here = sweep(Store(tmp_path / "here"), predictors=[*expected], **plan)
         assert {trial.label: (trial.status, trial.detail) for trial in here} == expected
         assert warnings.filters[:] == filters
-        last = {"t-hangs": ("timed-out", "it was not done within 8 s.")}
+        last = {"t-hangs": ("timed-out", "it was not finished within 8 s.")}
         labels = [*list(expected)[:3], *last, *list(expected)[3:]]
         there = sweep(Store(tmp_path / "there"), predictors=labels, timeout=8, **plan)
         assert {trial.label: (trial.status, trial.detail) for trial in there} == expected | last

@@ -97,7 +97,7 @@ def test_a_crew_lasts_over_batches_whatever_happens_in_it():
         ]
         assert found[1].detail == "ValueError: bad cell"
         assert found[2].detail == "the worker process died with signal 9 (killed, often because memory ran out)."
-        assert found[3].detail == "it was not done within 3 s." and found[3].seconds["training"] >= 3
+        assert found[3].detail == "it was not finished within 3 s." and found[3].seconds["training"] >= 3
         assert found[5].detail == "the worker process died with exit code 3."
         assert [found[number].values["value"] for number in (0, 6, 7)] == [0, 6, 7]
         processes = {worker.process.pid for worker in evaluator._crew.idle}

@@ -288,7 +288,7 @@ BREACHES = [
     (Undescribed, {}, "declaration", "docstring"),
     (Mine, {"reference": ""}, "declaration", "no reference"),
     (Doubles, {}, "settings", "does not store its argument pace"),
-    (Narrow, {}, "predicts", "4 times it gives (24, 1) distributions"),
+    (Narrow, {}, "predicts", "4 times it returns (24, 1) distributions"),
     (Greedy, {}, "predicts", "changes the given curves"),
     (Secret, {}, "complete curves", "declares that it does not learn"),
     (Eager, {}, "complete curves", "before fit it predicts"),

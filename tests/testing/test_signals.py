@@ -110,7 +110,7 @@ def test_proxies_that_declare_nothing_are_told():
     (outcome,) = [one for one in check_proxy("t-silent").outcomes if one.check == "signals"]
     assert (outcome.status, outcome.detail) == (
         "passed",
-        "asks for: gradients; declare them, and passes are shared better",
+        "requests: gradients; declare them, so that proxies share more passes",
     )
 
 
@@ -183,4 +183,4 @@ def test_every_check_of_rules_can_fail(rule, check):
 
 def test_layers_without_a_rule():
     layer = nn.Sequential(nn.Linear(4, 4))
-    assert "there is none" in failed(check_per_sample_rule(lambda: layer, torch.randn(5, 6, 4)))["a rule"]
+    assert "there is no rule" in failed(check_per_sample_rule(lambda: layer, torch.randn(5, 6, 4)))["a rule"]

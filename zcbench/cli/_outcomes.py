@@ -30,7 +30,7 @@ def write_outcomes(folder: Path, run: Run, outcomes: Sequence[Outcome]) -> None:
 
     store, track = Store(run.store), run.track
     if track.name and track.kind == SCORES:
-        boards, found, _ = of_track(track.name, track, [one.benchmark for one in outcomes], store, source=run.source)
+        boards, found, _ = of_track(track, track, [one.benchmark for one in outcomes], store, source=run.source)
         write_evaluations(folder, track.name, boards, found, store)
         return
     for outcome in outcomes:

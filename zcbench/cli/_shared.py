@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from zcbench._display import NOTHING, SENTENCE, json_text, plain, plain_lines
 from zcbench.cli._output import results, write_message, write_result
+from zcbench.cli._status import status_of_several
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -217,7 +218,8 @@ def for_each(names: Sequence[str], find: Callable[[str], _T]) -> tuple[dict[str,
     """
     from zcbench.errors import ZcbenchError
 
-    found, status = {}, 0
+    found: dict[str, _T] = {}
+    errors: list[ZcbenchError] = []
     for name in names:
         try:
             found[name] = find(name)
@@ -225,8 +227,8 @@ def for_each(names: Sequence[str], find: Callable[[str], _T]) -> tuple[dict[str,
             if len(names) == 1:
                 raise
             say(f"zcbench: {name}: {error}")
-            status = 1
-    return found, status
+            errors.append(error)
+    return found, status_of_several(errors, len(found))
 
 
 def say_notes(benchmark: Benchmark) -> None:
@@ -351,7 +353,7 @@ def _sizes(titles: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]], wi
 def _fitting(
     titles: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]], width: int
 ) -> tuple[list[tuple[str, bool]], list[list[str]], list[str]]:
-    """Return the titles and cells of the columns that fit, and the titles of the others."""
+    """Return the titles and cells of the columns that fit, and the titles of the others that are not empty."""
     sizes = _sizes(titles, rows, width)
     kept = list(range(len(titles)))
     empty = [place for place in kept if titles[place][1] and {row[place] for row in rows} <= {NOTHING, ""}]
@@ -360,7 +362,7 @@ def _fitting(
         if sum(sizes[k] for k in kept) - 2 <= width:
             break
         kept.remove(place)
-    hidden = [titles[place][0] for place in range(len(titles)) if place not in kept]
+    hidden = [titles[place][0] for place in range(len(titles)) if place not in (*kept, *empty)]
     return [titles[k] for k in kept], [[row[k] for k in kept] for row in rows], hidden
 
 

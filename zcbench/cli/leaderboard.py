@@ -185,12 +185,12 @@ def _of_track(tracks: dict[str, Track], benchmarks: Sequence[str], store: Store,
 
 
 def of_track(
-    name: str, track: Track, benchmarks: Sequence[str], store: Store, **chosen: Any
+    name: str | Track, track: Track, benchmarks: Sequence[str], store: Store, **chosen: Any
 ) -> tuple[list[Board], list[Evaluation], int]:
     """Return what a track of proxies shows of a store: its tables, the evaluations, and the exit status.
 
     Args:
-        name: what the track was called by.
+        name: what the track was called by, or the track.
         track: the same.
         benchmarks: which of them.
         store: of the runs.
@@ -204,20 +204,21 @@ def of_track(
     from zcbench.runs import leaderboard, stored_benchmark
     from zcbench.runs._read import check_scores, proxies_of
 
-    check_scores(track, name)
+    called = name if isinstance(name, str) else track.name
+    check_scores(track, called)
 
     def find(benchmark: str) -> tuple[Evaluation, Estimate]:
-        (evaluation,) = leaderboard(track, store, benchmarks=[benchmark], **chosen)
+        (evaluation,) = leaderboard(name, store, benchmarks=[benchmark], **chosen)
         table = stored_benchmark(benchmark, chosen.get("source"), store=store)
         return evaluation, table.noise_ceiling(evaluation.target.name)
 
     if not benchmarks:
         raise InvalidInputError(
-            f"the track {name} names no benchmark: say which,  zcbench leaderboard {name} BENCHMARK"
+            f"the track {called} names no benchmark: say which,  zcbench leaderboard {called} BENCHMARK"
         )
     every, status = for_each(benchmarks, find)
     if not every:
-        raise InvalidInputError(f"nothing that the track {name} requests can be shown.")
+        raise InvalidInputError(f"nothing that the track {called} requests can be shown.")
     found = [evaluation for evaluation, _ in every.values()]
     boards: list[Board] = [*found]
     if len(found) > 1:

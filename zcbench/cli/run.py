@@ -42,10 +42,12 @@ from zcbench.cli._shared import (
     show,
     split_names,
 )
+from zcbench.cli._status import FAILED, status_of_several
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from zcbench.evaluation import Evaluation
     from zcbench.runs import Run, Step, Track
     from zcbench.runs._run import Result
 
@@ -242,23 +244,25 @@ def execute(options: argparse.Namespace) -> int:
     executor = get_executor(options.executor)
     usual = devices.usual_workers(devices.chosen()) if executor is None else 1
     workers = usual if options.workers is None else options.workers
-    status, done = 0, list[Outcome]()
+    errors, done, failed, shown = [], 0, False, list[Outcome]()
     with _Reports() as reports:
         outcomes = run.each(workers=workers, executor=executor, begin=say_notes, progress=reports)
         for number, outcome in enumerate(outcomes):
             reports.close()
-            if outcome.failed or (outcome.result is None and not isinstance(outcome.error, EmptyShardError)):
-                status = 1
+            failed = failed or outcome.failed
+            done += outcome.error is None
+            if outcome.error is not None and not isinstance(outcome.error, EmptyShardError):
+                errors.append(outcome.error)
             if outcome.result is None:
                 say(f"zcbench: {outcome.benchmark}: {outcome.error}")
             else:
                 if number and not options.json:
                     show()
                 _show(outcome.result, options.json)
-                done.append(outcome)
-    if options.out and done:
-        write_outcomes(Path(options.out), run, done)
-    return status
+                shown.append(outcome)
+    if options.out and shown:
+        write_outcomes(Path(options.out), run, shown)
+    return FAILED if failed else status_of_several(errors, done)
 
 
 def _run(options: argparse.Namespace) -> Run:
@@ -391,13 +395,31 @@ def _show(result: Result, as_json: bool) -> None:
         print_board(result)
     if not isinstance(result, Evaluation):
         return
+    _say_failures(result)
+
+
+#: what happened, and what to do, by status
+_FAILURES = {
+    "failed": ("failed", "Fix it"),
+    "timed-out": ("timed out", "Increase --timeout"),
+    "out-of-memory": ("ran out of memory", "Reduce --batch-size or --workers"),
+}
+
+
+def _say_failures(result: Evaluation) -> None:
+    """Say what failed, once for all proxies with the same reason, and what to do."""
+    from zcbench.errors import names_missing_package
+
+    reasons: dict[tuple[str, str, int, int], list[str]] = {}
     for entry in result.entries:
         for failure in entry.failures:
             if failure.status.worth_a_retry:
-                what, advice = (
-                    ("failed", "Mend it") if failure.status == "failed" else ("timed out", "Give it more time")
-                )
-                say(
-                    f"zcbench: {entry.proxy} {what} on {failure.count} of {entry.total} architectures: "
-                    f"{sentence(failure.example)} {advice} and run again with --retry {failure.status}."
-                )
+                key = (failure.status, failure.example, failure.count, entry.total)
+                reasons.setdefault(key, []).append(entry.proxy)
+    for (status, example, count, total), proxies in reasons.items():
+        what, advice = _FAILURES[status]
+        again = f"{advice} and run again with --retry {status}."
+        if names_missing_package(example):
+            again = "Then run the same command again."
+        shown = ", ".join(proxies[:3]) + (f" and {len(proxies) - 3} others" if len(proxies) > 3 else "")
+        say(f"zcbench: {shown} {what} on {count} of {total} architectures: {sentence(example)} {again}")

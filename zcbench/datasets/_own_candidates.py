@@ -10,8 +10,9 @@ import numpy as np
 from zcbench._display import abridged
 from zcbench.datasets._benchmark import Benchmark
 from zcbench.datasets._features import features_of, merged_texts
+from zcbench.datasets._own_names import architectures_of, names_of
 from zcbench.datasets._own_source import OwnSource, file_digest
-from zcbench.datasets.own import _architectures, _Content, _means, _names, _notes, _read, _reserved, own_name
+from zcbench.datasets.own import _Content, _means, _notes, _read, _reserved, own_name
 from zcbench.errors import InvalidInputError, UnknownNameError
 
 
@@ -45,10 +46,10 @@ def own_candidates(path: str | Path, trained: Benchmark) -> Benchmark:
     # Rows of the two files that have numbers for names are different architectures.
     names, column = (content.texts[source.arch], source.arch) if source.arch else (_numbered(content, path), None)
     if source.arch is None and space is not None:
-        names, column, _ = _names(content, target, None, space, None)
+        names, column, _ = names_of(content, target, None, space, None)
     reserved = _reserved(content, column, {target: "the target"})
     columns = features_of(content.texts, content.readings, reserved, (), (), content.path, trained.texts)
-    architectures, rows = _architectures(content, names, trained.space, None)
+    architectures, rows = architectures_of(content, names, trained.space, None)
     notes = _notes(content, columns.facts, column, target, None, columns)
     notes = [note for note in notes if f"column {target!r}" not in note]
     reading = content.readings.get(target)

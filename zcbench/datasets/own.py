@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,13 @@ from zcbench.datasets._benchmark import Benchmark
 from zcbench.datasets._cells import Reading, is_number, read_cells
 from zcbench.datasets._curve_columns import several_curves
 from zcbench.datasets._features import NAMED, Features, features_of, merged_texts
+from zcbench.datasets._own_names import ARCHITECTURE, architectures_of, names_of
 from zcbench.datasets._own_source import OwnSource, file_digest
 from zcbench.datasets._sheet import Sheet, read_sheet
-from zcbench.datasets._trainings import LIKELY, Trainings, trainings_of
-from zcbench.errors import DataCorruptError, InvalidArchitectureError, InvalidInputError, UnknownNameError
-from zcbench.spaces import FactorySpace, TableSpace, accepting_spaces, get_space
-from zcbench.types import Architecture, SearchSpace, Target
+from zcbench.datasets._trainings import Trainings, trainings_of
+from zcbench.errors import DataCorruptError, UnknownNameError
+from zcbench.spaces import FactorySpace, TableSpace, get_space
+from zcbench.types import SearchSpace, Target
 
 Floats = NDArray[np.float64]
 
@@ -31,8 +31,6 @@ Floats = NDArray[np.float64]
 OWN = "own-"
 #: rows that are read without being asked to
 MOST_ROWS = 1_000_000
-#: columns that name architectures, the surest first
-_ARCHITECTURE = ("arch", "architecture", "arch_str", "architecture_str", "genotype", "network", "model", "name", "id")
 #: what pandas calls a column without a name when it reads what it wrote
 _UNNAMED = re.compile(r"|Unnamed: \d+(\.\d+)?")
 
@@ -210,7 +208,7 @@ def own_benchmark(
         target = ended.columns[-1]
     _check_columns(content, [target, arch, seed_column], [name for name in lower if name not in called])
     truth = _target(content, target)
-    names, column, numbered = _names(content, target, arch, None if space is None else place, seed_column)
+    names, column, numbered = names_of(content, target, arch, None if space is None else place, seed_column)
     epochs = {name: _numbers(content, name) for one in found for name in one.columns}
     reserved = _reserved(content, column, {target: "the target", seed_column: "the column of seeds"})
     reserved |= dict.fromkeys(epochs, "an epoch of a learning curve")
@@ -226,7 +224,7 @@ def own_benchmark(
     notes = _notes(content, {target: truth, **facts, **epochs}, column, target, seed_column, columns)
     notes += [numbered] if numbered else []
     notes += [one.note() for one in found]
-    architectures, rows = _architectures(content, names, place, seed_column)
+    architectures, rows = architectures_of(content, names, place, seed_column)
     there = np.asarray(~np.isnan(np.column_stack([truth, *epochs.values()])).all(axis=1))
     trainings = _trainings(content, names, rows, there, seed_column)
     if len(rows) < len(names):
@@ -291,7 +289,7 @@ def _reserved(content: _Content, names: str | None, known: Mapping[str | None, s
         names: the column of architectures.
         known: further columns, None for one that there is not.
     """
-    found = {name: "the name of a column of architectures" for name in content.texts if name.lower() in _ARCHITECTURE}
+    found = {name: "the name of a column of architectures" for name in content.texts if name.lower() in ARCHITECTURE}
     if names is not None:
         found[names] = "the column of architectures"
     if content.index is not None:
@@ -383,95 +381,6 @@ def _rankable(path: str, target: str, truth: Floats) -> None:
         raise DataCorruptError(f"{path}: {target!r} has one finite value: there is nothing to rank.")
     if len(set(finite.tolist())) < 2:
         raise DataCorruptError(f"{path}: all values of {target!r} are the same: there is nothing to rank.")
-
-
-def _names(
-    content: _Content, target: str, arch: str | None, space: SearchSpace | None, seeds: str | None
-) -> tuple[list[str], str | None, str]:
-    """Names of the rows, the column that they are from, and a note where the column that was likely is not it."""
-    texts = content.texts
-    if arch is not None:
-        return texts[arch], arch, ""
-    named = sorted(
-        (name for name in texts if name.lower() in _ARCHITECTURE and name not in (target, content.index, seeds)),
-        key=lambda name: _ARCHITECTURE.index(name.lower()),
-    )
-    if named:
-        return texts[named[0]], named[0], ""
-    others = [name for name in texts if name not in (target, content.index, seeds)]
-    coded = [name for name in others if content.readings[name].code]
-    if space is not None:
-        if not isinstance(space, TableSpace):  # any text is a name of those
-            fitting = [name for name in (*coded, *others) if _is_of(space, texts[name][0])]
-            coded = fitting[:1] or coded
-        if not coded:
-            raise InvalidInputError(f"{content.path} has no column of architectures: name it with --arch.")
-        return texts[coded[0]], coded[0], ""
-    for name in coded[:1]:
-        if (seeds is not None or len(set(texts[name])) == len(texts[name])) and "" not in texts[name]:
-            return texts[name], name, ""
-    if seeds is not None:
-        raise InvalidInputError(f"{content.path} has no column of architectures to repeat: name it with --arch.")
-    note = f"Rows are numbered because the text in {abridged(coded[0], 60)!r} repeats." if coded else ""
-    if note and (likely := _likely_seeds(content)):
-        note += f" If these are repeated trainings, name the column of their seeds: --seed-column {likely}."
-    return [f"row {number}" for number, _ in content.sheet.rows], None, note
-
-
-def _likely_seeds(content: _Content) -> str:
-    """The column that is likely to have the seeds of repeated trainings; "" if there is none."""
-    return next((name for name in content.texts if "_".join(name.lower().split()) in LIKELY), "")
-
-
-def _is_of(space: SearchSpace, text: str) -> bool:
-    try:
-        space.parse(text)
-    except InvalidArchitectureError:
-        return False
-    return True
-
-
-def _architectures(
-    content: _Content, names: list[str], space: SearchSpace, seeds: str | None
-) -> tuple[tuple[Architecture, ...], list[list[int]]]:
-    """Architectures that denote different networks, and the rows of each."""
-    parse: Callable[[str], Architecture] = space.parse
-    by_name = isinstance(space, TableSpace)
-    groups: dict[Architecture | str, list[int]] = {}
-    first: dict[Architecture | str, Architecture] = {}
-    for place, name in enumerate(names):
-        if not name:
-            raise DataCorruptError(f"{content.path}, {content.at(place)}: the architecture has no name: give it one.")
-        try:
-            # Matrices are often printed over several lines.
-            architecture = parse(name if len(name.splitlines()) == 1 else " ".join(name.split()))
-        except InvalidArchitectureError as error:
-            where = f"{content.path}, {content.at(place)}"
-            raise InvalidArchitectureError(f"{where}: {error}{_accepted(name, names)}") from None
-        # Names that look the same are the same: spaces of any kind, letters with accents of one or two characters.
-        same = unicodedata.normalize("NFC", " ".join(name.split())) if by_name else space.canonical(architecture)
-        groups.setdefault(same, []).append(place)
-        first.setdefault(same, architecture)
-    if by_name and seeds is None and len(groups) < len(names):
-        repeated = [places for places in groups.values() if len(places) > 1]
-        numbers = [content.sheet.rows[place][0] for place in repeated[0]]
-        others = len(repeated) - 1
-        more = f"; {others} more name{'s repeat' if others > 1 else ' repeats'}" if others else ""
-        raise DataCorruptError(
-            f"{content.path}: {abridged(names[repeated[0][0]], 60)!r} is in {content.sheet.unit}s "
-            f"{', '.join(map(str, numbers[:4][:-1]))}{', …' if len(numbers) > 4 else ''} and {numbers[-1]}{more}: keep "
-            "one row of each architecture, or name another column with --arch. If these are repeated trainings, name "
-            f"the column of their seeds with --seed-column {_likely_seeds(content) or 'COLUMN'}."
-        )
-    return tuple(first.values()), list(groups.values())
-
-
-def _accepted(name: str, names: Sequence[str]) -> str:
-    """Say which search spaces accept an architecture that another one refused; "" for none."""
-    if every := accepting_spaces(names):
-        return f" All {len(names):,} architectures are of {' and of '.join(every[:3])}: --space {every[-1]}."
-    some = accepting_spaces([name])
-    return f" {' and '.join(some[:3])} accept{'s' * (len(some) == 1)} it." if some else ""
 
 
 def _means(values: Floats, rows: list[list[int]]) -> Floats:

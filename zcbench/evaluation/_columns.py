@@ -1,4 +1,4 @@
-"""What the table of an evaluation shows: adding a column is adding an entry here."""
+"""The columns of the table of an evaluation: each column is an entry here."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Column:
 
     Attributes:
         title: heading.
-        text: the cell as people read it, from the rank as people read it and the entry.
+        text: the cell as text, from the rank as text and the entry.
         number: the cell as a number to sort by; nan if unknown.
         help: one sentence that explains the column.
         numeric: whether cells are numbers (aligned to the right).
@@ -35,7 +35,7 @@ class Column:
 
 
 def interval(estimate: Estimate) -> str:
-    """The value and its interval, ".62 [.58, .66]"; a dash if undefined."""
+    """Write the value and its interval, ".62 [.58, .66]"; a dash if undefined."""
     if math.isnan(estimate.value):
         return NOTHING
     if math.isnan(estimate.low):
@@ -44,12 +44,12 @@ def interval(estimate: Estimate) -> str:
 
 
 def place(rank: int, entry: Entry) -> int | None:
-    """The rank of an entry that has a tau; None for others."""
+    """Return the rank of an entry that has a tau; None for others."""
     return None if math.isnan(entry.tau.value) else rank
 
 
 def ranks(entries: Sequence[Entry]) -> list[str]:
-    """Return the rank of each entry as people read it: "1=" for all that are tied with the best, "–" without a tau."""
+    """Return the rank of each entry as text: "1=" for all that are tied with the best, "–" without a tau."""
     tied = sum(entry.tied_with_best for entry in entries) > 1
     return [
         NOTHING if place(rank, entry) is None else "1=" if tied and entry.tied_with_best else str(rank)
@@ -74,7 +74,7 @@ COLUMNS = (
         "tau [95 % CI]",
         lambda rank, e: _tau(e),
         lambda rank, e: e.tau.value,
-        "Kendall's tau-b with the target, read so that positive is good, or why there is none.",
+        "Kendall's tau-b with the target, signed so that positive is good, or the reason why it is missing.",
     ),
     Column(
         "rho [95 % CI]",
@@ -98,7 +98,7 @@ COLUMNS = (
         "scored",
         lambda rank, e: f"{e.n}/{e.total}",
         lambda rank, e: e.n,
-        "Architectures with a score, of those tried; correlations are over the former.",
+        "Number of architectures with a score, and of all; correlations use the former.",
     ),
     Column(
         "time",
@@ -110,13 +110,13 @@ COLUMNS = (
 
 
 def headline(evaluation: Evaluation) -> str:
-    """One sentence that says what the table ranks."""
+    """Return one sentence that describes the ranking."""
     direction = "higher is better" if evaluation.target.higher_is_better else "lower is better"
     text = (
         f"{plain(evaluation.benchmark)}: {many(evaluation.total, 'architecture')} against "
         f"{plain(evaluation.target.name)} ({plain(evaluation.target.description)}; {direction})"
     )
-    # The columns of a user's table were computed elsewhere.
+    # The columns of a user-defined table were computed elsewhere.
     text += f", seed {evaluation.seed}, batch {plain(evaluation.batch)}." if evaluation.batch else "."
     if math.isfinite(evaluation.ceiling.value):
         text += f" Seed-to-seed tau (noise ceiling): {interval(evaluation.ceiling)}."
@@ -128,7 +128,7 @@ def headline(evaluation: Evaluation) -> str:
 
 
 def footnotes(evaluation: Evaluation) -> list[str]:
-    """A sentence for every kind of failure and note, and for what cannot be compared."""
+    """Return a sentence for every kind of failure and note, and for incomparable entries."""
     notes = [
         f"{plain(entry.proxy)}: {failure.count} of {entry.total} {failure.status}: {plain(failure.example, SENTENCE)}"
         for entry in evaluation.entries
@@ -141,8 +141,8 @@ def footnotes(evaluation: Evaluation) -> list[str]:
     ]
     reasons = {
         Standing.SCORES_EQUAL: "its {n} scores are all equal, so it ranks nothing.",
-        Standing.TRUTHS_EQUAL: "the {n} targets of what it scored are all equal, so there is nothing to rank.",
-        Standing.NO_INTERVAL: "tau over {n} architectures has no interval, so it follows those that have one.",
+        Standing.TRUTHS_EQUAL: "the {n} targets of scored architectures are all equal, so there is nothing to rank.",
+        Standing.NO_INTERVAL: "tau over {n} architectures has no interval, so it is ranked after taus that have one.",
     }
     few = [entry for entry in evaluation.entries if entry.standing is Standing.NO_INTERVAL and entry.n < FEWEST]
     if few:
@@ -158,7 +158,7 @@ def footnotes(evaluation: Evaluation) -> list[str]:
     ]
     if len({entry.architectures for entry in evaluation.entries}) > 1:
         notes.append(
-            "Proxies were correlated over different architectures (column 'scored'); compare them on the shared ones "
+            "Proxies were correlated over different architectures (column 'scored'); compare them on the common ones "
             "with  zcbench leaderboard --common"
         )
     return notes + [plain(note, SENTENCE) for note in (*evaluation.notes, *evaluation.table_notes)]

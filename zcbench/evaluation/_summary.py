@@ -1,4 +1,4 @@
-"""From records to correlations: a pure function, no torch."""
+"""Correlations from records: a pure function, without torch."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ def summarize(
 ) -> Evaluation:
     """Correlate the records of one run (one seed, one batch) with a target.
 
-    Records of architectures that the table does not have are left out with a note, and so are other versions of a proxy
-    than the one that was measured last.
+    Records of architectures that the table does not have are excluded with a note, and so are all versions of a proxy
+    except the one that was measured last.
 
     Args:
-        records: of one benchmark version, seed and batch, in the order of measuring.
+        records: records of one benchmark version, seed and batch, in the order of measuring.
         benchmark: the table.
-        target: column; default the benchmark's own choice.
+        target: column; default the benchmark's default target.
         common: use only architectures for which every proxy has a value.
         ensembles: combinations of the proxies to rank as well, such as "vote(naswot+synflow)"; each ranks the
             sampled architectures that all its members scored.
-        notes: what was left out before, a sentence each.
+        notes: sentences about results that were excluded before.
 
     Raises:
         UnknownNameError: there is no such ensemble.
@@ -92,7 +92,7 @@ def summarize_columns(
     Args:
         benchmark: the table.
         columns: by name, a number for every architecture ``(architectures,)``, and whether high ones are good.
-        target: column; default the benchmark's own choice.
+        target: column; default the benchmark's default target.
         common: use only architectures for which every column has a value.
     """
     column = benchmark.target(target)
@@ -143,7 +143,7 @@ def _evaluation(
 
 
 def _only_run(records: Records, benchmark: Benchmark, notes: Sequence[str]) -> tuple[int, str]:
-    """Seed and batch of all records."""
+    """Return seed and batch of all records."""
     if not len(records):
         nothing = f"no records of {benchmark.identifier}: run  zcbench run {benchmark.name}"
         raise InvalidInputError(with_notes(nothing, notes))
@@ -155,7 +155,7 @@ def _only_run(records: Records, benchmark: Benchmark, notes: Sequence[str]) -> t
 
 
 def _scores(records: Records, places: NDArray[np.intp], rows: int) -> Scores:
-    """The records of one version of one proxy as a column.
+    """Return the records of one version of one proxy as a column.
 
     Args:
         records: an architecture each.
@@ -200,7 +200,7 @@ def _together(ensemble: Ensemble, columns: dict[str, Scores]) -> Scores:
 
 
 def _without_truth(benchmark: Benchmark, target: Target, rows: NDArray[np.intp]) -> list[str]:
-    """Sentences on architectures that have no finite value of the target, and on repeats that are infinite."""
+    """Return sentences about architectures without a finite target value, and about infinite repeats."""
     values = benchmark.values[target.name]
     known, infinite = np.isfinite(benchmark.truth(target.name)), np.isinf(values).any(axis=1)
     inside = np.zeros(len(known), np.bool_)
@@ -211,12 +211,12 @@ def _without_truth(benchmark: Benchmark, target: Target, rows: NDArray[np.intp])
         counts = ", ".join(f"{mask.sum():,} {kind}" for kind, mask in kinds.items() if mask.any())
         notes.append(
             f"{lost.sum():,} of {len(rows):,} architectures cannot be ranked by {target.name} ({counts}): "
-            "correlations leave them out."
+            "correlations exclude them."
         )
     if (partly := inside & known & infinite).any():
         notes.append(
             f"{partly.sum():,} of {len(rows):,} architectures have infinite repeats of {target.name}: "
-            "their means and the noise ceiling leave these out."
+            "their means and the noise ceiling exclude these."
         )
     if (never := ~inside & ~known & infinite).any():
         what = "1 more architecture" if never.sum() == 1 else f"{never.sum():,} more architectures"

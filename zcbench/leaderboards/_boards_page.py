@@ -36,7 +36,7 @@ p, li {{ overflow-wrap: anywhere; }}
 
 
 def boards_to_html(title: str, boards: Sequence[Board]) -> str:
-    """The page of some tables, each with its headline and notes.
+    """Return a page with several tables, each with its headline and notes.
 
     Args:
         title: of the page.

@@ -84,12 +84,12 @@ def draw_efficiency(efficiency: SampleEfficiency, path: Path, labels: list[str] 
         _paint(axis)
         _label_ends(axis, [label(name) for name in shown])
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a box stands for what the font lacks
+        warnings.filterwarnings("ignore", "Glyph")  # characters that the font lacks are drawn as boxes
         figure.savefig(path, transparent=True, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
 def _draw_line(axis: Any, x: Sequence[float], points: Sequence[Point], colour: str, *, whiskers: bool) -> None:
-    """Draw a predictor; matplotlib leaves out what is not finite."""
+    """Draw the line of a predictor; matplotlib omits values that are not finite."""
     tau = [p.metrics["tau"] for p in points]
     if whiskers:
         axis.vlines(x, [t.low for t in tau], [t.high for t in tau], color=colour, alpha=0.45, lw=1)

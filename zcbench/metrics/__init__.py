@@ -5,6 +5,7 @@ assume no distribution, handle ties and use no random numbers. ``docs/method.md`
 functions take O(n log n) operations and O(n) memory. Ranks use exact comparisons of the given numbers.
 """
 
+from zcbench.metrics._agreement import kendall_w, mean_tau
 from zcbench.metrics._columns import mean_ranks, student
 from zcbench.metrics._correlation import (
     FEWEST,
@@ -46,7 +47,9 @@ __all__ = [
     "igd_plus",
     "kendall_jackknife",
     "kendall_tau",
+    "kendall_w",
     "mean_ranks",
+    "mean_tau",
     "noise_ceiling",
     "noise_jackknife",
     "pareto_front",

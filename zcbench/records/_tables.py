@@ -1,7 +1,8 @@
-"""How user-defined tables were read: a small JSON file for each way, next to the records of the table.
+"""The options with which user-defined tables were read: a small JSON file each, next to the records of the table.
 
-``<store>/<benchmark>/<key>.table.json`` says how, without any path, so that a store can be given to others. The hidden
-file ``.<key>.place.json`` says where the table was on this machine, and ``Store.merge`` does not copy it.
+``<store>/<benchmark>/<key>.table.json`` contains the options without any path, so that a store can be given to others.
+The hidden file ``.<key>.place.json`` contains the path of the table on this machine;
+:meth:`zcbench.records.Store.merge` does not copy it.
 """
 
 from __future__ import annotations
@@ -16,20 +17,20 @@ from zcbench._files import write_text
 from zcbench.errors import StoreError
 from zcbench.records import _layout
 
-#: ending of the files that say how a table was read
+#: ending of the files with the options of a table
 SUFFIX = ".table.json"
 _ADVICE = "choose another folder with --store."
 
 
 def keep(store: Path, benchmark: str, key: str, content: dict[str, Any], place: dict[str, Any]) -> None:
-    """Write or replace what is known of one way to read a table.
+    """Write or replace one entry with the options of a table.
 
     Args:
         store: the folder.
         benchmark: name of the table.
-        key: of the way to read it; a file name.
+        key: identifier of the entry; a file name.
         content: JSON without paths.
-        place: JSON that is only true on this machine.
+        place: JSON that is valid only on this machine.
 
     Raises:
         StoreError: it cannot be written.
@@ -40,7 +41,7 @@ def keep(store: Path, benchmark: str, key: str, content: dict[str, Any], place: 
 
 
 def kept(store: Path, benchmark: str) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
-    """Return what :func:`keep` wrote by key: content, and the place, which is empty for a store from elsewhere.
+    """Return the entries of :func:`keep` by key: content, and the place, which is empty for a store of another machine.
 
     Raises:
         StoreError: a file cannot be read; the message names it.
@@ -58,7 +59,7 @@ def kept(store: Path, benchmark: str) -> dict[str, tuple[dict[str, Any], dict[st
 
 
 def names(store: Path, benchmark: str) -> list[str]:
-    """Return the names of the files that say how a table was read, sorted."""
+    """List the names of the files with the options of a table, sorted."""
     try:
         listed = os.listdir(_layout.folder_of(store, benchmark))  # noqa: PTH208 - names, not paths
     except (FileNotFoundError, NotADirectoryError):
@@ -69,7 +70,7 @@ def names(store: Path, benchmark: str) -> list[str]:
 
 
 def tables(store: Path) -> list[str]:
-    """Return the names of the tables that the store knows how to read, sorted."""
+    """List the names of the tables with options in the store, sorted."""
     try:
         listed = os.listdir(store)  # noqa: PTH208 - names, not paths
     except (FileNotFoundError, NotADirectoryError):
@@ -80,9 +81,9 @@ def tables(store: Path) -> list[str]:
 
 
 def take_over_tables(other: Path, store: Path, benchmark: str) -> list[Path]:
-    """Copy what another store knows of reading a table, without places; return the files that were made.
+    """Copy the options of a table from another store, without places; return the files that were made.
 
-    Of one way to read a table the later run counts.
+    Of two entries with the same key the entry of the later run is kept.
 
     Raises:
         StoreError: a file cannot be read or written.

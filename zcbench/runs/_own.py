@@ -13,7 +13,7 @@ from zcbench.datasets.own import OWN
 from zcbench.errors import InvalidInputError
 from zcbench.runs._register import list_tracks
 from zcbench.runs._track import Track
-from zcbench.spaces import TableSpace
+from zcbench.spaces import ChoiceSpace, TableSpace
 
 #: endings of files that hold tables
 _TABLES = (".csv", ".tsv", ".txt", ".parquet")
@@ -98,5 +98,6 @@ def is_own_table(name: str) -> bool:
 
 
 def is_numbers(table: Benchmark) -> bool:
-    """Whether a table of one's own has columns, and no networks."""
-    return table.name.startswith(OWN) and type(table.space) is TableSpace
+    """Whether a user-defined table has no networks, so that its columns take the place of proxies."""
+    build = getattr(type(table.space), "build", None)
+    return table.name.startswith(OWN) and build in (None, ChoiceSpace.build, TableSpace.build)

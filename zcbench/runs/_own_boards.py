@@ -90,7 +90,8 @@ def boards_of_table(
 def _of_columns(one: Remembered, table: Benchmark, target: str | None, common: bool) -> Evaluation:
     """Correlate the columns that a run correlated, with the same directions."""
     column = table.target(target).name
-    ups = {name: up for name, up in one.higher_is_better.items() if name in table.facts and name != column}
+    known = {one.target: one.target not in one.settings.get("lower", ()), **one.higher_is_better}
+    ups = {name: up for name, up in known.items() if name in table.facts and name != column}
     if not ups:
         raise InvalidInputError(f"{table.source} has no other column of numbers than {column!r} that was run.")
     return summarize_columns(table, {name: (table.facts[name], up) for name, up in ups.items()}, column, common=common)

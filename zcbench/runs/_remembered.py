@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,6 +25,7 @@ from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError
 from zcbench.records import Store
 from zcbench.runs._track import KINDS, SCORES, Track
 from zcbench.spaces import FactorySpace, get_space
+from zcbench.types import SearchSpace
 
 #: what was run: columns of the table itself, or work of one of the kinds of a track
 COLUMNS = "columns"
@@ -87,7 +89,8 @@ class Remembered:
         Raises:
             DataMissingError: it is not there.
             DataCorruptError: its content is not what was run.
-            UnknownNameError: its search space is not registered here, or there is no such column.
+            InvalidInputError: its search space is not registered here.
+        UnknownNameError: there is no such column.
         """
         place = self.path if path is None else path
         if place is None or not Path(place).is_file():
@@ -96,8 +99,19 @@ class Remembered:
             self._changed(place)
         space = None
         if self.space is not None:
-            space = FactorySpace(self.space, _no_network) if self.factory else _space(self.space)
-        return own_benchmark(place, self.target if target is None else target, space=space, **self.settings)
+            space = FactorySpace(self.space, _no_network) if self.factory else self._space(self.space)
+        found = own_benchmark(place, self.target if target is None else target, space=space, **self.settings)
+        return replace(found, name=self.name)  # the file may have another name now
+
+    def _space(self, name: str) -> SearchSpace:
+        try:
+            return get_space(name)
+        except UnknownNameError:
+            files = [after for word, after in pairwise(self.words) if word == "--import"] or ["FILE.py"]
+            raise InvalidInputError(
+                f"the search space {name!r} of the table {self.file} is not registered: add  "
+                f"{shlex.join(word for file in files for word in ('--import', file))}"
+            ) from None
 
     def _moved(self, place: str | None) -> NoReturn:
         was = "it is known by another machine" if place is None else f"it is not at {place} any more"
@@ -118,15 +132,6 @@ class Remembered:
             f"the table {self.file} has changed since it was run and has {what}: run it again, what is known is not "
             f"computed again,  {self.command}"
         )
-
-
-def _space(name: str) -> Any:
-    try:
-        return get_space(name)
-    except UnknownNameError as error:
-        raise UnknownNameError(
-            "search space", name, [], "If a file of yours registers it, add  --import FILE.py"
-        ) from error
 
 
 def _no_network(name: str) -> NoReturn:

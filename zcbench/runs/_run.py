@@ -333,7 +333,7 @@ class Run:
     def _fitted(self, name: str, table: Benchmark) -> tuple[Track, Benchmark | None]:
         """The track of predictors on a benchmark, and the table that they learn from first."""
         track = self.track.for_benchmark(name)
-        if is_numbers(table) or (table.name.startswith(OWN) and table.curves):
+        if table.name.startswith(OWN):
             labels = (fitted_to(label, table) for label in resolve_predictors(track.predictors))
             track = track.with_fields(predictors=tuple(labels))
         if track.transfer is None or track.transfer[0] in (name, table.name):

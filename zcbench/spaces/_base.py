@@ -236,6 +236,16 @@ class ChoiceSpace(Space):
             ]
         )
 
+    def graph(self, architecture: Architecture) -> Graph:
+        """Return the choices as a sequence of nodes; a space whose networks are connected differently overrides it.
+
+        A node is "1=conv" for the first choice. Where all choices have the same options it is "choice=conv", so that
+        options are counted wherever they are chosen.
+        """
+        shared = len(set(self.options)) == 1
+        chosen = self.choices(architecture)
+        return chain([f"choice={one}" if shared else f"{place}={one}" for place, one in enumerate(chosen, 1)])
+
     def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
         """Build the benchmark's network with new initial weights."""
         raise NotImplementedError

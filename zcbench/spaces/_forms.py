@@ -175,5 +175,5 @@ class _Plain:
         if isinstance(key, tuple) and all(type(part) in (int, str) for part in key):
             return key
         if not isinstance(key, (str, int)):
-            raise NotPlainError("a mapping's names are texts")
+            raise NotPlainError("names in a mapping must be texts")
         return key

@@ -207,7 +207,7 @@ class _Checker:
         again = self.fitted(self.known[: _KNOWN // 2])
         again.fit(self.known)
         self.same(self.usual, self.predict(self.contexts, made=again), "fitted twice", 0.02)
-        return f"{_KNOWN}; a second fit forgets the first"
+        return f"{_KNOWN}; a second fit replaces the first"
 
     def deterministic(self) -> str:
         self.same(self.usual, self.predict(self.contexts), "a second one, created and fitted in the same way", 1e-9)
