@@ -102,9 +102,10 @@ def line(name: str, trained: int, rows: list[dict]) -> str:
     single = {label: np.mean([row["everyone"][label] for row in rows]) for label in labels if "average" not in label}
     best = max(sorted(single), key=single.__getitem__)
     covered = np.mean([row["low"] <= row["tau"] <= row["high"] for row in rows])
+    shares = f"{100 * covered:.0f} % | {100 * mean['within']:.0f} %"
     return (
         f"| {name} | {trained} | {mean['size']:.2f} | **{mean['tau']:.2f}** ± {spread:.2f} | {single[best]:.2f} "
-        f"`{best}` | {mean['reported']:.2f} ({mean['uncorrected']:.2f}) | {100 * covered:.0f} % | {100 * mean['within']:.0f} % |"
+        f"`{best}` | {mean['reported']:.2f} ({mean['uncorrected']:.2f}) | {shares} |"
     )
 
 

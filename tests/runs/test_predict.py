@@ -172,7 +172,7 @@ def test_mistakes(files, settings, error, message):
 def test_two_networks_are_too_few(files):
     files("two.csv", slice(0, 2))
     with pytest.raises(
-        InvalidInputError, match="has 2 trained networks .* a predictor needs 3 at least, and 10 before"
+        InvalidInputError, match=r"has 2 trained networks .* a predictor needs 3 at least, and 10 before"
     ):
         predict("two.csv", "val_top1", candidates="rest.csv")
 
