@@ -88,7 +88,7 @@ REFUSED = [
     (rules.names("colour"), (1,), "must be a tuple of texts"),
     (rules.names("colour"), (" ",), "size: unknown colour ' '; known: all but blank text."),
     (rules.names("colour", ["red"]), ("blue",), "size: unknown colour 'blue'; known: red."),
-    (rules.names("colour", ["red"]), ("red", "red"), "a name is given twice."),
+    (rules.names("colour", ["red"]), ("red", "red"), "a name is repeated."),
     (rules.names("colour", least=2), ("red",), "size ('red',): give at least 2."),
     (rules.mapping(rules.flag), [("a", True)], "size must be a mapping from names"),
     (rules.mapping(rules.flag), {1: True}, "size must be a mapping from names"),
@@ -96,12 +96,12 @@ REFUSED = [
     (rules.called_with(1), 5, "size must be a function, not 5."),
     (rules.called_with(1), later, "async functions and generators do not"),
     (rules.called_with(1), steps, "async functions and generators do not"),
-    (rules.called_with(1), lambda: 0, "size is called with 1 argument, which () does not take"),
-    (rules.called_with(2), lambda a: 0, "size is called with 2 arguments, which (a) does not take"),
-    (rules.called_with(1), lambda a, *, b: 0, "give all others a default"),
+    (rules.called_with(1), lambda: 0, "size is called with 1 argument, which () does not accept"),
+    (rules.called_with(2), lambda a: 0, "size is called with 2 arguments, which (a) does not accept"),
+    (rules.called_with(1), lambda a, *, b: 0, "give all other arguments a default"),
     (rules.optional(rules.flag), 0, "size must be True or False, not 0."),
     (rules.all_text, 5, "size 5: give names, one text or several in a list."),
-    (rules.all_text, ["a", 5], "size: 5 is no name: give texts."),
+    (rules.all_text, ["a", 5], "size: 5 is not a name: give texts."),
     (rules.text, Mute(), "size must be text, not a Mute."),
 ]
 
@@ -161,7 +161,7 @@ def test_things_by_name():
     with pytest.raises(InvalidInputError, match="two spaces named 'one' were given"):
         rules.by_name("space", [one, Thing("one")])
     for odd in (5, Thing(None)):
-        with pytest.raises(InvalidInputError, match="cannot be registered as a space: it has no name that is text"):
+        with pytest.raises(InvalidInputError, match="cannot be registered as a space: it has no name that is a string"):
             rules.by_name("space", [odd])
 
 

@@ -51,22 +51,22 @@ class Odd:
 @pytest.mark.parametrize(
     ("value", "detail"),
     [
-        ("0.9", "evaluate gave '0.9' for 'value': give a real number."),
-        (None, "evaluate gave None for 'value': give a real number."),
-        (True, "evaluate gave True for 'value': give a real number."),
-        (np.bool_(True), "for 'value': give a real number."),
-        (1j, "give a real number"),
-        (Decimal(1), "give a real number"),
-        ([1.0], "give a real number"),
-        (np.array([1.0, 2.0]), "give a real number"),
-        (np.array([]), "give a real number"),
-        (torch.zeros(2, 2), "give a real number"),
-        (Unshowable(), "evaluate gave a Unshowable for 'value'"),
+        ("0.9", "evaluate returned '0.9' for 'value': return a real number."),
+        (None, "evaluate returned None for 'value': return a real number."),
+        (True, "evaluate returned True for 'value': return a real number."),
+        (np.bool_(True), "for 'value': return a real number."),
+        (1j, "return a real number"),
+        (Decimal(1), "return a real number"),
+        ([1.0], "return a real number"),
+        (np.array([1.0, 2.0]), "return a real number"),
+        (np.array([]), "return a real number"),
+        (torch.zeros(2, 2), "return a real number"),
+        (Unshowable(), "evaluate returned a Unshowable for 'value'"),
         (Odd(), "SystemExit: gone"),
         (10**400, "OverflowError"),
-        ({}, "evaluate gave no 'value': it gave no numbers."),
-        ({"accuracy": 1, "loss": 2}, "evaluate gave no 'value': it gave accuracy, loss."),
-        ({"value": "high"}, "evaluate gave 'high' for 'value'"),
+        ({}, "evaluate returned no 'value': it returned no numbers."),
+        ({"accuracy": 1, "loss": 2}, "evaluate returned no 'value': it returned accuracy, loss."),
+        ({"value": "high"}, "evaluate returned 'high' for 'value'"),
     ],
 )
 def test_what_is_no_number(value, detail):
@@ -87,7 +87,7 @@ def test_several_objectives_come_by_name():
     assert given({"value": 1, "size": 2.5}, ("value", "size")).values == {"value": 1.0, "size": 2.5}
     found = given({"value": 1, "size": 2, 3: 4, "curve": [1, 2], "note": "x"}, ("value", "size"))
     assert found.values == {"value": 1.0, "size": 2.0, "3": 4.0}
-    assert (found.status, found.detail) == ("ok", "no numbers, left out: curve, note.")
+    assert (found.status, found.detail) == ("ok", "ignored, because they are not numbers: curve, note.")
 
 
 @pytest.mark.parametrize("error", [ValueError("no\nsuch file"), SystemExit(3), KeyboardInterrupt(), MemoryError()])

@@ -48,6 +48,7 @@ HELPERS = {
     "tests/as_found.py",
     "tests/boards.py",
     "tests/by_hand.py",
+    "tests/cifar_files.py",
     "tests/clusters.py",
     "tests/damage.py",
     "tests/easy.py",

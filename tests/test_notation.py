@@ -85,24 +85,24 @@ def test_what_takes_no_settings_says_so():
 
 WRONG_TERMS = {
     "": "'', at its end: a name is missing.",
-    "a,b": "'a,b', at character 2: ',' is out of place where one name is wanted.",
-    "a+b": "'a+b', at character 2: '+' is out of place where one name is wanted.",
+    "a,b": "'a,b', at character 2: ',' is not allowed here, where one name is expected.",
+    "a+b": "'a+b', at character 2: '+' is not allowed here, where one name is expected.",
     "a=b": "'a=b', at character 2: write settings as a:setting=value.",
     "a:": "'a:', at its end: write settings as a:setting=value.",
     "a:b": "'a:b', at character 3: write settings as a:setting=value.",
     "a:=3": "'a:=3', at character 3: write settings as a:setting=value.",
     "a: b=1": "'a: b=1', at character 3: write settings as a:setting=value.",
-    "a:b= 1": "'a:b= 1', at character 5: blanks stand around the value.",
+    "a:b= 1": "'a:b= 1', at character 5: there are blanks around the value.",
     "a:b=1:b=2": "'a:b=1:b=2', at its end: b is set twice.",
     ":b=1": "':b=1', at character 1: a name is missing before ':'.",
     "a(b": "'a(b', at character 2: brackets do not match, this one is not closed.",
     "a)": "'a)', at character 2: brackets do not match, this one was not opened.",
     "a()": "'a()', at character 3: a name is missing before ')'.",
-    "a (b)": "'a (b)', at character 3: a blank stands before the bracket.",
+    "a (b)": "'a (b)', at character 3: there is a blank before the bracket.",
     "a(b)c": "'a(b)c', at character 5: only settings can follow the brackets.",
-    "a(b,c)": "'a(b,c)', at character 4: ',' is out of place, the brackets hold names joined by '+'.",
-    "a\nb": r"'a\nb', at character 2: '\n' is no character of a name.",
-    "a:b=\ud800": r"'a:b=\ud800', at character 5: '\ud800' is no character of a name.",
+    "a(b,c)": "'a(b,c)', at character 4: ',' is not allowed here, the brackets contain names joined by '+'.",
+    "a\nb": r"'a\nb', at character 2: '\n' is not allowed in a name.",
+    "a:b=\ud800": r"'a:b=\ud800', at character 5: '\ud800' is not allowed in a name.",
     5: "a name must be text, not 5.",
     None: "a name must be text, not None.",
     ("a",): "a name must be text, not ('a',).",
@@ -131,7 +131,7 @@ def test_weights_are_positive_numbers(weight):
 def test_brackets_in_brackets_end_before_python_s_stack():
     assert str(parse_term("a(" * 20 + "b" + ")" * 20)) == "a(" * 20 + "b" + ")" * 20
     for text in ("a(" * 21 + "b" + ")" * 21, "(" * 100_000 + "a" + ")" * 100_000):
-        with pytest.raises(InvalidInputError, match="more than 20 brackets stand in one another"):
+        with pytest.raises(InvalidInputError, match="more than 20 brackets are nested"):
             parse_term(text)
 
 

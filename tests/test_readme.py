@@ -126,7 +126,7 @@ def test_networks_of_the_readme():
 
 
 def test_the_signal_of_the_guide_keeps_its_contract(tmp_path):
-    (example,) = [block for block in blocks(ROOT / "CONTRIBUTING.md") if "register_signal" in block]
+    (example,) = [block for block in blocks(ROOT / "docs" / "how-to" / "signal.md") if "register_signal" in block]
     (tmp_path / "mine.py").write_text(example)
     with registry_as_it_was():
         import_file(tmp_path / "mine.py")

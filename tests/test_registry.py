@@ -168,7 +168,7 @@ def test_a_plug_in_costs_itself_alone_whatever_it_raises(registry, place, code):
         assert registry.names() == ["kind", "one", "two"]
     assert registry.get("two") == 2  # which it had replaced before it failed
     assert registry.broken["a"].startswith(FAILURES[code])
-    assert registry.broken["a"].endswith("; what it had registered (half, two) was taken back")
+    assert registry.broken["a"].endswith("; its earlier registrations (half, two) were removed")
     assert len(caught) == 1
 
 
@@ -375,9 +375,9 @@ def test_plug_ins_of_batches_and_tracks(place, monkeypatch):
 
 
 def test_words_that_stand_for_several_name_nothing(registry):
-    with pytest.raises(InvalidInputError, match=r"'all' cannot name a .*, it stands for several"):
+    with pytest.raises(InvalidInputError, match=r"'all' cannot name a .*, because it selects several"):
         registry.add("all", object())
-    with pytest.raises(InvalidInputError, match="'standard' cannot name a proxy, it stands for several"):
+    with pytest.raises(InvalidInputError, match="'standard' cannot name a proxy, because it selects several"):
         zcbench.register_proxy("standard")
 
 

@@ -141,8 +141,8 @@ def test_ranges_are_declared():
         *((f"t-power:exponent={text}", InvalidInputError, "is not a float") for text in NO_FLOATS),
         ("t-power:exponent=1e999", InvalidInputError, "choose a finite number"),
         ("t-power:count=9999999999999999999", InvalidInputError, "choose at most"),
-        *((f"t-power:which={text}", InvalidInputError, "is no character of a name") for text in UNPRINTABLE),
-        *((f"t-power:{key}= 5", InvalidInputError, "blanks stand around the value") for key in ("which", "count")),
+        *((f"t-power:which={text}", InvalidInputError, "is not allowed in a name") for text in UNPRINTABLE),
+        *((f"t-power:{key}= 5", InvalidInputError, "there are blanks around the value") for key in ("which", "count")),
         (5, InvalidInputError, "the name of a proxy must be text, not 5"),
     ],
 )

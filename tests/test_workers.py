@@ -50,7 +50,7 @@ def test_a_worker_that_dies_costs_one_score(tmp_path, plugin, monkeypatch):
     assert len(found) == 15
     failed = {key: score.detail for key, score in found.items() if score.status != "ok"}
     assert failed == {
-        (KEYS[1], "t-killed@1"): "the worker process died with signal 9 (killed, often for want of memory).",
+        (KEYS[1], "t-killed@1"): "the worker process died with signal 9 (killed, often because memory ran out).",
         (KEYS[1], "t-exits@1"): "the worker process died with exit code 7.",
     }
     assert len(calls(plugin)) == 3  # what the architecture had scored before is not computed again
@@ -134,7 +134,7 @@ def test_a_script_without_a_guard_is_told_what_it_lacks(tmp_path):
     call = f"zcbench.run('digits-201', proxies='params', limit=3, workers=1, store={str(tmp_path / 'runs')!r})"
     script.write_text(f"import zcbench\n{call}\n")
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
-    assert "in a script, call zcbench from under  if __name__ == '__main__':" in done.stderr.splitlines()[-1]
+    assert "in a script, call zcbench under  if __name__ == '__main__':" in done.stderr.splitlines()[-1]
     script.write_text(f"import zcbench\nif __name__ == '__main__':\n    print({call})\n")
     assert "on 3 architectures" in subprocess.run([sys.executable, script], capture_output=True, text=True).stdout
 
@@ -185,7 +185,7 @@ def test_what_takes_too_long_is_stopped_and_the_rest_goes_on(tmp_path, plugin, m
     late = {key: score.detail for key, score in found.items() if score.status == "timed-out"}
     assert late == {
         **{("slow", label): "the network was not built within 5 s." for label in proxies},
-        ("steady", "t-hangs"): "it was not done within 5 s.",
+        ("steady", "t-hangs"): "it was not finished within 5 s.",
     }
     assert all(found[key].seconds >= seconds for key in late)
     assert {score.status for key, score in found.items() if key not in late} == {"ok"}

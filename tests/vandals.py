@@ -233,7 +233,7 @@ def attention(probe):
     torch.backends.cuda.enable_mem_efficient_sdp(False)
 
 
-@vandal("modes that see every torch function")
+@vandal("modes that receive every torch function")
 def function_mode(probe):
     from torch.overrides import TorchFunctionMode
 

@@ -1,4 +1,4 @@
-"""Write the figures of docs/cards/*.md: the text between the markers. Everything else is written by hand.
+"""Write the figures of docs/cards/*.md between the markers; all other text of the cards is written by hand.
 
 ZCBENCH_DATA=../shared/data python tools/describe_benchmarks.py [BENCHMARK …]
 """
@@ -29,7 +29,7 @@ def figures(name: str) -> str:
         ("search space", f"`{info.space}`, {size} strings; networks: {' and '.join(space.domains) or 'none'}"),
         ("licence of the table", info.licence),
         ("source", info.reference),
-        ("how to get it", "comes with zcbench" if info.embedded else f"`{info.how_to_get.removeprefix('run  ')}`"),
+        ("how to get it", "part of zcbench" if info.embedded else f"`{info.how_to_get.removeprefix('run  ')}`"),
     ]
     if info.remotes:
         rows.append(("files", "; ".join(f"[{r.name}]({r.urls[0]}), {_size(r.size)}" for r in info.remotes)))
@@ -37,11 +37,11 @@ def figures(name: str) -> str:
     try:
         table = get_benchmark(name)
     except DataMissingError:
-        return "\n".join([*lines, "Its table was not available when this page was written."])
+        return "\n".join([*lines, "No table of it was available when this page was written."])
     lines += [
         f"From {_source(table)}: {len(table):,} architectures.",
         "",
-        "| target | what | measured | quantiles 0, .05, .5, .95, 1 | noise ceiling |",
+        "| target | description | measured | quantiles 0, .05, .5, .95, 1 | noise ceiling |",
         "|:---|:---|---:|:---|:---|",
         *(_row(table, target) for target in table.targets),
         "",
@@ -50,7 +50,7 @@ def figures(name: str) -> str:
         + f". Curves: {', '.join(f'`{curve}`' for curve in table.curves) or 'none'}.",
     ]
     if space.domains:
-        lines.append(f"Proxies use `{table.batch_of()}` by default.")
+        lines.append(f"The default batch of proxies is `{table.batch_of()}`.")
     return "\n".join(lines)
 
 

@@ -154,10 +154,10 @@ def page(results: Sequence[Found], command: str) -> str:
     lines = [
         "# Families of networks",
         "",
-        "Every proxy on small networks of many families: of transformers from configurations alone, of timm by name.",
-        f"Made by `{command}`. Each family was scored twice with one seed, and both",
-        "times gave the same.",
-        "`non-finite` is a formula without a value, such as the logarithm of zero.",
+        "This page counts the scores of every proxy on small networks of many families. Networks of transformers",
+        f"are built from their configurations, networks of timm by their names. `{command}`",
+        "makes the page. Each family was scored twice with one seed, with the same result. `non-finite` means that",
+        "the formula has no value, such as the logarithm of zero.",
         "",
         f"{len(results)} families: {_counted(total)}.",
     ]
@@ -173,7 +173,7 @@ def page(results: Sequence[Found], command: str) -> str:
             ]
             lines += [_row(one) for one in rows]
     if any(one.key.split(":")[1] in UNTRAINABLE for one in results):
-        lines += ["", f"What failed: the code of {', '.join(UNTRAINABLE)} overwrites what its own gradient needs."]
+        lines += ["", f"The failures: the code of {', '.join(UNTRAINABLE)} overwrites values that its gradient needs."]
     lines += ["", "## What is not measured", "", "| reason | proxies | families |", "|:---|:---|---:|"]
     reasons: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for one in results:

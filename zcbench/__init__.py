@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from zcbench.batches import get_batch as get_batch
     from zcbench.batches import list_batches as list_batches
     from zcbench.batches import register_batch as register_batch
+    from zcbench.comparison import Comparison as Comparison
+    from zcbench.comparison import compare as compare
     from zcbench.curves import CurvePredictor as CurvePredictor
     from zcbench.curves import curve_predictor_info as curve_predictor_info
     from zcbench.curves import get_curve_predictor as get_curve_predictor
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
     from zcbench.runs import get_track as get_track
     from zcbench.runs import leaderboard as leaderboard
     from zcbench.runs import list_tracks as list_tracks
+    from zcbench.runs import predict as predict
     from zcbench.runs import register_track as register_track
     from zcbench.runs import run as run
     from zcbench.runs import track_info as track_info
@@ -98,6 +101,7 @@ _PUBLIC = {
     "Architecture": "zcbench.types",
     "Batch": "zcbench.types",
     "Benchmark": "zcbench.datasets",
+    "Comparison": "zcbench.comparison",
     "CurvePredictor": "zcbench.curves",
     "Encoding": "zcbench.encodings",
     "Evaluation": "zcbench.evaluation",
@@ -112,6 +116,7 @@ _PUBLIC = {
     "TableEncoding": "zcbench.encodings",
     "UncertainPredictor": "zcbench.predictors",
     "VectorPredictor": "zcbench.predictors",
+    "compare": "zcbench.comparison",
     "download_benchmark": "zcbench.datasets",
     "efficiency": "zcbench.runs",
     "evaluate": "zcbench.runs",
@@ -119,6 +124,7 @@ _PUBLIC = {
     "leaderboard": "zcbench.runs",
     "own_benchmark": "zcbench.datasets",
     "per_sample_rule": "zcbench.probe",
+    "predict": "zcbench.runs",
     "run": "zcbench.runs",
     "score": "zcbench.proxies",
     "shared": "zcbench.types",

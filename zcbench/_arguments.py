@@ -1,6 +1,7 @@
-"""What public functions and declarations are given: one rule for each kind of value, one sentence for what breaks it.
+"""Validation of the arguments of public functions and declarations: one rule for each kind of value.
 
-A rule takes the name of the argument, in words, and the value. It returns the value or raises InvalidInputError.
+A rule takes the name of the argument, in words, and the value. It returns the value or raises InvalidInputError with
+one sentence.
 """
 
 from __future__ import annotations
@@ -20,22 +21,22 @@ from zcbench.errors import InvalidInputError
 #: From the argument's name and a value to the value.
 Rule: TypeAlias = Callable[[str, Any], Any]
 
-#: Largest version: what every reader of a store can take.
+#: Largest version that every reader of a store accepts.
 NEWEST = 10**9
-#: Seeds that the public functions take; numpy takes no larger ones.
+#: Range of the seeds that public functions accept; numpy accepts no larger ones.
 SEEDS = (0, 2**32 - 1)
-#: Whole numbers that a setting can be.
+#: Range of whole numbers that a setting can have.
 WHOLE = (-(2**63), 2**63 - 1)
 
 
 class _Bounded(reprlib.Repr):
-    """The repr of containers by their first entries, whatever lies in them."""
+    """The repr of containers by their first entries, whatever the types of their entries."""
 
     def repr_instance(self, x: object, level: int) -> str:
         return repr(x)
 
     def repr_dict(self, x: dict[Any, Any], level: int) -> str:
-        return super().repr_dict(dict(islice(x.items(), self.maxdict + 1)), level)  # which sorts
+        return super().repr_dict(dict(islice(x.items(), self.maxdict + 1)), level)  # super().repr_dict sorts them
 
     def repr_set(self, x: set[Any], level: int) -> str:
         return super().repr_set(set(islice(x, self.maxset + 1)), level)
@@ -49,20 +50,20 @@ _REPR.fillvalue = "…"
 
 
 def shown(value: object, length: int = 60) -> str:
-    """A value as a message shows it: its repr, in one line of at most ``length`` characters.
+    """Return the repr of a value for a message, in one line of at most ``length`` characters.
 
-    Of texts and containers no more is read than is shown. What has no repr is named by its type.
+    Of strings and containers, only the displayed part is read. A value without a repr is described by its type.
     """
     try:
         long = isinstance(value, (str, bytes))
         text = repr(value[: length + 1]) if long else " ".join(_REPR.repr(value).split())  # type: ignore[index]
-    except Exception:  # a stranger's repr, or a number of more digits than Python prints
+    except Exception:  # a user-defined repr raised, or the number has more digits than Python prints
         text = f"a {type(value).__name__}"
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def whole(what: str, value: object, low: int = WHOLE[0], high: int = WHOLE[1]) -> int:
-    """A whole number from ``low`` to ``high``; numpy's are taken, bools and floats are not."""
+    """Validate a whole number from ``low`` to ``high``; integers of numpy are accepted, bools and floats are not."""
     try:
         if isinstance(value, bool) or type(value).__name__ == "bool_":
             raise TypeError
@@ -76,7 +77,7 @@ def whole(what: str, value: object, low: int = WHOLE[0], high: int = WHOLE[1]) -
 
 
 def number(what: str, value: object, low: float = -math.inf, high: float = math.inf) -> float:
-    """A finite number from ``low`` to ``high``."""
+    """Validate a finite number from ``low`` to ``high``."""
     try:
         if isinstance(value, (bool, str, bytes)):
             raise TypeError
@@ -92,7 +93,7 @@ def number(what: str, value: object, low: float = -math.inf, high: float = math.
 
 
 def seed(what: str, value: object) -> int:
-    """A seed; see :data:`SEEDS`."""
+    """Validate a seed; see :data:`SEEDS`."""
     try:
         return whole(what, value, *SEEDS)
     except InvalidInputError:
@@ -100,21 +101,21 @@ def seed(what: str, value: object) -> int:
 
 
 def version(what: str, value: object) -> int:
-    """A positive whole number below :data:`NEWEST`; an ``int``, so that it can be written as JSON."""
+    """Validate a positive whole number up to :data:`NEWEST`, of type ``int`` so that it can be written as JSON."""
     if type(value) is not int or not 1 <= value <= NEWEST:
         raise InvalidInputError(f"{what} must be a positive integer up to {NEWEST}, not {shown(value)}.")
     return value
 
 
 def flag(what: str, value: object) -> bool:
-    """True or False."""
+    """Validate True or False."""
     if not isinstance(value, bool):
         raise InvalidInputError(f"{what} must be True or False, not {shown(value)}.")
     return value
 
 
 def text(what: str, value: object) -> str:
-    """Text, in one line."""
+    """Validate text of one line."""
     if not isinstance(value, str):
         raise InvalidInputError(f"{what} must be text, not {shown(value)}.")
     if len(value.splitlines()) > 1:
@@ -123,7 +124,7 @@ def text(what: str, value: object) -> str:
 
 
 def choice(noun: str, options: Iterable[str]) -> Rule:
-    """The rule that a value is one of these names."""
+    """Return the rule that a value is one of these names."""
     known = tuple(options)
 
     def check(what: str, value: object) -> str:
@@ -135,12 +136,12 @@ def choice(noun: str, options: Iterable[str]) -> Rule:
 
 
 def names(noun: str, known: Iterable[str] | Callable[[], Iterable[str]] = (), *, least: int = 0) -> Rule:
-    """The rule that a value is a tuple of different names.
+    """Return the rule that a value is a tuple of different names.
 
     Args:
-        noun: what they name.
-        known: names that exist, or a function that gives them; any text is a name if there are none.
-        least: how many there must be.
+        noun: the noun for one name, for messages.
+        known: names that exist, or a function that returns them; if empty, any text is a name.
+        least: smallest number of names.
     """
 
     def check(what: str, value: object) -> tuple[str, ...]:
@@ -154,7 +155,7 @@ def names(noun: str, known: Iterable[str] | Callable[[], Iterable[str]] = (), *,
                     f"{what}: unknown {noun} {shown(one)}; known: {', '.join(sorted(options)) or 'all but blank text'}."
                 )
         if len(set(value)) < len(value):
-            raise InvalidInputError(f"{what} {shown(value)}: a name is given twice.")
+            raise InvalidInputError(f"{what} {shown(value)}: a name is repeated.")
         if len(value) < least:
             raise InvalidInputError(f"{what} {shown(value)}: give at least {least}.")
         return value
@@ -163,7 +164,7 @@ def names(noun: str, known: Iterable[str] | Callable[[], Iterable[str]] = (), *,
 
 
 def path(what: str, value: object) -> str:
-    """The path of a file or folder, as text; a ``pathlib.Path`` is taken."""
+    """Return the path of a file or folder as text; a ``pathlib.Path`` is accepted."""
     found = None
     with suppress(TypeError):
         found = os.fspath(value)  # type: ignore[call-overload]
@@ -173,28 +174,30 @@ def path(what: str, value: object) -> str:
 
 
 def all_text(what: str, value: object) -> list[str]:
-    """Texts of an iterable; one text stands for itself."""
+    """Return the strings of an iterable; a single string is a list of one."""
     if isinstance(value, str):
         return [value]
     try:
-        if isinstance(value, Mapping):  # whose values would be lost
+        if isinstance(value, Mapping):  # its values would be lost
             raise TypeError
         found: list[Any] = list(value)  # type: ignore[call-overload]
     except TypeError:
         raise InvalidInputError(f"{what} {shown(value)}: give names, one text or several in a list.") from None
     for one in found:
         if not isinstance(one, str):
-            raise InvalidInputError(f"{what}: {shown(one)} is no name: give texts.")
+            raise InvalidInputError(f"{what}: {shown(one)} is not a name: give texts.")
     return found
 
 
 def by_name(kind: str, things: Iterable[Any]) -> dict[Any, Any]:
-    """Things that carry their names, by name; none may stand there twice."""
+    """Return named objects by name; a name must not occur twice."""
     found: dict[Any, Any] = {}
     for thing in things:
         name = getattr(thing, "name", None)
         if not isinstance(name, str):
-            raise InvalidInputError(f"{shown(thing)} cannot be registered as a {kind}: it has no name that is text.")
+            raise InvalidInputError(
+                f"{shown(thing)} cannot be registered as a {kind}: it has no name that is a string."
+            )
         if name in found:
             raise InvalidInputError(f"two {kind}s named {name!r} were given.")
         found[name] = thing
@@ -202,14 +205,14 @@ def by_name(kind: str, things: Iterable[Any]) -> dict[Any, Any]:
 
 
 def as_tuple(value: Any) -> Any:
-    """A list as a tuple, one text as a tuple of that name; everything else as it is, for a rule to judge."""
+    """Convert a list or a string to a tuple; return everything else unchanged, for a rule to validate."""
     if isinstance(value, str):
         return (value,)
     return tuple(value) if isinstance(value, list) else value
 
 
 def mapping(values: Rule) -> Rule:
-    """The rule that a value is a mapping from names to what ``values`` allows."""
+    """Return the rule that a value is a mapping from names to values that the rule ``values`` accepts."""
 
     def check(what: str, value: object) -> Mapping[str, Any]:
         if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
@@ -222,13 +225,13 @@ def mapping(values: Rule) -> Rule:
 
 
 def called_with(count: int) -> Rule:
-    """The rule that a value can be called with so many positional arguments, and ends when it returns."""
+    """Return the rule that a value is a plain function that accepts this number of positional arguments."""
 
     def check(what: str, value: object) -> object:
         if not callable(value):
             raise InvalidInputError(f"{what} must be a function, not {shown(value)}.")
         if inspect.iscoroutinefunction(value) or inspect.isgeneratorfunction(value):
-            raise InvalidInputError(f"{what} must return its result at once: async functions and generators do not.")
+            raise InvalidInputError(f"{what} must return its result directly: async functions and generators do not.")
         try:
             signature = inspect.signature(value)
         except (TypeError, ValueError):  # a callable without a readable signature
@@ -238,7 +241,8 @@ def called_with(count: int) -> Rule:
         except TypeError:
             plural = "argument" if count == 1 else "arguments"
             raise InvalidInputError(
-                f"{what} is called with {count} {plural}, which {signature} does not take: give all others a default."
+                f"{what} is called with {count} {plural}, which {signature} does not accept: give all other "
+                "arguments a default."
             ) from None
         return value
 
@@ -246,5 +250,5 @@ def called_with(count: int) -> Rule:
 
 
 def optional(rule: Rule) -> Rule:
-    """The rule that a value is None or what another rule allows."""
+    """Return the rule that a value is None or a value that another rule accepts."""
     return lambda what, value: None if value is None else rule(what, value)

@@ -1,6 +1,6 @@
-"""A call of a user's function for an architecture, in any process: what it gives, or the reason why it gives nothing.
+"""Call a user's function for an architecture, in any process; the outcome is its numbers, or the reason for a failure.
 
-This module loads as little as it can: a process that calls starts sooner.
+This module imports as little as possible, so that a process that makes calls starts faster.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from zcbench.types import Architecture, Status
 
 
 class Outcome(NamedTuple):
-    """What a call gave: numbers by name (nan where there is none), seconds by what for, and the reason if it failed."""
+    """The result of a call: numbers by name (nan where missing), seconds by kind of work, the reason of a failure."""
 
     values: dict[str, float]
     seconds: dict[str, float]
@@ -36,12 +36,12 @@ class Outcome(NamedTuple):
 
 
 class Call:
-    """One call, and what may come of it.
+    """A call of one user function.
 
     Args:
-        function: the user's.
-        names: of the numbers that it has to give.
-        seed: of the search.
+        function: the user's function.
+        names: names of the numbers that it must return.
+        seed: seed of the search.
     """
 
     def __init__(self, function: Callable[..., Any], names: Sequence[str], seed: int) -> None:
@@ -54,14 +54,14 @@ class Call:
         with _seeded(stable_seed("evaluate", self._seed, architecture.key, epochs)):
             began = time.perf_counter()
             with Foreign(tidy=True) as call:
-                # What it gives is the stranger's too: its numbers are read in here.
+                # Reading the numbers runs user code too, so it is done inside this block.
                 values, left_out = _numbers(self.function(architecture, **further), self.names)
             seconds = {"training": time.perf_counter() - began}
         if call.kind is not None:
             return Outcome(self._nothing, seconds, Status.FAILED, call.said)
         if missing := [name for name in self.names if name not in values]:
             there = ", ".join(list(values)[:10]) or "no numbers"
-            reason = f"evaluate gave no {missing[0]!r}: it gave {there}."
+            reason = f"evaluate returned no {missing[0]!r}: it returned {there}."
             return Outcome({**self._nothing, **values}, seconds, Status.FAILED, reason)
         odd = [name for name in self.names if not math.isfinite(values[name])]
         if odd:
@@ -74,7 +74,7 @@ class Call:
 
     @staticmethod
     def prepare() -> None:
-        """Keep libraries that are loaded later to one thread."""
+        """Limit libraries that are loaded later to one thread."""
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         if "torch" in sys.modules:
             sys.modules["torch"].set_num_threads(1)
@@ -82,7 +82,7 @@ class Call:
     def results(
         self, key: str, parts: Sequence[str], begin: Callable[[str], object] = str
     ) -> Iterator[tuple[str, Outcome]]:
-        """Yield what each part, an architecture and epochs as JSON, gave."""
+        """Yield the outcome of each part; a part is an architecture and epochs as JSON."""
         for part in parts:
             begin(part)
             space, name, epochs = json.loads(part)
@@ -90,19 +90,21 @@ class Call:
 
 
 def nothing(names: Sequence[str], status: Status, reason: str, seconds: float) -> Outcome:
-    """What a call gave whose process died, or was stopped."""
+    """Return the outcome of a call whose process died or was stopped."""
     return Outcome(dict.fromkeys(names, math.nan), {"training": seconds}, status, reason)
 
 
 def _numbers(given: Any, names: Sequence[str]) -> tuple[dict[str, float], str]:
-    """What a function gave, by name, and a sentence about what was left out; names that it did not give are missing.
+    """Return the numbers that a function returned, by name, and a sentence about ignored values.
+
+    Names that the function did not return are missing.
 
     Raises:
-        InvalidInputError: what it gave for one of the names is no number.
+        InvalidInputError: the value for one of the names is not a number.
     """
     if not isinstance(given, Mapping):
         if len(names) != 1:
-            raise InvalidInputError(f"evaluate gave {shown(given)}: give a number for each objective, by name.")
+            raise InvalidInputError(f"evaluate returned {shown(given)}: return a number for each objective, by name.")
         given = {names[0]: given}
     found = {}
     odd = []
@@ -111,14 +113,14 @@ def _numbers(given: Any, names: Sequence[str]) -> tuple[dict[str, float], str]:
         if number is not None:
             found[str(name)] = number
         elif name in names:
-            raise InvalidInputError(f"evaluate gave {shown(value)} for {name!r}: give a real number.")
+            raise InvalidInputError(f"evaluate returned {shown(value)} for {name!r}: return a real number.")
         else:
             odd.append(str(name))
-    return found, shortened(f"no numbers, left out: {', '.join(odd)}.") if odd else ""
+    return found, shortened(f"ignored, because they are not numbers: {', '.join(odd)}.") if odd else ""
 
 
 def _number(value: Any) -> float | None:
-    """A real number, also one in an array or tensor; None for anything else."""
+    """Return a real number, also from an array or tensor with one element; None for anything else."""
     if hasattr(value, "item") and getattr(value, "ndim", 0) <= 1 and math.prod(getattr(value, "shape", ())) == 1:
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
@@ -131,7 +133,7 @@ def _number(value: Any) -> float | None:
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Seed everything global, and put it back."""
+    """Seed all global random generators, and restore them afterwards."""
     before: tuple[Any, Any] = random.getstate(), np.random.get_state()
     torch = sys.modules.get("torch")
     states = None if torch is None else (torch, torch.get_rng_state())
@@ -154,13 +156,13 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 class _SeedsTorch:
-    """A finder that seeds torch if it is loaded within a call: the first call gives what a later one would."""
+    """An import finder that seeds torch if a call loads it first, so that every call gives the same result."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> Any:
-        """Torch's spec, with a seed after its execution; None for other modules."""
+        """Return torch's spec, which seeds torch after its execution; None for other modules."""
         if name != "torch":
             return None
         sys.meta_path.remove(self)

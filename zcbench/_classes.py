@@ -1,4 +1,4 @@
-"""What registries of classes share: a class whose constructor's arguments are its settings, "gp:kernel=rbf"."""
+"""Common parts of the registries of classes; the arguments of a constructor are settings, "gp:kernel=rbf"."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ClassInfo:
     Attributes:
         name: name in the registry.
         make: the class; the constructor's arguments are its settings.
-        version: raised whenever what it gives may change.
+        version: raised whenever its results may change.
         reference: paper and section that define it.
         extra: the optional package that it needs, if any.
     """
@@ -45,7 +45,7 @@ class ClassInfo:
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
-        """Smallest and largest value of settings that are numbers, as the class and its parents declare them."""
+        """Smallest and largest value of numeric settings, as the class and its parents declare them."""
         found: dict[str, tuple[float, float]] = {}
         for parent in reversed(self.make.__mro__):
             found.update(vars(parent).get("ranges", {}))
@@ -54,7 +54,7 @@ class ClassInfo:
 
     @property
     def code(self) -> str:
-        """Digest of the class's code and of its bases' outside zcbench; "" where zcbench wrote all of it."""
+        """Digest of the code of the class and of its bases outside zcbench; "" if all of it is part of zcbench."""
         return code_digest(self.make)
 
     @property
@@ -64,7 +64,7 @@ class ClassInfo:
 
 
 def class_rules(base: type[Any]) -> dict[str, rules.Rule]:
-    """What each attribute of a :class:`ClassInfo` must be, for subclasses of ``base``."""
+    """Return the rules for the attributes of a :class:`ClassInfo`, for subclasses of ``base``."""
 
     def subclass(what: str, value: object) -> object:
         if not (isinstance(value, type) and issubclass(value, base)):
@@ -93,18 +93,18 @@ def _settings(what: str, value: Mapping[str, Any]) -> object:
 def registering_class(
     registry: Registry[Any], info: type[ClassInfo], name: str, declared: Mapping[str, Any], *, override: bool
 ) -> Callable[[Any], Any]:
-    """A decorator that registers a class, once its ranges are checked, its parents' too.
+    """Return a decorator that registers a class after validating its ranges and those of its parents.
 
     Args:
-        registry: where it goes.
-        info: what an entry is.
-        name: its name.
+        registry: the registry.
+        info: the class of its entries.
+        name: the name of the new entry.
         declared: version, reference and extra.
         override: replace a class of the same name.
 
     Raises:
         DuplicateNameError: the name is taken.
-        InvalidInputError: it is no class of the kind, an argument has no default, or a declaration is out of range.
+        InvalidInputError: it is not a class of this kind, an argument has no default, or a declaration is out of range.
     """
 
     def become(make: type[Any]) -> ClassInfo:
@@ -120,14 +120,14 @@ def registering_class(
 
 
 def class_label(name: str, made: object, known: Mapping[str, Any]) -> str:
-    """Name and the settings that differ from the defaults; the registry reads it back."""
+    """Return the name and the settings that differ from the defaults; the registry can read the label."""
     current = {key: getattr(made, key, default) for key, default in known.items()}
     changed = {key: current[key] for key in sorted(known) if written(current[key]) != written(known[key])}
     return name + "".join(f":{key}={written(value)}" for key, value in changed.items())
 
 
 def made_of(info: Any, term: Term) -> Any:
-    """An instance of a registered class with the settings of a term, labelled by name and settings."""
+    """Create an instance of a registered class with the settings of a term; its label is the name and the settings."""
     known = info.parameters
     made = info.make(**read_settings(term, known, info.ranges))
     made.label_ = class_label(info.name, made, known)
@@ -135,17 +135,17 @@ def made_of(info: Any, term: Term) -> Any:
 
 
 def resolved(registry: Registry[Any], what: str, given: str | Iterable[str], example: str) -> list[str]:
-    """Labels for names and patterns in the order given, each once; settings may follow a pattern.
+    """Return the labels for names and patterns in the given order, each once; settings may follow a pattern.
 
     Args:
-        registry: of classes.
-        what: what several are called, for messages: "searchers".
+        registry: a registry of classes.
+        what: the plural noun, for messages: "searchers".
         given: names and patterns.
-        example: a name that is advised.
+        example: a name that the message recommends.
 
     Raises:
         UnknownNameError: a pattern matches nothing.
-        InvalidInputError: none was chosen, or a setting is wrong.
+        InvalidInputError: nothing was chosen, or a setting is wrong.
     """
     labels: dict[str, None] = {}
     for text in rules.all_text(what, given):

@@ -1,24 +1,25 @@
-"""A digest of what strangers' code computes, so that results of an edited formula never mix with the old ones.
+"""A digest of user code, so that results of an edited formula are never mixed with older ones.
 
-A version says which formula zcbench itself registers. Nobody raises the version of a function that is edited ten times
-in an afternoon, so the code of everything else has a digest beside its version. It is made of
+A version identifies a formula that zcbench itself registers. Users do not raise the version of a function at each edit,
+so all other code has a digest in addition to its version. The digest covers
 
-- the file in which a function or class stands, all of it: a helper in that file counts as well;
-- other files of the same package and files that are not installed, as far as the code names what stands in them;
-- all such files that those files import, at their head or when a function is called: constants, tables and objects have
-  no file of their own;
+- the whole file that defines a function or class, including helpers in that file;
+- other files of the same package and files that are not installed, as far as the code uses names from them;
+- all such files that those files import, at the top or when a function is called, because constants, tables and objects
+  do not know their file;
 - for code without a file (a notebook, ``exec``) the source that Python keeps of it, else its bytecode, together with
-  the helpers and constants that it names;
-- default values, what a function closes over, the function that a decorator has wrapped, the arguments of a
-  ``functools.partial``, the attributes of an object that is called.
+  the helpers and constants that it uses;
+- default values, closures, the function that a decorator wraps, the arguments of a ``functools.partial``, the
+  attributes of a callable object.
 
-Paths, names of modules made from paths, line numbers, line endings and hash seeds do not enter: the same code has the
-same digest in another folder, process or machine. Python, PyTorch, NumPy, SciPy, scikit-learn and zcbench enter by
-name, and so do other installed packages that the code only imports: the environment of a record says their versions.
+Paths, names of modules made from paths, line numbers, line endings and hash seeds are not included: the same code has
+the same digest in another folder, process or machine. Python, PyTorch, NumPy, SciPy, scikit-learn and zcbench are
+included by name only, and so are other installed packages that the code only imports: the environment of a record
+lists their versions.
 
-What runs is what was loaded. A file is read when its function is registered (when the digest is asked for the first
-time), so that an edit while the process lives changes nothing; a module that is loaded again registers new functions,
-whose file is read again. Where the file does not, or no longer, hold what runs, bytecode enters too.
+The digest describes the code that was loaded. A file is read when its function is registered (when the digest is first
+computed), so an edit during the process changes nothing; a module that is loaded again registers new functions, whose
+file is read again. Where the file does not contain the running code, or no longer does, bytecode is included too.
 """
 
 from __future__ import annotations
@@ -47,17 +48,17 @@ from zcbench._code_text import (
     text_at,
 )
 
-#: How digests begin where something that is called cannot be read: edits of it may go unnoticed.
+#: Prefix of digests if something that is called cannot be read: edits of it may remain unnoticed.
 UNKNOWN = "unknown"
 
-_PACKAGE = os.path.dirname(__file__) + os.sep  # noqa: PTH120  # a text, as code objects have it
+_PACKAGE = os.path.dirname(__file__) + os.sep  # noqa: PTH120  # a string, as in code objects
 _LIBRARIES = sys.stdlib_module_names | {"torch", "numpy", "scipy", "sklearn"}
 _LENGTH = 16
-_MOST = 20_000  # objects that are looked into
+_MOST = 20_000  # objects that are examined
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, type(...), type(NotImplemented))
-#: what objects of strangers may raise where they are looked at; a real Ctrl-C goes on
+#: exceptions that user-defined objects may raise when they are examined; a real Ctrl-C is passed on
 _RAISED = (Exception, SystemExit, GeneratorExit)
-#: what Python writes into classes, and what depends on hash seeds or line numbers
+#: members that Python adds to classes, and members that depend on hash seeds or line numbers
 _OF_CLASSES = frozenset(
     (
         *("__module__", "__qualname__", "__dict__", "__weakref__", "__doc__", "__annotations__", "__firstlineno__"),
@@ -67,15 +68,16 @@ _OF_CLASSES = frozenset(
 
 
 def code_digest(thing: object, *declared: object) -> str:
-    """The digest of what a function, class, callable object or search space computes.
+    """Compute the digest of the code of a function, class, callable object or search space.
 
     Args:
-        thing: what was registered.
-        declared: what was said of it at registration that changes what is computed.
+        thing: the registered object.
+        declared: declarations at registration that change results.
 
     Returns:
-        "" if zcbench itself wrote it, 16 hexadecimal digits otherwise; :data:`UNKNOWN` and a hyphen before them where
-        something that is called cannot be read (compiled code of no file), :data:`UNKNOWN` alone if nothing can.
+        "" for code of zcbench itself, otherwise 16 hexadecimal digits. If something that is called cannot be read
+        (compiled code without a file), :data:`UNKNOWN` and a hyphen come before them; if nothing can be read, the
+        result is :data:`UNKNOWN`.
     """
     walk = _Walk()
     try:
@@ -83,15 +85,15 @@ def code_digest(thing: object, *declared: object) -> str:
         if not walk.strange and _is_ours(thing):
             return ""
         walk.take(declared)
-    except _RAISED:  # of a stranger's object, which raises where it is looked at
+    except _RAISED:  # raised by a user-defined object that is examined
         return UNKNOWN
     return ("" if walk.whole else f"{UNKNOWN}-") + walk.digest
 
 
 def called_digest(function: object) -> str:
-    """As :func:`code_digest`, for a function or class that a script defines and hands over.
+    """Compute :func:`code_digest` for a function or class that a script defines and passes.
 
-    Of the script that is run, what the function uses counts alone: the rest of it may say how often to call.
+    Of the script that is run, only the code that the function uses counts; the rest may change without effect.
     """
     walk = _of_script()
     try:
@@ -104,7 +106,7 @@ def called_digest(function: object) -> str:
 
 
 def files_called(function: object) -> dict[str, str]:
-    """The modules whose files enter :func:`called_digest`, as far as they have names, and digests of the files."""
+    """Return digests of the files in :func:`called_digest`, by name of the module, as far as modules have names."""
     walk = _of_script()
     with suppress(*_RAISED):
         walk.take(function)
@@ -112,9 +114,9 @@ def files_called(function: object) -> dict[str, str]:
 
 
 def edited(files: Mapping[str, str]) -> str:
-    """Path of the first file, by name of its module, that is not what :func:`files_called` said of it; "" for none.
+    """Return the path of the first file that differs from its digest in :func:`files_called`, or "" if none does.
 
-    Modules that are not loaded in this process do not count.
+    Modules that are not loaded in this process are ignored.
     """
     for name, digest in files.items():
         file = getattr(sys.modules.get(name), "__file__", None)
@@ -129,14 +131,14 @@ def _of_script() -> _Walk:
 
 
 def value_digest(value: object) -> str:
-    """The digest of a value: numbers, texts, arrays, containers and objects made of them, 16 hexadecimal digits."""
+    """Compute the digest of numbers, strings, arrays, containers and objects made of them: 16 hexadecimal digits."""
     walk = _Walk()
     walk.take(value)
     return walk.digest
 
 
 def joined_codes(*codes: str) -> str:
-    """One digest for what several strangers wrote together; "" if all are ""."""
+    """Combine several digests of user code into one; "" if all are ""."""
     if len(found := [code for code in codes if code]) < 2:
         return "".join(found)
     digest = hashlib.sha256(repr(codes).encode()).hexdigest()[:_LENGTH]
@@ -158,52 +160,52 @@ def _top(module: object) -> str:
 
 
 class _Own(NamedTuple):
-    """What is kept of a function, class or object from the first time on."""
+    """The record of a function, class or object from its first use."""
 
     path: str
     text: Text | None
     values: tuple[str, bool, bool]
 
 
-#: of functions, classes and objects that live, by identity and by whether a script's text counts
+#: records of live functions, classes and objects, by identity and by whether the text of a script counts
 _FIRST: dict[tuple[int, bool], tuple[weakref.ref[Any], _Own]] = {}
 
 
 class _Walk:
-    """Everything that one thing's digest is made of, in an order that follows from the code alone."""
+    """The contents of one digest, in an order that depends on the code alone."""
 
     def __init__(self, texts: Mapping[str, Text] | None = None, homes: Iterable[str] = (), script: str = "") -> None:
         self.script = script  # a file whose text does not count
-        self.strange = False  # something that neither zcbench nor a library wrote
+        self.strange = False  # code that belongs neither to zcbench nor to a library
         self.whole = True
-        self.files: dict[str, str] = {}  # by name of a module: the digest of its file
+        self.files: dict[str, str] = {}  # digest of the file, by name of the module
         self._hash = hashlib.sha256()
         self._seen: dict[int, int] = {}
-        self._kept: list[object] = []  # identities are of living objects only
-        self._texts = dict(texts or {})  # by path: one walk sees one state of a file
+        self._kept: list[object] = []  # keeps objects alive, because identities of dead objects are reused
+        self._texts = dict(texts or {})  # by path: one walk reads each file once
         self._named: deque[Any] = deque()
-        self._homes = set(homes)  # packages that what is digested stands in
-        self._imports: set[str] = set()  # modules that were looked for
+        self._homes = set(homes)  # packages that contain the digested code
+        self._imports: set[str] = set()  # modules that were looked up
 
     @property
     def digest(self) -> str:
         return self._hash.hexdigest()[:_LENGTH]
 
     def is_script(self, file: str) -> bool:
-        """Whether a file is the one whose text does not count."""
+        """Return whether a file is the script whose text does not count."""
         return self.script != "" and os.path.abspath(file) == self.script  # noqa: PTH100
 
     def _say(self, *words: object) -> None:
         self._hash.update(repr(words).encode("utf-8", "surrogatepass"))
 
     def take(self, thing: Any) -> None:
-        """Take in a thing and all helpers and members that its code names."""
+        """Add an object and all helpers and members that its code uses."""
         self.visit(thing)
-        while self._named:  # not one inside the other: chains of them may be long
+        while self._named:  # a loop and not recursion, because chains of helpers may be long
             self.visit(self._named.popleft())
 
     def visit(self, thing: Any) -> None:
-        """Take in a value, or something that is called."""
+        """Add a value, or something that is called."""
         if type(thing) in _PLAIN:
             self._say(type(thing).__name__, thing)
             return
@@ -233,7 +235,7 @@ class _Walk:
         else:
             self._value(thing)
 
-    # -- what is called ------------------------------------------------------------------------
+    # -- callables -----------------------------------------------------------------------------
 
     def _function(self, function: types.FunctionType) -> None:
         code, home = function.__code__, function.__globals__.get("__name__", "")  # wraps() changes __module__
@@ -260,7 +262,7 @@ class _Walk:
             self._names(code, function.__globals__, own.path == "")
 
     def _code(self, own: _Own, compiled: str) -> None:
-        """The text that code stands in, and its bytecode if it does not stand there."""
+        """Add the text that contains the code, and the bytecode if the text does not contain it."""
         text = self._texts.setdefault(own.path, own.text) if own.path and own.text else own.text
         if text is not None:
             self._say("text", text.digest)
@@ -268,12 +270,12 @@ class _Walk:
             self._say("bytecode", compiled)
 
     def _found(self, module: object, own: _Own) -> None:
-        """Take note of the file that a module was loaded from."""
+        """Record the file from which a module was loaded."""
         if own.path and own.text is not None and isinstance(module, str) and module != "__main__":
             self.files.setdefault(module, own.text.digest)
 
     def _names(self, code: types.CodeType, known: Mapping[str, Any], values: bool) -> None:
-        """Helpers that code names, in its own and in other files; their values too where no file holds them."""
+        """Add helpers that code uses, from its own and other files, and their values where no file contains them."""
         names = sorted({name for part in all_code(code) for name in part.co_names})
         for name in names:
             found = known.get(name)
@@ -289,7 +291,7 @@ class _Walk:
                     self.visit(found)
 
     def _refer(self, thing: Any) -> None:
-        """Take in a helper unless a library wrote it."""
+        """Add a helper unless it belongs to a library."""
         inner: Any = thing
         home: object
         file: object
@@ -346,7 +348,7 @@ class _Walk:
             self._imported(text, str(module.__package__ or ""))
 
     def _imported(self, text: Text, package: str) -> None:
-        """Take in the files of one's own that a file imports, and those that they import, whole."""
+        """Add the files of the user that a file imports, and the files that these import, as a whole."""
         pending = [(text, package)]
         while pending:
             for name in imported_by(*pending.pop()):
@@ -375,7 +377,7 @@ class _Walk:
         self.strange = True
         self._say("partial")
         if isinstance(thing.func, types.FunctionType) and (text := text_at(thing.func.__code__.co_filename)):
-            self._say("text", text.digest)  # also where zcbench wrote it: its version is not in the name of this
+            self._say("text", text.digest)  # also for code of zcbench, whose version is not in the name of this object
         for part in (thing.func, thing.args, sorted(thing.keywords.items())):
             self.visit(part)
 
@@ -395,7 +397,7 @@ class _Walk:
 
     def _value(self, thing: Any) -> None:
         kind = type(thing)
-        if _top(kind.__module__) == "zcbench":  # what it is made of is settings; what it calls may be a stranger's
+        if _top(kind.__module__) == "zcbench":  # its contents are settings, but it may call user code
             self._say("known", kind.__module__, kind.__qualname__)
             for name, part in sorted(getattr(thing, "__dict__", {}).items()):
                 if callable(part):
@@ -426,13 +428,13 @@ class _Walk:
                 self.visit(part)
 
     def inside(self, thing: Any) -> None:
-        """Take in what an object of a class is made of, as pickle would."""
+        """Add the contents of an object of a class, as pickle would."""
         cached = {
             n for k in type(thing).__mro__ for n, v in vars(k).items() if isinstance(v, functools.cached_property)
         }
         try:
             found = thing.__reduce_ex__(2)
-        except _RAISED:  # a lock, a file, compiled code
+        except _RAISED:  # for example a lock, a file, compiled code
             wrapped = _wrapped(thing)
             self.whole &= not (callable(thing) and wrapped is None and not hasattr(type(thing).__call__, "__code__"))
             return
@@ -445,12 +447,12 @@ class _Walk:
             self.visit(list(part) if isinstance(part, Iterator) else part)
 
 
-# -- what is kept from the first time on ----------------------------------------------------------
+# -- records from the first use ---------------------------------------------------------------------
 
 
 def _first(thing: Any, walk: _Walk) -> _Own:
-    """File and values of a function, class, module or object as they were when it was first seen: caches fill up."""
-    # A module that is loaded again stays the same object, and gets another spec.
+    """Return the file and values of a function, class, module or object at its first use, before caches change it."""
+    # A module that is loaded again remains the same object, but has a new spec.
     mark = thing.__spec__ or thing if isinstance(thing, types.ModuleType) else thing
     key = id(mark), walk.script == ""
     kept = _FIRST.get(key)
@@ -459,7 +461,7 @@ def _first(thing: Any, walk: _Walk) -> _Own:
     own = _read(thing, walk)
     try:
         reference = weakref.ref(mark, functools.partial(_forget, key))
-    except TypeError:  # of a class that allows none
+    except TypeError:  # the class does not allow weak references
         return own
     _FIRST[key] = (reference, own)
     return own
@@ -503,13 +505,13 @@ def _values_digest(values: list[Any], walk: _Walk) -> tuple[str, bool, bool]:
 
 
 def _parts(function: types.FunctionType) -> Iterator[Any]:
-    """What belongs to a function besides its code."""
+    """Yield the parts of a function other than its code."""
     yield from function.__defaults__ or ()
     yield from (value for _, value in sorted((function.__kwdefaults__ or {}).items()))
     for cell in function.__closure__ or ():
         try:
             yield cell.cell_contents
-        except ValueError:  # empty yet
+        except ValueError:  # still empty
             yield "empty"
     if "__wrapped__" in vars(function):
         yield vars(function)["__wrapped__"]
@@ -518,12 +520,12 @@ def _parts(function: types.FunctionType) -> Iterator[Any]:
 def _wrapped(thing: Any) -> Any:
     try:
         return getattr(thing, "__wrapped__", None)
-    except Exception:  # of a stranger's __getattr__
+    except Exception:  # raised by a user-defined __getattr__
         return None
 
 
 def _content(thing: Any) -> str | None:
-    """Digest of an array's or tensor's numbers; None for anything else."""
+    """Return the digest of an array's or tensor's numbers; None for anything else."""
     if _top(type(thing).__module__) == "torch" and hasattr(thing, "untyped_storage"):
         thing = thing.detach().cpu().contiguous()
         shape, kind = tuple(thing.shape), str(thing.dtype)
@@ -536,7 +538,7 @@ def _content(thing: Any) -> str | None:
 
 
 def _is_data(thing: Any) -> bool:
-    """Whether it is made of numbers, texts and arrays alone."""
+    """Return whether an object consists of numbers, strings and arrays only."""
     if isinstance(thing, dict):
         return all(map(_is_data, thing.keys())) and all(map(_is_data, thing.values()))
     if isinstance(thing, (tuple, list, set, frozenset)):
@@ -545,5 +547,5 @@ def _is_data(thing: Any) -> bool:
 
 
 def _is_foreign(part: Any) -> bool:
-    """Whether a class's member is more than what its file says: anything but a type of a library."""
+    """Return whether a class's member can differ from its file: anything but a type of a library."""
     return not isinstance(part, type) or _top(part.__module__) not in _LIBRARIES | {"builtins", "zcbench"}

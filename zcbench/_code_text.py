@@ -1,4 +1,4 @@
-"""The text that code was compiled from, and whether it is still the text of what runs."""
+"""The text from which code was compiled, and whether the running code still matches it."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ from typing import NamedTuple
 
 
 class Text(NamedTuple):
-    """A text that code was compiled from, as it was when it was first needed."""
+    """The text from which code was compiled, when it was first needed."""
 
     digest: str
     codes: frozenset[str]  # fingerprints of all code in it
-    names: frozenset[str]  # and their qualified names
-    imports: frozenset[tuple[int, str, str]]  # anywhere in it: dots before it, a module, and what of it or ""
+    names: frozenset[str]  # the qualified names of this code
+    # everywhere in it: number of leading dots, module, and imported name or ""
+    imports: frozenset[tuple[int, str, str]]
 
 
 def text_at(path: str) -> Text | None:
-    """A file's text now; None if there is no such file."""
+    """Return the current text of a file; None if the file does not exist."""
     content = _content_at(path)
     return None if content is None else _text(content)
 
 
 def digest_at(path: str) -> str:
-    """The digest of a file's text now; "" if there is no such file."""
+    """Return the digest of the current text of a file; "" if the file does not exist."""
     content = _content_at(path)
     return "" if content is None else hashlib.sha256(content).hexdigest()
 
@@ -52,9 +53,9 @@ def _content_at(path: str) -> bytes | None:
 def _text(content: bytes) -> Text:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # they were said when it was imported
+            warnings.simplefilter("ignore")  # they were issued at the import
             found = list(all_code(compile(content, "<file>", "exec", dont_inherit=True)))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # compiled code, say
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # for example compiled code
         found = []
     digest = hashlib.sha256(content).hexdigest()
     codes, names = frozenset(map(fingerprint, found)), frozenset(code.co_qualname for code in found)
@@ -62,7 +63,7 @@ def _text(content: bytes) -> Text:
 
 
 def _imports(content: bytes) -> Iterator[tuple[int, str, str]]:
-    """What a text imports, also in the bodies of its functions."""
+    """Yield the imports of a text, including those in function bodies."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         nodes = ast.walk(ast.parse(content))
@@ -74,7 +75,7 @@ def _imports(content: bytes) -> Iterator[tuple[int, str, str]]:
 
 
 def imported_in(code: types.CodeType) -> frozenset[tuple[int, str, str]]:
-    """What code imports when it runs, as :class:`Text` has it; relative imports are left out."""
+    """Return the imports that code runs, in the form of :class:`Text`, without relative imports."""
     found: set[tuple[int, str, str]] = set()
     for part in all_code(code):
         module = ""
@@ -88,11 +89,11 @@ def imported_in(code: types.CodeType) -> frozenset[tuple[int, str, str]]:
 
 
 def imported_by(text: Text, package: str) -> list[str]:
-    """Full names that may be modules that a text imports, sorted.
+    """Return the sorted full names that a text imports and that may be modules.
 
     Args:
-        text: of a module.
-        package: the package in which the module stands, "" for none.
+        text: text of a module.
+        package: the package that contains the module, "" for none.
     """
     found = set()
     for level, module, name in text.imports:
@@ -107,7 +108,7 @@ def imported_by(text: Text, package: str) -> list[str]:
 
 
 def file_of(module: str) -> tuple[str, bool] | None:
-    """The file of a module that was not loaded, and whether it is a package; nothing is loaded."""
+    """Return the file of a module that was not loaded, and whether it is a package; nothing is loaded."""
     path: Sequence[str] | None = None
     spec = None
     for place in [*(place for place, letter in enumerate(module) if letter == "."), len(module)]:
@@ -124,20 +125,20 @@ def file_of(module: str) -> tuple[str, bool] | None:
 
 
 def kept_source(code: types.CodeType) -> Text | None:
-    """The lines of a function that Python keeps of a notebook's cell, say."""
+    """Return the source lines of a function that Python keeps, for example for a cell of a notebook."""
     if code.co_filename not in linecache.cache:
         return None
     lines = linecache.getlines(code.co_filename)
     try:
         block = "".join(inspect.getblock(lines[code.co_firstlineno - 1 :]))
-    except Exception:  # of the tokenizer, where the lines are no longer these
+    except Exception:  # raised by the tokenizer if the lines have changed
         return None
     whole = _text("".join(lines).encode("utf-8", "surrogatepass"))
     return whole._replace(digest=hashlib.sha256(textwrap.dedent(block).encode("utf-8", "surrogatepass")).hexdigest())
 
 
 def all_code(code: types.CodeType) -> Iterator[types.CodeType]:
-    """The code and all code inside it."""
+    """Yield the code and all code inside it."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
@@ -145,7 +146,7 @@ def all_code(code: types.CodeType) -> Iterator[types.CodeType]:
 
 
 def fingerprint(code: types.CodeType) -> str:
-    """A digest of bytecode without paths and line numbers; it differs between versions of Python."""
+    """Return a digest of bytecode without paths and line numbers; it differs between versions of Python."""
     found = hashlib.sha256(code.co_code + code.co_exceptiontable)
     counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
     found.update(repr((code.co_qualname, counts, code.co_names, code.co_varnames, code.co_freevars)).encode())
@@ -155,7 +156,7 @@ def fingerprint(code: types.CodeType) -> str:
 
 
 def _shown(constant: object) -> str:
-    """A constant of code as text; sets have no order."""
+    """Return a constant of code as text; sets are sorted."""
     if isinstance(constant, frozenset):
         return f"frozenset{sorted(map(_shown, constant))}"
     if isinstance(constant, tuple):

@@ -1,7 +1,8 @@
-"""Foreign text and numbers, made fit for what shows them: terminals, Markdown, spreadsheets, JSON, figures.
+"""Make text and numbers from outside safe for display: terminals, Markdown, spreadsheets, JSON, figures.
 
-Names of columns, architectures and proxies, reasons and paths come from strangers. A terminal obeys control characters
-in them, Markdown and HTML their markup, a spreadsheet their formulas. Whatever writes output uses these functions.
+Names of columns, architectures and proxies, reasons and paths come from users. A terminal interprets control characters
+in them, Markdown and HTML their markup, and a spreadsheet their formulas. All code that writes output uses these
+functions.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-#: most characters of a name and of a sentence; longer ones lose their middle
+#: largest number of characters of a name and of a sentence; longer ones are shortened in the middle
 NAME, SENTENCE = 200, 1000
 
 _BREAKS = re.compile(r"[\t-\r\x1c-\x1f\x85\u2028\u2029]\s*")
-#: controls, marks of direction, what has no width (Unicode's default-ignorable characters), halves of characters
+#: controls, direction marks, characters without width (Unicode's default-ignorable characters), surrogates
 _UNSEEN = (
     "\x00-\x1f\x7f-\x9f\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f"
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
@@ -24,35 +25,35 @@ _UNSEEN = (
 _HIDDEN = re.compile(f"[{_UNSEEN}]")
 _HIDDEN_IN_JSON = re.compile(f"(?!\n)[{_UNSEEN}]")
 _MARKS = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
-#: accents without end would climb over the lines above
+#: unlimited combining marks would cover the lines above
 _TOWER = re.compile(f"({_MARKS}{{4}}){_MARKS}+")
 
 
 def plain(text: object, limit: int = NAME) -> str:
-    r"""One line that shows every character and commands nothing.
+    r"""Return one line in which every character is visible and no character controls the output.
 
-    Line breaks and tabs become spaces; control characters, marks of direction, characters without width and halves of
-    characters are written as escapes ("\x1b", "\u202e").
+    Line breaks and tabs become spaces. Control characters, direction marks, characters without width and surrogates are
+    written as escapes ("\x1b", "\u202e").
 
     Args:
-        text: anything; what is no text is converted.
-        limit: most characters of the result.
+        text: any object; it is converted to a string.
+        limit: largest number of characters of the result.
     """
     return abridged(_TOWER.sub(r"\1", _HIDDEN.sub(_escape, _BREAKS.sub(" ", str(text)).strip())), limit)
 
 
 def brief(text: object) -> str:
-    """What ``repr`` says of an object that holds much: one line of at most 120 characters."""
+    """Shorten the ``repr`` of a large object to one line of at most 120 characters."""
     return plain(text, 120)
 
 
 def many(count: int, what: str, plural: str = "") -> str:
-    """A count and what is counted: "1 proxy", "2 proxies"."""
+    """Return a count with its noun: "1 proxy", "2 proxies"."""
     return f"{count:,} {what if count == 1 else plural or what + 's'}"
 
 
 def plain_lines(text: object, limit: int = SENTENCE) -> str:
-    """As :func:`plain`, of each line; lines and their indentation stay."""
+    """Apply :func:`plain` to each line; lines and their indentation are preserved."""
     lines = []
     for line in str(text).split("\n"):
         inner = line.lstrip(" ")
@@ -61,7 +62,7 @@ def plain_lines(text: object, limit: int = SENTENCE) -> str:
 
 
 def abridged(text: str, limit: int = NAME) -> str:
-    """The text, or its beginning and end around "…" if it is longer than ``limit`` characters."""
+    """Return the text, or its beginning and end around "…" if it is longer than ``limit`` characters."""
     if len(text) <= limit:
         return text
     tail = limit // 3
@@ -73,7 +74,7 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-# Only what would be read as markup is escaped: "l2_norm" and "0.62 [0.58, 0.66]*" stay as they are.
+# Only characters that would be read as markup are escaped: "l2_norm" and "0.62 [0.58, 0.66]*" remain unchanged.
 _MARKDOWN = re.compile(
     r"[\\`$|]|[*~](?=\S)"
     r"|<(?=[A-Za-z/!?])"  # a tag
@@ -83,18 +84,18 @@ _MARKDOWN = re.compile(
     r"|(?<=:)/(?=/)|(?<=www)\.",  # an address
     re.IGNORECASE,
 )
-#: what begins a heading, a quotation, a list or a task
+#: characters that start a heading, a quotation, a list or a task
 _MARKDOWN_START = re.compile(r">|[#+\-=*](?!\d)|\d{1,9}(?=[.)](?:\s|$))|\[(?=[ xX]\])")
 
 
 def markdown(text: object, limit: int = SENTENCE) -> str:
-    """:func:`plain` text that Markdown shows as it is, as a cell or within a line: no markup, links, images or HTML."""
+    """Return :func:`plain` text that Markdown displays verbatim in a cell or line: no markup, links, images or HTML."""
     line = " ".join(plain(text, limit).split())
     return _MARKDOWN.sub(lambda found: "&lt;" if found.group() == "<" else "\\" + found.group(), line)
 
 
 def markdown_line(text: object, limit: int = SENTENCE) -> str:
-    """As :func:`markdown`, for a whole line: it begins no heading, list or quotation."""
+    """Apply :func:`markdown` to a whole line, which then starts no heading, list or quotation."""
     line = markdown(text, limit)
     start = _MARKDOWN_START.match(line)
     if start is None:
@@ -104,36 +105,36 @@ def markdown_line(text: object, limit: int = SENTENCE) -> str:
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _FORMULA = re.compile(r"[\s\"']*[=+\-@＝＋－＠]")
-#: where a list separator other than the comma would begin a cell
+#: places where a list separator other than the comma would start a cell
 _INNER_FORMULA = re.compile(r"(;[\s\"']*)(?=[=+\-@＝＋－＠])")
 
 
 def cell(value: object) -> object:
-    """A value for a CSV file: text that a spreadsheet would take for a formula begins with an apostrophe.
+    """Return a value for a CSV file; text that a spreadsheet would read as a formula starts with an apostrophe.
 
-    Numbers stay numbers, negative ones too; text is :func:`plain`.
+    Numbers remain numbers, also negative ones; text is :func:`plain`.
     """
     if not isinstance(value, str):
         return value
     text = plain(value, SENTENCE)
     if _NUMBER.fullmatch(text):
         return text
-    # A tab or line break at the start is gone by now; in raw form it, too, would begin a formula.
+    # A tab or line break at the start was removed above; in the original text it would start a formula, too.
     risky = _FORMULA.match(text) or value[:1] in ("\t", "\r", "\n")
     return ("'" if risky else "") + _INNER_FORMULA.sub(r"\1'", text)
 
 
 def label(text: object, limit: int = 60) -> str:
-    """A label of a matplotlib figure: :func:`plain`, no formulas between dollar signs, never hidden from the legend."""
+    """Return a label for matplotlib: :func:`plain`, without formulas in dollar signs, never hidden in the legend."""
     found = plain(text, limit).replace("$", r"\$")
     return f" {found}" if found.startswith("_") else found
 
 
 def json_text(content: object) -> str:
-    """JSON that any reader takes and a terminal shows as it is.
+    """Return JSON that every reader accepts and that is safe to print on a terminal.
 
-    Numbers that are not finite become null. Characters that :func:`plain` escapes are written as JSON's escapes, so
-    that readers get them back.
+    Numbers that are not finite become null. Characters that :func:`plain` escapes are written as JSON escapes, so
+    readers restore them.
     """
     text = json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False, default=str)
     return _HIDDEN_IN_JSON.sub(lambda found: json.dumps(found.group())[1:-1], text)
@@ -146,19 +147,19 @@ def _finite(content: object) -> object:
         return content
     if isinstance(content, Sequence):
         return [_finite(value) for value in content]
-    if hasattr(content, "tolist"):  # of NumPy
+    if hasattr(content, "tolist"):  # NumPy
         return _finite(content.tolist())
     return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 # -- numbers -----------------------------------------------------------------------------------
 
-#: what stands where there is no number
+#: placeholder for a missing number
 NOTHING = "–"
 
 
 def fixed(value: float, digits: int = 2) -> str:
-    """A number with so many decimals: "0.62"; never "-0.00", a dash for nan, powers of ten from a billion on."""
+    """Format a number with this many decimals: "0.62"; never "-0.00", a dash for nan, powers of ten from 1e9."""
     if math.isnan(value):
         return NOTHING
     if math.isinf(value):
@@ -170,7 +171,7 @@ def fixed(value: float, digits: int = 2) -> str:
 
 
 def significant(value: float, digits: int = 6) -> str:
-    """A number with so many significant digits; powers of ten only below 1e-4 and from 1e15 on."""
+    """Format a number with this many significant digits; powers of ten only below 1e-4 and from 1e15."""
     if not math.isfinite(value):
         return fixed(value)
     if value == 0:
@@ -180,9 +181,9 @@ def significant(value: float, digits: int = 6) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time as people read it: "<0.1 ms", "0.33 ms", "50 ms", "12.35 s", "2.5 min", "7.1 h", "3.0 d".
+    """Format a time: "<0.1 ms", "0.33 ms", "50 ms", "12.35 s", "2.5 min", "7.1 h", "3.0 d".
 
-    A unit is chosen after rounding: there is no "1000 ms", no "60 min" that was 59.96, and no power of ten.
+    The unit is chosen after rounding: there is no "1000 ms", no "60 min" for 59.96, and no power of ten.
     """
     if math.isnan(seconds):
         return NOTHING
@@ -203,10 +204,10 @@ def duration(seconds: float) -> str:
 
 
 def amount(number: int) -> str:
-    """A count, of any size: "15,625", "1.1e+09"."""
+    """Format a count of any size: "15,625", "1.1e+09"."""
     if number < 10**9:
         return f"{number:,}"
-    exponent = math.log10(number)  # of whole numbers that no float holds, too
+    exponent = math.log10(number)  # also for whole numbers that no float can represent
     digits = f"{10 ** (exponent % 1):.1f}"
     return f"1.0e+{int(exponent) + 1:02}" if digits == "10.0" else f"{digits}e+{int(exponent):02}"
 

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whoever else writes them, whatever happens to the process or the disk."""
+"""Files that are written completely or not at all, even if processes write at once or fail, or the disk is full."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from pathlib import Path
 
 from zcbench.errors import StoreError, ZcbenchError
 
-#: seconds after which a temporary file that nobody touched belongs to a process that was killed
+#: seconds after which an unchanged temporary file is considered the rest of a killed process
 _STALE = 86_400.0
-#: seconds between two looks at a lock that another process holds
+#: seconds between two checks of a lock that another process holds
 _LOOK = 0.5
 _TEMPORARY = re.compile(r"\.zcbench-[0-9a-f]{16}\.partial(\..*)?")
 
 
 def cannot_write(path: Path, error: OSError, advice: str, *, or_room: bool = True) -> StoreError:
-    """The error that says why a file cannot be written, and what to do.
+    """Return the error that explains why a file cannot be written, and what to do.
 
     Args:
         path: the file.
-        error: what the system said.
-        advice: what helps, a sentence without a capital.
-        or_room: whether room helps too where the disk is full.
+        error: the system's error.
+        advice: what to do, a sentence without a capital.
+        or_room: whether free space also helps if the disk is full.
     """
     reason = str(error.strerror or error)
     if isinstance(error, FileExistsError | NotADirectoryError) and error.filename:
@@ -40,21 +40,22 @@ def cannot_write(path: Path, error: OSError, advice: str, *, or_room: bool = Tru
 
 @contextmanager
 def whole(path: Path, advice: str) -> Iterator[Path]:
-    """Make or replace a file in one step; its folder is made too.
+    """Create or replace a file in one step; its folder is created too.
 
-    The block writes a temporary file in the same folder, which takes the place of ``path`` when the block ends. If
-    anything is raised, it is removed and ``path`` is as it was. Processes that write one file at once do not meet: the
-    last one wins. What a killed process left is removed a day later by the next that writes into the folder.
+    The block writes a temporary file in the same folder, which replaces ``path`` when the block ends. If anything is
+    raised, it is removed and ``path`` is unchanged. Processes that write one file at the same time do not interfere;
+    the last one wins. Temporary files of killed processes are removed after a day by the next process that writes into
+    the folder.
 
     Args:
         path: the file.
-        advice: what to do where it cannot be written, a sentence without a capital.
+        advice: what to do if it cannot be written, a sentence without a capital.
 
     Yields:
         The path to write, with the suffix of ``path``.
 
     Raises:
-        StoreError: there is no room or no permission.
+        StoreError: there is no space or no permission.
     """
     temporary = path.with_name(f".zcbench-{secrets.token_hex(8)}.partial{path.suffix}")
     try:
@@ -62,7 +63,7 @@ def whole(path: Path, advice: str) -> Iterator[Path]:
         _remove_stale(path.parent)
         yield temporary
         with temporary.open("r+b") as file:
-            os.fsync(file.fileno())  # some file systems find only now that there is no room
+            os.fsync(file.fileno())  # some file systems report a full disk only here
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
@@ -75,10 +76,10 @@ def whole(path: Path, advice: str) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str, advice: str) -> None:
-    """Make or replace a text file in one step, UTF-8; what is no text is written as a backslash escape.
+    """Create or replace a text file in one step, UTF-8; characters that cannot be encoded become backslash escapes.
 
     Raises:
-        StoreError: there is no room or no permission.
+        StoreError: there is no space or no permission.
     """
     with whole(path, advice) as temporary:
         temporary.write_bytes(text.encode(errors="backslashreplace"))
@@ -86,16 +87,17 @@ def write_text(path: Path, text: str, advice: str) -> None:
 
 @contextmanager
 def locked(path: Path, advice: str, *, busy: str = "", waiting: Callable[[], None] | None = None) -> Iterator[None]:
-    """Hold a lock that dies with its process.
+    """Hold a lock that is released when its process dies.
 
     Args:
-        path: the lock's file; it and its folder are made, and the file stays.
-        advice: what to do where it cannot be made, a sentence without a capital.
-        busy: what to raise if another process holds the lock, a sentence.
-        waiting: called every half second while another process holds it; without it ``busy`` is raised at once.
+        path: the lock's file; it and its folder are created, and the file stays.
+        advice: what to do if it cannot be created, a sentence without a capital.
+        busy: the message if another process holds the lock, a sentence.
+        waiting: called every half second while another process holds it; without it, the error ``busy`` is raised at
+            once.
 
     Raises:
-        StoreError: the lock cannot be made, or another process holds it.
+        StoreError: the lock cannot be created, or another process holds it.
     """
     from filelock import FileLock, Timeout
 
@@ -112,7 +114,7 @@ def locked(path: Path, advice: str, *, busy: str = "", waiting: Callable[[], Non
             waiting()
     except NotImplementedError:  # the file system has no locks
         raise StoreError(
-            f"cannot write to {path}: its file system has no locks. {advice[0].upper()}{advice[1:]}"
+            f"cannot write to {path}: its file system does not support locks. {advice[0].upper()}{advice[1:]}"
         ) from None
     except OSError as error:
         if isinstance(error, ZcbenchError):
@@ -136,7 +138,7 @@ def _remove_stale(folder: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a renaming last through a power cut, where folders can be opened."""
+    """Make a renaming durable through a power failure, where folders can be opened."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

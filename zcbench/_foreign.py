@@ -1,8 +1,8 @@
-"""Call code of others: proxies, networks, factories, predictors. Whatever it raises costs what it was to give.
+"""Call user code: proxies, networks, factories, predictors. An exception in it costs only the result of this call.
 
-A stranger's ``sys.exit()`` or ``raise KeyboardInterrupt`` ends nothing but the call. What must end more is what the
-*user* does: Ctrl-C, or a signal whose handler raises (a time limit of the user's own, say). The two are told apart by
-where the exception comes from: one that leaves a signal handler which was there before is the user's.
+``sys.exit()`` or ``raise KeyboardInterrupt`` in user code ends only the call. Ctrl-C of the user, or a signal whose
+handler raises (for example a time limit), must end more. The two are distinguished by the origin of the exception: an
+exception that leaves a signal handler which was installed before the call comes from the user.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from zcbench.errors import ZcbenchError, first_line, message_of
 
 Handler = Callable[[int, FrameType | None], Any]
 
-#: whether the user's signal handlers are listened to; they run in the main thread only
+#: whether the user's signal handlers are observed; they run in the main thread only
 _listens = False
-#: these handlers by signal
+#: the observed handlers by signal
 _handlers: dict[int, Handler] = {}
-#: what they raised
+#: exceptions that they raised
 _raised: list[BaseException] = []
 
 
 class Foreign(AbstractContextManager["Foreign"]):
-    """A block that calls code of others; it ends normally whatever that code raises.
+    """A block that calls user code; it ends normally whatever that code raises.
 
-    Only what a handler of the user's raised meanwhile (KeyboardInterrupt at Ctrl-C) goes on, also where the code
-    swallowed it. A copy of this process that the code forked ends here.
+    Only an exception that one of the user's signal handlers raises meanwhile (KeyboardInterrupt at Ctrl-C) is passed
+    on, even if the code suppressed it. If the code forked, the copy of this process ends here.
 
     Args:
-        tidy: put back what the call leaves behind in the interpreter: closed streams, warnings as errors, an alarm.
+        tidy: restore what the call changes in the interpreter: closed streams, warnings as errors, an alarm.
 
     Attributes:
         kind: class of the exception that ended the block; None if there was none.
-        message: first line of what the exception says.
-        reason: the same with the name of its class.
-        changed: what was put back, in words.
+        message: first line of the exception's message.
+        reason: the message with the name of its class.
+        changed: what was restored, in words.
     """
 
     def __init__(self, *, tidy: bool = False) -> None:
@@ -65,7 +65,7 @@ class Foreign(AbstractContextManager["Foreign"]):
         if self._before is not None:
             self.changed = self._before.restore()
         if error is not None:
-            # Text at once: the exception would keep the frames it came through, and their tensors, alive.
+            # Convert to text now: the exception would keep the frames that it passed, and their tensors, alive.
             self.kind, self.message, self.reason = type(error), message_of(error), first_line(error)
         users = _raised[0] if _raised and _in_main_thread() else None
         self._signals.__exit__(None, None, None)
@@ -75,19 +75,19 @@ class Foreign(AbstractContextManager["Foreign"]):
 
     @property
     def said(self) -> str:
-        """What went wrong, as the end of a sentence of ours: errors of our own name no class."""
+        """The reason as the end of a sentence; zcbench's own errors do not name their class."""
         return self.message if self.is_a(ZcbenchError) else self.reason
 
     def is_a(self, *kinds: type[BaseException]) -> bool:
-        """Whether the exception is of one of these classes; not asked of the exception, which may lie."""
+        """Return whether the exception is of one of these classes; the exception itself is not called."""
         return self.kind is not None and issubclass(self.kind, kinds)
 
 
 @contextmanager
 def users_signals() -> Iterator[None]:
-    """Take note of what the user's signal handlers raise in this block; the handlers themselves run as ever.
+    """Record what the user's signal handlers raise in this block; the handlers run as usual.
 
-    Blocks may be nested; the outermost does the work. Outside of the main thread no handler runs: nothing is done.
+    Blocks may be nested; the outermost does the work. Outside the main thread no handler runs, so nothing is done.
     """
     global _listens
     if _listens or not _in_main_thread():
@@ -103,7 +103,7 @@ def users_signals() -> Iterator[None]:
         yield
     finally:
         try:
-            while _handlers:  # also where one of them raises just now
+            while _handlers:  # also if one of them raises just now
                 signal.signal(*_handlers.popitem())
         finally:
             _raised.clear()
@@ -111,7 +111,7 @@ def users_signals() -> Iterator[None]:
 
 
 def is_users(error: BaseException) -> bool:
-    """Whether a handler of the user's raised an exception, in a block of :func:`users_signals`."""
+    """Return whether a handler of the user raised the exception, in a block of :func:`users_signals`."""
     return any(error is one for one in _raised)
 
 
@@ -123,7 +123,7 @@ def _listener(handler: Handler) -> Handler:
             _raised.append(error)
             raise
         finally:
-            if signal.getsignal(number) is not listen:  # the user's handler chose another for the next time
+            if signal.getsignal(number) is not listen:  # the user's handler installed another one for the next time
                 _handlers.pop(number, None)
 
     return listen

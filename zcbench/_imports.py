@@ -1,4 +1,4 @@
-"""Files of the user's own: what they register, and networks that their functions build."""
+"""Python files of the user: their registrations, and the networks that their functions build."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.spaces import FactorySpace, get_space
 from zcbench.types import SearchSpace
 
-#: how modules are named whose files are imported by their paths
+#: prefix of the names of modules that are imported by their paths
 _NAME = "zcbench_import_"
 
 
 def space_named(name: str) -> SearchSpace:
-    """The search space of that name; for "file.py:function" the one whose networks the function builds.
+    """Return the search space with this name; for "file.py:function", the space of the function's networks.
 
     Raises:
-        UnknownNameError: there is no such search space.
+        UnknownNameError: the search space does not exist.
         InvalidInputError: the file cannot be imported, or has no such function.
     """
     file, colon, function = name.rpartition(":")
     if not (colon and file.endswith(".py")):
         return get_space(name)
     module, build = import_file(file), None
-    with Foreign():  # a module may have a __getattr__ of its own
+    with Foreign():  # a module may define its own __getattr__
         build = getattr(module, function, None)
     if not callable(build):
         raise InvalidInputError(f"{file} has no function {function!r}: write  --factory FILE.py:FUNCTION")
@@ -41,7 +41,7 @@ def space_named(name: str) -> SearchSpace:
 
 
 def import_file(path: str) -> ModuleType:
-    """Run a Python file, once, for what it registers or defines.
+    """Run a Python file, once, for its registrations and definitions.
 
     Raises:
         InvalidInputError: the file does not exist or raises.
@@ -55,7 +55,7 @@ def import_file(path: str) -> ModuleType:
     if file.suffix != ".py":
         raise InvalidInputError(f"{path} is not a Python file: its name must end in .py.")
     spec = importlib.util.spec_from_file_location(name, file, loader=_Uncached(name, str(file)))
-    assert spec is not None and spec.loader is not None  # it has the loader that it was given
+    assert spec is not None and spec.loader is not None  # it has the given loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     done = False
@@ -72,13 +72,13 @@ def import_file(path: str) -> ModuleType:
 
 
 def imported_files() -> tuple[str, ...]:
-    """Paths of the files that :func:`import_file` has run, and that are still there, in order."""
+    """Return the paths of the files that :func:`import_file` has run and that still exist, in order."""
     found = (getattr(module, "__file__", None) for name, module in list(sys.modules.items()) if name.startswith(_NAME))
     return tuple(path for path in found if isinstance(path, str) and Path(path).is_file())
 
 
 def _about_neighbours(file: Path, reason: str) -> str:
-    """What to do where a file's import failed for want of a module that lies beside it."""
+    """Return advice for an import that failed because a module in the file's folder was not found."""
     found = re.search(r"No module named '(\w+)", reason)
     if found is None or not any((file.parent / name).exists() for name in (found[1], f"{found[1]}.py")):
         return ""
@@ -86,31 +86,32 @@ def _about_neighbours(file: Path, reason: str) -> str:
 
 
 def import_as_begun(files: Iterable[str], codes: Mapping[str, str], code: Callable[[str], str]) -> None:
-    """Import files in a worker, which must find the code that the run began with.
+    """Import files in a worker, which must find the same code as the start of the run.
 
     Args:
         files: Python files.
-        codes: by what is computed, the digest of strangers' code in the process that began the run.
-        code: gives that digest in this process.
+        codes: digests of user code in the process that started the run, by what they compute.
+        code: returns this digest in the current process.
 
     Raises:
-        InvalidInputError: a file cannot be imported, or was edited since the run began.
+        InvalidInputError: a file cannot be imported, or was edited since the run started.
     """
     for path in files:
         import_file(path)
     for what, begun in codes.items():
         found = begun
-        with suppress(UnknownNameError):  # the task that asks for it says so, and what to do
+        with suppress(UnknownNameError):  # the task that needs it reports the error and what to do
             found = code(what) if begun else begun
         if found != begun:
             raise InvalidInputError(
-                f"the code of {what}, or of what it sees, is not what the run began with: a file was edited meanwhile. "
-                "Start the run again; what was computed before is kept."
+                f"the code of {what}, or code that it uses, is not the code with which the run started: a file was "
+                "edited meanwhile. "
+                "Start the run again; computed results are kept."
             )
 
 
 class _Uncached(SourceFileLoader):
-    """Compiles the file as it is now: Python's cache takes an edit of one length within one second for none."""
+    """Compiles the current file: Python's cache does not notice an edit of equal length within one second."""
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)

@@ -1,4 +1,4 @@
-"""What a call can leave behind in the interpreter and its process, so that what runs next would fail or fall silent."""
+"""State of the interpreter and its process that a call can change, which would disturb later calls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-#: (what a reader calls it, how it is read, how it is set)
+#: (name for readers, function that reads it, function that sets it)
 _SETTINGS: tuple[tuple[str, Callable[[], Any], Callable[[Any], Any]], ...] = (
     ("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
     ("garbage collection", gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
@@ -21,7 +21,7 @@ _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGALR
 
 
 class Interpreter:
-    """Streams, limits, warning filters, current folder, signal handlers and alarm, as they are at construction."""
+    """Streams, limits, warning filters, current folder, signal handlers and alarm at the time of construction."""
 
     def __init__(self) -> None:
         self._settings = [get() for _, get, _ in _SETTINGS]
@@ -33,7 +33,7 @@ class Interpreter:
         self._alarm = _alarm()
 
     def restore(self) -> list[str]:
-        """Put back what was changed; what that was, in words."""
+        """Restore what was changed, and return it in words."""
         changed = []
         for (name, get, put), value in zip(_SETTINGS, self._settings, strict=True):
             if get() != value:
@@ -42,9 +42,9 @@ class Interpreter:
         if warnings.filters[:] != self._filters:
             warnings.filters[:] = self._filters  # type: ignore[index]
             warnings._filters_mutated()  # type: ignore[attr-defined]
-            # Not named: a library that is loaded at its first use may set filters, and no score depends on them.
+            # Not listed: a library that is loaded at its first use may set filters, and no score depends on them.
         if self._folder is not None and _folder() != self._folder:
-            with suppress(OSError):  # it may be gone
+            with suppress(OSError):  # it may be deleted
                 os.chdir(self._folder)
             changed.append("the current folder")
         if self._restore_streams():
@@ -91,7 +91,7 @@ def _is_open(descriptor: int) -> bool:
 
 
 def _lead(descriptor: int, to: int | None) -> None:
-    """Open a descriptor again: to where another one leads, or to nowhere."""
+    """Open a descriptor again: as a copy of another one, or as the null device."""
     if to is None or not _is_open(to):
         nowhere = os.open(os.devnull, os.O_RDWR)
         if nowhere != descriptor:
@@ -103,7 +103,7 @@ def _lead(descriptor: int, to: int | None) -> None:
 
 def _folder() -> str | None:
     try:
-        return os.getcwd()  # noqa: PTH109  # a text is what can be compared soonest
+        return os.getcwd()  # noqa: PTH109  # a string is fastest to compare
     except OSError:  # it was deleted
         return None
 

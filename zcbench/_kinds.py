@@ -1,6 +1,6 @@
-"""The kinds of things that are registered: one table, which ``zcbench`` and its commands read.
+"""The kinds of things that can be registered: one table, which ``zcbench`` and its commands read.
 
-A kind that stands here has its four verbs in ``zcbench`` and appears in ``zcbench list`` and ``zcbench show``.
+Each kind in the table has four functions in ``zcbench`` and appears in ``zcbench list`` and ``zcbench show``.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of things that have names.
+    """A kind of named things.
 
     Attributes:
-        noun: what one is called: "proxy".
-        plural: what several are called: "proxies".
-        module: where its verbs are.
+        noun: singular noun: "proxy".
+        plural: plural noun: "proxies".
+        module: module of its public functions.
         registry: module and name of its registry.
         heavy: whether a look-up loads torch.
     """
@@ -37,15 +37,15 @@ class Kind:
         return f"register_{self.noun}", f"get_{self.noun}", f"{self.noun}_info", f"list_{self.plural}"
 
     def verb(self, number: int) -> Any:
-        """One of the functions, imported now."""
+        """Return one of the functions, imported now."""
         return getattr(importlib.import_module(self.module), self.verbs[number])
 
     def info(self, name: str) -> Any:
-        """What was registered of that name."""
+        """Return the registered info with this name."""
         return self.verb(2)(name)
 
     def names(self, *patterns: str) -> list[str]:
-        """Names that match any of the shell patterns, all without one."""
+        """Return the names that match any of the shell patterns; without patterns, all names."""
         found: list[str] = self.verb(3)(*patterns)
         return found
 
@@ -87,14 +87,14 @@ KINDS = (
 
 @contextmanager
 def isolated() -> Iterator[None]:
-    """A block, of a test say, after which everything is registered that was before, and nothing else."""
+    """Run a block, for example of a test, and restore all registries afterwards."""
     with ExitStack() as stack:
         for kind in KINDS:
             stack.enter_context(kind.entries.isolated())
         yield
 
 
-#: Old names, kept for one release: the new one, and what its first argument was called.
+#: Old names, kept for one release: the new name, and the old name of its first argument.
 _RENAMED: Mapping[tuple[str, str], tuple[str, str]] = {
     ("zcbench.datasets", "load_benchmark"): ("get_benchmark", "name"),
     ("zcbench.batches", "load_batch"): ("get_batch", "dataset"),
@@ -102,16 +102,18 @@ _RENAMED: Mapping[tuple[str, str], tuple[str, str]] = {
 
 
 def renamed(module: str, name: str) -> Any:
-    """What an old name of a module stands for; a DeprecationWarning says its new one.
+    """Return the object of an old name of a module; a DeprecationWarning gives its new name.
 
     Raises:
-        AttributeError: it is no old name.
+        AttributeError: it is not an old name.
     """
     if (module, name) not in _RENAMED:
         raise AttributeError(f"module {module!r} has no attribute {name!r}")
     new, first = _RENAMED[module, name]
-    function = getattr(importlib.import_module(module), new)  # first: what it imports makes Python forget what was said
-    warnings.warn(f"{name} is called {new} now; the old name goes with the next release.", DeprecationWarning, 3)
+    function = getattr(importlib.import_module(module), new)  # first: its imports reset Python's record of warnings
+    warnings.warn(
+        f"{name} is called {new} now; the old name will be removed in the next release.", DeprecationWarning, 3
+    )
 
     def old(*arguments: Any, **named: Any) -> Any:
         if first in named:

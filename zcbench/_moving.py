@@ -1,4 +1,4 @@
-"""Networks and batches go to the device that they are computed on, and come back as they were."""
+"""Move networks and batches to the device of the computation, and restore them afterwards."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from torch import Tensor, nn
 from zcbench import devices
 from zcbench.types import Batch
 
-#: batches that were sent somewhere, by their identity and where: they travel once per process
+#: batches that were moved, by identity and device: each is moved once per process
 _sent: dict[tuple[int, torch.device], tuple[weakref.ref[Batch], Batch]] = {}
 
 
 def placed(batch: Batch, device: torch.device) -> Batch:
-    """The batch on a device."""
+    """Return the batch on a device."""
 
     def there(tensor: Tensor) -> Tensor:
         if device.type == "cuda" and tensor.device.type == "cpu":
-            with suppress(RuntimeError):  # what cannot be pinned is copied all the same
+            with suppress(RuntimeError):  # memory that cannot be pinned is copied directly
                 return tensor.pin_memory().to(device, non_blocking=True)
         return tensor.to(device)
 
@@ -33,13 +33,13 @@ def placed(batch: Batch, device: torch.device) -> Batch:
 
 
 def placed_once(batch: Batch, device: torch.device) -> Batch:
-    """As :func:`placed`, for a batch that many networks see: it is sent once, as long as it lives."""
+    """Apply :func:`placed` to a batch that many networks use: it is moved once during its lifetime."""
     if device.type == devices.CPU or all(tensor.device == device for tensor in _tensors(batch)):
-        return placed(batch, device)  # what is there already is its own owner's to keep
+        return placed(batch, device)  # a batch that is on the device already is kept by its owner
     key = (id(batch), device)
     known = _sent.get(key)
     if known is None or known[0]() is not batch:
-        forget = _sent.pop  # by itself: at the end of a process its module may be gone
+        forget = _sent.pop  # bound now: at the end of a process its module may be gone
 
         def gone(_: object) -> None:
             forget(key, None)
@@ -54,9 +54,10 @@ def _tensors(batch: Batch) -> list[Tensor]:
 
 @contextmanager
 def moved(model: Any, device: torch.device) -> Iterator[None]:
-    """Have a network on a device in this block; tensors among the attributes of its modules go with it.
+    """Move a network to a device for this block, with the tensors among the attributes of its modules.
 
-    Afterwards all is what it was: the same tensors in the same memory. What was done to it meanwhile is lost.
+    Afterwards everything is restored: the same tensors in the same memory. Changes to the network in the block are
+    lost.
     """
     tensors = [*model.parameters(), *model.buffers()] if isinstance(model, nn.Module) else []
     if all(tensor.device == device for tensor in tensors):
@@ -74,7 +75,7 @@ def moved(model: Any, device: torch.device) -> Iterator[None]:
 
 
 class _Kept:
-    """A module's own attributes, and what its tensors hold."""
+    """A module's own attributes, and the contents of its tensors."""
 
     def __init__(self, module: nn.Module) -> None:
         self._table = vars(module)
@@ -86,7 +87,7 @@ class _Kept:
         self._gradients = [(grad, grad.data) for _, _, grad in self._tensors if grad is not None]
 
     def take_along(self, device: torch.device, known: dict[int, Any]) -> None:
-        """Send the tensors that are plain attributes after the others; what is in several places stays one tensor."""
+        """Move tensors that are plain attributes; a tensor in several places remains one tensor."""
         for table, before in self._tables:
             for name, value in before.items():
                 if value is not None and (now := table.get(name)) is not value:

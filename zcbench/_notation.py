@@ -1,4 +1,4 @@
-"""The notation for what has a name: settings, sums and brackets, read and written here and nowhere else.
+"""The notation for names with settings, sums and brackets; only this module reads and writes it.
 
 ::
 
@@ -6,15 +6,16 @@
     sum   = part {"+" part}                                   naswot+2*synflow
     part  = [number "*"] (term | "(" alone ")")               2*(mine:mode=a+b)
     term  = name ["(" sum ")"] {":" setting "=" value}        vote(naswot+2*synflow), curve(valid_nll/3)
-    alone = a term, whose values may hold "+" and ","         gp:encoding=onehot+stats:seed=3
+    alone = a term, whose values may contain "+" and ","      gp:encoding=onehot+stats:seed=3
 
-A *name* is text without ``:``, ``=``, ``+``, ``,`` and brackets: one that was registered, a pattern ("ntk_*"), a name
-with a number ("cifar100@224", "valid_nll/3"). A *value* is text that ends at the next ``:`` outside of brackets; in a
-sum, at the next ``+`` or ``,`` too. Its brackets belong to it: "mean:members=(gp+gcn:loss=hinge)". A *number* is a
-positive weight. An *item* is the text of a term or sum. Blanks may stand around "+" and "*" and nowhere else.
+A *name* is text without ``:``, ``=``, ``+``, ``,`` and brackets: a registered name, a pattern ("ntk_*"), a name with a
+number ("cifar100@224", "valid_nll/3"). A *value* is text up to the next ``:`` outside brackets; in a sum, up to the
+next ``+`` or ``,`` as well. Its brackets are part of it: "mean:members=(gp+gcn:loss=hinge)". A *number* is a positive
+weight. An *item* is the text of a term or sum. Blanks are allowed around "+" and "*" only.
 
-What is read is immutable, and ``str`` writes it in one canonical form: without blanks, settings in alphabetical order,
-weights exactly and none where it is 1, brackets around a term only where it could not be read back without.
+The parsed objects are immutable, and ``str`` writes them in one canonical form: without blanks, settings in
+alphabetical order, weights exactly and omitted where they are 1, brackets around a term only where the text would
+otherwise be ambiguous.
 """
 
 from __future__ import annotations
@@ -29,24 +30,24 @@ from zcbench import _arguments as rules
 from zcbench.errors import InvalidInputError
 from zcbench.types import written
 
-#: Characters that no name holds.
+#: Characters that a name cannot contain.
 _MARKS = ":=+,()"
 _WEIGHT = re.compile(r"(-?[0-9.]+(?:[eE]-?[0-9]+)?) *\* *")
-#: Brackets in brackets, at most: enough for every label, and reading ends before Python's stack does.
+#: Largest depth of nested brackets: enough for every label, and below the limit of Python's stack.
 _DEEPEST = 20
 
 
 @dataclass(frozen=True)
 class Term:
-    """A name, what follows it in brackets, and settings.
+    """A name, an optional sum in brackets, and settings.
 
     Attributes:
         name: see the module.
-        inside: what stands in brackets, if there are any.
+        inside: the sum in brackets, if any.
         settings: names and values, both text; sorted by name.
 
     Raises:
-        InvalidInputError: a part of it cannot be written so that it is read back.
+        InvalidInputError: the written form of a part would be parsed differently.
     """
 
     name: str
@@ -56,14 +57,16 @@ class Term:
     def __post_init__(self) -> None:
         object.__setattr__(self, "settings", tuple(sorted(self.settings)))
         if _Reader(str(self)).alone_to_the_end() != self:
-            raise InvalidInputError(f"{rules.shown(str(self))} would be read as something else: it is no term.")
+            raise InvalidInputError(
+                f"{rules.shown(str(self))} would be parsed as something else: it is not a valid term."
+            )
 
     def __str__(self) -> str:
         inside = "" if self.inside is None else f"({self.inside})"
         return self.name + inside + "".join(f":{key}={value}" for key, value in self.settings)
 
     def bare(self, kind: str) -> str:
-        """The name, of what takes neither settings nor brackets.
+        """Return the name, for kinds without settings and brackets.
 
         Raises:
             InvalidInputError: there are some; the message says that ``kind`` ("a batch") takes none.
@@ -101,26 +104,26 @@ class Sum:
 
     def __post_init__(self) -> None:
         if not self.parts:
-            raise InvalidInputError("a sum without parts cannot be written: give one at least.")
+            raise InvalidInputError("a sum needs at least one part.")
 
     def __str__(self) -> str:
         return "+".join(map(str, self.parts))
 
     @property
     def weights(self) -> tuple[float, ...]:
-        """One per part."""
+        """One weight per part."""
         return tuple(part.weight for part in self.parts)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What each part is, without its weight, as it is written alone."""
+        """The text of each part without its weight."""
         return tuple(str(part.term) for part in self.parts)
 
     def unweighted(self, kind: str) -> tuple[str, ...]:
-        """The labels, where weights have no meaning.
+        """Return the labels, for kinds where weights have no meaning.
 
         Raises:
-            InvalidInputError: there are some; the message says that ``kind`` ("a batch") takes none.
+            InvalidInputError: there are weights; the message says that ``kind`` ("a batch") takes none.
         """
         for part in self.parts:
             if part.weight != 1:
@@ -129,25 +132,25 @@ class Sum:
 
 
 def parse_term(text: str) -> Term:
-    """Read one term that stands alone; a pair of brackets around it means nothing.
+    """Parse a single term; a pair of brackets around it is ignored.
 
     Raises:
-        InvalidInputError: it is none; the message quotes the text and says at which character.
+        InvalidInputError: it is not a term; the message quotes the text and the position of the error.
     """
     return _term_of(_only_text(text))
 
 
 def parse_sum(text: str) -> Sum:
-    """Read terms with weights, joined by "+".
+    """Parse terms with weights, joined by "+".
 
     Raises:
-        InvalidInputError: as :func:`parse_term`.
+        InvalidInputError: as for :func:`parse_term`.
     """
     return _sum_of(_only_text(text))
 
 
 def split_list(text: str) -> list[str]:
-    """Texts of a list's items: what commas or blanks outside of brackets separate. Blanks around "+" do not.
+    """Split a list into the texts of its items, at commas or blanks outside brackets, except blanks around "+".
 
     Raises:
         InvalidInputError: brackets do not match.
@@ -169,13 +172,13 @@ def split_list(text: str) -> list[str]:
 
 
 def join_list(items: Iterable[str]) -> str:
-    """One text of several items, which :func:`split_list` reads: in brackets are those that it would take apart."""
+    """Join several items to one text for :func:`split_list`; items that it would split are put in brackets."""
     texts = rules.all_text("a list of names", items)
     return ",".join(text if split_list(text) == [text] else f"({text})" for text in texts)
 
 
 def unwrapped(text: str) -> str:
-    """The text without a pair of brackets around all of it: a value such as "(gp+gcn:loss=hinge)" is a sum."""
+    """Return the text without a pair of brackets around all of it: a value such as "(gp+gcn:loss=hinge)" is a sum."""
     stripped = text.strip()
     if stripped.startswith("(") and _closing(stripped, 0) == len(stripped) - 1:
         return stripped[1:-1].strip()
@@ -188,7 +191,7 @@ def _only_text(text: object) -> str:
     return text
 
 
-@functools.lru_cache(maxsize=4096)  # labels are read once for every network that is scored
+@functools.lru_cache(maxsize=4096)  # labels are parsed once for each network that is scored
 def _term_of(text: str) -> Term:
     return _Reader(text).alone_to_the_end()
 
@@ -199,12 +202,12 @@ def _sum_of(text: str) -> Sum:
 
 
 def _weight(weight: float) -> str:
-    """A weight as labels write it: exactly, whole numbers without a point."""
+    """Format a weight for labels: exactly, whole numbers without a point."""
     return str(int(weight)) if weight == int(weight) and weight < 1e15 else written(weight)
 
 
 def _outside(text: str) -> Iterator[tuple[int, str]]:
-    """Places and characters outside of brackets, brackets left out.
+    """Yield positions and characters outside brackets, without the brackets.
 
     Raises:
         InvalidInputError: brackets do not match.
@@ -224,7 +227,7 @@ def _outside(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _closing(text: str, opening: int) -> int:
-    """Place of the bracket that closes the one at ``opening``."""
+    """Return the position of the bracket that closes the one at ``opening``."""
     depth = 0
     for place in range(opening, len(text)):
         depth += (text[place] == "(") - (text[place] == ")")
@@ -239,7 +242,7 @@ def _wrong(text: str, place: int, what: str) -> InvalidInputError:
 
 
 def _term(name: str, inside: Sum | None, settings: dict[str, str]) -> Term:
-    """A term that was just read: to read it again, and what is inside, again, would take for ever."""
+    """Create a term that was just parsed, without parsing it again, which would be slow for nested terms."""
     term = object.__new__(Term)
     for attribute, value in {"name": name, "inside": inside, "settings": tuple(sorted(settings.items()))}.items():
         object.__setattr__(term, attribute, value)
@@ -255,7 +258,7 @@ class _Reader:
         self.depth = 0
         for place, character in enumerate(text):
             if not character.isprintable():
-                raise self._wrong(f"{character!r} is no character of a name", place)
+                raise self._wrong(f"{character!r} is not allowed in a name", place)
         for _ in _outside(text):
             pass  # brackets match
 
@@ -275,13 +278,13 @@ class _Reader:
         found = self._alone()
         self._blanks()
         if self._next:
-            raise self._wrong(f"{self._next!r} is out of place where one name is wanted")
+            raise self._wrong(f"{self._next!r} is not allowed here, where one name is expected")
         return found
 
     def sum_to_the_end(self) -> Sum:
         found = self._sum()
         if self._next:
-            raise self._wrong(f"{self._next!r} is out of place")
+            raise self._wrong(f"{self._next!r} is not allowed here")
         return found
 
     def _alone(self) -> Term:
@@ -291,7 +294,7 @@ class _Reader:
         self._blanks()
         found = self._alone()
         self._blanks()
-        self._close("hold one name with its settings")
+        self._close("contain one name with its settings")
         return found
 
     def _sum(self) -> Sum:
@@ -327,10 +330,10 @@ class _Reader:
         inside = None
         if self._next == "(":
             if name != self.text[start : self.place]:
-                raise self._wrong("a blank stands before the bracket")
+                raise self._wrong("there is a blank before the bracket")
             self._open()
             inside = self._sum()
-            self._close("hold names joined by '+'")
+            self._close("contain names joined by '+'")
         if self._next == "=":
             raise self._wrong(f"write settings as {name}:setting=value")
         settings: dict[str, str] = {}
@@ -357,19 +360,19 @@ class _Reader:
             self.place = _closing(self.text, self.place) + 1 if self._next == "(" else self.place + 1
         value = self.text[start : self.place]
         if self._next != ":":
-            value = value.rstrip(" ")  # blanks around the whole
+            value = value.rstrip(" ")  # blanks around the whole text
         if value != value.strip():
-            raise self._wrong("blanks stand around the value", start)
+            raise self._wrong("there are blanks around the value", start)
         return key, value
 
     def _open(self) -> None:
         self.depth += 1
         if self.depth > _DEEPEST:
-            raise self._wrong(f"more than {_DEEPEST} brackets stand in one another")
+            raise self._wrong(f"more than {_DEEPEST} brackets are nested")
         self.place += 1
 
     def _close(self, rule: str) -> None:
         if self._next != ")":
-            raise self._wrong(f"{self._next!r} is out of place, the brackets {rule}")
+            raise self._wrong(f"{self._next!r} is not allowed here, the brackets {rule}")
         self.depth -= 1
         self.place += 1

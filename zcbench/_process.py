@@ -1,4 +1,4 @@
-"""What a process that trains or scores small networks sets up, and how seeds are derived."""
+"""Setup of a process that trains or scores small networks, and derivation of seeds."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import threading
 
 
 def stable_seed(*parts: object) -> int:
-    """A 63-bit seed that depends on nothing but the text of its parts: same on every machine and Python."""
+    """Derive a 63-bit seed from the text of its parts only: the same on every machine and version of Python."""
     digest = hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1
 
 
 def keep_freed_memory() -> None:
-    """Ask glibc not to return freed blocks: fresh pages cost up to a third of the time of small networks."""
+    """Ask glibc not to return freed blocks, because new pages cost up to a third of the time of small networks."""
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):  # another C library
@@ -27,18 +27,18 @@ def keep_freed_memory() -> None:
 
 
 def die_with(parent: int) -> None:
-    """Let this process, a child made by multiprocessing, end at once when its parent does, however either is busy.
+    """End this process, a child made by multiprocessing, when its parent ends, even if one of them is busy.
 
-    On Linux the kernel sees to it, also while native code keeps Python from running. It goes by the thread that made
-    this process, which therefore has to live as long as the child is wanted. Elsewhere a thread waits for the parent's
-    end; it runs when native code lets it.
+    On Linux the kernel does this, also while native code blocks Python. It observes the thread that created this
+    process, so this thread must live as long as the child. On other systems a thread waits for the parent's end; it
+    runs when native code allows it.
 
     Args:
         parent: process id of the parent.
     """
     if not _killed_with_parent():
         threading.Thread(target=_end_after_parent, daemon=True).start()
-    if hasattr(os, "getppid") and os.getppid() != parent:  # it ended before this process could ask
+    if hasattr(os, "getppid") and os.getppid() != parent:  # it ended before the request above
         os._exit(1)
 
 
@@ -59,3 +59,11 @@ def _end_after_parent() -> None:
     if parent is not None:
         wait([parent.sentinel])
         os._exit(1)
+
+
+def machine_memory() -> int:
+    """Bytes of memory in this machine, or what nothing needs where that is not known."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 2**50

@@ -1,7 +1,7 @@
-"""Names to things: one small registry for everything that others can add to.
+"""Names to objects: one registry class for everything that users can add.
 
-Every kind of thing has four verbs, which its registry implements: ``register_X`` (:meth:`Registry.registering` for what
-is decorated, :meth:`Registry.add_all` for objects), ``get_X(text)`` (:meth:`Registry.get`), ``X_info(name)``
+Every kind has four functions, which its registry implements: ``register_X`` (:meth:`Registry.registering` for
+decorators, :meth:`Registry.add_all` for objects), ``get_X(text)`` (:meth:`Registry.get`), ``X_info(name)``
 (:meth:`Registry.info`) and ``list_X(*patterns)`` (:meth:`Registry.names`). ``zcbench/_kinds.py`` lists the kinds.
 """
 
@@ -35,23 +35,23 @@ class Registry(Generic[T]):
     """A name space filled by built-in modules, by entry points of installed packages and by decorators.
 
     Built-in modules (those of ``package`` whose name has no leading underscore) and the entry points of ``group`` are
-    imported at the first look-up. An entry point names a module or an object; importing it must register. Every entry,
-    whoever adds it, passes the same rules.
+    imported at the first look-up. An entry point names a module or an object; its import must register. Every entry
+    must satisfy the same rules, whoever adds it.
 
-    A built-in that cannot be imported makes every look-up raise: there is no half a registry. An entry point that
-    raises, whatever it raises, costs what it registers alone: it is named in ``broken``, and what it had registered
-    before it raised is taken back. Several threads may look up at once.
+    If a built-in module cannot be imported, every look-up raises, because a registry must be complete. If an entry
+    point raises, only its own registrations are lost: it is listed in ``broken``, and what it had registered before is
+    removed. Several threads may use the registry at once.
 
     Args:
-        kind: what is registered, in words, for messages.
-        package: import name of the package that holds the built-ins.
+        kind: noun for one entry, for messages.
+        package: import name of the package that contains the built-in modules.
         group: entry-point group.
-        rules: what each attribute of an entry must be, by name.
+        rules: the rule of each attribute of an entry, by name.
         optional: attributes that an entry may lack.
-        make: from an entry, and the term that names it, to what ``get`` returns. Without it that is the entry itself,
+        make: from an entry, and the term that names it, to the result of ``get``. Without it, the result is the entry,
             and nothing can follow its name.
-        numbered: whether a number may follow a name, behind "@": "cifar100@224".
-        reserved: words that mean several entries in a list of names, as "all" does, and so can name none.
+        numbered: whether a number may follow a name after "@": "cifar100@224".
+        reserved: words that select several entries in a list of names, such as "all"; they cannot be names.
     """
 
     def __init__(
@@ -76,12 +76,12 @@ class Registry(Generic[T]):
         self.reserved = frozenset({"all", *reserved})
         #: entry points that could not be imported, with the reason
         self.broken: dict[str, str] = {}
-        #: what was made of entries and may serve again, by text; forgotten whenever an entry changes
+        #: objects made of entries that can be reused, by text; cleared whenever an entry changes
         self.made: dict[str, Any] = {}
         self._entries: dict[str, T] = {}
-        self._owners: dict[str, str] = {}  # module whose import registered it
+        self._owners: dict[str, str] = {}  # the module whose import registered the entry
         self._loaded: set[tuple[str, str]] = set()  # entry points that were tried
-        self._overridden: set[str] = set()  # by another thread, before the built-in of that name came
+        self._overridden: set[str] = set()  # by another thread, before the built-in of that name was registered
         self._discovered = False
         self._discovering = False
         self._lock = threading.RLock()  # held while modules are imported
@@ -92,11 +92,11 @@ class Registry(Generic[T]):
         return f"{'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind}"
 
     def check(self, name: object, declared: Mapping[str, object]) -> None:
-        """Say what is wrong with what is declared, by attribute of the entry that it will be.
+        """Validate declarations, by attribute of the future entry.
 
         Raises:
             InvalidInputError: the name is not lower-case letters, digits, ``_``, ``.`` and ``-``, or is reserved, or a
-                value breaks its rule.
+                value violates its rule.
         """
         if callable(name):
             decorator = f"register_{self.kind.replace(' ', '_').replace('-', '_')}"
@@ -107,7 +107,9 @@ class Registry(Generic[T]):
                 f"{_LONGEST_NAME}."
             )
         if name in self.reserved:
-            raise InvalidInputError(f"{name!r} cannot name {self._one}, it stands for several: choose another name.")
+            raise InvalidInputError(
+                f"{name!r} cannot name {self._one}, because it selects several: choose another name."
+            )
         for attribute, value in declared.items():
             self.rules[attribute](f"{self.kind} {name!r}: {attribute.replace('_', ' ')}", value)
 
@@ -117,7 +119,7 @@ class Registry(Generic[T]):
         for attribute in self.rules:
             try:
                 declared[attribute] = getattr(entry, attribute)
-            except Exception as error:  # a property of a stranger's
+            except Exception as error:  # raised by a property of a user-defined object
                 if attribute not in self.optional:
                     raise InvalidInputError(
                         f"{self.kind} {name!r}: a {type(entry).__name__} must have {attribute!r} ({_reason(error)})."
@@ -128,24 +130,24 @@ class Registry(Generic[T]):
         """Register ``entry``; nothing changes if it raises.
 
         Raises:
-            InvalidInputError: a declaration breaks its rule; see :meth:`check`.
+            InvalidInputError: a declaration violates its rule; see :meth:`check`.
             DuplicateNameError: the name is taken and ``override`` is False.
             BrokenRegistryError: a built-in module cannot be imported.
         """
         self.add_all({name: entry}, override=override)
 
     def add_all(self, entries: Mapping[str, T], *, override: bool = False) -> None:
-        """Register all ``entries`` or, if one cannot be registered, none; see :meth:`add`."""
+        """Register all ``entries``, or none if one cannot be registered; see :meth:`add`."""
         flag("override", override)
         for name, entry in entries.items():
             self._check_entry(name, entry)
-            code_digest(entry)  # reads the files of strangers' code as they are now, when it is loaded
+            code_digest(entry)  # reads the files of user code at the time when it is loaded
         owner = _importing()
-        # Another thread that discovers may wait for the module which this one is importing: then do not wait for it.
+        # Another thread in discovery may wait for the module that this thread imports: do not wait for that thread.
         alone = self._lock.acquire(blocking=False)
         try:
-            # A built-in that came later would collide with what overrides it. One that is imported first must not wait
-            # for others that need it.
+            # A later built-in would conflict with the entry that overrides it. A built-in that is imported first must
+            # not wait for others that need it.
             if alone and not owner.startswith(f"{self.package}."):
                 self.discover()
         finally:
@@ -170,10 +172,10 @@ class Registry(Generic[T]):
     def registering(
         self, name: str, declared: Mapping[str, object], become: Callable[[Any], T], *, override: bool = False
     ) -> Callable[[F], F]:
-        """A decorator that registers what ``become`` makes of the decorated thing, which stays as it is.
+        """Return a decorator that registers the result of ``become`` and returns the decorated object unchanged.
 
         Raises:
-            InvalidInputError: the name, or what is ``declared``, breaks its rule; see :meth:`check`.
+            InvalidInputError: the name or a declaration violates its rule; see :meth:`check`.
         """
         self.check(name, declared)
 
@@ -184,7 +186,11 @@ class Registry(Generic[T]):
         return decorate
 
     def info(self, name: str) -> T:
-        """The entry of that name; UnknownNameError with suggestions if there is none."""
+        """Return the entry with this name.
+
+        Raises:
+            UnknownNameError: no entry has this name; the message suggests similar names.
+        """
         self.discover()
         self._only_text(name)
         if name not in self._entries:
@@ -192,11 +198,11 @@ class Registry(Generic[T]):
         return self._entries[name]
 
     def get(self, text: str) -> Any:
-        """What a text names: an entry, or what is made of it and its settings.
+        """Return the object that a text names: an entry, or an object made from it and its settings.
 
         Raises:
-            UnknownNameError: no entry has that name; the message suggests near ones.
-            InvalidInputError: the text is no term, or what follows the name is not for this kind.
+            UnknownNameError: no entry has this name; the message suggests similar names.
+            InvalidInputError: the text is not a term, or this kind does not accept what follows the name.
         """
         if self.make is None:
             return self.info(text)
@@ -204,13 +210,13 @@ class Registry(Generic[T]):
         return self.get_term(parse_term(text))
 
     def get_term(self, term: Term) -> Any:
-        """What a term names; see :meth:`get`."""
+        """Return the object that a term names; see :meth:`get`."""
         if self.make is None:
             return self.info(str(term))
         return self.make(self.info(term.name.partition("@")[0] if self.numbered else term.name), term)
 
     def names(self, patterns: Iterable[str] = ("*",)) -> list[str]:
-        """Names that match any of the shell patterns, sorted; a plain name that is unknown raises."""
+        """Return the names that match any of the shell patterns, sorted; an unknown plain name raises."""
         self.discover()
         known, found = list(self._entries), set[str]()
         for pattern in all_text(f"the names of {self._one}", patterns):
@@ -221,16 +227,16 @@ class Registry(Generic[T]):
         return sorted(found)
 
     def matching(self, term: Term) -> list[Term]:
-        """One term for each name that matches the term's, a pattern or "all", with its settings."""
+        """Return one term, with the same settings, for each name that matches the term's name, a pattern or "all"."""
         return [replace(term, name=name) for name in self.names("*" if term.name == "all" else term.name)]
 
     def is_built_in(self, name: str) -> bool:
-        """Whether a module of the package registered what has that name."""
+        """Return whether a module of the package registered this name."""
         return self._owners.get(name, "").startswith(f"{self.package}.")
 
     @contextmanager
     def isolated(self) -> Iterator[None]:
-        """A block, of a test say, after which everything is registered that was before, and nothing else.
+        """Run a block, for example of a test, and restore the registry afterwards.
 
         Raises:
             BrokenRegistryError: a built-in module cannot be imported.
@@ -252,7 +258,7 @@ class Registry(Generic[T]):
     # -- discovery -----------------------------------------------------------------------------
 
     def discover(self) -> None:
-        """Import the built-ins and the entry points, until that has succeeded once.
+        """Import the built-in modules and the entry points, until this has succeeded once.
 
         Raises:
             BrokenRegistryError: a built-in module raised; the next call tries again.
@@ -260,7 +266,7 @@ class Registry(Generic[T]):
         if self._discovered:
             return
         with self._lock:
-            if self._discovered or self._discovering:  # a module that is being imported registers
+            if self._discovered or self._discovering:  # a module that is being imported registers entries
                 return
             self._discovering = True
             try:
@@ -269,7 +275,7 @@ class Registry(Generic[T]):
                 self._discovering = False
 
     def _import_all(self) -> bool:
-        """Import everything; whether everything is there."""
+        """Import everything; return whether the registry is complete."""
         self._take_back({}, lambda owner: owner.startswith(f"{self.package}."))
         package = importlib.import_module(self.package)
         built_ins = [f"{self.package}.{m.name}" for m in pkgutil.iter_modules(package.__path__) if m.name[0] != "_"]
@@ -279,10 +285,10 @@ class Registry(Generic[T]):
             except Exception as error:
                 raise BrokenRegistryError(
                     f"the {self.kind} registry cannot be used, because {module} could not be imported "
-                    f"({_reason(error)}): install what is missing, or install zcbench again."
+                    f"({_reason(error)}): install what is missing, or reinstall zcbench."
                 ) from error
         if any(_is_being_imported(module) for module in built_ins):
-            return False  # further up, on this very stack: it may yet fail
+            return False  # imported further up in this call stack, where it may still fail
         for point in importlib.metadata.entry_points(group=self.group):
             if (point.name, point.value) not in self._loaded:
                 self._loaded.add((point.name, point.value))
@@ -293,16 +299,16 @@ class Registry(Generic[T]):
         before = dict(self._entries)
         try:
             point.load()
-        except BaseException as error:  # a stranger's package must not take ours down, whatever it raises
+        except BaseException as error:  # a third-party package must not break zcbench, whatever it raises
             lost = self._take_back(before, lambda owner: True)
-            reason = _reason(error) + (f"; what it had registered ({', '.join(lost)}) was taken back" if lost else "")
+            reason = _reason(error) + (f"; its earlier registrations ({', '.join(lost)}) were removed" if lost else "")
             self.broken[point.name] = reason
             warnings.warn(
                 f"the {self.kind} plug-in {point.name!r} ({point.value}) could not be imported: {reason}", stacklevel=2
             )
 
     def _take_back(self, before: Mapping[str, T], concerns: Callable[[str], bool]) -> list[str]:
-        """Forget what modules registered whose import failed: Python has forgotten them too. Their names."""
+        """Remove the registrations of modules whose import failed, which Python forgets too; return their names."""
         with self._writing:
             lost = [
                 name
@@ -319,7 +325,7 @@ class Registry(Generic[T]):
 
 
 def _importing() -> str:
-    """Name of the module whose code runs, at its top level, nearest to the caller; "" for code that is no module's."""
+    """Return the name of the nearest module whose top-level code calls this function; "" if there is none."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_name != "<module>":
         frame = frame.f_back
@@ -334,5 +340,5 @@ def _is_being_imported(module: str) -> bool:
 def _reason(error: BaseException) -> str:
     try:
         return first_line(error)
-    except BaseException:  # whose text raises
+    except BaseException:  # raised by the exception's own text
         return type(error).__name__

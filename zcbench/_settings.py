@@ -1,6 +1,6 @@
 """Settings in the name of a proxy or predictor, "gp:kernel=rbf:seed=3": how they are declared, read and written.
 
-What is read is written back exactly, so that a label names one measurement and no other.
+Parsed settings are written exactly, so a label identifies one measurement.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from zcbench._notation import Term
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.types import written
 
-#: How numbers are written: as Python does, in plain digits, without blanks, underscores and a leading plus.
+#: Format of numbers: Python's, in plain digits, without blanks, underscores and a leading plus.
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _FLOAT = re.compile(r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
-#: Smallest and largest value of settings that are numbers.
+#: Smallest and largest value of numeric settings.
 Ranges: TypeAlias = Mapping[str, tuple[float, float]]
 
 
 def read_settings(term: Term, known: Mapping[str, Any], ranges: Ranges | None = None) -> dict[str, Any]:
-    """Values of a term's settings, each of the kind that its default in ``known`` has.
+    """Return the values of a term's settings, each of the type of its default in ``known``.
 
     Args:
         term: a name and settings.
         known: settings with their defaults.
-        ranges: smallest and largest value of settings that are numbers, where there are such.
+        ranges: smallest and largest value of numeric settings, where they exist.
 
     Raises:
-        UnknownNameError: there is no such setting.
-        InvalidInputError: a value is of the wrong kind or out of range, or the term has brackets.
+        UnknownNameError: the setting does not exist.
+        InvalidInputError: a value has the wrong type or is out of range, or the term has brackets.
     """
     name, found = term.name, {}
     if term.inside is not None:
@@ -53,15 +53,17 @@ def _read(name: str, key: str, text: str, default: Any) -> Any:
     if kind is float and _FLOAT.fullmatch(text):
         return float(text)
     if kind in (bool, int, float):
-        raise InvalidInputError(f"{name}:{key}={text}: {shown(text)} is not a {kind.__name__}, as {default!r} is.")
+        raise InvalidInputError(f"{name}:{key}={text}: {shown(text)} is not a {kind.__name__} like {default!r}.")
     return text
 
 
 def check_setting(name: str, key: str, value: Any, default: Any, ranges: Ranges | None = None) -> Any:
-    """A setting's value, if it is of its default's kind and in range; of defaults of no plain kind, any value.
+    """Return a setting's value if it has the type of its default and is in range.
+
+    Defaults of types other than bool, int, float and str allow any value.
 
     Raises:
-        InvalidInputError: it is not.
+        InvalidInputError: it has another type or is out of range.
     """
     what = f"{name}: {key}"
     if isinstance(default, bool):
@@ -78,24 +80,24 @@ def check_setting(name: str, key: str, value: Any, default: Any, ranges: Ranges 
 
 
 def writable(what: str, value: str) -> str:
-    """The rule for text that a label holds: what is written there is read back.
+    """Validate text for a label, which must be parsed to the same text.
 
     Raises:
-        InvalidInputError: it has ":" outside of brackets, brackets that do not match, blanks around it or
-            characters that cannot be printed.
+        InvalidInputError: it has ":" outside brackets, brackets that do not match, blanks around it or characters that
+            cannot be printed.
     """
     try:
         Term("name", None, (("setting", value),))
     except InvalidInputError:
         raise InvalidInputError(
-            f"{what} {shown(value)}: a label cannot hold blanks around it, ':' outside of brackets, brackets that do "
-            "not match, or what cannot be printed."
+            f"{what} {shown(value)}: a label cannot contain blanks around it, ':' outside brackets, brackets that do "
+            "not match, or characters that cannot be printed."
         ) from None
     return value
 
 
 def declared_setting(what: str, value: object) -> Any:
-    """The rule for the default of a setting: a bool, an int, a finite float, or text that a label can hold."""
+    """Validate the default of a setting: a bool, an int, a finite float, or text that a label can contain."""
     if type(value) is float:
         return number(what, value)
     if type(value) is int:
@@ -108,19 +110,19 @@ def declared_setting(what: str, value: object) -> Any:
 
 
 def declared_range(what: str, value: object) -> Any:
-    """The rule for the range of a setting: the smallest and the largest value."""
+    """Validate the range of a setting: the smallest and the largest value."""
     if not isinstance(value, tuple) or len(value) != 2:
         raise InvalidInputError(f"{what} must be a pair, smallest and largest value, not {shown(value)}.")
     for edge in value:
         if type(edge) not in (int, float) or edge != edge:
             raise InvalidInputError(f"{what} {shown(value)}: both must be numbers.")
     if value[0] > value[1]:
-        raise InvalidInputError(f"{what} {shown(value)}: the smallest stands first.")
+        raise InvalidInputError(f"{what} {shown(value)}: put the smallest first.")
     return value
 
 
 def check_ranges(what: str, known: Mapping[str, Any], ranges: Ranges) -> None:
-    """Ranges are pairs of numbers, belong to settings that are numbers, and hold their defaults.
+    """Validate that ranges are pairs of numbers, belong to numeric settings, and contain their defaults.
 
     Raises:
         InvalidInputError: one does not.
@@ -128,8 +130,6 @@ def check_ranges(what: str, known: Mapping[str, Any], ranges: Ranges) -> None:
     for key, edges in ranges.items():
         declared_range(f"{what}: ranges[{key!r}]", edges)
         if type(known.get(key)) not in (int, float):
-            raise InvalidInputError(f"{what}: ranges: {shown(key)} is no parameter that is a number.")
+            raise InvalidInputError(f"{what}: ranges: {shown(key)} is not a numeric parameter.")
         if not edges[0] <= known[key] <= edges[1]:
-            raise InvalidInputError(
-                f"{what}: the default {key}={written(known[key])} lies outside of its range {edges}."
-            )
+            raise InvalidInputError(f"{what}: the default {key}={written(known[key])} is outside its range {edges}.")

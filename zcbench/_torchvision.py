@@ -1,9 +1,9 @@
-"""Imports of packages that need torchvision, beside a torch that torchvision's own library does not fit.
+"""Import packages that need torchvision, together with a torch that does not match torchvision's own library.
 
-The wheel of torchvision on PyPI is linked against a torch with CUDA. Beside a torch without it, ``import torchvision``
-raises ``operator torchvision::nms does not exist``, and with it every package that imports torchvision: ``timm``, and
+The wheel of torchvision on PyPI is linked against a torch with CUDA. With a torch without CUDA, ``import torchvision``
+raises ``operator torchvision::nms does not exist``, and so does every package that imports torchvision: ``timm``, and
 ``transformers`` wherever torchvision is installed. Only the operators on boxes of object detectors need the library.
-The rest is Python, and asks for no more than that two of these operators are declared.
+The rest is Python and only needs the declarations of two of these operators.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-#: operators that torchvision describes to torch when it is imported, whether or not its library was loaded
+#: operators that torchvision describes to torch at its import, whether or not its library was loaded
 _DESCRIBED = ("nms", "qnms")
 
 
 @contextmanager
 def torchvision_importable() -> Iterator[None]:
-    """Inside this block, torchvision can be imported without its library of operators.
+    """Allow torchvision to be imported in this block without its library of operators.
 
-    Nothing is loaded or declared unless torchvision is imported. Where its library can be loaded, nothing is declared.
-    Declarations end with the block, so that a library of the same names can be loaded later; an operator that is
-    called nevertheless raises torchvision's own error.
+    Nothing is loaded or declared unless torchvision is imported, and nothing is declared if its library can be loaded.
+    Declarations end with the block, so that a library with the same names can be loaded later. A call of such an
+    operator raises torchvision's own error.
     """
     finder = _Finder()
     sys.meta_path.insert(0, finder)
@@ -35,11 +35,11 @@ def torchvision_importable() -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(finder)
-        finder.declared = None  # torch removes what was declared along with the object
+        finder.declared = None  # torch removes the declarations together with the object
 
 
 class _Finder(MetaPathFinder):
-    """Finds nothing: it is asked before torchvision is imported, and prepares that."""
+    """Finds no module; it is called before torchvision is imported, and prepares the import."""
 
     def __init__(self) -> None:
         self.declared: Any = None
@@ -54,7 +54,7 @@ class _Finder(MetaPathFinder):
 
 
 def _loads() -> bool:
-    """Whether the operators are there, or torchvision is not; loads its library, as its import would."""
+    """Return whether the operators exist or torchvision is absent; load its library as its import would."""
     import torch
 
     spec = importlib.machinery.PathFinder.find_spec("torchvision")

@@ -1,7 +1,8 @@
-"""Change a network before it is scored: draw its weights anew, or train it for a while.
+"""Change a network before it is scored: draw its weights again, or train it.
 
-Scores at initialisation need neither. Averages over initialisations do, and so does the neural tangent kernel, which
-says little before the first steps of training and much after (Mok et al., CVPR 2022, arXiv:2203.14577).
+Scores at initialisation need neither. Averages over initialisations do, and so does the neural tangent kernel, which is
+hardly informative before the first steps of training and very informative after them (Mok et al., CVPR 2022,
+arXiv:2203.14577).
 """
 
 from __future__ import annotations
@@ -25,14 +26,7 @@ from zcbench.types import Batch, LossFunction, OutputChoice
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained before it is scored.
-
-    Attributes:
-        optimizer: "sgd" (momentum .9, Nesterov) or "adamw".
-        learning_rate: constant.
-        weight_decay: as the optimizer understands it.
-        batch_size: samples in a step.
-    """
+    """constant."""
 
     optimizer: str = "sgd"
     learning_rate: float = 0.05
@@ -47,7 +41,7 @@ class Recipe:
         whole("the batch size of training", self.batch_size, 1)
 
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """The optimizer."""
+        """Create the optimizer."""
         if self.optimizer == "sgd":
             return torch.optim.SGD(
                 parameters, self.learning_rate, momentum=0.9, weight_decay=self.weight_decay, nesterov=True
@@ -69,13 +63,13 @@ def train(
     """Train a network in place: ``epochs`` passes over ``data`` and then ``steps`` more steps.
 
     Args:
-        model: the network; modes are set to training and stay so.
-        data: inputs and targets; each epoch takes them in a new random order.
+        model: the network; it is set to training mode and stays in it.
+        data: inputs and targets; each epoch uses a new random order.
         epochs: passes over the data.
         steps: optimizer steps after them.
         recipe: default SGD.
         loss_fn: as for ``zcbench.score``.
-        seed: decides the order and everything random inside the network.
+        seed: seed of the order and of all random numbers inside the network.
         output: as for ``zcbench.score``.
 
     Returns:
@@ -118,7 +112,7 @@ def train(
 
 
 class _Output:
-    """The tensor that counts of what a network returns in training: the one that counts in evaluation."""
+    """The tensor of the network's output that is used in training: the same one as in evaluation."""
 
     def __init__(self, model: nn.Module, data: Batch, choice: OutputChoice | None) -> None:
         self.model, self.data, self.choice = model, data, choice
@@ -150,7 +144,7 @@ class _Output:
 
 
 def _cuts(samples: int, size: int) -> list[slice]:
-    """Batches of at least half the size: batch norm has no use for crumbs."""
+    """Split samples into batches of at least half the size, because batch norm needs enough samples."""
     count = max(1, round(samples / size))
     bounds = [round(i * samples / count) for i in range(count + 1)]
     return [slice(a, b) for a, b in itertools.pairwise(bounds)]
@@ -164,19 +158,19 @@ def _rows(samples: int, size: int, generator: torch.Generator) -> Iterator[Tenso
 
 
 def reinitialize(model: nn.Module, seed: int) -> None:
-    """Draw all weights anew, in place, as the network's own classes do it.
+    """Draw all weights again, in place, as the network's own classes initialise them.
 
-    Modules say how by ``reset_parameters`` (PyTorch) or the model by ``_init_weights`` (Hugging Face).
+    Modules define this by ``reset_parameters`` (PyTorch) or the model by ``_init_weights`` (Hugging Face).
 
     Raises:
-        UnsupportedModelError: a module with weights of its own says neither.
+        UnsupportedModelError: a module with its own weights defines neither.
     """
     processor = torch.device("cpu")
     tensors = [*model.parameters(), *model.buffers()]
     if all(tensor.device == processor for tensor in tensors):
         _draw_anew(model, seed)
         return
-    with moved(model, processor):  # weights follow from the seed alone, and not from the device
+    with moved(model, processor):  # the weights depend on the seed only, and not on the device
         _draw_anew(model, seed)
         drawn = [tensor.detach().clone() for tensor in (*model.parameters(), *model.buffers())]
     with torch.no_grad():

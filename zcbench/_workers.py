@@ -1,8 +1,8 @@
-"""Worker processes that survive what they compute, and do not survive the process that asked for it.
+"""Worker processes that survive failures of their work and end with the process that started them.
 
-Each worker has a pipe of its own to the parent, on which it says what it begins and gives each result. A worker that
-dies (out of memory, a crash in native code) or takes too long costs what it was computing, and another one takes its
-place. A parent that dies, however suddenly, takes its workers with it.
+Each worker has its own pipe to the parent, on which it reports each start and sends each result. A worker that dies
+(out of memory, a crash in native code) or takes too long loses only its current work, and another one replaces it. If
+the parent dies, its workers end too.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from zcbench._process import die_with, keep_freed_memory
 from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError, first_line
 from zcbench.types import Status
 
-#: what the parts of a task have in common (an architecture), and the parts (proxies to compute on it)
+#: the common part of a task (an architecture), and its parts (proxies to compute on it)
 Task = tuple[str, tuple[str, ...]]
-#: called with a part when work for it begins; with "" when what all parts need begins (a network is built)
+#: called with a part when its work starts; with "" when common work of all parts starts (building a network)
 Begin: TypeAlias = Callable[[str], object]
 
-#: seconds after which the parent looks at its watch; what it slept beyond (a suspended machine) is not counted
+#: seconds between two checks of the clock; longer sleep (a suspended machine) is not counted
 _LOOK = 1.0
 #: seconds that a worker has to end by itself
 _PATIENCE = 5.0
 
 
 class Work(Protocol):
-    """What worker processes do; it travels to them by pickle.
+    """The work of worker processes; it is sent to them by pickle.
 
     Attributes:
         imports: Python files that each worker imports by itself.
 
-    It may have ``loads_torch``, False where nothing of it needs torch: a process starts sooner without.
+    It may have ``loads_torch``, which is False if it never needs torch: a process then starts faster.
     """
 
     @property
@@ -50,13 +50,13 @@ class Work(Protocol):
         """Python files that each worker imports by itself."""
 
     def prepare(self) -> None:
-        """Set up a worker; called once in each."""
+        """Set up a worker; called once in each worker."""
 
     def results(self, key: str, parts: Sequence[str], begin: Begin = str) -> Iterator[tuple[str, Any]]:
         """Yield (part, result) for a task as soon as each result exists."""
 
     def lost(self, status: Status, reason: str, seconds: float) -> Any:
-        """The result of a part that has none because its worker died, or was stopped."""
+        """Return the result of a part whose worker died or was stopped."""
 
 
 @dataclass
@@ -69,7 +69,7 @@ class _Worker:
     ready: bool = False
     #: the part that it computes; "" while it prepares all of them; None in between
     running: str | None = None
-    #: seconds that it took for each of these
+    #: seconds spent on each of these
     spent: dict[str | None, float] = field(default_factory=lambda: defaultdict(float))
 
     def give(self, task: Task) -> None:
@@ -77,11 +77,11 @@ class _Worker:
         self.key, self.left = task
         self.running = ""
         self.spent.clear()
-        with suppress(OSError):  # it died since; the next wait finds its pipe closed
+        with suppress(OSError):  # it died meanwhile; the next wait finds its pipe closed
             self.pipe.send(task)
 
     def at_risk(self) -> tuple[str, ...]:
-        """The parts that are lost if it ends now."""
+        """Return the parts that are lost if the worker ends now."""
         return self.left if self.running == "" else tuple(part for part in self.left if part == self.running)
 
 
@@ -91,24 +91,24 @@ def in_parallel(
     """Yield (key, part, result) from ``workers`` processes, each result as soon as it exists.
 
     Args:
-        work: what the processes do.
-        tasks: what it is done to.
+        work: the work of the processes.
+        tasks: the tasks.
         workers: number of processes.
-        timeout: seconds that a part may take, and what all parts of a task need before them; None for any time.
-            They count from when a worker says that it begins.
+        timeout: seconds that a part may take, and that the common work of a task may take; None for no limit. The time
+            starts when a worker reports the start.
 
     Raises:
-        ZcbenchError: a worker could not even start, or refused a task as a whole.
+        ZcbenchError: a worker could not start, or refused a whole task.
     """
     with Crew(work, workers, timeout) as crew:
         yield from crew.do(tasks, last=True)
 
 
 class Crew:
-    """Workers that serve one list of tasks after another; a context manager, which ends them.
+    """A pool of workers that processes one list of tasks after another; a context manager, which ends them.
 
     Args:
-        work: what the processes do.
+        work: the work of the processes.
         workers: number of processes; they start with the first tasks.
         timeout: as for :func:`in_parallel`.
 
@@ -119,10 +119,10 @@ class Crew:
     def __init__(self, work: Work, workers: int, timeout: float | None = None) -> None:
         self.work, self.workers, self.timeout = work, workers, timeout
         self._work = pickle.dumps(work)
-        #: where they do torch's work; of several devices each takes the one that fewest use
+        #: the device of torch's work; of several devices each worker uses the least used one
         self.device = devices.chosen()
         self.queue: deque[Task] = deque()
-        #: workers that start or have a task, and those that wait for one
+        #: workers that start or have a task, and workers that wait for a task
         self.alive: list[_Worker] = []
         self.idle: list[_Worker] = []
         self._last = False
@@ -143,14 +143,14 @@ class Crew:
     def do(self, tasks: Iterable[Task], *, last: bool = False) -> Generator[tuple[str, str, Any]]:
         """Yield (key, part, result) of tasks, each result as soon as it exists.
 
-        Where the caller stops before the end, workers that have a task are ended; others wait for further tasks.
+        If the caller stops early, workers with a task are ended; the others wait for further tasks.
 
         Args:
-            tasks: what is to be done.
-            last: whether workers may go as soon as nothing is left.
+            tasks: the tasks.
+            last: whether workers may end as soon as no task is left.
 
         Raises:
-            ZcbenchError: a worker could not even start, or refused a task as a whole.
+            ZcbenchError: a worker could not start, or refused a whole task.
         """
         self.queue.extend(tasks)
         self._last = last
@@ -181,7 +181,7 @@ class Crew:
             self.alive = []
 
     def _wake(self) -> None:
-        """Give tasks to workers that wait; those that died meanwhile are forgotten."""
+        """Give tasks to waiting workers; remove those that died meanwhile."""
         idle, self.idle = self.idle, []
         for worker in idle:
             if worker.process.exitcode is not None:
@@ -194,7 +194,7 @@ class Crew:
                 self.idle.append(worker)
 
     def fill(self, workers: int) -> None:
-        """Start workers up to a number, and no more than there are tasks."""
+        """Start workers up to this number, but no more than there are tasks."""
         for _ in range(min(workers - len(self.alive), len(self.queue))):
             device = devices.least_used(self.device, [worker.device for worker in (*self.alive, *self.idle)])
             ours, theirs = self._context.Pipe()
@@ -204,13 +204,13 @@ class Crew:
                 self.alive.append(_Worker(process, ours, device))
             theirs.close()
             with suppress(OSError):  # it died at once; the first wait finds its pipe closed
-                # Not as an argument: one that dies before it reads that would hang the start. And not by send: torch
-                # would share the tensors among all workers, and what one changes the others would see.
+                # Not as an argument: a process that dies before it reads the argument would block the start. And not by
+                # send: torch would share the tensors among all workers, and a change in one would affect the others.
                 ours.send_bytes(device.encode())
                 ours.send_bytes(self._work)
 
     def employ(self, worker: _Worker) -> None:
-        """Give a worker the next task, let it wait for one, or let it go."""
+        """Give a worker the next task, let it wait for one, or end it."""
         if self.queue:
             worker.give(self.queue.popleft())
             return
@@ -222,7 +222,7 @@ class Crew:
         _end(worker, _PATIENCE)
 
     def heard(self) -> list[_Worker]:
-        """Wait until workers have something to say; what each of the others runs meanwhile is charged the time."""
+        """Wait until workers send messages; the time is charged to the current parts of the others."""
         pipes = {worker.pipe: worker for worker in self.alive}
         busy = [worker for worker in self.alive if worker.ready]
         left = [] if self.timeout is None else [self.timeout - worker.spent[worker.running] for worker in busy]
@@ -232,35 +232,35 @@ class Crew:
         passed = min(time.monotonic() - before, asked)
         for worker in busy:
             worker.spent[worker.running] += passed
-        if not found:  # where a process that it forked keeps the pipe open, the end of one is not heard
+        if not found:  # if a process that it forked keeps the pipe open, the end of a worker is not reported
             return [worker for worker in self.alive if worker.process.exitcode is not None]
         return [pipes[pipe] for pipe in found]  # type: ignore[index]
 
     def late(self) -> list[_Worker]:
-        """Workers whose time is up and who have nothing more to say."""
+        """Return workers whose time is up and that have no message left."""
         if self.timeout is None:
             return []
         return [w for w in self.alive if w.ready and w.spent[w.running] >= self.timeout and not w.pipe.poll()]
 
     def died(self, worker: _Worker) -> Iterator[tuple[str, str, Any]]:
-        """The results of what a dead worker ran; another one takes its place."""
-        code = _end(worker, _PATIENCE)  # its pipe may be closed a moment before
+        """Yield the results of the parts that a dead worker ran; another worker replaces it."""
+        code = _end(worker, _PATIENCE)  # its pipe may close a moment before it ends
         if not worker.ready:
             raise ZcbenchError(
-                f"a worker process ended with exit code {code} before it could start: in a script, call zcbench from "
+                f"a worker process ended with exit code {code} before it could start: in a script, call zcbench "
                 "under  if __name__ == '__main__':  and from a file."
             )
         cause = f"signal {-code}" if code and code < 0 else f"exit code {code}"
-        hint = " (killed, often for want of memory)" if code == -signal.SIGKILL else ""
+        hint = " (killed, often because memory ran out)" if code == -signal.SIGKILL else ""
         reason = f"the worker process died with {cause}{hint}."
         if code is None:
             reason = "the worker process closed its pipe or wrote into it, and was stopped."
         yield from self._replaced(worker, Status.FAILED, reason)
 
     def stopped(self, worker: _Worker) -> Iterator[tuple[str, str, Any]]:
-        """The results of what a worker runs, which is stopped; another one takes its place."""
+        """Yield the results of the parts that a worker runs, and stop it; another worker replaces it."""
         _end(worker)
-        what = "the network was not built" if worker.running == "" else "it was not done"
+        what = "the network was not built" if worker.running == "" else "it was not finished"
         yield from self._replaced(worker, Status.TIMED_OUT, f"{what} within {self.timeout:g} s.")
 
     def _replaced(self, worker: _Worker, status: Status, reason: str) -> Iterator[tuple[str, str, Any]]:
@@ -273,7 +273,7 @@ class Crew:
         self.fill(len(self.alive) + 1)
 
 
-#: what happens in a worker, what that is about, and the (part, result) before it
+#: an event in a worker, its subject, and the (part, result) pairs before it
 _Message: TypeAlias = tuple[str, str, Sequence[tuple[str, Any]]]
 
 
@@ -282,15 +282,15 @@ def _message(worker: _Worker) -> _Message:
         if worker.process.exitcode is not None and not worker.pipe.poll():
             return "gone", "", ()
         kind, what, results = worker.pipe.recv()
-    except Exception:  # closed, or foreign code wrote into it
+    except Exception:  # it is closed, or user code wrote into it
         return "gone", "", ()
     return kind, what, results
 
 
 class _Told:
-    """What a worker tells its parent. A result goes with what happens next: half as many messages cost half the time.
+    """Messages from a worker to its parent; a result is sent with the next event, which halves the number of messages.
 
-    Nothing of a stranger's runs between the two: after a result the next part begins, or the task ends.
+    No user code runs between the two: after a result the next part starts, or the task ends.
     """
 
     def __init__(self, pipe: Connection) -> None:
@@ -302,12 +302,12 @@ class _Told:
         self._pipe.send((kind, what, results))
 
     def task(self, work: Work, key: str, parts: Sequence[str]) -> None:
-        """Do a task, and tell each part that begins and each result."""
+        """Do a task, and report the start and result of each part."""
         left = set(parts)
         for part, result in work.results(key, parts, lambda part: self("begin", part)):
             self._results.append((part, result))
             left.discard(part)
-            if not left:  # what ends with the network may take long
+            if not left:  # the end of the network may take long
                 self("result")
 
 
@@ -321,13 +321,13 @@ def results_of(
 
 
 def check_timeout(timeout: float | None) -> None:
-    """InvalidInputError unless it is a positive number of seconds, or None."""
+    """Validate that the timeout is a positive number of seconds or None; otherwise raise InvalidInputError."""
     if timeout is not None and not rules.number("the timeout", timeout) > 0:
         raise InvalidInputError(f"a timeout of {timeout:g} seconds: choose more than 0.")
 
 
 def here(work: Work, tasks: Iterable[Task]) -> Iterator[tuple[str, str, Any]]:
-    """As :func:`in_parallel`, in this process."""
+    """Do :func:`in_parallel` in this process."""
     with one_thread():
         for key, parts in tasks:
             for part, result in work.results(key, parts):
@@ -336,7 +336,7 @@ def here(work: Work, tasks: Iterable[Task]) -> Iterator[tuple[str, str, Any]]:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One thread of torch, as in a worker: sums are rounded alike and times compare."""
+    """Use one thread of torch, as in a worker: sums are rounded alike and times are comparable."""
     import torch
 
     threads = torch.get_num_threads()
@@ -349,7 +349,7 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def _no_interrupts() -> Iterator[None]:
-    """Hold SIGINT back; a process started meanwhile never sees it, not even while it still imports."""
+    """Block SIGINT; a process started meanwhile never receives it, not even during its imports."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -361,8 +361,9 @@ def _no_interrupts() -> Iterator[None]:
 
 
 def _end(worker: _Worker, patience: float = 0.0) -> int | None:
-    """Stop a worker; its exit code if it had ended by itself within so many seconds."""
-    # Not join(patience): it believes what the process can write into one of its descriptors, and then waits for ever.
+    """Stop a worker; return its exit code if it had ended by itself within this many seconds."""
+    # Not join(patience): it trusts what the process can write into one of its descriptors, and could then wait for
+    # ever.
     until = time.monotonic() + patience
     while worker.process.exitcode is None and time.monotonic() < until:
         time.sleep(0.01)
@@ -373,7 +374,7 @@ def _end(worker: _Worker, patience: float = 0.0) -> int | None:
 
 
 def _worker(pipe: Connection, parent: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles interrupts
     die_with(parent)
     tell = _Told(pipe)
     try:
@@ -399,5 +400,5 @@ def _worker(pipe: Connection, parent: int) -> None:
         tell("error", f"{error} A worker process knows what installed packages and imported files register (--import).")
     except ZcbenchError as error:
         tell("error", str(error))
-    except (EOFError, OSError):  # the parent is gone or has no more work
+    except (EOFError, OSError):  # the parent has ended or has no more work
         return

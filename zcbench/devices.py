@@ -1,13 +1,13 @@
-"""Where torch's work is done: one option, ``--device`` or ``device=``, with one meaning everywhere.
+"""The device for torch's work: one option, ``--device`` or ``device=``, with the same meaning everywhere.
 
     with zcbench.devices.using("cuda:1"):
         zcbench.run("digits-201")       # networks are scored there, predictors are fitted there
 
-Without it, the environment variable ``ZCBENCH_DEVICE`` decides, and without that the processor. Networks are built on
-the processor from their seeds and moved then, so their weights are the same everywhere. Worker processes share one
-device, or take the devices of a kind in turn. What is no work of torch (tables, trees, correlations) stays where it is.
+Without it, the environment variable ``ZCBENCH_DEVICE`` sets the device; the default is the CPU. Networks are built on
+the CPU from their seeds and then moved, so their weights are the same everywhere. Worker processes share one device, or
+are distributed over the devices of a kind. Work that does not use torch (tables, trees, correlations) stays on the CPU.
 
-This module loads torch only where a device other than the processor is asked for.
+This module loads torch only if a device other than the CPU is requested.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 CPU = "cpu"
-#: the environment variable that decides where nobody says anything
+#: the environment variable with the default device
 VARIABLE = "ZCBENCH_DEVICE"
 _FORM = re.compile(r"([a-z]+)(?::(0|[1-9][0-9]{0,3}))?")
-#: kinds that are named although this torch knows nothing of them
+#: kinds that are accepted even if this torch does not support them
 _COMMON = ("cuda", "mps")
 _chosen: ContextVar[str | None] = ContextVar("device", default=None)
 
 
 def parsed(device: str | torch.device, what: str = "device") -> str:
-    """A device as text, "cpu", "cuda", "cuda:1" or "mps"; whether it is there is not asked.
+    """Parse a device, "cpu", "cuda", "cuda:1" or "mps"; whether it exists is not checked.
 
     Args:
         device: text, or a ``torch.device``.
-        what: what it was given as, in messages.
+        what: name of the argument, for messages.
 
     Raises:
-        InvalidInputError: it is no device.
+        InvalidInputError: it is not a device.
     """
     text = device if isinstance(device, str) else str(device) if type(device).__name__ == "device" else ""
     found = _FORM.fullmatch(text.strip().lower())
@@ -59,10 +59,10 @@ def parsed(device: str | torch.device, what: str = "device") -> str:
 
 @contextmanager
 def using(device: str | torch.device | None) -> Iterator[None]:
-    """Have all of torch's work in this block done on a device; None changes nothing.
+    """Do all of torch's work in this block on a device; None changes nothing.
 
     Raises:
-        InvalidInputError: it is no device. One that is not there is found where it is first needed.
+        InvalidInputError: it is not a device. A missing device is reported when it is first needed.
     """
     if device is None:
         yield
@@ -75,10 +75,10 @@ def using(device: str | torch.device | None) -> Iterator[None]:
 
 
 def on_device(function: F) -> F:
-    """Have all of torch's work in a function done on what its keyword argument ``device`` says.
+    """Decorate a function to do torch's work on the device of its keyword argument ``device``.
 
     Raises:
-        InvalidInputError: the device is not there, and no argument ``executor`` says that the work is done elsewhere.
+        InvalidInputError: the device does not exist, and no argument ``executor`` runs the work elsewhere.
     """
 
     @functools.wraps(function)
@@ -92,16 +92,16 @@ def on_device(function: F) -> F:
 
 
 def check() -> None:
-    """InvalidInputError where the chosen device is not on this machine."""
+    """Raise InvalidInputError if the chosen device does not exist on this machine."""
     if chosen() != CPU:
         _located()
 
 
 def chosen() -> str:
-    """The device of the block, else of ``ZCBENCH_DEVICE``, else "cpu"; whether it is there is not asked.
+    """Return the device of the block, else of ``ZCBENCH_DEVICE``, else "cpu"; whether it exists is not checked.
 
     Raises:
-        InvalidInputError: the variable holds no device.
+        InvalidInputError: the variable is not a device.
     """
     if (found := _chosen.get()) is not None:
         return found
@@ -110,14 +110,14 @@ def chosen() -> str:
 
 
 def here(device: str | torch.device | None = None, *, double: bool = False) -> torch.device:
-    """The device that torch's work is done on, one of several already chosen: it is there.
+    """Return the device for torch's work, with its number where there are several; it is checked to exist.
 
     Args:
-        device: None for the one of :func:`chosen`.
-        double: for work in float64; where a device has no such numbers (mps), that is the processor's.
+        device: None for the device of :func:`chosen`.
+        double: for work in float64; on a device without float64 (mps), the result is the CPU.
 
     Raises:
-        InvalidInputError: it is not there; the sentence says which are and what to do.
+        InvalidInputError: it does not exist; the message lists the existing devices and what to do.
     """
     found = _located(device, double=double)
     for places in _places.get():
@@ -143,12 +143,12 @@ def _located(device: str | torch.device | None = None, *, double: bool = False) 
 
 @dataclass
 class Used:
-    """What a block has used of torch's devices.
+    """The devices that torch used in a block.
 
     Attributes:
-        device: the accelerator's kind; "cpu" where the processor has done all of it; "" where there was no such work.
-        device_name: what the accelerator is called.
-        memory: most bytes in use on it; nan where nobody counts.
+        device: kind of the accelerator; "cpu" if the CPU did all work; "" if there was no such work.
+        device_name: name of the accelerator.
+        memory: largest number of bytes in use on it; nan if it is not counted.
     """
 
     device: str = ""
@@ -158,10 +158,10 @@ class Used:
 
 @contextmanager
 def noted() -> Iterator[Used]:
-    """Note what :func:`here` says in this block, and the memory that is taken there.
+    """Record the devices that :func:`here` returns in this block, and the memory used on them.
 
     Yields:
-        what was used, to be read after the block.
+        the record, to be read after the block.
     """
     used, places = Used(), list[Any]()
     before = _places.set([*_places.get(), places])
@@ -186,17 +186,17 @@ _places: ContextVar[list[list[Any]]] = ContextVar("devices that were used", defa
 
 
 def has_double(device: str | torch.device) -> bool:
-    """Whether a device has float64."""
+    """Return whether a device supports float64."""
     return kind_of(device) != "mps"
 
 
 def kind_of(device: str | torch.device) -> str:
-    """The device without its number: cpu, cuda, mps."""
+    """Return the device without its number: cpu, cuda, mps."""
     return str(device).partition(":")[0]
 
 
 def available() -> list[str]:
-    """Devices of this machine that this torch can use, "cpu" first."""
+    """List the devices of this machine that this torch can use, "cpu" first."""
     import torch
 
     accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
@@ -209,10 +209,10 @@ def available() -> list[str]:
 
 
 def each(device: str, workers: int) -> list[str]:
-    """Devices for worker processes, dealt out in turn: "cuda" stands for all of them, "cuda:1" for one that is shared.
+    """Distribute devices over worker processes: "cuda" uses all GPUs one after the other, "cuda:1" is shared.
 
     Raises:
-        InvalidInputError: it is not there.
+        InvalidInputError: the device does not exist.
     """
     kind, _, number = device.partition(":")
     if kind == CPU:
@@ -223,10 +223,10 @@ def each(device: str, workers: int) -> list[str]:
 
 
 def least_used(device: str, taken: Sequence[str]) -> str:
-    """The device for one worker more, where others have taken some: "cuda:1" beside one on "cuda:0".
+    """Return the device for one more worker, where others use some: "cuda:1" if one uses "cuda:0".
 
     Raises:
-        InvalidInputError: it is not there.
+        InvalidInputError: the device does not exist.
     """
     if kind_of(device) == CPU or ":" in device:
         return device
@@ -235,7 +235,7 @@ def least_used(device: str, taken: Sequence[str]) -> str:
 
 
 def usual_workers(device: str) -> int:
-    """How many processes make sense if nobody says: one for each device, or one for each core."""
+    """Return the default number of processes: one for each device, or one for each core."""
     kind, _, number = device.partition(":")
     if kind == CPU:
         return os.cpu_count() or 1
@@ -244,11 +244,11 @@ def usual_workers(device: str) -> int:
 
 
 def name_of(device: str | torch.device) -> str:
-    """What a device is called by who made it, "NVIDIA H100 80GB HBM3"; "" for the processor and where nobody says."""
+    """Return the manufacturer's name of a device, "NVIDIA H100 80GB HBM3"; "" for the CPU and where it is unknown."""
     kind = kind_of(device)
     if kind == CPU:
         return ""
-    with suppress(Exception):  # of a backend that knows no names
+    with suppress(Exception):  # raised by a backend without names
         return str(_module(kind).get_device_name(device))
     if kind == "mps":
         import platform
@@ -258,7 +258,7 @@ def name_of(device: str | torch.device) -> str:
 
 
 def now(device: str | torch.device) -> float:
-    """Seconds on the clock once everything that the device was asked for is done."""
+    """Return the clock in seconds after the device has finished all requested work."""
     if (kind := kind_of(device)) != CPU:
         synchronize = _module(kind).synchronize
         synchronize() if kind == "mps" else synchronize(device)
@@ -266,7 +266,7 @@ def now(device: str | torch.device) -> float:
 
 
 def release(device: str | torch.device) -> None:
-    """Give memory back that a device keeps for later."""
+    """Release memory that a device keeps for later."""
     import gc
 
     gc.collect()
@@ -275,7 +275,7 @@ def release(device: str | torch.device) -> None:
 
 
 def is_out_of_memory(error: type[BaseException] | None, message: str) -> bool:
-    """Whether an exception says that a device, or the processor, has no memory left."""
+    """Return whether an exception reports that a device, or the CPU, has no memory left."""
     if error is None:
         return False
     known: list[type[BaseException]] = [MemoryError]
@@ -290,7 +290,7 @@ _NO_MEMORY = re.compile("out of memory|can't allocate memory|not enough memory|C
 
 
 def is_broken(message: str) -> bool:
-    """Whether an error says that this process can use its GPU no more: all that follows would fail, too."""
+    """Return whether an error reports that this process can no longer use its GPU, so all later work would fail."""
     return _BROKEN.search(message) is not None
 
 
@@ -298,7 +298,7 @@ _BROKEN = re.compile("CUDA error: (device-side assert|an illegal|unspecified lau
 
 
 class Peak:
-    """The most memory that was in use on a device, in bytes; blocks may be nested. nan where nobody counts it."""
+    """The largest memory in use on a device, in bytes; blocks may be nested. nan if it is not counted."""
 
     def __init__(self, device: str | torch.device) -> None:
         module = None if kind_of(device) == CPU else _module(kind_of(device))
@@ -308,12 +308,12 @@ class Peak:
         self._open: list[float] = []
 
     def begin(self) -> None:
-        """Begin a block."""
+        """Start a block."""
         self._look()
         self._open.append(float("nan") if self._most is None or self._reset is None else 0.0)
 
     def end(self) -> float:
-        """End the block that was begun last; the most memory in it."""
+        """End the block that started last, and return the largest memory in it."""
         self._look()
         found = self._open.pop()
         if self._open and found > self._open[-1]:
@@ -329,7 +329,7 @@ class Peak:
 
 
 def _module(kind: str) -> Any:
-    """What torch has of a kind of device, ``torch.cuda``; None for what is no such kind."""
+    """Return torch's module for a kind of device, ``torch.cuda``; None for an unknown kind."""
     import torch
 
     with suppress(RuntimeError, AttributeError):
@@ -339,9 +339,9 @@ def _module(kind: str) -> Any:
 
 
 def _count(kind: str) -> int:
-    """How many devices of a kind this torch can use."""
+    """Count the devices of a kind that this torch can use."""
     module = _module(kind)
-    with suppress(Exception):  # of drivers that are too old, and the like
+    with suppress(Exception):  # raised by old drivers, for example
         if module is not None and module.is_available():
             return int(module.device_count())
     return 0
@@ -357,9 +357,9 @@ def _missing(text: str, kind: str, count: int) -> str:
         why = f"torch {torch.__version__} is built without CUDA"
         what = "install a torch that is built for it"
     elif kind == "cuda":
-        why, what = "CUDA finds no GPU", "see whether  nvidia-smi  lists one"
+        why, what = "CUDA finds no GPU", "check whether  nvidia-smi  lists one"
     elif kind == "mps":
-        why, what = "it needs a Mac with Apple silicon", "run there"
+        why, what = "it needs a Mac with Apple silicon", "run on such a machine"
     else:
         why, what = "torch cannot use it", "install what it needs"
-    return f"there is no device {text} ({why}): {what}, or choose one of those that are here, {there}."
+    return f"there is no device {text} ({why}): {what}, or choose one of the available devices, {there}."

@@ -1,7 +1,7 @@
 """The exceptions of zcbench: each message says in one sentence what is wrong and what to do.
 
-The command line prints ``str(error)`` of a :class:`ZcbenchError` and exits with status 1; any other
-exception is a defect of ours.
+The command line prints ``str(error)`` of a :class:`ZcbenchError` and exits with status 1; any other exception is a
+defect of zcbench.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from collections.abc import Iterable
 
 
 class ZcbenchError(Exception):
-    """Base of every error that zcbench raises on purpose."""
+    """Base of every error that zcbench raises intentionally."""
 
 
-#: characters of a name that a message repeats
+#: largest number of characters of a name in a message
 _NAME_LENGTH = 200
 
 
 class UnknownNameError(ZcbenchError, LookupError):
-    """A proxy, benchmark, space, target or operation that nobody registered.
+    """A proxy, benchmark, space, target or operation that is not registered.
 
     Args:
-        kind: what was looked up, in words ("proxy").
-        name: the name that was asked for.
+        kind: the noun of what was looked up ("proxy").
+        name: the requested name.
         known: the names that exist.
         hint: one further sentence, e.g. the command that lists them.
     """
@@ -50,7 +50,7 @@ class DuplicateNameError(ZcbenchError, ValueError):
 
 
 class BrokenRegistryError(ZcbenchError, ImportError):
-    """A module of zcbench that registers proxies, predictors or the like could not be imported."""
+    """A module of zcbench that registers proxies, predictors or other entries could not be imported."""
 
 
 class InvalidArchitectureError(ZcbenchError, ValueError):
@@ -62,11 +62,11 @@ class InvalidInputError(ZcbenchError, ValueError):
 
 
 class UnsupportedModelError(ZcbenchError, TypeError):
-    """The network or the batch lacks what a proxy measures; becomes the status ``unsupported``."""
+    """The network or the batch does not have what a proxy measures; becomes the status ``unsupported``."""
 
 
 class NonFiniteError(ZcbenchError, ArithmeticError):
-    """What a score is made of is nan or infinite; becomes the status ``non-finite``."""
+    """A quantity in a score's formula is nan or infinite; becomes the status ``non-finite``."""
 
 
 class DataMissingError(ZcbenchError, FileNotFoundError):
@@ -74,16 +74,16 @@ class DataMissingError(ZcbenchError, FileNotFoundError):
 
 
 class DataCorruptError(ZcbenchError, ValueError):
-    """A table is truncated, unreadable, of the wrong version or asks for forbidden objects."""
+    """A table is truncated, unreadable, of the wrong version, or contains forbidden objects."""
 
 
 class MissingDependencyError(ZcbenchError, ImportError):
-    """An optional package is needed and absent.
+    """An optional package is needed but not installed.
 
     Args:
         package: its name.
-        extra: the extra of zcbench that installs it; empty for a package that has none.
-        purpose: what needs it.
+        extra: the extra of zcbench that installs it; empty for a package without one.
+        purpose: the feature that needs it.
     """
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
@@ -95,33 +95,33 @@ class StoreError(ZcbenchError, OSError):
     """Records could not be written or read (disk full, no permission, another run is writing)."""
 
 
-#: characters that a reason keeps
+#: largest number of characters of a reason
 REASON_LENGTH = 500
 
 
 def shortened(text: str) -> str:
-    """A reason as it is stored: at most :data:`REASON_LENGTH` characters, and valid UTF-8 whatever it quotes."""
-    # Of a string's own methods: a subclass may have others.
+    """Shorten a reason for storage: at most :data:`REASON_LENGTH` characters, and valid UTF-8 whatever it quotes."""
+    # Call the methods of str itself: a subclass may have others.
     text = str.__getitem__(text, slice(REASON_LENGTH + 1)).encode(errors="backslashreplace").decode()
     return text if len(text) <= REASON_LENGTH else text[: REASON_LENGTH - 1] + "…"
 
 
 def message_of(error: BaseException) -> str:
-    """First line of what an exception says; never raises, whatever the exception does when it is asked."""
+    """Return the first line of an exception's message; never raise, whatever the exception's code does."""
     try:
         text = str.__getitem__(str(error), slice(10 * REASON_LENGTH))
-    except BaseException as second:  # even SystemExit: the first exception is what is reported
+    except BaseException as second:  # even SystemExit: the first exception is the one to report
         return f"(its message cannot be read: {_type_name(second)})"
     return shortened(next((line for line in text.splitlines() if line.strip()), ""))
 
 
 def first_line(error: BaseException) -> str:
-    """Type and first line of a stranger's exception, as text that can be printed and stored anywhere; never raises."""
+    """Return type and first line of any exception as text that can be printed and stored everywhere; never raise."""
     message = message_of(error)
     return shortened(f"{_type_name(error)}: {message}" if message else _type_name(error))
 
 
 def _type_name(error: BaseException) -> str:
-    # Through type itself: a metaclass may define __name__, and a class may claim another __class__.
+    # Through type itself: a metaclass may define __name__, and a class may return another __class__.
     name: str = type.__dict__["__name__"].__get__(type(error))
     return shortened(next(iter(str.__getitem__(name, slice(100)).splitlines()), ""))

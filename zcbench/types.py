@@ -1,4 +1,4 @@
-"""The nouns that travel between the parts of zcbench: small, immutable, free of heavy imports."""
+"""The data types that the parts of zcbench exchange: small, immutable, without heavy imports."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor, nn
 
-#: What a network is called with: one tensor, positional arguments, or keyword arguments.
+#: The input of a network: one tensor, positional arguments, or keyword arguments.
 Inputs: TypeAlias = "Tensor | tuple[Any, ...] | Mapping[str, Any]"
 LossFunction: TypeAlias = "Callable[[Tensor, Tensor], Tensor]"
-#: Which part of what a network returns counts: an index, a name, several of them, or a function of all that it returns.
+#: The part of a network's return value that is used: an index, a name, several of them, or a function of the whole
+#: value.
 OutputChoice: TypeAlias = "int | str | Sequence[int | str] | Callable[[Any], object]"
 
 
@@ -32,7 +33,7 @@ class Architecture:
 
     Attributes:
         space: name of the search space.
-        key: the space's own string for it; ``space.parse(key)`` gives it back.
+        key: the space's own string for it; ``space.parse(key)`` returns the architecture.
     """
 
     space: str
@@ -59,14 +60,14 @@ class Graph:
 
     @property
     def sources(self) -> list[list[int]]:
-        """What feeds each node, once per edge."""
+        """The sources of the edges into each node, once per edge."""
         found: list[list[int]] = [[] for _ in self.nodes]
         for source, target in self.edges:
             found[target].append(source)
         return found
 
     def adjacency(self) -> np.ndarray:
-        """Float64 ``(nodes, nodes)``: 1 where an edge goes from the row's node to the column's."""
+        """Return a float64 array ``(nodes, nodes)``: 1 for an edge from the row's node to the column's."""
         import numpy as np
 
         matrix = np.zeros((len(self.nodes), len(self.nodes)))
@@ -76,12 +77,12 @@ class Graph:
 
 
 class SearchSpace(Protocol):
-    """A set of architectures and the networks they denote. Knows nothing of accuracies.
+    """A set of architectures and the networks that they denote, without their accuracies.
 
     Attributes:
         name: name of the space; its architectures carry it.
-        domains: kinds of networks ("convolutional", "transformer", "recurrent"); none if it builds no networks.
-        input_shape: of the inputs of its networks without the batch: an image's, or the length of a text.
+        domains: kinds of networks ("convolutional", "transformer", "recurrent"); empty if it builds no networks.
+        input_shape: shape of one input of its networks: the shape of an image, or the length of a text.
     """
 
     name: str
@@ -90,57 +91,61 @@ class SearchSpace(Protocol):
 
     @property
     def size(self) -> int | None:
-        """Number of architectures, as their strings count them; None if there is no end to them."""
+        """Number of architectures, counted by their strings; None if it is infinite."""
 
     def __iter__(self) -> Iterator[Architecture]:
-        """All architectures, lazily, in a fixed order; spaces without end yield samples."""
+        """Yield all architectures, lazily, in a fixed order; infinite spaces yield samples."""
 
     def sample(self, rng: np.random.Generator) -> Architecture:
-        """Draw one at random."""
+        """Draw a random architecture."""
 
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
-        """Those one change away."""
+        """Return the architectures that differ by one change."""
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-        """One change, drawn at random."""
+        """Make one random change."""
 
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
-        """A mixture of two parents."""
+        """Combine two parents."""
 
     def parse(self, text: Any) -> Architecture:
-        """Read the space's own string, or an object that it takes; InvalidArchitectureError for anything else."""
+        """Read the space's own string, or an object that it accepts.
+
+        Raises:
+            InvalidArchitectureError: it is neither.
+        """
 
     def canonical(self, architecture: Architecture) -> Architecture:
-        """The one representative of all architectures that denote the same network."""
+        """Return the common representative of all architectures that denote the same network."""
 
     def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
-        """The network, freshly initialised from torch's global random numbers."""
+        """Build the network, initialised from torch's global random numbers."""
 
     def encode(self, architecture: Architecture) -> np.ndarray:
-        """A vector of numbers, of the same length for all architectures."""
+        """Return a vector of numbers, of the same length for all architectures."""
 
     def graph(self, architecture: Architecture) -> Graph:
-        """The operations of the network's searched part and how they are connected."""
+        """Return the operations of the searched part of the network and their connections."""
 
 
 @runtime_checkable
 class Supernet(Protocol):
     """A search space whose networks come with trained weights.
 
-    It may have more: ``evaluate(architecture)``, a number or numbers by name, which a search uses; ``activate
-    (architecture)``, after which the supernet itself computes as that subnet.
+    It may have further methods: ``evaluate(architecture)``, which returns a number or numbers by name for a search;
+    ``activate(architecture)``, after which the supernet itself computes as that subnet.
 
     Attributes:
-        space: its architectures.
+        space: the search space of its architectures.
     """
 
     @property
     def space(self) -> SearchSpace:
-        """Its architectures."""
+        """The search space of its architectures."""
         ...
 
     def subnet(self, architecture: Architecture) -> nn.Module:
-        """A stand-alone network with weights of its own, in evaluation mode, ready to be used."""
+        """Return a stand-alone network with its own weights, in evaluation mode, ready for use."""
         ...
 
 
@@ -149,12 +154,12 @@ def _is_tensor(part: object) -> bool:
 
 
 def is_graph(part: object) -> bool:
-    """Whether it is data of PyTorch Geometric: one graph, or several in one."""
+    """Return whether it is data of PyTorch Geometric: one graph, or a batch of graphs."""
     return hasattr(part, "stores") and hasattr(part, "apply") and hasattr(part, "to_dict")
 
 
 def _is_graphs(part: object) -> bool:
-    """Whether it is several graphs, which count as samples."""
+    """Return whether it is a batch of graphs, which count as samples."""
     return is_graph(part) and hasattr(part, "num_graphs") and hasattr(part, "to_data_list")
 
 
@@ -166,10 +171,10 @@ class Shared:
 
 
 def shared(value: Any) -> Shared:
-    """Mark an input that counts no samples: it is passed to the network whole, whichever samples are measured.
+    """Mark an input without a sample dimension: the network always receives all of it, whichever samples are measured.
 
-    The edges of a graph, for example: ``zcbench.score(model, (x, zcbench.shared(edge_index)), labels)``. If all inputs
-    are shared, targets count the samples.
+    An example are the edges of a graph: ``zcbench.score(model, (x, zcbench.shared(edge_index)), labels)``. If all
+    inputs are shared, the targets determine the number of samples.
 
     Args:
         value: a tensor, or data of PyTorch Geometric.
@@ -179,14 +184,14 @@ def shared(value: Any) -> Shared:
 
 @dataclass(frozen=True, repr=False)
 class Batch:
-    """Inputs and targets as one object; the first dimension of every tensor counts the samples.
+    """Inputs and targets as one object; the first dimension of every tensor is the number of samples.
 
     Attributes:
-        inputs: what the network is called with: a tensor, a tuple or list of positional arguments, or a mapping of
-            keyword arguments. Numbers, texts and None among them are passed on as they are, and so is what
-            :func:`shared` marks. In a ``Batch`` of PyTorch Geometric graphs count as samples; one ``Data`` is shared.
-        targets: class indices ``(batch,)`` or ``(batch, length)``, real targets shaped like the output, or None.
-        provenance: where the batch comes from, in words that identify it ("digits/train/64 of 500/seed 0").
+        inputs: the network's input: a tensor, a tuple or list of positional arguments, or a mapping of keyword
+            arguments. Numbers, strings and None among them are passed on unchanged, and so are values marked with
+            :func:`shared`. In a ``Batch`` of PyTorch Geometric graphs count as samples; one ``Data`` is shared.
+        targets: class indices ``(batch,)`` or ``(batch, length)``, real targets in the shape of the output, or None.
+        provenance: text that identifies the origin of the batch ("digits/train/64 of 500/seed 0").
     """
 
     inputs: Inputs
@@ -205,17 +210,17 @@ class Batch:
         return brief(f"<Batch of {what}, {targets}: {plain(self.provenance or 'unnamed', 60)}>")
 
     def parts(self) -> list[Any]:
-        """The arguments that the network is called with, in order."""
+        """Return the arguments of the network, in order."""
         if isinstance(self.inputs, Mapping):
             return list(self.inputs.values())
         return list(self.inputs) if isinstance(self.inputs, tuple) else [self.inputs]
 
     def tensors(self) -> list[Tensor]:
-        """The input tensors that count samples, in order."""
+        """Return the input tensors that have a sample dimension, in order."""
         return [part for part in self.parts() if _is_tensor(part)]
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Inputs:
-        """The inputs with ``function`` applied to every tensor that counts samples and to those of graphs."""
+        """Apply ``function`` to every tensor with a sample dimension and to those of graphs, and return the inputs."""
 
         def changed(part: Any) -> Any:
             if _is_graphs(part):
@@ -225,7 +230,7 @@ class Batch:
         return self.each(changed)
 
     def map_all(self, function: Callable[[Tensor], Tensor]) -> Inputs:
-        """The same, with ``function`` applied to what is shared, too: to move or copy a batch."""
+        """Apply ``function`` to shared tensors as well, to move or copy a batch, and return the inputs."""
 
         def changed(part: Any) -> Any:
             if isinstance(part, Shared):
@@ -237,7 +242,7 @@ class Batch:
         return self.each(changed)
 
     def each(self, changed: Callable[[Any], Any]) -> Inputs:
-        """The inputs with every argument changed."""
+        """Change every argument, and return the inputs."""
         if isinstance(self.inputs, Mapping):
             return {name: changed(part) for name, part in self.inputs.items()}
         if isinstance(self.inputs, tuple):
@@ -256,7 +261,7 @@ class Batch:
         raise InvalidInputError("a batch without a tensor has no samples: pass tensors as inputs.")
 
     def __getitem__(self, rows: slice | Sequence[int] | Tensor) -> Batch:
-        """Some of the samples: a slice of them, or those of these numbers."""
+        """Select samples by a slice or by their indices."""
 
         def some(part: Any) -> Any:
             if _is_graphs(part):
@@ -275,18 +280,18 @@ def _described(part: Any) -> str:
 
 
 class Status(enum.StrEnum):
-    """What became of a score. Only ``ok`` carries a value."""
+    """The result of a score. Only ``ok`` has a value."""
 
     OK = "ok"
     UNSUPPORTED = "unsupported"  # the proxy does not apply to this network or batch
     NON_FINITE = "non-finite"  # the formula gave nan or an infinity
     FAILED = "failed"  # the network or the proxy raised, or its process died
-    TIMED_OUT = "timed-out"  # it was not done within the time that the run allows
-    OUT_OF_MEMORY = "out-of-memory"  # the device, or the processor, had no memory left for it
+    TIMED_OUT = "timed-out"  # it was not finished within the time limit of the run
+    OUT_OF_MEMORY = "out-of-memory"  # the device, or the CPU, had no memory left for it
 
     @property
     def worth_a_retry(self) -> bool:
-        """Whether another try may end otherwise: ``--retry-failed`` computes these again."""
+        """Whether another attempt may have another result: ``--retry-failed`` computes these again."""
         return self in (Status.FAILED, Status.TIMED_OUT, Status.OUT_OF_MEMORY)
 
 
@@ -296,16 +301,17 @@ class Score:
 
     Attributes:
         value: a finite float if and only if ``status`` is ok, else None.
-        status: what became of it.
-        seconds: what the score costs alone, shared signals and training included in full; of the processor, by the
-            thread that computes, and on an accelerator by the clock.
-        detail: why there is no value; or a note on a value, of what its proxy had changed; cut at 500 characters.
-        repeats: number of initialisations that ``value`` is the mean over.
+        status: the kind of result.
+        seconds: cost of the score if it were computed alone, including all of its shared signals and training: CPU time
+            of the computing thread, or wall time on an accelerator.
+        detail: the reason for a missing value, or a note on a value about what its proxy had changed; at most 500
+            characters.
+        repeats: number of initialisations over which ``value`` is the mean.
         spread: standard deviation over them (n - 1 in the denominator); nan for a single one.
-        device: kind of device that it was computed on, "cpu", "cuda" or "mps"; "" where that is not known.
-        device_name: what an accelerator is called by who made it, "NVIDIA H100 80GB HBM3".
-        memory: most bytes in use on an accelerator meanwhile, network and batch included; nan where nobody counts.
-        wall: the same seconds by the clock, other work of the machine included; nan where nobody looked.
+        device: kind of the device that computed it, "cpu", "cuda" or "mps"; "" if unknown.
+        device_name: the manufacturer's name of an accelerator, "NVIDIA H100 80GB HBM3".
+        memory: largest number of bytes in use on an accelerator, network and batch included; nan if not counted.
+        wall: the same seconds in wall time, other work of the machine included; nan if not measured.
     """
 
     value: float | None
@@ -324,7 +330,7 @@ class Score:
         if finite != (self.status is Status.OK):
             raise ValueError(f"a score with status {self.status} cannot have the value {self.value}")
         object.__setattr__(self, "detail", shortened(self.detail))
-        if math.isnan(self.memory):  # one object for nan, as equality goes by identity first
+        if math.isnan(self.memory):  # one nan object, because equality first compares identities
             object.__setattr__(self, "memory", math.nan)
 
     def __repr__(self) -> str:
@@ -332,58 +338,58 @@ class Score:
         return brief(f"<Score {found}{f': {self.detail}' if self.detail else ''}>")
 
     def __float__(self) -> float:
-        """The value; nan where there is none."""
+        """Return the value, or nan if there is none."""
         return math.nan if self.value is None else float(self.value)
 
 
 class Cost(enum.StrEnum):
-    """The most expensive thing that a proxy does to the network."""
+    """The most expensive operation that a proxy applies to the network."""
 
-    STATIC = "static"  # looks at parameters and shapes; two samples tell which are weights, where torch does not
+    STATIC = "static"  # parameters and shapes; two samples show which are weights, if torch does not
     FORWARD = "forward"  # forward passes
     BACKWARD = "backward"  # forward and backward passes
     PER_SAMPLE = "per-sample"  # gradients of every sample
     TRAINING = "training"  # steps of training first
 
 
-#: What a proxy's parameter can be.
+#: Types of a proxy's parameter.
 Setting: TypeAlias = "bool | int | float | str"
 #: Settings that every proxy has: initialisations to average over, training before the score.
 COMMON_SETTINGS: Mapping[str, Setting] = {"repeats": 1, "epochs": 0, "steps": 0}
 
 
 def written(value: object) -> str:
-    """A setting's value as labels write it: exactly, and without the "+" that joins labels."""
+    """Format a setting's value for labels: exactly, and without the "+" that joins labels."""
     return str(value).replace("e+", "e") if isinstance(value, float) else str(value)
 
 
 def summary_of(thing: object) -> str:
-    """First line of its docstring, empty if it has none."""
+    """Return the first line of an object's docstring, or "" if it has none."""
     lines = (thing.__doc__ or "").strip().splitlines()
     return lines[0] if lines else ""
 
 
 @dataclass(frozen=True, repr=False)
 class ProxyInfo:
-    """A registered proxy: the function and what its author declares about it.
+    """A registered proxy: the function and its author's declarations.
 
     Attributes:
         name: name in the registry.
         function: from a ``zcbench.Probe`` to a float; keyword-only arguments are the proxy's parameters.
-        version: raised whenever values may change; scores of different versions never mix.
-        higher_is_better: direction in which the paper reads the score.
+        version: raised whenever values may change; scores of different versions are never mixed.
+        higher_is_better: direction of the score according to its paper.
         cost: cost class.
         needs_labels: whether the score depends on targets.
-        stochastic: whether the score draws random numbers of its own.
-        domains: kinds of networks it is meant for ("any", "convolutional", "transformer", "recurrent").
-        invariances: what the score does not depend on (see ``register_proxy``).
-        declared_batch_norm: mode of batch norm that it asks the network to run in ("train", "eval", "per-sample",
-            "off"; "any" where it does not run), unless a parameter ``batch_norm`` decides.
-        signals: names of the probe's signals that it will ask for, so that one pass can serve several proxies.
+        stochastic: whether the proxy draws its own random numbers.
+        domains: kinds of networks that it applies to ("any", "convolutional", "transformer", "recurrent").
+        invariances: changes that do not affect the score (see ``register_proxy``).
+        declared_batch_norm: mode of batch norm for the network ("train", "eval", "per-sample", "off"; "any" if the
+            network does not run), unless a parameter ``batch_norm`` sets it.
+        signals: names of the probe's signals that it reads, so that one pass can serve several proxies.
         reference: paper and section or equation that defines it.
         parameters: names of the function's parameters with their defaults.
-        settings: what was chosen otherwise, :data:`COMMON_SETTINGS` included.
-        ranges: smallest and largest value of parameters that are numbers, for those that have such.
+        settings: values that differ from the defaults, including those of :data:`COMMON_SETTINGS`.
+        ranges: smallest and largest value of numeric parameters, where declared.
     """
 
     name: str
@@ -408,7 +414,7 @@ class ProxyInfo:
 
     @property
     def label(self) -> str:
-        """Name and settings, "lga:batch_norm=eval:epochs=2"; ``get_proxy`` reads it back."""
+        """Name and settings, "lga:batch_norm=eval:epochs=2"; ``get_proxy`` accepts it."""
         return self.name + "".join(f":{name}={written(value)}" for name, value in sorted(self.settings.items()))
 
     @property
@@ -418,7 +424,7 @@ class ProxyInfo:
 
     @property
     def code(self) -> str:
-        """Digest of the function's code (:func:`zcbench._code.code_digest`); "" where zcbench wrote it."""
+        """Digest of the function's code (:func:`zcbench._code.code_digest`); "" for code of zcbench."""
         return code_digest(self.function, self.declared_batch_norm)
 
     @property

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from cifar_files import binary_files, put
 
 from zcbench.batches import get_batch
 from zcbench.errors import DataCorruptError
@@ -13,25 +14,14 @@ DEVIATIONS = {"cifar10": (0.2470, 0.2435, 0.2616), "cifar100": (0.2673, 0.2564, 
 
 
 def write_binary(folder, name, images, labels):
-    """The official binary version: label bytes, then the red, green and blue planes."""
-    records = []
-    for image, label in zip(images, labels, strict=True):
-        head = [label] if name == "cifar10" else [label // 5, label]  # coarse, fine
-        records.append(bytes(head) + b"".join(image[:, :, channel].tobytes() for channel in range(3)))
-    if name == "cifar100":
-        folder.joinpath("cifar-100-binary").mkdir()
-        folder.joinpath("cifar-100-binary", "train.bin").write_bytes(b"".join(records))
-        return
-    folder.joinpath("cifar-10-batches-bin").mkdir()
-    for part in (1, 2):
-        half = records[: len(records) // 2] if part == 1 else records[len(records) // 2 :]
-        folder.joinpath("cifar-10-batches-bin", f"data_batch_{part}.bin").write_bytes(b"".join(half))
+    """The authors' binary version."""
+    put(folder, binary_files(name, images, labels))
 
 
 @pytest.fixture
 def images():
     rng = np.random.RandomState(0)
-    return rng.randint(256, size=(20, 32, 32, 3), dtype=np.uint8), rng.randint(100, size=20).astype(np.uint8)
+    return rng.randint(256, size=(20, 32, 32, 3), dtype=np.uint8), rng.randint(10, size=20).astype(np.uint8)
 
 
 @pytest.fixture

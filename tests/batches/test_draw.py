@@ -25,7 +25,7 @@ def test_a_smaller_batch_begins_a_larger_and_seeds_differ():
         (("digit", 8), UnknownNameError, "did you mean 'digits'"),
         (("digits", 0), InvalidInputError, "a batch of 0 samples is impossible"),
         (("digits", 501), InvalidInputError, "a batch of 501 samples: digits has only 500 here"),
-        (("cifar10", 8), DataMissingError, r"no cifar10 images in .*: put the official binary version there"),
+        (("cifar10", 8), DataMissingError, r"the images of cifar10 are not on this machine"),
     ],
 )
 def test_what_cannot_be_had(tmp_path, monkeypatch, arguments, error, message):

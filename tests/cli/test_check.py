@@ -24,7 +24,7 @@ def test_on_the_command_line(tmp_path, capsys):
         (report,) = json.loads(capsys.readouterr().out)
         assert (report["name"], report["ok"]) == ("t-mine", True)
         assert {c["status"] for c in report["checks"]} == {"passed", "skipped"}
-        assert main(["check", str(path)]) == 1
+        assert main(["check", str(path)]) == 2
         assert (
             "registers no proxy, predictor, searcher, curve predictor or signal that was not there before"
             in capsys.readouterr().err
@@ -65,7 +65,7 @@ def test_a_searcher_of_a_file(tmp_path, capsys):
         assert main(["check", str(path), "--json"]) == 1
         (mine,) = json.loads(capsys.readouterr().out)
     assert (mine["name"], mine["ok"]) == ("t-first", False)
-    (begins,) = [check for check in mine["checks"] if check["check"] == "begins"]
+    (begins,) = [check for check in mine["checks"] if check["check"] == "starts"]
     assert begins["status"] == "failed"
     assert "it ended after 1 of 40 steps: 2,000 proposals in a row" in begins["detail"]
 
@@ -101,7 +101,7 @@ def test_a_curve_predictor_of_a_file(tmp_path, capsys):
         assert main(["check", str(path), "--json"]) == 1
         (mine,) = json.loads(capsys.readouterr().out)
     assert (mine["name"], mine["ok"]) == ("t-half", False)
-    assert [check["check"] for check in mine["checks"] if check["status"] == "failed"] == ["better than the middle"]
+    assert [check["check"] for check in mine["checks"] if check["status"] == "failed"] == ["better than the mean"]
 
 
 SUPERNET = """
@@ -134,5 +134,5 @@ def test_a_supernet_of_a_file(tmp_path, capsys):
     ):
         path = tmp_path / f"wrong{len(text)}.py"
         path.write_text(text)
-        assert main(["check", str(path)]) == 1
+        assert main(["check", str(path)]) == 2
         assert said in capsys.readouterr().err.replace("\n", " ")

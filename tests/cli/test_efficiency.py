@@ -59,7 +59,7 @@ def test_bad_lines_hide_no_others(cli, place):
     with path.open("a") as file:  # more networks than the table has, a target it has not, another table
         for change in ({"pool": 10**9}, {"target": "beauty"}, {"benchmark": "digits-201@7"}):
             file.write(json.dumps(good | change) + "\n")
-    said = "1 line that cannot be read was left out and stays in "
+    said = "1 line that cannot be read was skipped and stays in "
     notes = [
         f"{said}{trials}: line 2 (not JSON).",
         "1 line of digits-201@7 was left out: the table here is digits-201@1.",

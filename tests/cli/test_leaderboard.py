@@ -219,7 +219,7 @@ def test_a_bad_line_hides_no_other(cli, runs, place):
     lines = path.read_bytes().splitlines(keepends=True)
     damaged = b"".join([*lines[:2], b"gibberish\n", *lines[2:]])
     path.write_bytes(damaged)
-    note = f"1 line that cannot be read was left out and stays in runs/digits-201/{path.name}: line 3 (not JSON)."
+    note = f"1 line that cannot be read was skipped and stays in runs/digits-201/{path.name}: line 3 (not JSON)."
     first, second = json.loads(cli("leaderboard", "--json").out)
     assert first["notes"][-1] == note
     assert [content["entries"] for content in (first, second)] == [content["entries"] for content in before]
@@ -239,7 +239,7 @@ def test_a_store_of_bad_lines(cli, runs):
     first.write_bytes(b"x\ny\n")
     second.unlink()
     assert cli("leaderboard").sentence.endswith(
-        f"zcbench run digits-201. 2 lines that cannot be read were left out and stay in runs/digits-201/{first.name}: "
+        f"zcbench run digits-201. 2 lines that cannot be read were skipped and stay in runs/digits-201/{first.name}: "
         "lines 1, 2 (not JSON)."
     )
 
@@ -329,4 +329,4 @@ def test_forecasts_of_learning_curves(cli, place):
     assert "last_value" in shown.out and "sotl_e" not in shown.out
     assert {path.name for path in (place / "boards").iterdir()} == {"mine.csv", "mine.md", "mine.html"}
     missing = cli("leaderboard", "curves-chars-rnn")
-    assert missing.status == 1 and "no forecasts of curves-chars-rnn on chars-rnn" in missing.err
+    assert missing.status == 2 and "no forecasts of curves-chars-rnn on chars-rnn" in missing.err

@@ -116,9 +116,9 @@ def test_version(cli):
 def test_a_command_s_old_name_works_and_says_so(cli, monkeypatch):
     monkeypatch.setitem(zcbench.cli._RENAMED, "sweeps", "efficiency")
     result = cli("sweeps", "--store", "nowhere")
-    said = "zcbench: the command 'sweeps' is called 'efficiency' now; the old name goes with the next release."
+    said = "zcbench: the command 'sweeps' is called 'efficiency' now; the old name is removed in the next release."
     first, second = result.err.splitlines()
-    assert (result.status, first) == (1, said)
+    assert (result.status, first) == (2, said)
     assert second == cli("efficiency", "--store", "nowhere").sentence
     assert "sweeps" not in cli("--help").out
     assert "usage: zcbench efficiency" in cli("sweeps", "--help").out
@@ -126,25 +126,38 @@ def test_a_command_s_old_name_works_and_says_so(cli, monkeypatch):
     assert "unknown benchmark or track 'sweeps'" in cli("leaderboard", "sweeps").sentence
 
 
-def test_no_command_shows_help(cli):
+def test_no_command_shows_what_to_try_first(cli, place, monkeypatch):
+    """A short text for four kinds of users, whose commands are understood."""
     result = cli()
-    assert result.status == 2
-    assert "usage: zcbench" in result.out
+    assert (result.status, result.err) == (0, "")
+    assert len(result.out.splitlines()) < 10 and max(map(len, result.out.splitlines())) <= 80
+    shown = [shlex.split(re.split("   +", line.strip())[0]) for line in result.out.splitlines() if line[:2] == "  "]
+    assert [words[:2] for words in shown] == [["zcbench", name] for name in ("run", "score", "run", "check")]
+    for words in shown:
+        parser, _ = package._parser([words[1]])
+        assert parser.parse_args(words[1:]).command == words[1]
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["rnu"], r"invalid choice: 'rnu' \(choose from .*run.*; see  zcbench --help"),
-        (["check"], "the following arguments are required: NAME"),
+        (["rnu"], r"^zcbench: unknown command 'rnu': did you mean 'run'\?; see  zcbench --help$"),
+        (["xyz"], r"^zcbench: unknown command 'xyz': choose from run, leaderboard, .*, env; see  zcbench --help$"),
+        (["digits-201", "run", "--limit", "3"], "^zcbench: .*: write  zcbench run digits-201 --limit 3; see"),
+        (["--json", "list", "spaces"], "^zcbench: options follow the command: write  zcbench list spaces --json; see"),
+        (["curves", "predct"], "^zcbench curves: unknown action 'predct': did you mean 'predict'"),
+        (["check"], "^zcbench check: missing: NAME; see"),
+        (["run", "digits-201", "--limit", "ten"], "^zcbench run: --limit: 'ten' is not a whole number; see"),
+        (["run", "digits-201", "--timeout", "1m"], "^zcbench run: --timeout: '1m' is not a number; see"),
+        (["run", "digits-201", "--proxies"], "^zcbench run: --proxies needs a value; see"),
         (
             ["run", "digits-201", "--limt", "3"],
-            r"^zcbench run: unrecognized arguments: --limt 3, did you mean --limit\?; see  zcbench run --help$",
+            r"^zcbench run: unknown option --limt: did you mean --limit\?; see  zcbench run --help$",
         ),
-        (["run", "digits-201", "quick"], r"^zcbench run: unrecognized arguments: quick; see  zcbench run --help$"),
-        (["store"], "the following arguments are required: action; see"),
-        (["list", "proxy"], "invalid choice: 'proxy'"),
-        (["score"], "required: NETWORK"),
+        (["run", "digits-201", "quick"], r"^zcbench run: one argument too many: 'quick'; see  zcbench run --help$"),
+        (["store"], "^zcbench store: missing: ACTION; see"),
+        (["list", "proxy"], r"^zcbench list: KIND: 'proxy' is not a choice: did you mean 'proxies'\?; see"),
+        (["score"], "^zcbench score: missing: NETWORK"),
     ],
 )
 def test_wrong_usage(cli, words, message):
@@ -156,10 +169,12 @@ def test_wrong_usage(cli, words, message):
 @pytest.mark.parametrize(
     ("error", "status", "message"),
     [
-        (zcbench.errors.InvalidInputError("do this."), 1, "zcbench: do this."),
+        (zcbench.errors.InvalidInputError("do this."), 2, "zcbench: do this."),
+        (zcbench.errors.StoreError("no room."), 1, "zcbench: no room."),
+        (FileNotFoundError(2, "No such file or directory", "x"), 2, "zcbench: No such file or directory: x"),
         (OSError(28, "No space left on device"), 1, "zcbench: No space left on device"),
         (PermissionError(13, "Permission denied", "/x"), 1, "zcbench: Permission denied: /x"),
-        (KeyboardInterrupt(), 130, "zcbench: interrupted; what was scored is kept"),
+        (KeyboardInterrupt(), 130, "zcbench: interrupted; stored results are kept"),
     ],
 )
 def test_errors_are_one_sentence(cli, monkeypatch, error, status, message):
@@ -176,9 +191,10 @@ def test_errors_are_one_sentence(cli, monkeypatch, error, status, message):
 def test_foreign_code_does_not_end_the_program(cli, monkeypatch, code):
     monkeypatch.setattr("zcbench.cli.env.execute", lambda options: sys.exit(code))
     result = cli("env")
-    assert result.status == 1
+    assert result.status == 2
     assert (
-        result.sentence == f"zcbench: imported code ended the program (SystemExit: {code}): take sys.exit() out of it."
+        result.sentence
+        == f"zcbench: imported code ended the program (SystemExit: {code}): remove its call of sys.exit()."
     )
 
 
@@ -213,7 +229,7 @@ def test_a_device_has_one_meaning(cli, tmp_path, monkeypatch, words):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     done = cli(*words, "--device", "cuda:1")
-    assert (done.status, done.out) == (1, "")
+    assert (done.status, done.out) == (2, "")
     assert done.err.splitlines()[-1].startswith("zcbench: there is no device cuda:1 (")
     assert cli(*words, "--device", "gpu").err == (
         "zcbench: device 'gpu': choose cpu, cuda, one of several such as cuda:1, or mps.\n"

@@ -95,7 +95,7 @@ def test_a_proxy_that_fails_is_named_and_the_rest_is_kept(cli, plugin):
 def test_what_is_wrong_in_one_sentence(cli, place, words, message):
     _load._load.cache_clear()
     result = cli(*words)
-    assert result.status == 1
+    assert result.status == 2
     assert message in result.sentence
     assert not Store(place / "runs").files("digits-201")
 
@@ -212,7 +212,7 @@ def test_hostile_proxies_cost_their_own_scores(cli, place, workers):
     assert len(found) == 2 * len(mixed)
     for (_, name), (value, status, detail) in found.items():
         if isinstance(outcome := OUTCOMES.get(name), float):
-            note = f"The proxy changed {CHANGES[name]}; everything was put back." if name in CHANGES else ""
+            note = f"The proxy changed {CHANGES[name]}; everything was restored." if name in CHANGES else ""
             assert (value, status, detail) == (outcome, "ok", note)
         elif outcome is not None:
             others = {"h-memory": "out-of-memory", **dict.fromkeys(UNSUPPORTED, "unsupported")}
@@ -290,7 +290,7 @@ def test_control_c_keeps_what_was_computed(place, plugin, tmp_path):
     assert process.returncode == 130
     assert out == ""
     assert "Traceback" not in err
-    assert "interrupted; what was scored is kept, the same command goes on from there" in err.splitlines()[-1]
+    assert "interrupted; stored results are kept, and the same command continues" in err.splitlines()[-1]
     assert 4 <= len(Store(store).records("digits-201")) < 36
 
 
@@ -357,7 +357,7 @@ def test_what_is_wrong_with_one_s_own_table(cli, place, words, message):
     place.joinpath("my.csv").write_text(OWN)
     place.joinpath("nets.py").write_text(FACTORY)
     result = cli("run", "my.csv", *words)
-    assert result.status == 1
+    assert result.status == 2
     assert message in result.sentence
 
 
@@ -444,5 +444,5 @@ def test_networks_of_names_made_of_digits(cli, place):
 @pytest.mark.parametrize("names", ["", " ", ","])
 def test_names_of_nothing_are_no_plan_of_another_kind(cli, tmp_path, option, names):
     result = cli("run", "digits-201", option, names, "--store", tmp_path / "store")
-    assert result.status == 1 and result.out == ""
+    assert result.status == 2 and result.out == ""
     assert f"{option} names none: write at least one name, or leave the option out." in result.err

@@ -90,7 +90,7 @@ def test_a_table_of_every_proxy(cli, models):
     result = cli("score", "models.py:net", "--input", "3x8x8", "--proxies", "all")
     assert (result.status, result.err) == (0, "")
     lines = result.out.splitlines()
-    assert lines[0].split() == ["proxy", "score", "status", "time"]
+    assert lines[0].split() == ["proxy", "score", "better", "status", "time"]
     assert [line.split()[0] for line in lines[1:]] == zcbench.list_proxies()
 
 
@@ -185,7 +185,7 @@ def test_a_score_that_takes_too_long_is_stopped(cli, models):
     assert list(found) == ["params", "snip", "l2_norm"]
     assert found["params"]["value"] == 12
     assert found["l2_norm"]["status"] == "ok"
-    assert (found["snip"]["status"], found["snip"]["detail"]) == ("timed-out", "it was not done within 5 s.")
+    assert (found["snip"]["status"], found["snip"]["detail"]) == ("timed-out", "it was not finished within 5 s.")
     assert result.err == "zcbench: failed: snip; the last column says why.\n"
 
 
@@ -255,7 +255,7 @@ def test_what_is_wrong_in_a_worker_is_the_same_sentence(cli, models):
 def test_what_is_wrong_in_one_sentence(cli, models, words, message):
     shape = () if "--input" in words else ("--input", "5")
     result = cli("score", *words, *shape)
-    assert result.status == 1
+    assert result.status == 2
     assert message in result.sentence
 
 
@@ -266,7 +266,7 @@ def test_a_file_does_not_tell_its_inputs(cli, models):
 
 
 def test_a_batch_for_which_there_is_no_room(cli, models, monkeypatch):
-    monkeypatch.setattr("zcbench.cli.score._memory", lambda: 2**70)  # as a machine that cannot be asked
+    monkeypatch.setattr("zcbench.comparison._data.machine_memory", lambda: 2**70)  # as a machine that cannot be asked
     result = cli("score", "models.py:Net", "--input", "5", "--batch-size", 10**15)
     assert result.status == 1
     assert "1000000000000000x5 takes 2e+07 GB, more than is free: choose a smaller --input or" in result.sentence

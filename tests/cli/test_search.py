@@ -54,7 +54,7 @@ def test_scorers_and_constraints(cli):
     assert bound.startswith("num_layers<=9") and found["scorers"]["warm-start"][0].startswith("params")
     assert found["scored"] > 0
     assert "ranges from" in cli(*SEARCH, "--constraint", "num_layers<=-1").sentence
-    assert "which no scorer may know" in cli(*SEARCH, "--constraint", "train_seconds<=0.9").sentence
+    assert "which a scorer must not know" in cli(*SEARCH, "--constraint", "train_seconds<=0.9").sentence
 
 
 def test_a_report_in_every_form(cli, place):

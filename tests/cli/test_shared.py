@@ -51,10 +51,38 @@ def test_columns_without_room_are_named(shown):
     assert all(len(line) <= 80 for line in out.splitlines())
     (note,) = (line for line in shown(200, Wide()).splitlines() if "of the result" in line)
     assert len(note) < 200  # not padded
-    assert "Not shown at 80 columns: column " in out
-    assert "Not shown" not in shown(200, Wide())
+    assert "Dropped at 80 columns: column " in out
+    assert "Dropped" not in shown(200, Wide())
     assert "of the result" in out
     assert "of the table" not in out  # it was told before
+
+
+class Named(Wide):
+    """Ranks, names of some lengths, and three columns of numbers."""
+
+    NAMES = (
+        "params",
+        "ntk_cond:batch_norm=eval,samples=16",
+        "mean_rank(" + "+".join(f"p{i:03}" for i in range(40)) + ")",
+    )
+
+    def titles(self):
+        return [("#", True), ("proxy", False), ("tau [95 % CI]", True), ("rho [95 % CI]", True), ("over params", True)]
+
+    def cells(self):
+        return [[f"{i}=", name, *(f"-0.{i}{k} [-0.50, -0.40]" for k in range(3))] for i, name in enumerate(self.NAMES)]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 160])
+def test_names_are_never_cut(shown, width):
+    lines = shown(width, Named()).splitlines()
+    assert all(len(line) <= width for line in lines)
+    for i, name in enumerate(Named.NAMES):
+        start = next(place for place, line in enumerate(lines) if line.startswith(f"{i}=  "))
+        assert f"-0.{i}0 [-0.50, -0.40]" in lines[start]
+        folded = "".join(line[4:].split("  ")[0].strip() for line in lines[start:] if line[:4] in (f"{i}=  ", "    "))
+        assert folded.startswith(name)
+    assert any("Dropped at" in line for line in lines) == (width < 160)
 
 
 @pytest.mark.parametrize("width", [30, 60, 80, 200])
@@ -117,3 +145,15 @@ def test_a_line_of_progress_tells_how_long_it_will_take(capsys, monkeypatch):
         "train: 640/1200 steps, about 9 min left",
         "train: 1200/1200 steps",
     ]
+
+
+def test_empty_columns_are_dropped_first_and_not_named(shown):
+    class Empty(Named):
+        NAMES = ("params",)
+
+        def cells(self):
+            return [["1", "params", "0.50 [0.40, 0.60]", "0.60 [0.50, 0.70]", "–"]]
+
+    assert "over params" in shown(80, Empty())
+    narrow = shown(58, Empty())
+    assert "rho" in narrow and "over params" not in narrow and "Dropped" not in narrow

@@ -47,7 +47,7 @@ def test_check_names_what_is_wrong(cli, runs):
     assert result.status == 1
     assert "1 unreadable, 1 disagreeing" in result.out
     first, second, third = result.err.splitlines()
-    assert first.startswith("zcbench: toy: 1 line that cannot be read was left out and stays in ")
+    assert first.startswith("zcbench: toy: 1 line that cannot be read was skipped and stays in ")
     assert "mine@1 of a with seed 0: 1.0 and 2.0; --retry disagreeing measures again." in second
     assert third == r"zcbench: toy: files that do not belong to the store are not read: no\x1b[2Jtes.md."
     records, trials, *_ = found
@@ -108,7 +108,7 @@ def test_merge(cli, runs):
 )
 def test_what_makes_no_sense(cli, runs, arguments, message):
     result = cli("store", *arguments)
-    assert result.status == 1
+    assert result.status == 2
     assert result.sentence == f"zcbench: {message}"
 
 

@@ -1,6 +1,8 @@
 """What a benchmark answers."""
 
+import dataclasses
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -43,3 +45,15 @@ def test_rows_and_targets_by_name():
     stranger = zcbench.get_space("digits-201").parse(CELLS[0])
     with pytest.raises(InvalidInputError, match="is not in the table of toy"):
         benchmark.rows([stranger])
+
+
+def test_rows_know_their_table():
+    table = zcbench.get_benchmark("elastic-transformer")
+    assert table.architectures.table is table
+    assert table.architectures[2:5].table is table
+    assert table.sample(4, seed=0).table is table
+    assert table.architectures[2:5] == tuple(list(table.architectures)[2:5])
+    assert type(pickle.loads(pickle.dumps(table.architectures[:2]))) is tuple  # without its table
+    copy = pickle.loads(pickle.dumps(table))
+    assert copy.architectures.table is copy
+    assert dataclasses.replace(table, name="other").architectures.table.name == "other"

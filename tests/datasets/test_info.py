@@ -68,8 +68,8 @@ def test_it_runs_like_ours(stranger, capsys, workers):
 
 
 def test_the_example_of_the_guide_runs(stranger, tmp_path, capsys):
-    guide = Path(__file__).parents[2] / "CONTRIBUTING.md"
-    code = guide.read_text(encoding="utf8").split("## Add a search space")[1].split("```python")[1].split("```")[0]
+    guide = Path(__file__).parents[2] / "docs" / "how-to" / "benchmark.md"
+    code = guide.read_text(encoding="utf8").split('```python title="my_benchmark.py"\n')[1].split("```")[0]
     (tmp_path / "my_benchmark.py").write_text(code)
     (tmp_path / "results.txt").write_text("8-8 80\n8-16 85\n16-32 91\n32-32 90\n")
     words = ["run", "widths", "--import", "my_benchmark.py", "--source", "results.txt", "--proxies", "params", "--json"]
@@ -96,7 +96,7 @@ GOOD = BenchmarkInfo("t-bench", "t-space", "A table", 2, 1, "none", "nobody", re
     [
         ("digits-201", "'digits-201' is no BenchmarkInfo"),
         (replace(GOOD, read=None), "say how its table is read: embedded, read or convert"),
-        (replace(GOOD, name=5), "it has no name that is text"),
+        (replace(GOOD, name=5), "it has no name that is a string"),
         (replace(GOOD, name="T"), "cannot name a benchmark"),
         (replace(GOOD, space=None), "space must be text"),
         (replace(GOOD, summary=5), "summary must be text"),

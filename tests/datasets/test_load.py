@@ -121,7 +121,7 @@ def test_errors_that_say_what_to_do_pass(tmp_path):
         (None, "returned None, not a Table"),
         (table(architectures=["a", "a"]), "twice, in rows 1 and 2"),
         (table(architectures=["a", 3]), "row 2: an architecture is 3, not a text"),
-        (table(architectures=["a", "b\nc"]), "row 2: .* is no name"),
+        (table(architectures=["a", "b\nc"]), "row 2: .* is not a name"),
         (table(architectures=[]), "no architectures"),
         (table(values={"accuracy": np.ones((3, 1))}), "columns of different lengths"),
         (table(values={"accuracy": np.ones(2)}), "columns of different lengths"),

@@ -73,7 +73,7 @@ def test_names_that_are_strings_of_a_space(write):
         ("arch,acc,acc\na,1,2\n", "has two columns named 'acc': rename one"),
         ("arch,,acc\na,1,2\n", "column 2 has no name"),
         ("arch,acc\na,1\nb,2,3\n", "line 3: 3 values for 2 columns"),
-        ("arch,acc\n" + "a,1\n" * 20 + "b,2x\n", "line 22: '2x' in the column 'acc' is no number: mend it"),
+        ("arch,acc\n" + "a,1\n" * 20 + "b,2x\n", "line 22: '2x' in the column 'acc' is no number: correct it"),
         ("arch,acc\na,x\nb,y\n", "the column 'acc' is text: choose a column of numbers with --target"),
         ("arch,acc\na,NA\nb,\n", "the column 'acc' has no values"),
         ("arch,acc\na,1\nb,2\na,3\n", "'a' is in lines 2 and 4: keep one row of each"),

@@ -39,7 +39,7 @@ def test_labels_are_read_back():
     ("text", "error", "message"),
     [
         ("votes", UnknownNameError, "unknown ensemble 'votes': did you mean 'vote'"),
-        ("mean_rank", InvalidInputError, r"has no members of its own: write mean_rank\(naswot\+synflow\)"),
+        ("mean_rank", InvalidInputError, r"has no default members: write mean_rank\(naswot\+synflow\)"),
         ("vote(naswot", InvalidInputError, "brackets do not match, this one is not closed"),
         ("vote()", InvalidInputError, "at character 6: a name is missing"),
         ("vote(naswot+)", InvalidInputError, "at character 13: a name is missing"),
@@ -60,7 +60,7 @@ def test_names_that_make_no_sense(text, error, message):
     [
         ({"version": 1.5}, lambda scores, weights: scores[0], "version must be a positive integer"),
         ({"members": 5}, lambda scores, weights: scores[0], "members must be a tuple of texts"),
-        ({"members": ("a", "a")}, lambda scores, weights: scores[0], "a name is given twice"),
+        ({"members": ("a", "a")}, lambda scores, weights: scores[0], "a name is repeated"),
         ({"members": (" ",)}, lambda scores, weights: scores[0], "unknown member ' '"),
         ({"reference": 5}, lambda scores, weights: scores[0], "reference must be text"),
         ({"override": "x"}, lambda scores, weights: scores[0], "override must be True or False"),
@@ -146,8 +146,8 @@ def test_a_strangers_ensemble():
     [
         (lambda scores, weights: 1 / 0, r"t-odd\(a\+b\) could not combine scores: ZeroDivisionError"),
         (lambda scores, weights: sys.exit(3), "could not combine scores: SystemExit"),
-        (lambda scores, weights: 0.5, r"gave an array \(\) for 3 candidates: its function must return one number"),
-        (lambda scores, weights: scores, r"gave an array \(2, 3\) for 3 candidates"),
+        (lambda scores, weights: 0.5, r"returned an array \(\) for 3 candidates: its function must return one number"),
+        (lambda scores, weights: scores, r"returned an array \(2, 3\) for 3 candidates"),
         (lambda scores, weights: ["a", "b", "c"], "could not combine scores: ValueError"),
     ],
 )

@@ -12,6 +12,7 @@ from toys import records, toy
 
 from zcbench.errors import InvalidInputError
 from zcbench.evaluation import COLUMNS, Board, footnotes, summarize
+from zcbench.evaluation._columns import ranks
 
 ESTIMATES = ("tau", "rho", "of_ceiling", "over_params")
 
@@ -61,7 +62,8 @@ def test_architectures_without_a_target_are_counted_everywhere():
     assert {row["without_target"] for row in rows(evaluation)} == {"2"}
     content = json.loads(evaluation.to_json())
     assert content["without_target"] == 2
-    (note,) = content["notes"]
+    few, note = content["notes"]
+    assert few.startswith("mine: fewer than 10 architectures have a score and a target.")
     assert note.startswith("2 of 6 architectures cannot be ranked by quality (1 infinite, 1 missing)")
     assert f"- {note}" in evaluation.to_markdown()
     assert note in evaluation._repr_html_()
@@ -100,7 +102,8 @@ def test_markdown(which, request):
     assert len(table) == 2 + len(evaluation.entries)
     assert {len(cells(line)) for line in table} == {len(COLUMNS)}
     assert cells(table[0]) == [column.title for column in COLUMNS]
-    for rank, (line, entry) in enumerate(zip(table[2:], evaluation.entries, strict=True), 1):
+    shown = ranks(evaluation.entries)
+    for line, rank, entry in zip(table[2:], shown, evaluation.entries, strict=True):
         assert cells(line) == [column.text(rank, entry) for column in COLUMNS]
     assert sum(line.startswith("- ") for line in lines) == len(footnotes(evaluation))
     # Nothing but the headline, the table and the list: no note spills over its line.

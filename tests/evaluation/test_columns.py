@@ -6,6 +6,7 @@ import pytest
 from toys import record, records, toy
 
 from zcbench.evaluation import COLUMNS, footnotes, headline, interval, summarize
+from zcbench.evaluation._columns import ranks
 from zcbench.metrics import Estimate
 
 NAN = math.nan
@@ -32,17 +33,17 @@ def test_time(seconds, text, plain):
     import dataclasses
 
     entry = dataclasses.replace(plain.entries[0], seconds=seconds)
-    assert {c.title: c.text(1, entry) for c in COLUMNS}["time"] == text
+    assert {c.title: c.text("1", entry) for c in COLUMNS}["time"] == text
 
 
 def cells(evaluation, proxy):
-    rank = [e.proxy for e in evaluation.entries].index(proxy) + 1
-    return {c.title: c.text(rank, evaluation[proxy]) for c in COLUMNS}
+    shown = dict(zip([e.proxy for e in evaluation.entries], ranks(evaluation.entries), strict=True))
+    return {c.title: c.text(shown[proxy], evaluation[proxy]) for c in COLUMNS}
 
 
 def test_a_row(plain):
     row = cells(plain, "first")
-    assert row["#"] == "1="
+    assert row["#"] == "1"
     assert row["tau [95 % CI]"] == interval(plain["first"].tau)
     assert row["scored"] == "30/30"
     assert row["time"] == "0.33 ms"
@@ -94,7 +95,7 @@ def test_footnotes(plain, odd):
 
 def test_notes_on_scores_are_shown():
     benchmark = toy([0.1, 0.2, 0.3, 0.4])
-    note = "The proxy changed grad mode; everything was put back."
+    note = "The proxy changed grad mode; everything was restored."
     rows = [*records(benchmark, [1, 2, 3, None], "mine@1", detail=note), *records(benchmark, [1, 2, 3, 4], "params@1")]
     rows = [row if row.score.value is not None else record(row.architecture, None, "mine@1") for row in rows]
     notes = footnotes(summarize(rows, benchmark))
@@ -105,9 +106,30 @@ def test_notes_on_scores_are_shown():
 def test_what_has_no_interval_has_no_tie_mark(odd):
     (name,) = [e.proxy for e in odd.entries if e.standing == "no interval"]
     assert cells(odd, name)["#"] == "1"
-    assert f"{name}: tau over 3 architectures has no interval, so it stands after those that have one." in footnotes(
-        odd
-    )
+    few = "fewer than 10 architectures have a score and a target."
+    assert any(note.startswith(f"{name}: {few}") for note in footnotes(odd))
+
+
+def test_all_that_are_tied_with_the_best_share_the_first_rank(plain):
+    import dataclasses
+
+    tied = [dataclasses.replace(e, tied_with_best=i in (0, 2)) for i, e in enumerate(plain.entries)]
+    assert ranks(tied) == ["1=", "2", "1=", "4"]
+    alone = [dataclasses.replace(e, tied_with_best=i == 0) for i, e in enumerate(plain.entries)]
+    assert ranks(alone) == ["1", "2", "3", "4"]
+
+
+def test_one_architecture_alone_has_no_interval():
+    benchmark = toy([0.0] * 11 + [1.0])
+    evaluation = summarize(records(benchmark, [0] * 11 + [1]), benchmark)
+    note = "mine: tau over 12 architectures has no interval, so it is ranked after taus that have one."
+    assert footnotes(evaluation) == [note]
+
+
+@pytest.mark.parametrize(("rows", "said"), [(9, "it needs 10 architectures with repeated"), (10, "(noise ceiling): 1")])
+def test_a_ceiling_of_few_architectures_is_not_shown(rows, said):
+    benchmark = toy([[v, v] for v in range(rows)])
+    assert said in headline(summarize(records(benchmark, range(rows)), benchmark))
 
 
 def test_what_the_summary_left_out_is_said_below(plain):

@@ -97,12 +97,12 @@ def test_of_several_versions_the_one_that_was_run_last(change):
     called = "version 999999" if "predictor" in change else "version 1 with code 01234567"
     found = sample_efficiency([*rows, *newer], toy(), notes=["before."])
     assert [p.metrics["tau"].value for p in found.points] == pytest.approx([0.123, 0.123])
-    assert found.notes == ("before.", f"gp: 8 results of version 1 were left out; {called} is shown.")
+    assert found.notes == ("before.", f"gp: 8 results of version 1 were excluded; {called} is shown.")
     assert list(found.notes) == found.footnotes()[-2:]
     # One line hides no others.
     found = sample_efficiency([*rows, newer[0]], toy())
     assert found.rows() == sample_efficiency(rows, toy()).rows()
-    assert found.notes == (f"gp: 1 result of {called} was left out; version 1 is shown.",)
+    assert found.notes == (f"gp: 1 result of {called} was excluded; version 1 is shown.",)
 
 
 def test_trials_that_learned_from_other_data_are_counted():
@@ -110,7 +110,7 @@ def test_trials_that_learned_from_other_data_are_counted():
     other = [dataclasses.replace(x, data="of-before", metrics={**x.metrics, "tau": 0.123}) for x in rows]
     found = sample_efficiency([*other, *rows], toy())
     assert found.rows() == sample_efficiency(rows, toy()).rows()
-    assert found.notes == ("4 trials that learned from other data were left out; the latest are shown.",)
+    assert found.notes == ("4 trials with other training data were excluded; the latest are shown.",)
 
 
 def test_any_sequence_of_trials_and_columns_give_the_same():

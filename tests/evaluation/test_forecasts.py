@@ -89,7 +89,10 @@ def test_what_was_held_to_be_impossible_loses_and_has_no_mean(table):
     assert point.metrics["log_density"].value == -math.inf and not point.tied_with_best and point.impossible == 1
     assert found.won["bold"]["last_value"].value == pytest.approx(0.8)
     assert found.won_by_median["bold"]["last_value"].value == 1
-    assert "-∞" in found.to_text() and "bold at 10 %: 1 value came that it held to be impossible." in found.footnotes()
+    assert (
+        "-∞" in found.to_text()
+        and "bold at 10 %: 1 observed value had the predicted density zero." in found.footnotes()
+    )
     rows = json.loads(found.to_json())["forecasts"]
     assert [row["log_density"] for row in rows if row["curve_predictor"] == "bold"] == [None]
 
@@ -137,7 +140,7 @@ def test_of_a_store_each_set_of_curves_is_a_table(table, tmp_path):
             writer.forecast(trial)
     first, second = forecasts_of(store, table)
     assert (len(first.labels), second.labels, second.complete) == (3, ["last_value"], 3)
-    assert "of chars-rnn@7 was left out" in " ".join(first.notes)
+    assert "of chars-rnn@7 was excluded" in " ".join(first.notes)
     (chosen,) = forecasts_of(store, table, curve_predictors=["mi*"], contexts=[0.5], complete=20)
     assert (chosen.labels, chosen.contexts, chosen.baseline) == (["mine"], (0.5,), "")
     assert forecasts_of(store, table, curve="test_nll") == []

@@ -18,7 +18,7 @@ def found():
 def test_every_form_has_every_curve_predictor():
     board = found()
     titles = [title for title, _ in board.titles()]
-    assert titles == ["curve predictor", "10 %", "50 %", "median", "in 90 %", "tau", "won", "by median", "a curve"]
+    assert titles == ["curve predictor", "10 %", "50 %", "median", "in 90 %", "tau", "won", "by median", "per curve"]
     assert all(len(row) == len(titles) for row in board.cells())
     rows = list(csv.DictReader(io.StringIO(board.to_csv())))
     assert len(rows) == 6 == len(json.loads(board.to_json())["forecasts"])

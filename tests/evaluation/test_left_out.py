@@ -21,10 +21,10 @@ def test_of_this_table():
     kept, notes = of_this_table(Records.of([*other, *mine]), toy())
     assert list(kept) == mine
     assert notes == [
-        "2 lines of toy@2 were left out: the table here is toy@1.",
-        "1 line of toy@3 was left out: the table here is toy@1.",
-        "1 line of toy@4 was left out: the table here is toy@1.",
-        "2 lines of 2 other tables were left out.",
+        "2 lines of toy@2 were excluded: the table here is toy@1.",
+        "1 line of toy@3 was excluded: the table here is toy@1.",
+        "1 line of toy@4 was excluded: the table here is toy@1.",
+        "2 lines of 2 other tables were excluded.",
     ]
     assert of_this_table(Records.of(mine), toy())[1] == []
     assert len(of_this_table(Records.of([]), toy())[0]) == 0
@@ -36,7 +36,7 @@ def test_of_known_architectures():
     mine = records(toy(), [1, 2, 3, 4])
     kept, notes = of_known_architectures([record("x"), *mine, record("x", proxy="b@1"), record("y")], toy())
     assert list(kept) == mine
-    assert notes == ["3 records of architectures that toy@1 does not have were left out: x, y."]
+    assert notes == ["3 records of architectures that toy@1 does not have were excluded: x, y."]
     # Texts that no record has any more are not counted.
     part = Records.of([record("x"), *mine])[1:]
     assert of_known_architectures(part, toy()) == (part, [])
@@ -47,7 +47,7 @@ def test_of_one_direction():
     assert of_one_direction(Records.of([up, up])) == ([up, up], [])
     kept, notes = of_one_direction(Records.of([down, up, down]))
     assert list(kept) == [down, down]
-    assert notes == ["mine@1: 1 record with the other direction was left out."]
+    assert notes == ["mine@1: 1 record with the other direction was excluded."]
     assert list(of_one_direction(Records.of([up, down]))[0]) == [up]
 
 
@@ -58,7 +58,7 @@ def test_of_one_version():
         "a": [1, 4, 7, 10, 13],
         "b": [2, 5, 8, 11, 14],
     }
-    assert notes == ["a: 5 results of version 2 were left out; version 1 is shown."]
+    assert notes == ["a: 5 results of version 2 were excluded; version 1 is shown."]
     assert of_one_version(Records.of([]), "proxy") == ({}, [])
     kept, _ = of_one_version(Trials.of([trial("gp@1"), trial("gp:x=1@1")]), "predictor")
     assert list(kept) == ["gp", "gp:x=1"]
@@ -79,7 +79,7 @@ def test_of_possible_pools():
     good, large, elsewhere = trial(), trial(pool=5), trial(target="beauty")
     kept, notes = of_possible_pools([large, good, elsewhere], toy())
     assert list(kept) == [good]
-    assert notes == ["2 trials with a target or a pool that toy@1 does not have were left out."]
+    assert notes == ["2 trials with a target or a pool that toy@1 does not have were excluded."]
 
 
 def test_with_notes():

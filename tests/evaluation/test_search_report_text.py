@@ -27,10 +27,10 @@ def test_cost_end_and_meaning_are_told():
     notes = report(spent={"training": 50.0, "scoring": 2.0, "thinking": 0.5, "waiting": 0.0}, scored=7).footnotes()
     assert notes[0] == (
         "Cost: 52.00 s (training 50.00 s, scoring 2.00 s); 5 evaluations of 7 proposals (2 equal to "
-        "another one); 7 scores; beside them the searcher itself took 0.50 s."
+        "another one); 7 scores; in addition the searcher itself took 0.50 s."
     )
     assert notes[1] == "Ended: the budget is spent: 5 evaluations."
-    assert "The search saw valid alone; test of what it chose is reported." in notes
+    assert "The search used only valid; test of its choice is reported." in notes
     real = report(spent={"training": 1.0, "thinking": 0.5}, table={}, ended="").footnotes()
     assert real[0].startswith("Cost: 1.50 s (training 1.00 s, thinking 0.50 s)")
     assert real[1] == "The search has not ended."

@@ -70,7 +70,7 @@ def test_searches_without_a_value_come_last_and_are_told():
     nothing = Trace("broken", 0, np.array([math.nan]), np.array([1.0]), {"test": np.array([math.nan])})
     found = compare_searches([nothing, trace("random", 0), trace("random", 1)], KNOWN)
     assert [one.label for one in found.searched] == ["random", "broken"] and found.searched[1].nothing == 1
-    assert "broken: 1 of 1 search found nothing that has a value, so there is no mean." in found.footnotes()
+    assert "broken: 1 of 1 search found no architecture with a value, so there is no mean." in found.footnotes()
 
 
 def test_searches_that_end_early_are_told():

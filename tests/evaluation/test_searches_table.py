@@ -53,7 +53,7 @@ def test_costs_are_counts_or_seconds(value, by, text):
 def test_the_table_says_what_was_found_at_what_cost():
     found = compare_searches(traces(), KNOWN, guide="valid")
     assert found.headline() == (
-        "toys@1: test of what each searcher found, chosen by valid, after 20 evaluations; mean and 95 % interval over "
+        "toys@1: test of the result of each searcher, chosen by valid, after 20 evaluations; mean and 95 % interval over "
         "12 seeds. The best of 1,000 architectures has 99.9, the average 49.95."
     )
     titles = [title for title, _ in found.titles()]
@@ -100,8 +100,7 @@ def test_progress_has_a_column_per_cost():
     board = found.progress("rank")
     assert [title for title, _ in board.titles()] == ["searcher", "500 s", "5,000 s"]
     assert board.headline() == (
-        "toys@1: median rank by test of what was found against time on the search's clock, with 95 % intervals over "
-        "seeds."
+        "toys@1: median rank by test of the result against time on the search's clock, with 95 % intervals over seeds."
     )
     assert board.cells()[0][0] == "skilled@1" and "[" in board.cells()[0][1]
 
@@ -115,7 +114,9 @@ def test_the_reference_of_a_hypervolume_is_told():
     assert found.titles()[1] == ("hypervolume", True)
     assert any("the reference point test 0, flops 1." in note for note in found.footnotes())
     assert json.loads(found.to_json())["front"]["reference"] == [0, 1]
-    assert found.progress("volume").headline().startswith("toys@1: share of the known front's hypervolume of what")
+    assert (
+        found.progress("volume").headline().startswith("toys@1: share of the known front's hypervolume of the result")
+    )
 
 
 def test_names_of_strangers_command_nothing():

@@ -99,7 +99,7 @@ def test_a_run_that_lacks_a_member_of_an_ensemble_hides_no_other(tmp_path, bench
     first, second = evaluations_of(store, benchmark, ensembles=["vote(a+b)"])
     assert ({e.proxy for e in first.entries}, first.notes) == ({"a", "b", "vote(a+b)"}, ())
     assert [e.proxy for e in second.entries] == ["a"]
-    assert second.notes == ("vote(a+b) is left out: it needs scores of b.",)
+    assert second.notes == ("vote(a+b) is excluded: it needs scores of b.",)
     with pytest.raises(InvalidInputError, match=r"vote\(a\+c\) needs scores of c: run these proxies too"):
         evaluations_of(store, benchmark, ensembles=["vote(a+c)"])
 
@@ -124,7 +124,7 @@ def test_sample_efficiency_of_a_store(tmp_path, benchmark):
     found = efficiency_of(store, benchmark)
     assert {(p.predictor, p.train_size) for p in found.points} == {("gp", 2), ("gp", 3), ("mean", 2), ("mean", 3)}
     assert found.proxies.total == 8
-    assert found.notes == ("1 line of toy@7 was left out: the table here is toy@1.",)
+    assert found.notes == ("1 line of toy@7 was excluded: the table here is toy@1.",)
     assert efficiency_of(store, benchmark, pool=3).pool == 3
     assert efficiency_of(store, benchmark, transfer=True).points[0].transfer_from == "toy@1/other"
     assert efficiency_of(store, benchmark, "other").target.name == "other"
@@ -144,6 +144,6 @@ def test_a_note_on_the_store_is_said_once(tmp_path, benchmark):
     rows = [trial(train_size=n, seed=s) for n in (2, 3) for s in range(3)]
     store = stored(tmp_path, [*records(benchmark, range(8)), *strange[0]], [*rows, *strange[1]])
     found = efficiency_of(store, benchmark)
-    note = "1 line of toy@7 was left out: the table here is toy@1."
+    note = "1 line of toy@7 was excluded: the table here is toy@1."
     assert (*found.notes, *found.proxies.notes) == (note, note)
     assert found.footnotes().count(note) == 1

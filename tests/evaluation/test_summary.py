@@ -145,7 +145,7 @@ def test_of_several_versions_the_one_that_was_measured_last():
         assert [(e.proxy, e.version) for e in evaluation.entries] == [("mine", version)]
         assert evaluation["mine"].tau.value == pytest.approx(tau)
         assert evaluation.notes == (
-            f"mine: 4 results of version {19 - version} were left out; version {version} is shown.",
+            f"mine: 4 results of version {19 - version} were excluded; version {version} is shown.",
         )
 
 
@@ -157,7 +157,7 @@ def test_scores_of_different_code_are_never_in_one_row():
     entry = summarize([*old, *new], benchmark)["mine"]
     assert (entry.n, entry.total, entry.code, entry.tau.value) == (5, 5, "abcdef012345", pytest.approx(-1))
     assert summarize([*old, *new], benchmark).notes == (
-        "mine: 100 results of version 1 with code 01234567 were left out; version 1 with code abcdef01 is shown.",
+        "mine: 100 results of version 1 with code 01234567 were excluded; version 1 with code abcdef01 is shown.",
     )
     # A formula of ours has no digest, and is another version than a stranger's of the same name and number.
     ours = [dataclasses.replace(r, code="") for r in old[:4]]
@@ -217,7 +217,7 @@ def test_architectures_that_are_not_in_the_table():
     assert (entry.n, entry.total, entry.tau, evaluation.total) == (4, 4, alone.tau, 4)
     assert evaluation.notes == (
         "before.",
-        "5 records of architectures that toy@1 does not have were left out: nowhere0, nowhere1, nowhere2 and 2 more.",
+        "5 records of architectures that toy@1 does not have were excluded: nowhere0, nowhere1, nowhere2 and 2 more.",
     )
     message = r"no records of toy@1: run  zcbench run toy\. 1 record of architectures that toy@1 .*: nowhere\."
     with pytest.raises(InvalidInputError, match=message):
@@ -230,7 +230,7 @@ def test_records_that_disagree_on_the_direction():
     turned = dataclasses.replace(good[0], higher_is_better=True)
     evaluation = summarize([turned, *good[1:]], benchmark)
     assert (evaluation["mine"].n, evaluation["mine"].tau.value, evaluation["mine"].higher_is_better) == (3, 1.0, False)
-    assert evaluation.notes == ("mine@1: 1 record with the other direction was left out.",)
+    assert evaluation.notes == ("mine@1: 1 record with the other direction was excluded.",)
 
 
 def test_any_sequence_of_records_and_columns_give_the_same():
@@ -246,7 +246,7 @@ def test_numbers_as_large_and_as_small_as_there_are():
     values = [-1.7e308, -1e308, -5e-324, 0.0, 5e-324, 1e308, 1.7e308]
     benchmark = toy([[v, v] for v in values])
     (entry,) = summarize(records(benchmark, values), benchmark).entries
-    assert (entry.n, entry.standing) == (7, "ranked")
+    assert (entry.n, entry.standing) == (7, "no interval")
     assert (entry.tau.value, entry.rho.value) == pytest.approx((1, 1))
     assert entry.truths.tolist() == values
 
@@ -256,7 +256,7 @@ def test_infinite_truths_are_named():
     evaluation = summarize(records(benchmark, range(8)), benchmark)
     assert (evaluation["mine"].n, evaluation["mine"].total, evaluation.total) == (5, 8, 8)
     assert evaluation.notes == (
-        "3 of 8 architectures cannot be ranked by quality (2 infinite, 1 missing): correlations leave them out.",
+        "3 of 8 architectures cannot be ranked by quality (2 infinite, 1 missing): correlations exclude them.",
     )
     assert summarize(records(toy(TRUTH), TRUTH), toy(TRUTH)).notes == ()
 
@@ -266,8 +266,8 @@ def test_infinite_repeats_are_named():
     evaluation = summarize(records(benchmark, range(5))[:4], benchmark)
     assert evaluation["mine"].truths.tolist() == [1.5, 3, 4.5]
     assert evaluation.notes == (
-        "1 of 4 architectures cannot be ranked by quality (1 infinite): correlations leave them out.",
-        "1 of 4 architectures have infinite repeats of quality: their means and the noise ceiling leave these out.",
+        "1 of 4 architectures cannot be ranked by quality (1 infinite): correlations exclude them.",
+        "1 of 4 architectures have infinite repeats of quality: their means and the noise ceiling exclude these.",
     )
 
 

@@ -67,8 +67,8 @@ def test_networks_that_were_trained_in_part_count_once():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"seconds": np.array([2.0, 1.0])}, "never fall"),
-        ({"seconds": np.array([-1.0, 1.0])}, "never fall"),
+        ({"seconds": np.array([2.0, 1.0])}, "never decrease"),
+        ({"seconds": np.array([-1.0, 1.0])}, "never decrease"),
         ({"seconds": np.array([1.0, NAN])}, "finite"),
         ({"seconds": np.array([1.0])}, r"\(2,\)"),
         ({"reported": {"test": np.zeros(3)}}, r"test has the shape \(3,\)"),

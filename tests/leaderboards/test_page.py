@@ -1,14 +1,18 @@
 """One file that loads nothing, says what the evaluation says, and runs no stranger's code."""
 
+import dataclasses
 import json
 import math
 import re
+from datetime import date
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
 from toys import records, toy
 
+import zcbench
 from zcbench.evaluation import footnotes, headline, summarize
 from zcbench.leaderboards import to_html
 
@@ -54,7 +58,11 @@ def test_it_loads_nothing(which, request):
     page = Page(html)
     assert {tag for tag, _ in page.tags} & {"link", "img", "iframe", "object", "embed", "base", "source"} == set()
     for tag, attributes in page.tags:
-        assert not {"src", "href", "srcset", "action", "data", "background"} & set(attributes), tag
+        assert not {"src", "srcset", "action", "data", "background"} & set(attributes), tag
+        # A link is followed when a reader asks for it: to a paper, or to a part of the page.
+        assert "href" not in attributes or (
+            tag == "a" and re.match("https://arxiv.org/abs/[0-9]|#", attributes["href"])
+        )
         assert not [name for name in attributes if name.startswith("on")], tag
     own = "".join(page.text("style")) + page.text("script")[1]
     assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest|import\s*\(|innerHTML|document\.write", own)
@@ -110,8 +118,52 @@ def test_sorting_keys(plain, odd):
 def test_what_beats_params_is_marked(plain):
     page = Page(to_html([plain]))
     marks = [a["class"].split() for a in page.all("td") if {"strong", "weak"} & set(a.get("class", "").split())]
-    assert [marked == ["strong"] for marked in marks] == [e.over_params.low > 0 for e in plain.entries]
-    assert {tuple(marked) for marked in marks} == {("strong",), ("weak",)}
+    assert [marked == ["more", "strong"] for marked in marks] == [e.over_params.low > 0 for e in plain.entries]
+    assert {tuple(marked) for marked in marks} == {("more", "strong"), ("more", "weak")}
+
+
+def test_proxies_have_links_to_their_papers(plain):
+    known = dataclasses.replace(plain.entries[0], proxy="naswot:activation=all")
+    mine = dataclasses.replace(plain.entries[1], proxy="mine")
+    both = dataclasses.replace(plain, entries=(known, mine))
+    page = Page(to_html([both], references={"mine": "<b>Doe</b>, arXiv:2501.00001v2, and more"}))
+    assert [a["href"] for a in page.all("a")] == ["https://arxiv.org/abs/" + x for x in ("2501.00001v2", "2006.04647")]
+    assert {"mine", "naswot"} <= set(page.text("b"))
+    assert "<b>Doe</b>, " in "".join(page.text("li"))  # words of others are no markup
+
+
+def test_papers_are_those_of_the_registry():
+    import list_papers
+
+    assert list_papers.FILE.read_text(encoding="utf-8") == list_papers.text()
+
+
+def test_date_and_citation(plain):
+    text = " ".join(text for _, text in Page(to_html([plain], written=date(2026, 11, 27))).texts)
+    assert f"Written by zcbench {zcbench.__version__} on 2026-11-27." in text
+    assert " on 20" not in to_html([plain])
+    told = (Path(__file__).parents[2] / "CITATION.cff").read_text(encoding="utf-8")
+    title, year = re.search('^title: "(.*)"$', told, re.M)[1], re.search(r"^date-released: \"?(\d{4})", told, re.M)[1]
+    assert f"\n  title   = {{{title}}},\n" in text and f"\n  year    = {{{year}}},\n" in text
+
+
+def test_sections_say_what_distinguishes_them(plain):
+    other = dataclasses.replace(plain, seed=7, batch="elsewhere/64")
+    own = dataclasses.replace(plain, batch="")
+    page = Page(to_html([plain, other, own]))
+    assert page.text("h2")[:3] == [
+        f"toy@1 · quality · seed 0 · batch {plain.batch}",
+        "toy@1 · quality · seed 7 · batch elsewhere/64",
+        "toy@1 · quality",
+    ]
+    assert page.text("a") == page.text("h2")[:3]
+    assert [a["href"][1:] for a in page.all("a")] == [a["id"] for a in page.all("section")]
+    assert Page(to_html([plain])).all("nav") == []
+
+
+def test_ranks_are_the_first_view(plain):
+    (chosen,) = [a for a in Page(to_html([plain])).all("input") if "checked" in a]
+    assert chosen["value"] == "rank"
 
 
 def test_several_evaluations(plain, odd):

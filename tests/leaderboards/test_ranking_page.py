@@ -12,7 +12,7 @@ from zcbench.leaderboards._ranking_page import _front
 def test_it_shows_table_costs_and_intervals():
     html = ranking_to_html(ranking())
     assert html.count("<svg") == 4 == html.count("</svg>")
-    for text in ("inherited(naswot): 0.70, 30.00 s all-in", "better than all that is cheaper", "minus that of params"):
+    for text in ("inherited(naswot): 0.70, 30.00 s all-in", "better than all cheaper scorers", "minus that of params"):
         assert text in html
     assert len(re.findall('<path class="interval"', html)) == 5 + 4  # the differences are without params
     assert len(re.findall('<path class="chosen"', html)) == 1

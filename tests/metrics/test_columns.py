@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from zcbench.errors import InvalidInputError
-from zcbench.metrics import kendall_tau, noise_ceiling, precision_at, spearman_rho
+from zcbench.metrics import kendall_tau, noise_jackknife, precision_at, spearman_rho
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
@@ -22,7 +22,7 @@ def test_sentinels_are_refused(bad):
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        ([1, 2, None], "None, which is no number"),
+        ([1, 2, None], "None, which is not a number"),
         (["1", "2", "3"], "no real numbers"),
         ([1, 2, "3"], "no real numbers"),
         ([1j, 2, 3], "no real numbers"),
@@ -59,7 +59,7 @@ def test_ranks_come_from_exact_comparisons(column):
     assert kendall_tau(column, [1, 2, 3, 4, 5]).value == pytest.approx(1)
     assert spearman_rho([5, 4, 3, 2, 1], column).value == pytest.approx(-1)
     assert precision_at(2, column, [1, 2, 3, 4, 5]) == 1
-    assert noise_ceiling(np.stack([np.asarray(column, object)] * 2, axis=1)).value == pytest.approx(1)
+    assert noise_jackknife(np.stack([np.asarray(column, object)] * 2, axis=1)).value == pytest.approx(1)
 
 
 def test_lengths_must_agree():

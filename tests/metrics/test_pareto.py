@@ -152,7 +152,7 @@ def test_ratio_and_distance_of_the_front_itself():
         (lambda: pareto_front([[1, 2]], [True]), "each of 2 objectives"),
         (lambda: pareto_front([[1, 2]], 1), "True, False"),
         (lambda: hypervolume([[1, 2]], [1]), "has 1 numbers for 2 objectives"),
-        (lambda: hypervolume([[1, 2]], [0, math.nan]), "reference point holds nan"),
+        (lambda: hypervolume([[1, 2]], [0, math.nan]), "reference point contains nan"),
         (lambda: hypervolume([[1, 2]], ["a", "b"]), "must be numbers"),
         (lambda: hypervolume_ratio([[1, 2]], [[1, 2]], [1, 1]), "no point of the known front"),
         (lambda: igd_plus([[1, 2]], [[math.nan, 2]]), "no finite point"),

@@ -106,7 +106,7 @@ class OtherKind(numeric(1.0)):
         ({}, zcbench.VectorPredictor(), "register a subclass of zcbench.Predictor"),
         ({}, numeric(math.nan), "choose a finite number"),
         ({}, numeric(10**30), "choose at most"),
-        ({}, Outside, "the default strength=-1.0 lies outside of its range (0, 1)"),
+        ({}, Outside, "the default strength=-1.0 is outside its range (0, 1)"),
         ({}, Mixed, "must be a pair"),
         ({}, Listed, "ranges must be a mapping"),
         ({}, OtherKind, "unknown kind of encoding 'picture'"),

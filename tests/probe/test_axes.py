@@ -171,7 +171,7 @@ def test_what_depends_on_no_sample_is_left_out_and_said():
     x = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
     found, expected = (zcbench.score(Biased(own=own), x, None, ["naswot"])["naswot"] for own in (True, False))
     assert found.value == expected.value
-    assert "left out (1)" in found.detail
+    assert "excluded (1)" in found.detail
     assert not expected.detail
 
 
@@ -192,7 +192,7 @@ def test_what_cannot_be_told_is_a_reason():
             return self.head(out)
 
     x = torch.randn(9, 4, generator=torch.Generator().manual_seed(0))
-    with Probe(Experts(), Batch(x)) as probe, pytest.raises(UnsupportedModelError, match="cannot be told apart"):
+    with Probe(Experts(), Batch(x)) as probe, pytest.raises(UnsupportedModelError, match="cannot be identified"):
         _ = probe.relu_codes
 
     class Attends(nn.Module):
@@ -205,7 +205,7 @@ def test_what_cannot_be_told_is_a_reason():
         def forward(self, x):
             return self.layer(torch.relu(x @ x.T).softmax(-1) @ x)
 
-    with Probe(Attends(), Batch(x)) as probe, pytest.raises(UnsupportedModelError, match="cannot be told apart"):
+    with Probe(Attends(), Batch(x)) as probe, pytest.raises(UnsupportedModelError, match="cannot be identified"):
         _ = probe.relu_codes
 
 
@@ -313,7 +313,7 @@ def test_rows_that_the_data_sort(length):
 
     x = torch.randn(6, length, 4, generator=torch.Generator().manual_seed(0))
     x[:3, :, 0] = torch.tensor([2.0, 1.0, 3.0])[:, None] + torch.arange(length) * 0.01
-    with Probe(Sorted(), Batch(x)) as probe, pytest.raises(UnsupportedModelError, match="cannot be told apart"):
+    with Probe(Sorted(), Batch(x)) as probe, pytest.raises(UnsupportedModelError, match="cannot be identified"):
         _ = probe.relu_codes
 
 

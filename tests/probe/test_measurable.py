@@ -81,7 +81,7 @@ REFUSED = {
     "meta buffer": (lambda: with_buffer(torch.ones(2, device="meta")), "'extra' is on the meta device"),
     "sparse buffer": (
         lambda: with_buffer(torch.eye(3).to_sparse()),
-        "'extra' is sparse, and only",
+        "'extra' is sparse, but only",
     ),
     "compressed rows": (lambda: with_buffer(torch.eye(3).to_sparse_csr()), "'extra' is sparse"),
     "sparse weight": (sparse_weight, "'weight' is sparse"),
@@ -91,7 +91,7 @@ REFUSED = {
         "'extra' is quantised",
     ),
     "nested buffer": (lambda: with_buffer(NESTED), "'extra' is a nested tensor"),
-    "sharded": (FullyShardedDataParallel, "the network is spread over processes"),
+    "sharded": (FullyShardedDataParallel, "the network is distributed over processes"),
     "sharded tensor": (sharded_tensor, "'extra' is a DTensor: pass plain tensors."),
     "made in inference mode": (of_inference, "was made in torch.inference_mode"),
 }
@@ -137,7 +137,7 @@ class Takes(nn.Module):
 @pytest.mark.parametrize(
     ("inputs", "targets", "message"),
     [
-        ((X, torch.ones(2, 30)), None, "(2, 8): each must count the samples. Shapes: the input number 1 (8, 4)"),
+        ((X, torch.ones(2, 30)), None, "(2, 8): each must be the number of samples. Shapes: the input number 1 (8, 4)"),
         ({"x": X, "flag": torch.tensor(1.0)}, Y, "the input 'flag' ()"),
         ((X, X.numpy()), Y, "the input number 2 is of the type ndarray"),
         (X.numpy(), Y, "the input is of the type ndarray"),
@@ -389,7 +389,7 @@ def test_seeds_out_of_range(seed):
     ("settings", "message"),
     [
         ({"proxies": 5}, "proxies 5: give names"),
-        ({"proxies": ["params", None]}, "None is no name"),
+        ({"proxies": ["params", None]}, "None is not a name"),
         ({"loss_fn": 5}, "loss_fn is a int"),
         ({"recipe": 5}, "the recipe is a int"),
         ({"training_data": 5}, "the batch is a int: pass a zcbench.Batch."),

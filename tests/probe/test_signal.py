@@ -45,4 +45,4 @@ def test_failures_are_kept():
 
 def test_of_the_class():
     assert repr(Owner.answer) == "<Signal answer: What is asked for.>"
-    assert Probe.gradients.__doc__.startswith("Gradient of the loss")
+    assert Probe.gradients.__doc__.startswith("Compute the gradient of the loss")

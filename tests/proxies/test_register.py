@@ -53,7 +53,7 @@ def test_every_proxy_says_what_it_is(name):
         ("mine", {"cost": None}, "unknown cost class None"),
         ("mine", {"domains": "anything"}, "unknown domain 'anything'"),
         ("mine", {"domains": ()}, "give at least 1"),
-        ("mine", {"domains": ("any", "any")}, "a name is given twice"),
+        ("mine", {"domains": ("any", "any")}, "a name is repeated"),
         ("mine", {"domains": {"any"}}, "domains must be a tuple"),
         ("mine", {"domains": (5,)}, "domains must be a tuple of texts"),
         ("mine", {"domains": 5}, "domains must be a tuple"),
@@ -67,9 +67,9 @@ def test_every_proxy_says_what_it_is(name):
         ("mine", {"signals": ("forward_pass",)}, "unknown signal 'forward_pass'"),
         ("mine", {"reference": None}, "reference must be text, not None"),
         ("mine", {"reference": "a\nb"}, "reference must be one line of text"),
-        ("mine", {"ranges": {"eta": (0, 1)}}, "'eta' is no parameter that is a number"),
+        ("mine", {"ranges": {"eta": (0, 1)}}, "'eta' is not a numeric parameter"),
         ("mine", {"ranges": [("eta", 0, 1)]}, "ranges must be a mapping"),
-        ("mine", {"ranges": {"eta": (1, 0)}}, "the smallest stands first"),
+        ("mine", {"ranges": {"eta": (1, 0)}}, "put the smallest first"),
         ("mine", {"ranges": {"eta": (0, float("nan"))}}, "both must be numbers"),
         ("mine", {"ranges": {"eta": 5}}, "must be a pair"),
     ],
@@ -97,7 +97,7 @@ def drips(probe):
     [
         (5, "function must be a function, not 5"),
         (lambda: 0.0, "function is called with 1 argument"),
-        (lambda probe, eta: 0.0, "function is called with 1 argument, which (probe, eta) does not take"),
+        (lambda probe, eta: 0.0, "function is called with 1 argument, which (probe, eta) does not accept"),
         (lambda probe, *, eta: 0.0, "'eta' needs a default"),
         (lambda probe, *, repeats=2: 0.0, "a name other than repeats, epochs, steps"),
         (lambda probe, *, eta=None: 0.0, "needs a default that is a bool, int, float or str"),
@@ -106,9 +106,9 @@ def drips(probe):
         (lambda probe, *, eta=math.nan: 0.0, "choose a finite number"),
         (lambda probe, *, eta=-math.inf: 0.0, "choose a finite number"),
         (lambda probe, *, eta=10**30: 0.0, "choose at most"),
-        (lambda probe, *, which="a:b": 0.0, "a label cannot hold"),
-        (lambda probe, *, which=" a": 0.0, "a label cannot hold"),
-        (lambda probe, *, which="a\n": 0.0, "a label cannot hold"),
+        (lambda probe, *, which="a:b": 0.0, "a label cannot contain"),
+        (lambda probe, *, which=" a": 0.0, "a label cannot contain"),
+        (lambda probe, *, which="a\n": 0.0, "a label cannot contain"),
         (lambda probe, *, batch_norm="evel": 0.0, "unknown batch-norm mode 'evel'"),
         (lambda probe, *, batch_norm=True: 0.0, "unknown batch-norm mode"),
         (late, "async functions and generators do not"),
@@ -126,7 +126,7 @@ def test_functions_that_are_no_proxies(function, message):
 
 
 def test_a_default_lies_in_its_range():
-    with pytest.raises(InvalidInputError, match=r"the default eta=2\.0 lies outside of its range \(0, 1\)"):
+    with pytest.raises(InvalidInputError, match=r"the default eta=2\.0 is outside its range \(0, 1\)"):
         zcbench.register_proxy("mine", ranges={"eta": (0, 1)})(lambda probe, *, eta=2.0: 0.0)
 
 

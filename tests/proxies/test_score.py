@@ -567,5 +567,5 @@ def test_no_float64_is_no_failure():
 
         score = zcbench.score(convnet(), *images(), ["t-wide"])["t-wide"]
     assert (score.status, score.detail) == (
-        *("unsupported", "it computes in float64, which mps does not have: choose device cpu."),
+        *("unsupported", "it computes in float64, which mps does not support: choose device cpu."),
     )

@@ -55,7 +55,7 @@ def test_blocks_do_not_hide_each_other(store):
     records = store.records("toy")
     assert 4000 < len(records) < 8000
     (note,) = records.notes
-    assert note.endswith(f"left out and stays in {done.path}: line 3 (a damaged block).")
+    assert note.endswith(f"skipped and stays in {done.path}: line 3 (a damaged block).")
     done, *_ = store.compact("toy", "parquet")
     assert done.aside[0].read_bytes() == lines[2]
     assert store.records("toy") == records
@@ -97,4 +97,4 @@ def test_blocks_with_wrong_columns(store, changes):
     path.write_bytes(block(**changes))
     assert store.records("toy") == [record("z")]
     (note,) = store.notes("toy")
-    assert note.startswith(f"1 line that cannot be read was left out and stays in {path}: line 1 (")
+    assert note.startswith(f"1 line that cannot be read was skipped and stays in {path}: line 1 (")

@@ -26,7 +26,7 @@ def test_good_columns():
 @pytest.mark.parametrize(
     "column, value, message",
     [
-        ("value", [1.0, 1.0, np.nan], "'status' does not go with the column 'value'"),
+        ("value", [1.0, 1.0, np.nan], "'status' does not agree with the column 'value'"),
         ("value", [np.inf, np.nan, np.nan], "'value' has a number out of range"),
         ("seconds", [-0.1, 0, 0], "'seconds' has a number out of range"),
         ("spread", [-0.1, 0, 0], "'spread' has a number out of range"),

@@ -152,7 +152,7 @@ def test_lines_that_cannot_be_read_are_kept(store, form):
     after = said(store)
     assert after[:3] == before[:3]
     (note, *rest) = after[3]
-    assert note.startswith(f"{len(ODD)} lines that cannot be read were left out and stay in {aside}: ")
+    assert note.startswith(f"{len(ODD)} lines that cannot be read were skipped and stay in {aside}: ")
     assert tuple(rest) == before[3][2:]
     again, *_ = store.compact("toy", form)
     assert (again.files, list(again.left)) == (0, [aside])
@@ -209,7 +209,7 @@ def test_what_is_read_back_otherwise_is_not_believed(store, monkeypatch):
         return encoded({**arrays, "value": arrays["value"] + 1e-13}, texts, kind)
 
     monkeypatch.setattr(_blocks, "encoded", wrong)
-    with pytest.raises(StoreError, match="the new file differs from what was written"):
+    with pytest.raises(StoreError, match="the new file differs from the data that was written"):
         store.compact("toy", "jsonl")
     assert sorted(store.folder.rglob("*")) == files
     assert said(store) == before

@@ -49,5 +49,5 @@ def test_a_compacted_file_that_was_copied_in_part(tmp_path, rest):
     assert store.records("toy").notes == ()
     path.write_bytes(path.read_bytes()[:rest])
     (note,) = store.records("toy").notes
-    assert "the file ends before its end: copy it again" in note
+    assert "the file is not complete: copy it again" in note
     assert not store.check("toy")[0].is_sound

@@ -119,7 +119,7 @@ def test_disagreement_is_named_and_left_out(store, other):
     (note,) = store.notes("toy")
     assert store.records("toy").notes == (note,)
     assert note.startswith(
-        "1 score was measured several times with different results and is left out,"
+        "1 score was measured several times with different results and is excluded,"
         " for example mine@1 of a with seed 0: "
     )
     assert note.endswith("; --retry disagreeing measures again.")
@@ -143,7 +143,7 @@ def test_many_disagreements_are_one_sentence(store):
             writer.record(record(f"a{number}", 2.0))
     assert store.records("toy") == []
     (note,) = store.notes("toy")
-    assert note.startswith("1,500 scores were measured several times with different results and are left out, ")
+    assert note.startswith("1,500 scores were measured several times with different results and are excluded, ")
     assert len(store.disagreeing("toy")) == 1500
 
 
@@ -182,7 +182,7 @@ def test_trials(store):
     assert [t.metrics.get("tau") for t in store.trials("toy")] == [0.5, 0.5, 0.5, None]
     disagreeing, rounded = store.notes("toy")
     assert disagreeing == (
-        "1 trial was measured several times with different results and is left out, for example gp@1 for 2 networks"
+        "1 trial was measured several times with different results and is excluded, for example gp@1 for 2 networks"
         " with seed 3: tau 0.5 and tau 0.6; --retry disagreeing measures again."
     )
     assert rounded.startswith("1 trial differs between machines by round-off, for example gp@1 for 2 networks")

@@ -19,7 +19,7 @@ def test_numbers_of_many_bad_lines(store):
     assert store.records("toy") == [record("a")]
     (note,) = store.notes("toy")
     assert note == (
-        f"2,001 lines that cannot be read were left out and stay in {path}: "
+        f"2,001 lines that cannot be read were skipped and stay in {path}: "
         "lines 2, 3, 4, 5, 6 and 1,995 more (not JSON), line 2002 (no field 'schema' with a number)."
     )
 

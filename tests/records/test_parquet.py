@@ -57,8 +57,8 @@ def test_foreign_parquet(store, name):
         pq.write_table(table, path)
         assert store.records("toy") == [record("a")]
         (note,) = store.notes("toy")
-        assert note.startswith(f"{path} was left out: it")
-    assert "states more than" in note
+        assert note.startswith(f"{path} was skipped: it")
+    assert "declares more than" in note
     path.write_bytes(b"PAR1" + b"\0" * 100 + b"PAR1")
     assert store.records("toy") == [record("a")]
     store.compact("toy", "jsonl")
@@ -92,7 +92,7 @@ def test_parquet_with_wrong_columns(store, column, values):
     pq.write_table(table.set_column(place, column, changed).replace_schema_metadata(table.schema.metadata), path)
     assert store.records("toy") == []
     (note,) = store.notes("toy")
-    assert note.startswith(f"{path} was left out: ")
+    assert note.startswith(f"{path} was skipped: ")
 
 
 @pytest.mark.parametrize("form", FORMATS)

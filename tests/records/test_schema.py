@@ -53,7 +53,7 @@ BAD = {
     b'{"schema":"1"}': "no field 'schema' with a number",
     b'{"schema":1}': "no field 'environment' with a text",
     b'{"schema":1,"environment":"e","x":' + b"[" * 900 + b"]" * 900 + b"}": (
-        "an environment that holds more than texts and numbers"
+        "an environment that contains more than texts and numbers"
     ),
     b'{"schema":1,"environment":["e"]}': "no field 'environment' with a text",
     change(schema=True): "no field 'schema' with a number",
@@ -68,8 +68,8 @@ BAD = {
     change(proxy="naswot@1.5"): "the field 'proxy' is not a name with a version, such as naswot@1",
     change(proxy=["mine@1"]): "the field 'proxy' is not a name with a version, such as naswot@1",
     change(benchmark="toy"): "the field 'benchmark' is not a name with a version, such as naswot@1",
-    change(value=None): "the status ok does not go with the value None",
-    change(value=1, status="failed"): "the status failed does not go with the value 1",
+    change(value=None): "the status ok does not agree with the value None",
+    change(value=1, status="failed"): "the status failed does not agree with the value 1",
     change(value=math.nan): "the field 'value' is not a finite number or null",
     change(value=math.inf): "the field 'value' is not a finite number or null",
     change(value=10**400): "the field 'value' is not a finite number or null",
@@ -107,7 +107,7 @@ def test_a_bad_line_is_named_and_kept_and_hides_no_other(store, line):
     assert store.left_out("toy") == (LeftOut(path, 2, BAD[line]),)
     (note,) = store.notes("toy")
     assert records.notes == (note,)
-    assert note.endswith(f"left out and stays in {path}: line 2 ({BAD[line]}).")
+    assert note.endswith(f"skipped and stays in {path}: line 2 ({BAD[line]}).")
     assert store.environments("toy") == {}
     assert path.read_bytes().splitlines()[1:-1] == line.splitlines() or line == b""
 
@@ -128,7 +128,7 @@ def test_what_nobody_could_read_back_is_not_written(store):
     bad = [record(seed=-1), record(proxy="mine@1.5"), record("x" * (2 << 20)), record(seconds=-1.0)]
     with store.writer("toy") as writer:
         for wrong in bad:
-            with pytest.raises(StoreError, match=r"toy cannot take what was measured: (the field|longer than)"):
+            with pytest.raises(StoreError, match=r"toy cannot store the result: (the field|longer than)"):
                 writer.record(wrong)
         writer.record(record("b"))
     assert store.records("toy") == [record("b")]

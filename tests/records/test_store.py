@@ -147,7 +147,7 @@ def test_a_full_disk(store, room):
     assert [r.architecture for r in store.records("toy")] == ["a", "b", "d"]
     message = str(caught.value)
     assert message.startswith(f"cannot write to {path}: ")
-    assert message.endswith("Everything scored so far is kept; make room and run the same command again to go on.")
+    assert message.endswith("All scores so far are kept; free disk space and run the same command again to continue.")
 
 
 def test_a_folder_that_cannot_be(tmp_path):

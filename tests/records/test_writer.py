@@ -47,7 +47,7 @@ def test_an_environment_is_described_in_every_file_that_refers_to_it(store):
         writer.record(record("b"))  # as a run does with a score that another run measured
         writer.record(record("c", environment="unknown"))
     assert store.files("toy")[1].read_bytes().count(b'"torch":"2"') == 1
-    with pytest.raises(StoreError, match="cannot take the environment"):
+    with pytest.raises(StoreError, match="cannot store the environment"):
         Store(store.folder).writer("toy").environment("e1", {"x": ["no text"]})
 
 
@@ -142,7 +142,7 @@ def test_a_disk_that_reports_late(store, monkeypatch, number):
     if number == "EINVAL":  # nothing to wait for
         writer.close()
     else:
-        with pytest.raises(StoreError, match=r"cannot write to .*: no\. The latest scores may be lost; make room"):
+        with pytest.raises(StoreError, match=r"cannot write to .*: no\. The latest scores may be lost; free disk space"):
             writer.close()
     writer.close()
     assert names(store) == ["a"]

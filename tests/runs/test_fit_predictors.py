@@ -169,7 +169,7 @@ def test_what_foreign_predictors_do_costs_their_own_trials(tmp_path):
         here = sweep(Store(tmp_path / "here"), predictors=[*expected], **plan)
         assert {trial.label: (trial.status, trial.detail) for trial in here} == expected
         assert warnings.filters[:] == filters
-        last = {"t-hangs": ("timed-out", "it was not done within 8 s.")}
+        last = {"t-hangs": ("timed-out", "it was not finished within 8 s.")}
         labels = [*list(expected)[:3], *last, *list(expected)[3:]]
         there = sweep(Store(tmp_path / "there"), predictors=labels, timeout=8, **plan)
         assert {trial.label: (trial.status, trial.detail) for trial in there} == expected | last
@@ -315,7 +315,10 @@ def test_columns_of_ones_own_table(tmp_path):
     benchmark = table()
     facts = {"a": benchmark.values["quality"][:, 0] ** 2, "noise": np.random.default_rng(0).normal(size=60)}
     trials = sweep(
-        Store(tmp_path), dataclasses.replace(benchmark, facts=facts), ["random_forest:encoding=columns"], seeds=1
+        Store(tmp_path),
+        dataclasses.replace(benchmark, facts=facts),
+        ["random_forest:encoding=columns(a+noise)"],
+        seeds=1,
     )
     assert trials[1].metrics["tau"] > 0.6
 
@@ -426,7 +429,7 @@ def test_predictors_that_do_not_apply_are_left_out_and_named(tmp_path):
     trials = sweep(Store(tmp_path), predictors=("sotl", "bayesian_ridge"), train_sizes=(8,), seeds=1, notes=notes)
     assert [trial.predictor for trial in trials] == ["bayesian_ridge@1"]
     (note,) = notes
-    assert note.startswith("sotl is left out because it does not apply: ")
+    assert note.startswith("sotl is excluded because it does not apply: ")
     assert "has no learning curves" in note
     with pytest.raises(InvalidInputError, match="has no learning curves"):
         sweep(Store(tmp_path), predictors=("sotl", "lcsvr"), train_sizes=(8,), seeds=1)

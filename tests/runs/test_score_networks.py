@@ -241,7 +241,7 @@ def test_workers_do_not_run_what_was_edited_meanwhile(store, tmp_path):
         import_file(str(path))
         go(store, names=["t-edited"], workers=1, imports=[str(path)])
         path.write_text(FORMULA.format(value=2.0))
-        with pytest.raises(ZcbenchError, match="the code of t-edited, or of what it sees, is not"):
+        with pytest.raises(ZcbenchError, match="the code of t-edited, or code that it uses, is not"):
             go(store, benchmark=toy((1, 2, 3, 4, 5)), names=["t-edited"], workers=1, imports=[str(path)])
     assert {float(r.score) for r in store.records("toy")} == {1.0}
 

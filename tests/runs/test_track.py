@@ -68,7 +68,7 @@ def test_the_kind_follows_from_what_is_given():
         ({"batch_size": {"b": 5}, "benchmark": "a"}, "unknown benchmark in batch_size 'b': known: a."),
         ({"target": ["a"]}, "target must be text, not ['a']."),
         ({"proxies": 5}, "proxies 5: give names, one text or several in a list."),
-        ({"proxies": ["params", 5]}, "proxies: 5 is no name: give texts."),
+        ({"proxies": ["params", 5]}, "proxies: 5 is not a name: give texts."),
         ({"benchmarks": ["a", " "]}, "benchmarks ['a', ' ']: a name is empty."),
         ({"benchmark": "a", "benchmarks": ["b"]}, "give benchmark or benchmarks, not both."),
         ({"version": "1"}, "version must be a positive integer up to 1000000000, not '1'."),

@@ -35,7 +35,7 @@ def test_each_value_is_timed_and_each_error_is_a_reason():
     assert found.values[0] == 2
     assert np.isnan(found.values[1:]).all()
     assert found.reasons[1] == "ValueError: no such thing"
-    assert "no real number" in found.reasons[2]
+    assert "not a real number" in found.reasons[2]
     assert (found.seconds > 0).all()
     assert Odd.calls == 3
 
@@ -83,7 +83,7 @@ def test_a_scorer_that_writes_nothing_says_so():
     class Nothing(Scorer):
         label = "nothing"
 
-    assert "writes neither value nor score" in Nothing().score(CELLS[:1]).reasons[0]
+    assert "defines neither value nor score" in Nothing().score(CELLS[:1]).reasons[0]
 
 
 def test_good_is_turned_and_parts_are_found():
@@ -106,4 +106,4 @@ def test_complex_scores_are_none():
 
     found = asked(Complex(), distinct_cells(1))
     assert np.isnan(found.values).all()
-    assert found.reasons == {0: "it gave complex numbers, which have no order."}
+    assert found.reasons == {0: "it returned complex numbers, which have no order."}

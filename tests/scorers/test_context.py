@@ -47,5 +47,5 @@ def test_what_is_out_of_range_is_said(options):
 
 
 def test_what_is_no_task():
-    with pytest.raises(InvalidInputError, match="no benchmark, no search space and no supernet"):
+    with pytest.raises(InvalidInputError, match="is not a benchmark, a search space or a supernet"):
         Context.of(5)

@@ -103,5 +103,5 @@ def test_why_a_place_is_missing_is_remembered():
 def test_what_cannot_be_a_sum():
     with pytest.raises(InvalidInputError, match="twice"):
         get_scorer(f"{GOOD}+{GOOD}", TABLE)
-    with pytest.raises(InvalidInputError, match="needs to know where"):
+    with pytest.raises(InvalidInputError, match="needs a task"):
         get_scorer("params+num_layers").score(CELLS)

@@ -22,7 +22,7 @@ def test_a_function_of_ones_own():
     assert "code" in found.identifier
     assert get_scorer(lambda a: 1).label == get_scorer(lambda a: 2).label
     assert get_scorer(lambda a: 1).identifier != get_scorer(lambda a: 2).identifier
-    with pytest.raises(InvalidInputError, match="no function"):
+    with pytest.raises(InvalidInputError, match="is not a function"):
         FunctionScorer(5)
 
 

@@ -50,5 +50,5 @@ def test_what_cannot_score():
         get_scorer(zcbench.get_predictor("gp"), TABLE)
     with pytest.raises(InvalidInputError, match="learning curves"):
         get_scorer("sotl", TABLE, trained=(CELLS, TARGETS))
-    with pytest.raises(InvalidInputError, match="no predictor"):
+    with pytest.raises(InvalidInputError, match="is not a predictor"):
         PredictorScorer(5)

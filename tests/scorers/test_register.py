@@ -66,14 +66,14 @@ def test_one_scorer_has_one_label(text, label):
         ("oracle(other+quality)", "write the scorer as oracle"),
         ("-", "a name is missing"),
         ("params:x=1", "unknown setting"),
-        ("mean_rank", "no members"),
+        ("mean_rank", "no default members"),
         ("params+params", "twice"),
         ("params(naswot)", "takes no brackets"),
         ("-2*params", "positive"),
         ("a+", "a name is missing"),
         ("", "a name is missing"),
         ("sotl", "learning curves"),
-        (5, "no scorer"),
+        (5, "is not a scorer"),
         (Scorer, "a class of scorers"),
     ],
 )
@@ -86,7 +86,7 @@ def test_without_a_task_what_needs_one_says_so():
     for text in ("params", "-params", "params+num_layers", "table(x)"):
         with pytest.raises(InvalidInputError, match="needs"):
             get_scorer(text).score(CELLS)
-    with pytest.raises(InvalidInputError, match="say where"):
+    with pytest.raises(InvalidInputError, match="options need a task"):
         get_scorer("params", seed=1)
 
 

@@ -96,8 +96,8 @@ def test_a_crew_lasts_over_batches_whatever_happens_in_it():
             *("ok", "failed", "failed", "timed-out", "failed", "failed", "ok", "ok"),
         ]
         assert found[1].detail == "ValueError: bad cell"
-        assert found[2].detail == "the worker process died with signal 9 (killed, often for want of memory)."
-        assert found[3].detail == "it was not done within 3 s." and found[3].seconds["training"] >= 3
+        assert found[2].detail == "the worker process died with signal 9 (killed, often because memory ran out)."
+        assert found[3].detail == "it was not finished within 3 s." and found[3].seconds["training"] >= 3
         assert found[5].detail == "the worker process died with exit code 3."
         assert [found[number].values["value"] for number in (0, 6, 7)] == [0, 6, 7]
         processes = {worker.process.pid for worker in evaluator._crew.idle}
@@ -263,7 +263,7 @@ def test_a_script_without_guard_is_told_of_it(tmp_path):
     )
     done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
-    assert "in a script, call zcbench from under  if __name__ == '__main__':" in done.stderr.splitlines()[-1]
+    assert "in a script, call zcbench under  if __name__ == '__main__':" in done.stderr.splitlines()[-1]
 
 
 def test_a_worker_that_cannot_read_the_function_says_so():

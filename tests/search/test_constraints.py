@@ -71,7 +71,7 @@ def test_unknown_names_and_targets():
     benchmark = table(10)
     with pytest.raises(UnknownNameError, match="did you mean 'params'"):
         zcbench.search(benchmark, searcher="random", constraints="parms<=3")
-    with pytest.raises(InvalidInputError, match="what training gave"):
+    with pytest.raises(InvalidInputError, match="is a training result"):
         zcbench.search(benchmark, searcher="random", constraints="quality>=3")
 
 

@@ -85,7 +85,7 @@ def test_nothing_but_scores_needs_nothing_that_evaluates(table):
         ({"reference": {"valid": 1}}, InvalidInputError, "give a number for each objective by name"),
         ({"reference": {"valid_nll": math.inf}}, InvalidInputError, "choose a finite number"),
         ({"scored": [Objective("valid_nll")]}, InvalidInputError, "remove one of them"),
-        ({"constraints": "train_seconds<=1"}, InvalidInputError, "which no scorer may know"),
+        ({"constraints": "train_seconds<=1"}, InvalidInputError, "which a scorer must not know"),
     ],
 )
 def test_what_does_not_go_together(table, given, error, message):

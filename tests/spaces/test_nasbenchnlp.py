@@ -43,8 +43,8 @@ def test_what_recipes_must_be():
         ({"b": {"op": "relu", "input": ["a"]}}, "node b needs 'op', one of linear"),
         ({"b": {"op": "blend", "input": ["a"]}}, "blend takes 3 to 3 inputs"),
         ({"b": {"op": "activation_tanh", "input": ["c"]}}, "node b has the unknown input 'c'"),
-        ({"b": {"op": "activation_tanh", "input": ["x"]}}, "enters linear nodes only"),
-        ({"a": {"op": "linear", "input": ["h_new_0"]}}, "wait for each other"),
+        ({"b": {"op": "activation_tanh", "input": ["x"]}}, "is allowed in linear nodes only"),
+        ({"a": {"op": "linear", "input": ["h_new_0"]}}, "form a cycle"),
         ({"b": {"op": "activation_tanh", "input": ["h_prev_3"]}}, "without gaps"),
         ({"x": {"op": "activation_tanh", "input": ["a"]}}, "x is an input"),
     ):

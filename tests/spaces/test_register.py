@@ -3,10 +3,12 @@
 import re
 
 import pytest
+from toys import registry_as_it_was
 
 import zcbench
 from zcbench.errors import InvalidInputError
-from zcbench.spaces import ChoiceSpace
+from zcbench.spaces import ChoiceSpace, accepting_spaces
+from zcbench.spaces._register import ALIASES
 
 
 class Complete(ChoiceSpace):
@@ -40,8 +42,8 @@ def space(**changed):
     ("made", "message"),
     [
         (Complete, "Complete is a class: register a search space, Complete(…)."),
-        (5, "5 cannot be registered as a search space: it has no name that is text"),
-        (space(name=None), "it has no name that is text"),
+        (5, "5 cannot be registered as a search space: it has no name that is a string"),
+        (space(name=None), "it has no name that is a string"),
         (space(name="T Space"), "cannot name a search space"),
         (space(domains="convolutional"), "domains must be a tuple of texts such as ('convolutional',)"),
         (space(domains=("pictures",)), "unknown domain 'pictures'"),
@@ -59,3 +61,23 @@ def test_search_spaces_that_are_none(made, message):
     with pytest.raises(InvalidInputError, match=re.escape(message)):
         zcbench.register_space(space(name="t-good"), made)
     assert zcbench.list_spaces() == before  # all or none
+
+
+def test_aliases():
+    darts = zcbench.get_space("darts")
+    assert darts is zcbench.get_space("nasbench301")
+    assert zcbench.space_info("DARTS").name == "nasbench301"
+    assert zcbench.get_space("NAS-Bench-201") is zcbench.get_space("nasbench201")
+    assert set(ALIASES.values()) <= set(zcbench.list_spaces())
+    assert not set(ALIASES) & set(zcbench.list_spaces())
+    with registry_as_it_was():
+        zcbench.register_space(mine := space(name="darts"))
+        assert zcbench.get_space("darts") is mine
+
+
+def test_spaces_that_accept_strings():
+    cells = [a.key for a in zcbench.get_benchmark("digits-201").architectures[:3]]
+    assert accepting_spaces(cells) == ["digits-201", "nasbench201"]
+    assert accepting_spaces(["110010010000010101101:00201"]) == ["nasbench101"]
+    assert accepting_spaces([*cells, "110010010000010101101:00201"]) == []
+    assert accepting_spaces(["resnet18", "my-net"]) == []  # spaces that accept any name are not counted

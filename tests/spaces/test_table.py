@@ -14,7 +14,7 @@ def test_names_without_networks():
     assert space.encode(space.parse("[1, 2.5]")).tolist() == [1, 2.5]
     assert list(space) == []
     for text in ("", "two\nlines"):
-        with pytest.raises(InvalidArchitectureError, match="is no name"):
+        with pytest.raises(InvalidArchitectureError, match="is not a name"):
             space.parse(text)
     for text in (
         architecture.key,
@@ -35,5 +35,5 @@ def test_names_without_networks():
             space.encode(space.parse(text))
         assert len(str(caught.value)) < 300
     for use in (space.neighbors, space.graph, space.build, lambda a: space.crossover(a, a, None), space.sample):
-        with pytest.raises(UnsupportedModelError, match="only names are known"):
+        with pytest.raises(UnsupportedModelError, match="are known by name only"):
             use(architecture)

@@ -135,9 +135,9 @@ def pieces(probe):
         (lambda probe: 1 / 0, {}, "finite", "ZeroDivisionError"),
         (lambda probe: float("nan"), {}, "finite", "no score on any network; convolutions in a row: non-finite"),
         (lambda probe: probe.relu_codes and 1.0, {"domains": ("recurrent",)}, "finite", "no score on any recurrent"),
-        (writes, {}, "untouched", "the network was changed"),
+        (writes, {}, "unchanged", "the network was changed"),
         (counts_calls, {}, "same seed, same score", "and a second time"),
-        (looks_at_neighbours, {}, "company", "another score beside other proxies"),
+        (looks_at_neighbours, {}, "other proxies", "the score differs when it is computed together"),
         (draws, {"cost": "static"}, "stochastic", "declare stochastic=True"),
         (size, {"cost": "static", "stochastic": True}, "stochastic", "declared stochastic, but"),
         (good, {}, "labels", "without the targets, convolutions in a row: unsupported"),
@@ -151,9 +151,9 @@ def pieces(probe):
         (good, {"needs_labels": True, "invariances": ("class-names",)}, "invariance: class-names", "becomes"),
         (forward, {"cost": "forward", "invariances": ("data",)}, "invariance: data", "becomes"),
         (total, {"cost": "static", "invariances": ("weight-scale",)}, "invariance: weight-scale", "becomes"),
-        (third_digit, {"cost": "forward"}, "round-off", "a change in the last digits moves the score by"),
+        (third_digit, {"cost": "forward"}, "round-off", "a change in the last digits changes the score by"),
         (knows_its_precision, {"cost": "forward"}, "float64", "4 in float32, 8 in float64"),
-        (gives_up, {"needs_labels": True}, "odd networks", "dead network: ZeroDivisionError"),
+        (gives_up, {"needs_labels": True}, "unusual networks", "dead network: ZeroDivisionError"),
     ],
 )
 def test_every_breach_is_caught_by_its_check(function, declared, check, message):
@@ -177,7 +177,7 @@ def test_every_sort_of_change_to_what_is_shared_fails_the_check_of_company(vanda
         checker = _Checker(zcbench.get_proxy("t-vandal"), None, 0)
         checker.wanted = checker.wanted[:1]
         checker.finite()
-        with pytest.raises(FailedError, match="it changes what other proxies share") as caught:
+        with pytest.raises(FailedError, match="it changes state that other proxies share") as caught:
             checker.company()
     assert words in str(caught.value)
 
@@ -187,7 +187,7 @@ def test_such_a_proxy_fails_the_contract(vandal):
     function, words = VANDALS[vandal]
     report, checks = outcomes(lambda probe: [1.0, function(probe)][0], needs_labels=True)
     assert not report.ok
-    assert words in checks["company"].detail
+    assert words in checks["other proxies"].detail
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_global_state_that_escapes_is_caught(vandal, monkeypatch):
     monkeypatch.setattr(guard.RandomStates, "restore", lambda _: None)
     try:
         _, checks = outcomes(lambda probe: [1.0, vandal()][0], cost="static")
-        assert "random state or global flags were changed" in checks["untouched"].detail
+        assert "random state or global flags were changed" in checks["unchanged"].detail
     finally:
         torch.set_default_dtype(torch.float32)
 
@@ -215,7 +215,7 @@ def test_a_proxy_for_which_nothing_ran_fails():
     report, checks = outcomes(lambda probe: float("nan"))
     assert not report.ok
     assert checks["float64"].status == "skipped"
-    assert checks["float64"].detail == "it gave no score on any network of its domains"
+    assert checks["float64"].detail == "it returned no score on any network of its domains"
 
 
 def test_settings_are_checked_too():

@@ -288,25 +288,25 @@ BREACHES = [
     (Undescribed, {}, "declaration", "docstring"),
     (Mine, {"reference": ""}, "declaration", "no reference"),
     (Doubles, {}, "settings", "does not store its argument pace"),
-    (Narrow, {}, "predicts", "4 times it gives (24, 1) distributions"),
-    (Greedy, {}, "predicts", "changes the curves"),
-    (Secret, {}, "complete curves", "says that it does not learn"),
+    (Narrow, {}, "predicts", "4 times it returns (24, 1) distributions"),
+    (Greedy, {}, "predicts", "changes the given curves"),
+    (Secret, {}, "complete curves", "declares that it does not learn"),
     (Eager, {}, "complete curves", "before fit it predicts"),
     (Remembers, {}, "complete curves", "fitted twice"),
     (Random, {}, "same call, same forecast", "differ"),
-    (Global, {}, "random numbers of others", "were changed"),
-    (Sociable, {}, "company", "alone and in company"),
+    (Global, {}, "global random numbers", "were changed"),
+    (Sociable, {}, "independent forecasts", "alone and with others"),
     (Positional, {}, "order", "in another order"),
-    (with_forecast(Falling), {}, "distributions", "cumulative probability falls"),
+    (with_forecast(Falling), {}, "distributions", "cumulative probability decreases"),
     (with_forecast(Dense), {}, "densities", "integrates to 1.103"),
     (with_forecast(Stuck), {}, "units", "in other units"),
     (Whole, {}, "any times", "only whole epochs"),
     (Wants, {}, "few points", "out of bounds"),
     (Jumps, {}, "missing epochs", "without every third epoch means differ"),
-    (Divides, {}, "odd curves", "a curve that is constant: a distribution has no spread"),
+    (Divides, {}, "unusual curves", "a curve that is constant: a distribution has no spread"),
     (Codes, {}, "configurations", "NoneType"),
     (Pickled, {}, "pickles", "pickle"),
-    (Upside, {}, "better than the middle", "rank correlation"),
+    (Upside, {}, "better than the mean", "rank correlation"),
 ]
 
 
@@ -327,9 +327,9 @@ def test_every_check_has_a_breach():
 def test_what_is_not_claimed_is_skipped():
     Shy = type("Shy", (Mine,), {"spread": False, "joint": True, "__doc__": "Ranks."})  # noqa: N806
     _, checks = outcomes(Shy)
-    assert checks["company"].status == "skipped"
+    assert checks["independent forecasts"].status == "skipped"
     assert checks["complete curves"].detail.startswith("none are needed")
-    assert checks["better than the middle"].detail.startswith("rank correlation")
+    assert checks["better than the mean"].detail.startswith("rank correlation")
 
 
 def test_the_easy_curves_are_those_of_the_prior():

@@ -419,31 +419,31 @@ BREACHES = [
     (Unranged, {}, {"declaration"}, "its setting other is a number without a range"),
     (Doubles, {}, {"settings"}, "with start=6 it stores start=12"),
     (Forgets, {}, {"settings"}, "its constructor does not store its argument start"),
-    (Refuses, {}, None, "it refuses the easy problem, with scorers and without: this is not for me."),
+    (Refuses, {}, None, "it refuses the easy problem, with and without scorers: this is not for me."),
     (Short, {}, None, "it ended after 39 of 40 steps: the searcher has nothing more to propose."),
     (Generous, {}, None, "proposed 2 architectures where 1 were asked for"),
     (NoBudget, {}, {"budget"}, "ZeroDivisionError"),
-    (Process, {}, None, "a second search with the same seed proposes otherwise"),
-    (OneSeed, {}, {"another seed"}, "it draws random numbers, and other seeds propose the same"),
-    (Global, {}, {"random numbers of others"}, "global random states of Python, numpy or torch"),
+    (Process, {}, None, "a second search with the same seed makes other proposals"),
+    (OneSeed, {}, {"another seed"}, "it draws random numbers, but other seeds make the same proposals"),
+    (Global, {}, {"global random numbers"}, "global random states of Python, numpy or torch"),
     (Epochs, {}, None, "trained for 2 epochs, which cannot be had"),
     (Backwards, {}, None, "was trained for 3 epochs before"),
     (Repeats, {}, None, "proposals gave 40 new networks"),
     (Free, {}, None, "which is not an allowed architecture"),
     (OnlyNear, {}, {"few neighbours"}, "of a table of 60 networks it evaluates"),
     (Large, {}, {"small space"}, "of a space of 5 networks it evaluates 3"),
-    (Stateless, {}, None, "restored after 10 steps it proposes otherwise"),
-    (Waiting, {}, {"resume with answers out"}, "steps it "),
-    (Batches, {}, {"resume in batches"}, "steps it proposes otherwise"),
+    (Stateless, {}, None, "restored after 10 steps it makes other proposals"),
+    (Waiting, {}, {"resume with pending answers"}, "steps it "),
+    (Batches, {}, {"resume in batches"}, "steps it makes other proposals"),
     (Grows, {}, {"state"}, "its state grows with the history"),
-    (Tuples, {}, {"state"}, "a tuple, or a key that is no text"),
+    (Tuples, {}, {"state"}, "a tuple, or a key that is not text"),
     (Brittle, {}, {"failed evaluations"}, "AssertionError"),
     (Flat, {}, {"constant objective"}, "AssertionError"),
-    (Insists, {}, {"patience"}, "where each third proposal is dropped it stops after"),
+    (Insists, {}, {"patience"}, "where every third proposal is dropped it stops after"),
     (Worst, {}, {"better than random"}, "chance that it finds as much: "),
     (OneOnly, {}, {"several objectives"}, "AssertionError"),
     (Whole, {}, {"epochs"}, "it never stops a training early"),
-    (NeverWhole, {}, None, "in the time of 30 whole trainings it trains no network to the end"),
+    (NeverWhole, {}, None, "in the time of 30 full trainings it trains no network to the end"),
 ]
 
 
@@ -459,8 +459,8 @@ def test_every_breach_is_caught_by_its_check(broken, declared, failed, message):
 def test_every_check_has_a_breach():
     caught = {name for *_, failed, _ in BREACHES for name in failed or ()}
     with_others = {  # who breaks these breaks more
-        "begins": Refuses,
-        "no more than asked": Generous,
+        "starts": Refuses,
+        "no more than requested": Generous,
         "same seed, same search": Process,
         "nothing twice": Backwards,
         "constraints": Free,
@@ -475,5 +475,5 @@ def test_every_check_has_a_breach():
 
 def test_who_waits_says_so():
     report, checks = outcomes(Insistent)
-    assert checks["patience"].status == checks["resume with answers out"].status == "skipped"
+    assert checks["patience"].status == checks["resume with pending answers"].status == "skipped"
     assert report.ok, str(report)

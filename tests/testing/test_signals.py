@@ -71,10 +71,10 @@ class Restless(Watcher):
 @pytest.mark.parametrize(("check", "function", "declared"), [
     ("declaration", count, {}),
     ("same seed, same signal", drawn, {}),
-    ("untouched", halved, {}),
+    ("unchanged", halved, {}),
     ("graph", of_outputs, {}),
-    ("company", lambda probe: torch.tensor(any(probe.watched(Restless).graphs)), {"watcher": Restless}),
-    ("had", lambda probe: probe.weights_for(), {}),
+    ("other signals", lambda probe: torch.tensor(any(probe.watched(Restless).graphs)), {"watcher": Restless}),
+    ("computed", lambda probe: probe.weights_for(), {}),
 ], ids=lambda value: value if isinstance(value, str) else "")  # fmt: skip
 def test_every_check_can_fail(check, function, declared):
     assert check in broken(check, function, **declared)
@@ -91,8 +91,8 @@ def test_an_object_of_its_own_each_time():
 
 
 @pytest.mark.parametrize(("signals", "message"), [
-    (("gradients", "relu_codes"), "declares the signal 'relu_codes' and never asks for it"),
-    (("loss",), "asks for the signal 'gradients' and declares others only"),
+    (("gradients", "relu_codes"), "declares the signal 'relu_codes' but never requests it"),
+    (("loss",), "requests the signal 'gradients' but declares only others"),
 ], ids=["idle", "undeclared"])  # fmt: skip
 def test_what_proxies_declare_is_what_they_ask_for(signals, message):
     zcbench.register_proxy("t-declares", needs_labels=True, signals=signals, reference="none")(
@@ -110,7 +110,7 @@ def test_proxies_that_declare_nothing_are_told():
     (outcome,) = [one for one in check_proxy("t-silent").outcomes if one.check == "signals"]
     assert (outcome.status, outcome.detail) == (
         "passed",
-        "asks for: gradients; declare them, and passes are shared better",
+        "requests: gradients; declare them, so that proxies share more passes",
     )
 
 
@@ -170,10 +170,10 @@ def writes(layer, x, gradient):
 
 @pytest.mark.parametrize(("rule", "check"), [
     (scale, None),
-    (summed, "gradients of samples"),
-    (forgetful, "gradients of samples"),
+    (summed, "per-sample gradients"),
+    (forgetful, "per-sample gradients"),
     (centred, "parts of the batch"),
-    (writes, "untouched"),
+    (writes, "unchanged"),
 ])  # fmt: skip
 def test_every_check_of_rules_can_fail(rule, check):
     zcbench.per_sample_rule(Scale)(rule)
@@ -183,4 +183,4 @@ def test_every_check_of_rules_can_fail(rule, check):
 
 def test_layers_without_a_rule():
     layer = nn.Sequential(nn.Linear(4, 4))
-    assert "there is none" in failed(check_per_sample_rule(lambda: layer, torch.randn(5, 6, 4)))["a rule"]
+    assert "there is no rule" in failed(check_per_sample_rule(lambda: layer, torch.randn(5, 6, 4)))["a rule"]

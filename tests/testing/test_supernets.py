@@ -84,7 +84,7 @@ def test_a_good_one_passes_and_is_left_as_it_was():
     assert report.ok, str(report)
     assert {outcome.status for outcome in checks.values()} == {"passed"}
     assert report.name == "WeightSharing of small"
-    assert checks["subnet equals active"].detail == "to the bit"
+    assert checks["subnet equals active"].detail == "bit for bit"
     assert supernet.active == SPACE.canonical(SMALLEST)
     assert supernet.training
     assert not supernet.whole.last.training
@@ -114,7 +114,7 @@ def test_a_strangers_object_without_optional_members():
         "follow the supernet",
         "subnet equals active",
         "gradients",
-        "trained where active",
+        "active weights are trained",
         "evaluate",
         "same seed, same training",
         "resume",
@@ -141,7 +141,7 @@ def test_inputs_of_every_shape():
 
 
 def test_what_cannot_be_checked():
-    with pytest.raises(InvalidInputError, match="is no supernet"):
+    with pytest.raises(InvalidInputError, match="is not a supernet"):
         check_supernet(nn.Linear(2, 2), some())
     for inputs in (some(1), torch.tensor(1.0), (), 3):
         with pytest.raises(InvalidInputError, match="two samples"):
@@ -372,16 +372,16 @@ class Remembering(WeightSharing):
 BROKEN = {
     "subnets": (InTraining, NoModule, Infinite, AllTheSame),
     "same subnet": (Drawn,),
-    "company": (Uncalibrated,),
-    "weights of their own": (Views, Cached),
+    "independent samples": (Uncalibrated,),
+    "separate weights": (Views, Cached),
     "follow the supernet": (Views, Frozen),
-    "no trace of others": (OneForAll, Restless, Writing),
-    "random numbers of others": (Random,),
+    "no side effects": (OneForAll, Restless, Writing),
+    "global random numbers": (Random,),
     "other architectures": (Credulous, HalfRefused),
     "equal networks": (TwoNetworks,),
     "subnet equals active": (OtherStatistics, Drawn),
     "gradients": (Leaking, Halved, Detached, Elsewhere),
-    "trained where active": (Leaking, Elsewhere),
+    "active weights are trained": (Leaking, Elsewhere),
     "evaluate": (Moody, Undefined),
     "same seed, same training": (Seedless,),
     "resume": (Remembering,),

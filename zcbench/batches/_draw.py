@@ -49,14 +49,18 @@ def get_batch(text: str, size: int | None, seed: int = 0) -> Batch:
             raise InvalidInputError(f"a batch of {size} samples is impossible: the size must be at least 1.")
     seed = rules.seed("the seed", seed)
     ours = _BATCHES.is_built_in(chosen.info.name)
-    inputs, targets = _ours(chosen.info) if ours else _strangers(chosen.info)
+    inputs, targets = chosen.info.function() if ours else _strangers(chosen.info)
     count = len(targets)
     size = count if size is None else size
     if size > count:
         raise InvalidInputError(f"a batch of {size} samples: {chosen.label} has only {count} here.")
     end = "" if ours else f"/{chosen.info.version}-{_same_as_before(chosen.info, inputs, targets)}"
+    if order := getattr(inputs, "order", ""):
+        end += f"/{order}"
     rows = np.random.RandomState(seed).permutation(count)[:size]
     inputs, targets = inputs[rows], targets[rows]
+    if ours:
+        inputs, targets = _tensors(inputs, targets)
     if chosen.number is not None:
         inputs, targets = _resized(chosen, inputs, targets, ours)
         if not (ours or chosen.info.resizable is True):
@@ -64,10 +68,9 @@ def get_batch(text: str, size: int | None, seed: int = 0) -> Batch:
     return Batch(inputs, targets, provenance=f"{chosen.label}/train/{size} of {count}/seed {seed}{end}")
 
 
-def _ours(info: BatchInfo) -> tuple[Tensor, Tensor]:
+def _tensors(inputs: Any, targets: Any) -> tuple[Tensor, Tensor]:
     import torch
 
-    inputs, targets = info.function()
     return torch.from_numpy(np.ascontiguousarray(inputs)), torch.from_numpy(np.ascontiguousarray(targets))
 
 
@@ -130,7 +133,7 @@ def checked(info: BatchInfo, found: Any) -> tuple[Tensor, Tensor]:
     if not isinstance(found, (tuple, list)) or len(found) != 2:
         raise InvalidInputError(f"{what}: its function must return (inputs, targets), not {rules.shown(found)}.")
     inputs, targets = (
-        _tensor(f"{what}: its {name}", part) for name, part in zip(("inputs", "targets"), found, strict=True)
+        as_numbers(f"{what}: its {name}", part) for name, part in zip(("inputs", "targets"), found, strict=True)
     )
     if inputs.dim() < 2 or targets.dim() < 1:
         shapes = f"inputs {tuple(inputs.shape)} and targets {tuple(targets.shape)}"
@@ -177,8 +180,16 @@ def _check_labels(what: str, classes: int | None, targets: Tensor) -> None:
         raise InvalidInputError(f"{what}: all its targets are {IGNORED}: nothing is to be predicted.")
 
 
-def _tensor(what: str, part: Any) -> Any:
-    """Float32 of floats, int64 of integers."""
+def as_numbers(what: str, part: Any) -> Any:
+    """Return a tensor on the processor: float32 of floats, int64 of integers.
+
+    Args:
+        what: what it is, for messages; of inputs it ends in "inputs".
+        part: an array or tensor.
+
+    Raises:
+        InvalidInputError: it holds something else, or small integers where inputs are expected.
+    """
     import torch
 
     if not isinstance(part, torch.Tensor):

@@ -67,7 +67,7 @@ def wikitext2_masked() -> tuple[np.ndarray, np.ndarray]:
 
 def _words() -> tuple[np.ndarray, np.ndarray]:
     """Words and the next ones, both ``(n, 64)``."""
-    path = data_folder() / "text" / "wikitext2.valid.tokens.gz"
+    path = data_folder("text") / "text" / "wikitext2.valid.tokens.gz"
     if not path.is_file():
         raise DataMissingError(f"no text at {path}: put WikiText-2's validation tokens there, compressed by gzip.")
     with explained(path), open_packed(path) as file:

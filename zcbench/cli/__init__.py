@@ -1,63 +1,54 @@
-"""The command line. Results go to stdout, progress and messages to stderr.
+"""The command line. Results go to stdout; progress and messages go to stderr.
 
-Exit status: 0 done; 1 something is wrong (one sentence says what) or a score failed; 2 wrong usage; 130 interrupted.
+``_status.py`` has the exit statuses, which are the same in every command.
 """
 
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib
-import io
 import sys
-import textwrap
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Collection, Sequence
 
 from zcbench._display import SENTENCE, plain
+from zcbench.cli._encoding import make_readable
+from zcbench.cli._parser import Help, Parser
+from zcbench.cli._status import FINE, INTERRUPTED, MEANINGS, MISUSED, status_of
 
 _COMMANDS = {
-    "run": "score a benchmark's networks, store every score, show the leaderboard",
-    "leaderboard": "show what has been run: terminal, CSV, Markdown, HTML",
-    "efficiency": "show predictors against the number of trained networks: terminal, CSV, Markdown, figure",
-    "search": "search for the best architecture, in a table or with a function of your own",
+    "run": "score the networks of a benchmark or of your table; show the leaderboard",
+    "leaderboard": "show stored scores: terminal, CSV, Markdown, HTML",
+    "efficiency": "show predictors by the number of trained networks: table, CSV, figure",
+    "predict": "rank candidates by a predictor of a few trained networks",
+    "search": "search a benchmark, or with your training function, for the best architecture",
     "score": "score your own network",
-    "supernet": "train a supernet on the embedded digits and do all that it is for",
-    "curves": "tell where learning curves end",
-    "check": "put proxies and predictors through the contract tests",
-    "list": "list proxies, predictors, benchmarks, batches, tracks and other kinds",
-    "show": "show everything about one proxy, predictor, benchmark, batch, track …",
-    "data": "show where the tables are, get or import one",
-    "store": "check a store, make one file of many, copy another store into it",
+    "supernet": "train a supernet on the embedded digits, search it, export the best subnet",
+    "curves": "forecast how learning curves end",
+    "check": "run the contract tests on your proxies, predictors and searchers",
+    "list": "list proxies, predictors, benchmarks and other kinds",
+    "show": "show one proxy, predictor or benchmark: definition, settings, source",
+    "data": "show where tables are; download or import one",
+    "store": "check, compact or merge folders of stored results",
     "env": "show versions, machine and folders",
 }
 #: names that commands had; they work for one release
 _RENAMED: dict[str, str] = {}
 
 
-class _Help(argparse.RawDescriptionHelpFormatter):
-    """Fills paragraphs; indented lines, which are commands, stay as they are."""
-
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        paragraphs = text.strip("\n").split("\n\n")
-        return "\n\n".join(p if "\n " in p else textwrap.fill(p, width, drop_whitespace=True) for p in paragraphs)
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{plain(f'{self.prog}: {message}', 2 * SENTENCE)}; see  {self.prog} --help\n")
-
-    def unknown(self, words: Sequence[str]) -> NoReturn:
-        """End with an error that names arguments that the command does not have, and options like the first."""
-        options = [
-            option for action in self._actions if action.help != argparse.SUPPRESS for option in action.option_strings
-        ]
-        close = difflib.get_close_matches(words[0].partition("=")[0], options, n=1)
-        self.error(f"unrecognized arguments: {' '.join(words)}" + (f", did you mean {close[0]}?" if close else ""))
-
-
 #: commands that run networks in this process
 _COMPUTE = ("check", "run", "score", "search", "supernet")
+
+#: what ``zcbench`` alone shows: a first command for each kind of user
+_FIRST_STEPS = """Which cheap score predicts, before training, which network will be good?
+
+  zcbench run digits-201 --limit 100               compare proxies, no download
+  zcbench score FILE.py:FUNCTION --input 3x32x32   score your own network
+  zcbench run TABLE.csv --target COLUMN            rank columns of your table
+  zcbench check FILE.py                            test your own proxy
+
+zcbench --help lists all commands; zcbench COMMAND --help shows examples."""
+
+_SHELLS = ("bash", "zsh", "tcsh")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,59 +60,97 @@ def main(arguments: Sequence[str] | None = None) -> int:
     whole = arguments is None
     # Not list(…): once the command of that name was imported, the name is its module.
     arguments = [*(sys.argv[1:] if arguments is None else arguments)]
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # terminals that lack a character still get the rest
-    parser = _Parser(
-        prog="zcbench",
-        description="Zero-cost proxies and performance predictors for neural architecture search, evaluated honestly.",
-        epilog="examples:\n  zcbench run digits-201 --limit 300\n  zcbench leaderboard",
-        formatter_class=_Help,
-    )
-    parser.add_argument("--version", action="store_true", help="print the version and stop")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    make_readable(sys.stdout)
+    make_readable(sys.stderr)
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
     wanted = next((a for a in arguments if not a.startswith("-")), None)
     if wanted in _RENAMED:
         place, old, wanted = arguments.index(wanted), wanted, _RENAMED[wanted]
         arguments[place] = wanted
-        _complain(f"the command {old!r} is called {wanted!r} now; the old name goes with the next release.")
-    chosen = parser
-    for name, summary in _COMMANDS.items():
-        # Only the wanted command's module is imported: --help stays fast.
-        if name == wanted:
-            module = importlib.import_module(f"zcbench.cli.{name}")
-            command = commands.add_parser(
-                name,
-                help=summary,
-                description=module.__doc__,
-                epilog=module.EXAMPLE,
-                formatter_class=_Help,
-            )
-            module.configure(command)
-            command.set_defaults(execute=module.execute)
-            chosen = command
-        else:
-            commands.add_parser(name, help=summary, add_help=False)
+        _complain(f"the command {old!r} is called {wanted!r} now; the old name is removed in the next release.")
+    parser, chosen = _parser([wanted])
+    _check_order(parser, wanted, arguments)
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         chosen.unknown(unknown)
     options.words = arguments
+    if options.command is None:
+        return _without_command(options)
+    from zcbench._process import keep_freed_memory
+    from zcbench.cli._loading import loading_is_said
+    from zcbench.cli._output import results_only
+
+    if whole and options.command in _COMPUTE:
+        keep_freed_memory()
+    with loading_is_said(), results_only(for_good=whole):
+        return _guarded(options)
+
+
+def _parser(wanted: Collection[str | None]) -> tuple[Parser, Parser]:
+    """Return the parser, and that of the command whose arguments are declared.
+
+    Args:
+        wanted: commands whose modules are imported for their arguments; without the others --help stays fast.
+    """
+    parser = chosen = Parser(
+        prog="zcbench",
+        description="Zero-cost proxies and performance predictors for neural architecture search, evaluated honestly.",
+        epilog=_epilog(),
+        formatter_class=Help,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and stop")
+    parser.add_argument(
+        "--print-completion", metavar="SHELL", choices=_SHELLS, help=f"print a completion script: {', '.join(_SHELLS)}"
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, summary in _COMMANDS.items():
+        if name not in wanted:
+            commands.add_parser(name, help=summary, add_help=False)
+            continue
+        module = importlib.import_module(f"zcbench.cli.{name}")
+        chosen = commands.add_parser(
+            name, help=summary, description=module.__doc__, epilog=module.EXAMPLE, formatter_class=Help
+        )
+        module.configure(chosen)
+        chosen.set_defaults(execute=module.execute)
+    return parser, chosen
+
+
+def _epilog() -> str:
+    statuses = "\n".join(f"  {status:<4} {meaning}" for status, meaning in MEANINGS.items())
+    return f"exit status:\n{statuses}\n\nexamples:\n  zcbench run digits-201 --limit 300\n  zcbench leaderboard"
+
+
+def _check_order(parser: Parser, first: str | None, arguments: Sequence[str]) -> None:
+    """End with an error if a command stands behind its argument, or if an option stands before the command."""
+    if first is None:
+        return
+    place = arguments.index(first)
+    if first in _COMMANDS:
+        own = {*parser._option_string_actions}
+        early = [word for word in arguments[:place] if word.partition("=")[0] not in own]
+        if early:
+            right = " ".join([first, *arguments[place + 1 :], *early])
+            parser.error(f"options follow the command: write  zcbench {right}")
+    elif place == 0 and len(arguments) > 1 and arguments[1] in _COMMANDS:
+        parser.error(f"the command comes first: write  zcbench {' '.join([arguments[1], first, *arguments[2:]])}")
+
+
+def _without_command(options: argparse.Namespace) -> int:
     if options.version:
         import zcbench
 
         print(zcbench.__version__)
-        return 0
-    if options.command is None:
-        parser.print_help()
-        return 2
-    from zcbench.cli._output import results_only
+        return FINE
+    if options.print_completion is not None:
+        from zcbench.cli._completion import completion
 
-    if whole and options.command in _COMPUTE:
-        from zcbench._process import keep_freed_memory
-
-        keep_freed_memory()
-    with results_only(for_good=whole):
-        return _guarded(options)
+        parser, _ = _parser(_COMMANDS)
+        print(completion(parser, options.print_completion))
+        return FINE
+    print(_FIRST_STEPS)
+    return FINE
 
 
 def _guarded(options: argparse.Namespace) -> int:
@@ -134,20 +163,20 @@ def _guarded(options: argparse.Namespace) -> int:
             status: int = options.execute(options)
     except ZcbenchError as error:
         _complain(error)
-        return 1
+        return status_of(error)
     except KeyboardInterrupt:
-        _complain("interrupted; what was scored is kept, the same command goes on from there.")
-        return 130
+        _complain("interrupted; stored results are kept, and the same command continues.")
+        return INTERRUPTED
     except SystemExit as error:  # no command of ours ends so
-        _complain(f"imported code ended the program ({first_line(error)}): take sys.exit() out of it.")
-        return 1
+        _complain(f"imported code ended the program ({first_line(error)}): remove its call of sys.exit().")
+        return MISUSED
     except BrokenPipeError:  # the reader of our output went away
         give_up_results()
-        return 0
+        return FINE
     except OSError as error:
         give_up_results()
         _complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
-        return 1
+        return status_of(error)
     return status
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from zcbench._display import NOTHING, SENTENCE, json_text, plain, plain_lines
 from zcbench.cli._output import results, write_message, write_result
+from zcbench.cli._status import status_of_several
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 #: columns of characters that the last column of a table needs to be read
 _LAST = 30
-#: columns of the leaderboard that a narrow terminal does without, first these
+#: columns of the leaderboard that a narrow terminal drops first, in this order
 _SPARE = ("rho [95 % CI]", "of ceiling", "over params")
 
 
@@ -217,7 +218,8 @@ def for_each(names: Sequence[str], find: Callable[[str], _T]) -> tuple[dict[str,
     """
     from zcbench.errors import ZcbenchError
 
-    found, status = {}, 0
+    found: dict[str, _T] = {}
+    errors: list[ZcbenchError] = []
     for name in names:
         try:
             found[name] = find(name)
@@ -225,14 +227,21 @@ def for_each(names: Sequence[str], find: Callable[[str], _T]) -> tuple[dict[str,
             if len(names) == 1:
                 raise
             say(f"zcbench: {name}: {error}")
-            status = 1
-    return found, status
+            errors.append(error)
+    return found, status_of_several(errors, len(found))
 
 
 def say_notes(benchmark: Benchmark) -> None:
     """Say on stderr what reading a table left out or changed."""
     for note in benchmark.notes:
         say(f"zcbench: {benchmark.source}: {note[0].lower()}{note[1:]}")
+
+
+def say_table_notes(boards: Sequence[Board]) -> None:
+    """Say on stderr what reading the tables of boards excluded or changed, each sentence once."""
+    found = {(str(getattr(board, "benchmark", "")), note): None for board in boards for note in board.table_notes}
+    for benchmark, note in found:
+        say(f"zcbench: {benchmark.rpartition('@')[0]}: {note[0].lower()}{note[1:]}")
 
 
 def print_json(content: object) -> None:
@@ -269,9 +278,11 @@ def print_rows(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def print_board(board: Board) -> None:
-    """Print headline, table and footnotes; what reading the table left out was told before.
+    """Print headline, table and footnotes, without the notes on reading the table, which were printed before.
 
-    Columns that find no room are left out and named, or stand in further tables, as the board wants it.
+    Where the terminal is too narrow, a board with repeated columns is printed in several tables. Another board drops
+    columns until it fits and names them: first empty ones, then those of :data:`_SPARE`, then the last. Names of rows
+    are never cut: long ones continue on the next line.
     """
     from rich.padding import Padding
     from rich.text import Text
@@ -286,7 +297,7 @@ def print_board(board: Board) -> None:
         titles, rows, hidden = _fitting(titles, rows, width)
         parts = [(titles, rows)]
         if hidden:
-            notes.append(f"Not shown at {width} columns: {', '.join(hidden)}; --json has all.")
+            notes.append(f"Dropped at {width} columns: {', '.join(hidden)}. --json and --out have all columns.")
     shown: list[RenderableType] = [Text(board.headline())]
     for number, part in enumerate(parts):
         shown += [*([Text()] if number else []), _table(*part, width)]
@@ -308,7 +319,7 @@ def _table(titles: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]], wi
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for place, (title, numeric) in enumerate(titles):
-        names = not numeric and max((cell_len(row[place]) for row in rows), default=0) > width // 3
+        names = not numeric and max((cell_len(row[place]) for row in rows), default=0) > width // 2
         table.add_column(Text(title), justify="right" if numeric else "left", no_wrap=not names, overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
@@ -318,7 +329,7 @@ def _table(titles: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]], wi
 def _parted(
     titles: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]], repeated: int, width: int
 ) -> list[tuple[list[tuple[str, bool]], list[list[str]]]]:
-    """The table in parts that find room; the first columns stand in every part."""
+    """Return the table in parts that fit; the first columns are in every part."""
     sizes = _sizes(titles, rows, width)
     first = list(range(repeated))
     parts, used = [[*first]], sum(sizes[:repeated])
@@ -332,17 +343,17 @@ def _parted(
 
 
 def _sizes(titles: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]], width: int) -> list[int]:
-    """Characters that each column needs, the space behind it included; names may be folded."""
+    """Return the characters that each column needs, with the space behind it; half of the width suffices for names."""
     from rich.cells import cell_len
 
     sizes = [2 + max(map(cell_len, column)) for column in zip((title for title, _ in titles), *rows, strict=True)]
-    return [size if numeric else min(size, width // 3) for size, (_, numeric) in zip(sizes, titles, strict=True)]
+    return [size if numeric else min(size, width // 2) for size, (_, numeric) in zip(sizes, titles, strict=True)]
 
 
 def _fitting(
     titles: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]], width: int
 ) -> tuple[list[tuple[str, bool]], list[list[str]], list[str]]:
-    """The columns that find room, names first, then those with most to say; and titles of the others."""
+    """Return the titles and cells of the columns that fit, and the titles of the others that are not empty."""
     sizes = _sizes(titles, rows, width)
     kept = list(range(len(titles)))
     empty = [place for place in kept if titles[place][1] and {row[place] for row in rows} <= {NOTHING, ""}]
@@ -351,7 +362,7 @@ def _fitting(
         if sum(sizes[k] for k in kept) - 2 <= width:
             break
         kept.remove(place)
-    hidden = [titles[place][0] for place in range(len(titles)) if place not in kept]
+    hidden = [titles[place][0] for place in range(len(titles)) if place not in (*kept, *empty)]
     return [titles[k] for k in kept], [[row[k] for k in kept] for row in rows], hidden
 
 

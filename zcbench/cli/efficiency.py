@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zcbench.cli._output import write_result
 from zcbench.cli._shared import (
+    add_imports,
     add_json,
     add_renamed,
     add_store,
     for_each,
+    import_files,
     print_boards,
+    say_table_notes,
     split_names,
-    write_board,
 )
+from zcbench.cli._written import write_efficiency
 
 if TYPE_CHECKING:
     from zcbench.evaluation import SampleEfficiency
@@ -24,14 +26,21 @@ if TYPE_CHECKING:
 EXAMPLE = """examples:
   zcbench efficiency digits-201  # after  zcbench run digits-201 --track quick
   zcbench efficiency nasbench201 --target cifar100_test_accuracy_200ep
-  zcbench efficiency nasbench201 --show gp,xgboost --out leaderboards"""
+  zcbench efficiency nasbench201 --show gp,xgboost --out leaderboards
+  zcbench efficiency my.csv --out leaderboards         # a table of yours"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("benchmarks", nargs="*", metavar="BENCHMARK", help="default: all benchmarks that have trials")
+    parser.add_argument(
+        "benchmarks", nargs="*", metavar="BENCHMARK", help="or your table (default: all that have trials)"
+    )
     parser.add_argument("--target", metavar="NAME", help="column that was predicted (default: the benchmark's)")
-    parser.add_argument("--source", metavar="PATH", help="read the table from this official file or folder")
+    parser.add_argument(
+        "--source",
+        metavar="PATH",
+        help="read the table from this file or folder: the official one, or yours if it moved",
+    )
     parser.add_argument("--show", metavar="NAMES", help="only these predictors, separated by commas")
     parser.add_argument(
         "--metric", metavar="NAME", default="tau", help="what the table shows: tau, rho, precision@10, regret@1, nll, …"
@@ -45,6 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--transfer", action="store_true", help="only trials that were fitted on another benchmark")
     parser.add_argument("--out", metavar="DIR", help="write BENCHMARK-predictors.csv, .md and .svg into this folder")
+    add_imports(parser)
     add_store(parser)
     add_json(parser)
 
@@ -54,6 +64,7 @@ def execute(options: argparse.Namespace) -> int:
     from zcbench.errors import InvalidInputError
     from zcbench.records import Store, Trial
 
+    import_files(options.imports)
     store = Store(options.store)
     names = options.benchmarks or store.benchmarks(Trial)
     if not names:
@@ -65,9 +76,11 @@ def execute(options: argparse.Namespace) -> int:
         texts = [found.to_json() for found in every.values()]
         write_result(texts[0] if len(texts) == 1 else "[" + ",\n".join(texts) + "]")
     else:
+        say_table_notes(list(every.values()))
         print_boards(list(every.values()))
-    for name, found in every.items() if options.out else ():
-        _write(Path(options.out), name + ("-transfer" if options.transfer else "-predictors"), found)
+    for found in every.values() if options.out else ():
+        name = found.benchmark.rpartition("@")[0]
+        write_efficiency(Path(options.out), name, found, transfer=options.transfer)
     return status
 
 
@@ -86,12 +99,3 @@ def _efficiency(name: str, store: object, options: argparse.Namespace) -> Sample
         transfer=options.transfer,
         source=options.source,
     ).showing(options.metric)
-
-
-def _write(folder: Path, stem: str, found: SampleEfficiency) -> None:
-    from zcbench.leaderboards import draw_efficiency
-
-    for suffix, content in (("csv", found.to_csv()), ("md", found.to_markdown())):
-        write_board(folder, f"{stem}.{suffix}", content)
-    if any(not point.transfer_from for point in found.points):
-        write_board(folder, f"{stem}.svg", partial(draw_efficiency, found))

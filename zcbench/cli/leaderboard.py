@@ -1,7 +1,8 @@
 """Show what has been run: a table in the terminal, and with --out CSV, Markdown and one self-contained HTML file.
 
-A benchmark has a table for every seed and batch, and one for every set of learning curves that was forecast. A track
-has a table of exactly what it asks for; one of proxies with several benchmarks has a row for each.
+A benchmark has a table for every seed and batch, and one for every set of learning curves that was forecast. A
+user-defined table is called by its path, or by the name that its run printed ("own-my"). A track has a table of exactly
+what it requests; one of proxies with several benchmarks has a row for each.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ from typing import TYPE_CHECKING, Any
 from zcbench.cli._output import write_result
 from zcbench.cli._shared import (
     add_ensembles,
+    add_imports,
     add_json,
     add_store,
     for_each,
+    import_files,
     print_boards,
+    say_table_notes,
     split_names,
-    write_board,
 )
+from zcbench.cli._written import write_boards, write_evaluations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +39,8 @@ EXAMPLE = """examples:
   zcbench leaderboard everywhere                      # a row per benchmark
   zcbench leaderboard digits-201 --out leaderboards
   zcbench leaderboard digits-201 --common
+  zcbench leaderboard my.csv --out leaderboards          # a table of yours
+  zcbench leaderboard mine --import my_benchmark.py      # that a file registers
   zcbench leaderboard curves-chars-rnn --metric crps     # learning curves
   zcbench leaderboard digits-201 --ensembles vote,"mean_rank(gradsign+naswot)"
 """
@@ -43,7 +49,10 @@ EXAMPLE = """examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="benchmarks, or a track (default: all benchmarks that have records)"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="benchmarks, your tables, or a track (default: all benchmarks and tables that were run)",
     )
     parser.add_argument("--target", metavar="NAME", help="column to rank against (default: the benchmark's)")
     parser.add_argument(
@@ -53,10 +62,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="of forecasts: log_density, crps, mse, coverage_90, tau, …",
     )
     parser.add_argument("--seed", type=int, help="only runs with this seed")
-    parser.add_argument("--source", metavar="PATH", help="read the table from this official file or folder")
+    parser.add_argument(
+        "--source",
+        metavar="PATH",
+        help="read the table from this file or folder: the official one, or yours if it moved",
+    )
     parser.add_argument("--common", action="store_true", help="use only architectures that every proxy scored")
     add_ensembles(parser)
     parser.add_argument("--out", metavar="DIR", help="write NAME.csv, .md and .html into this folder")
+    add_imports(parser)
     add_store(parser)
     add_json(parser)
 
@@ -64,26 +78,49 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> int:
     """Run the command."""
     from zcbench.errors import InvalidInputError
-    from zcbench.records import CurveTrial, Store
+    from zcbench.records import Store
     from zcbench.runs import named_track
+    from zcbench.runs._own_boards import boards
 
+    import_files(options.imports)
     store = Store(options.store)
-    given = options.names or sorted({*store.benchmarks(), *store.benchmarks(CurveTrial)})
+    given = options.names or boards(store)
     if not given:
-        raise InvalidInputError(
-            f"nothing has been run in {options.store}: start with  zcbench run digits-201 --limit 300"
-        )
+        raise InvalidInputError(_nothing(store))
     tracks = {name: track for name in options.names if (track := named_track(name))}
     if tracks:
         return _of_track(tracks, [name for name in given if name not in tracks], store, options)
     every, status = for_each(given, lambda name: _of_benchmark(name, store, options))
-    for name, (found, forecasts) in every.items() if options.out else ():
-        if found:
-            _write(Path(options.out), name, found, found, store)
-        if forecasts:
-            _write_forecasts(Path(options.out), f"{name}-curves", forecasts)
+    for name, found in every.items() if options.out else ():
+        write_found(Path(options.out), name, *found, store)
     _show([board for found, forecasts in every.values() for board in (*found, *forecasts)], options)
     return status
+
+
+def _nothing(store: Store) -> str:
+    """Say that there is no board, and what there is."""
+    from zcbench.records import SearchTrace, Trial
+
+    if store.benchmarks(Trial):
+        return f"no scores are in {store.folder}, but trials of predictors are: see  zcbench efficiency"
+    if searched := store.benchmarks(SearchTrace):
+        names = ", ".join(searched)
+        return f"no scores are in {store.folder}, but searches on {names} are: give their  zcbench run  command again"
+    return f"nothing has been run in {store.folder}: start with  zcbench run digits-201 --limit 300"
+
+
+def write_found(
+    folder: Path, name: str, evaluations: list[Evaluation], forecasts: list[ForecastComparison], store: Store
+) -> None:
+    """Write what was found of a benchmark, in files of its name."""
+    from zcbench.runs._own_boards import own_table
+    from zcbench.runs._remembered import name_of
+
+    name = name if own_table(name) is None else name_of(name)
+    if evaluations:
+        write_evaluations(folder, name, evaluations, evaluations, store)
+    if forecasts:
+        write_boards(folder, f"{name}-curves", forecasts)
 
 
 def _of_benchmark(
@@ -92,9 +129,12 @@ def _of_benchmark(
     """What is stored of a benchmark: scores, and forecasts of learning curves."""
     from zcbench.records import CurveTrial
     from zcbench.runs import forecasts, leaderboard
+    from zcbench.runs._own_boards import own_table, ranked
+    from zcbench.runs._remembered import name_of
 
-    curves = name in store.benchmarks(CurveTrial)
-    if curves and name not in store.benchmarks():
+    called = name if own_table(name) is None else name_of(name)
+    curves = called in store.benchmarks(CurveTrial)
+    if curves and called not in ranked(store):
         evaluations = []
     else:
         evaluations = leaderboard(
@@ -113,9 +153,7 @@ def _of_benchmark(
 def _of_track(tracks: dict[str, Track], benchmarks: Sequence[str], store: Store, options: argparse.Namespace) -> int:
     """Show what a track asks for: an evaluation, or a table of several."""
     from zcbench.errors import InvalidInputError
-    from zcbench.leaderboards import Matrix
-    from zcbench.runs import forecasts, leaderboard, stored_benchmark
-    from zcbench.runs._read import check_scores, proxies_of
+    from zcbench.runs import forecasts
     from zcbench.runs._track import CURVES
 
     if len(tracks) > 1:
@@ -127,75 +165,71 @@ def _of_track(tracks: dict[str, Track], benchmarks: Sequence[str], store: Store,
         found_forecasts = forecasts(name, store, benchmarks=benchmarks or None, source=options.source)
         shown = [one.showing(options.metric) for one in found_forecasts]
         if options.out:
-            _write_forecasts(Path(options.out), track.name, shown)
+            write_boards(Path(options.out), track.name, shown)
         _show(shown, options)
         return 0
-    check_scores(track, name)
+    boards, found, status = of_track(
+        name,
+        track,
+        benchmarks or track.benchmarks,
+        store,
+        target=options.target,
+        common=options.common,
+        ensembles=split_names(options.ensembles) or (),
+        source=options.source,
+    )
+    if options.out:
+        write_evaluations(Path(options.out), track.name, boards, found, store)
+    _show(boards, options)
+    return status
+
+
+def of_track(
+    name: str | Track, track: Track, benchmarks: Sequence[str], store: Store, **chosen: Any
+) -> tuple[list[Board], list[Evaluation], int]:
+    """Return what a track of proxies shows of a store: its tables, the evaluations, and the exit status.
+
+    Args:
+        name: what the track was called by, or the track.
+        track: the same.
+        benchmarks: which of them.
+        store: of the runs.
+        chosen: further arguments of :func:`zcbench.leaderboard`.
+
+    Raises:
+        InvalidInputError: it is about something else, names no benchmark, or nothing of it was run.
+    """
+    from zcbench.errors import InvalidInputError
+    from zcbench.leaderboards import Matrix
+    from zcbench.runs import leaderboard, stored_benchmark
+    from zcbench.runs._read import check_scores, proxies_of
+
+    called = name if isinstance(name, str) else track.name
+    check_scores(track, called)
 
     def find(benchmark: str) -> tuple[Evaluation, Estimate]:
-        (evaluation,) = leaderboard(
-            name,
-            store,
-            benchmarks=[benchmark],
-            target=options.target,
-            common=options.common,
-            ensembles=split_names(options.ensembles) or (),
-            source=options.source,
-        )
-        return evaluation, stored_benchmark(benchmark, options.source).noise_ceiling(evaluation.target.name)
+        (evaluation,) = leaderboard(name, store, benchmarks=[benchmark], **chosen)
+        table = stored_benchmark(benchmark, chosen.get("source"), store=store)
+        return evaluation, table.noise_ceiling(evaluation.target.name)
 
-    wanted = benchmarks or track.benchmarks
-    if not wanted:
+    if not benchmarks:
         raise InvalidInputError(
-            f"the track {name} names no benchmark: say which,  zcbench leaderboard {name} BENCHMARK"
+            f"the track {called} names no benchmark: say which,  zcbench leaderboard {called} BENCHMARK"
         )
-    every, status = for_each(wanted, find)
+    every, status = for_each(benchmarks, find)
     if not every:
-        raise InvalidInputError(f"nothing that the track {name} asks for can be shown.")
+        raise InvalidInputError(f"nothing that the track {called} requests can be shown.")
     found = [evaluation for evaluation, _ in every.values()]
     boards: list[Board] = [*found]
     if len(found) > 1:
         ceilings = [ceiling for _, ceiling in every.values()]
         boards = [Matrix(found, ceilings=ceilings, proxies=proxies_of(track), title=track.name)]
-    if options.out:
-        _write(Path(options.out), track.name, boards, found, store)
-    _show(boards, options)
-    return status
+    return boards, found, status
 
 
 def _show(boards: Sequence[Board], options: argparse.Namespace) -> None:
     if options.json:
         write_result("[" + ",\n".join(board.to_json() for board in boards) + "]")
     else:
+        say_table_notes(boards)
         print_boards(boards)
-
-
-def _write_forecasts(folder: Path, name: str, boards: Sequence[Board]) -> None:
-    from zcbench.evaluation._board import csv_lines
-    from zcbench.leaderboards import boards_to_html
-
-    contents = {
-        "csv": csv_lines([row for board in boards for row in board.rows()]),
-        "md": "\n".join(board.to_markdown() for board in boards),
-        "html": boards_to_html(name, boards),
-    }
-    for suffix, content in contents.items():
-        write_board(folder, f"{name}.{suffix}", content)
-
-
-def _write(folder: Path, name: str, boards: Sequence[Board], evaluations: Sequence[Evaluation], store: Store) -> None:
-    from zcbench.evaluation._board import csv_lines
-    from zcbench.leaderboards import to_html
-
-    environments: dict[str, dict[str, Any]] = {}
-    for benchmark in dict.fromkeys(evaluation.benchmark.rpartition("@")[0] for evaluation in evaluations):
-        used = set(store.records(benchmark).distinct("environment"))
-        known = store.environments(benchmark)
-        environments |= {key: text for key, text in known.items() if key in used}
-    contents = {
-        "csv": csv_lines([row for board in boards for row in board.rows()]),
-        "md": "\n".join(board.to_markdown() for board in boards),
-        "html": to_html(evaluations, environments, None if boards[0] in evaluations else boards[0]),
-    }
-    for suffix, content in contents.items():
-        write_board(folder, f"{name}.{suffix}", content)

@@ -24,7 +24,14 @@ Columns = tuple[tuple[str, ...], Callable[[Any], Sequence[object]]]
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     kinds = [kind.plural for kind in KINDS]
-    parser.add_argument("kind", nargs="?", default="proxies", choices=kinds, help="the kind (default: proxies)")
+    parser.add_argument(
+        "kind",
+        nargs="?",
+        default="proxies",
+        metavar="KIND",
+        choices=kinds,
+        help=f"one of {', '.join(kinds)} (default: proxies)",
+    )
     parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="names or shell patterns (default: all)")
     add_imports(parser)
     add_json(parser)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zcbench.cli import _machines
@@ -41,6 +42,7 @@ from zcbench.cli._shared import (
     show,
     split_names,
 )
+from zcbench.cli._status import FAILED, status_of_several
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,8 +76,10 @@ learning curves:
   zcbench run digits-201 --curve-predictors last_value,lcpfn --contexts .2,.5
   zcbench run chars-rnn --curve-predictors all --curve valid_nll --seeds 5
 
-a table of your own:
+a table of yours:
   zcbench run my.csv --target acc                   # correlates the columns
+  zcbench run my.csv --target acc --out report      # and writes a page
+  zcbench run my.csv --target acc --seed-column seed      # repeated trainings
   zcbench run my.csv --target acc --factory nets.py:build --data digits
   zcbench run my.csv --target acc --curve "loss_*" --predictors sotl,lcsvr"""
 EXAMPLE += _machines.EXAMPLE
@@ -97,6 +101,7 @@ _FIELDS = (
     "factory",
     "data",
     "classes",
+    "seed_column",
 )
 
 
@@ -188,6 +193,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--factory", metavar="FILE.py:FUNCTION", help="build the networks by this function, which takes a name"
     )
     own.add_argument("--data", metavar="NAME", help="batch that the networks are scored on (default: cifar10)")
+    own.add_argument(
+        "--seed-column",
+        metavar="COLUMN",
+        help="column that distinguishes repeated trainings of one architecture (default: names must not repeat)",
+    )
+    own.add_argument(
+        "--features",
+        metavar="COLUMNS",
+        help="names or patterns of columns to correlate and to learn from, separated by commas (default: all; "
+        "predictors exclude those that are probably results of the same training)",
+    )
+    own.add_argument("--exclude", metavar="COLUMNS", help="names or patterns of columns not to use")
     own.add_argument("--classes", type=int, metavar="N", help="number of outputs of the networks (default: 10)")
     parser.add_argument(
         "--retry",
@@ -196,6 +213,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "disagreeing",
     )
     parser.add_argument("--retry-failed", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--out", metavar="DIR", help="also write into this folder what zcbench leaderboard or efficiency --out writes"
+    )
     add_machines(parser)
     add_timeout(
         parser,
@@ -216,26 +236,32 @@ def execute(options: argparse.Namespace) -> int:
         return alone
     _say_track(run.track, options)
     from zcbench import devices
+    from zcbench.cli._outcomes import write_outcomes
     from zcbench.executors import get_executor
-    from zcbench.runs import EmptyShardError
+    from zcbench.runs import EmptyShardError, Outcome
 
     executor = get_executor(options.executor)
     usual = devices.usual_workers(devices.chosen()) if executor is None else 1
     workers = usual if options.workers is None else options.workers
-    status = 0
+    errors, done, failed, shown = [], 0, False, list[Outcome]()
     with _Reports() as reports:
         outcomes = run.each(workers=workers, executor=executor, begin=say_notes, progress=reports)
         for number, outcome in enumerate(outcomes):
             reports.close()
-            if outcome.failed or (outcome.result is None and not isinstance(outcome.error, EmptyShardError)):
-                status = 1
+            failed = failed or outcome.failed
+            done += outcome.error is None
+            if outcome.error is not None and not isinstance(outcome.error, EmptyShardError):
+                errors.append(outcome.error)
             if outcome.result is None:
                 say(f"zcbench: {outcome.benchmark}: {outcome.error}")
             else:
                 if number and not options.json:
                     show()
                 _show(outcome.result, options.json)
-    return status
+                shown.append(outcome)
+    if options.out and shown:
+        write_outcomes(Path(options.out), run, shown)
+    return FAILED if failed else status_of_several(errors, done)
 
 
 def _run(options: argparse.Namespace) -> Run:
@@ -257,6 +283,8 @@ def _run(options: argparse.Namespace) -> Run:
         "scorers": _scorers(options.scorers),
         "constraints": options.constraints,
         "lower": _columns(options.lower),
+        "features": _columns(options.features),
+        "exclude": _columns(options.exclude),
     }
     given: dict[str, Any] = {name: getattr(options, name) for name in _FIELDS} | lists
     for name in ("predictors", "searchers"):

@@ -1,6 +1,6 @@
-"""Show everything about one proxy, predictor, benchmark, batch, track …: definition, settings, source.
+"""Show one proxy, predictor, benchmark or other registered object: definition, settings, source.
 
-Several kinds may have the same name. Then the first is shown, and stderr names the others: choose by KIND:NAME.
+If several kinds have the same name, the first is shown and stderr lists the others. Choose one by KIND:NAME.
 """
 
 from __future__ import annotations
@@ -26,8 +26,12 @@ EXAMPLE = """examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("name", metavar="[KIND:]NAME", help="a name from zcbench list")
+    nouns = [kind.noun for kind in KINDS]
     parser.add_argument(
-        "--kind", choices=[kind.noun for kind in KINDS], help="the kind that has the name (default: the first)"
+        "--kind",
+        metavar="KIND",
+        choices=nouns,
+        help=f"kind of the name: one of {', '.join(nouns)} (default: the first kind that has the name)",
     )
     add_imports(parser)
     add_json(parser)

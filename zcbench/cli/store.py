@@ -1,8 +1,9 @@
-"""Check a store, make one file of many, or copy another store into it.
+"""Check a store of results, merge its files into one, or copy another store into it.
 
-Every run writes files of its own, and reading merges them: none of these commands is needed. check counts records,
-names defects, and ends with status 1 if there are any. compact makes reading faster and files smaller; it leaves
-files alone that a run is writing. merge copies another store's files, and skips files that were copied before.
+Each run writes its own files, and reading merges them, so that none of these commands is required. check counts
+records, names defects, and ends with status 1 if there are any. compact makes reading faster and files smaller; it
+does not change files that a run is writing. merge copies the files of another store, and skips files that were copied
+before.
 """
 
 from __future__ import annotations
@@ -29,14 +30,19 @@ EXAMPLE = """examples:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("action", choices=("check", "compact", "merge"), help="what to do")
     parser.add_argument(
-        "benchmarks", nargs="*", default=[], metavar="BENCHMARK", help="default: all benchmarks of the store"
+        "action", metavar="ACTION", choices=("check", "compact", "merge"), help="check, compact or merge"
     )
     parser.add_argument(
-        "--format", choices=("jsonl", "parquet"), help="what compact writes (default: parquet if pyarrow is installed)"
+        "benchmarks", nargs="*", default=[], metavar="BENCHMARK", help="benchmarks (default: all of the store)"
     )
-    parser.add_argument("--from", dest="other", metavar="DIR", help="the store that merge copies from")
+    parser.add_argument(
+        "--format",
+        metavar="FORMAT",
+        choices=("jsonl", "parquet"),
+        help="file format that compact writes: jsonl or parquet (default: parquet if pyarrow is installed)",
+    )
+    parser.add_argument("--from", dest="other", metavar="DIR", help="store that merge copies from")
     add_store(parser)
     add_json(parser)
 

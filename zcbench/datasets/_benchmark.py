@@ -5,22 +5,50 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zcbench import _arguments as rules
 from zcbench._display import brief, many, plain
+from zcbench.datasets._trainings import complete_repeats
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.types import Architecture, SearchSpace, Target
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from zcbench.datasets._own_source import OwnSource
     from zcbench.metrics import Estimate
 
 Floats = NDArray[np.float64]
+
+
+class Rows(tuple[Architecture, ...]):
+    """Architectures of a benchmark, which know their table: predictors that use its columns find them there.
+
+    Slices know it, too. Everything else is as of a tuple.
+
+    Args:
+        architectures: rows of the table, or some of them.
+        table: the benchmark.
+    """
+
+    table: Benchmark
+
+    def __new__(cls, architectures: Iterable[Architecture], table: Benchmark) -> Self:
+        """Make a tuple of architectures with a reference to their table."""
+        made = super().__new__(cls, architectures)
+        made.table = table
+        return made
+
+    def __getitem__(self, place: Any) -> Any:
+        found = super().__getitem__(place)
+        return Rows(found, self.table) if isinstance(place, slice) else found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return tuple, (tuple(self),)  # a pickle of some rows does not hold the table
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -39,6 +67,9 @@ class Benchmark:
         seeds: by target, the seed of each column; empty where the source does not tell seeds apart (averages).
         curves: by target, ``(architectures, seeds, epochs)``.
         facts: other columns ``(architectures,)``: training cost in seconds, parameters, FLOPs.
+        texts: columns of categories, a text for each architecture; "" where it is missing.
+        requested: names of facts and texts that a user chose as features of predictors. They are used even if
+            :func:`zcbench.datasets.suspicious_columns` names them; empty for no choice.
         classes: number of outputs of the networks by data set.
         batches: what stands in for a data set that zcbench has no samples of, by data set.
         source: where the table was read from, in words.
@@ -47,6 +78,7 @@ class Benchmark:
             within a task. Empty for a table of one task.
         undivided: name of the fact whose equal values are never on both sides of a split of learning curves. Empty for
             networks that are equal in the search space, or tasks where there are many.
+        own: where a user-defined table is and how it was read; None for registered benchmarks.
     """
 
     name: str
@@ -65,6 +97,19 @@ class Benchmark:
     notes: tuple[str, ...] = ()
     tasks: str = ""
     undivided: str = ""
+    own: OwnSource | None = None
+    texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    requested: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "architectures", Rows(self.architectures, self))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "architectures": tuple(self.architectures)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__post_init__()
 
     def __repr__(self) -> str:
         counts = f"{many(len(self), 'architecture')}, {many(len(self.targets), 'target')}"
@@ -89,7 +134,8 @@ class Benchmark:
         """
         name = self.default_target if name is None else rules.text("the name of a target", name)
         if name not in self.targets:
-            raise UnknownNameError("target", name, self.targets, f"Try  zcbench show {self.name}")
+            hint = f"Try  zcbench show {self.name}" if self.own is None else ""
+            raise UnknownNameError("target", name, self.targets, hint)
         return self.targets[name]
 
     @functools.cached_property
@@ -124,9 +170,15 @@ class Benchmark:
         return mean
 
     def repeats(self, target: str | None = None) -> Floats | None:
-        """Genuine repeats ``(architectures, seeds)``, or None where the source has one number per architecture."""
+        """Return genuine repeats ``(architectures, trainings)``; None where there is one number per architecture.
+
+        A column has the trainings of one seed. In a user-defined table in which architectures have different numbers of
+        trainings it has the first, the second and so on, as many as most have (:func:`complete_repeats`).
+        """
         name = self.target(target).name
-        return self.values[name] if len(self.seeds.get(name, ())) > 1 else None
+        if len(self.seeds.get(name, ())) < 2:
+            return None
+        return self.values[name] if self.own is None else complete_repeats(self.values[name])
 
     def noise_ceiling(self, target: str | None = None) -> Estimate:
         """Mean Kendall tau-b between two trainings of the same architectures that differ in the seed alone.
@@ -156,7 +208,7 @@ class Benchmark:
         order = np.random.RandomState(seed).permutation(len(self))
         if target is not None:
             order = order[np.isfinite(self.truth(target))[order]]
-        return tuple(self.architectures[row] for row in order[:limit])
+        return Rows((self.architectures[row] for row in order[:limit]), self)
 
     def build(self, architecture: Architecture, dataset: str) -> nn.Module:
         """The benchmark's network for one of its data sets, freshly initialised.

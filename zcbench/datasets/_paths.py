@@ -11,15 +11,18 @@ from zcbench.errors import DataMissingError, StoreError
 CACHE_ADVICE = "set ZCBENCH_CACHE to another folder."
 
 
-def data_folder() -> Path:
+def data_folder(what: str = "tables") -> Path:
     """The folder that ``ZCBENCH_DATA`` names.
+
+    Args:
+        what: what it is asked for, for messages.
 
     Raises:
         DataMissingError: the variable is not set, or names no folder.
     """
     name = os.environ.get("ZCBENCH_DATA", "")
     if not name:
-        raise DataMissingError("ZCBENCH_DATA is not set: set it to the folder that holds the tables.")
+        raise DataMissingError(f"ZCBENCH_DATA is not set: set it to the folder that holds the {what}.")
     folder = _expanded("ZCBENCH_DATA", name)
     if not folder.is_dir():
         raise DataMissingError(f"ZCBENCH_DATA names {folder}, which is not a folder: correct the path.")

@@ -105,7 +105,7 @@ def _index(file: IO[bytes], path: Path) -> dict[str, tuple[int, int]]:
             return places
         if len(header) < _BLOCK:
             raise DataCorruptError(f"{path} ends too early, after {len(places):,} records: download it again.")
-        name, kind, size = _header(header, path, place)
+        name, kind, size = tar_header(header, path, place)
         place += _BLOCK
         if place + size > end:
             raise DataCorruptError(f"{path} ends within its member {name!r}: download it again.")
@@ -117,7 +117,7 @@ def _index(file: IO[bytes], path: Path) -> dict[str, tuple[int, int]]:
         place += -(-size // _BLOCK) * _BLOCK
 
 
-def _header(header: bytes, path: Path, place: int) -> tuple[str, bytes, int]:
+def tar_header(header: bytes, path: Path, place: int) -> tuple[str, bytes, int]:
     """Name, kind and size of a member; DataCorruptError if the header's checksum or a number is wrong."""
     stated = header[148:156].strip(b" \0")
     size = header[124:136].strip(b" \0")

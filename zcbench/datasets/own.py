@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,14 @@ from zcbench._display import abridged
 from zcbench.datasets._benchmark import Benchmark
 from zcbench.datasets._cells import Reading, is_number, read_cells
 from zcbench.datasets._curve_columns import several_curves
+from zcbench.datasets._features import NAMED, Features, features_of, merged_texts
+from zcbench.datasets._own_names import ARCHITECTURE, architectures_of, names_of
+from zcbench.datasets._own_source import OwnSource, file_digest
 from zcbench.datasets._sheet import Sheet, read_sheet
-from zcbench.errors import DataCorruptError, InvalidArchitectureError, InvalidInputError, UnknownNameError
-from zcbench.spaces import TableSpace, get_space
-from zcbench.types import Architecture, SearchSpace, Target
+from zcbench.datasets._trainings import Trainings, trainings_of
+from zcbench.errors import DataCorruptError, UnknownNameError
+from zcbench.spaces import FactorySpace, TableSpace, get_space
+from zcbench.types import SearchSpace, Target
 
 Floats = NDArray[np.float64]
 
@@ -27,8 +31,6 @@ Floats = NDArray[np.float64]
 OWN = "own-"
 #: rows that are read without being asked to
 MOST_ROWS = 1_000_000
-#: columns that name architectures, the surest first
-_ARCHITECTURE = ("arch", "architecture", "arch_str", "architecture_str", "genotype", "network", "model", "name", "id")
 #: what pandas calls a column without a name when it reads what it wrote
 _UNNAMED = re.compile(r"|Unnamed: \d+(\.\d+)?")
 
@@ -138,11 +140,15 @@ def own_benchmark(
     classes: int = 10,
     limit: int | None = None,
     seed: int = 0,
+    seed_column: str | None = None,
+    features: str | Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
 ) -> Benchmark:
-    """A benchmark of your own table.
+    """Make a benchmark of your table.
 
-    Rows whose architectures denote equal networks of a search space are merged: target and facts become the means of
-    the values that there are. Without a search space nothing but the name tells networks apart; it must not repeat.
+    Rows without a value of the target are candidates. Rows whose architectures denote equal networks of a search space
+    are merged: target and facts become the means of the known values. Without a search space networks are distinguished
+    by their names alone, and a name may repeat only with ``seed_column``: its rows are then repeated trainings.
 
     Args:
         path: CSV (or parquet) file, one row per architecture; see :func:`read_columns`.
@@ -158,21 +164,39 @@ def own_benchmark(
         classes: outputs of the networks, where they are built.
         limit: number of rows, drawn at random; None for all.
         seed: decides which.
+        seed_column: the column that distinguishes repeated trainings of an architecture. The benchmark keeps the values
+            of the target and of the curves by seed; their mean is the truth, and there is a noise ceiling. An
+            architecture may lack trainings that others have.
+        features: names or shell patterns of the columns that predictors use and that are correlated; default all.
+        exclude: names or shell patterns of the columns that they do not use.
 
     Returns:
         A benchmark with one target; the other numeric columns are its facts (precomputed scores, say), or learning
-        curves. Its ``notes`` name the columns that were left out, and why.
+        curves; columns of text that repeat are its texts. Its ``notes`` name the columns that were left out, and why.
 
     Raises:
         DataMissingError, DataCorruptError, InvalidInputError: as :func:`read_columns`; a target that is no column of
-            numbers, missing everywhere, or constant; a name that stands twice; a column of a curve that is not one of
-            numbers.
+            numbers, missing everywhere, or constant; a name that repeats without ``seed_column``, or with one seed; a
+            column of a curve that is not one of numbers.
         InvalidArchitectureError: a name is none of the space.
         UnknownNameError: there is no such column.
     """
+    settings = {
+        "arch": arch,
+        "lower": list(all_text("lower", lower)),
+        "curves": dict(curves) if isinstance(curves, Mapping) else list(all_text("curves", curves)),
+        "batch": batch,
+        "classes": classes,
+        "limit": limit,
+        "seed": seed,
+        "seed_column": seed_column,
+        "features": list(all_text("features", features)),
+        "exclude": list(all_text("exclude", exclude)),
+    }
     content = _read(Path(path), limit, seed)
+    given, place = target, get_space(space) if isinstance(space, str) else space or TableSpace()
     target, *lower = (" ".join(name.split()) for name in (target, *all_text("lower", lower)))
-    arch = None if arch is None else " ".join(arch.split())
+    arch, seed_column = (None if name is None else " ".join(name.split()) for name in (arch, seed_column))
     found = several_curves(curves, (name for name in content.texts if name != content.index), content.path)
     called = {one.name for one in found}
     # A curve's pattern stands for its name; as the target a curve is its last epoch.
@@ -182,49 +206,142 @@ def own_benchmark(
         ended = next(one for one in found if one.name == target)
         lower += [ended.columns[-1]] if target in lower else []
         target = ended.columns[-1]
-    for name in (target, *([arch] if arch is not None else []), *lower):
-        if name not in content.texts and (name in (target, arch) or name not in called):
-            hint = "Does the first line name the columns?" if any(map(is_number, content.texts)) else ""
-            raise UnknownNameError("column", name, map(abridged, content.texts), hint)
+    _check_columns(content, [target, arch, seed_column], [name for name in lower if name not in called])
     truth = _target(content, target)
-    place = get_space(space) if isinstance(space, str) else space or TableSpace()
-    names, column, numbered = _names(content, target, arch, None if space is None else place)
+    names, column, numbered = names_of(content, target, arch, None if space is None else place, seed_column)
     epochs = {name: _numbers(content, name) for one in found for name in one.columns}
-    skipped = {target, column, content.index, *epochs, *_ARCHITECTURE}
-    facts = {
-        name: r.values
-        for name, r in content.readings.items()
-        if r.values is not None and name not in skipped and name.lower() not in _ARCHITECTURE
-    }
-    notes = _notes(content, used={target: truth, **facts, **epochs}, names=column)
+    reserved = _reserved(content, column, {target: "the target", seed_column: "the column of seeds"})
+    reserved |= dict.fromkeys(epochs, "an epoch of a learning curve")
+    columns = features_of(
+        content.texts,
+        content.readings,
+        reserved,
+        all_text("features", features),
+        all_text("exclude", exclude),
+        content.path,
+    )
+    facts = columns.facts
+    notes = _notes(content, {target: truth, **facts, **epochs}, column, target, seed_column, columns)
     notes += [numbered] if numbered else []
     notes += [one.note() for one in found]
-    architectures, rows = _architectures(content, names, place)
+    architectures, rows = architectures_of(content, names, place, seed_column)
+    there = np.asarray(~np.isnan(np.column_stack([truth, *epochs.values()])).all(axis=1))
+    trainings = _trainings(content, names, rows, there, seed_column)
     if len(rows) < len(names):
-        notes.append(
-            f"{len(rows)} architectures remain of {len(names)} rows, as rows of equal networks were merged; their "
-            "values are means."
-        )
-        truth, facts = _means(truth, rows), {name: _means(values, rows) for name, values in facts.items()}
-        epochs = {name: _means(values, rows) for name, values in epochs.items()}
-    _rankable(content.path, target, truth)
-    by_epoch = {one.name: np.stack([epochs[name] for name in one.columns], 1)[:, None] for one in found}
-    values = {name: by_epoch[name][:, :, -1] for name in by_epoch} | {target: truth[:, None]}
-    title = "".join(c if c.isprintable() and c != "@" else "_" for c in Path(path).stem)
+        notes.append(_merged(len(rows), len(names), trainings))
+    notes += trainings.notes
+    measured = trainings.by_seed(truth, rows)
+    _rankable(content.path, target, _means(truth, rows))
+    notes += _candidates(target, measured)
+    by_epoch = {one.name: np.stack([trainings.by_seed(epochs[name], rows) for name in one.columns], 2) for one in found}
+    values = {name: by_epoch[name][:, :, -1] for name in by_epoch} | {target: measured}
     return Benchmark(
-        name=f"{OWN}{title}",  # never that of a benchmark whose records lie in the same store
+        name=own_name(path),
         version=1,
         space=place,
         architectures=architectures,
-        targets={name: Target(name, batch, name not in lower, f"column {name} of {path}") for name in values},
+        targets={n: Target(n, batch, n not in lower, f"column {n} of {Path(path).name}") for n in values},
         values=values,
         default_target=target,
         classes={batch: classes},
+        seeds=dict.fromkeys(values, trainings.seeds) if len(trainings.seeds) > 1 else {},
         curves=by_epoch,
-        facts=facts,
-        source=str(path),
+        facts={name: _means(values, rows) for name, values in facts.items()},
+        texts={name: merged_texts(texts, rows) for name, texts in columns.texts.items()},
+        requested=columns.requested,
+        source=Path(path).name,
         notes=tuple(notes),
+        own=OwnSource(
+            path=str(path),
+            digest=file_digest(path),
+            rows=len(content.sheet.rows),
+            columns=tuple(content.texts),
+            target=given,
+            space=None if space is None else place.name,
+            factory=isinstance(place, FactorySpace),
+            settings={name: value for name, value in settings.items() if value != _USUAL[name]},
+            arch=column,
+            lines=tuple(content.at(places[0]) for places in rows),
+        ),
     )
+
+
+#: arguments of :func:`own_benchmark` that say how a table is read, as they are unless they are given
+_USUAL: Mapping[str, Any] = {
+    "arch": None,
+    "lower": [],
+    "curves": [],
+    "batch": "cifar10",
+    "classes": 10,
+    "limit": None,
+    "seed": 0,
+    "seed_column": None,
+    "features": [],
+    "exclude": [],
+}
+
+
+def _reserved(content: _Content, names: str | None, known: Mapping[str | None, str]) -> dict[str, str]:
+    """Say which columns cannot be features, and what they are.
+
+    Args:
+        content: the file.
+        names: the column of architectures.
+        known: further columns, None for one that there is not.
+    """
+    found = {name: "the name of a column of architectures" for name in content.texts if name.lower() in ARCHITECTURE}
+    if names is not None:
+        found[names] = "the column of architectures"
+    if content.index is not None:
+        found[content.index] = "the number of the row"
+    return found | {name: what for name, what in known.items() if name is not None}
+
+
+def own_name(path: str | Path) -> str:
+    """Return the name of the benchmark of a user-defined table: never that of a registered benchmark."""
+    return OWN + "".join(c if c.isprintable() and c != "@" else "_" for c in Path(path).stem)
+
+
+def _check_columns(content: _Content, named: Sequence[str | None], lower: Sequence[str]) -> None:
+    """UnknownNameError for the name of a column that the file does not have."""
+    for name in (*named, *lower):
+        if name is not None and name not in content.texts:
+            hint = "Does the first line name the columns?" if any(map(is_number, content.texts)) else ""
+            raise UnknownNameError("column", name, map(abridged, content.texts), hint)
+
+
+def _trainings(
+    content: _Content, names: list[str], rows: list[list[int]], trained: NDArray[np.bool_], column: str | None
+) -> Trainings:
+    """The training of each row; without a column of seeds all rows of an architecture are one."""
+    if column is None:
+        return Trainings((0,), np.zeros(len(names), np.intp))
+    where = [content.at(place) for place in range(len(names))]
+    texts, reading = content.texts[column], content.readings[column]
+    return trainings_of(column, texts, reading, names, rows, trained, where, content.path)
+
+
+def _merged(count: int, rows: int, trainings: Trainings) -> str:
+    """A sentence that says what became of rows of one architecture."""
+    if len(trainings.seeds) > 1:
+        return (
+            f"{count:,} architectures have {rows:,} rows, which are repeated trainings: the target is their mean by "
+            "architecture, and so is every other column."
+        )
+    return (
+        f"{count} architectures remain of {rows} rows, as rows of equal networks were merged; their values are means."
+    )
+
+
+def _candidates(target: str, measured: Floats) -> list[str]:
+    """A sentence that counts trained architectures and candidates, if there are candidates."""
+    trained = int((~np.isnan(measured)).any(axis=1).sum())
+    if trained == len(measured):
+        return []
+    return [
+        f"Of {len(measured):,} architectures, {trained:,} are trained, as they have a value of "
+        f"{abridged(target, 60)!r}, and {len(measured) - trained:,} are candidates."
+    ]
 
 
 def _target(content: _Content, target: str) -> Floats:
@@ -250,7 +367,7 @@ def _numbers(content: _Content, name: str) -> Floats:
     if reading.strange is not None:
         cell = abridged(content.texts[name][reading.strange], 60)
         raise DataCorruptError(
-            f"{content.path}, {content.at(reading.strange)}: {cell!r} in the column {name!r} is no number: mend it."
+            f"{content.path}, {content.at(reading.strange)}: {cell!r} in the column {name!r} is no number: correct it."
         )
     raise DataCorruptError(f"{content.path}: the column {name!r} is no column of numbers: {reading.reason}.")
 
@@ -266,76 +383,6 @@ def _rankable(path: str, target: str, truth: Floats) -> None:
         raise DataCorruptError(f"{path}: all values of {target!r} are the same: there is nothing to rank.")
 
 
-def _names(
-    content: _Content, target: str, arch: str | None, space: SearchSpace | None
-) -> tuple[list[str], str | None, str]:
-    """Names of the rows, the column that they are from, and a note where the column that was likely is not it."""
-    texts = content.texts
-    if arch is not None:
-        return texts[arch], arch, ""
-    named = sorted(
-        (name for name in texts if name.lower() in _ARCHITECTURE and name not in (target, content.index)),
-        key=lambda name: _ARCHITECTURE.index(name.lower()),
-    )
-    if named:
-        return texts[named[0]], named[0], ""
-    others = [name for name in texts if name not in (target, content.index)]
-    coded = [name for name in others if content.readings[name].code]
-    if space is not None:
-        if not isinstance(space, TableSpace):  # any text is a name of those
-            fitting = [name for name in (*coded, *others) if _is_of(space, texts[name][0])]
-            coded = fitting[:1] or coded
-        if not coded:
-            raise InvalidInputError(f"{content.path} has no column of architectures: name it with --arch.")
-        return texts[coded[0]], coded[0], ""
-    for name in coded[:1]:
-        if len(set(texts[name])) == len(texts[name]) and "" not in texts[name]:
-            return texts[name], name, ""
-    note = f"Rows are numbered because the text in {abridged(coded[0], 60)!r} repeats." if coded else ""
-    return [f"row {number}" for number, _ in content.sheet.rows], None, note
-
-
-def _is_of(space: SearchSpace, text: str) -> bool:
-    try:
-        space.parse(text)
-    except InvalidArchitectureError:
-        return False
-    return True
-
-
-def _architectures(
-    content: _Content, names: list[str], space: SearchSpace
-) -> tuple[tuple[Architecture, ...], list[list[int]]]:
-    """Architectures that denote different networks, and the rows of each."""
-    parse: Callable[[str], Architecture] = space.parse
-    by_name = isinstance(space, TableSpace)
-    groups: dict[Architecture | str, list[int]] = {}
-    first: dict[Architecture | str, Architecture] = {}
-    for place, name in enumerate(names):
-        if not name:
-            raise DataCorruptError(f"{content.path}, {content.at(place)}: the architecture has no name: give it one.")
-        try:
-            # Matrices are often printed over several lines.
-            architecture = parse(name if len(name.splitlines()) == 1 else " ".join(name.split()))
-        except InvalidArchitectureError as error:
-            raise InvalidArchitectureError(f"{content.path}, {content.at(place)}: {error}") from None
-        # Names that look the same are the same: spaces of any kind, letters with accents of one or two characters.
-        same = unicodedata.normalize("NFC", " ".join(name.split())) if by_name else space.canonical(architecture)
-        groups.setdefault(same, []).append(place)
-        first.setdefault(same, architecture)
-    if by_name and len(groups) < len(names):
-        repeated = [places for places in groups.values() if len(places) > 1]
-        numbers = [content.sheet.rows[place][0] for place in repeated[0]]
-        others = len(repeated) - 1
-        more = f"; {others} more name{'s repeat' if others > 1 else ' repeats'}" if others else ""
-        raise DataCorruptError(
-            f"{content.path}: {abridged(names[repeated[0][0]], 60)!r} is in {content.sheet.unit}s "
-            f"{', '.join(map(str, numbers[:4][:-1]))}{', …' if len(numbers) > 4 else ''} and {numbers[-1]}{more}: keep "
-            "one row of each architecture, or name another column with --arch."
-        )
-    return tuple(first.values()), list(groups.values())
-
-
 def _means(values: Floats, rows: list[list[int]]) -> Floats:
     """The mean of the values that there are over the rows of each network; nan where there is none."""
     means = np.full(len(rows), np.nan)
@@ -346,7 +393,14 @@ def _means(values: Floats, rows: list[list[int]]) -> Floats:
     return means
 
 
-def _notes(content: _Content, used: Mapping[str, Floats], names: str | None) -> list[str]:
+def _notes(
+    content: _Content,
+    used: Mapping[str, Floats],
+    names: str | None,
+    target: str | None = None,
+    seeds: str | None = None,
+    columns: Features | None = None,
+) -> list[str]:
     """What a reader should know of a file besides its numbers."""
     notes = []
     comments = content.sheet.comments
@@ -356,17 +410,23 @@ def _notes(content: _Content, used: Mapping[str, Floats], names: str | None) -> 
     if content.index is not None:
         notes.append(f"The column {content.index!r} is left out because it numbers the rows, as pandas' index does.")
     for name, reading in content.readings.items():
-        if name in (content.index, names) or name in used:
+        if name in (content.index, names, seeds) or name in used:
+            continue
+        if columns is not None and (name in columns.texts or (columns.requested and name not in columns.excluded)):
             continue
         why = reading.reason if reading.values is None else "its name says that it names architectures"
+        why = why if columns is None else columns.excluded.get(name, why)
+        if why == NAMED:
+            continue
         notes.append(f"The column {abridged(name, 60)!r} is left out because {why}.")
-    missing = {name: content.readings[name].missing for name in used if content.readings[name].missing}
+    # Rows without a target are no defect: they are counted as candidates.
+    missing = {n: content.readings[n].missing for n in used if n != target and content.readings[n].missing}
     if missing:
         counts = ", ".join(f"{count} of {abridged(name, 60)!r}" for name, count in list(missing.items())[:20])
         more = f", and of {len(missing) - 20} other columns" if len(missing) > 20 else ""
         notes.append(f"Of {len(content.sheet.rows)} rows, values are missing: {counts}{more}.")
     notes += [f"In {abridged(n, 60)!r} {remark}." for n in used for remark in content.readings[n].remarks]
-    return notes
+    return notes + (list(columns.notes) if columns is not None else [])
 
 
-__all__ = ["OWN", "Columns", "own_benchmark", "read_columns"]
+__all__ = ["OWN", "Columns", "own_benchmark", "own_name", "read_columns"]

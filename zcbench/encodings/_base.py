@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zcbench._arguments import shown
 from zcbench._code import code_digest, joined_codes
 from zcbench._display import brief
-from zcbench.errors import InvalidInputError
+from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.spaces import get_space
 from zcbench.types import Architecture, SearchSpace, summary_of
 
@@ -168,6 +168,10 @@ class Encoding:
         """The encoding as it is where these tables are all that is known of architectures."""
         return self
 
+    def ready(self) -> Encoding:
+        """Return the encoding as a predictor can use it now, fed from a table if it needs one."""
+        return self
+
     def digest(self, feed: Feed) -> bytes:
         """What it shows of a table; nothing where rows follow from the architecture alone."""
         return b""
@@ -197,8 +201,22 @@ class Encoding:
     def _encode(self, architecture: Architecture) -> Row:
         if self.function is None:
             raise NotImplementedError(f"{type(self).__name__} has no function and does not write _encode.")
-        row = self.function(self._space_of(architecture), architecture)
+        space = self._space_of(architecture)
+        try:
+            row = self.function(space, architecture)
+        except AttributeError as error:
+            if error.obj is not space:
+                raise
+            raise self._lacking(space, str(error.name)) from error
+        except NotImplementedError as error:
+            raise self._lacking(space, "build") from error
         return np.asarray(row, np.float64) if self.kind == "vector" and not isinstance(row, Mapping) else row
+
+    def _lacking(self, space: SearchSpace, method: str) -> UnsupportedModelError:
+        return UnsupportedModelError(
+            f"the search space {space.name} has no {method}(…), which the encoding {self.name} needs: write it, or "
+            "choose another encoding."
+        )
 
     def _space_of(self, architecture: Architecture) -> SearchSpace:
         return self.space if self.space is not None else get_space(architecture.space)
@@ -215,7 +233,7 @@ class Encoding:
         """The columns that a training set has."""
         if self.kind != "vector":
             raise InvalidInputError(f"the encoding {self.name} gives no vectors: choose another, or another predictor.")
-        return Encoder([_Columns(part, part.rows(architectures)) for part in self.parts])
+        return Encoder([_Columns(part, part.rows(architectures)) for part in (one.ready() for one in self.parts)])
 
 
 class Joined(Encoding):
@@ -250,6 +268,10 @@ class Joined(Encoding):
     def fed(self, feeds: Sequence[Feed]) -> Encoding:
         """The same parts, each fed."""
         return Joined([part.fed(feeds) for part in self._parts])
+
+    def ready(self) -> Encoding:
+        """Return the same parts, each as a predictor can use it now."""
+        return Joined([part.ready() for part in self._parts])
 
     def digest(self, feed: Feed) -> bytes:
         """What its parts show of a table."""

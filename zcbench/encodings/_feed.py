@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
@@ -21,6 +22,8 @@ from zcbench.types import Architecture
 if TYPE_CHECKING:
     from zcbench.datasets import Benchmark
 
+#: Tables of architectures that a predictor was given, see :func:`tables_known`.
+_TABLES: ContextVar[tuple[Feed, ...]] = ContextVar("tables", default=())
 #: What epochs of training are, in :meth:`TableEncoding.seconds`: all curves of a network come from one training.
 TRAINING = "training"
 
@@ -39,6 +42,10 @@ class Feed:
         name: what messages call it.
         asked: architectures whose rows encodings take from it; None for all. It settles which of two tables is asked
             where both know an architecture.
+        texts: the table's own columns of categories, a text for each architecture, by name; "" where one is missing.
+        target: name of the column that is predicted; "" if it is not known.
+        truth: its values ``(n,)``; nan where one is missing, None if they are not known.
+        requested: columns that a user chose. The encoding ``columns`` then uses these, even suspicious ones.
     """
 
     architectures: Sequence[Architecture]
@@ -49,23 +56,57 @@ class Feed:
     epoch_seconds: Mapping[str, float] = field(default_factory=dict)
     name: str = "the table"
     asked: frozenset[Architecture] | None = None
+    texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    target: str = ""
+    truth: ArrayLike | None = None
+    requested: Sequence[str] = ()
 
     def __repr__(self) -> str:
-        known = ((self.facts, "column"), (self.scores, "score"), (self.curves, "curve"))
+        known = (({**self.facts, **self.texts}, "column"), (self.scores, "score"), (self.curves, "curve"))
         counts = ", ".join(many(len(one), what) for one, what in known if one)
         of = many(len(self.architectures), "architecture")
         return brief(f"<Feed of {of} of {plain(self.name, 40)}: {counts or 'nothing'}>")
 
     @classmethod
-    def of(cls, benchmark: Benchmark, curves: Iterable[str] = ()) -> Feed:
-        """A benchmark's facts, and its learning curves of some metrics.
+    def of(cls, benchmark: Benchmark, curves: Iterable[str] = (), target: str | None = None) -> Feed:
+        """Return a benchmark's facts and texts, and its learning curves of some metrics.
+
+        Args:
+            benchmark: the table.
+            curves: metrics.
+            target: the column that is predicted; default the benchmark's own choice.
 
         Raises:
             InvalidInputError: it has no learning curves.
-            UnknownNameError: it has none of that metric.
+            UnknownNameError: it has none of that metric, or no such target.
         """
         found = {metric: mean_curves(benchmark, metric) for metric in all_text("names of curves", curves)}
-        return cls(benchmark.architectures, benchmark.facts, curves=found, name=benchmark.name)
+        return cls(
+            benchmark.architectures,
+            benchmark.facts,
+            curves=found,
+            name=benchmark.name,
+            texts=benchmark.texts,
+            target=benchmark.target(target).name,
+            truth=benchmark.truth(target),
+            requested=benchmark.requested,
+        )
+
+    def text(self, name: str) -> Sequence[str]:
+        """Return one of the table's own columns of categories, ``n`` texts.
+
+        Raises:
+            UnknownNameError: it has none of that name.
+            InvalidInputError: it has not one text for each architecture.
+        """
+        if name not in self.texts:
+            raise UnknownNameError("column of text", name, self.texts)
+        if len(self.texts[name]) != len(self.architectures):
+            raise InvalidInputError(
+                f"{self.name}: give one text of {name} for each of {len(self.architectures)} architectures, not "
+                f"{len(self.texts[name])}."
+            )
+        return self.texts[name]
 
     def fact(self, name: str) -> Floats:
         """One of the table's own columns ``(n,)``.
@@ -166,6 +207,7 @@ class TableEncoding(Encoding):
     def __init__(self, name: str = "") -> None:
         super().__init__(name)
         self._fed: dict[Architecture, Row] = {}
+        self._latest: tuple[Feed | None, dict[Architecture, Row]] = (None, {})
 
     @property
     def code(self) -> str:
@@ -173,7 +215,7 @@ class TableEncoding(Encoding):
         return code_digest(type(self))
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__  # what it was fed cannot be found again
+        return {**self.__dict__, "_latest": (None, {})}  # what it was fed cannot be found again
 
     # -- what subclasses write -----------------------------------------------------------------
 
@@ -186,6 +228,10 @@ class TableEncoding(Encoding):
 
     def choose(self, feeds: Sequence[Feed]) -> None:
         """Decide what depends on all tables together, before any is looked up; called on a copy."""
+
+    def used(self) -> str:
+        """Say in a sentence which columns it uses and which it excluded by itself; "" for nothing to say."""
+        return ""
 
     def seconds(self, feed: Feed) -> dict[str, float]:
         """What it costs to know one architecture's row, by what is measured; two encodings pay for one thing once."""
@@ -236,7 +282,17 @@ class TableEncoding(Encoding):
         found: Sequence[Row] = rows
         return found
 
+    def ready(self) -> Encoding:
+        """Return the encoding fed from the tables of :func:`tables_known` if nothing has fed it."""
+        feeds = _TABLES.get()
+        return self.fed(feeds) if feeds and not self._fed else self
+
     def _row(self, architecture: Architecture) -> Row:
+        for feed in _TABLES.get() if self._fed else ():  # two tables may use one name for different rows
+            if self._latest[0] is not feed:
+                self._latest = feed, dict(zip(feed.architectures, self._rows_of(feed), strict=True))
+            if architecture in self._latest[1]:
+                return self._latest[1][architecture]
         known = self._fed.get(architecture)
         return super()._row(architecture) if known is None else known
 
@@ -245,6 +301,17 @@ class TableEncoding(Encoding):
 
     def _unknown(self, architecture: Architecture) -> NoReturn:
         raise InvalidInputError(f"the table has no row of {architecture}: {self.name} cannot encode it.")
+
+
+@contextmanager
+def tables_known(tables: Iterable[Benchmark]) -> Iterator[None]:
+    """Open a block in which encodings that nothing has fed find their rows in these tables."""
+    feeds = tuple(Feed.of(table) for table in tables)
+    token = _TABLES.set(feeds or _TABLES.get())
+    try:
+        yield
+    finally:
+        _TABLES.reset(token)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
-"""Scores of sets: what several proxies say together about several candidates.
+"""Ensembles: scores of sets of candidates, combined from the scores of several proxies.
 
-A rank exists only among others, so these score a whole set at once, and a candidate's score changes with the set.
+A rank is relative to other candidates, so ensembles score a whole set at once, and a candidate's score changes with the
+set.
 """
 
 from zcbench.ensembles._register import Ensemble, ensemble_info, get_ensemble, list_ensembles, register_ensemble

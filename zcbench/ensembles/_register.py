@@ -20,7 +20,7 @@ from zcbench.errors import InvalidInputError
 from zcbench.types import summary_of
 
 Floats: TypeAlias = NDArray[np.float64]
-#: From scores ``(members, candidates)``, high is good, and weights ``(members,)`` to ``(candidates,)``.
+#: From scores ``(members, candidates)``, higher is better, and weights ``(members,)`` to ``(candidates,)``.
 Combination: TypeAlias = Callable[[Floats, Floats], Floats]
 F = TypeVar("F", bound=Combination)
 
@@ -32,8 +32,8 @@ class Ensemble:
     Attributes:
         name: name in the registry.
         function: from scores and weights to combined scores.
-        members: labels of proxies; empty for a combination that has none of its own.
-        weights: one per member.
+        members: labels of proxies; empty for a combination without default members.
+        weights: one weight per member.
         version: raised whenever values may change.
         reference: paper and section.
     """
@@ -51,7 +51,7 @@ class Ensemble:
 
     @property
     def label(self) -> str:
-        """Name, and the members if they are not its own; ``get_ensemble`` reads it back."""
+        """Name, and the members if they are not the default; ``get_ensemble`` accepts it."""
         if self.own:
             return self.name
         pairs = zip(self.members, self.weights, strict=True)
@@ -59,7 +59,7 @@ class Ensemble:
 
     @property
     def code(self) -> str:
-        """Digest of the function's code; "" where zcbench wrote it."""
+        """Digest of the function's code; "" for code of zcbench."""
         return code_digest(self.function)
 
     @property
@@ -71,14 +71,14 @@ class Ensemble:
         """Score a set of candidates.
 
         Args:
-            scores: by member, ``(candidates,)``, turned so that high is good; nan where there is no score.
+            scores: by member, ``(candidates,)``, with the sign such that higher is better; nan where there is no score.
 
         Returns:
-            ``(candidates,)``, high is good; nan for a candidate that lacks a member's score. Those that have all are
-            ranked among themselves.
+            ``(candidates,)``, higher is better; nan for a candidate without a score of some member. The candidates with
+            all scores are ranked among themselves.
 
         Raises:
-            InvalidInputError: a member is missing, lengths differ, or the function raises or gives something else.
+            InvalidInputError: a member is missing, lengths differ, or the function raises or returns something else.
         """
         if missing := [member for member in self.members if member not in scores]:
             raise InvalidInputError(f"{self.label} needs scores of {', '.join(missing)}: run these proxies too.")
@@ -93,7 +93,7 @@ class Ensemble:
         return result
 
     def _combined(self, table: Floats) -> Floats:
-        """What the function, which a stranger may have written, makes of scores ``(members, candidates)``."""
+        """Apply the function, which may be user code, to scores ``(members, candidates)``."""
         found = np.empty(0)
         with Foreign() as call:
             found = np.asarray(self.function(table, np.asarray(self.weights)), np.float64)
@@ -101,19 +101,19 @@ class Ensemble:
             raise InvalidInputError(f"the ensemble {self.label} could not combine scores: {call.said}")
         if found.shape != table.shape[1:]:
             raise InvalidInputError(
-                f"the ensemble {self.label} gave an array {found.shape} for {table.shape[1]} candidates: its function "
-                "must return one number for each."
+                f"the ensemble {self.label} returned an array {found.shape} for {table.shape[1]} candidates: its "
+                "function must return one number for each."
             )
         return found
 
 
 def _with_members(ensemble: Ensemble, term: Term) -> Ensemble:
-    """The ensemble with its own members, or those in a term's brackets."""
+    """Return the ensemble with its default members, or those in a term's brackets."""
     if term.settings:
         raise InvalidInputError(f"{term}: an ensemble takes no settings, write {term.name}(naswot+2*synflow).")
     if term.inside is None:
         if not ensemble.members:
-            raise InvalidInputError(f"{term} has no members of its own: write {term}(naswot+synflow).")
+            raise InvalidInputError(f"{term} has no default members: write {term}(naswot+synflow).")
         return ensemble
     members = term.inside.labels
     if len(set(members)) != len(members):
@@ -138,11 +138,11 @@ _ENSEMBLES: Registry[Ensemble] = Registry(
 def register_ensemble(
     name: str, *, members: str | Sequence[str] = (), version: int = 1, reference: str = "", override: bool = False
 ) -> Callable[[F], F]:
-    """Register a function from scores ``(members, candidates)`` and weights to ``(candidates,)``; high is good.
+    """Register a function from scores ``(members, candidates)`` and weights to ``(candidates,)``; higher is better.
 
     Args:
         name: lower-case letters, digits, ``_``, ``-``, ``.``.
-        members: proxies that it combines by default; others can be chosen in its name: "vote(naswot+synflow)".
+        members: proxies that it combines by default; others can be given in its name: "vote(naswot+synflow)".
         version: raised whenever values may change.
         reference: paper and section.
         override: replace an ensemble of the same name.
@@ -161,10 +161,10 @@ def register_ensemble(
 
 
 def get_ensemble(text: str) -> Ensemble:
-    """The ensemble of that name, with its own members or those that follow in brackets.
+    """Return the ensemble with this name, with its default members or those in brackets.
 
     Raises:
-        UnknownNameError: there is none of that name.
+        UnknownNameError: the ensemble does not exist.
         InvalidInputError: members are missing or malformed.
     """
     ensemble: Ensemble = _ENSEMBLES.get(text)
@@ -172,12 +172,16 @@ def get_ensemble(text: str) -> Ensemble:
 
 
 def ensemble_info(name: str) -> Ensemble:
-    """The ensemble as it was registered, with or without members; UnknownNameError if there is none."""
+    """Return the ensemble as it was registered, with or without members.
+
+    Raises:
+        UnknownNameError: the ensemble does not exist.
+    """
     return _ENSEMBLES.info(name)
 
 
 def list_ensembles(*patterns: str) -> list[str]:
-    """Names of the registered ensembles that match any of the shell patterns (all without one), sorted.
+    """List the registered ensembles that match any of the shell patterns, sorted; without patterns, all of them.
 
     Raises:
         UnknownNameError: a pattern matches nothing.

@@ -1,4 +1,4 @@
-"""Ranks put together: proxies have no common unit, but each gives an order.
+"""Combinations of ranks: proxies have no common unit, but each defines an order.
 
 Ties share the mean of their ranks. Ranks run from 1, worst, to the number of candidates, best.
 """
@@ -17,7 +17,7 @@ def _ranks(scores: Floats) -> Floats:
 
 @register_ensemble("mean_rank", reference="baseline")
 def mean_rank(scores: Floats, weights: Floats) -> Floats:
-    """Weighted mean of the ranks (Borda's count)."""
+    """Average the ranks with weights (Borda count)."""
     result: Floats = weights @ _ranks(scores) / weights.sum()
     return result
 
@@ -26,7 +26,7 @@ def mean_rank(scores: Floats, weights: Floats) -> Floats:
     "te_nas", members=("ntk_cond", "linear_regions"), reference="Chen et al., ICLR 2021, arXiv:2102.11535"
 )
 def te_nas(scores: Floats, weights: Floats) -> Floats:
-    """Sum of the ranks of trainability (NTK condition number) and expressivity (linear regions)."""
+    """Sum the ranks of trainability (NTK condition number) and expressivity (linear regions)."""
     result: Floats = weights @ _ranks(scores)
     return result
 
@@ -37,7 +37,7 @@ def te_nas(scores: Floats, weights: Floats) -> Floats:
     reference="Lee and Ham, 'AZ-NAS', CVPR 2024, arXiv:2403.19232, non-linear ranking aggregation",
 )
 def az_nas(scores: Floats, weights: Floats) -> Floats:
-    """Sum of log(rank / number of candidates): one bad rank costs more than one good rank gains."""
+    """Sum log(rank / number of candidates): one bad rank costs more than one good rank gains."""
     result: Floats = weights @ np.log(_ranks(scores) / scores.shape[1])
     return result
 
@@ -48,9 +48,9 @@ def az_nas(scores: Floats, weights: Floats) -> Floats:
     reference="Abdelfattah et al., ICLR 2021, arXiv:2101.08134",
 )
 def vote(scores: Floats, weights: Floats) -> Floats:
-    """Number of other candidates that the weighted majority of members puts below, draws counting one half."""
+    """Count the other candidates that the weighted majority of members ranks lower; ties count one half."""
     score = np.zeros(scores.shape[1])
-    for candidate in range(scores.shape[1]):  # a row of the table of duels at a time
+    for candidate in range(scores.shape[1]):  # one row of the table of pairs at a time
         duels = np.sign(weights @ np.sign(scores[:, candidate, None] - scores))
         score[candidate] = (duels > 0).sum() + 0.5 * ((duels == 0).sum() - 1)
     return score
@@ -58,7 +58,7 @@ def vote(scores: Floats, weights: Floats) -> Floats:
 
 @register_ensemble("weighted_sum", reference="He et al., 'RoBoT', ICLR 2024, arXiv:2403.07591")
 def weighted_sum(scores: Floats, weights: Floats) -> Floats:
-    """Weighted sum of the scores, each scaled to run from 0 to 1 over the candidates; a constant member gives 0."""
+    """Sum the scores with weights, each scaled to run from 0 to 1 over the candidates; a constant member counts 0."""
     low, high = scores.min(1, keepdims=True), scores.max(1, keepdims=True)
     width = np.where(high > low, high - low, 1.0)
     result: Floats = weights @ ((scores - low) / width)

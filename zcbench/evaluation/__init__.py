@@ -1,4 +1,4 @@
-"""From records and trials to correlations and sample efficiency: pure functions, no torch."""
+"""Correlations and sample efficiency from records and trials: pure functions, without torch."""
 
 from zcbench.evaluation._board import Board
 from zcbench.evaluation._columns import COLUMNS, Column, footnotes, headline, interval

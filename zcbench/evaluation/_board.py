@@ -1,4 +1,4 @@
-"""What people read as a table and programs as rows: one shape for every result, and its forms as text."""
+"""Results as a table for people and as rows for programs: one form for every result, and its text formats."""
 
 from __future__ import annotations
 
@@ -27,46 +27,46 @@ _ADVICE = "choose another path."
 class Board:
     """A headline, a table and notes.
 
-    A subclass says what is in them; how they are written is the same for all.
+    A subclass defines the contents; this class writes them in all formats.
 
     Attributes:
-        table_notes: the last of the footnotes: what reading the benchmark's table left out or changed.
-        repeated: columns that stand in every part of a table that is too wide for a terminal; with 0 columns that find
-            no room are left out and named.
+        table_notes: the last of the footnotes: sentences about what reading the table excluded or changed.
+        repeated: number of columns that each part of a table repeats if it is too wide for a terminal; with 0, columns
+            that do not fit are omitted and named.
     """
 
     table_notes: tuple[str, ...] = ()
     repeated = 0
 
     def headline(self) -> str:
-        """One sentence that says what the table shows."""
+        """Return one sentence that describes the table."""
         raise NotImplementedError
 
     def titles(self) -> list[tuple[str, bool]]:
-        """Heading of each column, and whether its cells are numbers."""
+        """Return the heading of each column, and whether its cells are numbers."""
         raise NotImplementedError
 
     def cells(self) -> list[list[str]]:
-        """The table as people read it, a list per row."""
+        """Return the cells of the table as text, a list per row."""
         raise NotImplementedError
 
     def footnotes(self) -> list[str]:
-        """What a reader has to know besides the numbers, a sentence each."""
+        """Return the notes of the table, a sentence each."""
         raise NotImplementedError
 
     def rows(self) -> list[dict[str, Any]]:
-        """The table as programs read it: a value by name, in full precision; None where it is undefined."""
+        """Return the rows for programs: values by name, in full precision; None where undefined."""
         raise NotImplementedError
 
     def content(self) -> dict[str, Any]:
-        """Everything that the JSON holds."""
+        """Return the contents of the JSON file."""
         raise NotImplementedError
 
     def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
         """Return one line per row, numbers in full precision, empty where undefined.
 
         Args:
-            path: where to write the text too.
+            path: a file to which the text is also written.
 
         Raises:
             StoreError: the file cannot be written.
@@ -74,7 +74,7 @@ class Board:
         return _written(csv_lines(self.rows()), path)
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Return what machines read: the same keys as the CSV, null where undefined, and the notes.
+        """Return the results as JSON: the same keys as the CSV, null where undefined, and the notes.
 
         Args:
             path: where to write the text too.
@@ -112,7 +112,7 @@ class Board:
         return "\n".join([head, "", *lines, "", *notes])
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return the rows of the CSV as a data frame; what is undefined is nan in a column of numbers.
+        """Return the rows of the CSV as a data frame; undefined values are nan in a column of numbers.
 
         Raises:
             MissingDependencyError: pandas is not installed.
@@ -126,7 +126,7 @@ class Board:
         return pd.DataFrame([[row.get(name) for name in names] for row in rows], columns=names)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """Return the HTML that a notebook shows."""
         return html_table(self)
 
 
@@ -137,7 +137,7 @@ def _written(text: str, path: str | os.PathLike[str] | None) -> str:
 
 
 def csv_lines(rows: Sequence[Mapping[str, Any]]) -> str:
-    """A header and a line per row; empty where a row has nothing or None. No cell is a spreadsheet's formula."""
+    """Write a header and a line per row; empty for None and missing values. No cell is a spreadsheet's formula."""
     text = io.StringIO()
     names = list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.writer(text, lineterminator="\n")
@@ -147,7 +147,7 @@ def csv_lines(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def markdown_table(board: Board) -> str:
-    """Headline, table and notes as Markdown; no text acts as markup."""
+    """Write headline, table and notes as Markdown; no text acts as markup."""
     titles, notes = board.titles(), board.footnotes()
     lines = [markdown_line(board.headline()), ""]
     lines.append("| " + " | ".join(markdown(title) for title, _ in titles) + " |")
@@ -159,7 +159,7 @@ def markdown_table(board: Board) -> str:
 
 
 def html_table(board: Board) -> str:
-    """Headline, table and notes as a piece of HTML: no script, no link; no text acts as markup or as a formula."""
+    """Write headline, table and notes as HTML: no script, no link; no text acts as markup or as a formula."""
     titles, notes = board.titles(), board.footnotes()
 
     def row(tag: str, texts: Sequence[str]) -> str:
@@ -169,7 +169,7 @@ def html_table(board: Board) -> str:
         )
         return f"<tr>{''.join(cells)}</tr>"
 
-    # Notebooks set what stands between dollar signs; these classes keep MathJax 2 and 3 away.
+    # Notebooks typeset text between dollar signs as formulas; these classes disable MathJax 2 and 3.
     lines = ['<div class="tex2jax_ignore mathjax_ignore">', f"<p>{_inert(board.headline())}</p>"]
     lines += ["<table>", f"<thead>{row('th', [title for title, _ in titles])}</thead>", "<tbody>"]
     lines += [*(row("td", texts) for texts in board.cells()), "</tbody>", "</table>"]
@@ -183,7 +183,7 @@ def _inert(text: str) -> str:
 
 
 def estimate_columns(name: str, estimate: Estimate) -> dict[str, float | None]:
-    """An estimate as three columns; None where undefined."""
+    """Return an estimate as three columns; None where undefined."""
     return {
         name: number_or_none(estimate.value),
         f"{name}_low": number_or_none(estimate.low),
@@ -192,5 +192,5 @@ def estimate_columns(name: str, estimate: Estimate) -> dict[str, float | None]:
 
 
 def number_or_none(value: float) -> float | None:
-    """The value, None if it is nan or infinite: JSON has no word for these."""
+    """Return the value, None if it is nan or infinite, which JSON cannot represent."""
     return value if math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""Columns of scores against one target, and against each other."""
+"""Comparison of columns of scores with one target, and with each other."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from zcbench.metrics import (
 if TYPE_CHECKING:
     from zcbench.datasets import Benchmark
 
-#: the baseline that every proxy is compared with
+#: the baseline of every proxy
 BASELINE = "params"
 
 
 @dataclass
 class Scores:
-    """Scores of one proxy over all rows of the table, high is good: nan where there is none."""
+    """Scores of one proxy over all rows of the table, high is good; nan for a missing score."""
 
     version: int
     code: str
@@ -42,12 +42,12 @@ class Scores:
 
 
 class Comparison:
-    """All columns against one target; what several entries need is computed once.
+    """All columns against one target; values that several entries need are computed once.
 
     Attributes:
         order: names of the columns, best first.
         taus: tau of each.
-        standings: what it is worth.
+        standings: standing of each.
     """
 
     def __init__(self, columns: Mapping[str, Scores], good: Floats, repeats: Floats | None) -> None:
@@ -62,7 +62,7 @@ class Comparison:
         )
 
     def rows(self, *names: str) -> NDArray[np.bool_]:
-        """Where all of these columns have a score, and the target a value."""
+        """Return a mask of the rows in which all of these columns have a score, and the target has a value."""
         mask: NDArray[np.bool_] = np.isfinite(self.good)
         for name in names:
             mask = mask & np.isfinite(self.columns[name].scores)
@@ -81,7 +81,7 @@ class Comparison:
         return Standing.NO_INTERVAL if math.isnan(tau.low) else Standing.RANKED
 
     def difference(self, a: str, b: str) -> Estimate:
-        """Tau of one column minus that of another, on the rows that both have."""
+        """Return tau of one column minus that of another, on their common rows."""
         rows = self.rows(a, b)
         first, second = (
             self._own[name] if len(self._own[name].without) == rows.sum() else self._jackknife(name, rows)
@@ -90,14 +90,14 @@ class Comparison:
         return first.minus(second)
 
     def tied_with_best(self, name: str) -> bool:
-        """Whether it is the best, or its difference to the best may be none."""
+        """Return whether it is the best, or its difference to the best is not significant."""
         if self.standings[name] is not Standing.RANKED:
             return False
         best = self.order[0]
         return name == best or self.difference(best, name).low <= 0
 
     def of_ceiling(self, name: str) -> Estimate:
-        """Tau as a fraction of the ceiling on the same rows; unknown without repeats."""
+        """Return tau as a fraction of the ceiling on the same rows; unknown without repeats."""
         rows = self.rows(name)
         if self.repeats is None:
             return Estimate(math.nan, math.nan, math.nan, int(rows.sum()))

@@ -1,4 +1,4 @@
-"""From trials to sample efficiency: what each predictor reaches, how surely, at what cost. No torch."""
+"""Sample efficiency from trials: the metrics of each predictor, their intervals and costs. Without torch."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ class Point:
     Attributes:
         predictor: its label.
         version: its integer version.
-        code: digest of its code where a stranger wrote it; else empty.
-        transfer_from: what it was fitted on first, if that is another benchmark or column.
-        train_size: networks it was fitted on.
-        tuned_size: with a transfer, networks of the benchmark that it saw after those.
+        code: digest of its code if it is user-defined; else empty.
+        transfer_from: benchmark and column of the first fit, if they are others.
+        train_size: number of training networks.
+        tuned_size: with a transfer, number of further training networks of the benchmark.
         metrics: by name, the mean over seeds with a 95 % interval (Student's t over seeds).
-        behind: tau of the best at this size minus its own, paired by seed.
+        behind: tau of the best at this size minus its tau, paired by seed.
         tied_with_best: whether that interval reaches zero; not if all predictions were constant.
-        constant: seeds whose predictions were all the same.
-        failures: seeds without predictions, by reason.
-        seconds: of everything: training the networks, features of all architectures, fitting, predicting; nan where the
-            benchmark does not tell what training took.
+        constant: number of seeds whose predictions were all the same.
+        failures: number of seeds without predictions, by reason.
+        seconds: total: training the networks, features of all architectures, fitting, predicting; nan where the
+            benchmark has no training times.
     """
 
     predictor: str
@@ -67,13 +67,13 @@ class Point:
 
     @property
     def size(self) -> tuple[str, int, int]:
-        """What points must share to be compared."""
+        """The sizes that comparable points share."""
         return (self.transfer_from, self.train_size, self.tuned_size)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SampleEfficiency(Board):
-    """Predictors against the number of trained networks; proxies are the points at zero.
+    """Predictors by the number of trained networks; proxies are the points at zero.
 
     Attributes:
         benchmark: name and version.
@@ -83,9 +83,9 @@ class SampleEfficiency(Board):
         training_seconds: median time to train one network; nan if unknown.
         points: by size, the best tau first.
         proxies: the proxies on the same benchmark, if they were run.
-        notes: what was left out, a sentence each.
-        table_notes: what reading the table left out or changed.
-        metric: what the table shows.
+        notes: sentences about excluded results.
+        table_notes: sentences about rows and columns that reading the table excluded or changed.
+        metric: the metric of the table.
 
     Raises:
         UnknownNameError: there is no such metric.
@@ -101,6 +101,7 @@ class SampleEfficiency(Board):
     notes: tuple[str, ...] = ()
     table_notes: tuple[str, ...] = ()
     metric: str = "tau"
+    repeated = 1
 
     def __post_init__(self) -> None:
         if self.metric not in _efficiency_table.METRICS:
@@ -124,27 +125,27 @@ class SampleEfficiency(Board):
         return dataclasses.replace(self, metric=metric)
 
     def headline(self) -> str:
-        """One sentence that says what the table shows."""
+        """Return one sentence that describes the table."""
         return _efficiency_table.headline(self)
 
     def titles(self) -> list[tuple[str, bool]]:
-        """Heading of each column, and whether its cells are numbers."""
+        """Return the heading of each column, and whether its cells are numbers."""
         return [(title, number > 0) for number, title in enumerate(_efficiency_table.titles(self))]
 
     def cells(self) -> list[list[str]]:
-        """A row per predictor that has the metric, best tau first, a column per number of networks."""
+        """Return a row per predictor that has the metric, best tau first, a column per number of networks."""
         return _efficiency_table.cells(self)
 
     def footnotes(self) -> list[str]:
-        """What a reader has to know besides the numbers, a sentence each."""
+        """Return the notes of the table, a sentence each."""
         return _efficiency_table.footnotes(self)
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row per predictor and size, with all metrics in full precision."""
+        """Return a row per predictor and size, with all metrics in full precision."""
         return [_efficiency_table.flat_point(self, point) for point in self.points]
 
     def content(self) -> dict[str, Any]:
-        """The points, and the proxies at zero."""
+        """Return the points, and the proxies at zero."""
         return _efficiency_table.content(self)
 
 
@@ -156,8 +157,8 @@ def sample_efficiency(
     Args:
         trials: of one benchmark version, target and pool, in the order of running.
         benchmark: its table.
-        proxies: what to show at zero trained networks.
-        notes: what was left out before, a sentence each.
+        proxies: the evaluation of proxies for zero trained networks.
+        notes: sentences about results that were excluded before.
 
     Raises:
         InvalidInputError: there are none, or they cannot be compared.
@@ -201,7 +202,7 @@ def sample_efficiency(
 
 
 def _standing(taus: Mapping[int, float]) -> tuple[int, float]:
-    """Number of splits before their mean: one lucky split is no best."""
+    """Return the sort key: the number of splits, then their mean, so that one lucky split is not the best."""
     return len(taus), float(np.mean(list(taus.values()))) if taus else 0.0
 
 
@@ -210,7 +211,7 @@ def _kinds(trials: Trials) -> list[NDArray[np.intp]]:
 
 
 def _latest(items: Trials) -> tuple[list[Trial], list[str]]:
-    """Of several versions of a predictor one; of several versions of the data what was run last; what was left out."""
+    """Select one version of each predictor and the data of the last run; return sentences about the others."""
     by_label, notes = of_one_version(items, "predictor")
     trials = list(items.take(np.sort(np.concatenate(list(by_label.values())))))
     tables = {trial.transfer_from: trial.data.partition("-")[0] for trial in trials}
@@ -219,7 +220,7 @@ def _latest(items: Trials) -> tuple[list[Trial], list[str]]:
     found = [trial for trial in found if trial.data == features[trial.transfer_from, trial.label]]
     if len(found) < len(trials):
         rest = len(trials) - len(found)
-        notes.append(f"{rest:,} trials that learned from other data were left out; the latest are shown.")
+        notes.append(f"{rest:,} trials with other training data were excluded; the latest are shown.")
     return found, notes
 
 
@@ -253,7 +254,7 @@ def _point(
 
 
 def mean_interval(values: Iterable[float]) -> Estimate:
-    """The mean with a 95 % interval of Student's t; nan where a value is, no interval for fewer than two."""
+    """Return the mean with a 95 % interval of Student's t; nan if a value is nan, no interval for fewer than two."""
     numbers = np.asarray(list(values), np.float64)
     n = len(numbers)
     if not n:
@@ -268,10 +269,10 @@ def mean_interval(values: Iterable[float]) -> Estimate:
 
 
 def training_seconds(benchmark: Benchmark, target: str) -> float:
-    """Median time that training one network to the target's epoch took; nan if the table does not tell.
+    """Return the median time of training one network to the target's epoch; nan if the table has no times.
 
-    From the fact "train_seconds", or from "train_seconds_12ep" scaled to the epochs that the target's name gives. Facts
-    are of the data set of the benchmark's own choice of target.
+    It is computed from the fact "train_seconds", or from "train_seconds_12ep" scaled to the epochs in the target's
+    name. Facts belong to the data set of the benchmark's default target.
     """
     known = benchmark.targets.get(target)
     if known is not None and known.dataset != benchmark.target().dataset:

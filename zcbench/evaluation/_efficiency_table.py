@@ -1,4 +1,4 @@
-"""What the table of sample efficiency shows."""
+"""The table of sample efficiency."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 #: proxies that the table and the figure show at zero trained networks
 SHOWN = 5
 
-#: what tables can show, and how it is called
+#: the metrics of tables, and their descriptions
 METRICS = {
     "tau": "Kendall's tau with",
     "rho": "Spearman's rho with",
@@ -31,7 +31,7 @@ METRICS = {
 
 
 def headline(efficiency: SampleEfficiency) -> str:
-    """One sentence that says what the table shows."""
+    """Return one sentence that describes the table."""
     text = (
         f"{plain(efficiency.benchmark)}: {METRICS[efficiency.metric]} {plain(efficiency.target.name)} on all other of "
         f"{efficiency.pool:,} architectures, one of each equivalence class; mean and 95 % interval over "
@@ -43,12 +43,12 @@ def headline(efficiency: SampleEfficiency) -> str:
 
 
 def titles(efficiency: SampleEfficiency) -> list[str]:
-    """The predictor, and a number of networks for each other column."""
+    """Return the headings: the predictor, and a number of networks for each other column."""
     return ["predictor", *(_size(size) for size in _sizes(efficiency))]
 
 
 def cells(efficiency: SampleEfficiency) -> list[list[str]]:
-    """A row per predictor that has the metric, best tau first."""
+    """Return a row per predictor that has the metric, best tau first."""
     metric, found = efficiency.metric, {(point.predictor, point.size): point for point in efficiency.points}
     rows = [
         [plain(name), *(_cell(found.get((name, size)), metric) for size in _sizes(efficiency))]
@@ -58,9 +58,9 @@ def cells(efficiency: SampleEfficiency) -> list[list[str]]:
 
 
 def footnotes(efficiency: SampleEfficiency) -> list[str]:
-    """What a reader has to know besides the numbers; every sentence once."""
+    """Return the notes of the table; every sentence once."""
     notes = _at_zero(efficiency)
-    odd: dict[tuple[str, str, str], dict[str, int]] = {}  # to whom it happened, and what: at which sizes, how often
+    odd: dict[tuple[str, str, str], dict[str, int]] = {}  # by predictor and problem: the number of trials at each size
     for point in efficiency.points:
         if point.constant:
             same = (point.predictor, "all predictions were the same in", "; tau and rho count as 0 there.")
@@ -73,16 +73,16 @@ def footnotes(efficiency: SampleEfficiency) -> list[str]:
             f"{plain(predictor)} at {', '.join(sizes)}: {what} {count} trial{'s' * (count > 1)}{plain(why, SENTENCE)}"
         )
     if efficiency.metric == "tau":
-        notes.append("* marks predictors that paired splits cannot tell from the best of their column.")
+        notes.append("* marks predictors without a significant difference to the best of their column (paired splits).")
     proxies = efficiency.proxies.notes if efficiency.proxies else ()
     table = [plain(note, SENTENCE) for note in efficiency.table_notes]
     left_out = [plain(note, SENTENCE) for note in (*efficiency.notes, *proxies)]
-    # A note on the store is one of trials and of proxies; those on the table come last.
+    # A note on the store belongs to trials and to proxies; notes on the table are last.
     return [*dict.fromkeys(note for note in (*notes, *left_out) if note not in table), *table]
 
 
 def _at_zero(efficiency: SampleEfficiency) -> list[str]:
-    """A sentence on the best proxies, if there are any and they have the metric."""
+    """Return a sentence about the best proxies, if there are any and they have the metric."""
     if efficiency.metric not in ("tau", "rho") or efficiency.proxies is None:
         return []
     known = {e.proxy: (getattr(e, efficiency.metric), e.n) for e in efficiency.proxies.entries}
@@ -113,7 +113,7 @@ def _cell(point: Point | None, metric: str) -> str:
 
 
 def content(efficiency: SampleEfficiency) -> dict[str, Any]:
-    """The points as the CSV has them, and the proxies at zero."""
+    """Return the points as in the CSV, and the proxies at zero."""
     proxies = [] if efficiency.proxies is None else efficiency.proxies.entries
     return {
         "benchmark": efficiency.benchmark,
@@ -131,7 +131,7 @@ def content(efficiency: SampleEfficiency) -> dict[str, Any]:
 
 
 def flat_point(efficiency: SampleEfficiency, point: Point) -> dict[str, Any]:
-    """A point as numbers by name; None where undefined."""
+    """Return a point as numbers by name; None where undefined."""
     row: dict[str, Any] = {
         "benchmark": efficiency.benchmark,
         "target": efficiency.target.name,

@@ -1,4 +1,4 @@
-"""What is known of one proxy: its correlations, and what became of its scores."""
+"""The results of one proxy: its correlations, and the outcomes of its scores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Failure:
-    """Scores without a value, or with a note: how many, and the first reason or note."""
+    """Scores without a value, or with a note: their number, and the first reason or note."""
 
     status: Status
     count: int
@@ -25,7 +25,7 @@ class Failure:
 
 
 class Standing(StrEnum):
-    """What a tau is worth; entries stand in this order."""
+    """The standing of a tau; entries are sorted in this order."""
 
     RANKED = "ranked"
     NO_INTERVAL = "no interval"
@@ -36,22 +36,22 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Entry:
-    """One proxy against one target. All correlations are read so that positive is good.
+    """One proxy against one target. All correlations are signed so that positive is good.
 
     Attributes:
         proxy: label of the proxy or ensemble.
         version: its integer version.
-        code: digest of its code where a stranger wrote it; else empty.
+        code: digest of its code if it is user-defined; else empty.
         higher_is_better: the proxy's declared direction.
-        n: architectures with a score and a target value; correlations are over these.
-        total: architectures that were tried.
-        failures: what became of the others.
-        noted: scores with a value and a note: how many, and the first note.
+        n: number of architectures with a score and a target value; correlations use these.
+        total: number of architectures that were scored, including failures.
+        failures: the outcomes of the others.
+        noted: scores with a value and a note: their number, and the first note.
         tau: Kendall's tau-b.
         rho: Spearman's rho.
         of_ceiling: tau against single trainings as a fraction of the seed-to-seed tau; nan without repeats.
         over_params: tau minus the tau of ``params`` on the same architectures.
-        standing: whether tau has a value and an interval, and why not.
+        standing: whether tau has a value and an interval, or the reason why not.
         tied_with_best: whether the difference in tau to the best entry is within its 95 % interval; only for entries
             that are ranked.
         seconds: median seconds per architecture; for an ensemble the sum over its members.

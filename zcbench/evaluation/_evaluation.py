@@ -7,7 +7,7 @@ from typing import Any
 
 from zcbench._display import brief, many, plain
 from zcbench.evaluation._board import Board, estimate_columns, number_or_none
-from zcbench.evaluation._columns import COLUMNS, footnotes, headline, place
+from zcbench.evaluation._columns import COLUMNS, footnotes, headline, place, ranks
 from zcbench.evaluation._entry import Entry
 from zcbench.metrics import Estimate
 from zcbench.types import Target
@@ -19,16 +19,17 @@ class Evaluation(Board):
 
     Attributes:
         benchmark: name and version.
-        target: the column ranked against.
+        target: the column with which scores are correlated.
         seed: seed of the run.
         batch: provenance of the batch.
         ceiling: seed-to-seed tau on the sampled architectures; nan without repeats.
-        total: architectures in the sample.
-        without_target: those of them that have no finite value of the target, and so are in no correlation.
-        source: where the table came from.
+        total: number of architectures in the sample.
+        without_target: number of these without a finite value of the target, which enter no correlation.
+        source: the source of the table.
         entries: one per proxy.
-        notes: what was left out, a sentence each.
-        table_notes: what reading the table left out or changed.
+        notes: sentences about excluded results.
+        table_notes: sentences about rows and columns that reading the table excluded or changed.
+        trainings: number of trainings of each architecture that the noise ceiling compares; 1 without repeats.
     """
 
     benchmark: str
@@ -42,9 +43,10 @@ class Evaluation(Board):
     entries: tuple[Entry, ...]
     notes: tuple[str, ...] = ()
     table_notes: tuple[str, ...] = ()
+    trainings: int = 1
 
     def __getitem__(self, proxy: str) -> Entry:
-        """The entry of a proxy; KeyError if it was not run."""
+        """Return the entry of a proxy; KeyError if it was not run."""
         for entry in self.entries:
             if entry.proxy == proxy:
                 return entry
@@ -55,27 +57,28 @@ class Evaluation(Board):
         return brief(f"<Evaluation of {counts} of {plain(self.benchmark, 40)}, {plain(self.target.name, 30)}>")
 
     def headline(self) -> str:
-        """One sentence that says what the table ranks."""
+        """Return one sentence that describes the ranking."""
         return headline(self)
 
     def titles(self) -> list[tuple[str, bool]]:
-        """Heading of each column, and whether its cells are numbers."""
+        """Return the heading of each column, and whether its cells are numbers."""
         return [(column.title, column.numeric) for column in COLUMNS]
 
     def cells(self) -> list[list[str]]:
-        """A row per proxy, as people read it."""
-        return [[column.text(rank, entry) for column in COLUMNS] for rank, entry in enumerate(self.entries, 1)]
+        """Return a row per proxy, as text."""
+        shown = zip(ranks(self.entries), self.entries, strict=True)
+        return [[column.text(rank, entry) for column in COLUMNS] for rank, entry in shown]
 
     def footnotes(self) -> list[str]:
-        """A sentence for every kind of failure and note, and for what cannot be compared."""
+        """Return a sentence for every kind of failure and note, and for incomparable entries."""
         return footnotes(self)
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row per proxy, in full precision."""
+        """Return a row per proxy, in full precision."""
         return [self._flat(rank, entry) for rank, entry in enumerate(self.entries, 1)]
 
     def content(self) -> dict[str, Any]:
-        """Everything but the points."""
+        """Return all contents except the points."""
         return {
             "benchmark": self.benchmark,
             "target": self.target.name,

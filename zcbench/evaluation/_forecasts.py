@@ -1,4 +1,4 @@
-"""From trials of curve predictors to a comparison: how good forecasts are, how surely, against each other. No torch."""
+"""Comparison of curve predictors from their trials: the quality of forecasts with intervals. Without torch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from zcbench.types import Status, Target
 if TYPE_CHECKING:
     from zcbench.datasets import Benchmark
 
-#: what others are compared with, if it was run
+#: the baseline of the comparison, if it was run
 BASELINE = "last_value"
 
 
@@ -36,17 +36,17 @@ class Forecasted:
     Attributes:
         label: its label.
         version: its integer version.
-        code: digest of its code where a stranger wrote it; else empty.
-        context: share of each curve that it saw.
+        code: digest of its code if it is user-defined; else empty.
+        context: share of each curve that it received.
         metrics: by name, the mean over parts with a 95 % interval (Student's t over parts); the log-density is -inf
-            where a value that came was held to be impossible.
-        behind: log-density of the best at this context minus its own, paired by part.
+            if an observed value had the density zero.
+        behind: log-density of the best at this context minus its log-density, paired by part.
         tied_with_best: whether that interval reaches zero.
-        curves: how many were forecast.
-        left_out: how many could not be, by reason.
-        impossible: values that came and were held to be impossible.
-        failures: parts without forecasts, by reason.
-        seconds: a curve, learning and forecasting.
+        curves: number of curves with a forecast.
+        left_out: number of curves without a forecast, by reason.
+        impossible: number of observed values with the density zero.
+        failures: number of parts without forecasts, by reason.
+        seconds: seconds per curve, for fitting and forecasting.
     """
 
     label: str
@@ -74,18 +74,18 @@ class ForecastComparison(Board):
         benchmark: name and version.
         curve: the metric.
         lower_is_better: whether it is a loss.
-        pool: number of different networks, or of tasks where there are many.
-        parts: into how many parts these were dealt.
-        complete: complete curves that predictors which learn were given.
-        contexts: shares of a curve that were seen.
+        pool: number of different networks, or of tasks if there are several.
+        parts: number of parts into which these were divided.
+        complete: number of complete curves for predictors that learn.
+        contexts: shares of a curve that predictors received.
         points: one for each curve predictor and context; the best rank by log-density first.
         won: by label of a curve predictor and of another, the share of tasks (a part at a context) at which its
             log-density was higher, with an interval over parts; a tie is half.
-        won_by_median: the same by the median over curves, which one curve that diverges does not decide.
-        baseline: the label that all are compared with; "" if it is not among them.
-        notes: what a reader has to know, a sentence each.
-        table_notes: what reading the table left out or changed.
-        metric: what the table shows.
+        won_by_median: the same by the median over curves, which a single diverging curve does not determine.
+        baseline: label of the baseline; "" if it was not run.
+        notes: notes on the results, a sentence each.
+        table_notes: sentences about rows and columns that reading the table excluded or changed.
+        metric: the metric of the table.
 
     Raises:
         UnknownNameError: there is no such metric.
@@ -121,7 +121,7 @@ class ForecastComparison(Board):
         return list(dict.fromkeys(point.label for point in self.points))
 
     def point(self, label: str, context: float) -> Forecasted | None:
-        """What a curve predictor did at a context; None if it was not tried."""
+        """Return the results of a curve predictor at a context; None if it was not tested."""
         return next((one for one in self.points if one.label == label and one.context == context), None)
 
     def showing(self, metric: str) -> ForecastComparison:
@@ -133,27 +133,27 @@ class ForecastComparison(Board):
         return dataclasses.replace(self, metric=metric)
 
     def headline(self) -> str:
-        """One sentence that says what the table shows."""
+        """Return one sentence that describes the table."""
         return _forecasts_table.headline(self)
 
     def titles(self) -> list[tuple[str, bool]]:
-        """Heading of each column, and whether its cells are numbers."""
+        """Return the heading of each column, and whether its cells are numbers."""
         return _forecasts_table.titles(self)
 
     def cells(self) -> list[list[str]]:
-        """A row per curve predictor, a column per context."""
+        """Return a row per curve predictor, a column per context."""
         return _forecasts_table.cells(self)
 
     def footnotes(self) -> list[str]:
-        """What a reader has to know besides the numbers, a sentence each."""
+        """Return the notes of the table, a sentence each."""
         return _forecasts_table.footnotes(self)
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row per curve predictor and context, with all metrics in full precision."""
+        """Return a row per curve predictor and context, with all metrics in full precision."""
         return [_forecasts_table.flat(self, point) for point in self.points]
 
     def content(self) -> dict[str, Any]:
-        """The rows, and who won how often against whom."""
+        """Return the rows, and the shares of tasks that each predictor won against each other."""
         return _forecasts_table.content(self)
 
 
@@ -165,8 +165,8 @@ def compare_forecasts(
     Args:
         trials: of one set of curves, in the order of running.
         benchmark: its table.
-        notes: what was left out before, a sentence each.
-        baseline: label of what all are compared with.
+        notes: sentences about results that were excluded before.
+        baseline: label of the baseline.
 
     Raises:
         InvalidInputError: there are none, or they are of different curves.
@@ -178,7 +178,7 @@ def compare_forecasts(
     kinds = {(t.benchmark, t.curve, t.data, t.pool, t.parts, t.complete) for t in every}
     if len(kinds) != 1:
         raise InvalidInputError(
-            "forecasts of different curves, or of curves that were dealt out differently, cannot be compared."
+            "forecasts of different curves, or of curves that were divided differently, cannot be compared."
             if kinds
             else with_notes(
                 f"no forecasts on {benchmark.name}: run  zcbench run {benchmark.name} --curve-predictors all", notes
@@ -211,12 +211,12 @@ def compare_forecasts(
 
 
 def _judged(trials: Iterable[CurveTrial]) -> list[CurveTrial]:
-    """Trials whose distributions were judged, and not only their means."""
+    """Return the trials whose distributions were evaluated, and not only their means."""
     return [t for t in trials if t.status is Status.OK and "log_density" in t.metrics]
 
 
 def _density(trial: CurveTrial) -> float:
-    """The log-density of a trial: JSON has no word for the least."""
+    """Return the log-density of a trial; JSON cannot represent -inf."""
     return -math.inf if trial.metrics.get("impossible", 0.0) > 0 else trial.metrics["log_density"]
 
 
@@ -226,14 +226,14 @@ def _mean(values: Iterable[float]) -> float:
 
 
 def _best(densities: Mapping[str, Mapping[int, float]]) -> Mapping[int, float]:
-    """By part, the log-densities of the best of the curve predictors that forecast most parts."""
+    """Return the log-densities by part of the best among the curve predictors that forecast most parts."""
     most = max((len(of) for of in densities.values()), default=0)
     whole = [of for of in densities.values() if len(of) == most]
     return max(whole, key=lambda of: _mean(of.values())) if most else {}
 
 
 def _order(densities: Mapping[str, Mapping[float, Mapping[int, float]]], contexts: Sequence[float]) -> list[str]:
-    """Labels by their mean rank over contexts; those that cannot be judged at a context are last there."""
+    """Sort labels by their mean rank over contexts; labels without a value at a context are last there."""
     ranks: dict[str, list[int]] = {label: [] for label in densities}
     for context in contexts:
         means = {label: _mean(of[context].values()) for label, of in densities.items()}
@@ -245,7 +245,7 @@ def _order(densities: Mapping[str, Mapping[float, Mapping[int, float]]], context
 
 
 def _median(trial: CurveTrial) -> float:
-    """The median over curves; -inf where most curves have a value that was held to be impossible."""
+    """Return the median over curves; -inf if most curves have a value with the density zero."""
     found = trial.metrics.get("median_log_density", math.nan)
     return -math.inf if math.isnan(found) else found
 
@@ -253,14 +253,15 @@ def _median(trial: CurveTrial) -> float:
 def won(
     first: Iterable[CurveTrial], second: Iterable[CurveTrial], worth: Callable[[CurveTrial], float] = _density
 ) -> Estimate:
-    """Share of the tasks, a part at a context, at which the first has the higher log-density; a tie is half.
+    """Return the share of tasks (a part at a context) at which the first has the higher log-density; a tie is half.
 
-    Only tasks at which both forecast as many curves count. The interval, within [0, 1], is of Student's t over parts.
+    Only tasks at which both forecast the same number of curves count. The interval, within [0, 1], is of Student's t
+    over parts.
 
     Args:
         first: trials of one curve predictor.
         second: of another, on the same curves.
-        worth: what is compared, high is good.
+        worth: the compared value of a trial, high is good.
     """
     others = {(t.seed, t.context): t for t in _judged(second)}
     by_part: dict[int, list[float]] = {}
@@ -309,7 +310,7 @@ def _point(trials: Sequence[CurveTrial], own: Mapping[int, float], best: Mapping
 
 
 def _interval(values: Sequence[float]) -> Estimate:
-    """Mean and interval; -inf without one where a value is."""
+    """Return mean and interval; -inf without an interval if a value is -inf."""
     if any(map(math.isinf, values)):
         return Estimate(-math.inf, math.nan, math.nan, len(values))
     return mean_interval(values)

@@ -1,4 +1,4 @@
-"""What the table of a comparison of curve predictors shows."""
+"""The table of a comparison of curve predictors."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from zcbench.metrics import Estimate
 if TYPE_CHECKING:
     from zcbench.evaluation._forecasts import ForecastComparison, Forecasted
 
-#: what the table can show, and how it is called
+#: the metrics of the table, and their descriptions
 METRICS = {
-    "log_density": "log-density of later values, nats a value",
-    "median_log_density": "median over curves of the log-density of later values, nats a value",
+    "log_density": "log-density of later values, nats per value",
+    "median_log_density": "median over curves of the log-density of later values, nats per value",
     "mse": "mean squared error of later values",
     "crps": "continuous ranked probability score of later values",
     "coverage_50": "share of later values in the central 50 % interval",
@@ -29,30 +29,30 @@ METRICS = {
 
 
 def headline(comparison: ForecastComparison) -> str:
-    """One sentence that says what the table shows."""
+    """Return one sentence that describes the table."""
     seen = ", ".join(percent(context) for context in comparison.contexts)
     what = METRICS[comparison.metric]
     better = "less" if comparison.metric in ("mse", "crps") else "more"
     good = "" if comparison.metric.startswith("coverage") else f" ({better} is better)"
     return (
         f"{plain(comparison.benchmark)}, curves of {plain(comparison.curve)}: {what}{good}, where {seen} of each curve "
-        f"is seen; mean and 95 % interval over {many(comparison.parts, 'part')} of {many(comparison.pool, 'network')}."
+        f"is known; mean and 95 % interval over {many(comparison.parts, 'part')} of {many(comparison.pool, 'network')}."
     )
 
 
 def titles(comparison: ForecastComparison) -> list[tuple[str, bool]]:
-    """The curve predictor, a column for each context, and beside log-densities what else matters."""
+    """Return the headings: the curve predictor, each context, and for log-densities further metrics."""
     found = [("curve predictor", False), *((percent(context), True) for context in comparison.contexts)]
     if comparison.metric == "log_density":
         found += [("median", True), ("in 90 %", True), ("tau", True)]
         if comparison.baseline:
             found += [("won", True), ("by median", True)]
-        found.append(("a curve", True))
+        found.append(("per curve", True))
     return found
 
 
 def cells(comparison: ForecastComparison) -> list[list[str]]:
-    """A row per curve predictor."""
+    """Return a row per curve predictor."""
     found = []
     for label in comparison.labels:
         points = [comparison.point(label, context) for context in comparison.contexts]
@@ -81,7 +81,7 @@ def _cell(point: Forecasted | None, metric: str) -> str:
 
 
 def _mean(points: list[Forecasted | None], metric: str) -> float:
-    """The mean over contexts."""
+    """Return the mean over contexts."""
     values = [point.metrics[metric].value for point in points if point and metric in point.metrics]
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known) if known else math.nan
@@ -92,13 +92,15 @@ def _won(share: Estimate | None) -> str:
 
 
 def footnotes(comparison: ForecastComparison) -> list[str]:
-    """What a reader has to know besides the numbers; every sentence once."""
+    """Return the notes of the table; every sentence once."""
     notes = []
     if comparison.metric == "log_density":
         if len(comparison.labels) > 1 and comparison.parts > 1:
-            notes.append("* marks curve predictors that paired parts cannot tell from the best at this context.")
+            notes.append(
+                "* marks curve predictors without a significant difference to the best at this context (paired parts)."
+            )
         notes.append(
-            "Median: over curves, of the log-density, which a curve that diverges does not move; in 90 %: share of "
+            "Median: over curves, of the log-density, which a diverging curve does not affect; in 90 %: share of "
             "later values in the central 90 % interval; tau: Kendall's tau of predicted and true ends over networks; "
             "all are means over contexts."
         )
@@ -108,8 +110,8 @@ def footnotes(comparison: ForecastComparison) -> list[str]:
                 "median: the same by the median over curves."
             )
     notes.append(
-        f"Networks are dealt into {many(comparison.parts, 'part')}, each of which is tested once; curve predictors "
-        f"that learn see {many(comparison.complete, 'complete curve')} of the other parts, or as many as there are."
+        f"Networks are divided into {many(comparison.parts, 'part')}, each of which is tested once; curve predictors "
+        f"that learn receive up to {many(comparison.complete, 'complete curve')} of the other parts."
     )
     for label in comparison.labels:
         notes += _of_label(label, [point for point in comparison.points if point.label == label])
@@ -117,23 +119,23 @@ def footnotes(comparison: ForecastComparison) -> list[str]:
 
 
 def _of_label(label: str, points: list[Forecasted]) -> list[str]:
-    """What went wrong with one curve predictor."""
+    """Return sentences about the failures of one curve predictor."""
     notes = []
     for point in points:
         where = f"{plain(label)} at {percent(point.context)}"
         if point.impossible:
-            notes.append(f"{where}: {many(point.impossible, 'value')} came that it held to be impossible.")
+            notes.append(f"{where}: {many(point.impossible, 'observed value')} had the predicted density zero.")
     failures, left_out = Counter[str](), Counter[str]()
     for point in points:
         failures.update(point.failures)
         left_out.update(point.left_out)
     notes += [f"{plain(label)} has no forecast of {many(n, 'task')}: {why}" for why, n in failures.items()]
-    notes += [f"{plain(label)}: {many(n, 'curve')} left out because {why}" for why, n in left_out.items()]
+    notes += [f"{plain(label)}: {many(n, 'curve')} skipped because {why}" for why, n in left_out.items()]
     return notes
 
 
 def flat(comparison: ForecastComparison, point: Forecasted) -> dict[str, Any]:
-    """A point in full precision, None where undefined."""
+    """Return a point in full precision, None where undefined."""
     row: dict[str, Any] = {
         "benchmark": comparison.benchmark,
         "curve": comparison.curve,
@@ -156,7 +158,7 @@ def flat(comparison: ForecastComparison, point: Forecasted) -> dict[str, Any]:
 
 
 def content(comparison: ForecastComparison) -> dict[str, Any]:
-    """Everything: the rows, who won against whom, and the notes."""
+    """Return the rows, the shares of tasks won against each other, and the notes."""
     return {
         "benchmark": comparison.benchmark,
         "curve": comparison.curve,

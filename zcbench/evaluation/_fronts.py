@@ -1,4 +1,4 @@
-"""Several objectives: the known front of a table, and how much of it a search has found."""
+"""Several objectives: the known front of a table, and the share of it that a search has found."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from zcbench.datasets import Benchmark
 
 Floats = NDArray[np.float64]
-#: the reference point lies beyond the worst values of the known front, by this share of the front's ranges
+#: distance of the reference point from the worst values of the known front, as a share of the front's ranges
 MARGIN = 0.1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class KnownFront:
-    """The best trade-offs that a table has between several columns.
+    """The best trade-offs between several columns of a table.
 
     Attributes:
         names: ``m`` columns.
-        values: ``(N, m)`` of every architecture, as they are; rows that are not finite are left out.
+        values: ``(N, m)`` of every architecture, unchanged; rows that are not finite are excluded.
         higher_is_better: direction of each.
-        reference: ``(m,)`` the fixed point that hypervolumes are measured from; default the worst values on the front,
-            and a tenth of the front's range beyond them.
+        reference: ``(m,)`` the fixed reference point of hypervolumes; default the worst values on the front, and a
+            tenth of the front's range beyond them.
         benchmark: name and version of the table.
 
     Raises:
@@ -77,13 +77,13 @@ class KnownFront:
         reference: ArrayLike | None = None,
         rows: ArrayLike | None = None,
     ) -> KnownFront:
-        """The front of a benchmark's columns.
+        """Compute the front of a benchmark's columns.
 
         Args:
             benchmark: a table.
-            names: of targets and facts; "-flops" where low is good.
+            names: names of targets and facts; "-flops" where low is good.
             reference: ``(m,)``.
-            rows: numbers of the rows that count; default all.
+            rows: numbers of the rows to use; default all.
 
         Raises:
             UnknownNameError: the table has no such column.
@@ -100,7 +100,7 @@ class KnownFront:
 
     @functools.cached_property
     def points(self) -> Floats:
-        """``(k, m)`` the front, as it is, equal points once, in the order of the first column."""
+        """The front ``(k, m)``, unchanged, equal points once, in the order of the first column."""
         return np.unique(self.values[pareto_front(self.values, self.higher_is_better)], axis=0)
 
     @functools.cached_property
@@ -110,17 +110,17 @@ class KnownFront:
         return hypervolume(self.points, self.reference, self.higher_is_better)
 
     def reported(self, trace: Trace) -> Floats:
-        """``(n, m)`` what a trace reports of these columns."""
+        """Return the reported values ``(n, m)`` of a trace for these columns."""
         return np.column_stack([trace.column(name) for name in self.names])
 
     def ratio_so_far(self, trace: Trace, grid: ArrayLike | None = None, by: Cost = "evaluations") -> Floats:
-        """Hypervolume of what was found at given costs, as a share of the known front's.
+        """Return the hypervolume of the front found at given costs, as a share of the known front's.
 
-        What was found are the evaluated architectures that no other dominates *in what the searcher saw*, with their
-        reported values: objectives choose and the report judges.
+        The front found consists of the evaluated architectures that no other dominates *in the objectives that the
+        searcher received*. Their reported values give the hypervolume.
 
         Returns:
-            ``(k,)``; 0 where nothing better than the reference was known.
+            ``(k,)``; 0 where no architecture better than the reference was found.
         """
         assert self.reference is not None
         rows = np.arange(len(trace)) if grid is None else trace.rows_at(grid, by)
@@ -138,13 +138,13 @@ class KnownFront:
         return found / self.volume
 
     def cost_to(self, trace: Trace, ratio: float, by: Cost = "evaluations") -> float:
-        """What was spent when the hypervolume was first this share of the known front's; infinite if it never was."""
+        """Return the cost at which the hypervolume first reached this share of the known front's, or infinity."""
         reached = np.flatnonzero(self.ratio_so_far(trace) >= ratio)
         return float(trace.cost(by)[reached[0]]) if len(reached) else math.inf
 
 
 def _directed(benchmark: Benchmark, name: str) -> tuple[Floats, bool]:
-    """A column's values, with what is not finite, and its direction."""
+    """Return a column's values, including those that are not finite, and its direction."""
     known = Known.of(benchmark, name)
     bare = known.name
     return benchmark.facts[bare] if bare not in benchmark.targets else benchmark.truth(bare), known.higher_is_better

@@ -1,4 +1,4 @@
-"""What a summary cannot use of a store: every kind is counted and named in a sentence, none is an error."""
+"""Results of a store that a summary cannot use: each kind is counted and named in a sentence, none is an error."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ if TYPE_CHECKING:
     from zcbench.datasets import Benchmark
 
 _SHOWN = 3
-#: results that make a version of a scorer one to be shown: a tau of fewer has no interval
+#: minimum number of results of a version that is shown: a tau of fewer has no interval
 _ENOUGH = 4
 Items = TypeVar("Items", Records, Trials, CurveTrials)
 
 
 def of_this_table(items: Items, benchmark: Benchmark) -> tuple[Items, list[str]]:
-    """Records or trials of the table that is loaded, and a sentence for each other one.
+    """Select records or trials of the table that is loaded; return a sentence for each other table.
 
     Args:
-        items: of any version of the benchmark.
+        items: items of any version of the benchmark.
         benchmark: the table.
     """
     mine = items.has("benchmark", benchmark.identifier)
     others = _counts(items, "benchmark", ~mine)
     return items.where(mine), [
-        f"{many(count, 'line')} of {_cut(name)} {_were(count)} left out: the table here is {benchmark.identifier}."
+        f"{many(count, 'line')} of {_cut(name)} {_were(count)} excluded: the table here is {benchmark.identifier}."
         for name, count in others.most_common(_SHOWN)
     ] + _more(others)
 
 
 def of_known_architectures(records: Iterable[Record], benchmark: Benchmark) -> tuple[Records, list[str]]:
-    """Records of architectures that the table has, and a sentence for the others."""
+    """Select records of architectures that the table has; return a sentence about the others."""
     records = Records.of(records)
     codes, texts = records.codes("architecture")
     known = (benchmark.row_numbers(texts) >= 0)[codes]
@@ -47,23 +47,23 @@ def of_known_architectures(records: Iterable[Record], benchmark: Benchmark) -> t
     names = ", ".join(_cut(name) for name, _ in others.most_common(_SHOWN))
     further = f" and {len(others) - _SHOWN:,} more" if len(others) > _SHOWN else ""
     count, were = many(others.total(), "record"), _were(others.total())
-    unknown = f"of architectures that {benchmark.identifier} does not have {were} left out: {names}{further}."
+    unknown = f"of architectures that {benchmark.identifier} does not have {were} excluded: {names}{further}."
     return records.where(known), [f"{count} {unknown}"]
 
 
 def of_one_direction(records: Records) -> tuple[Records, list[str]]:
-    """Records of one proxy that agree on which scores are good, with the majority; a sentence for the others."""
+    """Select records of one proxy with the direction of the majority; return a sentence about the others."""
     up = records.numbers("higher_is_better")
     kept = up == (2 * up.sum() >= len(up))
     if kept.all():
         return records, []
     rest = int((~kept).sum())
     name = _cut(records[0].proxy)
-    return records.where(kept), [f"{name}: {many(rest, 'record')} with the other direction {_were(rest)} left out."]
+    return records.where(kept), [f"{name}: {many(rest, 'record')} with the other direction {_were(rest)} excluded."]
 
 
 class _Version(NamedTuple):
-    """One version and code of a scorer: what is called so, and its rows in the order of measuring."""
+    """One version and code of a scorer, and its rows in the order of measuring."""
 
     version: int
     code: str
@@ -74,10 +74,10 @@ class _Version(NamedTuple):
 
 
 def of_one_version(items: Records | Trials | CurveTrials, scorer: str) -> tuple[dict[str, NDArray[np.intp]], list[str]]:
-    """Of several versions of a scorer the one that was measured last; a sentence for the others.
+    """Select the version of a scorer that was measured last; return a sentence about the others.
 
-    Results of different code are different versions, whatever their number. A version with fewer than four results, of
-    which no interval can be had, is shown only if none has more: one line hides no others.
+    Results of different code are different versions, whatever their version number. A version with fewer than four
+    results is shown only if no other version has more, so that a line added by hand hides no other results.
 
     Args:
         items: records or trials, in the order of measuring.
@@ -97,7 +97,7 @@ def of_one_version(items: Records | Trials | CurveTrials, scorer: str) -> tuple[
         chosen = max((one for one in found if len(one.rows) >= enough), key=lambda one: int(one.rows[-1]))
         kept[label] = chosen.rows
         notes += [
-            f"{_cut(label)}: {many(len(one.rows), 'result')} of {one} {_were(len(one.rows))} left out; "
+            f"{_cut(label)}: {many(len(one.rows), 'result')} of {one} {_were(len(one.rows))} excluded; "
             f"{chosen} is shown."
             for one in sorted(found, key=lambda one: (one.version, one.code))
             if one is not chosen
@@ -106,7 +106,7 @@ def of_one_version(items: Records | Trials | CurveTrials, scorer: str) -> tuple[
 
 
 def grouped(*columns: NDArray[Any]) -> list[NDArray[np.intp]]:
-    """Rows that are equal in all columns ``(n,)`` of whole numbers, group by group in the order of their first row."""
+    """Group rows that are equal in all columns ``(n,)`` of whole numbers, in the order of their first row."""
     packed = np.zeros(len(columns[0]), np.int64)
     for column in columns:
         values, codes = np.unique(column, return_inverse=True)
@@ -117,24 +117,24 @@ def grouped(*columns: NDArray[Any]) -> list[NDArray[np.intp]]:
 
 
 def of_possible_pools(trials: Iterable[Trial], benchmark: Benchmark) -> tuple[Trials, list[str]]:
-    """Trials on targets that the table has and on pools that fit into it; a sentence for the others."""
+    """Select trials on targets and pools that the table has; return a sentence about the others."""
     trials = Trials.of(trials)
     kept = trials.has("target", benchmark.targets) & (trials.numbers("pool") <= len(benchmark))
     if kept.all():
         return trials, []
     rest = int((~kept).sum())
-    unknown = f"with a target or a pool that {benchmark.identifier} does not have {_were(rest)} left out."
+    unknown = f"with a target or a pool that {benchmark.identifier} does not have {_were(rest)} excluded."
     return trials.where(kept), [f"{many(rest, 'trial')} {unknown}"]
 
 
 def with_notes(message: str, notes: Iterable[str]) -> str:
-    """A message that ends without a full stop, and what was left out."""
+    """Append sentences about excluded results to a message that ends without a full stop."""
     notes = list(notes)
     return " ".join([f"{message}.", *notes]) if notes else message
 
 
 def _counts(items: Records | Trials | CurveTrials, column: str, mask: NDArray[np.bool_]) -> Counter[str]:
-    """How often each text stands in a column where the mask is true."""
+    """Count each text of a column where the mask is true."""
     codes, texts = items.codes(column)
     found, counts = np.unique(codes[mask], return_counts=True)
     return Counter({texts[code]: int(count) for code, count in zip(found, counts, strict=True)})
@@ -150,4 +150,4 @@ def _cut(text: str) -> str:
 
 def _more(counts: Counter[str]) -> list[str]:
     rest = counts.most_common()[_SHOWN:]
-    return [f"{many(sum(n for _, n in rest), 'line')} of {len(rest):,} other tables were left out."] if rest else []
+    return [f"{many(sum(n for _, n in rest), 'line')} of {len(rest):,} other tables were excluded."] if rest else []

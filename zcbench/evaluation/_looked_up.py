@@ -1,4 +1,4 @@
-"""From stored searches to traces: what each evaluated is looked up in the table."""
+"""Traces from stored searches: the values of their evaluations are looked up in the table."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ Floats = NDArray[np.float64]
 
 
 def looked_up(searches: Iterable[SearchTrace], benchmark: Benchmark, report: Sequence[str] = ()) -> list[Trace]:
-    """Traces of searches on a benchmark's table.
+    """Make traces of searches on a benchmark's table.
 
-    Networks that were trained in part have no guide, and count as an evaluation once. Searches that failed are left
-    out: they have no rows.
+    Networks that were trained in part have no guide, and count as an evaluation once. Searches that failed are
+    excluded, because they have no rows.
 
     Args:
-        searches: of this version of the benchmark.
+        searches: searches on this version of the benchmark.
         benchmark: its table.
-        report: columns to report beside those that guided.
+        report: columns to report in addition to the guides.
 
     Raises:
         InvalidInputError: a search is of another benchmark, or has rows that the table does not have.
@@ -51,7 +51,7 @@ def looked_up(searches: Iterable[SearchTrace], benchmark: Benchmark, report: Seq
 
 
 def _column(benchmark: Benchmark, name: str) -> tuple[Floats, bool]:
-    """A column of the whole table, as it is, and its direction."""
+    """Return a column of the whole table, unchanged, and its direction."""
     known = Known.of(benchmark, name)
     bare = known.name
     values = benchmark.truth(bare) if bare in benchmark.targets else benchmark.facts[bare]
@@ -63,7 +63,7 @@ def _trace(search: SearchTrace, guides: Sequence[tuple[Floats, bool]], reported:
     size = len(guides[0][0])
     if len(rows) and not (rows.min() >= 0 and rows.max() < size):
         raise InvalidInputError(
-            f"{search!r} evaluated rows that a table of {size:,} does not have: it was another one."
+            f"{search!r} evaluated rows that a table of {size:,} does not have: it used another table."
         )
     whole = np.asarray(search.epochs, np.int64) == 0 if search.epochs else np.ones(len(rows), np.bool_)
     points = [np.where(whole, (values if high else -values)[rows], math.nan) for values, high in guides]

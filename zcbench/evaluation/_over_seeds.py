@@ -1,8 +1,8 @@
-"""Statistics over the seeds of one searcher: costs to a goal that some searches never reached, ratios, pairs.
+"""Statistics over the seeds of one searcher: costs of a goal that some searches never reached, ratios, differences.
 
-A search that ends before its goal says only that the goal costs more than what it spent: it is censored. The
-Kaplan-Meier estimate uses that and no more. Intervals are percentiles of a bootstrap over seeds with fixed random
-numbers: the same searches give the same interval.
+If a search ends before its goal, the goal is known only to cost more than the search: the cost is censored. The
+Kaplan-Meier estimate uses exactly this information. Intervals are percentiles of a bootstrap over seeds with fixed
+random numbers: the same searches give the same interval.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from zcbench.evaluation._efficiency import mean_interval
 from zcbench.metrics import Estimate
 
 Floats = NDArray[np.float64]
-#: resamples of the seeds
+#: number of resamples of the seeds
 RESAMPLES = 2_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Reach:
-    """What it cost the searches of one label to reach a goal.
+    """The costs at which the searches of one label reached a goal.
 
     Attributes:
         costs: ``(seeds,)``; infinite where the goal was not reached.
-        ends: ``(seeds,)`` what each search had spent when it ended.
+        ends: ``(seeds,)`` the total cost of each search.
     """
 
     costs: Floats
@@ -58,15 +58,15 @@ class Reach:
 
     @property
     def horizon(self) -> float:
-        """The highest cost up to which something is known."""
+        """The highest cost with information."""
         return float(np.where(np.isfinite(self.costs), self.costs, self.ends).max())
 
     def median(self) -> Estimate:
-        """Median cost, Kaplan-Meier; infinite where fewer than half of the searches came that far."""
+        """Return the median cost, by Kaplan-Meier; infinite if fewer than half of the searches reached the goal."""
         return self._interval(_medians(*self._survival(self._resampled())), self._median())
 
     def mean(self, horizon: float) -> Estimate:
-        """Mean of what was spent until the goal or a horizon, whichever came first: the restricted mean."""
+        """Return the restricted mean: the mean cost until the goal or a horizon, whichever is first."""
         whole = _restricted_means(*self._survival(np.ones((1, len(self)))), horizon)[0]
         return self._interval(_restricted_means(*self._survival(self._resampled()), horizon), float(whole))
 
@@ -78,17 +78,17 @@ class Reach:
         return Estimate(value, low, high, len(self))
 
     def _resampled(self, salt: int = 0) -> Floats:
-        """How often each seed was drawn ``(RESAMPLES, seeds)``."""
+        """Return the number of times that each seed was drawn ``(RESAMPLES, seeds)``."""
         n = len(self)
         return np.random.default_rng([n, salt]).multinomial(n, np.full(n, 1 / n), RESAMPLES).astype(np.float64)
 
     def _survival(self, weights: Floats) -> tuple[Floats, Floats]:
-        """Costs in order ``(seeds,)``, and the share that has not reached the goal after each ``(…, seeds)``."""
+        """Return sorted costs ``(seeds,)``, and the share that has not reached the goal after each ``(…, seeds)``."""
         reached = np.isfinite(self.costs)
         times = np.where(reached, self.costs, self.ends)
         order: NDArray[np.intp] = np.lexsort(
             (~reached, times)
-        )  # at equal costs, searches that ended there were still on the way
+        )  # at equal costs, searches that ended there count as not at the goal
         drawn = weights[:, order]
         at_risk = np.cumsum(drawn[:, ::-1], 1)[:, ::-1]
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -97,7 +97,7 @@ class Reach:
 
 
 def _medians(times: Floats, survival: Floats) -> Floats:
-    """Middle between the first time at which at most half are left and the first at which less than half is."""
+    """Return the mean of the first times at which at most half, and less than half, have not reached the goal."""
 
     def first(left: NDArray[np.bool_]) -> Floats:
         return np.where(left.any(1), times[left.argmax(1)], math.inf)
@@ -106,7 +106,7 @@ def _medians(times: Floats, survival: Floats) -> Floats:
 
 
 def _restricted_means(times: Floats, survival: Floats, horizon: float) -> Floats:
-    """Area under the survival up to a horizon."""
+    """Return the area under the survival function up to a horizon."""
     edges = np.minimum(np.concatenate([[0.0], times, [horizon]]), horizon)
     before = np.concatenate([np.ones((len(survival), 1)), survival], 1)
     found: Floats = before @ np.maximum(np.diff(edges), 0)
@@ -114,14 +114,14 @@ def _restricted_means(times: Floats, survival: Floats, horizon: float) -> Floats
 
 
 def _percentiles(replicates: Floats) -> tuple[float, float]:
-    """2.5 and 97.5 percent, outwards; replicates may be infinite."""
+    """Return the 2.5 and 97.5 percentiles, rounded outwards; replicates may be infinite."""
     ordered = np.sort(replicates)
     last = len(ordered) - 1
     return float(ordered[math.floor(0.025 * last)]), float(ordered[math.ceil(0.975 * last)])
 
 
 def median_interval(values: ArrayLike) -> Estimate:
-    """Median of values ``(n,)`` with a 95 % interval; nan where a value is, no interval for fewer than two."""
+    """Return the median of ``(n,)`` with a 95 % interval; nan if a value is nan, no interval for fewer than two."""
     numbers = np.asarray(values, np.float64)
     if not len(numbers) or np.isnan(numbers).any():
         return Estimate(math.nan, math.nan, math.nan, len(numbers))
@@ -132,13 +132,13 @@ def median_interval(values: ArrayLike) -> Estimate:
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times less one searcher spends than another, by medians over seeds.
+    """The ratio of the costs of two searchers, by medians over seeds.
 
     Attributes:
         value: nan where the faster one's median is not known.
         low: lower end of the 95 % interval; nan for fewer than two seeds.
         high: upper end; infinite where the slower one has no end.
-        at_least: whether the slower one's median lies beyond what it spent, so that value and ends are lower bounds.
+        at_least: whether the slower one's median is beyond its costs, so that value and ends are lower bounds.
     """
 
     value: float
@@ -148,9 +148,9 @@ class Ratio:
 
 
 def speed_up(slow: Reach, fast: Reach) -> Ratio:
-    """Ratio of the median costs of two searchers, each resampled by itself.
+    """Return the ratio of the median costs of two searchers, which are resampled separately.
 
-    Where the slow one's median is beyond its searches' ends, what these spent stands for it: a lower bound.
+    If the slow one's median is beyond the ends of its searches, their costs replace it, which gives a lower bound.
     """
     above, below = slow._median(), fast._median()
     at_least = math.isinf(above)
@@ -163,17 +163,17 @@ def speed_up(slow: Reach, fast: Reach) -> Ratio:
     tops = _medians(*slow._survival(slow._resampled(1)))
     bottoms = _medians(*fast._survival(fast._resampled(2)))
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.minimum(tops, cap) / bottoms  # a fast one that never came there counts as 0
+        ratios = np.minimum(tops, cap) / bottoms  # a fast searcher that never reached the goal counts as 0
         open_ended = np.where(np.isinf(tops), math.inf, ratios)
     return Ratio(value, _percentiles(ratios)[0], _percentiles(open_ended)[1], at_least)
 
 
 def paired_difference(first: Mapping[int, float], second: Mapping[int, float]) -> Estimate:
-    """Mean of first minus second over the seeds that both have, with a 95 % interval of Student's t.
+    """Return the mean of first minus second over their common seeds, with a 95 % interval of Student's t.
 
     Args:
-        first: a number by seed; nan where there is none.
-        second: the same of another searcher.
+        first: a number by seed; nan for a missing number.
+        second: the same for another searcher.
     """
     common = sorted(first.keys() & second.keys())
     return mean_interval(_finite(first[seed] - second[seed] for seed in common))

@@ -1,4 +1,4 @@
-"""What one search found, as people and programs read it: pure functions of arrays, no torch."""
+"""The report of one search, for people and programs: pure functions of arrays, without torch."""
 
 from __future__ import annotations
 
@@ -24,33 +24,33 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SearchReport(Board):
-    """One search: what was found, at what cost, and what is known of the table that was searched.
+    """One search: its result and cost, and the statistics of the table that was searched.
 
-    The table of one objective has a row per column, that of several a row per architecture of the front found. The CSV
+    With one objective the table has a row per column, with several a row per architecture of the front found. The CSV
     has a row per evaluation.
 
     Attributes:
         searcher: label and version.
         evaluate: name and version of the benchmark, or name of the function that evaluated.
-        seed: of the search.
-        objectives: what was searched for, and whether high is good.
+        seed: seed of the search.
+        objectives: the objectives, and whether high is good.
         architectures: ``n`` strings, in the order of evaluation.
-        epochs: ``(n,)`` epochs that each was trained for; nan for all of them.
-        values: by name, ``(n,)`` everything that evaluations gave; nan where there is none.
-        seconds: ``(n,)`` spent in all when each answer was there.
-        spent: seconds in all, by what for.
-        asks: proposals of the searcher, those included whose equal was evaluated.
-        equal: proposals among these whose equal was evaluated before, or in their batch.
-        scored: scores that were paid for.
-        ended: why the search ended, a sentence; "" while it goes on.
-        budget: what could be spent, in words; "" if that is not known.
+        epochs: ``(n,)`` number of epochs of each training; nan for all epochs.
+        values: by name, ``(n,)`` all results of evaluations; nan for a missing one.
+        seconds: ``(n,)`` total seconds at the time of each result.
+        spent: total seconds, by kind of work.
+        asks: number of proposals of the searcher, including those equal to an evaluated network.
+        equal: number of proposals equal to a network that was evaluated before, or in their batch.
+        scored: number of scores whose cost was counted.
+        ended: the reason for the end, a sentence; "" while the search runs.
+        budget: the budget, in words; "" if it is not known.
         table: by name, ``(N,)`` columns of every architecture that could have been found; empty without a table.
-        directions: by name, whether high is good, of columns of the table.
-        scorers: what helped without training, by role.
-        reference: by objective, what hypervolume is measured from; default that of :class:`KnownFront`.
-        constraints: what every architecture had to keep.
-        notes: what a reader has to know, a sentence each.
-        table_notes: what reading the table left out or changed.
+        directions: by name of a column of the table, whether high is good.
+        scorers: the scorers, by role.
+        reference: by objective, the reference point of hypervolume; default that of :class:`KnownFront`.
+        constraints: the constraints on every architecture.
+        notes: notes on the results, a sentence each.
+        table_notes: sentences about rows and columns that reading the table excluded or changed.
     """
 
     searcher: str
@@ -88,12 +88,12 @@ class SearchReport(Board):
 
     @property
     def reported(self) -> list[str]:
-        """Names of the columns that are no objectives."""
+        """Names of the columns that are not objectives."""
         return [name for name in self.values if name not in self.objectives]
 
     @functools.cached_property
     def trace(self) -> Trace:
-        """The evaluations as a trace; a network that was trained in part has no guide."""
+        """The evaluations as a trace; a partly trained network has no guide."""
         n = len(self)
         nothing = np.full(n, math.nan)
         whole = np.isnan(self.epochs)
@@ -106,13 +106,13 @@ class SearchReport(Board):
 
     @property
     def found(self) -> int | None:
-        """Row of the best evaluation by the first objective; None where nothing has a value."""
+        """Row of the best evaluation by the first objective; None if no evaluation has a value."""
         row = int(self.trace.incumbents[-1]) if len(self) else -1
         return row if row >= 0 else None
 
     @functools.cached_property
     def front(self) -> list[int]:
-        """Rows that no other dominates in the objectives, the best by the first objective first; of equal ones one."""
+        """Rows of the front, the best by the first objective first; one of each set of equal points."""
         points = self.trace.points
         assert points is not None  # set when the trace was made
         if not len(points):
@@ -122,14 +122,14 @@ class SearchReport(Board):
         return [int(row) for row in rows[np.argsort(-points[rows, 0], kind="stable")]]
 
     def known(self, name: str) -> Known | None:
-        """What the table knows of a column; None without a table or a direction."""
+        """Return the statistics of a column of the table; None without a table or a direction."""
         if name not in self.table or name not in self.directions or not np.isfinite(self.table[name]).any():
             return None
         return Known(name, self.table[name], self.directions[name], self.evaluate)
 
     @functools.cached_property
     def known_front(self) -> KnownFront | None:
-        """The best trade-offs of the table; None for one objective, or where the table has not all of them."""
+        """The known front of the table; None for one objective, or if the table lacks an objective."""
         names = tuple(self.objectives)
         if len(names) < 2 or any(name not in self.table for name in names):
             return None
@@ -137,24 +137,24 @@ class SearchReport(Board):
         try:
             point = np.array([self.reference[name] for name in names]) if self.reference else None
             return KnownFront(names, values, tuple(self.objectives.values()), point, self.evaluate)
-        except InvalidInputError:  # no architecture has all of them, or none is better than the reference
+        except InvalidInputError:  # no architecture has all objectives, or none is better than the reference
             return None
 
     @functools.cached_property
     def hypervolume(self) -> float:
-        """Share of the known front's hypervolume that was found; nan where no front is known."""
+        """Share of the known front's hypervolume that was found; nan without a known front."""
         if self.known_front is None or not len(self):
             return math.nan
         return float(self.known_front.ratio_so_far(self.trace, [len(self)])[-1])
 
     def random(self, name: str, counts: list[int] | None = None) -> Floats:
-        """What random search finds on average with so many evaluations, ``(k,)``; nan without a table.
+        """Return the mean result of random search at numbers of evaluations, ``(k,)``; nan without a table.
 
-        nan, too, where trainings were stopped early: so many networks were not trained to the end.
+        It is also nan if trainings were stopped early, because fewer networks were then trained completely.
 
         Args:
             name: a column.
-            counts: default the evaluations of this search.
+            counts: numbers of evaluations; default that of this search.
         """
         counts = [round(self.trace.end())] if counts is None else counts
         if self.guide not in self.table or name not in self.table or not np.isnan(self.epochs).all():
@@ -163,29 +163,29 @@ class SearchReport(Board):
         return best_of_random(sign * self.table[self.guide], self.table[name], counts)
 
     def so_far(self, name: str, by: Cost = "evaluations") -> tuple[Floats, Floats]:
-        """Costs and values ``(n,)`` of the best so far by the first objective."""
+        """Return costs and values ``(n,)`` of the best so far by the first objective."""
         return self.trace.cost(by), self.trace.found(name)
 
     def headline(self) -> str:
-        """One sentence that says what was found."""
+        """Return one sentence with the result."""
         return text.headline(self)
 
     def titles(self) -> list[tuple[str, bool]]:
-        """Heading of each column, and whether its cells are numbers."""
+        """Return the heading of each column, and whether its cells are numbers."""
         return text.titles(self)
 
     def cells(self) -> list[list[str]]:
-        """A row per column, or per architecture of the front."""
+        """Return a row per column, or per architecture of the front."""
         return text.cells(self)
 
     def footnotes(self) -> list[str]:
-        """Cost, end, and what a reader has to know besides."""
+        """Return sentences about the cost, the end and the table."""
         return text.footnotes(self)
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row per evaluation, in order."""
+        """Return a row per evaluation, in order."""
         return text.rows(self)
 
     def content(self) -> dict[str, Any]:
-        """What was found, and every evaluation."""
+        """Return the result, and every evaluation."""
         return text.content(self)

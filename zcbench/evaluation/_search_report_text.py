@@ -1,4 +1,4 @@
-"""What the report of one search says."""
+"""The text of the report of one search."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from zcbench.evaluation._board import number_or_none
 if TYPE_CHECKING:
     from zcbench.evaluation._search_report import SearchReport
 
-#: architectures of a front that the table shows; the CSV has all
+#: number of architectures of a front that the table shows; the CSV has all
 SHOWN = 20
 
 
 def what(report: SearchReport) -> str:
-    """What searched where, in few words."""
+    """Name the searcher, the benchmark or function, and the seed."""
     return f"{plain(report.searcher)} on {plain(report.evaluate)}, seed {report.seed}"
 
 
 def headline(report: SearchReport) -> str:
-    """One sentence that says what was found, and of how many."""
+    """Return one sentence with the result and the number of evaluations."""
     evaluated = many(round(report.trace.end()), "evaluation")
     if report.found is None:
         return f"{what(report)}: nothing was found in {evaluated}."
@@ -49,7 +49,7 @@ def titles(report: SearchReport) -> list[tuple[str, bool]]:
 
 
 def cells(report: SearchReport) -> list[list[str]]:
-    """A row per architecture of the front, or per column: the guide first."""
+    """Return a row per architecture of the front, or per column with the guide first."""
     if len(report.objectives) > 1:
         return [
             [plain(report.architectures[row]), *(number(column[row]) for column in report.values.values())]
@@ -65,12 +65,12 @@ def _names(report: SearchReport) -> list[str]:
 
 
 def number(value: float) -> str:
-    """A value as the tables show it."""
+    """Format a value for the tables."""
     return significant(float(value), 5)
 
 
 def _column(report: SearchReport, name: str) -> list[str]:
-    assert report.found is not None  # there are no rows otherwise
+    assert report.found is not None  # without a result there are no rows
     value = float(report.values[name][report.found]) if name in report.values else math.nan
     row = [plain(name), number(value)]
     if not report.table:
@@ -84,7 +84,7 @@ def _column(report: SearchReport, name: str) -> list[str]:
 
 
 def footnotes(report: SearchReport) -> list[str]:
-    """Cost, end, and what a reader has to know besides; every sentence once."""
+    """Return sentences about the cost, the end and the table; every sentence once."""
     notes = [_cost(report)]
     notes.append(f"Ended: {plain(report.ended, SENTENCE)}" if report.ended else "The search has not ended.")
     if report.scorers:
@@ -101,33 +101,32 @@ def footnotes(report: SearchReport) -> list[str]:
 
 
 def _cost(report: SearchReport) -> str:
-    # Beside a table's seconds those of the searcher itself are this machine's: they are told and do not count.
+    # With a table's seconds those of the searcher itself are this machine's: they are reported and do not count.
     apart = report.spent.get("thinking", 0.0) if report.table else 0.0
     total = sum(report.spent.values()) - apart
     counted = {name: spent for name, spent in report.spent.items() if spent and not (apart and name == "thinking")}
     went = ", ".join(f"{plain(name)} {duration(spent)}" for name, spent in counted.items())
-    rest = report.asks - report.equal - len(report)  # what a filter left out, or came too late for the budget
+    rest = report.asks - report.equal - len(report)  # excluded by a filter, or too late for the budget
     parts = [f"{report.equal:,} equal to another one"] if report.equal else []
     parts += [f"{rest:,} not evaluated"] if rest > 0 else []
     others = f" ({', '.join(parts)})" if parts else ""
     scores = f"; {many(report.scored, 'score')}" if report.scored else ""
     time = f"{duration(total)} ({went})" if went else "no seconds are known"
-    thought = f"; beside them the searcher itself took {duration(apart)}" if apart else ""
+    thought = f"; in addition the searcher itself took {duration(apart)}" if apart else ""
     done = f"{many(len(report), 'evaluation')} of {many(report.asks, 'proposal')}{others}"
     return f"Cost: {time}; {done}{scores}{thought}."
 
 
 def _table(report: SearchReport) -> list[str]:
-    """What the columns of a table mean."""
+    """Explain the columns of a table."""
     if not report.table or not len(report):
         return []
     notes = []
-    kept = " that keeps the constraints" if report.constraints else ""
+    kept = " that satisfies the constraints" if report.constraints else ""
     if len(report.objectives) == 1:
         notes.append(
-            f"Best and average: of every architecture of the table{kept}. Random search: what as many evaluations find "
-            "on average. RI: relative improvement over random, 100 (found - average) / average, turned so that more is "
-            "better."
+            f"Best and average: of every architecture of the table{kept}. Random search: the mean result of as many "
+            "evaluations. RI: relative improvement over random, 100 (found - average) / average, positive if better."
         )
     elif (front := report.known_front) is not None and front.reference is not None:
         point = ", ".join(
@@ -142,19 +141,19 @@ def _table(report: SearchReport) -> list[str]:
         guides = " and ".join(map(plain, report.objectives))
         verb = "is" if len(judged) == 1 else "are"
         notes.append(
-            f"The search saw {guides} alone; {' and '.join(map(plain, judged))} of what it chose {verb} reported."
+            f"The search used only {guides}; {' and '.join(map(plain, judged))} of its choice {verb} reported."
         )
     elif report.guide in report.directions:
         notes.append(
-            f"{plain(report.guide)} guides and is reported: the best of many noisy values looks better than it is. "
+            f"{plain(report.guide)} guides and is reported: the best of many noisy values is too optimistic. "
             "Another column is reported with --report (report= in Python)."
         )
     return notes
 
 
 def _missing(report: SearchReport) -> list[str]:
-    """How many evaluations gave no value."""
-    whole = int((report.epochs != report.epochs).sum())  # nan: trained to the end
+    """Return sentences about evaluations without a value."""
+    whole = int((report.epochs != report.epochs).sum())  # nan: trained completely
     good = int((report.trace.guide == report.trace.guide).sum())
     notes = []
     if good < whole:
@@ -165,7 +164,7 @@ def _missing(report: SearchReport) -> list[str]:
 
 
 def rows(report: SearchReport) -> list[dict[str, Any]]:
-    """A row per evaluation; "best" marks those that were the best by the guide when they came."""
+    """Return a row per evaluation; "best" marks those that were the best so far by the guide."""
     incumbents, front = report.trace.incumbents.tolist(), set(report.front)
     found = []
     for row, architecture in enumerate(report.architectures):
@@ -185,7 +184,7 @@ def rows(report: SearchReport) -> list[dict[str, Any]]:
 
 
 def content(report: SearchReport) -> dict[str, Any]:
-    """What was found, and every evaluation."""
+    """Return the result, and every evaluation."""
     front = report.known_front
     return {
         "searcher": report.searcher,
@@ -224,7 +223,7 @@ def _found(report: SearchReport, row: int) -> dict[str, Any]:
 
 def _known(report: SearchReport, name: str) -> dict[str, Any]:
     known = report.known(name)
-    assert known is not None  # asked before
+    assert known is not None  # checked before
     row = report.found
     value = math.nan if row is None or name not in report.values else float(report.values[name][row])
     return {

@@ -1,4 +1,4 @@
-"""From traces of many searches to a comparison: what each searcher finds, at what cost, how surely. No torch."""
+"""Comparison of searchers from traces of many searches: results, costs and intervals. Without torch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from zcbench.evaluation._traces import COSTS, Cost, Known, Trace, cost_to
 from zcbench.metrics import Estimate
 
 Floats = NDArray[np.float64]
-#: what "to the best" means by default: the best 1 % and the best 0.1 % of the table
+#: the default shares of "to best": the best 1 % and the best 0.1 % of the table
 SHARES = (0.01, 0.001)
 
 
@@ -30,22 +30,22 @@ class Searched:
     """One searcher over its seeds, at each cost of the comparison.
 
     Attributes:
-        label: what searched.
-        seeds: in order.
-        value: by cost, the mean reported value of the incumbent; nan where a search had none yet.
+        label: label of the searcher.
+        seeds: the seeds, in order.
+        value: by cost, the mean reported value of the incumbent; nan if a search had none yet.
         deviation: by cost, its standard deviation over seeds.
         regret: by cost, the mean regret.
         rank: by cost, the median rank in the table.
         improvement: by cost, the mean relative improvement over random, percent.
         volume: by cost, the mean share of the known front's hypervolume; empty without a front.
-        reach: by share of the table, what it cost to be among the best.
-        ratio: by share, how many times less that is than the baseline's; empty for the baseline and without one.
-        behind: how much more regret (or less hypervolume) than the best has at the last cost, paired by seed.
+        reach: by share of the table, the cost to be among the best.
+        ratio: by share, the baseline's cost divided by this cost; empty for the baseline and without one.
+        behind: additional regret (or missing hypervolume) compared with the best at the last cost, paired by seed.
         tied_with_best: whether that interval reaches zero.
         evaluations: mean number of evaluations.
-        seconds: mean seconds in all.
-        ended_early: searches that ended before nine tenths of the last cost.
-        nothing: searches that had found nothing with a reported value.
+        seconds: mean total seconds.
+        ended_early: number of searches that ended before nine tenths of the last cost.
+        nothing: number of searches without a reported value.
     """
 
     label: str
@@ -75,13 +75,13 @@ class SearchComparison(Board):
 
     Attributes:
         known: the column that is reported.
-        by: what costs are counted in, "evaluations" or "seconds".
+        by: unit of costs, "evaluations" or "seconds".
         grid: costs at which searchers are compared; the table shows the last.
         searched: the searchers.
-        baseline: the label that others are compared with; "" if it is not among them.
-        front: the known front, where there are several objectives.
-        guide: name of the column that guided; "" if it is not told.
-        notes: what a reader has to know, a sentence each.
+        baseline: label of the baseline; "" without one.
+        front: the known front, with several objectives.
+        guide: name of the column that guided; "" if it is not known.
+        notes: notes on the results, a sentence each.
     """
 
     known: Known
@@ -99,35 +99,35 @@ class SearchComparison(Board):
 
     @property
     def shares(self) -> tuple[float, ...]:
-        """The shares of the table that searchers had to reach."""
+        """The shares of the table that are the goals."""
         return tuple(self.searched[0].reach)
 
     def headline(self) -> str:
-        """One sentence that says what the table shows, and what it is compared with."""
+        """Return a sentence that describes the table, and one with the statistics of the benchmark."""
         return _searches_table.headline(self)
 
     def titles(self) -> list[tuple[str, bool]]:
-        """Heading of each column, and whether its cells are numbers."""
+        """Return the heading of each column, and whether its cells are numbers."""
         return _searches_table.titles(self)
 
     def cells(self) -> list[list[str]]:
-        """A row per searcher, as it stands at the last cost."""
+        """Return a row per searcher, at the last cost."""
         return _searches_table.cells(self)
 
     def footnotes(self) -> list[str]:
-        """What a reader has to know besides the numbers, a sentence each."""
+        """Return the notes of the table, a sentence each."""
         return _searches_table.footnotes(self)
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row per searcher, as it stands at the last cost, in full precision."""
+        """Return a row per searcher, at the last cost, in full precision."""
         return [_searches_table.flat(self, one) for one in self.searched]
 
     def content(self) -> dict[str, Any]:
-        """The rows, and what each searcher had found when."""
+        """Return the rows, and the results of each searcher at every cost."""
         return _searches_table.content(self)
 
     def progress(self, metric: str = "value") -> SearchProgress:
-        """The same searchers with a column per cost.
+        """Return the same searchers with a column per cost.
 
         Args:
             metric: "value", "regret", "rank", "improvement" or, with a known front, "volume".
@@ -140,11 +140,11 @@ class SearchComparison(Board):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SearchProgress(Board):
-    """What searchers had found at each cost.
+    """The results of searchers at each cost.
 
     Attributes:
-        comparison: of which it is a part.
-        metric: what is shown.
+        comparison: the comparison of the searchers.
+        metric: the metric of the table.
     """
 
     comparison: SearchComparison
@@ -160,35 +160,35 @@ class SearchProgress(Board):
         return brief(f"<SearchProgress of {many(len(self.comparison.searched), 'searcher')}: {self.metric}>")
 
     def headline(self) -> str:
-        """One sentence that says what the table shows."""
+        """Return one sentence that describes the table."""
         return _searches_table.progress_headline(self.comparison, self.metric)
 
     def titles(self) -> list[tuple[str, bool]]:
-        """The searcher, and a cost for each other column."""
+        """Return the headings: the searcher, and a cost for each other column."""
         return _searches_table.progress_titles(self.comparison)
 
     def cells(self) -> list[list[str]]:
-        """A row per searcher."""
+        """Return a row per searcher."""
         return _searches_table.progress_cells(self.comparison, self.metric)
 
     def footnotes(self) -> list[str]:
-        """Those of the comparison that concern every cost."""
+        """Return the notes of the comparison that concern every cost."""
         return _searches_table.common_notes(self.comparison)
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row per searcher and cost, with all metrics."""
+        """Return a row per searcher and cost, with all metrics."""
         return _searches_table.progress_rows(self.comparison)
 
     def content(self) -> dict[str, Any]:
-        """The rows and the notes."""
+        """Return the rows and the notes."""
         return {"metric": self.metric, "points": self.rows(), "notes": self.footnotes()}
 
 
 def checkpoints(traces: Iterable[Trace], by: Cost = "evaluations") -> tuple[float, ...]:
-    """Costs 1, 2, 5, 10, … up to what the longest search spent, from the first at which every search had an answer.
+    """Return costs 1, 2, 5, 10, … up to that of the longest search, from the first at which every search had a result.
 
     Raises:
-        InvalidInputError: no search has an answer.
+        InvalidInputError: no search has a result.
     """
     several = [trace for trace in traces if len(trace)]
     if not several:
@@ -211,22 +211,22 @@ def compare_searches(
     guide: str = "",
     notes: Iterable[str] = (),
 ) -> SearchComparison:
-    """Compare searchers by what they found in a table that is known.
+    """Compare searchers by their results in a known table.
 
     Args:
-        traces: of any number of searchers and seeds; every trace reports the known column, and those of the front.
+        traces: traces of any number of searchers and seeds; each reports the known column, and those of the front.
         known: the column that is reported.
-        by: what costs are counted in.
+        by: unit of costs.
         grid: ``(k,)`` costs, ascending; default :func:`checkpoints`.
-        shares: of the table: the cost to be among the best 1 % and 0.1 %.
-        baseline: a label that the others' costs are divided by, or that begins it before "@" or ":".
-        front: the known front, where the searches had several objectives; it decides the order then.
+        shares: shares of the table that are goals, such as the best 1 % and 0.1 %.
+        baseline: label of the baseline of cost ratios, or its beginning before "@" or ":".
+        front: the known front, if the searches had several objectives; it then determines the order.
         guide: name of the column that guided, for the headline.
-        notes: a sentence each.
+        notes: sentences about the comparison.
 
     Raises:
         InvalidInputError: there are no traces, two have one label and seed, or costs do not ascend.
-        UnknownNameError: a trace does not report what is wanted; there is no such kind of cost.
+        UnknownNameError: a trace does not report a required column, or there is no such unit of costs.
     """
     if by not in COSTS:
         raise UnknownNameError("cost", str(by), COSTS)
@@ -262,14 +262,14 @@ def compare_searches(
 
 
 def _by_seed(traces: Mapping[int, Trace], found: tuple[Floats, Floats, Floats, Floats]) -> dict[int, float]:
-    """By seed, what decides the order at the last cost, low is good: regret, or the negative share of the volume."""
+    """Return by seed the sort key at the last cost, low is good: regret, or the negative share of the volume."""
     _, regrets, _, volumes = found
     last = -volumes[:, -1] if len(volumes) else regrets[:, -1]
     return dict(zip(traces, last.tolist(), strict=True))
 
 
 def _mean(values: Iterable[float]) -> float:
-    """nan, where a search has found nothing, comes last."""
+    """Return the mean as a sort key: nan, of a search without a result, is last."""
     found = float(np.mean(list(values)))
     return math.inf if math.isnan(found) else found
 
@@ -277,7 +277,7 @@ def _mean(values: Iterable[float]) -> float:
 def _found(
     traces: Sequence[Trace], known: Known, front: KnownFront | None, grid: Floats, by: Cost
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """Values, regrets, ranks and shares of the front's volume, ``(seeds, costs)`` each; the last may be empty."""
+    """Return values, regrets, ranks and shares of the volume, ``(seeds, costs)`` each; the last may be empty."""
     values = np.array([trace.so_far(known.name, grid, by) for trace in traces])
     volumes = np.array([front.ratio_so_far(trace, grid, by) for trace in traces]) if front else np.empty((0, len(grid)))
     return values, known.regret(values), known.rank(values), volumes

@@ -1,4 +1,4 @@
-"""What the tables of a comparison of searchers show."""
+"""The tables of a comparison of searchers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from zcbench.evaluation._over_seeds import Ratio, Reach
     from zcbench.evaluation._searches import SearchComparison, Searched
 
-#: what the table of progress can show, and how it is called
+#: the metrics of the table of progress, and their descriptions
 METRICS = {
     "value": "mean {}",
     "regret": "mean regret in {}",
@@ -26,7 +26,7 @@ METRICS = {
 
 
 def measured(estimate: Estimate) -> str:
-    """A mean with half its interval, both to two digits of the latter: "94.02 ± 0.11"."""
+    """Write a mean with half its interval, both to two digits of the latter: "94.02 ± 0.11"."""
     if math.isnan(estimate.value):
         return NOTHING
     half = (estimate.high - estimate.low) / 2
@@ -39,7 +39,7 @@ def measured(estimate: Estimate) -> str:
 
 
 def cost(value: float, by: Cost) -> str:
-    """A cost as people read it: a count, or seconds, which budgets are given in; "∞" where there is none."""
+    """Write a cost: a count, or seconds, the unit of budgets; "∞" for an infinite cost."""
     if not math.isfinite(value):
         return NOTHING if math.isnan(value) else "∞"
     if by == "seconds":
@@ -48,7 +48,7 @@ def cost(value: float, by: Cost) -> str:
 
 
 def spread(estimate: Estimate, text: Callable[[float], str]) -> str:
-    """A median with its interval: "34 [30, 41]"."""
+    """Write a median with its interval: "34 [30, 41]"."""
     if math.isnan(estimate.value):
         return NOTHING
     if math.isnan(estimate.low):
@@ -57,19 +57,19 @@ def spread(estimate: Estimate, text: Callable[[float], str]) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as a percentage: "0.1 %"."""
+    """Write a share as a percentage: "0.1 %"."""
     return f"{significant(100 * share, 3)} %"
 
 
 def headline(comparison: SearchComparison) -> str:
-    """One sentence that says what the table shows, and one on what it is compared with."""
+    """Return a sentence that describes the table, and one with the statistics of the benchmark."""
     known, counts = comparison.known, {len(one.seeds) for one in comparison.searched}
     seeds = many(max(counts), "seed") if len(counts) == 1 else f"{min(counts)} to {max(counts)} seeds"
     where = f"{plain(known.benchmark)}: " if known.benchmark else ""
     guide = plain(comparison.guide)
     chosen = f", chosen by {guide}" if guide and guide != plain(known.name) else ""
     return (
-        f"{where}{plain(known.name)} of what each searcher found{chosen}, "
+        f"{where}{plain(known.name)} of the result of each searcher{chosen}, "
         f"{_after(comparison)}; mean and 95 % interval over {seeds}. The best of {many(len(known), 'architecture')} "
         f"has {significant(known.best, 5)}, the average {significant(known.mean, 5)}."
     )
@@ -81,7 +81,7 @@ def _after(comparison: SearchComparison) -> str:
 
 
 def titles(comparison: SearchComparison) -> list[tuple[str, bool]]:
-    """Headings; costs to the best shares stand behind what was found."""
+    """Return the headings; costs to the best shares are after the results."""
     found = [("searcher", False)]
     if comparison.front is not None:
         found.append(("hypervolume", True))
@@ -94,7 +94,7 @@ def titles(comparison: SearchComparison) -> list[tuple[str, bool]]:
 
 
 def cells(comparison: SearchComparison) -> list[list[str]]:
-    """A row per searcher."""
+    """Return a row per searcher."""
     return [
         [
             plain(one.label),
@@ -115,7 +115,7 @@ def _star(one: Searched) -> str:
 
 
 def _reached(reach: Reach, by: Cost) -> str:
-    """Median cost; where not all searches came there, how many did."""
+    """Write the median cost; if not all searches reached the goal, also the share that did."""
     if not reach.share:
         return "never"
     some = "" if reach.share == 1 else f" ({fixed(100 * reach.share, 0)} %)"
@@ -139,29 +139,29 @@ def _ratio(ratio: Ratio | None) -> str:
 
 
 def footnotes(comparison: SearchComparison) -> list[str]:
-    """What a reader has to know besides the numbers; every sentence once."""
+    """Return the notes of the table; every sentence once."""
     notes = [*common_notes(comparison)]
     if any(len(one.seeds) > 1 for one in comparison.searched) and len(comparison.searched) > 1:
-        notes.insert(0, "* marks searchers that paired seeds cannot tell from the best.")
+        notes.insert(0, "* marks searchers without a significant difference to the best (paired seeds).")
     what = "time" if comparison.by == "seconds" else "number of evaluations"
     notes.append(
         f"To best: the median {what} until the architecture chosen by the guide was first among that share of the "
-        "table, and a bootstrap interval over seeds; (N %) of the searches came there."
+        "table, and a bootstrap interval over seeds; (N %) of the searches reached it."
     )
     if comparison.baseline:
         notes.append(
             f"Speed-up: the median of {plain(comparison.baseline)} divided by the searcher's; > where "
-            f"{plain(comparison.baseline)} ended before it came there in half of its searches."
+            f"{plain(comparison.baseline)} ended before it reached the share in half of its searches."
         )
     notes.append(
-        "RI: relative improvement over random, 100 (found - average) / average of the table, turned so that more is "
+        "RI: relative improvement over random, 100 (found - average) / average of the table, signed so that more is "
         "better."
     )
     return list(dict.fromkeys(notes))
 
 
 def common_notes(comparison: SearchComparison) -> list[str]:
-    """What concerns every cost."""
+    """Return the notes that concern every cost."""
     notes = []
     if comparison.front is not None:
         assert comparison.front.reference is not None
@@ -177,32 +177,32 @@ def common_notes(comparison: SearchComparison) -> list[str]:
         if one.ended_early:
             notes.append(
                 f"{plain(one.label)}: {one.ended_early} of {many(len(one.seeds), 'search', 'searches')} ended before "
-                f"90 % of {_after(comparison).removeprefix('after ')}; what was found until then counts."
+                f"90 % of {_after(comparison).removeprefix('after ')}; the last result counts."
             )
         if one.nothing:
             notes.append(
-                f"{plain(one.label)}: {one.nothing} of {many(len(one.seeds), 'search', 'searches')} found nothing that "
-                "has a value, so there is no mean."
+                f"{plain(one.label)}: {one.nothing} of {many(len(one.seeds), 'search', 'searches')} found no "
+                "architecture with a value, so there is no mean."
             )
     return [*dict.fromkeys([*notes, *(plain(note, SENTENCE) for note in comparison.notes)])]
 
 
 def progress_headline(comparison: SearchComparison, metric: str) -> str:
-    """One sentence that says what the table of progress shows."""
+    """Return one sentence that describes the table of progress."""
     known = comparison.known
     what = METRICS[metric].format(plain(known.name))
     where = f"{plain(known.benchmark)}: " if known.benchmark else ""
     against = "time on the search's clock" if comparison.by == "seconds" else "the number of evaluations"
-    return f"{where}{what} of what was found against {against}, with 95 % intervals over seeds."
+    return f"{where}{what} of the result against {against}, with 95 % intervals over seeds."
 
 
 def progress_titles(comparison: SearchComparison) -> list[tuple[str, bool]]:
-    """The searcher, and a cost for each other column."""
+    """Return the headings: the searcher, and a cost for each other column."""
     return [("searcher", False), *((cost(place, comparison.by), True) for place in comparison.grid)]
 
 
 def progress_cells(comparison: SearchComparison, metric: str) -> list[list[str]]:
-    """A row per searcher."""
+    """Return a row per searcher."""
 
     def text(estimate: Estimate) -> str:
         if metric == "rank":
@@ -213,7 +213,7 @@ def progress_cells(comparison: SearchComparison, metric: str) -> list[list[str]]
 
 
 def progress_rows(comparison: SearchComparison) -> list[dict[str, Any]]:
-    """A row per searcher and cost."""
+    """Return a row per searcher and cost."""
     return [
         {
             "searcher": one.label,
@@ -235,7 +235,7 @@ def _at(one: Searched, number: int) -> dict[str, float | None]:
 
 
 def flat(comparison: SearchComparison, one: Searched) -> dict[str, Any]:
-    """A searcher at the last cost, as numbers by name; None where undefined."""
+    """Return a searcher at the last cost, as numbers by name; None where undefined."""
     row: dict[str, Any] = {
         "benchmark": comparison.known.benchmark,
         "target": comparison.known.name,
@@ -265,12 +265,12 @@ def flat(comparison: SearchComparison, one: Searched) -> dict[str, Any]:
 
 
 def _horizon(comparison: SearchComparison, share: float) -> float:
-    """The cost up to which something is known of every searcher: restricted means share it."""
+    """Return the cost up to which every searcher has information: the common horizon of restricted means."""
     return min(one.reach[share].horizon for one in comparison.searched)
 
 
 def content(comparison: SearchComparison) -> dict[str, Any]:
-    """The rows, and what each searcher had found when."""
+    """Return the rows, and the results of each searcher at every cost."""
     known, front = comparison.known, comparison.front
     return {
         "benchmark": known.benchmark,

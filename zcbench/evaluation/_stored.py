@@ -1,4 +1,4 @@
-"""What a store knows of a benchmark, as evaluations and as sample efficiency. No torch, and no registry of scorers."""
+"""Evaluations and sample efficiency of a benchmark from a store. Without torch, and without registries of scorers."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which records of a benchmark shall be evaluated; None wherever all shall.
+    """A selection of a benchmark's records for an evaluation; None selects all.
 
     Attributes:
-        seed: of the run.
-        batch_size: samples in its batch.
-        architectures: strings of those that were drawn.
+        seed: seed of the run.
+        batch_size: number of samples in its batch.
+        architectures: strings of the sampled architectures.
         proxies: labels or shell patterns of labels.
     """
 
@@ -46,7 +46,7 @@ class Wanted:
     proxies: tuple[str, ...] | None = None
 
     def of(self, records: Records) -> Records:
-        """The records that are wanted."""
+        """Return the selected records."""
         kept = np.ones(len(records), np.bool_)
         if self.seed is not None:
             kept &= records.numbers("seed") == self.seed
@@ -73,19 +73,19 @@ def evaluations_of(
     ensembles: Iterable[str] = (),
     command: str = "",
 ) -> list[Evaluation]:
-    """Evaluate what a store knows of a benchmark: one evaluation per seed and batch, that of most records first.
+    """Evaluate a benchmark's records in a store: one evaluation per seed and batch, that of most records first.
 
     Args:
-        store: where the records are.
+        store: the store with the records.
         benchmark: its table.
-        target: column to rank against; default the benchmark's own choice.
-        wanted: which records.
+        target: column to correlate with; default the benchmark's default target.
+        wanted: the selection of records.
         common: use only architectures for which every proxy has a value.
         ensembles: combinations of the proxies to rank as well.
-        command: what runs what is wanted, for the message if nothing of it has been run.
+        command: the command that computes the selected records, for the message if there are none.
 
     Returns:
-        At least one. What was left out belongs to no run: the notes of the first say it.
+        At least one. Excluded results belong to no run: they are in the notes of the first.
 
     Raises:
         UnknownNameError: there is no such target or ensemble.
@@ -119,26 +119,26 @@ def evaluations_of(
 def _with_members(
     ensembles: Iterable[Ensemble], records: Records, runs: Iterable[Records]
 ) -> tuple[list[str], list[str]]:
-    """Ensembles that can be shown of a run, and a sentence for each that can be shown of another run alone."""
+    """Return the ensembles of a run, and a sentence for each that only another run has all members of."""
     own, *_ = every = [{name.rpartition("@")[0] for name in one.distinct("proxy")} for one in (records, *runs)]
     possible, notes = [], []
     for ensemble in ensembles:
         missing = [member for member in ensemble.members if member not in own]
         if missing and any(labels.issuperset(ensemble.members) for labels in every):
-            notes.append(f"{ensemble.label} is left out: it needs scores of {', '.join(missing)}.")
+            notes.append(f"{ensemble.label} is excluded: it needs scores of {', '.join(missing)}.")
         else:
             possible.append(ensemble.label)
     return possible, notes
 
 
 def at_zero(store: Store, benchmark: Benchmark, target: str | None = None) -> Evaluation | None:
-    """The proxies of the largest run on a benchmark, if any: what zero trained networks buy."""
+    """Return the proxies of the largest run on a benchmark, if any: the case of zero trained networks."""
     found, notes = _runs(store, benchmark, target, EVERYTHING)
     return summarize(found[0], benchmark, target, notes=notes) if found else None
 
 
 def _runs(store: Store, benchmark: Benchmark, target: str | None, wanted: Wanted) -> tuple[list[Records], list[str]]:
-    """The records on what proxies see for a target, by seed and batch, the largest run first; what was left out."""
+    """Return the records on the batches of a target, by seed and batch, largest run first; and the excluded ones."""
     samples = benchmark.batch_of(target)
     stored = store.records(benchmark.name)
     records, others = of_this_table(stored, benchmark)
@@ -159,16 +159,16 @@ def efficiency_of(
     pool: int | None = None,
     transfer: bool = False,
 ) -> SampleEfficiency:
-    """Summarise what a store knows of predictors on a benchmark, with the proxies of the largest run at zero.
+    """Summarise a store's trials of predictors on a benchmark, with the proxies of the largest run at zero.
 
     Args:
-        store: where the trials and records are.
+        store: the store with the trials and records.
         benchmark: its table.
-        target: the column that was predicted; default the benchmark's own choice.
+        target: the column that was predicted; default the benchmark's default target.
         predictors: labels or shell patterns of labels; None for all.
-        plans: labels or patterns, and numbers of trained networks (None for any); None for everything that was run.
+        plans: labels or patterns, and numbers of trained networks (None for any); None for all trials.
         pool: number of architectures that were split; None for the largest.
-        transfer: only trials that learned from another benchmark first; otherwise only those that did not.
+        transfer: only trials that were fitted to another benchmark first; otherwise only those that were not.
 
     Raises:
         UnknownNameError: there is no such target.
@@ -210,20 +210,20 @@ def forecasts_of(
     parts: int | None = None,
     limit: int | None = None,
 ) -> list[ForecastComparison]:
-    """Compare what a store knows of forecasts on a benchmark: a table for each set of curves and way to deal them out.
+    """Compare a store's forecasts on a benchmark: a table for each set of curves and division into parts.
 
     Args:
-        store: where the forecasts are.
+        store: the store with the forecasts.
         benchmark: its table.
         curve: the metric; None for all.
         curve_predictors: labels or shell patterns of labels; None for all.
         contexts: shares of a curve; None for all.
-        complete: complete curves that were learned from; None for any number.
-        parts: into how many parts networks were dealt, or into one each where there are fewer; None for any number.
-        limit: number of networks, or all where there are fewer; None for any number.
+        complete: number of complete curves for training; None for any number.
+        parts: number of parts, or of networks if there are fewer; None for any number.
+        limit: number of networks, or all if there are fewer; None for any number.
 
     Returns:
-        The sets, that of most forecasts first; empty if there are none.
+        The comparisons, that of most forecasts first; empty if there are none.
     """
     stored = store.forecasts(benchmark.name)
     found, others = of_this_table(stored, benchmark)
@@ -248,7 +248,7 @@ def forecasts_of(
 
 
 def _labelled(items: Records | Trials | CurveTrials, patterns: Iterable[str]) -> NDArray[np.bool_]:
-    """Where the label of the scorer is one of these, or matches a shell pattern."""
+    """Return a mask of the items whose scorer's label is one of these, or matches a shell pattern."""
     scorers = {Records: "proxy", Trials: "predictor", CurveTrials: "curve_predictor"}
     scorer, patterns = scorers[type(items)], list(patterns)
     labels = {name: name.rpartition("@")[0] for name in items.distinct(scorer)}

@@ -1,4 +1,4 @@
-"""From records to correlations: a pure function, no torch."""
+"""Correlations from records: a pure function, without torch."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ def summarize(
 ) -> Evaluation:
     """Correlate the records of one run (one seed, one batch) with a target.
 
-    Records of architectures that the table does not have are left out with a note, and so are other versions of a proxy
-    than the one that was measured last.
+    Records of architectures that the table does not have are excluded with a note, and so are all versions of a proxy
+    except the one that was measured last.
 
     Args:
-        records: of one benchmark version, seed and batch, in the order of measuring.
+        records: records of one benchmark version, seed and batch, in the order of measuring.
         benchmark: the table.
-        target: column; default the benchmark's own choice.
+        target: column; default the benchmark's default target.
         common: use only architectures for which every proxy has a value.
         ensembles: combinations of the proxies to rank as well, such as "vote(naswot+synflow)"; each ranks the
             sampled architectures that all its members scored.
-        notes: what was left out before, a sentence each.
+        notes: sentences about results that were excluded before.
 
     Raises:
         UnknownNameError: there is no such ensemble.
@@ -81,24 +81,35 @@ def summarize(
 
 
 def summarize_columns(
-    benchmark: Benchmark, columns: Mapping[str, tuple[Floats, bool]], target: str | None = None
+    benchmark: Benchmark,
+    columns: Mapping[str, tuple[Floats, bool]],
+    target: str | None = None,
+    *,
+    common: bool = False,
 ) -> Evaluation:
-    """Correlate numbers that were computed elsewhere with a target, over all architectures.
+    """Correlate numbers that were computed elsewhere with a target, over all architectures that have its value.
 
     Args:
         benchmark: the table.
         columns: by name, a number for every architecture ``(architectures,)``, and whether high ones are good.
-        target: column; default the benchmark's own choice.
+        target: column; default the benchmark's default target.
+        common: use only architectures for which every column has a value.
     """
+    column = benchmark.target(target)
+    rows = np.flatnonzero(~np.isnan(benchmark.truth(column.name)) | np.isinf(benchmark.values[column.name]).any(axis=1))
+    if common:
+        rows = rows[np.all([np.isfinite(values[rows]) for values, _ in columns.values()], axis=0)]
+    inside = np.zeros(len(benchmark), np.bool_)
+    inside[rows] = True
     found = {}
     for name, (values, up) in columns.items():
-        known = np.isfinite(values)
-        missing = int((~known).sum())
-        example = "missing" if np.isnan(values).any() else "infinite"
+        known = np.isfinite(values) & inside
+        missing = len(rows) - int(known.sum())
+        example = "missing" if np.isnan(values[rows]).any() else "infinite"
         failures = (Failure(Status.NON_FINITE, missing, example),) if missing else ()
         scores = np.where(known, values if up else -values, math.nan)
-        found[name] = Scores(1, "", up, scores, len(benchmark), failures, 0.0 if known.any() else math.nan)
-    return _evaluation(found, np.arange(len(benchmark)), benchmark, benchmark.target(target), 0, "")
+        found[name] = Scores(1, "", up, scores, len(rows), failures, 0.0 if known.any() else math.nan)
+    return _evaluation(found, rows, benchmark, column, 0, "")
 
 
 def _evaluation(
@@ -127,11 +138,12 @@ def _evaluation(
         entries=tuple(entry_of(name, against, truth, benchmark) for name in against.order),
         notes=(*notes, *_without_truth(benchmark, target, rows)),
         table_notes=benchmark.notes,
+        trainings=1 if repeats is None else repeats.shape[1],
     )
 
 
 def _only_run(records: Records, benchmark: Benchmark, notes: Sequence[str]) -> tuple[int, str]:
-    """Seed and batch of all records."""
+    """Return seed and batch of all records."""
     if not len(records):
         nothing = f"no records of {benchmark.identifier}: run  zcbench run {benchmark.name}"
         raise InvalidInputError(with_notes(nothing, notes))
@@ -143,7 +155,7 @@ def _only_run(records: Records, benchmark: Benchmark, notes: Sequence[str]) -> t
 
 
 def _scores(records: Records, places: NDArray[np.intp], rows: int) -> Scores:
-    """The records of one version of one proxy as a column.
+    """Return the records of one version of one proxy as a column.
 
     Args:
         records: an architecture each.
@@ -188,7 +200,7 @@ def _together(ensemble: Ensemble, columns: dict[str, Scores]) -> Scores:
 
 
 def _without_truth(benchmark: Benchmark, target: Target, rows: NDArray[np.intp]) -> list[str]:
-    """Sentences on architectures that have no finite value of the target, and on repeats that are infinite."""
+    """Return sentences about architectures without a finite target value, and about infinite repeats."""
     values = benchmark.values[target.name]
     known, infinite = np.isfinite(benchmark.truth(target.name)), np.isinf(values).any(axis=1)
     inside = np.zeros(len(known), np.bool_)
@@ -199,12 +211,12 @@ def _without_truth(benchmark: Benchmark, target: Target, rows: NDArray[np.intp])
         counts = ", ".join(f"{mask.sum():,} {kind}" for kind, mask in kinds.items() if mask.any())
         notes.append(
             f"{lost.sum():,} of {len(rows):,} architectures cannot be ranked by {target.name} ({counts}): "
-            "correlations leave them out."
+            "correlations exclude them."
         )
     if (partly := inside & known & infinite).any():
         notes.append(
             f"{partly.sum():,} of {len(rows):,} architectures have infinite repeats of {target.name}: "
-            "their means and the noise ceiling leave these out."
+            "their means and the noise ceiling exclude these."
         )
     if (never := ~inside & ~known & infinite).any():
         what = "1 more architecture" if never.sum() == 1 else f"{never.sum():,} more architectures"

@@ -1,8 +1,8 @@
-"""What one search found, against what it cost: pure functions of arrays, no torch.
+"""The results of one search as a function of cost: pure functions of arrays, without torch.
 
-The guide chooses and the report judges. At any cost the *incumbent* is the evaluated architecture with the best value
-of the guide, and what is reported is another column's value of that same architecture. A reported value can therefore
-fall while the guide rises.
+The guide chooses and the reported column judges. At any cost the *incumbent* is the evaluated architecture with the
+best value of the guide, and the reported value is another column's value of the same architecture. A reported value can
+therefore fall while the guide rises.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
-#: what is laid off on the axis of costs
+#: the units of the axis of costs
 Cost: TypeAlias = Literal["evaluations", "seconds"]
 COSTS: tuple[Cost, ...] = ("evaluations", "seconds")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Trace:
-    """Evaluations of one search in the order of their answers.
+    """Evaluations of one search in the order of their results.
 
     Attributes:
-        label: what searched; traces of one label differ in their seed.
-        seed: of the search.
-        guide: ``(n,)`` what the searcher saw, turned so that high is good; nan where an evaluation gave nothing.
-        seconds: ``(n,)`` spent in all when each answer was there; never falling.
-        reported: columns by name, ``(n,)`` each, as they are.
-        points: ``(n, m)`` all objectives, turned so that high is good; default the guide alone.
-        counts: ``(n,)`` evaluations in all when each answer was there; default 1, 2, …
+        label: label of the searcher; traces of one label differ in their seed.
+        seed: seed of the search.
+        guide: ``(n,)`` the objective, signed so that high is good; nan for an evaluation without a value.
+        seconds: ``(n,)`` total seconds at the time of each result; never decreasing.
+        reported: columns by name, ``(n,)`` each, unchanged.
+        points: ``(n, m)`` all objectives, signed so that high is good; default only the guide.
+        counts: ``(n,)`` total number of evaluations at the time of each result; default 1, 2, …
 
     Raises:
-        InvalidInputError: lengths differ, or costs fall.
+        InvalidInputError: lengths differ, or costs decrease.
     """
 
     label: str
@@ -73,7 +73,7 @@ class Trace:
         return len(self.guide)
 
     def cost(self, by: Cost = "evaluations") -> Floats:
-        """``(n,)`` what had been spent when each answer was there.
+        """Return the total cost ``(n,)`` at the time of each result.
 
         Raises:
             UnknownNameError: it is neither "evaluations" nor "seconds".
@@ -85,19 +85,19 @@ class Trace:
         return found
 
     def end(self, by: Cost = "evaluations") -> float:
-        """What had been spent at the last answer; 0 without any."""
+        """Return the total cost at the last result; 0 without a result."""
         return float(self.cost(by)[-1]) if len(self) else 0.0
 
     @functools.cached_property
     def incumbents(self) -> Ints:
-        """``(n,)`` row of the best by the guide after each answer, the earliest of equal ones; -1 before one."""
+        """Row ``(n,)`` of the best by the guide after each result, the earliest of equal ones; -1 before the first."""
         return incumbents(self.guide)
 
     def column(self, name: str | None) -> Floats:
-        """``(n,)`` a reported column; the guide for None.
+        """Return a reported column ``(n,)``; the guide for None.
 
         Raises:
-            UnknownNameError: nothing of that name was reported.
+            UnknownNameError: no column of that name was reported.
         """
         if name is None:
             return self.guide
@@ -106,28 +106,28 @@ class Trace:
         return self.reported[name]
 
     def found(self, name: str | None = None) -> Floats:
-        """``(n,)`` a column's value of the incumbent after each answer; nan before there is any."""
+        """Return a column's value ``(n,)`` of the incumbent after each result; nan before the first incumbent."""
         return _taken(self.column(name), self.incumbents)
 
     def so_far(self, name: str | None = None, grid: ArrayLike | None = None, by: Cost = "evaluations") -> Floats:
-        """A column's value of the incumbent at given costs.
+        """Return a column's value of the incumbent at given costs.
 
-        After the last answer the last incumbent stays.
+        After the last result the incumbent does not change.
 
         Args:
             name: a reported column; None for the guide.
-            grid: ``(k,)`` costs; default those of the answers.
-            by: what they count.
+            grid: ``(k,)`` costs; default those of the results.
+            by: the unit of costs.
 
         Returns:
-            ``(k,)``; nan where nothing good was known yet.
+            ``(k,)``; nan where there was no incumbent yet.
         """
         if grid is None:
             return self.found(name)
         return _taken(self.found(name), self.rows_at(grid, by))
 
     def rows_at(self, grid: ArrayLike, by: Cost = "evaluations") -> Ints:
-        """``(k,)`` row of the last answer that was there at given costs; -1 where there was none."""
+        """Return the row ``(k,)`` of the last result at given costs; -1 where there was none."""
         found = np.searchsorted(self.cost(by), np.atleast_1d(np.asarray(grid, np.float64)), side="right") - 1
         return np.asarray(found, np.intp)
 
@@ -142,19 +142,19 @@ def _column(values: ArrayLike, n: int, name: str) -> Floats:
 def _costs(values: ArrayLike, n: int, name: str) -> Floats:
     found = _column(values, n, name)
     if not np.isfinite(found).all() or (n and (found[0] < 0 or (np.diff(found) < 0).any())):
-        raise InvalidInputError(f"{name} of a trace must be finite and never fall: give what was spent in all.")
+        raise InvalidInputError(f"{name} of a trace must be finite and never decrease: give total costs.")
     return found
 
 
 def _taken(values: Floats, rows: Ints) -> Floats:
-    """Values at rows; nan for -1."""
+    """Return the values at rows; nan for -1."""
     if not len(values):
         return np.full(len(rows), math.nan)
     return np.where(rows >= 0, values[np.maximum(rows, 0)], math.nan)
 
 
 def incumbents(guide: ArrayLike) -> Ints:
-    """``(n,)`` row of the highest finite value up to each, the earliest of equal ones; -1 before there is any."""
+    """Return the row ``(n,)`` of the highest finite value up to each, the earliest of equal ones; -1 before any."""
     values = np.asarray(guide, np.float64)
     values = np.where(np.isfinite(values), values, -math.inf)
     before = np.concatenate([[-math.inf], np.maximum.accumulate(values)[:-1]]) if len(values) else values
@@ -163,11 +163,11 @@ def incumbents(guide: ArrayLike) -> Ints:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Known:
-    """What a table knows of one column: its value of every architecture that could have been found.
+    """One column of a table: its values of every architecture that a search could have found.
 
     Attributes:
         name: the column.
-        values: ``(N,)``, as they are; values that are not finite are left out.
+        values: ``(N,)``, unchanged; values that are not finite are excluded.
         higher_is_better: direction.
         benchmark: name and version of the table.
 
@@ -190,12 +190,12 @@ class Known:
 
     @classmethod
     def of(cls, benchmark: Benchmark, name: str | None = None, rows: ArrayLike | None = None) -> Known:
-        """A column of a benchmark.
+        """Read a column of a benchmark.
 
         Args:
             benchmark: a table.
-            name: of a target, or of a fact: "-flops" where low is good; default the benchmark's own choice of target.
-            rows: numbers of the rows that count, one for each equal network, say; default all.
+            name: name of a target, or of a fact: "-flops" where low is good; default the benchmark's default target.
+            rows: numbers of the rows to use, for example one for each equal network; default all.
 
         Raises:
             UnknownNameError: the table has no such column.
@@ -224,32 +224,32 @@ class Known:
 
     @functools.cached_property
     def mean(self) -> float:
-        """Mean of all: what an architecture drawn at random has on average."""
+        """Mean of all values: the expected value of an architecture drawn at random."""
         scale = 2.0 ** np.frexp(np.abs(self.values).max())[1]  # sums of the largest numbers overflow
         return float((self.values / scale).mean() * scale)
 
     def turned(self, values: ArrayLike) -> Floats:
-        """Values so that high is good."""
+        """Return values with the sign for which high is good."""
         found = np.asarray(values, np.float64)
         return found if self.higher_is_better else -found
 
     def regret(self, values: ArrayLike) -> Floats:
-        """How much worse than the best, never negative for values of the table; nan for nan."""
+        """Return the difference to the best, never negative for values of the table; nan for nan."""
         return np.asarray(self.turned(self.best) - self.turned(values), np.float64)
 
     def rank(self, values: ArrayLike) -> Floats:
-        """1 for the best; one more than the number of architectures that are better. nan for nan."""
+        """Return 1 for the best: one more than the number of architectures that are better; nan for nan."""
         turned = self.turned(values)
         ordered: Floats = self._sorted  # type: ignore[attr-defined]  # set when it was made
         rank = 1.0 + len(self) - np.searchsorted(ordered, turned, side="right")
         return np.where(np.isnan(turned), math.nan, rank)
 
     def share(self, values: ArrayLike) -> Floats:
-        """Rank as a share of all: 0.001 is among the best 0.1 %."""
+        """Return the rank as a share of all: 0.001 is among the best 0.1 %."""
         return self.rank(values) / len(self)
 
     def threshold(self, share: float) -> float:
-        """The worst value among the best share of all; the best value where the share is less than one architecture.
+        """Return the worst value among the best share of all; the best value for less than one architecture.
 
         Raises:
             InvalidInputError: the share is not above 0 and at most 1.
@@ -261,26 +261,26 @@ class Known:
         return float(self.turned(ordered[len(self) - count]))
 
     def improvement(self, values: ArrayLike) -> Floats:
-        """Relative improvement over random, in percent: 100 (value - mean) / mean, positive where it is better.
+        """Return the relative improvement over random, in percent: 100 (value - mean) / mean, positive if better.
 
         The measure of A. Yang, P. M. Esperança and F. M. Carlucci, "NAS evaluation is frustratingly hard", ICLR 2020
-        (arXiv:1912.12522), section 3: it compares with the *average* architecture of the same space, trained alike.
-        Where low values are good, the sign is turned. nan where the mean is not positive.
+        (arXiv:1912.12522), section 3: it compares with the *average* architecture of the same space and training.
+        Where low values are good, the sign is changed. It is nan where the mean is not positive.
         """
         found = 100 * ((np.asarray(values, np.float64) - self.mean) / self.mean) if self.mean > 0 else math.nan
         return np.asarray(found if self.higher_is_better else np.negative(found)) + np.zeros(np.shape(values))
 
 
 def regret_so_far(trace: Trace, known: Known, grid: ArrayLike | None = None, by: Cost = "evaluations") -> Floats:
-    """``(k,)`` regret of the incumbent at given costs; nan where nothing good was known yet."""
+    """Return the regret ``(k,)`` of the incumbent at given costs; nan where there was no incumbent yet."""
     return known.regret(trace.so_far(known.name, grid, by))
 
 
 def cost_to(trace: Trace, known: Known, share: float, by: Cost = "evaluations") -> float:
-    """What was spent when the incumbent was first among the best share of a column; infinite if it never was.
+    """Return the cost at which the incumbent was first among the best share of a column, or infinity.
 
-    The incumbent is the guide's, the column is the reported one: a search that evaluated such an architecture, and
-    could not see that it was good, has not found it.
+    The guide chooses the incumbent, and the column is the reported one: a search that evaluated such an architecture
+    without a good value of the guide has not found it.
     """
     goal = known.turned(known.threshold(share))
     with np.errstate(invalid="ignore"):
@@ -289,11 +289,11 @@ def cost_to(trace: Trace, known: Known, share: float, by: Cost = "evaluations") 
 
 
 def best_of_random(guide: ArrayLike, values: ArrayLike, counts: Sequence[int]) -> Floats:
-    """What random search without replacement finds on average, exactly.
+    """Return the exact mean result of random search without replacement.
 
     Args:
-        guide: ``(N,)`` of every architecture, turned so that high is good; nan where an evaluation gives nothing.
-        values: ``(N,)`` the reported column; nan where there is none.
+        guide: ``(N,)`` of every architecture, signed so that high is good; nan for an evaluation without a value.
+        values: ``(N,)`` the reported column; nan for a missing value.
         counts: ``(k,)`` numbers of evaluations.
 
     Returns:
@@ -309,7 +309,7 @@ def best_of_random(guide: ArrayLike, values: ArrayLike, counts: Sequence[int]) -
     means = np.bincount(group, truth[:good]) / np.bincount(group)
     found = []
     for count in counts:
-        # Chance that the best of the draw is the one at a place: it is drawn and none before it is.
+        # Probability that the best of the draw is the one at a place: it is drawn and none before it is.
         drawn = min(max(int(count), 0), total)
         if not drawn or not good:
             found.append(math.nan)

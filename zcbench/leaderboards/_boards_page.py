@@ -21,6 +21,13 @@ body {{ margin: 0 auto; max-width: 80rem; padding: 1.5rem; font: 15px/1.5 system
 div {{ overflow-x: auto; }} p, li {{ max-width: 60rem; }} ul {{ font-size: .9em; }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
 th, td {{ padding: .35rem .6rem; border-bottom: 1px solid #8886; white-space: nowrap; }}
+p, li {{ overflow-wrap: anywhere; }}
+@page {{ size: A4; margin: 12mm; }}
+@media print {{ :root {{ color-scheme: light; }} body {{ padding: 0; font-size: 9pt; }} div {{ overflow: visible; }}
+  table {{ font-size: 7.5pt; }} th, td {{ white-space: normal; padding: .2rem .25rem; }}
+  tr {{ break-inside: avoid; }} }}
+@media (max-width: 44rem) {{ body {{ padding: 1rem; }}
+  th, td {{ white-space: normal; padding: .25rem; font-size: .85em; }} }}
 </style>
 </head>
 <body>
@@ -29,7 +36,7 @@ th, td {{ padding: .35rem .6rem; border-bottom: 1px solid #8886; white-space: no
 
 
 def boards_to_html(title: str, boards: Sequence[Board]) -> str:
-    """The page of some tables, each with its headline and notes.
+    """Return a page with several tables, each with its headline and notes.
 
     Args:
         title: of the page.

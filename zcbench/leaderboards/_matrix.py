@@ -46,7 +46,7 @@ class Matrix(Board):
         return brief(f"<Matrix of {counts}{f': {self.title}' if self.title else ''}>")
 
     def headline(self) -> str:
-        """One sentence that says what the table shows."""
+        """Return one sentence that describes the table."""
         what = f"{plain(self.title)}: " if self.title else ""
         counts = {evaluation.total for evaluation in self.evaluations}
         count = f"{min(counts):,}" if len(counts) == 1 else f"{min(counts):,} to {max(counts):,}"
@@ -57,11 +57,11 @@ class Matrix(Board):
         )
 
     def titles(self) -> list[tuple[str, bool]]:
-        """Heading of each column."""
+        """Return the heading of each column."""
         return [(title, False) for title in ("benchmark", "ground truth", "noise ceiling", *map(plain, self.proxies))]
 
     def cells(self) -> list[list[str]]:
-        """A row per benchmark."""
+        """Return a row per benchmark."""
         return [
             [
                 f"{plain(evaluation.benchmark.rpartition('@')[0])} ({evaluation.total})",
@@ -73,7 +73,7 @@ class Matrix(Board):
         ]
 
     def footnotes(self) -> list[str]:
-        """What was left out on each benchmark; every sentence once."""
+        """Return what was excluded on each benchmark, every sentence once."""
         notes: dict[str, list[str]] = {}
         for evaluation in self.evaluations:
             for note in (*evaluation.notes, *evaluation.table_notes):
@@ -81,7 +81,7 @@ class Matrix(Board):
         return [f"{', '.join(dict.fromkeys(names))}: {note}" for note, names in notes.items()]
 
     def rows(self) -> list[dict[str, Any]]:
-        """A row per benchmark; of each proxy tau, its interval and the number of architectures."""
+        """Return a row per benchmark, with tau, its interval and the number of architectures for each proxy."""
         return [
             {
                 "benchmark": evaluation.benchmark,
@@ -94,7 +94,7 @@ class Matrix(Board):
         ]
 
     def content(self) -> dict[str, Any]:
-        """The evaluations, each with the noise ceiling of its whole table."""
+        """Return the evaluations, each with the noise ceiling of its whole table."""
         return {
             "title": self.title,
             "proxies": list(self.proxies),

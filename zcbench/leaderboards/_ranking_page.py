@@ -1,4 +1,4 @@
-"""The ranking report of a supernet as a self-contained HTML file: who ranks best, and at what cost."""
+"""The ranking report of a supernet as a self-contained HTML file, with quality and cost of every scorer."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _BEST = 7
 
 
 def ranking_to_html(ranking: SubnetRanking) -> str:
-    """The page of :func:`zcbench.supernets.rank_subnets`: the table, tau against cost, the best with intervals."""
+    """Return the page of :func:`zcbench.supernets.rank_subnets`: table, tau against cost, intervals."""
     return page(
         ranking,
         [_costs(ranking), _best(ranking), _over(ranking), _losses(ranking)],
         title=f"zcbench supernet rank · {ranking.space}",
-        heading=f"Who ranks the subnets of {ranking.space} best, and what does it cost?",
+        heading=f"Which scorer ranks the subnets of {ranking.space} best, and at what cost?",
         command="zcbench supernet rank",
         plots_title="Tau, cost, and the inherited loss",
-        kind="several",
+        kind="found several",
     )
 
 
 def _costs(ranking: SubnetRanking) -> dict[str, Any] | None:
-    """Tau of every scorer against what ranking all subnets costs."""
+    """Plot tau of every scorer against the cost of ranking all subnets."""
     rows = [one for one in ranking.listed if one.all_in > 0 and math.isfinite(one.all_in)]
     if not rows:
         return None
@@ -57,11 +57,11 @@ def _costs(ranking: SubnetRanking) -> dict[str, Any] | None:
             level=place.level([ranking.ceiling.value]) if math.isfinite(ranking.ceiling.value) else "",
             keys=[
                 ("a scorer", "dot", "faint"),
-                ("better than all that is cheaper", "dot", "mark"),
+                ("better than all cheaper scorers", "dot", "mark"),
                 ("number of parameters", "dot", "other"),
                 ("one training against another", "dotted", "ink"),
             ],
-            note="Point at a scorer to read it.",
+            note="Point at a scorer to show its name and values.",
         ),
         "left": duration(10 ** place.x[0]),
         "right": duration(10 ** place.x[1]),
@@ -69,7 +69,7 @@ def _costs(ranking: SubnetRanking) -> dict[str, Any] | None:
 
 
 def _front(rows: list[RankedScorer]) -> set[str]:
-    """Names of those that rank better than all that is cheaper."""
+    """Return the names of scorers that rank better than all cheaper ones."""
     best, names = -math.inf, set()
     for one in sorted(rows, key=lambda one: (one.all_in, -one.tau)):
         if one.tau > best:
@@ -79,7 +79,7 @@ def _front(rows: list[RankedScorer]) -> set[str]:
 
 
 def _chosen(ranking: SubnetRanking) -> list[RankedScorer]:
-    """The best, and the parameters."""
+    """Plot the best scorers and the number of parameters with intervals."""
     rows = [one for one in ranking.listed if one.agreement and math.isfinite(one.agreement.tau.low)]
     chosen = rows[:_BEST]
     return chosen + [one for one in rows if one.name == "params" and one not in chosen]
@@ -108,19 +108,19 @@ def _over(ranking: SubnetRanking) -> dict[str, Any] | None:
 
 
 def _losses(ranking: SubnetRanking) -> dict[str, Any] | None:
-    """Inherited losses of the first supernet against results by themselves."""
+    """Plot inherited losses of the first supernet against results of stand-alone training."""
     rows = ranking.shown.get("rows") or []
     if not rows:
         return None
     inherited = np.array(ranking.shown["scores"], np.float64)
     alone = np.array(ranking.shown["truth"], np.float64)[rows]
     x, y = ((float(one.min()), float(np.quantile(one, 0.95))) for one in (inherited, alone))
-    place = _Plot(x, y, f"inherited loss, {ranking.shown['label']}, first seed", f"by itself: {ranking.target}")
+    place = _Plot(x, y, f"inherited loss, {ranking.shown['label']}, first seed", f"trained alone: {ranking.target}")
     names = [ranking.subnets[row] for row in rows]
     return plot(
         place,
-        "subnets in the supernet and by themselves",
+        "subnets in the supernet and trained alone",
         dots=dots_of(place, names, inherited.tolist(), alone.tolist(), "inherited"),
         keys=[("a subnet", "dot", "faint")],
-        note="The worst twentieth in each direction is outside of the plot.",
+        note="The plot excludes the worst 5 % in each direction.",
     )

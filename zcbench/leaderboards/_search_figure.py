@@ -1,4 +1,4 @@
-"""A search, and searchers over seeds, as figures."""
+"""Figures of a search, and of searchers over seeds."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from zcbench.evaluation import Known, SearchComparison, SearchReport
 from zcbench.evaluation._traces import Cost
 
 Floats = NDArray[np.float64]
-#: most columns that have a panel of their own
+#: largest number of columns with a separate panel
 PANELS = 3
 
 
 def draw_search(report: SearchReport, path: Path) -> None:
-    """Best so far against evaluations and against seconds; of several objectives the front, and the hypervolume.
+    """Draw the best so far against evaluations and seconds; for several objectives, the front and the hypervolume.
 
     Args:
         report: one search.
@@ -48,7 +48,7 @@ def draw_search(report: SearchReport, path: Path) -> None:
 
 
 def _panels(report: SearchReport) -> list[Callable[[Any], None]]:
-    """What draws each panel."""
+    """Return the function that draws each panel."""
     timed = bool(len(report)) and report.seconds[-1] > 0
     if len(report.objectives) > 1:
         costs: list[Cost] = ["evaluations", "seconds"] if timed else ["evaluations"]
@@ -62,7 +62,7 @@ def _panels(report: SearchReport) -> list[Callable[[Any], None]]:
 
 
 def _draw_volume(axis: Any, report: SearchReport, by: Cost) -> None:
-    """Share of the known front's hypervolume."""
+    """Draw the share of the known front's hypervolume."""
     assert report.known_front is not None  # asked before
     axis.step(report.trace.cost(by), report.known_front.ratio_so_far(report.trace), where="post", color="C0")
     axis.axhline(1, color="0.3", lw=0.8, ls=":")
@@ -72,7 +72,7 @@ def _draw_volume(axis: Any, report: SearchReport, by: Cost) -> None:
 
 
 def draw_comparison(comparison: SearchComparison, path: Path) -> None:
-    """What searchers had found against cost: the mean over seeds with its 95 % band, and the table's best.
+    """Draw the results of searchers against cost: the mean over seeds with its 95 % band, and the table's best.
 
     Args:
         comparison: searchers over seeds.
@@ -113,12 +113,12 @@ def _matplotlib() -> Any:
 
 def _save(figure: Any, path: Path) -> None:
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # a box stands for what the font lacks
+        warnings.filterwarnings("ignore", "Glyph")  # characters that the font lacks are drawn as boxes
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=130)
 
 
 def _draw_evaluations(axis: Any, report: SearchReport, name: str) -> None:
-    """Every evaluation, the best so far, what random search finds on average, and the table's best."""
+    """Draw every evaluation, the best so far, the average of random search, and the table's best."""
     counts, found = report.so_far(name)
     values = report.values.get(name, np.full(len(report), math.nan))
     axis.plot(counts, values, ".", color="0.6", ms=3, label="an evaluation")
@@ -139,7 +139,7 @@ def _random(report: SearchReport, name: str) -> tuple[Floats, Floats] | None:
 
 
 def _draw_seconds(axis: Any, report: SearchReport, name: str) -> None:
-    """The best so far against what it cost."""
+    """Draw the best so far against its cost."""
     seconds, found = report.so_far(name, "seconds")
     axis.step(seconds, found, where="post", color="C0")
     known = report.known(name)
@@ -150,7 +150,7 @@ def _draw_seconds(axis: Any, report: SearchReport, name: str) -> None:
 
 
 def _bound(axis: Any, known: Known | None, values: Floats, name: str) -> None:
-    """A line at the table's best; what is far worse than most is left outside of the picture."""
+    """Draw a line at the table's best, and limit the axis to the better nine tenths of the values."""
     if known is not None:
         axis.axhline(known.best, color="0.3", lw=0.8, ls=":", label="the best of the table")
     if (limits := view(values, None if known is None else known.higher_is_better)) is not None:
@@ -159,7 +159,7 @@ def _bound(axis: Any, known: Known | None, values: Floats, name: str) -> None:
 
 
 def view(values: Floats, higher_is_better: bool | None) -> tuple[float, float] | None:
-    """Ends of an axis that shows the better nine tenths of finite values; None where there are none.
+    """Return the limits of an axis that shows the better nine tenths of finite values; None without such values.
 
     Where no direction is known all values are shown.
     """
@@ -176,7 +176,7 @@ def view(values: Floats, higher_is_better: bool | None) -> tuple[float, float] |
 
 
 def _draw_front(axis: Any, report: SearchReport) -> None:
-    """The first two objectives: what was evaluated, the front found, the known one."""
+    """Draw the first two objectives: all evaluations, the front found, and the known front."""
     names = list(report.objectives)[:2]
     x, y = (report.values.get(name, np.full(len(report), math.nan)) for name in names)
     axis.plot(x, y, ".", color="0.6", ms=3, label="an evaluation")

@@ -24,7 +24,7 @@ _SIZE, _EDGES = (420, 280), (64, 14, 12, 42)
 
 
 def search_to_html(report: SearchReport) -> str:
-    """The page of one search: what was found, when, and the best evaluations."""
+    """Return the page of one search: the results, their progress, and the best evaluations."""
     import jinja2
     from markupsafe import Markup
 
@@ -50,12 +50,12 @@ def search_to_html(report: SearchReport) -> str:
 
 
 def _shown(value: object) -> object:
-    """What the template puts out: text without hidden characters; markup of our own as it is."""
+    """Return what the template writes: text without hidden characters, and our own markup unchanged."""
     return plain(value, 4 * SENTENCE) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def _best_rows(report: SearchReport) -> list[int]:
-    """Rows of the front, or the best by the guide; those without a value last."""
+    """Return the rows of the front, or the rows sorted by the guiding column; rows without a value are last."""
     if len(report.objectives) > 1:
         return report.front[:ROWS] if len(report.front) > SHOWN else []  # else they stand above
     guide = report.trace.guide
@@ -86,7 +86,7 @@ def _plots(report: SearchReport) -> list[dict[str, Any]]:
 
 
 def _keys(report: SearchReport) -> list[dict[str, Any]]:
-    """What the marks and lines of the plots are."""
+    """Return the legend of the plots."""
     one = {"text": "an evaluation", "dot": True, "color": "faint"}
     if len(report.objectives) > 1:
         known = [{"text": "the known front", "dot": True, "color": "other"}] if report.known_front is not None else []
@@ -98,7 +98,7 @@ def _keys(report: SearchReport) -> list[dict[str, Any]]:
 
 
 def _way(report: SearchReport, name: str) -> dict[str, Any] | None:
-    """A column of every evaluation, of the best so far, and of random search."""
+    """Plot a column of every evaluation, of the best so far, and of random search."""
     counts, found = report.so_far(name)
     values = report.values.get(name, np.full(len(report), math.nan))
     known = report.known(name)
@@ -121,7 +121,7 @@ def _way(report: SearchReport, name: str) -> dict[str, Any] | None:
 
 
 def _cost(report: SearchReport, name: str) -> dict[str, Any] | None:
-    """A column of the best so far against seconds."""
+    """Plot a column of the best so far against seconds."""
     seconds, found = report.so_far(name, "seconds")
     known = report.known(name)
     best = [] if known is None else [known.best]
@@ -141,7 +141,7 @@ def _cost(report: SearchReport, name: str) -> dict[str, Any] | None:
 
 
 def _front(report: SearchReport) -> dict[str, Any] | None:
-    """The first two objectives of every evaluation, the front found, and the known one."""
+    """Plot the first two objectives of every evaluation, the front found, and the known front."""
     names = list(report.objectives)[:2]
     x, y = (report.values.get(name, np.full(len(report), math.nan)) for name in names)
     front = report.known_front
@@ -169,7 +169,7 @@ def _front(report: SearchReport) -> dict[str, Any] | None:
 
 
 def _volume(report: SearchReport, by: Cost) -> dict[str, Any] | None:
-    """Share of the known front's hypervolume against a cost."""
+    """Plot the share of the known front's hypervolume against a cost."""
     if report.known_front is None:
         return None
     costs, share = report.trace.cost(by), report.known_front.ratio_so_far(report.trace)
@@ -187,7 +187,7 @@ def _volume(report: SearchReport, by: Cost) -> dict[str, Any] | None:
 
 
 class _Plot:
-    """Places on a plot, from numbers.
+    """The conversion of numbers to positions in a plot.
 
     Args:
         x: ends of the horizontal axis.
@@ -200,7 +200,7 @@ class _Plot:
         self.x, self.y, self.across, self.up = x, y, across, up
 
     def place(self, a: float, b: float) -> tuple[float, float]:
-        """Where a point lies."""
+        """Return the position of a point."""
         (width, height), (left, right, top, bottom) = _SIZE, _EDGES
         spans = (self.x[1] - self.x[0] or 1.0, self.y[1] - self.y[0] or 1.0)
         return (
@@ -209,16 +209,16 @@ class _Plot:
         )
 
     def inside(self, a: float, b: float) -> bool:
-        """Whether a point lies within the axes."""
+        """Return whether a point is within the axes."""
         return self.x[0] <= a <= self.x[1] and self.y[0] <= b <= self.y[1]  # False for nan
 
     def point(self, a: float, b: float) -> str:
-        """A dot, as a path."""
+        """Return a dot as a path."""
         x, y = self.place(a, b)
         return f"M{x:.1f} {y:.1f}h0"
 
     def dots(self, report: SearchReport, xs: Floats, ys: Floats) -> list[dict[str, str]]:
-        """Evaluations within the axes, at most :data:`POINTS` of them, evenly taken."""
+        """Return evaluations within the axes, at most :data:`POINTS`, at equal distances."""
         rows = [row for row, (a, b) in enumerate(zip(xs.tolist(), ys.tolist(), strict=True)) if self.inside(a, b)]
         kept = rows if len(rows) <= POINTS else [rows[int(k)] for k in np.linspace(0, len(rows) - 1, POINTS)]
         return [
@@ -230,7 +230,7 @@ class _Plot:
         ]
 
     def steps(self, xs: Floats, ys: Floats) -> str:
-        """A staircase: each value stays until the next comes."""
+        """Return a step curve."""
         path, before = [], math.nan
         low, high = self.y
         for a, b in zip(xs.tolist(), ys.tolist(), strict=True):
@@ -244,20 +244,20 @@ class _Plot:
         return "".join(path)
 
     def line(self, xs: Floats, ys: Floats) -> str:
-        """A line through points; it begins where it enters the axes."""
+        """Return a line through points, without those before the axes."""
         within = [(a, b) for a, b in zip(xs.tolist(), ys.tolist(), strict=True) if self.inside(a, b)]
         places = [self.place(a, b) for a, b in within]
         return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in places) if places else ""
 
     def level(self, values: Sequence[float]) -> str:
-        """A line across at a value, if there is one."""
+        """Return a horizontal line at a value, or nothing without a value."""
         if not values:
             return ""
         (start, y), (end, _) = self.place(self.x[0], values[0]), self.place(self.x[1], values[0])
         return f"M{start:.1f} {y:.1f}H{end:.1f}"
 
     def axes(self) -> dict[str, Any]:
-        """What the template says along the axes."""
+        """Return the labels of the axes."""
         return {
             "across": self.across,
             "up": self.up,

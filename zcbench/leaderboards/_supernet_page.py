@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def story_to_html(story: DigitsStory) -> str:
-    """The page of :func:`zcbench.supernets.digits_story`: fronts, rankings, what each step brought."""
+    """Return the page of :func:`zcbench.supernets.digits_story`: fronts, rankings, and the result of each step."""
     known = story.results["evaluate"]
     which = "true" if len(known["subnets"]) == known["space"] else "known"
     return page(
@@ -45,18 +45,18 @@ def page(
     front_title: str = "",
     kind: str = "found",
 ) -> str:
-    """A page with a board's table and plots.
+    """Return a page with a board's table and plots.
 
     Args:
         board: what the table shows.
-        plots: from :func:`plot`; those that are None are left out.
+        plots: from :func:`plot`; None is omitted.
         title: of the window.
         heading: of the page.
         command: that made it.
         plots_title: heading of the plots.
         front: rows of a second table.
         front_title: its heading.
-        kind: of the first table: "found" where empty cells continue the row above, or "several".
+        kind: class of the first table: "found" where empty cells continue the row above, else "found several".
     """
     import jinja2
     from markupsafe import Markup
@@ -83,12 +83,12 @@ def page(
 
 
 def _shown(value: object) -> object:
-    """What the template puts out: text without hidden characters; markup of our own as it is."""
+    """Return what the template writes: text without hidden characters, and our own markup unchanged."""
     return plain(value, 4 * SENTENCE) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def plot(place: _Plot, title: str, **parts: Any) -> dict[str, Any]:
-    """What the template draws in a plot."""
+    """Return the content of a plot for the template."""
     empty: dict[str, Any] = {
         "dots": [],
         "steps": "",
@@ -103,7 +103,7 @@ def plot(place: _Plot, title: str, **parts: Any) -> dict[str, Any]:
 
 
 def _front(story: DigitsStory) -> dict[str, Any]:
-    """All subnets, the true front, what the searches evaluated and found."""
+    """Plot all subnets, the true front, and the evaluations and results of the searches."""
     known, front, search = (story.results[name] for name in ("evaluate", "front", "search"))
     tuned = story.results["tune"]["after"]
     flops = np.array([*known["flops"], *front["flops"], search["flops"]])
@@ -138,14 +138,14 @@ def _front(story: DigitsStory) -> dict[str, Any]:
                 ("the same, fine-tuned", "ring", "other"),
                 ("the bound", "dotted", "ink"),
             ],
-            note="The worst twentieth of the subnets is outside of the plot. Point at a subnet to read it.",
+            note="The plot excludes the worst 5 % of the subnets. Point at a subnet to show its values.",
         ),
         "right": f"{place.x[1]:,.0f}",
     }
 
 
 def _hypervolume(story: DigitsStory) -> dict[str, Any]:
-    """What share of the front's hypervolume was found when."""
+    """Plot the share of the front's hypervolume against evaluations."""
     front = story.results["front"]
     shares = np.array(front["shares"])
     place = _Plot((0.0, float(len(shares))), (0.0, 1.0), "evaluations", "share of the hypervolume")
@@ -159,7 +159,7 @@ def _hypervolume(story: DigitsStory) -> dict[str, Any]:
 
 
 def _agreement(story: DigitsStory) -> dict[str, Any] | None:
-    """Inherited against stand-alone losses."""
+    """Plot inherited against stand-alone losses."""
     rank = story.results["rank"]
     if not rank["n"]:
         return None
@@ -169,15 +169,15 @@ def _agreement(story: DigitsStory) -> dict[str, Any] | None:
     place = _Plot(x, y, "inherited loss (validation)", "stand-alone loss (test)")
     return plot(
         place,
-        "subnets in the supernet and by themselves",
+        "subnets in the supernet and trained alone",
         dots=dots_of(place, rank["subnets"], inherited.tolist(), alone.tolist(), "inherited"),
         keys=[("a subnet", "dot", "faint")],
-        note="The worst twentieth in each direction is outside of the plot.",
+        note="The plot excludes the worst 5 % in each direction.",
     )
 
 
 def _ways(story: DigitsStory) -> dict[str, Any] | None:
-    """Kendall's tau of each scorer with its interval."""
+    """Plot Kendall's tau of each scorer with its interval."""
     rank = story.results["rank"]
     if not rank["n"]:
         return None
@@ -189,7 +189,7 @@ def _ways(story: DigitsStory) -> dict[str, Any] | None:
 
 
 def intervals(title: str, across: str, bars: Sequence[tuple[str, Sequence[float]]], top: float = 1.0) -> dict[str, Any]:
-    """A plot of values with intervals, one below the other.
+    """Return a plot of values with intervals, one per line.
 
     Args:
         title: of the plot.
@@ -220,7 +220,7 @@ def _rows(names: Sequence[str], chosen: Sequence[str]) -> list[int]:
 def dots_of(
     place: _Plot, names: Sequence[str], xs: Sequence[float], ys: Sequence[float], what: str
 ) -> list[dict[str, str]]:
-    """Named points within the axes; ``what`` is laid off to the right."""
+    """Return named points within the axes; ``what`` is the quantity of the x axis."""
     return [
         {"d": place.point(x, y), "text": f"{name}: {place.up} {significant(y, 4)}, {what} {significant(x, 6)}"}
         for name, x, y in zip(names, xs, ys, strict=True)
@@ -229,7 +229,7 @@ def dots_of(
 
 
 def _front_rows(story: DigitsStory) -> list[Mapping[str, str]]:
-    """The known front, the fewest FLOPs first."""
+    """Return the known front, sorted by FLOPs."""
     known = story.results["evaluate"]
     rows = sorted(_rows(known["subnets"], known["front"]), key=lambda row: float(known["flops"][row]))
     return [

@@ -1,12 +1,14 @@
-"""Rank correlations with confidence intervals, the ceiling that noise puts on them, the top of a ranking, and fronts.
+"""Rank correlations with confidence intervals, the noise ceiling, the top of a ranking, and Pareto fronts.
 
-Values are scipy's to the last digit. Intervals come from the delete-one jackknife over architectures and Fisher's z: no
-assumption on the distributions, ties included, nothing random. ``docs/method.md`` gives the measured coverage. All of
-it takes O(n log n) operations and O(n) memory. Ranks follow from exact comparisons of the numbers as they are given.
+Values equal scipy's to the last digit. Intervals use the delete-one jackknife over architectures and Fisher's z. They
+assume no distribution, handle ties and use no random numbers. ``docs/method.md`` gives the measured coverage. All
+functions take O(n log n) operations and O(n) memory. Ranks use exact comparisons of the given numbers.
 """
 
+from zcbench.metrics._agreement import kendall_w, mean_tau
 from zcbench.metrics._columns import mean_ranks, student
 from zcbench.metrics._correlation import (
+    FEWEST,
     Estimate,
     Jackknife,
     ceiling_fraction,
@@ -31,6 +33,7 @@ from zcbench.metrics._predictions import calibration, quality
 from zcbench.metrics._top import coverage, gaussian_nll, precision_at, regret_at
 
 __all__ = [
+    "FEWEST",
     "Estimate",
     "Jackknife",
     "calibration",
@@ -44,7 +47,9 @@ __all__ = [
     "igd_plus",
     "kendall_jackknife",
     "kendall_tau",
+    "kendall_w",
     "mean_ranks",
+    "mean_tau",
     "noise_ceiling",
     "noise_jackknife",
     "pareto_front",

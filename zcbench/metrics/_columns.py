@@ -1,4 +1,4 @@
-"""Columns of numbers, checked, and what their exact comparisons give."""
+"""Checked columns of numbers, and their ranks by exact comparison."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Ints = NDArray[np.int64]
 
 
 def ranked(x: ArrayLike, y: ArrayLike) -> tuple[Ints, Ints]:
-    """The codes of two columns."""
+    """Return the codes of two columns."""
     a, b = to_numbers(x), to_numbers(y)
     if a.shape != b.shape:
         raise InvalidInputError(f"columns of shapes {a.shape} and {b.shape} cannot be correlated.")
@@ -25,44 +25,44 @@ def ranked(x: ArrayLike, y: ArrayLike) -> tuple[Ints, Ints]:
 
 
 def columns(x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
-    """Two columns as floating-point numbers, for what needs more than their order."""
+    """Return two columns as floating-point numbers, for metrics that need more than their order."""
     ranked(x, y)
     return np.asarray(x, np.float64), np.asarray(y, np.float64)
 
 
 def to_codes(values: NDArray[Any]) -> Ints:
-    """0 for the least number, 1 for the next, …; equal numbers have equal codes."""
+    """Return 0 for the least number, 1 for the next, …; equal numbers have equal codes."""
     if not finite(values).all():
-        raise InvalidInputError("a column holds nan or infinity: drop scores without a value before correlating.")
+        raise InvalidInputError("a column contains nan or infinity: remove scores without a value before correlating.")
     return np.unique(values, return_inverse=True)[1].astype(np.int64, copy=False)
 
 
 def to_numbers(x: ArrayLike, dimensions: int = 1) -> NDArray[Any]:
-    """An array that compares as the numbers given do.
+    """Return an array whose values compare exactly as the given numbers.
 
     Raises:
-        InvalidInputError: it has another number of dimensions, or something is no real number.
+        InvalidInputError: it has another number of dimensions, or a value is not a real number.
     """
     values = np.asarray(x)
     if values.ndim != dimensions:
         wanted = "(n,)" if dimensions == 1 else "(architectures, seeds)"
         raise InvalidInputError(f"values of shape {values.shape}: expected {wanted}.")
     if values.dtype.kind == "f" and not isinstance(x, np.ndarray) and np.any(np.abs(values) >= 2**53):
-        values = np.asarray(x, dtype=object)  # integers that this rounded
+        values = np.asarray(x, dtype=object)  # integers that numpy rounded
     if isinstance(x, np.ma.MaskedArray) and np.ma.getmaskarray(x).any():
-        raise InvalidInputError("a column holds masked values: drop scores without a value before correlating.")
+        raise InvalidInputError("a column contains masked values: remove scores without a value before correlating.")
     if values.dtype.kind in "biuf" or not values.size:
         return values
     if values.dtype == object:
         for value in values.flat:
             if not isinstance(value, numbers.Real | Decimal | np.bool_):
-                raise InvalidInputError(f"a column holds {value!r}, which is no number: leave such rows out.")
+                raise InvalidInputError(f"a column contains {value!r}, which is not a number: remove such rows.")
         return values
-    raise InvalidInputError(f"a column of {values.dtype} holds no real numbers: convert it first.")
+    raise InvalidInputError(f"a column of {values.dtype} contains no real numbers: convert it first.")
 
 
 def finite(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which of them are neither nan nor infinite."""
+    """Return a mask of the values that are neither nan nor infinite."""
     if values.dtype != object:
         return np.asarray(np.isfinite(values))
     one_by_one = [value == value and abs(value) != math.inf for value in values.flat]
@@ -70,12 +70,12 @@ def finite(values: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def varied(codes: Ints) -> bool:
-    """Whether there are two that differ."""
+    """Return whether two codes differ."""
     return len(codes) > 1 and bool(codes.max() > 0)
 
 
 def mean_ranks(values: ArrayLike) -> Floats:
-    """Ranks of numbers ``(n,)`` from 1, the least, to n; equal ones share the mean of their ranks."""
+    """Return ranks of numbers ``(n,)`` from 1, the least, to n; equal numbers share the mean of their ranks."""
     codes = to_codes(np.asarray(values))
     equal = np.bincount(codes)
     middles: Floats = np.cumsum(equal) - equal + (equal + 1) / 2
@@ -83,7 +83,7 @@ def mean_ranks(values: ArrayLike) -> Floats:
 
 
 def student(df: int) -> float:
-    """The 97.5 % quantile of Student's t."""
-    from scipy.special import stdtrit  # scipy.stats says the same and takes half a second to load
+    """Return the 97.5 % quantile of Student's t."""
+    from scipy.special import stdtrit  # scipy.stats gives the same and takes half a second to load
 
     return float(stdtrit(df, 0.975))

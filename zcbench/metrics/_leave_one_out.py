@@ -11,9 +11,9 @@ from zcbench.metrics._columns import Floats, Ints, to_codes
 
 
 def kendall_with_and_without(x: Ints, y: Ints) -> tuple[float, Floats]:
-    """Tau-b of the columns, and of the columns without element i, for every i.
+    """Return tau-b of the columns, and of the columns without element i, for every i.
 
-    It takes the pairs with i away: from those in order minus those out of order, and from those that are no ties.
+    The pairs with i are subtracted from the concordant minus the discordant pairs, and from the pairs without ties.
     """
     n, concordance = len(x), _concordance(x, y)
     ties_x, ties_y = (_tally(codes)[1] - 1 for codes in (x, y))
@@ -22,24 +22,24 @@ def kendall_with_and_without(x: Ints, y: Ints) -> tuple[float, Floats]:
     free_x = others - (tied_x - ties_x)
     free_y = others - (tied_y - ties_y)
     with np.errstate(invalid="ignore", divide="ignore"):
-        # Divided twice, as scipy does: the same to the last digit.
+        # Divided twice, as in scipy, so the result is the same to the last digit.
         value = in_order / np.sqrt(pairs - tied_x) / np.sqrt(pairs - tied_y)
         without: Floats = (in_order - concordance) / np.sqrt(free_x * free_y)
     return float(np.clip(value, -1, 1)), without
 
 
 def kendall_without_each(x: Ints, y: Ints) -> Floats:
-    """Tau-b of the columns without element i, for every i."""
+    """Return tau-b of the columns without element i, for every i."""
     return kendall_with_and_without(x, y)[1]
 
 
 def spearman_without_each(x: Ints, y: Ints) -> Floats:
-    """Rho of the columns without element i, for every i.
+    """Return rho of the columns without element i, for every i.
 
     Twice a rank, counted from the mean rank, is ``u_j = sum_k sign(x_j - x_k)``. Without i it is ``u_j - s_j``, with
     ``s_j = sign(x_j - x_i)``, and sums to zero again. Rho is the sum of products of such numbers over the root of their
-    sums of squares, and each of these is one sum over all pairs less what i contributes. All terms are whole numbers
-    below 2^53 but the sums over all pairs, whose rounding is of relative size 1e-15 (numpy sums in a tree).
+    sums of squares, and each of these is one sum over all pairs minus the contribution of i. All terms are whole
+    numbers below 2^53 except the sums over all pairs, whose relative rounding is 1e-15 (numpy sums in a tree).
     """
     n, u, v = len(x), _signs(x), _signs(y)
     both = (u * v).sum() - _towards(u, y) - _towards(v, x) + _concordance(x, y) - u * v
@@ -53,7 +53,7 @@ def spearman_without_each(x: Ints, y: Ints) -> Floats:
 
 
 def _signs(codes: Ints) -> Floats:
-    """``sum_k sign(x_j - x_k)`` for every j: how many are below minus how many are above."""
+    """Return ``sum_k sign(x_j - x_k)`` for every j: the number of elements below minus the number above."""
     equal = np.bincount(codes)
     below = np.cumsum(equal) - equal
     signs: Ints = 2 * below + equal - len(codes)
@@ -61,21 +61,21 @@ def _signs(codes: Ints) -> Floats:
 
 
 def _towards(weights: Floats, codes: Ints) -> Floats:
-    """``sum_j w_j sign(x_j - x_i)`` for every i, of weights that sum to zero."""
+    """Return ``sum_j w_j sign(x_j - x_i)`` for every i, of weights that sum to zero."""
     sums = np.bincount(codes, weights=weights)
     found: Floats = np.asarray(sums - 2 * np.cumsum(sums), np.float64)
     return found[codes]
 
 
 def _concordance(x: Ints, y: Ints) -> Ints:
-    """``sum_j sign(x_i - x_j) sign(y_i - y_j)`` for every i.
+    """Return ``sum_j sign(x_i - x_j) sign(y_i - y_j)`` for every i.
 
-    From how many are below i in both columns; the rest follows from how many are below or equal in each column, and
-    from ties in one column among those that are below in the other.
+    It is computed from the number of elements below i in both columns, the numbers below or equal in each column, and
+    the ties in one column among the elements that are below in the other.
     """
     n, high = len(x), int(y.max()) + 1
-    # Among equal x the largest y comes first, among equal y the first one counts as the largest: what comes earlier
-    # and is smaller is below in both.
+    # Among equal x the largest y comes first, among equal y the first one counts as the largest: an element that
+    # comes earlier and is smaller is below in both.
     order = np.argsort(x * high + (high - 1 - y), kind="stable")
     place = np.empty(n, np.int64)
     place[np.argsort(y[order] * n + np.arange(n)[::-1], kind="stable")] = np.arange(n)
@@ -94,16 +94,17 @@ def _concordance(x: Ints, y: Ints) -> Ints:
 
 
 def _tally(codes: Ints) -> tuple[Ints, Ints]:
-    """For every element how many are below it, and how many equal it (itself included)."""
+    """Return for every element the number of elements below it, and the number equal to it (itself included)."""
     equal = np.bincount(codes)
     return (np.cumsum(equal) - equal)[codes], equal[codes]
 
 
 def smaller_before(permutation: Ints) -> Ints:
-    """How many earlier elements are smaller, for every element of a permutation of 0 … n - 1.
+    """Count the earlier elements that are smaller, for every element of a permutation of 0 … n - 1.
 
-    Sorted bit by bit from the highest: elements that agree in the higher bits form a block in their first order. An
-    element with a one is larger than those of its block with a zero, so the earlier ones of them count.
+    The elements are sorted bit by bit from the highest bit: elements that agree in the higher bits form a block in
+    their first order. An element with a one is larger than those of its block with a zero, so the earlier ones of
+    them count.
     """
     n = len(permutation)
     values, counts, places = permutation.copy(), np.zeros(n, np.int64), np.arange(n)

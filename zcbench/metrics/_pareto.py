@@ -16,10 +16,10 @@ Directions = bool | Sequence[bool]
 
 
 def pareto_front(points: ArrayLike, higher_is_better: Directions = True) -> NDArray[np.bool_]:
-    """Say which points no other one dominates.
+    """Find the points that no other point dominates.
 
     A point dominates another if it is at least as good in every objective and better in one. Equal points do not
-    dominate each other: all of them are on the front, or none. A point with nan or infinity is never on it and
+    dominate each other: all of them are on the front, or none. A point with nan or infinity is never on the front and
     dominates nothing.
 
     Args:
@@ -36,9 +36,9 @@ def pareto_front(points: ArrayLike, higher_is_better: Directions = True) -> NDAr
 
 
 def pareto_ranks(points: ArrayLike, higher_is_better: Directions = True) -> Ints:
-    """Sort points into fronts ``(n,)``: 0 on the front, 1 on the front of what is left without it, and so on.
+    """Sort points into fronts ``(n,)``: 0 on the front, 1 on the front of the remaining points, and so on.
 
-    A point with nan or infinity is on none of them, and has rank -1.
+    A point with nan or infinity is on no front, and has rank -1.
 
     Args:
         points: ``(n, objectives)``.
@@ -57,20 +57,20 @@ def pareto_ranks(points: ArrayLike, higher_is_better: Directions = True) -> Ints
 
 
 def crowding_distance(points: ArrayLike) -> Floats:
-    """Measure how far the neighbours of each point of one front are ``(n,)``: the mean over objectives.
+    """Measure the distance between the neighbours of each point of one front ``(n,)``: the mean over objectives.
 
     In each objective it is the distance between the next lower and the next higher point as a share of the front's
-    range, and infinite at both ends. Of equal points the first alone counts; the others have 0. An objective in
+    range, and infinite at both ends. Of equal points only the first counts; the others have 0. An objective in
     which all are equal counts as 0; one or two points are ends.
 
     Args:
         points: ``(n, objectives)``, finite; directions do not matter.
 
-    Source: K. Deb et al., as above, section III.B; the mean in place of the sum, as in pymoo, and 0 for equal points.
+    Source: K. Deb et al., as above, section III.B; the mean instead of the sum, as in pymoo, and 0 for equal points.
     """
     values = _matrix(points)
     if not np.isfinite(values).all():
-        raise InvalidInputError("crowding is defined for finite points: leave those with nan or infinity out.")
+        raise InvalidInputError("crowding is defined for finite points: remove points with nan or infinity.")
     distance = np.zeros(len(values))
     if not len(values):
         return distance
@@ -88,10 +88,10 @@ def crowding_distance(points: ArrayLike) -> Floats:
 
 
 def hypervolume(points: ArrayLike, reference: ArrayLike, higher_is_better: Directions = True) -> float:
-    """Measure what is dominated by the points and dominates the reference point; 0 if that is nothing.
+    """Measure the volume that the points dominate and that dominates the reference point; 0 if it is empty.
 
     Exact, in the product of the objectives' units. Points with nan or infinity, and points that are not better than
-    the reference in every objective, add nothing. Values are comparable for one reference point only.
+    the reference in every objective, add nothing. Values are comparable only for one reference point.
 
     Args:
         points: ``(n, objectives)``.
@@ -109,16 +109,16 @@ def hypervolume(points: ArrayLike, reference: ArrayLike, higher_is_better: Direc
 
 
 def hypervolumes(points: ArrayLike, reference: ArrayLike, higher_is_better: Directions = True) -> Floats:
-    """The hypervolume of the first ``i`` points for every ``i`` from 1 to ``n``: ``(n,)``, never falling.
+    """Return the hypervolume of the first ``i`` points for every ``i`` from 1 to ``n``: ``(n,)``, never decreasing.
 
-    Args, errors: as of :func:`hypervolume`.
+    Arguments and errors are those of :func:`hypervolume`.
     """
     costs, origin = _referred(points, reference, higher_is_better)
     volumes = np.zeros(len(costs))
     front, volume = costs[:0], 0.0
     for row, inside in enumerate(_inside(costs, origin).tolist()):
         point = costs[row]
-        if inside and not (front <= point).all(1).any():  # else it changes nothing
+        if inside and not (front <= point).all(1).any():  # a dominated point changes nothing
             front = np.concatenate([front[~(front >= point).all(1)], point[None]])
             volume = max(volume, _volume(front, origin))
         volumes[row] = volume
@@ -128,16 +128,16 @@ def hypervolumes(points: ArrayLike, reference: ArrayLike, higher_is_better: Dire
 def hypervolume_ratio(
     points: ArrayLike, front: ArrayLike, reference: ArrayLike, higher_is_better: Directions = True
 ) -> float:
-    """The hypervolume of points as a share of the known front's.
+    """Return the hypervolume of points as a share of the known front's.
 
     Args:
         points: ``(n, objectives)``.
-        front: ``(m, objectives)`` the best that there is, or everything that there is.
+        front: ``(m, objectives)``, the known front, or all known points.
         reference: ``(objectives,)``.
         higher_is_better: direction of all objectives, or of each.
 
     Raises:
-        InvalidInputError: shapes differ, the reference is not finite, or nothing of the front is better than it.
+        InvalidInputError: shapes differ, the reference is not finite, or no point of the front is better than it.
     """
     whole = hypervolume(front, reference, higher_is_better)
     if not whole > 0:
@@ -146,17 +146,17 @@ def hypervolume_ratio(
 
 
 def igd_plus(points: ArrayLike, front: ArrayLike, higher_is_better: Directions = True, *, scaled: bool = True) -> float:
-    """The mean distance from each point of the known front to the nearest point found; low is good.
+    """Return the mean distance from each point of the known front to the nearest point found; low is good.
 
-    Only by what a found point is worse counts as distance, so that dominating points are at distance 0. Points with
-    nan or infinity are left out; without any other the distance is infinite.
+    The distance counts only the objectives in which the found point is worse, so that dominating points are at
+    distance 0. Points with nan or infinity are excluded; without any other point the distance is infinite.
 
     Args:
         points: ``(n, objectives)``.
-        front: ``(m, objectives)``, finite; dominated ones among them are left out, and equal ones count once.
+        front: ``(m, objectives)``, finite; dominated points among them are excluded, and equal points count once.
         higher_is_better: direction of all objectives, or of each.
         scaled: whether each objective is divided by its range on the known front, so that units do not matter; an
-            objective without a range is taken as it is.
+            objective without a range is not scaled.
 
     Raises:
         InvalidInputError: shapes differ, or the front has no finite point.
@@ -193,13 +193,13 @@ def _matrix(points: ArrayLike) -> Floats:
 
 
 def _costs(points: ArrayLike, higher_is_better: Directions) -> Floats:
-    """A copy of the points ``(n, objectives)``, turned so that low is good."""
+    """Return a copy of the points ``(n, objectives)``, with signs such that low is good."""
     values = _matrix(points)
     return values * _signs(higher_is_better, values.shape[1])
 
 
 def _signs(higher_is_better: Directions, objectives: int) -> Floats:
-    """-1 for each objective of which high is good, 1 for the others."""
+    """Return -1 for each objective for which high is good, 1 for the others."""
     directions = np.asarray(higher_is_better)
     if directions.dtype != np.bool_ or directions.shape not in ((), (objectives,)):
         raise InvalidInputError(f"higher_is_better is True, False, or one of them for each of {objectives} objectives.")
@@ -211,17 +211,17 @@ def _finite(values: Floats) -> NDArray[np.bool_]:
 
 
 def _referred(points: ArrayLike, reference: ArrayLike, higher_is_better: Directions) -> tuple[Floats, Floats]:
-    """Points and reference, turned so that low is good."""
+    """Return points and reference, with signs such that low is good."""
     costs, (origin,) = _costs(points, higher_is_better), _matrix(np.atleast_2d(np.asarray(reference)))[:1]
     if origin.shape != costs.shape[1:]:
         raise InvalidInputError(f"the reference point has {origin.size} numbers for {costs.shape[1]} objectives.")
     if not np.isfinite(origin).all():
-        raise InvalidInputError("the reference point holds nan or infinity: choose one that is worse than all else.")
+        raise InvalidInputError("the reference point contains nan or infinity: choose one worse than all points.")
     return costs, origin * _signs(higher_is_better, origin.size)
 
 
 def _inside(costs: Floats, origin: Floats) -> NDArray[np.bool_]:
-    """Which points are finite and better than the reference in every objective."""
+    """Return a mask of the points that are finite and better than the reference in every objective."""
     return np.asarray(_finite(costs) & (costs < origin).all(1))
 
 

@@ -1,4 +1,4 @@
-"""How good predictions are of architectures that were not learned from."""
+"""The quality of predictions for architectures that are not in the training set."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from zcbench.errors import InvalidInputError
 from zcbench.metrics._correlation import kendall_tau, spearman_rho
 from zcbench.metrics._top import coverage, gaussian_nll, precision_at, regret_at
 
-#: numbers of architectures at the top that precision and regret look at
+#: numbers of architectures at the top that precision and regret use
 TOP = (10, 50)
 
 
 def quality(predicted: ArrayLike, good: ArrayLike) -> dict[str, float]:
-    """Kendall's tau-b, Spearman's rho, precision and regret of predictions; a constant prediction has tau and rho 0.
+    """Return Kendall's tau-b, Spearman's rho, precision and regret of predictions.
+
+    A constant prediction has tau and rho 0.
 
     Args:
         predicted: finite numbers ``(n,)``, high is good.
-        good: what training gave ``(n,)``, high is good.
+        good: results of training ``(n,)``, high is good.
 
     Raises:
         InvalidInputError: the shapes differ.
@@ -41,7 +43,7 @@ def quality(predicted: ArrayLike, good: ArrayLike) -> dict[str, float]:
 
 
 def calibration(predicted: ArrayLike, deviation: ArrayLike, truth: ArrayLike) -> dict[str, float]:
-    """Negative log density and coverage of predictions that say how sure they are; nan where they say nothing.
+    """Return the negative log density and the coverage of predictions with standard deviations; nan without these.
 
     Args:
         predicted: ``(n,)``, in the unit of the truth.

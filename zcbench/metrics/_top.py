@@ -11,10 +11,12 @@ from zcbench.metrics._columns import Floats, Ints, columns, ranked
 
 
 def precision_at(k: int, predicted: ArrayLike, truth: ArrayLike) -> float:
-    """Share of the ``k`` best that are among the ``k`` predicted best, high is good; expected where ties decide.
+    """Return the share of the ``k`` best that are among the ``k`` predicted best, high is good.
+
+    Where ties decide, it is the expectation over random orders of the ties.
 
     Args:
-        k: how many; all, if there are fewer.
+        k: the number; all, if there are fewer.
         predicted: ``(n,)``.
         truth: ``(n,)``.
     """
@@ -24,7 +26,7 @@ def precision_at(k: int, predicted: ArrayLike, truth: ArrayLike) -> float:
 
 
 def _top(values: Ints, k: int) -> Floats:
-    """Probability ``(n,)`` of being among the ``k`` largest, if ties are broken at random."""
+    """Return the probability ``(n,)`` of being among the ``k`` largest, if ties are broken at random."""
     last = np.partition(values, -k)[-k]
     above, tied = values > last, values == last
     share: Floats = above + tied * ((k - above.sum()) / tied.sum())
@@ -32,10 +34,12 @@ def _top(values: Ints, k: int) -> Floats:
 
 
 def regret_at(k: int, predicted: ArrayLike, truth: ArrayLike) -> float:
-    """The best truth minus the best among the ``k`` predicted best, high is good; expected where ties decide.
+    """Return the best truth minus the best among the ``k`` predicted best, high is good.
+
+    Where ties decide, it is the expectation over random orders of the ties.
 
     Args:
-        k: how many; all, if there are fewer.
+        k: the number; all, if there are fewer.
         predicted: ``(n,)``.
         truth: ``(n,)``.
     """
@@ -46,7 +50,7 @@ def regret_at(k: int, predicted: ArrayLike, truth: ArrayLike) -> float:
     last = np.partition(guess, -k)[-k]
     sure, tied = true[guess > last], np.sort(true[guess == last])[::-1]
     drawn, floor = k - len(sure), sure.max(initial=-math.inf)
-    # Of the tied ones ``drawn`` are taken: the i-th best is the best of them if the i - 1 better ones are left out.
+    # Of the tied values ``drawn`` are taken: the i-th best is their best if none of the i - 1 better ones is taken.
     left, expected = 1.0, 0.0
     for i, value in enumerate(tied[: len(tied) - drawn + 1]):
         chance = left * drawn / (len(tied) - i)
@@ -56,14 +60,14 @@ def regret_at(k: int, predicted: ArrayLike, truth: ArrayLike) -> float:
 
 
 def gaussian_nll(mean: ArrayLike, deviation: ArrayLike, truth: ArrayLike) -> float:
-    """Mean negative log density of the truth under independent normal predictions, in nats; all ``(n,)``."""
+    """Return the mean negative log density of the truth under independent normal predictions, in nats; all ``(n,)``."""
     mu, true = columns(mean, truth)
     sigma, _ = columns(deviation, truth)
     return float(np.mean(0.5 * np.log(2 * np.pi) + np.log(sigma) + 0.5 * ((true - mu) / sigma) ** 2))
 
 
 def coverage(mean: ArrayLike, deviation: ArrayLike, truth: ArrayLike) -> float:
-    """Share of the truth within mean ± 1.96 deviations, to be compared with .95; all ``(n,)``."""
+    """Return the share of the truth within mean ± 1.96 deviations, to be compared with .95; all ``(n,)``."""
     mu, true = columns(mean, truth)
     sigma, _ = columns(deviation, truth)
     return float(np.mean(np.abs(true - mu) <= 1.96 * sigma))

@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from zcbench._arguments import SEEDS, shown
+from zcbench._arguments import SEEDS
 from zcbench._code import code_digest, joined_codes
 from zcbench._display import brief
+from zcbench.datasets import Benchmark
 from zcbench.encodings import Encoder, Encoding, get_encoding
+from zcbench.encodings._feed import tables_known
 from zcbench.errors import InvalidInputError
 from zcbench.predictors._features import Scaling, within_float32
+from zcbench.predictors._given import read_architectures, tables_of
 from zcbench.predictors._targets import Floats, Ranks, TargetScale, target_scale
 from zcbench.types import Architecture, SearchSpace
 
@@ -45,6 +48,8 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
     ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"seed": SEEDS}
     #: whether predictions are in the targets' units; if not, they only grow with it
     calibrated = True
+    #: search space of architectures that are given as strings; None for the one that accepts them
+    space: str | SearchSpace | None = None
 
     def __init__(self, encoding: str | Encoding = "onehot", seed: int = 0) -> None:
         self.encoding = encoding
@@ -55,21 +60,45 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
 
     # -- what users call -----------------------------------------------------------------------
 
-    def fit(self, architectures: Iterable[Architecture], targets: ArrayLike) -> Self:
+    def __sklearn_clone__(self) -> Self:
+        from sklearn.base import _clone_parametrized
+
+        made: Self = _clone_parametrized(self)
+        if self.space is not None:  # no argument of the constructor
+            made.space = self.space
+        return made
+
+    def fit(
+        self,
+        architectures: Iterable[Architecture | str],
+        targets: ArrayLike,
+        *,
+        space: str | SearchSpace | None = None,
+        table: Benchmark | None = None,
+    ) -> Self:
         """Learn from trained architectures.
 
         Args:
-            architectures: ``n`` of them; one may be there several times.
+            architectures: ``n`` of them, or their strings; one may be there several times.
             targets: ``(n,)`` what training gave. Where ``calibrated`` is False (rankers, RoBoT) turn losses around:
                 they learn the top of a ranking best.
+            space: search space of strings, which later strings are of too; default the setting ``space``, else the only
+                registered space that accepts them.
+            table: the table in which encodings such as ``columns`` find the architectures; default the one that
+                ``architectures`` are rows of, if it is ``table.architectures``, a slice or a sample of it.
 
         Raises:
-            InvalidInputError: there are none, lengths differ, or a target is nan or infinite.
+            InvalidInputError: there are none, lengths differ, a target is nan or infinite, or the search space of
+                strings is not known.
+            InvalidArchitectureError: a string is no architecture of the space.
         """
-        known, values = checked(architectures, targets)
+        self.space_ = space if space is not None else self.space
+        tables = tables_of(architectures, table)
+        known, values = checked(self._read(architectures), targets)
+        self.spaces_ = tuple(dict.fromkeys(one.space for one in known))
         self.constant_: float | None = None if varied(known, values) else float(values.mean())
         if self.constant_ is None:
-            with _own_random_numbers(self.seed):
+            with _own_random_numbers(self.seed), tables_known(tables):
                 self._fit(known, values)
         return self
 
@@ -92,32 +121,48 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             architectures: ``k`` of the benchmark in question.
             targets: ``(k,)``, of the same direction.
         """
-        others, values = checked(source, source_targets)
-        few = list(architectures)
+        self.space_ = self.space
+        others, values = checked(self._read(source), source_targets)
+        few = self._read(architectures)
         few, own = checked(few, targets) if few else (few, np.zeros(0))
         self._cross(others, values, few, own)
+        self.spaces_ = tuple(dict.fromkeys(one.space for one in (*few, *others)))
         return self
 
-    def predict(self, architectures: Iterable[Architecture]) -> Floats:
-        """Predicted targets ``(m,)``; where ``calibrated`` is False, scores that grow with the target.
+    def predict(self, architectures: Iterable[Architecture | str], *, table: Benchmark | None = None) -> Floats:
+        """Predict targets ``(m,)``; where ``calibrated`` is False, scores that grow with the target.
+
+        Args:
+            architectures: ``m`` of them, or strings of the search space that was fitted.
+            table: where encodings such as ``columns`` find them; default as of :meth:`fit`, then the fitted table.
 
         Raises:
             InvalidInputError: the predictor was not fitted.
         """
+        tables = tables_of(architectures, table)
         unseen = self._asked(architectures)
         if self.constant_ is not None or not unseen:
             return np.full(len(unseen), self.constant_ or 0.0)
-        return np.asarray(self._predict(unseen), np.float64)
+        with tables_known(tables):
+            return np.asarray(self._predict(unseen), np.float64)
 
-    def rank(self, architectures: Iterable[Architecture], *, higher_is_better: bool = True) -> list[Architecture]:
-        """The architectures, most promising first; equal predictions keep their order.
+    def rank(
+        self,
+        architectures: Iterable[Architecture | str],
+        *,
+        higher_is_better: bool = True,
+        table: Benchmark | None = None,
+    ) -> list[Architecture]:
+        """Return the architectures, most promising first; equal predictions keep their order.
 
         Args:
-            architectures: candidates.
+            architectures: candidates, or their strings.
             higher_is_better: False if the targets were losses or errors.
+            table: as of :meth:`predict`.
         """
-        candidates = list(architectures)
-        predicted = self.predict(candidates)
+        tables = tables_of(architectures, table)
+        candidates = self._asked(architectures)
+        predicted = self.predict(candidates, table=tables[0] if tables else None)
         order = np.argsort(-predicted if higher_is_better else predicted, kind="stable")
         return [candidates[i] for i in order]
 
@@ -171,10 +216,15 @@ class Predictor(BaseEstimator):  # type: ignore[misc]
             )
         return encoding
 
-    def _asked(self, architectures: Iterable[Architecture]) -> list[Architecture]:
+    def _asked(self, architectures: Iterable[Architecture | str]) -> list[Architecture]:
         if not hasattr(self, "constant_"):
             raise InvalidInputError(f"{type(self).__name__} is not fitted: call fit(architectures, targets) first.")
-        return _only_architectures(architectures)
+        return self._read(architectures)
+
+    def _read(self, architectures: Iterable[Architecture | str]) -> list[Architecture]:
+        """Read architectures, strings by the space that was named or fitted."""
+        named = getattr(self, "space_", self.space)
+        return read_architectures(architectures, [named] if named is not None else getattr(self, "spaces_", ()))
 
 
 @contextmanager
@@ -219,7 +269,7 @@ def checked(architectures: Iterable[Architecture], targets: ArrayLike) -> tuple[
     Raises:
         InvalidInputError: there are none, lengths differ, or a target is nan or infinite.
     """
-    known = _only_architectures(architectures)
+    known = read_architectures(architectures)
     try:
         values = np.asarray(targets, np.float64)
     except (TypeError, ValueError):
@@ -239,21 +289,6 @@ def checked(architectures: Iterable[Architecture], targets: ArrayLike) -> tuple[
 def varied(known: Sequence[Architecture], values: Floats) -> bool:
     """Whether there is anything to learn: one architecture, trained again and again, tells nothing of others."""
     return bool(np.ptp(values) > 0) and known[0] != known[-1]
-
-
-def _only_architectures(architectures: Iterable[Any]) -> list[Architecture]:
-    try:
-        items = list(architectures)
-    except TypeError:
-        raise InvalidInputError(f"{shown(architectures)} is no list of architectures: give a list of them.") from None
-    for item in items:
-        if not isinstance(item, Architecture):
-            raise InvalidInputError(
-                f"{item!r} is no architecture: make one with  space.parse({item!r})."
-                if isinstance(item, str)
-                else f"{type(item).__name__} is no architecture: give zcbench.Architecture objects."
-            )
-    return items
 
 
 class VectorPredictor(Predictor):
@@ -310,28 +345,30 @@ class Uncertain:
 
     constant_: float | None
     scale_: TargetScale
-    _asked: Callable[[Iterable[Architecture]], list[Architecture]]
+    _asked: Callable[[Iterable[Architecture | str]], list[Architecture]]
 
     def _moments(self, architectures: Sequence[Architecture]) -> tuple[Floats, Floats]:
         """Means and standard deviations on the scale that is learned, both ``(m,)``."""
         raise NotImplementedError
 
-    def predict_std(self, architectures: Iterable[Architecture]) -> Floats:
-        """Standard deviation of each prediction ``(m,)`` in the targets' units; nan if all targets were the same.
+    def predict_std(self, architectures: Iterable[Architecture | str], *, table: Benchmark | None = None) -> Floats:
+        """Return the standard deviation of each prediction ``(m,)``, in the targets' units.
 
-        Half of what mean ± one deviation spans there, exact where the scale of targets is linear.
+        It is half of what mean ± one deviation spans there, exact where the scale of targets is linear; nan if all
+        targets were the same.
         """
+        return self.predict_with_std(architectures, table=table)[1]
+
+    def predict_with_std(
+        self, architectures: Iterable[Architecture | str], *, table: Benchmark | None = None
+    ) -> tuple[Floats, Floats]:
+        """Return predictions and standard deviations, both ``(m,)``, as ``predict`` and ``predict_std``, at once."""
+        tables = tables_of(architectures, table)
         unseen = self._asked(architectures)
         if self.constant_ is not None or not unseen:  # one result says nothing of how far others are from it
-            return np.full(len(unseen), np.nan)
-        return self._deviations(*self._moments(unseen))
-
-    def predict_with_std(self, architectures: Iterable[Architecture]) -> tuple[Floats, Floats]:
-        """Predictions and standard deviations, both ``(m,)``, as ``predict`` and ``predict_std`` give them, at once."""
-        unseen = self._asked(architectures)
-        if self.constant_ is not None or not unseen:
             return np.full(len(unseen), self.constant_ or 0.0), np.full(len(unseen), np.nan)
-        mean, deviation = self._moments(unseen)
+        with tables_known(tables):
+            mean, deviation = self._moments(unseen)
         return self.scale_.backward(mean), self._deviations(mean, deviation)
 
     def _deviations(self, mean: Floats, deviation: Floats) -> Floats:

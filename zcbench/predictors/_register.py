@@ -15,6 +15,7 @@ from zcbench._settings import check_setting, read_settings
 from zcbench.encodings._base import KINDS
 from zcbench.errors import UnknownNameError
 from zcbench.predictors._base import Predictor
+from zcbench.spaces import get_space
 
 P = TypeVar("P", bound=type[Predictor])
 
@@ -42,13 +43,20 @@ class PredictorInfo(ClassInfo):
 def _made(info: PredictorInfo, term: Term, further: Mapping[str, Any] | None = None) -> Predictor:
     """A new predictor with the settings of a term, and further ones."""
     known, ranges = info.parameters, info.ranges
+    further, space = dict(further or {}), None
+    if "space" not in known:  # a setting of every predictor, and no argument of its constructor
+        given = dict(term.settings)
+        space = further.pop("space", given.pop("space", None))
+        term = Term(term.name, term.inside, tuple(given.items()))
     chosen = read_settings(term, known, ranges)
-    for key, value in (further or {}).items():
+    for key, value in further.items():
         if key not in known:
             raise UnknownNameError(f"setting of {info.name}", key, known)
         chosen[key] = check_setting(info.name, key, value, known[key], ranges)
     made = info.make(**chosen)
     made.label_ = class_label(info.name, made, known)
+    if space is not None:
+        made.space = get_space(space) if isinstance(space, str) else space
     return made
 
 
@@ -105,7 +113,8 @@ def get_predictor(text: str, **settings: Any) -> Predictor:
     """A new predictor of that name, with the settings that follow it: "lightgbm:encoding=onehot:seed=1".
 
     Args:
-        text: name and settings.
+        text: name and settings; ``space=NAME`` is one of every predictor, the search space of architectures that are
+            given as strings.
         settings: further ones, as objects.
 
     Raises:

@@ -1,7 +1,7 @@
 """The measuring instrument: one network, one batch, and the signals that proxies share.
 
-:class:`Probe` opens a network; what it measures are *signals* (``zcbench list signals``), of which others can register
-their own; ``per_sample`` takes apart the gradients of samples.
+:class:`Probe` opens a network. Its measurements are *signals* (``zcbench list signals``), to which users can add their
+own; ``per_sample`` computes the gradients of single samples.
 """
 
 from zcbench.probe._probe import Probe

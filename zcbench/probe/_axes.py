@@ -1,11 +1,11 @@
-"""Which axis of a tensor counts samples: learned from passes of other samples, never from its size alone.
+"""Find the sample dimension of a tensor by passes with other samples, never by its size alone.
 
-Networks put their samples first or second (sequences), fold positions, windows or heads into them, and compute things
-that know nothing of samples, such as positions. Two short passes, of samples (0, 1) and (1, 0, 2), tell all of that:
-along the axis of samples the sizes of a tensor differ as the numbers of samples do; where more than samples lie along
-it, values tell whether the rows of a sample stand together. Batch norm is off meanwhile, so that a sample's values are
-its own. A network that takes whole batches only is run twice on the whole, the second time in reverse order, and values
-alone tell.
+Networks have their samples first or second (sequences), fold positions, windows or heads into them, and compute values
+without samples, such as positions. Two short passes, of samples (0, 1) and (1, 0, 2), show the layout: along the sample
+dimension, the sizes of a tensor differ as the numbers of samples do. If the dimension contains more than samples, the
+values show whether the rows of a sample are adjacent. Batch norm is off meanwhile, so that a sample's values do not
+depend on other samples. A network that accepts whole batches only is run twice on the whole batch, the second time in
+reverse order, and only the values are compared.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from zcbench.errors import first_line
 
 K = TypeVar("K")
 
-#: What is seen in one pass, by what sees it: tensors in the order in which they come.
+#: Tensors of one pass, by the name of the module or function, in the order in which they occur.
 Seen: TypeAlias = dict[str, list[Tensor]]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where samples are in a tensor.
+    """The position of samples in a tensor.
 
     Attributes:
-        axis: the axis that counts them.
-        positions: rows that every sample has along it.
-        together: whether the rows of a sample stand together; else those of a position do.
+        axis: the sample dimension.
+        positions: number of rows that every sample has along it.
+        together: whether the rows of a sample are adjacent; otherwise the rows of a position are.
     """
 
     axis: int
@@ -42,7 +42,7 @@ class Layout:
     together: bool = True
 
     def first(self, x: Tensor) -> Tensor:
-        """The tensor with samples first: ``(samples, …)``, or ``(samples, positions, …)`` if there are several."""
+        """Return the tensor with samples first: ``(samples, …)``, or ``(samples, positions, …)`` with several rows."""
         x = x.movedim(self.axis, 0) if self.axis else x
         if self.positions == 1:
             return x
@@ -51,37 +51,37 @@ class Layout:
         return x.reshape(self.positions, -1, *x.shape[1:]).transpose(0, 1)
 
     def back(self, x: Tensor) -> Tensor:
-        """The inverse of :meth:`first`."""
+        """Invert :meth:`first`."""
         if self.positions > 1:
             x = (x if self.together else x.transpose(0, 1)).flatten(0, 1)
         return x.movedim(0, self.axis) if self.axis else x
 
     def rows(self, x: Tensor) -> Tensor:
-        """The tensor ``(samples * positions, …)`` with the rows of a sample together."""
+        """Return the tensor ``(samples * positions, …)``, in which the rows of a sample are adjacent."""
         x = self.first(x)
         return x if self.positions == 1 else x.flatten(0, 1)
 
     def fits(self, x: Tensor, samples: int) -> bool:
-        """Whether a tensor of so many samples can lie so."""
+        """Return whether a tensor of this many samples can have this layout."""
         return x.dim() > self.axis and x.shape[self.axis] == samples * self.positions
 
 
 @dataclass
 class Axes:
-    """Layouts of what a watcher sees, in the order in which it comes.
+    """Layouts of the tensors that a watcher receives, in the order in which they occur.
 
     Attributes:
-        layouts: by what sees it; None for what depends on no sample.
-        problem: why nothing is known, in a sentence; empty if it is.
+        layouts: by name of the source; None for a tensor that depends on no sample.
+        problem: the reason why the layouts are unknown, in a sentence; empty if they are known.
     """
 
     layouts: dict[str, list[Layout | None]] = field(default_factory=dict)
     problem: str = ""
 
     def reader(self, samples: int) -> Callable[[Tensor, str], Layout | None]:
-        """A function that gives the layout of the next tensor that something sees in a pass of so many samples.
+        """Return a function that gives the layout of the next tensor of a source in a pass of this many samples.
 
-        It raises LookupError where that is not known.
+        It raises LookupError if the layout is unknown.
         """
         at = Counter[str]()
 
@@ -99,11 +99,11 @@ class Axes:
 
 
 def learn(run: Callable[[list[int]], Mapping[K, Seen]], samples: int, kinds: Iterable[K]) -> dict[K, Axes]:
-    """Learn the layouts of what several watchers see of a network.
+    """Find the layouts of the tensors that several watchers receive from a network.
 
     Args:
-        run: from numbers of samples to what each sees of the network while it runs on them.
-        samples: how many there are.
+        run: from numbers of samples to the tensors that each watcher receives while the network runs on them.
+        samples: number of samples.
         kinds: the watchers.
     """
     kinds = list(kinds)
@@ -113,23 +113,23 @@ def learn(run: Callable[[list[int]], Mapping[K, Seen]], samples: int, kinds: Ite
     for numbers in (few, whole):
         try:
             one, other = run(numbers[0]), run(numbers[1])
-        except Exception as error:  # whatever a network raises for batches that it was not made for
+        except Exception as error:  # a network may raise anything for batches of other sizes
             reason = reason or first_line(error)
             continue
         return {kind: _compared(one[kind], other[kind], numbers) for kind in kinds}
-    return {kind: Axes(problem=f"the network takes no two samples alone ({reason}).") for kind in kinds}
+    return {kind: Axes(problem=f"the network accepts no two samples alone ({reason}).") for kind in kinds}
 
 
 def _compared(one: Seen, other: Seen, samples: tuple[Sequence[int], Sequence[int]]) -> Axes:
-    """Layouts from two passes; the first samples of the second are those of the first in reverse order."""
+    """Find layouts from two passes; the first samples of the second pass are those of the first in reverse order."""
     few, more = len(samples[0]), len(samples[1])
     seen = {
         key: [_Event(a, b, few, more) for a, b in zip(one[key], other[key], strict=True)]
         for key in one
-        if len(one[key]) == len(other.get(key, ()))  # else what is done depends on the data or on their number
+        if len(one[key]) == len(other.get(key, ()))  # otherwise the operations depend on the data or on their number
     }
     events = [event for several in seen.values() for event in several if event.distances]
-    if events:  # asked once: each question halts a GPU
+    if events:  # one read for all: each read halts a GPU
         numbers = iter(torch.stack([distance for event in events for distance in event.distances]).tolist())
         for event in events:
             event.decide([next(numbers) for _ in event.distances])
@@ -142,17 +142,17 @@ def _compared(one: Seen, other: Seen, samples: tuple[Sequence[int], Sequence[int
     )
 
 
-#: Relative distance of what is equal but for rounding, in whatever type the network computes.
+#: Relative distance of values that are equal up to rounding, for every precision of the network.
 _CLOSE = 1e-2
 
 
 class _Event:
-    """A tensor that was seen in both passes, and what its shapes and values say of where samples are.
+    """A tensor of both passes, and what its shapes and values show about its layout.
 
     Attributes:
-        found: the layout; None if nothing of the samples is there.
-        is_known: whether that can be told.
-        distances: how far the samples' values are from each other, by layout that is possible.
+        found: the layout; None if the tensor contains no samples.
+        is_known: whether the layout can be determined.
+        distances: distances between the samples' values, by possible layout.
     """
 
     def __init__(self, a: Tensor, b: Tensor, few: int, more: int) -> None:
@@ -181,23 +181,23 @@ class _Event:
             ]
 
     def decide(self, distances: Sequence[float]) -> None:
-        """Choose the layout whose values are nearest."""
+        """Choose the layout with the smallest distance."""
         known = [math.inf if math.isnan(distance) else distance for distance in distances]
         best = min(range(len(known)), key=known.__getitem__)
         self.found = self._candidates[best]
         self.is_known = known[best] <= _CLOSE or (self._plain and not self._is_shuffled(self.found))
 
     def _is_shuffled(self, layout: Layout) -> bool:
-        """Whether rows come in an order that the data choose, as experts sort them.
+        """Return whether the order of rows depends on the data, as when experts sort them.
 
-        The rows of a sample differ, and one is that of another sample instead. Where no other is, samples are mixed.
+        The rows of a sample differ, and one equals a row of another sample instead. If none does, samples are mixed.
         """
         a, b = layout.first(self._a), layout.first(self._b)
         return any(float(_distance(a[:1], b[row : row + 1], 1)) <= _CLOSE for row in range(len(b)))
 
 
 def _distance(a: Tensor, b: Tensor, few: int) -> Tensor:
-    """How far the rows of the samples that both have are from each other, relative to what they hold."""
+    """Return the distance between the rows of the samples that both have, relative to their values."""
     if a.shape[1:] != b.shape[1:]:
         return torch.full((), math.inf, device=a.device)
     x, y = (torch.view_as_real(one).float() if one.is_complex() else one.float() for one in (a[:few], b[:few].flip(0)))

@@ -1,8 +1,8 @@
-"""Train-mode batch norm of maps, several times faster on a processor than torch's own.
+"""Train-mode batch norm of maps, several times faster on a CPU than torch's own.
 
-torch adds up the statistics of a channel number by number, in float64. Here every map is added up in its own type, many
-numbers at a time, and the maps' sums in float64. That is as exact as long as a channel's mean is not far beyond its
-deviation. Where it is, and on other devices, torch's own runs.
+torch sums the statistics of a channel number by number, in float64. This code sums every map in its own type, many
+numbers at a time, and the maps' sums in float64. The precision is the same unless a channel's mean is much larger than
+its deviation. In that case, and on other devices, torch's own batch norm runs.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-#: Numbers, and positions of a map, from which it is worth it.
+#: Smallest number of values, and of positions of a map, for which this is faster.
 _NUMBERS, _POSITIONS = 65_536, 16
-#: Largest square of a mean, in variances: up to here the difference of two sums loses four bits.
+#: Largest square of a mean, in variances: up to this value the difference of two sums loses four bits.
 _FAR = 16.0
 _TYPES = (torch.float32, torch.float64)
 
@@ -23,7 +23,7 @@ _TYPES = (torch.float32, torch.float64)
 def batch_norm(x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
     """Normalise each channel of ``(batch, channels, *positions)`` by its statistics over the batch.
 
-    The value and the derivatives, also the second ones, of ``F.batch_norm`` in training without running statistics.
+    The value and the first and second derivatives are those of ``F.batch_norm`` in training without running statistics.
     """
     found = _statistics(x, weight, bias)
     if found is None:
@@ -35,7 +35,7 @@ def batch_norm(x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
 
 
 def with_variance(x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> tuple[Tensor, Tensor]:
-    """The same without gradients, and the variance of each channel over the batch, uncorrected."""
+    """Normalise without gradients, and return the variance of each channel over the batch, uncorrected."""
     with torch.no_grad():
         found = _statistics(x, weight, bias)
         if found is not None:
@@ -50,7 +50,7 @@ def with_variance(x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: fl
 
 
 def _statistics(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> tuple[Tensor, Tensor] | None:
-    """Mean and variance of each channel; None where torch's own way is faster, or more exact."""
+    """Return mean and variance of each channel; None where torch's own code is faster or more exact."""
     if (
         x.device.type != "cpu"
         or x.dim() < 3
@@ -79,7 +79,7 @@ def _exact_variance(x: Tensor) -> Tensor:
 
 
 class _BatchNorm(torch.autograd.Function):
-    """With given statistics forwards, torch's own backwards."""
+    """Forward with given statistics, backward by torch."""
 
     @staticmethod
     def forward(ctx: Any, *args: Any) -> Tensor:

@@ -1,4 +1,4 @@
-"""What is in many dictionaries, lists and sets, kept so that changes in place are seen and undone."""
+"""Contents of many dictionaries, lists and sets, stored to detect and undo changes in place."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from itertools import chain
 from operator import is_
 from typing import Any
 
-#: Containers with more entries are kept, but not searched for further ones.
+#: Containers with more entries are stored, but not searched for other containers.
 _SEARCHED = 1000
 _DEPTH = 4
-#: Types whose objects cannot change, so that an equal one is as good.
+#: Types of immutable objects, so that an equal object is as good.
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 _KINDS = (dict, list, set, deque)
 
 
 class Containers:
-    """The present entries of some containers: the objects that they hold, not what is inside of these.
+    """The present entries of some containers: the objects in them, but not the contents of these objects.
 
-    Containers inside of these containers are found, down to four levels. Most of what a module has is empty: that is
-    kept apart, because it is compared in no time.
+    Containers inside of these containers are found, down to four levels. Most of a module's containers are empty; they
+    are stored separately, because their comparison takes no time.
     """
 
     def __init__(self) -> None:
@@ -31,13 +31,13 @@ class Containers:
         self._labels: list[tuple[str, str]] = []
 
     def add(self, container: Any, owner: str = "", key: str = "", depth: int = 0) -> None:
-        """Keep a container and those in it.
+        """Store a container and those in it.
 
         Args:
             container: a dictionary, list, set or deque.
-            owner: name of what it belongs to.
-            key: name of the attribute that it is.
-            depth: how many containers it is inside of.
+            owner: name of the object that has it.
+            key: name of its attribute.
+            depth: number of containers that contain it.
         """
         if not container:
             self._empty.append(container)
@@ -59,14 +59,14 @@ class Containers:
                     self.add(entry, owner, key or str(name), depth + 1)
 
     def entries(self) -> Iterator[tuple[str, Any]]:
-        """What all containers hold, and where: the attribute with its owner."""
+        """Yield the entries of all containers with their place: the attribute with its owner."""
         for container, (owner, key) in zip(self._filled, self._labels, strict=True):
             for name, entry in container.items() if isinstance(container, dict) else enumerate(container):
                 place = key or str(name)
                 yield f"{owner}.{place}" if owner else place, entry
 
     def seal(self) -> None:
-        """Make ready to be compared, when all have been added."""
+        """Prepare the comparison, after all containers were added."""
         self._dicts = [container for container in self._filled if isinstance(container, dict)]
         self._rows = [container for container in self._filled if isinstance(container, (list, deque))]
         pairs = zip(self._filled, self._copies, strict=True)
@@ -79,7 +79,7 @@ class Containers:
         return chain(chain.from_iterable(map(dict.values, self._dicts)), chain.from_iterable(self._rows))
 
     def unchanged(self) -> bool:
-        """Whether every container holds the very same objects in the same order: microseconds for hundreds of them."""
+        """Return whether every container has the same objects in the same order; microseconds for hundreds of them."""
         return (
             not any(self._empty)
             and list(map(len, self._filled)) == self._lengths
@@ -89,10 +89,10 @@ class Containers:
         )
 
     def restore(self, report: Callable[[str, str, Any], None] | None = None) -> None:
-        """Put back what was changed.
+        """Restore the containers.
 
         Args:
-            report: called with owner, key and the entry's own key for everything that is not equal to what was there.
+            report: called with owner, key and the entry's own key for everything that differs from its stored value.
         """
         if self.unchanged():
             return
@@ -110,7 +110,7 @@ class Containers:
             (container.extend if isinstance(container, (list, deque)) else container.update)(copy)
 
     def _label(self, empty: Any) -> tuple[str, str]:
-        """Owner and key of a container that was empty."""
+        """Return owner and key of a container that was empty."""
         for copy, (owner, key) in zip(self._copies, self._labels, strict=True):
             if isinstance(copy, dict):
                 for name, entry in copy.items():
@@ -130,7 +130,7 @@ def _identical(a: Any, b: Any) -> bool:
 
 
 def _differences(now: Any, before: Any) -> list[Any]:
-    """Keys of a dictionary, or "" for anything else, under which there is something else now."""
+    """Return the keys of a dictionary, or "" for other containers, whose entries differ."""
     if isinstance(before, dict):
         missing = object()
         keys = dict.fromkeys((*before, *now))

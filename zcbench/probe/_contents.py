@@ -1,7 +1,7 @@
-"""What is in many tensors, kept so that any change is seen and undone, whoever made it and by whatever way.
+"""Contents of many tensors, stored to detect and undo any change, however it was made.
 
-Version counters count in-place operations, but not what is written through ``.data`` or a NumPy view. So the memory
-itself is looked at: half a microsecond for a small tensor, one pass through memory for a large one.
+Version counters count in-place operations, but not changes through ``.data`` or a NumPy view. Therefore the memory
+itself is compared: half a microsecond for a small tensor, one pass through memory for a large one.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-#: Bytes up to which tensors on accelerators are joined before they are compared.
+#: Largest number of bytes for which tensors on accelerators are joined before they are compared.
 _SMALL = 1 << 16
-#: Numbers in a piece that is summed up.
+#: Numbers in a piece that is summed.
 _PIECE = 251
-#: Of how many pieces one is looked at in a sample.
+#: A sample reads one of this many pieces.
 _SAMPLED = 16
 _INTEGERS = {8: torch.int64, 4: torch.int32, 2: torch.int16, 1: torch.uint8}
 
@@ -35,26 +35,26 @@ _memcmp = _load_memcmp()
 
 
 class _Joined(NamedTuple):
-    """Small tensors of one type and device: which, flat views of their memory, and their contents in one row."""
+    """Small tensors of one type and device: their places, flat views of their memory, and their contents in one row."""
 
     places: list[int]
     views: list[Tensor]
     kept: Tensor
 
     def compared(self) -> tuple[Tensor, Tensor]:
-        """What it is now and what it was."""
+        """Return the current and the stored contents."""
         return torch.cat(self.views), self.kept
 
     def different(self) -> list[bool]:
-        """Which of them differ; the device is waited for once."""
+        """Return which of them differ; the device is read once."""
         differs = (torch.cat(self.views) != self.kept).cpu()
         return [bool(part.any()) for part in torch.split(differs, [view.numel() for view in self.views])]
 
 
 class _Alone(NamedTuple):
-    """A large tensor: which, its memory as integers, the sums of its pieces, and a copy if it is to be restored.
+    """A large tensor: its place, its memory as integers, the sums of its pieces, and a copy if it is to be restored.
 
-    Sums take one pass through one memory where a comparison takes two: half the time.
+    Sums take one pass through one memory, while a comparison takes two: half the time.
     """
 
     place: int
@@ -63,7 +63,7 @@ class _Alone(NamedTuple):
     copy: Tensor | None
 
     def compared(self, *, sampled: bool) -> tuple[Tensor, Tensor]:
-        """What its sums are now and what they were."""
+        """Return the current and the stored sums."""
         if not sampled or self.bits.dim() != 1:
             return _sums(self.bits), self.sums
         pieces = self.bits.numel() // _PIECE
@@ -72,24 +72,24 @@ class _Alone(NamedTuple):
 
 
 class Contents:
-    """The present contents of some tensors, and the memory that they lie in.
+    """The present contents of some tensors, and their memory.
 
-    Tensors without plain memory (sparse, quantized, on the meta device, freed, of a foreign subclass) are left out.
+    Tensors without plain memory (sparse, quantized, on the meta device, freed, of a foreign subclass) are excluded.
 
     Args:
         tensors: the tensors.
-        copies: whether large ones are copied, so that they can be restored. Whether they have changed is told by sums
-            over pieces, which miss no change that is not made to be missed.
+        copies: whether large tensors are copied, so that they can be restored. Changes are detected by sums over
+            pieces, which miss only changes that are designed to be missed.
     """
 
     def __init__(self, tensors: Iterable[Tensor], *, copies: bool = True) -> None:
         self.tensors = [tensor for tensor in tensors if _is_plain(tensor)]
-        # Through .data, so that a write does not raise the version: graphs that saved the tensor stay valid.
+        # Through .data, so that writing does not raise the version: graphs that saved the tensor stay valid.
         self._memory = [tensor.data for tensor in self.tensors]
         self._addresses = list(map(Tensor.data_ptr, self.tensors))
         self._strides = list(map(Tensor.stride, self.tensors))
         self._numbers = list(map(Tensor.numel, self.tensors))
-        self._copies: dict[int, Tensor] = {}  # of what lies densely in the processor's memory
+        self._copies: dict[int, Tensor] = {}  # of tensors that are dense in CPU memory
         self._alone: list[_Alone] = []
         small: dict[tuple[torch.dtype, torch.device], tuple[list[int], list[Tensor]]] = {}
         for place, memory in enumerate(self._memory):
@@ -108,7 +108,7 @@ class Contents:
         self._aim()
 
     def _aim(self) -> None:
-        """Lay ready what is compared directly: addresses of memory and of its copy, and bytes."""
+        """Prepare the direct comparison: addresses of memory and of its copy, and bytes."""
         self._compared = (
             [self._addresses[place] for place in self._copies],
             [copy.data_ptr() for copy in self._copies.values()],
@@ -116,7 +116,7 @@ class Contents:
         )
 
     def unchanged(self, *, sampled: bool = False) -> bool:
-        """Whether all have the same contents, form and memory; ``sampled`` looks at a part of large tensors only."""
+        """Return whether all contents, forms and memory are the same; ``sampled`` compares parts of large ones only."""
         return (
             self._has_same_forms()
             and not any(map(_memcmp, *self._compared))
@@ -129,17 +129,17 @@ class Contents:
 
     def _has_same_forms(self) -> bool:
         return (
-            list(map(Tensor.data_ptr, self.tensors)) == self._addresses  # else they may have been freed
+            list(map(Tensor.data_ptr, self.tensors)) == self._addresses  # otherwise they may have been freed
             and list(map(Tensor.stride, self.tensors)) == self._strides
             and list(map(Tensor.numel, self.tensors)) == self._numbers
         )
 
     def restore(self) -> list[Tensor]:
-        """Put back what was changed; which of :attr:`tensors` that were."""
+        """Restore changed contents, and return the changed :attr:`tensors`."""
         return [] if self.unchanged() else self.rewrite()
 
     def rewrite(self) -> list[Tensor]:
-        """As :meth:`restore`, for tensors of which some are known to have changed."""
+        """Restore as :meth:`restore` does, if some tensors are known to have changed."""
         changed = {*self._restore_storages()}
         for (place, copy), differs in zip(self._copies.items(), map(_memcmp, *self._compared), strict=True):
             if differs:
@@ -164,7 +164,7 @@ class Contents:
         return [self.tensors[place] for place in sorted(changed)]
 
     def _restore_storages(self) -> list[int]:
-        """Follow storages that were moved, and give memory to those that were freed; the places of such tensors."""
+        """Follow storages that were moved, and allocate memory that was freed; return the places of such tensors."""
         found = []
         for place, memory in enumerate(self._memory):
             if memory.data_ptr() != self._addresses[place]:
@@ -179,7 +179,7 @@ class Contents:
 
 
 def _different(pairs: Iterable[tuple[int, Tensor, Tensor]]) -> Iterator[int]:
-    """The places of those pairs that are not equal. Accelerators are waited for once, not for every pair."""
+    """Yield the places of the pairs that differ. Accelerators are read once, not for every pair."""
     later: dict[torch.device, list[tuple[int, Tensor]]] = {}
     for place, now, before in pairs:
         if now.is_cpu:
@@ -194,10 +194,10 @@ def _different(pairs: Iterable[tuple[int, Tensor, Tensor]]) -> Iterator[int]:
 
 
 class Together(Contents):
-    """Several contents that are compared at once; to be made anew when they were restored."""
+    """Several contents that are compared at once; it must be created again after they were restored."""
 
     def __init__(self, parts: Iterable[Contents]) -> None:
-        self._parts = parts = list(parts)  # theirs are the copies whose addresses are compared
+        self._parts = parts = list(parts)  # the parts own the copies whose addresses are compared
         self.tensors = [tensor for part in parts for tensor in part.tensors]
         self._memory = [memory for part in parts for memory in part._memory]
         self._strides = [stride for part in parts for stride in part._strides]
@@ -221,12 +221,12 @@ def _is_plain(tensor: Tensor) -> bool:
     ):
         return False
     if type(tensor).__torch_dispatch__ is not torch._C._disabled_torch_dispatch_impl:
-        return False  # a subclass may keep its numbers elsewhere
-    return tensor.untyped_storage().nbytes() >= _needed(tensor)  # else its memory was freed
+        return False  # a subclass may store its numbers elsewhere
+    return tensor.untyped_storage().nbytes() >= _needed(tensor)  # otherwise its memory was freed
 
 
 def _needed(memory: Tensor) -> int:
-    """Bytes that a tensor's storage must have."""
+    """Return the number of bytes that a tensor's storage must have."""
     if not memory.numel():
         return 0
     last = sum((size - 1) * stride for size, stride in zip(memory.shape, memory.stride(), strict=True))
@@ -234,16 +234,16 @@ def _needed(memory: Tensor) -> int:
 
 
 def _is_direct(memory: Tensor) -> bool:
-    """Whether the processor can compare it byte by byte."""
+    """Return whether the CPU can compare it byte by byte."""
     return memory.is_cpu and (memory.is_contiguous() or _is_dense(memory))
 
 
 def _bits(memory: Tensor) -> Tensor:
-    """The same memory as integers: nan equals itself, and wide ones are compared faster."""
+    """View memory as integers: nan equals itself, and wide integers are compared faster."""
     if memory.is_complex():
         memory = torch.view_as_real(memory)
     for dimension, stride in enumerate(memory.stride()):
-        if stride == 0 and memory.shape[dimension]:  # expanded: one entry stands for all
+        if stride == 0 and memory.shape[dimension]:  # expanded: one entry represents all
             memory = memory.narrow(dimension, 0, 1)
     if not _is_dense(memory):
         return memory.view(_INTEGERS[memory.itemsize])
@@ -253,7 +253,7 @@ def _bits(memory: Tensor) -> Tensor:
 
 
 def _is_dense(memory: Tensor) -> bool:
-    """Whether it fills a stretch of memory, in whatever order of dimensions."""
+    """Return whether it fills a contiguous range of memory, in any order of dimensions."""
     expected = 1
     for stride, size in sorted(zip(memory.stride(), memory.shape, strict=True)):
         if size > 1:
@@ -264,7 +264,7 @@ def _is_dense(memory: Tensor) -> bool:
 
 
 def _sums(bits: Tensor) -> Tensor:
-    """Sums of pieces. Their length is prime, so that sorting along any dimension moves numbers between them."""
+    """Sum pieces whose length is prime, so that sorting along any dimension moves numbers between pieces."""
     flat = bits.reshape(-1)
     whole = flat.numel() // _PIECE * _PIECE
     return torch.cat([flat[:whole].view(-1, _PIECE).sum(1, dtype=torch.int64), flat[whole:].to(torch.int64)])

@@ -14,15 +14,15 @@ K = TypeVar("K")
 
 
 def gradients_of(scalar: Tensor, tensors: Mapping[K, Tensor], *, keep: bool = True) -> dict[K, Tensor]:
-    """Gradient of a scalar by name; zero where it does not depend on the tensor.
+    """Return the gradient of a scalar by name; zero where it does not depend on the tensor.
 
     Args:
-        scalar: what is differentiated.
-        tensors: with respect to which.
+        scalar: the number that is differentiated.
+        tensors: the tensors with respect to which it is differentiated.
         keep: whether the graph is still needed.
 
     Raises:
-        UnsupportedModelError: there is nothing to take a gradient of.
+        UnsupportedModelError: there is nothing to differentiate.
     """
     if not tensors:
         raise UnsupportedModelError("the network has no trainable parameter.")
@@ -36,10 +36,10 @@ def gradients_of(scalar: Tensor, tensors: Mapping[K, Tensor], *, keep: bool = Tr
 
 
 def dense(gradient: Tensor) -> Tensor:
-    """Those of sparse embeddings, too."""
+    """Convert the gradient of a sparse embedding to a dense tensor."""
     return gradient.to_dense() if gradient.is_sparse else gradient
 
 
 def rows_of(gradients: Mapping[int, Tensor]) -> Tensor:
-    """Gradients of the inputs side by side, ``(batch, features)``."""
+    """Concatenate the gradients of the inputs, ``(batch, features)``."""
     return torch.cat([gradient.flatten(1) for gradient in gradients.values()], dim=1)

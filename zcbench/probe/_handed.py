@@ -1,4 +1,4 @@
-"""Whether something that was handed out to share is still what it was."""
+"""Detect whether a shared value was changed by its users."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from zcbench.probe._contents import Contents
 _state_of = attrgetter("requires_grad", "grad_fn", "_backward_hooks")
 _ATOMS = (bool, int, float, complex, str, bytes, type(None), nn.Module, type, types.FunctionType, types.ModuleType)
 _KINDS = (dict, list, set, deque)
-_MOST = 100_000  # objects that are looked into
-_NODES = 64  # of a graph that are asked what they have saved
+_MOST = 100_000  # largest number of objects that are examined
+_NODES = 64  # largest number of nodes of a graph whose saved tensors are examined
 
 
 class Handed:
-    """The tensors and containers that a value is made of, and the graph that its tensors hang on.
+    """The tensors and containers in a value, and the graph of its tensors.
 
     Args:
-        value: anything; tensors, NumPy arrays, dictionaries, lists, tuples and objects with attributes are looked into.
+        value: any value; tensors, NumPy arrays, dictionaries, lists, tuples and objects with attributes are examined.
     """
 
     def __init__(self, value: object) -> None:
@@ -41,7 +41,7 @@ class Handed:
         self._saved = [pair for node in nodes for pair in _saved(node)]
 
     def changed(self) -> str:
-        """What was changed, in words; empty if nothing was."""
+        """Return what was changed, in words; empty if nothing was."""
         if not self._containers.unchanged():
             return "its entries"
         if not self._contents.unchanged():
@@ -53,13 +53,13 @@ class Handed:
         for function, name in self._saved:
             try:
                 getattr(function, name)
-            except RuntimeError:  # freed, or what it has saved was written to
+            except RuntimeError:  # freed, or a saved tensor was overwritten
                 return "the graph behind it (retain_graph=True keeps it)"
         return ""
 
 
 def found_in(value: object, containers: Containers) -> tuple[list[Tensor], list[Any]]:
-    """All tensors and nodes of graphs in a value; its containers are added."""
+    """Return all tensors and nodes of graphs in a value, and add its containers."""
     tensors: list[Tensor] = []
     nodes: list[Any] = []
     queue, seen = deque([value]), dict[int, Any]()
@@ -67,13 +67,13 @@ def found_in(value: object, containers: Containers) -> tuple[list[Tensor], list[
         thing = queue.popleft()
         if id(thing) in seen or isinstance(thing, _ATOMS):
             continue
-        seen[id(thing)] = thing  # held, so that its number stays taken
+        seen[id(thing)] = thing  # kept alive, so that its identity is not reused
         if isinstance(thing, Tensor):
             tensors.append(thing)
         elif isinstance(thing, np.ndarray):
             if thing.dtype.kind in "biufc" and thing.flags.writeable:
                 forwards = thing[tuple(slice(None, None, 1 if stride >= 0 else -1) for stride in thing.strides)]
-                with suppress(TypeError):  # of a type that torch lacks
+                with suppress(TypeError):  # raised for a type that torch lacks
                     tensors.append(torch.from_numpy(forwards))
         elif isinstance(thing, _KINDS):
             containers.add(thing)
@@ -89,7 +89,7 @@ def found_in(value: object, containers: Containers) -> tuple[list[Tensor], list[
 
 
 def _saved(function: Any) -> Iterator[tuple[Any, str]]:
-    """Of the graph below a function, the first on every path that have saved tensors, with one that they saved."""
+    """Yield the first nodes with saved tensors on every path below a function, with the name of one such tensor."""
     queue, seen = deque([function]), set[Any]()
     while queue and len(seen) < _NODES:
         function = queue.popleft()
@@ -99,7 +99,7 @@ def _saved(function: Any) -> Iterator[tuple[Any, str]]:
         for name in _names(type(function), function):
             raw = getattr(function, f"_raw_{name.removeprefix('_')}", None)
             hooked = any(getattr(one, "unpack_hook", None) for one in (raw if isinstance(raw, tuple) else (raw,)))
-            with suppress(RuntimeError):  # void already: the network itself wrote to what was saved
+            with suppress(RuntimeError):  # already void: the network itself overwrote a saved tensor
                 if not hooked and isinstance(getattr(function, name), (Tensor, tuple)):
                     yield function, name
                     break
@@ -111,7 +111,7 @@ _NAMES: dict[type, list[str]] = {}
 
 
 def _names(kind: type, function: Any) -> list[str]:
-    """Attributes that give saved tensors."""
+    """Return the attributes that give saved tensors."""
     if kind not in _NAMES:
         every = set(dir(function))
         names = [name.removeprefix("_raw") for name in sorted(every) if name.startswith("_raw_saved_")]

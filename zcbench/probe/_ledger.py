@@ -1,4 +1,4 @@
-"""The ledger of a probe: every signal is computed once, and what it cost is charged to everyone who uses it."""
+"""The ledger of a probe: every signal is computed once, and its cost is charged to everyone who uses it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Spent:
     """Seconds of work.
 
     Attributes:
-        cpu: of the processor, by the thread that runs; on an accelerator, which is waited for, by the clock.
-        wall: by the clock.
+        cpu: CPU time of the running thread; on an accelerator, which is synchronised, wall time.
+        wall: wall time.
     """
 
     cpu: float = 0.0
@@ -38,45 +38,45 @@ class Spent:
 
 
 def now(device: torch.device) -> Spent:
-    """What both clocks show, when the work that was given to an accelerator is done."""
+    """Read both clocks after the accelerator has finished its work."""
     wall = time.perf_counter()
     if device.type == devices.CPU:
         return Spent(time.thread_time(), wall)
-    with suppress(Exception):  # of work that failed: whoever needs its results is told, too
+    with suppress(Exception):  # raised by work that failed: the users of its results receive the error, too
         wall = devices.now(device)
     return Spent(wall, wall)
 
 
 @dataclass
 class Measured:
-    """A cached signal: its value or the error that it raised, and what it cost."""
+    """A cached signal: its value or the error that it raised, and its cost."""
 
     value: Any = None
     error: Exception | None = None
-    spent: Spent = Spent()  # without the signals it is made of
-    memory: float = math.nan  # most bytes in use on an accelerator meanwhile
-    parts: set[str] = field(default_factory=set)  # all signals it is made of, itself included
-    notes: dict[str, None] = field(default_factory=dict)  # what is to be said of it
-    handed: Handed | None = None  # what it was when it was measured
-    stale: bool = False  # to be measured again, because what it is made of was changed
-    freed: bool = False  # to be measured again, because the graph behind it was given up: what it cost still counts
+    spent: Spent = Spent()  # without the signals that it uses
+    memory: float = math.nan  # largest number of bytes in use on an accelerator meanwhile
+    parts: set[str] = field(default_factory=set)  # all signals that it uses, including itself
+    notes: dict[str, None] = field(default_factory=dict)  # notes on it
+    handed: Handed | None = None  # its state when it was measured
+    stale: bool = False  # to be measured again, because a signal that it uses was changed
+    freed: bool = False  # to be measured again, because its graph was released; the earlier cost still counts
 
 
 @dataclass
 class Frame:
     """Bookkeeping of one running computation."""
 
-    inner: Spent = Spent()  # of what is charged to others
+    inner: Spent = Spent()  # cost that is charged to others
     parts: set[str] = field(default_factory=set)
-    asked: set[str] = field(default_factory=set)  # signals that it asked for by itself
-    notes: dict[str, None] = field(default_factory=dict)  # what is to be said of its value, in order
+    asked: set[str] = field(default_factory=set)  # signals that it requested itself
+    notes: dict[str, None] = field(default_factory=dict)  # notes on its value, in order
 
 
 class Stopwatch:
-    """What a block costs as if it ran alone: signals that it shares with others count in full. To be asked afterwards.
+    """The cost of a block as if it ran alone: shared signals count in full. To be read after the block.
 
     Args:
-        frame: what runs in the block.
+        frame: the computation in the block.
         measured: all signals.
         now: the clock.
     """
@@ -88,16 +88,16 @@ class Stopwatch:
         self._memory = math.nan
 
     def stop(self, memory: float) -> None:
-        """The block is over; it had so many bytes in use."""
+        """End the block, which had this many bytes in use."""
         self._finished, self._memory = self._now(), memory
 
     def __call__(self) -> float:
-        """Seconds of the processor, by this thread; on an accelerator by the clock."""
+        """Return the CPU seconds of this thread; on an accelerator, seconds of wall time."""
         return self._spent().cpu
 
     @property
     def wall(self) -> float:
-        """Seconds by the clock."""
+        """Seconds of wall time."""
         return self._spent().wall
 
     def _spent(self) -> Spent:
@@ -106,7 +106,7 @@ class Stopwatch:
 
     @property
     def memory(self) -> float:
-        """Most bytes in use on an accelerator, network and batch included; nan elsewhere."""
+        """Largest number of bytes in use on an accelerator, network and batch included; nan elsewhere."""
         return max((self._memory, *(one.memory for one in self._parts() if one.memory > self._memory)))
 
     def _parts(self) -> list[Measured]:
@@ -114,10 +114,10 @@ class Stopwatch:
 
 
 class Ledger:
-    """What was measured, and what runs now.
+    """The measured signals and the running computations.
 
     Args:
-        device: where it is measured. Its clock is read when all work that was given to it is done.
+        device: the device of the measurements. Its clock is read after all its work is finished.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -125,16 +125,16 @@ class Ledger:
         self._peak = devices.Peak(device)
         self._measured: dict[str, Measured] = {}
         self._frames: list[Frame] = []
-        self._ours = False  # whether what runs now is a signal of ours, or else code of a proxy
+        self._ours = False  # whether the running code is a built-in signal, and not a proxy
         self._used: set[str] = set()  # signals of the last stopwatch
-        self._asked: set[str] = set()  # those of them that were asked for by what was timed
-        self._notes: dict[str, None] = {}  # what is to be said of its value
+        self._asked: set[str] = set()  # the signals among them that the timed code itself requested
+        self._notes: dict[str, None] = {}  # notes on its value
 
     def _now(self) -> Spent:
         return now(self.device)
 
     def _as_given(self, *, ours: bool) -> AbstractContextManager[None]:
-        """Around a signal that a proxy asks for."""
+        """Surround a signal that a proxy requests."""
         raise NotImplementedError
 
     def _measure(self, name: str, compute: Callable[[], T], *, ours: bool = False) -> T:
@@ -165,7 +165,7 @@ class Ledger:
                     measured.error = error
                     if devices.is_out_of_memory(
                         type(error), message_of(error)
-                    ):  # its frames hold what fills the memory
+                    ):  # its frames hold the tensors that fill the memory
                         measured.error = error.with_traceback(None)
                         error.__context__ = error.__cause__ = None
                 finally:
@@ -181,35 +181,35 @@ class Ledger:
         self._measured[name] = measured
         if self._frames and not ours:
             self._frames[-1].asked |= frame.asked
-        if self._frames:  # checks are nobody's cost
+        if self._frames:  # checks are charged to no one
             self._frames[-1].inner += self._now() - asked
         return measured
 
     def once(self, name: str, compute: Callable[[], T]) -> T:
-        """A proxy's own signal: ``compute()`` at the first call, the same result afterwards, its cost on record.
+        """Compute a proxy's own signal: ``compute()`` at the first call, the same result later; its cost is recorded.
 
-        Names are of the module that ``compute`` is defined in: others can use the same for something else.
+        Names are local to the module that defines ``compute``, so other modules can use the same name.
         """
         return self._measure(f"{getattr(compute, '__module__', '')}: {name}", compute)
 
     def note(self, text: str) -> None:
-        """Say something of the score that is being computed, in a sentence: what was left out, say.
+        """Add a note, one sentence, to the score that is being computed, for example about excluded data.
 
-        It stands in ``Score.detail`` of every proxy that uses what is computed now.
+        It appears in ``Score.detail`` of every proxy that uses the current computation.
         """
         if self._frames:
             self._frames[-1].notes[text] = None
 
     @contextmanager
     def stopwatch(self) -> Iterator[Stopwatch]:
-        """Time a block as if it ran alone: signals that it shares with others count in full.
+        """Time a block as if it ran alone: shared signals count in full.
 
         Yields:
-            what gives the seconds when it is called after the block.
+            an object that returns the seconds when it is called after the block.
         """
         frame, outer, peak = Frame(), self._frames, self._peak
         watch = Stopwatch(frame, self._measured, self._now)
-        self._frames = [*outer, frame]  # a list of its own: a proxy may have emptied it by the end
+        self._frames = [*outer, frame]  # a separate list: a proxy may have emptied it by the end
         peak.begin()
         try:
             yield watch

@@ -1,4 +1,4 @@
-"""Which networks and batches can be measured: what cannot is refused by one sentence, before anything is touched."""
+"""Check that a network and a batch can be measured; others are refused with one sentence before anything changes."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from zcbench.errors import InvalidInputError
 from zcbench.probe import _walk
 from zcbench.types import Batch, Shared, is_graph, shared
 
-#: What may stand among the inputs beside tensors: it is handed to the network as it is.
+#: Types that are allowed among the inputs in addition to tensors; the network receives them unchanged.
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device)
 _QUANTIZED = ("torch.ao.nn.quantized.", "torch.ao.nn.intrinsic.quantized.")
 
 
 def measurable(model: object, batch: Batch, *, anywhere: bool = False) -> nn.Module:
-    """The network that is measured: the given one without the wrappers that compile it or spread it over devices.
+    """Return the network to measure: the given one without wrappers that compile it or distribute it over devices.
 
     Args:
         model: the network.
-        batch: what it sees.
-        anywhere: whether they may lie on different devices, because they are moved then.
+        batch: its input.
+        anywhere: whether the two may be on different devices, because they are moved later.
 
     Raises:
-        InvalidInputError: the model is no network that can be measured, or the batch does not fit.
+        InvalidInputError: the model is not a measurable network, or the batch does not match.
     """
     if isinstance(model, type):
         raise InvalidInputError(f"the model is the class {model.__name__}: pass a torch.nn.Module instance of it.")
@@ -42,8 +42,8 @@ def measurable(model: object, batch: Batch, *, anywhere: bool = False) -> nn.Mod
         _check_tensor(f"the network's {name!r}", tensor)
         if tensor.is_inference():
             raise InvalidInputError(
-                f"the network's {name!r} was made in torch.inference_mode, where nothing has gradients: make the "
-                "network outside of it."
+                f"the network's {name!r} was made in torch.inference_mode, which does not allow gradients: create "
+                "the network outside of it."
             )
     _check_batch(batch)
     if not anywhere:
@@ -52,10 +52,10 @@ def measurable(model: object, batch: Batch, *, anywhere: bool = False) -> nn.Mod
 
 
 def ordinary(batch: Batch) -> Batch:
-    """The batch with tensors that are leaves without gradients, and that a graph can save.
+    """Return the batch with tensors that are leaves without gradients, and that a graph can save.
 
-    Inputs that want gradients, or come of a computation, would add to the graph what is no part of the network. Tensors
-    that were made in ``torch.inference_mode`` are copied, others share their numbers.
+    Inputs that require gradients, or are results of a computation, would add other nodes than the network's to the
+    graph. Tensors that were created in ``torch.inference_mode`` are copied; others share their memory.
     """
     targets = batch.targets
     if passed_whole(batch):
@@ -70,7 +70,7 @@ def ordinary(batch: Batch) -> Batch:
 
 
 def passed_whole(batch: Batch) -> list[str]:
-    """Shapes of the tensors that count no samples, because others have as many rows as there are targets."""
+    """Return the shapes of tensors without samples, if other tensors have as many rows as there are targets."""
     if batch.targets is None or not batch.targets.dim():
         return []
     sizes = [len(tensor) if tensor.dim() else -1 for tensor in batch.tensors()]
@@ -80,7 +80,7 @@ def passed_whole(batch: Batch) -> list[str]:
 
 
 def tensors_in(batch: Batch) -> list[Tensor]:
-    """All tensors of the inputs, those in graphs and in what is shared included."""
+    """Return all tensors of the inputs, including those in graphs and in shared values."""
     found: list[Tensor] = []
 
     def keep(tensor: Tensor) -> Tensor:
@@ -97,7 +97,7 @@ def _leaf(tensor: Tensor) -> Tensor:
 
 @contextmanager
 def eager(model: nn.Module) -> Iterator[None]:
-    """Modules inside the network that were compiled run as they were written, so that watchers see what they do."""
+    """Run compiled modules inside the network uncompiled, so that watchers observe their operations."""
     if any(vars(m).get("_compiled_call_impl") is not None or _is_compiled(m) for m in _walk.modules(model)):
         with torch.compiler.set_stance("force_eager"):
             yield
@@ -107,10 +107,10 @@ def eager(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def whole_graphs() -> Iterator[None]:
-    """Parts under ``torch.utils.checkpoint`` keep their graphs, as if they stood there without it.
+    """Keep the graphs of parts under ``torch.utils.checkpoint``, as if they were not checkpointed.
 
-    Checkpointed parts run again in the backward pass: after the probe's modes have ended, unseen by watchers, and, if
-    reentrant, without gradients of chosen tensors. The numbers are the same, for more memory.
+    Checkpointed parts run again in the backward pass: after the probe's modes have ended, without watchers, and, if
+    reentrant, without gradients of chosen tensors. The numbers are the same, but need more memory.
     """
     with ExitStack() as stack:
         for name, plain in (("CheckpointFunction", _Plain), ("_checkpoint_without_reentrant_generator", _once)):
@@ -120,7 +120,7 @@ def whole_graphs() -> Iterator[None]:
 
 
 class _Plain:
-    """In place of the function of reentrant checkpoints."""
+    """Replaces the function of reentrant checkpoints."""
 
     @staticmethod
     def apply(function: Callable[..., Any], preserve_rng_state: bool, *args: Any) -> Any:
@@ -128,12 +128,12 @@ class _Plain:
 
 
 def _once(*_: Any, **__: Any) -> Iterator[None]:
-    """In place of what other checkpoints do before and after the pass."""
+    """Replace the code of other checkpoints before and after the pass."""
     yield
 
 
 def as_classes(targets: Tensor) -> Tensor:
-    """Class targets of any integer type, or bools for two classes, as int64; real targets as they are."""
+    """Convert class targets of any integer type, or bools for two classes, to int64; return real targets unchanged."""
     return targets if targets.is_floating_point() else targets.long()
 
 
@@ -149,7 +149,7 @@ def _unwrapped(model: nn.Module) -> nn.Module:
 
 
 def _is_compiled(module: nn.Module) -> bool:
-    """Whether it is what ``torch.compile`` returns."""
+    """Return whether it is a result of ``torch.compile``."""
     return not isinstance(module, torch.jit.ScriptModule) and "_orig_mod" in module._modules
 
 
@@ -157,10 +157,10 @@ def _check_module(module: nn.Module) -> None:
     kind = type(module)
     if isinstance(module, torch.jit.ScriptModule):
         raise InvalidInputError(
-            "the network is scripted or traced, which hides what it does: pass the module that it was made of."
+            "the network is scripted or traced, which hides its operations: pass the original module."
         )
     if any(parent.__name__ == "FullyShardedDataParallel" for parent in kind.__mro__):
-        raise InvalidInputError("the network is spread over processes: pass the module before it is wrapped.")
+        raise InvalidInputError("the network is distributed over processes: pass the module before it is wrapped.")
     if kind.__module__.startswith(_QUANTIZED):
         raise InvalidInputError(
             f"the network has the quantised layer {kind.__name__}, which has no weights to measure: pass the network "
@@ -169,7 +169,7 @@ def _check_module(module: nn.Module) -> None:
 
 
 def _check_tensor(what: str, tensor: Tensor) -> None:
-    """Dense tensors with values; whatever else torch knows is refused."""
+    """Check that a tensor is dense and has values; all other tensors are refused."""
     if torch.nn.parameter.is_lazy(tensor):
         raise InvalidInputError(f"{what} has no shape yet: call the network once on a batch before it is scored.")
     if tensor.is_meta:
@@ -177,7 +177,7 @@ def _check_tensor(what: str, tensor: Tensor) -> None:
     if tensor.is_nested:
         raise InvalidInputError(f"{what} is a nested tensor: pad it to one shape.")
     if tensor.layout is not torch.strided and tensor.layout is not torch._mkldnn:  # type: ignore[attr-defined]
-        raise InvalidInputError(f"{what} is sparse, and only dense tensors are measured: use .to_dense().")
+        raise InvalidInputError(f"{what} is sparse, but only dense tensors are measured: use .to_dense().")
     if tensor.is_quantized:
         raise InvalidInputError(f"{what} is quantised: use .dequantize().")
     if hasattr(tensor, "__tensor_flatten__"):
@@ -204,13 +204,13 @@ def _check_batch(batch: object) -> None:
 
 
 def _named_parts(batch: Batch) -> list[tuple[str, Any]]:
-    """Inputs with words for messages."""
+    """Return the inputs with names for messages."""
     if is_graph(batch.inputs):
         return [("the input", batch.inputs)]
     if isinstance(batch.inputs, dict) or hasattr(batch.inputs, "keys"):
         if not all(isinstance(name, str) for name in batch.inputs):
             raise InvalidInputError(
-                "the names of inputs in a mapping must be texts, the names of the network's arguments."
+                "the names of inputs in a mapping must be texts: the names of the network's arguments."
             )
         return [(f"the input {name!r}", part) for name, part in batch.inputs.items()]  # type: ignore[union-attr]
     if isinstance(batch.inputs, tuple):
@@ -226,8 +226,8 @@ def _check_part(what: str, part: object, *, alone: bool) -> None:
             _check_tensor(what, tensor)
     elif alone or not isinstance(part, _PLAIN):
         raise InvalidInputError(
-            f"{what} is of the type {type(part).__name__}; inputs must be a tensor, a tuple of tensors or a mapping"
-            " from names to tensors, and beside them numbers, texts and None."
+            f"{what} is of the type {type(part).__name__}; inputs must be a tensor, a tuple of tensors or a mapping "
+            "from names to tensors, and in addition numbers, texts and None."
         )
 
 
@@ -237,9 +237,9 @@ def _check_samples(parts: list[tuple[str, Tensor]]) -> None:
     if len(different) > 1:
         shapes = ", ".join(f"{what} {tuple(tensor.shape)}" for what, tensor in parts[:8])
         raise InvalidInputError(
-            f"inputs and targets have different first dimensions ({', '.join(map(str, different))}): each must count "
-            f"the samples. Shapes: {shapes}. Wrap what is the same for all samples, such as the edges of a "
-            "graph, in zcbench.shared(…)."
+            f"inputs and targets have different first dimensions ({', '.join(map(str, different))}): each must be "
+            f"the number of samples. Shapes: {shapes}. Wrap a value that is the same for all samples, such as the "
+            "edges of a graph, in zcbench.shared(…)."
         )
     if different == [0]:
         raise InvalidInputError("the batch is empty: pass at least one sample.")
@@ -254,5 +254,5 @@ def _check_devices(model: nn.Module, batch: Batch) -> None:
         if places and tensor.device not in places:
             raise InvalidInputError(
                 f"the network is on {', '.join(sorted(map(str, places)))} and the batch on {tensor.device}: move one "
-                "of them, or pass device=… to have both moved."
+                "of them, or pass device=… to move both."
             )

@@ -1,4 +1,4 @@
-"""A network, a batch, and passes of one through the other."""
+"""A network, a batch, and passes of the batch through the network."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from zcbench.types import Batch, Inputs, LossFunction, OutputChoice
 
 T = TypeVar("T")
 _CPU = torch.device("cpu")
-#: samples of a pass that tells what parameters do; some layers cannot take a single one
+#: samples of a pass that determines the use of parameters; some layers cannot process a single one
 _FEW = 2
 
 
-class _UnsettledError(BaseException):  # no proxy's own handler of exceptions may catch it
-    """The network returns several tensors, and which of them counts was not settled yet."""
+class _UnsettledError(BaseException):  # a proxy's exception handlers must not catch it
+    """The network returns several tensors, and the output among them is not determined yet."""
 
 
 class Passes(Upkeep):
-    """What a probe is opened with, and how it runs the network; see :class:`zcbench.Probe`."""
+    """The settings of a probe and its passes; see :class:`zcbench.Probe`."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Passes(Upkeep):
     ) -> None:
         self.model = measurable(model, batch)
         self.batch = ordinary(batch)
-        self._whole = passed_whole(batch)  # shapes of inputs that count no samples
+        self._whole = passed_whole(batch)  # shapes of inputs without samples
         self.seed = whole("the seed", seed, 0, 2**63 - 1)
         if loss_fn is not None and not callable(loss_fn):
             raise InvalidInputError(f"loss_fn is a {type(loss_fn).__name__}: pass a function of outputs and targets.")
@@ -63,11 +63,12 @@ class Passes(Upkeep):
         self._choice = output
         self._wanted = wanted
         self._shared = {info.watcher for info in infos if info.watcher is not None}  # watchers of the main pass
-        self._graphs = frozenset(info.name for info in infos if info.graph)  # what needs the main pass, and its graph
-        self._main = bool(self._graphs)  # whether the main pass is made anyway
-        self._norms: list[BatchNormMode] = []  # of the passes that are open
+        # signals that need the main pass, and its graph
+        self._graphs = frozenset(info.name for info in infos if info.graph)
+        self._main = bool(self._graphs)  # whether the main pass runs anyway
+        self._norms: list[BatchNormMode] = []  # of the open passes
         self._exit = ExitStack()
-        self._reruns = False  # whether what runs is run again once the place of the output is known
+        self._reruns = False  # whether the running code runs again once the place of the output is known
 
     def __repr__(self) -> str:
         return brief(f"<Probe of {plain(type(self.model).__name__, 40)} on {self.batch!r}>")
@@ -80,8 +81,8 @@ class Passes(Upkeep):
             self._exit.enter_context(eager(self.model))
             self._exit.enter_context(whole_graphs())
             exact(self.device)
-            torch.backends.mha.set_fastpath_enabled(False)  # passes without a graph compute as those with one do
-            torch.set_autocast_cache_enabled(False)  # it would hold what weights were before a proxy exchanged them
+            torch.backends.mha.set_fastpath_enabled(False)  # passes without a graph compute the same as those with one
+            torch.set_autocast_cache_enabled(False)  # it would keep the values of weights before a proxy exchanged them
             batch = BatchSnapshot(self.batch)
             self._exit.callback(batch.release)
             self._given = Given(snapshot, batch, self.seed)
@@ -102,18 +103,18 @@ class Passes(Upkeep):
 
     @contextmanager
     def forward_pass(self, batch_norm: BatchNorm = "train") -> Iterator[None]:
-        """Run the network inside this block: modes set and random numbers seeded.
+        """Run the network inside this block, with modes set and random numbers seeded.
 
-        Afterwards its attributes, hooks and buffers, the batch's numbers and the random states are put back.
-        Weights are not, so that a proxy can exchange them for a while.
+        Afterwards its attributes, hooks and buffers, the batch's numbers and the random states are restored. Weights
+        are not, so that a proxy can exchange them for some time.
 
         Args:
-            batch_norm: "train" for statistics of the batch, "eval" for running statistics, "per-sample" for
-                statistics of each sample alone (a batch of one in train mode), "off" for the identity, also of
-                instance norm and of group norm with a group for each channel.
+            batch_norm: "train" for statistics of the batch, "eval" for running statistics, "per-sample" for statistics
+                of each sample alone (a batch of one in train mode), "off" for the identity, also of instance norm and
+                of group norm with one group per channel.
 
         Raises:
-            InvalidInputError: there is no such mode, or the probe is not open.
+            InvalidInputError: the mode does not exist, or the probe is not open.
         """
         if not isinstance(batch_norm, str) or batch_norm not in get_args(BatchNorm):
             raise InvalidInputError(f"batch_norm={shown(batch_norm)}: choose {', '.join(get_args(BatchNorm))}.")
@@ -122,7 +123,7 @@ class Passes(Upkeep):
 
     @contextmanager
     def _pass(self, batch_norm: BatchNorm) -> Iterator[None]:
-        """See :meth:`forward_pass`; the probe's own passes tell nothing of what a proxy asks for."""
+        """Run a pass as :meth:`forward_pass` does, without recording it as a request of a proxy."""
         given = self._given
         if given is None:
             raise InvalidInputError("the probe is not open: use it in a with block.")
@@ -149,21 +150,21 @@ class Passes(Upkeep):
             restore_torch(states)
 
     def call(self, inputs: object) -> Tensor:
-        """The network's output for ``inputs`` as one tensor; call it inside :meth:`forward_pass`.
+        """Return the network's output for ``inputs`` as one tensor; call it inside :meth:`forward_pass`.
 
-        Where the network returns more than a tensor, ``zcbench.probe.calling`` says which one counts. The network gets
-        a copy, to which it may write (its first layer may be a ReLU in place): the inputs stay as they are, and what
-        the graph saves of the copy stays what the network has computed with.
+        If the network returns more than a tensor, ``zcbench.probe.calling`` defines which one is used. The network
+        receives a copy, which it may overwrite (its first layer may be a ReLU in place): the inputs stay unchanged, and
+        so do the parts of the copy that the graph saves.
 
         Raises:
-            UnsupportedModelError: no tensor that it returns fits.
+            UnsupportedModelError: the network returns no suitable tensor.
         """
         for mode in self._norms[-1:]:
             mode.samples = len(Batch(inputs))  # type: ignore[arg-type]
         return self.tensor_of(invoke(self.model, copies(inputs)), inputs)
 
     def tensor_of(self, output: object, inputs: Any) -> Tensor:
-        """The one tensor that counts of what the network returned for ``inputs``.
+        """Return the output tensor among the values that the network returned for ``inputs``.
 
         Raises:
             UnsupportedModelError: there is none.
@@ -180,18 +181,18 @@ class Passes(Upkeep):
     def run(self, function: Callable[..., T], **arguments: Any) -> T:
         """Call a proxy's function.
 
-        Where its first pass shows that the network returns several tensors, which of them counts is settled first, and
-        the function is called again: so the choice depends on nothing but the network.
+        If its first pass shows that the network returns several tensors, the output among them is determined first, and
+        the function is called again. Thus the choice depends only on the network.
         """
         self._reruns = True
         if self._whole:
-            self.note(f"Inputs that count no samples were passed on whole: {', '.join(self._whole)}.")
+            self.note(f"Inputs without a sample dimension were passed on whole: {', '.join(self._whole)}.")
         try:
             return function(self, **arguments)
         except _UnsettledError:
             for name in [name for name, found in self._measured.items() if isinstance(found.error, _UnsettledError)]:
                 del self._measured[name]
-            self._undo(())  # what the function had changed by then
+            self._undo(())  # the changes of the function so far
             _ = self._place
             return function(self, **arguments)
         finally:
@@ -199,7 +200,7 @@ class Passes(Upkeep):
 
     @Signal
     def _place(self) -> Place:
-        """Where the output is in what the network returns."""
+        """Find the place of the output in the network's return value."""
 
         def run(samples: int) -> object:
             with self.forward_pass("eval"):
@@ -207,7 +208,7 @@ class Passes(Upkeep):
 
         def run_anyhow(samples: int) -> object:
             try:
-                with torch.enable_grad():  # the graph tells features and logits apart
+                with torch.enable_grad():  # the graph distinguishes features and logits
                     return run(samples)
             except RuntimeError:
                 with torch.no_grad():
@@ -216,10 +217,10 @@ class Passes(Upkeep):
         return settle(run_anyhow, len(self.batch))
 
     def generator(self, name: str) -> torch.Generator:
-        """A CPU generator for a proxy's own random numbers; it depends on the seed and the whole of ``name`` alone."""
+        """Return a CPU generator for a proxy's own random numbers; it depends only on the seed and on ``name``."""
         return torch.Generator().manual_seed(stable_seed(self.seed, "generator", name))
 
-    # -- what the network is made of ---------------------------------------------------------
+    # -- parts of the network --------------------------------------------------------------------
 
     @property
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -230,8 +231,8 @@ class Passes(Upkeep):
     def weights(self) -> dict[str, nn.Parameter]:
         """Trainable weight arrays of convolutional, linear and recurrent layers, by name.
 
-        Those are the parameters with two dimensions or more that multiply what comes of the data, whatever they are
-        called: see ``zcbench.probe.weights``. The literature's "over all layers" means these.
+        These are the parameters with at least two dimensions that multiply values computed from the data, whatever
+        their names: see ``zcbench.probe.weights``. The literature's "over all layers" means these.
 
         Raises:
             UnsupportedModelError: the network has none.
@@ -247,14 +248,17 @@ class Passes(Upkeep):
         return found
 
     def _settle_weights(self, watchers: Iterable[Watcher]) -> None:
-        """Find out which parameters are weights before a pass in which watchers look at them."""
+        """Determine which parameters are weights before a pass with watchers that use them."""
         if any(watcher.of_weights for watcher in watchers):
             with suppress(UnsupportedModelError):
                 _ = self.weights
 
     @Signal
     def _multiplied(self) -> set[int]:
-        """Identities of the parameters that multiply data, of those of which no layer of torch tells."""
+        """Find the parameters that multiply data, among those that torch's layers do not identify.
+
+        The result contains identities.
+        """
         _, in_question = declared(self.model, self.parameters)
         few = self.batch[:_FEW]
         inputs = copies(few.inputs)
@@ -268,26 +272,26 @@ class Passes(Upkeep):
 
     @property
     def targets(self) -> Tensor:
-        """The batch's targets, classes as int64; UnsupportedModelError where there are none."""
+        """The batch's targets, classes as int64; raises UnsupportedModelError without targets."""
         if self.batch.targets is None:
             raise UnsupportedModelError("this proxy needs targets: pass targets=… with the inputs.")
         return as_classes(self.batch.targets)
 
     @property
     def classes(self) -> Tensor:
-        """Class of every sample, ``(batch,)``; UnsupportedModelError where targets are something else."""
+        """Class of every sample, ``(batch,)``; raises UnsupportedModelError for other targets."""
         if self.targets.dim() != 1 or self.targets.is_floating_point():
             raise UnsupportedModelError("this proxy needs one class per sample as targets.")
         return self.targets
 
     @property
     def _settings(self) -> dict[str, Any]:
-        """Of a probe of a part of the batch."""
+        """The settings for a probe of a part of the batch."""
         return {"loss_fn": self._loss_fn, "seed": self.seed, "output": self._choice}
 
 
 def without_graph(run: Callable[[], T]) -> T:
-    """Run a pass without a graph, or with one if the network needs gradients of its own."""
+    """Run a pass without a graph, or with one if the network itself needs gradients."""
     try:
         with torch.no_grad():
             return run()
@@ -297,5 +301,5 @@ def without_graph(run: Callable[[], T]) -> T:
 
 
 def copies(inputs: Any) -> Inputs:
-    """Inputs that a network may write to."""
+    """Copy inputs, so that a network may overwrite them."""
     return Batch(inputs).map_all(torch.clone)

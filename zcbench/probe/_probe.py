@@ -4,13 +4,13 @@
         probe.gradients        # computed at the first access, once
         probe.input_gradients  # reuses the same forward pass
 
-While a probe is open, dropout and everything else that ``eval()`` freezes is frozen, except batch norm, which uses
-batch statistics (what the authors of nearly all proxies do); :meth:`Probe.forward_pass` takes another mode for the
-proxies that need one. When the probe closes the network is as it was found.
+While a probe is open, dropout and all other layers that ``eval()`` freezes are frozen, except batch norm, which uses
+batch statistics (as the authors of nearly all proxies do); :meth:`Probe.forward_pass` supports other modes for the
+proxies that need one. When the probe closes, the network is restored.
 
-Signals are those of the network, the batch and the settings as they were when the probe was opened, whoever asks first
-and whatever was done to them meanwhile. A proxy that changes weights, sets hooks or has modes of its own sees the
-effect in passes of its own (:meth:`Probe.forward_pass`), and :meth:`Probe.put_back` undoes what it leaves behind.
+Signals are those of the network, the batch and the settings when the probe was opened, whoever requests them first and
+whatever was changed meanwhile. A proxy that changes weights, sets hooks or has its own modes observes the effect in its
+own passes (:meth:`Probe.forward_pass`), and :meth:`Probe.put_back` undoes its changes.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ from zcbench.probe.signals._watcher import Watcher
 from zcbench.types import Batch
 
 W = TypeVar("W", bound=Watcher)
-#: Signals that need the graph of the main pass to differentiate it once, and then no more.
+#: Signals that differentiate the graph of the main pass once and then do not need it any more.
 _DIFFERENTIATING = frozenset({"gradients", "channel_products", "input_gradients", "output_gradients"})
 
 
@@ -64,26 +64,26 @@ class Probe(Passes):
 
     Args:
         model: the network; it must return a tensor, an object or mapping with ``logits`` or ``last_hidden_state``, or a
-            tuple, mapping or dataclass that holds one: ``zcbench.probe.calling`` says which.
+            tuple, mapping or dataclass that contains one: ``zcbench.probe.calling`` defines which one is used.
         batch: inputs and, for proxies that need labels, targets.
-        loss_fn: from ``(outputs, targets)`` to a scalar that averages over samples. Default: cross-entropy for
-            integer targets, mean squared error for real ones.
+        loss_fn: from ``(outputs, targets)`` to a scalar that averages over samples. Default: cross-entropy for integer
+            targets, mean squared error for real targets.
         seed: seeds every forward pass and :meth:`generator`.
-        wanted: names of signals that will be asked for. What can be seen in passing is then recorded during the one
-            pass that is made anyway; values do not depend on it.
-        output: which part of what the network returns counts, where the rule above is wrong: an index, a name, a
-            sequence of these, or a function of all that it returns.
+        wanted: names of signals that will be requested. Watchers then record them during the main pass; values do not
+            depend on it.
+        output: the part of the network's return value that is used, where the rule above is wrong: an index, a name, a
+            sequence of these, or a function of the whole return value.
 
     Raises:
-        InvalidInputError: the model is no ``nn.Module`` with dense weights that are there, inputs and targets do not
-            fit together, or another argument is out of range.
+        InvalidInputError: the model is not an ``nn.Module`` with dense, materialised weights, inputs and targets do not
+            match, or another argument is out of range.
     """
 
     def weights_for(self, *roles: Role) -> list[str]:
-        """Names of the weights with one of these roles; UnsupportedModelError where there are none."""
+        """Return the names of the weights with one of these roles; raise UnsupportedModelError without any."""
         names = [name for name, role in self.roles.items() if role in roles]
         if not names:
-            raise UnsupportedModelError(f"no linear layer serves as {' or '.join(roles)}.")
+            raise UnsupportedModelError(f"no linear layer has the role {' or '.join(roles)}.")
         return names
 
     # -- signals -------------------------------------------------------------------------------
@@ -106,13 +106,13 @@ class Probe(Passes):
     hidden_states = Signal(_hidden_states.hidden_states)
 
     def signal(self, name: str) -> Any:
-        """The signal of that name, computed at the first call.
+        """Return the signal with this name, computed at the first call.
 
         Raises:
-            UnknownNameError: there is none; the message suggests near names.
+            UnknownNameError: the signal does not exist; the message suggests similar names.
         """
         known = vars(type(self)).get(name)
-        if isinstance(known, Signal):  # not by getattr, which would come here again from an AttributeError inside
+        if isinstance(known, Signal):  # not by getattr, which would call this again after an AttributeError inside
             return known.__get__(self, type(self))
         info = registry.signal_info(name)
         return self._measure(name, lambda: info.function(self), ours=True)
@@ -120,12 +120,12 @@ class Probe(Passes):
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("_") and name in registry.list_signals():
             return self.signal(name)
-        raise AttributeError(f"a probe has neither an attribute nor a signal {name!r}: zcbench list signals")
+        raise AttributeError(f"a probe has no attribute or signal {name!r}: run  zcbench list signals")
 
     def watched(self, watcher: type[W], *, graph: bool = False) -> W:
-        """What a watcher saw: of the main pass if it was wanted in advance, else of a pass of its own.
+        """Return what a watcher recorded: in the main pass if it was requested in advance, else in a separate pass.
 
-        Where the main pass fails, a watcher that needs no graph sees a pass of its own, as it does without company.
+        If the main pass fails, a watcher that needs no graph uses a separate pass, as it does without other signals.
 
         Args:
             watcher: its class.
@@ -145,14 +145,14 @@ class Probe(Passes):
                 watching.outputs = self.call(inputs)
             return watching
 
-        # Recurrent layers run another kernel where no gradient is wanted, with other last digits.
+        # Recurrent layers run another kernel if no gradient is required, with other last digits.
         recurrent = any(isinstance(module, nn.RNNBase) for module in _walk.modules(self.model))
         found = run() if graph or recurrent else without_graph(run)
         assert isinstance(found, watcher)
         return found
 
     def _watching(self, kinds: Iterable[type[Watcher]]) -> dict[type[Watcher], Watcher]:
-        """Watchers for a pass, in a fixed order, each with what it must know before."""
+        """Create the watchers for a pass, in a fixed order, each with the information that it needs."""
         watchers = {kind: kind(self) for kind in sorted(kinds, key=lambda kind: kind.__qualname__)}
         self._settle_weights(watchers.values())
         for kind, watcher in watchers.items():
@@ -161,19 +161,19 @@ class Probe(Passes):
         return watchers
 
     def _axes_of(self, kind: type[Watcher]) -> Axes:
-        """Where the samples are in what such a watcher sees."""
+        """Return the layouts of the tensors that such a watcher receives."""
         if kind in self._surveyed:
             return self._axes[kind]
         return self._measure(f"_axes of {kind.__qualname__}", lambda: self._learned([kind])[kind], ours=True)
 
     @property
     def _surveyed(self) -> list[type[Watcher]]:
-        """Watchers of the main pass that ask for samples."""
+        """Watchers of the main pass that need the layout of samples."""
         return sorted((kind for kind in self._shared if kind.of_samples), key=lambda kind: kind.__qualname__)
 
     @Signal
     def _axes(self) -> dict[type[Watcher], Axes]:
-        """Where the samples are in what the watchers of the main pass see."""
+        """Find the layouts of the tensors that the watchers of the main pass receive."""
         return self._learned(self._surveyed)
 
     def _learned(self, kinds: list[type[Watcher]]) -> dict[type[Watcher], Axes]:
@@ -195,7 +195,7 @@ class Probe(Passes):
 
     @Signal
     def _leaves(self) -> Batch:
-        """The batch with inputs that gradients can be taken of."""
+        """Create the batch whose inputs are leaves of the graph."""
 
         def leaf(tensor: Tensor) -> Tensor:
             return tensor.detach().clone().requires_grad_() if tensor.is_floating_point() else tensor
@@ -204,7 +204,7 @@ class Probe(Passes):
 
     @Signal
     def _sum_pass(self) -> tuple[dict[str, Tensor], Tensor]:
-        """Gradients of the sum of all outputs for parameters and inputs, by one backward pass."""
+        """Compute the gradients of the sum of all outputs for parameters and inputs, by one backward pass."""
         parameters, entries = self.parameters, dict(enumerate(_input_gradients.entries(self)))
         found = self._differentiate(
             self.outputs.sum(), {**parameters, **entries}, "input_gradients", "output_gradients"
@@ -213,13 +213,13 @@ class Probe(Passes):
         return {name: found[name] for name in parameters}, of_inputs
 
     def _differentiate(self, scalar: Tensor, tensors: Mapping[Any, Tensor], *names: str) -> dict[Any, Tensor]:
-        """Gradients of a scalar of the main pass; its graph is given up if no other signal was announced that needs it.
+        """Return gradients of a scalar of the main pass, and release its graph if no other requested signal needs it.
 
-        Its memory is then used again while the gradients are computed.
+        Its memory is then reused while the gradients are computed.
 
         Args:
-            scalar: the outputs' sum, or the loss.
-            tensors: with respect to which.
+            scalar: the sum of the outputs, or the loss.
+            tensors: the tensors with respect to which it is differentiated.
             names: the signals that are computed by this.
         """
         done = {name for name, measured in self._measured.items() if not measured.stale}
@@ -233,7 +233,7 @@ class Probe(Passes):
         return found
 
     def _outputs_seen(self) -> Tensor:
-        """The outputs of the main pass, for which no graph is needed."""
+        """Return the outputs of the main pass, without need of a graph."""
         measured = self._measured.get("outputs")
         if measured is None or not measured.freed or measured.stale or measured.error is not None:
             return self.outputs
@@ -243,34 +243,34 @@ class Probe(Passes):
         return found
 
     def loss_of(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The loss function applied: ``loss_fn`` if one was given, else by the type of the targets."""
+        """Apply the loss function: ``loss_fn`` if given, else the default for the type of the targets."""
         loss = (self._loss_fn or default_loss)(outputs, targets)
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             raise UnsupportedModelError("the loss function must return one number as a tensor.")
         return loss.reshape(())
 
     def sample_losses_of(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The loss of every sample alone ``(samples,)``; see :meth:`loss_of`."""
+        """Return the loss of every sample alone ``(samples,)``; see :meth:`loss_of`."""
         if self._loss_fn is None:
             return sample_losses(outputs, targets)
         return torch.stack([self.loss_of(outputs[i : i + 1], targets[i : i + 1]) for i in range(len(outputs))])
 
     def gradients_of(self, scalar: Tensor) -> dict[str, Tensor]:
-        """Gradient of a scalar by name of the trainable parameter; zero where it does not depend on it.
+        """Return the gradient of a scalar by name of the trainable parameter; zero where it does not depend on it.
 
         The graph is kept, so that several scalars of one pass can be differentiated.
         """
         return gradients_of(scalar, self.parameters)
 
     def tangent_kernel(self, batch_norm: BatchNorm = "eval", samples: int = 0) -> Tensor:
-        """The neural tangent kernel of the sum of a sample's outputs, over all trainable parameters.
+        """Compute the neural tangent kernel of the sum of a sample's outputs, over all trainable parameters.
 
         ``(samples, samples)``, float64: inner products of the gradients of every sample's summed outputs.
 
         Args:
-            batch_norm: "eval" or "per-sample", where a sample's outputs are its own and the Jacobian is never built;
-                or "train", where they depend on the whole batch and every sample costs a backward pass.
-            samples: how many of the batch, from the first; 0 for all.
+            batch_norm: "eval" or "per-sample", where a sample's outputs do not depend on other samples and the Jacobian
+                is never built; or "train", where they depend on the whole batch and every sample costs a backward pass.
+            samples: number of samples, from the first of the batch; 0 for all.
 
         Raises:
             UnsupportedModelError: the network has no trainable parameter, or mixes samples.
@@ -291,10 +291,10 @@ class Probe(Passes):
         return self._measure(f"tangent_kernel, {batch_norm}", lambda: tangent_kernel(self, batch_norm), ours=True)
 
     def twice_differentiable_loss(self) -> Tensor:
-        """The loss through operations that have a second derivative.
+        """Return the loss, computed by operations that have a second derivative.
 
-        Fused attention, fused recurrent layers and hard sigmoids have none; where they ran, a pass of its own uses
-        their written-out forms instead.
+        Fused attention, fused recurrent layers and hard sigmoids have none; if they ran, a separate pass uses their
+        written-out forms instead.
         """
         without = ("ScaledDotProduct", "Rnn", "Hardsigmoid")
         if not any(part in name for name in operations(self.loss) for part in without):
@@ -308,9 +308,9 @@ class Probe(Passes):
     def each_sample_gradient(self, consume: Consumer) -> None:
         """Stream the gradient of every sample's own loss to ``consume(name, gradients)``.
 
-        Batch norm uses each sample's own statistics, as a batch of one in train mode does. ``gradients`` is
-        ``(chunk, *shape)``; over all calls for one parameter every sample comes exactly once, in the order of the
-        batch. Nothing of size batch times parameters is ever held.
+        Batch norm uses each sample's own statistics, as a batch of one in train mode does. ``gradients`` is ``(chunk,
+        *shape)``; over all calls for one parameter every sample occurs exactly once, in the order of the batch. No
+        array of size batch times parameters is ever stored.
 
         Raises:
             UnsupportedModelError: the network has no trainable parameter, or mixes samples.
@@ -328,6 +328,6 @@ class Probe(Passes):
                 sample_gradients(part, consume)
 
     def _take_place(self, other: Probe) -> None:
-        """Take the place of the output from a probe of the same network and more samples."""
+        """Copy the place of the output from a probe of the same network with more samples."""
         self._reruns = other._reruns
         self._measured.update((name, one) for name, one in other._measured.items() if name == "_place")

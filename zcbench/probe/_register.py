@@ -19,12 +19,12 @@ F = TypeVar("F", bound=Callable[..., object])
 
 @dataclass(frozen=True, repr=False)
 class SignalInfo:
-    """A registered signal: what is measured once and shared by all proxies that ask for it.
+    """A registered signal: a measurement that is made once and shared by all proxies that request it.
 
     Attributes:
         name: name in the registry, and of the attribute of a probe.
-        function: from a probe to the signal; its docstring says what that is.
-        watcher: class of what records it during a pass, if it is seen in passing.
+        function: from a probe to the signal; its docstring describes the signal.
+        watcher: class of the watcher that records it during a pass, if it has one.
         graph: whether it needs the pass whose graph is kept.
         reference: paper and section, for signals that a paper defines.
     """
@@ -40,7 +40,7 @@ class SignalInfo:
 
     @property
     def code(self) -> str:
-        """Digest of the function's code; "" where zcbench wrote it."""
+        """Digest of the function's code; "" for code of zcbench."""
         return code_digest(self.function)
 
     @property
@@ -54,7 +54,7 @@ def _watches(what: str, value: object) -> None:
         raise InvalidInputError(f"{what} must be a subclass of zcbench.probe.Watcher, not {rules.shown(value)}.")
 
 
-#: Attributes of a probe that are no signals.
+#: Attributes of a probe that are not signals.
 _TAKEN = (
     *("batch", "call", "classes", "each_sample_gradient", "forward_pass", "generator", "gradients_of", "loss_of"),
     *(
@@ -95,19 +95,19 @@ def register_signal(
     reference: str = "",
     override: bool = False,
 ) -> Callable[[F], F]:
-    """Register a function from a :class:`zcbench.Probe` to what it measures as a signal that proxies share.
+    """Register a function from a :class:`zcbench.Probe` to a measurement as a signal that proxies share.
 
     A proxy reads it as an attribute of its probe and declares it with ``register_proxy(signals=…)``. It is computed
     once for all proxies, and each is charged for it. The function must not change the network.
 
     Args:
-        name: lower-case letters, digits, ``_``, ``-``, ``.``; ``probe.signal(name)`` reads those that are no
+        name: lower-case letters, digits, ``_``, ``-``, ``.``; ``probe.signal(name)`` reads signals whose names are not
             identifiers.
         watcher: a subclass of :class:`zcbench.probe.Watcher`, which records what the network does while it runs. The
-            function gets it from ``probe.watched(watcher)``. Watchers of all declared signals share one pass.
+            function receives it from ``probe.watched(watcher)``. Watchers of all declared signals share one pass.
         graph: whether the signal needs the main pass with its graph, as gradients do.
         reference: paper and section, where a paper defines the signal.
-        override: replace a signal of the same name. What zcbench itself reads as an attribute stays.
+        override: replace a signal of the same name. Attributes that zcbench itself reads are not replaced.
 
     Raises:
         DuplicateNameError: the name is taken.
@@ -129,17 +129,25 @@ def register_signal(
 
 
 def get_signal(text: str) -> SignalInfo:
-    """The signal of that name; UnknownNameError with suggestions if there is none."""
+    """Return the signal with this name.
+
+    Raises:
+        UnknownNameError: the signal does not exist; the message suggests similar names.
+    """
     return _SIGNALS.info(text)
 
 
 def signal_info(name: str) -> SignalInfo:
-    """The signal as it was registered; UnknownNameError with suggestions if there is none."""
+    """Return the signal as it was registered.
+
+    Raises:
+        UnknownNameError: the signal does not exist; the message suggests similar names.
+    """
     return _SIGNALS.info(name)
 
 
 def list_signals(*patterns: str) -> list[str]:
-    """Names of the registered signals that match any of the shell patterns (all without one), sorted.
+    """List the registered signals that match any of the shell patterns, sorted; without patterns, all of them.
 
     Raises:
         UnknownNameError: a pattern matches nothing.

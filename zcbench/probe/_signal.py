@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Signal(Generic[T]):
-    """An attribute of a probe that is computed once, with its cost on record; a failure is kept too."""
+    """An attribute of a probe that is computed once, with its cost recorded; a failure is stored too."""
 
     def __init__(self, compute: Callable[[Any], T]) -> None:
         self.compute = compute

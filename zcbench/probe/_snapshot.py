@@ -1,4 +1,4 @@
-"""Leave the world as it was found: weights, buffers, attributes, hooks, gradients, random numbers, global flags."""
+"""Restore the original state: weights, buffers, attributes, hooks, gradients, random numbers, global flags."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from zcbench.probe._handed import found_in
 from zcbench.probe._world import RandomStates, Seeded, Settings
 from zcbench.types import Batch
 
-#: What was changed: kinds in words, each with the places where.
+#: The changes: kinds in words, each with the places.
 Changes: TypeAlias = dict[str, list[str]]
 
 _state_of = attrgetter("requires_grad", "_backward_hooks", "_post_accumulate_grad_hooks")
@@ -27,12 +27,12 @@ _is_leaf = attrgetter("is_leaf")
 _grad_of = attrgetter("grad")
 
 
-#: how torch's own recurrent layers run
+#: forward methods of torch's own recurrent layers
 _RECURRENT = {nn.RNN.forward, nn.LSTM.forward, nn.GRU.forward}
 
 
 class _States:
-    """``requires_grad``, ``grad`` and hooks of those among some tensors that are leaves of graphs."""
+    """``requires_grad``, ``grad`` and hooks of the leaf tensors among the given tensors."""
 
     def __init__(self, tensors: Iterable[Tensor]) -> None:
         self._leaves = [tensor for tensor in tensors if tensor.is_leaf]
@@ -64,7 +64,7 @@ class _States:
         return any(table is not expected or table != hooks for table, expected, hooks in before)
 
     def restore(self, report: Callable[[str, Tensor], None]) -> None:
-        """Put back what was changed; ``report`` is called with the kind and the tensor."""
+        """Restore what was changed; ``report`` is called with the kind and the tensor."""
         if self.unchanged():
             return
         for index, (tensor, state) in enumerate(zip(self._leaves, self._states, strict=True)):
@@ -87,13 +87,13 @@ class _States:
 
 
 class _Generators:
-    """States of a network's own generators of random numbers: torch's, NumPy's and Python's."""
+    """States of a network's own random generators: torch's, NumPy's and Python's."""
 
     def __init__(self) -> None:
         self._kept: dict[int, tuple[str, Any, Any]] = {}
 
     def add(self, place: str, thing: object) -> None:
-        """Keep its state, if it is a generator."""
+        """Store its state, if it is a generator."""
         if isinstance(thing, _RANDOM) and id(thing) not in self._kept:
             self._kept[id(thing)] = place, thing, _state(thing)
 
@@ -101,7 +101,7 @@ class _Generators:
         return all(_same_state(_state(thing), state) for _, thing, state in self._kept.values())
 
     def restore(self) -> list[str]:
-        """Put them back; the places of those that had drawn."""
+        """Restore them, and return the places of those that were used."""
         changed = [kept for kept in self._kept.values() if not _same_state(_state(kept[1]), kept[2])]
         for _, thing, state in changed:
             if isinstance(thing, torch.Generator):
@@ -137,9 +137,9 @@ def _same_state(a: Any, b: Any) -> bool:
 class Snapshot:
     """A network's complete state, taken at construction.
 
-    That is: the attributes of its modules, and the lists, dictionaries and sets among them, which change in place;
-    which objects are its parameters, buffers, modules and hooks; and of every tensor that is a parameter, buffer or
-    attribute the contents, the memory, ``requires_grad``, ``grad`` and hooks.
+    It contains the attributes of its modules, and the lists, dictionaries and sets among them, which may change in
+    place; the identities of its parameters, buffers, modules and hooks; and of every tensor that is a parameter, buffer
+    or attribute the contents, the memory, ``requires_grad``, ``grad`` and hooks.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -162,7 +162,7 @@ class Snapshot:
                         tensors.append(tensor)
         self._generators = _Generators()
         for place, entry in self._containers.entries():
-            if isinstance(entry, Tensor) and id(entry) not in self._names:  # in a list, say
+            if isinstance(entry, Tensor) and id(entry) not in self._names:  # for example in a list
                 self._names[id(entry)] = place
                 others.append(entry)
             self._generators.add(place, entry)
@@ -179,10 +179,10 @@ class Snapshot:
         self._states = _States((*parameters, *others))
         self._versions = self._present_versions()
 
-    # -- the whole -----------------------------------------------------------------------------
+    # -- everything --------------------------------------------------------------------------------
 
     def restore(self) -> Changes:
-        """Put back everything, gradients and ``requires_grad`` included; what was changed."""
+        """Restore everything, gradients and ``requires_grad`` included, and return the changes."""
         changes: Changes = {}
         self._restore_structure(changes)
         self._restore_contents(self.weights, "weights", changes)
@@ -193,7 +193,7 @@ class Snapshot:
         return changes
 
     def is_untouched(self, *, contents: bool = True) -> bool:
-        """Whether :meth:`restore` would find nothing to do; without ``contents`` those of tensors are not looked at."""
+        """Return whether :meth:`restore` would change nothing; ``contents=False`` ignores the contents of tensors."""
         return (
             self._containers.unchanged()
             and self._has_same_objects()
@@ -203,7 +203,7 @@ class Snapshot:
         )
 
     def detach_gradients(self) -> None:
-        """Take the gradients off, so that nobody accumulates into the caller's tensors; none is expected then."""
+        """Remove the gradients, so that nothing is accumulated into the caller's tensors; none is expected then."""
         self._states.detach_gradients()
 
     def expect_gradients(self) -> None:
@@ -211,22 +211,22 @@ class Snapshot:
         self._states.expect_gradients()
 
     def weights_were_written(self) -> bool:
-        """Whether parameters were written to in place since this was asked last: graphs that saved them are void."""
+        """Return whether parameters were written in place since the last call: graphs that saved them are void."""
         before, self._versions = self._versions, self._present_versions()
         return before != self._versions
 
     # -- parts ---------------------------------------------------------------------------------
 
     def restore_structure(self) -> None:
-        """Put back every attribute, child, parameter object, buffer object and hook."""
-        for table, mode in self._training:  # what every pass changes
+        """Restore every attribute, child, parameter object, buffer object and hook."""
+        for table, mode in self._training:  # every pass changes these
             table["training"] = mode
         self._restore_structure(None)
 
     def restore_buffers(self) -> None:
-        """Put back the contents of every buffer, of the tensors that are attributes, and generators of random numbers.
+        """Restore the contents of every buffer, of the tensors that are attributes, and random generators.
 
-        A graph that has saved one of those that were changed is void: it raises, and gives no wrong gradient.
+        A graph that has saved one of the changed tensors is void: it raises, and gives no wrong gradient.
         """
         self._generators.restore()
         for tensor in self.buffers.rewrite():
@@ -234,17 +234,18 @@ class Snapshot:
                 torch.autograd.graph.increment_version(tensor)
 
     def freeze(self, model: nn.Module, *, batch_norm: bool) -> None:
-        """Set all modules to eval mode, batch norm to train mode if wanted."""
+        """Set all modules to eval mode, and batch norm to train mode if requested."""
         if not self._plain_modes:
             model.eval()
         for module in _walk.modules(model):
-            # Attributes are put back after the pass: no need for the long way through nn.Module.__setattr__.
+            # Attributes are restored after the pass, so the slow nn.Module.__setattr__ is not needed.
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 vars(module)["training"] = batch_norm
             elif self._plain_modes:
                 vars(module)["training"] = False
             if self._accelerated and type(module).forward in _RECURRENT:
-                # Kernels of accelerators keep what gradients need in training mode alone; without dropout it is eval's.
+                # Kernels of accelerators store what gradients need in training mode only; without dropout it equals
+                # eval mode.
                 vars(module).update(training=True, dropout=0.0)
 
     def _restore_structure(self, changes: Changes | None) -> None:
@@ -276,7 +277,7 @@ class Snapshot:
 
 
 def _describe(owner: str, key: str, entry: Any) -> tuple[str, str]:
-    """Kind and place of a change in an attribute, in words."""
+    """Return kind and place of a change in an attribute, in words."""
     attribute = key or str(entry)
     place = f"{owner}.{attribute}" if owner else attribute
     if attribute == "training":
@@ -289,7 +290,7 @@ def _describe(owner: str, key: str, entry: Any) -> tuple[str, str]:
 
 
 class BatchSnapshot:
-    """A batch's tensors and containers, taken at construction; gradients are taken off until :meth:`release`."""
+    """A batch's tensors and containers, taken at construction; gradients are removed until :meth:`release`."""
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
@@ -301,11 +302,11 @@ class BatchSnapshot:
         self._states.detach_gradients()
 
     def is_untouched(self, *, contents: bool = True) -> bool:
-        """As of :class:`Snapshot`."""
+        """Return whether nothing was changed; see :class:`Snapshot`."""
         return self._containers.unchanged() and self._states.unchanged() and (not contents or self.contents.unchanged())
 
     def restore(self) -> Changes:
-        """Put back everything; what was changed."""
+        """Restore everything, and return the changes."""
         found: dict[str, None] = {}
         self._containers.restore(lambda *_: found.setdefault("its entries"))
         if self.contents.restore():
@@ -314,17 +315,17 @@ class BatchSnapshot:
         return {"the batch": list(found)} if found else {}
 
     def restore_contents(self) -> None:
-        """Put back the numbers."""
+        """Restore the numbers."""
         self.contents.restore()
 
     def release(self) -> None:
-        """Put back everything, gradients included."""
+        """Restore everything, gradients included."""
         self._states.expect_gradients()
         self.restore()
 
 
 class Given:
-    """Everything that proxies share, as it was when this was made: network, batch, settings, random states."""
+    """Everything that proxies share, in its state at construction: network, batch, settings, random states."""
 
     def __init__(self, network: Snapshot, batch: BatchSnapshot, seed: int) -> None:
         self.network = network
@@ -337,7 +338,10 @@ class Given:
         self._contents = Together([self.network.weights, self.network.buffers, self.batch.contents])
 
     def is_untouched(self) -> bool:
-        """Whether all is as it was: some tens of microseconds, and for large networks one pass through their memory."""
+        """Return whether nothing was changed.
+
+        It takes tens of microseconds, and for large networks one pass through their memory.
+        """
         return self._tensors_untouched() and not self.settings.changed() and not self.numbers.changed()
 
     def _tensors_untouched(self, *, sampled: bool = False) -> bool:
@@ -348,7 +352,7 @@ class Given:
         )
 
     def restore(self) -> Changes:
-        """Put back everything; what was changed."""
+        """Restore everything, and return the changes."""
         changes: Changes = {name: [] for name in self.settings.restore()}
         if self.numbers.changed():
             self.numbers.restore()
@@ -362,7 +366,7 @@ class Given:
 
     @contextmanager
     def set_aside(self, *, numbers: bool) -> Iterator[bool]:
-        """Have everything as it was inside this block, and as it is now afterwards.
+        """Restore everything for this block, and return to the present state afterwards.
 
         Args:
             numbers: whether that includes the random states.
@@ -376,7 +380,7 @@ class Given:
             if self.settings.changed():
                 stack.callback(Settings().restore)
                 self.settings.restore()
-            # A sample of large tensors will do: what is missed here is found when the proxy is done.
+            # A sample of large tensors is enough: changes that it misses are found when the proxy is done.
             changed = not self._tensors_untouched(sampled=True)
             if changed:
                 stack.callback(Snapshot(self.network.model).restore)
@@ -390,7 +394,7 @@ class Given:
 
 @contextmanager
 def untouched(model: nn.Module) -> Iterator[Snapshot]:
-    """Whatever happens inside, the network and the global state of torch, numpy and random come out as they went in."""
+    """Restore the network and the global state of torch, numpy and random after the block, whatever happens in it."""
     snapshot, settings, numbers = Snapshot(model), Settings(), RandomStates()
     snapshot.detach_gradients()
     try:

@@ -1,4 +1,4 @@
-"""What a probe was given stays as it was, whatever proxies do to it."""
+"""Restore what a probe was given, whatever proxies do to it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zcbench.probe._ledger import Ledger
 from zcbench.probe._snapshot import Changes, Given
 from zcbench.probe.signals._watcher import Watcher
 
-#: What a probe is opened with.
+#: The objects with which a probe is opened.
 _PINNED = (
     *("model", "batch", "seed", "device", "_loss_fn", "_choice", "_wanted", "_shared", "_main"),
     *("_peak", "_pieces", "_given", "_exit"),
@@ -20,7 +20,7 @@ _PINNED = (
 
 
 class Upkeep(Ledger):
-    """A ledger whose owner, and all that it was given, are put back."""
+    """A ledger that restores its owner and everything that it was given."""
 
     def __init__(self, device: torch.device) -> None:
         super().__init__(device)
@@ -28,15 +28,15 @@ class Upkeep(Ledger):
         self._given: Given | None = None
         self._attributes: dict[str, object] = {}
         self._seen: Changes = {}  # changes that were undone before the proxy was done
-        self._pieces = 1  # parts of the batch whose samples' gradients are taken one after the other
+        self._pieces = 1  # number of parts of the batch whose per-sample gradients are computed one after the other
 
     def put_back(self) -> Changes:
-        """Undo whatever was done to the network, the batch, the settings and the shared signals.
+        """Undo all changes to the network, the batch, the settings and the shared signals.
 
-        To be called after every proxy. Signals that may be affected are measured again when they are asked for.
+        To be called after every proxy. Signals that may be affected are measured again when they are requested.
 
         Returns:
-            What was changed since the last time: kinds in words, each with the places.
+            The changes since the last call: kinds in words, each with the places.
         """
         changes = self._undo(self._used)
         _merge(changes, self._seen)
@@ -46,11 +46,11 @@ class Upkeep(Ledger):
         return changes
 
     def _free(self, pieces: int) -> None:
-        """Give back the memory of all that was measured; it is measured again when it is asked for.
+        """Release the memory of all signals; they are measured again when they are requested.
 
         Args:
-            pieces: into how many parts of the batch the gradients of samples are divided from now on; they need only
-                the memory of one of them, and are the same.
+            pieces: number of parts of the batch into which per-sample gradients are divided from now on. They then need
+                only the memory of one part, and their values are the same.
         """
         self._measured.clear()
         self._watchers = {}
@@ -80,7 +80,7 @@ class Upkeep(Ledger):
         return True
 
     def _spoilt(self, used: Iterable[str]) -> list[str]:
-        """Signals that were changed by who used them."""
+        """Return the signals that their users changed."""
         found = []
         for name in used:
             handed = self._measured[name].handed if name in self._measured else None
@@ -89,18 +89,18 @@ class Upkeep(Ledger):
         return found
 
     def _forget(self, *, if_needed: bool) -> None:
-        """Have all signals measured anew; also if weights were written to, which makes the graphs void."""
+        """Mark all signals for a new measurement; also if weights were written, which makes the graphs void."""
         assert self._given is not None
         if self._given.network.weights_were_written() or if_needed:
             for name, measured in self._measured.items():
-                if name != "_place":  # a fact of the network, asked for in the middle of passes
+                if name != "_place":  # a property of the network, requested during passes
                     measured.value = measured.error = measured.handed = None
                     measured.stale = True
             self._watchers = {}
 
     @contextmanager
     def _as_given(self, *, ours: bool) -> Iterator[None]:
-        """Around a signal that a proxy asks for: what the proxy has changed is set aside meanwhile."""
+        """Surround a signal that a proxy requests, and undo the proxy's changes meanwhile."""
         given = self._attributes.get("_given")  # not the attribute itself, which the proxy may have exchanged
         if not isinstance(given, Given):
             yield
@@ -115,7 +115,7 @@ class Upkeep(Ledger):
 
     @contextmanager
     def _exchanged(self, others: dict[str, object]) -> Iterator[None]:
-        """Have these attributes as they were given inside this block."""
+        """Restore these attributes for this block."""
         vars(self).update({name: self._attributes[name] for name in others})
         try:
             yield

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 _WAYS = ("modules", "named_modules", "parameters", "named_parameters", "buffers", "named_buffers", "_named_members")
-#: classes that do not have torch's own ways, or do
+#: whether a class uses torch's own methods
 _KNOWN: dict[type[nn.Module], bool] = {}
 
 
 def named_modules(model: nn.Module) -> list[tuple[str, nn.Module]]:
-    """As ``model.named_modules()``: each module once, outer ones first."""
+    """Return what ``model.named_modules()`` yields: each module once, outer ones first."""
     found: dict[int, tuple[str, nn.Module]] = {}
     queue = [("", model)]
     while queue:
@@ -29,14 +29,14 @@ def named_modules(model: nn.Module) -> list[tuple[str, nn.Module]]:
 
 
 def modules(model: nn.Module) -> list[nn.Module]:
-    """As ``model.modules()``."""
+    """Return what ``model.modules()`` yields."""
     if not _is_plain(type(model)):
         return list(model.modules())
     return [module for _, module in named_modules(model)]
 
 
 def named_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    """As ``model.named_parameters()``: each parameter once."""
+    """Yield what ``model.named_parameters()`` yields: each parameter once."""
     modules = named_modules(model)
     if not all(_is_plain(type(module)) for _, module in modules):
         yield from model.named_parameters()
@@ -50,14 +50,14 @@ def named_parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 
 
 def tensors(model: nn.Module) -> list[Tensor]:
-    """Parameters, then buffers."""
+    """Return parameters, then buffers."""
     if not _is_plain(type(model)):
         return [*model.parameters(), *model.buffers()]
     return [tensor for _, tensor in named_tensors(model)]
 
 
 def named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Parameters, then buffers."""
+    """Yield parameters, then buffers."""
     yield from named_parameters(model)
     modules = named_modules(model)
     if not all(_is_plain(type(module)) for _, module in modules):
@@ -72,7 +72,7 @@ def named_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 
 def _is_plain(kind: type[nn.Module]) -> bool:
-    """Whether a class has torch's own ways; others are asked by their own."""
+    """Return whether a class uses torch's own methods; the methods of other classes are called."""
     known = _KNOWN.get(kind)
     if known is None:
         known = _KNOWN[kind] = all(getattr(kind, way) is getattr(nn.Module, way) for way in _WAYS)

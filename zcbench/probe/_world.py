@@ -1,4 +1,4 @@
-"""What is global in torch, NumPy and Python and decides what a network computes: settings and random numbers."""
+"""Global state of torch, NumPy and Python that affects results: settings and random numbers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _guards: list[Any] = []
 
 
 def _set_inference(on: bool) -> None:
-    # Whoever left it on holds the guard that could end it. A guard of our own ends it too, as long as it lives.
+    # The guard that could end it belongs to the code that left it on. A guard created here ends it too, while it lives.
     _guards.append(_C._InferenceMode(on))
     _guards[-1].__enter__()
 
@@ -54,7 +54,7 @@ def _set_autocast(device: str) -> Callable[[tuple[Any, ...]], None]:
 
 
 def _setter(function: Callable[..., None]) -> Callable[[Any], None]:
-    """Some flags are pairs, whose parts are set as two arguments."""
+    """Return a setter; some flags are pairs, whose parts are two arguments."""
     return lambda state: function(*state) if isinstance(state, tuple) else function(state)
 
 
@@ -87,7 +87,8 @@ def _flushes() -> bool:
 
 
 _SUBNORMAL = 5e-324
-#: (what a reader calls it, how it is read, how it is set); inference mode first, because it takes grad mode with it.
+#: (name for readers, function that reads it, function that sets it); inference mode first, because it changes grad
+#: mode.
 _SETTINGS: list[tuple[str, Callable[[], Any], Callable[[Any], Any]]] = [
     ("inference mode", torch.is_inference_mode_enabled, _set_inference),
     ("grad mode", torch.is_grad_enabled, _C._set_grad_enabled),
@@ -133,22 +134,22 @@ _GLOBAL_HOOKS: list[dict[Any, Any]] = [
 ]
 
 
-#: backends and operations for which torch 2.9 and later have precisions of their own, those that others follow first
+#: backends and operations with their own precision in torch 2.9 and later, parents first
 _PRECISIONS = [
     ("generic", "all"),
     *((backend, operation) for backend in ("cuda", "mkldnn") for operation in ("all", "matmul", "conv", "rnn")),
 ]
 _OWN_PRECISIONS = hasattr(_C, "_get_fp32_precision_getter")
-#: what float32 products may be rounded to
+#: reduced precisions of float32 products
 _REDUCED = {"tf32", "bf16"}
 
 
 def _precision() -> tuple[Any, ...]:
-    """How exact float32 products are: by the older settings, where torch says them, and by the newer ones."""
+    """Return the precision of float32 products: older settings, where torch supports them, and newer ones."""
     newer = tuple(_C._get_fp32_precision_getter(*one) for one in _PRECISIONS) if _OWN_PRECISIONS else ()
     try:
         older = (_C._get_float32_matmul_precision(), _C._get_cudnn_allow_tf32())
-    except RuntimeError:  # the newer ones say what these cannot say
+    except RuntimeError:  # the newer settings have values that the older cannot express
         older = None
     return older, newer
 
@@ -163,9 +164,9 @@ def _set_precision(state: tuple[Any, ...]) -> None:
 
 
 def exact(device: torch.device) -> None:
-    """Have float32 products computed in float32, and the same kernels chosen every time; the caller puts it back.
+    """Compute float32 products in float32, and choose the same kernels every time; the caller restores the settings.
 
-    Tensor cores round factors to ten bits or seven unless they are told not to: by default in convolutions of CUDA.
+    By default, tensor cores round factors to ten or seven bits, for example in convolutions of CUDA.
     """
     if (before := _precision())[0] is not None:
         _C._set_float32_matmul_precision("highest")
@@ -179,7 +180,7 @@ def exact(device: torch.device) -> None:
 
 
 class Seeded:
-    """The random states of torch on all devices, NumPy and Python, as a seed makes them; they are seeded at once."""
+    """The random states of torch on all devices, NumPy and Python after seeding; they are seeded at construction."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -187,15 +188,15 @@ class Seeded:
         self._torch, self._others = torch_states(), _other_bytes()
 
     def changed(self) -> bool:
-        """Whether any is another now."""
+        """Return whether any state has changed."""
         return self.others_changed() or not _all_equal(self._torch, torch_states())
 
     def others_changed(self) -> bool:
-        """Whether NumPy's or Python's is another now."""
+        """Return whether the state of NumPy or Python has changed."""
         return self._others != _other_bytes()
 
     def restore(self) -> None:
-        """Seed all."""
+        """Seed all generators."""
         seed_torch(self._seed)
         random.seed(self._seed)
         np.random.seed(self._seed % 2**32)
@@ -208,14 +209,14 @@ class RandomStates:
         self._torch, self._numpy, self._python = torch_states(), np.random.get_state(), random.getstate()
 
     def restore(self) -> None:
-        """Put them back."""
+        """Restore the states."""
         restore_torch(self._torch)
         np.random.set_state(self._numpy)
         random.setstate(self._python)
 
 
 def torch_states() -> list[Tensor]:
-    """Random states of torch: of the CPU and, once it runs, of every accelerator."""
+    """Return the random states of torch: of the CPU and, once it runs, of every accelerator."""
     found, module = [torch.get_rng_state()], _accelerator()
     if module is not None and getattr(module, "is_initialized", lambda: True)():
         everywhere = getattr(module, "get_rng_state_all", None)
@@ -224,7 +225,7 @@ def torch_states() -> list[Tensor]:
 
 
 def restore_torch(states: list[Tensor]) -> None:
-    """Put back what :func:`torch_states` returned."""
+    """Restore the states from :func:`torch_states`."""
     torch.set_rng_state(states[0])
     if states[1:]:
         everywhere = getattr(_accelerator(), "set_rng_state_all", None)
@@ -233,14 +234,14 @@ def restore_torch(states: list[Tensor]) -> None:
 
 @functools.cache
 def _accelerator() -> Any:
-    """What torch has of this machine's accelerator, ``torch.cuda``; None without one."""
+    """Return torch's module for this machine's accelerator, ``torch.cuda``; None without one."""
     if not torch.accelerator.is_available():
         return None
     return torch.get_device_module(torch.accelerator.current_accelerator())
 
 
 def seed_torch(seed: int) -> None:
-    """Seed torch on all devices that run; ``torch.manual_seed`` takes seventy times as long without an accelerator."""
+    """Seed torch on all running devices; ``torch.manual_seed`` takes seventy times as long without an accelerator."""
     if _accelerator() is not None:
         torch.manual_seed(seed)
     else:
@@ -256,7 +257,7 @@ def _other_bytes() -> tuple[Any, Any]:
 
 
 def _python_bytes() -> Any:
-    """Python's state as it lies in memory; the official way takes ten microseconds. Never written, only compared."""
+    """Return the memory of Python's state, to compare only; the official function takes ten microseconds."""
     if not _PEEKS:
         return random.getstate()
     return ctypes.string_at(id(_RANDOM) + object.__basicsize__, _SIZE)
@@ -273,14 +274,14 @@ def _can_peek() -> bool:
     return seen[0] == seen[1] == seen[3] != seen[2]
 
 
-#: The generator behind the functions of ``random``, and how long its state is: the position and 624 words.
+#: The generator behind the functions of ``random``, and the length of its state: the position and 624 words.
 _RANDOM: Any = random.random.__self__  # type: ignore[attr-defined]
 _SIZE = 625 * 4
 _PEEKS = _can_peek()
 
 
 def _numpy_bytes() -> Any:
-    """NumPy's state as it lies in memory: 624 words and the position. The official way takes 25 microseconds."""
+    """Return the memory of NumPy's state: 624 words and the position. The official function takes 25 microseconds."""
     generator: Any = _numpy.get_bit_generator()
     if type(generator) is not np.random.MT19937:
         return repr(generator.state)
@@ -296,7 +297,7 @@ class Settings:
         self._functions, self._dispatchers = _functions(), _dispatchers()
 
     def changed(self) -> bool:
-        """Whether any is another now."""
+        """Return whether any setting has changed."""
         return (
             [get() for _, get, _ in _SETTINGS] != self._values
             or self._hooks != _GLOBAL_HOOKS
@@ -305,7 +306,7 @@ class Settings:
         )
 
     def restore(self) -> list[str]:
-        """Put them back; what was changed, in words."""
+        """Restore the settings, and return the changes in words."""
         found: dict[str, None] = {}
         for (name, get, put), value in zip(_SETTINGS, self._values, strict=True):
             if get() != value:
@@ -317,10 +318,10 @@ class Settings:
                 table.clear()
                 table.update(hooks)
         if not _identical(now := _functions(), self._functions):
-            found["modes that see every torch function"] = None
+            found["modes that receive every torch function"] = None
             _exchange(now, self._functions, _pop_mode, _push_mode)
         if not _identical(now := _dispatchers(), self._dispatchers):
-            found["modes that see every torch operation"] = None
+            found["modes that receive every torch operation"] = None
             _exchange(now, self._dispatchers, _python_dispatch._pop_mode, _python_dispatch._push_mode)
         return list(found)
 

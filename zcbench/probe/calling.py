@@ -1,15 +1,15 @@
-"""The one tensor that counts as a network's output, whatever the network returns.
+"""Find the tensor that is used as a network's output, whatever the network returns.
 
-A tensor is the output. Of an object or mapping with ``logits`` these count, else its ``logits_per_image``, ``out`` or
+A tensor is the output. In an object or mapping, ``logits`` are the output, else its ``logits_per_image``, ``out`` or
 ``last_hidden_state``. Official networks return more: NAS-Bench-201's ``(features, logits)``, DARTS' ``(logits,
-logits_aux)``. There the output is a floating-point tensor of two dimensions whose first one counts the samples; without
-one, of the fewest dimensions, at least two; else of one. Of several such it is the one that the most trainable
-parameters take part in, as they do in logits more than in the features before them, and more than in an auxiliary
-head's; if that does not decide, the last. Tuples, lists, mappings and dataclasses are searched in order, to any depth.
-None, and what stands under a name that begins with "aux", are left out.
+logits_aux)``. There the output is a floating-point tensor with two dimensions whose first one is the number of samples;
+if there is none, a tensor with the fewest dimensions, at least two; else with one. Among several such tensors it is the
+one that depends on the most trainable parameters: logits depend on more than the features before them, and on more than
+the output of an auxiliary head. If there is still a tie, it is the last. Tuples, lists, mappings and dataclasses are
+searched in order, to any depth. None, and values under names that begin with "aux", are excluded.
 
-Which place that is follows from the network in evaluation mode on a few samples, never from targets. All passes, of
-single samples and of training too, read the same place. :func:`chosen` is for those who know better.
+The place is determined from the network in evaluation mode on a few samples, never from targets. All passes, of single
+samples and of training too, read the same place. :func:`chosen` overrides the rule.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from zcbench._arguments import shown
 from zcbench.errors import InvalidInputError, UnsupportedModelError
 from zcbench.types import Batch, OutputChoice, Shared
 
-#: Way to a tensor inside of what a network returned: indices and names.
+#: Path to a tensor inside a network's return value: indices and names.
 Place: TypeAlias = tuple[int | str, ...]
 
 _NAMED = ("logits", "logits_per_image", "out", "last_hidden_state")
-#: Samples of the passes that tell which tensors count samples.
+#: Numbers of samples of the passes that show which tensors have a sample dimension.
 _FEW = (2, 3)
 _DEEPEST = 20
 
@@ -41,7 +41,7 @@ def invoke(model: nn.Module, inputs: object) -> object:
 
 
 def arguments(inputs: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Positional and keyword arguments for the inputs of a batch; of what is shared, the value."""
+    """Return positional and keyword arguments for the inputs of a batch, with the values of shared inputs."""
 
     def plain(part: Any) -> Any:
         return part.value if isinstance(part, Shared) else part
@@ -52,7 +52,7 @@ def arguments(inputs: object) -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 
 def narrowed(output: object) -> object:
-    """The part with one of the names that count, such as ``logits``, or the output itself."""
+    """Return the part with one of the known names, such as ``logits``, or the output itself."""
     if isinstance(output, Tensor):
         return output
     for name in _NAMED:
@@ -63,15 +63,15 @@ def narrowed(output: object) -> object:
 
 
 def chosen(output: object, choice: OutputChoice | None) -> Any:
-    """The part of what a network returned that was chosen to count; all of it where nothing was.
+    """Return the chosen part of a network's return value, or all of it without a choice.
 
     Args:
-        output: what the network returned.
+        output: the network's return value.
         choice: an index into a tuple, list or object, counted from its end if negative; a name in a mapping or object;
             a sequence of these, from the outside in; or a function of the whole.
 
     Raises:
-        UnsupportedModelError: there is no such part.
+        UnsupportedModelError: the part does not exist.
     """
     if choice is None:
         return output
@@ -90,7 +90,7 @@ def chosen(output: object, choice: OutputChoice | None) -> Any:
 
 
 def _part(output: object, step: int | str) -> object:
-    """A part by its index or name, also an attribute; None where there is none."""
+    """Return a part by its index or name, also an attribute; None if it does not exist."""
     parts = list(_parts(output))
     if isinstance(step, int):
         return parts[step][1] if -len(parts) <= step < len(parts) else None
@@ -100,22 +100,22 @@ def _part(output: object, step: int | str) -> object:
 
 
 def check_choice(choice: object) -> None:
-    """InvalidInputError for what cannot choose a part of a network's output."""
+    """Raise InvalidInputError if a value cannot choose a part of a network's output."""
     steps = choice if isinstance(choice, (list, tuple)) and choice else [choice]
     if choice is None or callable(choice) or all(isinstance(step, (int, str)) for step in steps):
         return
     raise InvalidInputError(
-        f"output={shown(choice)}: choose a name, an index, a sequence of these, or a function of what the network "
-        "returns."
+        f"output={shown(choice)}: choose a name, an index, a sequence of these, or a function of the network's "
+        "return value."
     )
 
 
 def as_tensor(output: object, place: Place | None = None) -> Tensor:
-    """The output tensor.
+    """Return the output tensor.
 
     Args:
-        output: what the network returned.
-        place: where the tensor is, if it is neither the output itself nor named.
+        output: the network's return value.
+        place: the place of the tensor, if it is neither the output itself nor named.
 
     Raises:
         UnsupportedModelError: there is no such tensor, or it is empty, a single number, or not real.
@@ -138,13 +138,13 @@ def as_tensor(output: object, place: Place | None = None) -> Tensor:
 
 
 def find_place(returned: Sequence[tuple[int, object]]) -> Place:
-    """Where the output tensor is; see the module's text for the rule.
+    """Find the place of the output tensor; the module's docstring defines the rule.
 
     Args:
-        returned: pairs of a number of samples and what the network returned for so many, with its graph.
+        returned: pairs of a number of samples and the network's return value for them, with its graph.
 
     Raises:
-        UnsupportedModelError: nothing that it returned fits.
+        UnsupportedModelError: the return value contains no suitable tensor.
     """
     found: dict[Place, Tensor] = {}
     for number, (samples, output) in enumerate(returned):
@@ -153,8 +153,8 @@ def find_place(returned: Sequence[tuple[int, object]]) -> Place:
     if not found:
         kind = type(narrowed(returned[0][1])).__name__
         raise UnsupportedModelError(
-            f"the network returned {kind} without a tensor that has values for every sample: it must return a tensor, "
-            "an object with .logits, or a tuple in which such a tensor is the last."
+            f"the network returned {kind} without a tensor that has values for every sample: it must return a "
+            "tensor, an object with .logits, or a tuple that ends with such a tensor."
         )
     fewest = min((tensor.dim() for tensor in found.values() if tensor.dim() > 1), default=1)
     behind = {place: _parameters_behind(tensor) for place, tensor in found.items() if tensor.dim() == fewest}
@@ -163,7 +163,7 @@ def find_place(returned: Sequence[tuple[int, object]]) -> Place:
 
 
 def _parameters_behind(tensor: Tensor) -> int:
-    """Number of leaves in the graph of a tensor."""
+    """Count the leaves in the graph of a tensor."""
     reached, queue, leaves = {tensor.grad_fn}, [tensor.grad_fn], 0
     while queue:
         node = queue.pop()
@@ -176,30 +176,30 @@ def _parameters_behind(tensor: Tensor) -> int:
 
 
 def settle(run: Callable[[int], object], samples: int) -> Place:
-    """Where the output tensor of a network is, by passes of two and of three samples, or as many as there are.
+    """Find the place of a network's output tensor by passes of two and of three samples, or as many as there are.
 
     Args:
-        run: from a number of samples to what the network returns for the first so many, with its graph.
-        samples: how many there are.
+        run: from a number of samples to the network's return value for that many first samples, with its graph.
+        samples: number of samples.
     """
     sizes = sorted({min(few, samples) for few in (*_FEW, max(samples - 1, 1))})[:2]
     try:
         returned = [(size, run(size)) for size in sizes]
-    except Exception:  # a network that takes whole batches only, or raises anyway
+    except Exception:  # a network that accepts whole batches only, or raises anyway
         returned = [(samples, run(samples))]
     return find_place(returned)
 
 
 def output_of(model: nn.Module, batch: Batch, choice: OutputChoice | None = None) -> Tensor:
-    """Output of a network, in its present mode, for a batch's first sample; without gradients.
+    """Return the output of a network, in its present mode, for a batch's first sample; without gradients.
 
     Args:
         model: the network.
-        batch: what it is called with.
-        choice: which part of what it returns counts; see :func:`chosen`.
+        batch: its input.
+        choice: the part of its return value that is used; see :func:`chosen`.
 
     Raises:
-        UnsupportedModelError: it returns no tensor that fits.
+        UnsupportedModelError: it returns no suitable tensor.
     """
     with torch.no_grad():
         output = chosen(invoke(model, batch[:1].inputs), choice)
@@ -211,7 +211,7 @@ def output_of(model: nn.Module, batch: Batch, choice: OutputChoice | None = None
 
 
 def alike(output: object, like: Tensor) -> Place:
-    """The place of the first tensor that is shaped as ``like`` but for the number of samples.
+    """Return the place of the first tensor whose shape equals that of ``like``, except for the number of samples.
 
     Raises:
         UnsupportedModelError: there is none.
@@ -219,7 +219,9 @@ def alike(output: object, like: Tensor) -> Place:
     for place, tensor in _tensors(narrowed(output)):
         if tensor.shape[1:] == like.shape[1:]:
             return place
-    raise UnsupportedModelError("the network returns something else in training than in evaluation: return one tensor.")
+    raise UnsupportedModelError(
+        "the network has different return values in training and in evaluation: return one tensor."
+    )
 
 
 def _counts(tensor: Tensor, samples: int) -> bool:

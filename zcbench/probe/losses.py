@@ -1,4 +1,4 @@
-"""The loss that a network is measured with unless another is given."""
+"""The default loss of a network."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from torch.nn import functional as F
 from zcbench.errors import UnsupportedModelError
 from zcbench.probe._measurable import as_classes
 
-#: Class that the loss leaves out, as torch's cross-entropy does.
+#: Class that the loss ignores, as torch's cross-entropy does.
 _IGNORED = -100
 
 
 def default_loss(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy for classes and for probabilities of classes, mean squared error for other real targets.
+    """Compute mean cross-entropy for classes or class probabilities, mean squared error for other real targets.
 
     Args:
-        outputs: ``(batch, …, classes)``, or ``(batch, classes, …)`` as PyTorch's own loss takes it; or of the real
-            targets' shape.
+        outputs: ``(batch, …, classes)``, or ``(batch, classes, …)`` as in PyTorch's own loss; or of the real targets'
+            shape.
         targets: ``(batch, …)`` class indices of any integer type (-100 is ignored), or bools for two classes; or real
-            targets. Real ones ``(batch, classes)``, none of them negative and each row with the sum one, are
+            targets. Real targets ``(batch, classes)`` that are not negative and sum to one in each row are
             probabilities.
 
     Raises:
-        UnsupportedModelError: shapes do not fit, both axes of the outputs could be that of the classes, or a class is
-            none that the network knows.
+        UnsupportedModelError: shapes do not match, the class dimension of the outputs is ambiguous, or a class is not
+            among the network's outputs.
     """
     if targets.is_floating_point():
         _check_shapes(outputs, targets)
@@ -35,10 +35,10 @@ def default_loss(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def sample_losses(outputs: Tensor, targets: Tensor) -> Tensor:
-    """The default loss of every sample alone, ``(batch,)``: means over its positions.
+    """Compute the default loss of every sample alone, ``(batch,)``: means over its positions.
 
     Raises:
-        UnsupportedModelError: as :func:`default_loss` does.
+        UnsupportedModelError: as for :func:`default_loss`.
     """
     if targets.is_floating_point():
         _check_shapes(outputs, targets)
@@ -58,12 +58,12 @@ def _check_shapes(outputs: Tensor, targets: Tensor) -> None:
 
 
 def _class_targets(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """The outputs ``(batch, …, classes)``, and targets as int64, none of which is out of range."""
+    """Return the outputs ``(batch, …, classes)``, and targets as int64, all in range."""
     outputs = _classes_last(outputs, targets)
     targets = as_classes(targets)
     if targets.numel():
         low, high = (int(edge) for edge in targets.aminmax())
-        if low < 0:  # besides the index that is ignored
+        if low < 0:  # other than the ignored index
             low = int(targets.masked_fill(targets == _IGNORED, 0).min())
         if high >= outputs.shape[-1] or low < 0:
             raise UnsupportedModelError(
@@ -73,15 +73,15 @@ def _class_targets(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _classes_last(outputs: Tensor, targets: Tensor) -> Tensor:
-    """The outputs ``(batch, …, classes)`` for class targets ``(batch, …)``."""
+    """Return the outputs ``(batch, …, classes)`` for class targets ``(batch, …)``."""
     shape = tuple(targets.shape)
     if outputs.dim() == len(shape) + 1:
         last = tuple(outputs.shape[:-1]) == shape
         second = outputs.dim() > 2 and (outputs.shape[0], *outputs.shape[2:]) == shape
         if last and second and outputs.dim() > 3:
             raise UnsupportedModelError(
-                f"the classes of outputs of shape {tuple(outputs.shape)} may be the second dimension or the last: pass "
-                "loss_fn=torch.nn.functional.cross_entropy for the second."
+                f"the classes of outputs of shape {tuple(outputs.shape)} may be the second dimension or the last: "
+                "pass loss_fn=torch.nn.functional.cross_entropy for the second."
             )
         if last:
             return outputs
@@ -94,7 +94,7 @@ def _classes_last(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def _probabilities(targets: Tensor) -> bool:
-    """Whether each row is a distribution over classes."""
+    """Return whether each row is a distribution over classes."""
     if targets.dim() != 2 or targets.shape[1] < 2 or not bool((targets >= 0).all()):
         return False
     sums = targets.double().sum(1)

@@ -1,6 +1,6 @@
-"""What a forward pass calls, watched or changed as it happens, whether modules or plain functions call it.
+"""Observe or change the function calls of a forward pass, in modules and plain functions.
 
-Function modes see ``nn.BatchNorm2d`` and ``F.batch_norm`` alike and leave no hooks behind.
+Function modes receive ``nn.BatchNorm2d`` and ``F.batch_norm`` alike and leave no hooks behind.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ BatchNorm = Literal["train", "eval", "per-sample", "off"]
 
 
 class FoldedError(UnsupportedModelError):
-    """Batch norm runs on other rows than samples, such as frames: only a sample alone has its own statistics."""
+    """Batch norm runs on rows that are not samples, such as frames: only a sample alone has its own statistics."""
 
 
 class BatchNormMode(TorchFunctionMode):
-    """Changes what batch norm does; "eval" leaves it to the modules.
+    """Changes the computation of batch norm; "eval" leaves it to the modules.
 
-    "off" also leaves out the norms that are batch norm for one sample: instance norm, and group norm with a group for
-    each channel. Norms over several channels stay.
+    "off" also removes the norms that are batch norm for one sample: instance norm, and group norm with one group per
+    channel. Norms over several channels stay.
 
-    Statistics of the batch are used but not recorded: the graph of an earlier pass has saved the running ones, and
-    would be void if they changed.
+    Statistics of the batch are used but not recorded: the graph of an earlier pass has saved the running statistics,
+    and would be void if they changed.
     """
 
     def __init__(self, mode: BatchNorm) -> None:
         super().__init__()
         self.mode = mode
-        self.samples: int | None = None  # that the network is called with, where that is known
+        self.samples: int | None = None  # number of samples of the call, if known
 
     def __torch_function__(
         self,
@@ -58,7 +58,7 @@ class BatchNormMode(TorchFunctionMode):
 
 
 def _is_of_single_channels(func: Callable[..., Any], *args: Any, **kwargs: Any) -> bool:
-    """Whether it is a norm that stands in batch norm's place: of each channel by itself, over positions."""
+    """Return whether it is a norm that replaces batch norm: of each channel separately, over positions."""
     if func is F.group_norm:
         inputs, groups = (*args, *(kwargs[name] for name in ("input", "num_groups")[len(args) :]))[:2]
         return bool(groups == inputs.shape[1])
@@ -78,26 +78,27 @@ def _batch_norm(
     eps: float = 1e-5,
 ) -> Tensor:
     if mode == "off":
-        return input.clone()  # the network may write to what a norm returns
+        return input.clone()  # the network may overwrite the output of a norm
     if mode != "per-sample":
         if training:
-            if len(input) == 1 and input[0, 0].numel() == 1:  # torch refuses it by the name of no layer
+            if len(input) == 1 and input[0, 0].numel() == 1:  # torch's error does not name the layer
                 raise UnsupportedModelError("batch norm of a single value for each channel has no statistics.")
             return batch_norm(input, weight, bias, eps)
         return F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
     if input[0, 0].numel() < 2:
         raise UnsupportedModelError(
-            "batch norm over single values has no statistics of one sample: this proxy takes samples one by one."
+            "batch norm over single values has no statistics of one sample, and this proxy processes samples one by "
+            "one."
         )
     if samples == 1 and len(input) > 1:  # several rows of one sample
         return batch_norm(input, weight, bias, eps)
     if samples is not None and len(input) != samples:
         raise FoldedError(
-            f"batch norm runs on {len(input)} rows for {samples} samples, so that a sample has statistics of its own "
-            "only where it is alone."
+            f"batch norm runs on {len(input)} rows for {samples} samples, so a sample has its own statistics only if "
+            "it is processed alone."
         )
-    # One group per channel is instance norm, several times faster; and its output is no view, so that the hooks on it
-    # survive an in-place operation that follows.
+    # One group per channel is instance norm, several times faster; its output is not a view, so its hooks survive a
+    # later in-place operation.
     return F.group_norm(input, input.shape[1], weight, bias, eps)
 
 
@@ -105,9 +106,9 @@ _COMPILER = "torch._dynamo"
 
 
 class DispatchMode(TorchDispatchMode):
-    """Sees every operation, as its base does, without torch's compiler, which takes two seconds to import.
+    """Receives every operation, as its base class does, without torch's compiler, whose import takes two seconds.
 
-    The base hides each call of the mode from the compiler. This one does so where the compiler is there already.
+    The base hides each call of the mode from the compiler. This class does so only if the compiler is already loaded.
     """
 
     @classmethod
@@ -124,7 +125,7 @@ class DispatchMode(TorchDispatchMode):
 
 
 def dispatched(run: Callable[[], T]) -> T:
-    """Call a function that enters a new :class:`DispatchMode`; again if the network needs the compiler meanwhile."""
+    """Call a function that enters a :class:`DispatchMode`; repeat it if the network loads the compiler meanwhile."""
     known = _COMPILER in sys.modules
     try:
         return run()
@@ -136,7 +137,7 @@ def dispatched(run: Callable[[], T]) -> T:
 
 @contextmanager
 def default_dtype(dtype: torch.dtype) -> Iterator[None]:
-    """Tensors that the network creates on its way have this type."""
+    """Set the type of tensors that the network creates."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
@@ -146,7 +147,7 @@ def default_dtype(dtype: torch.dtype) -> Iterator[None]:
 
 
 class HardsigmoidWrittenOut(TorchFunctionMode):
-    """Writes hard sigmoids out as the clips that they are, which have a second derivative; torch's have none."""
+    """Replaces hard sigmoids by clips, which have a second derivative; torch's hard sigmoids have none."""
 
     def __torch_function__(
         self,
@@ -163,7 +164,7 @@ class HardsigmoidWrittenOut(TorchFunctionMode):
 
 @contextmanager
 def unfused() -> Iterator[None]:
-    """Recurrent layers are written out operation by operation, so that they have second derivatives."""
+    """Run recurrent layers operation by operation, so that they have second derivatives."""
     enabled = torch._C._get_mkldnn_enabled()
     torch._C._set_mkldnn_enabled(False)
     try:

@@ -1,6 +1,6 @@
-"""Which linear layers of a transformer do what, read off the autograd graph: what feeds attention, what feeds what.
+"""The roles of a transformer's linear layers, determined from the autograd graph by how layers are connected.
 
-Names and shapes of modules differ from library to library; what happens to a layer's output does not.
+Names and shapes of modules differ between libraries, but operations on a layer's output do not.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ Node: TypeAlias = Any  # torch.autograd.graph.Node
 
 
 class Role(enum.StrEnum):
-    """What a linear layer is for."""
+    """The function of a linear layer."""
 
-    ATTENTION = "attention"  # makes queries, keys or values, or takes what the heads return
-    FFN_IN = "ffn-in"  # its output goes through a non-linearity to a layer that brings it back to its width
-    FFN_OUT = "ffn-out"  # that layer
+    ATTENTION = "attention"  # produces queries, keys or values, or receives the output of the heads
+    FFN_IN = "ffn-in"  # its output passes a non-linearity and then a layer that restores its width
+    FFN_OUT = "ffn-out"  # the layer that restores the width
 
 
 _PRODUCTS = {"AddmmBackward0", "MmBackward0", "LinearBackward0", "MkldnnLinearBackward0", "GroupedMmBackward0"}
@@ -53,16 +53,16 @@ _BENDS = {
     *("ExpBackward0", "Expm1Backward0", "Log1pBackward0", "WhereBackward0", "MaximumBackward0", "MinimumBackward0"),
     *("ClampBackward1", "ClampMinBackward0", "ClampMaxBackward0", "PreluKernelBackward0"),
 }
-#: what may stand between the non-linearity of a feed-forward block and its second layer
+#: operations that are allowed between the non-linearity of a feed-forward block and its second layer
 _INSIDE = {"NativeLayerNormBackward0", "FusedRmsNormBackward0", "ConvolutionBackward0", "MulBackward0"}
 
 
 def linear_roles(outputs: Tensor, weights: Mapping[str, Tensor]) -> dict[str, Role]:
-    """Roles of weights by name, for those that have one.
+    """Return the roles of weights by name, for those that have one.
 
     Args:
         outputs: output of the network with its graph.
-        weights: trainable weights by name; those of two dimensions, and of three where experts are stacked.
+        weights: trainable weights by name; those with two dimensions, and with three where experts are stacked.
     """
     weights = {name: weight for name, weight in weights.items() if weight.dim() in (2, 3)}
     users, leaves = _graph(outputs)
@@ -74,7 +74,7 @@ def linear_roles(outputs: Tensor, weights: Mapping[str, Tensor]) -> dict[str, Ro
     for name, ends in lands.items():
         feeds = {products.get(node, "") for node, bent in ends if not bent}
         if len(feeds) == 1 and found.get(other := feeds.pop()) is Role.ATTENTION and _is_square(weights[other]):
-            found.setdefault(name, Role.ATTENTION)  # through a second product, as weighted multiplicative attention
+            found.setdefault(name, Role.ATTENTION)  # through a second product, as in weighted multiplicative attention
     for name in sorted(lands, key=lambda name: _is_square(weights[name])):  # square ones may be inside a chain
         if name in found:
             continue
@@ -86,18 +86,18 @@ def linear_roles(outputs: Tensor, weights: Mapping[str, Tensor]) -> dict[str, Ro
 
 
 def operations(outputs: Tensor) -> set[str]:
-    """Names of the operations in a tensor's graph."""
+    """Return the names of the operations in a tensor's graph."""
     users, _ = _graph(outputs)
     return {node.name() for node in {*users, *(user for several in users.values() for user in several)}}
 
 
 def _products(users: Mapping[Node, list[Node]], leaves: list[Node], names: Mapping[int, str]) -> dict[Node, str]:
-    """Nodes that multiply by a weight, and its name."""
+    """Return the nodes that multiply by a weight, with its name."""
     found = {}
     for leaf in leaves:
         if name := names.get(id(leaf.variable)):
             for node, _ in _downstream(leaf, users, _SHAPES):
-                if node.name() in _PRODUCTS | _ATTENTION:  # a three-dimensional product may become a batch of them
+                if node.name() in _PRODUCTS | _ATTENTION:  # a three-dimensional product may become a batch of products
                     found[node] = name
     return found
 
@@ -105,7 +105,7 @@ def _products(users: Mapping[Node, list[Node]], leaves: list[Node], names: Mappi
 def _attention(
     users: Mapping[Node, list[Node]], products: Mapping[Node, str], lands: Mapping[str, list[tuple[Node, bool]]]
 ) -> dict[str, Role]:
-    """Layers that make queries, keys and values, and those that take what comes of them."""
+    """Return the layers that produce queries, keys and values, and those that receive the result."""
     found = {}
     for name, ends in lands.items():
         for node, bent in ends:
@@ -123,9 +123,9 @@ def _chains(
     lands: Mapping[str, list[tuple[Node, bool]]],
     products: Mapping[Node, str],
 ) -> Iterator[list[str]]:
-    """Layers from this one, each behind a non-linearity, to the one that brings its output back to its input's width.
+    """Yield chains of layers from this one, each after a non-linearity, to one that restores the input's width.
 
-    In between there may be layers from the inner width to itself.
+    Between them there may be layers that keep the inner width.
     """
     stack = [[name]]
     while stack:
@@ -135,7 +135,7 @@ def _chains(
             if other is None or not bent or other in chain:
                 continue
             inner, outer = weights[name].shape[-2:], weights[other].shape[-2:]
-            # What enters a state space next to its gate goes elsewhere, too.
+            # The input of a state space, next to its gate, goes elsewhere, too.
             alone = all(products.get(end) == other for end, _ in lands[name])
             if outer == inner[::-1] or (alone and _is_packed(inner, outer)):
                 yield [*chain, other]
@@ -144,28 +144,28 @@ def _chains(
 
 
 def _bends_in_place(node: Node) -> bool:
-    """Whether it overwrites a view by a function of nothing else, as an activation in place does."""
+    """Return whether it overwrites a view by a function of nothing else, as an in-place activation does."""
     return node.name().endswith("CopySlices") and sum(child is not None for child, _ in node.next_functions) == 1
 
 
 def _is_written_by_hand(node: Node) -> bool:
-    """Whether it is a function of somebody's own with one argument that has a gradient, as activations are."""
+    """Return whether it is a user-defined function with one differentiable argument, as activations are."""
     own = isinstance(node, torch.autograd.function.BackwardCFunction)
     return own and sum(child is not None for child, _ in node.next_functions) == 1
 
 
 def _is_weight_of(node: Node, user: Node) -> bool:
-    """Whether a result goes into a convolution as its weight."""
+    """Return whether a result is the weight of a convolution."""
     return user.name() == "ConvolutionBackward0" and user.next_functions[0][0] is not node
 
 
 def _normalizes(node: Node) -> bool:
-    """Whether a product is the last step of a norm that is written out: x times 1 / root of its mean square."""
+    """Return whether a product is the last step of a written-out norm: x times 1 / root of its mean square."""
     return any(child is not None and child.name() in _ROOTS for child, _ in node.next_functions)
 
 
 def _is_packed(inner: torch.Size, outer: torch.Size) -> bool:
-    """Whether a layer makes twice the width that another takes back: gate and values in one, either way round."""
+    """Return whether a layer has twice the width of the next layer's input: gate and values in one, in any order."""
     return (inner[0] == 2 * outer[1] and inner[1] == outer[0]) or (inner[1] == 2 * outer[0] and inner[0] == outer[1])
 
 
@@ -174,7 +174,7 @@ def _is_square(weight: Tensor) -> bool:
 
 
 def _graph(outputs: Tensor) -> tuple[dict[Node, list[Node]], list[Node]]:
-    """Who uses each node's result, and the nodes of leaf tensors."""
+    """Return the users of each node's result, and the nodes of leaf tensors."""
     users: dict[Node, list[Node]] = defaultdict(list)
     leaves: list[Node] = []
     stack, seen = [outputs.grad_fn], {outputs.grad_fn}
@@ -196,13 +196,13 @@ def _graph(outputs: Tensor) -> tuple[dict[Node, list[Node]], list[Node]]:
 def _downstream(
     start: Node, users: Mapping[Node, list[Node]], through: set[str], *, bends: bool = False
 ) -> Iterator[tuple[Node, bool]]:
-    """Where a result arrives when followed through operations of these names; and whether a non-linearity bent it.
+    """Yield the nodes that a result reaches through operations of these names, and whether a non-linearity was applied.
 
     Args:
         start: the node of the result.
         users: from a node to those that use its result.
         through: names of operations.
-        bends: whether non-linearities are followed through, too.
+        bends: whether to follow through non-linearities, too.
     """
     stack, seen = [(start, False)], {(start, False)}
     while stack:

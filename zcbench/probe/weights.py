@@ -1,9 +1,9 @@
-"""Which parameters are weights: those that multiply what comes of the data, and not those of a certain name.
+"""Find the parameters that are weights: those that multiply values computed from the data, whatever their names.
 
 The literature's "over all layers" means matrices and kernels of convolutional, linear and recurrent layers. For layers
-of torch that is known from their kind, parametrised ones included. Of all others one pass of two samples tells: a
-parameter is a weight if it is an operand of a product with data (matrix product, convolution, recurrence), by itself,
-reshaped, sliced, chosen by the data (experts), or combined elementwise with other parameters.
+of torch this is known from their class, including parametrised ones. For all others one pass of two samples decides: a
+parameter is a weight if it is an operand of a product with data (matrix product, convolution, recurrence), itself,
+reshaped, sliced, selected by the data (experts), or combined elementwise with other parameters.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_leaves
 from zcbench.probe import _walk
 from zcbench.probe.modes import DispatchMode, dispatched
 
-#: layers whose parameters of two dimensions or more are weights, if their names say so
+#: layers whose parameters with at least two dimensions are weights if their names say so
 _WEIGHTED = (
     *(nn.Linear, nn.Bilinear, nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention),
     nn.modules.conv._ConvNd,
@@ -38,16 +38,16 @@ _CHOOSING = {"index", "index_select", "embedding", "gather", "take", "_unsafe_in
 
 
 def declared(model: nn.Module, trainable: Mapping[str, nn.Parameter]) -> tuple[set[int], set[int]]:
-    """Parameters of two dimensions or more of layers that torch knows, and of those derived from them.
+    """Return the parameters with at least two dimensions of torch's layers and derived classes.
 
-    A parameter of several modules is a weight if it is one of any of them.
+    A parameter of several modules is a weight if it is a weight of any of them.
 
     Args:
         model: the network.
         trainable: its trainable parameters by name.
 
     Returns:
-        Identities of those that are weights, and of those of which a pass has to tell.
+        Identities of the weights, and of the parameters for which a pass must decide.
     """
     candidates = {id(parameter) for parameter in trainable.values() if parameter.dim() >= 2}
     weights: set[int] = set()
@@ -65,7 +65,7 @@ def declared(model: nn.Module, trainable: Mapping[str, nn.Parameter]) -> tuple[s
 
 
 def _owned(module: nn.Module) -> Iterable[tuple[str, nn.Parameter, nn.Module]]:
-    """Name, parameter and the layer that computes with it; of parametrised ones the largest part of each tensor."""
+    """Yield name, parameter and the layer that uses it; of parametrised tensors the largest part."""
     for leaf, parameter in module.named_parameters(recurse=False):
         yield leaf, parameter, module
     if nn.utils.parametrize.is_parametrized(module):
@@ -78,16 +78,16 @@ def _owned(module: nn.Module) -> Iterable[tuple[str, nn.Parameter, nn.Module]]:
 
 @dataclass
 class _Origin:
-    """What a storage holds."""
+    """The contents of a storage."""
 
-    storage: Any  # held, so that its address stays its own
+    storage: Any  # kept alive, so that its address is not reused
     parameters: frozenset[int] = frozenset()
     data: bool = False
-    chosen: bool = False  # rows of parameters that the data chose
+    chosen: bool = False  # rows of parameters that the data selected
 
 
 class Multiplied(DispatchMode):
-    """Sees which parameters multiply data while the network runs.
+    """Records which parameters multiply data while the network runs.
 
     Args:
         inputs: the tensors that are the data.
@@ -107,7 +107,7 @@ class Multiplied(DispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Follow an operation."""
+        """Process an operation."""
         result = func(*args, **(kwargs or {}))
         given = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor)]
         known = [(tensor, self._of(tensor)) for tensor in given]
@@ -121,13 +121,13 @@ class Multiplied(DispatchMode):
         return result
 
     def _after(self, name: str, known: Sequence[tuple[Tensor, _Origin]]) -> _Origin:
-        """What comes of an operation."""
+        """Return the origin of an operation's result."""
         data = any(origin.data for _, origin in known)
         if name in _PRODUCTS:
             self._count(known)
             return _Origin(None, data=data)
         parameters = frozenset().union(*(origin.parameters for _, origin in known))
-        if not data:  # a table that is looked up by place is an embedding of places
+        if not data:  # a table that is indexed by position is a position embedding
             return _Origin(None, frozenset() if name in _CHOOSING else parameters)
         if name in _CHOOSING and not known[0][1].data:  # rows of a parameter
             return _Origin(None, parameters, data=True, chosen=bool(parameters))
@@ -141,7 +141,8 @@ class Multiplied(DispatchMode):
                 self.found |= {
                     key
                     for key in origin.parameters
-                    if origin.chosen or tensor.numel() <= self._parameters[key].numel()  # no norms, no learned inputs
+                    # excludes norms and learned inputs
+                    if origin.chosen or tensor.numel() <= self._parameters[key].numel()
                 }
 
     def _of(self, tensor: Tensor) -> _Origin:
@@ -164,12 +165,12 @@ def _place(tensor: Tensor) -> int:
 
 
 def multiplied(run: Callable[[], object], inputs: Sequence[Tensor], parameters: Iterable[nn.Parameter]) -> set[int]:
-    """Identities of the parameters that multiply data in a pass.
+    """Return the identities of the parameters that multiply data in a pass.
 
     Args:
         run: the pass.
-        inputs: of the pass.
-        parameters: those in question.
+        inputs: inputs of the pass.
+        parameters: the parameters to test.
     """
     in_question = {id(one): one for one in parameters}
 

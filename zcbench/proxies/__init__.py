@@ -1,6 +1,6 @@
-"""Training-free proxies: functions from a :class:`zcbench.Probe` to a number, in a registry.
+"""Training-free proxies: functions from a :class:`zcbench.Probe` to a number, kept in a registry.
 
-Each file without a leading underscore holds one family and reads like its paper.
+Each file without a leading underscore holds one family of proxies.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from zcbench.proxies._score import score as score
     from zcbench.proxies._score import score_with as score_with
 
-#: loaded when they are asked for: they need torch, and names of proxies do not
+#: imported at first use because they need torch, which the names of proxies do not
 _LATER = {"score": "_score", "score_architecture": "_architecture", "score_with": "_score"}
 
 __all__ = [

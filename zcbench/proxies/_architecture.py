@@ -1,4 +1,4 @@
-"""Score one architecture: build its network, draw its weights, ask every proxy."""
+"""Score one architecture: build its network, initialise its weights and compute every proxy."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def score_architecture(
     training_data: Batch | None = None,
     begin: Callable[[str], object] = str,
 ) -> Iterator[tuple[str, Score]]:
-    """Yield (proxy, score) for one architecture as soon as each score exists. Whatever goes wrong is a score.
+    """Yield (proxy, score) for one architecture as soon as each score exists. Failures become scores without values.
 
     Args:
-        space: gives the search space.
-        architecture: one of its architectures. Weights and random numbers follow from it and the seed alone.
+        space: a function that returns the search space.
+        architecture: one architecture of the space. Its weights and random numbers depend only on it and on the seed.
         proxies: labels.
-        batch: what the network sees.
-        classes: number of its outputs.
-        seed: decides the initial weights.
-        training_data: what proxies with "epochs" or "steps" train on; default the batch.
-        begin: called with "" before the network is built, and with a proxy's label whenever work for it begins.
+        batch: the input of the network.
+        classes: number of outputs of the network.
+        seed: seed of the initial weights.
+        training_data: the data that proxies with "epochs" or "steps" train on; default: the batch.
+        begin: called with "" before the network is built, and with a proxy's label whenever its computation starts.
     """
     import torch
 
@@ -48,7 +48,8 @@ def score_architecture(
     left = {name: get_proxy(name) for name in proxies}
     found = score_with(list(left.values()), network, batch, seed=first, training_data=training_data, begin=begin)
     while True:
-        with Foreign() as call:  # what is no network raises, and so does one that cannot be left as it was found
+        # raised for an object that is no network, and for a network whose state cannot be restored
+        with Foreign() as call:
             latest = next(found, None)
         if call.kind is not None:
             yield from _without(left, "the network cannot be measured", call)

@@ -1,8 +1,9 @@
-"""Counts the arithmetic of a forward pass, operation by operation, below autograd: see ``proxies.counts.flops``.
+"""Count the arithmetic of a forward pass, operation by operation, below autograd; see ``proxies.counts.flops``.
 
-Every operation that PyTorch runs, from whatever module, function or script, passes one dispatch mode. Composite
-operations are taken apart; what is left has a formula from shapes in one table, so that a fused kernel counts what its
-written-out form does, on every device. Nothing is counted by module, so nothing depends on hooks.
+One dispatch mode receives every operation that PyTorch runs, whether a module, a function or a script calls it.
+Composite operations are decomposed. One table has a formula from shapes for each remaining operation, so a fused kernel
+counts the same as its written-out form on every device. Nothing is counted by module, so the count does not depend on
+hooks.
 """
 
 from __future__ import annotations
@@ -23,20 +24,20 @@ from torch.utils._pytree import tree_leaves
 from zcbench.errors import UnsupportedModelError
 from zcbench.probe.modes import DispatchMode
 
-#: What tensors without a dispatch of their own have in its place.
+#: The ``__torch_dispatch__`` of tensor classes that define none.
 _PLAIN = torch._C._disabled_torch_dispatch_impl
-#: From the arguments of an operation by name and its first result to its multiply-adds.
+#: From an operation's arguments by name and its first result to its number of multiply-adds.
 Formula: TypeAlias = Callable[[Mapping[str, Any], Tensor], int]
 
 
 class OperationCounter(DispatchMode):
-    """Adds up the floating-point operations of what runs in its block.
+    """Count the floating-point operations that run in its block.
 
     Attributes:
-        flops: two per multiply-add so far.
+        flops: the count so far, two per multiply-add.
 
     Raises:
-        UnsupportedModelError: in the block, from an operation that has no formula though it may multiply.
+        UnsupportedModelError: in the block, if an operation that may multiply has no formula.
     """
 
     supports_higher_order_operators = True
@@ -48,8 +49,8 @@ class OperationCounter(DispatchMode):
     def __torch_dispatch__(self, func: Any, types: Sequence[type], args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if any(getattr(kind, "__torch_dispatch__", None) is not _PLAIN for kind in types):
-            # Tensors of such a class say themselves what they do, in operations that come here one by one. A parameter
-            # is none, though torch names its class where its .data is taken.
+            # Tensors of such a class run their own operations, which this mode then receives one by one. Parameters are
+            # excluded, although torch lists their class where .data is read.
             return NotImplemented
         if isinstance(func, torch._ops.HigherOrderOperator):
             return self._higher_order(func, args, kwargs)
@@ -83,22 +84,22 @@ class OperationCounter(DispatchMode):
                 f"the network runs {name} on nested tensors, whose shapes are unknown: use padded or jagged ones."
             )
         first = next(leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor))
-        # A product of complex numbers is four real ones.
+        # A product of complex numbers takes four real products.
         self.flops += (8 if first.is_complex() else 2) * formula(arguments, first)
 
 
 @contextmanager
 def counted_operations(*, gpu: bool) -> Iterator[OperationCounter]:
-    """Count what runs in the block, without the memory that written-out attention takes.
+    """Count the operations that run in the block, without the memory that written-out attention needs.
 
     Args:
-        gpu: whether the network runs on one.
+        gpu: whether the network runs on a GPU.
     """
     flex: Any = sys.modules.get("torch.nn.attention.flex_attention")
     with ExitStack() as stack:
-        if gpu:  # flash attention pads the width of heads there to a multiple of eight before it can be seen
+        if gpu:  # before dispatch, flash attention pads the width of heads to a multiple of 8
             stack.enter_context(sdpa_kernel([SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]))
-        if flex is not None:  # a compiled graph cannot be looked into, and PyTorch refuses to make one here
+        if flex is not None:  # this mode cannot observe a compiled graph, and PyTorch refuses to compile here
             stack.enter_context(mock.patch.object(flex, "_FLEX_ATTENTION_DISABLE_COMPILE_DEBUG", True, create=True))
         yield stack.enter_context(OperationCounter())
 
@@ -110,13 +111,13 @@ def _may_multiply(namespace: str, name: str) -> bool:
 
 
 def _named(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments by the names of the operation's schema."""
+    """Return the arguments by their names in the operation's schema."""
     names = [argument.name for argument in func._schema.arguments]
     return {**dict(zip(names, args, strict=False)), **kwargs}
 
 
 def _registered(func: Any, args: Any, kwargs: Any, result: Any) -> int:
-    """What a formula of the user's counts: torch.utils.flop_counter.register_flop_formula."""
+    """Apply the user's formula that was registered with torch.utils.flop_counter.register_flop_formula."""
     from torch.utils.flop_counter import flop_registry
 
     formula = flop_registry.get(func._overloadpacket)
@@ -136,12 +137,12 @@ def _unknown(name: str) -> UnsupportedModelError:
 
 
 def _product(left: str) -> Formula:
-    """Every number of the result is a sum over the last dimension of the left factor."""
+    """Return the formula of a product, whose elements are sums over the last dimension of the left factor."""
     return lambda a, out: out.numel() * a[left].shape[-1]
 
 
 def _convolution(a: Mapping[str, Any], out: Tensor) -> int:
-    """Every position of the kernel times every position of the result (transposed: of the input), padding included."""
+    """Count kernel positions times positions of the result (transposed: of the input), padding included."""
     return _positions(a, out, transposed=a.get("transposed", False))
 
 
@@ -151,15 +152,16 @@ def _positions(a: Mapping[str, Any], out: Tensor, *, transposed: bool) -> int:
 
 
 def _convolution_backward(a: Mapping[str, Any], out: Tensor) -> int:
-    """As many for the gradient of the input as forward, and for that of the weight."""
+    """Count the gradient of the input and that of the weight; each takes as many multiply-adds as the forward pass."""
     forward = _positions(a, a["grad_output"], transposed=a["transposed"])
     return forward * sum(bool(wanted) for wanted in a["output_mask"][:2])
 
 
 def _attention(query: Sequence[int], key: Sequence[int], value: Sequence[int]) -> int:
-    """All scores of queries ``(batch, heads, n, d)`` with keys ``(…, m, d)``, and as many weights times values.
+    """Count the scores of queries ``(batch, heads, n, d)`` with keys ``(…, m, d)``, and the products with values.
 
-    The whole matrix of scores, whatever mask; every head of the query has keys and values, its own or shared.
+    The whole matrix of scores counts, whatever the mask. Each head of the query counts, whether or not it shares keys
+    and values with other heads.
     """
     batch, heads, n, d = query
     return batch * heads * n * key[-2] * (d + value[-1])
@@ -170,7 +172,7 @@ def _fused_attention(times: int = 1) -> Formula:
 
 
 def _attention_kernel(a: Mapping[str, Any], out: Tensor) -> int:
-    """Heads behind positions; of sequences in one row if their ends are given."""
+    """Count a kernel whose heads come after positions; sequences may be packed in one row if their ends are given."""
     query, key, value = (a[name].shape for name in ("query", "key", "value"))
     ends = [a.get(f"cum_seq_{side}", a.get(f"cu_seqlens_{side}", a.get(f"cu_seq_{side}"))) for side in "qk"]
     if ends[0] is None:
@@ -181,7 +183,7 @@ def _attention_kernel(a: Mapping[str, Any], out: Tensor) -> int:
 
 
 def _multihead(a: Mapping[str, Any], query: Tensor, key: Tensor) -> int:
-    """Projections and attention in one kernel: ``(batch, n, width)`` on ``(batch, m, width)``."""
+    """Count projections and attention in one kernel: ``(batch, n, width)`` on ``(batch, m, width)``."""
     batch, n, width = query.shape
     m, each = key.shape[1], a["qkv_weight"].numel() // 3
     return int(batch * (n * (each + a["proj_weight"].numel()) + m * 2 * each + 2 * n * m * width))
@@ -197,7 +199,7 @@ def _encoder_layer(a: Mapping[str, Any], out: Tensor) -> int:
 
 
 def _recurrent(weights: Callable[[Mapping[str, Any]], Sequence[Tensor]]) -> Formula:
-    """Every weight matrix at every position of ``(length, batch, width)``, or of sequences packed in one row."""
+    """Return the formula: each weight matrix at each position of ``(length, batch, width)`` or of packed sequences."""
 
     def formula(a: Mapping[str, Any], out: Tensor) -> int:
         return int(math.prod(a["input"].shape[:-1]) * sum(w.numel() for w in weights(a) if w.dim() > 1))
@@ -206,7 +208,7 @@ def _recurrent(weights: Callable[[Mapping[str, Any]], Sequence[Tensor]]) -> Form
 
 
 def _bilinear(a: Mapping[str, Any], out: Tensor) -> int:
-    """The first input with the weight ``(out, in1, in2)``, then the second with what that gives."""
+    """Count the product of the first input and the weight ``(out, in1, in2)``, and of the second with the result."""
     *_, first, second = a["i2"].shape
     return int(out.numel() * (first * second + second))
 
@@ -246,7 +248,7 @@ _CONVOLUTIONS = (
     *("cudnn_convolution", "cudnn_convolution_relu", "cudnn_convolution_add_relu"),
 )
 _ATTENTION = tuple(f"_scaled_dot_product_{name}attention" for name in ("flash_", "efficient_", "cudnn_"))
-#: by name of the operation; those that end in "_" are the same
+#: by name of the operation; the same formula applies to a name that ends in "_"
 FORMULAS: dict[str, Formula] = {
     **{f"aten::{name}": _product(left) for left, names in _LEFT.items() for name in names},
     **{f"aten::{name}": _convolution for name in _CONVOLUTIONS},
@@ -285,6 +287,6 @@ FORMULAS: dict[str, Formula] = {
 
 #: name spaces whose other operations multiply no matrices
 _WITHOUT_PRODUCTS = {"aten", "prim", "prims", "rngprims", "debugprims", "profiler", "quantized", "c10d"}
-#: names of the others that sound like a product of matrices, and of those that are none
+#: names of other operations that may be a product of matrices, and names that look so but are not
 _PRODUCT = re.compile(r"mm(_|$)|matmul|conv(?!ert)|linear|attention|rnn|lstm|gru|gemm|einsum")
 _NO_PRODUCT = re.compile(r"_thnn_fused_|flatten_weight|reorder|upsample|prepack$|unpack")

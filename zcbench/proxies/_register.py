@@ -20,7 +20,7 @@ DOMAINS = ("any", "convolutional", "transformer", "recurrent")
 BATCH_NORM = ("train", "eval", "per-sample", "off", "any")
 INVARIANCES = ("sample-order", "class-names", "data", "weight-scale")
 
-#: What runs unless told otherwise: cheap, and old acquaintances of the field.
+#: The default set: cheap proxies that are well known in the literature.
 STANDARD = (
     *("params", "flops", "num_layers", "l2_norm", "random"),
     *("grad_norm", "snip", "synflow", "jacov", "naswot", "gradsign"),
@@ -28,7 +28,7 @@ STANDARD = (
 
 
 def _signals() -> frozenset[str]:
-    from zcbench.probe import list_signals  # loads torch, which whoever asks for signals has loaded
+    from zcbench.probe import list_signals  # loads torch, which is already loaded where signals are requested
 
     return frozenset(list_signals())
 
@@ -38,7 +38,7 @@ _COMMON_RANGES = {"repeats": (1, 10**6), "epochs": (0, 10**6), "steps": (0, 10**
 
 
 def _chosen(info: ProxyInfo, term: Term) -> ProxyInfo:
-    """The proxy with the settings of a term."""
+    """Return the proxy with the settings of a term."""
     known = {**info.parameters, **COMMON_SETTINGS}
     given = read_settings(term, known, {**info.ranges, **_COMMON_RANGES})
     if "batch_norm" in given:
@@ -91,24 +91,26 @@ def register_proxy(
 ) -> Callable[[F], F]:
     """Register a function from a :class:`zcbench.Probe` to a float as a proxy.
 
-    Keyword-only arguments of the function with a default (bool, int, float or str) are parameters of the proxy; they
+    Keyword-only arguments of the function with a default (bool, int, float or str) are parameters of the proxy. They
     are set in its name: "ntk_cond:batch_norm=eval".
 
     Args:
         name: lower-case letters, digits, ``_``, ``-``, ``.``.
-        version: a positive integer, raised whenever values may change.
-        higher_is_better: False if small scores promise good networks; the evaluation turns the sign.
+        version: a positive integer; raise it whenever values may change.
+        higher_is_better: False if small scores indicate good networks; the evaluation then negates the score.
         cost: "static", "forward", "backward" or "per-sample".
         needs_labels: whether the score depends on targets.
-        stochastic: whether the proxy draws random numbers of its own (from ``probe.generator``).
+        stochastic: whether the proxy draws its own random numbers (from ``probe.generator``).
         domains: any of "any", "convolutional", "transformer", "recurrent".
-        invariances: any of "sample-order" (of the batch), "class-names" (which class has which number), "data" (inputs
-            and targets altogether), "weight-scale" (a positive factor on the weights of a layer before batch norm).
-        batch_norm: mode of batch norm in which it runs the network: "train", "eval", "per-sample" or "off"; "any" where
-            it does not run. Default: "train" ("any" for static proxies). A parameter ``batch_norm`` overrides it.
-        signals: names of the probe's signals that the proxy will ask for. Optional; with it, passes are shared better.
-        ranges: smallest and largest value of parameters that are numbers, ``{"eta": (0, 1)}``; what lies outside is
-            refused before anything runs. What a range cannot say, the function says by raising InvalidInputError.
+        invariances: changes that leave the score the same, any of "sample-order" (of the batch), "class-names" (which
+            class has which number), "data" (inputs and targets), "weight-scale" (a positive factor on the weights of a
+            layer before batch norm).
+        batch_norm: mode of batch norm in which the proxy runs the network: "train", "eval", "per-sample" or "off";
+            "any" if it does not run the network. Default: "train" ("any" for static proxies). A parameter
+            ``batch_norm`` overrides it.
+        signals: names of the probe's signals that the proxy reads. Optional; if declared, proxies share more passes.
+        ranges: smallest and largest value of numeric parameters, ``{"eta": (0, 1)}``. Values outside are refused before
+            anything runs. For conditions that a range cannot express, raise InvalidInputError in the function.
         reference: paper and section that define the score.
         override: replace a proxy of the same name.
 
@@ -151,7 +153,7 @@ def _parameters(name: str, function: Callable[..., float]) -> dict[str, Setting]
     found: dict[str, Setting] = {}
     try:
         declared = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # a callable without a readable signature has none
+    except (TypeError, ValueError):  # a callable without a readable signature has no parameters
         return found
     for parameter in declared:
         if parameter.kind is not parameter.KEYWORD_ONLY:
@@ -166,23 +168,27 @@ def _parameters(name: str, function: Callable[..., float]) -> dict[str, Setting]
 
 
 def get_proxy(text: str) -> ProxyInfo:
-    """The proxy of that name, with the settings that follow it: "naswot" or "naswot:repeats=3".
+    """Return the proxy with this name and settings: "naswot" or "naswot:repeats=3".
 
     Raises:
-        UnknownNameError: there is none, or it has no such setting; the message suggests near names.
-        InvalidInputError: a setting has no value, or one of the wrong kind.
+        UnknownNameError: the proxy or the setting does not exist; the message suggests similar names.
+        InvalidInputError: a setting has no value, or a value of the wrong type.
     """
     info: ProxyInfo = _PROXIES.get(text)
     return info
 
 
 def proxy_info(name: str) -> ProxyInfo:
-    """The proxy as it was registered; UnknownNameError with suggestions if there is none."""
+    """Return the proxy as it was registered.
+
+    Raises:
+        UnknownNameError: the proxy does not exist; the message suggests similar names.
+    """
     return _PROXIES.info(name)
 
 
 def list_proxies(*patterns: str) -> list[str]:
-    """Names of the registered proxies that match any of the shell patterns (all without one), sorted.
+    """List the registered proxies that match any of the shell patterns, sorted; without patterns, all of them.
 
     Raises:
         UnknownNameError: a pattern matches nothing.
@@ -191,14 +197,15 @@ def list_proxies(*patterns: str) -> list[str]:
 
 
 def asked_for(proxies: str | Iterable[str] | None, domains: str | Iterable[str] = ()) -> dict[str, ProxyInfo]:
-    """Infos for names and patterns in the order given; :data:`STANDARD` for None.
+    """Return the infos for names and patterns in the given order; for None, those of :data:`STANDARD`.
 
-    Settings may follow a pattern: "ntk_*:batch_norm=eval". "standard" and "all" stand for these sets, as far as they
-    are meant for networks of the given ``domains`` (all, if none are given); what is named is always there.
+    Settings may follow a pattern: "ntk_*:batch_norm=eval". "standard" and "all" select the proxies of these sets that
+    apply to networks of the given ``domains`` (every proxy if no domains are given). A proxy given by name is always
+    included.
 
     Returns:
-        Infos by the texts that name them, as they were given ("zico:batches=2"); what a pattern or a set stands for,
-        by its label ("zico").
+        The infos. The key is the text that was given ("zico:batches=2"); for proxies that a pattern or a set selects it
+        is their label ("zico").
     """
     kinds = {"any", *rules.all_text("domains", domains)}
     infos: dict[str, ProxyInfo] = {}
@@ -215,5 +222,5 @@ def asked_for(proxies: str | Iterable[str] | None, domains: str | Iterable[str] 
 
 
 def resolve(proxies: str | Iterable[str] | None, domains: str | Iterable[str] = ()) -> list[ProxyInfo]:
-    """The infos of :func:`asked_for`, each once."""
+    """Return the infos of :func:`asked_for`, each once."""
     return list({info.label: info for info in asked_for(proxies, domains).values()}.values())

@@ -1,4 +1,4 @@
-"""Score a network: every chosen proxy, on one probe where it can be shared, each outcome a value or a reason."""
+"""Score a network: proxies share one probe where possible, and each result is a value or a reason."""
 
 from __future__ import annotations
 
@@ -47,38 +47,42 @@ def score(
     output: OutputChoice | None = None,
     device: str | torch.device | None = None,
 ) -> dict[str, Score]:
-    """Score any network with training-free proxies; the network comes back as it was.
+    """Score any network with training-free proxies; the network is restored afterwards.
 
     Args:
-        model: returns a tensor, an object or mapping with ``logits``, or a tuple such as NAS-Bench-201's (features,
-            logits), of which a tensor of two dimensions counts: ``zcbench.probe.calling`` has the whole rule.
-            Of ``torch.compile`` and ``nn.DataParallel`` the network inside is measured.
+        model: a module that returns a tensor, an object or mapping with ``logits``, or a tuple such as NAS-Bench-201's
+            (features, logits), of which the tensor with two dimensions is used. ``zcbench.probe.calling`` documents the
+            full rule. For ``torch.compile`` and ``nn.DataParallel``, the wrapped network is measured.
         inputs: a tensor, a tuple or list (positional arguments) or a mapping (keyword arguments) of tensors whose first
-            dimension counts the samples; numbers, texts and None among them reach the network as they are.
-        targets: class indices of any integer type, bools for two classes, or real targets; proxies that need labels are
-            "unsupported" without them.
-        proxies: names, shell patterns such as "grad*", or "all"; default "standard": ten cheap ones and chance.
+            dimension is the number of samples; numbers, strings and None among them are passed to the network
+            unchanged.
+        targets: class indices of any integer type, bools for two classes, or real targets. Without targets, proxies
+            that need labels are "unsupported".
+        proxies: names, shell patterns such as "grad*", or "all"; default "standard": ten cheap proxies and chance.
             Settings follow a colon: "naswot:repeats=3" averages over three initialisations, the given one first;
             "lga:epochs=2" trains for two epochs first.
-        loss_fn: from ``(outputs, targets)`` to a scalar that averages over samples. Default: cross-entropy for
-            integer targets, mean squared error for real ones.
-        seed: seeds everything random, from 0; the same seed gives the same scores.
-        training_data: what "epochs" and "steps" train on; default the batch itself.
-        recipe: how they train; default SGD at .05.
-        output: which part of what the network returns counts, where the rule does not find it: an index (0 of (logits,
-            features), -1), a name ("out"), a sequence of these from the outside in, or a function of all of it.
-        device: where it is measured, "cpu", "cuda", "cuda:1" or "mps"; network and batch are sent there, and the
-            network comes back. Default: where they lie; of the processor, where :func:`zcbench.devices.chosen` says.
+        loss_fn: from ``(outputs, targets)`` to a scalar that averages over samples. Default: cross-entropy for integer
+            targets, mean squared error for real targets.
+        seed: seed of all random numbers, at least 0; the same seed gives the same scores.
+        training_data: the data that "epochs" and "steps" train on; default: the batch.
+        recipe: training settings for "epochs" and "steps"; default SGD with learning rate .05.
+        output: the part of the network's return value that is used, where the rule does not find it: an index (0 of
+            (logits, features), -1), a name ("out"), a sequence of these from the outside in, or a function of the whole
+            return value.
+        device: the device that runs the network, "cpu", "cuda", "cuda:1" or "mps". Network and batch are moved there,
+            and the network is moved back. Default: the device that holds them; if that is the CPU, the device that
+            :func:`zcbench.devices.chosen` returns.
 
     Returns:
-        A :class:`zcbench.Score` by name; ``float(score)`` is its value, nan where it has none. Names are those that
-        were asked for, and labels of what patterns matched; every text that names the same proxy and settings finds it.
+        A :class:`zcbench.Score` by name; ``float(score)`` is its value, or nan if it has none. The keys are the given
+        names, and the labels of the proxies that patterns match. A look-up accepts every text that names the same proxy
+        with the same settings.
 
     Raises:
         UnknownNameError: a proxy does not exist.
-        InvalidInputError: the model is no module with dense weights that are there (scripted, lazy, meta, sparse,
-            quantised and sharded networks are refused), inputs and targets do not fit together, the device is not
-            there, or another argument is out of range.
+        InvalidInputError: the model is not a module with dense, materialised weights (scripted, lazy, meta, sparse,
+            quantised and sharded networks are refused), inputs and targets do not match, the device does not exist, or
+            another argument is out of range.
 
     Example:
         >>> import torch, zcbench
@@ -108,12 +112,12 @@ def score(
     return ScoresByName(asked, found)
 
 
-#: How the note begins on a proxy that changed what it shares with others.
+#: The first words of the note on a proxy that changed something that it shares with other proxies.
 CHANGED = "The proxy changed"
 
 
 class _State(NamedTuple):
-    """What is done to the network before a probe is opened on it."""
+    """The changes to the network before a probe is opened on it."""
 
     repeat: int = 0
     epochs: int = 0
@@ -133,9 +137,9 @@ def score_with(
     begin: Callable[[str], object] = str,
     device: str | torch.device | None = None,
 ) -> Iterator[tuple[ProxyInfo, Score]]:
-    """Yield each proxy with its score as soon as it exists; all that want the same weights share one probe.
+    """Yield each proxy with its score as soon as it exists; proxies that need the same weights share one probe.
 
-    ``begin`` is called with a proxy's label whenever work for it begins.
+    ``begin`` is called with a proxy's label whenever its computation starts.
     """
     rules.whole("the seed", seed, 0, 2**63 - 1)
     check_choice(output)
@@ -151,7 +155,8 @@ def score_with(
             batch = placed_once(batch, place)
             training_data = None if training_data is None else placed_once(training_data, place)
             stack.enter_context(moved(model, place))
-            stack.enter_context(moved(loss_fn, place))  # one that is a module has weights, of classes
+            # a loss function that is a module has weights, for example of classes
+            stack.enter_context(moved(loss_fn, place))
         if call.kind is not None:
             yield from ((info, _reason(call, f"it cannot be moved to {place}: ")) for info in asked)
             return
@@ -162,7 +167,7 @@ def score_with(
 
 
 def _place(model: nn.Module, batch: Batch, device: str | torch.device | None) -> torch.device:
-    """Where a network is measured."""
+    """Return the device that runs the network."""
     if device is not None:
         return devices.here(device)
     tensors = [*batch.tensors(), *_walk.tensors(model)]
@@ -179,7 +184,7 @@ def _all(
     begin: Callable[[str], object],
     given: dict[str, Any],
 ) -> Iterator[tuple[ProxyInfo, Score]]:
-    """See :func:`score_with`; all lies where it is measured, and ``given`` is for probes and training alike."""
+    """Do the work of :func:`score_with` on the device that holds everything; ``given`` is for probes and training."""
     states: dict[_State, list[ProxyInfo]] = {}
     for info in infos:
         for repeat in range(info.repeats):
@@ -267,12 +272,14 @@ def _probe_all(
 
 
 def _in_less_memory(info: ProxyInfo, probe: Probe, one: Score) -> Score:
-    """The score without what others share; per-sample gradients of ever smaller parts of the batch, which are the same.
+    """Compute the score without shared results, from per-sample gradients of ever smaller parts of the batch.
+
+    The gradients are the same.
 
     Args:
         info: the proxy.
         probe: the network and its batch.
-        one: the score, for which no memory was left.
+        one: the score, which ran out of memory.
     """
     pieces, spent = 1, Spent(one.seconds, one.wall)
     while one.status is Status.OUT_OF_MEMORY and pieces <= len(probe.batch):
@@ -288,7 +295,7 @@ def _in_less_memory(info: ProxyInfo, probe: Probe, one: Score) -> Score:
 
 
 def _noted(score: Score, changes: Changes) -> Score:
-    """The score with a note of what its proxy had changed, if anything."""
+    """Return the score with a note that lists what its proxy changed, if anything."""
     if not changes:
         return score
     kinds = []
@@ -296,12 +303,12 @@ def _noted(score: Score, changes: Changes) -> Score:
         first, *others = dict.fromkeys(places) or [""]
         more = f" and {len(others)} more" if others else ""
         kinds.append(f"{kind} ({first}{more})" if first else kind)
-    note = f"{CHANGED} {', '.join(kinds)}; everything was put back."
+    note = f"{CHANGED} {', '.join(kinds)}; everything was restored."
     return replace(score, detail=f"{score.detail} {note}".strip())
 
 
 def _one(info: ProxyInfo, probe: Probe) -> tuple[Score, list[str]]:
-    """The score, and what the proxy had changed in the interpreter, in words."""
+    """Compute the score, and list what the proxy changed in the interpreter."""
     value = math.nan
     with probe.stopwatch() as spent, Foreign(tidy=True) as call:
         if info.needs_labels and probe.batch.targets is None:
@@ -317,14 +324,14 @@ def _one(info: ProxyInfo, probe: Probe) -> tuple[Score, list[str]]:
 
 
 def _number(result: object) -> float:
-    """What a proxy returned as a number.
+    """Return the result of a proxy as a number.
 
     Raises:
-        TypeError: it is none, even where Python would read it as one ("3", or a complex number of numpy).
+        TypeError: it is no real number, even if Python could convert it ("3", or a complex number of numpy).
     """
     what = f"a {type(result).__name__}"
     if isinstance(result, Tensor):
-        with torch._C.DisableTorchFunctionSubclass():  # of a subclass, no method but the tensor's own
+        with torch._C.DisableTorchFunctionSubclass():  # for a subclass, call only the methods of Tensor itself
             what = f"a {str(result.dtype).removeprefix('torch.')} tensor of shape {tuple(Tensor.size(result))}"
             result = Tensor.item(result) if Tensor.numel(result) == 1 else None
     elif isinstance(result, np.ndarray):
@@ -342,7 +349,7 @@ def _reason(call: Foreign, what: str = "") -> Score:
     if call.is_a(NonFiniteError):
         return Score(None, Status.NON_FINITE, 0.0, what + call.message)
     if call.is_a(TypeError) and "float64" in call.message and "MPS" in call.message:
-        why = "it computes in float64, which mps does not have: choose device cpu."
+        why = "it computes in float64, which mps does not support: choose device cpu."
         return Score(None, Status.UNSUPPORTED, 0.0, what + why)
     if devices.is_out_of_memory(call.kind, call.message):
         advice = "choose a smaller batch, or a device with more memory"

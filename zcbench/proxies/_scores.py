@@ -1,4 +1,4 @@
-"""Scores by the names that were asked for."""
+"""Scores by the names that were requested."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from zcbench.types import ProxyInfo, Score
 
 
 class ScoresByName(dict[str, Score]):
-    """A dictionary from names of proxies, as they were asked for, to scores.
+    """A dictionary from requested names of proxies to scores.
 
-    Looking one up takes every text that names the same proxy with the same settings: what was asked for as
-    "zico:batches=2" is also "zico", two batches being the default.
+    A look-up accepts every text that names the same proxy with the same settings: the score requested as
+    "zico:batches=2" is also found as "zico", because two batches are the default.
     """
 
     def __init__(self, asked: Mapping[str, ProxyInfo], found: Mapping[str, Score]) -> None:
-        """``found`` has the scores by label."""
+        """Create the dictionary; ``found`` holds the scores by label."""
         super().__init__({text: found[info.label] for text, info in asked.items()})
         self._by_label = {info.label: text for text, info in asked.items()}
 
@@ -29,7 +29,7 @@ class ScoresByName(dict[str, Score]):
         return super().__contains__(text) or (isinstance(text, str) and self._label(text) in self._by_label)
 
     def get(self, text: str, default: Any = None) -> Any:
-        """The score of the proxy that the text names, ``default`` where it was not asked for."""
+        """Return the score of the proxy that the text names, or ``default`` if it was not requested."""
         try:
             return self[text]
         except KeyError:
@@ -37,7 +37,7 @@ class ScoresByName(dict[str, Score]):
 
     @staticmethod
     def _label(text: str) -> str:
-        """Label of what the text names, else the text."""
+        """Return the label of the proxy that the text names, or the text itself."""
         try:
             return get_proxy(text).label
         except ZcbenchError:

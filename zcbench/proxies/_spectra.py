@@ -1,8 +1,9 @@
-"""Eigenvalues and singular values of many matrices: those of one shape are taken together.
+"""Eigenvalues and singular values of many matrices; matrices of one shape are processed together.
 
-A Gram matrix in float64 stands for a singular value decomposition, which takes longer, several times where a matrix is
-no square. Squaring costs half of the digits: singular values are known to about 1e-8 of the largest, which is exact
-itself. Where the digits that are left do not suffice for a sum, the decomposition is done after all.
+Singular values are computed from a Gram matrix in float64, because a singular value decomposition takes longer, several
+times for a matrix that is not square. Squaring loses half of the digits: singular values have an error of about 1e-8 of
+the largest one, which itself is exact. Where the remaining digits do not suffice for a sum, the decomposition is
+computed instead.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-#: Numbers that are taken together: 128 MiB in float64.
+#: Numbers that are processed together: 128 MiB in float64.
 _TOGETHER = 2**24
-#: What an eigenvalue of a Gram matrix may be off by, of the largest one. Measured: a fiftieth of it.
+#: Bound on the error of an eigenvalue of a Gram matrix, relative to the largest one. Measured: a fiftieth of it.
 _ROUNDING = torch.finfo(torch.float64).eps
-#: Error that a sum of singular values may have, of itself.
+#: Largest relative error of a sum of singular values.
 _ERROR = 1e-6
 
 
 def stacked(tensors: Sequence[Tensor]) -> Iterator[tuple[list[int], Tensor]]:
-    """Tensors of one shape as one, and where they were; several times for one shape where one would be large."""
+    """Yield stacks of tensors of one shape with their places; large groups are split into several stacks."""
     places: dict[object, list[int]] = defaultdict(list)
     for at, tensor in enumerate(tensors):
         places[tensor.shape, tensor.dtype, tensor.device].append(at)
@@ -34,13 +35,13 @@ def stacked(tensors: Sequence[Tensor]) -> Iterator[tuple[list[int], Tensor]]:
 
 
 def gram(rows: Tensor) -> Tensor:
-    """The smaller of the two Gram matrices of ``(…, rows, columns)``: both have the same eigenvalues but for zeros."""
+    """Return the smaller Gram matrix of ``(…, rows, columns)``; both have the same eigenvalues, except for zeros."""
     across = rows.transpose(-1, -2)
     return rows @ across if rows.shape[-2] < rows.shape[-1] else across @ rows
 
 
 def eigenvalues(matrices: Sequence[Tensor]) -> list[Tensor]:
-    """Eigenvalues of symmetric matrices, ascending; nan for matrices with something that is not finite."""
+    """Compute the eigenvalues of symmetric matrices, ascending; nan for matrices with non-finite entries."""
     found: dict[int, Tensor] = {}
     for places, several in stacked(matrices):
         finite = several.isfinite().all(-1).all(-1)
@@ -50,15 +51,16 @@ def eigenvalues(matrices: Sequence[Tensor]) -> list[Tensor]:
 
 
 def largest_singular_values(matrices: Sequence[Tensor]) -> list[float]:
-    """Largest singular value of each matrix; nan for one with something that is not finite."""
+    """Compute the largest singular value of each matrix; nan for a matrix with non-finite entries."""
     tops = [value[-1].clamp(min=0).sqrt() for value in eigenvalues([gram(matrix.double()) for matrix in matrices])]
     return torch.stack(tops).tolist() if tops else []
 
 
 def nuclear_norms(matrices: Sequence[Tensor]) -> list[float]:
-    """Sum of the singular values of each matrix; nan for one with something that is not finite."""
+    """Sum the singular values of each matrix; nan for a matrix with non-finite entries."""
     found = dict.fromkeys(range(len(matrices)), 0.0)
-    exactly = [at for at, matrix in enumerate(matrices) if matrix.dtype is torch.float64]  # no digits to lose
+    # squares in float64 would lose digits of these
+    exactly = [at for at, matrix in enumerate(matrices) if matrix.dtype is torch.float64]
     if others := [at for at in found if at not in set(exactly)]:
         sums, errors = zip(*map(_of_squares, eigenvalues([gram(matrices[at].double()) for at in others])), strict=True)
         found.update(zip(others, torch.stack(sums).tolist(), strict=True))
@@ -68,10 +70,10 @@ def nuclear_norms(matrices: Sequence[Tensor]) -> list[float]:
 
 
 def _of_squares(squares: Tensor) -> tuple[Tensor, Tensor]:
-    """Sum of the roots, and its error, of itself."""
+    """Sum the square roots, and bound the relative error of the sum."""
     squares = squares.clamp(min=0)
     roots, off = squares.sqrt(), _ROUNDING * squares[-1:]
-    # An error e of a square is e / 2s of its root s, and at most the root of e.
+    # An error e of a square is an error e / 2s of its root s, and at most the root of e.
     errors = torch.minimum(off.sqrt(), off / (2 * roots)).nan_to_num(0.0)
     total = roots.sum()
     return total, errors.sum() / total.clamp(min=torch.finfo(total.dtype).tiny)

@@ -1,13 +1,13 @@
-"""The four parts of AZ-NAS; ``az_nas`` among the ensembles puts them together, which takes a set of candidates.
+"""The four components of AZ-NAS. The ensemble ``az_nas`` combines them, which requires a set of candidates.
 
-Features are what enters the first block of the network and what leaves every block (stem and cells on NAS-Bench-201);
-``zcbench.probe.signals.blocks`` says what a block is. Batch norm in train mode, no labels.
+Features are the input of the first block of the network and the output of every block (stem and cells on
+NAS-Bench-201); ``zcbench.probe.signals.blocks`` defines blocks. Batch norm in train mode, no labels.
 
-A spectrum is degenerate where a feature is constant (all eigenvalues are zero, and there are no shares of their sum),
-or where a block passes gradients on unchanged. Candidates with one get minus infinity from the authors and are
-"non-finite" here. Eigenvalues of zero beside others do no harm: they add nothing to an entropy.
+A spectrum is degenerate where a feature is constant (all eigenvalues are zero, so shares of their sum do not exist), or
+where a block passes gradients on unchanged. The authors score candidates with a degenerate spectrum as minus infinity;
+they are "non-finite" here. Single eigenvalues of zero are allowed: they add nothing to an entropy.
 
-Deviations: the authors draw the weights anew (Kaiming, fan-in); these measure the network that is given.
+Deviations: the authors reinitialise the weights (Kaiming, fan-in); these proxies measure the given network.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _LEE = "Lee and Ham, 'AZ-NAS', CVPR 2024, arXiv:2403.19232"
     reference=f"{_LEE}, equation 3",
 )
 def az_expressivity(probe: Probe) -> float:
-    """Sum over features of the entropy of the normalised eigenvalues of the covariance of their channels.
+    """Sum over features the entropy of the normalised eigenvalues of the covariance of their channels.
 
-    How evenly a feature uses the directions that its channels span.
+    The score is high if features use the directions that their channels span evenly.
     """
     return sum(_entropies(probe))
 
@@ -57,7 +57,7 @@ def az_expressivity(probe: Probe) -> float:
     reference=f"{_LEE}, equation 4",
 )
 def az_progressivity(probe: Probe) -> float:
-    """Smallest increase of that entropy from one feature to the next."""
+    """Return the smallest increase of the entropy in az_expressivity from one feature to the next."""
     entropies = _entropies(probe)
     if any(math.isnan(entropy) for entropy in entropies):
         return math.nan
@@ -73,11 +73,11 @@ def az_progressivity(probe: Probe) -> float:
     reference=f"{_LEE}, equation 7",
 )
 def az_trainability(probe: Probe) -> float:
-    """Mean over blocks of 2 - s - 1 / (s + 1e-6), with s the largest singular value of the block's backward map.
+    """Average over blocks 2 - s - 1 / (s + 1e-6), with s the largest singular value of the block's backward map.
 
-    The map is estimated from a random gradient of signs at the block's output and what it becomes at the input; s = 1,
-    which neither blows gradients up nor shrinks them, is best. A block that passes gradients on unchanged counts as
-    degenerate: non-finite.
+    The map is estimated from a random gradient of signs at the block's output and the resulting gradient at its input.
+    The best value is s = 1, where gradients neither grow nor shrink. A block that passes gradients on unchanged is
+    degenerate: the score is non-finite.
     """
     generator = probe.generator("az_trainability")
     maps, unchanged = [], []
@@ -100,7 +100,7 @@ def az_trainability(probe: Probe) -> float:
             unchanged.append((pulled == signs).all())
         maps.append(_backward_map(pulled, signs))
     if not maps:
-        raise UnsupportedModelError("no gradient passes from block to block.")
+        raise UnsupportedModelError("no gradient flows from block to block.")
     if unchanged and bool(torch.stack(unchanged).any()):
         return float("-inf")
     scores = [2 - s - 1 / (s + 1e-6) for s in largest_singular_values(maps)]
@@ -116,7 +116,7 @@ def az_trainability(probe: Probe) -> float:
     reference=f"{_LEE}, section 3.2",
 )
 def az_complexity(probe: Probe) -> float:
-    """Floating-point operations: the same as flops, under the name that AZ-NAS gives it."""
+    """Count floating-point operations: the same as flops, under the name in AZ-NAS."""
     return flops(probe)
 
 
@@ -130,27 +130,27 @@ def _entropies(probe: Probe) -> list[float]:
 
 
 def _covariance(feature: Feature) -> Tensor:
-    """A matrix with the eigenvalues of the covariance of the channels, but for zeros."""
+    """Return a matrix with the eigenvalues of the covariance of the channels, except for zeros."""
     rows = _positions(feature.values)
     return gram(rows - rows.mean(0)).double() / len(rows)
 
 
 def _positions(x: Tensor) -> Tensor:
-    """``(batch * positions, channels)``."""
+    """Reshape to ``(batch * positions, channels)``."""
     return x.movedim(1, -1).flatten(0, -2) if x.dim() == 4 else x.flatten(0, -2)
 
 
 def _backward_map(pulled: Tensor, signs: Tensor) -> Tensor:
-    """A matrix with the singular values of the estimate of a block's backward map, but for zeros."""
+    """Return a matrix with the singular values of the estimated backward map of a block, except for zeros."""
     if pulled.dim() == 4 and pulled.shape[2:] != signs.shape[2:]:
         stride = round(pulled.shape[2] / signs.shape[2])
         if stride < 1:
-            raise UnsupportedModelError("a block enlarges its maps, for which the paper has no measure.")
+            raise UnsupportedModelError("a block enlarges its feature maps, and the paper defines no measure for that.")
         pulled = F.pixel_unshuffle(pulled, stride)
     rows, columns = _positions(pulled), _positions(signs)
     if len(rows) != len(columns):
-        raise UnsupportedModelError("a block changes the number of positions by no whole factor.")
+        raise UnsupportedModelError("a block changes the number of positions by a factor that is not whole.")
     if len(rows) < min(rows.shape[1], columns.shape[1]):
-        # Few positions: what the signs span is turned into as few columns.
+        # With few positions, the space that the signs span is rotated into equally few columns.
         columns = torch.linalg.qr(columns.T.double(), mode="r").R.T.to(rows)
     return (rows.T @ columns).double() / len(rows)

@@ -1,4 +1,4 @@
-"""The floor of every leaderboard."""
+"""The random baseline of every leaderboard."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from zcbench.proxies import register_proxy
 
 @register_proxy("random", version=2, cost="static", stochastic=True, reference="baseline")
 def random(probe: Probe) -> float:
-    """A uniform random number that depends on the seed alone: what knowing nothing is worth."""
+    """Draw a uniform random number that depends only on the seed: the baseline without any information."""
     return float(torch.rand((), generator=probe.generator("random"), dtype=torch.float64))

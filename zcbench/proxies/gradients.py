@@ -1,11 +1,11 @@
-"""Sizes of the gradient at initialisation: one forward and one backward pass, shared by all of them.
+"""Sizes of the gradient at initialisation: all proxies share one forward and one backward pass.
 
 Intuition: a network whose loss reacts strongly to its weights can be trained. The scores grow with depth and width and
-ignore whether the gradients of different samples agree. Batch norm in train mode, one batch, over convolutional,
-linear and recurrent weights; biases and batch-norm parameters are left out, as in Abdelfattah et al.
+ignore whether the gradients of different samples agree. Batch norm in train mode, one batch, over convolutional, linear
+and recurrent weights; biases and batch-norm parameters are excluded, as in Abdelfattah et al.
 
 Deviations: the reference code accumulates gradients of parts of the batch when memory is short, which changes its
-values; these never split the batch.
+values; these proxies never split the batch.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _ABDELFATTAH = "Abdelfattah et al., 'Zero-Cost Proxies for Lightweight NAS', ICL
     "grad_norm", needs_labels=True, invariances=("sample-order",), signals=("gradients",), reference=_ABDELFATTAH
 )
 def grad_norm(probe: Probe) -> float:
-    """Sum over layers of ||dL/dw||, Euclidean.
+    """Sum over layers ||dL/dw||, the Euclidean norm.
 
-    ZenNAS and AZ-NAS mean something else by the name: see grad_norm_all.
+    ZenNAS and AZ-NAS use this name for a different score: see grad_norm_all.
     """
     gradients = probe.gradients
     return float(sum(gradients[name].norm() for name in probe.weights))
@@ -41,10 +41,10 @@ def grad_norm(probe: Probe) -> float:
     reference="Lin et al., 'Zen-NAS', ICCV 2021, arXiv:2102.01063, code of the baseline",
 )
 def grad_norm_all(probe: Probe) -> float:
-    """Norm of the whole gradient, ||dL/dtheta|| over all parameters at once, biases and batch norm included.
+    """Compute the norm of the whole gradient, ||dL/dtheta|| over all parameters at once, with biases and batch norm.
 
-    Its square is the trace that NASI (arXiv:2109.00817) approximates. The code it comes from feeds Gaussian noise and
-    random labels to a network drawn anew; this measures the network and the batch that are given.
+    Its square is the trace that NASI (arXiv:2109.00817) approximates. The original code feeds Gaussian noise and random
+    labels to a reinitialised network; this proxy measures the given network and batch.
     """
     return math.sqrt(float(sum(gradient.double().square().sum() for gradient in probe.gradients.values())))
 
@@ -57,9 +57,9 @@ def grad_norm_all(probe: Probe) -> float:
     reference="Lee et al., 'SNIP', ICLR 2019, arXiv:1810.02340, equation 6; summed as in arXiv:2101.08134, section 3.2",
 )
 def snip(probe: Probe) -> float:
-    """Sum over all weights of |w dL/dw|: to first order, how much the loss changes when each weight is removed.
+    """Sum |w dL/dw| over all weights: to first order, the change of the loss when each weight is removed.
 
-    Equal to the gradient with respect to a mask of ones on the weights, which is how the authors compute it.
+    It equals the gradient with respect to a mask of ones on the weights, which the authors compute.
     """
     gradients = probe.gradients
     return float(sum((gradients[name] * w.detach()).abs().sum() for name, w in probe.weights.items()))
@@ -69,11 +69,11 @@ def snip(probe: Probe) -> float:
     "plain", needs_labels=True, invariances=("sample-order",), signals=("gradients",), reference=_ABDELFATTAH
 )
 def plain(probe: Probe) -> float:
-    """Sum over all weights of w dL/dw, signs kept.
+    """Sum w dL/dw over all weights, with their signs.
 
-    The loss does not depend on the scale of a layer before batch norm, so such a layer's sum is zero: only layers
-    without batch norm behind them count, and the rest is round-off. Summed in float64 to keep that small. Published
-    correlations are negative on NAS-Bench-201; the direction is the one declared in the reference code.
+    The loss does not depend on the scale of a layer before batch norm, so the sum of such a layer is zero: only layers
+    without batch norm after them contribute, and the rest is round-off. The sum is in float64 to keep round-off small.
+    Published correlations are negative on NAS-Bench-201; the direction is the one declared in the reference code.
     """
     gradients = probe.gradients
     return float(sum((gradients[name] * w.detach()).double().sum() for name, w in probe.weights.items()))
@@ -87,15 +87,16 @@ def plain(probe: Probe) -> float:
     reference="Theis et al., arXiv:1801.05787, equation 9; Turner et al., ICLR 2020, arXiv:1906.04113, equation 2",
 )
 def fisher(probe: Probe, *, per_weight: bool = False) -> float:
-    """Sum over channels c of 1/2 mean over samples n of (sum over positions of a dl_n/da)^2, a the layer's output.
+    """Sum over channels c 1/2 mean over samples n of (sum over positions of a dl_n/da)^2, a the layer's output.
 
-    To second order, with the Fisher information for the Hessian, how much the loss changes when a channel is removed.
+    To second order, with the Fisher information for the Hessian, this is the change of the loss when a channel is
+    removed.
 
     Args:
         probe: the probe.
-        per_weight: count a channel once for every weight that makes it (c_in k^2 times), as zero-cost-nas and NASLib do
-            by broadcasting. Their values are those with this, divided by the square of the batch size: they
-            differentiate the mean loss where the papers differentiate each sample's.
+        per_weight: count a channel once for every weight that produces it (c_in k^2 times), as zero-cost-nas and NASLib
+            do by broadcasting. Their values equal those with this setting, divided by the square of the batch size:
+            they differentiate the mean loss, while the papers differentiate the loss of each sample.
     """
     products, weights = probe.channel_products, probe.weights
     if not products:
@@ -118,11 +119,12 @@ def fisher(probe: Probe, *, per_weight: bool = False) -> float:
     reference="Wang et al., 'GraSP', ICLR 2020, arXiv:2002.07376, equation 8; summed as in arXiv:2101.08134",
 )
 def grasp(probe: Probe) -> float:
-    """Minus sum over all weights of w (H g), with g the gradient and H the Hessian of the loss.
+    """Compute minus the sum over all weights of w (H g), with g the gradient and H the Hessian of the loss.
 
-    To first order, how much removing the weights reduces the squared norm of the gradient. The sign is that of
-    Abdelfattah et al.; GraSP itself removes the weights for which it is lowest. H g is the gradient of g constant times
-    g. The reference code computes g twice on the same data; once is enough and gives identical values.
+    To first order, this is how much removing the weights reduces the squared norm of the gradient. The sign is that of
+    Abdelfattah et al.; GraSP itself removes the weights with the lowest value. H g is the gradient of the product of g
+    and a constant copy of g. The reference code computes g twice on the same data; once is enough and gives identical
+    values.
     """
     loss, weights = probe.twice_differentiable_loss(), probe.weights
     if not loss.requires_grad:
@@ -133,7 +135,7 @@ def grasp(probe: Probe) -> float:
     if not used:
         return 0.0
     scalar = torch.stack([(g.detach() * g).sum() for _, g in used]).sum()
-    # The graph is that of the main pass: others need it after this.
+    # This is the graph of the main pass, which other proxies need afterwards.
     try:
         second = torch.autograd.grad(scalar, [weights[n] for n, _ in used], allow_unused=True, retain_graph=True)
     except RuntimeError as error:

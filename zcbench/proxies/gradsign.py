@@ -1,22 +1,22 @@
-"""GradSign: do the samples agree on the direction in which each weight should move?
+"""GradSign: whether the samples agree on the direction in which each weight should change.
 
 If the optima of single samples lie close together, gradients at a random point agree in sign, and the paper bounds both
 training and population loss by that distance. The size of the gradients is ignored.
 
-Each sample goes alone through the network, so batch norm uses its own statistics (a batch of one in train mode).
+Each sample is processed alone, so batch norm uses the statistics of that sample (a batch of one in train mode).
 
 **The sign of what is zero.** Many gradients are zero by construction: those of a bias before batch norm, of the keys'
-bias in attention. In floating point they are round-off, whose sign depends on the processor, and the paper does not say
-what becomes of them. Here a gradient counts as zero where it is at most ``zero`` times the largest gradient of the same
-sample in the same row of its array: in a weight, a row is what one output sees. A vector (an array with at most one
-dimension longer than one: a bias, the scales of a norm) has no rows, and all of it can be zero. It is compared with the
-largest in itself and in the four arrays before and after it, in the order of ``named_parameters``. :data:`ZERO` lies
-between what was measured of round-off and of true gradients (docs/method.md). ``gradsign:zero=0`` is the paper's plain
-sign.
+bias in attention. In floating point they are round-off, whose sign depends on the processor, and the paper does not
+define how to treat them. Here a gradient counts as zero where it is at most ``zero`` times the largest gradient of the
+same sample in the same row of its array. In a weight, a row holds the weights of one output. A vector (an array with at
+most one dimension longer than one: a bias, the scales of a norm) has no rows, and all of it can be zero. It is compared
+with the largest gradient in itself and in the four arrays before and after it, in the order of ``named_parameters``.
+:data:`ZERO` lies between the measured sizes of round-off and of true gradients (docs/method.md). ``gradsign:zero=0`` is
+the plain sign of the paper.
 
-Deviations: the sum runs over all trainable parameters, as in the paper, a complex one being two real ones; the authors'
-code leaves out biases and batch norm. It never holds the gradients of the whole batch, as theirs does, except those of
-vectors.
+Deviations: the sum runs over all trainable parameters, as in the paper; a complex parameter counts as two real ones.
+The authors' code excludes biases and batch norm. This code never stores the gradients of the whole batch, as theirs
+does, except those of vectors.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _REFERENCE = "Zhang and Jia, 'GradSign', ICLR 2022, arXiv:2110.08616, algorithm 
 
 #: Share of the largest gradient up to which a gradient is round-off.
 ZERO = 1e-4
-#: Arrays before and after a vector that it is compared with.
+#: Number of arrays before and after a vector that it is compared with.
 NEAR = 4
 
 
@@ -51,12 +51,12 @@ NEAR = 4
     reference=_REFERENCE,
 )
 def gradsign(probe: Probe, *, zero: float = ZERO) -> float:
-    """Sum over parameters k of |sum over samples i of sign(dl_i/dw_k)|.
+    """Sum over parameters k |sum over samples i of sign(dl_i/dw_k)|.
 
     A gradient counts as zero where it is at most ``zero`` times the largest gradient of the same sample in the same row
     (docs/method.md, "The sign of what is zero").
 
-    Parameter: ``zero``, at least 0 and less than 1; 0 is the paper's plain sign.
+    Parameter: ``zero``, at least 0 and less than 1; 0 is the plain sign of the paper.
     """
     return float(sum(total.abs().sum(dtype=torch.float64) for total in sign_sums(probe, zero).values()))
 
@@ -72,17 +72,17 @@ def gradsign(probe: Probe, *, zero: float = ZERO) -> float:
     reference=f"{_REFERENCE}; averaged as in the authors' gradsign.py",
 )
 def gradsign_mean(probe: Probe, *, zero: float = ZERO) -> float:
-    """Mean over parameters k of |sum over samples i of sign(dl_i/dw_k)|.
+    """Average over parameters k |sum over samples i of sign(dl_i/dw_k)|.
 
-    The other of the two aggregations in the authors' code. It does not grow with the network; parameters that the
-    network never uses dilute it. Parameter: as :func:`gradsign`.
+    This is the other of the two aggregations in the authors' code. It does not grow with the network, and parameters
+    that the network never uses reduce it. Parameter: as for :func:`gradsign`.
     """
     totals = sign_sums(probe, zero).values()
     return gradsign(probe, zero=zero) / sum(total.numel() for total in totals)
 
 
 def sign_sums(probe: Probe, zero: float = ZERO) -> dict[str, Tensor]:
-    """Sum over the samples of the signs of their gradients, by name of the parameter.
+    """Sum over the samples the signs of their gradients, by name of the parameter.
 
     Args:
         probe: the network and its batch.
@@ -101,7 +101,7 @@ def sign_sums(probe: Probe, zero: float = ZERO) -> dict[str, Tensor]:
 
 def _sign_sums(probe: Probe, zero: float) -> dict[str, Tensor]:
     totals: dict[str, Tensor] = {}
-    largest: dict[str, list[Tensor]] = defaultdict(list)  # by array, for every sample in turn
+    largest: dict[str, list[Tensor]] = defaultdict(list)  # by array, for each sample in order
     vectors: dict[str, list[Tensor]] = defaultdict(list)
 
     def count(name: str, signs: Tensor) -> None:
@@ -137,7 +137,7 @@ def _joined(parts: list[Tensor]) -> Tensor:
 
 
 def _sums_of_vectors(vectors: dict[str, Tensor], tops: dict[str, Tensor], zero: float) -> dict[str, Tensor]:
-    """Sums over samples of the signs of vectors, all at once: each is small, and there are many.
+    """Sum over samples the signs of vectors, all at once, because each is small and there are many.
 
     Args:
         vectors: gradients ``(batch, *shape)`` of one type, by name of the array.
@@ -145,7 +145,7 @@ def _sums_of_vectors(vectors: dict[str, Tensor], tops: dict[str, Tensor], zero: 
         zero: share of the largest gradient of the near arrays up to which a gradient counts as zero.
     """
     first, places = next(iter(vectors.values())), {name: place for place, name in enumerate(tops)}
-    wide = torch.promote_types(first.dtype, torch.float32)  # in which no maximum changes
+    wide = torch.promote_types(first.dtype, torch.float32)  # no maximum changes in this type
     of_all = torch.stack([top.to(first.device, wide) for top in tops.values()], 1)  # (batch, arrays)
     near = F.max_pool1d(of_all[None], 2 * NEAR + 1, stride=1, padding=NEAR)[0]
     values = torch.cat([one.reshape(len(one), -1) for one in vectors.values()], 1)
@@ -157,16 +157,16 @@ def _sums_of_vectors(vectors: dict[str, Tensor], tops: dict[str, Tensor], zero: 
 
 
 def is_vector(shape: Sequence[int]) -> bool:
-    """Whether at most one dimension is longer than one."""
+    """Return whether at most one dimension is longer than one."""
     return sum(size > 1 for size in shape) <= 1
 
 
 def _signs(gradients: Tensor, threshold: Tensor | None) -> Tensor:
-    """Signs of gradients beyond the threshold of their leading dimensions, 0 for the others; shaped as they are."""
+    """Return the signs of gradients above the threshold of their leading dimensions and 0 for the others."""
     # Three times as fast as torch.sign and comparisons.
     largest = torch.finfo(gradients.dtype).max
     if threshold is None:
         return (gradients * largest).mul_(largest).clamp_(-1, 1)  # any number but zero overflows
-    scale = threshold.reciprocal().clamp_(max=largest)  # a threshold of zero: all gradients are
+    scale = threshold.reciprocal().clamp_(max=largest)  # with a threshold of zero, all gradients are zero
     scaled = gradients * scale.view(*scale.shape, *(1,) * (gradients.dim() - scale.dim()))
     return F.hardshrink(scaled, 1.0).clamp_(-1, 1)

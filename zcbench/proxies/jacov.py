@@ -1,8 +1,8 @@
-"""Do different inputs pull the output in different directions? Correlations of input gradients.
+"""Correlations of input gradients: whether different inputs change the output in different directions.
 
-Row n of the Jacobian is the gradient of the sum of all outputs with respect to input n; where inputs are tokens, with
-respect to their embeddings. Batch norm in train mode couples the samples. An input that no gradient reaches has no
-correlation: non-finite.
+Row n of the Jacobian is the gradient of the sum of all outputs with respect to input n; for inputs that are tokens,
+with respect to their embeddings. Batch norm in train mode couples the samples. An input that receives no gradient has
+no correlation: the score is non-finite.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ EPSILON = 1e-5
     reference="Mellor et al., 'Neural Architecture Search without Training', arXiv:2006.04647v1, section 3",
 )
 def jacov(probe: Probe) -> float:
-    """Minus sum of log(v + k) + 1 / (v + k) over the eigenvalues v of the correlation of input gradients, k = 1e-5.
+    """Compute minus the sum of log(v + k) + 1 / (v + k) over the eigenvalues v of the correlation of input gradients.
 
-    Identity correlation is best, -B; perfectly correlated gradients are worst, near -(B - 1) / k. The second term
-    dominates. Correlation and eigenvalues are taken in float64 with a symmetric solver: the authors' general one may
-    return complex numbers.
+    k = 1e-5. The identity correlation is best, -B; perfectly correlated gradients are worst, near -(B - 1) / k. The
+    second term dominates. Correlation and eigenvalues are computed in float64 with a symmetric solver, because the
+    general solver of the authors may return complex numbers.
     """
     if len(probe.batch) < 2:
         raise UnsupportedModelError("jacov compares samples: the batch must hold at least two.")
@@ -37,7 +37,7 @@ def jacov(probe: Probe) -> float:
 
 
 def correlation_score(rows: Tensor) -> float:
-    """The score for rows ``(batch, features)`` of a Jacobian; nan where a row is constant."""
+    """Compute the score for rows ``(batch, features)`` of a Jacobian; nan where a row is constant."""
     correlation = torch.corrcoef(rows.double())
     if not correlation.isfinite().all():
         return float("nan")
@@ -54,12 +54,12 @@ def correlation_score(rows: Tensor) -> float:
     reference="Lopes et al., 'EPE-NAS', ICANN 2021, arXiv:2102.08099, equations 3 to 5",
 )
 def epe_nas(probe: Probe, *, many: int = 100) -> float:
-    """Sum over classes c of |s_c|, with s_c = sum of log(|C| + k) over the correlations C within the class, k = 1e-5.
+    """Sum over classes c |s_c|, with s_c = sum of log(|C| + k) over the correlations C within the class, k = 1e-5.
 
-    With more than ``many`` classes the paper takes another formula: the sum of |s_c - s_d| over pairs of classes,
-    divided by the number of classes, with s_c divided by its class's samples. The two are different scores; on
-    ImageNet16-120 the second ranks much worse. Classes are those of the network's output. A class with one sample in
-    the batch has s_c = log(1 + k); one without any adds nothing.
+    With more than ``many`` classes the paper uses another formula: the sum of |s_c - s_d| over pairs of classes,
+    divided by the number of classes, with s_c divided by the number of samples of the class. The two are different
+    scores; on ImageNet16-120 the second ranks much worse. Classes are those of the network's output. A class with one
+    sample in the batch has s_c = log(1 + k); a class without samples adds nothing.
 
     Args:
         probe: the probe.
@@ -70,7 +70,7 @@ def epe_nas(probe: Probe, *, many: int = 100) -> float:
     for label in torch.unique(classes):
         members = rows[classes == label]
         correlation = torch.corrcoef(members).reshape(len(members), -1)
-        if len(members) == 1:  # defined as 1 where there is nothing to compare
+        if len(members) == 1:  # defined as 1 for a single sample
             correlation = torch.ones_like(correlation)
         score = (correlation.abs() + EPSILON).log().sum()
         found.append(score / correlation.numel() if probe.outputs.shape[-1] > many else score)

@@ -1,4 +1,4 @@
-"""Recurrent networks: do different sequences leave different traces in the hidden states?"""
+"""Recurrent networks: whether different sequences produce different hidden states."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from zcbench.proxies.jacov import correlation_score
     reference="Serianni and Kalita, ACL 2023, arXiv:2306.00288, section 3.1",
 )
 def hidden_covariance(probe: Probe, *, layer: int = 1) -> float:
-    """The score of jacov for the hidden states of one layer: -sum of log(v + k) + 1 / (v + k), k = 1e-5.
+    """Apply the formula of jacov to the hidden states of one layer: -sum of log(v + k) + 1 / (v + k), k = 1e-5.
 
     v are the eigenvalues of the correlation between samples of their hidden states at all positions. Samples that a
-    layer tells apart are hardly correlated, which scores high.
+    layer separates have low correlations, which gives a high score.
 
-    Deviations: the authors' code slices a list that every forward pass appends to, so its layer 3 is of a later pass
+    Deviations: the authors' code slices a list that every forward pass appends to, so its layer 3 is from a later pass
     than its layers 1 and 2.
 
     Args:
         probe: the probe.
-        layer: which recurrent layer, from 1 in the order in which they run. The paper's best is the first.
+        layer: number of the recurrent layer, from 1 in the order in which they run. The best in the paper is the first.
     """
     layers = probe.hidden_states
     if not 1 <= layer <= len(layers):

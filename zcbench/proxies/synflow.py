@@ -1,15 +1,15 @@
 """Synaptic flow: how much signal passes through all positive paths of the network. No data, no labels.
 
-R is the sum of the outputs for one input of ones and all parameters |w|, in float64. Batch norm is taken out entirely:
-with it the scores are nearly constant. So are instance norm and group norm with a group for each channel, which are
-batch norm of one sample: an input of ones is constant, and they leave nothing of what is constant. Norms over several
-channels stay. Where one of them, or one written out, leaves nothing of the flow but round-off, the flow is zero. The
-values are products over depth: they span dozens of orders of magnitude and only their rank means anything.
+R is the sum of the outputs for one input of ones and all parameters |w|, in float64. Batch norm is removed entirely:
+with it the scores are nearly constant. Instance norm, and group norm with one group per channel, are removed as well:
+they are batch norm of one sample, and they map a constant input, such as an input of ones, to zero. Norms over several
+channels stay. If one of them, or a norm that the network writes out, reduces the flow to round-off, the flow is zero.
+The values are products over depth: they span dozens of orders of magnitude, and only their ranking is meaningful.
 
-Three different scores are called "logsynflow" in the literature: logsynflow, synflow_log and logsynflow_emq here.
+The literature calls three different scores "logsynflow": here they are logsynflow, synflow_log and logsynflow_emq.
 
-Deviations: copies of synflow differ in batch norm: zero-cost-nas leaves it in NAS-Bench-201's reduction blocks, NASLib
-and we nowhere.
+Deviations: implementations of synflow differ in batch norm. zero-cost-nas keeps it in NAS-Bench-201's reduction blocks;
+NASLib and zcbench remove it everywhere.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _TANAKA = "Tanaka et al., NeurIPS 2020, arXiv:2006.05467, equation 3; summed as 
     reference=_TANAKA,
 )
 def synflow(probe: Probe) -> float:
-    """Sum over all weights of |w dR/dw|.
+    """Sum |w dR/dw| over all weights.
 
-    Above 1.8e308 there is no number for it: non-finite. synflow_log ranks alike and has no such limit.
+    The score is non-finite above 1.8e308. synflow_log ranks the same and has no such limit.
     """
     flow = positive_flow(probe)
     return _total(flow.pairs) if flow.scale == 0 else math.inf
@@ -57,10 +57,13 @@ def synflow(probe: Probe) -> float:
     reference=f"{_TANAKA}; logarithm of the sum as in NASLib",
 )
 def synflow_log(probe: Probe) -> float:
-    """Log of synflow, of any size: what NASLib's tables hold as "synflow". Ranks exactly as synflow does.
+    """Compute the log of synflow, of any size.
 
-    Where synflow overflows, the flow is computed for inputs and biases scaled down and the gradient of a scaled-down
-    output; for networks whose flow is homogeneous (convolutions, pooling, ReLU) that is exact, for others non-finite.
+    NASLib's tables contain it as "synflow", and it ranks exactly as synflow.
+
+    Where synflow overflows, the flow is computed for scaled-down inputs and biases and the gradient of a scaled-down
+    output. For networks whose flow is homogeneous (convolutions, pooling, ReLU) that is exact; for others the score is
+    non-finite.
     """
     flow = positive_flow(probe)
     total = _total(flow.pairs)
@@ -76,7 +79,7 @@ def synflow_log(probe: Probe) -> float:
     reference="Cavagnero et al., 'FreeREA', WACV 2023, arXiv:2207.05135, section 3.1",
 )
 def logsynflow(probe: Probe) -> float:
-    """Sum over all weights of |w| log(1 + |dR/dw|): the logarithm tames the gradient before it is summed."""
+    """Sum |w| log(1 + |dR/dw|) over all weights: the logarithm reduces large gradients before the sum."""
     flow = positive_flow(probe)
     logs = ((w, g.abs().log() + flow.scale) for w, g in flow.pairs.values())
     return float(sum((w * torch.logaddexp(log, torch.zeros_like(log))).sum() for w, log in logs))
@@ -91,9 +94,9 @@ def logsynflow(probe: Probe) -> float:
     reference="Dong et al., 'EMQ', ICCV 2023, arXiv:2307.10554, code",
 )
 def logsynflow_emq(probe: Probe) -> float:
-    """Sum over all weights of |w| |log |dR/dw||: what EMQ's code calls logsynflow.
+    """Sum |w| |log |dR/dw|| over all weights: the score that EMQ's code calls logsynflow.
 
-    The logarithm is taken of the bare gradient, so a weight that no flow reaches makes the score infinite: non-finite.
+    The logarithm has no offset, so a weight without flow makes the score infinite: non-finite.
     """
     flow = positive_flow(probe)
     return float(sum((w * (g.abs().log() + flow.scale).abs()).sum() for w, g in flow.pairs.values()))
@@ -112,7 +115,7 @@ class Flow(NamedTuple):
 
 
 def positive_flow(probe: Probe, batch_norm: BatchNorm = "off") -> Flow:
-    """The flow and its gradients.
+    """Compute the flow and its gradients.
 
     Raises:
         UnsupportedModelError: the inputs are integers.
@@ -124,11 +127,11 @@ def positive_flow(probe: Probe, batch_norm: BatchNorm = "off") -> Flow:
         if 0 < total < _FAINT * sum(w.numel() for w, _ in pairs.values()):
             other = _flow(probe, batch_norm, 0, 1 + 2.0**-10)
             if _is_round_off(pairs, other):
-                probe.note("the flow is zero: an input of ones is constant, and norms leave nothing of what is.")
+                probe.note("the flow is zero: an input of ones is constant, and norms map constant inputs to zero.")
                 return Flow({name: (w, torch.zeros_like(g)) for name, (w, g) in pairs.items()}, 0.0)
         if math.isfinite(total):
             return Flow(pairs, 0.0)
-        # Twice, with different factors: if the results disagree, the network's flow is not homogeneous.
+        # Computed with two factors: if the results disagree, the network's flow is not homogeneous.
         exponents = (980, 1000)
         found = [_flow(probe, batch_norm, exponent) for exponent in exponents]
         totals = [
@@ -146,19 +149,19 @@ def _total(pairs: dict[str, tuple[Tensor, Tensor]]) -> float:
     return float(sum((w * g).abs().sum() for w, g in pairs.values()))
 
 
-#: Flow of a weight, on average, below which it is looked at whether the flow is round-off.
+#: Mean flow of a weight below which the flow is tested for round-off.
 _FAINT = 1e-6
 
 
 def _is_round_off(pairs: dict[str, tuple[Tensor, Tensor]], others: dict[str, tuple[Tensor, Tensor]]) -> bool:
-    """Compare a flow with that of a slightly larger input, which is a slightly different one unless it is round-off."""
+    """Compare a flow with that of a slightly larger input; the two are similar unless the flow is round-off."""
     return float(sum((w * (g - others[name][1])).abs().sum() for name, (w, g) in pairs.items())) > 0.2 * _total(pairs)
 
 
 def _flow(
     probe: Probe, batch_norm: BatchNorm, exponent: int, input_factor: float = 1.0
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """Weights and gradients, inputs, biases and the output's gradient scaled by 2 to the minus exponent."""
+    """Compute weights and gradients; inputs, biases and the output's gradient are scaled by 2 to the minus exponent."""
     factor = 2.0**-exponent
 
     def ones(tensor: Tensor) -> Tensor:
@@ -167,7 +170,7 @@ def _flow(
         return torch.full_like(tensor, factor * input_factor, dtype=torch.float64)
 
     if not all(tensor.is_floating_point() for tensor in probe.batch.tensors()):
-        raise UnsupportedModelError("synflow feeds an input of ones, and the inputs here are integers.")
+        raise UnsupportedModelError("synflow uses an input of ones, but these inputs are integers.")
     inputs = probe.batch[:1].map_all(ones)
     weights = probe.weights
     state = {

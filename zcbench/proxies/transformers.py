@@ -1,10 +1,12 @@
-"""Transformers: attention, feed-forward blocks, and what pruning says about them.
+"""Transformers: attention, feed-forward blocks, and scores from pruning applied to them.
 
-Layers are known by what they do (``zcbench.probe.roles``), not by their names. "Gradient" is that of the sum of all
-outputs: no labels. "Normalised" divides by the number of layers or heads that were summed over, which takes the depth
-out; the literature prints now one and now the other under one name. Deviations from the code of Serianni and Kalita: it
-matches names and widths of modules (attention projections with at least 128 outputs), takes the sequence axis for the
-head axis in both confidences, and looks at sample 0 for the activation distance.
+Layers are identified by their function (``zcbench.probe.roles``), not by their names. "Gradient" is the gradient of the
+sum of all outputs: no labels. "Normalized" divides by the number of layers or heads in the sum, which removes the
+effect of depth; the literature reports both variants under one name.
+
+Deviations from the code of Serianni and Kalita: it matches names and widths of modules (attention projections with at
+least 128 outputs), uses the sequence axis as the head axis in both confidences, and uses only sample 0 for the
+activation distance.
 """
 
 from __future__ import annotations
@@ -39,9 +41,9 @@ _LANGUAGE = ("transformer",)
     reference="Wang et al., 'W-PCA Based Gradient-Free Proxy', ICLR 2025, arXiv:2504.15983, equation 4",
 )
 def v_pca(probe: Probe, *, eta: float = 0.99) -> float:
-    """Sum over feed-forward blocks of the number of principal components that hold ``eta`` of the variance.
+    """Count over feed-forward blocks the principal components that hold ``eta`` of the variance.
 
-    Of the hidden activations before the non-linearity, over all samples and positions, padding included.
+    They are those of the hidden activations before the non-linearity, over all samples and positions, padding included.
 
     Args:
         probe: the probe.
@@ -61,7 +63,7 @@ def v_pca(probe: Probe, *, eta: float = 0.99) -> float:
     reference="Wang et al., 'W-PCA Based Gradient-Free Proxy', ICLR 2025, arXiv:2504.15983, equation 5",
 )
 def w_pca(probe: Probe, *, eta: float = 0.99) -> float:
-    """Number of parameters times v_pca.
+    """Multiply the number of parameters by v_pca.
 
     Args:
         probe: the probe.
@@ -71,7 +73,7 @@ def w_pca(probe: Probe, *, eta: float = 0.99) -> float:
 
 
 def _variances(probe: Probe) -> list[list[float]]:
-    """Of the principal components of each feed-forward block's hidden activations, the largest first."""
+    """Compute the variances of the principal components of each block's hidden activations, largest first."""
     blocks = probe.feed_forward
     if not bool(torch.stack([hidden.isfinite().all() for hidden in blocks]).all()):
         raise NonFiniteError("the hidden activations are not finite.")
@@ -106,7 +108,7 @@ def _components(variances: list[float], eta: float) -> int:
     reference=f"{_SERIANNI}, attention confidence; Voita et al., ACL 2019, arXiv:1905.09418",
 )
 def head_confidence(probe: Probe, *, normalized: bool = False) -> float:
-    """Sum over heads of the mean over samples of |largest entry of what the head returns|.
+    """Sum over heads the mean over samples of |largest entry of the head's output|.
 
     Args:
         probe: the probe.
@@ -124,7 +126,7 @@ def head_confidence(probe: Probe, *, normalized: bool = False) -> float:
     reference=f"{_SERIANNI}, softmax confidence",
 )
 def softmax_confidence(probe: Probe, *, normalized: bool = False) -> float:
-    """Sum over heads of the mean over samples of the largest attention probability.
+    """Sum over heads the mean over samples of the largest attention probability.
 
     Args:
         probe: the probe.
@@ -151,11 +153,11 @@ def _confidence(applications: list[Tensor], batch: int, normalized: bool) -> flo
     reference=f"{_SERIANNI}, head importance; Michel et al., NeurIPS 2019, arXiv:1905.10650",
 )
 def head_importance(probe: Probe, *, normalized: bool = False) -> float:
-    """Sum over the weights of attention of |w dR/dw|, R the sum of all outputs.
+    """Sum |w dR/dw| over the weights of attention, R the sum of all outputs.
 
     Args:
         probe: the probe.
-        normalized: divided by the number of layers.
+        normalized: divide by the number of layers.
     """
     return _saliency(probe, normalized, Role.ATTENTION)
 
@@ -168,11 +170,11 @@ def head_importance(probe: Probe, *, normalized: bool = False) -> float:
     reference=f"{_SERIANNI}, synaptic saliency; Tanaka et al., arXiv:2006.05467",
 )
 def synaptic_saliency(probe: Probe, *, normalized: bool = False) -> float:
-    """Sum over the weights of the feed-forward blocks of |w dR/dw|, R the sum of all outputs.
+    """Sum |w dR/dw| over the weights of the feed-forward blocks, R the sum of all outputs.
 
     Args:
         probe: the probe.
-        normalized: divided by the number of layers.
+        normalized: divide by the number of layers.
     """
     return _saliency(probe, normalized, Role.FFN_IN, Role.FFN_OUT)
 
@@ -192,13 +194,13 @@ def _saliency(probe: Probe, normalized: bool, *roles: Role) -> float:
     reference=f"{_SERIANNI}, synaptic diversity; Zhou et al., 'TF-TAS', CVPR 2022, arXiv:2203.12217, equation 3",
 )
 def synaptic_diversity(probe: Probe, *, normalized: bool = False) -> float:
-    """Sum over the weights of attention of ||dR/dw||_* ||w||_* (nuclear norms), R the sum of all outputs.
+    """Sum ||dR/dw||_* ||w||_* (nuclear norms) over the weights of attention, R the sum of all outputs.
 
-    Projections that a network packs into one matrix count as one.
+    Projections that a network stores in one matrix count as one.
 
     Args:
         probe: the probe.
-        normalized: divided by the number of layers.
+        normalized: divide by the number of layers.
     """
     gradients, weights = probe.output_gradients, probe.weights
     names = probe.weights_for(Role.ATTENTION)
@@ -207,7 +209,7 @@ def synaptic_diversity(probe: Probe, *, normalized: bool = False) -> float:
 
 
 def _diversity(pairs: Sequence[tuple[Tensor, Tensor]]) -> float:
-    """Sum over pairs of the product of their nuclear norms; an axis of heads is part of the matrix."""
+    """Sum over pairs the product of their nuclear norms; an axis of heads is part of the matrix."""
     norms = nuclear_norms([array.flatten(1) for pair in pairs for array in pair])
     return sum(a * b for a, b in zip(norms[::2], norms[1::2], strict=True))
 
@@ -224,13 +226,13 @@ def _diversity(pairs: Sequence[tuple[Tensor, Tensor]]) -> float:
     reference=f"{_SERIANNI}, activation distance; Mellor et al., ICML 2021, arXiv:2006.04647",
 )
 def activation_distance(probe: Probe, *, normalized: bool = False) -> float:
-    """Sum over pairs of samples of the number of feed-forward units with the same sign, before the non-linearity.
+    """Sum over pairs of samples the number of feed-forward units with the same sign, before the non-linearity.
 
-    The kernel of NASWOT, summed where NASWOT takes the determinant.
+    This is the sum of the kernel of NASWOT, which takes the determinant instead.
 
     Args:
         probe: the probe.
-        normalized: divided by the number of layers.
+        normalized: divide by the number of layers.
     """
     layers = probe.feed_forward
     total = 0.0
@@ -253,9 +255,9 @@ def activation_distance(probe: Probe, *, normalized: bool = False) -> float:
     reference=f"{_SERIANNI}, Jacobian cosine; Celotti et al., 2020",
 )
 def jacobian_cosine(probe: Probe) -> float:
-    """1 - mean over pairs of |cos - identity|^(1/20), with cos between the samples' input gradients.
+    """Compute 1 - mean over pairs of |cos - identity|^(1/20), with cos between the samples' input gradients.
 
-    The sum runs over all entries and is divided by B^2 - B, as the authors write it.
+    The sum runs over all entries and is divided by B^2 - B, as in the authors' formula.
     """
     rows, batch = probe.input_gradients.double(), len(probe.batch)
     if batch < 2:
@@ -276,12 +278,12 @@ def jacobian_cosine(probe: Probe) -> float:
     reference="Zhou et al., 'TF-TAS', CVPR 2022, arXiv:2203.12217, equation 6",
 )
 def dss(probe: Probe) -> float:
-    """Synaptic diversity of attention plus synaptic saliency of everything else, for an input of ones and weights |w|.
+    """Add the synaptic diversity of attention and the synaptic saliency of all other layers, for an input of ones.
 
-    Attention: sum of ||dR/dw||_* ||w||_*; all other linear layers: sum of |w dR/dw|; R as in synflow, but
-    norms stay. In float64. For inputs that are images.
+    The weights are |w|. Attention: sum of ||dR/dw||_* ||w||_*; all other linear layers: sum of |w dR/dw|; R as in
+    synflow, but norms stay. In float64. For inputs that are images.
 
-    Deviations: the authors' code tells layers apart by their shapes (a square one counts as attention, one with 1,000
+    Deviations: the authors' code identifies layers by their shapes (a square one counts as attention, one with 1,000
     outputs as the head) and may count the head twice.
     """
     attention = set(probe.weights_for(Role.ATTENTION))

@@ -1,7 +1,7 @@
 """Zen-score: how strongly a random network reacts to a small change of its input.
 
-Data-free: weights and inputs are Gaussian. The Gaussian complexity of the function is read off the features before
-global pooling; what batch norm scales away is added back.
+Data-free: weights and inputs are Gaussian. The Gaussian complexity of the function is measured on the features before
+global pooling, and the scale that batch norm removes is added again.
 """
 
 from __future__ import annotations
@@ -35,30 +35,30 @@ GAMMA = 0.01
     reference="Lin et al., 'Zen-NAS', ICCV 2021, arXiv:2102.01063, algorithm 1",
 )
 def zen(probe: Probe, *, running: bool = False) -> float:
-    """Log of the mean change of the features + sum over batch norms of half the log of the mean variance.
+    """Add the log of the mean change of the features and, over batch norms, half the log of the mean variance.
 
-    Weights ~ N(0, 1), batch norm at 1 and 0; inputs x, x' ~ N(0, 1), shaped as the batch; the change is the sum of
-    |f(x) - f(x + .01 x')| over the features of a sample. Features are what enters the last global pooling or
+    Weights ~ N(0, 1), batch norm at 1 and 0; inputs x, x' ~ N(0, 1) in the shape of the batch; the change is the sum of
+    |f(x) - f(x + .01 x')| over the features of a sample. Features are the input of the last global pooling or
     flattening. One draw by default ("zen:repeats=32" averages over 32).
 
-    Deviations: the paper takes residual links out, which a finished module does not allow (its authors say that the
-    score has no theory on NAS-Bench-201 for that reason). A batch norm that sees zeros only makes the score minus
-    infinity.
+    Deviations: the paper removes residual connections, which is impossible in a finished module (the authors say that
+    for this reason no theory supports the score on NAS-Bench-201). A batch norm whose inputs are all zero makes the
+    score minus infinity.
 
     Args:
         probe: the probe.
-        running: read the variance as the authors' code does, off running averages with momentum .1 that start at one
-            and have seen the two passes; the paper has the batch's own.
+        running: use the variance of the authors' code, from running averages with momentum .1 that start at one and
+            were updated by the two passes; the paper uses the batch's own variance.
     """
     generator = probe.generator("zen")
 
     def noise(tensor: Tensor) -> Tensor:
         if not tensor.is_floating_point():
-            raise UnsupportedModelError("zen feeds Gaussian noise, and the inputs here are integers.")
+            raise UnsupportedModelError("zen uses Gaussian noise as input, but these inputs are integers.")
         return torch.randn(tensor.shape, generator=generator).to(tensor.device, tensor.dtype)
 
     if not probe.batch.tensors():
-        raise UnsupportedModelError("zen feeds Gaussian noise, and no input tensor counts samples.")
+        raise UnsupportedModelError("zen uses Gaussian noise as input, but no input tensor has a dimension of samples.")
     state = {name: p.detach().clone() for name, p in probe.model.named_parameters()}
     try:
         _draw(probe.model, generator)
@@ -76,12 +76,12 @@ def zen(probe: Probe, *, running: bool = False) -> float:
     if change <= 0:
         return -math.inf
     if running:
-        variances = [0.81 + 0.09 * a + 0.1 * b for a, b in zip(variances, again, strict=True)]  # two passes old
+        variances = [0.81 + 0.09 * a + 0.1 * b for a, b in zip(variances, again, strict=True)]  # after two passes
     return math.log(change) + sum(0.5 * math.log(v) if v > 0 else -math.inf for v in variances)
 
 
 def _draw(model: nn.Module, generator: torch.Generator) -> None:
-    # Through .data, so that the graphs of earlier passes, which saved the weights, stay valid.
+    # Use .data so that the graphs of earlier passes, which saved the weights, stay valid.
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
@@ -93,7 +93,7 @@ def _draw(model: nn.Module, generator: torch.Generator) -> None:
 
 
 class _Watch(TorchFunctionMode):
-    """Keeps what is pooled or flattened last, and each batch norm's mean variance."""
+    """Records the last input of pooling or flattening, and each batch norm's mean variance."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -133,11 +133,11 @@ class _Watch(TorchFunctionMode):
 
 
 def _features(probe: Probe, inputs: Inputs) -> tuple[Tensor, list[float]]:
-    """Features before the last pooling or flattening of maps, and each batch norm's mean variance."""
+    """Return the features before the last pooling or flattening of maps, and each batch norm's mean variance."""
     with probe.forward_pass(), _Watch() as watch:
         probe.call(inputs)
     if watch.last is None:
-        raise UnsupportedModelError("zen needs maps that are pooled or flattened at the end, and found none.")
+        raise UnsupportedModelError("zen needs feature maps that are pooled or flattened at the end, and found none.")
     return watch.last, torch.stack(watch.variances).tolist() if watch.variances else []
 
 

@@ -1,6 +1,6 @@
-"""ZiCo: are gradients large and the same from batch to batch?
+"""ZiCo: whether gradients are large and similar from batch to batch.
 
-Intuition: where the mean of the absolute gradient is large against its deviation, training converges fast and the
+Intuition: where the mean of the absolute gradient is large relative to its deviation, training converges fast and the
 network generalises. Labels are needed; batch norm in train mode, with the statistics of each part.
 """
 
@@ -25,16 +25,17 @@ from zcbench.proxies import register_proxy
     reference="Li et al., 'ZiCo', ICLR 2023, arXiv:2301.11300, equation 14",
 )
 def zico(probe: Probe, *, batches: int = 2, signed: bool = True) -> float:
-    """Sum over layers of log sum over weights of mean |g| / deviation of g, over several batches.
+    """Sum over layers the log of the sum over weights of mean |g| / deviation of g, over several batches.
 
-    A batch is a part of the given one. With two, the ratio is (|g1| + |g2|) / |g1 - g2|, whose tail is so heavy that
-    few weights decide a layer. Weights without deviation are left out, and layers of such weights too.
+    Each batch is a part of the given batch. With two, the ratio is (|g1| + |g2|) / |g1 - g2|, whose tail is so heavy
+    that few weights determine the value of a layer. Weights without deviation are excluded, and so are layers that have
+    only such weights.
 
     Args:
         probe: the probe.
         batches: number of parts.
-        signed: deviation of the gradient, as in the authors' code, from which published figures come; if false, of its
-            absolute value, as the paper's equation has it.
+        signed: if true, the deviation of the gradient, as in the authors' code that gave the published figures; if
+            false, the deviation of its absolute value, as in the paper's equation.
     """
     size = len(probe.batch) // batches
     if batches < 2 or size < 2:
@@ -51,20 +52,20 @@ def zico(probe: Probe, *, batches: int = 2, signed: bool = True) -> float:
     sums = [_ratios(parts, signed) for parts in zip(*found, strict=True) if any(g is not None for g in parts)]
     if not sums:
         return 0.0
-    # A ratio is positive: a sum of zero is that of a layer without one.
+    # Ratios are positive, so the sum is zero only for a layer without ratios.
     return sum(math.log(one) if one > 0 else one for one in torch.stack(sums).tolist())
 
 
 def _ratios(parts: Sequence[Tensor | None], signed: bool) -> Tensor:
-    """Sum over a layer's weights of mean |g| / deviation, float64; weights without deviation are left out."""
+    """Sum mean |g| / deviation over a layer's weights, float64; weights without deviation are excluded."""
     gradients = [_at_least_single(gradient) for gradient in parts if gradient is not None]
-    missing = len(parts) - len(gradients)  # a part in which the layer was not used
+    missing = len(parts) - len(gradients)  # number of parts in which the layer was not used
     gradients += [torch.zeros_like(gradients[0])] * missing
     compared = gradients if signed else [gradient.abs() for gradient in gradients]
     if len(gradients) == 2:  # half the sum over half the difference
         size, deviation = gradients[0].abs() + gradients[1].abs(), (compared[0] - compared[1]).abs_()
     else:
-        # Differences from the first part: equal gradients have no deviation, to the bit.
+        # Differences from the first part: the deviation of equal gradients is exactly zero.
         apart = torch.stack([gradient - compared[0] for gradient in compared])
         deviation = torch.linalg.vector_norm(apart.sub_(apart.mean(0)), dim=0).div_(math.sqrt(len(gradients)))
         size = torch.stack([gradient.abs() for gradient in gradients]).mean(0)
@@ -72,6 +73,6 @@ def _ratios(parts: Sequence[Tensor | None], signed: bool) -> Tensor:
 
 
 def _at_least_single(gradient: Tensor) -> Tensor:
-    """In a type in which a ratio does not overflow."""
+    """Return the gradient in a type in which a ratio does not overflow."""
     gradient = gradient.detach()
     return gradient.float() if gradient.dtype in (torch.float16, torch.bfloat16) else gradient

@@ -1,4 +1,4 @@
-"""What was measured: scores, trials of predictors, traces of searches, forecasts; and the store. Loads no torch."""
+"""Results (scores, trials of predictors, traces of searches, forecasts) and the store. Does not load torch."""
 
 from zcbench.records._columns import CurveTrials, Records, Searches, Trials
 from zcbench.records._environment import describe_environment

@@ -1,8 +1,8 @@
-"""Reads many lines at once, where they are as a writer writes them.
+"""Reads many lines at once, if they have the form that a writer gives them.
 
-A line of a writer has its fields in one order. Cut before some of them it gives parts, of which only the value and the
-seconds differ from line to line; the others are few, and each is parsed and checked once. What has another form, or
-does not pass, is left to who reads line by line, which alone decides what can be read.
+A line of a writer has its fields in one order. It is cut before some of them into parts. Only the value and the seconds
+differ from line to line; the other parts have few different texts, and each text is parsed and checked once. Lines that
+have another form, or fail a check, are read one by one by ``_lines``, which decides whether they are valid.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from zcbench.records import _schema
 from zcbench.records._columns import Builder
 from zcbench.records._schema import BadLineError
 
-#: parts that are remembered
+#: number of parts that are cached
 _MOST_PARTS = 1 << 16
 
 
 class OddError(Exception):
-    """A chunk that is not as a writer writes it, or holds something that does not pass."""
+    """A chunk that does not have a writer's form, or fails a check."""
 
 
 @dataclass(frozen=True)
 class _Fields:
-    """A part of a line that holds fields with few different values.
+    """A part of a line with fields that have few different values.
 
     Attributes:
-        before: what makes an object of the part, at its beginning.
-        after: what makes an object of the part, at its end.
-        needed: fields that it has.
-        possible: fields that it may have.
+        before: text that is put before the part to make it a JSON object.
+        after: text that is put after the part to make it a JSON object.
+        needed: required fields.
+        possible: optional fields.
     """
 
     before: bytes
@@ -47,11 +47,11 @@ class _Fields:
 
 @dataclass(frozen=True)
 class _Number:
-    """A part of a line that holds one number.
+    """A part of a line with one number.
 
     Attributes:
         name: the field.
-        end: what follows the number.
+        end: the text after the number.
     """
 
     name: str
@@ -60,9 +60,9 @@ class _Number:
 
 _NEEDED = ("proxy", "seed", "batch", "higher_is_better", "environment", "status", "detail")
 _POSSIBLE = ("code", "sample", "repeats", "spread", "attempt", "device", "device_name")
-#: What lines of all schemas are cut into: before the field of each name but the first.
+#: The parts of lines of all schemas: a line is cut before the field of each name except the first.
 _LAYOUTS: tuple[dict[bytes, _Fields | _Number], ...] = (
-    {  # of schema 1, which comes first as its lines also have the cuts of the other
+    {  # of schema 1, which comes first because its lines also have the cuts of the other
         b"": _Fields(b"", b"}", ("schema", "benchmark", "architecture")),
         b',"proxy":': _Fields(b'{"proxy":', b"}", ("proxy", "seed", "batch")),
         b',"value":': _Number("value"),
@@ -93,10 +93,10 @@ _OTHERWISE: dict[str, Any] = {
 
 
 class Memory:
-    """Reads chunks of records as a writer writes them, and remembers what their parts say.
+    """Reads chunks of records in a writer's form, and caches the values of their parts.
 
     Args:
-        builder: what gets the rows.
+        builder: receives the rows.
     """
 
     def __init__(self, builder: Builder) -> None:
@@ -111,10 +111,10 @@ class Memory:
             origin: name of the file.
 
         Returns:
-            Number of lines; how many of them are of schema 1.
+            Number of lines; number of lines of schema 1.
 
         Raises:
-            OddError: it has another form, or a line does not pass; nothing was added.
+            OddError: it has another form, or a line fails a check; nothing was added.
         """
         begin = chunk[: chunk.find(b"\n") + 1]
         layout = next((layout for layout in self._layouts if layout.fits(begin)), None)
@@ -141,8 +141,8 @@ class _Layout:
     """One order of a line's fields.
 
     Args:
-        parts: what stands in the parts, by what they begin with.
-        builder: what numbers texts.
+        parts: the contents of the parts, by the text with which they begin.
+        builder: numbers the texts.
     """
 
     def __init__(self, parts: dict[bytes, _Fields | _Number], builder: Builder) -> None:
@@ -154,20 +154,20 @@ class _Layout:
         ]
 
     def fits(self, line: bytes) -> bool:
-        """Whether a line has all cuts in this order."""
+        """Return whether a line has all cuts in this order."""
         places = [line.find(cut) for cut in self._cuts]
         return places[0] > 0 and all(a < b for a, b in pairwise(places))
 
     def columns(self, chunk: bytes) -> dict[str, NDArray[Any]]:
-        """The columns of whole lines.
+        """Return the columns of whole lines.
 
         Raises:
             OddError: a line has another form.
         """
         if any(mark in chunk for mark in self._marks):
             raise OddError
-        # A line break and a mark for each cut: a part begins with its mark, and no other place has one. What is between
-        # two marks is a whole list of fields where it is one by itself, as no text of JSON has a quote that is open.
+        # A line break and a mark for each cut: a part begins with its mark, and no other place has one. The text
+        # between two marks is a complete list of fields if it can be parsed alone: a text of JSON has no open quote.
         for mark, cut in zip(self._marks, self._cuts, strict=True):
             chunk = chunk.replace(cut, b"\n" + mark)
         found = chunk.split(b"\n")
@@ -186,12 +186,12 @@ class _Layout:
 
 
 class _Parts(dict[bytes, int]):
-    """Numbers of the parts at one place of a line; what each says stands in tables.
+    """Numbers of the parts at one place of a line; tables contain the values of each part.
 
     Args:
-        fields: what the parts hold.
-        mark: what they begin with.
-        builder: what numbers texts.
+        fields: the contents of the parts.
+        mark: the text with which they begin.
+        builder: numbers the texts.
     """
 
     def __init__(self, fields: _Fields, mark: bytes, builder: Builder) -> None:
@@ -202,12 +202,12 @@ class _Parts(dict[bytes, int]):
         self._names = (*fields.needed, *fields.possible, *(("done",) if "status" in fields.needed else ()))
 
     def columns(self, parts: list[bytes], count: int) -> dict[str, NDArray[Any]]:
-        """The columns of these parts."""
+        """Return the columns of these parts."""
         if len(self) > _MOST_PARTS:
             self.clear()
             self._rows, self._tables = [], []
         numbers = np.fromiter(map(self.__getitem__, parts), np.int32, count)
-        if self._rows:  # tables grow as parts are met
+        if self._rows:  # tables grow with each new part
             added = [np.array(column) for column in zip(*self._rows, strict=True)]
             tables = self._tables or [column[:0] for column in added]
             self._tables = [np.concatenate(pair) for pair in zip(tables, added, strict=True)]
@@ -243,10 +243,10 @@ class _Parts(dict[bytes, int]):
 
 
 def _numbers(parts: list[bytes], mark: bytes, part: _Number, *, nulls: bool) -> NDArray[np.float64]:
-    """Numbers as float64, null as nan.
+    """Return numbers as float64, null as nan.
 
     Raises:
-        OddError: something is no number.
+        OddError: a part is not a number.
     """
     text = b"".join(parts)
     if text.count(mark) != len(parts) or len(text) > 64 * len(parts) or not text.endswith(part.end):
@@ -257,7 +257,7 @@ def _numbers(parts: list[bytes], mark: bytes, part: _Number, *, nulls: bool) -> 
     except (ValueError, RecursionError):
         raise OddError from None
     kinds = set(map(type, values))
-    # Each part is one number: one that had a comma would make another count, or a list or text of something.
+    # Each part is one number: a comma in a part would change the count or give a list or a text.
     if len(values) != len(parts) or kinds - {float, int, type(None)} or (type(None) in kinds and not nulls):
         raise OddError
     if type(None) in kinds:

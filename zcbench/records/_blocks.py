@@ -1,8 +1,8 @@
-"""Blocks: lines that hold many records or trials as columns, in a file that a compaction made.
+"""Blocks: lines that contain many records or trials as columns, in a file that a compaction made.
 
 A block is a JSON object of at most a megabyte. It has a list of texts, and a column for each field: a list with an
-entry per row, or one value that all rows have. Texts stand in columns as their places in the list. Each block can be
-read without the others. Its last field is a checksum of all bytes before that: what is damaged is no wrong number.
+entry per row, or one value for all rows. Columns contain texts as indices into the list. Each block can be read
+without the others. Its last field is a checksum of all bytes before it, so that damage never gives a wrong number.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from zcbench.records._schema import LONGEST, SCHEMA, BadLineError
 Arrays = Mapping[str, NDArray[Any]]
 Texts = Mapping[str, tuple[str, ...]]
 
-#: how a file's first block begins
+#: the beginning of a file's first block
 BEGIN = tuple(b'{"schema":%d,"block":' % schema for schema in range(2, SCHEMA + 1))
 _ROWS = 1 << 15
 _END = re.compile(rb',"crc32":([0-9]{1,10})\}\s*')
-#: columns that are always lists: a short line can never stand for more rows than it has bytes
+#: columns that are always lists: a short line can never contain more rows than it has bytes
 _LISTED = {
     "record": ("value", "seconds"),
     "trial": ("metrics", "train_size"),
@@ -39,7 +39,7 @@ _LISTED = {
 
 
 def encoded(arrays: Arrays, texts: Texts, kind: Kind[Any]) -> Iterator[bytes]:
-    """The lines of columns."""
+    """Encode columns as lines."""
     total, start, rows = len(arrays[kind.names[0]]), 0, _ROWS
     while start < total:
         part = {name: arrays[name][start : start + rows] for name in kind.names}
@@ -81,8 +81,8 @@ def decode(line: Mapping[str, Any], text: bytes, kind: Kind[Any], builder: Build
     Args:
         line: its fields.
         text: its bytes.
-        kind: what the rows have to be.
-        builder: what gets the rows.
+        kind: the required kind of the rows.
+        builder: receives the rows.
 
     Raises:
         BadLineError: it is damaged, or of another kind.
@@ -91,7 +91,7 @@ def decode(line: Mapping[str, Any], text: bytes, kind: Kind[Any], builder: Build
     if end is None or end.end() != len(text) or zlib.crc32(text[: end.start()]) != int(end[1]):
         raise BadLineError("a damaged block")
     if line["block"] != kind.name:
-        raise BadLineError("a block of something else")
+        raise BadLineError("a block with other contents")
     try:
         arrays, texts = _columns(line, kind)
         _checks.check(arrays, texts, kind)
@@ -105,7 +105,7 @@ def _columns(line: Mapping[str, Any], kind: Kind[Any]) -> tuple[dict[str, NDArra
     texts = line["texts"]
     rows = len(line[_LISTED[kind.name][0]])
     if type(texts) is not list or set(map(type, texts)) - {str}:
-        raise BadLineError("texts that are none")
+        raise BadLineError("texts that are not texts")
     arrays: dict[str, NDArray[Any]] = {}
     known: dict[str, Sequence[str]] = dict.fromkeys(kind.texts, texts)
     for field in kind.fields:
@@ -125,7 +125,7 @@ def _columns(line: Mapping[str, Any], kind: Kind[Any]) -> tuple[dict[str, NDArra
 
 
 def unwritten(field: Field, rows: int) -> tuple[NDArray[Any], list[str]]:
-    """The column of a field that files of an older schema lack, and its texts."""
+    """Return the column of a field that files of an older schema lack, and its texts."""
     if field.form is Form.TEXT:
         return np.zeros(rows, np.int32), [field.default]
     return np.full(rows, field.default, _KEPT[field.form]), []
@@ -152,13 +152,13 @@ def _column(values: list[Any], field: Field) -> NDArray[Any]:
 
 
 def add(arrays: Arrays, texts: Mapping[str, Sequence[str]], kind: Kind[Any], builder: Builder) -> None:
-    """Add checked columns with texts of their own to a builder."""
+    """Add checked columns with separate texts to a builder."""
     added = dict(arrays)
     for name in kind.texts:
         known = texts[name]
         used = np.unique(arrays[name])
         numbers = np.zeros(len(known), np.int32)
-        # What was written is shortened; what a stranger wrote may not be.
+        # A writer shortens details; a file from another program may contain longer ones.
         found = (shortened(known[code]) if name == "detail" else known[code] for code in used)
         numbers[used] = [builder.code(name, text) for text in found]
         added[name] = numbers[arrays[name]]

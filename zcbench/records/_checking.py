@@ -1,4 +1,4 @@
-"""What a store's files hold, and what is wrong with them."""
+"""The contents of a store's files, and their problems."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _SAMPLE = 1 << 14
 
 @dataclass
 class Checked:
-    """What the files of one kind of a benchmark hold.
+    """The contents of the files of one kind of a benchmark.
 
     Attributes:
         benchmark: name without version.
         kind: "record" or "trial".
         files: number of files.
         bytes: their size.
-        lines: their lines; of a Parquet file its rows.
-        items: records or trials that are read, one of each key.
-        living: files that a run is writing to, or may be.
+        lines: number of their lines; for a Parquet file the number of its rows.
+        items: number of records or trials that are read, one for each key.
+        living: files to which a run writes, or may write.
         left_out: lines, or whole files, that cannot be read.
-        disagreeing: keys of which several measurements disagree.
-        saved: bytes that a compaction to blocks would save, roughly.
-        foreign: files in the benchmark's folder that are none of the store's.
-        notes: what is wrong, a sentence each.
+        disagreeing: keys whose measurements disagree.
+        saved: approximate number of bytes that a compaction to blocks would save.
+        foreign: files in the benchmark's folder that do not belong to the store.
+        notes: the problems, a sentence each.
     """
 
     benchmark: str
@@ -48,12 +48,12 @@ class Checked:
 
     @property
     def is_sound(self) -> bool:
-        """Whether everything can be read and nothing disagrees."""
+        """Whether all files can be read and no measurements disagree."""
         return not (self.left_out or self.disagreeing)
 
 
 def examined(store: Path, benchmark: str, kind: Kind[Any], content: Read) -> Checked:
-    """What can be said of files before lines with one key are merged."""
+    """Examine files before lines with the same key are merged."""
     found = Checked(benchmark, kind.name, len(content.parts), left_out=len(content.left_out))
     stems = {source.path: source.stem for source in _layout.sources(store, benchmark, kind)}
     finished = 0

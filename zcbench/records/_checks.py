@@ -1,4 +1,4 @@
-"""Whether columns from a block or a Parquet file hold what lines may hold: many rows at once, by the same rules."""
+"""Checks of columns from a block or a Parquet file: many rows at once, by the rules for lines."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def check(arrays: Mapping[str, NDArray[Any]], texts: Mapping[str, Sequence[str]]
 
     Args:
         arrays: a column of every field, all of one length; texts as int32 codes, whole numbers as int64.
-        texts: what the codes stand for.
-        kind: what the rows are.
+        texts: the texts of the codes.
+        kind: the kind of the rows.
 
     Raises:
-        BadLineError: a column holds something else; the text says which.
+        BadLineError: a column contains an invalid value; the message names the column.
     """
     for field in kind.fields:
         values = arrays[field.name]
@@ -56,7 +56,7 @@ def _check_outcomes(arrays: Mapping[str, NDArray[Any]], texts: Mapping[str, Sequ
     if "value" in arrays:
         done = np.array([text == Status.OK for text in texts["status"]], bool)[codes]
         if (np.isnan(arrays["value"]) == done).any():
-            raise BadLineError("the column 'status' does not go with the column 'value'")
+            raise BadLineError("the column 'status' does not agree with the column 'value'")
         return
     for metrics, status in {*zip(arrays["metrics"].tolist(), codes.tolist(), strict=True)}:
         _schema.column_metrics(texts["metrics"][metrics], texts["status"][status], kind.name)

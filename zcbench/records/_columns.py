@@ -1,4 +1,4 @@
-"""Many records or trials in little memory: an array per field, texts by number, and objects only for who asks."""
+"""Many records or trials in little memory: an array per field, numbered texts, and objects only on request."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ Rows = NDArray[np.intp]
 Arrays = Mapping[str, NDArray[Any]]
 Texts = Mapping[str, tuple[str, ...]]
 
-#: rows that become objects at once
+#: number of rows that become objects at once
 _BATCH = 4096
 
 
 class Table(Sequence[Item]):
-    """An immutable sequence of records or trials that is kept as columns.
+    """An immutable sequence of records or trials that is stored as columns.
 
-    Indexing and iterating give the objects. Columns are read-only arrays with an entry per item; a text stands in
-    them as a number, and :meth:`codes` gives both. A slice, :meth:`take` and :meth:`where` give a sequence of the same
-    class that shares the texts; texts that no item has may then be among them.
+    Indexing and iterating give the objects. Columns are read-only arrays with an entry per item. They contain texts as
+    numbers, and :meth:`codes` gives both. A slice, :meth:`take` and :meth:`where` give a sequence of the same
+    class that shares the texts; the texts may then include some that no item has.
 
     Attributes:
-        notes: what a reader has to know of what was left out, a sentence each.
+        notes: sentences about excluded items.
     """
 
     kind: ClassVar[Kind[Any]]
@@ -44,7 +44,7 @@ class Table(Sequence[Item]):
 
     @classmethod
     def of(cls, items: Iterable[Item], notes: Sequence[str] = ()) -> Self:
-        """The sequence of these records or trials."""
+        """Make the sequence of these records or trials."""
         if isinstance(items, cls):
             return cls(items._arrays, items._texts, notes or items.notes)
         builder = Builder(cls.kind)
@@ -90,7 +90,7 @@ class Table(Sequence[Item]):
         return f"<{type(self).__name__}: {len(self):,}>"
 
     def take(self, rows: Rows | Sequence[int]) -> Self:
-        """The items of these rows, in this order.
+        """Return the items of these rows, in this order.
 
         Args:
             rows: numbers from 0.
@@ -99,7 +99,7 @@ class Table(Sequence[Item]):
         return type(self)({name: array[chosen] for name, array in self._arrays.items()}, self._texts, self.notes)
 
     def where(self, mask: NDArray[np.bool_]) -> Self:
-        """The items of which the mask is true.
+        """Return the items for which the mask is true.
 
         Args:
             mask: ``(items,)``.
@@ -107,7 +107,7 @@ class Table(Sequence[Item]):
         return self.take(np.flatnonzero(mask))
 
     def codes(self, name: str) -> tuple[Codes, tuple[str, ...]]:
-        """A column of texts: int32 codes ``(items,)``, and the texts that they number.
+        """Return a column of texts: int32 codes ``(items,)``, and the texts that they number.
 
         Raises:
             KeyError: there is no such column of texts.
@@ -115,7 +115,7 @@ class Table(Sequence[Item]):
         return self._arrays[name], self._texts[name]
 
     def numbers(self, name: str) -> NDArray[Any]:
-        """A column of whole numbers (signed), floats (nan for none) or bools, ``(items,)``.
+        """Return a column of whole numbers (signed), floats (nan for none) or bools, ``(items,)``.
 
         Raises:
             KeyError: there is no such column.
@@ -125,25 +125,25 @@ class Table(Sequence[Item]):
         return self._arrays[name]
 
     def distinct(self, name: str) -> list[str]:
-        """The texts that the items have in a column, in the order of their first item."""
+        """Return the texts of a column, in the order of their first item."""
         codes, texts = self.codes(name)
         found, first = np.unique(codes, return_index=True)
         return [texts[code] for code in found[np.argsort(first)]]
 
     def has(self, name: str, wanted: str | Iterable[str]) -> NDArray[np.bool_]:
-        """Of which items a column of texts holds this text or one of these: bools ``(items,)``."""
+        """Return a mask of the items whose text in a column is this text or one of these: bools ``(items,)``."""
         codes, texts = self.codes(name)
         some = {wanted} if isinstance(wanted, str) else set(wanted)
         return np.array([text in some for text in texts], bool)[codes] if texts else np.zeros(len(self), bool)
 
     def column(self, name: str) -> list[Any]:
-        """A column as a list of texts or numbers."""
+        """Return a column as a list of texts or numbers."""
         values = self._arrays[name].tolist()
         texts = self._texts.get(name)
         return values if texts is None else [texts[code] for code in values]
 
     def keys(self) -> list[tuple[Any, ...]]:
-        """The key of every item."""
+        """Return the key of every item."""
         return list(zip(*(self.column(name) for name in self.kind.keys), strict=True))
 
     @cached_property
@@ -151,21 +151,24 @@ class Table(Sequence[Item]):
         return KeyIndex(self)
 
     def row(self, key: tuple[Any, ...]) -> int | None:
-        """The row of the item with this key, if there is one. Of several with one key (never from a store) any."""
+        """Return the row of the item with this key, or None.
+
+        If several items have the key (never in a sequence from a store), any of them is returned.
+        """
         return self._index.row(key)
 
     def find(self, key: tuple[Any, ...]) -> Item | None:
-        """The item with this key, if there is one."""
+        """Return the item with this key, or None."""
         row = self.row(key)
         return None if row is None else self[row]
 
 
 class Records(Table[Record]):
-    """An immutable sequence of :class:`Record` that is kept as columns.
+    """An immutable sequence of :class:`Record` that is stored as columns.
 
-    ``codes`` knows benchmark, architecture, proxy, batch, code, status, detail, network, environment,
+    ``codes`` has the columns benchmark, architecture, proxy, batch, code, status, detail, network, environment,
     sample, device and device_name;
-    ``numbers`` knows seed, value, seconds, higher_is_better, repeats, spread, attempt and memory.
+    ``numbers`` has seed, value, seconds, higher_is_better, repeats, spread, attempt and memory.
 
     Example:
         >>> from zcbench.records import Records
@@ -179,40 +182,40 @@ class Records(Table[Record]):
 
     @property
     def values(self) -> Floats:
-        """Scores, float64 ``(records,)``; nan where there is none."""
+        """Scores, float64 ``(records,)``; nan for a missing score."""
         return self.numbers("value")
 
     @property
     def seconds(self) -> Floats:
-        """What each score costs alone, float64 ``(records,)``; nan where unknown."""
+        """The cost of each score alone, float64 ``(records,)``; nan where unknown."""
         return self.numbers("seconds")
 
 
 class Trials(Table[Trial]):
-    """An immutable sequence of :class:`Trial` that is kept as columns.
+    """An immutable sequence of :class:`Trial` that is stored as columns.
 
-    ``codes`` knows benchmark, target, transfer_from, predictor, data, code, status, metrics (as JSON), detail and
-    environment; ``numbers`` knows pool, train_size, tuned_size, seed and attempt.
+    ``codes`` has the columns benchmark, target, transfer_from, predictor, data, code, status, metrics (as JSON), detail
+    and environment; ``numbers`` has pool, train_size, tuned_size, seed and attempt.
     """
 
     kind = TRIALS
 
 
 class Searches(Table[SearchTrace]):
-    """An immutable sequence of :class:`SearchTrace` that is kept as columns.
+    """An immutable sequence of :class:`SearchTrace` that is stored as columns.
 
-    ``codes`` knows benchmark, guide, searcher, scorers, budget, constraints, data, code, status, detail and
-    environment, and metrics, rows, clock and epochs as JSON; ``numbers`` knows seed and attempt.
+    ``codes`` has the columns benchmark, guide, searcher, scorers, budget, constraints, data, code, status, detail and
+    environment, and metrics, rows, clock and epochs as JSON; ``numbers`` has seed and attempt.
     """
 
     kind = SEARCHES
 
 
 class CurveTrials(Table[CurveTrial]):
-    """An immutable sequence of :class:`CurveTrial` that is kept as columns.
+    """An immutable sequence of :class:`CurveTrial` that is stored as columns.
 
-    ``codes`` knows benchmark, curve, curve_predictor, data, code, context, status, metrics (as JSON), detail and
-    environment; ``numbers`` knows pool, complete, parts, seed and attempt.
+    ``codes`` has the columns benchmark, curve, curve_predictor, data, code, context, status, metrics (as JSON), detail
+    and environment; ``numbers`` has pool, complete, parts, seed and attempt.
     """
 
     kind = FORECASTS
@@ -222,7 +225,7 @@ class Builder:
     """Collects columns, row by row or many rows at once.
 
     Args:
-        kind: what the rows are.
+        kind: the kind of the rows.
     """
 
     def __init__(self, kind: Kind[Any]) -> None:
@@ -233,7 +236,7 @@ class Builder:
         self._rows = 0
 
     def code(self, name: str, text: str) -> int:
-        """The number of a text in a column."""
+        """Return the number of a text in a column."""
         known = self._numbers[name]
         return known.setdefault(text, len(known))
 
@@ -249,14 +252,14 @@ class Builder:
             self.flush()
 
     def extend(self, arrays: Arrays) -> None:
-        """Add rows: an array per column, texts by the numbers that :meth:`code` gave."""
+        """Add rows: an array per column, with texts as the numbers of :meth:`code`."""
         self.flush()
         self._rows += len(arrays[self.kind.names[0]])
         for field in self.kind.fields:
             self._parts[field.name].append(_compact(arrays[field.name], field.form))
 
     def flush(self) -> None:
-        """Make arrays of what :meth:`append` collected."""
+        """Convert the rows of :meth:`append` to arrays."""
         if not self._pending:
             return
         rows, self._pending = self._pending, []
@@ -270,7 +273,7 @@ class Builder:
         self.extend(arrays)
 
     def finish(self) -> tuple[dict[str, NDArray[Any]], dict[str, tuple[str, ...]]]:
-        """The columns and their texts; the builder is empty afterwards."""
+        """Return the columns and their texts; the builder is empty afterwards."""
         self.flush()
         arrays = {}
         for field in self.kind.fields:
@@ -285,7 +288,7 @@ _TYPES = {Form.TEXT: np.int32, Form.WHOLE: np.int64, Form.FLAG: np.bool_, Form.F
 
 
 def _compact(array: NDArray[Any], form: Form) -> NDArray[Any]:
-    """Whole numbers as the smallest signed type that holds them."""
+    """Convert whole numbers to the smallest signed type that can represent them."""
     if form is not Form.WHOLE or not len(array):
         return array
     highest = int(array.max())
@@ -313,7 +316,7 @@ class KeyIndex:
             self._sorted = packed[self._order]
 
     def row(self, key: tuple[Any, ...]) -> int | None:
-        """The row of a key, if it is there."""
+        """Return the row of a key, or None."""
         if not self._possible:
             return self._rows.get(key)
         number = 0
@@ -328,13 +331,14 @@ class KeyIndex:
 
 
 def key_numbers(arrays: Arrays, texts: Texts, kind: Kind[Any], *, exact: bool = True) -> NDArray[np.int64] | None:
-    """A whole number per row that is the same for equal keys only.
+    """Return a whole number per row that is the same only for equal keys.
 
     Args:
         arrays: the columns.
         texts: their texts.
-        kind: what the rows are.
-        exact: give None where the product of all columns' counts does not fit into 63 bits; else number what occurs.
+        kind: the kind of the rows.
+        exact: return None if the product of all columns' counts does not fit into 63 bits; else number the
+            combinations that occur.
     """
     total, packed = 1, np.zeros(len(arrays[kind.names[0]]), np.int64)
     for name in kind.keys:

@@ -1,8 +1,8 @@
-"""Makes one file of many: blocks of columns, or Parquet. Nothing is lost and nothing doubled, whenever it is killed.
+"""Merges many files into one: blocks of columns, or Parquet. A kill at any time loses and duplicates nothing.
 
-The new file is written whole, read back and compared before the old ones are removed. While both are there, their lines
-are the same and count once. Files of living writers stay as they are. Lines that cannot be read go, as they are, into a
-file of their own.
+The new file is written whole, read again and compared before the old ones are removed. While both exist, their lines
+are the same and count once. Files of living writers do not change. Lines that cannot be read are copied unchanged into
+a separate file.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from zcbench.records._locks import Finished
 from zcbench.records._merging import without_copies
 from zcbench.records._reading import Read, VanishedError, read_sources
 
-_ADVICE = "give yourself permission to write there."
+_ADVICE = "give yourself permission to write to this folder."
 
 
 @dataclass
 class Compacted:
-    """What a compaction did with the files of one kind.
+    """The result of a compaction of the files of one kind.
 
     Attributes:
         benchmark: name without version.
         kind: "record" or "trial".
-        path: the file that it made; None if there was nothing to gain.
-        files: number of files that it took the place of.
+        path: the new file; None if a compaction would save nothing.
+        files: number of files that it replaced.
         rows: number of records or trials in it.
         before: their bytes.
         after: its bytes.
-        left: files that were left alone, and why.
+        left: files that were not changed, with the reasons.
         aside: files with the lines that cannot be read.
     """
 
@@ -59,12 +59,12 @@ class Compacted:
 
 
 def compact(store: Path, benchmark: str, kind: Kind[Any], form: str | None = None) -> Compacted:
-    """Make one file of all finished files of one kind.
+    """Merge all finished files of one kind into one.
 
     Args:
         store: folder of the store.
         benchmark: name without version.
-        kind: what they hold.
+        kind: the kind of their items.
         form: "jsonl" or "parquet"; None for Parquet where pyarrow is installed.
 
     Raises:
@@ -96,10 +96,10 @@ def compact(store: Path, benchmark: str, kind: Kind[Any], form: str | None = Non
 
 
 def _held(sources: Sequence[Source], done: Compacted, stack: ExitStack) -> dict[Source, Finished]:
-    """The files whose writers have ended; nobody else compacts them meanwhile."""
+    """Return the files whose writers have ended; no other process compacts them meanwhile."""
     held = {}
     for source in sources:
-        # A run of schema 1 holds a file beside its own.
+        # A run of schema 1 locks a separate file next to its own.
         paths = [source.path, *([lock] if not source.stem and (lock := old_lock(source.path)).is_file() else [])]
         try:
             found = [_locks.finished(path, source.stem) for path in paths]
@@ -118,14 +118,14 @@ def _held(sources: Sequence[Source], done: Compacted, stack: ExitStack) -> dict[
 
 
 def old_lock(path: Path) -> Path:
-    """The lock beside a file of schema 1."""
+    """Return the lock next to a file of schema 1."""
     return path.with_suffix(".lock")
 
 
 def _read(sources: list[Source], kind: Kind[Any]) -> Read:
     try:
         return read_sources(sources, kind)
-    except VanishedError:  # somebody removes files by hand
+    except VanishedError:  # a user removes files by hand
         raise StoreError("files of the store were removed while it was compacted. Try again.") from None
 
 
@@ -137,7 +137,7 @@ def _nothing_to_gain(sources: list[Source], content: Read, form: str) -> bool:
 
 
 def _write(folder: Path, content: Read, kind: Kind[Any], form: str, done: Compacted) -> None:
-    """Make the new file, and see that it says the same as the old ones."""
+    """Make the new file, and check that it has the same contents as the old ones."""
     rows = without_copies(content.arrays, content.texts, kind)
     if len(rows) < len(content):
         content.arrays = {name: array[rows] for name, array in content.arrays.items()}
@@ -158,10 +158,10 @@ def _write(folder: Path, content: Read, kind: Kind[Any], form: str, done: Compac
 
 
 def _compare(path: Path, stem: str, form: str, content: Read) -> None:
-    """Read a file back.
+    """Read a file again and compare it with the rows that were written.
 
     Raises:
-        StoreError: it does not say what was to be written.
+        StoreError: they differ.
     """
     comparison = Comparison(content)
     try:
@@ -169,14 +169,16 @@ def _compare(path: Path, stem: str, form: str, content: Read) -> None:
     except ValueError:
         part = None
     if part is None or part.left_out or comparison.rows != len(content) or part.environments != content.environments:
-        raise StoreError(f"{path.parent} was not changed: the new file differs from what was written. Check the disk.")
+        raise StoreError(
+            f"{path.parent} was not changed: the new file differs from the data that was written. Check the disk."
+        )
 
 
 class Comparison(Builder):
-    """Takes rows as a builder does, and compares them with what there is instead of keeping them.
+    """Accepts rows as a builder does, and compares them with the expected rows instead of keeping them.
 
     Args:
-        content: what the rows have to be.
+        content: the expected rows.
     """
 
     def __init__(self, content: Read) -> None:
@@ -186,7 +188,7 @@ class Comparison(Builder):
         self._meant: dict[str, list[int]] = {name: [] for name in content.texts}
 
     def code(self, name: str, text: str) -> int:
-        """The number of a text in a column."""
+        """Return the number of a text in a column."""
         code = super().code(name, text)
         if code == len(self._meant[name]):
             self._meant[name].append(self._codes[name].get(text, -1))
@@ -212,12 +214,12 @@ class Comparison(Builder):
 
 
 def _put_aside(folder: Path, content: Read, kind: Kind[Any], done: Compacted) -> None:
-    """Copy lines that cannot be read into files of their own, one for each that has such lines."""
+    """Copy lines that cannot be read into separate files, one for each file that has such lines."""
     for path, part in content.parts.items():
         if not part.left_out:
             continue
         text = b"".join(_lines.chosen(path, {line.line for line in part.left_out}))
-        # A name by content: a compaction that was killed here makes no second copy when it is done again.
+        # The name is a digest of the content, so a compaction that was killed here makes no second copy later.
         aside = folder / f"aside-{hashlib.sha256(text).hexdigest()[:16]}{kind.suffix}.jsonl"
         with whole(aside, _ADVICE) as temporary:
             temporary.write_bytes(text)
@@ -230,7 +232,7 @@ def _remove(held: Mapping[Source, Finished], done: Compacted) -> None:
     for source, file in held.items():
         try:
             state = source.path.stat()
-            # Where there are no locks, or only those of one machine, a writer may have come back.
+            # Without locks, or with locks of one machine only, a writer may have continued.
             if state.st_size != file.size or not file.is_at(state):
                 done.left[source.path] = "it changed meanwhile"
                 continue

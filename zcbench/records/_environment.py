@@ -1,4 +1,4 @@
-"""What the numbers were computed with."""
+"""The environment of a computation: versions, machine, commit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def describe_environment() -> tuple[str, dict[str, Any]]:
-    """An identifier and the description that it stands for: versions, machine, commit."""
+    """Return an identifier of the environment and its description: versions, machine, commit."""
     import zcbench
 
     description: dict[str, Any] = {
@@ -38,7 +38,7 @@ def _version(package: str) -> str:
 
 
 def _commit() -> str:
-    """The commit of a source checkout, with "+" if it has changes; empty for an installed package."""
+    """Return the commit of a source checkout, with "+" if it has changes; empty for an installed package."""
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return ""

@@ -17,7 +17,7 @@ Item = TypeVar("Item", Record, Trial, SearchTrace, CurveTrial)
 
 
 class Form(Enum):
-    """How a field is kept."""
+    """The storage form of a field."""
 
     TEXT = "text"  # int32 codes and their texts
     WHOLE = "whole"  # whole numbers
@@ -27,7 +27,7 @@ class Form(Enum):
 
 @dataclass(frozen=True)
 class Field:
-    """A column: its name, form and value where nothing was written; whether it is part of the key; its first schema."""
+    """A column: its name, form and default value; whether it is part of the key; its first schema."""
 
     name: str
     form: Form = Form.TEXT
@@ -38,15 +38,15 @@ class Field:
 
 @dataclass(frozen=True)
 class Kind(Generic[Item]):
-    """What one sort of files holds.
+    """The contents of one kind of files.
 
     Attributes:
-        name: in messages, singular.
-        suffix: what files of the kind have before their format: "", ".trials", ".searches" or ".forecasts".
-        mark: field that an item has and the description of an environment lacks.
-        fields: the columns; those of the key stand in the key's order.
-        values: an item's values in the order of the fields.
-        item: the item of such values.
+        name: the name in messages, singular.
+        suffix: the suffix of file names before their format: "", ".trials", ".searches" or ".forecasts".
+        mark: a field that an item has and the description of an environment lacks.
+        fields: the columns; those of the key are in the key's order.
+        values: converts an item to values in the order of the fields.
+        item: converts such values to an item.
     """
 
     name: str
@@ -68,7 +68,7 @@ class Kind(Generic[Item]):
 
     @cached_property
     def traced(self) -> Kind[Item]:
-        """The kind with one column more: ``origin``, the name of the file in which an item was first written."""
+        """Return the kind with one more column: ``origin``, the name of the file in which an item was first written."""
         return replace(self, fields=(*self.fields, Field("origin", default="")))
 
     @cached_property
@@ -88,7 +88,7 @@ def _record_values(record: Record) -> tuple[Any, ...]:
 
 
 def _nan(value: float) -> float:
-    # One object for nan, as equality of tuples and dataclasses goes by identity first.
+    # One object for nan, because equality of tuples and dataclasses compares identity first.
     return value if value == value else math.nan
 
 
@@ -121,28 +121,28 @@ def _record(
 
 
 def metrics_text(metrics: Mapping[str, float | None]) -> str:
-    """Metrics as one text; None, nan and infinities are null."""
+    """Write metrics as one text; None, nan and infinities become null."""
     known = {n: None if v is None or not math.isfinite(v) else float(v) for n, v in metrics.items()}
     return json.dumps(known, separators=(",", ":"))
 
 
 def metrics_of(text: str) -> dict[str, float]:
-    """What :func:`metrics_text` wrote."""
+    """Read the text of :func:`metrics_text`."""
     return {name: math.nan if value is None else float(value) for name, value in json.loads(text).items()}
 
 
 def numbers_text(values: Sequence[float]) -> str:
-    """Numbers as one text."""
+    """Write numbers as one text."""
     return json.dumps(list(values), separators=(",", ":"))
 
 
 def numbers_of(text: str) -> tuple[Any, ...]:
-    """What :func:`numbers_text` wrote."""
+    """Read the text of :func:`numbers_text`."""
     return tuple(json.loads(text))
 
 
 _STATUS = {str(status): status for status in Status}
-#: how fields are written as columns of texts, and read again; others stay as they are
+#: functions that write fields as columns of texts and read them; other fields are not converted
 _WRITTEN: Mapping[str, Callable[[Any], Any]] = {
     "status": str,
     "metrics": metrics_text,
@@ -157,7 +157,7 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
 
 
 def _flat(item: type[Item], name: str, suffix: str, mark: str, *fields: Field) -> Kind[Item]:
-    """The kind of a dataclass whose fields are the columns."""
+    """Make the kind of a dataclass whose fields are the columns."""
 
     def values(one: Item) -> tuple[Any, ...]:
         found = ((field.name, getattr(one, field.name)) for field in fields)
@@ -170,7 +170,7 @@ def _flat(item: type[Item], name: str, suffix: str, mark: str, *fields: Field) -
     return Kind(name, suffix, mark, fields, values, made)
 
 
-#: where an item was computed, and what that took
+#: the device of a computation, and its memory
 _DEVICE = (
     Field("device", default="", since=3),
     Field("device_name", default="", since=3),

@@ -1,9 +1,10 @@
-"""Where files of a store lie, and what their names say.
+"""The paths of a store's files, and the contents of their names.
 
 ``<store>/<benchmark>/<host>-<process>-<start>.jsonl`` holds records, ``….trials.jsonl`` trials, ``….searches.jsonl``
 traces of searches, ``….forecasts.jsonl`` trials of curve predictors; compacted files may end in ``.parquet`` instead.
-Stores of schema 1 have one file a benchmark, ``<store>/<benchmark>.jsonl``, and trials in the folder ``predictors``;
-they are read and never appended to.
+``….table.json`` contains the options of a user-defined table (:mod:`zcbench.records._tables`).
+Stores of schema 1 have one file per benchmark, ``<store>/<benchmark>.jsonl``, and trials in the folder ``predictors``;
+they are read and never changed.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _OLD_TRIALS = "predictors"
 _STEM = re.compile(r"(?P<host>.+)-(?P<process>[0-9]+)-(?P<start>[0-9]{8}T[0-9]{12}Z)(-[0-9a-z]+)?")
 _START = "%Y%m%dT%H%M%S%fZ"
 _MOST_LISTINGS = 20
-#: before the host in names of files that a compaction made: nobody appends to them. No host's name has a "+".
+#: prefix of the host in names of files that a compaction made: no writer appends to them. No host's name has a "+".
 COMPACTED = "compacted+"
 
 
@@ -38,9 +39,9 @@ class Source:
     """A file of one kind.
 
     Attributes:
-        path: where it is.
+        path: its path.
         format: "jsonl" or "parquet".
-        stem: its name without kind and format: the origin of its lines; "" of a store of schema 1.
+        stem: its name without kind and format: the origin of its lines; "" for a store of schema 1.
     """
 
     path: Path
@@ -49,7 +50,7 @@ class Source:
 
 
 def folder_of(store: Path, benchmark: str) -> Path:
-    """The folder of a benchmark's files.
+    """Return the folder of a benchmark's files.
 
     Raises:
         InvalidInputError: the name cannot be that of a folder in the store.
@@ -63,12 +64,12 @@ _NAME = set("/\\\0")
 
 
 def old_path(store: Path, benchmark: str, kind: Kind[Any]) -> Path:
-    """The file of a store of schema 1."""
+    """Return the path of a file in a store of schema 1."""
     return (store / _OLD_TRIALS if kind is TRIALS else store) / f"{benchmark}.jsonl"
 
 
 def sources(store: Path, benchmark: str, kind: Kind[Any]) -> list[Source]:
-    """The files that hold items of a kind, in order of their start; a link counts as what it leads to."""
+    """List the files with items of a kind, in order of their start; a link counts as its target."""
     found = []
     folder = folder_of(store, benchmark)
     old = old_path(store, benchmark, kind)
@@ -78,14 +79,16 @@ def sources(store: Path, benchmark: str, kind: Kind[Any]) -> list[Source]:
         parts = split(name)
         if parts is None or parts[1] != kind.suffix:
             continue
-        # The folder of old trials holds files of other benchmarks; one that is named so has only files of writers.
+        # The folder of old trials has files of other benchmarks; a benchmark of this name has only files of writers.
         if (benchmark != _OLD_TRIALS or started(parts[0])) and _is_file(folder / name):
             found.append(Source(folder / name, parts[2], parts[0]))
     return sorted(found, key=lambda source: order(source.stem))
 
 
 def _listed(folder: Path) -> list[str]:
-    """Names in a folder, sorted; none if there is no folder. Listed again until two listings are equal.
+    """List the names in a folder, sorted; none if there is no folder.
+
+    The folder is listed again until two listings are equal.
 
     Raises:
         StoreError: it cannot be read.
@@ -105,10 +108,10 @@ def _listed(folder: Path) -> list[str]:
 
 
 def _is_file(path: Path) -> bool:
-    """Whether a path leads to a file; what cannot be known is no reason to leave its records out.
+    """Return whether a path leads to a file.
 
     Raises:
-        StoreError: the system does not say.
+        StoreError: the system gives no answer; the records of such a file must not be excluded silently.
     """
     try:
         return stat.S_ISREG(path.stat().st_mode)
@@ -119,16 +122,20 @@ def _is_file(path: Path) -> bool:
 
 
 def foreign(store: Path, benchmark: str) -> list[str]:
-    """Names in a benchmark's folder that are none of the store's."""
+    """List the names in a benchmark's folder that do not belong to the store."""
     folder = folder_of(store, benchmark)
     if benchmark == _OLD_TRIALS:
         return []
     names = (name for name in _listed(folder) if not name.startswith("."))  # files that are being made
-    return [name for name in names if split(name) is None or not _is_file(folder / name)]
+    return [
+        name
+        for name in names
+        if not name.endswith(".table.json") and (split(name) is None or not _is_file(folder / name))
+    ]
 
 
 def split(name: str) -> tuple[str, str, str] | None:
-    """Stem, suffix of the kind and format of a file's name; None if it is no name of ours."""
+    """Split a file's name into stem, suffix of the kind and format; None if it is not a name of the store."""
     stem, _, rest = name.partition(".")
     *suffix, form = rest.split(".")
     kind = "".join(f".{part}" for part in suffix)
@@ -137,43 +144,43 @@ def split(name: str) -> tuple[str, str, str] | None:
 
 
 def started(stem: str) -> str:
-    """When a writer began, in UTC as text that sorts; "" if the name does not tell."""
+    """Return the start of a writer, in UTC as text that sorts; "" if the name does not contain it."""
     found = _STEM.fullmatch(stem)
     return found["start"] if found else ""
 
 
 def order(stem: str) -> tuple[str, str]:
-    """What files are sorted by: start, then name."""
+    """Return the sort key of files: start, then name."""
     return started(stem), stem
 
 
 def writer_of(stem: str) -> tuple[str, int] | None:
-    """Host and process of the writer; None if the name does not tell."""
+    """Return host and process of the writer; None if the name does not contain them."""
     found = _STEM.fullmatch(stem)
     return (found["host"], int(found["process"][:18])) if found else None
 
 
 def host() -> str:
-    """Name of this machine as file names have it."""
+    """Return the name of this machine in the form of file names."""
     return re.sub(r"[^0-9A-Za-z_-]", "_", socket.gethostname())[:60] or "host"
 
 
 def new_stem(folder: Path) -> str:
-    """A name that no other writer has: host, process and start to the microsecond.
+    """Make a name that no other writer has: host, process and start to the microsecond.
 
-    The start is the time; where a clock was put back, or is behind another machine's, it is just after the latest start
-    in the folder, so that what is written later is read later.
+    The start is the time. If a clock was set back, or is behind another machine's, the start is just after the latest
+    start in the folder, so that later writers are read later.
     """
     now = datetime.now(UTC)
     latest = max((started(name.partition(".")[0]) for name in _listed(folder)), default="")
     if f"{now:{_START}}" <= latest:
-        with suppress(ValueError, OverflowError):  # no time
+        with suppress(ValueError, OverflowError):  # the name contains no time
             now = datetime.strptime(latest, _START).replace(tzinfo=UTC) + timedelta(microseconds=1)
     return f"{host()}-{os.getpid()}-{now:{_START}}"
 
 
 def benchmarks(store: Path, kind: Kind[Any]) -> list[str]:
-    """Names of the benchmarks that have a file of a kind with something in it, sorted."""
+    """List the names of the benchmarks that have a file of a kind that is not empty, sorted."""
     names = set()
     for name in _listed(store):
         if (store / name).is_dir():

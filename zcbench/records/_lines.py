@@ -16,21 +16,21 @@ from zcbench.records._layout import Source
 from zcbench.records._schema import BadLineError, LeftOut
 
 _CHUNK = 1 << 19
-#: lines that are read one by one where a chunk has something odd
+#: number of lines that are read one by one if a chunk cannot be read at once
 _FEW = 64
 
 
 @dataclass
 class Part:
-    """What one file holds besides its rows.
+    """The contents of one file except its rows.
 
     Attributes:
         environments: descriptions by id.
-        left_out: lines that cannot be used; the number 0 stands for the whole file.
-        lines: number of lines, or of rows where there are none.
-        plain: number of lines that hold one item each.
+        left_out: lines that cannot be used; the number 0 means the whole file.
+        lines: number of lines, or of rows in a file without lines.
+        plain: number of lines with one item each.
         rows: number of items.
-        old: number of lines of schema 1 that hold an item.
+        old: number of lines of schema 1 with an item.
     """
 
     environments: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -45,8 +45,8 @@ class Reader:
     """Reads files into one builder.
 
     Args:
-        kind: what the rows are, with their origin.
-        builder: what gets the rows.
+        kind: the kind of the rows, with their origin.
+        builder: receives the rows.
     """
 
     def __init__(self, kind: Kind[Any], builder: Builder) -> None:
@@ -78,9 +78,9 @@ class Reader:
             for chunk in _chunks(file):
                 self._chunk(chunk, source, part)
                 last = chunk[-1:]
-        # Of a writer's file a kill may cut the last line short; a compaction's was whole when it got its name.
+        # A kill may cut the last line of a writer's file; a compaction's file was whole when it got its name.
         if last != b"\n" and source.stem.startswith(_layout.COMPACTED):
-            part.left_out.append(LeftOut(source.path, part.lines, "the file ends before its end: copy it again"))
+            part.left_out.append(LeftOut(source.path, part.lines, "the file is not complete: copy it again"))
 
     def _chunk(self, chunk: bytes, source: Source, part: Part) -> None:
         """Read whole lines: all at once, else in halves, else one by one."""
@@ -117,7 +117,7 @@ class Reader:
                 return
             values = self._parse(line)
         except BadLineError as error:
-            if text.endswith(b"\n"):  # else a kill cut it short, or it is being written
+            if text.endswith(b"\n"):  # else a kill cut it, or it is being written
                 part.left_out.append(LeftOut(source.path, part.lines, str(error)))
             return
         part.old += line["schema"] == 1
@@ -132,7 +132,7 @@ def _split(chunk: bytes) -> list[bytes]:
 
 
 def environments(source: Source, kind: Kind[Any]) -> dict[str, dict[str, Any]]:
-    """The environments that a file describes, by id.
+    """Return the environments that a file describes, by id.
 
     Raises:
         OSError: it cannot be read.
@@ -140,10 +140,10 @@ def environments(source: Source, kind: Kind[Any]) -> dict[str, dict[str, Any]]:
     """
     found = {}
     if source.format == "parquet":
-        with suppress(BadLineError):  # named where its rows are read
+        with suppress(BadLineError):  # reported where its rows are read
             return _parquet.read(source.path, source.stem, kind.traced, None)[1]
         return {}
-    # As a text in JSON it would have a backslash before its quotes: only a field is called so.
+    # In a JSON text it would have a backslash before its quotes: only a field has this name.
     item = b'"%s":' % kind.mark.encode()
     with source.path.open("rb") as file:
         for chunk in _chunks(file):
@@ -157,7 +157,7 @@ def environments(source: Source, kind: Kind[Any]) -> dict[str, dict[str, Any]]:
 
 
 def chosen(path: Path, numbers: set[int]) -> Iterator[bytes]:
-    """The lines with these numbers, whole and as they are.
+    """Return the lines with these numbers, whole and unchanged.
 
     Raises:
         OSError: the file cannot be read.
@@ -171,7 +171,7 @@ def chosen(path: Path, numbers: set[int]) -> Iterator[bytes]:
 
 
 def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    """Whole lines, many at once; of a line that is too long only the beginning, and its end if it has one."""
+    """Yield whole lines, many at once; of a line that is too long only the beginning, and its end if it has one."""
     rest = b""
     while data := file.read(_CHUNK):
         data = rest + data

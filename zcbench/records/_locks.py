@@ -1,6 +1,7 @@
-"""Whether the writer of a file lives: it holds an advisory lock on it, which dies with the process.
+"""Detects whether the writer of a file lives: it has an advisory lock on the file, which ends with the process.
 
-Nobody waits for such a lock, and writing needs none: where a file system has no locks, only compaction knows less.
+No process waits for such a lock, and writing needs none. On a file system without locks only compaction has less
+information.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from pathlib import Path
 
 from zcbench.records import _layout
 
-#: seconds without a line after which a file is finished, where nothing else tells
+#: seconds without a line after which a file counts as finished, if there is no other information
 _IDLE = 86_400.0
 _BUSY = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 
 
 class Held:
-    """A lock on an open file, or none where the file system has no locks.
+    """A lock on an open file, or none if the file system has no locks.
 
     Args:
         descriptor: of the file, which this object does not close; None without a lock.
@@ -34,7 +35,7 @@ class Held:
         return self._descriptor is not None
 
     def release(self) -> None:
-        """Unlock, also for processes that were forked meanwhile: closing alone would leave the lock to them."""
+        """Unlock, also for processes that were forked meanwhile: they would keep the lock after a mere close."""
         if self._descriptor is not None:
             import fcntl
 
@@ -58,7 +59,7 @@ def hold(descriptor: int) -> Held | None:
 
 
 class Finished:
-    """A file that nobody writes to any more, held until :meth:`release`, so that nobody else compacts it.
+    """A file without a writer, locked until :meth:`release`, so that no other process compacts it.
 
     Args:
         descriptor: of the open file.
@@ -70,26 +71,26 @@ class Finished:
         self.size = size
 
     def is_at(self, state: os.stat_result) -> bool:
-        """Whether this is the file that has a name now."""
+        """Return whether this is the file that now has its name."""
         return os.path.samestat(state, os.fstat(self._descriptor))
 
     def release(self) -> None:
-        """Close the file, and so let go of it."""
+        """Close the file, and so release its lock."""
         with suppress(OSError):
             os.close(self._descriptor)
 
 
 def finished(path: Path, stem: str) -> Finished | None:
-    """Hold a file whose writer has ended; None if the writer lives, or may.
+    """Lock a file whose writer has ended; return None if the writer lives, or may live.
 
     Args:
         path: the file.
-        stem: its name without kind and format, which tells host and process.
+        stem: its name without kind and format, which contains host and process.
 
     Raises:
         OSError: it cannot be opened.
     """
-    # For writing, as locks on network file systems ask for that.
+    # Opened for writing, because locks on network file systems require it.
     descriptor = os.open(path, os.O_RDWR)
     try:
         held, state = hold(descriptor), os.fstat(descriptor)
@@ -103,12 +104,12 @@ def finished(path: Path, stem: str) -> Finished | None:
 
 
 def is_alive(path: Path, stem: str) -> bool:
-    """Whether the writer of a file lives, or may."""
+    """Return whether the writer of a file lives, or may live."""
     try:
         found = finished(path, stem)
     except FileNotFoundError:
         return False
-    except OSError:  # not ours to write to
+    except OSError:  # no permission to write
         writer = _layout.writer_of(stem)
         return writer is not None and _may_live(stem, _modified(path))
     if found is not None:
@@ -123,7 +124,7 @@ def _modified(path: Path) -> float:
 
 
 def _may_live(stem: str, modified: float) -> bool:
-    """What can be said without locks: whether the process exists here, or wrote somewhere within a day."""
+    """Return whether a writer may live, without locks: its process exists here, or it wrote elsewhere within a day."""
     writer = _layout.writer_of(stem)
     if stem.startswith(_layout.COMPACTED):
         return False

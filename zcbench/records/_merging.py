@@ -1,8 +1,9 @@
-"""Makes one item of lines with one key: the rules by which many writers agree.
+"""Merges lines with the same key into one item: the rules for the results of many writers.
 
-An attempt takes the place of earlier ones that gave no score, or none that they agreed on. A score that they agreed on
-is never given up: a later one has to agree with it. A status worth a retry yields to one that is not. What remains is
-one measurement if all say the same, or differ by round-off; otherwise it is none, until a further attempt settles it.
+An attempt replaces earlier attempts that gave no score, or scores that disagree. A score on which earlier attempts
+agreed is kept: a later one must agree with it. A status worth a retry yields to any other status. The remaining rows
+are one measurement if all are the same, or differ by round-off. Otherwise there is no result, until a further attempt
+decides.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from zcbench.records._columns import key_numbers
 from zcbench.records._kinds import Form, Kind, metrics_of
 from zcbench.types import Status
 
-#: How far, as a part of the larger, two scores of one measurement may lie apart. The contract of proxies moves weights
-#: and inputs by 64 units in the last place and fails a score that moves by more than 5 % (docs/method.md). What another
-#: processor's kernels change is a unit or a few, and so at most about a part in 64 of that: 0.1 %.
+#: Largest difference of two scores of one measurement, relative to the larger. The contract of proxies changes weights
+#: and inputs by 64 units in the last place and fails a score that changes by more than 5 % (docs/method.md). The
+#: kernels of another processor change a few units, so the score changes by at most about a part in 64 of that: 0.1 %.
 ROUND_OFF = 2.0**-10
 _RETRIED = tuple(str(status) for status in Status if status.worth_a_retry)
 _SHOWN = 3
@@ -28,12 +29,12 @@ _SHOWN = 3
 
 @dataclass
 class Merged:
-    """What is left of rows.
+    """The result of merging rows.
 
     Attributes:
-        rows: the ones that are read, in order.
-        rounded: of keys whose rows differ by round-off: rows that count for them.
-        disagreeing: for each key without an agreement its rows, in order.
+        rows: the rows that are read, in order.
+        rounded: the rows that count for keys whose rows differ by round-off.
+        disagreeing: the rows of each key without an agreement, in order.
     """
 
     rows: NDArray[np.intp]
@@ -42,7 +43,7 @@ class Merged:
 
 
 def merge(arrays: Mapping[str, NDArray[Any]], texts: Mapping[str, tuple[str, ...]], kind: Kind[Any]) -> Merged:
-    """Which rows are read, and which keys have none."""
+    """Determine the rows that are read, and the keys without a result."""
     numbers = key_numbers(arrays, texts, kind, exact=False)
     assert numbers is not None
     order = np.argsort(numbers, kind="stable")
@@ -65,10 +66,10 @@ def merge(arrays: Mapping[str, NDArray[Any]], texts: Mapping[str, tuple[str, ...
 def without_copies(
     arrays: Mapping[str, NDArray[Any]], texts: Mapping[str, tuple[str, ...]], kind: Kind[Any]
 ) -> NDArray[np.intp]:
-    """Rows, in order, without those that say what another says of the same attempt.
+    """Return rows, in order, without duplicates of the same attempt.
 
-    Of several the one stays that :func:`merge` would choose. Trials are only the same if all their fields are: the
-    seconds in their metrics are measured too.
+    Of several duplicates the row that :func:`merge` would choose is kept. Trials are duplicates only if all their
+    fields are the same, because the seconds in their metrics are also measured.
     """
     numbers = key_numbers(arrays, texts, kind, exact=False)
     assert numbers is not None
@@ -98,17 +99,17 @@ def _settle(
     texts: Mapping[str, tuple[str, ...]],
     kind: Kind[Any],
 ) -> tuple[NDArray[np.intp], Merged]:
-    """One row of each group whose rows agree.
+    """Select one row of each group whose rows agree.
 
     Args:
-        rows: that share their key with another.
+        rows: rows that share their key with another.
         groups: the number of each row's key.
         arrays: the columns.
         texts: their texts.
-        kind: what the rows are.
+        kind: the kind of the rows.
     """
     rows, groups = _standing(rows, groups, arrays, texts, kind)
-    # By what the rows say, so that the choice does not depend on the order or the names of files.
+    # Sorted by the contents of the rows, so that the choice does not depend on the order or the names of files.
     order = np.lexsort((*_content(rows, arrays, texts, kind), groups))
     rows, groups = rows[order], groups[order]
     first = np.flatnonzero(np.concatenate(([True], groups[1:] != groups[:-1])))
@@ -128,7 +129,7 @@ def _standing(
     texts: Mapping[str, tuple[str, ...]],
     kind: Kind[Any],
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The rows that count: of the highest attempt, and earlier ones that agreed on a score. And their groups."""
+    """Return the rows that count, and their groups: the highest attempt, and earlier ones that agreed on a score."""
     attempts = arrays["attempt"][rows]
     order = np.argsort(attempts, kind="stable")
     begins = np.flatnonzero(np.diff(attempts[order])) + 1
@@ -152,7 +153,7 @@ def _sound(
     arrays: Mapping[str, NDArray[Any]],
     texts: Mapping[str, tuple[str, ...]],
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows without those whose status is worth a retry, where their group has others."""
+    """Return rows without those whose status is worth a retry, if their group has others."""
     retried = _has(arrays["status"], texts["status"], _RETRIED)[rows]
     sound = np.zeros(groups.max() + 1, bool)
     sound[groups[~retried]] = True
@@ -167,7 +168,7 @@ def _scored(
     texts: Mapping[str, tuple[str, ...]],
     kind: Kind[Any],
 ) -> NDArray[np.intp]:
-    """The groups whose rows agree on a score."""
+    """Return the groups whose rows agree on a score."""
     order = np.argsort(groups, kind="stable")
     rows, groups = rows[order], groups[order]
     first = np.flatnonzero(np.concatenate(([True], groups[1:] != groups[:-1])))
@@ -185,7 +186,7 @@ def _has(codes: NDArray[Any], texts: Sequence[str], wanted: Sequence[str]) -> ND
 def _content(
     rows: NDArray[np.intp], arrays: Mapping[str, NDArray[Any]], texts: Mapping[str, tuple[str, ...]], kind: Kind[Any]
 ) -> list[NDArray[Any]]:
-    """Columns to sort by, the least important first: everything but the key and the origin."""
+    """Return the columns for sorting, the least important first: all except the key and the origin."""
     found = []
     for column in kind.fields:
         if column.key or column.name == "origin":
@@ -209,9 +210,9 @@ def _differences(
     texts: Mapping[str, tuple[str, ...]],
     kind: Kind[Any],
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Of each group whether its values differ by round-off, and whether they disagree."""
+    """Return for each group whether its values differ by round-off, and whether they disagree."""
     statuses = arrays["status"][rows]
-    # Two that are worth a retry say nothing of the network: which one is shown does not matter.
+    # Two statuses worth a retry contain no information on the network: either may be shown.
     statuses = np.where(_has(statuses, texts["status"], _RETRIED), -1, statuses)
     differ = np.minimum.reduceat(statuses, first) != np.maximum.reduceat(statuses, first)
     if "value" in arrays:
@@ -237,21 +238,21 @@ def _differences(
 
 
 def _apart(low: Any, high: Any, scale: float = 0.0) -> tuple[Any, Any]:
-    """Whether numbers differ, and whether by more than round-off; two nan do not differ.
+    """Return whether numbers differ, and whether by more than round-off; two nan do not differ.
 
     Args:
         low: the smaller.
         high: the larger.
-        scale: what round-off is a part of where the numbers are smaller: 1 for correlations and errors.
+        scale: the reference of round-off for numbers that are smaller: 1 for correlations and errors.
     """
     with np.errstate(invalid="ignore"):
         differ = high > low
-        # Halves, as the difference of the largest numbers overflows.
+        # Halves, because the difference of the largest numbers overflows.
         size = np.maximum(np.maximum(np.abs(low), np.abs(high)), scale)
         far = differ & (high / 2 - low / 2 > ROUND_OFF / 2 * size)
     return differ & ~far, far
 
 
 def _measured(text: str) -> dict[str, float]:
-    """The metrics that two trials of one key share: seconds are of one machine."""
+    """Return the metrics that two trials of one key must share: all except seconds, which depend on the machine."""
     return {name: value for name, value in metrics_of(text).items() if not name.endswith("_seconds")}

@@ -1,4 +1,4 @@
-"""Sentences on what a reading of the store left out."""
+"""Sentences about results that a reading of the store excluded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zcbench.records._record import CurveTrial, Record, SearchTrace, Trial
 from zcbench.records._schema import LeftOut
 
 Stored: TypeAlias = Record | Trial | SearchTrace | CurveTrial
-#: how the items of each class are called
+#: the names of the items of each class
 _WORDS = {Record: "score", Trial: "trial", SearchTrace: "search", CurveTrial: "forecast"}
 
 _FILES = 5
@@ -20,10 +20,10 @@ _LENGTH = 60
 
 
 def of_lines(left_out: Iterable[LeftOut]) -> list[str]:
-    """A sentence for each file with lines that cannot be read; one for all files beyond a few."""
+    """Write a sentence for each file with lines that cannot be read; one sentence for all files beyond a few."""
     files = [(path, list(lines)) for path, lines in groupby(left_out, key=lambda line: line.path)]
     notes = [
-        f"{path} was left out: {lines[0].reason}." if lines[0].line == 0 else _schema.said(path, lines)
+        f"{path} was skipped: {lines[0].reason}." if lines[0].line == 0 else _schema.said(path, lines)
         for path, lines in files[:_FILES]
     ]
     if rest := files[_FILES:]:
@@ -35,22 +35,22 @@ def of_lines(left_out: Iterable[LeftOut]) -> list[str]:
 
 
 def of_disagreement(keys: int, example: Sequence[Stored]) -> str:
-    """A sentence for keys whose measurements disagree.
+    """Write a sentence for keys whose measurements disagree.
 
     Args:
-        keys: how many.
+        keys: their number.
         example: the measurements of one of them.
     """
     what = _what(example[0])
     subject = f"{_many(keys, what)} {'were' if keys > 1 else 'was'} measured several times with different results and"
     return (
-        f"{subject} {'are' if keys > 1 else 'is'} left out, for example {_named(example[0])}: {_said(example)};"
+        f"{subject} {'are' if keys > 1 else 'is'} excluded, for example {_named(example[0])}: {_said(example)};"
         " --retry disagreeing measures again."
     )
 
 
 def of_round_off(keys: int, example: Sequence[Stored]) -> str:
-    """A sentence for keys whose measurements differ by round-off."""
+    """Write a sentence for keys whose measurements differ by round-off."""
     what = _what(example[0])
     count = _many(keys, what)
     return (

@@ -1,7 +1,7 @@
 """A compacted file as Parquet: the same columns as a block's, for all rows.
 
-Arrow may end the process where a file is damaged. So a file's name has the SHA-256 of its content, which is compared
-before anything reads it; and a file may not state more rows and bytes than one of its size can hold.
+Arrow may end the process if a file is damaged. Therefore a file's name has the SHA-256 of its content, which is
+compared before the file is read. A file may not declare more rows and bytes than a file of its size can contain.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _GROUP = 1 << 17
-#: bytes that a file may unpack to, and bytes more for each of its own; a row takes about a hundred in memory
+#: maximum of unpacked bytes, and additional bytes for each byte of the file; a row takes about a hundred in memory
 _FREE, _RATIO, _ROW = 32 << 20, 32, 100
 _DIGEST = re.compile(r".+-(?P<digest>[0-9a-f]{16})")
 _MARK = b"zcbench"
-_DAMAGED = "it is damaged, or no Parquet file of zcbench"
+_DAMAGED = "it is damaged, or is not a Parquet file of zcbench"
 _MOST_ENVIRONMENTS = 1 << 24
 
 
 def available() -> bool:
-    """Whether pyarrow is installed."""
+    """Return whether pyarrow is installed."""
     from importlib.util import find_spec
 
     return find_spec("pyarrow") is not None
 
 
 def encoded(arrays: Arrays, texts: Texts, kind: Kind[Any], environments: Mapping[str, Any]) -> bytes:
-    """The content of a file.
+    """Encode columns as the content of a file.
 
     Raises:
         MissingDependencyError: pyarrow is not installed.
@@ -74,7 +74,7 @@ def _packed(values: NDArray[Any], texts: tuple[str, ...] | None, pa: Any) -> Any
 
 
 def stem_of(stem: str, content: bytes) -> str:
-    """The name of a file with a content."""
+    """Return the name of a file with a content."""
     return f"{stem}-{hashlib.sha256(content).hexdigest()[:16]}"
 
 
@@ -84,14 +84,14 @@ def read(path: Path, stem: str, kind: Kind[Any], builder: Builder | None) -> tup
     Args:
         path: the file.
         stem: its name without kind and format.
-        kind: what the rows have to be.
-        builder: what gets them; None for the environments alone.
+        kind: the required kind of the rows.
+        builder: receives the rows; None to read only the environments.
 
     Returns:
         The number of rows, and descriptions of environments.
 
     Raises:
-        BadLineError: it is damaged, or no file of ours.
+        BadLineError: it is damaged, or is not a file of zcbench.
         MissingDependencyError: pyarrow is not installed.
         OSError: it cannot be read.
     """
@@ -99,7 +99,7 @@ def read(path: Path, stem: str, kind: Kind[Any], builder: Builder | None) -> tup
     with path.open("rb") as stream:
         found = _DIGEST.fullmatch(stem)
         if found and hashlib.file_digest(stream, "sha256").hexdigest()[:16] != found["digest"]:
-            raise BadLineError("it is damaged, as its content is not the one that was written")
+            raise BadLineError("it is damaged: its content differs from the content that was written")
         size = stream.seek(0, io.SEEK_END)
         stream.seek(0)
         try:
@@ -109,7 +109,7 @@ def read(path: Path, stem: str, kind: Kind[Any], builder: Builder | None) -> tup
                 raise
             raise BadLineError(_DAMAGED) from None
         except OSError as error:
-            if error.errno is None:  # arrow's own, of what it cannot unpack
+            if error.errno is None:  # arrow's error for content that it cannot unpack
                 raise BadLineError(_DAMAGED) from None
             raise
 
@@ -118,11 +118,11 @@ def _read(file: Any, size: int, kind: Kind[Any], builder: Builder | None) -> tup
     rows, allowance = file.metadata.num_rows, _FREE + _RATIO * size
     groups = range(file.metadata.num_row_groups)
     if _ROW * rows > allowance or sum(file.metadata.row_group(i).total_byte_size for i in groups) > allowance:
-        raise BadLineError("it states more than a file of its size can hold")
+        raise BadLineError("it declares more than a file of its size can contain")
     schema, environments = _environments((file.schema_arrow.metadata or {}).get(_MARK, b""), kind)
     written = [field for field in kind.fields if field.since <= schema]
     if file.schema_arrow.names != [field.name for field in written]:
-        raise BadLineError("its columns are others")
+        raise BadLineError("its columns differ")
     if builder is None:
         return rows, environments
     parts = []
@@ -145,7 +145,7 @@ def _read(file: Any, size: int, kind: Kind[Any], builder: Builder | None) -> tup
         _checks.check(arrays, texts, kind)
         parts.append((arrays, texts))
     parts.reverse()
-    while parts:  # none is kept once the builder has it
+    while parts:  # a part is freed as soon as the builder has it
         _blocks.add(*parts.pop(), kind, builder)
     return rows, environments
 
@@ -170,10 +170,10 @@ def _plain(column: Any, form: str, kind: Any, *, nulls: bool = False) -> NDArray
 
 
 def _environments(text: bytes, kind: Kind[Any]) -> tuple[int, dict[str, dict[str, Any]]]:
-    """The schema and the environments of a file's head.
+    """Read the schema and the environments of a file's head.
 
     Raises:
-        BadLineError: it is none of ours.
+        BadLineError: the file is not one of zcbench.
     """
     if len(text) > _MOST_ENVIRONMENTS:
         raise BadLineError("its head is too long")
@@ -181,7 +181,7 @@ def _environments(text: bytes, kind: Kind[Any]) -> tuple[int, dict[str, dict[str
     if type(head["schema"]) is not int or head["schema"] > SCHEMA:
         raise BadLineError("it is of a newer zcbench: upgrade")
     if head["block"] != kind.name:
-        raise BadLineError("a file of something else")
+        raise BadLineError("a file with other contents")
     lines = [parsed(json.dumps(line).encode(), kind.mark) for line in head["environments"]]
     return head["schema"], {line["environment"]: line for line in lines}
 

@@ -27,15 +27,15 @@ Environments = dict[str, dict[str, Any]]
 
 @dataclass
 class Read:
-    """What files hold, before lines with one key are merged.
+    """The contents of files, before lines with the same key are merged.
 
     Attributes:
-        kind: what the rows are, with their origin.
+        kind: the kind of the rows, with their origin.
         arrays: the columns.
         texts: their texts.
         environments: descriptions by id.
         left_out: lines that cannot be used.
-        parts: what each file holds besides its rows.
+        parts: the contents of each file except its rows.
     """
 
     kind: Kind[Any]
@@ -50,7 +50,7 @@ class Read:
 
 
 def read(store: Path, benchmark: str, kind: Kind[Any]) -> Read:
-    """Everything of one kind that a benchmark's files hold.
+    """Read all items of one kind in a benchmark's files.
 
     Raises:
         StoreError: a file cannot be read.
@@ -60,7 +60,7 @@ def read(store: Path, benchmark: str, kind: Kind[Any]) -> Read:
 
 
 def environments(store: Path, benchmark: str, kind: Kind[Any]) -> Environments:
-    """The environments that files of a kind describe, by id; their items are passed over.
+    """Return the environments that files of a kind describe, by id; their items are skipped.
 
     Raises:
         StoreError: a file cannot be read.
@@ -78,25 +78,25 @@ def environments(store: Path, benchmark: str, kind: Kind[Any]) -> Environments:
 
 
 def _settled(store: Path, benchmark: str, kind: Kind[Any], use: Callable[[Sequence[Source]], T]) -> T:
-    """What a function makes of the files, none of which was removed meanwhile."""
+    """Call a function on the files; call it again if one of them was removed meanwhile."""
     for _ in range(_MOST_TRIES):
         found = _layout.sources(store, benchmark, kind)
         try:
             content = use(found)
         except VanishedError:
             continue
-        # A compaction meanwhile moved lines from a file that is gone into one that was not listed yet.
+        # A compaction moved lines from a file that was removed into one that was not listed yet.
         if {s.path for s in found} <= {s.path for s in _layout.sources(store, benchmark, kind)}:
             return content
-    raise StoreError(f"cannot read {store / benchmark}: its files change all the time. Try again.")
+    raise StoreError(f"cannot read {store / benchmark}: its files are changing continuously. Try again.")
 
 
 def read_sources(sources: Sequence[Source], kind: Kind[Any]) -> Read:
-    """What these files hold, in order of their lines' origins.
+    """Read these files, in order of their lines' origins.
 
     Raises:
         StoreError: a file cannot be read.
-        VanishedError: a file is not there any more.
+        VanishedError: a file does not exist any more.
     """
     traced = kind.traced
     builder = Builder(traced)
@@ -133,7 +133,7 @@ class VanishedError(Exception):
 
 
 def _settle_old(content: Read, spans: Sequence[slice]) -> None:
-    """Of lines of schema 1 with one key in one file the last counts: the others were given up, and it says how many."""
+    """Keep the last line of schema 1 for each key in a file; the number of earlier ones becomes its attempt."""
     keep = np.ones(len(content), bool)
     for span in spans:
         part = {name: array[span] for name, array in content.arrays.items()}
@@ -150,7 +150,7 @@ def _settle_old(content: Read, spans: Sequence[slice]) -> None:
 
 
 def occurrences(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How often each number stood before: 0 for its first place, 1 for its second."""
+    """Count the earlier occurrences of each number: 0 for its first place, 1 for its second."""
     order = np.argsort(numbers, kind="stable")
     ranked = numbers[order]
     begins = np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1]))) if len(ranked) else np.empty(0, int)
@@ -160,7 +160,7 @@ def occurrences(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _sort(content: Read) -> None:
-    """Bring the rows into order: by the start of the file in which they were first written, then by line."""
+    """Sort the rows: by the start of the file in which they were first written, then by line."""
     origins, texts = content.arrays["origin"], content.texts["origin"]
     rank = np.empty(len(texts), np.int32)
     rank[sorted(range(len(texts)), key=lambda code: _layout.order(texts[code]))] = np.arange(len(texts), dtype=np.int32)

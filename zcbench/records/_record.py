@@ -1,4 +1,4 @@
-"""What is measured: scores of networks, trials of predictors, traces of searches, trials of curve predictors."""
+"""Results: scores of networks, trials of predictors, traces of searches, trials of curve predictors."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from zcbench.types import Score, Status
 
 @dataclass(frozen=True, repr=False)
 class Record:
-    """One measured score with everything needed to believe it.
+    """One measured score with all that is needed to verify it.
 
     Attributes:
         benchmark: name and version of the benchmark, "digits-201@1".
         architecture: the architecture's string.
         proxy: label and version of the proxy, "naswot@1" or "naswot:repeats=3@1".
-        seed: seed of the run; weights and random numbers follow from it and the architecture.
+        seed: seed of the run, which determines weights and random numbers together with the architecture.
         batch: provenance of the batch.
         score: the outcome.
-        network: string of the network that was measured, if an equal one stood in for the architecture.
+        network: string of the network that was measured, if it is an equal network of another architecture.
         higher_is_better: direction that the proxy declares.
-        environment: id of the environment line that the store keeps beside it.
-        code: digest of what the proxy computes and of the networks, where a stranger wrote either; else empty.
-        sample: SHA-256 of the list of architectures that the run was given; else empty.
-        attempt: number of measurements before this one that a retry gave up.
+        environment: id of the environment, which another line of the store describes.
+        code: digest of the code of the proxy and of the networks, if one of them is user-defined; else empty.
+        sample: SHA-256 of the list of architectures of the run, if it had one; else empty.
+        attempt: number of earlier measurements that a retry discarded.
     """
 
     benchmark: str
@@ -49,7 +49,7 @@ class Record:
 
     @property
     def key(self) -> tuple[str, str, str, int, str, str]:
-        """What identifies the measurement: two records with one key are the same measurement."""
+        """The identity of the measurement: two records with the same key are the same measurement."""
         return (self.benchmark, self.architecture, self.proxy, self.seed, self.batch, self.code)
 
 
@@ -58,24 +58,24 @@ class Trial:
     """One predictor, fitted once and tested once.
 
     Attributes:
-        benchmark: name and version of the benchmark it was tested on.
+        benchmark: name and version of the benchmark of the test.
         target: its column.
-        transfer_from: benchmark and column it was fitted on ("nasbench101@1/…") if that is another; else empty.
+        transfer_from: benchmark and column of the fit ("nasbench101@1/…") if it is another; else empty.
         predictor: label and version, "gp:encoding=onehot@1".
         pool: number of architectures, one of each equivalence class, that were split.
-        train_size: networks that it was fitted on: of ``transfer_from`` if that is given, else of the benchmark itself.
-        tuned_size: networks of the benchmark that it saw after those.
-        seed: decides the split and everything random in the predictor.
-        status: what became of it.
+        train_size: number of training networks: of ``transfer_from`` if that is given, else of the benchmark itself.
+        tuned_size: number of further training networks, of the benchmark itself.
+        seed: determines the split and all random numbers of the predictor.
+        status: the outcome.
         metrics: by name; nan where undefined.
-        detail: why there are no metrics, or what is odd about them; one sentence, cut at 500 characters.
-        environment: id of the environment line that the store keeps beside it.
-        data: digests of the tables and of the predictor's features, "0123456789ab-0123456789ab": what was learned from.
-        code: digest of the predictor and its encodings, where a stranger wrote either; else empty.
-        attempt: number of trials before this one that a retry gave up.
-        device: kind of device that torch's work was done on; "" where there was none.
-        device_name: what an accelerator is called by who made it.
-        memory: most bytes in use on an accelerator meanwhile; nan where nobody counts.
+        detail: the reason for missing or unusual metrics; one sentence, cut at 500 characters.
+        environment: id of the environment, which another line of the store describes.
+        data: digests of the tables and of the predictor's features, "0123456789ab-0123456789ab": the training data.
+        code: digest of the predictor and its encodings, if one of them is user-defined; else empty.
+        attempt: number of earlier trials that a retry discarded.
+        device: kind of device of torch's computations; "" without torch.
+        device_name: the manufacturer's name of an accelerator.
+        memory: maximum of bytes in use on an accelerator meanwhile; nan where it is not counted.
     """
 
     benchmark: str
@@ -119,7 +119,7 @@ class Trial:
 
     @property
     def key(self) -> tuple[str, str, str, str, str, str, int, int, int, int]:
-        """What identifies the trial: two with one key are the same."""
+        """The identity of the trial: two trials with the same key are the same."""
         return (
             *(self.benchmark, self.target, self.transfer_from, self.predictor, self.data, self.code),
             *(self.pool, self.train_size, self.tuned_size, self.seed),
@@ -128,28 +128,28 @@ class Trial:
 
 @dataclass(frozen=True, repr=False)
 class SearchTrace:
-    """One search on a benchmark's table: what it evaluated, in order, and what it had spent by then.
+    """One search on a benchmark's table: its evaluations, in order, and its cost after each of them.
 
     Attributes:
         benchmark: name and version of the benchmark.
-        guide: what was searched for, columns separated by commas, "-" before those in which low is good.
+        guide: the objectives, columns separated by commas, "-" before those in which low is good.
         searcher: label and version, "evolution:population=20@1".
-        scorers: what helped, by role, "warm-start=naswot"; empty without any.
-        budget: what could be spent, in words.
-        constraints: bounds that held, separated by commas; empty without any.
-        seed: decides everything random.
-        status: what became of it.
-        metrics: numbers by name: "evaluations", "asks", "scored", "stored" (scores that came from the store), and what
-            went to what in seconds.
+        scorers: the scorers, by role, "warm-start=naswot"; empty without any.
+        budget: the budget, in words.
+        constraints: the bounds, separated by commas; empty without any.
+        seed: determines all random numbers.
+        status: the outcome.
+        metrics: numbers by name: "evaluations", "asks", "scored", "stored" (scores from the store), and the seconds of
+            each kind of work.
         rows: rows of the table that were evaluated, in order.
-        clock: seconds spent in all when each answer was there; training seconds are the table's.
+        clock: total seconds at the time of each result; training seconds are the table's.
         epochs: epochs of each evaluation, 0 for all of them; empty if no training was stopped.
-        detail: why it ended, or why there is no trace; one sentence.
-        environment: id of the environment line that the store keeps beside it.
-        data: digests of the table, and of the scorers with their versions: what was searched, and seen.
-        code: digest of the searcher and the scorers, where a stranger wrote either; else empty.
-        attempt: number of searches before this one that a retry gave up.
-        device, device_name, memory: as of a :class:`Trial`.
+        detail: the reason for the end, or for a missing trace; one sentence.
+        environment: id of the environment, which another line of the store describes.
+        data: digests of the table, and of the scorers with their versions: the data of the search.
+        code: digest of the searcher and the scorers, if one of them is user-defined; else empty.
+        attempt: number of earlier searches that a retry discarded.
+        device, device_name, memory: as in :class:`Trial`.
     """
 
     benchmark: str
@@ -190,7 +190,7 @@ class SearchTrace:
 
     @property
     def key(self) -> tuple[str, str, str, str, str, str, str, str, int]:
-        """What identifies the search: two with one key are the same."""
+        """The identity of the search: two searches with the same key are the same."""
         return (
             *(self.benchmark, self.guide, self.searcher, self.scorers, self.budget, self.constraints),
             *(self.data, self.code, self.seed),
@@ -199,27 +199,27 @@ class SearchTrace:
 
 @dataclass(frozen=True, repr=False)
 class CurveTrial:
-    """One curve predictor, shown the beginnings of the learning curves of one part of a benchmark, and tested once.
+    """One curve predictor, tested once on the beginnings of the learning curves of one part of a benchmark.
 
     Attributes:
         benchmark: name and version of the benchmark.
         curve: the metric whose curves are extrapolated.
         curve_predictor: label and version, "lcpfn:prior=paper@1".
-        pool: number of different networks (or groups of them) that were dealt into parts.
-        complete: complete curves of other parts that it may learn from, where it learns.
-        parts: into how many parts the networks were dealt.
-        context: share of a curve that it sees, "0.1".
-        seed: number of the part that is tested, from 0; decides everything random.
-        status: what became of it.
+        pool: number of different networks (or groups of them) that were divided into parts.
+        complete: number of complete curves of other parts for training, if the predictor learns.
+        parts: number of parts.
+        context: share of a curve that the predictor receives, "0.1".
+        seed: number of the part that is tested, from 0; determines all random numbers.
+        status: the outcome.
         metrics: by name; nan where undefined.
-        detail: why there are no metrics, or why some curves have none; one sentence, cut at 500 characters.
-        environment: id of the environment line that the store keeps beside it.
+        detail: the reason why all or some curves have no metrics; one sentence, cut at 500 characters.
+        environment: id of the environment, which another line of the store describes.
         data: digest of the curves.
-        code: digest of the curve predictor, where a stranger wrote it; else empty.
-        attempt: number of trials before this one that a retry gave up.
-        device: kind of device that torch's work was done on; "" where there was none.
-        device_name: what an accelerator is called by who made it.
-        memory: most bytes in use on an accelerator meanwhile; nan where nobody counts.
+        code: digest of the curve predictor, if it is user-defined; else empty.
+        attempt: number of earlier trials that a retry discarded.
+        device: kind of device of torch's computations; "" without torch.
+        device_name: the manufacturer's name of an accelerator.
+        memory: maximum of bytes in use on an accelerator meanwhile; nan where it is not counted.
     """
 
     benchmark: str
@@ -258,7 +258,7 @@ class CurveTrial:
 
     @property
     def key(self) -> tuple[str, str, str, str, str, int, int, int, str, int]:
-        """What identifies the trial: two with one key are the same."""
+        """The identity of the trial: two trials with the same key are the same."""
         return (
             *(self.benchmark, self.curve, self.curve_predictor, self.data, self.code),
             *(self.pool, self.complete, self.parts, self.context, self.seed),

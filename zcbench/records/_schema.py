@@ -1,6 +1,6 @@
-"""Lines of the store: what items and environments look like as JSON, and what else a line can hold.
+"""Lines of the store: the JSON form of items and environments, and the checks of a line.
 
-Whatever stands in a line, reading it gives an object or a :class:`BadLineError` that says in a few words why not.
+Reading any line gives an object or a :class:`BadLineError` with the reason in a few words.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from zcbench.records._kinds import FORECASTS, SEARCHES, TRIALS, Kind, metrics_te
 from zcbench.records._record import CurveTrial, Record, SearchTrace, Trial
 from zcbench.types import Status
 
-#: 1: one file a benchmark. 2: code, sample and attempt; a trial's ``transfer_from`` was called ``source``; blocks.
-#: 3: device, its name and the memory taken on it; the status out-of-memory.
+#: 1: one file per benchmark. 2: code, sample and attempt; a trial's ``transfer_from`` was called ``source``; blocks.
+#: 3: device, its name and its memory; the status out-of-memory.
 SCHEMA = 3
-#: bytes; our lines have a few hundred, and no reader shall need much memory for what is no line of ours
+#: bytes; lines of zcbench have a few hundred, and a reader must not need much memory for other lines
 LONGEST = 1 << 20
-#: bytes; the longest line that is read: a block of one item says a little more than the item's own line
+#: bytes; the longest line that is read: a block of one item is slightly longer than the item's line
 READ = LONGEST + (1 << 16)
 _SHOWN = 5
 
 
 class BadLineError(ValueError):
-    """A line that is no record, trial, search, forecast or environment; the text says why in a few words."""
+    """A line that is not a record, trial, search, forecast or environment; the message gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class LeftOut:
     Attributes:
         path: its file.
         line: its number, from 1.
-        reason: why, in a few words.
+        reason: the reason, in a few words.
     """
 
     path: Path
@@ -49,7 +49,7 @@ class LeftOut:
 
 
 def said(path: Path, left_out: Sequence[LeftOut]) -> str:
-    """A sentence for lines that were left out, with their numbers."""
+    """Write a sentence for lines that were skipped, with their numbers."""
     numbers: dict[str, list[int]] = {}
     for line in left_out:
         numbers.setdefault(line.reason, []).append(line.line)
@@ -61,18 +61,18 @@ def said(path: Path, left_out: Sequence[LeftOut]) -> str:
         parts.append(f"and others for {len(numbers) - _SHOWN:,} more reasons")
     count = len(left_out)
     what = "1 line that cannot be read was" if count == 1 else f"{count:,} lines that cannot be read were"
-    return f"{what} left out and stay{'s' * (count == 1)} in {path}: {', '.join(parts)}."
+    return f"{what} skipped and stay{'s' * (count == 1)} in {path}: {', '.join(parts)}."
 
 
 def parsed(text: bytes, mark: str) -> dict[str, Any]:
-    """The fields of a line.
+    """Return the fields of a line.
 
     Args:
         text: the line.
         mark: the field that an item has and an environment lacks.
 
     Raises:
-        BadLineError: it is no object, of another schema, or neither an item nor a block nor an environment.
+        BadLineError: it is not an object, of another schema, or neither an item nor a block nor an environment.
     """
     line = _object(text)
     schema = line.get("schema")
@@ -88,15 +88,15 @@ def parsed(text: bytes, mark: str) -> dict[str, Any]:
         if not _ITEMS.isdisjoint(line):  # not the description of an environment
             raise BadLineError(f"no field {mark!r}")
         if any(isinstance(value, dict | list) for value in line.values()):
-            raise BadLineError("an environment that holds more than texts and numbers")
+            raise BadLineError("an environment that contains more than texts and numbers")
     return line
 
 
 def part(text: bytes, needed: Sequence[str], possible: Sequence[str]) -> dict[str, Any]:
-    """Some fields of a record's line as an object of their own.
+    """Parse some fields of a record's line as a separate object.
 
     Raises:
-        BadLineError: it is no object, lacks one of the fields, has others, or one of them holds something else.
+        BadLineError: it is not an object, lacks one of the fields, has others, or a field has an invalid value.
     """
     line = _object(text)
     if not set(needed) <= line.keys() <= {*needed, *possible}:
@@ -137,12 +137,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def encoded(line: Mapping[str, Any]) -> bytes:
-    """The line as it is stored.
+    """Encode a line for the store.
 
     Raises:
-        BadLineError: it is longer than readers read.
+        BadLineError: it is longer than the limit of readers.
     """
-    # A reason may quote bytes that are no text; as a backslash escape they are valid JSON.
+    # A reason may quote bytes that are not text; as a backslash escape they are valid JSON.
     text = json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace") + b"\n"
     if len(text) > LONGEST:
         raise BadLineError(f"longer than {LONGEST >> 20} MB")
@@ -150,11 +150,11 @@ def encoded(line: Mapping[str, Any]) -> bytes:
 
 
 def finite(value: float) -> float | None:
-    """The value, None if it is nan or infinite."""
+    """Return the value, None if it is nan or infinite."""
     return value if math.isfinite(value) else None
 
 
-# -- what fields hold --------------------------------------------------------------------------
+# -- the values of fields ----------------------------------------------------------------------
 
 
 def _is_text(value: Any) -> bool:
@@ -178,7 +178,7 @@ def _is_seed(value: Any) -> bool:
 
 
 def _is_finite(value: Any) -> bool:
-    # Not math.isfinite, which cannot take a whole number of any size.
+    # Not math.isfinite, which fails for very large whole numbers.
     return type(value) in (int, float) and -sys.float_info.max <= value <= sys.float_info.max
 
 
@@ -201,7 +201,7 @@ def _is_metrics(value: Any) -> bool:
 _LABELLED = re.compile(r".+@[0-9]{1,10}")  # versions up to 10**9
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TEXT = (_is_text, "a text")
-_PROSE = (_is_prose, "a text")  # of a stranger's exception: it may quote bytes that are no text
+_PROSE = (_is_prose, "a text")  # of an exception in user code: it may quote bytes that are not text
 _NAMED = (_is_labelled, "a name with a version, such as naswot@1")
 _POSITIVE = (lambda value: _is_count(value) and value > 0, "a whole number from 1")
 _SEED = (_is_seed, "a whole number from 0 to 4294967295")
@@ -225,7 +225,7 @@ _REPEATED: _Fields = {
     "repeats": _POSITIVE,
     "spread": (lambda value: value is None or _is_duration(value), "a number from 0 or null"),
 }
-#: of schemas 2 and 3, written where they are not the default
+#: of schemas 2 and 3, written if they are not the default
 _LATER: _Fields = {
     "code": _TEXT,
     "sample": _TEXT,
@@ -289,11 +289,11 @@ _COLUMNS: _Fields = (
         **{name: _FORECAST[name] for name in ("curve", "curve_predictor", "context")},
     }
 )
-#: what the description of an environment never has
+#: fields that the description of an environment never has
 _ITEMS = {"benchmark", "architecture", "proxy", "predictor", "batch", "value", "status", "metrics", "searcher", "curve"}
 
 
-#: columns of texts that write lists of numbers
+#: columns of texts that contain lists of numbers
 _LISTS = ("rows", "clock", "epochs")
 
 
@@ -302,7 +302,7 @@ def _list(name: str, text: Any) -> None:
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):
-        raise BadLineError(f"the field {name!r} is no list") from None
+        raise BadLineError(f"the field {name!r} is not a list") from None
     _check({name: values}, {name: _TRACE[name]})
 
 
@@ -310,7 +310,7 @@ def check_text(name: str, value: Any) -> None:
     """Check a text of a column.
 
     Raises:
-        BadLineError: it is no text, or none that the field of this name can hold.
+        BadLineError: it is not a text, or not a valid value of the field.
     """
     if name == "status":
         _status(value)
@@ -340,10 +340,10 @@ def _status(text: str) -> Status:
 
 
 def record(line: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The values of the record that a line holds, in the order of the kind's fields.
+    """Return the values of a record's line, in the order of the kind's fields.
 
     Raises:
-        BadLineError: a field is missing or holds something else.
+        BadLineError: a field is missing or has an invalid value.
     """
     _check(line, _RECORD)
     repeats, spread = line.get("repeats", 1), line.get("spread")
@@ -351,7 +351,7 @@ def record(line: Mapping[str, Any]) -> tuple[Any, ...]:
     later = _later(line)
     status, value = _status(line["status"]), line["value"]
     if (value is not None) != (status is Status.OK):
-        raise BadLineError(f"the status {status} does not go with the value {value!s:.20}")
+        raise BadLineError(f"the status {status} does not agree with the value {value!s:.20}")
     return (
         *(line["benchmark"], line["architecture"], line["proxy"], line["seed"], line["batch"], later["code"]),
         *(math.nan if value is None else float(value), status.value, float(line["seconds"]), shortened(line["detail"])),
@@ -362,10 +362,10 @@ def record(line: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def trial(line: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The values of the trial that a line holds, in the order of the kind's fields.
+    """Return the values of a trial's line, in the order of the kind's fields.
 
     Raises:
-        BadLineError: a field is missing or holds something else.
+        BadLineError: a field is missing or has an invalid value.
     """
     if "transfer_from" not in line and line.get("schema") == 1 and "source" in line:
         line = {**line, "transfer_from": line["source"]}
@@ -375,10 +375,10 @@ def trial(line: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def search(line: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The values of the trace of a search that a line holds, in the order of the kind's fields.
+    """Return the values of the line of a search's trace, in the order of the kind's fields.
 
     Raises:
-        BadLineError: a field is missing or holds something else.
+        BadLineError: a field is missing or has an invalid value.
     """
     found = _flat(line, SEARCHES, _TRACE)
     if len(line["clock"]) != len(line["rows"]) or len(line["epochs"]) not in (0, len(line["rows"])):
@@ -387,10 +387,10 @@ def search(line: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def forecast(line: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The values of the curve predictor's trial that a line holds, in the order of the kind's fields.
+    """Return the values of the line of a curve predictor's trial, in the order of the kind's fields.
 
     Raises:
-        BadLineError: a field is missing or holds something else.
+        BadLineError: a field is missing or has an invalid value.
     """
     found = _flat(line, FORECASTS, _FORECAST)
     _check_metrics(line["metrics"], Status(line["status"]), FORECASTS.name)
@@ -398,7 +398,7 @@ def forecast(line: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _flat(line: Mapping[str, Any], kind: Kind[Any], expected: _Fields) -> tuple[Any, ...]:
-    """Checked values of a line whose fields are the columns."""
+    """Return the checked values of a line whose fields are the columns."""
     _check(line, expected)
     found = {**line, **_later(line), "status": _status(line["status"]).value}
     found["metrics"], found["detail"] = metrics_text(line["metrics"]), shortened(line["detail"])
@@ -406,7 +406,7 @@ def _flat(line: Mapping[str, Any], kind: Kind[Any], expected: _Fields) -> tuple[
     return tuple(found[name] for name in kind.names)
 
 
-#: what reads a line, by the name of the kind
+#: the function that reads a line, by the name of the kind
 READERS: Mapping[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]] = {
     "record": record,
     "trial": trial,
@@ -415,7 +415,7 @@ READERS: Mapping[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]] = {
 }
 
 
-#: what an item of a kind that is ok has at least: a metric, its bounds
+#: the metric that an item with the status ok must have, and its bounds, by kind
 _LEAST = {TRIALS.name: ("tau", -1, 1), FORECASTS.name: ("curves", 1, 2**53)}
 
 
@@ -438,26 +438,26 @@ def _later(line: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def column_metrics(text: str, status: str, kind: str) -> None:
-    """Check metrics as a column of texts has them.
+    """Check metrics in the form of a column of texts.
 
     Args:
         text: the metrics.
-        status: what became of the item.
+        status: the outcome of the item.
         kind: name of the kind of item.
 
     Raises:
-        BadLineError: they are none, or do not go with the status.
+        BadLineError: they are not metrics, or do not agree with the status.
     """
     metrics = _object(text.encode(errors="surrogatepass"))
     _check({"metrics": metrics}, {"metrics": _TRIAL["metrics"]})
     _check_metrics(metrics, Status(status), kind)
 
 
-# -- what is written ---------------------------------------------------------------------------
+# -- writing -----------------------------------------------------------------------------------
 
 
 def record_line(record: Record) -> dict[str, Any]:
-    """The fields of a record's line."""
+    """Return the fields of a record's line."""
     score = record.score
     return {
         "schema": SCHEMA,
@@ -477,7 +477,7 @@ def record_line(record: Record) -> dict[str, Any]:
         "status": str(score.status),
         "detail": score.detail,
         **({"repeats": score.repeats, "spread": finite(score.spread)} if score.repeats > 1 else {}),
-        # What differs from line to line stands last: the rest is read once (_at_once.py).
+        # Fields that differ from line to line are last: the others are parsed once (_at_once.py).
         "value": score.value,
         "seconds": round(score.seconds, 6),
         **({"memory": score.memory} if math.isfinite(score.memory) else {}),
@@ -485,7 +485,7 @@ def record_line(record: Record) -> dict[str, Any]:
 
 
 def item_line(item: Trial | SearchTrace | CurveTrial) -> dict[str, Any]:
-    """The fields of the line of a trial, a search or a forecast."""
+    """Return the fields of the line of a trial, a search or a forecast."""
     line = {field.name: getattr(item, field.name) for field in fields(item)}
     line["metrics"] = {name: finite(value) for name, value in item.metrics.items()}
     line["status"] = str(item.status)

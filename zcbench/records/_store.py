@@ -1,8 +1,8 @@
 """A folder of records, trials, traces of searches and forecasts, for any number of writers at once.
 
-Every writer appends to files of its own; reading merges all files of a benchmark (:mod:`zcbench.records._merging` has
-the rules). A process that dies loses at most the line it was writing. A whole line that cannot be read hides no other:
-it is left out, named with its number and file, and stays where it is.
+Every writer appends to its own files; reading merges all files of a benchmark (:mod:`zcbench.records._merging` has
+the rules). A process that dies loses at most the line it was writing. A line that cannot be read does not affect the
+others: it is skipped, reported with its number and file, and kept.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from zcbench.records._merging import merge
 from zcbench.records._reading import Read, environments, read
 from zcbench.records._record import CurveTrial, Record, SearchTrace, Trial
 from zcbench.records._schema import LeftOut
+from zcbench.records._tables import keep, kept, tables, take_over_tables
 from zcbench.records._taking import take_over
 from zcbench.records._writer import Writer
 
@@ -47,7 +48,7 @@ class Store:
         return brief(f"Store({str(self.folder)!r})")
 
     def records(self, benchmark: str) -> Records:
-        """All records of a benchmark in the order of writing: files by their start, then lines; one of each key.
+        """Read all records of a benchmark in the order of writing: files by their start, then lines; one per key.
 
         Raises:
             StoreError: a file cannot be read.
@@ -55,7 +56,7 @@ class Store:
         return self._table(benchmark, Records)
 
     def trials(self, benchmark: str) -> Trials:
-        """All trials on a benchmark in the order of writing: files by their start, then lines; one of each key.
+        """Read all trials on a benchmark in the order of writing: files by their start, then lines; one per key.
 
         Raises:
             StoreError: a file cannot be read.
@@ -63,7 +64,7 @@ class Store:
         return self._table(benchmark, Trials)
 
     def searches(self, benchmark: str) -> Searches:
-        """All traces of searches on a benchmark in the order of writing; one of each key.
+        """Read all traces of searches on a benchmark in the order of writing; one per key.
 
         Raises:
             StoreError: a file cannot be read.
@@ -71,7 +72,7 @@ class Store:
         return self._table(benchmark, Searches)
 
     def forecasts(self, benchmark: str) -> CurveTrials:
-        """All trials of curve predictors on a benchmark in the order of writing; one of each key.
+        """Read all trials of curve predictors on a benchmark in the order of writing; one per key.
 
         Raises:
             StoreError: a file cannot be read.
@@ -79,23 +80,50 @@ class Store:
         return self._table(benchmark, CurveTrials)
 
     def writer(self, benchmark: str) -> Writer:
-        """Append to a benchmark; any number of writers may be open at once. To be used in a ``with`` statement."""
+        """Open a writer of a benchmark for a ``with`` statement; any number of writers may be open at once."""
         return Writer(self.folder, benchmark, lambda: self.environments(benchmark))
 
     def benchmarks(self, of: Of = Record) -> list[str]:
-        """Names of the benchmarks that have records, trials or searches, sorted."""
+        """List the names of the benchmarks that have records, trials or searches, sorted."""
         return _layout.benchmarks(self.folder, _kind(of))
 
     def every_benchmark(self) -> list[str]:
-        """Names of the benchmarks that have anything in the store, sorted."""
-        return sorted({name for kind in _layout.KINDS for name in _layout.benchmarks(self.folder, kind)})
+        """List the names of the benchmarks that have any results in the store, sorted."""
+        found = {name for kind in _layout.KINDS for name in _layout.benchmarks(self.folder, kind)}
+        return sorted({*found, *self.tables()})
+
+    def tables(self) -> list[str]:
+        """List the names of the user-defined tables whose options are in the store, sorted."""
+        return tables(self.folder)
+
+    def keep_table(self, benchmark: str, key: str, content: dict[str, Any], place: dict[str, Any]) -> None:
+        """Store the options of a user-defined table, and replace the earlier entry of the same key.
+
+        Args:
+            benchmark: name of the table.
+            key: identifier of the entry, a file name.
+            content: JSON without paths.
+            place: JSON that is valid only on this machine.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        keep(self.folder, benchmark, key, content, place)
+
+    def kept_tables(self, benchmark: str) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+        """Return the entries of :meth:`keep_table`, by key: content and place; places of a merged store are empty.
+
+        Raises:
+            StoreError: a file cannot be read.
+        """
+        return kept(self.folder, benchmark)
 
     def files(self, benchmark: str, of: Of = Record) -> list[Path]:
-        """The files that hold a benchmark's records, trials or searches, in order of their start."""
+        """List the files with a benchmark's records, trials or searches, in order of their start."""
         return [source.path for source in _layout.sources(self.folder, benchmark, _kind(of))]
 
     def environments(self, benchmark: str) -> dict[str, dict[str, Any]]:
-        """Descriptions of the environments that records, trials and searches refer to, by id.
+        """Return descriptions of the environments that records, trials and searches refer to, by id.
 
         Raises:
             StoreError: a file cannot be read.
@@ -106,9 +134,9 @@ class Store:
         return found
 
     def disagreeing(self, benchmark: str, of: Of = Record) -> dict[Key, list[Any]]:
-        """Keys of which several measurements disagree, each with its items: none of them is read.
+        """Return the keys whose measurements disagree, each with its items, all of which are excluded.
 
-        A measurement with a higher attempt than all of them settles it.
+        A further measurement with a higher attempt than all of them decides.
 
         Raises:
             StoreError: a file cannot be read.
@@ -119,22 +147,22 @@ class Store:
         return found
 
     def left_out(self, benchmark: str, of: Of | None = None) -> tuple[LeftOut, ...]:
-        """Lines that the latest reading of a benchmark's items could not use; of all kinds without ``of``."""
+        """Return the lines that the latest reading of a benchmark's items skipped; of all kinds without ``of``."""
         return tuple(line for found in self._last(benchmark, of) for line in found.left_out)
 
     def notes(self, benchmark: str, of: Of | None = None) -> list[str]:
-        """What the latest reading left out: a sentence each; of all kinds without ``of``."""
+        """Return sentences about the results that the latest reading excluded; of all kinds without ``of``."""
         return [note for found in self._last(benchmark, of) for note in found.notes]
 
     def compact(self, benchmark: str, form: str | None = None) -> list[Compacted]:
-        """Make one file of all files whose writers have ended; what is read stays the same.
+        """Merge all files whose writers have ended into one; readers get the same results as before.
 
         Args:
             benchmark: name without version.
             form: "jsonl" (blocks of columns) or "parquet"; None for Parquet where pyarrow is installed.
 
         Returns:
-            What was done with the files of each kind.
+            The result for the files of each kind.
 
         Raises:
             InvalidInputError: there is no such format.
@@ -144,19 +172,20 @@ class Store:
         return [compact(self.folder, benchmark, kind, form) for kind in _layout.KINDS]
 
     def merge(self, other: Store, benchmark: str) -> list[Path]:
-        """Take over another store's files of a benchmark, which stay where they are; a second time changes nothing.
+        """Copy another store's files of a benchmark; a second call changes nothing.
 
         Returns:
-            The files that were made or that have grown.
+            The files that were made or extended.
 
         Raises:
             InvalidInputError: it is the same store.
             StoreError: a file cannot be read or written.
         """
-        return [path for kind in _layout.KINDS for path in take_over(other.folder, self.folder, benchmark, kind)]
+        files = [path for kind in _layout.KINDS for path in take_over(other.folder, self.folder, benchmark, kind)]
+        return files + take_over_tables(other.folder, self.folder, benchmark)
 
     def check(self, benchmark: str) -> list[Checked]:
-        """What a benchmark's files of each kind hold.
+        """Examine a benchmark's files of each kind.
 
         Raises:
             StoreError: a file cannot be read.
@@ -187,13 +216,13 @@ class Store:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a reading left out.
+    """The results that a reading excluded.
 
     Attributes:
         left_out: lines that cannot be used.
         disagreeing: items of keys without an agreement, key by key.
         keys: number of such keys.
-        notes: a sentence each.
+        notes: sentences about them.
     """
 
     left_out: tuple[LeftOut, ...]
@@ -206,7 +235,7 @@ _TABLES: dict[str, type[Table[Any]]] = {form.kind.name: form for form in (Record
 
 
 def merged(content: Read) -> tuple[Table[Any], Finding]:
-    """One item of each key, and what was left out. The columns of ``content`` are used up."""
+    """Return one item per key, and the excluded results. The columns of ``content`` are consumed."""
     form = _TABLES[content.kind.name]
     texts = {name: content.texts[name] for name in form.kind.texts}
     found = merge(content.arrays, content.texts, form.kind)

@@ -1,4 +1,4 @@
-"""Takes over the files of another store: whole files, each in one step, under names that stay the same."""
+"""Copies the files of another store: whole files, each in one step, under the same names."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _ADVICE = "choose another folder with --store."
 def take_over(other: Path, store: Path, benchmark: str, kind: Kind[Any]) -> list[Path]:
     """Copy files of one kind that the store lacks or has less of.
 
-    A file keeps its name. Where another file has it, the digest of its content is added; where the other file is the
-    beginning of it, because its writer went on after an earlier merge, it takes its place.
+    A file keeps its name. If another file has the name, the digest of the content is added. If the other file is the
+    beginning of the new one, because its writer continued after an earlier merge, it is replaced.
 
     Returns:
-        The files that were made or that have grown.
+        The files that were made or extended.
 
     Raises:
         InvalidInputError: it is the same store.
@@ -48,7 +48,7 @@ def take_over(other: Path, store: Path, benchmark: str, kind: Kind[Any]) -> list
 
 
 def _place(source: Source, folder: Path, kind: Kind[Any]) -> Path | None:
-    """Where a file shall be copied to; None if its content is there."""
+    """Return the path for a copy of a file; None if its content is already in the folder."""
     end = f"{kind.suffix}.{source.format}"
     digest = _digest(source.path)
     names = [source.stem] if source.stem else []
@@ -60,7 +60,7 @@ def _place(source: Source, folder: Path, kind: Kind[Any]) -> Path | None:
             return None
         if source.format == "jsonl" and _begins(path, source.path):
             return path
-    return None  # the name says that the content is the same
+    return None  # the name has the digest, so the content is the same
 
 
 def _digest(path: Path) -> str:
@@ -69,7 +69,7 @@ def _digest(path: Path) -> str:
 
 
 def _begins(short: Path, long: Path) -> bool:
-    """Whether a file is the beginning of another."""
+    """Return whether a file is the beginning of another."""
     with short.open("rb") as one, long.open("rb") as other:
         while part := one.read(_CHUNK):
             if other.read(len(part)) != part:

@@ -1,4 +1,4 @@
-"""Appends to files of its own: each line is there whole or not at all, and no other process waits for it."""
+"""Appends to separate files: each line is written whole or not at all, and no other process waits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from zcbench.records._record import CurveTrial, Record, SearchTrace, Trial
 from zcbench.records._schema import SCHEMA, BadLineError
 
 _ADVICE = "choose another folder with --store."
-#: seconds of work that a power cut may cost
+#: maximum of seconds of work that a power cut costs
 _SYNC = 2.0
 _MOST_NAMES = 1000
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -30,13 +30,13 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BIN
 class Writer:
     """Appends records, trials and environments of one benchmark; a file of each kind is made with its first line.
 
-    Any number of writers may be open at once, here and on other machines. Threads may share one; a process that was
-    forked goes on in files of its own.
+    Any number of writers may be open at once, here and on other machines. Threads may share one; a forked process
+    continues in separate files.
 
     Args:
         store: folder of the store.
         benchmark: name without version.
-        known: gives the descriptions of environments that other files have, by id.
+        known: returns the descriptions of environments in other files, by id.
     """
 
     def __init__(self, store: Path, benchmark: str, known: Callable[[], dict[str, dict[str, Any]]] = dict) -> None:
@@ -63,7 +63,7 @@ class Writer:
         """Append a record.
 
         Raises:
-            StoreError: there is no room, or no reader could read it back.
+            StoreError: the disk is full, or the line would be invalid.
         """
         self._item(RECORDS, _schema.record_line(record), record.environment, _schema.record)
 
@@ -71,7 +71,7 @@ class Writer:
         """Append a trial.
 
         Raises:
-            StoreError: there is no room, or no reader could read it back.
+            StoreError: the disk is full, or the line would be invalid.
         """
         self._item(TRIALS, _schema.item_line(trial), trial.environment, _schema.trial)
 
@@ -79,7 +79,7 @@ class Writer:
         """Append the trace of a search.
 
         Raises:
-            StoreError: there is no room, or no reader could read it back.
+            StoreError: the disk is full, or the line would be invalid.
         """
         self._item(SEARCHES, _schema.item_line(trace), trace.environment, _schema.search)
 
@@ -87,7 +87,7 @@ class Writer:
         """Append the trial of a curve predictor.
 
         Raises:
-            StoreError: there is no room, or no reader could read it back.
+            StoreError: the disk is full, or the line would be invalid.
         """
         self._item(FORECASTS, _schema.item_line(trial), trial.environment, _schema.forecast)
 
@@ -95,20 +95,20 @@ class Writer:
         """Describe an environment; the description is written before the first line that refers to it.
 
         Raises:
-            StoreError: no reader could read it back.
+            StoreError: the description would be invalid.
         """
         line = {"schema": SCHEMA, "environment": identifier, **description}
         try:
             _schema.parsed(_schema.encoded(line), "proxy")
         except BadLineError as error:
-            raise StoreError(f"{self._folder} cannot take the environment: {error}.") from None
+            raise StoreError(f"{self._folder} cannot store the environment: {error}.") from None
         self._described[identifier] = line
 
     def close(self) -> None:
-        """Wait until what was written is on the disk, and close the files.
+        """Wait until all lines are on the disk, and close the files.
 
         Raises:
-            StoreError: some of it could not be written after all.
+            StoreError: some lines could not be written.
         """
         if os.getpid() != self._process:  # the files are the parent's
             return
@@ -130,7 +130,7 @@ class Writer:
             check(line)
             text = _schema.encoded(line)
         except BadLineError as error:
-            raise StoreError(f"{self._folder} cannot take what was measured: {error}.") from None
+            raise StoreError(f"{self._folder} cannot store the result: {error}.") from None
         if os.getpid() != self._process:
             for file in self._files.values():
                 file.forget()
@@ -144,7 +144,7 @@ class Writer:
 
     def _file(self, kind: Kind[Any]) -> _File:
         file = self._files.get(kind)
-        if file is not None and not file.is_there():  # somebody removed it: what goes there is lost
+        if file is not None and not file.is_there():  # the file was removed: further lines would be lost
             del self._files[kind]
             with suppress(StoreError):
                 file.close()
@@ -154,7 +154,7 @@ class Writer:
         return file
 
     def _description(self, environment: str) -> dict[str, Any] | None:
-        """What the line says that describes an environment, if anybody described it."""
+        """Return the description of an environment, or None if it was not described."""
         if environment not in self._described:
             if self._others is None:
                 self._others = self._known()
@@ -165,7 +165,7 @@ class Writer:
 
 
 class _File:
-    """One file that only this process appends to."""
+    """One file to which only this process appends."""
 
     def __init__(self, folder: Path, kind: Kind[Any]) -> None:
         self.environments: set[str] = set()
@@ -173,7 +173,7 @@ class _File:
         self._synced = time.monotonic()
 
     def is_there(self) -> bool:
-        """Whether the file still has its name."""
+        """Return whether the file still has its name."""
         try:
             named = os.stat(self.path)  # noqa: PTH116 - called for every line
         except OSError as error:
@@ -181,10 +181,10 @@ class _File:
         return os.path.samestat(named, os.fstat(self._descriptor))
 
     def write(self, text: bytes) -> None:
-        """Append a line at once; what is already there is on the disk a few seconds later.
+        """Append a line at once; earlier lines are on the disk a few seconds later.
 
         Raises:
-            StoreError: there is no room; of the line nothing stays.
+            StoreError: the disk is full; no part of the line is kept.
         """
         position = None
         try:
@@ -193,25 +193,25 @@ class _File:
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
         except OSError as error:
-            with suppress(OSError):  # take a half-written line back, so that what follows it stays readable
+            with suppress(OSError):  # remove a partly written line, so that later lines can be read
                 if position is not None:
                     os.ftruncate(self._descriptor, position)
-            again = "everything scored so far is kept; make room and run the same command again to go on."
+            again = "all scores so far are kept; free disk space and run the same command again to continue."
             raise cannot_write(self.path, error, again, or_room=False) from None
         if time.monotonic() - self._synced >= _SYNC:
             self._sync()
 
     def _sync(self) -> None:
         try:
-            os.fsync(self._descriptor)  # some file systems find only now that there is no room
+            os.fsync(self._descriptor)  # some file systems report a full disk only now
         except OSError as error:
-            if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a device has nothing to wait for
-                again = "the latest scores may be lost; make room and run the same command again."
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a device has no data to wait for
+                again = "the latest scores may be lost; free disk space and run the same command again."
                 raise cannot_write(self.path, error, again, or_room=False) from None
         self._synced = time.monotonic()
 
     def close(self) -> None:
-        """Close, after what was written is on the disk."""
+        """Close the file after all lines are on the disk."""
         try:
             self._sync()
         finally:
@@ -219,13 +219,13 @@ class _File:
             self.forget()
 
     def forget(self) -> None:
-        """Close and nothing else: in a process that was forked the file is the parent's, and so is its lock."""
+        """Only close the file: in a forked process the file and its lock belong to the parent."""
         with suppress(OSError):
             os.close(self._descriptor)
 
 
 def _made(folder: Path, kind: Kind[Any]) -> tuple[Path, int, Held]:
-    """A new file, open for appending and held."""
+    """Make a new file, open for appending and locked."""
     stem = _layout.new_stem(folder)
     path = folder / f"{stem}{kind.suffix}.jsonl"
     try:
@@ -239,7 +239,7 @@ def _made(folder: Path, kind: Kind[Any]) -> tuple[Path, int, Held]:
                 held = hold(descriptor)
                 if held is not None:
                     return path, descriptor, held
-                os.close(descriptor)  # a compaction looked at it before it was held, and will remove it
+                os.close(descriptor)  # a compaction found it before it was locked, and will remove it
             path = folder / f"{stem}-{number}{kind.suffix}.jsonl"
         raise FileExistsError(errno.EEXIST, "all names are taken")
     except OSError as error:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from zcbench.runs._manifest import manifest_text as manifest_text
     from zcbench.runs._manifest import read_manifest as read_manifest
     from zcbench.runs._own import OwnTable as OwnTable
+    from zcbench.runs._predict import predict as predict
+    from zcbench.runs._predicted import Prediction as Prediction
     from zcbench.runs._read import efficiency as efficiency
     from zcbench.runs._read import forecasts as forecasts
     from zcbench.runs._read import leaderboard as leaderboard
@@ -46,6 +48,7 @@ _PUBLIC = {
     "Outcome": "_run",
     "OwnTable": "_own",
     "Plan": "_resume",
+    "Prediction": "_predicted",
     "Progress": "_resume",
     "RETRIES": "_resume",
     "Run": "_run",
@@ -63,6 +66,7 @@ _PUBLIC = {
     "named_track": "_read",
     "manifest_text": "_manifest",
     "parse_shard": "_shards",
+    "predict": "_predict",
     "read_manifest": "_manifest",
     "read_track": "_track",
     "register_track": "_register",

@@ -6,16 +6,20 @@ import os
 import warnings
 from collections.abc import Iterable
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from zcbench import _arguments as rules
 from zcbench import devices
 from zcbench._imports import import_file
 from zcbench.datasets import Benchmark, list_benchmarks
+from zcbench.datasets.own import OWN
 from zcbench.errors import InvalidInputError, UnknownNameError, ZcbenchError
 from zcbench.executors import Executor, get_executor
+from zcbench.records import Store
 from zcbench.runs._own import OwnTable, is_own_table
 from zcbench.runs._register import get_track, list_tracks
+from zcbench.runs._remembered import asked_again
 from zcbench.runs._resume import Progress
 from zcbench.runs._run import Result, Run
 from zcbench.runs._track import DEFAULTS, Track
@@ -144,6 +148,13 @@ def make_run(
     What the imported files register must be there.
     """
     own = {field.name: given.pop(field.name) for field in fields(OwnTable) if field.name in given}
+    if isinstance(what, str) and what.startswith(OWN) and is_own_table(what) and not Path(what).is_file():
+        what, before = asked_again(Store(store), what, source)
+        source = None
+        if "space" in own or "factory" in own:
+            before = {name: value for name, value in before.items() if name not in ("space", "factory")}
+        given = {"target": before.pop("target"), **given}
+        own = {**before, **own}
     if "benchmark" in given:
         if "benchmarks" in given:
             raise InvalidInputError("give benchmark or benchmarks, not both.")

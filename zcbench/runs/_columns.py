@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from fnmatch import fnmatch
 
 from zcbench._arguments import all_text
+from zcbench._foreign import Foreign
 from zcbench._notation import Part, Sum, Term, parse_term
 from zcbench.datasets import Benchmark
-from zcbench.encodings import get_encoding
+from zcbench.encodings import Encoding, get_encoding
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation import Evaluation, summarize_columns
 from zcbench.predictors import member_labels, predictor_info
@@ -53,8 +54,11 @@ def matching_columns(benchmark: Benchmark, patterns: Iterable[str] | None) -> li
     if not names:
         which = " that --proxies names" if patterns is not None else ""
         why = " ".join(note for note in benchmark.notes if "left out" in note)
+        texts = "Its columns of text are features of predictors: add  --predictors gp" if benchmark.texts else ""
         raise InvalidInputError(
-            f"{benchmark.source} has no columns of numbers besides the target{which}. {why}".strip()
+            " ".join(
+                filter(None, [f"{benchmark.source} has no columns of numbers besides the target{which}.", why, texts])
+            )
         )
     return names
 
@@ -62,8 +66,9 @@ def matching_columns(benchmark: Benchmark, patterns: Iterable[str] | None) -> li
 def fitted_to(label: str, benchmark: Benchmark) -> str:
     """The predictor as it fits a table of one's own, unless its label names what it sees.
 
-    A table without networks shows its columns, or its first curve where it has no others. A curve that it does not have
-    becomes its first one, too.
+    A table without a search space shows its columns, or its first curve where it has no others. If a search space lacks
+    what a part of the usual encoding needs, the other parts are used, or the columns where there are none. A curve that
+    the table does not have becomes its first one.
     """
     term = parse_term(label)
     info = predictor_info(term.name)
@@ -82,20 +87,30 @@ def fitted_to(label: str, benchmark: Benchmark) -> str:
 
 def _shown(encoding: str, benchmark: Benchmark) -> str:
     """What takes the place of an encoding."""
-    parts = get_encoding(encoding).parts
-    builds = type(benchmark.space) is not TableSpace
+    parts = get_encoding(encoding, benchmark.space).parts
+    only_names = type(benchmark.space) is TableSpace
+    spoken = [part for part in parts if not (only_names or part.from_table) and _applies(part, benchmark)]
     found = []
     for part in parts:
         metrics = part.needs.curves
         if metrics and benchmark.curves and not set(metrics) <= set(benchmark.curves):
             found.append(_first_curve(benchmark, getattr(part, "epochs", 3)))
-        elif builds or metrics or (part.from_table and not part.needs.proxies):
+        elif part in spoken or metrics or (part.from_table and not (only_names and part.needs.proxies)):
             found.append(part.name)
-        elif benchmark.facts or not benchmark.curves:
+        elif spoken or not (benchmark.facts or benchmark.texts or benchmark.curves or only_names):
+            found += [] if spoken else [part.name]  # whoever fits it says what is missing
+        elif benchmark.facts or benchmark.texts or not benchmark.curves:
             found.append("columns")
         else:
             found.append(_first_curve(benchmark, 3))
     return "+".join(dict.fromkeys(found))
+
+
+def _applies(part: Encoding, benchmark: Benchmark) -> bool:
+    """Whether the search space of a table has what an encoding needs; it is tried on one architecture."""
+    with Foreign() as call:
+        part.rows(benchmark.architectures[:1])
+    return call.kind is None
 
 
 def _first_curve(benchmark: Benchmark, epochs: int) -> str:

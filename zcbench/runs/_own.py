@@ -13,7 +13,7 @@ from zcbench.datasets.own import OWN
 from zcbench.errors import InvalidInputError
 from zcbench.runs._register import list_tracks
 from zcbench.runs._track import Track
-from zcbench.spaces import TableSpace
+from zcbench.spaces import ChoiceSpace, TableSpace
 
 #: endings of files that hold tables
 _TABLES = (".csv", ".tsv", ".txt", ".parquet")
@@ -31,6 +31,9 @@ class OwnTable:
         factory: "FILE.py:FUNCTION" that builds the network of a name.
         data: what the networks see.
         classes: outputs of the networks.
+        seed_column: column that distinguishes repeated trainings of an architecture.
+        features: names or patterns of the columns that are correlated and that predictors use; all if empty.
+        exclude: names or patterns of columns that are not.
     """
 
     arch: str | None = None
@@ -40,11 +43,14 @@ class OwnTable:
     factory: str | None = None
     data: str = "cifar10"
     classes: int = 10
+    seed_column: str | None = None
+    features: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "lower", tuple(rules.all_text("lower", self.lower)))
-        object.__setattr__(self, "curves", tuple(rules.all_text("curves", self.curves)))
-        for name in ("arch", "space", "factory"):
+        for name in ("lower", "curves", "features", "exclude"):
+            object.__setattr__(self, name, tuple(rules.all_text(name, getattr(self, name))))
+        for name in ("arch", "space", "factory", "seed_column"):
             rules.optional(rules.text)(name, getattr(self, name))
         rules.text("data", self.data)
         rules.whole("classes", self.classes, 1, 2**31)
@@ -76,16 +82,22 @@ class OwnTable:
             classes=self.classes,
             limit=None if builds or track.predictors else settings.limit,
             seed=track.seed,
+            seed_column=self.seed_column,
+            features=self.features,
+            exclude=self.exclude,
         )
 
 
 def is_own_table(name: str) -> bool:
-    """Whether a benchmark is a file of the user's own."""
+    """Whether a name is that of a user-defined table: a path, or the name under which it was run ("own-my")."""
     if Path(name).suffix.lower() in _TABLES or os.sep in name:
         return True
+    if name.startswith(OWN):
+        return name not in list_benchmarks()
     return name not in list_benchmarks() and name not in list_tracks() and Path(name).exists()
 
 
 def is_numbers(table: Benchmark) -> bool:
-    """Whether a table of one's own has columns, and no networks."""
-    return table.name.startswith(OWN) and type(table.space) is TableSpace
+    """Whether a user-defined table has no networks, so that its columns take the place of proxies."""
+    build = getattr(type(table.space), "build", None)
+    return table.name.startswith(OWN) and build in (None, ChoiceSpace.build, TableSpace.build)

@@ -33,8 +33,8 @@ class Pool:
         keys: strings of the architectures.
         classes: their equivalence classes.
         truth: ``(n,)``.
-        facts, scores, curves, seconds, epoch_seconds: see :class:`zcbench.encodings.Table`; seconds are medians, as if
-            each proxy were measured alone.
+        facts, scores, curves, seconds, epoch_seconds, texts, requested: see :class:`zcbench.encodings.Feed`; seconds
+            are medians, as if each proxy were measured alone.
     """
 
     benchmark: str
@@ -48,6 +48,8 @@ class Pool:
     curves: Mapping[str, Floats] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     epoch_seconds: Mapping[str, float] = field(default_factory=dict)
+    texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    requested: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return brief(
@@ -66,7 +68,17 @@ class Pool:
     def feed(self) -> Feed:
         """What encodings are fed from."""
         return Feed(
-            self.architectures, self.facts, self.scores, self.curves, self.seconds, self.epoch_seconds, self.benchmark
+            self.architectures,
+            self.facts,
+            self.scores,
+            self.curves,
+            self.seconds,
+            self.epoch_seconds,
+            self.benchmark,
+            texts=self.texts,
+            target=self.target.name,
+            truth=self.truth,
+            requested=self.requested,
         )
 
     @property
@@ -125,6 +137,8 @@ def pool_of(benchmark: Benchmark, target: str | None = None, limit: int | None =
         tuple(classes[row] for row in rows.tolist()),
         truth[rows],
         {name: values[rows] for name, values in benchmark.facts.items()},
+        texts={name: tuple(values[row] for row in rows) for name, values in benchmark.texts.items()},
+        requested=benchmark.requested,
     )
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 from zcbench import _arguments as rules
 from zcbench.datasets import Benchmark, get_benchmark, list_benchmarks
-from zcbench.datasets.own import OWN
 from zcbench.errors import InvalidInputError, UnknownNameError
 from zcbench.evaluation import (
     Evaluation,
@@ -22,7 +21,9 @@ from zcbench.evaluation import (
 )
 from zcbench.proxies import STANDARD
 from zcbench.records import Store
+from zcbench.runs._own_boards import as_store, boards_of_table, own_table
 from zcbench.runs._register import get_track, list_tracks
+from zcbench.runs._remembered import read_again
 from zcbench.runs._track import CURVES, PREDICTORS, SCORES, SIZES, Track
 
 
@@ -74,9 +75,11 @@ def leaderboard(
         assert not isinstance(name, Track)
         if benchmarks is not None:
             raise InvalidInputError("benchmarks goes with a track, and not with a benchmark.")
-        table = stored_benchmark(name, source, "benchmark or track")
-        wanted = Wanted(seed=seed)
-        return evaluations_of(place, table, target, wanted=wanted, common=common, ensembles=combined)
+        options: dict[str, Any] = {"wanted": Wanted(seed=seed), "common": common, "ensembles": combined}
+        if own_table(name) is not None:
+            return boards_of_table(place, name, source, target, **options)
+        table = stored_benchmark(name, source, "benchmark or track", store=place)
+        return evaluations_of(place, table, target, **options)
     called = track.name if isinstance(name, Track | Benchmark) else os.fspath(name)
     check_scores(track, called)
     if seed is not None:
@@ -86,7 +89,7 @@ def leaderboard(
         raise InvalidInputError(f"the track {called or 'without a name'} names no benchmark: say which.")
     found: list[Evaluation] = []
     for benchmark in chosen:
-        table = stored_benchmark(benchmark, source)
+        table = stored_benchmark(benchmark, source, store=place, kinds=(SCORES,), target=target)
         column = table.target(track.settings(benchmark).target if target is None else target).name
         wanted = wanted_by(track, table, column)
         first, *_ = evaluations_of(
@@ -137,7 +140,7 @@ def forecasts(
         assert not isinstance(name, Track)
         if benchmarks is not None:
             raise InvalidInputError("benchmarks goes with a track, and not with a benchmark.")
-        table = stored_benchmark(name, source, "benchmark or track")
+        table = stored_benchmark(name, source, "benchmark or track", store=place, kinds=(CURVES,))
         if found := forecasts_of(place, table, curve=curve):
             return found
         raise InvalidInputError(
@@ -151,7 +154,7 @@ def forecasts(
         settings = track.settings(benchmark)
         several = forecasts_of(
             place,
-            stored_benchmark(benchmark, source),
+            stored_benchmark(benchmark, source, store=place, kinds=(CURVES,)),
             curve=curve or settings.curve,
             curve_predictors=("*",) if "all" in track.curve_predictors else track.curve_predictors,
             contexts=track.contexts,
@@ -205,9 +208,10 @@ def efficiency(
     if tracks is not None:
         given = [tracks] if isinstance(tracks, os.PathLike) else rules.all_text("tracks", tracks)
         plans = [_plan(get_track(name), os.fspath(name)) for name in given]
+    place = as_store(store)
     return efficiency_of(
-        as_store(store),
-        stored_benchmark(benchmark, source),
+        place,
+        stored_benchmark(benchmark, source, store=place, kinds=(PREDICTORS,), target=target),
         target,
         predictors=None if predictors is None else rules.all_text("predictors", predictors),
         plans=plans,
@@ -262,44 +266,43 @@ def named_track(name: str | os.PathLike[str] | Benchmark | Track) -> Track | Non
     return get_track(name)
 
 
-def as_store(store: str | os.PathLike[str] | Store) -> Store:
-    """The store in that folder.
-
-    Raises:
-        InvalidInputError: it is no path.
-    """
-    if isinstance(store, Store):
-        return store
-    if not isinstance(store, str | os.PathLike):
-        raise InvalidInputError(f"the store {rules.shown(store)}: give the path of a folder.")
-    return Store(store)
-
-
 def stored_benchmark(
-    name: str | os.PathLike[str] | Benchmark, source: str | os.PathLike[str] | None = None, what: str = "benchmark"
+    name: str | os.PathLike[str] | Benchmark,
+    source: str | os.PathLike[str] | None = None,
+    what: str = "benchmark",
+    *,
+    store: str | os.PathLike[str] | Store = "runs",
+    kinds: Sequence[str] = (),
+    target: str | None = None,
 ) -> Benchmark:
-    """The benchmark of records in the store.
+    """Return the benchmark of records in the store.
 
     Args:
-        name: its name, or the benchmark itself.
+        name: its name, the benchmark itself, or the path of a user-defined table.
         source: its table, if it is not where it usually is.
         what: what the name may be the name of, for the message if it is none.
+        store: where the records are. It knows how a user-defined table is read.
+        kinds: of what was run on a user-defined table: it is read as for the first of them that was.
+        target: the column to rank against of a user-defined table; default that of its latest run.
 
     Raises:
         UnknownNameError: there is none of that name.
-        InvalidInputError: the table is the user's own, and the store does not say where it is.
+        InvalidInputError: the store does not say how the user-defined table is read.
+        DataMissingError, DataCorruptError: the table is not where it was, or has changed.
     """
     if isinstance(name, Benchmark):
         return name
     if source is not None:
         source = rules.path("the source", source)
     name = rules.text("the name of a benchmark", os.fspath(name) if isinstance(name, os.PathLike) else name)
-    if name not in (known := list_benchmarks()):
-        if name.endswith(".toml"):
-            raise InvalidInputError(f"{name} is a track, and no benchmark: zcbench efficiency BENCHMARK --track {name}")
-        if name.startswith(OWN) or Path(name).is_file():
-            raise InvalidInputError(
-                f"{name} is a table of your own: give its  zcbench run  command again, which scores nothing twice."
-            )
-        raise UnknownNameError(what, name, [*known, *(list_tracks() if "track" in what else ())])
-    return get_benchmark(name, source)
+    if name in (known := list_benchmarks()):
+        return get_benchmark(name, source)
+    if name.endswith(".toml"):
+        raise InvalidInputError(f"{name} is a track, and no benchmark: zcbench efficiency BENCHMARK --track {name}")
+    if own_table(name) is not None:
+        return read_again(as_store(store), name, kinds, source=source, target=target)
+    place = as_store(store)
+    hint = ""
+    if name in place.every_benchmark():
+        hint = f"{place.folder} has results of it: if a file of yours registers it, add  --import FILE.py"
+    raise UnknownNameError(what, name, [*known, *(list_tracks() if "track" in what else ())], hint)

@@ -13,7 +13,7 @@ from zcbench._imports import import_file
 from zcbench._workers import check_timeout
 from zcbench.datasets import Benchmark, get_benchmark
 from zcbench.datasets.own import OWN
-from zcbench.errors import InvalidInputError, ZcbenchError
+from zcbench.errors import InvalidInputError, StoreError, ZcbenchError
 from zcbench.evaluation import (
     Evaluation,
     ForecastComparison,
@@ -30,6 +30,7 @@ from zcbench.runs._ahead import Ahead, ahead_of
 from zcbench.runs._columns import correlate_columns, fitted_to, matching_columns
 from zcbench.runs._manifest import Manifest, read_manifest
 from zcbench.runs._own import OwnTable, is_numbers, is_own_table
+from zcbench.runs._remembered import COLUMNS, remember
 from zcbench.runs._resume import Progress, Step, check_retry, check_workers, left_of
 from zcbench.runs._shards import EmptyShardError, Shard, of_shard, parse_shard
 from zcbench.runs._track import CURVES, PREDICTORS, SCORES, SEARCHES, Track, track_of
@@ -187,8 +188,16 @@ class Run:
         table = self.table(name) if table is None else table
         kinds = {PREDICTORS: self._fit, SEARCHES: self._search, CURVES: self._forecast, SCORES: self._score}
         does = kinds[self.track.kind]
+        if not is_numbers(table) or self.track.kind != SCORES:
+            # Noted before the work, as a run that is killed leaves records behind.
+            self._remember(name, table, self.track.kind)
         options = {"workers": workers, "progress": progress, "executor": executor}
         return does(name, table, begin or (lambda table: None), options)
+
+    def _remember(self, name: str, table: Benchmark, kind: str, up: Mapping[str, bool] | None = None) -> None:
+        """Note in the store how a user-defined table is read."""
+        track = self.track.for_benchmark(name)
+        remember(Store(self.store), table, kind, track, higher_is_better=up, imports=self.imports)
 
     @property
     def _common(self) -> dict[str, Any]:
@@ -249,7 +258,13 @@ class Run:
             if track.ensembles:
                 raise InvalidInputError(f"ensembles need networks, and {name} has none: give --space or --factory.")
             target = track.settings(name).target
-            return Outcome(name, correlate_columns(table, columns, target=target, lower=self.own.lower))
+            found = correlate_columns(table, columns, target=target, lower=self.own.lower)
+            try:
+                self._remember(name, table, COLUMNS, {entry.proxy: entry.higher_is_better for entry in found.entries})
+            except StoreError as error:
+                note = f"zcbench leaderboard does not show this table, as it could not be noted in the store: {error}"
+                found = replace(found, notes=(*found.notes, note))
+            return Outcome(name, found)
         begin(table)
         sample = self.sample(name, table)
         if not sample.architectures and self.shard:
@@ -318,7 +333,7 @@ class Run:
     def _fitted(self, name: str, table: Benchmark) -> tuple[Track, Benchmark | None]:
         """The track of predictors on a benchmark, and the table that they learn from first."""
         track = self.track.for_benchmark(name)
-        if is_numbers(table) or (table.name.startswith(OWN) and table.curves):
+        if table.name.startswith(OWN):
             labels = (fitted_to(label, table) for label in resolve_predictors(track.predictors))
             track = track.with_fields(predictors=tuple(labels))
         if track.transfer is None or track.transfer[0] in (name, table.name):

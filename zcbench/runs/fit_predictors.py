@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zcbench._foreign import Foreign
 from zcbench._workers import check_timeout
 from zcbench.datasets import Benchmark
-from zcbench.encodings import Needs
-from zcbench.errors import InvalidInputError, ZcbenchError
+from zcbench.encodings import ColumnEncoding, Encoding, Needs
+from zcbench.errors import InvalidInputError, UnsupportedModelError, ZcbenchError
 from zcbench.predictors import get_predictor, predictor_info, resolve_predictors
 from zcbench.records import Store, Trial, Writer
 from zcbench.runs._fitting import PredictorFitting
@@ -167,19 +168,34 @@ def _applying(labels: Sequence[str], pools: Sequence[Pool], tables: Sequence[Ben
         ZcbenchError: why the first does not apply, if none does.
     """
     found: list[str] = []
+    used: list[str] = []
     errors: dict[str, ZcbenchError] = {}
     for label in labels:
         try:
             needs = Needs.of(get_predictor(label).encodings())
             known = [with_curves(pool, table, needs.curves) for pool, table in zip(pools, tables, strict=True)]
             if not needs.proxies:  # those are measured later
-                PredictorFitting(known[0], known[1] if len(known) == 2 else None).fed(get_predictor(label))
+                fed = PredictorFitting(known[0], known[1] if len(known) == 2 else None).fed(get_predictor(label))
+                parts = [part for encoding in fed.encodings() for part in encoding.parts]
+                for part in parts:
+                    _try(part, tables[0])
+                used += [said for part in parts if isinstance(part, ColumnEncoding) and (said := part.used())]
             found.append(label)
         except ZcbenchError as error:
             errors[label] = error
     if not found:
         raise next(iter(errors.values()))
-    return found, [f"{label} is left out because it does not apply: {error}" for label, error in errors.items()]
+    odd = [f"{label} is excluded because it does not apply: {error}" for label, error in errors.items()]
+    return found, [*dict.fromkeys(used), *odd]
+
+
+def _try(part: Encoding, benchmark: Benchmark) -> None:
+    """UnsupportedModelError if a search space lacks what an encoding needs; networks are not built to know it."""
+    if part.kind in ("vector", "graph") and not part.from_table:
+        with Foreign() as call:
+            part.rows(benchmark.architectures[:1])
+        if call.is_a(UnsupportedModelError):
+            raise UnsupportedModelError(call.message)
 
 
 def _transfer(

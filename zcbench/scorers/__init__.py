@@ -1,4 +1,4 @@
-"""What ranks architectures for a search, behind one protocol: proxies, predictors, ensembles, tables.
+"""Scorers rank architectures for a search: proxies, predictors, ensembles and tables behind one protocol.
 
 Each file without a leading underscore holds one kind of scorer.
 """

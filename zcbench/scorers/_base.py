@@ -27,16 +27,16 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, repr=False)
 class Scores:
-    """Scores of some architectures; ``numpy.asarray`` gives the values.
+    """Scores of several architectures; ``numpy.asarray`` returns the values.
 
     Attributes:
         values: ``(n,)``; nan where there is no score.
-        seconds: ``(n,)`` what each score cost, all in. A score that was read from a store costs what it cost when it
-            was measured; what is known for nothing, as a column of a table, costs 0.
-        reasons: by position, why there is no score.
-        std: ``(n,)`` standard deviation of each value, from scorers that know how sure they are; None from others.
-        stored: ``(n,)`` which were read from a store: their seconds leave out building the network, of which records
-            do not tell; None for none.
+        seconds: ``(n,)`` total cost of each score. A score that was read from a store has the cost of its measurement;
+            known values, such as a column of a table, cost 0.
+        reasons: by position, the reason for a missing score.
+        std: ``(n,)`` standard deviation of each value, from scorers that estimate it; None from others.
+        stored: ``(n,)`` scores that were read from a store: their seconds exclude building the network, because records
+            do not contain it; None for none.
     """
 
     values: Floats
@@ -56,21 +56,21 @@ class Scores:
 
 
 class Scorer:
-    """Gives every architecture a number, or the reason why it has none.
+    """Returns a number for every architecture, or the reason why it has none.
 
-    A subclass writes :meth:`value`, for one architecture at a time, or :meth:`score`, for many at once. One that is
-    registered (:func:`zcbench.register_scorer`) takes the texts in brackets after its name as positional arguments of
+    A subclass defines :meth:`value`, for one architecture at a time, or :meth:`score`, for many at once. A registered
+    subclass (:func:`zcbench.register_scorer`) receives the texts in brackets after its name as positional arguments of
     its constructor, and settings as keyword-only arguments with defaults.
 
     Attributes:
-        label: what it is called; equal labels mean equal scores.
+        label: the name of the scorer; equal labels mean equal scores.
         higher_is_better: direction.
-        context: what is searched, once :meth:`begin` was called.
+        context: the task, after :meth:`begin` was called.
     """
 
-    #: whether a score depends on which architectures are scored together, as a rank does
+    #: whether a score depends on the architectures that are scored together, as a rank does
     of_sets: ClassVar[bool] = False
-    #: whether a score is a time that is measured: another one each time, and asked for last
+    #: whether a score is a measured time: it varies between calls, and it is computed last
     timed: ClassVar[bool] = False
     #: raised whenever scores may change
     version: ClassVar[int] = 1
@@ -86,20 +86,20 @@ class Scorer:
 
     @classmethod
     def read(cls, inside: Sum | None, **settings: Any) -> Scorer:
-        """A new one from what stands in brackets after its name, and settings; default the texts of the brackets."""
+        """Create a scorer from the sum in brackets after its name, and settings; default: the texts in the brackets."""
         return cls(*(() if inside is None else inside.labels), **settings)
 
     def begin(self, context: Context) -> None:
-        """Take what is known of the task: space, benchmark, samples, store. Called before anything is scored.
+        """Receive the task: space, benchmark, samples, store. Called before anything is scored.
 
         Raises:
-            InvalidInputError: the scorer cannot be used there; the message says why.
+            InvalidInputError: the scorer cannot be used for this task; the message says why.
         """
         self.context = context
 
     def value(self, architecture: Architecture) -> float:
-        """The score of one architecture. Whatever it raises becomes the reason why there is none."""
-        raise InvalidInputError(f"the scorer {self.label or type(self).__name__} writes neither value nor score.")
+        """Return the score of one architecture. If it raises, the exception becomes the reason for a missing score."""
+        raise InvalidInputError(f"the scorer {self.label or type(self).__name__} defines neither value nor score.")
 
     def score(self, architectures: Sequence[Architecture]) -> Scores:
         """Score architectures ``(n,)``, in order."""
@@ -115,21 +115,21 @@ class Scorer:
         return Scores(values, seconds, reasons)
 
     def measured(self, architecture: Architecture) -> Architecture:
-        """The architecture whose score this one's is: equal ones are paid for once. Default the architecture itself."""
+        """Return the architecture that is measured: those with the same one are charged once. Default: the argument."""
         return architecture
 
     @property
     def parts(self) -> tuple[Scorer, ...]:
-        """The scorers that it puts together; none where it scores itself."""
+        """The scorers that it combines; empty if it scores itself."""
         return ()
 
     def with_parts(self, parts: Sequence[Scorer]) -> Self:
-        """The same with other parts, which stand for its own in their order."""
+        """Return a copy with other parts, which replace its own in their order."""
         return self
 
     @property
     def truth(self) -> tuple[str, ...]:
-        """Columns of training results that it reads, and that no scorer but an oracle may know."""
+        """Columns of training results that it reads, which only an oracle may know."""
         return tuple(dict.fromkeys(name for part in self.parts for name in part.truth))
 
     @property
@@ -139,7 +139,7 @@ class Scorer:
 
     @property
     def identifier(self) -> str:
-        """Everything that its scores depend on, as text: label, version, samples, seed, a digest of strangers' code."""
+        """Text that identifies all inputs of its scores: label, version, samples, seed, a digest of user code."""
         if self.parts:
             return f"{self.label} of {'; '.join(part.identifier for part in self.parts)}"
         code = code_digest(type(self))
@@ -148,19 +148,19 @@ class Scorer:
     # -- what others call ----------------------------------------------------------------------
 
     def good(self, architectures: Sequence[Architecture]) -> Floats:
-        """Values ``(n,)`` turned so that high is good; nan where there is none."""
+        """Return the values ``(n,)`` with the sign such that higher is better; nan where there is none."""
         values = np.asarray(self.score(architectures), np.float64)
         return values if self.higher_is_better else -values
 
     def leaves(self) -> Iterator[Scorer]:
-        """The scorers that score themselves, of which it is made; of none other it is its own."""
+        """Yield the scorers without parts from which it is made; yield itself if it has no parts."""
         if not self.parts:
             yield self
         for part in self.parts:
             yield from part.leaves()
 
     def units(self) -> Iterator[Scorer]:
-        """The scorers that it is made of, so far that a score depends on no other architecture."""
+        """Yield the scorers from which it is made, decomposed until no score depends on other architectures."""
         if not (self.of_sets and self.parts):
             yield self
         else:
@@ -168,7 +168,7 @@ class Scorer:
                 yield from part.units()
 
     def mapped(self, change: Callable[[Scorer], Scorer]) -> Scorer:
-        """The same scorer with ``change`` applied to each of its :meth:`leaves`."""
+        """Return the same scorer with ``change`` applied to each of its :meth:`leaves`."""
         if not self.parts:
             return change(self)
         return self.with_parts([part.mapped(change) for part in self.parts])
@@ -177,20 +177,22 @@ class Scorer:
 def _number(given: Any) -> float:
     value = getattr(given, "item", lambda: given)() if np.size(given) == 1 else given
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidInputError(f"it gave {shown(given)}, which is no real number.")
+        raise InvalidInputError(f"it returned {shown(given)}, which is not a real number.")
     return float(value)
 
 
 def measures_time(scorer: Scorer) -> bool:
-    """Whether a scorer, or one that it is made of, measures times."""
+    """Return whether a scorer, or one of its parts, measures times."""
     return scorer.timed or any(map(measures_time, scorer.parts))
 
 
 def asked(scorer: Scorer, architectures: Sequence[Architecture]) -> Scores:
-    """What a scorer, which a stranger may have written, says of architectures ``(n,)``: checked, and never an error.
+    """Call a scorer for architectures ``(n,)`` and validate the result; errors become reasons.
 
-    What it raises, and an array of another shape, leaves all without a score; a value that is not finite is none. Where
-    it says no seconds, those that went by are divided among all.
+    The scorer may be user code.
+
+    If it raises, or returns an array of another shape, no architecture has a score; a value that is not finite is not a
+    score. If it returns no seconds, the elapsed time is divided equally.
     """
     began = time.perf_counter()
     given: Any = None
@@ -198,7 +200,7 @@ def asked(scorer: Scorer, architectures: Sequence[Architecture]) -> Scores:
     with Foreign(tidy=True) as call:
         try:
             given = scorer.score(architectures)
-        except StoreError as error:  # what cannot be kept ends the search, not the score
+        except StoreError as error:  # a failure of the store ends the search, not the score
             kept = error
     spent = time.perf_counter() - began
     if kept is not None:
@@ -218,10 +220,10 @@ def _none(count: int, spent: float, why: str) -> Scores:
 def _checked(given: Any, count: int, spent: float) -> Scores:
     scores = given.values if isinstance(given, Scores) else given
     if np.iscomplexobj(scores):
-        raise InvalidInputError("it gave complex numbers, which have no order.")
+        raise InvalidInputError("it returned complex numbers, which have no order.")
     values = np.array(scores, np.float64)
     if values.shape != (count,):
-        raise InvalidInputError(f"it gave scores of shape {values.shape} for {count} architectures.")
+        raise InvalidInputError(f"it returned scores of shape {values.shape} for {count} architectures.")
     seconds = np.full(count, spent / max(1, count))
     reasons: dict[int, str] = {}
     std = stored = None

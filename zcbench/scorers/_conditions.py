@@ -1,4 +1,4 @@
-"""Under which conditions a proxy is measured, and the records that say so: of runs and of searches alike."""
+"""The conditions under which a proxy is measured, and the records of runs and searches that contain them."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from zcbench.types import Architecture, Batch, ProxyInfo, Score, SearchSpace
 
 
 def codes_of(infos: Iterable[ProxyInfo], space: SearchSpace) -> dict[str, str]:
-    """By label, the digest of what strangers wrote of a proxy and of the space's networks; "" if nothing."""
+    """Return, by label, the digest of user code of a proxy and of the space's networks; "" if there is none."""
     networks = code_digest(space)
     return {info.label: joined_codes(info.code, networks) for info in infos}
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What records of one table, batch and seed share.
+    """The values that records of one table, batch and seed share.
 
     Attributes:
         benchmark: name and version of the table.
         batch: provenance of the batch.
-        seed: of the run.
+        seed: seed of the run.
     """
 
     benchmark: str
@@ -37,12 +37,12 @@ class Measurement:
     seed: int
 
     def has(self, records: Records) -> NDArray[np.bool_]:
-        """Which records are of this table, batch and seed, ``(records,)``."""
+        """Return which records are of this table, batch and seed, ``(records,)``."""
         same: NDArray[np.bool_] = records.numbers("seed") == self.seed
         return same & records.has("benchmark", self.benchmark) & records.has("batch", self.batch)
 
     def proxy_of(self, key: Any) -> tuple[str, str] | None:
-        """Proxy with its version, and digest of its code, of the record with this key; None for one of others."""
+        """Return the proxy with its version, and its code digest, of the record with this key; None if it differs."""
         benchmark, _, proxy, seed, batch, code = key
         return (proxy, code) if (benchmark, seed, batch) == (self.benchmark, self.seed, self.batch) else None
 
@@ -56,16 +56,16 @@ class Measurement:
         environment: str,
         sample: str = "",
     ) -> Record:
-        """The record of a score.
+        """Create the record of a score.
 
         Args:
             architecture: its string.
             network: string of its canonical form, which was measured.
             info: the proxy.
             code: see :func:`codes_of`.
-            score: the outcome.
+            score: the result.
             environment: id of its description.
-            sample: SHA-256 of the list of architectures that a run was given.
+            sample: SHA-256 of the run's list of architectures.
         """
         return Record(
             benchmark=self.benchmark,
@@ -89,9 +89,9 @@ class Conditions:
     Attributes:
         context: the task.
         info: the proxy.
-        code: digest of what strangers wrote of the proxy and the networks.
-        batch: what the networks see; it has a provenance.
-        measurement: what its records share. It is what a run of the same table, samples and seed has.
+        code: digest of user code of the proxy and the networks.
+        batch: the input of the networks; it has a provenance.
+        measurement: the values that its records share, equal to those of a run with the same table, samples and seed.
     """
 
     context: Context
@@ -102,12 +102,12 @@ class Conditions:
 
     @classmethod
     def of(cls, context: Context, info: ProxyInfo) -> Conditions:
-        """The conditions of a proxy in a context."""
+        """Return the conditions of a proxy in a context."""
         batch = _named(context.batch)
         name = batch.provenance
         table = context.benchmark
         usual = 10 if table is None else table.classes[table.target(context.target).dataset]
-        if context.outputs != usual:  # networks that no run of the table has
+        if context.outputs != usual:  # no run of the table has such networks
             name += f"/{context.outputs} classes"
         if any(info.trained) and context.samples is None:
             name += "/trained on them"
@@ -117,44 +117,44 @@ class Conditions:
 
     @property
     def folder(self) -> str:
-        """The name under which a store keeps such records."""
+        """The folder name of these records in a store."""
         return folder_of(self.context)
 
     @property
     def identifier(self) -> str:
-        """Everything that a score depends on, as text."""
+        """Text that identifies all inputs of a score."""
         found = f"{self.info.identifier} on {self.measurement.batch} of {self.measurement.benchmark}"
         return f"{found}, seed {self.measurement.seed}" + (f", code {self.code}" if self.code else "")
 
     @property
     def training_data(self) -> Batch | None:
-        """What the proxy trains on, if it does."""
+        """The data that the proxy trains on, if it does."""
         return self.context.training_data if any(self.info.trained) else None
 
     def has(self, records: Records) -> NDArray[np.bool_]:
-        """Which records are of this very measurement, ``(records,)``."""
+        """Return which records are of this measurement, ``(records,)``."""
         return (
             self.measurement.has(records) & records.has("proxy", self.info.identifier) & records.has("code", self.code)
         )
 
     def has_key(self, key: Any) -> bool:
-        """Whether the record with this key is of this very measurement."""
+        """Return whether the record with this key is of this measurement."""
         return self.measurement.proxy_of(key) == (self.info.identifier, self.code)
 
     def record(self, architecture: Architecture, network: Architecture, score: Score, environment: str) -> Record:
-        """The record of a score."""
+        """Create the record of a score."""
         return self.measurement.record(architecture.key, network.key, self.info, self.code, score, environment)
 
 
 def folder_of(context: Context) -> str:
-    """The name under which a store keeps records of a task: the table's, or one made of the space's."""
+    """Return the folder name of a task's records in a store: that of the table, or one made from the space's name."""
     if context.benchmark is not None:
         return context.benchmark.name
     return "space-" + "".join(c if c.isalnum() or c in "-_." else "_" for c in context.space.name)
 
 
 def _named(batch: Batch) -> Batch:
-    """The batch with a provenance: a digest of what it holds, where it has none."""
+    """Return the batch with a provenance, which is a digest of its contents if it has none."""
     if batch.provenance:
         return batch
     content = hashlib.sha256()

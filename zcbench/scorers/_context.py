@@ -1,4 +1,4 @@
-"""What scorers are given beside architectures: the task."""
+"""The task of a scorer, in addition to the architectures."""
 
 from __future__ import annotations
 
@@ -20,27 +20,26 @@ from zcbench.types import Architecture, Batch, SearchSpace, Supernet
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-#: What a proxy with "epochs" or "steps" trains on: that many training samples, the batch among them.
+#: Number of training samples that a proxy with "epochs" or "steps" trains on, including the batch.
 TRAINING_SAMPLES = 2000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Context:
-    """A task, as scorers see it: where, on which samples, with which seed.
+    """A task for scorers: the space, the samples and the seed.
 
     Attributes:
         space: the search space.
         benchmark: its table, if there is one.
         target: column of the table whose data set the networks are for; None for the table's default.
-        data: what the networks see: a batch, or the name of samples; None for those that a supernet is judged by or
-            calibrated with, else of the benchmark's data set, and without a benchmark for 32 samples of noise or of
-            Python's help texts.
+        data: the input of the networks: a batch, or the name of samples. None: the samples that evaluate or calibrate
+            the supernet, else those of the benchmark's data set, else 32 samples of noise or of Python's help texts.
         batch_size: samples in the batch, unless ``data`` is a batch.
         classes: outputs of the networks; None for those of the data set, and without a benchmark for 10.
-        store: folder in which scores of proxies are looked up and kept; None for none.
-        seed: decides batch, weights and everything random in a score.
-        trained: architectures that were trained, and what that gave: what predictors that are named are fitted on.
-        supernet: what has the weights that networks inherit, if there is one; its space is the search space.
+        store: folder in which scores of proxies are looked up and stored; None for no store.
+        seed: seed of the batch, the weights and all random numbers of a score.
+        trained: trained architectures and their results, on which predictors given by name are fitted.
+        supernet: the source of inherited weights, if there is one; its space is the search space.
     """
 
     space: SearchSpace
@@ -65,9 +64,9 @@ class Context:
             object.__setattr__(self, "store", Store(self.store))
         if self.supernet is not None and self.supernet.space.name != self.space.name:
             raise InvalidInputError(
-                f"the supernet is of the space {self.supernet.space.name}, and {self.space.name} is asked for."
+                f"the supernet is of the space {self.supernet.space.name}, but the search is in {self.space.name}."
             )
-        if self.data is None and self.supernet is not None:  # its networks may take no other inputs
+        if self.data is None and self.supernet is not None:  # its networks may accept no other inputs
             object.__setattr__(self, "data", data_of(self.supernet, self.batch_size))
         if self.data is not None and not isinstance(self.data, Batch | str):
             raise InvalidInputError(f"data is {rules.shown(self.data)}: give a batch, or the name of samples.")
@@ -78,11 +77,11 @@ class Context:
 
     @classmethod
     def of(cls, where: Any, **options: Any) -> Context:
-        """The context of a benchmark, a search space, a supernet, or the name of a benchmark.
+        """Return the context of a benchmark, a search space, a supernet, or the name of a benchmark.
 
         Raises:
             InvalidInputError: it is none of these, or an option is out of range.
-            UnknownNameError: there is no benchmark of that name.
+            UnknownNameError: the benchmark does not exist.
         """
         if isinstance(where, cls):
             return where
@@ -93,7 +92,7 @@ class Context:
         if isinstance(where, Supernet):
             return cls(space_of(where), supernet=where, **options)
         if not hasattr(where, "canonical"):
-            raise InvalidInputError(f"{rules.shown(where)} is no benchmark, no search space and no supernet.")
+            raise InvalidInputError(f"{rules.shown(where)} is not a benchmark, a search space or a supernet.")
         return cls(where, **options)
 
     @functools.cached_property
@@ -105,7 +104,7 @@ class Context:
 
     @functools.cached_property
     def samples(self) -> str | None:
-        """Name of the samples that the networks see; None where they were given, or stand for nothing."""
+        """Name of the samples that the networks use; None if they were given, or if the samples have no meaning."""
         if isinstance(self.data, str):
             return self.data
         if self.data is not None or self.benchmark is None:
@@ -114,7 +113,7 @@ class Context:
 
     @functools.cached_property
     def batch(self) -> Batch:
-        """What the networks see."""
+        """The input of the networks."""
         from zcbench.encodings.proxies import stand_in
 
         if isinstance(self.data, Batch):
@@ -125,7 +124,7 @@ class Context:
 
     @functools.cached_property
     def training_data(self) -> Batch:
-        """What proxies with "epochs" or "steps" train on."""
+        """The data that proxies with "epochs" or "steps" train on."""
         if self.samples is None:
             return self.batch
         return get_batch(self.samples, None, self.seed)[:TRAINING_SAMPLES]

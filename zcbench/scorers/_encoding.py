@@ -15,11 +15,11 @@ from zcbench.types import Architecture
 class ScoreEncoding(Encoding):
     """The score of an architecture as a vector of one column; nan where there is none.
 
-    A scorer that is made of others gives a column of each: their scores do not depend on which architectures are
-    scored together.
+    A scorer that is made of others gives one column for each, because their scores do not depend on the architectures
+    that are scored together.
 
     Args:
-        scorer: what scores; all architectures that are not remembered are scored at once.
+        scorer: the scorer; all architectures without a stored score are scored at once.
     """
 
     def __init__(self, scorer: Scorer) -> None:
@@ -27,7 +27,7 @@ class ScoreEncoding(Encoding):
         self.scorers = tuple(scorer.units())
 
     def rows(self, architectures: Sequence[Architecture]) -> list[Row]:
-        """A vector ``(scorers,)`` for each architecture."""
+        """Return a vector ``(scorers,)`` for each architecture."""
         if new := [one for one in dict.fromkeys(architectures) if one not in self._known]:
             if len(self._known) + len(new) > REMEMBERED:
                 self._known.clear()

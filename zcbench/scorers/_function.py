@@ -1,4 +1,4 @@
-"""Functions as scorers: one of the user's own, and one that was registered."""
+"""Functions as scorers: user functions and registered functions."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 class FunctionScorer(Scorer):
-    """A function of one's own, from an architecture to a number.
+    """A user function from an architecture to a number, as a scorer.
 
     Args:
-        function: called with an architecture; what it raises is the reason why there is no score.
-        label: what it is called; default the function's own name.
+        function: called with an architecture; an exception becomes the reason for a missing score.
+        label: name of the scorer; default: the function's name.
         higher_is_better: direction.
     """
 
@@ -29,7 +29,7 @@ class FunctionScorer(Scorer):
     ) -> None:
         if not callable(function):
             raise InvalidInputError(
-                f"{rules.shown(function)} is no function: give one from an architecture to a number."
+                f"{rules.shown(function)} is not a function: give one from an architecture to a number."
             )
         named = getattr(function, "__name__", type(function).__name__)
         self.function = function
@@ -38,18 +38,18 @@ class FunctionScorer(Scorer):
 
     @property
     def identifier(self) -> str:
-        """The label and digests of the function's code: of its file, and of what tells it from others of that file."""
+        """The label, the digest of the code's file, and a digest that distinguishes the function within the file."""
         own = getattr(self.function, "__code__", None)
         told = "" if own is None else f"-{value_digest((own.co_code, own.co_names, repr(_plain(own.co_consts))))}"
         return f"{self.label}@{self.version} code {code_digest(self.function)}{told}"
 
     def value(self, architecture: Architecture) -> float:
-        """What the function gives."""
+        """Return the function's result."""
         return self.function(architecture)
 
 
 def _plain(constants: tuple[Any, ...]) -> list[Any]:
-    return [one for one in constants if not hasattr(one, "co_code")]  # functions inside have addresses in their text
+    return [one for one in constants if not hasattr(one, "co_code")]  # the text of inner functions contains addresses
 
 
 class RegisteredFunction(Scorer):
@@ -61,12 +61,12 @@ class RegisteredFunction(Scorer):
 
     @property
     def identifier(self) -> str:
-        """Label, version and a digest of strangers' code."""
+        """Label, version and a digest of user code."""
         code = self.info.code
         return f"{self.label}@{self.info.version}" + (f" code {code}" if code else "")
 
     def value(self, architecture: Architecture) -> float:
-        """What the function gives."""
+        """Return the function's result."""
         if self.context is None:
             raise InvalidInputError(f"{self.label} needs a search space: get_scorer({self.label!r}, benchmark).")
         return self.info.make(self.context.space, architecture, **self.settings)  # type: ignore[return-value, call-arg]

@@ -24,7 +24,7 @@ from zcbench.scorers._function import FunctionScorer, RegisteredFunction
 from zcbench.types import Architecture, ProxyInfo, summary_of, written
 
 F = TypeVar("F", bound=Callable[..., Any])
-#: kinds whose names name scorers, too: each is adapted by the scorer of the kind's name
+#: kinds whose names are also names of scorers; the scorer with the kind's name adapts each
 _ADAPTED = ("proxy", "ensemble", "predictor")
 
 
@@ -35,10 +35,10 @@ class ScorerInfo:
     Attributes:
         name: name in the registry.
         make: a subclass of :class:`Scorer`, or a function of a search space and an architecture.
-        higher_is_better: direction of a function's numbers; a class says its own.
+        higher_is_better: direction of a function's numbers; a class defines its own.
         version: raised whenever scores may change.
         reference: paper and section that define it.
-        arguments: an example of what stands in brackets after the name, "flops_M"; "" where nothing does.
+        arguments: an example of the text in brackets after the name, "flops_M"; "" without brackets.
     """
 
     name: str
@@ -53,23 +53,23 @@ class ScorerInfo:
 
     @property
     def written(self) -> str:
-        """How it is asked for, "table(flops_M)"."""
+        """An example of its text, "table(flops_M)"."""
         return f"{self.name}({self.arguments})" if self.arguments else self.name
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Settings with their defaults: arguments that are named by keyword only."""
+        """Settings with their defaults: the keyword-only arguments."""
         found = inspect.signature(self.make).parameters.values()
         return {p.name: p.default for p in found if p.kind is p.KEYWORD_ONLY}
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
-        """Smallest and largest value of settings that are numbers, as the class declares them."""
+        """Smallest and largest value of numeric settings, as the class declares them."""
         return dict(getattr(self.make, "ranges", {}))
 
     @property
     def code(self) -> str:
-        """Digest of the code; "" where zcbench wrote it."""
+        """Digest of the code; "" for code of zcbench."""
         return code_digest(self.make)
 
     @property
@@ -79,7 +79,7 @@ class ScorerInfo:
 
 
 def _made(info: ScorerInfo, term: Term) -> Scorer:
-    """A new scorer with the settings and brackets of a term."""
+    """Create a scorer with the settings and brackets of a term."""
     known = info.parameters
     settings = read_settings(replace(term, inside=None), known, info.ranges)
     made: Scorer
@@ -153,17 +153,17 @@ def register_scorer(
     arguments: str = "",
     override: bool = False,
 ) -> Callable[[F], F]:
-    """Register what ranks architectures: a function of a search space and an architecture, or a subclass of Scorer.
+    """Register a scorer of architectures: a function of a search space and an architecture, or a subclass of Scorer.
 
-    Arguments that are named by keyword only are settings, "depth:weight=2"; they need defaults. The texts in brackets
-    after a class's name, "mine(a+b)", are the positional arguments of its constructor.
+    Keyword-only arguments are settings, "depth:weight=2"; they need defaults. The texts in brackets after a class's
+    name, "mine(a+b)", are the positional arguments of its constructor.
 
     Args:
         name: lower-case letters, digits, ``_``, ``-``, ``.``.
-        higher_is_better: direction of a function's numbers; a class has an attribute of that name.
+        higher_is_better: direction of a function's numbers; a class has an attribute of this name.
         version: a positive integer, raised whenever scores may change.
         reference: paper and section.
-        arguments: an example of what stands in brackets; for lists and messages.
+        arguments: an example of the text in brackets, for lists and messages.
         override: replace a scorer of the same name.
 
     Raises:
@@ -201,14 +201,19 @@ def register_scorer(
 
 
 def scorer_info(name: str) -> ScorerInfo:
-    """The scorer as it was registered; UnknownNameError with suggestions if there is none."""
+    """Return the scorer as it was registered.
+
+    Raises:
+        UnknownNameError: the scorer does not exist; the message suggests similar names.
+    """
     return _SCORERS.info(name)
 
 
 def list_scorers(*patterns: str) -> list[str]:
-    """Names of the registered scorers that match any of the shell patterns (all without one), sorted.
+    """List the registered scorers that match any of the shell patterns, sorted; without patterns, all of them.
 
-    Names of proxies, ensembles, predictors and columns are texts of scorers, too, and are listed as what they are.
+    Names of proxies, ensembles, predictors and columns are accepted as scorers, too, but are listed under their own
+    kinds.
 
     Raises:
         UnknownNameError: a pattern matches nothing.
@@ -217,11 +222,11 @@ def list_scorers(*patterns: str) -> list[str]:
 
 
 def get_scorer(text: Any, where: Any = None, **options: Any) -> Scorer:
-    """The scorer that a text names, for a benchmark or a search space.
+    """Return the scorer that a text names, for a benchmark or a search space.
 
     A text names a registered scorer, a proxy, an ensemble, a predictor (fitted on ``trained``) or a column that the
     table knows without training, in this order. "-params" prefers small values; "naswot+0.5*logsynflow" is a weighted
-    sum; "oracle(test_nll)" is the truth, for bounds on what scorers could reach.
+    sum; "oracle(test_nll)" is the true value, for bounds on what scorers could achieve.
 
     Args:
         text: names, settings and weights; or a scorer, a fitted predictor, a function from an architecture to a number.
@@ -231,8 +236,8 @@ def get_scorer(text: Any, where: Any = None, **options: Any) -> Scorer:
             ``trained``.
 
     Raises:
-        UnknownNameError: nothing has that name; the message suggests near ones.
-        InvalidInputError: the text is malformed, or the scorer needs what the task has not.
+        UnknownNameError: the name does not exist; the message suggests similar names.
+        InvalidInputError: the text is malformed, or the task lacks something that the scorer needs.
 
     Example:
         >>> import zcbench
@@ -243,13 +248,15 @@ def get_scorer(text: Any, where: Any = None, **options: Any) -> Scorer:
     """
     if where is None:
         if options:
-            raise InvalidInputError("say where, too: get_scorer(text, benchmark, …) or get_scorer(text, space, …).")
+            raise InvalidInputError(
+                "options need a task: write get_scorer(text, benchmark, …) or get_scorer(text, space, …)."
+            )
         return _named(text, None) if isinstance(text, str) else _adapted(text)
     return as_scorer(text, Context.of(where, **options))
 
 
 def as_scorer(given: Any, context: Context) -> Scorer:
-    """A scorer for a task, from a text, a predictor or a function; a scorer that has begun elsewhere stays as it is.
+    """Return a scorer for a task, from a text, a predictor or a function; a scorer with another task is unchanged.
 
     Raises:
         UnknownNameError, InvalidInputError: see :func:`get_scorer`.
@@ -257,7 +264,7 @@ def as_scorer(given: Any, context: Context) -> Scorer:
     scorer = _named(given, context) if isinstance(given, str) else _adapted(given)
     if scorer.context is None:
         scorer.begin(context)
-        scorer.context = context  # whatever a stranger's begin does
+        scorer.context = context  # even if a user-defined begin does not set it
     return scorer
 
 
@@ -287,9 +294,9 @@ def _of_kind(name: str, inside: Sum) -> Scorer:
 def _turned(term: Term) -> Scorer:
     rest = term.name[1:]
     if not rest and (term.inside is None or term.settings):
-        raise InvalidInputError(f"'{term}': a name is missing behind the minus.")
+        raise InvalidInputError(f"'{term}': a name is missing after the minus.")
     inside = Sum((Part(replace(term, name=rest)),)) if rest else term.inside
-    assert inside is not None  # said above
+    assert inside is not None  # checked above
     return Turned(inside)
 
 
@@ -299,22 +306,22 @@ def _is_column(term: Term, context: Context) -> bool:
 
 
 def _known(context: Context | None) -> list[str]:
-    """Everything that a name could have meant."""
+    """List all names that were possible."""
     columns = [] if context is None or context.benchmark is None else [*context.benchmark.facts]
     adapted = [name for kind in KINDS if kind.noun in _ADAPTED for name in kind.entries.names()]
     return [*_SCORERS.names(), *adapted, *columns]
 
 
 def is_registered(name: str) -> bool:
-    """Whether a scorer was registered by that name, so that it hides a proxy, an ensemble or a predictor of it."""
+    """Return whether a scorer with this name is registered, which hides a proxy, an ensemble or a predictor."""
     return name in _SCORERS.names()
 
 
 class Turned(Scorer):
-    """A scorer whose small values are the good ones: "-params".
+    """A scorer with the opposite direction, whose small values are good: "-params".
 
     Args:
-        inside: what is turned.
+        inside: the scorer that is negated.
     """
 
     def __init__(self, inside: Sum) -> None:
@@ -323,7 +330,7 @@ class Turned(Scorer):
         self.label = turned_label(str(inside))
 
     def begin(self, context: Context) -> None:
-        """Make the scorer that is turned."""
+        """Create the negated scorer."""
         super().begin(context)
         self._take(as_scorer(str(self._inside), context))
 
@@ -333,29 +340,29 @@ class Turned(Scorer):
 
     @property
     def of_sets(self) -> bool:  # type: ignore[override]
-        """As the scorer that is turned."""
+        """The value of the negated scorer."""
         return self._part is not None and self._part.of_sets
 
     @property
     def parts(self) -> tuple[Scorer, ...]:
-        """The scorer that is turned."""
+        """The negated scorer."""
         return () if self._part is None else (self._part,)
 
     def with_parts(self, parts: Sequence[Scorer]) -> Turned:
-        """Another scorer, turned."""
+        """Return another scorer, negated."""
         made = copy.copy(self)
         made._take(parts[0])
         return made
 
     def score(self, architectures: Sequence[Architecture]) -> Scores:
-        """The scores as they are; what is turned is the direction."""
+        """Return the scores unchanged; only the direction is negated."""
         if self._part is None:
-            raise InvalidInputError(f"{self.label} needs to know where: get_scorer({self.label!r}, benchmark).")
+            raise InvalidInputError(f"{self.label} needs a task: get_scorer({self.label!r}, benchmark).")
         return self._part.score(architectures)
 
 
 def turned_label(label: str) -> str:
-    """How what is turned is written: "-params", "-(naswot+params)"."""
+    """Format the label of a negated scorer: "-params", "-(naswot+params)"."""
     found = parse_sum(label)
     one = len(found.parts) == 1 and found.weights == (1.0,)
     if one and not label.startswith("-"):
@@ -364,7 +371,7 @@ def turned_label(label: str) -> str:
 
 
 def _adapted(given: Any) -> Scorer:
-    """What is no text, as a scorer."""
+    """Convert an object to a scorer."""
     if isinstance(given, Scorer):
         return given
     if isinstance(given, ProxyInfo | Ensemble):
@@ -376,6 +383,6 @@ def _adapted(given: Any) -> Scorer:
     if callable(given):
         return FunctionScorer(given)
     raise InvalidInputError(
-        f"{rules.shown(given)} is no scorer: give the name of one, a scorer, a fitted predictor or a function from an "
-        "architecture to a number."
+        f"{rules.shown(given)} is not a scorer: give the name of one, a scorer, a fitted predictor or a function "
+        "from an architecture to a number."
     )

@@ -1,4 +1,4 @@
-"""What scorers see of a supernet: its space, whose networks are those that the supernet's own function builds."""
+"""A supernet's search space for scorers, whose networks are built by the supernet's own function."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zcbench.types import Architecture, Batch, SearchSpace, Supernet
 
 
 class _Build:
-    """How a space builds networks, by a function of the architecture alone."""
+    """Builds the networks of a space by a function of the architecture."""
 
     def __init__(self, function: Callable[[Architecture], Any]) -> None:
         self.function = function
@@ -20,9 +20,9 @@ class _Build:
 
 
 def space_of(supernet: Supernet) -> SearchSpace:
-    """The space, whose ``build`` builds what the supernet does, so that sizes and proxies are those of its networks.
+    """Return the space with the supernet's ``build``, so that sizes and proxies are those of its networks.
 
-    A supernet without a ``build`` has its space's. The networks have fresh weights.
+    A supernet without a ``build`` uses that of its space. The networks have new initial weights.
     """
     space, build = supernet.space, getattr(supernet, "build", None)
     if not callable(build) or getattr(build, "__self__", None) is space:
@@ -33,7 +33,7 @@ def space_of(supernet: Supernet) -> SearchSpace:
 
 
 def data_of(supernet: Supernet, size: int) -> Batch | None:
-    """The first samples that the supernet is judged by, else of those that it is calibrated with; None without any."""
+    """Return the first samples that evaluate the supernet, else the first that calibrate it; None without any."""
     held_out, calibration = getattr(supernet, "held_out", None), getattr(supernet, "calibration", None)
     if held_out is not None:
         return Batch(*held_out)[:size]

@@ -1,4 +1,4 @@
-"""Several scorers put together: by ranks (ensembles), or by a weighted sum."""
+"""Combinations of scorers: by ranks (ensembles), or by a weighted sum."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from zcbench.scorers._context import Context
 from zcbench.scorers._register import as_scorer, register_scorer
 from zcbench.types import Architecture
 
-#: scores among others that are remembered
+#: number of stored scores
 _REMEMBERED = 100_000
 
 
 class Composite(Scorer):
-    """Scorers put together by an ensemble's function, over the set of architectures that is asked for.
+    """Scorers combined by an ensemble's function, over the set of requested architectures.
 
-    A rank exists only among others: an architecture's score says where it stands among those that are scored with it,
-    and two scores compare only if they are of one call. Where a search needs a score of one architecture alone, it puts
-    it into a fixed sample (:class:`AmongOthers`). An architecture that lacks a member's score has none.
+    A rank is relative: an architecture's score is its position among the architectures that are scored together, and
+    two scores are comparable only within one call. Where a search needs a score of a single architecture, it adds it to
+    a fixed sample (:class:`AmongOthers`). An architecture without a member's score has none.
 
     Args:
         ensemble: the function and its weights.
@@ -40,11 +40,11 @@ class Composite(Scorer):
         self._members: tuple[Scorer, ...] = ()
 
     def _relabel(self) -> None:
-        """Say what it is called, once its members are known."""
+        """Set the label, once the members are known."""
         raise NotImplementedError
 
     def begin(self, context: Context) -> None:
-        """Make the members."""
+        """Create the members."""
         super().begin(context)
         self._take([as_scorer(text, context) for text in self._texts])
 
@@ -61,19 +61,19 @@ class Composite(Scorer):
         return self._members
 
     def with_parts(self, parts: Sequence[Scorer]) -> Self:
-        """The same function of other members."""
+        """Return the same function of other members."""
         made = copy.copy(self)
         made._take(parts)
         return made
 
     def score(self, architectures: Sequence[Architecture]) -> Scores:
-        """Score a set; each score costs what the members' scores cost.
+        """Score a set; each score costs the sum of the members' costs.
 
         Raises:
-            InvalidInputError: it was not said where; or the ensemble's function raises or gives something else.
+            InvalidInputError: there is no task, or the ensemble's function raises or returns something else.
         """
         if not self._members:
-            raise InvalidInputError(f"{self.label} needs to know where: get_scorer({self.label!r}, benchmark).")
+            raise InvalidInputError(f"{self.label} needs a task: get_scorer({self.label!r}, benchmark).")
         found = [member.score(architectures) for member in self._members]
         columns, seconds, stored = {}, np.zeros(len(architectures)), np.zeros(len(architectures), np.bool_)
         reasons: dict[int, str] = {}
@@ -90,25 +90,25 @@ class Composite(Scorer):
 
 
 def _inside(members: Sequence[Scorer], weights: Sequence[float]) -> Sum:
-    """Members as they are written in a label."""
+    """Return members in the form of a label."""
     return Sum(tuple(Part(as_term(member.label), weight) for member, weight in zip(members, weights, strict=True)))
 
 
 def as_term(label: str) -> Term:
-    """One term that names what a label names: a sum has to stand in brackets of a name."""
+    """Return a term for a label; a sum must be in brackets of a name."""
     found = parse_sum(label)
     return found.parts[0].term if len(found.parts) == 1 and found.weights == (1.0,) else Term("sum", found)
 
 
 @register_scorer("ensemble", arguments="az_nas")
 class EnsembleScorer(Composite):
-    """An ensemble: what several scorers say together, by their ranks among the architectures that are asked for.
+    """An ensemble: scores from the ranks that several scorers assign among the requested architectures.
 
     Args:
-        text: a registered ensemble, with its own members or others: "az_nas", "mean_rank(naswot+table(flops_M))".
+        text: a registered ensemble, with its default members or others: "az_nas", "mean_rank(naswot+table(flops_M))".
 
     Raises:
-        UnknownNameError: there is no such ensemble.
+        UnknownNameError: the ensemble does not exist.
     """
 
     def __init__(self, text: str) -> None:
@@ -123,11 +123,11 @@ class EnsembleScorer(Composite):
 
 @register_scorer("sum", arguments="naswot+0.5*logsynflow")
 class SumScorer(Composite):
-    """A weighted sum, "naswot+0.5*logsynflow", of scores that each run from 0 to 1 over the architectures asked for.
+    """A weighted sum, "naswot+0.5*logsynflow", of scores scaled to [0, 1] over the requested architectures.
 
-    Each member's scores, turned so that high is good, are scaled by the least and the largest of them among the
-    architectures that are scored together and have all members' scores; a constant member gives 0. This is the ensemble
-    "weighted_sum". The sum's direction is high.
+    Each member's scores, with the sign such that higher is better, are scaled by the smallest and the largest of them
+    among the architectures that are scored together and have all members' scores; a constant member counts 0. This is
+    the ensemble "weighted_sum". Higher sums are better.
 
     Args:
         members: texts of scorers, each with its weight: "naswot", "0.5*logsynflow".
@@ -151,7 +151,7 @@ class SumScorer(Composite):
 
 
 def _sum_label(found: Sum) -> str:
-    """How a sum is written: "naswot+2*synflow"; with its name where it would be read as its only member."""
+    """Format a sum: "naswot+2*synflow"; with its name where it would be read as its only member."""
     alone = len(found.parts) == 1 and found.weights == (1.0,)
     return str(Term("sum", found)) if alone else str(found)
 
@@ -161,17 +161,17 @@ def _weighted(ensemble: Ensemble, weights: Sequence[float]) -> Ensemble:
 
 
 class AmongOthers(Scorer):
-    """A scorer of sets, for one architecture at a time: each is scored together with the same others, once.
+    """A scorer of sets, for one architecture at a time, which is scored once together with the same others.
 
     Args:
-        scorer: what scores sets.
-        others: architectures; they are scored first, and are paid for.
+        scorer: the scorer of sets.
+        others: architectures; they are scored first, and their cost counts.
     """
 
     def __init__(self, scorer: Scorer, others: Sequence[Architecture]) -> None:
         self._scorer, self._others = scorer, list(others)
         self.label, self.higher_is_better, self.context = scorer.label, scorer.higher_is_better, scorer.context
-        self._known: dict[Architecture, tuple[float, str]] = {}  # score, and why there is none
+        self._known: dict[Architecture, tuple[float, str]] = {}  # score, and the reason if it is missing
 
     @property
     def parts(self) -> tuple[Scorer, ...]:
@@ -179,20 +179,20 @@ class AmongOthers(Scorer):
         return (self._scorer,)
 
     def with_parts(self, parts: Sequence[Scorer]) -> Self:
-        """Another scorer among the same others."""
+        """Return another scorer with the same other architectures."""
         made = copy.copy(self)
         made._scorer, made._known = parts[0], {}
         return made
 
     def score(self, architectures: Sequence[Architecture]) -> Scores:
-        """The score that each has among the others, ``(n,)``; what was scored before is remembered, and free."""
+        """Return the score of each among the others, ``(n,)``; stored scores cost nothing."""
         if len(self._known) + len(architectures) > _REMEMBERED:
             self._known = {one: self._known[one] for one in architectures if one in self._known}
         seconds, stored = np.zeros(len(architectures)), np.zeros(len(architectures), np.bool_)
         for place, architecture in enumerate(architectures):
             if architecture not in self._known:
                 found = self._among(architecture)
-                # A scorer that remembers the others says that they cost nothing.
+                # A scorer that stores scores charges nothing for the others.
                 seconds[place] = found.seconds.sum()
                 stored[place] = found.stored is not None and found.stored.any()
                 self._known[architecture] = float(found.values[-1]), found.reasons.get(len(self._others), "")
@@ -201,6 +201,6 @@ class AmongOthers(Scorer):
         return Scores(np.array([value for value, _ in known], np.float64), seconds, reasons, stored=stored)
 
     def _among(self, architecture: Architecture) -> Scores:
-        """Scores of the others and of an architecture; what a stranger's scorer raises is why there are none."""
+        """Score the others and an architecture; exceptions of user-defined scorers become reasons."""
         several = [*self._others, architecture]
         return self._scorer.score(several) if self._scorer.parts else asked(self._scorer, several)

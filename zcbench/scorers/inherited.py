@@ -16,26 +16,26 @@ from zcbench.scorers._register import register_scorer
 from zcbench.scorers.proxy import ProxyScorer, _Known
 from zcbench.types import Architecture, Batch, Score, SearchSpace, Supernet
 
-#: subnets whose weights tell one supernet from another that keeps none itself
+#: number of subnets whose weights identify a supernet that stores none itself
 _TOLD_BY = 4
 
 
 @register_scorer("inherited", arguments="naswot")
 class InheritedScorer(ProxyScorer):
-    """A proxy on subnets of a supernet, with inherited weights; its seconds include cutting out and calibrating.
+    """A proxy on subnets of a supernet, with inherited weights; its seconds include extraction and calibration.
 
-    The context says which supernet: ``zcbench.search(supernet, scorer="inherited(naswot)", …)``, or
-    ``zcbench.get_scorer("inherited(naswot)", supernet)``. Scores are those of ``zcbench.score(supernet.subnet(a), …)``
-    with the seed that ``proxy`` takes for the same architecture: the two differ in the weights alone. They are neither
-    read from a store nor kept in one, where scores of fresh weights lie. In ledgers the label and a digest of the
-    weights tell them apart.
+    The context gives the supernet: ``zcbench.search(supernet, scorer="inherited(naswot)", …)``, or
+    ``zcbench.get_scorer("inherited(naswot)", supernet)``. Scores equal those of ``zcbench.score(supernet.subnet(a),
+    …)`` with the seed that ``proxy`` uses for the same architecture: the two differ in the weights only. A store is
+    neither read nor written, because it contains scores of initial weights. In ledgers, the label and a digest of the
+    weights distinguish the scores.
 
     Args:
         proxy: name and settings, "naswot" or "lga:steps=5", which trains a copy first. Averages over initialisations
-            ("repeats") are refused: there is one set of inherited weights.
+            ("repeats") are refused, because there is one set of inherited weights.
 
     Raises:
-        UnknownNameError: there is no such proxy.
+        UnknownNameError: the proxy does not exist.
         InvalidInputError: it averages over initialisations.
     """
 
@@ -43,69 +43,70 @@ class InheritedScorer(ProxyScorer):
         super().__init__(proxy)
         if self.info.repeats > 1:
             raise InvalidInputError(
-                f"inherited({self.info.label}): repeats draw fresh weights, and inherited ones are there once: leave "
-                "repeats out."
+                f"inherited({self.info.label}): repeats draw new weights, but there is only one set of inherited "
+                "weights: remove repeats."
             )
         self.label = f"inherited({self.info.label})"
         self._weights = ""
 
     def begin(self, context: Context) -> None:
-        """Take the supernet and the samples.
+        """Receive the supernet and the samples.
 
         Raises:
             InvalidInputError: there is no supernet.
         """
         if context.supernet is None:
             raise InvalidInputError(
-                f"{self.label} measures subnets of a supernet: search one, or  get_scorer({self.label!r}, supernet)."
+                f"{self.label} measures subnets of a supernet: search a supernet, or use  get_scorer({self.label!r}, "
+                "supernet)."
             )
         super().begin(context)
         self._weights = weights_digest(context.supernet)
 
     @property
     def identifier(self) -> str:
-        """Label, everything that the proxy depends on, and a digest of the weights."""
+        """Label, all inputs of the proxy, and a digest of the weights."""
         return f"{self.label} of weights {self._weights}: {super().identifier}" if self._weights else self.label
 
     @property
     def _builder(self) -> SearchSpace:
-        assert self.context is not None  # score asks it first
+        assert self.context is not None  # score checks this first
         return subnets_of(self.context.supernet)
 
     def _from_store(self) -> dict[str, _Known]:
         return {}
 
     def _keep(self, architecture: Architecture, network: Architecture, score: Score) -> None:
-        """Keep nothing: records do not tell of weights."""
+        """Store nothing, because records do not contain weights."""
 
 
 class _Subnets:
-    """What builds subnets where a search space builds networks."""
+    """Builds subnets in place of a search space's networks."""
 
     def __init__(self, supernet: Supernet) -> None:
         self.supernet = supernet
 
     def build(self, architecture: Architecture, *, num_classes: int = 10) -> Any:
-        """The subnet; it has the supernet's outputs."""
+        """Return the subnet; it has the supernet's outputs."""
         return self.supernet.subnet(architecture)
 
 
 def subnets_of(supernet: Any) -> SearchSpace:
-    """A supernet as what builds networks, for :func:`zcbench.proxies.score_architecture`."""
+    """Adapt a supernet as a builder of networks for :func:`zcbench.proxies.score_architecture`."""
     return _Subnets(supernet)  # type: ignore[return-value]
 
 
 def weights_digest(supernet: Supernet) -> str:
-    """Twelve hexadecimal digits that tell weights and calibration inputs of a supernet from others'.
+    """Return twelve hexadecimal digits that identify the weights and calibration inputs of a supernet.
 
-    Of a module's state, or else of the parameters of some subnets. Nothing is computed, so that it is the same on every
-    machine.
+    They are computed from a module's state, or else from the parameters of some subnets. No network runs, so they are
+    the same on every machine.
     """
     return _digest_of(_tensors(supernet))
 
 
 def answers_digest(supernet: Supernet) -> str:
-    """The same, and of the data that the supernet judges subnets by: all that its answers follow from."""
+    """Return such a digest that includes the data that evaluate the supernet, and so identifies all of its results."""
     held_out = getattr(supernet, "held_out", None)
     judged = [] if held_out is None else [("inputs", held_out[0]), ("targets", held_out[1])]
     data = (
@@ -140,7 +141,7 @@ def _tensors(supernet: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _of_some(supernet: Supernet) -> Iterator[tuple[str, Any]]:
-    """Parameters of the first subnets of some that can be made."""
+    """Yield the parameters of the first of several subnets that can be created."""
     rng, found = np.random.default_rng(0), 0
     for _ in range(16 * _TOLD_BY):
         with Foreign() as call:

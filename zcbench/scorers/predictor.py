@@ -1,4 +1,4 @@
-"""Predictors as scorers: what was learned from trained networks ranks others."""
+"""Predictors as scorers: they learn from trained networks and rank others."""
 
 from __future__ import annotations
 
@@ -17,30 +17,32 @@ from zcbench.scorers._context import Context
 from zcbench.scorers._register import is_registered, register_scorer
 from zcbench.types import Architecture
 
-#: architectures whose predictions tell two fitted predictors apart
+#: number of architectures whose predictions identify a fitted predictor
 _TOLD_BY = 16
 
 
 @register_scorer("predictor", arguments="gp")
 class PredictorScorer(Scorer):
-    """A predictor that was fitted; its seconds are those of predicting, and of fitting if it was named and not given.
+    """A fitted predictor; its seconds are those of prediction, and of fitting if the predictor was given by name.
 
-    Scores have a standard deviation where the predictor knows one. Their direction is that of the targets.
+    Scores have a standard deviation where the predictor estimates one. Their direction is that of the targets.
 
     Args:
         predictor: a fitted predictor; or a name with settings, which is fitted on the context's ``trained``.
         higher_is_better: direction of the targets that it learned; None for that of the context's target.
-        label: what it is called; default the predictor's own label.
+        label: name of the scorer; default: the predictor's label.
 
     Raises:
-        UnknownNameError: there is no such predictor.
+        UnknownNameError: the predictor does not exist.
     """
 
     def __init__(self, predictor: Predictor | str, higher_is_better: bool | None = None, label: str = "") -> None:
         self.given = predictor
         self.predictor = get_predictor(predictor) if isinstance(predictor, str) else predictor
         if not isinstance(self.predictor, Predictor):
-            raise InvalidInputError(f"{rules.shown(predictor)} is no predictor: give a fitted one, or the name of one.")
+            raise InvalidInputError(
+                f"{rules.shown(predictor)} is not a predictor: give a fitted one, or the name of one."
+            )
         own = getattr(self.predictor, "label_", type(self.predictor).__name__.lower())
         named = f"predictor({own})" if is_registered(own.partition(":")[0]) else own
         self.label = rules.text("the label of a scorer", label) or named
@@ -50,20 +52,21 @@ class PredictorScorer(Scorer):
 
     @classmethod
     def of(cls, predictor: Predictor, *, higher_is_better: bool, label: str = "") -> PredictorScorer:
-        """A fitted predictor as a scorer."""
+        """Adapt a fitted predictor as a scorer."""
         return cls(predictor, higher_is_better, label)
 
     def begin(self, context: Context) -> None:
-        """Fit a predictor that was named.
+        """Fit a predictor that was given by name.
 
         Raises:
-            InvalidInputError: it is not fitted and there is nothing to fit it on; or it sees learning curves, which
-                cost training.
+            InvalidInputError: it is not fitted and there is no training data; or it uses learning curves, which cost
+                training.
         """
         super().begin(context)
         if any(encoding.needs.curves for encoding in self.predictor.encodings()):
             raise InvalidInputError(
-                f"{self.label} sees learning curves, which cost training: choose a predictor that sees architectures."
+                f"{self.label} uses learning curves, which cost training: choose a predictor that uses architectures "
+                "only."
             )
         if self._direction is None and context.benchmark is not None:
             self.higher_is_better = context.benchmark.target(context.target).higher_is_better
@@ -78,7 +81,7 @@ class PredictorScorer(Scorer):
         self._said = self._told(context)
 
     def _told(self, context: Context) -> str:
-        """What tells it from another of its label: a digest of some predictions."""
+        """Return a digest of some predictions, which distinguishes predictors of one label."""
         rng = np.random.default_rng(0)
         if context.benchmark is not None:
             rows = rng.integers(len(context.benchmark), size=_TOLD_BY).tolist()
@@ -90,7 +93,7 @@ class PredictorScorer(Scorer):
 
     @property
     def identifier(self) -> str:
-        """Label and version, and a digest of what it predicts and of strangers' code."""
+        """Label, version, and digests of predictions and of user code."""
         name = getattr(self.predictor, "label_", "").partition(":")[0]
         version = f"@{predictor_info(name).version}" if name else ""
         code = self.predictor.code

@@ -21,7 +21,7 @@ from zcbench.types import Architecture, Score, SearchSpace
 
 
 class _Known(NamedTuple):
-    """What is known of a network."""
+    """The known score of a network."""
 
     value: float
     seconds: float
@@ -32,16 +32,16 @@ class _Known(NamedTuple):
 class ProxyScorer(Scorer):
     """A zero-cost proxy; its seconds include building the network.
 
-    Equal networks share a score: it is measured on the canonical one, with weights that follow from it and the seed, as
-    ``zcbench run`` measures it. With a store, what is known there is not measured again, and what is measured is kept
-    as records of the same key, so that runs and searches share their scores. A score from the store costs its record's
-    seconds, in which building is not included; :class:`Scores` says which these are.
+    Equal networks share a score: the canonical network is measured, with weights that depend on it and the seed, as in
+    ``zcbench run``. With a store, existing scores are not measured again, and new scores are stored as records with the
+    same key, so that runs and searches share their scores. A score from the store costs its record's seconds, which do
+    not include building; :class:`Scores` marks these scores.
 
     Args:
         proxy: name and settings, "naswot" or "synflow:repeats=3".
 
     Raises:
-        UnknownNameError: there is no such proxy.
+        UnknownNameError: the proxy does not exist.
     """
 
     def __init__(self, proxy: str) -> None:
@@ -52,10 +52,10 @@ class ProxyScorer(Scorer):
         self._writer: Writer | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_writer": None}  # another process writes files of its own
+        return {**self.__dict__, "_writer": None}  # another process writes its own files
 
     def begin(self, context: Context) -> None:
-        """Take space, samples, classes, seed and store.
+        """Receive space, samples, classes, seed and store.
 
         Raises:
             InvalidInputError: the space builds no networks.
@@ -63,29 +63,29 @@ class ProxyScorer(Scorer):
         super().begin(context)
         if not context.space.domains:
             raise InvalidInputError(
-                f"{self.label} measures networks, and the space {context.space.name} builds none: choose a scorer that "
-                "needs none, such as a column of the table."
+                f"{self.label} measures networks, but the space {context.space.name} builds none: choose a scorer "
+                "without networks, such as a column of the table."
             )
         self.conditions = Conditions.of(context, self.info)
 
     @property
     def identifier(self) -> str:
-        """Proxy with its version, samples, seed, classes, and a digest of strangers' code."""
+        """Proxy with its version, samples, seed, classes, and a digest of user code."""
         return self.info.identifier if self.context is None else self.conditions.identifier
 
     def measured(self, architecture: Architecture) -> Architecture:
-        """The canonical form."""
+        """Return the canonical form."""
         return architecture if self.context is None else self.context.space.canonical(architecture)
 
     def score(self, architectures: Sequence[Architecture]) -> Scores:
         """Build and measure networks, or read their scores from the store.
 
         Raises:
-            InvalidInputError: it was not said where.
-            StoreError: the store cannot be read or written; all that was measured before is kept.
+            InvalidInputError: there is no task.
+            StoreError: the store cannot be read or written; all earlier measurements are kept.
         """
         if self.context is None:
-            raise InvalidInputError(f"{self.label} needs to know where: get_scorer({self.label!r}, benchmark).")
+            raise InvalidInputError(f"{self.label} needs a task: get_scorer({self.label!r}, benchmark).")
         known = self._from_store()
         values, seconds = np.full(len(architectures), np.nan), np.zeros(len(architectures))
         stored = np.zeros(len(architectures), np.bool_)
@@ -107,11 +107,11 @@ class ProxyScorer(Scorer):
 
     @property
     def _builder(self) -> SearchSpace:
-        """What builds the networks."""
+        """The search space that builds the networks."""
         return self.conditions.context.space
 
     def _measure(self, architecture: Architecture, network: Architecture) -> _Known:
-        """Build and score; keep the score."""
+        """Build and score a network, and store the score."""
         began, built = time.perf_counter(), 0.0
 
         def begin(part: str) -> None:
@@ -130,7 +130,7 @@ class ProxyScorer(Scorer):
             training_data=self.conditions.training_data,
             begin=begin,
         )
-        building = built or time.perf_counter() - began  # a network that cannot be built takes its time as well
+        building = built or time.perf_counter() - began  # a failed construction takes time as well
         self._keep(architecture, network, score)
         found = _of(score)
         return found._replace(seconds=found.seconds + building)
@@ -138,7 +138,7 @@ class ProxyScorer(Scorer):
     # -- the store -----------------------------------------------------------------------------
 
     def _from_store(self) -> dict[str, _Known]:
-        """By network, what the store had when it was first asked."""
+        """Return, by network, the contents of the store when it was first read."""
         if self._known is None:
             store = self.context.store if self.context is not None else None
             self._known = {} if store is None else self._read(_opened(store))
@@ -155,7 +155,7 @@ class ProxyScorer(Scorer):
                 if self.conditions.has_key(key):
                     network = space.canonical(Architecture(space.name, key[1]))
                     why = (
-                        "the store holds scores of it that disagree: settle them with  zcbench run --retry disagreeing"
+                        "the store contains different scores of it: resolve them with  zcbench run --retry disagreeing"
                     )
                     found.setdefault(network.key, _Known(np.nan, 0.0, why))
         return found

@@ -1,4 +1,4 @@
-"""Columns of tables as scorers: what is known of architectures without training, and the truth itself."""
+"""Columns of tables as scorers: values that are known without training, and the true results."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from zcbench.types import Architecture
 
 @register_scorer("table", arguments="flops_M")
 class TableScorer(Scorer):
-    """A column that a table has of its architectures without training: parameters, FLOPs, latency. It costs nothing.
+    """A column that a table has without training: parameters, FLOPs, latency. It costs nothing.
 
-    What training gave is no scorer: it is refused, and ``oracle`` is there for searches that are to know the answer.
-    The direction is high for facts ("-table(flops_M)" prefers small values), and the table's own for latencies.
+    Training results are refused as scorers; ``oracle`` reads them, for searches that are meant to know the answer.
+    Higher is better for facts ("-table(flops_M)" prefers small values); for latencies the table declares the direction.
 
     Args:
         column: name of a column of the benchmark; "hwnasbench/edgegpu_latency_cifar10" for one of another benchmark
@@ -43,9 +43,9 @@ class TableScorer(Scorer):
         """Find the column.
 
         Raises:
-            InvalidInputError: there is no table; the other table is of another space; or the column is what training
-                gave.
-            UnknownNameError: there is no such benchmark or column.
+            InvalidInputError: there is no table; the other table is of another space; or the column is a training
+                result.
+            UnknownNameError: the benchmark or column does not exist.
         """
         super().begin(context)
         table, column = self._found(context)
@@ -60,14 +60,14 @@ class TableScorer(Scorer):
         if _trained(table) if column in table.targets else needs_training(column):
             if not self.may_know:
                 raise InvalidInputError(
-                    f"{column} is what training gave, which no scorer may know: write oracle({self.column}) for a "
+                    f"{column} is a training result, which a scorer must not know: write oracle({self.column}) for a "
                     "search that is meant to know the answer."
                 )
             self._truth = (self.column,)
         self._rows = table._rows
 
     def _found(self, context: Context) -> tuple[Benchmark, str]:
-        """The table, and the name of its column."""
+        """Return the table, and the name of its column."""
         own = context.benchmark
         if own is not None and (self.column in own.facts or self.column in own.targets):
             return own, self.column
@@ -81,13 +81,14 @@ class TableScorer(Scorer):
             return table, column
         if own is None:
             raise InvalidInputError(
-                f"{self.label} needs a table: search a benchmark, or name one, as  {self.name}(hwnasbench/COLUMN)."
+                f"{self.label} needs a table: search a benchmark, or name one, for example  "
+                f"{self.name}(hwnasbench/COLUMN)."
             )
         return own, self.column
 
     @property
     def truth(self) -> tuple[str, ...]:
-        """The column, if training gave it."""
+        """The column, if it is a training result."""
         return self._truth
 
     @property
@@ -102,10 +103,10 @@ class TableScorer(Scorer):
         return self.label if where is None or "/" in self.column else f"{self.label} of {where.identifier}"
 
     def score(self, architectures: Sequence[Architecture]) -> Scores:
-        """Look architectures up.
+        """Look up the architectures.
 
         Raises:
-            InvalidInputError: it was not said where.
+            InvalidInputError: there is no task.
         """
         if self.context is None:
             raise InvalidInputError(f"{self.label} needs a table: get_scorer({self.label!r}, benchmark).")
@@ -116,13 +117,13 @@ class TableScorer(Scorer):
             if row is not None:
                 values[place] = self._column[row]
             if not math.isfinite(values[place]):
-                reasons[place] = f"the table has no {self.column} of this network."
+                reasons[place] = f"the table has no {self.column} for this network."
         return Scores(values, np.zeros(len(architectures)), reasons)
 
 
 @register_scorer("oracle", arguments="test_nll")
 class OracleScorer(TableScorer):
-    """A column of a table, also one that training gave: what scorers could reach at best. Results say that it was used.
+    """A column of a table, training results included: the best that scorers could achieve. Results record its use.
 
     Args:
         column: as for ``table``.
@@ -133,12 +134,12 @@ class OracleScorer(TableScorer):
 
 
 def needs_training(fact: str) -> bool:
-    """Whether a fact is measured while a network trains, so that nobody knows it before."""
+    """Return whether a fact is measured while a network trains, so that it is unknown before."""
     return fact.startswith("train_")
 
 
 def _trained(table: Benchmark) -> bool:
-    """Whether training gave the targets of a table."""
+    """Return whether the targets of a table are training results."""
     try:
         return benchmark_info(table.name).trained
     except UnknownNameError:

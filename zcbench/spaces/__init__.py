@@ -1,12 +1,12 @@
-"""Search spaces: what architectures there are, and the networks they denote.
+"""Search spaces: sets of architectures, and the networks that they denote.
 
-Each file without a leading underscore holds one family and registers its spaces; ``_…_network.py`` are the networks.
+Each file without a leading underscore holds one family and registers its spaces; ``_…_network.py`` define the networks.
 """
 
 from __future__ import annotations
 
 from zcbench.spaces._base import ChoiceSpace, Space
-from zcbench.spaces._register import SpaceInfo, get_space, list_spaces, register_space, space_info
+from zcbench.spaces._register import SpaceInfo, accepting_spaces, get_space, list_spaces, register_space, space_info
 from zcbench.spaces.autoformer import AutoFormerSpace
 from zcbench.spaces.darts import DARTSSpace
 from zcbench.spaces.elastic_mobilenet import ElasticMobileNetSpace
@@ -42,6 +42,7 @@ __all__ = [
     "TimmSpace",
     "TransNASMacroSpace",
     "TransNASMicroSpace",
+    "accepting_spaces",
     "get_space",
     "list_spaces",
     "register_space",

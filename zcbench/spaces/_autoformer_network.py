@@ -11,19 +11,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-#: distances beyond this count as this; index 0 of a table is for pairs with the class token
+#: larger distances count as this one; index 0 of a table is for pairs with the class token
 FARTHEST = 14
 
 
 class Attention(nn.Module):
-    """Multi-head attention whose keys and values have relative positions.
-
-    Args:
-        width: of input and output.
-        heads: number of heads.
-        inner: width of queries, keys and values together.
-        side: patches per row and column.
-    """
+    """width: width of input and output."""
 
     def __init__(self, width: int, heads: int, inner: int, side: int) -> None:
         super().__init__()
@@ -40,13 +33,13 @@ class Attention(nn.Module):
             self.register_buffer(name, nn.functional.pad(distance, (1, 0, 1, 0)), persistent=False)
 
     def _relative(self, kind: str) -> Tensor:
-        """``(tokens, tokens, head)``."""
+        """Return the relative positions ``(tokens, tokens, head)``."""
         rows, columns = self.get_buffer("rows"), self.get_buffer("columns")
         out: Tensor = self.tables[f"{kind}_rows"][rows] + self.tables[f"{kind}_columns"][columns]
         return out
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(batch, tokens, width)`` to the same shape."""
+        """Map ``(batch, tokens, width)`` to the same shape."""
         q, k, v = self.qkv(x).unflatten(2, (3, self.heads, self.head)).permute(2, 0, 3, 1, 4)
         scores = q @ k.transpose(2, 3) + torch.einsum("bhqd,qkd->bhqk", q, self._relative("key"))
         weights = (scores * self.head**-0.5).softmax(3)
@@ -56,7 +49,7 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then an MLP, each on what is normalised, each added to what entered."""
+    """Attention, then an MLP; each has normalised input and a residual connection."""
 
     def __init__(self, width: int, heads: int, ratio: float, inner: int, side: int) -> None:
         super().__init__()
@@ -66,7 +59,7 @@ class Block(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(batch, tokens, width)`` to the same shape."""
+        """Map ``(batch, tokens, width)`` to the same shape."""
         x = x + self.attention(self.norm1(x))
         out: Tensor = x + self.mlp(self.norm2(x))
         return out
@@ -76,7 +69,7 @@ class VisionTransformer(nn.Module):
     """Patches, a class token, positions, blocks, the mean over patches, a linear classifier.
 
     Args:
-        width: of the tokens.
+        width: width of the tokens.
         blocks: heads and MLP ratio of each block.
         attention: width of queries, keys and values together; None for 64 per head.
         image: height and width of the images.
@@ -110,7 +103,7 @@ class VisionTransformer(nn.Module):
                 nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images ``(batch, 3, image, image)`` to logits ``(batch, num_classes)``."""
+        """Map images ``(batch, 3, image, image)`` to logits ``(batch, num_classes)``."""
         tokens = self.patches(x).flatten(2).transpose(1, 2)
         tokens = torch.cat([self.token.expand(len(x), -1, -1), tokens], 1) + self.places
         tokens = self.norm(self.blocks(tokens))

@@ -1,4 +1,4 @@
-"""What most search spaces share: an architecture is a tuple of choices, and its string is read by one pattern."""
+"""Common code of most search spaces: an architecture is a tuple of choices, and one pattern reads its string."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ Layer = TypeVar("Layer")
 
 
 class Space:
-    """A search space; what a subclass must add is named in :class:`zcbench.types.SearchSpace`.
+    """A search space; :class:`zcbench.types.SearchSpace` lists the methods that a subclass must add.
 
     Args:
-        name: name of the space; architectures carry it.
+        name: name of the space; its architectures carry it.
     """
 
     #: kinds of networks: "convolutional", "transformer", "recurrent"
     domains: tuple[str, ...] = ("convolutional",)
-    #: what :meth:`parse` takes, in words
+    #: the input of :meth:`parse`, in words
     forms: str = "the string of an architecture"
-    #: characters of the longest string that :meth:`parse` reads; None for no limit
+    #: number of characters of the longest string that :meth:`parse` reads; None for no limit
     longest: int | None = 20_000
-    #: an input of the space's networks, without the batch: shape of an image, or length of a text
+    #: shape of one input of the space's networks: shape of an image, or length of a text
     input_shape: tuple[int, ...] = (3, 32, 32)
 
     def __init__(self, name: str) -> None:
@@ -50,11 +50,11 @@ class Space:
         """Read an architecture.
 
         Args:
-            text: the space's own string, or another form in which authors write its architectures, as :attr:`forms`
-                says; as text or as an object (tuples, lists, mappings, arrays).
+            text: the space's own string, or another form in which authors write its architectures (see :attr:`forms`);
+                as text or as an object (tuples, lists, mappings, arrays).
 
         Raises:
-            InvalidArchitectureError: it is malformed, of another kind, or leaves the space.
+            InvalidArchitectureError: it is malformed, of another type, or not in the space.
         """
         if isinstance(text, Architecture):
             text = self.key(text)
@@ -67,16 +67,16 @@ class Space:
             return self._from_text(text)
         except ZcbenchError:
             raise
-        except Exception as error:  # a stranger's reader of strings may raise anything
+        except Exception as error:  # a user-defined parser may raise anything
             reason = str(error) if isinstance(error, NotPlainError) else first_line(error)
             raise self._refused(text, reason) from error
 
     def _from_text(self, text: str) -> Architecture:
-        """The architecture of a stripped string; NotPlainError or InvalidArchitectureError if it is malformed."""
+        """Return the architecture of a stripped string; raise InvalidArchitectureError or NotPlainError otherwise."""
         raise NotImplementedError
 
     def _from_form(self, form: Any) -> Architecture:
-        """The architecture of an object of :func:`zcbench.spaces._forms.plain`; NotPlainError if it is none."""
+        """Return the architecture of an object of :func:`zcbench.spaces._forms.plain`; raise NotPlainError if none."""
         raise NotPlainError(f"{kind_of(form)} is given")
 
     def _refused(self, given: object, reason: str) -> InvalidArchitectureError:
@@ -86,7 +86,7 @@ class Space:
         )
 
     def key(self, architecture: Architecture) -> str:
-        """The string of an architecture of this space; InvalidArchitectureError if it is of another."""
+        """Return the string of an architecture; raise InvalidArchitectureError if it is of another space."""
         if architecture.space != self.name:
             raise InvalidArchitectureError(
                 f"{architecture} belongs to the space {architecture.space!r}, not to {self.name!r}."
@@ -94,34 +94,34 @@ class Space:
         return architecture.key
 
     def functional_key(self, architecture: Architecture) -> str:
-        """What architectures share whose networks compute the same function at initialisation: split by it.
+        """Return a key that is equal for architectures whose networks compute the same function at initialisation.
 
-        The string of the canonical form, where a space knows of no further equalities.
+        Splits keep architectures with one key together. By default the key is the string of the canonical form.
         """
         return self.canonical(architecture).key
 
     def canonical(self, architecture: Architecture) -> Architecture:
-        """The one representative of all architectures that denote the same network."""
+        """Return the common representative of all architectures that denote the same network."""
         raise NotImplementedError
 
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
-        """Those one change away."""
+        """Return the architectures that differ by one change."""
         raise NotImplementedError
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-        """A uniformly drawn neighbour."""
+        """Draw a neighbour uniformly."""
         options = self.neighbors(architecture)
         return options[int(rng.integers(len(options)))]
 
 
 class ChoiceSpace(Space):
-    """Architectures that make a fixed number of choices, each among options of its own.
+    """Architectures that make a fixed number of choices, each with its own options.
 
-    A subclass sets ``options`` and says how choices are written (:meth:`write`) and read (:meth:`read`).
+    A subclass sets ``options`` and defines how choices are written (:meth:`write`) and read (:meth:`read`).
 
     Args:
-        name: name of the space.
-        options: for each choice, what can be chosen.
+        name: name of the space; its architectures carry it.
+        options: the options of each choice.
     """
 
     def __init__(self, name: str, options: Sequence[Sequence[str]]) -> None:
@@ -134,17 +134,17 @@ class ChoiceSpace(Space):
         return math.prod(map(len, self.options))
 
     def __iter__(self) -> Iterator[Architecture]:
-        """All architectures, lazily, the last choice varying fastest."""
+        """Yield all architectures, lazily, the last choice varying fastest."""
         return map(self.from_choices, itertools.product(*self.options))
 
     # -- strings -------------------------------------------------------------------------------
 
     def read(self, text: str) -> tuple[str, ...]:
-        """Choices written in a string; InvalidArchitectureError if it is malformed."""
+        """Read the choices in a string; raise InvalidArchitectureError if it is malformed."""
         raise NotImplementedError
 
     def write(self, choices: Sequence[str]) -> str:
-        """The string of choices."""
+        """Return the string of choices."""
         raise NotImplementedError
 
     def _from_text(self, text: str) -> Architecture:
@@ -170,11 +170,11 @@ class ChoiceSpace(Space):
         return super()._from_form(form)
 
     def from_choices(self, choices: Sequence[str]) -> Architecture:
-        """The architecture that makes these choices."""
+        """Return the architecture with these choices."""
         return Architecture(self.name, self.write(choices))
 
     def choices(self, architecture: Architecture) -> tuple[str, ...]:
-        """What an architecture chooses.
+        """Return the choices of an architecture.
 
         Raises:
             InvalidArchitectureError: the architecture belongs to another space or is malformed.
@@ -194,7 +194,7 @@ class ChoiceSpace(Space):
         return choices
 
     def malformed(self, text: str) -> InvalidArchitectureError:
-        """The error for a string that is not an architecture, with one that is."""
+        """Return the error for a string that is not an architecture, with a valid example."""
         example = self.write([options[-1] for options in self.options])
         return InvalidArchitectureError(
             f"{quoted(text)} is not an architecture of {self.name}: write e.g. {example!r}."
@@ -207,7 +207,7 @@ class ChoiceSpace(Space):
         return self.from_choices([options[int(rng.integers(len(options)))] for options in self.options])
 
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
-        """Those that differ in exactly one choice."""
+        """Return the architectures that differ in exactly one choice."""
         choices = self.choices(architecture)
         return [
             self.from_choices((*choices[:place], other, *choices[place + 1 :]))
@@ -217,18 +217,18 @@ class ChoiceSpace(Space):
         ]
 
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
-        """Uniform crossover: each choice comes from either parent with probability one half."""
+        """Take each choice from either parent with probability one half."""
         pairs = zip(self.choices(a), self.choices(b), rng.integers(2, size=len(self.options)), strict=True)
         return self.from_choices([(x, y)[int(side)] for x, y, side in pairs])
 
     def canonical(self, architecture: Architecture) -> Architecture:
-        """The same choices, written in the one usual way."""
+        """Return the same choices in their standard form."""
         return self.from_choices(self.choices(architecture))
 
     # -- numbers and networks ------------------------------------------------------------------
 
     def encode(self, architecture: Architecture) -> np.ndarray:
-        """One-hot code of the choices: float64, as long as there are options in all."""
+        """Return the one-hot code of the choices: float64, with one entry for each option of each choice."""
         return np.concatenate(
             [
                 np.asarray([choice == option for option in options], np.float64)
@@ -236,23 +236,33 @@ class ChoiceSpace(Space):
             ]
         )
 
+    def graph(self, architecture: Architecture) -> Graph:
+        """Return the choices as a sequence of nodes; a space whose networks are connected otherwise overrides it.
+
+        A node is "1=conv" for the first choice. Where all choices have the same options it is "choice=conv", so that
+        options are counted wherever they are chosen.
+        """
+        shared = len(set(self.options)) == 1
+        chosen = self.choices(architecture)
+        return chain([f"choice={one}" if shared else f"{place}={one}" for place, one in enumerate(chosen, 1)])
+
     def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
-        """The benchmark's network, freshly initialised."""
+        """Build the benchmark's network with new initial weights."""
         raise NotImplementedError
 
 
 def quoted(text: str) -> str:
-    """A string in a message, cut where it is long."""
+    """Quote a string for a message, shortened if it is long."""
     return repr(text) if len(text) <= 200 else f"{text[:200]!r}…"
 
 
 def kind_of(form: object) -> str:
-    """What an object is, in a message."""
+    """Describe the type of an object for a message."""
     return "nothing" if form is None else f"a {type(form).__name__}"
 
 
 def written_form(text: str) -> Any:
-    """The number, list or mapping that a text writes in Python or JSON; None if it writes none."""
+    """Return the number, list or mapping that a text represents in Python or JSON; None if there is none."""
     try:
         form = literal(text)
     except NotPlainError:
@@ -261,7 +271,7 @@ def written_form(text: str) -> Any:
 
 
 def mix_layers(a: Sequence[Layer], b: Sequence[Layer], rng: np.random.Generator) -> list[Layer]:
-    """As many layers as either parent has, each from either (where it has that layer)."""
+    """Combine layers: the number is that of either parent, and each layer is from either parent that has it."""
     parents, layers = (a, b), []
     for place in range(len(parents[int(rng.integers(2))])):
         having = [parent for parent in parents if place < len(parent)]
@@ -270,6 +280,6 @@ def mix_layers(a: Sequence[Layer], b: Sequence[Layer], rng: np.random.Generator)
 
 
 def chain(labels: Sequence[str]) -> Graph:
-    """The graph of a network whose layers stand in a row."""
+    """Return the graph of a network whose layers form a sequence."""
     nodes = ("input", *labels, "output")
     return Graph(nodes, tuple((i, i + 1) for i in range(len(nodes) - 1)))

@@ -15,19 +15,19 @@ STEM = 3
 
 
 class Zero(nn.Module):
-    """The operation "none": zeros, at the resolution that its edge would give."""
+    """The operation "none": zeros, with the resolution of its edge."""
 
     def __init__(self, stride: int) -> None:
         super().__init__()
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """Zeros like every ``stride``-th pixel of ``x``."""
+        """Return zeros in the shape of every ``stride``-th pixel of ``x``."""
         return torch.zeros_like(x[:, :, :: self.stride, :: self.stride])
 
 
 def separable(c: int, kernel: int, stride: int, dilation: int = 1) -> list[nn.Module]:
-    """ReLU, one filter per channel, 1x1 convolution, batch norm."""
+    """Return ReLU, one filter per channel, 1x1 convolution, batch norm."""
     padding = dilation * (kernel - 1) // 2
     return [
         nn.ReLU(),
@@ -38,7 +38,7 @@ def separable(c: int, kernel: int, stride: int, dilation: int = 1) -> list[nn.Mo
 
 
 def operation(name: str, c: int, stride: int) -> nn.Module:
-    """The module of an operation on ``c`` channels."""
+    """Return the module of an operation on ``c`` channels."""
     if name == "none":
         return Zero(stride)
     if name == "skip_connect":
@@ -54,7 +54,7 @@ def operation(name: str, c: int, stride: int) -> nn.Module:
 
 
 class DARTSCell(nn.Module):
-    """Two inputs brought to ``c`` channels, nodes that add two operations each, all nodes' channels side by side."""
+    """Two inputs mapped to ``c`` channels, nodes that add two operations each, and the concatenation of all nodes."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class DARTSCell(nn.Module):
         self.edges = nn.ModuleList(operation(name, c, 2 if reduction and source < 2 else 1) for name, source in edges)
 
     def forward(self, before: Tensor, last: Tensor) -> Tensor:
-        """Outputs of the last two cells to ``(batch, nodes * c, h, w)``, h and w halved in a reduction cell."""
+        """Map the outputs of the last two cells to ``(batch, nodes * c, h, w)``; a reduction cell halves h and w."""
         states = [self.before(before), self.last(last)]
         for i in range(0, len(self.sources), 2):
             a, b = (self.edges[j](states[self.sources[j]]) for j in (i, i + 1))
@@ -108,7 +108,7 @@ class DARTSNetwork(nn.Module):
         self.classifier = nn.Linear(c_last, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``."""
+        """Map images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``."""
         before = last = self.stem(x)
         for cell in self.cells:
             before, last = last, cell(before, last)

@@ -1,4 +1,4 @@
-"""Networks of inverted residual blocks whose modules have the same names in all sizes."""
+"""Networks of inverted residual blocks, whose modules have the same names in all sizes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class InvertedResidual(nn.Module):
         self.project = nn.Sequential(nn.Conv2d(inner, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(batch, inputs, h, w)`` to ``(batch, outputs, h / stride, w / stride)``."""
+        """Map ``(batch, inputs, h, w)`` to ``(batch, outputs, h / stride, w / stride)``."""
         wide = x if self.expand is None else self.expand(x)
         out: Tensor = self.project(self.filter(wide))
         return x + out if self.shortcut else out
@@ -41,7 +41,7 @@ class ElasticMobileNet(nn.Module):
     """A convolution, stages of blocks, pooling, a linear classifier.
 
     Args:
-        stages: depth, width, kernel and expansion of each; all but the first halve the resolution.
+        stages: depth, width, kernel and expansion of each stage; all but the first halve the resolution.
         num_classes: number of outputs.
     """
 
@@ -63,7 +63,7 @@ class ElasticMobileNet(nn.Module):
                 nn.init.kaiming_normal_(layer.weight, mode="fan_out")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images ``(batch, 1, height, width)`` to logits ``(batch, num_classes)``."""
+        """Map images ``(batch, 1, height, width)`` to logits ``(batch, num_classes)``."""
         x = self.stem(x)
         for stage in self.stages:
             x = stage(x)

@@ -15,13 +15,14 @@ PATCH, PATCHES = 2, 16
 
 
 class Attention(nn.Module):
-    """Attention of all patches to all, with heads of a fixed width; several query heads may share keys and values.
+    """Attention between all patches, with heads of a fixed width; several query heads may share keys and values.
 
     Args:
         width: features of inputs and outputs.
         heads: query heads.
         head_width: features of each.
-        groups: heads of keys and values; each serves ``heads / groups`` query heads. By default as many as heads.
+        groups: number of heads of keys and values; each serves ``heads / groups`` query heads. Default: as many as
+            heads.
     """
 
     def __init__(self, width: int, heads: int, head_width: int, groups: int | None = None) -> None:
@@ -33,7 +34,7 @@ class Attention(nn.Module):
         self.out = nn.Linear(heads * head_width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(batch, patches, width)`` to the same shape."""
+        """Map ``(batch, patches, width)`` to the same shape."""
         query, key, value = (
             one(x).unflatten(-1, (-1, self.head_width)).transpose(1, 2) for one in (self.query, self.key, self.value)
         )
@@ -43,7 +44,7 @@ class Attention(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Attention and feed-forward, each after a layer norm and beside a shortcut."""
+    """Attention and feed-forward, each with a layer norm before it and a residual connection."""
 
     def __init__(self, width: int, heads: int, wide: int) -> None:
         super().__init__()
@@ -52,20 +53,14 @@ class EncoderLayer(nn.Module):
         self.widen, self.narrow = nn.Linear(width, wide), nn.Linear(wide, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(batch, patches, width)`` to the same shape."""
+        """Map ``(batch, patches, width)`` to the same shape."""
         x = x + self.attention(self.before(x))
         out: Tensor = x + self.narrow(F.gelu(self.widen(self.between(x))))
         return out
 
 
 class ElasticTransformer(nn.Module):
-    """Patches of 2 x 2 pixels, learned places, layers, the mean over patches, a linear classifier.
-
-    Args:
-        width: features of a patch.
-        layers: heads and feed-forward width of each.
-        num_classes: number of outputs.
-    """
+    """Patches of 2 x 2 pixels, learned positions, layers, the mean over patches, a linear classifier."""
 
     def __init__(self, width: int, layers: Sequence[tuple[int, int]], *, num_classes: int) -> None:
         super().__init__()
@@ -81,7 +76,7 @@ class ElasticTransformer(nn.Module):
                 nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images ``(batch, 1, 8, 8)`` to logits ``(batch, num_classes)``."""
+        """Map images ``(batch, 1, 8, 8)`` to logits ``(batch, num_classes)``."""
         x = self.patches(x).flatten(2).transpose(1, 2) + self.places
         logits: Tensor = self.classifier(self.last(self.layers(x)).mean(1))
         return logits

@@ -1,8 +1,8 @@
 """The encoders of the FlexiBERT space as Serianni and Kalita built and trained them (arXiv:2306.00288, section 4).
 
-Each layer mixes positions by an operation of its own and then passes through a feed-forward stack. Their counts of
-parameters tell how: see :class:`Convolution`, :class:`Transform`, and the tests. (Those published counts are all of
-networks 256 wide with stacks 1,024 wide, whatever the architecture says.)
+Each layer mixes positions by its own operation and then applies a feed-forward stack. The published counts of
+parameters show how: see :class:`Convolution`, :class:`Transform`, and the tests. (All published counts are of networks
+256 wide with stacks 1,024 wide, whatever the architecture says.)
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 
 class SelfAttention(nn.Module):
-    """Scaled dot-product attention; "WMA" puts a matrix between queries and keys."""
+    """Scaled dot-product attention; "WMA" has a matrix between queries and keys."""
 
     def __init__(self, width: int, heads: int, *, weighted: bool) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class SelfAttention(nn.Module):
         self.between = nn.Linear(width, width, bias=False) if weighted else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(batch, length, width)`` to the same shape."""
+        """Map ``(batch, length, width)`` to the same shape."""
         q, k, v = (
             y.unflatten(2, (self.heads, -1)).transpose(1, 2)
             for y in (self.query(x), self.between(self.key(x)), self.value(x))
@@ -37,14 +37,14 @@ class SelfAttention(nn.Module):
 
 
 class Transform(nn.Module):
-    """Mixing by a fixed linear transform of positions and channels, as in FNet: nothing to learn."""
+    """Mixing by a fixed linear transform of positions and channels, as in FNet, without parameters."""
 
     def __init__(self, kind: str) -> None:
         super().__init__()
         self.kind = kind
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(batch, length, width)`` to the same shape."""
+        """Map ``(batch, length, width)`` to the same shape."""
         if self.kind == "DFT":
             mixed: Tensor = torch.fft.fft2(x, dim=(1, 2)).real
             return mixed
@@ -52,7 +52,7 @@ class Transform(nn.Module):
 
 
 def _dct(x: Tensor, dim: int) -> Tensor:
-    """Discrete cosine transform of type II, orthonormal."""
+    """Compute the discrete cosine transform of type II, orthonormal."""
     n = x.shape[dim]
     places = torch.arange(n, dtype=x.dtype, device=x.device)
     matrix = torch.cos(math.pi / n * (places + 0.5) * places[:, None]) * math.sqrt(2 / n)
@@ -61,7 +61,7 @@ def _dct(x: Tensor, dim: int) -> Tensor:
 
 
 class Convolution(nn.Module):
-    """ConvBERT's mixed attention: half the width attends, half is convolved with kernels made from the input."""
+    """ConvBERT's mixed attention: half the width uses attention, half is convolved with kernels from the input."""
 
     def __init__(self, width: int, heads: int, kernel: int) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class Convolution(nn.Module):
         self.convolved = nn.Linear(width, inner)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(batch, length, width)`` to the same shape."""
+        """Map ``(batch, length, width)`` to the same shape."""
         query, length = self.query(x), x.shape[1]
         span = self.pointwise(self.depthwise(x.transpose(1, 2))).transpose(1, 2)
         kernels = self.kernels(span * query).unflatten(2, (self.heads, self.kernel)).softmax(3)
@@ -86,7 +86,7 @@ class Convolution(nn.Module):
 
 
 class Layer(nn.Module):
-    """Mixing, then a feed-forward stack, each added to what entered."""
+    """Mixing, then a feed-forward stack, each with a residual connection."""
 
     def __init__(self, width: int, layer: Mapping[str, Any]) -> None:
         super().__init__()
@@ -106,7 +106,7 @@ class Layer(nn.Module):
         self.norm2 = nn.LayerNorm(width, eps=1e-12)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(batch, length, width)`` to the same shape."""
+        """Map ``(batch, length, width)`` to the same shape."""
         x = self.norm1(x + self.dense(self.mix(x)))
         hidden = x
         for layer in self.up:
@@ -116,7 +116,7 @@ class Layer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Embeddings of words and places, layers; without a head it returns the last hidden state.
+    """Embeddings of words and positions, then layers; without a head it returns the last hidden state.
 
     Args:
         width: "hidden size".
@@ -125,7 +125,7 @@ class Encoder(nn.Module):
         words: size of the vocabulary.
         places: longest sequence.
         embedding: width of the embeddings.
-        logits: width of a linear head on top, if there is to be one.
+        logits: width of a linear head; None for no head.
         std: standard deviation of the initial weights.
     """
 
@@ -154,7 +154,7 @@ class Encoder(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """``(batch, length)`` to ``(batch, length, width)``, or ``logits`` wide."""
+        """Map ``(batch, length)`` to ``(batch, length, width)``, or to ``logits`` features with a head."""
         places = torch.arange(tokens.shape[1], device=tokens.device)
         x = self.words(tokens) + self.places(places) + self.types(torch.zeros_like(tokens))
         x = self.project(self.norm(x))

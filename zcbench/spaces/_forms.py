@@ -1,4 +1,4 @@
-"""The forms in which people give an architecture, as plain Python objects: literals in text, arrays, named tuples."""
+"""Convert the forms in which users write an architecture to plain Python objects: literals, arrays, named tuples."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-#: brackets within brackets, and entries in all, that no architecture needs
+#: largest depth of brackets and number of entries; no architecture needs more
 DEPTH, ENTRIES = 20, 10_000
-#: values in one literal: a million take a second and 80 MB
+#: largest number of values in one literal; a million take a second and 80 MB
 VALUES = 1_000_000
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -27,14 +27,13 @@ _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
 class NotPlainError(ValueError):
-    """What is given is no literal, or nested too deep, or too long."""
+    """The input is not a literal, or is nested too deeply, or is too long."""
 
 
 def literal(text: str) -> Any:
-    """Read a literal of Python or JSON: numbers, texts, True, None, lists, tuples and mappings.
+    """Read a literal of Python or JSON: numbers, strings, True, None, lists, tuples and mappings.
 
-    Unlike ``ast.literal_eval``, it needs no more memory than what it returns, and nothing can be nested so deep that it
-    fails in another way.
+    Unlike ``ast.literal_eval``, it needs no more memory than its result, and deep nesting cannot cause other errors.
 
     Raises:
         NotPlainError: it is anything else, or has more than a million values.
@@ -42,7 +41,7 @@ def literal(text: str) -> Any:
     tokens = _tokens(text)
     value = _value(*next(tokens), tokens, DEPTH)
     if next(tokens) != ("end", ""):
-        raise NotPlainError("something follows the literal")
+        raise NotPlainError("there is text after the literal")
     return value
 
 
@@ -51,7 +50,7 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
     while place < len(text):
         match = _TOKEN.match(text, place)
         if match is None:
-            raise NotPlainError(f"{text[place : place + 20]!r} is no literal")
+            raise NotPlainError(f"{text[place : place + 20]!r} is not a literal")
         place = match.end()
         kind = str(match.lastgroup)
         values += kind not in ("close", "mark")
@@ -73,9 +72,9 @@ def _value(kind: str, token: str, tokens: Iterator[tuple[str, str]], depth: int)
     if kind == "text":
         return _joined(_ESCAPE.sub(_unescaped, token[1:-1]))
     if kind != "open":
-        raise NotPlainError(f"{token!r} stands where a value should be" if token else "it ends too early")
+        raise NotPlainError(f"{token!r} is where a value should be" if token else "it ends too early")
     if not depth:
-        raise NotPlainError("brackets are nested too deep")
+        raise NotPlainError("brackets are nested too deeply")
     return _container(token, tokens, depth - 1)
 
 
@@ -89,7 +88,7 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def _joined(text: str) -> str:
-    """The text with pairs of surrogates, as JSON writes them, made one character each."""
+    """Return the text with each surrogate pair, as in JSON, replaced by one character."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
@@ -102,7 +101,7 @@ def _container(bracket: str, tokens: Iterator[tuple[str, str]], depth: int) -> A
         if kind == "close" and token == _CLOSING[bracket]:
             break
         if entries and not comma:
-            raise NotPlainError(f"{token!r} stands where a comma should be")
+            raise NotPlainError(f"{token!r} is where a comma should be")
         value = _value(kind, token, tokens, depth)
         if bracket == "{":
             if next(tokens) != ("mark", ":"):
@@ -114,7 +113,7 @@ def _container(bracket: str, tokens: Iterator[tuple[str, str]], depth: int) -> A
         comma = (kind, token) == ("mark", ",")
         if not comma:
             if kind != "close" or token != _CLOSING[bracket]:
-                raise NotPlainError(f"{token!r} stands where a comma should be" if token else "it ends too early")
+                raise NotPlainError(f"{token!r} is where a comma should be" if token else "it ends too early")
             break
     if bracket == "{":
         return _mapping(keys, entries)
@@ -129,19 +128,19 @@ def _mapping(keys: list[Any], values: list[Any]) -> dict[Any, Any]:
     try:
         mapping = dict(zip(keys, values, strict=True))
     except TypeError:
-        raise NotPlainError("a name in a mapping holds a list") from None
+        raise NotPlainError("a name in a mapping contains a list") from None
     if len(mapping) < len(keys):
-        raise NotPlainError("a name stands twice in a mapping")
+        raise NotPlainError("a name is repeated in a mapping")
     return mapping
 
 
 def plain(value: Any) -> Any:
-    """An object as lists, dictionaries, numbers and text: arrays, tensors, tuples and ranges become lists.
+    """Convert an object to lists, dictionaries, numbers and strings: arrays, tensors, tuples and ranges become lists.
 
     A named tuple becomes a dictionary.
 
     Raises:
-        NotPlainError: it holds anything else, is nested too deep (or in itself), or is too long.
+        NotPlainError: it contains anything else, is nested too deeply (or in itself), or is too long.
     """
     return _Plain().of(value, DEPTH)
 
@@ -166,7 +165,7 @@ class _Plain:
             if len(value) > ENTRIES:
                 raise NotPlainError("it is too long")
             return [self.of(entry, depth - 1) for entry in value]
-        if hasattr(value, "dtype") and hasattr(value, "tolist"):  # an array, a tensor, or a number of one
+        if hasattr(value, "dtype") and hasattr(value, "tolist"):  # an array, a tensor, or a number of one of them
             if math.prod(map(int, value.shape)) > ENTRIES:
                 raise NotPlainError("it is too long")
             return self.of(value.tolist(), depth - 1)
@@ -176,5 +175,5 @@ class _Plain:
         if isinstance(key, tuple) and all(type(part) in (int, str) for part in key):
             return key
         if not isinstance(key, (str, int)):
-            raise NotPlainError("a mapping's names are texts")
+            raise NotPlainError("names in a mapping must be texts")
         return key

@@ -1,4 +1,4 @@
-"""One form for all drawings of a small labelled directed graph."""
+"""A canonical form of small labelled directed graphs, independent of the numbering of their nodes."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ Edge = tuple[int, int, str]
 
 
 def canonical_order(labels: Sequence[str], edges: Sequence[Edge]) -> list[int]:
-    """The nodes in an order that depends on the graph alone, not on how its nodes were numbered.
+    """Return the nodes in an order that depends on the graph only, not on the numbering of its nodes.
 
-    Colours of nodes are refined by those of their neighbours; where that leaves nodes alike, each in turn is set
-    apart, and the order that gives the smallest list of labels and edges wins (B. D. McKay, "Practical graph
-    isomorphism", 1981). Nodes that can change places without changing any edge are tried once.
+    Colours of nodes are refined by those of their neighbours. Where nodes remain equal, each of them is individualised,
+    one after the other, and the order with the smallest list of labels and edges is chosen (B. D. McKay, "Practical
+    graph isomorphism", 1981). Nodes that can be exchanged without changing any edge are tried once.
 
     Args:
-        labels: of each node.
+        labels: label of each node.
         edges: source, target, label.
 
     Returns:
-        Numbers of nodes; two graphs are isomorphic exactly if labels and edges agree when written in this order.
+        Numbers of nodes; two graphs are isomorphic if and only if labels and edges agree when written in this order.
     """
     into: list[list[tuple[str, int]]] = [[] for _ in labels]
     out: list[list[tuple[str, int]]] = [[] for _ in labels]
@@ -32,12 +32,12 @@ def canonical_order(labels: Sequence[str], edges: Sequence[Edge]) -> list[int]:
 
 
 def after_sources(order: Iterable[int], sources: Callable[[int], Iterable[int]], known: Iterable[int]) -> list[int]:
-    """The nodes in that order as far as possible: each as soon as all that it takes its inputs from stand before it.
+    """Order nodes topologically, as close to ``order`` as possible: each node follows as soon as its inputs are placed.
 
     Args:
-        order: of the nodes of a graph without cycles.
-        sources: of a node.
-        known: nodes that stand before all others.
+        order: an order of the nodes of a graph without cycles.
+        sources: returns the sources of a node.
+        known: nodes that are before all others.
     """
     before, waiting, placed = set(known), list(order), []
     while waiting:
@@ -49,7 +49,7 @@ def after_sources(order: Iterable[int], sources: Callable[[int], Iterable[int]],
 
 
 def certificate(labels: Sequence[str], edges: Sequence[Edge], order: Sequence[int]) -> tuple[object, ...]:
-    """Labels and edges of a graph whose nodes are numbered by their place in ``order``."""
+    """Return labels and edges of a graph whose nodes are numbered by their position in ``order``."""
     place = {node: i for i, node in enumerate(order)}
     return tuple(labels[node] for node in order), tuple(sorted((place[a], place[b], label) for a, b, label in edges))
 
@@ -86,7 +86,7 @@ def _orders(colors: list[int], into: list[list[tuple[str, int]]], out: list[list
         return [sorted(range(len(colors)), key=colors.__getitem__)]
     tried: list[int] = []
     for node in alike:
-        # Twins: the same edges to the same nodes. One stands for all.
+        # These nodes have the same edges to the same nodes, so one of them is enough.
         if not any(sorted(into[node]) == sorted(into[t]) and sorted(out[node]) == sorted(out[t]) for t in tried):
             tried.append(node)
     return [

@@ -22,12 +22,15 @@ class ConvBNReLU(nn.Sequential):
 
 
 def vertex_channels(c_in: int, c_out: int, edges: Sequence[tuple[int, int]], vertices: int) -> list[int]:
-    """Channels of each vertex: those that feed the output share its channels, others have as many as they feed."""
+    """Return the channels of each vertex.
+
+    The sources of the output divide its channels equally; other vertices have the channels of their targets.
+    """
     last = vertices - 1
     channels = [c_in, *[0] * (vertices - 2), c_out]
     feeding = [a for a, b in edges if b == last and a != 0]
     for i, vertex in enumerate(sorted(feeding)):
-        # What does not divide evenly goes to the first ones.
+        # The remainder of the division goes to the first vertices.
         channels[vertex] = c_out // len(feeding) + (i < c_out % len(feeding))
     for vertex in range(vertices - 3, 0, -1):
         if not channels[vertex]:
@@ -36,7 +39,7 @@ def vertex_channels(c_in: int, c_out: int, edges: Sequence[tuple[int, int]], ver
 
 
 class Cell(nn.Module):
-    """A cell: vertices add what reaches them, the output joins the channels of what reaches it."""
+    """A cell: vertices add their inputs, and the output concatenates its inputs."""
 
     def __init__(self, edges: Sequence[tuple[int, int]], operations: Sequence[str], c_in: int, c_out: int) -> None:
         super().__init__()
@@ -53,10 +56,10 @@ class Cell(nn.Module):
                 self.operations.append(ConvBNReLU(c, c, 3 if operation.startswith("conv3x3") else 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(batch, c_in, h, w)`` to ``(batch, c_out, h, w)``."""
+        """Map ``(batch, c_in, h, w)`` to ``(batch, c_out, h, w)``."""
         values = [x]
         for vertex, operation in enumerate(self.operations, 1):
-            # A vertex with fewer channels than its source takes the first ones.
+            # A vertex with fewer channels than its source uses the first ones.
             terms = [values[a][:, : self.channels[vertex]] for a in self.into[vertex] if a]
             if 0 in self.into[vertex]:
                 terms.append(self.projections[str(vertex)](x))
@@ -71,7 +74,7 @@ class Cell(nn.Module):
 
 
 class CellNetwork(nn.Module):
-    """Stem, three stacks of three cells with pooling between them, the mean over pixels, linear classifier."""
+    """Stem, three stacks of three cells with pooling between them, the mean over pixels, a linear classifier."""
 
     def __init__(self, edges: Sequence[tuple[int, int]], operations: Sequence[str], *, num_classes: int) -> None:
         super().__init__()
@@ -88,6 +91,6 @@ class CellNetwork(nn.Module):
         self.classifier = nn.Linear(width, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``."""
+        """Map images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``."""
         logits: Tensor = self.classifier(self.head(self.body(self.stem(x))))
         return logits

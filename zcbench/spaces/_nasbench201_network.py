@@ -38,7 +38,7 @@ class ReductionBlock(nn.Module):
 class Cell(nn.Module):
     """Four nodes; node j is the sum over i < j of operation (i, j) applied to node i.
 
-    Edges from node 0 change the number of channels where ``c_in`` is another (size search space); a skip does so by a
+    Edges from node 0 change the number of channels if ``c_in`` differs (size search space); a skip does this by a
     convolution and batch norm.
     """
 
@@ -104,7 +104,7 @@ class CellNetwork(nn.Module):
 
 
 class SizedNetwork(nn.Module):
-    """The size search space's network: cells and reductions in turn, all of widths that are searched."""
+    """The network of the size search space: cells and reductions alternate, and all widths are searched."""
 
     def __init__(self, operations: Sequence[str], channels: Sequence[int], *, num_classes: int) -> None:
         super().__init__()
@@ -121,6 +121,6 @@ class SizedNetwork(nn.Module):
         self.classifier = nn.Linear(e, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``."""
+        """Map images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``."""
         logits: Tensor = self.classifier(self.head(self.body(self.stem(x))))
         return logits

@@ -12,7 +12,7 @@ WIDTH, LAST = 32, 1280
 
 
 class InvertedResidual(nn.Module):
-    """Expand, filter each channel, project; with a shortcut where the size stays."""
+    """Expand, filter each channel, project; with a shortcut if the size is unchanged."""
 
     def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, expand: int) -> None:
         super().__init__()
@@ -30,13 +30,13 @@ class InvertedResidual(nn.Module):
         self.shortcut = stride == 1 and c_in == c_out
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(batch, c_in, h, w)`` to ``(batch, c_out, h / stride, w / stride)``."""
+        """Map ``(batch, c_in, h, w)`` to ``(batch, c_out, h / stride, w / stride)``."""
         out: Tensor = self.conv(x)
         return x + out if self.shortcut else out
 
 
 def layer(operation: str, c_in: int, c_out: int, stride: int) -> nn.Module:
-    """The module of an operation."""
+    """Return the module of an operation."""
     if operation == "mb3_3x3":
         return InvertedResidual(c_in, c_out, 3, stride, 3)
     if operation == "mb6_5x5":
@@ -70,6 +70,6 @@ class MacroNetwork(nn.Module):
         self.classifier = nn.Linear(LAST, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``."""
+        """Map images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``."""
         logits: Tensor = self.classifier(self.head(self.body(self.stem(x))))
         return logits

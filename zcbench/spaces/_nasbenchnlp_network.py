@@ -1,7 +1,7 @@
-"""The language models of NAS-Bench-NLP: recipes of recurrent cells run as they are written (arXiv:2006.07116).
+"""The language models of NAS-Bench-NLP: recurrent cells that run their recipes (arXiv:2006.07116).
 
-A recipe names nodes; each applies an operation to the input ``x``, previous states ``h_prev_0`` … or other nodes, and
-``h_new_0`` … are the new states, the first of which is the cell's output.
+A recipe names nodes. Each node applies an operation to the input ``x``, previous states ``h_prev_0`` … or other nodes.
+``h_new_0`` … are the new states, and the first of them is the cell's output.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Cell(nn.Module):
             {name for node in recipe.values() for name in node["input"] if name.startswith("h_prev_")}
             | {name.replace("new", "prev") for name in recipe if re.fullmatch(r"h_new_\d+", name)}
         )
-        # One product over all inputs side by side; the published counts have one bias per node.
+        # One product over the concatenation of all inputs; the published counts have one bias per node.
         self.linear = nn.ModuleDict(
             {
                 name: nn.Linear(sum(wide_in if source == "x" else width for source in node["input"]), width)
@@ -66,7 +66,7 @@ class Cell(nn.Module):
         return order
 
     def forward(self, x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        """Input ``(…, wide_in)`` and states ``(…, width)`` to the new states."""
+        """Map the input ``(…, wide_in)`` and states ``(…, width)`` to the new states."""
         values = {"x": x, **dict(zip(self.states, states, strict=True))}
         for name in self.order:
             node = self.recipe[name]
@@ -82,11 +82,11 @@ class LanguageModel(nn.Module):
     """Embedding, layers of cells, and a decoder that shares the embedding's weights.
 
     Args:
-        recipe: of the cells.
+        recipe: recipe of the cells.
         words: size of the vocabulary (10,000 on Penn Treebank, 33,278 on WikiText-2).
         width_in: width of the embedding and of the last layer.
         width: width of the layers before it.
-        layers: how many.
+        layers: number of layers.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class LanguageModel(nn.Module):
         nn.init.zeros_(self.decoder.bias)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """``(…, length)`` to logits ``(…, length, words)``."""
+        """Map ``(…, length)`` to logits ``(…, length, words)``."""
         sequence = list(self.encoder(tokens).unbind(-2))
         for cell in self.cells:
             assert isinstance(cell, Cell)

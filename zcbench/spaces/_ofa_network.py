@@ -1,4 +1,4 @@
-"""MobileNetV3-Large as once-for-all searches it (arXiv:1908.09791; A. Howard et al., arXiv:1905.02244, table 1)."""
+"""The MobileNetV3-Large that once-for-all searches (arXiv:1908.09791; A. Howard et al., arXiv:1905.02244, table 1)."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ STEM, MIXED = 16, 1280
 
 
 def divisible(value: float, by: int = 8) -> int:
-    """The nearest multiple of 8, at most a tenth below ``value``."""
+    """Return the nearest multiple of 8 that is at most a tenth below ``value``."""
     rounded = max(by, int(value + by / 2) // by * by)
     return rounded + by if rounded < 0.9 * value else rounded
 
 
 def block_name(stage: int, layer: int) -> str:
-    """Of a block in the body, from 0 on both: the same in networks of all depths."""
+    """Return the name of a block in the body, both numbers from 0: the same in networks of all depths."""
     return f"stage{stage}_block{layer}"
 
 
 class SqueezeExcite(nn.Module):
-    """Channels weighted by what a small network makes of their means."""
+    """Channels weighted by the output of a small network on their means."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -44,13 +44,13 @@ class SqueezeExcite(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(batch, channels, h, w)`` to the same shape."""
+        """Map ``(batch, channels, h, w)`` to the same shape."""
         out: Tensor = x * self.weigh(x)
         return out
 
 
 class MobileBlock(nn.Module):
-    """Expand, filter each channel, weigh channels, project; with a shortcut where the size stays."""
+    """Expand, filter each channel, weight channels, project; with a shortcut if the size is unchanged."""
 
     def __init__(
         self,
@@ -80,15 +80,15 @@ class MobileBlock(nn.Module):
         self.shortcut = stride == 1 and c_in == c_out
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(batch, c_in, h, w)`` to ``(batch, c_out, h / stride, w / stride)``."""
+        """Map ``(batch, c_in, h, w)`` to ``(batch, c_out, h / stride, w / stride)``."""
         out: Tensor = self.conv(x)
         return x + out if self.shortcut else out
 
 
 class MobileNetV3(nn.Module):
-    """Stem, one plain block, five stages, two wide 1x1 convolutions around the pooling, linear classifier.
+    """Stem, one plain block, five stages, two wide 1x1 convolutions around the pooling, a linear classifier.
 
-    Modules have the same names in networks of all sizes, by stage and place.
+    Modules have the same names in networks of all sizes, by stage and position.
 
     Args:
         stages: kernel and expansion of each layer of each stage.
@@ -131,6 +131,6 @@ class MobileNetV3(nn.Module):
                     nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``."""
+        """Map images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``."""
         logits: Tensor = self.classifier(self.head(self.body(x)))
         return logits

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from zcbench import _arguments as rules
 from zcbench._registry import Registry
@@ -11,6 +13,17 @@ from zcbench.types import SearchSpace, summary_of
 
 #: kinds of networks that a space can build
 DOMAINS = ("convolutional", "transformer", "recurrent")
+#: other names of search spaces, in lower case
+ALIASES = {
+    "darts": "nasbench301",
+    "nas-bench-101": "nasbench101",
+    "nas-bench-201": "nasbench201",
+    "nas-bench-301": "nasbench301",
+    "nats-sss": "nats-size",
+    "nats-tss": "nasbench201",
+}
+#: a text that denotes an architecture only in spaces that accept any name
+ANY_TEXT = "resnet0"
 _METHODS = {
     **{"sample": 1, "neighbors": 1, "mutate": 2, "crossover": 3, "parse": 1, "canonical": 1},
     **{"build": 1, "encode": 1, "graph": 1},
@@ -19,29 +32,24 @@ _METHODS = {
 
 @dataclass(frozen=True)
 class SpaceInfo:
-    """A registered search space, and what can be said of it without building a network.
-
-    Attributes:
-        name: name in the registry.
-        space: the space itself.
-    """
+    """A registered search space, and its properties that need no network."""
 
     name: str
     space: SearchSpace
 
     @property
     def size(self) -> int | None:
-        """Number of architectures; None if there is no end to them."""
+        """Number of architectures; None if it is infinite."""
         return self.space.size
 
     @property
     def domains(self) -> tuple[str, ...]:
-        """Kinds of networks that it builds; none if it builds no networks."""
+        """Kinds of networks that it builds; empty if it builds no networks."""
         return self.space.domains
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of the inputs of its networks without the batch; () if it builds none."""
+        """Shape of one input of its networks; () if it builds none."""
         return tuple(getattr(self.space, "input_shape", ()))
 
     @property
@@ -74,11 +82,11 @@ _SPACES: Registry[SearchSpace] = Registry(
 
 
 def register_space(*spaces: SearchSpace, override: bool = False) -> None:
-    """Register search spaces under their names, so that benchmarks and worker processes find them; all or none.
+    """Register search spaces under their names, all or none, so that benchmarks and worker processes find them.
 
     Raises:
         InvalidInputError: a name has other characters than lower-case letters, digits, "_", "-" and ".", or a space
-            lacks what a space must have.
+            lacks a required attribute.
         DuplicateNameError: a name is taken and ``override`` is False.
     """
     for space in spaces:
@@ -88,18 +96,57 @@ def register_space(*spaces: SearchSpace, override: bool = False) -> None:
 
 
 def get_space(text: str) -> SearchSpace:
-    """The search space of that name; UnknownNameError with suggestions if there is none."""
-    space: SearchSpace = _SPACES.get(text)
+    """Return the search space of a name or an alias (:data:`ALIASES`).
+
+    Raises:
+        UnknownNameError: there is none; the message suggests similar names.
+    """
+    space: SearchSpace = _SPACES.get(_name_of(text))
     return space
 
 
 def space_info(name: str) -> SpaceInfo:
-    """What can be said of a search space; UnknownNameError with suggestions if there is none."""
+    """Return what is known of a search space, by its name or an alias; UnknownNameError if there is none."""
+    name = _name_of(name)
     return SpaceInfo(name, _SPACES.info(name))
 
 
+def _name_of(text: str) -> str:
+    """Replace an alias by the name that it denotes, unless a search space was registered under it."""
+    alias = ALIASES.get(text.lower()) if isinstance(text, str) else None
+    return text if alias is None or text in list_spaces() else alias
+
+
+def accepting_spaces(texts: Iterable[Any]) -> list[str]:
+    """Find the registered search spaces that accept all given strings of architectures.
+
+    Spaces that accept any text (names of a table, models of timm) are not counted.
+
+    Args:
+        texts: strings, or other forms that :meth:`SearchSpace.parse` reads.
+
+    Returns:
+        Names of the spaces, sorted.
+    """
+    found = [(name, get_space(name)) for name in list_spaces()]
+    found = [(name, space) for name, space in found if not _accepts(space, ANY_TEXT)]
+    for text in texts:
+        found = [(name, space) for name, space in found if _accepts(space, text)]
+        if not found:
+            break
+    return [name for name, _ in found]
+
+
+def _accepts(space: SearchSpace, text: Any) -> bool:
+    try:
+        space.parse(text)
+    except Exception:  # user-defined spaces may raise anything
+        return False
+    return True
+
+
 def list_spaces(*patterns: str) -> list[str]:
-    """Names of the search spaces that match any of the shell patterns (all without one), sorted.
+    """List the search spaces that match any of the shell patterns, sorted; without patterns, all of them.
 
     Raises:
         UnknownNameError: a pattern matches nothing.

@@ -24,7 +24,7 @@ class FactorizedReduce(nn.Module):
         self.norm = nn.BatchNorm2d(c_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(batch, c_in, h, w)`` to ``(batch, c_out, h / 2, w / 2)``, halves rounded up."""
+        """Map ``(batch, c_in, h, w)`` to ``(batch, c_out, h / 2, w / 2)``, halves rounded up."""
         x = self.relu(x)
         shifted = nn.functional.pad(x, (0, 1, 0, 1))[:, :, 1:, 1:]
         out: Tensor = self.norm(torch.cat([self.even(x), self.odd(shifted)], 1))
@@ -49,7 +49,7 @@ class MicroCell(nn.Module):
             self.edges[f"{source}{target}"] = layer
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(batch, c_in, h, w)`` to ``(batch, c_out, h / stride, w / stride)``."""
+        """Map ``(batch, c_in, h, w)`` to ``(batch, c_out, h / stride, w / stride)``."""
         height, width = (-(-size // self.stride) for size in x.shape[2:])
         nodes = [x]
         for target in (1, 2, 3):
@@ -74,17 +74,17 @@ class BasicBlock(nn.Module):
             self.shortcut = nn.Sequential(nn.Conv2d(c_in, c_out, 1, stride, bias=False), nn.BatchNorm2d(c_out))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(batch, c_in, h, w)`` to ``(batch, c_out, h / stride, w / stride)``."""
+        """Map ``(batch, c_in, h, w)`` to ``(batch, c_out, h / stride, w / stride)``."""
         out: Tensor = self.shortcut(x) + self.conv_b(self.conv_a(x))
         return out
 
 
 class MacroNet(nn.Module):
-    """Stem at a quarter of the resolution, modules of two blocks or cells, pooling, linear classifier.
+    """Stem at a quarter of the resolution, modules of two blocks or cells, pooling, a linear classifier.
 
     Args:
-        modules: type of each module: doubles the channels (2, 4), halves the resolution (3, 4).
-        operations: of the cell's edges; None for residual blocks.
+        modules: type of each module: types 2 and 4 double the channels, types 3 and 4 halve the resolution.
+        operations: operations of the cell's edges; None for residual blocks.
         num_classes: number of outputs.
     """
 
@@ -110,6 +110,6 @@ class MacroNet(nn.Module):
                 nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``."""
+        """Map images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``."""
         logits: Tensor = self.classifier(self.head(self.body(self.stem(x))))
         return logits

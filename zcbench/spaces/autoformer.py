@@ -33,7 +33,7 @@ class AutoFormerSpace(Space):
     """Vision transformers; the string is the width and each block's heads and MLP ratio, ``216|4x3.5|3x4.0|…``.
 
     Args:
-        name: name of the space; architectures carry it.
+        name: name of the space; its architectures carry it.
         image: height and width of the images.
         patch: height and width of a patch.
         attention: width of queries, keys and values together; None for the paper's 64 per head.
@@ -57,7 +57,7 @@ class AutoFormerSpace(Space):
         self.input_shape = (3, image, image)
 
     def __iter__(self) -> Iterator[Architecture]:
-        """All transformers, shallow ones first, the last block varying fastest."""
+        """Yield all transformers, shallow ones first, the last block varying fastest."""
         for depth in DEPTHS:
             for width in WIDTHS:
                 for number in range(len(_BLOCKS) ** depth):
@@ -91,11 +91,11 @@ class AutoFormerSpace(Space):
         return self.from_blocks(width, blocks)
 
     def from_blocks(self, width: int, blocks: Sequence[tuple[int, float]]) -> Architecture:
-        """The transformer of that width with those blocks (heads, MLP ratio)."""
+        """Return the transformer of this width with these blocks (heads, MLP ratio)."""
         return Architecture(self.name, "|".join([str(width), *(f"{h}x{r:.1f}" for h, r in blocks)]))
 
     def blocks(self, architecture: Architecture) -> tuple[int, list[tuple[int, float]]]:
-        """Width, and heads and MLP ratio of each block."""
+        """Return the width, and heads and MLP ratio of each block."""
         return self._read(self.key(architecture))
 
     def _read(self, text: str) -> tuple[int, list[tuple[int, float]]]:
@@ -111,12 +111,12 @@ class AutoFormerSpace(Space):
     # -- drawing and changing ------------------------------------------------------------------
 
     def sample(self, rng: np.random.Generator) -> Architecture:
-        """Draw width, depth and every block uniformly, as the supernet is trained."""
+        """Draw width, depth and every block uniformly, as in the training of the supernet."""
         width, depth = (options[int(rng.integers(3))] for options in (WIDTHS, DEPTHS))
         return self.from_blocks(width, [_BLOCKS[i] for i in rng.integers(len(_BLOCKS), size=depth)])
 
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
-        """Those that differ in the width, in heads or ratio of a block, or that lost or repeat their last block."""
+        """Return those that differ in the width or in one block, or whose last block is removed or repeated."""
         width, blocks = self.blocks(architecture)
         found = [(other, blocks) for other in WIDTHS if other != width]
         for i, (heads, ratio) in enumerate(blocks):
@@ -129,19 +129,19 @@ class AutoFormerSpace(Space):
         return [self.from_blocks(*other) for other in found]
 
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
-        """Width, depth and each block from either parent (where it has that block)."""
+        """Take width, depth and each block from either parent (that has this block)."""
         parents = (self.blocks(a), self.blocks(b))
         width = parents[int(rng.integers(2))][0]
         return self.from_blocks(width, mix_layers(parents[0][1], parents[1][1], rng))
 
     def canonical(self, architecture: Architecture) -> Architecture:
-        """The same blocks, ratios with one decimal."""
+        """Return the same blocks, with one decimal in the ratios."""
         return self.from_blocks(*self.blocks(architecture))
 
     # -- numbers and networks ------------------------------------------------------------------
 
     def encode(self, architecture: Architecture) -> np.ndarray:
-        """Float64 ``(43,)``: width / 240; for each of 14 places whether there is a block, 4 heads, ratio 4."""
+        """Return float64 ``(43,)``: width / 240; for each of 14 positions: is there a block, 4 heads, ratio 4."""
         width, blocks = self.blocks(architecture)
         code = np.zeros((max(DEPTHS), 3))
         for row, (heads, ratio) in zip(code, blocks, strict=False):
@@ -149,12 +149,12 @@ class AutoFormerSpace(Space):
         return np.concatenate([[width / max(WIDTHS)], code.ravel()])
 
     def graph(self, architecture: Architecture) -> Graph:
-        """The embedding, labelled by its width, and the blocks in a row."""
+        """Return the embedding, labelled by its width, and the blocks in sequence."""
         width, blocks = self.blocks(architecture)
         return chain([f"embed-{width}", *(f"block-{heads}x{ratio:.1f}" for heads, ratio in blocks)])
 
     def build(self, architecture: Architecture, *, num_classes: int = 1000) -> nn.Module:
-        """The subnet as a network of its own, with the authors' initialisation (truncated normal, deviation .02).
+        """Build the subnet as a separate network, with the authors' initialisation (truncated normal, deviation .02).
 
         Returns:
             A module from images ``(batch, 3, image, image)`` to logits ``(batch, num_classes)``.
@@ -174,7 +174,7 @@ class AutoFormerSpace(Space):
 
 register_space(
     AutoFormerSpace(),
-    # As in TangleNAS: queries, keys and values are 240 wide whatever the heads.
+    # As in TangleNAS: queries, keys and values are 240 wide for any number of heads.
     AutoFormerSpace("autoformer-224", attention=240),
     AutoFormerSpace("autoformer-32", image=32, patch=2, attention=240),
 )

@@ -1,7 +1,7 @@
 """The cell search space of DARTS, with the small networks that NAS-Bench-301 trains.
 
-A normal and a reduction cell; each of a cell's four nodes adds two operations, each applied to one of the cell's two
-inputs or to an earlier node; the cell's output joins the channels of the four nodes.
+There is a normal cell and a reduction cell. Each of a cell's four nodes adds two operations, each applied to one of the
+cell's two inputs or to an earlier node; the cell's output concatenates the four nodes.
 
 Source: H. Liu, K. Simonyan, Y. Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, arXiv:1806.09055,
 section 3.1 and appendix A.1; J. Siems et al., "NAS-Bench-301 and the Case for Surrogate Benchmarks",
@@ -46,13 +46,14 @@ _EDGE = re.compile(r"([a-z_0-9]+)~(\d)")
 class DARTSSpace(Space):
     """Pairs of cells; the string lists the two edges of each node, ``skip_connect~0,sep_conv_3x3~1|…;…``.
 
-    Nodes are separated by ``|``, normal and reduction cell by ``;``. The usual ``Genotype(normal=[('sep_conv_3x3', 0),
-    …], …, reduce=[…], …)`` and NASLib's pair of lists of (source, number of operation) are read too.
+    Nodes are separated by ``|``, normal and reduction cell by ``;``. :meth:`parse` also reads the usual
+    ``Genotype(normal=[('sep_conv_3x3', 0), …], …, reduce=[…], …)`` and NASLib's pair of lists of (source, number of
+    operation).
 
     Args:
-        name: name of the space; architectures carry it.
-        zero: whether an edge may carry the operation "none", and both edges of a node may come from the same source,
-            as some published tables have it. DARTS itself allows neither.
+        name: name of the space; its architectures carry it.
+        zero: whether an edge may have the operation "none", and both edges of a node may have the same source, as in
+            some published tables. DARTS itself allows neither.
         channels: channels of the first cells.
         cells: number of cells; those at one and two thirds of the depth reduce.
     """
@@ -75,7 +76,7 @@ class DARTSSpace(Space):
 
     @property
     def size(self) -> int:
-        """Number of pairs of cells, edges of a node unordered where their sources differ: 1.1e18 without "none"."""
+        """Number of pairs of cells; edges of a node with different sources are unordered: 1.1e18 without "none"."""
         n = len(self.operations)
         cell = 1
         for node in range(NODES):
@@ -83,7 +84,7 @@ class DARTSSpace(Space):
         return cell * cell
 
     def __iter__(self) -> Iterator[Architecture]:
-        """All pairs of cells, the last edge of the reduction cell varying fastest."""
+        """Yield all pairs of cells, the last edge of the reduction cell varying fastest."""
         yield from (self.from_cells(normal, reduce) for normal in self._cells() for reduce in self._cells())
 
     def _cells(self, node: int = 0) -> Iterator[DartsCell]:
@@ -136,7 +137,7 @@ class DARTSSpace(Space):
                 raise ValueError(f"node {i // 2} has the source {source} twice")
 
     def from_cells(self, normal: DartsCell, reduce: DartsCell) -> Architecture:
-        """The architecture of a normal and a reduction cell."""
+        """Return the architecture of a normal and a reduction cell."""
 
         def write(cell: DartsCell) -> str:
             edges = [f"{operation}~{source}" for operation, source in cell]
@@ -145,7 +146,7 @@ class DARTSSpace(Space):
         return Architecture(self.name, f"{write(normal)};{write(reduce)}")
 
     def cells_of(self, architecture: Architecture) -> tuple[DartsCell, DartsCell]:
-        """Normal and reduction cell; InvalidArchitectureError for an architecture of another space."""
+        """Return normal and reduction cell; raise InvalidArchitectureError for an architecture of another space."""
         normal, reduce = _read(self.parse(self.key(architecture)).key)
         return normal, reduce
 
@@ -164,7 +165,7 @@ class DARTSSpace(Space):
         return self.from_cells(cell(), cell())
 
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
-        """Those in which one edge has another operation or another source."""
+        """Return those in which one edge has another operation or another source."""
         cells, found = self.cells_of(architecture), []
         for which, cell in enumerate(cells):
             for i, (operation, source) in enumerate(cell):
@@ -177,7 +178,7 @@ class DARTSSpace(Space):
         return found
 
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
-        """Each node, with both its edges, from either parent."""
+        """Take each node, with both its edges, from either parent."""
         children = []
         for pair in zip(self.cells_of(a), self.cells_of(b), strict=True):
             sides = rng.integers(2, size=NODES)
@@ -185,10 +186,10 @@ class DARTSSpace(Space):
         return self.from_cells(children[0], children[1])
 
     def canonical(self, architecture: Architecture) -> Architecture:
-        """One form of all pairs of cells that denote the same network.
+        """Return one form for all pairs of cells that denote the same network.
 
-        The edges of a node and the nodes themselves have no order (another order permutes channels); an edge that
-        carries "none" counts as coming from the first input.
+        The edges of a node and the nodes themselves have no order (another order permutes channels); the source of an
+        edge with "none" counts as the first input.
         """
         normal, reduce = (_canonical(cell) for cell in self.cells_of(architecture))
         return self.from_cells(normal, reduce)
@@ -196,7 +197,7 @@ class DARTSSpace(Space):
     # -- numbers and networks ------------------------------------------------------------------
 
     def encode(self, architecture: Architecture) -> np.ndarray:
-        """For each cell, node and source the sum of one-hot codes of the operations that come from it.
+        """Return for each cell, node and source the sum of one-hot codes of the operations from this source.
 
         Float64, 2 cells x (2 + 3 + 4 + 5) sources x operations: ``(196,)``, or ``(224,)`` with "none".
         """
@@ -207,13 +208,14 @@ class DARTSSpace(Space):
         return np.concatenate([code[:, node, : node + 2].ravel() for node in range(NODES)])
 
     def graph(self, architecture: Architecture) -> Graph:
-        """Operations as nodes, of both cells one after the other: the normal cell's output is the other's input.
+        """Return operations as nodes; the output of the normal cell is the input of the reduction cell.
 
-        Labels of the reduction cell end in ":reduce". Each operation is fed by those that end where it begins.
+        Labels of the reduction cell end in ":reduce". The inputs of an operation are the operations that end at its
+        source.
         """
         nodes, edges, inputs = ["input"], [], [0]
         for suffix, cell in zip(("", ":reduce"), self.cells_of(architecture), strict=True):
-            #: what feeds each source: the graph's nodes
+            #: for each source, the nodes of the graph that produce it
             feeds: list[list[int]] = [inputs, inputs]
             for node in range(NODES):
                 ends = []
@@ -228,7 +230,7 @@ class DARTSSpace(Space):
         return Graph(tuple(nodes), tuple(edges))
 
     def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
-        """The CIFAR network without auxiliary head or drop-path, with PyTorch's default initialisation.
+        """Build the CIFAR network without auxiliary head or drop-path, with PyTorch's default initialisation.
 
         Returns:
             A module from images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``.
@@ -240,13 +242,13 @@ class DARTSSpace(Space):
 
 
 def _genotype(text: str) -> list[Any] | None:
-    """Both cells of a text "Genotype(normal=[…], …, reduce=[…], …)"; None if it is none."""
+    """Read both cells of a text "Genotype(normal=[…], …, reduce=[…], …)"; return None for other texts."""
     genotype = _GENOTYPE.match(text)
     return None if genotype is None else [plain(literal(part)) for part in genotype.groups()]
 
 
 def _cell(edges: Any) -> DartsCell:
-    """Edges as (operation, source), or as NASLib writes them, (source, number of the operation)."""
+    """Read edges as (operation, source), or in NASLib's form, (source, number of the operation)."""
     cell = []
     for edge in edges if isinstance(edges, list) else ():
         kinds = [type(part) for part in edge] if isinstance(edge, list) else []

@@ -1,7 +1,7 @@
-"""A small MobileNet of two stages: depth, width, kernel and expansion of each.
+"""A small MobileNet of two stages, each with its own depth, width, kernel and expansion.
 
-The layers are those of M. Sandler et al., "MobileNetV2", CVPR 2018, arXiv:1801.04381, section 3.3; what is chosen is
-what once-for-all networks choose (H. Cai et al., ICLR 2020, arXiv:1908.09791), by stage.
+The layers are those of M. Sandler et al., "MobileNetV2", CVPR 2018, arXiv:1801.04381, section 3.3. The choices are
+those of once-for-all networks (H. Cai et al., ICLR 2020, arXiv:1908.09791), by stage.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ElasticMobileNetSpace(ChoiceSpace):
     ``d`` is the number of blocks, ``w`` the channels, ``k`` the kernel, ``e`` the expansion: ``d2w8k3e3|d1w24k5e1``.
 
     Args:
-        name: name of the space; architectures carry it.
+        name: name of the space; its architectures carry it.
     """
 
     forms = "two stages of depth, width, kernel and expansion such as 'd2w8k3e3|d1w24k5e1', or a list of the two"
@@ -46,15 +46,15 @@ class ElasticMobileNetSpace(ChoiceSpace):
         super().__init__(name, stages)
 
     def read(self, text: str) -> tuple[str, ...]:
-        """The stages."""
+        """Split the string into stages."""
         return tuple(text.split("|"))
 
     def write(self, choices: Sequence[str]) -> str:
-        """The stages, joined."""
+        """Join the stages."""
         return "|".join(choices)
 
     def stages(self, architecture: Architecture) -> list[tuple[int, int, int, int]]:
-        """Depth, width, kernel and expansion of each stage."""
+        """Return depth, width, kernel and expansion of each stage."""
         return [(int(d), int(w), int(k), int(e)) for d, w, k, e in map(self._numbers, self.choices(architecture))]
 
     @staticmethod
@@ -64,7 +64,7 @@ class ElasticMobileNetSpace(ChoiceSpace):
         return found.groups()
 
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
-        """Those that differ in one number of one stage."""
+        """Return those that differ in one number of one stage."""
         choices, found = self.choices(architecture), []
         for place, options in enumerate(self.options):
             mine = self._numbers(choices[place])
@@ -83,11 +83,11 @@ class ElasticMobileNetSpace(ChoiceSpace):
         """The network that all others contain."""
         return self.from_choices([options[0] for options in self.options])
 
-    #: in which networks shrink, in the order of once-for-all networks
+    #: the dimensions that shrink, in the order of once-for-all networks
     dimensions = ("kernel", "depth", "expansion", "width")
 
     def restricted(self, architecture: Architecture, free: Sequence[str]) -> Architecture:
-        """The same with all but some dimensions as in the largest network."""
+        """Return the same architecture with all but the ``free`` dimensions as in the largest network."""
         names = ("depth", "width", "kernel", "expansion")
         whole = self.stages(self.largest)
         return self.from_choices(
@@ -98,16 +98,16 @@ class ElasticMobileNetSpace(ChoiceSpace):
         )
 
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
-        """Each number of each stage from either parent."""
+        """Take each number of each stage from either parent."""
         pairs = zip(self.stages(a), self.stages(b), rng.integers(2, size=(len(self.options), 4)), strict=True)
         return self.from_choices(
             ["d{}w{}k{}e{}".format(*np.where(sides, theirs, mine)) for mine, theirs, sides in pairs]
         )
 
     def encode(self, architecture: Architecture) -> np.ndarray:
-        """Float64 ``(20,)``: one-hot depth, width, kernel and expansion of each stage.
+        """Return float64 ``(20,)``: one-hot depth, width, kernel and expansion of each stage.
 
-        A stage as one of 36 options would tell a predictor nothing of what two stages have in common.
+        A stage encoded as one of 36 options would not show a predictor what two stages have in common.
         """
         code = [
             number == option
@@ -118,11 +118,11 @@ class ElasticMobileNetSpace(ChoiceSpace):
         return np.array(code, np.float64)
 
     def graph(self, architecture: Architecture) -> Graph:
-        """The blocks in a row, labelled by width, kernel and expansion."""
+        """Return the blocks in sequence, labelled by width, kernel and expansion."""
         return chain([f"w{w}k{k}e{e}" for d, w, k, e in self.stages(architecture) for _ in range(d)])
 
     def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
-        """The network, freshly initialised (He, fan out).
+        """Build the network with new initial weights (He, fan out).
 
         Returns:
             A module from images ``(batch, 1, height, width)`` to logits ``(batch, num_classes)``.

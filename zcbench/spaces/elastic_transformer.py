@@ -1,7 +1,7 @@
 """A small transformer encoder: width, depth, and heads and feed-forward width of each layer.
 
-What is chosen is what AutoFormer chooses (M. Chen et al., ICCV 2021, arXiv:2107.00651, section 3.2), at the size of
-8 x 8 images.
+The choices are those of AutoFormer (M. Chen et al., ICCV 2021, arXiv:2107.00651, section 3.2), at the size of 8 x 8
+images.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class ElasticTransformerSpace(Space):
     """Encoders of one to three layers, written ``24|h2f64,h4f32``: width, then heads and feed-forward of each layer.
 
     Args:
-        name: name of the space; architectures carry it.
+        name: name of the space; its architectures carry it.
     """
 
     domains: tuple[str, ...] = ("transformer",)
@@ -49,14 +49,14 @@ class ElasticTransformerSpace(Space):
         super().__init__(name)
 
     def __iter__(self) -> Iterator[Architecture]:
-        """All architectures, narrow and shallow ones first."""
+        """Yield all architectures, narrow and shallow ones first."""
         for width in WIDTHS:
             for depth in DEPTHS:
                 for layers in itertools.product(_LAYERS, repeat=depth):
                     yield self.of(width, layers)
 
     def of(self, width: int, layers: Sequence[Layer]) -> Architecture:
-        """The architecture of a width and layers."""
+        """Return the architecture of a width and layers."""
         return Architecture(self.name, f"{width}|" + ",".join(f"h{heads}f{wide}" for heads, wide in layers))
 
     def _from_text(self, text: str) -> Architecture:
@@ -72,10 +72,10 @@ class ElasticTransformerSpace(Space):
         if isinstance(form, list) and len(form) == 2 and isinstance(form[1], list):
             layers = ",".join(f"h{one[0]}f{one[1]}" for one in form[1] if isinstance(one, list) and len(one) == 2)
             return self._from_text(f"{form[0]}|{layers}")
-        raise NotPlainError("a list of the width and a list of (heads, feed-forward) is read")
+        raise NotPlainError("give a list of the width and a list of (heads, feed-forward)")
 
     def parts(self, architecture: Architecture) -> tuple[int, list[Layer]]:
-        """Width and layers."""
+        """Return width and layers."""
         width, _, rest = self.parse(self.key(architecture)).key.partition("|")
         return int(width), [(int(h), int(f)) for h, f in _LAYER.findall(rest)]
 
@@ -89,11 +89,11 @@ class ElasticTransformerSpace(Space):
         """The network that all others contain."""
         return self.of(WIDTHS[0], [_LAYERS[0]] * DEPTHS[0])
 
-    #: in which networks shrink
+    #: the dimensions that shrink
     dimensions = ("heads", "feed_forward", "depth", "width")
 
     def restricted(self, architecture: Architecture, free: Sequence[str]) -> Architecture:
-        """The same with all but some dimensions as in the largest network."""
+        """Return the same architecture with all but the ``free`` dimensions as in the largest network."""
         width, layers = self.parts(architecture)
         if "depth" not in free:
             layers = layers + layers[-1:] * (DEPTHS[-1] - len(layers))
@@ -109,7 +109,7 @@ class ElasticTransformerSpace(Space):
         return self.of(WIDTHS[int(rng.integers(len(WIDTHS)))], layers)
 
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
-        """Those with another width, one other number in a layer, the last layer dropped or repeated."""
+        """Return those with another width, one other number in a layer, or the last layer removed or repeated."""
         width, layers = self.parts(architecture)
         found = [self.of(other, layers) for other in WIDTHS if other != width]
         for place, (heads, wide) in enumerate(layers):
@@ -122,16 +122,16 @@ class ElasticTransformerSpace(Space):
         return found
 
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
-        """The width and the depth of either parent, and each layer of either (where it has that layer)."""
+        """Take the width and the depth from either parent, and each layer from either (that has this layer)."""
         (width, layers), (other, others) = self.parts(a), self.parts(b)
         return self.of((width, other)[int(rng.integers(2))], list(mix_layers(layers, others, rng)))
 
     def canonical(self, architecture: Architecture) -> Architecture:
-        """The same, written in the one usual way."""
+        """Return the same architecture in its standard form."""
         return self.parse(self.key(architecture))
 
     def encode(self, architecture: Architecture) -> np.ndarray:
-        """Float64 ``(21,)``: one-hot width, then heads and feed-forward of three places; zeros beyond the depth."""
+        """Return float64 ``(21,)``: one-hot width, heads and feed-forward of three layers; zeros beyond the depth."""
         width, layers = self.parts(architecture)
         code = np.zeros((DEPTHS[-1], len(HEADS) + len(FEED_FORWARD)))
         for row, (heads, wide) in zip(code, layers, strict=False):
@@ -139,12 +139,12 @@ class ElasticTransformerSpace(Space):
         return np.concatenate([np.asarray([width == one for one in WIDTHS], np.float64), code.ravel()])
 
     def graph(self, architecture: Architecture) -> Graph:
-        """The layers in a row; each label has the width, too."""
+        """Return the layers in sequence; each label includes the width."""
         width, layers = self.parts(architecture)
         return chain([f"w{width}h{heads}f{wide}" for heads, wide in layers])
 
     def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
-        """The network, freshly initialised (Xavier, uniform).
+        """Build the network with new initial weights (Xavier, uniform).
 
         Returns:
             A module from images ``(batch, 1, 8, 8)`` to logits ``(batch, num_classes)``.

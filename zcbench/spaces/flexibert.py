@@ -1,4 +1,4 @@
-"""The encoders of the FlexiBERT space: layers that differ in what mixes positions, heads, width and depth of the stack.
+"""The encoders of the FlexiBERT space: layers differ in the mixing of positions, heads, width and depth of the stack.
 
 Source: S. Tuli et al., "FlexiBERT: Are Current Transformer Architectures too Homogeneous and Rigid?", JAIR 77 (2023),
 arXiv:2205.11656, table 1; with the settings that A. Serianni and J. Kalita trained, "Training-free Neural Architecture
@@ -23,13 +23,13 @@ from zcbench.types import Architecture, Graph
 if TYPE_CHECKING:
     from torch import nn
 
-#: what mixes positions: attention (scaled dot product, weighted multiplicative), Fourier and cosine transform,
+#: operations that mix positions: attention (scaled dot product, weighted multiplicative), Fourier and cosine transform,
 #: span-wise convolution with kernels of 5 and 9
 OPERATIONS = ("SA-SDP", "SA-WMA", "LT-DFT", "LT-DCT", "DSC-5", "DSC-9")
 HEADS = (2, 4)
 STACKS = (1, 3)
 DEPTHS = (2, 4)
-#: what the authors call the choices of a layer
+#: the authors' names of the choices of a layer
 _NAMES = {
     "operation_type",
     "operation_parameter",
@@ -53,18 +53,18 @@ class LayerChoice(NamedTuple):
 
 
 class FlexiBERTSpace(Space):
-    """Encoders of two or four layers, each layer with choices of its own.
+    """Encoders of two or four layers, each layer with its own choices.
 
     The string of an architecture is its width and its layers, ``256|SA-SDP-4-1024x1|LT-DFT-2-512x3``: operation,
     heads, width of the feed-forward stack and number of its hidden layers.
 
     Args:
-        name: name of the space; architectures carry it.
+        name: name of the space; its architectures carry it.
         widths: hidden sizes.
         inner: widths of the feed-forward stack.
         words: size of the vocabulary.
         places: longest sequence.
-        embedding: width of the embeddings of words and places.
+        embedding: width of the embeddings of words and positions.
         std: standard deviation of the initial weights; BERT's is .02 for a width of 768.
     """
 
@@ -136,11 +136,11 @@ class FlexiBERTSpace(Space):
         return self.from_layers(*self._read("|".join([str(form.get("hidden_size")), *parts])))
 
     def from_layers(self, width: int, layers: Sequence[LayerChoice]) -> Architecture:
-        """The encoder of that width with those layers."""
+        """Return the encoder of this width with these layers."""
         return Architecture(self.name, "|".join([str(width), *map(str, layers)]))
 
     def layers(self, architecture: Architecture) -> tuple[int, list[LayerChoice]]:
-        """Width and layers of an encoder.
+        """Return width and layers of an encoder.
 
         Raises:
             InvalidArchitectureError: the architecture belongs to another space or is malformed.
@@ -179,7 +179,7 @@ class FlexiBERTSpace(Space):
         return self.from_layers(width, layers)
 
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
-        """Those that differ in the width, in one choice of one layer, or by doubling or halving the layers."""
+        """Return those that differ in the width, in one choice of one layer, or by doubling or halving the layers."""
         width, layers = self.layers(architecture)
         found = [self.from_layers(other, layers) for other in self.widths if other != width]
         for place, layer in enumerate(layers):
@@ -192,13 +192,13 @@ class FlexiBERTSpace(Space):
         return [*found, self.from_layers(width, other)]
 
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
-        """Uniform crossover: width, depth and each layer come from either parent (where it has that layer)."""
+        """Take width, depth and each layer from either parent (that has this layer)."""
         parents = (self.layers(a), self.layers(b))
         width = parents[int(rng.integers(2))][0]
         return self.from_layers(width, mix_layers(parents[0][1], parents[1][1], rng))
 
     def canonical(self, architecture: Architecture) -> Architecture:
-        """The same encoder with two heads wherever heads mean nothing (Fourier and cosine transforms)."""
+        """Return the same encoder with two heads wherever heads have no effect (Fourier and cosine transforms)."""
         width, layers = self.layers(architecture)
         return self.from_layers(
             width, [layer._replace(heads=HEADS[0]) if layer.operation.startswith("LT") else layer for layer in layers]
@@ -207,9 +207,10 @@ class FlexiBERTSpace(Space):
     # -- numbers and networks ------------------------------------------------------------------
 
     def encode(self, architecture: Architecture) -> np.ndarray:
-        """Float64 ``(37,)``: is it the larger width; for each of four places, one-hot operation, heads, inner, stack.
+        """Return float64 ``(37,)``: whether the width is larger; for each of four positions, the choices of the layer.
 
-        Heads, inner and stack are 1 for the larger option; places that a shallow encoder lacks are zero.
+        The operation is one-hot; heads, inner and stack are 1 for the larger option. Positions that a shallow encoder
+        lacks are zero.
         """
         width, layers = self.layers(self.canonical(architecture))
         code = np.zeros((max(DEPTHS), len(OPERATIONS) + 3))
@@ -219,16 +220,16 @@ class FlexiBERTSpace(Space):
         return np.concatenate([[width == self.widths[-1]], code.ravel()]).astype(np.float64)
 
     def graph(self, architecture: Architecture) -> Graph:
-        """The width, as a node of its own, and the layers in a row."""
+        """Return the width, as a separate node, and the layers in sequence."""
         width, layers = self.layers(self.canonical(architecture))
         return chain([f"width-{width}", *map(str, layers)])
 
     def build(self, architecture: Architecture, *, num_classes: int | None = None) -> nn.Module:
-        """The encoder with BERT's initialisation (normal weights, biases zero).
+        """Build the encoder with BERT's initialisation (normal weights, biases zero).
 
         Returns:
             A module from tokens ``(batch, length)`` to hidden states ``(batch, length, width)``; with ``num_classes`` a
-            linear layer on top makes them logits ``(batch, length, num_classes)``.
+            linear layer on top returns logits ``(batch, length, num_classes)``.
         """
         from zcbench.spaces._flexibert_network import Encoder
 
@@ -260,6 +261,6 @@ def _either(options: Sequence[int]) -> str:
 
 register_space(
     FlexiBERTSpace(),
-    # BERT's initial weights, scaled to widths some 16 times smaller: with .02 small encoders hardly start to learn.
+    # BERT's initial weights, scaled to widths about 16 times smaller: with .02 small encoders hardly start to learn.
     FlexiBERTSpace("chars-bert", widths=(32, 64), inner=(64, 128), words=90, places=64, embedding=32, std=0.08),
 )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 MAX_VERTICES, MAX_EDGES = 7, 9
-#: names by which the authors' code and others call a cell's matrix and operations
+#: names of a cell's matrix and operations in the code of the authors and others
 _MATRIX = ("matrix", "original_matrix", "module_adjacency", "adjacency")
 _OPERATIONS = ("ops", "operations", "original_ops", "module_operations")
 _SHAPE = re.compile(r"([01]+):([012]*)")
@@ -49,28 +49,28 @@ class NASBench101Space(Space):
 
     The string is the upper triangle of the adjacency matrix, row by row, and the number of the operation of each vertex
     between input and output (0 = 3x3 convolution, 1 = 1x1 convolution, 2 = 3x3 max pooling):
-    ``110010010000010101101:00201``. Read too: the whole matrix and the names of the operations, as the authors write
-    them, ``([[0, 1], [0, 0]], ["input", "output"])`` or a mapping with "matrix" and "ops"; NASLib's tuple of matrix
-    entries and codes.
+    ``110010010000010101101:00201``. :meth:`parse` also reads the authors' form, the whole matrix and the names of the
+    operations, ``([[0, 1], [0, 0]], ["input", "output"])`` or a mapping with "matrix" and "ops", and NASLib's tuple of
+    matrix entries and codes.
 
     Args:
-        name: name of the space; architectures carry it.
+        name: name of the space; its architectures carry it.
     """
 
     forms = (
         "the upper triangle of the matrix and the operations, '110010010000010101101:00201', or the matrix and the"
         " names of the operations, ([[0, 1, …], …], ['input', 'conv3x3-bn-relu', …, 'output'])"
     )
-    #: cells that differ, as the paper counts them; :meth:`__iter__` yields one string for each
+    #: number of different cells according to the paper; :meth:`__iter__` yields one string for each
     size = 423_624
 
     def __init__(self, name: str = "nasbench101") -> None:
         super().__init__(name)
 
     def __iter__(self) -> Iterator[Architecture]:
-        """The canonical form of every cell, those with fewer vertices first.
+        """Yield the canonical form of every cell, those with fewer vertices first.
 
-        Graphs are enumerated without operations (about 2,500 up to isomorphism), then operations of each.
+        Graphs without operations (about 2,500 up to isomorphism) are enumerated first, then the operations of each.
         """
         for vertices in range(2, MAX_VERTICES + 1):
             for edges in _graphs(vertices):
@@ -91,7 +91,7 @@ class NASBench101Space(Space):
         if all(type(number) is int for number in form):
             text = _from_naslib(form)
             if text is None:
-                raise NotPlainError("the numbers are no matrix and operations as NASLib writes them")
+                raise NotPlainError("the numbers are not a matrix and operations in NASLib's form")
             return self._from_text(text)
         if len(form) != 2:
             raise NotPlainError("a cell is a pair of a matrix and operations")
@@ -122,21 +122,21 @@ class NASBench101Space(Space):
         )
 
     def from_cell(self, cell: Cell) -> Architecture:
-        """The architecture of a cell."""
+        """Return the architecture of a cell."""
         there = set(cell.edges)
         pairs = itertools.combinations(range(cell.vertices), 2)
         bits = "".join("1" if pair in there else "0" for pair in pairs)
         return Architecture(self.name, f"{bits}:{''.join(map(str, cell.operations))}")
 
     def cell(self, architecture: Architecture) -> Cell:
-        """Edges and operations; InvalidArchitectureError for an architecture of another space."""
+        """Return edges and operations; raise InvalidArchitectureError for an architecture of another space."""
         return _cell(self.parse(self.key(architecture)).key)
 
     def hash(self, architecture: Architecture) -> str:
-        """The benchmark's own name of a cell: 32 hexadecimal digits, equal for equal cells.
+        """Return the benchmark's own hash of a cell: 32 hexadecimal digits, equal for equal cells.
 
-        Source: the repository's ``graph_util.hash_module``: each vertex starts from its numbers of edges and its
-        operation, then takes in, as often as there are vertices, what its neighbours have become.
+        Source: the repository's ``graph_util.hash_module``. Each vertex starts from its numbers of edges and its
+        operation, and then combines its hash with those of its neighbours, once for each vertex of the cell.
         """
         cell = _prune(self.cell(architecture))
         labels = [-1, *cell.operations, -2]
@@ -161,9 +161,9 @@ class NASBench101Space(Space):
     # -- drawing and changing ------------------------------------------------------------------
 
     def sample(self, rng: np.random.Generator) -> Architecture:
-        """Draw matrices and operations of seven vertices uniformly until one is a cell, and drop its dead vertices.
+        """Draw matrices and operations of seven vertices uniformly until one is a cell, and remove its unused vertices.
 
-        The usual way (the paper's random search): cells with many strings come more often than others.
+        This is the paper's random search: cells with many strings are drawn more often than others.
         """
         pairs = list(itertools.combinations(range(MAX_VERTICES), 2))
         while True:
@@ -176,7 +176,7 @@ class NASBench101Space(Space):
                 return self.from_cell(_prune(cell))
 
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
-        """Those with one edge more or less, one vertex more, or another operation; dead vertices are dropped."""
+        """Return those with one edge more or less, one vertex more, or another operation, without unused vertices."""
         cell = self.cell(architecture)
         found = []
         for pair in itertools.combinations(range(cell.vertices), 2):
@@ -185,7 +185,7 @@ class NASBench101Space(Space):
         for i, operation in enumerate(cell.operations):
             for other in set(range(len(OPERATIONS))) - {operation}:
                 found.append(Cell(cell.edges, (*cell.operations[:i], other, *cell.operations[i + 1 :])))
-        if cell.vertices < MAX_VERTICES:  # a new vertex, on a way of its own from some vertex to a later one
+        if cell.vertices < MAX_VERTICES:  # a new vertex, on a new path from a vertex to a later one
             for source, target in itertools.combinations(range(cell.vertices), 2):
                 for operation in range(len(OPERATIONS)):
                     found.append(_insert(cell, source, target, operation))
@@ -193,9 +193,9 @@ class NASBench101Space(Space):
         return sorted(good - {architecture})
 
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
-        """Each possible edge and each operation from either parent, vertices counted from the input.
+        """Take each possible edge and each operation from either parent, vertices counted from the input.
 
-        Drawn again until the child is a cell; after 100 times a parent.
+        The draw is repeated until the child is a cell; after 100 draws a parent is returned.
         """
         first, second = self.cell(a), self.cell(b)
         larger = max(first, second, key=lambda cell: cell.vertices)
@@ -212,13 +212,13 @@ class NASBench101Space(Space):
         return a
 
     def canonical(self, architecture: Architecture) -> Architecture:
-        """The cell without dead vertices, its vertices in an order that does not depend on how they were numbered."""
+        """Return the cell without unused vertices, its vertices in an order that does not depend on their numbering."""
         return self.from_cell(_canonical(_prune(self.cell(architecture))))
 
     # -- numbers and networks ------------------------------------------------------------------
 
     def encode(self, architecture: Architecture) -> np.ndarray:
-        """The benchmark's usual code: float64 ``(36,)``, upper triangle of seven vertices, one-hot operations.
+        """Return the benchmark's usual code: float64 ``(36,)``, upper triangle of seven vertices, one-hot operations.
 
         Smaller cells are padded before the output, which stays the last vertex.
         """
@@ -232,12 +232,12 @@ class NASBench101Space(Space):
         return np.concatenate([pairs, np.ravel(kinds)]).astype(np.float64)
 
     def graph(self, architecture: Architecture) -> Graph:
-        """The cell itself, without dead vertices."""
+        """Return the cell itself, without unused vertices."""
         cell = _prune(self.cell(architecture))
         return Graph(("input", *(OPERATIONS[o] for o in cell.operations), "output"), cell.edges)
 
     def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
-        """The benchmark's CIFAR network, with PyTorch's default initialisation (the authors' was TensorFlow's).
+        """Build the benchmark's CIFAR network, with PyTorch's default initialisation (the authors' was TensorFlow's).
 
         Returns:
             A module from images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``.
@@ -257,14 +257,14 @@ def _cell(text: str) -> Cell:
 
 
 def _from_matrix(matrix: Any, operations: Any) -> str:
-    """The string of an n x n matrix of zeros and ones and n names, "input" first and "output" last."""
+    """Return the string of an n x n matrix of zeros and ones and n names, "input" first and "output" last."""
     if not isinstance(matrix, list) or not isinstance(operations, list):
         raise NotPlainError("a cell is a pair of a matrix and operations")
     n = len(matrix)
     if not 2 <= n <= MAX_VERTICES or any(not isinstance(row, list) or len(row) != n for row in matrix):
         raise NotPlainError(f"the matrix has two to {MAX_VERTICES} rows, and as many columns")
     if any(not isinstance(entry, (int, float)) or entry not in (0, 1) for row in matrix for entry in row):
-        raise NotPlainError("the matrix is of zeros and ones")
+        raise NotPlainError("the matrix must contain zeros and ones only")
     if any(matrix[a][b] for a in range(n) for b in range(a + 1)):
         raise NotPlainError("edges lead to later vertices: the matrix is zero on and below its diagonal")
     if len(operations) != n or (operations[0], operations[-1]) != ("input", "output"):
@@ -276,7 +276,7 @@ def _from_matrix(matrix: Any, operations: Any) -> str:
 
 
 def _from_naslib(numbers: list[int]) -> str | None:
-    """NASLib's n x n matrix and n codes: 0 input, 1 output, 2 pooling, 3 1x1, 4 3x3."""
+    """Read NASLib's n x n matrix and n codes: 0 input, 1 output, 2 pooling, 3 1x1, 4 3x3."""
     codes = {2: "2", 3: "1", 4: "0"}
     n = next((n for n in range(2, MAX_VERTICES + 1) if n * n + n == len(numbers)), 0)
     inner = numbers[n * n + 1 : -1]
@@ -287,10 +287,10 @@ def _from_naslib(numbers: list[int]) -> str | None:
 
 
 def _reaching(cell: Cell) -> set[int]:
-    """Vertices on some path from input to output; none if there is no path."""
+    """Return the vertices on paths from input to output; empty if there is no path."""
     last = cell.vertices - 1
     forward, backward = {0}, {last}
-    for source, target in cell.edges:  # ascending, so sources are settled before their targets
+    for source, target in cell.edges:  # ascending, so sources are processed before their targets
         if source in forward:
             forward.add(target)
     for source, target in reversed(cell.edges):
@@ -312,7 +312,7 @@ def _prune(cell: Cell) -> Cell:
 
 
 def _widen(cell: Cell, vertices: int) -> Cell:
-    """The cell with dead vertices before its output."""
+    """Return the cell with unused vertices before its output."""
     last = cell.vertices - 1
     move = {last: vertices - 1}
     edges = tuple(sorted((a, move.get(b, b)) for a, b in cell.edges))
@@ -320,7 +320,7 @@ def _widen(cell: Cell, vertices: int) -> Cell:
 
 
 def _insert(cell: Cell, source: int, target: int, operation: int) -> Cell:
-    """A vertex just before ``target``, fed by ``source`` and feeding ``target``."""
+    """Insert a vertex just before ``target``, with an edge from ``source`` and an edge to ``target``."""
 
     def moved(vertex: int) -> int:
         return vertex + (vertex >= target)
@@ -344,14 +344,14 @@ def _canonical(cell: Cell) -> Cell:
 
 
 def _graphs(vertices: int) -> Iterator[tuple[tuple[int, int], ...]]:
-    """Edges of one graph of each isomorphism class in which every vertex lies between input and output."""
+    """Yield the edges of one graph of each isomorphism class in which every vertex lies between input and output."""
     pairs = list(itertools.combinations(range(vertices), 2))
     seen = set()
     for count in range(vertices - 1, min(MAX_EDGES, len(pairs)) + 1):
         for edges in itertools.combinations(pairs, count):
             sources = {a for a, _ in edges}
             targets = {b for _, b in edges}
-            # In an ordered graph, having edges in and out is enough to lie between input and output.
+            # In an ordered graph, a vertex with edges in and out lies between input and output.
             if len(sources) == len(targets) == vertices - 1:
                 cell = _canonical(Cell(edges, (0,) * (vertices - 2)))
                 if cell.edges not in seen:

@@ -1,8 +1,8 @@
-"""The cell search space of NAS-Bench-201 and of NATS-Bench's topology half.
+"""The cell search space of NAS-Bench-201 and of the topology part of NATS-Bench.
 
-A cell is a complete directed acyclic graph on four nodes; each of its six edges carries one of five operations, so
-there are 5**6 = 15,625 cells. The network is a stem, ``stages`` stages of ``cells_per_stage`` cells with a residual
-reduction block between stages, and a linear classifier.
+A cell is a complete directed acyclic graph on four nodes. Each of its six edges has one of five operations, so there
+are 5**6 = 15,625 cells. The network is a stem, ``stages`` stages of ``cells_per_stage`` cells with a residual reduction
+block between stages, and a linear classifier.
 
 Source: X. Dong, Y. Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search", ICLR 2020,
 arXiv:2001.00326, section 2.1 (cell, macro skeleton) and appendix A (isomorphism).
@@ -34,27 +34,27 @@ _EXAMPLE = "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor
 _SHAPE = re.compile(r"\|([^|~]+)~0\|\+\|([^|~]+)~0\|([^|~]+)~1\|\+\|([^|~]+)~0\|([^|~]+)~1\|([^|~]+)~2\|")
 
 
-#: edges and operations in the order in which NASLib numbers them
+#: edges and operations in the order of NASLib's numbers
 _NASLIB_EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 _NASLIB_OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
 
 
 class NASBench201Space(ChoiceSpace):
-    """Cells of NAS-Bench-201 and the networks that are built from them.
+    """Cells of NAS-Bench-201 and the networks built from them.
 
-    The string is the benchmark's own, ``|nor_conv_3x3~0|+|none~0|skip_connect~1|+|…|``. Read too: the cell's number in
-    the benchmark's list (284); six numbers as NASLib writes them, (4, 0, 3, 1, 4, 3); six operations in the order of
-    :data:`EDGES`; nodes as lists of (operation, source); a mapping from edges, {"0_1": "nor_conv_3x3", …} (source,
-    target; or "1<-0"), to operations; a mapping with "arch_str".
+    The string is the benchmark's own, ``|nor_conv_3x3~0|+|none~0|skip_connect~1|+|…|``. :meth:`parse` also reads the
+    cell's number in the benchmark's list (284); six numbers in NASLib's form, (4, 0, 3, 1, 4, 3); six operations in the
+    order of :data:`EDGES`; nodes as lists of (operation, source); a mapping from edges, {"0_1": "nor_conv_3x3", …}
+    (source, target; or "1<-0"), to operations; a mapping with "arch_str".
 
     The defaults give the benchmark's own CIFAR network: C = 16, N = 5, three stages, affine batch norm, convolutions
     without bias, only the operations that the cell uses.
 
     Args:
-        name: name of the space; architectures carry it.
+        name: name of the space; its architectures carry it.
         channels: channels of the first stage (C); each later stage doubles them.
         cells_per_stage: cells in each stage (N).
-        stages: number of stages; between two of them stands a stride-2 residual block.
+        stages: number of stages; a stride-2 residual block is between two of them.
         in_channels: channels of the input images.
     """
 
@@ -80,7 +80,7 @@ class NASBench201Space(ChoiceSpace):
         self.input_shape = (in_channels, 32, 32)
 
     def read(self, text: str) -> tuple[str, ...]:
-        """The six operations of the benchmark's own string, e.g. ``|nor_conv_3x3~0|+|none~0|…|``.
+        """Read the six operations of the benchmark's own string, e.g. ``|nor_conv_3x3~0|+|none~0|…|``.
 
         Raises:
             InvalidArchitectureError: the string is malformed.
@@ -97,7 +97,7 @@ class NASBench201Space(ChoiceSpace):
         return match.groups()
 
     def write(self, choices: Sequence[str]) -> str:
-        """The string of the cell whose edges, in the order of :data:`EDGES`, carry these operations."""
+        """Return the string of the cell with these operations on its edges, in the order of :data:`EDGES`."""
         a, b, c, d, e, f = choices
         return f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
 
@@ -123,19 +123,21 @@ class NASBench201Space(ChoiceSpace):
     # -- equal cells ---------------------------------------------------------------------------
 
     def canonical(self, architecture: Architecture) -> Architecture:
-        """The first cell, in iteration order, that denotes the same network with the same parameters.
+        """Return the first cell, in iteration order, that denotes the same network with the same parameters.
 
-        Skips are followed, sums are unordered and nested sums are flattened; convolutions are told apart by how often
-        their output is used, so a shared convolution never equals two separate ones. Dead parts stay (11,640 classes).
+        Skips are replaced by their source, sums are unordered and nested sums are flattened. Convolutions are
+        distinguished by how often their output is used, so a shared convolution never equals two separate ones. Unused
+        parts are kept (11,640 classes).
         """
         return Architecture(self.name, _canonical_keys(self)[self._identity(architecture)])
 
     def functional_key(self, architecture: Architecture) -> str:
-        """Expression that cells share when their networks compute the same function at initialisation (4,930 classes).
+        """Return an expression that is equal for cells whose networks compute the same function at initialisation.
 
-        As :meth:`canonical`, but ``none`` edges and whatever they silence count as nothing, so members of a class may
-        differ in dead parameters. Split architectures by this key: no twin leaks. Every class is a union of the
-        benchmark's own "unique cells" (:meth:`unique_key`), which misses equalities that need flattened sums.
+        There are 4,930 classes. Unlike in :meth:`canonical`, ``none`` edges and the parts that they disable are
+        removed, so members of a class may differ in unused parameters. Split architectures by this key, so that
+        equivalent architectures are never on both sides. Every class is a union of the benchmark's own "unique cells"
+        (:meth:`unique_key`), which miss equalities that need flattened sums.
         """
         terms: dict[int, tuple[str, ...]] = {0: ("0",), 1: (), 2: (), 3: ()}
         for (source, target), operation in zip(EDGES, self.choices(architecture), strict=True):
@@ -147,15 +149,15 @@ class NASBench201Space(ChoiceSpace):
         return "+".join(terms[3])
 
     def isomorphism_key(self, architecture: Architecture) -> str:
-        """The benchmark's own isomorphism string (12,751 classes; paper, appendix A).
+        """Return the benchmark's own isomorphism string (12,751 classes; paper, appendix A).
 
-        Kept to agree with published counts and splits. It joins sorted terms without flattening nested sums and
-        expands shared nodes, so it neither merges all equal cells nor separates all different ones.
+        It is provided to agree with published counts and splits. It joins sorted terms without flattening nested sums
+        and expands shared nodes, so it neither merges all equal cells nor separates all different ones.
         """
         return self._official_key(architecture, zero=False)
 
     def unique_key(self, architecture: Architecture) -> str:
-        """The benchmark's own string for "unique cells", ``none`` taken as zero (6,466 classes)."""
+        """Return the benchmark's own string for "unique cells", with ``none`` as zero (6,466 classes)."""
         return self._official_key(architecture, zero=True)
 
     def _official_key(self, architecture: Architecture, *, zero: bool) -> str:
@@ -182,7 +184,7 @@ class NASBench201Space(ChoiceSpace):
             if operation != "skip_connect":
                 added = (f"{operation}({'+'.join(added)})",)
             terms[target] = tuple(sorted(terms[target] + added))
-        uses = {3: 1}  # paths from a node to the output: how often its value enters the expression
+        uses = {3: 1}  # number of paths from a node to the output: how often its value enters the expression
         for node in (2, 1):
             uses[node] = sum(uses[target] for source, target in EDGES if source == node)
         convolutions = sorted(
@@ -195,11 +197,11 @@ class NASBench201Space(ChoiceSpace):
     # -- numbers and networks ------------------------------------------------------------------
 
     def graph(self, architecture: Architecture) -> Graph:
-        """The six operations as nodes, each fed by those that end where its edge begins."""
+        """Return the six operations as nodes; the inputs of each are the operations that end at its edge's source."""
         return cell_graph(self.choices(architecture))
 
     def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
-        """The benchmark's network for a cell, with PyTorch's default initialisation.
+        """Build the benchmark's network for a cell, with PyTorch's default initialisation.
 
         Returns:
             A module from images ``(batch, in_channels, height, width)`` to logits ``(batch, num_classes)``.
@@ -218,7 +220,7 @@ class NASBench201Space(ChoiceSpace):
 
 @functools.cache
 def official_order() -> tuple[tuple[str, ...], ...]:
-    """Operations of all cells in the order in which NAS-Bench-201 and NATS-Bench number them.
+    """Return the operations of all cells in the order of their numbers in NAS-Bench-201 and NATS-Bench.
 
     Source: ``generate_meta_info`` of the authors' AutoDL-Projects lists the cells, the last edge varying fastest, and
     shuffles them by Python's generator with the seed 88.
@@ -229,7 +231,7 @@ def official_order() -> tuple[tuple[str, ...], ...]:
 
 
 def _by_edge(form: dict[Any, Any]) -> list[str]:
-    """Operations of the edges named "0_1" or "1<-0"."""
+    """Return the operations of the edges named "0_1" or "1<-0"."""
     found = {}
     for source, target in EDGES:
         names = [name for name in (f"{source}_{target}", f"{target}<-{source}", (source, target)) if name in form]
@@ -244,7 +246,7 @@ def _by_edge(form: dict[Any, Any]) -> list[str]:
 
 
 def cell_graph(operations: Sequence[str]) -> Graph:
-    """The graph of a cell whose edges, in the order of :data:`EDGES`, carry ``operations``."""
+    """Return the graph of a cell with ``operations`` on its edges, in the order of :data:`EDGES`."""
     numbers = {edge: i for i, edge in enumerate(EDGES, 1)}
     edges = [(0, number) for (source, _), number in numbers.items() if source == 0]
     edges += [(numbers[a], numbers[b]) for a in EDGES for b in EDGES if a[1] == b[0]]

@@ -16,9 +16,9 @@ from zcbench.types import Architecture, Graph
 if TYPE_CHECKING:
     from torch import nn
 
-#: what the digits mean: identity (a 1x1 convolution where the size changes), MobileNetV2's inverted residual blocks
+#: meaning of the digits: identity (a 1x1 convolution where the size changes), MobileNetV2's inverted residual blocks
 OPERATIONS = {"0": "identity", "1": "mb3_3x3", "2": "mb6_5x5"}
-#: layers of each stage; its first doubles the channels and halves the resolution
+#: number of layers of each stage; the first layer doubles the channels and halves the resolution
 STAGES = (2, 3, 3)
 
 
@@ -26,7 +26,7 @@ class NASBenchMacroSpace(ChoiceSpace):
     """Networks of eight layers; the string has a digit for each, ``02012100``.
 
     Args:
-        name: name of the space; architectures carry it.
+        name: name of the space; its architectures carry it.
     """
 
     forms = "eight digits from 0 to 2 such as '02012100', or a list of them"
@@ -35,15 +35,15 @@ class NASBenchMacroSpace(ChoiceSpace):
         super().__init__(name, [tuple(OPERATIONS)] * sum(STAGES))
 
     def read(self, text: str) -> tuple[str, ...]:
-        """The digits."""
+        """Split the string into digits."""
         return tuple(text)
 
     def write(self, choices: Sequence[str]) -> str:
-        """The digits, joined."""
+        """Join the digits."""
         return "".join(choices)
 
     def canonical(self, architecture: Architecture) -> Architecture:
-        """The network with the identities of a stage moved to its end: after the first layer they do nothing."""
+        """Move the identities of a stage to its end: after the first layer they have no effect."""
         choices, kept, start = self.choices(architecture), [], 0
         for layers in STAGES:
             first, *rest = choices[start : start + layers]
@@ -52,11 +52,11 @@ class NASBenchMacroSpace(ChoiceSpace):
         return self.from_choices(kept)
 
     def graph(self, architecture: Architecture) -> Graph:
-        """The operations in a row."""
+        """Return the operations in sequence."""
         return chain([OPERATIONS[choice] for choice in self.choices(architecture)])
 
     def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
-        """The benchmark's CIFAR network, with PyTorch's default initialisation.
+        """Build the benchmark's CIFAR network, with PyTorch's default initialisation.
 
         Returns:
             A module from images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``.

@@ -1,7 +1,7 @@
 """The recurrent cells of NAS-Bench-NLP: graphs of operations.
 
-A recipe names nodes; each applies an operation to the input ``x``, to the previous states ``h_prev_0`` … or to other
-nodes. Nodes ``h_new_0`` … are the new states; the first is also the cell's output.
+A recipe names nodes. Each node applies an operation to the input ``x``, to the previous states ``h_prev_0`` … or to
+other nodes. Nodes ``h_new_0`` … are the new states; the first is also the cell's output.
 
 Source: N. Klyuchnikov et al., "NAS-Bench-NLP: Neural Architecture Search Benchmark for Natural Language Processing",
 IEEE Access 10 (2022), arXiv:2006.07116, section 3 (operations; at most 24 nodes, three hidden states, three inputs of a
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 ACTIVATIONS = ("activation_tanh", "activation_sigm", "activation_leaky_relu")
-#: how many inputs each operation takes: at least, at most
+#: smallest and largest number of inputs of each operation
 ARITY = {
     "linear": (1, 3),
     **dict.fromkeys(ACTIVATIONS, (1, 1)),
@@ -42,14 +42,14 @@ _EXAMPLE = '{"a":{"op":"linear","input":["x","h_prev_0"]},"h_new_0":{"op":"activ
 
 
 class Node(NamedTuple):
-    """An operation and the places of its inputs in the list ``x``, previous states, nodes."""
+    """An operation and the positions of its inputs in the list ``x``, previous states, nodes."""
 
     operation: str
     inputs: tuple[int, ...]
 
 
 class Cell(NamedTuple):
-    """A recipe without names: nodes in an order in which they can be computed, and which node is each new state."""
+    """A recipe without names: nodes in the order of computation, and the node of each new state."""
 
     states: int
     nodes: tuple[Node, ...]
@@ -57,22 +57,22 @@ class Cell(NamedTuple):
 
 
 class NASBenchNLPSpace(Space):
-    """Recurrent cells, and the language models whose layers they are.
+    """Recurrent cells, and language models that use them as layers.
 
     The string of an architecture is its recipe as compact JSON, the format of the benchmark's own logs.
 
     Args:
-        name: name of the space; architectures carry it.
+        name: name of the space; its architectures carry it.
         words: size of the vocabulary (10,000 on Penn Treebank, 33,278 on WikiText-2).
         width_in: width of the embedding and of the last layer.
         width: width of the layers before it.
-        layers: how many.
+        layers: number of layers.
     """
 
     domains: tuple[str, ...] = ("recurrent",)
-    #: words of a text; networks take any number
+    #: words of a text; networks accept any number
     input_shape: tuple[int, ...] = (64,)
-    #: the benchmark sets no end to what recipes can be written
+    #: the benchmark does not limit the recipes
     size = None
 
     forms = f"a recipe, as a mapping or as JSON, e.g. {_EXAMPLE}"
@@ -116,7 +116,7 @@ class NASBenchNLPSpace(Space):
         return Architecture(self.name, json.dumps(form, separators=(",", ":")))
 
     def recipe(self, architecture: Architecture) -> dict[str, dict[str, Any]]:
-        """From names of nodes to ``{"op": operation, "input": [names]}``.
+        """Return a mapping from names of nodes to ``{"op": operation, "input": [names]}``.
 
         Raises:
             InvalidArchitectureError: the architecture belongs to another space or is malformed.
@@ -125,11 +125,11 @@ class NASBenchNLPSpace(Space):
         return recipe
 
     def cell(self, architecture: Architecture) -> Cell:
-        """The recipe without names."""
+        """Return the recipe without names."""
         return _unname(self.recipe(architecture))
 
     def from_cell(self, cell: Cell) -> Architecture:
-        """The architecture of a cell; nodes are named n0, n1 and so on, new states h_new_0 and so on."""
+        """Return the architecture of a cell; nodes are named n0, n1 and so on, new states h_new_0 and so on."""
         names = ["x", *(f"h_prev_{i}" for i in range(cell.states))]
         new = {node: i for i, node in enumerate(cell.new)}
         recipe = {}
@@ -143,11 +143,11 @@ class NASBenchNLPSpace(Space):
     # -- drawing and changing ------------------------------------------------------------------
 
     def sample(self, rng: np.random.Generator) -> Architecture:
-        """Draw a cell in which the input and every state are used and every node matters.
+        """Draw a cell in which the input and every state are used and every node has an effect.
 
         One to three states; 3 to 15 nodes, whose operations are linear with probability .45, activations .35, sums,
-        products and blends .2 (the published recipes: .48, .44, .08); inputs are drawn among what exists, first from
-        what nobody uses yet. Cells that leave something unused are drawn again.
+        products and blends .2 (the published recipes: .48, .44, .08). Inputs are drawn from the existing values, unused
+        ones first. Cells with an unused part are drawn again.
         """
         while True:
             cell = _draw(rng)
@@ -155,9 +155,9 @@ class NASBenchNLPSpace(Space):
                 return self.from_cell(cell)
 
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
-        """Those in which one operation is another of as many inputs, or one input comes from elsewhere.
+        """Return those in which one operation is replaced by another with as many inputs, or one input is replaced.
 
-        Only whole ones: input and states used, every node reaching a state.
+        Only complete cells are returned: input and states are used, and every node reaches a state.
         """
         cell = self.cell(architecture)
         found = []
@@ -174,15 +174,15 @@ class NASBenchNLPSpace(Space):
         return [self.from_cell(other) for other in found if _whole(other)]
 
     def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-        """A uniformly drawn neighbour; the architecture itself if it has none."""
+        """Draw a neighbour uniformly; return the architecture itself if it has none."""
         options = self.neighbors(architecture) or [architecture]
         return options[int(rng.integers(len(options)))]
 
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
-        """The first nodes of one parent, the following ones of the other, where that makes a whole cell.
+        """Join the first nodes of one parent and the following nodes of the other, if the result is a complete cell.
 
-        Cuts are tried in random order; parents without a fitting cut (always those that differ in states or number of
-        nodes) give one of themselves.
+        Cuts are tried in random order. Without a valid cut (always if the parents differ in states or number of nodes),
+        one of the parents is returned.
         """
         first, second = (self.cell(parent) for parent in ((a, b) if rng.integers(2) else (b, a)))
         if first.states == second.states and len(first.nodes) == len(second.nodes):
@@ -195,11 +195,11 @@ class NASBenchNLPSpace(Space):
     # -- equal cells ---------------------------------------------------------------------------
 
     def canonical(self, architecture: Architecture) -> Architecture:
-        """One form of all recipes that denote the same network.
+        """Return one form for all recipes that denote the same network.
 
-        Names, the order of nodes, of the inputs of sums, products and linear maps, and of the states after the first
-        mean nothing; equal nodes without weights are one, and so are states that equal nodes make. Linear nodes are
-        never merged: each has weights of its own.
+        Names, the order of nodes, the order of the inputs of sums, products and linear maps, and the order of the
+        states after the first have no meaning. Equal nodes without weights are merged, and so are states that equal
+        nodes compute. Linear nodes are never merged, because each has its own weights.
         """
         cell = _merge(self.cell(architecture))
         labels, edges = _graph(cell)
@@ -208,7 +208,7 @@ class NASBenchNLPSpace(Space):
     # -- numbers and networks ------------------------------------------------------------------
 
     def encode(self, architecture: Architecture) -> np.ndarray:
-        """Numbers that describe the cell.
+        """Return numbers that describe the cell.
 
         Float64 ``(38,)``: states; nodes by operation; for each operation how often its inputs are x, a state, or the
         result of each kind (linear, activation, elementwise); longest chain of nodes.
@@ -224,13 +224,13 @@ class NASBenchNLPSpace(Space):
             for source in node.inputs:
                 sources[row, kind[source]] += 1
             depth.append(1 + max(depth[source] for source in node.inputs))
-        # x enters linear nodes only: of its column one number is kept.
+        # x is an input of linear nodes only, so one number of its column is enough.
         return np.concatenate([[cell.states], counts, sources[:1, 0], sources[:, 1:].ravel(), [max(depth)]]).astype(
             np.float64
         )
 
     def graph(self, architecture: Architecture) -> Graph:
-        """Nodes of one step: the input, previous states, operations, new states (which lead to the next step's)."""
+        """Return the nodes of one step: the input, previous states, operations and new states."""
         cell = self.cell(architecture)
         labels = ("input", *("h_prev",) * cell.states, *(node.operation for node in cell.nodes))
         edges = [(a, b) for b, node in enumerate(cell.nodes, 1 + cell.states) for a in dict.fromkeys(node.inputs)]
@@ -238,11 +238,11 @@ class NASBenchNLPSpace(Space):
         return Graph((*labels, "output", *("h_new",) * (cell.states - 1)), tuple(edges))
 
     def build(self, architecture: Architecture, *, num_classes: int | None = None) -> nn.Module:
-        """The language model whose layers are this cell; embedding and decoder share their weights.
+        """Build the language model whose layers are this cell; embedding and decoder share their weights.
 
         Args:
             architecture: the cell.
-            num_classes: size of the vocabulary; None for the space's own.
+            num_classes: size of the vocabulary; None for the size of the space.
 
         Returns:
             A module from tokens ``(batch, length)`` to logits ``(batch, length, words)``.
@@ -260,11 +260,11 @@ class NASBenchNLPSpace(Space):
 
 def _check(recipe: Mapping[str, Mapping[str, Any]]) -> None:
     if not isinstance(recipe, dict) or not recipe:
-        raise ValueError("not a mapping of nodes")
+        raise ValueError("it is not a mapping of nodes")
     sources = {"x", *recipe}
     for name, node in recipe.items():
         if not isinstance(name, str):
-            raise ValueError("nodes are named by texts")
+            raise ValueError("names of nodes must be texts")
         if not isinstance(node, dict) or set(node) != {"op", "input"} or node["op"] not in ARITY:
             raise ValueError(f"node {name} needs 'op', one of {', '.join(OPERATIONS)}, and 'input'")
         least, most = ARITY[node["op"]]
@@ -275,7 +275,9 @@ def _check(recipe: Mapping[str, Mapping[str, Any]]) -> None:
             if not isinstance(source, str) or not known:
                 raise ValueError(f"node {name} has the unknown input {source!r}")
             if source == "x" and node["op"] != "linear":
-                raise ValueError(f"node {name}: x has another width than the states and enters linear nodes only")
+                raise ValueError(
+                    f"node {name}: x has another width than the states and is allowed in linear nodes only"
+                )
         if name == "x" or name.startswith("h_prev_"):
             raise ValueError(f"{name} is an input, not a node")
     if "h_new_0" not in recipe:
@@ -283,7 +285,7 @@ def _check(recipe: Mapping[str, Mapping[str, Any]]) -> None:
     new = {int(name[6:]) for name in recipe if re.fullmatch(r"h_new_\d+", name)}
     used = {int(s[7:]) for node in recipe.values() for s in node["input"] if s.startswith("h_prev_")}
     if new | used != set(range(len(new))):
-        raise ValueError("h_new_0, h_new_1, … must be there for every h_prev that is used, without gaps")
+        raise ValueError("h_new_0, h_new_1, … must exist for every h_prev that is used, without gaps")
     _unname(recipe)
 
 
@@ -294,7 +296,7 @@ def _unname(recipe: Mapping[str, Mapping[str, Any]]) -> Cell:
     while waiting:
         ready = [name for name, node in waiting.items() if all(source in place for source in node["input"])]
         if not ready:
-            raise ValueError(f"nodes {', '.join(sorted(waiting))} wait for each other")
+            raise ValueError(f"nodes {', '.join(sorted(waiting))} form a cycle")
         for name in ready:
             node = waiting.pop(name)
             nodes.append(Node(node["op"], tuple(place[source] for source in node["input"])))
@@ -303,7 +305,7 @@ def _unname(recipe: Mapping[str, Mapping[str, Any]]) -> Cell:
 
 
 def _merge(cell: Cell) -> Cell:
-    """Make one of equal nodes without weights, and of states that are equal therefore: all start at zero."""
+    """Merge equal nodes without weights, and the states that become equal: all states start at zero."""
     first = 1 + cell.states
     place = list(range(first))
     nodes: list[Node] = []
@@ -329,7 +331,7 @@ def _merge(cell: Cell) -> Cell:
 
 
 def _graph(cell: Cell) -> tuple[list[str], list[Edge]]:
-    """Labels and edges; a new state has an edge back to the previous one."""
+    """Return labels and edges; a new state has an edge to the previous one."""
     labels = ["x", "h_prev_0", *["h_prev"] * (cell.states - 1), *(node.operation for node in cell.nodes)]
     edges = [
         (source, place, str(slot) if node.operation == "blend" else "")
@@ -340,7 +342,7 @@ def _graph(cell: Cell) -> tuple[list[str], list[Edge]]:
 
 
 def _renumber(cell: Cell, order: Sequence[int]) -> Cell:
-    """The cell with states and nodes in that order, as far as what a node needs comes before it."""
+    """Return the cell with states and nodes in this order, as far as inputs come before the nodes that use them."""
     first = 1 + cell.states
     place = {0: 0, 1: 1}
     for old in order:
@@ -358,14 +360,18 @@ def _renumber(cell: Cell, order: Sequence[int]) -> Cell:
 
 
 def _whole(cell: Cell) -> bool:
-    """Whether input and states are used, inputs of a node differ, x enters linear nodes only, and all nodes matter."""
+    """Return whether a cell is complete.
+
+    Input and states are used, inputs of a node differ, x is an input of linear nodes only, and the output depends on
+    all nodes.
+    """
     first = 1 + cell.states
     used = {source for node in cell.nodes for source in node.inputs} | set(cell.new)
     if used != set(range(first + len(cell.nodes))) or any(len(set(n.inputs)) < len(n.inputs) for n in cell.nodes):
         return False
     if any(0 in node.inputs and node.operation != "linear" for node in cell.nodes) or len(set(cell.new)) < cell.states:
         return False
-    reached, stack = set(), [cell.new[0]]  # the output must come to depend on everything
+    reached, stack = set(), [cell.new[0]]  # the output must depend on everything after enough steps
     while stack:
         place = stack.pop()
         if place not in reached:

@@ -1,4 +1,4 @@
-"""The size search space of NATS-Bench: how many channels each of five groups of layers has.
+"""The size search space of NATS-Bench: the number of channels of each of five groups of layers.
 
 Source: X. Dong, L. Liu, K. Musial, B. Gabrys, "NATS-Bench: Benchmarking NAS Algorithms for Architecture Topology and
 Size", TPAMI 2021, arXiv:2009.00437, section 3.2. The cell is the best one of NAS-Bench-201 on CIFAR-100.
@@ -26,13 +26,13 @@ LAYERS = ("cell", "reduction", "cell", "reduction", "cell")
 
 
 class NATSSizeSpace(ChoiceSpace):
-    """Networks of NATS-Bench's size half; the string lists the channels, ``8:16:32:48:64``.
+    """Networks of the size part of NATS-Bench; the string lists the channels, ``8:16:32:48:64``.
 
-    A list of the five numbers, a mapping with "channels" and the network's number in the benchmark's list (284) are
-    read too.
+    :meth:`parse` also reads a list of the five numbers, a mapping with "channels" and the network's number in the
+    benchmark's list (284).
 
     Args:
-        name: name of the space; architectures carry it.
+        name: name of the space; its architectures carry it.
     """
 
     forms = (
@@ -44,11 +44,11 @@ class NATSSizeSpace(ChoiceSpace):
         super().__init__(name, [CHANNELS] * len(LAYERS))
 
     def read(self, text: str) -> tuple[str, ...]:
-        """Channels of the five groups."""
+        """Split the string into the channels of the five groups."""
         return tuple(text.split(":"))
 
     def write(self, choices: Sequence[str]) -> str:
-        """Channels joined by colons."""
+        """Join the channels by colons."""
         return ":".join(choices)
 
     def _from_form(self, form: Any) -> Architecture:
@@ -63,15 +63,15 @@ class NATSSizeSpace(ChoiceSpace):
         return super()._from_form(form)
 
     def encode(self, architecture: Architecture) -> np.ndarray:
-        """Float64 ``(5,)``: channels divided by 64. They have an order, which one-hot codes would hide."""
+        """Return float64 ``(5,)``: channels divided by 64. They have an order, which one-hot codes would hide."""
         return np.asarray([int(choice) / 64 for choice in self.choices(architecture)])
 
     def graph(self, architecture: Architecture) -> Graph:
-        """The five groups in a row, labelled by kind and channels."""
+        """Return the five groups in sequence, labelled by kind and channels."""
         return chain([f"{layer}-{c}" for layer, c in zip(LAYERS, self.choices(architecture), strict=True)])
 
     def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
-        """The benchmark's CIFAR network, with PyTorch's default initialisation.
+        """Build the benchmark's CIFAR network, with PyTorch's default initialisation.
 
         Returns:
             A module from images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``.

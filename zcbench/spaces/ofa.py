@@ -34,12 +34,12 @@ Stage = tuple[tuple[int, int], ...]
 class OFAMobileNetV3Space(Space):
     """Subnets of the once-for-all network: five stages of two to four layers.
 
-    The string lists the layers of each stage, kernel and expansion: ``3x6,5x4|7x3,3x3,5x6|…``. Settings of the full
-    network as in the authors' code, ``{'ks': [20 numbers], 'e': [20 numbers], 'd': [5 numbers]}``, are read too; what
-    they say of layers beyond a stage's depth means nothing and is dropped.
+    The string lists the layers of each stage, kernel and expansion: ``3x6,5x4|7x3,3x3,5x6|…``. :meth:`parse` also reads
+    settings of the full network as in the authors' code, ``{'ks': [20 numbers], 'e': [20 numbers], 'd': [5 numbers]}``;
+    it ignores their entries for layers beyond a stage's depth, which have no effect.
 
     Args:
-        name: name of the space; architectures carry it.
+        name: name of the space; its architectures carry it.
         width: factor of all channels (1.0 and 1.2 were published).
     """
 
@@ -56,7 +56,7 @@ class OFAMobileNetV3Space(Space):
         self.width = width
 
     def __iter__(self) -> Iterator[Architecture]:
-        """All subnets, the last stage varying fastest, shallow stages first (there are 2e19)."""
+        """Yield all subnets, the last stage varying fastest, shallow stages first (there are 2e19)."""
         yield from (self.from_stages(stages) for stages in _products(STAGES))
 
     # -- strings -------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ class OFAMobileNetV3Space(Space):
         lists: list[Any] = [form.get(name) for name in ("ks", "e", "d")]
         for numbers, length in zip(lists, (20, 20, STAGES), strict=True):
             if not isinstance(numbers, list) or len(numbers) != length or any(type(n) is not int for n in numbers):
-                raise NotPlainError("settings are 20 kernels 'ks', 20 expansions 'e' and 5 depths 'd', integers all")
+                raise NotPlainError("settings are 20 kernels 'ks', 20 expansions 'e' and 5 depths 'd', all integers")
         kernels, expansions, depths = lists
         stages = tuple(
             tuple((kernels[4 * i + j], expansions[4 * i + j]) for j in range(min(depth, 4)))
@@ -93,22 +93,22 @@ class OFAMobileNetV3Space(Space):
         return self.from_stages(stages)
 
     def from_stages(self, stages: Sequence[Stage]) -> Architecture:
-        """The subnet with these stages."""
+        """Return the subnet with these stages."""
         return Architecture(self.name, "|".join(",".join(f"{k}x{e}" for k, e in stage) for stage in stages))
 
     def stages(self, architecture: Architecture) -> tuple[Stage, ...]:
-        """Kernel and expansion of every layer, by stage."""
+        """Return kernel and expansion of every layer, by stage."""
         return _stages(self.parse(self.key(architecture)).key)
 
     # -- drawing and changing ------------------------------------------------------------------
 
     def sample(self, rng: np.random.Generator) -> Architecture:
-        """Draw depths, kernels and expansions uniformly, as supernets are trained."""
+        """Draw depths, kernels and expansions uniformly, as in the training of supernets."""
         depths = [DEPTHS[i] for i in rng.integers(len(DEPTHS), size=STAGES)]
         return self.from_stages([tuple(_LAYERS[i] for i in rng.integers(len(_LAYERS), size=d)) for d in depths])
 
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
-        """Those that differ in the kernel or expansion of a layer, or whose stage lost or repeats its last layer."""
+        """Return those that differ in one kernel or expansion, or by removing or repeating a stage's last layer."""
         stages, found = self.stages(architecture), []
         for place, stage in enumerate(stages):
             others: list[Stage] = []
@@ -124,12 +124,12 @@ class OFAMobileNetV3Space(Space):
         return found
 
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
-        """For each stage the depth from either parent, and each layer from either (where it has that layer)."""
+        """Take for each stage the depth from either parent, and each layer from either (that has this layer)."""
         pairs = zip(self.stages(a), self.stages(b), strict=True)
         return self.from_stages([tuple(mix_layers(*pair, rng)) for pair in pairs])
 
     def canonical(self, architecture: Architecture) -> Architecture:
-        """The same subnet without what lies beyond a stage's depth: the parsed string has none."""
+        """Return the same subnet in its standard form."""
         return self.parse(self.key(architecture))
 
     @property
@@ -145,7 +145,7 @@ class OFAMobileNetV3Space(Space):
     # -- numbers and networks ------------------------------------------------------------------
 
     def encode(self, architecture: Architecture) -> np.ndarray:
-        """Float64 ``(120,)``: for each of 5 x 4 places one-hot kernel and expansion; zeros beyond a stage's depth."""
+        """Return float64 ``(120,)``: one-hot kernel and expansion of 5 x 4 layers; zeros beyond a stage's depth."""
         code = np.zeros((STAGES, max(DEPTHS), 6))
         for rows, stage in zip(code, self.stages(architecture), strict=True):
             for row, (kernel, expansion) in zip(rows, stage, strict=False):
@@ -153,11 +153,11 @@ class OFAMobileNetV3Space(Space):
         return code.ravel()
 
     def graph(self, architecture: Architecture) -> Graph:
-        """The layers in a row, labelled by kernel and expansion."""
+        """Return the layers in sequence, labelled by kernel and expansion."""
         return chain([f"mb{e}_{k}x{k}" for stage in self.stages(architecture) for k, e in stage])
 
     def build(self, architecture: Architecture, *, num_classes: int = 1000) -> nn.Module:
-        """The subnet as a network of its own, with the authors' initialisation (He, fan out).
+        """Build the subnet as a separate network, with the authors' initialisation (He, fan out).
 
         Returns:
             A module from images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``.
@@ -168,7 +168,7 @@ class OFAMobileNetV3Space(Space):
 
 
 def _products(stages: int) -> Iterator[tuple[Stage, ...]]:
-    # itertools.product would first list all options of each stage once: 7,371 here, which is fine, but of tuples.
+    # itertools.product would first list all options of each stage: 7,371 here, which is possible, but as tuples.
     if not stages:
         yield ()
         return
@@ -178,7 +178,7 @@ def _products(stages: int) -> Iterator[tuple[Stage, ...]]:
 
 
 def stage_options(depth: int) -> Iterator[Stage]:
-    """All sequences of so many layers."""
+    """Yield all sequences of this many layers."""
     if not depth:
         yield ()
         return

@@ -1,4 +1,4 @@
-"""Rows of a table as architectures: names that nobody can build a network from."""
+"""Rows of a table as architectures: names from which no network can be built."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 class TableSpace(Space):
-    """Architectures of which only a name is known: those of benchmarks without networks, and of your own tables.
+    """Architectures of which only the name is known, as in benchmarks without networks and your own tables.
 
-    Any text without line breaks is an architecture. Nothing can be drawn, changed or built; a name that is a list of
+    Any text without line breaks is an architecture. Nothing can be sampled, changed or built. A name that is a list of
     numbers ("[64, 2, 3]") is its own code.
 
     Args:
-        name: name of the space; architectures carry it.
+        name: name of the space; its architectures carry it.
     """
 
     domains: tuple[str, ...] = ()
@@ -39,25 +39,28 @@ class TableSpace(Space):
         super().__init__(name)
 
     def __iter__(self) -> Iterator[Architecture]:
-        """Nothing: the names are in the table."""
+        """Yield nothing: the names are in the table."""
         return iter(())
 
     def _from_text(self, text: str) -> Architecture:
-        """The name as it stands."""
-        # Lone halves of surrogate pairs cannot be written to any file.
+        """Return the name unchanged."""
+        # Lone surrogates cannot be written to any file.
         if not text or len(text.splitlines()) > 1 or any("\ud800" <= character <= "\udfff" for character in text):
-            raise InvalidArchitectureError(f"{quoted(text)} is no name: give one line of text.")
+            raise InvalidArchitectureError(f"{quoted(text)} is not a name: give one line of text.")
         return Architecture(self.name, text)
 
     def canonical(self, architecture: Architecture) -> Architecture:
-        """The name itself."""
+        """Return the name itself."""
         return self.parse(self.key(architecture))
 
     def encode(self, architecture: Architecture) -> np.ndarray:
-        """The numbers of a name that is a JSON list of numbers, float64; InvalidArchitectureError for others."""
+        """Return the numbers of a name that is a JSON list of numbers, float64.
+
+        InvalidArchitectureError is raised for other names.
+        """
         try:
             found = json.loads(self.key(architecture))
-            # Texts and truth values would become numbers too.
+            # Strings and bools would be converted to numbers too.
             listed = isinstance(found, list) and all(type(number) in (int, float) for number in found)
             code = np.asarray(found, np.float64) if listed else np.empty(0)
         except (ValueError, OverflowError, RecursionError):
@@ -67,39 +70,37 @@ class TableSpace(Space):
         return code
 
     def sample(self, rng: np.random.Generator) -> Architecture:
-        """Not possible. UnsupportedModelError always; draw rows of the table instead."""
+        """Raise UnsupportedModelError: sample rows of the table instead."""
         raise self._only_names("drawn from the space: use benchmark.sample")
 
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
-        """Not possible. UnsupportedModelError always."""
+        """Raise UnsupportedModelError: only names are known."""
         raise self._only_names("changed")
 
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
-        """Not possible. UnsupportedModelError always."""
+        """Raise UnsupportedModelError: only names are known."""
         raise self._only_names("mixed")
 
     def graph(self, architecture: Architecture) -> Graph:
-        """Not possible. UnsupportedModelError always."""
+        """Raise UnsupportedModelError: only names are known."""
         raise self._only_names("drawn as graphs")
 
     def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
-        """Not possible. UnsupportedModelError always."""
+        """Raise UnsupportedModelError: only names are known."""
         raise self._only_names("built")
 
     def _only_names(self, what: str) -> UnsupportedModelError:
-        return UnsupportedModelError(
-            f"of the architectures of {self.name} only names are known: they cannot be {what}."
-        )
+        return UnsupportedModelError(f"the architectures of {self.name} are known by name only: they cannot be {what}.")
 
 
 class FactorySpace(TableSpace):
-    """Architectures of your own: any names, and a function that builds the network of a name.
+    """User-defined architectures: any names, and a function that builds the network of a name.
 
     Args:
-        name: where the function is, ``my_networks.py:build``; a worker process imports it from there.
-        build: from the name to a network; called with the name alone.
-        domains: kinds of networks ("convolutional", "transformer", "recurrent"); unknown unless told.
-        input_shape: of an input without the batch, where predictors that look at computation graphs are to see them.
+        name: location of the function, ``my_networks.py:build``; a worker process imports it from there.
+        build: from the name to a network; called with the name only.
+        domains: kinds of networks ("convolutional", "transformer", "recurrent"); empty if unknown.
+        input_shape: shape of one input, for predictors that use computation graphs.
     """
 
     def __init__(
@@ -115,7 +116,7 @@ class FactorySpace(TableSpace):
         self.input_shape = input_shape
 
     def build(self, architecture: Architecture, *, num_classes: int = 10) -> nn.Module:
-        """What the function makes of the name; ``num_classes`` is the function's own affair."""
+        """Return the function's network for the name; ``num_classes`` is ignored."""
         return self.function(self.key(architecture))
 
 

@@ -23,7 +23,7 @@ from zcbench.types import Architecture, Graph
 if TYPE_CHECKING:
     from torch import nn
 
-#: operations of a cell's edges; their places are the digits of the string
+#: operations of a cell's edges; their positions are the digits of the string
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3")
 MODULES = ("1", "2", "3", "4")
 
@@ -31,11 +31,11 @@ MODULES = ("1", "2", "3", "4")
 class TransNASMicroSpace(ChoiceSpace):
     """Cells of four nodes in the skeleton 64-41414; the string is the benchmark's, ``64-41414-1_02_333``.
 
-    Its digits are the operations of the edges into node 1, 2 and 3; (1, 0, 2, 3, 3, 3), as NASLib writes them, is read
-    too.
+    Its digits are the operations of the edges into nodes 1, 2 and 3. :meth:`parse` also reads NASLib's form, (1, 0, 2,
+    3, 3, 3).
 
     Args:
-        name: name of the space; architectures carry it.
+        name: name of the space; its architectures carry it.
     """
 
     forms = "a cell such as '64-41414-1_02_333', its six digits as a list, (1, 0, 2, 3, 3, 3), or its six operations"
@@ -45,7 +45,7 @@ class TransNASMicroSpace(ChoiceSpace):
         super().__init__(name, [OPERATIONS] * len(EDGES))
 
     def read(self, text: str) -> tuple[str, ...]:
-        """Operations of the six edges."""
+        """Return the operations of the six edges."""
         match = re.fullmatch(r"64-41414-([0-3])_([0-3]{2})_([0-3]{3})", text)
         if match is None:
             raise self.malformed(text)
@@ -59,14 +59,14 @@ class TransNASMicroSpace(ChoiceSpace):
         return super()._from_form(form)
 
     def write(self, choices: Sequence[str]) -> str:
-        """The benchmark's own string."""
+        """Return the benchmark's own string."""
         digits = "".join(str(OPERATIONS.index(choice)) for choice in choices)
         return f"64-41414-{digits[0]}_{digits[1:3]}_{digits[3:]}"
 
     def canonical(self, architecture: Architecture) -> Architecture:
-        """Of two cells that differ in the names of nodes 1 and 2, the first.
+        """Return the first of two cells that differ only in the numbers of nodes 1 and 2.
 
-        They can change places where no operation leads from one to the other.
+        The two nodes can be exchanged if the edge between them has no operation.
         """
         choices = self.choices(architecture)
         if choices[2] != "none":
@@ -75,13 +75,13 @@ class TransNASMicroSpace(ChoiceSpace):
         return min(self.from_choices(choices), self.from_choices((b, a, none, c, e, d)))
 
     def graph(self, architecture: Architecture) -> Graph:
-        """The six operations as nodes, each fed by those that end where its edge begins."""
+        """Return the six operations as nodes; the inputs of each are the operations that end at its edge's source."""
         return cell_graph(self.choices(architecture))
 
     def build(self, architecture: Architecture, *, num_classes: int = 75) -> nn.Module:
-        """The benchmark's classifier (75 objects, 47 scenes, 9 room parameters), Kaiming initialisation.
+        """Build the benchmark's classifier (75 objects, 47 scenes, 9 room parameters), Kaiming initialisation.
 
-        The decoders of its dense tasks are not built: for those a proxy sees encoder, pooling and classifier.
+        The decoders of its dense tasks are not built: for these tasks a proxy measures encoder, pooling and classifier.
 
         Returns:
             A module from images ``(batch, 3, height, width)`` to logits ``(batch, num_classes)``.
@@ -94,11 +94,12 @@ class TransNASMicroSpace(ChoiceSpace):
 class TransNASMacroSpace(Space):
     """Four to six modules of residual blocks; the string is the benchmark's, ``64-1234-basic``.
 
-    A module leaves the size alone (1), doubles the channels (2), halves the resolution (3), or both (4). Channels are
-    doubled one to three times, the resolution is halved one to four times. NASLib's (1, 2, 3, 4, 0, 0) is read too.
+    A module keeps the size (1), doubles the channels (2), halves the resolution (3), or both (4). Channels are doubled
+    one to three times, the resolution is halved one to four times. :meth:`parse` also reads NASLib's (1, 2, 3, 4, 0,
+    0).
 
     Args:
-        name: name of the space; architectures carry it.
+        name: name of the space; its architectures carry it.
     """
 
     forms = "four to six modules such as '64-1234-basic', or a list of their types, (1, 2, 3, 4, 0, 0)"
@@ -110,7 +111,7 @@ class TransNASMacroSpace(Space):
         super().__init__(name)
 
     def __iter__(self) -> Iterator[Architecture]:
-        """All skeletons, shorter ones first."""
+        """Yield all skeletons, shorter ones first."""
         for depth in (4, 5, 6):
             for modules in itertools.product(MODULES, repeat=depth):
                 if _allowed("".join(modules)):
@@ -137,24 +138,24 @@ class TransNASMacroSpace(Space):
         return self.from_modules(modules)
 
     def from_modules(self, modules: str) -> Architecture:
-        """The skeleton with these modules, "1234"."""
+        """Return the skeleton with these modules, "1234"."""
         return Architecture(self.name, f"64-{modules}-basic")
 
     def modules(self, architecture: Architecture) -> str:
-        """Types of the modules, "1234"."""
+        """Return the types of the modules, "1234"."""
         return self.parse(self.key(architecture)).key.split("-")[1]
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         """Draw uniformly from the 3,256 skeletons."""
         while True:
-            # Uniform over all strings: longer ones are more.
+            # Uniform over all strings: there are more longer ones.
             depth = 4 + int(rng.choice(3, p=np.array([4**4, 4**5, 4**6]) / (4**4 + 4**5 + 4**6)))
             modules = "".join(MODULES[i] for i in rng.integers(4, size=depth))
             if _allowed(modules):
                 return self.from_modules(modules)
 
     def neighbors(self, architecture: Architecture) -> list[Architecture]:
-        """Those in which one module is of another type, was taken out or put in."""
+        """Return those in which one module is of another type, was removed or inserted."""
         modules = self.modules(architecture)
         found = {modules[:i] + m + modules[i + 1 :] for i in range(len(modules)) for m in MODULES}
         found |= {modules[:i] + modules[i + 1 :] for i in range(len(modules))}
@@ -163,7 +164,7 @@ class TransNASMacroSpace(Space):
         return [self.from_modules(other) for other in sorted(good)]
 
     def crossover(self, a: Architecture, b: Architecture, rng: np.random.Generator) -> Architecture:
-        """Each module from either parent, the length too; drawn again until the child is allowed."""
+        """Take each module and the length from either parent; the draw is repeated until the child is allowed."""
         first, second = self.modules(a), self.modules(b)
         for _ in range(100):
             length = len((first, second)[int(rng.integers(2))])
@@ -174,22 +175,22 @@ class TransNASMacroSpace(Space):
         return self.from_modules(first)
 
     def canonical(self, architecture: Architecture) -> Architecture:
-        """The same skeleton in the benchmark's own string."""
+        """Return the same skeleton in the benchmark's own string."""
         return self.from_modules(self.modules(architecture))
 
     def encode(self, architecture: Architecture) -> np.ndarray:
-        """Float64 ``(24,)``: for each of six places the type, one-hot; zeros where there is no module."""
+        """Return float64 ``(24,)``: for each of six positions the type, one-hot; zeros where there is no module."""
         code = np.zeros((6, 4))
         for row, module in zip(code, self.modules(architecture), strict=False):
             row[MODULES.index(module)] = 1
         return code.ravel()
 
     def graph(self, architecture: Architecture) -> Graph:
-        """The modules in a row."""
+        """Return the modules in sequence."""
         return chain([f"module-{module}" for module in self.modules(architecture)])
 
     def build(self, architecture: Architecture, *, num_classes: int = 75) -> nn.Module:
-        """As :meth:`TransNASMicroSpace.build`."""
+        """Build the network; see :meth:`TransNASMicroSpace.build`."""
         from zcbench.spaces._transnasbench101_network import MacroNet
 
         return MacroNet(self.modules(architecture), None, num_classes=num_classes)

@@ -1,4 +1,4 @@
-"""Contract tests, public: what proxies, predictors, searchers, curve predictors, supernets promise, whoever wrote them.
+"""Public contract tests for proxies, predictors, searchers, curve predictors, supernets and signals, built in or yours.
 
 report = zcbench.testing.check_proxy("naswot")
 print(report)

@@ -33,8 +33,8 @@ _REFERENCES: dict[str, Reference] = {}
 def naive_reference(proxy: str) -> Callable[[Reference], Reference]:
     """Declare a slow, obvious, independent computation of a proxy, for the check "reference".
 
-    It gets a copy of the network in the mode it was built in, and the batch; it may do with them what it likes. It
-    raises NotImplementedError for networks that it was not written for.
+    The function receives a copy of the network in the mode in which it was built, and the batch; it may change both. It
+    raises NotImplementedError for networks that it does not support.
     """
 
     def declare(function: Reference) -> Reference:
@@ -46,12 +46,12 @@ def naive_reference(proxy: str) -> Callable[[Reference], Reference]:
 
 @dataclass
 class _Case:
-    """A specimen on which the proxy gives a value.
+    """A specimen on which the proxy returns a value.
 
     Attributes:
         specimen: the network and its batch.
         value: the score.
-        moved: how far changes in the last digits of the weights and inputs move it, see :func:`_jiggled`.
+        moved: how much the score changes if the last digits of weights and inputs change, see :func:`_jiggled`.
     """
 
     specimen: Specimen
@@ -59,36 +59,38 @@ class _Case:
     moved: float = 0.0
 
     def agrees(self, other: float) -> bool:
-        """Whether another computation may give ``other`` instead, by round-off and what it flips alone."""
+        """Return whether another computation may give ``other`` because of round-off and its consequences."""
         return abs(self.value - other) <= 2 * self.moved + _ROUNDING * abs(self.value) + _TINY
 
 
-#: Share of a weight that :func:`_jiggled` may move it by: 64 units in the last place of float32. Another order of a sum
-#: or another instruction set moves what a network computes by a few, so twice what this moves covers them.
+#: Largest relative change of a weight in :func:`_jiggled`: 64 units in the last place of float32. Another order of a
+#: sum or another instruction set changes a network's results by a few units, so twice the effect of this change is a
+#: bound.
 _JIGGLE = 2.0**-17
-#: Times that it is done; the largest movement counts.
+#: Number of such changes; the largest effect counts.
 _JIGGLES = 3
-#: Relative error of the sums of a score itself, whatever the network: 32 units in the last place of float32.
+#: Relative error of the sums in a score itself, for any network: 32 units in the last place of float32.
 _ROUNDING = 2.0**-18
-#: What a score near zero may be off by.
+#: Absolute error of a score near zero.
 _TINY = 1e-6
-#: Share of a score that changes in the last digits may move. More, and the score is noise.
+#: Largest relative effect of changes in the last digits. With a larger effect, the score is noise.
 _NOISE = 0.05
 
 
 def check_proxy(name: str, *, reference: Reference | None = None, seed: int = 0) -> Report:
-    """Put a registered proxy, ours or a stranger's, through every check.
+    """Run all checks on a registered proxy, built in or user-defined.
 
     Args:
-        name: its name, with settings if wanted: "ntk_cond:batch_norm=eval".
-        reference: an independent computation to agree with; default the one declared with ``naive_reference``.
+        name: its name, optionally with settings: "ntk_cond:batch_norm=eval".
+        reference: an independent computation for comparison; default: the one declared with ``naive_reference``.
         seed: seed of the scores.
 
     Returns:
-        A :class:`Report`. ``report.ok`` is False too if the proxy gave no score on any network: then nothing ran.
+        A :class:`Report`. ``report.ok`` is also False if the proxy returned no score on any network, because then
+        nothing was checked.
 
     Raises:
-        UnknownNameError: there is no such proxy.
+        UnknownNameError: the proxy does not exist.
     """
     info = get_proxy(name)
     checker = _Checker(info, reference or (None if info.settings else _REFERENCES.get(info.name)), seed)
@@ -105,14 +107,14 @@ class _Checker:
         self.wanted = [s for s in specimens() if "any" in known or s.domain in known]
 
     def checks(self) -> dict[str, Callable[[], str]]:
-        """Checks by name, in the order in which they run."""
+        """Return the checks by name, in the order in which they run."""
         return {
             "declaration": self.declaration,
             "finite": self.finite,
-            "untouched": self.untouched,
+            "unchanged": self.untouched,
             "same seed, same score": self.deterministic,
             "round-off": self.round_off,
-            "company": self.company,
+            "other proxies": self.company,
             "stochastic": self.stochastic,
             "labels": self.labels,
             "cost": self.cost,
@@ -123,7 +125,7 @@ class _Checker:
             "reference": self.naive,
             "float64": self.double,
             "device": self.device,
-            "odd networks": self.odd,
+            "unusual networks": self.odd,
         }
 
     # -- helpers -------------------------------------------------------------------------------
@@ -141,7 +143,7 @@ class _Checker:
 
     def need_cases(self) -> list[_Case]:
         if not self.cases:
-            raise SkippedError("it gave no score on any network of its domains")
+            raise SkippedError("it returned no score on any network of its domains")
         return self.cases
 
     # -- the checks ----------------------------------------------------------------------------
@@ -150,7 +152,7 @@ class _Checker:
         if not self.info.reference:
             raise FailedError("it cites no reference: pass reference=… to register_proxy")
         if not self.info.summary:
-            raise FailedError("its function has no docstring: the first line is what lists show")
+            raise FailedError("its function has no docstring: lists show its first line")
         return (
             f"{self.info.cost}, {'labels' if self.info.needs_labels else 'no labels'}, {', '.join(self.info.domains)}"
         )
@@ -168,7 +170,9 @@ class _Checker:
                 answered.add(specimen.domain)
         domains = {s.domain for s in self.wanted}
         if "any" not in self.info.domains and (missing := domains - answered):
-            raise FailedError(f"no score on any {min(missing)} network, though declared for them; {'; '.join(silent)}")
+            raise FailedError(
+                f"no score on any {min(missing)} network, although declared for them; {'; '.join(silent)}"
+            )
         if not self.cases:
             raise FailedError(f"no score on any network; {'; '.join(silent)}")
         return f"on {len(self.cases)} of {len(self.wanted)} networks"
@@ -180,7 +184,7 @@ class _Checker:
             for parameter in model.parameters():
                 parameter.grad = torch.full_like(parameter, 0.5)
             numbers = torch.get_rng_state(), np.random.get_state(), random.getstate()
-            torch.rand(1), np.random.rand(), random.random()  # so that no seed gives the present states
+            torch.rand(1), np.random.rand(), random.random()  # so that no seed gives the current states
             before, around = _state(model), world()
             self.score(model, case.specimen.batch)
             network, surroundings = differs(before, _state(model)), differs(around, world())
@@ -207,16 +211,18 @@ class _Checker:
                 model, batch = _jiggled(case.specimen, seed)
                 score = self.score(model, batch)
                 if score.value is None:
-                    raise FailedError(f"{case.specimen.name}: a change in the last digits makes it {score.status}")
+                    raise FailedError(
+                        f"{case.specimen.name}: a change in the last digits makes the score {score.status}"
+                    )
                 case.moved = max(case.moved, abs(score.value - case.value))
             share = case.moved / max(abs(case.value), _TINY)
             if case.moved > _TINY and share > _NOISE:
-                raise FailedError(f"{case.specimen.name}: a change in the last digits moves the score by {share:.1%}")
+                raise FailedError(f"{case.specimen.name}: a change in the last digits changes the score by {share:.1%}")
             worst = max(worst, share)
-        return f"changes in the last digits move it by {worst:.1e} at most"
+        return f"changes in the last digits change it by {worst:.1e} at most"
 
     def company(self) -> str:
-        # Some of them run the network again, in other modes, on other data, with other weights.
+        # Some of them run the network again, in other modes, on other data, or with other weights.
         others = [get_proxy(name) for name in ("grad_norm", "naswot", "jacov", "gradsign", "zico", "zen", "synflow")]
         others = [info for info in others if info.name != self.info.name]
         for case in self.need_cases():
@@ -225,13 +231,15 @@ class _Checker:
             for order in ([*others, self.info], [self.info, *others]):
                 scores = {info.label: one for info, one in score_with(order, model, batch, seed=self.seed)}
                 if CHANGED in (note := scores[self.info.label].detail):
-                    raise FailedError(f"{case.specimen.name}: it changes what other proxies share. {note}")
+                    raise FailedError(f"{case.specimen.name}: it changes state that other proxies share. {note}")
                 found = {label: one.value for label, one in scores.items()}
                 if found.pop(self.info.label) != case.value:
-                    raise FailedError(f"{case.specimen.name}: another score beside other proxies")
+                    raise FailedError(
+                        f"{case.specimen.name}: the score differs when it is computed together with other proxies"
+                    )
                 if harmed := [label for label, value in without.items() if found[label] != value]:
                     raise FailedError(f"{case.specimen.name}: it changes the score of {', '.join(harmed)}")
-        return "the same beside other proxies, before and after them, and nothing that they share is left changed"
+        return "the same together with other proxies, before and after them; shared state is unchanged"
 
     def stochastic(self) -> str:
         changed = any(self.again(case, "another seed", seed=self.seed + 1) != case.value for case in self.need_cases())
@@ -239,7 +247,7 @@ class _Checker:
             raise FailedError("declared stochastic, but another seed gives the same score")
         if changed and not self.info.stochastic:
             raise FailedError("another seed gives another score: declare stochastic=True")
-        return "another seed gives another score" if changed else "the seed does not matter"
+        return "another seed gives another score" if changed else "the seed has no effect"
 
     def labels(self) -> str:
         if self.info.needs_labels:
@@ -248,12 +256,12 @@ class _Checker:
                 for case in self.need_cases()
             ):
                 raise FailedError("other targets give the same score: declare needs_labels=False")
-            return "targets matter"
+            return "targets have an effect"
         for case in self.need_cases():
             for batch in (Batch(case.specimen.batch.inputs), _mislabelled(case.specimen.batch)):
                 if self.again(case, "without the targets", batch) != case.value:
                     raise FailedError(f"{case.specimen.name}: targets change the score: declare needs_labels=True")
-        return "targets do not matter"
+        return "targets have no effect"
 
     def cost(self) -> str:
         declared, most = self.info.cost, (0, 0)
@@ -283,10 +291,12 @@ class _Checker:
                 asked |= probe._asked & set(list_signals())
         listed = ", ".join(sorted(asked)) or "none"
         if idle := sorted(declared - asked):
-            raise FailedError(f"declares the signal {idle[0]!r} and never asks for it; it asks for: {listed}")
+            raise FailedError(f"declares the signal {idle[0]!r} but never requests it; it requests: {listed}")
         if declared and (more := sorted(asked - declared)):
-            raise FailedError(f"asks for the signal {more[0]!r} and declares others only: declare all, or none")
-        return f"asks for: {listed}" + ("" if declared or not asked else "; declare them, and passes are shared better")
+            raise FailedError(f"requests the signal {more[0]!r} but declares only others: declare all, or none")
+        return f"requests: {listed}" + (
+            "" if declared or not asked else "; declare them, so that proxies share more passes"
+        )
 
     def batch_norm(self) -> str:
         seen: set[str] = set()
@@ -313,7 +323,7 @@ class _Checker:
         def unseen(*args: Any, **kwargs: Any) -> set[int]:
             before = counts[0]
             found = weights.multiplied(*args, **kwargs)
-            counts[0] = before  # the probe's own look at layers of which torch does not tell
+            counts[0] = before  # exclude the probe's own test of layers that torch does not describe
             return found
 
         def counted(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -343,7 +353,7 @@ class _Checker:
                         found = score.status if score.value is None else f"{score.value:.9g}"
                         raise FailedError(f"{case.specimen.name}: {case.value:.9g} becomes {found}")
             if not tried:
-                raise SkippedError("no network in the zoo can show it")
+                raise SkippedError("no network in the zoo is suitable")
             return f"{tried} comparisons"
 
         return check
@@ -374,7 +384,7 @@ class _Checker:
             if not case.agrees(expected):
                 raise FailedError(f"{case.specimen.name}: {case.value:.9g}, the reference says {expected:.9g}")
         if not compared:
-            raise SkippedError("the reference is for none of these networks")
+            raise SkippedError("the reference supports none of these networks")
         return f"agrees on {compared} networks"
 
     def double(self) -> str:
@@ -415,7 +425,7 @@ class _Checker:
         return ", ".join(f"{count} {status}" for status, count in counts.items())
 
 
-# -- what is compared --------------------------------------------------------------------------
+# -- inputs of the comparisons -----------------------------------------------------------------
 
 
 def _distance(a: float, b: float) -> float:
@@ -423,7 +433,7 @@ def _distance(a: float, b: float) -> float:
 
 
 def _jiggled(specimen: Specimen, seed: int) -> tuple[nn.Module, Batch]:
-    """The network and its batch with every number moved by at most :data:`_JIGGLE` of itself, at random."""
+    """Return the network and its batch, with a random relative change of at most :data:`_JIGGLE` in every number."""
     generator = torch.Generator().manual_seed(seed)
 
     def moved(tensor: Tensor) -> Tensor:
@@ -439,7 +449,7 @@ def _jiggled(specimen: Specimen, seed: int) -> tuple[nn.Module, Batch]:
 
 
 def _mislabelled(batch: Batch) -> Batch:
-    """The same inputs with the targets of the first two samples exchanged."""
+    """Return the same inputs with the targets of the first two samples exchanged."""
     assert batch.targets is not None
     order = torch.arange(len(batch))
     order[:2] = order[:2].flip(0)
@@ -447,7 +457,7 @@ def _mislabelled(batch: Batch) -> Batch:
 
 
 def _equivalents(name: str, specimen: Specimen) -> Iterator[tuple[nn.Module, Batch]]:
-    """Networks and batches on which a score with that invariance is the same."""
+    """Yield networks and batches on which a score with this invariance is the same."""
     batch, generator = specimen.batch, torch.Generator().manual_seed(3)
     assert batch.targets is not None
     if name == "sample-order":
@@ -472,7 +482,7 @@ def _equivalents(name: str, specimen: Specimen) -> Iterator[tuple[nn.Module, Bat
 
 
 def _scale_before_batch_norm(model: nn.Module) -> int:
-    """Scale the weights of every convolution that stands directly before a batch norm; how many there were."""
+    """Scale the weights of every convolution directly before a batch norm, and return their number."""
     scaled = 0
     with torch.no_grad():
         for sequence in model.modules():
@@ -482,7 +492,7 @@ def _scale_before_batch_norm(model: nn.Module) -> int:
                         scaled += 1
                         for parameter in first.parameters():
                             parameter.mul_(4.0)
-                        second.eps *= 16.0  # which is added to the variance
+                        second.eps *= 16.0  # it is added to the variance
     return scaled
 
 

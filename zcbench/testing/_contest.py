@@ -1,13 +1,15 @@
-"""How many trainings of random search a searcher's own are worth, and whether that is certainly more than one.
+"""How many trainings of random search one training of a searcher is worth, and whether this is more than 1.
 
-The chance p that random search, in as many trainings, finds something at least as good as a run did can be counted in a
-space whose networks are all known. If the run's trainings are worth w random ones each, its best is distributed as the
-best of w times as many networks (Lehmann's alternative), and its shortfall -log(1 - p) exponentially with mean 1/w. The
-sum over n independent runs then has a gamma distribution of shape n. It is the sufficient statistic, so that no test
-needs fewer runs to tell w from 1; n over the sum is the maximum-likelihood estimate of w.
+The second question is answered by a significance test.
 
-Where equal qualities, or few networks, make p one of few numbers, shortfalls are larger than that: what is said errs to
-the side of random search.
+In a space with known results, the chance p that random search with as many trainings finds something at least as good
+as a run can be computed. If the run's trainings are worth w random ones each, its best result is distributed like the
+best of w times as many networks (Lehmann's alternative), and its shortfall -log(1 - p) is exponential with mean 1/w.
+The sum over n independent runs then has a gamma distribution of shape n. It is the sufficient statistic, so no test
+needs fewer runs to distinguish w from 1; n divided by the sum is the maximum-likelihood estimate of w.
+
+If equal qualities, or few networks, restrict p to few values, shortfalls are larger, so the test is conservative: it
+favours random search.
 """
 
 from __future__ import annotations
@@ -17,16 +19,16 @@ from collections.abc import Sequence
 
 from zcbench.testing._easy_search import truth
 
-#: trainings of a run, and runs: where these do not tell, more are made
+#: trainings of a run, and runs; the next stage follows if the result is not significant
 STAGES = ((48, 6), (192, 12), (192, 48), (384, 24), (384, 96))
 #: the chance that random search passes, in all stages together
 LEVEL = 0.001
 
 
 def shortfall(value: float, trainings: int) -> float:
-    """-log of the chance that the best of so many networks, drawn without replacement, is worse than that.
+    """Return -log of the chance that the best of ``trainings`` networks, drawn without replacement, is worse.
 
-    inf where it cannot be worse; 0 where it always is.
+    It is inf if the best cannot be worse, and 0 if it always is.
     """
     every = truth()
     worse = int((every < value).sum())
@@ -37,30 +39,30 @@ def shortfall(value: float, trainings: int) -> float:
 
 
 def _log_choices(count: int, left: int) -> float:
-    """Logarithm of the number of ways to draw all but ``left`` of so many, in order."""
+    """Return the logarithm of the number of ways to draw all but ``left`` of ``count``, in order."""
     return math.lgamma(count + 1) - math.lgamma(left + 1)
 
 
 def worth(shortfalls: Sequence[float]) -> float:
-    """Trainings of random search that one training is worth, by several runs."""
+    """Estimate from several runs how many trainings of random search one training is worth."""
     total = sum(shortfalls)
     return len(shortfalls) / total if total else math.inf
 
 
 def chance(shortfalls: Sequence[float]) -> float:
-    """The chance that as many runs of random search fall short by as little in all."""
+    """Return the chance that the total shortfall of as many runs of random search is at most this."""
     from scipy.stats import gamma
 
     return float(gamma.cdf(sum(shortfalls), len(shortfalls)))
 
 
 def tells(shortfalls: Sequence[float]) -> bool:
-    """Whether these runs of one stage are better than random search's."""
+    """Return whether these runs of one stage are significantly better than random search."""
     return chance(shortfalls) < LEVEL / len(STAGES)
 
 
 def missed(worth: float, runs: int) -> float:
-    """The chance that so many runs of a searcher of that worth do not tell."""
+    """Return the chance that this many runs of a searcher with this worth are not significant."""
     from scipy.stats import gamma
 
     return float(gamma.sf(worth * gamma.ppf(LEVEL / len(STAGES), runs), runs))

@@ -17,29 +17,29 @@ from zcbench.testing._report import FailedError, Report, SkippedError, run_check
 from zcbench.testing._searchers import _others
 from zcbench.testing._world import differs, world
 
-#: curves to learn from, curves to predict, values seen of each
+#: number of curves to learn from, curves to predict, known values of each
 _KNOWN, _CURVES, _SEEN = 40, 24, 20
-#: times that are asked for
+#: requested times
 _ASKED = np.array([21.0, 30.0, 55.0, 100.0])
 #: values at which two forecasts are compared, in units
 _POINTS = (-0.5, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.5)
-#: forecasts differ by less than this where only rounding differs
+#: largest difference of forecasts that rounding explains
 _SAME = 2e-3
 
 
 def check_curve_predictor(predictor: str | type[CurvePredictor], *, seed: int = 0) -> Report:
-    """Put a curve predictor, ours or a stranger's, through every check.
+    """Run all checks on a curve predictor, built in or user-defined.
 
     Args:
-        predictor: name of a registered one, with settings if wanted ("fits:starts=2"), or a class.
-        seed: of the curves.
+        predictor: name of a registered one, optionally with settings ("fits:starts=2"), or a class.
+        seed: seed of the curves.
 
     Returns:
-        A :class:`Report`. Where an optional package is missing, or the predictor does not claim what a check looks at,
-        the check is skipped.
+        A :class:`Report`. A check is skipped if an optional package is missing, or if the predictor does not claim the
+        checked property.
 
     Raises:
-        UnknownNameError: there is no such curve predictor, or it has no such setting.
+        UnknownNameError: the curve predictor or the setting does not exist.
         InvalidInputError: a setting is out of range.
     """
     checker = _Checker(predictor, seed)
@@ -59,15 +59,15 @@ class _Checker:
         self.truth = sample.values[_KNOWN:][:, _ASKED.astype(int) - 1]
 
     def checks(self) -> dict[str, Callable[[], str]]:
-        """Checks by name, in the order in which they run."""
+        """Return the checks by name, in the order in which they run."""
         return {
             "declaration": self.declaration,
             "settings": self.settings,
             "predicts": self.predicts,
             "complete curves": self.complete,
             "same call, same forecast": self.deterministic,
-            "random numbers of others": self.untouched,
-            "company": self.company,
+            "global random numbers": self.untouched,
+            "independent forecasts": self.company,
             "order": self.order,
             "distributions": self.distributions,
             "densities": self.densities,
@@ -75,20 +75,20 @@ class _Checker:
             "any times": self.any_times,
             "few points": self.few_points,
             "missing epochs": self.missing,
-            "odd curves": self.odd,
+            "unusual curves": self.odd,
             "configurations": self.configurations,
             "pickles": self.pickles,
-            "better than the middle": self.better,
+            "better than the mean": self.better,
         }
 
     # -- helpers -------------------------------------------------------------------------------
 
     def make(self) -> CurvePredictor:
-        """A new one."""
+        """Create a curve predictor."""
         return get_curve_predictor(self._given) if isinstance(self._given, str) else self._given()
 
     def fitted(self, curves: Sequence[Context] | None = None) -> CurvePredictor:
-        """A new one that has learned, if it does."""
+        """Create a curve predictor and fit it, if it learns."""
         made = self.make()
         try:
             found = made.fit(self.known if curves is None else curves)
@@ -101,7 +101,7 @@ class _Checker:
     def predict(
         self, contexts: Sequence[Context], asked: Floats = _ASKED, made: CurvePredictor | None = None
     ) -> Forecast:
-        """Forecasts of the same times for every context, checked for shape and sense."""
+        """Forecast the same times for every context, and check shape and values."""
         times = np.broadcast_to(asked, (len(contexts), len(asked)))
         try:
             forecast = (made or self.fitted()).predict(contexts, times)
@@ -109,8 +109,8 @@ class _Checker:
             raise SkippedError(str(error)) from None
         if forecast.shape != times.shape or forecast.mean().shape != times.shape:
             raise FailedError(
-                f"for {len(contexts)} curves and {len(asked)} times it gives {forecast.shape} distributions, and means "
-                f"of shape {forecast.mean().shape}"
+                f"for {len(contexts)} curves and {len(asked)} times it returns {forecast.shape} distributions, and "
+                f"means of shape {forecast.mean().shape}"
             )
         if not np.isfinite(forecast.mean()).all():
             raise FailedError("means are not finite")
@@ -121,11 +121,11 @@ class _Checker:
 
     @functools.cached_property
     def usual(self) -> Forecast:
-        """Forecasts of the easy curves."""
+        """The forecasts of the easy curves."""
         return self.predict(self.contexts)
 
     def same(self, a: Forecast, b: Forecast, what: str, within: float = _SAME) -> None:
-        """Raise where forecasts differ."""
+        """Raise if forecasts differ."""
         gap = float(np.abs(_numbers(a) - _numbers(b)).max())
         if not gap <= within:
             raise FailedError(f"{what}: means or probabilities differ by {gap:.2g}")
@@ -134,7 +134,7 @@ class _Checker:
 
     def declaration(self) -> str:
         if not (self.kind.__doc__ or "").strip():
-            raise FailedError("its class has no docstring: the first line is what lists show")
+            raise FailedError("its class has no docstring: lists show its first line")
         if isinstance(self._given, str):
             info = curve_predictor_info(self._given.partition(":")[0])
             if not info.reference:
@@ -155,14 +155,14 @@ class _Checker:
         info = curve_predictor_info(self._given.partition(":")[0])
         for name, default in info.parameters.items():
             if vars(get_curve_predictor(info.name)).get(name, math.nan) != default:
-                raise FailedError(f"its constructor does not store its argument {name} as it is")
+                raise FailedError(f"its constructor does not store its argument {name} unchanged")
             for value in _others(default, info.ranges.get(name)):
                 made = get_curve_predictor(f"{info.name}:{name}={value}")
                 if getattr(made, name) != value:
                     raise FailedError(f"with {name}={value} it stores {name}={getattr(made, name)!r}")
                 if get_curve_predictor(made.label_).label_ != made.label_:
-                    raise FailedError(f"its label {made.label_} is not read back")
-        return f"{len(info.parameters)}, stored as they are"
+                    raise FailedError(f"its label {made.label_} is not parsed to the same label")
+        return f"{len(info.parameters)}, stored unchanged"
 
     def predicts(self) -> str:
         before = [(one.times.copy(), one.values.copy()) for one in [*self.known, *self.contexts]]
@@ -171,7 +171,7 @@ class _Checker:
         self.predict(self.contexts, made=made)
         for one, (times, values) in zip([*self.known, *self.contexts], before, strict=True):
             if not (np.array_equal(one.times, times) and np.array_equal(one.values, values)):
-                raise FailedError("it changes the curves that it is given")
+                raise FailedError("it changes the given curves")
         if pickle.dumps({name: value for name, value in vars(made).items() if not name.endswith("_")}) != state:
             raise FailedError("its settings change while it predicts")
         return f"{_CURVES} curves at {len(_ASKED)} times"
@@ -181,9 +181,9 @@ class _Checker:
             made = self.fitted([])
             alone = self.predict(self.contexts[:3], made=made)
             self.predict(self.contexts[:3], made=made.fit(self.known))
-            self.same(alone, self.predict(self.contexts[:3], made=made.fit([])), "fitted on no curve again", 0.02)
+            self.same(alone, self.predict(self.contexts[:3], made=made.fit([])), "fitted again on no curve", 0.02)
             self.same(alone, self.predict(self.contexts[:3], made=self.make()), "fitted on no curve, or not at all")
-            return f"none are needed; with {_KNOWN} it forecasts, too"
+            return f"none are needed; with {_KNOWN} it forecasts as well"
         if not self.made.learns:
             made, other = self.make(), self.make()
             try:
@@ -192,7 +192,7 @@ class _Checker:
                     self.predict(self.contexts[:3], made=made), self.predict(self.contexts[:3], made=other), "fit"
                 )
             except FailedError as error:
-                raise FailedError(f"it says that it does not learn, and {error}") from None
+                raise FailedError(f"it declares that it does not learn, but {error}") from None
             return "it learns from none"
         calls: tuple[tuple[str, Callable[[], Forecast]], ...] = (
             ("before fit", lambda: self.make().predict(self.contexts[:1], _ASKED[None])),
@@ -203,36 +203,36 @@ class _Checker:
                 call()
             except InvalidInputError:
                 continue
-            raise FailedError(f"{what} it predicts: raise InvalidInputError, which says what to do")
+            raise FailedError(f"{what} it predicts: raise InvalidInputError with advice")
         again = self.fitted(self.known[: _KNOWN // 2])
         again.fit(self.known)
         self.same(self.usual, self.predict(self.contexts, made=again), "fitted twice", 0.02)
-        return f"{_KNOWN}; a second fit forgets the first"
+        return f"{_KNOWN}; a second fit replaces the first"
 
     def deterministic(self) -> str:
-        self.same(self.usual, self.predict(self.contexts), "a second one, made and fitted alike", 1e-9)
+        self.same(self.usual, self.predict(self.contexts), "a second one, created and fitted in the same way", 1e-9)
         made = self.fitted()
         first = self.predict(self.contexts[:4], made=made)
-        self.same(first, self.predict(self.contexts[:4], made=made), "asked a second time", 1e-9)
-        return "made twice, asked twice"
+        self.same(first, self.predict(self.contexts[:4], made=made), "predicting a second time", 1e-9)
+        return "created twice, predicted twice"
 
     def untouched(self) -> str:
         before = world()
         self.predict(self.contexts[:4])
         if differs(before, world()):
             raise FailedError("global random states of Python, numpy or torch, or flags, were changed")
-        return "global states are what they were"
+        return "global states are unchanged"
 
     def company(self) -> str:
         if self.made.joint:
-            raise SkippedError("it says that curves inform each other")
+            raise SkippedError("it declares that curves inform each other")
         made = self.fitted()
         for number in (0, 5):
             alone = self.predict(self.contexts[number : number + 1], made=made)
-            self.same(self.usual.rows(slice(number, number + 1)), alone, "a curve alone and in company")
+            self.same(self.usual.rows(slice(number, number + 1)), alone, "a curve alone and with others")
         mixed = [self.contexts[2].until(7), self.contexts[0], self.contexts[1].until(11)]
-        self.same(self.usual.rows(slice(0, 1)), self.predict(mixed, made=made).rows(slice(1, 2)), "beside shorter ones")
-        return "alone, in company, and beside shorter curves"
+        self.same(self.usual.rows(slice(0, 1)), self.predict(mixed, made=made).rows(slice(1, 2)), "with shorter curves")
+        return "alone, with others, and with shorter curves"
 
     def order(self) -> str:
         turned = self.predict(self.contexts[::-1])
@@ -246,16 +246,16 @@ class _Checker:
         points = [low + share * (high - low) for share in np.linspace(0, 1, 41)]
         below = np.array([forecast.cdf(point) for point in points])
         if (below < -1e-9).any() or (below > 1 + 1e-9).any() or (np.diff(below, axis=0) < -1e-9).any():
-            raise FailedError("a cumulative probability falls, or leaves [0, 1]")
+            raise FailedError("a cumulative probability decreases, or is outside [0, 1]")
         if (below[0] > 1e-3).any() or (below[-1] < 1 - 1e-3).any():
-            raise FailedError("more than a thousandth of a distribution lies outside its support")
+            raise FailedError("more than a thousandth of a distribution is outside its support")
         for probability in (0.05, 0.5, 0.9):
             gap = float(np.abs(forecast.cdf(forecast.quantile(probability)) - probability).max())
             if gap > 5e-3:
-                raise FailedError(f"below the quantile of {probability} lies not that much: it is {gap:.2g} off")
+                raise FailedError(f"the probability below the quantile of {probability} is wrong by {gap:.2g}")
         mean = forecast.mean()
         if (mean < low).any() or (mean > high).any():
-            raise FailedError("a mean lies outside its distribution's support")
+            raise FailedError("a mean is outside its distribution's support")
         return "cumulative probabilities, quantiles"
 
     def densities(self) -> str:
@@ -267,15 +267,15 @@ class _Checker:
             grid = (ends[0] + (ends[1] - ends[0]) * shares)[:, None]
             total = float(np.exp(many.log_density(grid))[:, column].mean() * (ends[1] - ends[0]))
             if abs(total - 0.998) > 0.02:
-                raise FailedError(f"a density integrates to {total:.3f} where .998 of the probability lies")
+                raise FailedError(f"a density integrates to {total:.3f} over .998 of the probability")
             low, high = (float(bound[row, column]) for bound in self.usual.support())
             grid = (low + (high - low) * shares)[:, None]
             mean = high - float(many.cdf(grid)[:, column].mean()) * (high - low)
             if abs(mean - self.usual.mean()[row, column]) > 2e-3 * (high - low):
                 raise FailedError(
-                    f"a mean is {self.usual.mean()[row, column]:.4f}, and by its probabilities {mean:.4f}"
+                    f"a mean is {self.usual.mean()[row, column]:.4f}, but its probabilities give {mean:.4f}"
                 )
-        return "densities integrate to one; means are the distributions'"
+        return "densities integrate to one; means agree with the distributions"
 
     def units(self) -> str:
         few = self.usual.rows(slice(0, 3))
@@ -291,7 +291,7 @@ class _Checker:
         }
         for what, (found, right) in pairs.items():
             if not np.allclose(found, right, atol=1e-6):
-                raise FailedError(f"in other units its {what} are others")
+                raise FailedError(f"in other units its {what} are different")
         return "affine maps, rising and falling"
 
     def any_times(self) -> str:
@@ -303,14 +303,14 @@ class _Checker:
         self.predict(short, np.arange(6, 13.0), made)
         whole = [one.until(99) for one in self.known[:2]]
         self.predict(whole, np.array([100.0]), made)
-        return "one, all, between epochs, short trainings, one epoch left"
+        return "one, all, between epochs, short trainings, one remaining epoch"
 
     def few_points(self) -> str:
         made = self.fitted()
         for count in range(self.made.least, self.made.least + 6):
             forecast = self.predict([one.until(count) for one in self.contexts[:3]], made=made)
             if not np.isfinite(forecast.log_density(self.truth[:3])).any():
-                raise FailedError(f"after {count} points no density at what came is above 0")
+                raise FailedError(f"after {count} points all densities at the true values are 0")
         return f"{self.made.least} and more"
 
     def missing(self) -> str:
@@ -346,9 +346,9 @@ class _Checker:
             try:
                 forecast = self.predict([Context(times, values, 100.0)], made=made)
             except FailedError as error:
-                raise FailedError(f"of a curve that is {name}: {error}") from None
+                raise FailedError(f"for a curve that is {name}: {error}") from None
             if name == "constant" and not abs(float(forecast.mean()[0, 0]) - 0.5) < 0.2:
-                raise FailedError(f"a curve that stays at .5 is forecast at {float(forecast.mean()[0, 0]):.2f}")
+                raise FailedError(f"a constant curve at .5 is forecast at {float(forecast.mean()[0, 0]):.2f}")
         return ", ".join(curves)
 
     def configurations(self) -> str:
@@ -367,7 +367,7 @@ class _Checker:
         made = self.fitted()
         first = self.predict(self.contexts[:4], made=made)
         again = pickle.loads(pickle.dumps(made))
-        self.same(first, self.predict(self.contexts[:4], made=again), "pickled and read", 1e-9)
+        self.same(first, self.predict(self.contexts[:4], made=again), "pickled and loaded", 1e-9)
         return "a fitted one that has predicted"
 
     def better(self) -> str:
@@ -377,13 +377,13 @@ class _Checker:
 
         tau = float(kendalltau(found, truth).statistic)
         if not tau > 0.3:
-            raise FailedError(f"means of the ends have a rank correlation of {tau:.2f} with the ends")
+            raise FailedError(f"means of the ends have a rank correlation of {tau:.2f} with the true ends")
         if not self.made.spread:
             return f"rank correlation {tau:.2f}"
         right, middle = float(np.mean((found - truth) ** 2)), float(np.mean((ends.mean() - truth) ** 2))
         if not right < middle:
             raise FailedError(f"squared errors are {right:.4f}, those of the mean of all ends {middle:.4f}")
-        # One curve that is noisier than all that is known must not decide.
+        # A single very noisy curve must not decide.
         known = np.maximum(self.usual.log_density(self.truth)[:, -1], -10)
         blind = -0.5 * ((truth - ends.mean()) / ends.std()) ** 2 - np.log(ends.std() * np.sqrt(2 * np.pi))
         if not known.mean() > blind.mean():
@@ -392,6 +392,6 @@ class _Checker:
 
 
 def _numbers(forecast: Forecast) -> Floats:
-    """Means and cumulative probabilities ``(curves, times, numbers)``."""
+    """Return means and cumulative probabilities ``(curves, times, numbers)``."""
     every = [forecast.mean(), *(forecast.cdf(np.array(value)) for value in _POINTS)]
     return np.stack(every, -1)

@@ -1,4 +1,4 @@
-"""A space that is easy to search, whose best network is known: what searchers are put to the test on."""
+"""A space that is easy to search, with a known best network, for the tests of searchers."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from zcbench.search import Answer, Budget, Domain, Evaluation, Evaluator, Object
 from zcbench.spaces.nats_size import CHANNELS, NATSSizeSpace
 from zcbench.types import Architecture, Status
 
-#: epochs of a whole training
+#: epochs of a full training
 EPOCHS = 27
-#: channels that can be chosen, and where each of the five choices is best
+#: possible channels, and the best value and weight of each of the five choices
 _WIDTHS, _BEST, _WEIGHTS = CHANNELS[:6], (4, 4, 1, 3, 5), (2.0, 2.0, 3.0, 1.0, 1.5)
-#: proposals without an answer after which a run is given up
+#: number of proposals without an answer after which a run is stopped
 _PATIENCE = 20_000
 
 Judge = Callable[[Architecture, "int | None"], tuple[float, ...]]
 
 
 class EasySpace(NATSSizeSpace):
-    """Six widths in each of five groups: 7,776 architectures. The order of the first two makes no difference."""
+    """Six widths in each of five groups: 7,776 architectures. The order of the first two has no effect."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class EasySpace(NATSSizeSpace):
 
 
 def equal(architecture: Architecture) -> str:
-    """What equal networks share."""
+    """Return a key that equal networks share."""
     widths = architecture.key.split(":")
     return ":".join([*sorted(widths[:2]), *widths[2:]])
 
@@ -52,7 +52,7 @@ def _noise(key: str) -> float:
 
 
 def quality(architecture: Architecture, epochs: int | None = None) -> float:
-    """How good a network is after some epochs of training, or all of them; the higher the better."""
+    """Return the quality of a network after some epochs of training, or a full training; higher is better."""
     key = equal(architecture)
     if epochs is None or epochs >= EPOCHS:
         return _value(key)
@@ -60,33 +60,33 @@ def quality(architecture: Architecture, epochs: int | None = None) -> float:
 
 
 def width(architecture: Architecture) -> int:
-    """Sum of the widths: what is bounded where there is a constraint."""
+    """Return the sum of the widths, which constraints bound."""
     return sum(map(int, architecture.key.split(":")))
 
 
 @functools.cache
 def truth() -> np.ndarray:
-    """Quality of all different networks, the best first."""
+    """Return the quality of all different networks, best first."""
     return -np.sort(-np.array([_value(key) for key in {equal(one) for one in EasySpace()}]))
 
 
 class Hint(Scorer):
-    """A scorer that knows a little: the quality, and noise."""
+    """A weakly informative scorer: the quality plus noise."""
 
     def __init__(self, name: str, noise: float) -> None:
         self.label, self._noise = name, noise
 
     def score(self, architectures: Sequence[Architecture]) -> Scores:
-        """Scores ``(n,)``, free."""
+        """Return scores ``(n,)`` at no cost."""
         values = [quality(one) + self._noise * 2 * (_noise(self.label + equal(one)) - 0.5) for one in architectures]
         return Scores(np.array(values), np.zeros(len(values)))
 
 
 class EasyEvaluator(Evaluator):
-    """Tells the quality; a whole training takes a second per epoch, and what goes on pays for the rest.
+    """Returns the quality; a full training takes a second per epoch, and a continued training costs the rest.
 
     Attributes:
-        calls: what was evaluated, in order.
+        calls: the evaluations, in order.
     """
 
     simulated = True
@@ -97,7 +97,7 @@ class EasyEvaluator(Evaluator):
         self.calls: list[tuple[Architecture, int | None]] = []
 
     def evaluate(self, architecture: Architecture, epochs: int | None = None) -> Evaluation:
-        """Look up."""
+        """Look up the quality."""
         self.calls.append((architecture, epochs))
         seconds = {"training": float(epochs or EPOCHS)}
         return Evaluation({"quality": quality(architecture, epochs)}, seconds)
@@ -105,30 +105,30 @@ class EasyEvaluator(Evaluator):
 
 @functools.cache
 def easy_domain() -> Domain:
-    """All of the easy space."""
+    """Return the domain of the whole easy space."""
     return Domain(EasySpace(), equal=equal)
 
 
 def bounded_domain(bound: int, candidates: Iterable[Architecture] | None = None) -> Domain:
-    """Networks that are no wider than that, of some or of all."""
+    """Return the domain of networks up to this width, among some or all."""
     rows = None if candidates is None else tuple(candidates)
     return Domain(EasySpace(), rows, equal, lambda several: [width(one) <= bound for one in several])
 
 
 @functools.cache
 def scattered(count: int) -> tuple[Architecture, ...]:
-    """Some different networks, drawn at random: a table that has few neighbours of any."""
+    """Return different random networks: a table in which networks have few neighbours."""
     return tuple(easy_domain().sample(np.random.default_rng(count), count))
 
 
 @dataclass
 class Run:
-    """What one search did.
+    """The record of one search.
 
     Attributes:
-        search: the engine, as it is at the end.
+        search: the engine in its final state.
         asked: proposals in order.
-        told: answers in order, those that came at once left out.
+        told: answers in order, without immediate ones.
     """
 
     search: Search
@@ -142,14 +142,14 @@ class Run:
         return float(self.search.problem.history.good[rows, 0].max()) if len(rows) else -math.inf
 
     def same(self, other: Run) -> bool:
-        """Whether two runs proposed the same."""
+        """Return whether two runs made the same proposals."""
         return self.asked == other.asked
 
 
 def problem(
     seed: int, *, domain: Domain | None = None, objectives: int = 1, epochs: bool = False, hints: bool = False
 ) -> Problem:
-    """The easy problem, or a variant of it."""
+    """Create the easy problem, or a variant of it."""
     return Problem(
         domain or easy_domain(),
         tuple(Objective(name) for name in ("quality", "narrow")[:objectives]),
@@ -162,12 +162,12 @@ def problem(
 
 
 def judged(objectives: int) -> Judge:
-    """The easy problem's objectives as a function."""
+    """Return the easy problem's objectives as a function."""
     return lambda one, epochs: (quality(one, epochs), -float(width(one)))[:objectives]
 
 
 def answer(proposal: Proposal, judge: Judge) -> Answer:
-    """What became of a proposal: a failure where a number is not finite."""
+    """Answer a proposal; a number that is not finite is a failure."""
     good = judge(proposal.architecture, proposal.epochs)
     if all(map(math.isfinite, good)):
         return Answer(proposal, good)
@@ -184,15 +184,15 @@ def drive(
     cost: float = math.inf,
     watch: Callable[[int, Run], None] = lambda step, run: None,
 ) -> Run:
-    """Go on with a search.
+    """Continue a search.
 
     Args:
-        run: a search that began.
-        steps: how often is asked, at most.
+        run: a search that has started.
+        steps: largest number of requests.
         judge: from an architecture and epochs to the objectives.
-        batch: how many are asked for at once.
-        out: how many proposals wait for their answers all the time.
-        cost: epochs that may be trained in all.
+        batch: number of proposals per request.
+        out: number of proposals that always wait for their answers.
+        cost: total number of epochs that may be trained.
         watch: called after each step.
     """
     search = run.search
@@ -204,7 +204,7 @@ def drive(
             break
         run.asked += proposals
         waiting += proposals
-        keep = out if proposals else 0  # whoever proposes nothing waits for answers
+        keep = out if proposals else 0  # a searcher without proposals waits for answers
         due = max(0, len(waiting) - keep)
         ready, waiting = waiting[:due], waiting[due:]
         for proposal in ready:
@@ -220,7 +220,7 @@ def drive(
 
 
 def watched(searcher: Searcher, most: list[int]) -> Searcher:
-    """Note how many proposals a searcher gives beyond those that it is asked for."""
+    """Record how many proposals a searcher returns beyond the requested number."""
     given = searcher.ask
 
     def ask(count: int) -> Sequence[Proposal]:
@@ -233,7 +233,7 @@ def watched(searcher: Searcher, most: list[int]) -> Searcher:
 
 
 def thinned(searcher: Searcher) -> Searcher:
-    """Drop each third of its proposals, as a filter may: nobody tells the searcher."""
+    """Drop every third of its proposals, as a filter may, without informing the searcher."""
     given, number = searcher.ask, itertools.count(1)
 
     def ask(count: int) -> Sequence[Proposal]:
@@ -248,6 +248,6 @@ def thinned(searcher: Searcher) -> Searcher:
 
 
 def taken_over(history: Iterable[Answer], to: Problem, rows: int) -> None:
-    """Give a problem the first rows of another's history."""
+    """Copy the first rows of another problem's history to a problem."""
     for _, one in zip(range(rows), history, strict=False):
         to.history.add(to.domain.key(one.architecture), one)

@@ -1,4 +1,4 @@
-"""Modules and their inputs, for checks that change them and put them back."""
+"""Modules and their inputs, for checks that change and restore them."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from zcbench.types import Architecture
 
 
 def parts(inputs: Any) -> list[Any]:
-    """What a network is called with, one by one."""
+    """Return the arguments of a network as a list."""
     if isinstance(inputs, Mapping):
         return list(inputs.values())
     return list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
 
 
 def mapped(inputs: Any, change: Callable[[Any], Any]) -> Any:
-    """The inputs, each part changed."""
+    """Return the inputs with each part changed."""
     if isinstance(inputs, Mapping):
         return {name: change(part) for name, part in inputs.items()}
     return tuple(map(change, inputs)) if isinstance(inputs, (tuple, list)) else change(inputs)
 
 
 def cast(inputs: Any, dtype: torch.dtype) -> Any:
-    """Floating-point inputs in another precision."""
+    """Convert floating-point inputs to another precision."""
     return mapped(
         inputs, lambda part: part.to(dtype) if isinstance(part, Tensor) and part.is_floating_point() else part
     )
 
 
 def rows(inputs: Any, samples: int, count: int) -> Any:
-    """The first samples of what counts samples."""
+    """Select the first samples of inputs with a sample dimension."""
 
     def some(part: Any) -> Any:
         return part[:count] if isinstance(part, Tensor) and part.ndim and len(part) == samples else part
@@ -44,7 +44,7 @@ def rows(inputs: Any, samples: int, count: int) -> Any:
 
 
 def same(a: Tensor, b: Tensor) -> bool:
-    """Whether two tensors have the same shape and bits; nan equals nan."""
+    """Return whether two tensors have the same shape and bits; nan equals nan."""
     return a.shape == b.shape and bool(torch.equal(a.nan_to_num(1.5), b.nan_to_num(1.5)))
 
 
@@ -56,12 +56,12 @@ def spoil(values: Sequence[Tensor]) -> None:
 
 
 def numbers(told: Any) -> dict[str, float]:
-    """Numbers by name of what an evaluation gives."""
+    """Return the numbers of an evaluation by name."""
     return {name: float(value) for name, value in told.items()} if isinstance(told, Mapping) else {"value": float(told)}
 
 
 def state(supernet: object) -> dict[str, Any]:
-    """All that making subnets has to leave alone."""
+    """Return all state that the creation of subnets must not change."""
     if not isinstance(supernet, nn.Module):
         return {"modes": ()}
     modules = list(supernet.modules())
@@ -76,7 +76,7 @@ def state(supernet: object) -> dict[str, Any]:
 
 @contextmanager
 def as_it_was(supernet: object) -> Iterator[None]:
-    """Put weights, buffers, gradients, modes and the active architecture of a module back."""
+    """Restore weights, buffers, gradients, modes and the active architecture of a module after the block."""
     if not isinstance(supernet, nn.Module):
         yield
         return
@@ -84,14 +84,14 @@ def as_it_was(supernet: object) -> Iterator[None]:
     kept = [(value, value.data, value.detach().clone(), value.grad) for value in tensors]
     for value in tensors:
         value.grad = None
-    buffers = [(one, dict(one._buffers)) for one in supernet.modules()]  # a change of precision makes new ones
+    buffers = [(one, dict(one._buffers)) for one in supernet.modules()]  # a change of precision replaces them
     modes, active = [(one, one.training) for one in supernet.modules()], getattr(supernet, "active", None)
     try:
         yield
     finally:
         with torch.no_grad():
             for value, data, copied, gradient in kept:
-                value.data = data  # of the old precision
+                value.data = data  # in the old precision
                 value.copy_(copied)
                 value.grad = gradient
         for module, named in buffers:

@@ -1,4 +1,4 @@
-"""The contract of predictors: named checks on an easy table whose truth is known."""
+"""The contract of predictors: named checks on an easy table with known truth."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from zcbench.types import Architecture
 
 T = TypeVar("T")
 
-#: Trained and unseen architectures of the easy table.
+#: Number of trained and unseen architectures of the easy table.
 _TRAINED, _UNSEEN = 48, 80
 
 
 @dataclass(frozen=True)
 class EasyTable:
-    """Cells of digits-201 whose target says how much of them learns: weights on living operations, and a little noise.
+    """Cells of digits-201; the target is the number of weights on used operations, plus a little noise.
 
     Attributes:
         known: architectures to learn from.
-        targets: theirs ``(n,)``.
+        targets: their targets ``(n,)``.
         unseen: architectures to predict.
-        truth: theirs ``(m,)``.
+        truth: their targets ``(m,)``.
         curves: a learning curve ``(n + m, 4)`` of each, known ones first.
     """
 
@@ -49,7 +49,7 @@ class EasyTable:
 
     @property
     def known_of_all(self) -> Feed:
-        """Every learning curve and every column that an encoding may ask for: numbers that tell of the target."""
+        """Learning curves and columns for every encoding; their numbers contain information about the target."""
         value = np.concatenate([self.targets, self.truth])
 
         def column(name: str) -> np.ndarray:
@@ -64,7 +64,7 @@ class EasyTable:
 
 
 class _Every(Mapping[str, T]):
-    """Has whatever is asked for; says so of a few names."""
+    """A mapping that has every key, and lists a few of them."""
 
     def __init__(self, make: Callable[[str], T], names: Sequence[str]) -> None:
         self._make = make
@@ -82,7 +82,7 @@ class _Every(Mapping[str, T]):
 
 @functools.cache
 def easy_table(seed: int = 0) -> EasyTable:
-    """The same for the same seed; architectures differ."""
+    """Return the easy table, the same for the same seed; architectures differ."""
     space = get_space("digits-201")
     numbers = np.random.default_rng(seed)
     drawn: dict[Architecture, None] = {}
@@ -108,17 +108,17 @@ def _learning(nodes: Sequence[str], alive: Sequence[str]) -> float:
 
 
 def check_predictor(name: str, *, seed: int = 0) -> Report:
-    """Put a registered predictor, ours or a stranger's, through every check.
+    """Run all checks on a registered predictor, built in or user-defined.
 
     Args:
-        name: its name, with settings if wanted: "gcn:loss=hinge".
-        seed: of the table and of the predictor.
+        name: its name, optionally with settings: "gcn:loss=hinge".
+        seed: seed of the table and of the predictor.
 
     Returns:
-        A :class:`Report`. Where an optional package or weights are missing, the checks that need them are skipped.
+        A :class:`Report`. Checks that need missing packages or weights are skipped.
 
     Raises:
-        UnknownNameError: there is no such predictor, or it has no such setting.
+        UnknownNameError: the predictor or the setting does not exist.
     """
     checker = _Checker(name, seed)
     return run_checks(checker.make().label_, checker.checks())
@@ -130,19 +130,19 @@ class _Checker:
         self.seed = seed
         self.table = easy_table(seed)
         self.info = predictor_info(name.partition(":")[0])
-        self.returned: list[tuple[Predictor, object]] = []  # predictors with what their fit returned
+        self.returned: list[tuple[Predictor, object]] = []  # predictors with the return value of their fit
 
     def checks(self) -> dict[str, Callable[[], str]]:
-        """Checks by name, in the order in which they run."""
+        """Return the checks by name, in the order in which they run."""
         return {
             "declaration": self.declaration,
             "parameters": self.parameters,
             "shape": self.shape,
-            "inputs untouched": self.untouched,
+            "inputs unchanged": self.untouched,
             "better than chance": self.better_than_chance,
             "same seed, same predictions": self.deterministic,
             "order of the training set": self.training_order,
-            "company": self.company,
+            "independent predictions": self.company,
             "pickle": self.pickled,
             "uncertainty": self.uncertainty,
             "units": self.units,
@@ -157,7 +157,7 @@ class _Checker:
     # -- helpers -------------------------------------------------------------------------------
 
     def make(self) -> Predictor:
-        """A new one; what its encodings see of a table is taken from this one."""
+        """Create a predictor whose encodings read the easy table."""
         predictor = get_predictor(self.name) if ":seed=" in self.name else get_predictor(self.name, seed=self.seed)
         return predictor.with_encodings(self._fed)
 
@@ -165,7 +165,7 @@ class _Checker:
         return join([part.fed([self.table.known_of_all]) if part.from_table else part for part in encoding.parts])
 
     def fit(self, predictor: Predictor, known: Sequence[Architecture], targets: np.ndarray) -> Predictor:
-        """The predictor, fitted, whatever its ``fit`` returns; the check "shape" looks at that."""
+        """Fit the predictor, and return it whatever its ``fit`` returns; the check "shape" checks that."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -188,7 +188,7 @@ class _Checker:
         if not self.info.reference:
             raise FailedError("it cites no reference: pass reference=… to register_predictor")
         if not self.info.summary:
-            raise FailedError("its class has no docstring: the first line is what lists show")
+            raise FailedError("its class has no docstring: lists show its first line")
         return f"{self.info.kind}{', uncertain' if self.info.uncertain else ''}"
 
     def parameters(self) -> str:
@@ -198,13 +198,13 @@ class _Checker:
                 raise FailedError(f"its constructor does not store its argument {name}")
         before = predictor.get_params(deep=False)
         if set(before) != set(self.info.parameters):
-            raise FailedError("its constructor stores something else than its arguments: get_params misses some")
+            raise FailedError("its constructor stores something other than its arguments: get_params lacks some")
         again = _cloned(predictor)
         if {k: str(v) for k, v in again.get_params(deep=False).items()} != {k: str(v) for k, v in before.items()}:
             raise FailedError("clone has other parameters")
         if hasattr(again, "constant_"):
             raise FailedError("clone is fitted")
-        return f"{len(before)}, and clone keeps them"
+        return f"{len(before)}, and clone preserves them"
 
     def shape(self) -> str:
         if self.predicted.shape != (len(self.table.unseen),):
@@ -212,7 +212,7 @@ class _Checker:
         if self.predicted.dtype != np.float64 or not np.isfinite(self.predicted).all():
             raise FailedError("predictions are not finite float64 numbers")
         if self.fitted.predict([]).shape != (0,):
-            raise FailedError("no architectures do not give no predictions")
+            raise FailedError("predict([]) does not return an empty array")
         for predictor, returned in self.returned:
             if returned is not predictor:
                 raise FailedError(f"fit does not return the predictor, but a {type(returned).__name__}")
@@ -224,7 +224,7 @@ class _Checker:
         predictor = self.fit(self.make(), known, targets)
         predictor.predict(self.table.unseen[:5])
         if known != before[0] or not np.array_equal(targets, before[1]):
-            raise FailedError("fit changed the architectures or the targets it was given")
+            raise FailedError("fit changed the given architectures or targets")
         if differs(around, world()):
             raise FailedError("global random states of Python, numpy or torch were changed")
         return "architectures, targets, random states"
@@ -233,7 +233,8 @@ class _Checker:
         from scipy.stats import kendalltau
 
         tau = kendalltau(self.predicted, self.table.truth).statistic
-        floor = 3 * math.sqrt(2 * (2 * _UNSEEN + 5) / (9 * _UNSEEN * (_UNSEEN - 1)))  # three deviations of chance
+        # three standard deviations of chance
+        floor = 3 * math.sqrt(2 * (2 * _UNSEEN + 5) / (9 * _UNSEEN * (_UNSEEN - 1)))
         if not tau > floor:
             raise FailedError(f"tau {tau:.2f} on an easy table, where chance reaches {floor:.2f}")
         return f"tau {tau:.2f} on {_UNSEEN} unseen architectures; chance reaches {floor:.2f}"
@@ -241,9 +242,9 @@ class _Checker:
     def deterministic(self) -> str:
         again = self.fit(_cloned(self.fitted), self.table.known, self.table.targets).predict(self.table.unseen)
         if not np.array_equal(again, self.predicted):
-            raise FailedError("a second fit predicts otherwise")
+            raise FailedError("a second fit gives other predictions")
         if not np.array_equal(self.fitted.predict(self.table.unseen), self.predicted):
-            raise FailedError("a second predict predicts otherwise")
+            raise FailedError("a second predict gives other predictions")
         return "bit for bit, after clone"
 
     def training_order(self) -> str:
@@ -251,21 +252,21 @@ class _Checker:
         shuffled = self.fit(self.make(), [self.table.known[i] for i in order], self.table.targets[order])
         if not np.allclose(shuffled.predict(self.table.unseen), self.predicted, rtol=1e-6, atol=1e-9):
             raise FailedError("the order of the training set changes predictions")
-        return "does not matter"
+        return "has no effect"
 
     def company(self) -> str:
         alone = np.concatenate([self.fitted.predict([a]) for a in self.table.unseen[:6]])
         back = self.fitted.predict(self.table.unseen[::-1])[::-1]
         if not np.allclose(back, self.predicted, rtol=1e-4, atol=1e-6):
-            raise FailedError("the order of what is predicted changes predictions")
+            raise FailedError("the order of the predicted architectures changes predictions")
         if not np.allclose(alone, self.predicted[:6], rtol=1e-4, atol=1e-6):
-            raise FailedError("a prediction depends on what is predicted beside it")
-        return "predictions do not depend on it"
+            raise FailedError("a prediction depends on the other predicted architectures")
+        return "predictions do not depend on each other"
 
     def pickled(self) -> str:
         again: Predictor = pickle.loads(pickle.dumps(self.fitted))
         if not np.array_equal(again.predict(self.table.unseen), self.predicted):
-            raise FailedError("a pickled copy predicts otherwise")
+            raise FailedError("a pickled copy gives other predictions")
         return f"{len(pickle.dumps(self.fitted)) / 1e6:.2f} MB"
 
     def uncertainty(self) -> str:
@@ -287,33 +288,33 @@ class _Checker:
         span = high - low
         if self.predicted.min() < low - span or self.predicted.max() > high + span:
             raise FailedError("predictions are not in the targets' units")
-        return "predictions lie where targets do"
+        return "predictions are in the range of the targets"
 
     def one(self) -> str:
         predicted = self.fit(self.make(), self.table.known[:1], self.table.targets[:1]).predict(self.table.unseen)
         if not np.array_equal(predicted, np.full(len(self.table.unseen), self.table.targets[0])):
-            raise FailedError("after one network the prediction is not its target")
-        return "its target is the prediction"
+            raise FailedError("after fitting one network the prediction is not its target")
+        return "the prediction is its target"
 
     def two(self) -> str:
         low, high = int(np.argmin(self.table.targets)), int(np.argmax(self.table.targets))
         known = [self.table.known[low], self.table.known[high]]
         predicted = self.fit(self.make(), known, self.table.targets[[low, high]]).predict(self.table.unseen)
         if not np.isfinite(predicted).all():
-            raise FailedError("after two networks predictions are not finite")
+            raise FailedError("after fitting two networks predictions are not finite")
         return "finite predictions"
 
     def constant(self) -> str:
         predicted = self.fit(self.make(), self.table.known[:6], np.full(6, 71.5)).predict(self.table.unseen)
         if not np.array_equal(predicted, np.full(len(self.table.unseen), 71.5)):
-            raise FailedError("where all targets are the same the prediction is not that")
-        return "predicted as they are"
+            raise FailedError("if all targets are equal, the prediction is different")
+        return "the prediction is the constant"
 
     def duplicates(self) -> str:
         known = [*self.table.known[:10], *self.table.known[:4]]
         targets = np.concatenate([self.table.targets[:10], self.table.targets[:4] + 0.5])
         if not np.isfinite(self.fit(self.make(), known, targets).predict(self.table.unseen)).all():
-            raise FailedError("with an architecture twice, predictions are not finite")
+            raise FailedError("with a repeated architecture, predictions are not finite")
         same = self.fit(self.make(), [self.table.known[0]] * 4, self.table.targets[:4])
         if not np.isfinite(same.predict(self.table.unseen)).all():
             raise FailedError("with one architecture only, predictions are not finite")
@@ -329,7 +330,7 @@ class _Checker:
             if str(culprit) not in str(error):
                 raise FailedError(f"the message does not name {culprit}: {error}") from None
         else:
-            raise FailedError("a target that is nan is taken")
+            raise FailedError("a target that is nan is accepted")
         bad: list[tuple[Sequence[Any], Sequence[float]]] = [
             (self.table.known[:3], (1.0, 2.0)),
             ((), ()),
@@ -340,15 +341,15 @@ class _Checker:
                 self.make().fit(known, values)
             except InvalidInputError:
                 continue
-            raise FailedError("lengths that differ, nothing at all, or text for an architecture is taken")
-        return "refused by name"
+            raise FailedError("different lengths, empty input, or text for an architecture is accepted")
+        return "refused with their names"
 
     def not_fitted(self) -> str:
         try:
             self.make().predict(self.table.unseen[:1])
         except InvalidInputError:
-            return "says so"
-        raise FailedError("predict before fit gives something")
+            return "raises InvalidInputError"
+        raise FailedError("predict before fit returns something")
 
 
 def _cloned(predictor: Predictor) -> Predictor:

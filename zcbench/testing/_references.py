@@ -1,4 +1,4 @@
-"""Independent computations of our proxies, for the check "reference": plain PyTorch and numpy, no probe, no sharing.
+"""Independent computations of built-in proxies for the check "reference": plain PyTorch and numpy, no probe.
 
 Each follows the definition in the slowest obvious way: one backward pass per sample, whole Jacobians, hooks on modules.
 """
@@ -68,13 +68,13 @@ def _of_the_loss(model: nn.Module, batch: Batch) -> list[tuple[Floats, Floats]]:
 
 @naive_reference("params")
 def params(model: nn.Module, batch: Batch) -> float:
-    """Entries of all parameters."""
+    """Count the entries of all parameters."""
     return float(sum(np.prod(p.shape) for p in set(model.parameters())))
 
 
 @naive_reference("l2_norm")
 def l2_norm(model: nn.Module, batch: Batch) -> float:
-    """Norms by numpy."""
+    """Sum norms of numpy."""
     return float(sum(np.linalg.norm(w.detach().numpy().ravel()) for w in _weights(model)))
 
 
@@ -83,7 +83,7 @@ def _width(tensor: Tensor) -> int:
 
 
 def _layer_flops(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> int:
-    """Multiply-adds of one call of a layer that does them itself, by hand."""
+    """Count the multiply-adds of one call of a layer, by explicit formulas."""
     (x, *_), rows = inputs, inputs[0].numel() // _width(inputs[0])
     if isinstance(layer, nn.Conv2d):
         kernel = layer.kernel_size[0] * layer.kernel_size[1]
@@ -96,7 +96,7 @@ def _layer_flops(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -
             rows * gates * (layer.hidden_size + (layer.hidden_size if i else layer.input_size))
             for i in range(layer.num_layers)
         )
-    scores_and_values = 2 * x.shape[0] * x.shape[1] ** 2 * _width(x)  # the heads share out the width
+    scores_and_values = 2 * x.shape[0] * x.shape[1] ** 2 * _width(x)  # the heads share the width
     if isinstance(layer, nn.MultiheadAttention):  # its projections are called as functions
         return 4 * rows * int(layer.embed_dim) ** 2 + scores_and_values
     assert isinstance(layer, Attention)
@@ -106,7 +106,7 @@ def _layer_flops(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -
 @naive_reference("flops")
 @naive_reference("az_complexity")
 def flops(model: nn.Module, batch: Batch) -> float:
-    """Two per multiply-add, from the shapes that enter and leave each layer of the zoo."""
+    """Count two per multiply-add, from the shapes of the input and output of each layer of the zoo."""
     counting = (nn.Conv2d, nn.Linear, nn.LSTM, nn.GRU, nn.MultiheadAttention, Attention)
     silent = (nn.BatchNorm2d, nn.LayerNorm, nn.Embedding, Scaled, VisionTransformer)
     found: list[int] = []
@@ -122,7 +122,7 @@ def flops(model: nn.Module, batch: Batch) -> float:
             layer.register_forward_hook(count)
         elif not isinstance(layer, silent) and next(layer.parameters(recurse=False), None) is not None:
             raise NotImplementedError
-    with torch.enable_grad():  # without, PyTorch's encoder layer would not call its parts
+    with torch.enable_grad():  # without gradients, PyTorch's encoder layer would not call its parts
         _prepared(model, batch_statistics=False)(_inputs(batch))
     return 2 * sum(found) / len(batch)
 
@@ -132,13 +132,13 @@ def flops(model: nn.Module, batch: Batch) -> float:
 
 @naive_reference("grad_norm")
 def grad_norm(model: nn.Module, batch: Batch) -> float:
-    """Sum of norms."""
+    """Sum the norms."""
     return float(sum(np.linalg.norm(g.ravel()) for _, g in _of_the_loss(model, batch)))
 
 
 @naive_reference("grad_norm_all")
 def grad_norm_all(model: nn.Module, batch: Batch) -> float:
-    """Norm of everything."""
+    """Compute the norm of the whole gradient."""
     model = _prepared(model, batch_statistics=True)
     return float(
         np.linalg.norm(np.concatenate([g.ravel() for g in _gradients(_loss(model, batch), list(model.parameters()))]))
@@ -147,13 +147,13 @@ def grad_norm_all(model: nn.Module, batch: Batch) -> float:
 
 @naive_reference("snip")
 def snip(model: nn.Module, batch: Batch) -> float:
-    """Absolute products."""
+    """Sum absolute products."""
     return float(sum(np.abs(w * g).sum() for w, g in _of_the_loss(model, batch)))
 
 
 @naive_reference("zico")
 def zico(model: nn.Module, batch: Batch) -> float:
-    """Two halves of the batch."""
+    """Use the two halves of the batch."""
     model, weights, half = _prepared(model, batch_statistics=True), _weights(model), len(batch) // 2
     first, second = (_gradients(_loss(model, batch, rows), weights) for rows in (slice(0, half), slice(half, 2 * half)))
     total = 0.0
@@ -167,7 +167,7 @@ def zico(model: nn.Module, batch: Batch) -> float:
 
 @naive_reference("gradsign")
 def gradsign(model: nn.Module, batch: Batch) -> float:
-    """Sample by sample, row by row; what is small beside its row (in a vector: beside the arrays near it) is zero."""
+    """Compute sample by sample and row by row; small gradients relative to their row or the near arrays are zero."""
     model = _prepared(model, batch_statistics=True)
     parameters = list(model.parameters())
     totals: list[Floats] = [np.zeros(p.shape) for p in parameters]
@@ -185,7 +185,7 @@ def gradsign(model: nn.Module, batch: Batch) -> float:
 
 @naive_reference("gradsign_mean")
 def gradsign_mean(model: nn.Module, batch: Batch) -> float:
-    """The same per parameter."""
+    """Divide gradsign by the number of parameters."""
     return gradsign(model, batch) / params(model, batch)
 
 
@@ -200,37 +200,37 @@ def _jacobian(model: nn.Module, batch: Batch, *, batch_statistics: bool) -> Floa
 
 @naive_reference("ntk_mean")
 def ntk_mean(model: nn.Module, batch: Batch) -> float:
-    """All pairs of samples."""
+    """Average over all pairs of samples."""
     rows = _jacobian(model, batch, batch_statistics=True)
     return float(np.mean([a @ b for a, b in itertools.product(rows, rows)]))
 
 
 @naive_reference("ntk_trace")
 def ntk_trace(model: nn.Module, batch: Batch) -> float:
-    """Squared norms of rows."""
+    """Average the squared norms of rows."""
     return math.sqrt(np.mean([row @ row for row in _jacobian(model, batch, batch_statistics=False)]))
 
 
 @naive_reference("ntk_norm")
 def ntk_norm(model: nn.Module, batch: Batch) -> float:
-    """All pairs of samples."""
+    """Use all pairs of samples."""
     rows = _jacobian(model, batch, batch_statistics=False)
     return math.sqrt(sum((a @ b) ** 2 for a, b in itertools.product(rows, rows)))
 
 
 @naive_reference("ntk_cond")
 def ntk_cond(model: nn.Module, batch: Batch) -> float:
-    """From the singular values of the Jacobian."""
+    """Use the singular values of the Jacobian."""
     rows = _jacobian(model, batch, batch_statistics=True)
     values = np.linalg.svd(rows, compute_uv=False)
     if values[-1] < 1e-2 * values[0]:
-        raise NotImplementedError  # float32 cannot tell how small
+        raise NotImplementedError  # float32 is not precise enough
     return float((values[0] / values[-1]) ** 2)
 
 
 @naive_reference("lga")
 def lga(model: nn.Module, batch: Batch) -> float:
-    """Pearson's correlation of all entries of the kernel with those of the labels."""
+    """Compute Pearson's correlation of all entries of the kernel with those of the labels."""
     assert batch.targets is not None
     if batch.targets.dim() != 1:
         raise NotImplementedError
@@ -251,14 +251,14 @@ def _input_rows(model: nn.Module, batch: Batch) -> Floats:
 
 @naive_reference("jacov")
 def jacov(model: nn.Module, batch: Batch) -> float:
-    """Numpy's correlation and general eigenvalues."""
+    """Use numpy's correlation and general eigenvalues."""
     values = np.linalg.eigvals(np.corrcoef(_input_rows(model, batch))).real + 1e-5
     return float(-(np.log(values) + 1 / values).sum())
 
 
 @naive_reference("jacobian_cosine")
 def jacobian_cosine(model: nn.Module, batch: Batch) -> float:
-    """All pairs of samples."""
+    """Use all pairs of samples."""
     rows = _input_rows(model, batch)
     terms = [abs(a @ b / np.linalg.norm(a) / np.linalg.norm(b)) ** 0.05 for a, b in itertools.permutations(rows, 2)]
     return 1 - float(np.mean(terms))
@@ -268,15 +268,15 @@ def jacobian_cosine(model: nn.Module, batch: Batch) -> float:
 
 
 def _codes(model: nn.Module, batch: Batch) -> NDArray[np.bool_]:
-    """``(batch, units)``, from hooks on modules."""
+    """Return ``(batch, units)``, from hooks on modules."""
     if any("relu_" in vars(type(module))["forward"].__code__.co_names for module in model.modules() if _own(module)):
-        raise NotImplementedError  # functions are not seen by hooks
+        raise NotImplementedError  # hooks do not observe functions
     found: list[NDArray[np.bool_]] = []
     for module in model.modules():
         if isinstance(module, nn.ReLU):
             module.register_forward_pre_hook(
                 lambda _, args: found.append(
-                    (args[0].reshape(len(batch), -1) > 0).numpy()  # frames stand with their sample
+                    (args[0].reshape(len(batch), -1) > 0).numpy()  # frames are in the row of their sample
                 )
             )
     with torch.no_grad():
@@ -292,7 +292,7 @@ def _own(module: nn.Module) -> bool:
 
 @naive_reference("naswot")
 def naswot(model: nn.Module, batch: Batch) -> float:
-    """Agreements counted pair by pair."""
+    """Count agreements pair by pair."""
     codes = _codes(model, batch)
     kernel = [[float((a == b).sum()) for a in codes] for b in codes]
     return math.log(abs(np.linalg.det(np.array(kernel))))
@@ -300,11 +300,11 @@ def naswot(model: nn.Module, batch: Batch) -> float:
 
 @naive_reference("swap")
 def swap(model: nn.Module, batch: Batch) -> float:
-    """A set of tuples."""
+    """Count different tuples."""
     return float(len({tuple(column) for column in _codes(model, batch).T.tolist()}))
 
 
 @naive_reference("linear_regions")
 def linear_regions(model: nn.Module, batch: Batch) -> float:
-    """A set of tuples."""
+    """Count different tuples."""
     return float(len({tuple(row) for row in _codes(model, batch).tolist()}))

@@ -1,4 +1,4 @@
-"""Outcomes of named checks, and their report."""
+"""Results of named checks, and their report."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from zcbench.errors import first_line
 
 @dataclass(frozen=True, repr=False)
 class Outcome:
-    """What became of one check.
+    """The result of one check.
 
     Attributes:
         check: its name.
         status: "passed", "failed" or "skipped".
-        detail: what was compared, what went wrong, or why it was skipped.
+        detail: what was compared, what failed, or why it was skipped.
     """
 
     check: str
@@ -29,7 +29,7 @@ class Outcome:
 
 @dataclass(repr=False)
 class Report:
-    """All checks of one proxy, predictor or searcher.
+    """The results of all checks of one proxy, predictor or searcher.
 
     Attributes:
         name: its label.
@@ -40,12 +40,12 @@ class Report:
     outcomes: list[Outcome] = field(default_factory=list)
 
     def count(self, status: str) -> int:
-        """Number of checks with that status."""
+        """Count the checks with this status."""
         return sum(outcome.status == status for outcome in self.outcomes)
 
     @property
     def ok(self) -> bool:
-        """Nothing failed, and something passed."""
+        """Whether no check failed, and at least one passed."""
         return self.count("failed") == 0 and self.count("passed") > 0
 
     def __repr__(self) -> str:
@@ -53,7 +53,7 @@ class Report:
         return brief(f"<Report on {self.name}: {counts}>")
 
     def __str__(self) -> str:
-        """One line per check and a summary."""
+        """Return one line per check and a summary."""
         width = max((len(o.check) for o in self.outcomes), default=0)
         lines = [f"  {o.status:7} {o.check:{width}}  {o.detail}".rstrip() for o in self.outcomes]
         verdict = "ok" if self.ok else "FAILED"
@@ -62,7 +62,7 @@ class Report:
 
 
 class FailedError(AssertionError):
-    """A check that failed, in one sentence."""
+    """A failed check, in one sentence."""
 
 
 class SkippedError(Exception):
@@ -70,7 +70,7 @@ class SkippedError(Exception):
 
 
 def run_checks(name: str, checks: Mapping[str, Callable[[], str]]) -> Report:
-    """Run all checks; each returns what it saw, or raises. Whatever else is raised is a failure too."""
+    """Run all checks; each returns its observation, or raises. Every other exception is a failure too."""
     report = Report(name)
     for check, function in checks.items():
         try:
@@ -79,7 +79,7 @@ def run_checks(name: str, checks: Mapping[str, Callable[[], str]]) -> Report:
             report.outcomes.append(Outcome(check, "skipped", str(skip)))
         except FailedError as failure:
             report.outcomes.append(Outcome(check, "failed", str(failure)))
-        except Exception as error:  # what is checked raised where it must not
+        except Exception as error:  # the checked object raised where it must not
             report.outcomes.append(Outcome(check, "failed", first_line(error)))
         else:
             report.outcomes.append(Outcome(check, "passed", detail))

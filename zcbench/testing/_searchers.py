@@ -33,23 +33,23 @@ from zcbench.testing._report import FailedError, Report, SkippedError, run_check
 from zcbench.testing._world import differs, world
 from zcbench.types import Architecture
 
-#: steps of one run, and steps between two states that are restored
+#: steps of one run, and steps between two restored states
 _STEPS, _EVERY = 40, 10
 
 
 def check_searcher(searcher: str | type[Searcher], *, seed: int = 0) -> Report:
-    """Put a searcher, ours or a stranger's, through every check.
+    """Run all checks on a searcher, built in or user-defined.
 
     Args:
-        searcher: name of a registered one, with settings if wanted ("evolution:population=20"), or a class.
-        seed: of the searches.
+        searcher: name of a registered one, optionally with settings ("evolution:population=20"), or a class.
+        seed: seed of the searches.
 
     Returns:
-        A :class:`Report`. Where an optional package is missing, or the searcher does not claim what a check looks at,
-        the check is skipped.
+        A :class:`Report`. A check is skipped if an optional package is missing, or if the searcher does not claim the
+        checked property.
 
     Raises:
-        UnknownNameError: there is no such searcher, or it has no such setting.
+        UnknownNameError: the searcher or the setting does not exist.
         InvalidInputError: a setting is out of range.
     """
     checker = _Checker(searcher, seed)
@@ -64,22 +64,22 @@ class _Checker:
         self.name = getattr(made, "label_", self.kind.__qualname__)
 
     def checks(self) -> dict[str, Callable[[], str]]:
-        """Checks by name, in the order in which they run."""
+        """Return the checks by name, in the order in which they run."""
         return {
             "declaration": self.declaration,
             "settings": self.settings,
-            "begins": self.begins,
-            "no more than asked": self.no_more_than_asked,
+            "starts": self.begins,
+            "no more than requested": self.no_more_than_asked,
             "budget": self.budget,
             "same seed, same search": self.deterministic,
             "another seed": self.another_seed,
-            "random numbers of others": self.untouched,
+            "global random numbers": self.untouched,
             "nothing twice": self.nothing_twice,
             "constraints": self.constraints,
             "few neighbours": self.few_neighbours,
             "small space": self.small_space,
             "resume": self.resume,
-            "resume with answers out": self.resume_waiting,
+            "resume with pending answers": self.resume_waiting,
             "resume in batches": self.resume_batches,
             "state": self.state,
             "failed evaluations": self.failed,
@@ -93,12 +93,12 @@ class _Checker:
     # -- helpers -------------------------------------------------------------------------------
 
     def make(self) -> Searcher:
-        """A new one."""
+        """Create a searcher."""
         return get_searcher(self._given) if isinstance(self._given, str) else self._given()
 
     @functools.cached_property
     def hints(self) -> bool:
-        """Whether it needs scorers. It is asked once, by being given none."""
+        """Whether it needs scorers; this is tested once, without scorers."""
         try:
             self.make().begin(problem(self.seed, epochs=self.kind.epochs))
         except MissingDependencyError as error:
@@ -111,26 +111,26 @@ class _Checker:
     def begin(
         self, seed: int | None = None, domain: Domain | None = None, searcher: Searcher | None = None, **more: Any
     ) -> Run:
-        """A search of the easy problem that has asked nothing yet."""
+        """Start a search of the easy problem, without requests so far."""
         given = problem(
             self.seed if seed is None else seed, domain=domain, epochs=self.kind.epochs, hints=self.hints, **more
         )
         return Run(Search(searcher or self.make(), given))
 
     def search(self, steps: int, judge: Judge | None = None, *, batch: int = 1, **more: Any) -> Run:
-        """A search of so many steps."""
+        """Run a search of this many steps."""
         return drive(self.begin(**more), steps, judge or judged(1), batch=batch)
 
     @functools.cached_property
     def usual(self) -> Run:
-        """One search, one proposal at a time."""
+        """The result of one search, one proposal at a time."""
         return self.search(_STEPS)
 
     # -- the checks ----------------------------------------------------------------------------
 
     def declaration(self) -> str:
         if not (self.kind.__doc__ or "").strip():
-            raise FailedError("its class has no docstring: the first line is what lists show")
+            raise FailedError("its class has no docstring: lists show its first line")
         if not isinstance(self._given, str):
             return "a class that is not registered"
         info = searcher_info(self._given.partition(":")[0])
@@ -148,24 +148,24 @@ class _Checker:
         info = searcher_info(self._given.partition(":")[0])
         for name, default in info.parameters.items():
             if vars(get_searcher(info.name)).get(name, math.nan) != default:
-                raise FailedError(f"its constructor does not store its argument {name} as it is")
+                raise FailedError(f"its constructor does not store its argument {name} unchanged")
             for value in _others(default, info.ranges.get(name)):
                 try:
                     made = get_searcher(f"{info.name}:{name}={value}")
                 except InvalidInputError:
-                    continue  # settings may depend on one another
+                    continue  # settings may depend on each other
                 if getattr(made, name) != value:
                     raise FailedError(f"with {name}={value} it stores {name}={getattr(made, name)!r}")
                 again = get_searcher(made.label_)
                 if getattr(again, name) != value or again.label_ != made.label_:
-                    raise FailedError(f"its label {made.label_} is read as {again.label_}")
-        return f"{len(info.parameters)}, stored as they are"
+                    raise FailedError(f"its label {made.label_} is parsed as {again.label_}")
+        return f"{len(info.parameters)}, stored unchanged"
 
     def begins(self) -> str:
         try:
             hints = self.hints
         except InvalidInputError as error:
-            raise FailedError(f"it refuses the easy problem, with scorers and without: {error}") from None
+            raise FailedError(f"it refuses the easy problem, with and without scorers: {error}") from None
         if len(self.usual.told) < _STEPS:
             raise FailedError(f"it ended after {len(self.usual.told)} of {_STEPS} steps: {self.usual.search.ended}")
         return "with scorers" if hints else "without scorers"
@@ -175,7 +175,7 @@ class _Checker:
             over: list[int] = []
             drive(self.begin(searcher=watched(self.make(), over)), 8, judged(1), batch=batch)
             if max(over) > 0:
-                raise FailedError(f"asked for {batch} it gives {batch + max(over)}")
+                raise FailedError(f"it returns {batch + max(over)} proposals for {batch} requested")
         return "1, 3 and 8 at once"
 
     def budget(self) -> str:
@@ -189,7 +189,7 @@ class _Checker:
         return "0, 1 and 7 evaluations, and seconds"
 
     def _spent(self, limit: Budget, batch: int) -> float:
-        """Seconds that a whole search spends."""
+        """Return the seconds that a whole search spends."""
         evaluator = EasyEvaluator(EPOCHS if self.kind.epochs else None)
         given = problem(self.seed, epochs=self.kind.epochs, hints=self.hints)
         given.budget = limit
@@ -201,15 +201,15 @@ class _Checker:
 
     def deterministic(self) -> str:
         if not self.search(_STEPS).same(self.usual):
-            raise FailedError("a second search with the same seed proposes otherwise")
+            raise FailedError("a second search with the same seed makes other proposals")
         return f"{len(self.usual.asked)} proposals"
 
     def another_seed(self) -> str:
         before = problem(self.seed).rng.bit_generator.state
         if self.usual.search.problem.rng.bit_generator.state == before:
-            raise SkippedError("nothing about it is random")
+            raise SkippedError("it draws no random numbers")
         if all(self.search(_STEPS, seed=self.seed + more).same(self.usual) for more in (1, 2)):
-            raise FailedError("it draws random numbers, and other seeds propose the same")
+            raise FailedError("it draws random numbers, but other seeds make the same proposals")
         return "other proposals"
 
     def untouched(self) -> str:
@@ -217,7 +217,7 @@ class _Checker:
         self.search(12)
         if differs(before, world()):
             raise FailedError("global random states of Python, numpy or torch, or flags, were changed")
-        return "global states are what they were"
+        return "global states are unchanged"
 
     def nothing_twice(self) -> str:
         trained: dict[str, float] = {}
@@ -232,12 +232,12 @@ class _Checker:
 
     def constraints(self) -> str:
         for bound, least in ((95, 20), (56, 4)):  # one network in five, and one in a hundred
-            run = self.search(30, domain=bounded_domain(bound))  # the engine refuses what is not allowed
+            run = self.search(30, domain=bounded_domain(bound))  # the engine refuses forbidden networks
             if any(width(one.architecture) > bound for one in run.asked):
-                raise FailedError("it proposes what the constraints forbid")
+                raise FailedError("it proposes networks that the constraints forbid")
             if len(run.told) < least:
-                raise FailedError(f"it finds {len(run.told)} networks that keep a constraint: {run.search.ended}")
-        return "never broken where one network in five, and one in a hundred, keeps them"
+                raise FailedError(f"it finds {len(run.told)} networks that satisfy a constraint: {run.search.ended}")
+        return "satisfied, for constraints that one network in five or one in a hundred satisfies"
 
     def few_neighbours(self) -> str:
         run = self.search(30, domain=bounded_domain(10**6, scattered(60)))
@@ -260,14 +260,14 @@ class _Checker:
 
     def resume_waiting(self) -> str:
         if not self.kind.patient:
-            raise SkippedError("it says that it waits for every answer")
+            raise SkippedError("it declares that it waits for every answer")
         return self._resumed(batch=1, out=3)
 
     def resume_batches(self) -> str:
         return self._resumed(batch=4, out=0)
 
     def _resumed(self, *, batch: int, out: int, objectives: int = 1) -> str:
-        """From each state a fresh searcher has to go on as the first one did, to the next state."""
+        """Check that a new searcher with a restored state continues like the first one, up to the next state."""
         texts: list[tuple[str, int, int]] = []  # state, rows of the history, proposals
         steps = _STEPS if batch == 1 else _STEPS // 2
 
@@ -282,14 +282,15 @@ class _Checker:
         if len(texts) < 3:
             raise FailedError(f"it ends after {len(first.asked)} proposals: {first.search.ended}")
         for number, ((text, rows, done), (goal, _, end)) in enumerate(itertools.pairwise(texts)):
-            again = self.begin(seed=self.seed + 77, objectives=objectives)  # the state tells the random generator's
+            # the state contains that of the random generator
+            again = self.begin(seed=self.seed + 77, objectives=objectives)
             taken_over(first.search.problem.history, again.search.problem, rows)
             again.search.restore(json.loads(text))
             drive(again, _EVERY, judged(objectives), batch=batch, out=out)
             if again.asked != first.asked[done:end]:
-                raise FailedError(f"restored after {number * _EVERY} steps it proposes otherwise")
+                raise FailedError(f"restored after {number * _EVERY} steps it makes other proposals")
             if json.dumps(again.search.state(), sort_keys=True, allow_nan=False) != goal:
-                raise FailedError(f"restored after {number * _EVERY} steps it comes to another state")
+                raise FailedError(f"restored after {number * _EVERY} steps it reaches another state")
         return f"exact from each of {len(texts) - 1} states"
 
     def state(self) -> str:
@@ -299,7 +300,7 @@ class _Checker:
             state = run.search.searcher.state()
             text = json.dumps(state, allow_nan=False)
             if json.loads(text) != state:
-                raise FailedError("its state is not what JSON gives back: a tuple, or a key that is no text")
+                raise FailedError("JSON does not preserve its state: it contains a tuple, or a key that is not text")
             sizes.append(len(text))
 
         drive(self.begin(), 60, judged(1), batch=8, watch=measure)
@@ -318,24 +319,24 @@ class _Checker:
             count += 1
             return judged(1)(one, epochs) if count % 3 else (math.nan,)
 
-        for judge, what in ((third, "each third"), (lambda one, epochs: (math.nan,), "every")):
+        for judge, what in ((third, "every third"), (lambda one, epochs: (math.nan,), "every")):
             run = self.search(_STEPS, judge)
             if len(run.told) < _STEPS:
                 raise FailedError(f"where {what} evaluation fails it ends after {len(run.told)}: {run.search.ended}")
-        return "each third, and all"
+        return "every third, and all"
 
     def constant(self) -> str:
         run = self.search(_STEPS, lambda one, epochs: (71.5,))
         if len(run.told) < _STEPS:
             raise FailedError(f"where all networks are equally good it ends after {len(run.told)}: {run.search.ended}")
-        return "goes on"
+        return "continues"
 
     def patience(self) -> str:
         if not self.kind.patient:
-            raise SkippedError("it says that it waits for every answer")
+            raise SkippedError("it declares that it waits for every answer")
         for out, searcher, what in (
-            (0, thinned(self.make()), "each third proposal is dropped"),
-            (8, None, "8 answers are out"),
+            (0, thinned(self.make()), "every third proposal is dropped"),
+            (8, None, "8 answers are pending"),
         ):
             run = drive(self.begin(searcher=searcher), _STEPS, judged(1), out=out)
             if len(run.asked) < _STEPS - out:
@@ -354,8 +355,8 @@ class _Checker:
         for trainings, seeds in STAGES:
             found = [shortfall(contest(seed, trainings), trainings) for seed in range(seeds)]
             told = (
-                f"{trainings} trainings, {seeds} seeds: each is worth {worth(found):.2g} of random search; chance that "
-                f"it finds as much: {chance(found):.1g}"
+                f"{trainings} trainings, {seeds} seeds: each is worth {worth(found):.2g} of random search; chance "
+                f"that it finds as much: {chance(found):.1g}"
             )
             if tells(found):
                 return told
@@ -367,7 +368,7 @@ class _Checker:
 
     def several(self) -> str:
         if not self.kind.several:
-            raise SkippedError("it takes one objective")
+            raise SkippedError("it supports one objective")
         run = drive(self.begin(objectives=2), _STEPS, judged(2), batch=4)
         if len(run.told) < 2 * _STEPS:
             raise FailedError(f"with two objectives it ends after {len(run.told)}: {run.search.ended}")
@@ -382,12 +383,12 @@ class _Checker:
         if not parts:
             raise FailedError("it never stops a training early")
         if not whole:
-            raise FailedError("in the time of 30 whole trainings it trains no network to the end")
-        return f"{whole} whole trainings, and {parts} parts of one"
+            raise FailedError("in the time of 30 full trainings it trains no network to the end")
+        return f"{whole} full trainings, and {parts} partial ones"
 
 
 def _others(default: Any, edges: tuple[float, float] | None) -> list[Any]:
-    """Other values of a setting, inside its range."""
+    """Return other values of a setting, inside its range."""
     if isinstance(default, bool):
         return [not default]
     if not isinstance(default, int | float) or edges is None:

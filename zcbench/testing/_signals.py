@@ -1,4 +1,4 @@
-"""The contracts of what the probe is extended by: signals, and rules for gradients of single samples."""
+"""The contracts of extensions of the probe: signals, and rules for per-sample gradients."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from zcbench.testing._report import FailedError, Report, SkippedError, run_check
 from zcbench.testing._world import differs, world
 from zcbench.testing._zoo import Specimen, specimens
 
-#: signals that others share a pass with
+#: signals that share a pass with others
 _COMPANY = ("gradients", "relu_codes", "output_gradients")
 
 
 def check_signal(name: str, *, seed: int = 0) -> Report:
-    """Put a registered signal, ours or a stranger's, through every check.
+    """Run all checks on a registered signal, built in or user-defined.
 
     Args:
         name: its name.
         seed: seed of the probes.
 
     Returns:
-        A :class:`Report`. ``report.ok`` is False too if the signal was had of no network.
+        A :class:`Report`. ``report.ok`` is also False if no network has the signal.
 
     Raises:
-        UnknownNameError: there is no such signal.
+        UnknownNameError: the signal does not exist.
     """
     signal_info(name)
     checker = _Signal(name, seed)
@@ -39,10 +39,10 @@ def check_signal(name: str, *, seed: int = 0) -> Report:
         name,
         {
             "declaration": checker.declaration,
-            "had": checker.had,
-            "untouched": checker.untouched,
+            "computed": checker.had,
+            "unchanged": checker.untouched,
             "same seed, same signal": checker.deterministic,
-            "company": checker.company,
+            "other signals": checker.company,
             "graph": checker.graph,
         },
     )
@@ -58,13 +58,13 @@ class _Signal:
 
     def each(self) -> Iterator[Specimen]:
         if not self.cases:
-            raise SkippedError("it was had of no network")
+            raise SkippedError("no network has it")
         yield from self.cases
 
     def declaration(self) -> str:
         if not self.info.summary:
-            raise FailedError("its function has no docstring: the first line is what lists show")
-        watched = "seen in passing" if self.info.watcher else "computed"
+            raise FailedError("its function has no docstring: lists show its first line")
+        watched = "recorded during a pass" if self.info.watcher else "computed"
         return f"{watched}, {'with' if self.info.graph else 'without'} the graph of the main pass"
 
     def had(self) -> str:
@@ -77,11 +77,11 @@ class _Signal:
                     silent.append(f"{specimen.name}: {reason}")
                     continue
                 if probe.signal(self.info.name) is not first:
-                    raise FailedError(f"{specimen.name}: it is another object the second time")
+                    raise FailedError(f"{specimen.name}: a second read returns another object")
             self.cases.append(specimen)
         if not self.cases:
-            raise FailedError(f"of no network; {'; '.join(silent)}")
-        return f"of {len(self.cases)} of {len(self.cases) + len(silent)} networks"
+            raise FailedError(f"on no network; {'; '.join(silent)}")
+        return f"on {len(self.cases)} of {len(self.cases) + len(silent)} networks"
 
     def untouched(self) -> str:
         for specimen in self.each():
@@ -110,7 +110,7 @@ class _Signal:
     def deterministic(self) -> str:
         for specimen in self.each():
             if not _same(self.value(specimen), self.value(specimen)):
-                raise FailedError(f"{specimen.name}: another one with the same seed")
+                raise FailedError(f"{specimen.name}: the same seed gives another signal")
         return f"bit for bit on {len(self.cases)} networks"
 
     def company(self) -> str:
@@ -119,7 +119,7 @@ class _Signal:
             wanted = (self.info.name, *_COMPANY)
             for before in ((), _COMPANY):
                 if not _same(alone, self.value(specimen, wanted, before)):
-                    raise FailedError(f"{specimen.name}: another one in the pass that other signals share")
+                    raise FailedError(f"{specimen.name}: it differs in a pass that other signals share")
         return "the same alone and in a pass that others share, before and after them"
 
     def graph(self) -> str:
@@ -130,13 +130,13 @@ class _Signal:
                 used = probe._measured[self.info.name].parts & needed - {self.info.name}
             if used and not self.info.graph:
                 raise FailedError(
-                    f"{specimen.name}: it asks for {min(used)}, which needs the graph: declare graph=True"
+                    f"{specimen.name}: it requests {min(used)}, which needs the graph: declare graph=True"
                 )
         return "as declared"
 
 
 def _plain(probe: Probe, name: str) -> Any:
-    """A signal as nested containers of tensors and numbers."""
+    """Return a signal as nested containers of tensors and numbers."""
 
     def opened(part: Any) -> Any:
         if isinstance(part, (Tensor, int, float, str, bool, type(None))):
@@ -159,15 +159,15 @@ def _same(a: list[Any], b: list[Any]) -> bool:
     )
 
 
-# -- rules for gradients of samples ------------------------------------------------------------
+# -- rules for per-sample gradients ------------------------------------------------------------
 
 
 def check_per_sample_rule(make: Callable[[], nn.Module], inputs: Tensor) -> Report:
-    """Put the per-sample rule of a kind of layer through every check.
+    """Run all checks on the per-sample rule of a kind of layer.
 
     Args:
-        make: builds such a layer, freshly initialised.
-        inputs: what enters it, at least three samples ``(samples, …)``.
+        make: builds such a layer with new initial weights.
+        inputs: the input of the layer, at least three samples ``(samples, …)``.
 
     Returns:
         A :class:`Report`.
@@ -177,9 +177,9 @@ def check_per_sample_rule(make: Callable[[], nn.Module], inputs: Tensor) -> Repo
         type(make()).__name__,
         {
             "a rule": checker.rule,
-            "gradients of samples": checker.gradients,
+            "per-sample gradients": checker.gradients,
             "parts of the batch": checker.parts,
-            "untouched": checker.untouched,
+            "unchanged": checker.untouched,
         },
     )
 
@@ -194,21 +194,25 @@ class _Rule:
     def found(self, rows: slice = slice(None)) -> dict[str, Tensor]:
         rule = rule_of(self.layer)
         if rule is None:
-            raise SkippedError("there is none")
+            raise SkippedError("there is no rule")
         with torch.no_grad():
             return {name: part.clone() for name, part in rule(self.layer, self.x[rows], self.gradient[rows])}
 
     def rule(self) -> str:
         found = rule_of(self.layer)
         if found is None:
-            raise FailedError("there is none: write @zcbench.per_sample_rule(…) above one")
-        return "the general one, which runs the layer again" if found is replayed else f"{found.__name__} of its own"
+            raise FailedError("there is no rule: write @zcbench.per_sample_rule(…) above one")
+        return (
+            "the general one, which runs the layer again"
+            if found is replayed
+            else f"the specific rule {found.__name__}"
+        )
 
     def gradients(self) -> str:
         found = self.found()
         own = {name: p for name, p in self.layer.named_parameters(recurse=False) if p.requires_grad}
         if missing := sorted(own.keys() - found.keys()):
-            raise FailedError(f"it gives none of the parameter {missing[0]!r}")
+            raise FailedError(f"it returns no gradient of the parameter {missing[0]!r}")
         for row in range(len(self.x)):
             output = self.layer(self.x[row : row + 1])
             expected = torch.autograd.grad(output, list(own.values()), self.gradient[row : row + 1], allow_unused=True)
@@ -218,15 +222,15 @@ class _Rule:
                 if given.shape != wanted.shape:
                     raise FailedError(f"{name}: shape {tuple(found[name].shape)} for {len(self.x)} samples")
                 if not torch.allclose(given, wanted, rtol=1e-3, atol=1e-5 * float(wanted.abs().max()) + 1e-7):
-                    raise FailedError(f"{name}, sample {row}: not autograd's gradient of that sample alone")
-        return f"autograd's of each of {len(self.x)} samples alone"
+                    raise FailedError(f"{name}, sample {row}: differs from autograd's gradient of this sample alone")
+        return f"equal to autograd's for each of {len(self.x)} samples alone"
 
     def parts(self) -> str:
         whole = self.found()
         for rows in (slice(0, 1), slice(1, None)):
             for name, part in self.found(rows).items():
                 if not torch.allclose(part, whole[name][rows], rtol=1e-4, atol=1e-6):
-                    raise FailedError(f"{name}: other gradients for some of the samples than for all of them")
+                    raise FailedError(f"{name}: gradients of some samples differ from those of the whole batch")
         return "the same in parts"
 
     def untouched(self) -> str:
@@ -237,5 +241,5 @@ class _Rule:
         if not all(torch.equal(before[name], after[name]) for name in before):
             raise FailedError("it changes the layer")
         if not (torch.equal(x, self.x) and torch.equal(gradient, self.gradient)):
-            raise FailedError("it changes what it was given")
+            raise FailedError("it changes its input")
         return "layer, input and gradient"

@@ -22,32 +22,32 @@ from zcbench.testing._report import FailedError, Report, SkippedError, run_check
 from zcbench.testing._world import differs, world
 from zcbench.types import Architecture, Supernet
 
-#: architectures that are drawn; those among which two ways to write one network are looked for
+#: number of drawn architectures; number of those searched for two strings of one network
 _DRAWN, _LOOKED = 4, 200
-#: steps of one training
+#: number of steps of one training
 _STEPS = 6
 
 
 def check_supernet(supernet: Supernet, inputs: Any, targets: Tensor | None = None, *, seed: int = 0) -> Report:
-    """Put a supernet, ours or a stranger's, through every check; it is left as it was.
+    """Run all checks on a supernet, built in or user-defined; it is restored afterwards.
 
     Args:
-        supernet: what keeps the protocol :class:`zcbench.supernets.Supernet`: ``space`` and ``subnet``. ``activate``
-            and ``evaluate`` are checked where they are there.
-        inputs: a batch of two samples or more: a tensor, a tuple of positional or a mapping of keyword arguments.
+        supernet: an object with the protocol :class:`zcbench.supernets.Supernet`: ``space`` and ``subnet``.
+            ``activate`` and ``evaluate`` are checked if they exist.
+        inputs: a batch of at least two samples: a tensor, a tuple of positional or a mapping of keyword arguments.
         targets: classes ``(batch,)``, to train with; without them some are drawn.
-        seed: of the architectures that are drawn.
+        seed: seed of the drawn architectures.
 
     Returns:
-        A :class:`Report`. Where the supernet does not have what a check looks at, the check is skipped. Trainings are
-        checked of a :class:`zcbench.supernets.WeightSharing`.
+        A :class:`Report`. A check is skipped if the supernet lacks the checked method. Trainings are checked for a
+        :class:`zcbench.supernets.WeightSharing`.
 
     Raises:
-        InvalidInputError: it keeps no such protocol, or the inputs are fewer than two samples.
+        InvalidInputError: it does not have this protocol, or the inputs are fewer than two samples.
     """
     if not isinstance(supernet, Supernet):
         raise InvalidInputError(
-            f"a {type(supernet).__name__} is no supernet: it needs a space and subnet(architecture)."
+            f"a {type(supernet).__name__} is not a supernet: it needs a space and subnet(architecture)."
         )
     checker = _Checker(supernet, inputs, targets, seed)
     name = f"{type(supernet).__name__} of {supernet.space.name}"
@@ -60,25 +60,25 @@ class _Checker:
         self.supernet, self.inputs, self.targets, self.seed = supernet, inputs, targets, seed
         tensors = [part for part in parts(inputs) if isinstance(part, Tensor) and part.ndim]
         if not tensors or len(tensors[0]) < 2:
-            raise InvalidInputError("give a batch of two samples or more.")
+            raise InvalidInputError("give a batch of at least two samples.")
         self.samples = len(tensors[0])
         self.rng = np.random.default_rng(seed)
 
     def checks(self) -> dict[str, Callable[[], str]]:
-        """Checks by name, in the order in which they run."""
+        """Return the checks by name, in the order in which they run."""
         return {
             "subnets": self.subnets,
             "same subnet": self.same_subnet,
-            "company": self.company,
-            "weights of their own": self.own_weights,
+            "independent samples": self.company,
+            "separate weights": self.own_weights,
             "follow the supernet": self.follow,
-            "no trace of others": self.no_trace,
-            "random numbers of others": self.untouched,
+            "no side effects": self.no_trace,
+            "global random numbers": self.untouched,
             "other architectures": self.others_refused,
             "equal networks": self.equal_networks,
             "subnet equals active": self.active_equal,
             "gradients": self.gradients,
-            "trained where active": self.trained,
+            "active weights are trained": self.trained,
             "evaluate": self.evaluate,
             "same seed, same training": self.training,
             "resume": self.resume,
@@ -88,7 +88,7 @@ class _Checker:
 
     @functools.cached_property
     def drawn(self) -> list[Architecture]:
-        """Some architectures, those that it calls the largest and the smallest first."""
+        """The drawn architectures, after its largest and smallest."""
         ends = [getattr(self.supernet, name, None) for name in ("largest", "smallest")]
         found = [one for one in ends if isinstance(one, Architecture)]
         for _ in range(20 * _DRAWN):
@@ -97,12 +97,12 @@ class _Checker:
         return found
 
     def output(self, network: nn.Module, inputs: Any = None) -> Tensor:
-        """What a network computes."""
+        """Return the output of a network."""
         with torch.no_grad():
             return as_tensor(invoke(network, self.inputs if inputs is None else inputs)).clone()
 
     def of_subnet(self, architecture: Architecture) -> Tensor:
-        """What a new subnet computes."""
+        """Return the output of a new subnet."""
         return self.output(self.supernet.subnet(architecture))
 
     @property
@@ -111,23 +111,23 @@ class _Checker:
         if not callable(getattr(self.supernet, "activate", None)):
             raise SkippedError("it has no activate(architecture)")
         if not isinstance(self.supernet, nn.Module):
-            raise SkippedError("it is no module, which could compute as its active subnet")
+            raise SkippedError("it is not a module, so it cannot compute as its active subnet")
         return self.supernet
 
     def of_active(self, architecture: Architecture) -> Tensor:
-        """What the supernet computes as a subnet, in evaluation mode."""
+        """Return the output of the supernet as a subnet, in evaluation mode."""
         module = self.module
         module.eval()
         module.activate(architecture)
         return self.output(module)
 
     def tolerance(self, network: nn.Module, out: Tensor) -> float:
-        """Eight times the error of rounding: how far the network is from itself in double precision."""
+        """Return eight times the rounding error: the difference of the network from itself in double precision."""
         eps = torch.finfo(out.dtype).eps
         try:
             exact = self.output(copy.deepcopy(network).double(), cast(self.inputs, torch.float64))
             error = float((exact - out).abs().max())
-        except Exception:  # a stranger's network may know one precision
+        except Exception:  # a user-defined network may support one precision only
             error = 100 * eps * float(out.abs().max())
         return 8 * max(error, eps * float(out.abs().max()))
 
@@ -138,30 +138,30 @@ class _Checker:
         for one in self.drawn:
             network = self.supernet.subnet(one)
             if not isinstance(network, nn.Module):
-                raise FailedError(f"subnet gives a {type(network).__name__} and no module")
+                raise FailedError(f"subnet returns a {type(network).__name__}, which is not a module")
             if any(part.training for part in network.modules()):
                 raise FailedError(f"the subnet {one} is in training mode: return it in evaluation mode")
             outputs.append(self.output(network))
             if not torch.isfinite(outputs[-1]).all():
-                raise FailedError(f"the subnet {one} gives numbers that are not finite")
+                raise FailedError(f"the output of the subnet {one} is not finite")
         if len(self.drawn) > 1 and all(same(out, outputs[0]) for out in outputs):
-            raise FailedError(f"{len(outputs)} architectures all compute the same")
+            raise FailedError(f"{len(outputs)} architectures all have the same output")
         return f"{len(outputs)} architectures"
 
     def same_subnet(self) -> str:
         for one in self.drawn:
             if not same(self.of_subnet(one), self.of_subnet(one)):
-                raise FailedError(f"two subnets of {one} compute differently")
-        return "to the bit"
+                raise FailedError(f"two subnets of {one} have different outputs")
+        return "bit for bit"
 
     def company(self) -> str:
         if self.samples < 3:
-            raise SkippedError("it takes three samples or more")
+            raise SkippedError("it needs at least three samples")
         for one in self.drawn:
             network = self.supernet.subnet(one)
             out = self.output(network)
             if len(out) != self.samples:
-                raise SkippedError("outputs are not counted by samples")
+                raise SkippedError("the first dimension of the outputs is not the number of samples")
             less = self.output(network, rows(self.inputs, self.samples, 2))
             if float((less - out[:2]).abs().max()) > self.tolerance(network, out):
                 raise FailedError(f"outputs of the subnet {one} depend on the other samples of a batch: calibrate it")
@@ -178,7 +178,7 @@ class _Checker:
 
     def follow(self) -> str:
         if not isinstance(self.supernet, nn.Module) or not list(self.supernet.parameters()):
-            raise SkippedError("it is no module with parameters")
+            raise SkippedError("it is not a module with parameters")
         networks = [self.supernet.subnet(one) for one in self.drawn]
         before = [self.output(network) for network in networks]
         with as_it_was(self.supernet):
@@ -191,7 +191,7 @@ class _Checker:
                     raise FailedError(f"the subnet {one} changes with the supernet: give it copies")
                 if same(self.of_subnet(one), out):
                     raise FailedError(f"new weights of the supernet do not reach a new subnet {one}")
-        return "new ones have new weights, earlier ones theirs"
+        return "new subnets have the new weights, earlier ones keep theirs"
 
     # -- side effects --------------------------------------------------------------------------
 
@@ -204,19 +204,19 @@ class _Checker:
             if active is not None:
                 self.of_active(other)
             if not same(self.of_subnet(first), before):
-                raise FailedError(f"the subnet {first} computes differently after {other} was made")
+                raise FailedError(f"the output of the subnet {first} changes after {other} was created")
             if active is not None and not same(self.of_active(first), active):
-                raise FailedError(f"as {first} the supernet computes differently after it was {other}")
+                raise FailedError(f"as {first} the supernet has another output after it was {other}")
         modes = states.pop("modes")
         after = state(self.supernet)
         if self._can_activate:  # of_active chose the mode
             after.pop("modes")
         elif after.pop("modes") != modes:
-            raise FailedError("making subnets changes the supernet's training mode")
+            raise FailedError("creating subnets changes the supernet's training mode")
         for name, value in states.items():
             if differs(value, after.get(name)):
-                raise FailedError(f"making subnets changes the supernet's {name}")
-        return f"of {len(rest)} other subnets; weights, buffers and momenta stay"
+                raise FailedError(f"creating subnets changes the supernet's {name}")
+        return f"with {len(rest)} other subnets; weights, buffers and momenta are unchanged"
 
     @property
     def _can_activate(self) -> bool:
@@ -229,7 +229,7 @@ class _Checker:
             self.of_active(self.drawn[0])
         if differs(before, world()):
             raise FailedError("global random states of Python, numpy or torch, or flags, were changed")
-        return "global states are what they were"
+        return "global states are unchanged"
 
     # -- architectures -------------------------------------------------------------------------
 
@@ -246,9 +246,9 @@ class _Checker:
                     use(one)
                 except (ValueError, LookupError, TypeError):
                     continue
-                raise FailedError(f"{name} takes {one!r}, which is no architecture of its space")
+                raise FailedError(f"{name} accepts {one!r}, which is not an architecture of its space")
         if active is not None and not same(self.output(self.module), active):
-            raise FailedError("an architecture that it refuses changes what it computes")
+            raise FailedError("an architecture that it refuses changes its output")
         return "are refused"
 
     def equal_networks(self) -> str:
@@ -257,9 +257,9 @@ class _Checker:
             one = space.sample(self.rng)
             if (usual := space.canonical(one)) != one:
                 if not same(self.of_subnet(one), self.of_subnet(usual)):
-                    raise FailedError(f"{one} and {usual} are one network by the space, and their subnets differ")
+                    raise FailedError(f"{one} and {usual} are one network of the space, but their subnets differ")
                 return f"{one.key} and {usual.key}"
-        raise SkippedError(f"among {_LOOKED} architectures each is written in the one usual way")
+        raise SkippedError(f"all of {_LOOKED} architectures are in their standard form")
 
     # -- as a module ---------------------------------------------------------------------------
 
@@ -269,20 +269,22 @@ class _Checker:
             network = self.supernet.subnet(one)
             alone, active = self.output(network), self.of_active(one)
             if alone.shape != active.shape:
-                raise FailedError(f"as {one} the supernet gives {tuple(active.shape)}, its subnet {tuple(alone.shape)}")
+                raise FailedError(
+                    f"as {one} the supernet returns {tuple(active.shape)}, but its subnet {tuple(alone.shape)}"
+                )
             if same(alone, active):
                 continue
             apart, allowed = float((alone - active).abs().max()), self.tolerance(network, alone)
             if not apart <= allowed:
                 raise FailedError(
-                    f"the subnet {one} and the supernet as {one} give outputs {apart:.2g} apart, and rounding explains "
-                    f"{allowed:.1g}"
+                    f"the outputs of the subnet {one} and the supernet as {one} differ by {apart:.2g}, but rounding "
+                    f"explains only {allowed:.1g}"
                 )
             worst = max(worst, apart)
-        return f"at most {worst:.1g} apart" if worst else "to the bit"
+        return f"difference at most {worst:.1g}" if worst else "bit for bit"
 
     def gradients(self) -> str:
-        """The gradient against differences along random directions, in double precision."""
+        """Compare the gradient with differences along random directions, in double precision."""
         module = self.module
         with as_it_was(module):
             try:
@@ -298,10 +300,10 @@ class _Checker:
                 raise
             except RuntimeError as error:
                 raise SkippedError(f"it does not compute in double precision: {first_line(error)}") from None
-        return f"those of {len(self.drawn)} subnets, against differences"
+        return f"those of {len(self.drawn)} subnets, compared with differences"
 
     def _moved(self, values: Sequence[Tensor]) -> None:
-        """Away from where functions have kinks: a norm of what is always zero gives its bias, which begins at zero."""
+        """Move values away from kinks: a norm of constant zeros returns its bias, which is initially zero."""
         generator = torch.Generator().manual_seed(self.seed)
         with torch.no_grad():
             for value in values:
@@ -310,7 +312,7 @@ class _Checker:
     def _directions(self, one: Architecture, module: nn.Module, inputs: Any, values: list[nn.Parameter]) -> None:
         def loss() -> Tensor:
             with torch.random.fork_rng(devices=[]):
-                torch.default_generator.manual_seed(0)  # of dropout
+                torch.default_generator.manual_seed(0)  # for dropout
                 out = as_tensor(invoke(module, inputs))
             return (out * torch.linspace(-1, 2, out.numel(), dtype=out.dtype, device=out.device).view(out.shape)).sum()
 
@@ -328,11 +330,11 @@ class _Checker:
                 raise FailedError(f"as {one} its gradient is not finite")
             slopes = [self._slope(loss, values, ways, step) for step in (1e-6, 5e-7)]
             scale = sum(float((gradient * way).abs().sum()) for gradient, way in zip(found, ways, strict=True))
-            kinks = abs(slopes[0] - slopes[1])  # of ReLUs between the points
+            kinks = abs(slopes[0] - slopes[1])  # caused by ReLUs between the points
             if abs(told - slopes[1]) > 10 * kinks + 1e-4 * scale:
                 raise FailedError(
-                    f"as {one} its gradient says {told:.6g} along a direction and its outputs {slopes[1]:.6g}: "
-                    "gradients reach weights that it does not use, or not all that it uses"
+                    f"as {one} its gradient is {told:.6g} along a direction, but its outputs give {slopes[1]:.6g}: "
+                    "gradients reach weights that it does not use, or do not reach all that it uses"
                 )
 
     @staticmethod
@@ -349,7 +351,7 @@ class _Checker:
         return (ends[0] - ends[1]) / (2 * step)
 
     def trained(self) -> str:
-        """After a step along one subnet's gradient that subnet differs, and what it does not use is as it was."""
+        """Check that a step along one subnet's gradient changes this subnet and no weight that it does not use."""
         module = self.module
         sizes = {one: sum(value.numel() for value in self.supernet.subnet(one).parameters()) for one in self.drawn}
         small, total = min(self.drawn, key=sizes.__getitem__), sum(value.numel() for value in module.parameters())
@@ -366,14 +368,14 @@ class _Checker:
                         moved += int((value.grad != 0).sum())
                         value.sub_(0.1 * value.grad)
                     elif value.is_floating_point():
-                        value.fill_(math.nan)  # what has no gradient is not used
+                        value.fill_(math.nan)  # weights without gradient are not used
             after = self.of_subnet(small)
             if not moved or same(after, before):
                 raise FailedError(f"a step along the gradient of {small} does not change its subnet")
             if not torch.isfinite(after).all():
-                raise FailedError(f"the subnet {small} uses weights that get no gradient")
+                raise FailedError(f"the subnet {small} uses weights without gradient")
         if sizes[small] < max(sizes.values()) and moved == total:
-            raise FailedError(f"all {total:,} weights get a gradient from {small}, which has {sizes[small]:,}")
+            raise FailedError(f"all {total:,} weights have a gradient from {small}, which has {sizes[small]:,}")
         return f"{moved:,} of {total:,} weights learn as {small.key}"
 
     def evaluate(self) -> str:
@@ -389,23 +391,23 @@ class _Checker:
             if not all(map(math.isfinite, numbers(use(one)).values())):
                 raise FailedError(f"evaluate({one}) is not finite")
         if numbers(use(self.drawn[0])) != first:
-            raise FailedError(f"evaluate({self.drawn[0]}) gives another number after others were evaluated")
+            raise FailedError(f"evaluate({self.drawn[0]}) returns another number after others were evaluated")
         if differs(states, state(self.supernet)) or differs(before, world()):
-            raise FailedError("evaluate changes the supernet, or random numbers of others")
+            raise FailedError("evaluate changes the supernet, or global random numbers")
         return ", ".join(first)
 
     # -- trainings -----------------------------------------------------------------------------
 
     def _trained(self, seed: int, until: int = _STEPS) -> Training:
-        """A training from the weights that the supernet has now."""
+        """Create a training from the current weights of the supernet."""
         net = self.supernet
         if not isinstance(net, WeightSharing):
-            raise SkippedError("it is no WeightSharing, and is trained elsewhere")
+            raise SkippedError("it is not a WeightSharing, and is trained elsewhere")
         targets = self.targets
         if targets is None:
             out = self.of_subnet(self.drawn[0])
             if out.ndim < 2 or len(out) != self.samples:
-                raise SkippedError("its outputs are no logits of classes")
+                raise SkippedError("its outputs are not logits of classes")
             targets = torch.arange(out[..., 0].numel(), device=out.device).view(out.shape[:-1]) % out.shape[-1]
         made = Training(
             net, self.inputs, targets, "single_path", steps=_STEPS, batch=max(2, self.samples // 2), seed=seed
@@ -429,7 +431,7 @@ class _Checker:
             raise FailedError("two trainings with one seed give different weights")
         if all(map(same, found[0], found[2])):
             raise FailedError("trainings with two seeds give the same weights")
-        return f"{_STEPS} steps, to the bit"
+        return f"{_STEPS} steps, bit for bit"
 
     def resume(self) -> str:
         with as_it_was(self.supernet):
@@ -445,5 +447,5 @@ class _Checker:
                 for _ in again.run():
                     pass
                 if not all(map(same, whole, self._weights())):
-                    raise FailedError(f"a training that goes on after {_STEPS // 2} steps ends with other weights")
+                    raise FailedError(f"a training that is resumed after {_STEPS // 2} steps ends with other weights")
         return f"exact after {_STEPS // 2} of {_STEPS} steps"

@@ -1,4 +1,4 @@
-"""What a proxy or a predictor has to leave as it was, besides what it was given."""
+"""Global state that a proxy or a predictor must not change, in addition to its arguments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn.modules import module as modules
 
 
 def world() -> dict[str, Any]:
-    """Random states and global flags."""
+    """Return random states and global flags."""
     cudnn: Any = torch.backends.cudnn
     cuda: Any = torch.backends.cuda
     return {
@@ -31,7 +31,7 @@ def world() -> dict[str, Any]:
 
 
 def differs(a: object, b: object) -> bool:
-    """Whether two states differ anywhere; nan equals nan."""
+    """Return whether two states differ anywhere; nan equals nan."""
     if isinstance(a, Tensor) and isinstance(b, Tensor):
         return a.shape != b.shape or not torch.equal(a.nan_to_num(1.5), b.nan_to_num(1.5))
     if isinstance(a, np.ndarray):

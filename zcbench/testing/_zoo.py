@@ -1,4 +1,4 @@
-"""Small networks of every domain, each with a batch: what contract tests run on."""
+"""Small networks of every domain, each with a batch, for contract tests."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ BATCH, CLASSES, WORDS, LENGTH = 10, 5, 17, 6
 
 @dataclass(frozen=True)
 class Specimen:
-    """A network to be made afresh, and what it is fed with.
+    """A function that builds a network, and the network's batch.
 
     Attributes:
-        name: what it is, in words.
+        name: description of the network.
         domain: "convolutional", "transformer", "recurrent" or "perceptron".
         make: builds the network; the same weights every time.
         batch: inputs and targets.
@@ -76,7 +76,7 @@ class Residual(nn.Module):
         self.head = nn.Linear(12, CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images to logits."""
+        """Map images to logits."""
         x = self.stem(x)
         x = F.relu_(self.branch(x) + self.shortcut(x))
         logits: Tensor = self.head(self.pool(x).flatten(1))
@@ -84,7 +84,7 @@ class Residual(nn.Module):
 
 
 def plain_convnet() -> nn.Module:
-    """Three convolutions in a row."""
+    """Build three convolutions in sequence."""
     layers: list[nn.Module] = []
     for c_in, c_out in ((3, 8), (8, 8), (8, 12)):
         layers += [nn.Conv2d(c_in, c_out, 3, padding=1, bias=False), nn.BatchNorm2d(c_out), nn.ReLU()]
@@ -101,7 +101,7 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(batch, length, width)`` to the same shape."""
+        """Map ``(batch, length, width)`` to the same shape."""
         q, k, v = (
             layer(x).unflatten(2, (self.heads, -1)).transpose(1, 2) for layer in (self.query, self.key, self.value)
         )
@@ -136,7 +136,7 @@ class Encoder(nn.Module):
         self.head = nn.Linear(width, WORDS if per_word else CLASSES)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """``(batch, length)`` to logits."""
+        """Map ``(batch, length)`` to logits."""
         x = self.words(tokens) + self.places(torch.arange(tokens.shape[1], device=tokens.device))
         for layer in self.layers:
             parts = layer._modules
@@ -159,7 +159,7 @@ class VisionTransformer(nn.Module):
         self.head = nn.Linear(width, CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images to logits."""
+        """Map images to logits."""
         tokens = self.patches(x).flatten(2).transpose(1, 2) + self.places
         logits: Tensor = self.head(self.encoder(tokens).mean(1))
         return logits
@@ -181,7 +181,7 @@ class Recurrent(nn.Module):
         self.head = nn.Linear(width, WORDS)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """``(batch, length)`` to logits ``(batch, length, words)``."""
+        """Map ``(batch, length)`` to logits ``(batch, length, words)``."""
         logits: Tensor = self.head(self.core(self.words(tokens))[0])
         return logits
 
@@ -194,21 +194,21 @@ class Cell(nn.Module):
         self.gate, self.new = nn.Linear(2 * width, width), nn.Linear(2 * width, width)
 
     def forward(self, x: Tensor, state: Tensor) -> Tensor:
-        """Input and state ``(batch, width)`` to the new state."""
+        """Map input and state ``(batch, width)`` to the new state."""
         both = torch.cat([x, state], 1)
         gate = torch.sigmoid(self.gate(both))
         return gate * state + (1 - gate) * torch.tanh(self.new(both))
 
 
 class HandWritten(nn.Module):
-    """A language model around a hand-written cell, called once per word."""
+    """A language model with a hand-written cell, called once per word."""
 
     def __init__(self, width: int = 12) -> None:
         super().__init__()
         self.words, self.cell, self.head = nn.Embedding(WORDS, width), Cell(width), nn.Linear(width, WORDS)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """``(batch, length)`` to logits ``(batch, length, words)``."""
+        """Map ``(batch, length)`` to logits ``(batch, length, words)``."""
         state = self.head.weight.new_zeros(len(tokens), self.head.in_features)
         outputs = []
         for x in self.words(tokens).unbind(1):
@@ -218,7 +218,7 @@ class HandWritten(nn.Module):
 
 
 class Mixed(nn.Module):
-    """Convolutions, then attention over the positions of the map, then an LSTM over what attention makes of them."""
+    """Convolutions, then attention over the positions of the map, then an LSTM over the output of attention."""
 
     def __init__(self, width: int = 8) -> None:
         super().__init__()
@@ -230,26 +230,26 @@ class Mixed(nn.Module):
         self.head = nn.Linear(width, CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images to logits."""
+        """Map images to logits."""
         sequence = self.attention(self.stem(x).flatten(2).transpose(1, 2))
         logits: Tensor = self.head(self.core(sequence)[0][:, -1])
         return logits
 
 
 class Scaled(nn.Module):
-    """Root mean square norm as decoders write it out."""
+    """Root mean square norm, written out as in decoders."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Any shape ``(…, width)``."""
+        """Map ``(…, width)`` to the same shape."""
         return self.weight * (x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-6))
 
 
 class Decoder(nn.Module):
-    """A decoder like LLaMA, with its samples second: ``(length, batch, width)`` inside; gate and values in one."""
+    """A decoder like LLaMA, with samples second: ``(length, batch, width)`` inside; gate and values in one matrix."""
 
     def __init__(self, width: int = 16) -> None:
         super().__init__()
@@ -269,7 +269,7 @@ class Decoder(nn.Module):
         self.norm, self.head = Scaled(width), nn.Linear(width, CLASSES)
 
     def forward(self, words: Tensor) -> Tensor:
-        """Words to logits."""
+        """Map words to logits."""
         x = self.words(words.T)
         for layer in self.layers:
             assert isinstance(layer, nn.ModuleDict)
@@ -281,7 +281,7 @@ class Decoder(nn.Module):
 
 
 class Frames(nn.Module):
-    """Convolutions over frames that are folded into the batch; the three colours stand for frames."""
+    """Convolutions over frames that are folded into the batch; the three colours serve as frames."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -292,21 +292,21 @@ class Frames(nn.Module):
         self.head = nn.Linear(8, CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images to logits."""
+        """Map images to logits."""
         maps = self.body(x.flatten(0, 1)[:, None])
         logits: Tensor = self.head(maps.mean((2, 3)).view(len(x), -1, maps.shape[1]).mean(1))
         return logits
 
 
 def perceptron() -> nn.Module:
-    """Two hidden layers."""
+    """Build a perceptron with two hidden layers."""
     return nn.Sequential(
         nn.Flatten(), nn.Linear(192, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, CLASSES)
     )
 
 
 def specimens() -> list[Specimen]:
-    """The zoo."""
+    """List all specimens."""
     words, sentences = _tokens(next_word=True), _tokens(next_word=False)
     return [
         Specimen("convolutions in a row", "convolutional", _seeded(plain_convnet), _images()),
@@ -336,14 +336,14 @@ def specimens() -> list[Specimen]:
 
 
 class Dead(nn.Module):
-    """No path from the input to the output."""
+    """A network without a path from the input to the output."""
 
     def __init__(self) -> None:
         super().__init__()
         self.conv, self.norm, self.head = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images to logits that are the same for all."""
+        """Map images to logits that are equal for all."""
         logits: Tensor = self.head(torch.zeros(len(x), 4, dtype=x.dtype, device=x.device))
         return logits
 
@@ -357,7 +357,7 @@ class Twice(nn.Module):
         self.head = nn.Linear(6, CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images to logits."""
+        """Map images to logits."""
         x = F.relu(self.stem(x), inplace=True)
         x = F.relu(self.shared(x), inplace=True)
         x = F.relu(self.shared(x), inplace=True)
@@ -366,16 +366,16 @@ class Twice(nn.Module):
 
 
 class Rounded(Residual):
-    """Rounds its features: their gradient is zero everywhere."""
+    """Rounds its features, so their gradient is zero everywhere."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images to logits."""
+        """Map images to logits."""
         logits: Tensor = self.head(self.pool(self.stem(x).round()).flatten(1).repeat(1, 2)[:, :12])
         return logits
 
 
 def oddities() -> Iterator[tuple[str, nn.Module, Batch]]:
-    """Networks and batches that must give a right number or a reason, never an exception."""
+    """Yield networks and batches that must give a correct number or a reason, never an exception."""
     images = _images()
     assert isinstance(images.targets, Tensor)
     yield "dead network", _seeded(Dead)(), images

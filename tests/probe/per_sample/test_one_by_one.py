@@ -83,7 +83,7 @@ def test_layers_that_mix_samples_are_refused():
         def forward(self, x):
             return self.layer(x.T).T
 
-    with pytest.raises(UnsupportedModelError, match="does not take 2 of its 6 samples alone"):
+    with pytest.raises(UnsupportedModelError, match="does not accept 2 of its 6 samples alone"):
         gather(Transposed(), torch.randn(6, 4), torch.randint(4, (6,)))
 
 

@@ -117,7 +117,7 @@ def test_no_activation():
 
 
 def test_outputs_that_are_not_finite():
-    with pytest.raises(NonFiniteError, match="signs of what activations get"):
+    with pytest.raises(NonFiniteError, match="signs of the activations' inputs"):
         seen(lambda x: F.gelu(x) / 0, torch.randn(4, 3))
 
 

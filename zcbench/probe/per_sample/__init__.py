@@ -1,7 +1,7 @@
-"""Gradients of single samples, and their inner products, from one forward and one backward pass.
+"""Per-sample gradients, and their inner products, from one forward and one backward pass.
 
-A rule per kind of layer forms them (``rules/``); :func:`per_sample_rule` adds one for a layer of one's own. A network
-with a trainable parameter that no rule covers is taken one sample at a time: the same result, slower.
+A rule for each kind of layer computes them (``rules/``); :func:`per_sample_rule` adds one for your own layer. A network
+with a trainable parameter that no rule covers is processed one sample at a time: the same result, slower.
 """
 
 from zcbench.probe.per_sample._collector import Consumer

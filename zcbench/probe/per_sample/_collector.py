@@ -1,11 +1,11 @@
-"""Gradients of single samples, and their inner products, from one forward and one backward pass.
+"""Per-sample gradients, and their inner products, from one forward and one backward pass.
 
-A layer's weight gradient for sample i follows from what entered the layer and the gradient that came back to its
-output, both for sample i. Hooks see these two; the product is formed layer by layer, in chunks, and given away at
-once. Autograd itself computes no weight gradient at all: the parameters are frozen meanwhile.
+A layer's weight gradient for sample i is computed from the input of the layer and the gradient of its output, both for
+sample i. Hooks receive these two; the product is computed layer by layer, in chunks, and passed on at once. Autograd
+itself computes no weight gradient, because the parameters are frozen meanwhile.
 
-A pass of two samples comes first. There every sum over samples must equal autograd's own gradient. A network for which
-it does not, or with a layer that no rule covers, is taken one sample at a time instead: same result, slower.
+A pass of two samples comes first. In this pass every sum over samples must equal autograd's own gradient. If it does
+not, or if no rule covers a layer, the network is processed one sample at a time instead: same result, slower.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from zcbench.probe.per_sample.rules import Rule, is_regular, replayed, rule_of
 if TYPE_CHECKING:
     from zcbench.probe import Probe
 
-#: Takes a parameter's name and gradients ``(chunk, *shape)``.
+#: Receives a parameter's name and gradients ``(chunk, *shape)``.
 Consumer: TypeAlias = Callable[[str, Tensor], None]
 
-#: Size of a rule's temporary, in numbers: what a processor's cache holds, which is up to four times faster than more.
+#: Size of a rule's temporary, in numbers: it fits in a CPU's cache, which is up to four times faster than larger ones.
 _CHUNK = 1_200_000
-#: The same on accelerators, where every chunk costs the start of a few kernels: times this.
+#: Factor of this size on accelerators, where every chunk costs the start of a few kernels.
 _ACCELERATED = 100
 
 
 class IrregularError(Exception):
-    """The rules do not hold for what a layer does here."""
+    """The rules do not apply to a layer's computation here."""
 
 
 @dataclass
@@ -48,16 +48,16 @@ class _Call:
     """One call of a layer in the pass of two samples."""
 
     module: nn.Module
-    x: Tensor  # what entered
-    version: int  # of it, then
-    rows: int  # that it returned
-    edge: Any  # place of the output in the graph, where in-place operations that follow leave it
+    x: Tensor  # the input
+    version: int  # the version of the input at the call
+    rows: int  # number of returned rows
+    edge: Any  # place of the output in the graph, which later in-place operations do not change
 
 
 class Collector:
-    """Hooks on every layer with trainable parameters; gives each layer's per-sample gradients away as they come.
+    """Hooks on every layer with trainable parameters, which pass on per-sample gradients as they are computed.
 
-    A parameter that is used more than once is summed up first: only then is its gradient complete.
+    Gradients of a parameter that is used more than once are summed first, because each use gives a part only.
     """
 
     def __init__(self, probe: Probe, consume: Consumer, batch_norm: BatchNorm = "per-sample") -> None:
@@ -72,17 +72,17 @@ class Collector:
             if rule_of(module, batch_norm) and any(id(p) in self.names for p in module.parameters(recurse=False))
         ]
         self.calls = Counter[nn.Module]()
-        self.copies = False  # whether something of no samples was copied for each
+        self.copies = False  # whether a tensor without samples was copied for each sample
         self.owners = Counter(id(p) for module in self.layers for p in module.parameters(recurse=False))
         self.pending: dict[str, Tensor] = {}
         self.unseen = set(self.parameters)
-        self.shapes: list[torch.Size] = []  # of what enters the layers, call by call, for two samples
-        self.surveyed: list[_Call] = []  # likewise
+        self.shapes: list[torch.Size] = []  # shapes of the inputs of the layers, call by call, for two samples
+        self.surveyed: list[_Call] = []  # the calls, in the same order
         self.at = 0
 
     def survey_hook(self, module: nn.Module, args: tuple[Tensor, ...], named: dict[str, Tensor], out: Tensor) -> None:
-        """Take note of a call for two samples."""
-        if not torch.is_grad_enabled():  # no gradient reaches what the network does there
+        """Record a call for two samples."""
+        if not torch.is_grad_enabled():  # no gradient reaches this part of the network
             return
         x = _entered(args, named, out)
         if any(parameter.dtype != out.dtype for parameter in module.parameters(recurse=False)):
@@ -93,12 +93,12 @@ class Collector:
         self.surveyed.append(_Call(module, x.detach(), x._version, out.shape[0], get_gradient_edge(out)))
 
     def check(self, outputs: Tensor) -> None:
-        """Compare the graph of a pass of two samples with what the hooks saw of it.
+        """Compare the graph of a pass of two samples with the calls that the hooks recorded.
 
         Raises:
-            IrregularError: a parameter is used by something else than its layers, such as a product with the weight
-                of an embedding; a row of a layer belongs to another sample, such as in a sorted batch; or the rules
-                give another gradient than autograd.
+            IrregularError: a parameter is used outside its layers, for example in a product with the weight of an
+                embedding; a row of a layer belongs to another sample, for example in a sorted batch; or the rules give
+                another gradient than autograd.
         """
         leaves, reached = _leaves(outputs)
         used = Counter(id(leaf) for leaf in leaves)
@@ -107,7 +107,7 @@ class Collector:
         known = (id(p) for call in calls if self.rule(call.module) is not replayed for p in call.module.parameters())
         unused = (key for key in map(id, self.parameters.values()) if not expected[key])
         if any(used[key] != expected[key] for key in (*known, *unused)):
-            raise IrregularError  # even where the gradient of the other use happens to vanish
+            raise IrregularError  # even if the gradient of the other use happens to be zero
         parameters = [p for p in self.parameters.values() if used[id(p)]]
         if not calls or not parameters or outputs.shape[0] != FEW:
             return
@@ -119,21 +119,21 @@ class Collector:
         wrong = [size != 0 for size in _largest([g[1:] for call, g in pairs if call.rows == FEW])]
         gradients = {id(p): dense(g) for p, g in zip(parameters, found, strict=False) if g is not None}
         wrong += self.disagree(pairs, gradients)
-        if wrong and bool(torch.stack(wrong).any()):  # asked once: each question halts a GPU
+        if wrong and bool(torch.stack(wrong).any()):  # one read for all: each read halts a GPU
             raise IrregularError
 
     def disagree(self, pairs: list[tuple[_Call, Tensor]], expected: dict[int, Tensor]) -> list[Tensor]:
-        """Whether the rules' sums over samples are other gradients than autograd's, by more than rounding.
+        """Return whether the rules' sums over samples differ from autograd's gradients by more than rounding.
 
         Args:
-            pairs: calls of layers, and the gradients that came back to them.
+            pairs: calls of layers, and the gradients of their outputs.
             expected: autograd's gradients, by identity of the parameter.
         """
         sums: dict[int, Tensor] = {}
         scales: dict[int, Tensor] = {}
         for (call, gradient), scale in zip(pairs, _scales(pairs), strict=True):
             module, x = call.module, call.x
-            if x.dim() < 2 or x.shape[0] not in (1, FEW):  # nothing of the samples enters, such as positions
+            if x.dim() < 2 or x.shape[0] not in (1, FEW):  # the input contains no samples, for example positions
                 x, gradient = x[None], gradient[None]
             try:
                 parts = list(self.rule(module)(module, x, gradient))
@@ -165,7 +165,7 @@ class Collector:
         self.at += 1
         changed = None
         if two == x.shape:
-            # Nothing of the samples enters, such as positions: every sample gets a copy, which broadcasting would give.
+            # The input contains no samples, for example positions: every sample receives a copy, as by broadcasting.
             x, output = (
                 tensor.expand(self.batch, *tensor.shape[tensor.shape[0] == 1 :]) for tensor in (x, output.detach())
             )
@@ -174,16 +174,18 @@ class Collector:
             raise IrregularError
         self.calls[module] += 1
         if not output.requires_grad:
-            output = changed = output.detach().requires_grad_().clone()  # no leaf, so that the network may write to it
-        # A hook on the tensor sees the gradient before any in-place operation that follows.
+            # not a leaf, so that the network may overwrite it
+            output = changed = output.detach().requires_grad_().clone()
+        # A hook on the tensor receives the gradient before any later in-place operation.
         hook: Callable[[Tensor], None] = functools.partial(self.backward_hook, module, x, x._version)
         output.register_hook(hook)  # type: ignore[no-untyped-call]
         return changed
 
     def backward_hook(self, module: nn.Module, x: Tensor, version: int, gradient: Tensor) -> None:
-        if x._version != version:  # autograd would have said so, had it saved it
+        if x._version != version:  # autograd would have raised, if it had saved it
             raise RuntimeError(
-                f"what entered a layer ({type(module).__name__}) was written to in place before the gradient was taken."
+                f"the input of a layer ({type(module).__name__}) was overwritten in place before the gradient was "
+                "computed."
             )
         owned = {leaf: self.names[id(p)] for leaf, p in module.named_parameters(recurse=False) if id(p) in self.names}
         self.unseen.difference_update(owned.values())
@@ -205,7 +207,7 @@ class Collector:
         return found
 
     def take(self, module: nn.Module, x: Tensor, gradient: Tensor, names: dict[str, str]) -> None:
-        """Give away the gradients of a layer's parameters; ``names`` is from leaf names to full names."""
+        """Pass on the gradients of a layer's parameters; ``names`` is from leaf names to full names."""
         for leaf, part in self.parts(module, x, gradient):
             if leaf in names:
                 self.consume(names[leaf], part)
@@ -222,11 +224,11 @@ class Collector:
 
 
 def by_hooks(probe: Probe, collector: Collector, scalars: Scalars, batch_norm: BatchNorm) -> None:
-    """Run the network once, and have the collector give away the gradients of all samples.
+    """Run the network once, and pass on the gradients of all samples by the collector.
 
     Raises:
-        IrregularError: the rules do not hold; nothing was given away.
-        UnsupportedModelError: the network mixes samples, or takes no two of them alone.
+        IrregularError: the rules do not apply; no gradient was passed on.
+        UnsupportedModelError: the network mixes samples, or does not accept two of them alone.
     """
     frozen = list(probe.parameters.values())
     few = _survey(probe, collector, batch_norm)
@@ -238,9 +240,10 @@ def by_hooks(probe: Probe, collector: Collector, scalars: Scalars, batch_norm: B
             outputs = _run(probe, collector)
             counted(outputs, collector.batch)
             if collector.copies and not (few.shape[1:] == outputs.shape[1:] and close(few, outputs[: len(few)])):
-                raise IrregularError  # it makes something else of the copies, or it mixes samples: one by one tells
+                # it uses the copies in another way, or it mixes samples; the slow method distinguishes the two
+                raise IrregularError
             total = scalars(outputs, 0).sum()
-            leaves = {id(leaf): leaf for leaf in _leaves(total)[0]}  # those that the network makes itself, too
+            leaves = {id(leaf): leaf for leaf in _leaves(total)[0]}  # including those that the network creates itself
             if leaves:
                 torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
     finally:
@@ -253,20 +256,20 @@ def by_hooks(probe: Probe, collector: Collector, scalars: Scalars, batch_norm: B
 
 
 def _run(probe: Probe, collector: Collector) -> Tensor:
-    """The outputs; IrregularError where the network does not take the copies that the collector made for samples."""
+    """Return the outputs; raise IrregularError if the network does not accept the collector's copies."""
     try:
         return probe.call(probe.batch.inputs)
     except (RuntimeError, ValueError, IndexError, AssertionError) as error:
-        if collector.copies:  # it has one dimension more than the network reckons with
+        if collector.copies:  # it has one dimension more than the network expects
             raise IrregularError from error
         raise
 
 
 def _survey(probe: Probe, collector: Collector, batch_norm: BatchNorm) -> Tensor:
-    """See with two samples whether the rules hold; the outputs for these."""
+    """Test with two samples whether the rules apply, and return their outputs."""
     few = probe.batch[:FEW]
     if len(few) == len(probe.batch):
-        raise IrregularError  # nothing to compare with
+        raise IrregularError  # there is nothing to compare with
     failure: RuntimeError | None = None
     handles = [layer.register_forward_hook(collector.survey_hook, with_kwargs=True) for layer in collector.layers]
     try:
@@ -278,25 +281,25 @@ def _survey(probe: Probe, collector: Collector, batch_norm: BatchNorm) -> Tensor
             else:
                 collector.check(outputs)
     finally:
-        collector.surveyed.clear()  # and the graph with it
+        collector.surveyed.clear()  # releases the graph too
         for handle in handles:
             handle.remove()
     if failure is not None:
         with probe.forward_pass(batch_norm):
-            probe.call(probe.batch.inputs)  # raises where the network itself is at fault
+            probe.call(probe.batch.inputs)  # raises if the network itself is wrong
         raise UnsupportedModelError(
-            f"the network does not take {FEW} of its {len(probe.batch)} samples alone ({first_line(failure)})."
+            f"the network does not accept {FEW} of its {len(probe.batch)} samples alone ({first_line(failure)})."
         ) from failure
     return outputs.detach()
 
 
 def _largest(tensors: list[Tensor]) -> list[Tensor]:
-    """Largest absolute value of each, by few kernels."""
+    """Return the largest absolute value of each tensor, by few kernels."""
     return list(torch._foreach_norm(tensors, ord=float("inf"))) if tensors else []
 
 
 def _scales(pairs: list[tuple[_Call, Tensor]]) -> list[Tensor]:
-    """Sizes of the terms that a rule sums up, for each call: what rounding is relative to."""
+    """Return, for each call, the sizes of the terms that a rule sums; rounding is relative to them."""
     if not pairs:
         return []
     entered = [call.x if call.x.is_floating_point() else call.x.new_zeros(1, dtype=g.dtype) for call, g in pairs]
@@ -308,10 +311,10 @@ def _scales(pairs: list[tuple[_Call, Tensor]]) -> list[Tensor]:
 
 
 def _entered(args: tuple[Any, ...], named: dict[str, Any], output: object) -> Tensor:
-    """What a layer was called with.
+    """Return the input of a layer.
 
     Raises:
-        IrregularError: that is not one tensor alone, or it does not return one.
+        IrregularError: the input is not a single tensor, or the output is not a tensor.
     """
     given = [*args, *named.values()]
     if len(given) != 1 or not isinstance(given[0], Tensor) or not isinstance(output, Tensor) or not given[0].dim():
@@ -320,7 +323,7 @@ def _entered(args: tuple[Any, ...], named: dict[str, Any], output: object) -> Te
 
 
 def _leaves(outputs: Tensor) -> tuple[list[Tensor], set[Any]]:
-    """Leaves of a graph, each as often as it is used, and the graph's nodes."""
+    """Return the leaves of a graph, each as often as it is used, and the graph's nodes."""
     leaves, reached, queue = [], {outputs.grad_fn}, [outputs.grad_fn]
     while queue:
         node = queue.pop()
@@ -334,7 +337,7 @@ def _leaves(outputs: Tensor) -> tuple[list[Tensor], set[Any]]:
 
 
 def is_covered(probe: Probe) -> bool:
-    """Whether there is a rule for every trainable parameter."""
+    """Return whether there is a rule for every trainable parameter."""
     trainable = {id(parameter) for parameter in probe.parameters.values()}
     for module in probe.model.modules():
         own = [p for p in module.parameters(recurse=False) if id(p) in trainable]
@@ -344,7 +347,7 @@ def is_covered(probe: Probe) -> bool:
 
 
 def chunks(module: nn.Module, x: Tensor, gradient: Tensor) -> Iterator[slice]:
-    """Slices of samples that a rule takes at a time."""
+    """Yield slices of samples that a rule processes at a time."""
     per_sample = max(x[0].numel(), gradient[0].numel())
     if isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d)):
         positions = gradient[0, 0].numel()

@@ -1,4 +1,4 @@
-"""Gradients of single samples, and their inner products."""
+"""Per-sample gradients, and their inner products."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from zcbench.probe.per_sample._one_by_one import counted, one_by_one
 if TYPE_CHECKING:
     from zcbench.probe import Probe
 
-_SLOWLY = "Samples were taken one at a time, because the rules for layers do not cover what this network does."
+_SLOWLY = "Samples were processed one at a time, because the rules for layers do not cover this network."
 
 
 def sample_gradients(probe: Probe, consume: Consumer) -> None:
-    """See ``Probe.each_sample_gradient``."""
+    """Stream per-sample gradients; see ``Probe.each_sample_gradient``."""
 
     def losses(outputs: Tensor, start: int) -> Tensor:
         return probe.sample_losses_of(outputs, probe.targets[start : start + len(outputs)])
@@ -40,10 +40,10 @@ def sample_gradients(probe: Probe, consume: Consumer) -> None:
 
 
 def tangent_kernel(probe: Probe, batch_norm: BatchNorm) -> Tensor:
-    """Inner products of the gradients of every sample's summed outputs: ``(batch, batch)``, float64.
+    """Compute inner products of the gradients of every sample's summed outputs: ``(batch, batch)``, float64.
 
-    Batch norm in "train" mode couples the samples, so there every row of the Jacobian takes a backward pass of its own
-    and the whole of it is held; in the other modes it is never built.
+    Batch norm in "train" mode couples the samples, so there every row of the Jacobian takes a separate backward pass
+    and the whole Jacobian is stored; in the other modes it is never built.
     """
     if not probe.parameters:
         raise UnsupportedModelError("the network has no trainable parameter.")
@@ -66,10 +66,10 @@ def tangent_kernel(probe: Probe, batch_norm: BatchNorm) -> Tensor:
 
 
 def inner_products(rows: Iterable[Mapping[str, Tensor]], count: int) -> Tensor:
-    """All pairs of ``count`` gradients, ``(count, count)``, float64, on the processor.
+    """Compute all inner products of ``count`` gradients, ``(count, count)``, float64, on the CPU.
 
-    They are written into one array per parameter as they come, and summed up parameter by parameter. One float32
-    product over millions of entries at once would be off by some tenths of a percent.
+    The gradients are written into one array per parameter, and the products are summed parameter by parameter. One
+    float32 product over millions of entries at once would have an error of some tenths of a percent.
     """
     arrays: dict[str, Tensor] = {}
     for at, row in enumerate(rows):
@@ -91,5 +91,5 @@ def _row_by_row(probe: Probe) -> Iterator[dict[str, Tensor]]:
 
 
 def output_sums(outputs: Tensor) -> Tensor:
-    """Sum of each sample's outputs ``(batch,)``."""
+    """Sum each sample's outputs, ``(batch,)``."""
     return outputs.reshape(len(outputs), -1).sum(1)

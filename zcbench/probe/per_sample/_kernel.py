@@ -1,4 +1,4 @@
-"""The tangent kernel, layer by layer: the Jacobian is never built."""
+"""The tangent kernel, computed layer by layer without building the Jacobian."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LARGEST = 16_000_000
 
 
 class Kernel(Collector):
-    """Sums up, layer by layer, the inner products of the samples' gradients."""
+    """Sums the inner products of the samples' gradients, layer by layer."""
 
     def __init__(self, probe: Probe, batch_norm: BatchNorm) -> None:
         super().__init__(probe, self.add_rows, batch_norm)
@@ -36,7 +36,7 @@ class Kernel(Collector):
         self.add(rows @ rows.T)
 
     def finish(self) -> None:
-        self.unseen.clear()  # nothing plus nothing
+        self.unseen.clear()  # these add zero
         super().finish()
 
     def take(self, module: nn.Module, x: Tensor, gradient: Tensor, names: dict[str, str]) -> None:
@@ -67,7 +67,7 @@ def _by_sample(products: Tensor, batch: int) -> Tensor:
 
 
 def _pairs_are_cheaper(layer: nn.Linear, x: Tensor) -> bool:
-    """Whether all pairs of positions cost less than the gradient of each sample."""
+    """Return whether all pairs of positions cost less than the gradient of each sample."""
     batch, positions = len(x), x[0].numel() // layer.in_features
     size = layer.in_features * layer.out_features
     pairs = (batch * positions) ** 2
@@ -77,7 +77,7 @@ def _pairs_are_cheaper(layer: nn.Linear, x: Tensor) -> bool:
 
 
 def _channels(module: nn.Module, gradient: Tensor) -> Iterator[tuple[slice, ...]]:
-    """Slices of the output channels small enough that all samples' gradients of one slice fit a temporary."""
+    """Yield slices of the output channels such that all samples' gradients of one slice fit in a temporary."""
     whole = (slice(None),)
     if isinstance(module, nn.Linear):
         axis, count, width = gradient.dim() - 1, module.out_features, module.in_features

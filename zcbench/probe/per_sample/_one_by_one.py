@@ -1,4 +1,4 @@
-"""Gradients of samples, one sample at a time: a pass each, whatever the network is made of."""
+"""Per-sample gradients by a separate pass for each sample, for any network."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from zcbench.probe.modes import BatchNorm, FoldedError
 if TYPE_CHECKING:
     from zcbench.probe import Probe
 
-#: From (outputs of some samples, where these samples start) to one number per sample.
+#: From (outputs of some samples, index of the first of these samples) to one number per sample.
 Scalars: TypeAlias = Callable[[Tensor, int], Tensor]
 
-#: Samples of the pass that tells which dimensions count samples.
+#: Number of samples of the pass that shows the sample dimension.
 FEW = 2
-_UNCOUNTED = "the output has shape {shape}: its first dimension must count the {batch} samples."
+_UNCOUNTED = "the output has shape {shape}: its first dimension must be the {batch} samples."
 
 
 def one_by_one(probe: Probe, scalars: Scalars, batch_norm: BatchNorm) -> Iterator[dict[str, Tensor]]:
@@ -30,7 +30,7 @@ def one_by_one(probe: Probe, scalars: Scalars, batch_norm: BatchNorm) -> Iterato
         few = min(FEW, count - 1)
         try:
             refuse_mixing(probe, batch_norm, _outputs(probe, few, batch_norm), _outputs(probe, count, batch_norm))
-        except FoldedError:  # which tells nothing of other layers
+        except FoldedError:  # batch norm shows nothing about other layers
             refuse_mixing(probe, "eval", _outputs(probe, few, "eval"), _outputs(probe, count, "eval"))
     for i in range(count):
         with probe.forward_pass(batch_norm):
@@ -39,7 +39,7 @@ def one_by_one(probe: Probe, scalars: Scalars, batch_norm: BatchNorm) -> Iterato
 
 
 def _outputs(probe: Probe, samples: int, batch_norm: BatchNorm) -> Tensor:
-    """Of the first so many samples alone; UnsupportedModelError where the first dimension does not count them."""
+    """Return the outputs of this many first samples; raise UnsupportedModelError if the first dimension differs."""
     with probe._pass(batch_norm):  # with a graph, which networks need that differentiate something themselves
         return counted(probe.call(probe.batch[:samples].inputs), samples).detach()
 
@@ -51,16 +51,18 @@ def counted(outputs: Tensor, samples: int) -> Tensor:
 
 
 def refuse_mixing(probe: Probe, batch_norm: BatchNorm, few: Tensor, whole: Tensor) -> None:
-    """Gradients of single samples mean nothing where a sample's output depends on the others.
+    """Refuse a network in which a sample's output depends on other samples.
+
+    Per-sample gradients have no meaning there.
 
     Args:
         probe: the network and its batch.
-        batch_norm: as which both passes were made.
+        batch_norm: the mode of both passes.
         few: outputs of the first samples alone.
         whole: outputs of all.
 
     Raises:
-        UnsupportedModelError: the outputs of the first samples are others in company, and not by random numbers.
+        UnsupportedModelError: the outputs of the first samples differ in the whole batch, and not by random numbers.
     """
     part = whole[: len(few)]
     if few.shape == part.shape and close(few, part):
@@ -71,17 +73,17 @@ def refuse_mixing(probe: Probe, batch_norm: BatchNorm, few: Tensor, whole: Tenso
             with probe._pass(batch_norm):
                 seed_torch(seed + 1)
                 if not close(probe.call(probe.batch[: len(few)].inputs), few):
-                    return  # it draws random numbers, others for each size of a batch
+                    return  # it draws random numbers, which differ for each batch size
         finally:
             restore_torch(states)
     raise UnsupportedModelError(
-        f"the network mixes samples: its outputs for {len(few)} of them are others when they are alone, so that single "
-        "samples have no gradients of their own."
+        f"the network mixes samples: its outputs for {len(few)} of them differ when they are processed alone, so "
+        "per-sample gradients are not defined."
     )
 
 
 def close(a: Tensor, b: Tensor) -> bool:
-    """Whether two outputs differ by no more than rounding, relative to the largest number."""
+    """Return whether two outputs differ by rounding only, relative to the largest number."""
     a, b = a.detach(), b.detach()
     scale = float(torch.maximum(a.abs().max(), b.abs().max()))
     return not math.isfinite(scale) or float((a - b).abs().max()) <= torch.finfo(a.dtype).eps ** 0.5 * scale

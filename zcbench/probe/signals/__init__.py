@@ -1,1 +1,1 @@
-"""The signals: what is measured once for all proxies, one file each."""
+"""The signals: measurements that are made once for all proxies, one file each."""

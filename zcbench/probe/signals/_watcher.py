@@ -1,7 +1,7 @@
-"""What can be seen in passing while a network runs: a watcher records one thing during one forward pass.
+"""Watchers record one kind of value during one forward pass of a network.
 
-A watcher is a context manager around the pass. Several can watch the same pass, so proxies that need different things
-of it share it. A watcher never raises for what it sees; the signal that asks for it does.
+A watcher is a context manager around the pass. Several can observe the same pass, so proxies with different watchers
+share it. A watcher never raises because of what it observes; the signal that requests it does.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
 
 
 class Watcher:
-    """Base of all watchers: hooks that are removed after the pass."""
+    """Base class of all watchers: hooks that are removed after the pass."""
 
     #: output of the pass
     outputs: Tensor | None = None
-    #: whether it looks at the network's weights
+    #: whether it uses the network's weights
     of_weights = False
-    #: whether it asks where the samples are in what it sees, by :meth:`samples`
+    #: whether it calls :meth:`samples` for the layout of samples
     of_samples = False
 
     def __init__(self, probe: Probe) -> None:
         self.probe = probe
         self.batch = len(probe.batch)
         self.stack = ExitStack()
-        self.survey: Seen | None = None  # of a pass that only tells where samples are
+        self.survey: Seen | None = None  # of a pass that only determines the layout of samples
         self.axes: Axes | None = None
-        self.unknown: list[str] = []  # shapes of tensors of which that is not known
-        self.without = 0  # tensors in which there are none
+        self.unknown: list[str] = []  # shapes of tensors with unknown layout
+        self.without = 0  # number of tensors without samples
 
     def __enter__(self) -> Self:
         if self.axes is not None:
@@ -55,19 +55,19 @@ class Watcher:
         """Set hooks and function modes through ``self.stack``."""
 
     def samples(self, x: Tensor, key: str = "") -> Layout | None:
-        """Where the samples are in a tensor that passes; None if none are, or if that is not known.
+        """Return the layout of samples in a tensor of the pass; None if it contains none, or if the layout is unknown.
 
-        To be called for every such tensor in every pass, whatever becomes of it.
+        It must be called for every such tensor in every pass, whether or not the tensor is used.
 
         Args:
             x: the tensor.
-            key: the name of what sees it, so that what else runs at times does not count.
+            key: the name of its source, so that other code, which may run only sometimes, has no effect.
         """
         if self.survey is not None:
             self.survey.setdefault(key, []).append(x.detach().clone())
             return None
         if self.axes is None:
-            raise TypeError(f"{type(self).__name__} asks for samples: it must say of_samples = True.")
+            raise TypeError(f"{type(self).__name__} calls samples(): it must declare of_samples = True.")
         try:
             layout = self._layout(x, key)
         except LookupError:
@@ -77,34 +77,34 @@ class Watcher:
         return layout
 
     def nothing(self, what: str) -> str:
-        """Why nothing could be read, in a sentence; "" if nothing was seen at all."""
+        """Return why nothing could be read, in a sentence; "" if no tensor was observed."""
         if problem := self.problem(what):
             return problem
-        return f"{what} nothing in which single samples can be told apart." if self.without else ""
+        return f"{what} only tensors without a sample dimension." if self.without else ""
 
     def problem(self, what: str) -> str:
-        """Why something that was seen could not be read, in a sentence; "" if all could."""
+        """Return why some tensor could not be read, in a sentence; "" if all could."""
         if self.axes is not None and self.axes.problem:
-            return f"which axis counts samples cannot be told: {self.axes.problem}"
+            return f"the sample dimension cannot be determined: {self.axes.problem}"
         if self.unknown:
-            return f"{what} a tensor of shape {self.unknown[0]}, in which the samples cannot be told apart."
+            return f"{what} a tensor of shape {self.unknown[0]}, in which the samples cannot be identified."
         return ""
 
     @property
     def weights(self) -> dict[str, nn.Parameter]:
-        """The probe's weights, none where it says that there are none."""
+        """The probe's weights; empty if it has none."""
         try:
             return self.probe.weights
         except UnsupportedModelError:
             return {}
 
     def hook(self, handle: RemovableHandle) -> None:
-        """Have a hook removed after the pass."""
+        """Remove a hook after the pass."""
         self.stack.callback(handle.remove)
 
     @contextmanager
     def loss_pass(self) -> Iterator[None]:
-        """Around the backward pass of the loss, for watchers that look at gradients too."""
+        """Surround the backward pass of the loss, for watchers that use gradients too."""
         yield
 
 
@@ -115,7 +115,7 @@ After: TypeAlias = Callable[[Callable[..., Any], tuple[Any, ...], Mapping[str, A
 class FunctionWatcher(TorchFunctionMode):
     """Calls ``before(func, args, kwargs)`` and ``after(func, args, kwargs, result)`` around every torch function.
 
-    Multi-head attention, one function to torch, is looked into.
+    The functions inside multi-head attention, which is one function of torch, are included.
     """
 
     def __init__(self, before: Before | None = None, after: After | None = None) -> None:
@@ -143,14 +143,14 @@ class FunctionWatcher(TorchFunctionMode):
 
 
 class Kept:
-    """A tensor as it was when it was captured, however it is overwritten later."""
+    """A tensor in its state when it was captured, even if it is overwritten later."""
 
     def __init__(self, tensor: Tensor) -> None:
         self.tensor = tensor.detach()
 
 
 class Keeper(FunctionWatcher):
-    """Copies a kept tensor just before an in-place function overwrites it; most never are."""
+    """Copies a stored tensor just before an in-place function overwrites it; most are never overwritten."""
 
     def __init__(self) -> None:
         super().__init__(self._before_write)
@@ -158,10 +158,10 @@ class Keeper(FunctionWatcher):
 
     def __exit__(self, *exception: Any) -> None:
         super().__exit__(*exception)  # type: ignore[no-untyped-call]
-        self.kept.clear()  # whoever asked for them has them
+        self.kept.clear()  # users that requested them have them
 
     def keep(self, tensor: Tensor) -> Kept:
-        """Keep this tensor's present contents."""
+        """Store this tensor's present contents."""
         kept = Kept(tensor)
         self.kept.setdefault(tensor.untyped_storage().data_ptr(), []).append(kept)
         return kept

@@ -1,4 +1,4 @@
-"""On which side of zero the input of every activation lies, for which sample."""
+"""The sign of every activation's input, for each sample."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from zcbench.probe.signals.relu_codes import rectifies
 if TYPE_CHECKING:
     from zcbench.probe import Probe
 
-#: Activations that pass what is positive and hold back what is negative, by the functions that compute them.
+#: Activations that pass positive values and suppress negative ones, by the functions that compute them.
 RECTIFIERS: dict[str, tuple[Callable[..., Any], ...]] = {
     "relu": (),  # see relu_codes
     "gelu": (F.gelu,),
@@ -33,7 +33,7 @@ RECTIFIERS: dict[str, tuple[Callable[..., Any], ...]] = {
     "rrelu": (F.rrelu, F.rrelu_, torch.rrelu, torch.rrelu_),
     "softplus": (F.softplus,),
 }
-#: Activations that bend at zero on both sides.
+#: Activations with a bend at zero that are not rectifiers.
 _OTHERS: dict[str, tuple[Callable[..., Any], ...]] = {
     "tanh": (F.tanh, torch.tanh, torch.tanh_, Tensor.tanh, Tensor.tanh_),
     "sigmoid": (F.sigmoid, torch.sigmoid, torch.sigmoid_, Tensor.sigmoid, Tensor.sigmoid_),
@@ -44,7 +44,7 @@ _OTHERS: dict[str, tuple[Callable[..., Any], ...]] = {
 ACTIVATIONS = (*RECTIFIERS, *_OTHERS)
 
 _KINDS = {function: kind for kind, functions in {**RECTIFIERS, **_OTHERS}.items() for function in functions}
-#: Modules that write an activation out, by what stands in the names of their classes.
+#: Modules that write out an activation, by parts of their class names.
 _NAMES = (
     (re.compile(r"hard_?swish|h_?swish", re.I), "hardswish"),
     (re.compile(r"gelu", re.I), "gelu"),
@@ -54,12 +54,12 @@ _NAMES = (
 
 
 class ActivationCodes(Watcher):
-    """Which inputs of every activation are positive, before one in place overwrites them."""
+    """Records which inputs of every activation are positive, before an in-place one overwrites them."""
 
     of_samples = True
 
     def start(self) -> None:
-        """Watch functions, and modules that compute an activation in several."""
+        """Observe functions, and modules that compute an activation by several functions."""
         self.codes: list[tuple[str, Tensor]] = []
         self.stack.enter_context(FunctionWatcher(self._before))
         for module in self.probe.model.modules():
@@ -89,7 +89,7 @@ class ActivationCodes(Watcher):
                 return
             since, shape, code = entered.pop()
             if code is not None and isinstance(output, Tensor) and output.shape == shape:
-                self.codes[since:] = [(kind, code)]  # in place of those of the functions that it calls
+                self.codes[since:] = [(kind, code)]  # in place of the codes of the functions that it calls
 
         return hook
 
@@ -103,7 +103,7 @@ class ActivationCodes(Watcher):
 
 
 def _written_out(module: nn.Module) -> str:
-    """The activation that a module without parts or weights is named after; "" for any other module."""
+    """Return the activation that a module without parts or weights is named after; "" for any other module."""
     if next(module.children(), None) is not None or next(module.parameters(), None) is not None:
         return ""
     name = type(module).__name__
@@ -112,10 +112,10 @@ def _written_out(module: nn.Module) -> str:
 
 @register_signal("activation_codes", watcher=ActivationCodes)
 def activation_codes(probe: Probe) -> list[tuple[str, Tensor]]:
-    """For every application of an activation, its name and which of its inputs are positive: bool ``(batch, units)``.
+    """Return, for every call of an activation, its name and which inputs are positive: bool ``(batch, units)``.
 
-    Functions and modules are seen alike, in the order in which they run. So are modules without weights that write
-    GELU, SiLU, Mish or Hardswish out and are named after it.
+    Functions and modules are recorded alike, in the order in which they run, and so are modules without weights that
+    write out GELU, SiLU, Mish or Hardswish and are named after it.
 
     Raises:
         UnsupportedModelError: no activation ran, or one ran on something other than the batch.
@@ -124,9 +124,11 @@ def activation_codes(probe: Probe) -> list[tuple[str, Tensor]]:
     if problem := watcher.problem("an activation runs on"):
         raise UnsupportedModelError(problem)
     if watcher.without:
-        probe.note(f"activations of what depends on no sample were left out ({watcher.without}).")
+        probe.note(f"activations of tensors that depend on no sample were excluded ({watcher.without}).")
     if not watcher.codes:
         raise UnsupportedModelError(f"no activation ran; known: {', '.join(ACTIVATIONS)}.")
     if watcher.outputs is not None and not watcher.outputs.isfinite().all():
-        raise NonFiniteError("the network's outputs are not finite, so the signs of what activations get mean nothing.")
+        raise NonFiniteError(
+            "the network's outputs are not finite, so the signs of the activations' inputs have no meaning."
+        )
     return watcher.codes

@@ -1,4 +1,4 @@
-"""Every application of attention."""
+"""Every call of attention."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _SOFTMAX = {F.softmax, torch.softmax, Tensor.softmax, torch.special.softmax}
 _MATMUL = {torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.bmm}
-#: functions after which probabilities are still that: other types and layouts, masks, dropout
+#: functions after which a tensor still holds probabilities: conversions, layouts, masks, dropout
 _STILL = {
     *(Tensor.to, Tensor.type, Tensor.type_as, Tensor.float, Tensor.half, Tensor.bfloat16, Tensor.double),
     *(Tensor.mul, Tensor.mul_, Tensor.__mul__, Tensor.__rmul__, Tensor.__imul__, torch.mul, torch.multiply),
@@ -34,11 +34,11 @@ _STILL = {
 
 @dataclass
 class Attended:
-    """One application of attention.
+    """One call of attention.
 
     Attributes:
-        probabilities: ``(batch, heads, queries, keys)``; windows with an axis of their own count as heads.
-        heads: what the heads return, ``(batch, heads, queries, width)``.
+        probabilities: ``(batch, heads, queries, keys)``; windows with a separate axis count as heads.
+        heads: the output of the heads, ``(batch, heads, queries, width)``.
     """
 
     probabilities: Tensor
@@ -46,18 +46,18 @@ class Attended:
 
 
 class Attention(Watcher):
-    """Every application of attention: fused, by ``nn.MultiheadAttention``, or a softmax followed by a product.
+    """Records every call of attention: fused, by ``nn.MultiheadAttention``, or a softmax followed by a product.
 
-    Between softmax and product there may be other types, masks and dropout; the product may be an einsum.
+    Conversions, masks and dropout are allowed between softmax and product; the product may be an einsum.
     """
 
     of_samples = True
 
     def start(self) -> None:
-        """Watch functions."""
+        """Observe functions."""
         self.applications: list[Attended] = []
-        self.softmaxes: dict[int, Tensor] = {}  # held, so that addresses stay taken
-        self.gated: set[int] = set()  # those multiplied by a tensor: a mask, or the input gates of a state space
+        self.softmaxes: dict[int, Tensor] = {}  # kept alive, so that addresses are not reused
+        self.gated: set[int] = set()  # tensors multiplied by a tensor: a mask, or the input gates of a state space
         self.stack.enter_context(FunctionWatcher(after=self._after))
 
     def _after(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any) -> None:
@@ -89,7 +89,7 @@ class Attention(Watcher):
         return tensor.data_ptr() in self.gated
 
     def _take_einsum(self, equation: str, operands: tuple[Any, ...], result: Tensor) -> None:
-        """Probabilities ``(…, queries, keys)`` times values over the keys, whatever the order of the result's axes."""
+        """Record an einsum of probabilities ``(…, queries, keys)`` and values over the keys, in any axis order."""
         if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
             operands = tuple(operands[0])
         terms, _, out = equation.replace(" ", "").partition("->")
@@ -113,7 +113,7 @@ class Attention(Watcher):
                 x = layout.first(x) if layout.positions > 1 else layout.first(x)[:, None]
             elif x.dim() == 4:  # windows may be folded into it too
                 x = layout.rows(x)
-            elif x.dim() > 4:  # windows or blocks that have axes of their own
+            elif x.dim() > 4:  # windows or blocks with separate axes
                 x = layout.first(x).flatten(1, -3)
             if x.dim() == 4:
                 found.append(x)
@@ -150,7 +150,7 @@ def _probabilities(
 
 @register_signal("attention", watcher=Attention)
 def attention(probe: Probe) -> list[Attended]:
-    """Every application of attention: its probabilities and what its heads return.
+    """Return every call of attention: its probabilities and the output of its heads.
 
     Raises:
         UnsupportedModelError: there is none.

@@ -1,4 +1,4 @@
-"""What passes from block to block of a network."""
+"""The features between the blocks of a network."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
 
 @dataclass
 class Feature:
-    """What passes between two blocks: its values, and its place in the graph."""
+    """The output of a block: its values, and its place in the graph."""
 
     kept: Kept
     layout: Layout
-    channels_last: bool  # of a map as it was returned
-    edge: Any  # torch.autograd.graph.GradientEdge; None where the graph does not reach
+    channels_last: bool  # for a map in its returned layout
+    edge: Any  # torch.autograd.graph.GradientEdge; None for a tensor outside the graph
 
     @property
     def values(self) -> Tensor:
-        """As it left the block, however it was overwritten later."""
+        """The values at the output of the block, even if they were overwritten later."""
         return self.in_order(self.kept.tensor)
 
     def in_order(self, x: Tensor) -> Tensor:
-        """A tensor of its shape, a gradient say, as :attr:`values` are.
+        """Convert a tensor of the same shape, for example a gradient, to the layout of :attr:`values`.
 
-        Samples first, rows of a sample together; of maps, channels second.
+        Samples first, rows of a sample adjacent; in maps, channels second.
         """
         x = self.layout.first(x) if x.dim() == 2 else self.layout.rows(x)
         return x.movedim(-1, 1) if self.channels_last else x
 
     def as_returned(self, x: Tensor) -> Tensor:
-        """The inverse of :meth:`in_order`."""
+        """Invert :meth:`in_order`."""
         x = x.movedim(1, -1) if self.channels_last else x
         if self.layout.positions > 1 and self.kept.tensor.dim() > 2:
             x = x.reshape(-1, self.layout.positions, *x.shape[1:])
@@ -51,33 +51,33 @@ class Feature:
 
 @dataclass(eq=False)
 class _Element:
-    """What may be a block, or may be looked into where :attr:`inner` is not empty."""
+    """A possible block, which may be replaced by its elements if :attr:`inner` is not empty."""
 
     name: str
     module: nn.Module
     inner: list[_Element]
-    container: nn.Module | None = None  # the one that it holds
+    container: nn.Module | None = None  # the single container that it holds
     within: _Element | None = None
-    returned: tuple[Tensor, int] | None = None  # by what it holds last, with its version
+    returned: tuple[Tensor, int] | None = None  # the output of its last part, with its version
 
 
 class Blocks(Watcher):
-    """What enters the first block of a network and what leaves every block, in the order in which they run.
+    """Records the input of the first block of a network and the output of every block, in the order in which they run.
 
-    Blocks are the elements of the outermost ``nn.Sequential`` and ``nn.ModuleList`` that have children of their own.
-    An element that is such a container is looked into, unless it is layers with a single such element among them. One
-    that holds nothing but one container of blocks is looked into if it returns what that container returns, and so do
-    all elements of its class; a shortcut around it, say, makes it a block. A network without blocks has its
-    convolutional and linear layers for blocks.
+    Blocks are the elements of the outermost ``nn.Sequential`` and ``nn.ModuleList`` that have children. An element that
+    is itself such a container is replaced by its elements, unless it consists of layers with a single such element
+    among them. An element that holds only one container of blocks is replaced by the container's elements if it returns
+    the container's output, and so are all elements of its class; with a shortcut around the container, for example, it
+    is a block. In a network without blocks, convolutional and linear layers are the blocks.
     """
 
     of_samples = True
 
     def start(self) -> None:
-        """Hook the blocks, and what may be looked into."""
+        """Register hooks on the blocks, and on the elements that may be replaced."""
         self.first: Feature | None = None
         self.left: list[tuple[_Element, Feature]] = []
-        self.passes: dict[type[nn.Module], bool] = {}  # whether elements return what they hold returns
+        self.passes: dict[type[nn.Module], bool] = {}  # whether elements return the output of their container
         self.keeper = self.stack.enter_context(Keeper())
         for element in _flat(elements_of(self.probe.model)) or self._layers():
             before = functools.partial(self._before, element)
@@ -88,7 +88,7 @@ class Blocks(Watcher):
 
     @property
     def features(self) -> list[Feature]:
-        """What enters the first block, and what leaves each."""
+        """The input of the first block, and the output of each."""
         blocks = [feature for element, feature in self.left if self._is_block(element)]
         return blocks if self.first is None else [self.first, *blocks]
 
@@ -142,7 +142,10 @@ class Blocks(Watcher):
 
 
 def _ends_with_channels(block: nn.Module, x: Tensor) -> bool:
-    """Whether the last axis of a map counts channels: layers of the block work on it, and no convolution on axis 1."""
+    """Return whether the last axis of a map is that of channels.
+
+    Then layers of the block use it, and no convolution uses axis 1.
+    """
     sizes = {module.weight.shape[0] for module in block.modules() if isinstance(module, _ON_AXIS_1)}
     sizes |= {module.in_channels for module in block.modules() if isinstance(module, nn.Conv2d)}
     last = {module.normalized_shape[-1] for module in block.modules() if isinstance(module, nn.LayerNorm)}
@@ -159,7 +162,7 @@ def _leading(output: Any) -> Any:
 
 
 def elements_of(module: nn.Module, name: str = "") -> list[_Element]:
-    """What may be blocks of a network; see :class:`Blocks`."""
+    """Return the possible blocks of a network; see :class:`Blocks`."""
     children = [(f"{name}.{key}" if name else key, child) for key, child in module.named_children()]
     if not _is_container(module):
         return [element for key, child in children for element in elements_of(child, key)]
@@ -194,7 +197,7 @@ def _is_container(module: nn.Module) -> bool:
 
 
 def _holds_blocks_alone(container: nn.Module) -> bool:
-    """Whether everything in it that is trained has children."""
+    """Return whether everything in it that is trained has children."""
     return all(_has_children(child) for child in container.children() if next(child.parameters(), None) is not None)
 
 
@@ -204,10 +207,10 @@ def _has_children(module: nn.Module) -> bool:
 
 @register_signal("blocks", watcher=Blocks)
 def blocks(probe: Probe) -> list[Feature]:
-    """What enters the first block and what leaves every block of the network, in the order in which they run.
+    """Return the input of the first block and the output of every block, in the order in which they run.
 
-    Values ``(batch, channels, *positions)`` or ``(batch, *positions, channels)``. Which modules are blocks: see
-    ``zcbench.probe.signals.blocks.Blocks``.
+    Values ``(batch, channels, *positions)`` or ``(batch, *positions, channels)``.
+    ``zcbench.probe.signals.blocks.Blocks`` defines which modules are blocks.
 
     Raises:
         UnsupportedModelError: there are fewer than two features to compare.
@@ -217,7 +220,7 @@ def blocks(probe: Probe) -> list[Feature]:
 
 @register_signal("blocks_in_graph", watcher=Blocks, graph=True)
 def blocks_in_graph(probe: Probe) -> list[Feature]:
-    """The same, with their places in the graph of :attr:`outputs`.
+    """Return the features of :func:`blocks` with their places in the graph of :attr:`outputs`.
 
     Raises:
         UnsupportedModelError: there are fewer than two features to compare.
@@ -229,5 +232,5 @@ def _found(watcher: Blocks) -> list[Feature]:
     if len(watcher.features) < 2:
         if problem := watcher.nothing("a block returns"):
             raise UnsupportedModelError(problem)
-        raise UnsupportedModelError("the network has no two blocks in a row that return maps or sequences.")
+        raise UnsupportedModelError("the network has no two consecutive blocks that return maps or sequences.")
     return watcher.features

@@ -1,4 +1,4 @@
-"""Activations times their gradients, by channel."""
+"""Products of activations and their gradients, by channel."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class ChannelProducts(Watcher):
-    """Sum over positions of a * dL/da for every convolutional and linear layer's output a."""
+    """Sums a * dL/da over positions for every convolutional and linear layer's output a."""
 
     of_weights = True
     of_samples = True
 
     def start(self) -> None:
-        """Hook the layers whose weights count."""
+        """Register hooks on the layers with weights."""
         self.products: dict[str, Tensor] = {}
         self.active = False
         self.keeper = self.stack.enter_context(Keeper())
@@ -49,7 +49,7 @@ class ChannelProducts(Watcher):
             kept = [self.keeper.keep(output)]
 
             def backward(gradient: Tensor) -> None:
-                if self.active:  # once: what was kept is let go, so that its memory is used again
+                if self.active:  # once: the stored tensor is released, so that its memory is reused
                     found = _by_channel(kept.pop().tensor * gradient, layout, channels)
                     self.products[name] = self.products[name] + found if name in self.products else found
 
@@ -59,7 +59,7 @@ class ChannelProducts(Watcher):
 
     @contextmanager
     def loss_pass(self) -> Iterator[None]:
-        """Gradients of the loss count, those of other passes through the graph do not."""
+        """Enable the products for gradients of the loss only, and not for other passes through the graph."""
         self.active = True
         try:
             yield
@@ -68,7 +68,7 @@ class ChannelProducts(Watcher):
 
 
 def _by_channel(product: Tensor, layout: Layout, channels: int) -> Tensor:
-    """Sums over all but samples and channels, ``(batch, channels)``."""
+    """Sum over all dimensions except samples and channels, ``(batch, channels)``."""
     if layout.axis == 0 and layout.positions == 1 and channels == 1:
         return product.flatten(2).sum(2) if product.dim() > 2 else product
     product = product.movedim(channels, -1)
@@ -79,16 +79,16 @@ def _by_channel(product: Tensor, layout: Layout, channels: int) -> Tensor:
 
 
 def channels_first(module: nn.Module, output: Tensor) -> bool:
-    """Whether dimension 1 counts the channels: convolutions have them there, everything else last."""
+    """Return whether dimension 1 is that of channels, as in convolutions; in other layers it is the last."""
     return "Conv" in type(module).__name__ and output.dim() > 2 and hasattr(module, "kernel_size")
 
 
 @register_signal("channel_products", watcher=ChannelProducts, graph=True)
 def channel_products(probe: Probe) -> dict[str, Tensor]:
-    """Activation times its gradient, summed over positions, by name of the convolutional or linear layer.
+    """Sum activation times gradient over positions, by name of the convolutional or linear layer.
 
-    ``(batch, channels)``: sum over positions of a * dL/da, with a the layer's output before anything overwrites it
-    and L the mean loss. Uses of one layer in several places add up.
+    ``(batch, channels)``: sum over positions of a * dL/da, with a the layer's output before anything overwrites it and
+    L the mean loss. If one layer is used in several places, the sums are added.
     """
     if "channel_products" in probe._wanted:
         _ = probe.gradients

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @register_signal("class_kernel", graph=True)
 def class_kernel(probe: Probe) -> Tensor:
-    """Mean of the train-mode tangent kernel over pairs of classes, ``(classes, classes)``, float64.
+    """Average the train-mode tangent kernel over pairs of classes, ``(classes, classes)``, float64.
 
-    One backward pass per class that occurs in the batch, whatever the batch's size; exact.
+    It takes one backward pass per class in the batch, whatever the batch size, and is exact.
 
     Raises:
         UnsupportedModelError: targets are not one class per sample.

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 class LinearOutputs(Watcher):
-    """Outputs of the layers with two-dimensional weights, before anything overwrites them, by name of the weight."""
+    """Records the outputs of layers with two-dimensional weights before they are overwritten, by name of weight."""
 
     of_weights = True
     of_samples = True
 
     def start(self) -> None:
-        """Hook the layers."""
+        """Register hooks on the layers."""
         self.kept: dict[str, list[tuple[Kept, Layout]]] = {}
         self.keeper = self.stack.enter_context(Keeper())
         for name, weight in self.weights.items():
@@ -42,7 +42,7 @@ class LinearOutputs(Watcher):
 
 @register_signal("feed_forward", watcher=LinearOutputs, graph=True)
 def feed_forward(probe: Probe) -> list[Tensor]:
-    """Hidden activations of the feed-forward blocks before the non-linearity, ``(batch, positions, width)`` each.
+    """Return hidden activations of feed-forward blocks before the non-linearity, each ``(batch, positions, width)``.
 
     Raises:
         UnsupportedModelError: there is no feed-forward block.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @register_signal("gradients", graph=True)
 def gradients(probe: Probe) -> dict[str, Tensor]:
-    """Gradient of the loss by name of the trainable parameter; zero where the loss does not depend on it."""
+    """Compute the gradient of the loss by name of the trainable parameter; zero where the loss is independent of it."""
     loss = probe.loss
     with ExitStack() as stack:
         for watcher in probe._watchers.values():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class HiddenStates(Watcher):
-    """Hidden states of the recurrent layers, ``(batch, length, width)`` each, in the order in which they run.
+    """Records the hidden states of recurrent layers, ``(batch, length, width)`` each, in the order in which they run.
 
     Layers are those of ``nn.RNN``, ``nn.LSTM`` and ``nn.GRU``, the cells of PyTorch, and every module with children
     that runs once per position and returns its new state ``(batch, width)``, alone or first in a tuple.
@@ -28,7 +28,7 @@ class HiddenStates(Watcher):
     of_samples = True
 
     def start(self) -> None:
-        """Hook everything that may turn out to be a cell."""
+        """Register hooks on every module that may be a cell."""
         self.whole: dict[nn.Module, list[Tensor]] = {}
         self.steps: dict[nn.Module, list[Tensor]] = {}
         self.order: dict[nn.Module, None] = {}
@@ -96,7 +96,7 @@ def _layer_by_layer(module: nn.RNNBase, x: Tensor, states: Any) -> Iterator[Tens
 
 @register_signal("hidden_states", watcher=HiddenStates)
 def hidden_states(probe: Probe) -> list[Tensor]:
-    """Hidden states ``(batch, length, width)`` of every recurrent layer, in the order in which they run.
+    """Return hidden states ``(batch, length, width)`` of every recurrent layer, in the order in which they run.
 
     Raises:
         UnsupportedModelError: there is no recurrent layer.
@@ -106,7 +106,7 @@ def hidden_states(probe: Probe) -> list[Tensor]:
         if problem := watcher.nothing("a recurrent layer returns"):
             raise UnsupportedModelError(problem)
         raise UnsupportedModelError(
-            "the network has no recurrent layer: nn.LSTM and the like, or a module that runs once per position and "
-            "returns its state."
+            "the network has no recurrent layer: neither nn.LSTM or the like, nor a module that runs once per "
+            "position and returns its state."
         )
     return watcher.layers

@@ -1,4 +1,4 @@
-"""Gradient of the sum of all outputs with respect to the inputs, or to what the first embedding makes of tokens."""
+"""Gradient of the sum of all outputs with respect to the inputs, or to the first embedding of tokens."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class Embedded(Watcher):
-    """The place in the graph of the first embedding of the batch: what stands for the input where that is integer."""
+    """Records the place in the graph of the first embedding of the batch, which replaces integer inputs."""
 
     of_samples = True
 
     def start(self) -> None:
-        """Hook the embeddings."""
+        """Register hooks on the embeddings."""
         self.embedded: Tensor | None = None
         self.layout: Layout | None = None
         for module in _walk.modules(self.probe.model):
@@ -42,18 +42,18 @@ class Embedded(Watcher):
         if not output.requires_grad:
             output = output.detach().requires_grad_()
         self.embedded, self.layout = output, layout
-        return output.clone()  # so that the network may write to it
+        return output.clone()  # so that the network may overwrite it
 
 
 @register_signal("input_gradients", watcher=Embedded, graph=True)
 def input_gradients(probe: Probe) -> Tensor:
-    """Gradient of the sum of all outputs with respect to the inputs, ``(batch, features)``.
+    """Compute the gradient of the sum of all outputs with respect to the inputs, ``(batch, features)``.
 
-    Where the inputs are integers, with respect to what the first embedding makes of them.
+    For integer inputs, the gradient is with respect to the output of the first embedding.
 
     Raises:
-        UnsupportedModelError: no input is a floating-point tensor, and no embedding takes them; or the gradient is zero
-            but for rounding.
+        UnsupportedModelError: no input is a floating-point tensor, and no embedding receives the inputs; or the
+            gradient is zero up to rounding.
     """
     if "output_gradients" in probe._wanted:
         found = probe._sum_pass[1]
@@ -62,14 +62,14 @@ def input_gradients(probe: Probe) -> Tensor:
         found = by_sample(probe, probe._differentiate(scalar, inputs, "input_gradients"))
     if _is_faint(probe, found) and _is_taken_out(probe):
         raise UnsupportedModelError(
-            "the sum of all outputs does not depend on the inputs: batch norm takes the mean over the batch out before "
-            "the last layer, and what is left of the gradient is round-off."
+            "the sum of all outputs does not depend on the inputs: batch norm before the last layer removes the "
+            "mean over the batch, and the rest of the gradient is round-off."
         )
     return found
 
 
 def _is_faint(probe: Probe, gradients: Tensor) -> bool:
-    """Whether the gradient is so small, beside inputs and outputs, that it may be rounding alone."""
+    """Return whether the gradient is so small, relative to inputs and outputs, that it may be rounding only."""
     if not any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in _walk.modules(probe.model)):
         return False
     inputs = [tensor for tensor in leaves(probe) if tensor.requires_grad]
@@ -77,14 +77,14 @@ def _is_faint(probe: Probe, gradients: Tensor) -> bool:
     return len(inputs) > 0 and bool(norms[0] * torch.stack(norms[1:-1]).sum() < _FAINT * norms[-1])
 
 
-#: Share of the outputs below which a first-order change of the inputs by their own size counts as faint.
+#: Share of the outputs below which a first-order change of the inputs by their own size counts as small.
 _FAINT = 1e-3
-#: Share of one sample's gradient below which that of all is round-off.
+#: Share of one sample's gradient below which the gradient of all is round-off.
 _ROUND_OFF = 1e-4
 
 
 def _is_taken_out(probe: Probe) -> bool:
-    """Whether the gradient of the sum over three samples vanishes beside that of the first one's outputs alone."""
+    """Return whether the gradient over three samples is zero relative to that of the first sample's outputs."""
     few = probe.batch[:3]
     inputs = Batch(few.map(lambda x: x.detach().clone().requires_grad_() if x.is_floating_point() else x))
     wanted = [tensor for tensor in inputs.tensors() if tensor.requires_grad]
@@ -99,25 +99,25 @@ def _is_taken_out(probe: Probe) -> bool:
 
 
 def by_sample(probe: Probe, gradients: Mapping[int, Tensor]) -> Tensor:
-    """Gradients with respect to :func:`entries`, ``(batch, features)``."""
+    """Return gradients with respect to :func:`entries`, ``(batch, features)``."""
     embedded = probe.watched(Embedded, graph=True) if not any(leaf.requires_grad for leaf in leaves(probe)) else None
     layout = None if embedded is None else embedded.layout
     return rows_of(gradients if layout is None else {0: layout.first(gradients[0])})
 
 
 def leaves(probe: Probe) -> list[Tensor]:
-    """The input tensors in the graph."""
+    """Return the input tensors in the graph."""
     return probe._leaves.tensors()
 
 
 def entries(probe: Probe) -> list[Tensor]:
-    """What stands for the inputs in the graph: those that are real, else what the first embedding makes of tokens.
+    """Return the tensors that represent the inputs in the graph: real inputs, else the first embedding of tokens.
 
     Raises:
-        UnsupportedModelError: the inputs are integers and no embedding takes them.
+        UnsupportedModelError: the inputs are integers and no embedding receives them.
     """
     if not leaves(probe):
-        raise UnsupportedModelError("no input tensor counts samples, so that there are no gradients of theirs.")
+        raise UnsupportedModelError("no input tensor has a sample dimension, so there are no gradients of inputs.")
     inputs = [tensor for tensor in leaves(probe) if tensor.requires_grad]
     if not inputs:
         watcher = probe.watched(Embedded, graph=True)
@@ -125,6 +125,8 @@ def entries(probe: Probe) -> list[Tensor]:
         if embedded is None:
             if problem := watcher.nothing("an embedding takes"):
                 raise UnsupportedModelError(problem)
-            raise UnsupportedModelError("the inputs are integers and no embedding takes them: they have no gradient.")
+            raise UnsupportedModelError(
+                "the inputs are integers and no embedding receives them: they have no gradient."
+            )
         inputs = [embedded]
     return inputs

@@ -14,5 +14,5 @@ if TYPE_CHECKING:
 
 @register_signal("loss", graph=True)
 def loss(probe: Probe) -> Tensor:
-    """Scalar loss of the batch, graph attached."""
+    """Compute the scalar loss of the batch, graph attached."""
     return probe.loss_of(probe.outputs, probe.targets)

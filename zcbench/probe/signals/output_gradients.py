@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 @register_signal("output_gradients", graph=True)
 def output_gradients(probe: Probe) -> dict[str, Tensor]:
-    """Gradient of the sum of all outputs by name of the trainable parameter."""
+    """Compute the gradient of the sum of all outputs by name of the trainable parameter."""
     if "input_gradients" in probe._wanted and probe.parameters:
-        with suppress(UnsupportedModelError):  # of the inputs, which these gradients do not need
+        with suppress(UnsupportedModelError):  # raised for the inputs, which these gradients do not need
             return probe._sum_pass[0]
     return probe._differentiate(probe.outputs.sum(), probe.parameters, "output_gradients")

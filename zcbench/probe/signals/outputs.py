@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @register_signal("outputs", graph=True)
 def outputs(probe: Probe) -> Tensor:
-    """Output of the network for the batch, train-mode batch norm, graph attached."""
+    """Compute the output of the network for the batch, train-mode batch norm, graph attached."""
     leaves = probe._leaves
     kinds = probe._shared if any(t.requires_grad for t in leaves.tensors()) else probe._shared | {Embedded}
     watchers = probe._watching(kinds)

@@ -1,4 +1,4 @@
-"""Which ReLUs are on for which sample."""
+"""The active ReLUs of each sample."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _CLIPS = {F.hardtanh, F.hardtanh_}
 
 
 def rectifies(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
-    """Whether a call is that of a ReLU: zero for what is negative."""
+    """Return whether a call is that of a ReLU: zero for negative inputs."""
     if func in _CLIPS:  # nn.ReLU6 is a clip from 0 to 6
         return bool((args[1] if len(args) > 1 else kwargs.get("min_val", -1.0)) == 0)
     return func in _RECTIFIERS
 
 
 class ReLUCodes(Watcher):
-    """Which inputs of every ReLU (and ReLU6) are positive, before an in-place one overwrites them."""
+    """Records which inputs of every ReLU (and ReLU6) are positive, before an in-place one overwrites them."""
 
     of_samples = True
 
     def start(self) -> None:
-        """Watch functions, so that modules and plain calls are seen alike."""
+        """Observe functions, so that modules and plain calls are recorded alike."""
         self.codes: list[Tensor] = []
         self.stack.enter_context(FunctionWatcher(self._before))
 
@@ -51,9 +51,9 @@ class ReLUCodes(Watcher):
 
 @register_signal("relu_codes", watcher=ReLUCodes)
 def relu_codes(probe: Probe) -> list[Tensor]:
-    """For every application of a ReLU, which of its inputs are positive: bool ``(batch, units)`` each.
+    """Return, for every call of a ReLU, which of its inputs are positive: bool ``(batch, units)`` each.
 
-    Modules and functions, in place or not, are all seen, in the order in which they run.
+    Modules and functions, in place or not, are all recorded, in the order in which they run.
 
     Raises:
         UnsupportedModelError: no ReLU ran, or one ran on something other than the batch.
@@ -64,12 +64,12 @@ def relu_codes(probe: Probe) -> list[Tensor]:
     if not watcher.codes and (problem := watcher.nothing("every ReLU runs on")):
         raise UnsupportedModelError(problem)
     if watcher.without:
-        probe.note(f"ReLUs on what depends on no sample were left out ({watcher.without}).")
+        probe.note(f"ReLUs of tensors that depend on no sample were excluded ({watcher.without}).")
     if not watcher.codes:
         raise UnsupportedModelError(
-            "no ReLU ran: this proxy measures rectified linear networks. With activation=all it takes the signs of "
-            "what enters other activations."
+            "no ReLU ran, and this proxy measures rectified linear networks. With activation=all it uses the signs "
+            "of the inputs of other activations."
         )
     if watcher.outputs is not None and not watcher.outputs.isfinite().all():
-        raise NonFiniteError("the network's outputs are not finite, so which ReLUs are on means nothing.")
+        raise NonFiniteError("the network's outputs are not finite, so the active ReLUs have no meaning.")
     return watcher.codes

@@ -1,4 +1,4 @@
-"""What the linear layers of a transformer are for."""
+"""The roles of a transformer's linear layers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @register_signal("roles", graph=True)
 def roles(probe: Probe) -> dict[str, Role]:
-    """What the linear layers of a transformer are for, by name of the weight: see ``zcbench.probe.roles``.
+    """Return the roles of a transformer's linear layers, by name of the weight: see ``zcbench.probe.roles``.
 
     Raises:
         UnsupportedModelError: no linear layer has such a role.

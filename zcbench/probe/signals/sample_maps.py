@@ -1,4 +1,4 @@
-"""Maps that all modules make of the first sample."""
+"""Feature maps of all modules for the first sample."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from zcbench.probe import Probe
 
 
-#: layers that make maps; what else has four dimensions may be attention, (batch, heads, queries, keys)
+#: layers that produce maps; other tensors with four dimensions may be attention, (batch, heads, queries, keys)
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
 
 class SampleMaps(Watcher):
-    """Output of every module without children for the first sample, where it is a map with channels first."""
+    """Records the output of every module without children for the first sample, if it is a map with channels first."""
 
     of_samples = True
 
     def start(self) -> None:
-        """Hook the modules."""
+        """Register hooks on the modules."""
         self.maps: list[Tensor] = []
         for module in _walk.modules(self.probe.model):
             if next(module.children(), None) is None:
@@ -42,13 +42,13 @@ class SampleMaps(Watcher):
 
 @register_signal("sample_maps", watcher=SampleMaps)
 def sample_maps(probe: Probe) -> list[Tensor]:
-    """Outputs ``(channels, positions)`` of every module without children for the first sample.
+    """Return the outputs ``(channels, positions)`` of every module without children for the first sample.
 
     Raises:
         UnsupportedModelError: no module returns maps, or the network has no convolution of images.
     """
     if not any(isinstance(module, _CONVOLUTIONS) for module in _walk.modules(probe.model)):
-        raise UnsupportedModelError("the network has no convolution of images, so that it makes no maps.")
+        raise UnsupportedModelError("the network has no convolution of images, so it produces no maps.")
     watcher = probe.watched(SampleMaps)
     if not watcher.maps:
         if problem := watcher.nothing("a module returns"):

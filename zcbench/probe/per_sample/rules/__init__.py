@@ -1,4 +1,4 @@
-"""How gradients of samples follow, one file per kind of layer."""
+"""The rules for per-sample gradients, one file per kind of layer."""
 
 from zcbench.probe.per_sample.rules import (
     batch_norms,

@@ -1,4 +1,4 @@
-"""Rules by kind of layer: from what entered a layer and the gradient that came back to the gradients of samples."""
+"""Rules by kind of layer: from the input of a layer and the gradient of its output to per-sample gradients."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from zcbench.probe.modes import BatchNorm
 Rule: TypeAlias = Callable[[nn.Module, Tensor, Tensor], Iterator[tuple[str, Tensor]]]
 F = TypeVar("F", bound=Rule)
 
-#: methods that say what a layer of torch computes
+#: methods that define the computation of torch's layers
 _COMPUTE = ("forward", "_conv_forward")
-#: layers of which no sample can be run by itself: they use the whole of a batch, or their kernels run batches alone
+#: layers that cannot run single samples: they use the whole batch, or their kernels need batches
 _NEVER = (nn.RNNBase, nn.EmbeddingBag, nn.modules.batchnorm._BatchNorm, nn.modules.lazy.LazyModuleMixin)
 #: rules by kind of layer and mode of batch norm
 _RULES: dict[tuple[type[nn.Module], str], Rule] = {}
@@ -28,18 +28,18 @@ _MODES = ("per-sample", "eval")
 
 
 def per_sample_rule(*layers: type[nn.Module], batch_norm: BatchNorm | None = None) -> Callable[[F], F]:
-    """Declare how the gradients of single samples follow for these kinds of layers.
+    """Declare how per-sample gradients are computed for these kinds of layers.
 
-    The decorated function gets the layer, what entered it ``(samples, …)`` and the gradient of the loss with respect to
-    its output ``(samples, …)``. It yields, for every parameter of the layer, its name and its gradients
-    ``(samples, *shape)``. Samples must not depend on each other. A later rule for the same layer replaces the earlier.
+    The decorated function receives the layer, its input ``(samples, …)`` and the gradient of the loss with respect to
+    its output ``(samples, …)``. It yields, for every parameter of the layer, its name and its gradients ``(samples,
+    *shape)``. Samples must not depend on each other. A later rule for the same layer replaces the earlier.
 
     Args:
         layers: subclasses of ``nn.Module`` that take one tensor and return one.
-        batch_norm: the mode of batch norm that the rule is for, "per-sample" or "eval"; default: both.
+        batch_norm: the mode of batch norm to which the rule applies, "per-sample" or "eval"; default: both.
 
     Raises:
-        InvalidInputError: something else than a class of layers was given, or there is no such mode.
+        InvalidInputError: an argument is not a class of layers, or the mode does not exist.
 
     Example:
         >>> import torch, zcbench
@@ -72,9 +72,9 @@ def per_sample_rule(*layers: type[nn.Module], batch_norm: BatchNorm | None = Non
 
 
 def rule_of(module: nn.Module, batch_norm: BatchNorm = "per-sample") -> Rule | None:
-    """The rule for a layer: that of its class, or of the nearest parent whose computation it keeps, or a general one.
+    """Return the rule for a layer: of its class, of the nearest parent with the same computation, or the general rule.
 
-    None where there is none: the layer has parts with parameters of their own, or is known to need what no rule has.
+    Return None if the layer has parts with their own parameters, or is known to need something that no rule provides.
     """
     for parent in type(module).__mro__:
         rule = _RULES.get((parent, batch_norm))
@@ -86,9 +86,9 @@ def rule_of(module: nn.Module, batch_norm: BatchNorm = "per-sample") -> Rule | N
 
 
 def replayed(module: nn.Module, x: Tensor, gradient: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """Run a layer again, every sample by itself, and differentiate that: for all layers without a rule of their own.
+    """Run a layer again, every sample separately, and differentiate: the general rule for other layers.
 
-    It holds for layers whose output for a sample follows from their input for that sample.
+    It applies to layers whose output for a sample depends only on their input for that sample.
     """
     layer = copy.copy(module)
     layer._parameters = dict(module._parameters)
@@ -108,7 +108,7 @@ def replayed(module: nn.Module, x: Tensor, gradient: Tensor) -> Iterator[tuple[s
 
 
 def is_regular(module: nn.Module) -> bool:
-    """Whether a layer computes what its class says, which no hook or other function changes."""
+    """Return whether a layer runs the computation of its class, unchanged by hooks or other functions."""
     tables = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
     if "forward" in vars(module) or any(tables):
         return False

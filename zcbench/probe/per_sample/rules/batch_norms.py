@@ -1,4 +1,4 @@
-"""Batch norm, with the statistics of each sample or with running ones."""
+"""Batch norm, with the statistics of each sample or with running statistics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zcbench.probe.per_sample.rules._register import per_sample_rule
 
 @per_sample_rule(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, batch_norm="per-sample")
 def batch_norm(module: nn.Module, x: Tensor, gradient: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """Statistics of each sample alone, as a batch of one has in train mode."""
+    """Compute gradients with statistics of each sample alone, as a batch of one has in train mode."""
     assert isinstance(module, nn.modules.batchnorm._BatchNorm)
     normal = F.group_norm(x, x.shape[1], eps=module.eps)
     yield "weight", (gradient * normal).flatten(2).sum(2)
@@ -22,7 +22,7 @@ def batch_norm(module: nn.Module, x: Tensor, gradient: Tensor) -> Iterator[tuple
 
 @per_sample_rule(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, batch_norm="eval")
 def running_batch_norm(module: nn.Module, x: Tensor, gradient: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """Running statistics."""
+    """Compute gradients with running statistics."""
     assert isinstance(module, nn.modules.batchnorm._BatchNorm)
     if module.running_mean is None or module.running_var is None:
         raise UnsupportedModelError("a batch norm without running statistics has no eval mode.")

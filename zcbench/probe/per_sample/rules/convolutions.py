@@ -13,7 +13,7 @@ from zcbench.probe.per_sample.rules._register import per_sample_rule
 
 @per_sample_rule(nn.Conv1d, nn.Conv2d, nn.Conv3d)
 def convolution(module: nn.Module, x: Tensor, gradient: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """Products of the gradient with the patches that it saw, summed over positions."""
+    """Multiply the gradient by the input patches, and sum over positions."""
     assert isinstance(module, (nn.Conv1d, nn.Conv2d, nn.Conv3d))
     samples = len(x)
     patches = _patches(module, x)  # (samples, groups, c_in / groups * kernel, positions)
@@ -38,7 +38,7 @@ def _patches(module: nn.Conv1d | nn.Conv2d | nn.Conv3d, x: Tensor) -> Tensor:
     for axis in range(dimensions):
         kernel, stride, dilation = module.kernel_size[axis], module.stride[axis], module.dilation[axis]
         x = x.unfold(2 + axis, dilation * (kernel - 1) + 1, stride)[..., ::dilation]
-    # now (samples, c_in, *positions, *kernel)
+    # the shape is (samples, c_in, *positions, *kernel)
     order = (0, 1, *range(2 + dimensions, 2 + 2 * dimensions), *range(2, 2 + dimensions))
     x = x.permute(*order)
     kernel_size = math.prod(module.kernel_size)

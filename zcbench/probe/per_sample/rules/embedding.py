@@ -11,12 +11,12 @@ from zcbench.probe.per_sample.rules._register import per_sample_rule
 
 @per_sample_rule(nn.Embedding)
 def embedding(module: nn.Module, x: Tensor, gradient: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """Gradients added up by token."""
+    """Sum gradients by token."""
     assert isinstance(module, nn.Embedding)
     tokens, gradient = x.flatten(1), gradient.flatten(1, -2)
     if module.padding_idx is not None:
         gradient = gradient * (tokens != module.padding_idx)[..., None]
-    if module.scale_grad_by_freq:  # in its sample
+    if module.scale_grad_by_freq:  # frequencies in the sample
         same = tokens[:, :, None] == tokens[:, None, :]
         gradient = gradient / same.sum(2)[..., None]
     result = gradient.new_zeros(len(x), module.num_embeddings, module.embedding_dim)

@@ -11,7 +11,7 @@ from zcbench.probe.per_sample.rules._register import per_sample_rule
 
 @per_sample_rule(nn.Linear)
 def linear(module: nn.Module, x: Tensor, gradient: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """Outer products, summed over positions."""
+    """Sum outer products over positions."""
     if x.dim() == 2:  # one position
         x, gradient = x[:, None], gradient[:, None]
     x, gradient = x.flatten(1, -2), gradient.flatten(1, -2)

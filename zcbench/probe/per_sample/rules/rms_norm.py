@@ -12,7 +12,7 @@ from zcbench.probe.per_sample.rules._register import per_sample_rule
 
 @per_sample_rule(nn.RMSNorm)
 def rms_norm(module: nn.Module, x: Tensor, gradient: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """Scaled over the last dimensions."""
+    """Scale over the last dimensions, and compute the gradient of the scale."""
     assert isinstance(module, nn.RMSNorm)
     between = tuple(range(1, x.dim() - len(module.normalized_shape)))
     product = gradient * F.rms_norm(x, module.normalized_shape, eps=module.eps)

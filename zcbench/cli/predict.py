@@ -1,0 +1,111 @@
+"""Rank candidates by what a few trained networks of your table tell.
+
+The table has a row for each architecture, with columns that are known before training and the target. Candidates are
+the rows of a second file, which has the same columns, or the rows without a value of the target. With --space the
+names are architectures of a search space, whose encodings are then the features.
+
+From ten trained networks on, a predictor is chosen by cross-validation among cheap ones. The output says how well it
+ranks networks that it did not learn from, and how far its standard deviations can be trusted. Columns that are
+probably results of the same training, such as val_top5 where val_top1 is predicted, are not used unless --features
+names them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zcbench.cli._shared import (
+    add_imports,
+    add_json,
+    import_files,
+    print_board,
+    progress_bar,
+    write_board,
+)
+
+if TYPE_CHECKING:
+    from zcbench.runs import Prediction
+
+EXAMPLE = """examples:
+  zcbench predict trained.csv --target acc --candidates rest.csv --out ranked.csv
+  zcbench predict all.csv --target acc                     # rows without acc are ranked
+  zcbench predict trained.csv --target loss --lower --candidates rest.csv
+  zcbench predict trained.csv --target acc --candidates rest.csv --features "flops,depth*"
+  zcbench predict trained.csv --target acc --candidates cells.csv --space nasbench201
+  zcbench predict trained.csv --target acc --candidates rest.csv --predictor gp"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("table", metavar="FILE", help="CSV (or parquet) file with the trained networks")
+    parser.add_argument("--target", metavar="COLUMN", required=True, help="column to predict")
+    parser.add_argument(
+        "--candidates",
+        metavar="FILE",
+        help="file with the networks to rank (default: rows of the first file without a value of the target)",
+    )
+    parser.add_argument("--lower", action="store_true", help="less is better: a loss, an error, a latency")
+    parser.add_argument("--out", metavar="FILE.csv", help="write all candidates with predictions and std, best first")
+    parser.add_argument("--top", type=int, metavar="N", default=10, help="candidates to print (default: 10)")
+    known = parser.add_argument_group("what is known of a network")
+    known.add_argument("--arch", metavar="COLUMN", help="column that names the architectures (default: arch, model, …)")
+    known.add_argument("--space", metavar="NAME", help="search space whose strings the names are: zcbench list spaces")
+    known.add_argument("--features", metavar="COLUMNS", help="names or patterns of columns to use, separated by commas")
+    known.add_argument("--exclude", metavar="COLUMNS", help="names or patterns of columns not to use")
+    known.add_argument("--seed-column", metavar="COLUMN", help="column that distinguishes repeated trainings")
+    parser.add_argument("--predictor", metavar="NAME", help="use this one: zcbench list predictors (default: chosen)")
+    parser.add_argument("--seed", type=int, metavar="N", default=0, help="decides the division into folds (default: 0)")
+    add_imports(parser)
+    add_json(parser)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run the command."""
+    from zcbench.cli._output import write_result
+    from zcbench.runs import predict
+
+    import_files(options.imports)
+    if options.out is not None:
+        _check_out(Path(options.out))
+    with progress_bar(Path(options.table).name, "folds", idle=False) as bar:
+        found: Prediction = predict(
+            options.table,
+            options.target,
+            candidates=options.candidates,
+            predictor=options.predictor,
+            features=_columns(options.features),
+            exclude=_columns(options.exclude),
+            arch=options.arch,
+            space=options.space,
+            lower=options.lower,
+            seed_column=options.seed_column,
+            seed=options.seed,
+            top=options.top,
+            progress=bar,
+        )
+    # Before the table is printed, which a pager may end.
+    if options.out is not None:
+        path = Path(options.out)
+        write_board(path.parent, path.name, found.to_csv())
+    if options.json:
+        write_result(found.to_json())
+    else:
+        print_board(found)
+    return 0
+
+
+def _columns(text: str | None) -> list[str]:
+    """Names of columns, which may have any characters but commas."""
+    return [" ".join(name.split()) for name in (text or "").split(",") if name.strip()]
+
+
+def _check_out(path: Path) -> None:
+    """InvalidInputError for a file that cannot be the one to write, before anything is computed."""
+    from zcbench.errors import InvalidInputError
+
+    if path.is_dir():
+        raise InvalidInputError(f"--out {path} is a folder: name a file, {path / 'ranked.csv'}.")
+    if path.suffix.lower() != ".csv":
+        raise InvalidInputError(f"--out {path}: it is written as CSV, so its name must end in .csv.")

@@ -1,0 +1,383 @@
+"""What a store notes of user-defined tables: where each is and how it was read, so that it can be read again.
+
+A run on such a table notes it; reading commands find it by its name ("own-my") or by its path. Loads no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NoReturn
+
+from zcbench._display import many
+from zcbench.datasets import Benchmark, own_benchmark, read_columns
+from zcbench.datasets._own_source import file_digest
+from zcbench.datasets.own import OWN, own_name
+from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError, UnknownNameError
+from zcbench.records import Store
+from zcbench.runs._track import KINDS, SCORES, Track
+from zcbench.spaces import FactorySpace, get_space
+from zcbench.types import SearchSpace
+
+#: what was run: columns of the table itself, or work of one of the kinds of a track
+COLUMNS = "columns"
+_RUNS = (COLUMNS, *KINDS)
+#: options of ``zcbench run`` by argument of :func:`zcbench.own_benchmark` or field of a track, where the names differ
+_OPTIONS = {"batch": "--data", "curves": "--curve", "constraints": "--constraint"}
+_REPEATED = ("curves", "constraints")
+_NO_OPTIONS = ("name", "version", "summary", "benchmarks", "target")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remembered:
+    """One way in which a table was read.
+
+    Attributes:
+        name: of the benchmark, "own-my".
+        kind: what was run, "columns" or a kind of tracks.
+        file: name of the table's file.
+        digest: SHA-256 of its content.
+        rows: number of its rows.
+        columns: names of its columns.
+        target: what was ranked against.
+        space: of the networks; None without networks.
+        factory: whether a function builds the networks.
+        settings: further arguments of :func:`zcbench.own_benchmark`.
+        higher_is_better: of columns that were correlated, by name.
+        table: identifies the path on the machine of the run.
+        run: when it was run, UTC.
+        path: where the table was; None for a store from another machine.
+        words: of the command that ran it, without ``zcbench run``; of another machine without paths.
+    """
+
+    name: str
+    kind: str
+    file: str
+    digest: str
+    rows: int
+    columns: tuple[str, ...]
+    target: str
+    space: str | None = None
+    factory: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    higher_is_better: Mapping[str, bool] = field(default_factory=dict)
+    table: str = ""
+    run: str = ""
+    path: str | None = None
+    words: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """The command that runs it again."""
+        return f"zcbench run {shlex.join(self.words)}"
+
+    def read(self, path: str | None = None, target: str | None = None) -> Benchmark:
+        """Read the table again.
+
+        Args:
+            path: where it is now; default where it was.
+            target: column to rank against; default that of the run.
+
+        Raises:
+            DataMissingError: it is not there.
+            DataCorruptError: its content is not what was run.
+            InvalidInputError: its search space is not registered here.
+        UnknownNameError: there is no such column.
+        """
+        place = self.path if path is None else path
+        if place is None or not Path(place).is_file():
+            self._moved(place)
+        if file_digest(place) != self.digest:
+            self._changed(place)
+        space = None
+        if self.space is not None:
+            space = FactorySpace(self.space, _no_network) if self.factory else self._space(self.space)
+        return own_benchmark(place, self.target if target is None else target, space=space, **self.settings)
+
+    def _space(self, name: str) -> SearchSpace:
+        try:
+            return get_space(name)
+        except UnknownNameError:
+            files = [after for word, after in pairwise(self.words) if word == "--import"] or ["FILE.py"]
+            raise InvalidInputError(
+                f"the search space {name!r} of the table {self.file} is not registered: add  "
+                f"{shlex.join(word for file in files for word in ('--import', file))}"
+            ) from None
+
+    def _moved(self, place: str | None) -> NoReturn:
+        was = "it is known by another machine" if place is None else f"it is not at {place} any more"
+        raise DataMissingError(
+            f"the table {self.file} cannot be read, as {was}: say where it is, with  --source PATH/{self.file}, or run "
+            f"it again,  {self.command}"
+        )
+
+    def _changed(self, place: str) -> NoReturn:
+        what = "other values"
+        with suppress(Exception):  # whatever the file holds now, it is not the table that was run
+            found = read_columns(place)
+            if tuple(found.texts) != self.columns:
+                what = "other columns"
+            elif len(found.lines) != self.rows:
+                what = f"{many(len(found.lines), 'row')} instead of {self.rows:,}"
+        raise DataCorruptError(
+            f"the table {self.file} has changed since it was run and has {what}: run it again, what is known is not "
+            f"computed again,  {self.command}"
+        )
+
+
+def _no_network(name: str) -> NoReturn:
+    raise InvalidInputError(f"{name} was read from a store, which does not know how its network is built.")
+
+
+def remember(
+    store: Store,
+    table: Benchmark,
+    kind: str,
+    track: Track,
+    *,
+    higher_is_better: Mapping[str, bool] | None = None,
+    imports: Sequence[str] = (),
+) -> None:
+    """Note in a store how a user-defined table was read; nothing for other benchmarks.
+
+    Columns that were correlated earlier, in the same content, are kept.
+
+    Args:
+        store: of the run.
+        table: from :func:`zcbench.own_benchmark`.
+        kind: "columns" or a kind of tracks.
+        track: what was run.
+        higher_is_better: of columns, by name.
+        imports: Python files that the run imported.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    own = table.own
+    if own is None:
+        return
+    path, columns = Path(own.path).absolute(), dict(higher_is_better or {})
+    settings = dict(own.settings)
+    identity = hashlib.sha256(str(path).encode(errors="surrogateescape")).hexdigest()[:12]
+    chosen = json.dumps([kind, own.target, settings.get("batch")]) + identity
+    key = hashlib.sha256(chosen.encode(errors="backslashreplace")).hexdigest()[:16]
+    for before in remembered(store, table.name):
+        same = (before.kind, before.target, before.digest, before.table) == (kind, own.target, own.digest, identity)
+        if kind == COLUMNS and same and before.settings == settings:
+            columns = {**before.higher_is_better, **columns}
+    space = own.space
+    if own.factory and space is not None:
+        file, colon, function = space.rpartition(":")
+        space = f"{Path(file).name}{colon}{function}"
+    content = {
+        "kind": kind,
+        "file": own.file,
+        "digest": own.digest,
+        "rows": own.rows,
+        "columns": list(own.columns),
+        "target": own.target,
+        "space": space,
+        "factory": own.factory,
+        "settings": settings,
+        "higher_is_better": columns,
+        "table": identity,
+        "run": f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}",
+        "words": _words(table, own.file, space, track, [Path(one).name for one in imports]),
+    }
+    words = _words(table, own.path, own.space, track, imports)
+    if str(store.folder) != "runs":
+        words += ["--store", str(store.folder)]
+    place = {"path": _from(store.folder, path), "words": words, "space": own.space}
+    store.keep_table(table.name, key, content, place)
+
+
+def _from(folder: Path, path: Path) -> str:
+    """The path of a table as a store notes it: relative where it lies beside or below the store."""
+    with suppress(ValueError, OSError):  # ValueError: it is elsewhere
+        return os.path.join(os.pardir, path.resolve().relative_to(folder.resolve().parent))  # noqa: PTH118
+    return str(path)
+
+
+def _words(table: Benchmark, path: str, space: str | None, track: Track, imports: Sequence[str]) -> list[str]:
+    """The words of the command that runs a track on a table."""
+    own = table.own
+    assert own is not None
+    words = [path, "--target", own.target]
+    if space is not None:
+        words += ["--factory" if own.factory else "--space", space]
+    fields = {k: v for k, v in track.for_benchmark(track.benchmarks[0]).fields().items() if k not in _NO_OPTIONS}
+    for name, value in {**own.settings, **fields}.items():
+        option = _OPTIONS.get(name, f"--{name.replace('_', '-')}")
+        if name in _REPEATED:
+            several = [f"{k}={v}" for k, v in value.items()] if isinstance(value, Mapping) else value
+            words += [word for one in several for word in (option, str(one))]
+        elif name == "scorers":
+            words += [option, ",".join(str(one).replace(", ", ";") for one in value)]
+        else:
+            words += [option, ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)]
+    return words + [word for one in imports for word in ("--import", one)]
+
+
+def remembered(store: Store, name: str, kinds: Iterable[str] = _RUNS) -> list[Remembered]:
+    """Return the ways in which a table was read, that of the latest run first.
+
+    Args:
+        store: of the runs.
+        name: of the benchmark, "own-my".
+        kinds: of what was run.
+
+    Raises:
+        StoreError: a file of the store cannot be read.
+        DataCorruptError: it was written by another version of zcbench.
+    """
+    found = []
+    for content, place in store.kept_tables(name).values():
+        content = {**content, "space": place.get("space") or content.get("space")}
+        words, path = tuple(place.get("words") or content.get("words", ())), place.get("path")
+        try:
+            one = Remembered(
+                name=name,
+                **{**content, "columns": tuple(content["columns"]), "words": words},
+                path=None if path is None else os.path.normpath(store.folder / path),
+            )
+        except (TypeError, KeyError):
+            raise DataCorruptError(
+                f"what {store.folder} notes of the table {name} is of another version of zcbench: give the table's  "
+                "zcbench run  command again."
+            ) from None
+        if one.kind in set(kinds):
+            found.append(one)
+    return sorted(found, key=lambda one: (one.run, one.kind, one.target), reverse=True)
+
+
+def name_of(called: str) -> str:
+    """Return the benchmark's name of a table that is called by it, or by a path."""
+    return called if called.startswith(OWN) and not Path(called).is_file() else own_name(called)
+
+
+def ways(store: Store, called: str, kinds: Iterable[str], target: str | None = None) -> list[Remembered]:
+    """Return how a table is read for each kind and batch, as in its latest run.
+
+    Where several files have the name, it is the one that was run last, or the one at the path.
+
+    Args:
+        store: of the runs.
+        called: name or path of the table.
+        kinds: of what was run.
+        target: preferably ways to read with this target; default that of the latest run.
+    """
+    every = remembered(store, name_of(called))
+    if Path(called).is_file():
+        here = [one for one in every if one.path is not None and _same(one.path, called)]
+        every = here or every
+    every = [_as_of(one, every[0]) for one in every if one.table == every[0].table]
+    found = [one for one in every if one.kind in set(kinds)]
+    found = [one for one in found if one.target == target] or found
+    chosen: dict[tuple[str, Any], Remembered] = {}
+    for one in found:
+        if one.target == found[0].target:
+            chosen.setdefault((one.kind, one.settings.get("batch")), one)
+    return list(chosen.values())
+
+
+def _as_of(one: Remembered, latest: Remembered) -> Remembered:
+    """The way to read as of the latest content, for what stays true of it: scores of networks, columns to correlate."""
+    if one.kind not in (COLUMNS, SCORES):
+        return one
+    return replace(one, digest=latest.digest, rows=latest.rows, columns=latest.columns)
+
+
+def _same(one: str, other: str) -> bool:
+    with suppress(OSError):
+        return Path(one).samefile(other)
+    return False
+
+
+def read_again(
+    store: Store, called: str, kinds: Iterable[str], *, source: str | None = None, target: str | None = None
+) -> Benchmark:
+    """Return a user-defined table as it was read in its latest run of the first of the kinds that there is.
+
+    Raises:
+        InvalidInputError: nothing has been run on it.
+        DataMissingError, DataCorruptError, UnknownNameError: as :meth:`Remembered.read`.
+    """
+    every = ways(store, called, _RUNS, target)
+    for kind in [*kinds, *_RUNS]:
+        for one in every:
+            if one.kind == kind:
+                return one.read(place_of(called, source), target)
+    raise not_run(store, called)
+
+
+def asked_again(store: Store, called: str, source: str | None = None) -> tuple[str, dict[str, Any]]:
+    """Return path, and target and fields of :class:`zcbench.runs.OwnTable`, of a table that was run before.
+
+    Raises:
+        InvalidInputError: it has not been run.
+        DataMissingError: it is not where it was.
+    """
+    found = ways(store, called, _RUNS)
+    if not found:
+        raise not_run(store, called)
+    one = found[0]
+    path = one.path if source is None else source
+    if path is None or not Path(path).is_file():
+        one._moved(path)
+    fields = {name: value for name, value in one.settings.items() if name not in ("limit", "seed", "batch")}
+    if "batch" in one.settings:
+        fields["data"] = one.settings["batch"]
+    if isinstance(curves := fields.get("curves"), Mapping):
+        fields["curves"] = [f"{name}={pattern}" for name, pattern in curves.items()]
+    if one.space is not None:
+        fields["factory" if one.factory else "space"] = one.space
+    return path, {**fields, "target": one.target}
+
+
+def place_of(called: str, source: str | None = None) -> str | None:
+    """Return the path that a caller gave of a table; None for a name."""
+    if source is not None:
+        return source
+    return called if Path(called).is_file() else None
+
+
+def not_run(store: Store, called: str) -> InvalidInputError:
+    """Return the error for a table of which the store notes nothing."""
+    name = name_of(called)
+    if name in store.every_benchmark():
+        return InvalidInputError(
+            f"{store.folder} does not say how the table {name} is read: give its  zcbench run  command again, which "
+            "scores nothing twice."
+        )
+    if called.endswith(".py"):
+        return InvalidInputError(
+            f"{called} is a Python file, and no table: name what it registers with  --import {called}"
+        )
+    known = store.tables()
+    others = f", which has {', '.join(known)}" if known else ""
+    path = shlex.quote(called) if Path(called).is_file() else "PATH"
+    return InvalidInputError(
+        f"the table {name} has not been run in {store.folder}{others}: run  zcbench run {path} --target COLUMN"
+    )
+
+
+__all__ = [
+    "COLUMNS",
+    "Remembered",
+    "asked_again",
+    "name_of",
+    "not_run",
+    "place_of",
+    "read_again",
+    "remember",
+    "remembered",
+    "ways",
+]
