@@ -42,6 +42,7 @@ ACROSS = {
     "tests/runs/test_kills.py": "runs that are killed at random lose nothing",
     "tests/search/test_kills.py": "searches that are killed go on as if they had not been",
     "tests/supernets/test_strangers.py": "supernets of modules that are not ours, each in a page",
+    "tests/test_docs.py": "code blocks of all pages, and notebooks",
     "tests/test_examples.py": "the examples, from end to end",
     "tests/test_layout.py": "this file",
     "tests/test_readme.py": "a command of the README from end to end",

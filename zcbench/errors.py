@@ -1,7 +1,7 @@
 """The exceptions of zcbench: each message says in one sentence what is wrong and what to do.
 
-The command line prints ``str(error)`` of a :class:`ZcbenchError` and exits with status 1; any other exception is a
-defect of zcbench.
+The command line prints ``str(error)`` of a :class:`ZcbenchError` and exits with a status of
+``zcbench/cli/_status.py``; any other exception is a defect of zcbench.
 """
 
 from __future__ import annotations

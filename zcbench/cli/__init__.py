@@ -43,7 +43,7 @@ _FIRST_STEPS = """Which cheap score predicts, before training, which network wil
 
   zcbench run digits-201 --limit 100               compare proxies, no download
   zcbench score FILE.py:FUNCTION --input 3x32x32   score your own network
-  zcbench run TABLE.csv --target COLUMN            rank columns of your table
+  zcbench predict TABLE.csv --target COLUMN        rank your untrained networks
   zcbench check FILE.py                            test your own proxy
 
 zcbench --help lists all commands; zcbench COMMAND --help shows examples."""

@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from zcbench.runs import Prediction
 
 EXAMPLE = """examples:
-  zcbench predict trained.csv --target acc --candidates rest.csv --out ranked.csv
-  zcbench predict all.csv --target acc                     # rows without acc are ranked
-  zcbench predict trained.csv --target loss --lower --candidates rest.csv
-  zcbench predict trained.csv --target acc --candidates rest.csv --features "flops,depth*"
-  zcbench predict trained.csv --target acc --candidates cells.csv --space nasbench201
-  zcbench predict trained.csv --target acc --candidates rest.csv --predictor gp"""
+  zcbench predict my.csv --target acc                 # ranks rows without acc
+  zcbench predict my.csv --target acc --candidates rest.csv --out ranked.csv
+  zcbench predict my.csv --target loss --lower --candidates rest.csv
+  zcbench predict my.csv --target acc --features "flops,depth*"
+  zcbench predict my.csv --target acc --space nasbench201
+  zcbench predict my.csv --target acc --predictor gp"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
