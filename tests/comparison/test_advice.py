@@ -131,6 +131,16 @@ def test_it_is_not_known(changes, message):
     assert message in last
 
 
+def test_models_of_texts_and_of_images():
+    found = compared({"params": [1, 2, 3], "snip": [3, 1, 2]}, kinds=("transformer",))
+    facts = tuple(
+        Facts(f.name, kinds=f.kinds, inputs=f.inputs, texts=k == 0, samples=4) for k, f in enumerate(found.facts)
+    )
+    other = Comparison(facts, found._scores, found.infos, "noise", (0,))
+    assert other.footnotes()[-1].startswith("Which proxy to believe is not known: some models read texts and others do")
+    assert other.belief.benchmarks == ()
+
+
 def test_none_of_the_proxies_was_measured():
     last = compared({"az_expressivity": [1, 1, 1]}).footnotes()[-1]
     assert "none of these proxies ranks the models and was measured there" in last

@@ -133,7 +133,9 @@ def test_files_that_are_no_configurations(place):
 def test_code_of_a_configuration_is_not_run(place):
     place.joinpath("own.py").write_text("raise SystemExit('hacked')")
     path = written({"model_type": "mine", "auto_map": {"AutoModel": "own.Model"}})
-    with pytest.raises(InvalidInputError, match=r"no model_type 'mine', which needs its own code, and zcbench does not run it"):
+    with pytest.raises(
+        InvalidInputError, match=r"no model_type 'mine', which needs its own code, and zcbench does not run it"
+    ):
         configuration(path)
 
 

@@ -197,7 +197,7 @@ def _published(belief: Belief) -> list[str]:
     lines = [f"{said} {belief.caveat}".strip()]
     if belief.few:
         lines.append(
-            f"Measured on fewer than half of these benchmarks, so not compared: "
+            "Measured on half of these benchmarks or fewer, so not compared: "
             f"{', '.join(f'{p} ({len(belief.standings[p].taus)})' for p in belief.few)}."
         )
     return lines
@@ -208,6 +208,11 @@ def _believe(found: Comparison) -> str:
     called = found.called(found.facts)
     if len(called) < 2:
         return "Which proxy to believe is not known: fewer than two models were scored."
+    if len({one.texts for one in called}) > 1:
+        return (
+            "Which proxy to believe is not known: some models read texts and others do not, and no published benchmark "
+            "compares such models."
+        )
     if not belief.benchmarks:
         kinds = {one.kinds for one in called}
         if len(kinds) > 1:

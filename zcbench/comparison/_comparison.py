@@ -162,6 +162,8 @@ class Comparison(Board):
         called = self.called(self.facts)
         kinds = {one.kinds for one in called}
         common = set.intersection(*map(set, kinds)) if kinds else set()
+        if len({one.texts for one in called}) > 1:
+            common = set()  # no benchmark has networks of both
         inputs = "texts" if all(one.texts for one in called) else "images" if _images(called) else ""
         labels = {self.infos[p].label: p for p in self.ranking}
         return believed(sorted(common), inputs, list(labels))
@@ -344,9 +346,11 @@ def _over_seeds(scores: tuple[Score, ...], seeds: tuple[int, ...]) -> Score:
     if len(scores) == 1:
         return scores[0]
     seconds = math.fsum(one.seconds for one in scores)
-    for seed, one in zip(seeds, scores, strict=True):
-        if one.value is None:
-            return replace(one, seconds=seconds, detail=f"seed {seed}: {one.detail}")
+    missing = [(seed, one) for seed, one in zip(seeds, scores, strict=True) if one.value is None]
+    if missing:
+        seed, one = missing[0]
+        same = len(missing) == len(scores) and len({(other.status, other.detail) for _, other in missing}) == 1
+        return replace(one, seconds=seconds, detail=one.detail if same else f"seed {seed}: {one.detail}")
     values = [float(one) for one in scores]
     detail = " ".join(dict.fromkeys(one.detail for one in scores if one.detail))
     spread = statistics.stdev(values)
