@@ -38,7 +38,7 @@ def test_list(cli):
         ([], "say what to import: zcbench data import NAME FILE"),
         (["nasbench201"], "say what to import"),
         (["nasbench102", "x"], "unknown benchmark or batch 'nasbench102': did you mean 'nasbench101'"),
-        (["digits-201", "x"], "digits-201 comes with zcbench: it takes no source."),
+        (["digits-201", "x"], "digits-201 is part of zcbench: it has no source."),
         (["nasbench201", "absent.pth"], "absent.pth"),
     ],
 )
