@@ -246,6 +246,6 @@ def test_a_cluster_without_workers_is_told_of(tmp_path, monkeypatch):
         made = EngineCrew(
             get_executor(found.scheduler_address.replace("tcp", "dask")), sent(troubles), tmp_path, 0, None
         )
-        with pytest.raises(EngineWarning, match="has no worker: this waits until one comes"):
+        with pytest.raises(EngineWarning, match="has no worker: zcbench waits until there is one"):
             next(made.do(tasks("well")))
         made.close()

@@ -56,7 +56,7 @@ def test_names_are_whole_and_costs_stand_at_80_columns():
 def test_rows_for_programs():
     report = ranking()
     found = list(csv.DictReader(io.StringIO(report.to_csv())))
-    assert len(found) == 7 and found[0]["scorer"] == "one training of its own"
+    assert len(found) == 7 and found[0]["scorer"] == "one stand-alone training"
     assert found[0]["standing"] == "above" and found[3]["standing"] == "tied" and found[4]["standing"] == "below"
     assert (found[1]["failed"], found[1]["ok"], found[6]["tau"]) == ("2", "6", "")
     content = json.loads(report.to_json())

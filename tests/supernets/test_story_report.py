@@ -32,7 +32,7 @@ def test_what_was_not_done_is_said():
     assert "200 steps: none was better on validation images" in text and "2 steps skipped" in text
     assert "This was the quick form" in text
     part = story(evaluate={"space": 1296}).to_text()
-    assert "4 subnets of 1,296" in part and "the known front's" in part and "all that was evaluated" in part
+    assert "4 subnets of 1,296" in part and "the known front's" in part and "all evaluated subnets" in part
 
 
 def test_json_holds_everything():
