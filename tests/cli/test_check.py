@@ -26,7 +26,7 @@ def test_on_the_command_line(tmp_path, capsys):
         assert {c["status"] for c in report["checks"]} == {"passed", "skipped"}
         assert main(["check", str(path)]) == 2
         assert (
-            "registers no proxy, predictor, searcher, curve predictor or signal that was not there before"
+            "registers no new proxy, predictor, searcher, curve predictor or signal"
             in capsys.readouterr().err
         )
         assert main(["check", "t-mime"]) == 2

@@ -123,7 +123,7 @@ def test_features_of_other_shards_are_waited_for(cli):
     words = ["run", "digits-201", "--predictors", "bayesian_ridge:encoding=proxies(params+num_layers)", "--limit", "20"]
     words += ["--train-sizes", "5", "--seeds", "2", "--workers", "0"]
     first = cli(*words, "--shard", "1/2")
-    assert "belong to other shards" in first.sentence
+    assert first.status == 1 and "belong to other shards" in first.sentence
     told = json.loads(cli(*words, "--dry-run", "--json").out)
     assert [one.get("scores", one.get("trials")) for one in told] == [40, 2]
     assert cli(*words, "--shard", "2/2").status == 0

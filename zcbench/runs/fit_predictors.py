@@ -89,7 +89,7 @@ def run_predictors(
             executor=executor,
         )
         if shard is not None and (missing := left_of(ScorePlan(scored, table, everything), store).parts):
-            raise InvalidInputError(
+            raise ZcbenchError(
                 f"{missing:,} scores on {table.name} that predictors learn from belong to other shards: give the same "
                 "command again when all shards have ended."
             )
