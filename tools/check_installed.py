@@ -44,7 +44,7 @@ def _needs(extra: str) -> Sequence[str]:
     return (f'pip install "zcbench[{extra}]"',)
 
 
-#: what a user without extras does first, and what such a user is told when an extra is missing
+#: what a user without extras does first, and the message when an extra is missing
 JOBS = (
     Job("--version"),
     Job("", says=["zcbench run digits-201"]),
@@ -169,7 +169,7 @@ class Check:
         self.say(f"installed {package.name}")
 
     def jobs(self, python: Path, jobs: Iterable[Job]) -> None:
-        """Run commands in a folder of their own."""
+        """Run commands in a separate folder."""
         place = self.folder / "elsewhere"
         place.mkdir(exist_ok=True)
         for name, text in _FILES.items():

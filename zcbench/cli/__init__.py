@@ -169,7 +169,7 @@ def _guarded(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         _complain("interrupted; stored results are kept, and the same command continues.")
         return INTERRUPTED
-    except SystemExit as error:  # no command of ours ends so
+    except SystemExit as error:  # our commands do not exit this way
         _complain(f"imported code ended the program ({first_line(error)}): remove its call of sys.exit().")
         return MISUSED
     except BrokenPipeError:  # the reader of our output went away

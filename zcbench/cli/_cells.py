@@ -23,7 +23,7 @@ def yes(value: object) -> Cell:
 
 
 def count(value: int | None, nothing: str = "") -> Cell:
-    """Return a number of things; None is null in JSON, and has a text of its own in a table."""
+    """Return a number of things; None is null in JSON, and a given text in a table."""
     return Cell(value, nothing if value is None else amount(value))
 
 
