@@ -25,10 +25,7 @@ def test_on_the_command_line(tmp_path, capsys):
         assert (report["name"], report["ok"]) == ("t-mine", True)
         assert {c["status"] for c in report["checks"]} == {"passed", "skipped"}
         assert main(["check", str(path)]) == 2
-        assert (
-            "registers no new proxy, predictor, searcher, curve predictor or signal"
-            in capsys.readouterr().err
-        )
+        assert "registers no new proxy, predictor, searcher, curve predictor or signal" in capsys.readouterr().err
         assert main(["check", "t-mime"]) == 2
         assert "did you mean 't-mine'" in capsys.readouterr().err
 
