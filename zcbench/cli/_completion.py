@@ -14,7 +14,7 @@ _OF_OPTIONS = {
     "--scorer": ("proxies",),
     "--ensembles": ("ensembles",),
     "--predictors": ("predictors",),
-    "--predictor": ("curve_predictors",),
+    "--predictor": ("predictors", "curve_predictors"),
     "--curve-predictors": ("curve_predictors",),
     "--searcher": ("searchers",),
     "--searchers": ("searchers",),
