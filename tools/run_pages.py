@@ -43,7 +43,7 @@ COLUMNS = 80
 #: programs of which a page may show a command that is run
 SHELL = ("cat", "cp", "cut", "head", "ls", "mkdir", "mv", "sort", "tail", "wc")
 _BLOCK = re.compile(r"^(?P<indent> *)```(?P<info>[^`\n]*)\n(?P<text>.*?)^(?P=indent)```$", re.M | re.S)
-_COMMENT = re.compile(r"<!-- (not run|slow|shorter|before): ((?:(?!-->).)*) -->\s*\Z", re.S)
+_COMMENT = re.compile(r"<!-- (not run|slow|shorter|before):\s+((?:(?!-->).)*) -->\s*\Z", re.S)
 _NUMBER = re.compile(r"(?<![\w.])[-+−]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[-+]?\d+)?")
 _TIME = re.compile(r"<?\d[\d.,]*(?:e[-+]?\d+)? ?(?:µs|us|ms|s|min|h)\b")
 

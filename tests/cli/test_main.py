@@ -19,6 +19,7 @@ COMMANDS = (
     "run",
     "leaderboard",
     "efficiency",
+    "predict",
     "search",
     "score",
     "supernet",
