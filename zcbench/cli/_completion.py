@@ -32,7 +32,7 @@ _OF_ARGUMENTS: dict[tuple[str, str], tuple[str, ...] | None] = {
     ("leaderboard", "NAME"): ("benchmarks", "tracks"),
     ("efficiency", "BENCHMARK"): ("benchmarks",),
     ("search", "BENCHMARK"): ("benchmarks",),
-    ("data", "BENCHMARK"): ("benchmarks",),
+    ("data", "NAME"): ("benchmarks", "batches"),
     ("store", "BENCHMARK"): ("benchmarks",),
     ("check", "NAME"): ("proxies", "signals", "predictors", "searchers", "curve_predictors"),
     ("show", "[KIND:]NAME"): None,

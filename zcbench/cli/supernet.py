@@ -59,7 +59,7 @@ _RANK_EXAMPLE = """examples:
   zcbench supernet rank --to ranking
   zcbench supernet rank --to quick --quick
   zcbench supernet rank --to ranking --rules sandwich,single_path --seeds 2
-  zcbench supernet rank --to ranking --proxies "naswot,*synflow" --predictors gp"""
+  zcbench supernet rank --to ranking --proxies naswot,logsynflow"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
