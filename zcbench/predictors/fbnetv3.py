@@ -48,9 +48,9 @@ class FBNetV3(Predictor):
     """A network with two heads: one learns free statistics of many architectures, the other the accuracy of few.
 
     First the encoder and the head of statistics are trained on architectures without accuracies: ``free`` of them,
-    drawn from the search space, or the training set if the space cannot be sampled. Then the head of accuracy is trained
-    with the encoder frozen, then both, with the Huber loss. Recipes are columns of the encoding like any others, so
-    architecture and recipe are learned jointly if a table has both (for example with "columns").
+    drawn from the search space, or the training set if the space cannot be sampled. Then the head of accuracy is
+    trained with the encoder frozen, then both, with the Huber loss. Recipes are columns of the encoding like others,
+    so architecture and recipe are learned jointly if a table has both (for example with "columns").
 
     Args:
         encoding: vectors, the input of the network.
