@@ -154,7 +154,9 @@ def _proxy_lines(info: Any) -> list[str]:
     first, _, rest = (inspect.getdoc(info.function) or "").partition("\n\n")
     rest = re.split(r"^(?:Args|Raises|Returns|Example):$", _plain(rest), flags=re.M)[0].strip()
     facts = [f"cost {info.cost}", "with labels" if info.needs_labels else "without labels"]
-    facts.append(f"for {', '.join(sorted(info.domains)) if not isinstance(info.domains, str) else info.domains} networks")
+    facts.append(
+        f"for {', '.join(sorted(info.domains)) if not isinstance(info.domains, str) else info.domains} networks"
+    )
     lines = [f"### {info.name}", "", _escaped(_plain(first)), ""]
     lines += [f"```text\n{rest}\n```", ""] if rest else []
     return [*lines, f"{_escaped(info.reference)}. {'; '.join(facts).capitalize()}.".replace("..", "."), ""]
