@@ -5,7 +5,6 @@ python benchmarks/interval_coverage.py --sizes 5,8,10     # why intervals need t
 """
 
 import argparse
-
 import math
 
 import numpy as np

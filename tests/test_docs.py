@@ -1,5 +1,8 @@
 """Code blocks of the documentation run as printed, and commands that are too slow to run at least parse."""
 
+import json
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,8 +13,6 @@ import zcbench
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "CONTRIBUTING.md", ROOT / "README.md"])
-#: pages whose Python runs in tests/test_readme.py, with sizes of its own
-ELSEWHERE = {"README.md", "docs/search.md", "docs/curves.md", "docs/supernets.md", "docs/devices.md"}
 
 
 def name(page):
@@ -24,7 +25,7 @@ def runs(block):
     return code and not block.title and not {"not run", "slow"} & set(block.comments)
 
 
-RUN = [page for page in PAGES if name(page) not in ELSEWHERE and any(map(runs, blocks_of(page)))]
+RUN = [page for page in PAGES if any(map(runs, blocks_of(page)))]
 LONG = [page for page in RUN if any({"slow", "shorter"} & set(block.comments) for block in blocks_of(page))]
 
 
@@ -68,3 +69,37 @@ def test_the_catalogue_names_everything():
                  "benchmarks", "ensembles"):  # fmt: skip
         names = [entry.partition("(")[0] for entry in getattr(zcbench, f"list_{kind}")()]
         assert [entry for entry in names if f"`{entry}" not in text] == [], kind
+
+
+NOTEBOOKS = sorted(ROOT.glob("docs/notebooks/*.ipynb"))
+
+
+def printed(cell):
+    return "".join("".join(output["text"]) for output in cell.get("outputs", []) if output["output_type"] == "stream")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_run_and_print_what_they_show(path, tmp_path, monkeypatch):
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    book = nbformat.read(path, 4)
+    shown = [printed(cell) for cell in book.cells]
+    # Sockets of the kernel are files; their paths may have 107 characters.
+    with tempfile.TemporaryDirectory(dir="/tmp") as sockets:
+        monkeypatch.setenv("JUPYTER_RUNTIME_DIR", sockets)
+        nbclient.NotebookClient(
+            book, timeout=300, resources={"metadata": {"path": str(tmp_path)}}, coalesce_streams=True
+        ).execute()
+    for cell, before in zip(book.cells, shown, strict=True):
+        assert same_output(before, printed(cell)), f"{path.stem} shows another output than this:\n{printed(cell)}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_are_small_and_name_no_machine(path):
+    text = path.read_text(encoding="utf8")
+    assert len(text) < 100_000
+    assert not any(word in text for word in ("/home/", "/root/", "/work/", "site-packages", "stderr"))
+    assert all(not cell["metadata"] for cell in json.loads(text)["cells"])

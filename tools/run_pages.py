@@ -1,23 +1,23 @@
 """Run the code blocks of Markdown pages, and compare or rewrite the outputs that the pages show.
 
-``python tools/run_pages.py docs/tutorials/search.md`` runs a page and says where an output differs; with ``--write`` it
-replaces the outputs. ``tests/test_docs.py`` runs all pages. A page is one session: its blocks run in order, in one folder
-and one Python process.
+``python tools/run_pages.py docs/tutorials/search.md`` runs a page and prints each output that differs. With ``--write``
+it replaces the outputs. ``tests/test_docs.py`` runs all pages. A page is one session: its blocks run in order, in one
+folder and one Python process.
 
-- ```` ```python ```` runs; ```` ```sh ```` runs line by line (``zcbench``, ``python FILE``, and a few tools of the shell).
-- A block with a title, ```` ```python title="my.py" ````, is written to that file.
-- ```` ```text title="Output" ```` is what the block before it prints. Numbers may differ by rounding, times by anything;
+- A block ``python`` runs. A block ``sh`` runs line by line: ``zcbench``, ``python FILE.py``, a few tools of the shell.
+- A block with a title, ``python title="my.py"``, is written to that file.
+- A block ``text title="Output"`` is what the block before it prints. Numbers may differ by rounding, times by anything;
   ``…`` is any text.
 
 A comment before a block changes this:
 
 - ``<!-- not run: reason -->``: the commands are only parsed.
-- ``<!-- slow: reason -->``: the block runs with ``--all`` alone.
-- ``<!-- shorter: budget=40 => budget=4 -->``: replacements (separated by ``;``), without ``--all``. Its output is then not
-  compared.
+- ``<!-- slow: reason -->``: the block runs only with ``--all``.
+- ``<!-- shorter: budget=40 => budget=4 -->``: replacements (separated by ``;``) without ``--all``. The output is then
+  not compared.
 - ``<!-- before: code -->``: Python that runs first and is not shown.
 
-``<!-- commands not run: reason -->`` is for all shell blocks of the page that have no comment of their own.
+``<!-- commands not run: reason -->`` is for all shell blocks of the page that have no comment.
 """
 
 from __future__ import annotations
@@ -162,30 +162,36 @@ def _refused(words: list[str]) -> str:
 def same_output(expected: str, actual: str) -> bool:
     """Return whether a program printed what a page shows.
 
-    Numbers may differ by two units of the last place that is shown, or by 3 %; times, line breaks and the lengths of rules
-    by anything. ``…`` matches any text.
+    Numbers may differ by two units of the last place that is shown, or by 3 %; times, line breaks and the lengths of
+    rules by anything. ``…`` matches any text.
     """
-    pattern, numbers, at = [], [], 0
+    pattern, numbers, at = [], [], 0  # numbers with whether they may be counts
     expected = _squeezed(expected)
     for part in re.finditer(f"…|{_NUMBER.pattern}", expected):
         pattern.append(re.escape(expected[at : part.start()]))
         pattern.append(".*?" if part.group() == "…" else f"({_NUMBER.pattern})")
-        numbers += [part.group()] if part.group() != "…" else []
+        if part.group() != "…":
+            numbers.append((part.group(), not expected[: part.start()].endswith("± ")))
         at = part.end()
     pattern.append(re.escape(expected[at:]))
     match = re.fullmatch("".join(pattern), _squeezed(actual))
-    return match is not None and all(map(_close, numbers, match.groups()))
+    return match is not None and all(
+        _close(shown, printed, count) for (shown, count), printed in zip(numbers, match.groups(), strict=True)
+    )
 
 
 def _squeezed(text: str) -> str:
     return " ".join(re.sub(r"[-─━═]{3,}", "───", _TIME.sub("TIME", " ".join(text.split()))).split())
 
 
-def _close(expected: str, actual: str) -> bool:
+def _close(expected: str, actual: str, count: bool) -> bool:
     a, b = (float(text.replace(",", "").replace("−", "-")) for text in (expected, actual))
     digits = len(expected.partition(".")[2]) if "e" not in expected else 0
-    exact = "." not in expected and abs(a) < 1000  # a count
-    return a == b if exact else abs(a - b) <= max(2.001 * 10.0**-digits, 0.03 * abs(a))
+    return (
+        a == b
+        if count and "." not in expected and abs(a) < 1000
+        else abs(a - b) <= max(2.001 * 10.0**-digits, 0.03 * abs(a))
+    )
 
 
 # ------------------------------------------------------------------------------------------------ sessions

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 #: modules with a reference page of their public names
 PACKAGES = (
-    "types", "metrics", "probe", "proxies", "predictors", "encodings", "ensembles", "curves", "scorers", "search",
-    "supernets", "spaces", "datasets", "batches", "runs", "records", "evaluation", "leaderboards", "executors", "testing",
-    "errors",
+    "types", "metrics", "probe", "proxies", "comparison", "predictors", "encodings", "ensembles", "curves", "scorers",
+    "search", "supernets", "spaces", "datasets", "batches", "runs", "records", "evaluation", "leaderboards",
+    "executors", "testing", "errors",
 )  # fmt: skip
 #: pages of the site that are files of the repository outside docs/
 OUTSIDE = {
@@ -158,7 +158,7 @@ def _proxy_lines(info: Any) -> list[str]:
         f"for {', '.join(sorted(info.domains)) if not isinstance(info.domains, str) else info.domains} networks"
     )
     lines = [f"### {info.name}", "", _escaped(_plain(first)), ""]
-    lines += [f"```text\n{rest}\n```", ""] if rest else []
+    lines += [_escaped(rest), ""] if rest else []
     return [*lines, f"{_escaped(info.reference)}. {'; '.join(facts).capitalize()}.".replace("..", "."), ""]
 
 

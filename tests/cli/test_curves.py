@@ -25,7 +25,7 @@ def test_a_table_of_runs(cli, wide):
     assert all(len(line) <= 80 for line in lines)
     said = result.err.splitlines()
     assert len(said) == 2
-    assert "'bad' has no forecast: 'x' in the column 'acc_2' is no number" in said[0] or "('x' in" in said[0]
+    assert "'bad' has no forecast: 'x' in the column 'acc_2' is not a number" in said[0] or "('x' in" in said[0]
     assert "'over' has no forecast: the value at epoch 4 is inf" in said[1]
 
 

@@ -62,8 +62,8 @@ def test_bad_lines_hide_no_others(cli, place):
     said = "1 line that cannot be read was skipped and stays in "
     notes = [
         f"{said}{trials}: line 2 (not JSON).",
-        "1 line of digits-201@7 was left out: the table here is digits-201@1.",
-        "2 trials with a target or a pool that digits-201@1 does not have were left out.",
+        "1 line of digits-201@7 was excluded: the table here is digits-201@1.",
+        "2 trials with a target or a pool that digits-201@1 does not have were excluded.",
         f"{said}{scores}: line 2 (not JSON).",
     ]
     assert json.loads(cli("efficiency", "--json").out)["notes"][-4:] == notes
@@ -235,7 +235,7 @@ def test_curves_of_ones_own_table(cli, place):
     words = ("--predictors", "sotl*,gcn", "--train-sizes", 10, "--seeds", 1, "--workers", 0)
     result = cli("run", "my.csv", "--target", "acc", "--curve", "loss *", *words)
     assert "sotl_e:encoding=curve(loss/2)" in result.out
-    assert "gcn at 10: no predictions" in result.out
+    assert "gcn is excluded because it does not apply" in result.out
     assert "1.000" in result.out
     wrong = cli("run", "my.csv", "--target", "acc", "--curve", "lss *", *words)
     assert "no column fits 'lss *'" in wrong.sentence

@@ -64,7 +64,7 @@ def test_a_proxy_that_fails_is_named_and_the_rest_is_kept(cli, plugin):
     last = result.err.splitlines()[-1]
     assert last == (
         "zcbench: t-raises failed on 3 of 3 architectures: RuntimeError: no luck \\udc80. "
-        "Mend it and run again with --retry failed."
+        "Fix it and run again with --retry failed."
     )
     assert "params" in result.out
 
@@ -86,7 +86,7 @@ def test_a_proxy_that_fails_is_named_and_the_rest_is_kept(cli, plugin):
         (("run", "digits-201", "--proxies", "params", "--workers", -1), "-1 workers"),
         ((*RUN, "--proxies", "params", "--timeout", 0), "a timeout of 0 seconds: choose more than 0."),
         ((*RUN, "--predictors", "gp", "--timeout", "inf"), "the timeout inf: choose a finite number."),
-        ((*RUN, "--source", "x"), "digits-201 comes with zcbench: it takes no source."),
+        ((*RUN, "--source", "x"), "digits-201 is part of zcbench: it has no source."),
         ((*RUN, "--import", "absent.py"), "absent.py is not a file: give a Python file."),
         (("run", "nasbench201"), "the table of nasbench201 is not on this machine"),
         (("run", "nasbench201", "--source", "absent"), "absent does not exist: give the authors' file or folder."),

@@ -17,7 +17,7 @@ def test_validation_guides_and_test_is_reported(cli):
     result = cli(*SEARCH)
     assert result.status == 0
     assert result.out.startswith("random@1 on digits-201@1, seed 0: the best of 20 evaluations by valid_nll is |")
-    assert "The search saw valid_nll alone; test_nll and test_accuracy of what it chose are reported." in result.out
+    assert "The search used only valid_nll; test_nll and test_accuracy of its choice are reported." in result.out
     assert "random: 20/20 evaluations" in result.err
     assert cli(*SEARCH).out.splitlines()[:4] == result.out.splitlines()[:4]
     assert cli(*SEARCH, "--seed", 1).out.splitlines()[0] != result.out.splitlines()[0]
@@ -166,7 +166,7 @@ def test_an_interrupt_without_a_ledger_is_told(cli, monkeypatch):
     result = cli("search", "digits-201")
     assert result.status == 130 and "nothing is kept without --ledger" in result.err
     result = cli("search", "digits-201", "--ledger", "mine.jsonl")
-    assert result.status == 130 and "the same command goes on" in result.err
+    assert result.status == 130 and "the same command continues" in result.err
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_a_benchmark_without_its_table_still_says_what_it_is(cli):
     _load._load.cache_clear()
     result = cli("show", "nasbench201")
     assert result.status == 0
-    assert "or set ZCBENCH_DATA to a folder that holds it." in result.out
+    assert "or set ZCBENCH_DATA to a folder that contains it." in result.out
     assert "arXiv:2001.00326" in result.out
 
 

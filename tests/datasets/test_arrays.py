@@ -33,14 +33,14 @@ def head_of(shape, kind):
 @pytest.mark.parametrize(
     ("member", "shape", "kind", "reason"),
     [
-        ("facts/size", "(1099511627776,)", "<f8", "states another size than it has|columns of different lengths"),
-        ("values/quality", "(2, 1099511627776)", "<f8", "states another size than it has"),
+        ("facts/size", "(1099511627776,)", "<f8", "has another size than its header|columns of different lengths"),
+        ("values/quality", "(2, 1099511627776)", "<f8", "has another size than its header"),
         ("values/quality", "(2, 1)", "|O", "not of plain numbers"),
         ("values/quality", "(2, -1)", "<f8", "cannot be read"),
         ("values/quality", "(2, True)", "<f8", "cannot be read"),
         ("values/quality", "(2, 1)", "<U2", "not of numbers"),
-        ("architectures", "(1099511627776,)", "|u1", "states another size than it has"),
-        ("head", "(1099511627776,)", "|u1", "states another size than it has"),
+        ("architectures", "(1099511627776,)", "|u1", "has another size than its header"),
+        ("head", "(1099511627776,)", "|u1", "has another size than its header"),
     ],
 )
 def test_what_the_cache_states_is_compared_with_its_size(member, shape, kind, reason, tmp_path):

@@ -53,7 +53,7 @@ def test_cells_that_are_numbers(write, cells, numbers):
         (["1\u202f234", "2"], "has thousands separators"),
         (["1,234", "99.5"], "'1,234' in line 2 has thousands separators"),
         (["#DIV/0!", "2"], "it is text ('#DIV/0!' in line 2)"),
-        ([*map(str, range(20)), "2x"], "'2x' in line 22 is no number"),
+        ([*map(str, range(20)), "2x"], "'2x' in line 22 is not a number"),
         (["", "NA"], "it has no values"),
     ],
 )

@@ -95,7 +95,7 @@ class Evil:
 def test_pickles_that_ask_for_code_are_refused_by_name(tmp_path, monkeypatch, name, file):
     monkeypatch.chdir(tmp_path)
     (tmp_path / file).write_bytes(pickle.dumps([{"embedding": Evil()}]))
-    with pytest.raises(DataCorruptError, match=r"it asks for posix\.system"):
+    with pytest.raises(DataCorruptError, match=r"it requests posix\.system"):
         zcbench.get_benchmark(name, tmp_path / file)
     assert not (tmp_path / "evil").exists()
 

@@ -242,5 +242,5 @@ def test_what_cannot_be_downloaded_says_what_to_do():
         DataMissingError, match=r"must be fetched by hand: download NATS-tss.* Then run  zcbench data import"
     ):
         download_benchmark("nasbench201")
-    with pytest.raises(InvalidInputError, match="digits-201 comes with zcbench"):
+    with pytest.raises(InvalidInputError, match="digits-201 is part of zcbench"):
         download_benchmark("digits-201")

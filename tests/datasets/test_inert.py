@@ -65,8 +65,8 @@ def test_keys():
     for _ in range(5):
         deep = (deep,)
     for odd in ([1], {}, "x" * 5000, 1 << 60, -(1 << 60), deep, tuple(range(20)), (1 << 40,), ("x" * 5000,), (1, [2])):
-        with pytest.raises(RefusedError, match="no short text, number or small tuple"):
+        with pytest.raises(RefusedError, match="not a short text, a number or a small tuple"):
             key(odd)
     for odd in (["a", "x" * 5000], [1, 1 << 60]):
-        with pytest.raises(RefusedError, match="no short text"):
+        with pytest.raises(RefusedError, match="not a short text"):
             keys(odd)

@@ -94,8 +94,8 @@ GOOD = BenchmarkInfo("t-bench", "t-space", "A table", 2, 1, "none", "nobody", re
 @pytest.mark.parametrize(
     ("info", "message"),
     [
-        ("digits-201", "'digits-201' is no BenchmarkInfo"),
-        (replace(GOOD, read=None), "say how its table is read: embedded, read or convert"),
+        ("digits-201", "'digits-201' is not a BenchmarkInfo"),
+        (replace(GOOD, read=None), "give a reader of its table: embedded, read or convert"),
         (replace(GOOD, name=5), "it has no name that is a string"),
         (replace(GOOD, name="T"), "cannot name a benchmark"),
         (replace(GOOD, space=None), "space must be text"),

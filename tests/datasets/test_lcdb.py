@@ -46,7 +46,7 @@ def test_files_of_the_authors(tmp_path):
     ("name", "change", "message"),
     [
         ("3", lambda content: content[:5], r"the errors have the shape \(5, 2, 137, 3\)"),
-        ("3", lambda content: content * 100, "is no fraction"),
+        ("3", lambda content: content * 100, "is not a fraction"),
         ("three", lambda content: content, "keep the authors' names"),
     ],
 )

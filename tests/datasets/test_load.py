@@ -52,7 +52,7 @@ def test_names_and_sources():
     assert set(zcbench.list_benchmarks()[:3]) == {"digits-201", "chars-rnn", "chars-bert"}
     with pytest.raises(UnknownNameError, match="unknown benchmark 'nasbench102': did you mean 'nasbench101'"):
         zcbench.get_benchmark("nasbench102")
-    with pytest.raises(InvalidInputError, match="digits-201 comes with zcbench: it takes no source"):
+    with pytest.raises(InvalidInputError, match="digits-201 is part of zcbench: it has no source"):
         zcbench.get_benchmark("digits-201", "file")
     assert zcbench.get_benchmark("digits-201") is zcbench.get_benchmark("digits-201")
 
@@ -135,7 +135,7 @@ def test_errors_that_say_what_to_do_pass(tmp_path):
         (table(seeds={"accuracy": (1, 2)}), "has 1 trainings and 2 seeds"),
         (table(facts={"size": np.ones((2, 2))}), "columns of different lengths"),
         (table(curves={"accuracy": np.ones((2, 1))}), "columns of different lengths"),
-        (table(curves={"loss": np.ones((2, 1, 3))}), "'loss', which is no target"),
+        (table(curves={"loss": np.ones((2, 1, 3))}), "'loss', which is not a target"),
     ],
 )
 def test_tables_that_are_none(made, message, tmp_path):
@@ -151,5 +151,5 @@ def test_of_many_rows_the_two_equal_ones_are_found(tmp_path):
     path = tmp_path / "their.txt"
     path.write_text("x")
     many = table(architectures=[*names, names[-1]], values={"accuracy": np.ones((rows, 1))})
-    with pytest.raises(DataCorruptError, match=f"'network 59998' is there twice, in rows {rows - 1} and {rows}"):
+    with pytest.raises(DataCorruptError, match=f"'network 59998' occurs twice, in rows {rows - 1} and {rows}"):
         _load.read_source(stranger(lambda paths: many), [path])

@@ -23,10 +23,10 @@ def test_only_names_of_the_list():
     for module, name in itertools.product(
         ("os", "builtins", "numpy", "collections", ""), ("system", "eval", "set.pop")
     ):
-        with pytest.raises(RefusedError, match=f"asks for {module}.{name}"):
+        with pytest.raises(RefusedError, match=f"requests {module}.{name}"):
             named(module, name)
     for odd in (("builtins", 5), (b"builtins", "set"), (None, None)):
-        with pytest.raises(RefusedError, match="no text"):
+        with pytest.raises(RefusedError, match="not text"):
             named(*odd)
 
 
@@ -50,7 +50,7 @@ def test_what_calls_stand_for(bounds):
     [
         ("set", (5,), "in a way that is not known"),
         ("set", ({1},), "in a way that is not known"),
-        ("set", ([[1]],), "no short text"),
+        ("set", ([[1]],), "not a short text"),
         ("OrderedDict", (["ab"],), "in a way that is not known"),
         ("OrderedDict", ([(1, 2, 3)],), "in a way that is not known"),
         ("bytes", (10**9,), "in a way that is not known"),
@@ -76,9 +76,9 @@ def test_calls_that_are_refused(bounds, function, arguments, reason):
 
 def test_what_is_no_function(bounds):
     for function in (5, "set", set, DType("f8")):
-        with pytest.raises(RefusedError, match="no function"):
+        with pytest.raises(RefusedError, match="not a function"):
             make(function, (), bounds)
-    with pytest.raises(RefusedError, match="no function"):
+    with pytest.raises(RefusedError, match="not a function"):
         make(named("builtins", "set"), [[]], bounds)
 
 

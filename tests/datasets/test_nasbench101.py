@@ -92,5 +92,5 @@ def test_a_record_that_states_more_than_any_row_has(tmp_path):
     for length in (1 << 40, (1 << 64) - 1, 1 << 21):
         head = struct.pack("<Q", length)
         path.write_bytes(head + struct.pack("<I", _masked_crc32c(head)) + b"{}")
-        with pytest.raises(DataCorruptError, match=f"record 1 states {length:,} bytes, far more than any row"):
+        with pytest.raises(DataCorruptError, match=f"record 1 declares {length:,} bytes, far more than any row"):
             read("nasbench101", [path])

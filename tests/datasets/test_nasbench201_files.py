@@ -301,7 +301,7 @@ def test_folders_that_lack_something(tmp_path):
     with pytest.raises(DataMissingError, match=r"meta\.pickle\.pbz2 does not exist: unpack the whole archive"):
         read_official(tmp_path)
     folder = write_simple(tmp_path / "empty", {})
-    with pytest.raises(DataMissingError, match="holds no records"):
+    with pytest.raises(DataMissingError, match="contains no records"):
         read_official(folder)
     dump(folder / "meta.pickle.pbz2", {"something": "else"})
     with pytest.raises(DataCorruptError, match="lacks 'meta_archs'"):
@@ -311,7 +311,7 @@ def test_folders_that_lack_something(tmp_path):
 def test_a_record_without_200_epochs(tmp_path):
     records = states()
     del records[2]["200"]
-    with pytest.raises(DataCorruptError, match=r"000002\.pickle\.pbz2 is no NATS-Bench record"):
+    with pytest.raises(DataCorruptError, match=r"000002\.pickle\.pbz2 is not a NATS-Bench record"):
         read_official(write_simple(tmp_path / "simple", records))
 
 
@@ -349,7 +349,7 @@ def test_a_record_of_another_kind(tmp_path, monkeypatch, wrong):
         try:
             table = read_official(path)
         except DataCorruptError as error:
-            assert "official format" in str(error) or "is no NATS-Bench record" in str(error)
+            assert "official format" in str(error) or "is not a NATS-Bench record" in str(error)
         else:
             assert wrong == "a mapping"
             assert np.isnan(table.values["cifar10_test_accuracy_200ep"][1]).all()

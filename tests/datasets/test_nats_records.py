@@ -46,7 +46,7 @@ def test_every_epoch_is_where_it_belongs(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda content: content + content[:1], "the epoch is there twice"),
+        (lambda content: content + content[:1], "the epoch occurs twice"),
         (lambda content: [{**content[0], "acc": 101.0}, *content[1:]], "row 1: acc is 101.0"),
         (lambda content: [{**content[0], "space": "xss"}, *content[1:]], "neither tss nor sss"),
         (lambda content: content[-1:], "no curve of two epochs"),

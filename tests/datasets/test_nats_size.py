@@ -50,5 +50,5 @@ def test_nats_size_from_its_folder(tmp_path, data_folder):
     as_downloaded = zcbench.get_benchmark("nats-size", tmp_path / "NATS-sss-v1_0-50262-simple.tar")
     assert as_downloaded.architectures == table.architectures
     np.testing.assert_array_equal(as_downloaded.truth(), table.truth())
-    with pytest.raises(DataCorruptError, match="is no tar: give NATS-sss"):
+    with pytest.raises(DataCorruptError, match="is not a tar: give NATS-sss"):
         zcbench.get_benchmark("nats-size", folder / "meta.pickle.pbz2")

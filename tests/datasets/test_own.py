@@ -144,7 +144,8 @@ def test_the_surest_column_names_the_architectures(write):
 def test_text_that_repeats_names_nothing(write):
     table = own_benchmark(write("family,acc\nx,2\nx,4\n"), "acc")
     assert [a.key for a in table.architectures] == ["row 2", "row 3"]
-    assert "Rows are numbered because the text in 'family' repeats." in table.notes
+    said = "Rows are numbered because the text in 'family' repeats; --arch names the column of architectures."
+    assert said in table.notes
 
 
 def test_equal_networks_are_merged(write):
@@ -216,7 +217,7 @@ def test_columns_that_are_the_epochs_of_a_curve(write):
     assert set(table.facts) == {"params", "loss_best"}
     (note,) = (note for note in table.notes if note.startswith("The curve"))
     assert note.startswith("The curve 'loss' has 3 epochs, the columns 'loss_1' to 'loss_10'")
-    assert "steps of other than 1" in note
+    assert "do not increase by 1" in note
     assert "loss_best" in note
     named = own_benchmark(write(CURVES), "acc", curves={"valid loss": "loss_*"})
     assert set(named.curves) == {"valid_loss"}
@@ -234,9 +235,9 @@ def test_curves_of_equal_networks_are_averaged(write):
     ("content", "curves", "error", "message"),
     [
         (CURVES, "loss", InvalidInputError, "write one \\* for the number"),
-        (CURVES, "acc_*", DataCorruptError, "my.csv: no column fits 'acc_\\*'"),
+        (CURVES, "acc_*", DataCorruptError, "my.csv: no column matches 'acc_\\*'"),
         (CURVES.replace("loss_2", "a").replace("loss_10", "o"), "loss_*", DataCorruptError, "needs two epochs"),
-        (CURVES, ["loss_*", "loss_*"], InvalidInputError, "two curves are called 'loss'"),
+        (CURVES, ["loss_*", "loss_*"], InvalidInputError, "two curves have the name 'loss'"),
         (CURVES, ["loss_*", "x=loss_1*", "y=los*"], DataCorruptError, "a curve needs two epochs"),
         (CURVES, {"x": "loss_*", "y": "loss_*"}, InvalidInputError, "belongs to two curves"),
         (CURVES.replace(",.2,", ",low,"), "loss_*", DataCorruptError, "'loss_2' is no column of .*'low' in line 2"),

@@ -108,20 +108,20 @@ def test_pickles_of_python_2(tmp_path):
 TWO = tup(number(2))
 ATTACKS = {
     # foreign code by every instruction that can name or call it
-    "GLOBAL": (call(named("os", "system"), text("touch x")), "asks for os.system"),
-    "GLOBAL eval": (call(named("builtins", "eval"), text("1")), "asks for builtins.eval"),
-    "GLOBAL getattr": (named("builtins", "getattr"), "asks for builtins.getattr"),
-    "GLOBAL dotted": (b"\x80\x04" + named("numpy", "ndarray.tofile"), "asks for numpy.ndarray.tofile"),
-    "GLOBAL dotted module": (named("numpy.ndarray", "tofile"), "asks for numpy.ndarray.tofile"),
-    "GLOBAL underscores": (named("collections", "OrderedDict.__init__.__globals__"), "asks for collections.Ordered"),
-    "GLOBAL odd letters": (named("\x1b[2J", "\u202eevil"), r"asks for \\x1b\[2J"),
-    "GLOBAL long": (named("a" * 900, "b" * 900), "asks for a{100}.b{100}[)]"),
+    "GLOBAL": (call(named("os", "system"), text("touch x")), "requests os.system"),
+    "GLOBAL eval": (call(named("builtins", "eval"), text("1")), "requests builtins.eval"),
+    "GLOBAL getattr": (named("builtins", "getattr"), "requests builtins.getattr"),
+    "GLOBAL dotted": (b"\x80\x04" + named("numpy", "ndarray.tofile"), "requests numpy.ndarray.tofile"),
+    "GLOBAL dotted module": (named("numpy.ndarray", "tofile"), "requests numpy.ndarray.tofile"),
+    "GLOBAL underscores": (named("collections", "OrderedDict.__init__.__globals__"), "requests collections.Ordered"),
+    "GLOBAL odd letters": (named("\x1b[2J", "\u202eevil"), r"requests \\x1b\[2J"),
+    "GLOBAL long": (named("a" * 900, "b" * 900), "requests a{100}.b{100}[)]"),
     "GLOBAL too long": (named("a" * 90_000, "b"), "a line that is too long"),
-    "STACK_GLOBAL": (text("os") + text("system") + b"\x93", "asks for os.system"),
-    "STACK_GLOBAL dotted": (text("numpy") + text("dtype.__class__") + b"\x93", "asks for numpy.dtype.__class__"),
-    "STACK_GLOBAL of numbers": (b"K\1K\2\x93", "names a class by something that is no text"),
-    "STACK_GLOBAL of bytes": (b"C\5numpyC\5dtype\x93", "names a class by something that is no text"),
-    "STACK_GLOBAL of a name": (NDARRAY + NDARRAY + b"\x93", "names a class by something that is no text"),
+    "STACK_GLOBAL": (text("os") + text("system") + b"\x93", "requests os.system"),
+    "STACK_GLOBAL dotted": (text("numpy") + text("dtype.__class__") + b"\x93", "requests numpy.dtype.__class__"),
+    "STACK_GLOBAL of numbers": (b"K\1K\2\x93", "names a class by a value that is not text"),
+    "STACK_GLOBAL of bytes": (b"C\5numpyC\5dtype\x93", "names a class by a value that is not text"),
+    "STACK_GLOBAL of a name": (NDARRAY + NDARRAY + b"\x93", "names a class by a value that is not text"),
     "INST": (b"(S'touch x'\nios\nsystem\n", "instruction INST"),
     "OBJ": (b"(" + NDARRAY + number(1) + b"o", "instruction OBJ"),
     "NEWOBJ": (NDARRAY + tup(TWO) + b"\x81", "instruction NEWOBJ"),
@@ -136,12 +136,12 @@ ATTACKS = {
     "DUP": (b"N2\x86", "instruction DUP"),
     "POP": (b"NN0", "instruction POP"),
     "POP_MARK": (b"N(N1", "instruction POP_MARK"),
-    "no instruction": (b"\xfe", "a byte that is no instruction"),
+    "no instruction": (b"\xfe", "a byte that is not an instruction"),
     # calling what is permitted, otherwise than NumPy does
-    "call of a list": (b"])R", "calls something that is no function"),
-    "call of a text": (text("numpy") + b")R", "calls something that is no function"),
-    "call with a list": (NDARRAY + b"]R", "calls something that is no function"),
-    "call of an array": (EMPTY + b")R", "calls something that is no function"),
+    "call of a list": (b"])R", "calls a value that is not a function"),
+    "call of a text": (text("numpy") + b")R", "calls a value that is not a function"),
+    "call with a list": (NDARRAY + b"]R", "calls a value that is not a function"),
+    "call of an array": (EMPTY + b")R", "calls a value that is not a function"),
     "ndarray": (call(NDARRAY, TWO, dtype(), b"C\x10" + bytes(16)), "calls ndarray"),
     "_reconstruct of a data type": (EMPTY.replace(NDARRAY, named("numpy", "dtype")), "calls _reconstruct in a way"),
     "_reconstruct of text": (EMPTY.replace(NDARRAY, text("b")), "calls _reconstruct in a way"),
@@ -152,7 +152,7 @@ ATTACKS = {
     "encode by one's own errors": (call(named("_codecs", "encode"), text("€"), text("latin1"), text("x")), "in a way"),
     "set of text": (call(named("builtins", "set"), text("ab")), "calls set in a way"),
     "set of a set": (call(named("builtins", "set"), b"\x8f"), "calls set in a way"),
-    "set of lists": (call(named("builtins", "set"), b"(]l"), "a key that is no short text"),
+    "set of lists": (call(named("builtins", "set"), b"(]l"), "a key that is not a short text"),
     "OrderedDict of text": (call(named("collections", "OrderedDict"), text("ab")), "calls OrderedDict in a way"),
     "OrderedDict of triples": (call(named("collections", "OrderedDict"), b"((NNNtl"), "calls OrderedDict in a way"),
     "bytes of a length": (call(named("builtins", "bytes"), number(1 << 30)), "calls bytes in a way"),
@@ -169,20 +169,20 @@ ATTACKS = {
     ),
     "BUILD of an array by a mapping": (EMPTY + b"}b", "changes an object"),
     "BUILD of a data type twice": (dtype() + tup(number(3), text(">"), b"NNNNNN") + b"b", "changes an object"),
-    "SETITEM of an array": (array(TWO) + number(0) + b"Ns", "adds to something that is no container"),
-    "SETITEMS of an array": (array(TWO) + b"(" + number(0) + b"Nu", "adds to something that is no container"),
-    "SETITEM of a list": (b"(Nl" + number(0) + b"Ns", "adds to something that is no container"),
-    "SETITEM of a class": (NDARRAY + text("a") + b"Ns", "adds to something that is no container"),
-    "SETITEM of a tuple": (b")K\0Ns", "adds to something that is no container"),
-    "APPEND to a mapping": (b"}Na", "adds to something that is no container"),
-    "APPEND to a data type": (dtype() + b"Na", "adds to something that is no container"),
-    "APPEND to a set": (b"\x8fNa", "adds to something that is no container"),
-    "APPENDS to a tuple": (b")(Ne", "adds to something that is no container"),
-    "APPENDS to an array": (array(TWO) + b"(Ne", "adds to something that is no container"),
-    "APPENDS to text": (text("a") + b"(Ne", "adds to something that is no container"),
-    "ADDITEMS to a list": (b"](N\x90", "adds to something that is no container"),
-    "ADDITEMS to a mapping": (b"}(N\x90", "adds to something that is no container"),
-    "ADDITEMS to a frozen set": (b"(\x91(N\x90", "adds to something that is no container"),
+    "SETITEM of an array": (array(TWO) + number(0) + b"Ns", "adds to a value that is not a container"),
+    "SETITEMS of an array": (array(TWO) + b"(" + number(0) + b"Nu", "adds to a value that is not a container"),
+    "SETITEM of a list": (b"(Nl" + number(0) + b"Ns", "adds to a value that is not a container"),
+    "SETITEM of a class": (NDARRAY + text("a") + b"Ns", "adds to a value that is not a container"),
+    "SETITEM of a tuple": (b")K\0Ns", "adds to a value that is not a container"),
+    "APPEND to a mapping": (b"}Na", "adds to a value that is not a container"),
+    "APPEND to a data type": (dtype() + b"Na", "adds to a value that is not a container"),
+    "APPEND to a set": (b"\x8fNa", "adds to a value that is not a container"),
+    "APPENDS to a tuple": (b")(Ne", "adds to a value that is not a container"),
+    "APPENDS to an array": (array(TWO) + b"(Ne", "adds to a value that is not a container"),
+    "APPENDS to text": (text("a") + b"(Ne", "adds to a value that is not a container"),
+    "ADDITEMS to a list": (b"](N\x90", "adds to a value that is not a container"),
+    "ADDITEMS to a mapping": (b"}(N\x90", "adds to a value that is not a container"),
+    "ADDITEMS to a frozen set": (b"(\x91(N\x90", "adds to a value that is not a container"),
     "a class as content": (b"(" + NDARRAY + b"l", "a class instead of data"),
     "a data type as content": (dtype(), "a class instead of data"),
     # data types and arrays
@@ -261,18 +261,18 @@ ATTACKS = {
     "nothing": (b"", "before its content"),
     "two things": (b"NN", "before its content"),
     "an open mark": (b"N(", "before its content"),
-    "TUPLE without mark": (b"t", "make no sense"),
-    "APPENDS without mark": (b"]e", "make no sense"),
-    "APPENDS to nothing": (b"(Ne", "make no sense"),
-    "APPEND to nothing": (b"Na", "make no sense"),
-    "TUPLE3 of one": (b"N\x87", "make no sense"),
-    "REDUCE of one": (b")R", "make no sense"),
-    "SETITEMS of three": (b"}(NNNu", "make no sense"),
-    "PUT of nothing": (b"q\0", "make no sense"),
-    "MEMOIZE of nothing": (b"\x94", "make no sense"),
-    "BINGET of nothing": (b"h\7", "make no sense"),
-    "LONG_BINGET of nothing": (b"j\xff\xff\xff\xff", "make no sense"),
-    "GET of nothing": (b"g7\n", "make no sense"),
+    "TUPLE without mark": (b"t", "instructions are invalid"),
+    "APPENDS without mark": (b"]e", "instructions are invalid"),
+    "APPENDS to nothing": (b"(Ne", "instructions are invalid"),
+    "APPEND to nothing": (b"Na", "instructions are invalid"),
+    "TUPLE3 of one": (b"N\x87", "instructions are invalid"),
+    "REDUCE of one": (b")R", "instructions are invalid"),
+    "SETITEMS of three": (b"}(NNNu", "instructions are invalid"),
+    "PUT of nothing": (b"q\0", "instructions are invalid"),
+    "MEMOIZE of nothing": (b"\x94", "instructions are invalid"),
+    "BINGET of nothing": (b"h\7", "instructions are invalid"),
+    "LONG_BINGET of nothing": (b"j\xff\xff\xff\xff", "instructions are invalid"),
+    "GET of nothing": (b"g7\n", "instructions are invalid"),
     "GET of letters": (b"ga\n", "a malformed number"),
     "PUT of a million digits": (b"Np" + b"9" * 1_000_000 + b"\n", "a line that is too long"),
     "an unknown protocol": (b"\x80\x06N", "an unknown protocol"),
@@ -297,36 +297,39 @@ ATTACKS = {
         "shared too often",
     ),
     # keys
-    "a list as key": (b"}]Ns", "a key that is no short text"),
-    "a mapping as key": (b"}}Ns", "a key that is no short text"),
-    "an array as key": (b"}" + array(TWO) + b"Ns", "a key that is no short text"),
-    "a class as key": (b"}" + NDARRAY + b"Ns", "a key that is no short text"),
-    "a frozen set as key": (b"}(\x91Ns", "a key that is no short text"),
+    "a list as key": (b"}]Ns", "a key that is not a short text"),
+    "a mapping as key": (b"}}Ns", "a key that is not a short text"),
+    "an array as key": (b"}" + array(TWO) + b"Ns", "a key that is not a short text"),
+    "a class as key": (b"}" + NDARRAY + b"Ns", "a key that is not a short text"),
+    "a frozen set as key": (b"}(\x91Ns", "a key that is not a short text"),
     "a complex number as key": (
         b"}" + scalar(dtype("c16"), b"C\x10" + bytes(16)) + b"Ns",
-        "a key that is no short text",
+        "a key that is not a short text",
     ),
-    "a list in a tuple as key": (b"}(]tNs", "a key that is no short text"),
-    "shared pairs as key": (b"}" + doubled(40) + b"Ns", "a key that is no short text"),
-    "shared pairs in a set": (b"\x8f(" + doubled(40) + b"\x90", "a key that is no short text"),
-    "shared pairs in a frozen set": (b"(" + doubled(40) + b"\x91", "a key that is no short text"),
+    "a list in a tuple as key": (b"}(]tNs", "a key that is not a short text"),
+    "shared pairs as key": (b"}" + doubled(40) + b"Ns", "a key that is not a short text"),
+    "shared pairs in a set": (b"\x8f(" + doubled(40) + b"\x90", "a key that is not a short text"),
+    "shared pairs in a frozen set": (b"(" + doubled(40) + b"\x91", "a key that is not a short text"),
     "shared pairs in a called set": (
         call(named("builtins", "set"), b"(" + doubled(40) + b"l"),
-        "a key that is no short",
+        "a key that is not a short",
     ),
-    "a deep tuple as key": (b"})" + b"\x85" * 100_000 + b"Ns", "a key that is no short text"),
-    "a wide tuple as key": (b"}(" + b"N" * 100_000 + b"tNs", "a key that is no short text"),
-    "a long text as key": (b"}" + text("a" * 5000) + b"Ns", "a key that is no short text"),
-    "long texts as keys": (b"}(" + (text("a" * 5000) + b"N") * 2 + b"u", "a key that is no short text"),
-    "a large number as key": (b"}\x8a\x10" + b"\x7f" * 16 + b"Ns", "a key that is no short text"),
-    "numbers with one hash": (b"}(\x8a\x08" + struct.pack("<q", 2**61 - 1) + b"NK\0Nu", "a key that is no short text"),
+    "a deep tuple as key": (b"})" + b"\x85" * 100_000 + b"Ns", "a key that is not a short text"),
+    "a wide tuple as key": (b"}(" + b"N" * 100_000 + b"tNs", "a key that is not a short text"),
+    "a long text as key": (b"}" + text("a" * 5000) + b"Ns", "a key that is not a short text"),
+    "long texts as keys": (b"}(" + (text("a" * 5000) + b"N") * 2 + b"u", "a key that is not a short text"),
+    "a large number as key": (b"}\x8a\x10" + b"\x7f" * 16 + b"Ns", "a key that is not a short text"),
+    "numbers with one hash": (
+        b"}(\x8a\x08" + struct.pack("<q", 2**61 - 1) + b"NK\0Nu",
+        "a key that is not a short text",
+    ),
     "numbers whose hashes could be chosen": (
         b"}(" + b"".join(number(place) + b"N" for place in range(45_000)) + b"u",
-        "more keys that are no text",
+        "more keys that are not text",
     ),
     "such numbers one by one": (
         b"}" + b"".join(number(place) + b"Ns" for place in range(45_000)),
-        "more keys that are no text",
+        "more keys that are not text",
     ),
     "such numbers in sets": (
         b"(("
@@ -335,23 +338,23 @@ ATTACKS = {
         + b"\x8f("
         + b"".join(number(place) for place in range(25_000))
         + b"\x90t",
-        "more keys that are no text",
+        "more keys that are not text",
     ),
     "such numbers in called sets": (
         call(named("builtins", "set"), b"(" + b"".join(number(place) for place in range(45_000)) + b"l"),
-        "more keys that are no text",
+        "more keys that are not text",
     ),
     "such numbers in called mappings": (
         call(
             named("collections", "OrderedDict"),
             b"(" + b"".join(number(place) + b"N\x86" for place in range(45_000)) + b"l",
         ),
-        "more keys that are no text",
+        "more keys that are not text",
     ),
     "a memo number out of order": (b"Nq\0Nr\xff\xff\xff\xff\x86", "numbers its parts out of order"),
     "a written memo number out of order": (b"Np0\nNp99\n\x86", "numbers its parts out of order"),
     "a negative memo number": (b"Np-1\n", "numbers its parts out of order"),
-    "pairs with one hash": (b"}(\x8a\x08" + struct.pack("<q", 2**59) + b"K\1tNs", "a key that is no short text"),
+    "pairs with one hash": (b"}(\x8a\x08" + struct.pack("<q", 2**59) + b"K\1tNs", "a key that is not a short text"),
 }
 
 
@@ -411,8 +414,8 @@ def test_containers_that_lie(tmp_path):
         content[directory + offset : directory + offset + len(value)] = value
         path.write_bytes(content)
         refused(path, reason)
-    refused(torch_zip(tmp_path / "b", pickle.dumps(1) + b"more"), "something follows its end")
-    refused(compressed(tmp_path / "c", pickle.dumps(1) + b"more"), "something follows its end", read_pickle)
+    refused(torch_zip(tmp_path / "b", pickle.dumps(1) + b"more"), "it has bytes after its end")
+    refused(compressed(tmp_path / "c", pickle.dumps(1) + b"more"), "it has bytes after its end", read_pickle)
     with zipfile.ZipFile(tmp_path / "d.pth", "w") as archive:
         archive.writestr("archive/other", b"")
     refused(tmp_path / "d.pth", "was refused .*data.pkl")
@@ -432,11 +435,11 @@ def test_damage_of_a_compressed_pickle_is_seen(tmp_path):
 def test_tensors_are_refused(tmp_path):
     for options in ({}, {"_use_new_zipfile_serialization": False}):
         torch.save({"weight": torch.ones(2)}, tmp_path / "a.pth", **options)
-        refused(tmp_path / "a.pth", "asks for torch._utils._rebuild_tensor_v2")
+        refused(tmp_path / "a.pth", "requests torch._utils._rebuild_tensor_v2")
 
 
 def test_no_file_holds_what_was_shrunk(tmp_path):
-    """A mapping that looks as if it had been given away is a mapping; one that was, is no mapping."""
+    """A mapping that looks as if it had been given away is a mapping; one that was, is not a mapping."""
     path = tmp_path / "a.pth"
     torch.save([{"shrunk": 1}, {"less": 1, "full": 2}], path)
     kept = read_torch(path, frozenset(("less", "full")), lambda record: sorted(record))

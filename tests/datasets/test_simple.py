@@ -75,12 +75,12 @@ def test_damaged_tars(tmp_path):
         assert len(str(caught.value).splitlines()) == 1
 
     for cut in range(0, len(whole) - 10_240, len(whole) // 40):
-        refused(whole[:cut], "(ends|was refused|is no tar)")
+        refused(whole[:cut], "(ends|was refused|is not a tar)")
     refused(b"", "ends too early, after 0 records")
-    refused(b"<html>quota exceeded</html>" * 100, "is no tar, or is damaged at byte 0")
+    refused(b"<html>quota exceeded</html>" * 100, "is not a tar, or is damaged at byte 0")
     header = bytearray(whole)
     header[0] ^= 1
-    refused(header, "is no tar, or is damaged at byte 0")
+    refused(header, "is not a tar, or is damaged at byte 0")
     first, content = member("a", b"a" * 10)
     again = [member("s/000000.pickle.pbz2", b"a"), member("t/000000.pickle.pbz2", b"a")]
     refused(tar_of(path, again).read_bytes(), r"has 000000\.pickle\.pbz2 twice")
@@ -92,7 +92,7 @@ def test_damaged_tars(tmp_path):
         odd[124:136] = size
         odd[148:156] = b" " * 8
         odd[148:156] = f"{sum(odd):06o}\0 ".encode()
-        refused(bytes(odd) + bytes(1024), "is no tar, or is damaged at byte 0")
+        refused(bytes(odd) + bytes(1024), "is not a tar, or is damaged at byte 0")
 
 
 def test_a_record_in_a_tar_that_unpacks_to_far_more(tmp_path):

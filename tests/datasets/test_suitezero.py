@@ -34,5 +34,5 @@ def test_suite_zero(tmp_path):
     path.write_text(json.dumps({"cifar10": {t: {"val_accuracy": 90 + i} for i, t in enumerate(lists)}}))
     assert zcbench.get_benchmark("nasbench301", path).architectures == tuple(darts)
     path.write_text(json.dumps({"mnist": {}}))
-    with pytest.raises(DataCorruptError, match="holds none of the data sets cifar10"):
+    with pytest.raises(DataCorruptError, match="contains none of the data sets cifar10"):
         zcbench.get_benchmark("nasbench301", path)

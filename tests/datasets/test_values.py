@@ -75,7 +75,7 @@ from zcbench.errors import DataCorruptError
             "nasbench101",
             "nasbench_only108.tfrecord",
             lambda c: c.extend([c[0], c[0]]),
-            "row 14: 'aa' is there more than 3",
+            "row 14: 'aa' occurs more than 3",
         ),
         ("nasbench101", "nasbench_only108.tfrecord", lambda c: c[0].__setitem__(2, "0110101100010000"), "diagonal"),
         (
@@ -88,7 +88,7 @@ from zcbench.errors import DataCorruptError
             "hwnasbench",
             "HW-NAS-Bench-v1_0.pickle",
             lambda c: c["nasbench201"]["cifar100"]["config"].reverse(),
-            "another order",
+            "different orders",
         ),
         (
             "hwnasbench",
@@ -96,7 +96,7 @@ from zcbench.errors import DataCorruptError
             lambda c: c["nasbench201"]["cifar10"]["config"][0].update(arch_str=1),
             "is 1, not a text",
         ),
-        ("hwnasbench, csv", "hw_cifar100.csv", lambda c: c.reverse() or c.insert(0, c.pop()), "another order"),
+        ("hwnasbench, csv", "hw_cifar100.csv", lambda c: c.reverse() or c.insert(0, c.pop()), "different orders"),
         (
             "hwnasbench, csv",
             "hw_cifar100.csv",

@@ -5,6 +5,7 @@ import pytest
 
 import zcbench
 from zcbench.errors import InvalidInputError
+from zcbench.records import Store
 from zcbench.runs import run
 
 OWN = "arch,acc,score,size\na,1,1,9\nb,2,3,8\nc,3,2,7\nd,4,4,6\n"
@@ -25,7 +26,7 @@ def test_ones_own_table(place):
     columns = run("my.csv", target="acc", lower="size")
     assert {e.proxy: round(e.tau.value, 3) for e in columns.entries} == {"size": 1.0, "score": 0.667}
     assert [e.proxy for e in run("my.csv", target="acc", proxies="sc*").entries] == ["score"]
-    assert not place.joinpath("runs").exists()
+    assert [*Store("runs").benchmarks(), *Store("runs").tables()] == ["own-my"]  # how it is read, and no records
     built = run("my.csv", target="acc", factory="nets.py:build", data="digits", proxies="params")
     assert built["params"].tau.value == pytest.approx(1)
     table = zcbench.own_benchmark("my.csv", "acc")

@@ -115,7 +115,7 @@ class Images:
 
 
 def kept(name: str) -> Path | None:
-    """Where ``zcbench data get`` and ``import`` keep images, as records of one label byte and an image."""
+    """Return the file of ``zcbench data get`` and ``import``: records of one label byte and an image."""
     cache = known_cache()
     return None if cache is None else cache / "images" / f"{name}.bin"
 
@@ -146,7 +146,7 @@ def find_images(name: str, path: Path | None = None) -> Images:
 
 
 def searched(name: str) -> list[str]:
-    """The places that are searched, in order, each with the names of its files."""
+    """Return the places that are searched, in order, each with the names of its files."""
     layout = LAYOUTS[name]
     data = os.environ.get("ZCBENCH_DATA")
     folders = [layout.binary.split("/")[0], layout.pickled.split("/")[0]]
@@ -165,7 +165,7 @@ def searched(name: str) -> list[str]:
 
 
 def read_layout(root: Path, layout: Layout) -> Images | None:
-    """The images below a root in one of the authors' layouts; None if neither is there."""
+    """Read the images below a root in one of the authors' layouts; None if neither is there."""
     if paths := sorted(root.glob(layout.binary)):
         return joined([read_binary(path, layout.labels, layout.classes) for path in paths], str(paths[0].parent))
     if paths := sorted(root.glob(layout.pickled)):
@@ -174,7 +174,7 @@ def read_layout(root: Path, layout: Layout) -> Images | None:
 
 
 def joined(parts: Sequence[Images], place: str) -> Images:
-    """Several files as one."""
+    """Join several files."""
     labels = np.concatenate([part.labels for part in parts])
     starts = np.cumsum([0, *(len(part.labels) for part in parts)])
 
@@ -189,7 +189,7 @@ def joined(parts: Sequence[Images], place: str) -> Images:
 
 
 def read_binary(path: Path, labels: int, classes: int) -> Images:
-    """Records of label bytes and an image.
+    """Read records of label bytes and an image.
 
     Args:
         path: the file.
@@ -210,7 +210,7 @@ def read_binary(path: Path, labels: int, classes: int) -> Images:
 
 
 def read_pickled(path: Path, layout: Layout) -> Images:
-    """A file of the Python version; no code in it runs.
+    """Read a file of the Python version; no code in it runs.
 
     Raises:
         DataCorruptError: it is no such file.
@@ -234,7 +234,7 @@ def read_pickled(path: Path, layout: Layout) -> Images:
 
 @functools.lru_cache(maxsize=5)
 def _pickled(path: Path, stamp: tuple[int, int], layout: Layout) -> Images:
-    """As :func:`read_pickled`; a file is read once while it does not change, because that takes a tenth of a second."""
+    """Read as :func:`read_pickled`, once while the file does not change: it takes a tenth of a second."""
     return read_pickled(path, layout)
 
 
@@ -256,7 +256,7 @@ def _check_labels(path: Path, labels: NDArray[Any], classes: int) -> None:
 
 
 def _folders() -> list[Path]:
-    """Folders in which torchvision and Keras keep data sets, as people call them; those of ``ZCBENCH_DATA`` apart."""
+    """Return the usual folders of torchvision (``root``) and Keras."""
     found = [Path("data"), Path()]
     try:
         home = Path.home()
@@ -266,7 +266,7 @@ def _folders() -> list[Path]:
 
 
 def _samples(layout: Layout) -> Images | None:
-    """A sample, or a layout, in ``ZCBENCH_DATA``."""
+    """Read a sample, or a layout, in ``ZCBENCH_DATA``."""
     if not os.environ.get("ZCBENCH_DATA"):
         return None
     folder = data_folder()
@@ -275,7 +275,7 @@ def _samples(layout: Layout) -> Images | None:
 
 
 def read_sample(path: Path, classes: int) -> Images:
-    """Some of the images, in a ``.npz`` file.
+    """Read some of the images from a ``.npz`` file.
 
     Raises:
         DataCorruptError: it is damaged, or holds other arrays.
@@ -293,13 +293,13 @@ def read_sample(path: Path, classes: int) -> Images:
 
 
 def _records(layout: Layout) -> Images | None:
-    """What ``zcbench data get`` or ``import`` kept."""
+    """Read the file that ``zcbench data get`` or ``import`` kept."""
     path = kept(layout.name)
     return read_binary(path, 1, layout.classes) if path is not None and path.is_file() else None
 
 
 def _roots(layout: Layout) -> Images | None:
-    """A layout in one of the usual folders."""
+    """Read a layout in one of the usual folders."""
     for folder in _folders():
         nested = folder / f"{layout.pickled.split('/')[0]}-target"  # Keras 3
         for root in (folder, nested):
@@ -309,7 +309,7 @@ def _roots(layout: Layout) -> Images | None:
 
 
 def _cache() -> list[Path]:
-    """The cache of Hugging Face."""
+    """Return the cache folder of Hugging Face; none for a user without a home folder."""
     if home := os.environ.get("HF_HOME"):
         return [Path(home).expanduser()]
     if cache := os.environ.get("XDG_CACHE_HOME"):
@@ -354,7 +354,7 @@ def _hub(layout: Layout) -> Images | None:
 
 
 def read_hub(path: Path, layout: Layout) -> Images:
-    """PNG images in a Parquet or Arrow file of Hugging Face; only those that are taken are decoded.
+    """Read PNG images in a Parquet or Arrow file of Hugging Face; only those that are taken are decoded.
 
     Raises:
         DataCorruptError: it is damaged, or has other columns.

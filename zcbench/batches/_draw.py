@@ -1,4 +1,4 @@
-"""How samples are drawn, and what is checked of a stranger's."""
+"""How samples are drawn, and what is checked of user-defined batches."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def get_batch(text: str, size: int | None, seed: int = 0) -> Batch:
         UnknownNameError: there is no such batch.
         DataMissingError: the samples are not on this machine.
         InvalidInputError: there are fewer samples than ``size``, an argument is out of range, or what the function
-            of a batch of your own returns is not what :func:`register_batch` asks for.
+            of a user-defined batch returns other things than :func:`register_batch` requires.
     """
     chosen: Chosen = _BATCHES.get(text)
     if size is not None:
@@ -64,7 +64,7 @@ def get_batch(text: str, size: int | None, seed: int = 0) -> Batch:
     if chosen.number is not None:
         inputs, targets = _resized(chosen, inputs, targets, ours)
         if not (ours or chosen.info.resizable is True):
-            end += f"-{_digest(inputs, targets)}"  # of what a stranger's code made of it
+            end += f"-{_digest(inputs, targets)}"  # of the result of the user's code
     return Batch(inputs, targets, provenance=f"{chosen.label}/train/{size} of {count}/seed {seed}{end}")
 
 
@@ -84,7 +84,7 @@ def _strangers(info: BatchInfo) -> tuple[Tensor, Tensor]:
 
 
 def _same_as_before(info: BatchInfo, inputs: Tensor, targets: Tensor) -> str:
-    """The digest of samples, which are the same whenever they are loaded: else no run would find its records again."""
+    """Return the digest of samples, which must be the same at every call: records are found by it."""
     digest = _digest(inputs, targets)
     if _BATCHES.made.setdefault(info.name, digest) != digest:
         raise InvalidInputError(
@@ -95,7 +95,7 @@ def _same_as_before(info: BatchInfo, inputs: Tensor, targets: Tensor) -> str:
 
 
 def _resized(chosen: Chosen, inputs: Tensor, targets: Tensor, ours: bool) -> tuple[Tensor, Tensor]:
-    """Inputs and targets with the number behind the name applied."""
+    """Apply the number behind the name to inputs and targets."""
     import torch
 
     info, number = chosen.info, chosen.number
@@ -122,10 +122,10 @@ def _resized(chosen: Chosen, inputs: Tensor, targets: Tensor, ours: bool) -> tup
 
 
 def checked(info: BatchInfo, found: Any) -> tuple[Tensor, Tensor]:
-    """What a stranger's function returned, as torch tensors of the types that networks are called with.
+    """Convert the result of a user's function to torch tensors of the types that networks are called with.
 
     Raises:
-        InvalidInputError: it is not what :func:`register_batch` asks for.
+        InvalidInputError: it is not as :func:`register_batch` requires.
     """
     import torch
 
@@ -148,7 +148,7 @@ def checked(info: BatchInfo, found: Any) -> tuple[Tensor, Tensor]:
         if part.is_floating_point() and not bool(torch.isfinite(part).all()):
             row = int((~torch.isfinite(part)).reshape(len(part), -1).any(1).nonzero()[0])
             raise InvalidInputError(
-                f"{what}: its {name} are nan or infinite in sample {row}: mend or leave out such samples."
+                f"{what}: its {name} are nan or infinite in sample {row}: correct or remove such samples."
             )
     if info.resizable is True and (inputs.dim() != 4 or not inputs.is_floating_point()):
         raise InvalidInputError(
@@ -210,15 +210,15 @@ def as_numbers(what: str, part: Any) -> Any:
 
 
 def _array(what: str, part: Any) -> Any:
-    """An array of a type that torch has, of the same numbers."""
+    """Return an array of the same numbers, of a type that torch has."""
     array: Any = None
-    with Foreign() as call:  # a stranger's __array__
+    with Foreign() as call:  # a user's __array__
         array = np.asarray(part)
     if array is None or array.dtype.kind not in "fiub":
         why = call.said if call.kind is not None else f"it is {array.dtype}"
         raise InvalidInputError(f"{what} are no array of numbers ({why}): give a numpy array or torch tensor.")
     if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
-        raise InvalidInputError(f"{what} are masked in places: leave such samples out, or fill them.")
+        raise InvalidInputError(f"{what} are masked in places: remove such samples, or fill them.")
     if array.dtype.kind == "f":
         with np.errstate(over="ignore"):  # what is infinite is refused
             return np.array(array, np.float32)

@@ -53,7 +53,7 @@ def decode(content: bytes, side: int) -> NDArray[np.uint8]:
 
 
 def _unfiltered(raw: bytes, side: int) -> NDArray[np.uint8]:
-    """Bytes of the rows without their filters."""
+    """Remove the filters of the rows."""
     width = _CHANNELS * side
     rows = np.frombuffer(raw, np.uint8).reshape(side, 1 + width)
     found = np.zeros((side + 1, width), np.uint8)  # the row above the first is zero
@@ -73,7 +73,7 @@ def _unfiltered(raw: bytes, side: int) -> NDArray[np.uint8]:
 
 
 def _predicted(line: list[int], above: list[int], *, paeth: bool) -> list[int]:
-    """A row whose bytes are differences from a prediction by the bytes to the left and above."""
+    """Decode a row whose bytes are differences from a prediction by the bytes to the left and above."""
     found: list[int] = []
     for place, value in enumerate(line):
         a = found[place - _CHANNELS] if place >= _CHANNELS else 0

@@ -166,12 +166,12 @@ def register_batch(
 
 
 def batch_info(name: str) -> BatchInfo:
-    """What was registered of that name; UnknownNameError with suggestions if there is nothing."""
+    """Return the batch of that name as it was registered; UnknownNameError with suggestions if there is none."""
     return _BATCHES.info(name)
 
 
 def list_batches(*patterns: str) -> list[str]:
-    """Names of the registered batches that match any of the shell patterns (all without one), sorted.
+    """Return the names of the registered batches that match any of the shell patterns (all without one), sorted.
 
     Raises:
         UnknownNameError: a pattern matches nothing.

@@ -36,7 +36,7 @@ def _cifar(name: str) -> tuple[Any, np.ndarray]:
 
 
 class Normalised:
-    """Images as networks see them, computed for those that are taken.
+    """Normalised images, computed for the rows that are taken.
 
     Args:
         images: where they are.
@@ -55,6 +55,6 @@ class Normalised:
         return len(self._images.labels)
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
-        """Images of these rows, float32 ``(k, 3, 32, 32)``."""
+        """Return the images of these rows, float32 ``(k, 3, 32, 32)``."""
         found = (self._images.take(rows).astype(np.float32) / 255 - self._mean) / self._deviation
         return np.ascontiguousarray(found, np.float32)

@@ -27,6 +27,7 @@ from zcbench.cli._shared import (
     say_notes,
     write_board,
 )
+from zcbench.cli._written import write_figure
 
 if TYPE_CHECKING:
     from zcbench.datasets import Benchmark
@@ -133,14 +134,14 @@ def execute(options: argparse.Namespace) -> int:
             return 130
         raise
     report: SearchReport = result.report
-    if options.out:
-        _write(Path(options.out), report)
     if options.json:
         from zcbench.cli._output import write_result
 
         write_result(report.to_json())
     else:
         print_board(report)
+    if options.out:
+        _write(Path(options.out), report)
     if report.found is None and len(report):
         say(f"zcbench: no evaluation gave a {report.guide}.")
         return 1
@@ -290,7 +291,6 @@ def _shown(options: argparse.Namespace) -> SearchResult:
 
 def _write(folder: Path, report: SearchReport) -> None:
     """Write the report in every form."""
-    from zcbench.errors import MissingDependencyError
     from zcbench.leaderboards import draw_search, search_to_html
 
     words = [report.evaluate.partition("@")[0], report.searcher.partition("@")[0], f"seed{report.seed}"]
@@ -303,7 +303,4 @@ def _write(folder: Path, report: SearchReport) -> None:
     }
     for suffix, content in contents.items():
         write_board(folder, f"{stem}.{suffix}", content)
-    try:
-        write_board(folder, f"{stem}.png", partial(draw_search, report))
-    except MissingDependencyError as error:
-        say(f"zcbench: {error}")
+    write_figure(folder, f"{stem}.png", partial(draw_search, report))

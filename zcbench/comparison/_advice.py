@@ -1,4 +1,4 @@
-"""What the sentences under a comparison say: agreement, size, published results, and which proxy to believe."""
+"""The sentences under a comparison: agreement, size, published results, and which proxy to believe."""
 
 from __future__ import annotations
 
@@ -243,7 +243,7 @@ def _believe(found: Comparison) -> str:
 
 
 def _order(found: Comparison, ranks: Sequence[int | None]) -> str:
-    """The models, best first; those of equal rank are joined by "="."""
+    """List the models, best first; those of equal rank are joined by "="."""
     levels: dict[int, list[str]] = {}
     for label, rank in zip(found.labels, ranks, strict=True):
         if rank is not None:

@@ -1,7 +1,7 @@
-"""Benchmarks: search spaces with tables of what training gave.
+"""Benchmarks: search spaces with tables of training results.
 
-A file without a leading underscore, ``own.py`` apart, is a benchmark or a family of them: it says
-where the table comes from and how each source is read, and registers what it describes.
+A file without a leading underscore, except ``own.py``, is a benchmark or a family of benchmarks: it declares the source
+of the table and how each source is read, and registers the benchmarks.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""A benchmark: a search space and a table of what training gave. Knows nothing of scorers."""
+"""A benchmark: a search space and a table of training results. It does not depend on scorers."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ Floats = NDArray[np.float64]
 
 
 class Rows(tuple[Architecture, ...]):
-    """Architectures of a benchmark, which know their table: predictors that use its columns find them there.
+    """Architectures of a benchmark with a reference to their table, for predictors that use its columns.
 
-    Slices know it, too. Everything else is as of a tuple.
+    Slices have the reference too. Otherwise the class behaves as a tuple.
 
     Args:
         architectures: rows of the table, or some of them.
@@ -48,7 +48,7 @@ class Rows(tuple[Architecture, ...]):
         return Rows(found, self.table) if isinstance(place, slice) else found
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return tuple, (tuple(self),)  # a pickle of some rows does not hold the table
+        return tuple, (tuple(self),)  # a pickle of some rows does not contain the table
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,27 +57,27 @@ class Benchmark:
 
     Attributes:
         name: name of the benchmark.
-        version: raised whenever the table changes; results of different versions never mix.
+        version: increased whenever the table changes; results of different versions are never mixed.
         space: search space of the architectures.
         architectures: rows of the table.
         targets: columns by name.
         values: by target, ``(architectures, seeds)``; nan where a seed was not run. Sources that publish only an
             average have one column.
-        default_target: what is ranked against unless told otherwise.
-        seeds: by target, the seed of each column; empty where the source does not tell seeds apart (averages).
+        default_target: the target of correlations if no other is given.
+        seeds: by target, the seed of each column; empty where the source does not distinguish seeds (averages).
         curves: by target, ``(architectures, seeds, epochs)``.
         facts: other columns ``(architectures,)``: training cost in seconds, parameters, FLOPs.
         texts: columns of categories, a text for each architecture; "" where it is missing.
         requested: names of facts and texts that a user chose as features of predictors. They are used even if
             :func:`zcbench.datasets.suspicious_columns` names them; empty for no choice.
         classes: number of outputs of the networks by data set.
-        batches: what stands in for a data set that zcbench has no samples of, by data set.
-        source: where the table was read from, in words.
-        notes: sentences about what reading it left out or changed.
-        tasks: name of the fact that tells tasks apart, where the table has rows of many: learning curves are compared
-            within a task. Empty for a table of one task.
+        batches: by data set, the replacement for a data set without samples in zcbench.
+        source: the source of the table, in words.
+        notes: sentences about excluded or changed rows and columns.
+        tasks: name of the fact that distinguishes tasks, if the table has several: learning curves are compared within
+            a task. Empty for a table of one task.
         undivided: name of the fact whose equal values are never on both sides of a split of learning curves. Empty for
-            networks that are equal in the search space, or tasks where there are many.
+            networks that are equal in the search space, or for tasks if there are several.
         own: where a user-defined table is and how it was read; None for registered benchmarks.
     """
 
@@ -127,7 +127,7 @@ class Benchmark:
         return f"{self.name}@{self.version}"
 
     def target(self, name: str | None = None) -> Target:
-        """A column's description; the default target for None.
+        """Return a column's description; the default target for None.
 
         Raises:
             UnknownNameError: there is no such column.
@@ -147,19 +147,19 @@ class Benchmark:
         return {architecture.key: row for row, architecture in enumerate(self.architectures)}
 
     def row_numbers(self, keys: Iterable[str]) -> NDArray[np.intp]:
-        """Row numbers of architectures by their strings, as the table writes them; -1 for one that it does not have."""
+        """Return row numbers of architectures by their strings in the table; -1 for an unknown one."""
         rows = self._rows_by_key
         return np.fromiter((rows.get(key, -1) for key in keys), np.intp)
 
     def rows(self, architectures: Iterable[Architecture]) -> NDArray[np.intp]:
-        """Row numbers of architectures; InvalidInputError for one that is not in the table."""
+        """Return row numbers of architectures; InvalidInputError for one that is not in the table."""
         try:
             return np.asarray([self._rows[architecture] for architecture in architectures], np.intp)
         except KeyError as error:
             raise InvalidInputError(f"{error.args[0]} is not in the table of {self.name}.") from None
 
     def truth(self, target: str | None = None) -> Floats:
-        """The mean over seeds of a column, ``(architectures,)``; nan where nothing finite was measured."""
+        """Return the mean over seeds of a column, ``(architectures,)``; nan where no value is finite."""
         values = self.values[self.target(target).name]
         counted = np.isfinite(values)
         kept, seeds = np.where(counted, values, 0), counted.sum(1)
@@ -181,9 +181,9 @@ class Benchmark:
         return self.values[name] if self.own is None else complete_repeats(self.values[name])
 
     def noise_ceiling(self, target: str | None = None) -> Estimate:
-        """Mean Kendall tau-b between two trainings of the same architectures that differ in the seed alone.
+        """Return the mean Kendall tau-b between two trainings of the same architectures that differ only in the seed.
 
-        From genuine repeats only (:func:`zcbench.metrics.noise_ceiling`); nan where the source has one number for each.
+        It uses only genuine repeats (:func:`zcbench.metrics.noise_ceiling`); nan if the source has one number for each.
         """
         from zcbench.metrics import Estimate, noise_ceiling
 
@@ -191,14 +191,14 @@ class Benchmark:
         return Estimate(np.nan, np.nan, np.nan, 0) if repeats is None else noise_ceiling(repeats)
 
     def batch_of(self, target: str | None = None) -> str:
-        """Name for ``get_batch`` of the samples that proxies see when ranked against a target."""
+        """Return the name for ``get_batch`` of the samples for proxies that are correlated with a target."""
         dataset = self.target(target).dataset
         return self.batches.get(dataset, dataset)
 
     def sample(self, limit: int | None, seed: int, target: str | None = None) -> tuple[Architecture, ...]:
-        """The first ``limit`` architectures of a random order; a larger limit keeps what a smaller one had.
+        """Return the first ``limit`` architectures of a random order; a larger limit includes those of a smaller one.
 
-        With a target, only of those that have a value in its column.
+        With a target, only architectures with a value in its column are drawn.
 
         Raises:
             InvalidInputError: the limit is below 1, or the seed is out of range.
@@ -211,7 +211,7 @@ class Benchmark:
         return Rows((self.architectures[row] for row in order[:limit]), self)
 
     def build(self, architecture: Architecture, dataset: str) -> nn.Module:
-        """The benchmark's network for one of its data sets, freshly initialised.
+        """Build the benchmark's network for one of its data sets, freshly initialised.
 
         Raises:
             UnknownNameError: there is no such data set.

@@ -1,4 +1,4 @@
-"""What a column of cells means: numbers, numbers with decimal commas, percentages, yes and no, or text."""
+"""The meaning of a column of cells: numbers, numbers with decimal commas, percentages, yes and no, or text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NOTHING = frozenset(
     ("", "na", "nan", "n/a", "#n/a", "<na>", "n.a.", "null", "none", "nil", "nat", "-", "--", "–", "—", "?", ".")
 )
 _TRUTH = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
-#: in the order in which a cell is tried; ASCII digits alone, and no underscores, which Python itself would take
+#: forms of a cell in the order of their tests; only ASCII digits, and no underscores, which Python would accept
 _FORMS = {
     "missing": r"[+-]?nan(\(\w*\))?",
     "zero-led": r"[+-]?0\d+",
@@ -37,28 +37,28 @@ _FORM = re.compile(
     "|".join(f"(?P<f{place}>{pattern})" for place, pattern in enumerate(_FORMS.values())), re.ASCII | re.IGNORECASE
 )
 _NAMES = {f"f{place}": name for place, name in enumerate(_FORMS)}
-#: cells of nothing but these are numbers where Python reads them, but for zeros in front
+#: cells that contain only these characters are numbers if Python reads them, except for leading zeros
 _PLAIN = re.compile(r"[0-9eE+.\-\n]*")
 _ZERO_LED = re.compile(r"^[+-]?0[0-9]+$", re.MULTILINE)
 _LARGE = re.compile(r"^[+-]?[0-9]{16,}$", re.MULTILINE)
-#: "1.234" where other columns have decimal commas may be a thousand or one
+#: "1.234" may be a thousand or one if other columns have decimal commas
 _POINT_OR_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}", re.ASCII)
-#: thousands separators that can be nothing else
+#: thousands separators that have no other meaning
 _POINTS = re.compile(r"[+-]?\d{1,3}((\.\d{3}){2,}(,\d*)?|(\.\d{3})+,\d*)", re.ASCII)
 _COMMAS = re.compile(r"[+-]?\d{1,3}((,\d{3}){2,}(\.\d*)?|(,\d{3})+\.\d*)", re.ASCII)
 
 
 @dataclass
 class Reading:
-    """What a column was found to be.
+    """The detected meaning of a column.
 
     Attributes:
-        values: its numbers, nan where a value is missing; None if it is none.
-        reason: why it is none, as the end of a sentence.
-        strange: place of the first cell that is no number among many that are; None otherwise.
-        code: whether it is text that can name things: no cell, or not every one, is a number.
-        missing: cells without a value.
-        remarks: what is odd about the numbers, as ends of sentences.
+        values: its numbers, nan for a missing value; None if it is not a column of numbers.
+        reason: the reason why it is not one, as the end of a sentence.
+        strange: place of the first cell that is not a number if many others are; None otherwise.
+        code: whether it is text that can be names: no cell, or not every cell, is a number.
+        missing: number of cells without a value.
+        remarks: unusual properties of the numbers, as ends of sentences.
     """
 
     values: Floats | None
@@ -70,20 +70,20 @@ class Reading:
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell is a number as a column of numbers has it."""
+    """Return whether a cell is a number in the form of a column of numbers."""
     return _form(cell.strip()) in ("whole", "number", "zero-led")
 
 
 def read_cells(
     columns: Mapping[str, Sequence[str]], at: Callable[[int], str], *, commas: bool, typed: frozenset[str] = frozenset()
 ) -> dict[str, Reading]:
-    """Decide for every column what it is; decimal commas in one tell how another is meant.
+    """Determine the meaning of every column; decimal commas in one column determine the meaning of points in others.
 
     Args:
         columns: cells by name, stripped.
-        at: from the place of a cell to words, "line 3".
-        commas: whether the file may have decimal commas without quotation marks: it is not separated by commas.
-        typed: columns whose type says that they are numbers.
+        at: converts the place of a cell to words, "line 3".
+        commas: whether the file may have decimal commas without quotation marks, because it is not separated by commas.
+        typed: columns whose type is a number.
     """
     forms = {name: _forms(cells) for name, cells in columns.items()}
     german = any(
@@ -101,13 +101,13 @@ def read_cells(
 
 
 def _thousands(columns: Mapping[str, Sequence[str]], forms: Mapping[str, Mapping[str, int]]) -> tuple[bool, bool]:
-    """Whether a column has points that must separate thousands, and whether one has such commas or decimal points."""
+    """Return whether a column has points between thousands, and whether one has such commas or decimal points."""
     points = commas = False
     for name, found in forms.items():
         first = columns[name][found["thousands"]] if "thousands" in found else ""
         points |= _POINTS.fullmatch(first) is not None
         commas |= _COMMAS.fullmatch(first) is not None
-        if found.keys() <= {"missing", "whole", "number", "infinite"}:  # points before other than three digits
+        if found.keys() <= {"missing", "whole", "number", "infinite"}:  # points that are not followed by three digits
             commas |= any("." in cell and not _POINT_OR_THOUSANDS.fullmatch(cell) for cell in columns[name])
     return points, commas
 
@@ -120,7 +120,7 @@ def _form(cell: str) -> str:
 
 
 def _forms(cells: Sequence[str]) -> dict[str, int]:
-    """Place of the first cell of each form; empty if all are plain numbers."""
+    """Return the place of the first cell of each form; empty if all are plain numbers."""
     joined = "\n".join(cells)
     if _PLAIN.fullmatch(joined) and not _ZERO_LED.search(joined):
         try:
@@ -219,12 +219,12 @@ def _numbers(cells: Sequence[str], value: Callable[[str], float], missing: int, 
 
 
 def _is_whole(cell: str) -> bool:
-    # Python itself refuses to read whole numbers of thousands of digits; no float holds them either.
+    # Python refuses to read whole numbers of thousands of digits, and no float represents them.
     return re.fullmatch(r"[+-]?[0-9]{16,308}", cell) is not None
 
 
 def _doubtful(reading: Reading, cells: Sequence[str], at: Callable[[int], str]) -> Reading:
-    """Not a number if its points may separate thousands; only where other columns tell so."""
+    """Reject a column of numbers if its points may separate thousands according to other columns."""
     pointed = [place for place, cell in enumerate(cells) if "." in cell and _form(cell) == "number"]
     if not pointed or not all(_POINT_OR_THOUSANDS.fullmatch(cells[place]) for place in pointed):
         return reading
@@ -235,14 +235,14 @@ def _doubtful(reading: Reading, cells: Sequence[str], at: Callable[[int], str]) 
 
 
 def _text(cells: Sequence[str], first: dict[str, int], missing: int, at: Callable[[int], str]) -> Reading:
-    """Text; or numbers but for a few cells, where those are likely mistakes."""
+    """Return the reading of text, or of numbers except for a few cells that are probably mistakes."""
     good = {"whole", "number", "infinite", "missing"}
     counts = Counter(_form(cell) for cell in cells)
     strange = len(cells) - sum(counts[form] for form in good)
     place = min(place for form, place in first.items() if form not in good)
     seen = f"{_quoted(cells[place])} in {at(place)}"
     if strange * 10 < len(cells) and strange < len(cells) - missing:
-        return Reading(None, f"{seen} is no number", strange=place, missing=missing)
+        return Reading(None, f"{seen} is not a number", strange=place, missing=missing)
     return Reading(None, f"it is text ({seen})", code=True, missing=missing)
 
 

@@ -11,9 +11,9 @@ from zcbench import _arguments as rules
 from zcbench._display import abridged
 from zcbench.errors import DataCorruptError, InvalidInputError
 
-#: what stands between a curve's name and the number of an epoch
+#: characters between a curve's name and the number of an epoch
 _BETWEEN = " _-.@/:=[]()#"
-#: columns that a message names
+#: number of columns that a message names
 _SHOWN = 6
 
 
@@ -22,11 +22,11 @@ class CurveColumns:
     """The columns of one curve.
 
     Attributes:
-        name: of the curve.
-        pattern: that found them.
+        name: name of the curve.
+        pattern: the pattern of the columns.
         epochs: their numbers, increasing.
         columns: their names, in that order.
-        left_out: columns that fit the pattern but for the number.
+        left_out: columns that match the pattern except for the number.
     """
 
     name: str
@@ -36,30 +36,30 @@ class CurveColumns:
     left_out: tuple[str, ...] = ()
 
     def note(self) -> str:
-        """A sentence that says which columns are its epochs."""
+        """Return a sentence that names the columns of its epochs."""
         ends = f"{abridged(self.columns[0], 60)!r} to {abridged(self.columns[-1], 60)!r}"
         text = f"The curve {self.name!r} has {len(self.columns)} epochs, the columns {ends}"
         steps = {b - a for a, b in pairwise(self.epochs)}
         if steps != {1}:
-            text += "; their numbers go in steps of other than 1, and its epochs count columns"
+            text += "; their numbers do not increase by 1, so its epochs count columns"
         if self.left_out:
-            text += f"; {', '.join(map(repr, self.left_out[:3]))} is none of them, as * stands for a number"
+            text += f"; {', '.join(map(repr, self.left_out[:3]))} is not one of them, because * means a number"
         return f"{text}."
 
 
 def curve_columns(pattern: str, names: Iterable[str], path: str) -> CurveColumns:
-    """The columns whose names fit a pattern in which one * stands for the number of the epoch.
+    """Find the columns whose names match a pattern in which one * means the number of the epoch.
 
     Args:
-        pattern: "valid_loss_*", or "loss=epoch * of the loss", which also names the curve. Without a name the curve is
-            called as the pattern without its * and what stands beside it. Other characters than letters, digits, dots
-            and hyphens become underscores.
-        names: of all columns.
-        path: of the file, for messages.
+        pattern: "valid_loss_*", or "loss=epoch * of the loss", which also names the curve. Without a name the curve has
+            the name of the pattern without its * and the separators next to it. Characters other than letters, digits,
+            dots and hyphens become underscores.
+        names: names of all columns.
+        path: path of the file, for messages.
 
     Raises:
-        InvalidInputError: the pattern has not exactly one *.
-        DataCorruptError: fewer than two columns fit, or two of them are the same epoch.
+        InvalidInputError: the pattern does not have exactly one *.
+        DataCorruptError: fewer than two columns match, or two of them are the same epoch.
     """
     named, equals, rest = pattern.partition("=")
     if not equals or "*" in named:
@@ -87,18 +87,20 @@ def curve_columns(pattern: str, names: Iterable[str], path: str) -> CurveColumns
         found = f"only the column {next(iter(numbered.values()))!r}" if numbered else "no column"
         shown = ", ".join(abridged(name, 40) for name in names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
         raise DataCorruptError(
-            f"{path}: {found} fits {abridged(rest, 60)!r} with a whole number for *, and a curve needs two epochs (the "
-            f"columns are {shown})."
+            f"{path}: {found} matches {abridged(rest, 60)!r} with a whole number for *, and a curve needs two epochs "
+            f"(the columns are {shown})."
         )
     epochs = tuple(sorted(numbered))
     name = " ".join(named.split()) or f"{before.rstrip(_BETWEEN)} {after.lstrip(_BETWEEN)}".strip(_BETWEEN)
-    name = re.sub(r"[^\w.-]+", "_", name).strip("_") or "curve"  # it stands in names of encodings, curve(valid_loss/3)
+    name = (
+        re.sub(r"[^\w.-]+", "_", name).strip("_") or "curve"
+    )  # the name is part of names of encodings, curve(valid_loss/3)
     others = tuple(one for one in fitting if one not in numbered.values())
     return CurveColumns(name, rest, epochs, tuple(numbered[e] for e in epochs), others)
 
 
 def _inner(name: str, before: str, after: str) -> str | None:
-    """What stands for the * of a pattern; None if the name does not fit it."""
+    """Return the text in place of the * of a pattern; None if the name does not match."""
     fits = len(name) > len(before) + len(after) and name.startswith(before) and name.endswith(after)
     return name[len(before) : len(name) - len(after)] if fits else None
 
@@ -106,7 +108,7 @@ def _inner(name: str, before: str, after: str) -> str | None:
 def several_curves(
     curves: str | Iterable[str] | Mapping[str, str], names: Iterable[str], path: str
 ) -> list[CurveColumns]:
-    """The columns of several curves, from patterns or from patterns by name; errors as of :func:`curve_columns`.
+    """Find the columns of several curves, by patterns or by patterns with names; errors of :func:`curve_columns`.
 
     Raises:
         InvalidInputError: two curves have one name, or share a column.
@@ -119,7 +121,7 @@ def several_curves(
         for other in found[:place]:
             if one.name == other.name:
                 raise InvalidInputError(
-                    f"two curves are called {one.name!r} ({other.pattern}, {one.pattern}): name one, as in "
+                    f"two curves have the name {one.name!r} ({other.pattern}, {one.pattern}): name one, as in "
                     f"other={one.pattern}."
                 )
             if shared := set(one.columns) & set(other.columns):
@@ -131,9 +133,9 @@ def several_curves(
 
 
 def likely_patterns(names: Iterable[str]) -> list[str]:
-    """Patterns that two columns or more fit, with the last number in a name as the epoch; in order of appearance.
+    """Return patterns that two or more columns match, with the last number in a name as the epoch, in order.
 
-    Names that end with a fraction, as acc_0.5, fit none: its digits would be taken for epochs.
+    Names that end with a fraction, such as acc_0.5, match none: its digits would be read as epochs.
     """
     found: dict[str, set[int]] = {}
     for name in names:

@@ -1,7 +1,7 @@
-"""The handwritten digits that scikit-learn ships, split and scaled once for everything that uses them.
+"""The handwritten digits of scikit-learn, split and scaled once for all users.
 
 Source: E. Alpaydin, C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998
-(CC BY 4.0); scikit-learn carries its 1,797 test images of 8 x 8 pixels with 17 grey levels.
+(CC BY 4.0); scikit-learn contains its 1,797 test images of 8 x 8 pixels with 17 grey levels.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Images:
 
 @functools.cache
 def load_digits() -> dict[str, Images]:
-    """The fixed split: ``train`` (500), ``valid`` (297) and ``test`` (1,000) images, in a frozen random order.
+    """Load the fixed split: ``train`` (500), ``valid`` (297) and ``test`` (1,000) images, in a frozen random order.
 
     Raises:
         MissingDependencyError: scikit-learn is not installed.
@@ -35,7 +35,7 @@ def load_digits() -> dict[str, Images]:
     try:
         from sklearn.datasets import load_digits as load
     except ImportError:
-        raise MissingDependencyError("scikit-learn", "digits", "the digits data set") from None
+        raise MissingDependencyError("scikit-learn", "", "the digits data set") from None
     raw = load()
     order = np.random.RandomState(_SPLIT_SEED).permutation(len(raw.target))
     inputs = (raw.images[order, None] / 16.0).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Tables of networks that this project trained on scikit-learn's digits: one form, one reader."""
+"""Tables of networks that this project trained on scikit-learn's digits: one format, one reader."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zcbench.types import Target
 
 
 def digits_targets(epochs: int) -> tuple[Target, ...]:
-    """Losses and accuracies after the last epoch."""
+    """Return the targets: losses and accuracies after the last epoch."""
     when = f"after {epochs} epochs"
     return (
         Target("test_nll", "digits", False, f"test negative log-likelihood {when}, nats, 1,000 images"),
@@ -28,8 +28,8 @@ def digits_table(file: str, targets: tuple[Target, ...], maker: str) -> Table:
 
     Args:
         file: its name in the package.
-        targets: from :func:`digits_targets`.
-        maker: the script that made it.
+        targets: the result of :func:`digits_targets`.
+        maker: the script that made the table.
 
     Raises:
         DataCorruptError: the file in the package is damaged.
@@ -38,7 +38,7 @@ def digits_table(file: str, targets: tuple[Target, ...], maker: str) -> Table:
     try:
         with resource.open("rb") as opened, np.load(opened, allow_pickle=False) as data:
             table = {key: data[key] for key in data.files}
-    except Exception as error:  # a damaged file can raise nearly anything
+    except Exception as error:  # a damaged file can raise nearly any exception
         raise DataCorruptError(f"{resource} cannot be read ({first_line(error)}): install zcbench again.") from None
     curves = {
         "test_nll": table["test_nll"].astype(np.float64),

@@ -1,8 +1,8 @@
-"""What stands for a foreign object while a pickle is read, and how plain data is made of it afterwards.
+"""Inert records that represent foreign objects while a pickle is read, and their conversion to plain data.
 
-A record of our own keeps what the pickle says about a data type, an array or a number, in the format of NumPy's
-``ndarray.__reduce__`` and ``dtype.__reduce__``. When the pickle is whole, :func:`array` and :func:`scalar` check the
-record and make the array or the number. :func:`key` bounds what may be hashed.
+A record keeps the pickle's description of a data type, an array or a number, in the format of NumPy's
+``ndarray.__reduce__`` and ``dtype.__reduce__``. When the pickle is complete, :func:`array` and :func:`scalar` check the
+record and make the array or the number. :func:`key` limits the values that may be hashed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 
 class RefusedError(Exception):
-    """A pickle asks for what is not admitted, or makes no sense; the text says what."""
+    """A pickle requests a forbidden object, or is invalid; the message names the reason."""
 
 
 class Named:
@@ -29,7 +29,7 @@ class Named:
 
 
 class DType:
-    """A data type: letter and size ("f8"), and the byte order once it was given."""
+    """A data type: letter and size ("f8"), and the byte order once it is known."""
 
     __slots__ = ("code", "order")
 
@@ -38,7 +38,7 @@ class DType:
 
 
 class Array:
-    """An array: shape, data type, whether its first index is the fastest, bytes; shape is None until they are given."""
+    """An array: shape, data type, whether its first index is the fastest, bytes; shape is None until they are known."""
 
     __slots__ = ("dtype", "fortran", "raw", "shape")
 
@@ -50,7 +50,7 @@ class Array:
 
 
 class Scalar:
-    """A NumPy number or string: data type and bytes, and the number once it was made."""
+    """A NumPy number or string: data type and bytes, and the number once it is made."""
 
     __slots__ = ("dtype", "number", "raw")
 
@@ -60,7 +60,7 @@ class Scalar:
 
 
 class Shrunk:
-    """What was kept of a mapping that was read and given away."""
+    """The kept part of a mapping that was read and freed."""
 
     __slots__ = ("kept",)
 
@@ -73,42 +73,42 @@ class Shrunk:
 
 def _dtype(record: DType) -> np.dtype[Any]:
     if not record.order:
-        raise RefusedError("it holds an array of unknown byte order")
+        raise RefusedError("it contains an array of unknown byte order")
     return np.dtype(record.code).newbyteorder(">" if record.order == ">" else "<")
 
 
 def _items(dtype: np.dtype[Any], raw: bytes) -> NDArray[Any]:
-    """A copy of bytes as items; each is a possible value of its type."""
+    """Return a copy of bytes as items, each of which is a valid value of its type."""
     if dtype.kind == "b":
         flags: NDArray[Any] = np.frombuffer(raw, np.uint8) != 0
         return flags
     if dtype.kind == "U":
         points = np.frombuffer(raw, np.dtype(np.uint32).newbyteorder(dtype.byteorder))
         if points.size and (points.max() > 0x10FFFF or ((points >= 0xD800) & (points < 0xE000)).any()):
-            raise RefusedError("it holds an array of malformed text")
-    # In this machine's byte order, as NumPy makes them of a pickle.
+            raise RefusedError("it contains an array of malformed text")
+    # In this machine's byte order, as NumPy does for a pickle.
     return np.frombuffer(raw, dtype).astype(dtype.newbyteorder("="))
 
 
 def scalar(record: Scalar) -> Any:
-    """The NumPy number or string of a record."""
+    """Make the NumPy number or string of a record."""
     if record.number is None:
         dtype = _dtype(record.dtype)
         if len(record.raw) != dtype.itemsize:
-            raise RefusedError("it holds a number of the wrong length")
+            raise RefusedError("it contains a number of the wrong length")
         record.number = _items(dtype, record.raw)[0] if dtype.itemsize else dtype.type()
     return record.number
 
 
 def array(record: Array, charge: Callable[[int], None]) -> NDArray[Any]:
-    """The array of a record: a copy that can be written to."""
+    """Make the array of a record: a writable copy."""
     if record.shape is None:
-        raise RefusedError("it holds an array without content")
+        raise RefusedError("it contains an array without content")
     dtype = _dtype(record.dtype)
     if not dtype.itemsize or math.prod(record.shape) * dtype.itemsize != len(record.raw):
-        raise RefusedError("it holds an array whose bytes do not fit its shape")
+        raise RefusedError("it contains an array whose bytes do not fit its shape")
     if math.prod(n or 1 for n in record.shape) >= 1 << 40:
-        raise RefusedError("it holds an array of an impossible shape")
+        raise RefusedError("it contains an array of an impossible shape")
     charge(2 * len(record.raw) + 200)
     order = "F" if record.fortran else "C"
     return _items(dtype, record.raw).reshape(record.shape, order=order)  # type: ignore[call-overload,no-any-return]
@@ -116,18 +116,18 @@ def array(record: Array, charge: Callable[[int], None]) -> NDArray[Any]:
 
 # -- keys --------------------------------------------------------------------------------------
 
-#: Bounds of what is hashed and compared. Real keys are architectures, epochs and (data set, seed). Without bounds, a
-#: few bytes make a key whose hash takes for ever (shared tuples within tuples), or many keys that have one hash.
+#: Limits of keys that are hashed and compared. Real keys are architectures, epochs and (data set, seed). Without
+#: limits, a few bytes make a key whose hash never ends (shared tuples within tuples), or many keys with one hash.
 _KEY_PARTS, _KEY_LENGTH, _KEY_DEPTH = 16, 4096, 4
 _KEY_NUMBER, _KEY_PART_NUMBER = 1 << 60, 1 << 31
 _FREE_KEYS = frozenset({bool, type(None)})
 
 
 def key(value: Any) -> Any:
-    """A value as key of a mapping or member of a set.
+    """Return a value as key of a mapping or member of a set.
 
     Raises:
-        RefusedError: it is no text, number or small tuple of such.
+        RefusedError: it is not a text, a number or a small tuple of these.
     """
     kind: type = type(value)
     if kind is str or kind is bytes:
@@ -142,11 +142,11 @@ def key(value: Any) -> Any:
         return key_of_scalar(value)
     elif kind is tuple and _small(value):
         return value
-    raise RefusedError("it has a key that is no short text, number or small tuple")
+    raise RefusedError("it has a key that is not a short text, a number or a small tuple")
 
 
 def keys(values: list[Any]) -> list[Any]:
-    """Values as keys of a mapping or members of a set; RefusedError as :func:`key`."""
+    """Return values as keys of a mapping or members of a set; RefusedError as in :func:`key`."""
     kinds = set(map(type, values))
     if kinds == {str} and max(map(len, values)) <= _KEY_LENGTH:
         return values
@@ -156,14 +156,14 @@ def keys(values: list[Any]) -> list[Any]:
 
 
 def key_of_scalar(value: Scalar) -> Any:
-    """A NumPy number or string as key; RefusedError if it is too large."""
+    """Return a NumPy number or string as key; RefusedError if it is too large."""
     number = scalar(value)
     key(number.item())
     return number
 
 
 def _small(whole: tuple[Any, ...]) -> bool:
-    """Whether a tuple, as deep as it goes, has few and short parts."""
+    """Return whether a tuple, at all depths, has few and short parts."""
     left: list[tuple[Any, int]] = [(whole, 1)]
     parts = length = 0
     while left:

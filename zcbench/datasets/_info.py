@@ -1,4 +1,4 @@
-"""What a benchmark's file declares: what it is, where its table comes from, and how each source is read."""
+"""The declaration of a benchmark: its description, the sources of its table, and the reader of each source."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zcbench.errors import InvalidInputError
 
 @dataclass(frozen=True, repr=False)
 class BenchmarkInfo:
-    """What can be said of a benchmark before its table is read, and how it is read.
+    """The description of a benchmark before its table is read, and its readers.
 
     Attributes:
         name: name of the benchmark.
@@ -24,19 +24,19 @@ class BenchmarkInfo:
         summary: one line.
         rows: number of architectures in the authors' table.
         targets: number of columns of ground truth.
-        licence: of the table.
-        reference: paper or script that made it.
-        version: raised whenever the table or its reading changes; results of different versions never mix.
-        classes: outputs of the networks, by data set of the targets.
-        batches: what stands in for a data set that zcbench has no samples of, by data set: names for ``get_batch``.
-        embedded: reads the table that comes with zcbench, for one that does.
-        read: reads the authors' own files or folders.
-        convert: reads neutral columns in the folder ``ZCBENCH_DATA``.
-        remotes: the authors' files, as ``zcbench data get`` downloads them and ``read`` takes them.
-        by_hand: how to get a file that no program can download, step by step.
-        tasks: name of the fact that tells tasks apart, where the table has rows of many.
+        licence: licence of the table.
+        reference: paper or script of the table.
+        version: increased whenever the table or its reading changes; results of different versions are never mixed.
+        classes: number of outputs of the networks, by data set of the targets.
+        batches: by data set, the replacement for a data set without samples in zcbench: names for ``get_batch``.
+        embedded: function that reads the table in the package, if there is one.
+        read: function that reads the authors' own files or folders.
+        convert: function that reads neutral columns in the folder ``ZCBENCH_DATA``.
+        remotes: the authors' files, which ``zcbench data get`` downloads and ``read`` accepts.
+        by_hand: steps to get a file that a program cannot download.
+        tasks: name of the fact that distinguishes tasks, if the table has several.
         undivided: name of the fact whose equal values are never on both sides of a split of learning curves.
-        trained: whether the targets are what training gave; False where they are measured without it, as latencies are.
+        trained: whether the targets are results of training; False if they are measured without it, such as latencies.
     """
 
     name: str
@@ -64,14 +64,14 @@ class BenchmarkInfo:
 
     @property
     def source(self) -> str:
-        """How the table comes to this machine, in a word or two."""
+        """The way to get the table, in a word or two."""
         if self.embedded:
             return "embedded"
         return "data get" if self.remotes else "data import"
 
     @property
     def how_to_get(self) -> str:
-        """One sentence on how to bring the table to this machine."""
+        """One sentence with the way to get the table."""
         if self.remotes:
             return f"run  zcbench data get {self.name}"
         return f"get the authors' file ({self.by_hand}) and run  zcbench data import {self.name} FILE"
@@ -114,20 +114,20 @@ def register_benchmark(*infos: BenchmarkInfo, override: bool = False) -> None:
     """Register benchmarks under their names; all or none.
 
     Raises:
-        InvalidInputError: a name has other characters than lower-case letters, digits, "_", "-" and ".", a declaration
-            is out of range, or nothing says how the table is read.
+        InvalidInputError: a name has characters other than lower-case letters, digits, "_", "-" and ".", a declaration
+            is out of range, or the table has no reader.
         DuplicateNameError: a name is taken and ``override`` is False.
     """
     for info in infos:
         if not isinstance(info, BenchmarkInfo):
-            raise InvalidInputError(f"{rules.shown(info)} is no BenchmarkInfo: declare the benchmark by one.")
+            raise InvalidInputError(f"{rules.shown(info)} is not a BenchmarkInfo: declare the benchmark by one.")
         if not (info.embedded or info.read or info.convert):
-            raise InvalidInputError(f"benchmark {info.name!r}: say how its table is read: embedded, read or convert.")
+            raise InvalidInputError(f"benchmark {info.name!r}: give a reader of its table: embedded, read or convert.")
     _BENCHMARKS.add_all(rules.by_name("benchmark", infos), override=override)
 
 
 def list_benchmarks(*patterns: str) -> list[str]:
-    """Names of the benchmarks that match any of the shell patterns (all without one), the embedded ones first.
+    """List the benchmarks that match any of the shell patterns (all without one), the embedded ones first.
 
     Raises:
         UnknownNameError: a pattern matches nothing.
@@ -137,5 +137,5 @@ def list_benchmarks(*patterns: str) -> list[str]:
 
 
 def benchmark_info(name: str) -> BenchmarkInfo:
-    """What can be said of a benchmark before its table is read; UnknownNameError if there is none."""
+    """Return the description of a benchmark before its table is read; UnknownNameError for an unknown name."""
     return _BENCHMARKS.info(name)

@@ -1,9 +1,9 @@
-"""How much a packed file may unpack to: one bound for zip, bzip2 and gzip files and for what lies in a tar.
+"""The limit of unpacked bytes: one limit for zip, bzip2 and gzip files and for the members of a tar.
 
 A file may unpack to 32 MiB and 32 times its own size. Authors' files stay far below: NATS-Bench's records unpack to
-three times their size, logs and tables of text to ten times. All members of an archive draw on one allowance, because
-overlapping members unpack the same bytes many times. What is read from a stream is counted as it comes, whatever sizes
-the file states.
+three times their size, logs and tables of text to ten times. All members of an archive share one allowance, because
+overlapping members unpack the same bytes many times. The bytes of a stream are counted while they are read, whatever
+sizes the file declares.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from zcbench.errors import DataCorruptError
 
-#: bytes that any file may unpack to
+#: unpacked bytes that any file may have
 FREE = 32 << 20
-#: bytes more for each of its own
+#: additional unpacked bytes for each byte of the file
 RATIO = 32
 
 
 class Allowance:
-    """What may still be unpacked of one file.
+    """The remaining number of bytes that may be unpacked from one file.
 
     Args:
-        name: what the file is called in messages.
-        packed: its own size in bytes.
+        name: the name of the file in messages.
+        packed: its size in bytes.
     """
 
     def __init__(self, name: object, packed: int) -> None:
@@ -37,14 +37,14 @@ class Allowance:
 
     @classmethod
     def of(cls, path: Path) -> Allowance:
-        """The allowance of a file on disk."""
+        """Return the allowance of a file on disk."""
         return cls(path, path.stat().st_size)
 
     def spend(self, count: int) -> None:
-        """Take ``count`` bytes.
+        """Use ``count`` bytes.
 
         Raises:
-            DataCorruptError: so many are not left.
+            DataCorruptError: fewer bytes are left.
         """
         self.left -= count
         if self.left < 0:
@@ -54,12 +54,12 @@ class Allowance:
             )
 
     def limited(self, file: IO[bytes]) -> io.BufferedReader:
-        """The same bytes as ``file``'s, until the allowance is spent."""
+        """Return a stream of ``file``'s bytes that ends when the allowance is used."""
         return io.BufferedReader(_Counted(file, self), 1 << 16)
 
 
 class _Counted(io.RawIOBase):
-    """A stream that takes what is read from an allowance."""
+    """A stream that subtracts its bytes from an allowance."""
 
     def __init__(self, file: IO[bytes], allowance: Allowance) -> None:
         self._file, self._allowance = file, allowance
@@ -81,7 +81,7 @@ class _Counted(io.RawIOBase):
 
 
 def open_packed(path: Path) -> IO[bytes]:
-    """A file on disk for reading, unpacked if it is named ``.gz``, ``.bz2`` or ``.pbz2``, within its allowance."""
+    """Open a file on disk, unpacked if it is named ``.gz``, ``.bz2`` or ``.pbz2``, within its allowance."""
     if path.suffix == ".gz":
         return Allowance.of(path).limited(gzip.open(path))  # type: ignore[arg-type]
     if path.suffix in (".bz2", ".pbz2"):
@@ -90,7 +90,7 @@ def open_packed(path: Path) -> IO[bytes]:
 
 
 def open_member(archive: ZipFile, member: str | ZipInfo, allowance: Allowance) -> io.BufferedReader:
-    """A member of a zip file for reading, within the allowance of the archive.
+    """Open a member of a zip file, within the allowance of the archive.
 
     Raises:
         DataCorruptError: it is encrypted, or packed in another way than by deflate.
@@ -101,7 +101,7 @@ def open_member(archive: ZipFile, member: str | ZipInfo, allowance: Allowance) -
         raise DataCorruptError(
             f"{allowance.name} has the encrypted member {info.filename[:100]!r}: get the authors' file."
         )
-    # The others need memory that the file states (lzma) or are slow (bzip2); no author uses them.
+    # Other methods need an amount of memory that the file declares (lzma) or are slow (bzip2); no author uses them.
     if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
         raise DataCorruptError(
             f"{allowance.name} has the member {info.filename[:100]!r}, which is not packed by deflate."
@@ -110,7 +110,7 @@ def open_member(archive: ZipFile, member: str | ZipInfo, allowance: Allowance) -
 
 
 def read_member(archive: ZipFile, member: str | ZipInfo, allowance: Allowance) -> bytes:
-    """Content of a member of a zip file; raises as :func:`open_member`, and DataCorruptError if it is not whole."""
+    """Read a member of a zip file; raises as :func:`open_member`, and DataCorruptError if it is incomplete."""
     info = archive.getinfo(member) if isinstance(member, str) else member
     with open_member(archive, info, allowance) as file:
         content = file.read()

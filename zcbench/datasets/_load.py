@@ -1,4 +1,4 @@
-"""How a benchmark's table is found, read and kept."""
+"""Finding, reading and caching a benchmark's table."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def get_benchmark(name: str, source: str | os.PathLike[str] | None = None) -> Be
 
     Args:
         name: name of the benchmark.
-        source: the authors' file or folder to read. Default: what :func:`download_benchmark` or
+        source: the authors' file or folder to read. Default: the table that :func:`download_benchmark` or
             :func:`import_benchmark` stored (``zcbench data get`` or ``import``), else the columns in ``ZCBENCH_DATA``.
 
     Raises:
         UnknownNameError: there is no such benchmark.
-        DataMissingError: its table is not on this machine; the message says how to get it.
-        DataCorruptError: the table is damaged or asks for forbidden objects.
+        DataMissingError: its table is not on this machine; the message has the way to get it.
+        DataCorruptError: the table is damaged or requests forbidden objects.
     """
     info = benchmark_info(name)
     if source is None:
@@ -42,9 +42,9 @@ def get_benchmark(name: str, source: str | os.PathLike[str] | None = None) -> Be
 
 
 def read_source(info: BenchmarkInfo, paths: Sequence[Path]) -> Table:
-    """The table in the authors' files; its architectures as the search space writes them."""
+    """Read the table in the authors' files; its architectures are in the form of the search space."""
     if info.read is None:
-        raise InvalidInputError(f"{info.name} comes with zcbench: it takes no source.")
+        raise InvalidInputError(f"{info.name} is part of zcbench: it has no source.")
     for path in paths:
         if not path.exists():
             raise DataMissingError(f"{path} does not exist: give the authors' file or folder.")
@@ -54,38 +54,38 @@ def read_source(info: BenchmarkInfo, paths: Sequence[Path]) -> Table:
 
 
 def import_benchmark(name: str, paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Path:
-    """Read the authors' files once and keep the table in the cache; returns where.
+    """Read the authors' files once and keep the table in the cache; return its path.
 
     Args:
         name: name of the benchmark.
         paths: the authors' files or folders, one or several.
 
     Raises:
-        As :func:`get_benchmark`; StoreError if the cache cannot be written.
+        The exceptions of :func:`get_benchmark`; StoreError if the cache cannot be written.
     """
     info = benchmark_info(name)
     files = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
     table = read_source(info, [Path(path) for path in files])
     save_table(table, cache_path(name))
-    _load.cache_clear()  # what was loaded before is no longer what is stored
+    _load.cache_clear()  # the loaded table differs from the stored one
     return cache_path(name)
 
 
 def download_benchmark(name: str, progress: Progress | None = None) -> Path:
-    """Download the authors' files, read them once and keep the table in the cache; returns where.
+    """Download the authors' files, read them once and keep the table in the cache; return its path.
 
     Args:
         name: name of the benchmark.
-        progress: called with the bytes that are here and those in all.
+        progress: called with the number of downloaded bytes and the total.
 
     Raises:
-        DataMissingError: no program can download the file (the message says what to do), or no place gives it.
-        DataCorruptError: what came is not the authors' file.
+        DataMissingError: a program cannot download the file (the message has the steps), or no server provides it.
+        DataCorruptError: the downloaded file is not the authors'.
         StoreError: it cannot be written.
     """
     info = benchmark_info(name)
     if info.embedded:
-        raise InvalidInputError(f"{name} comes with zcbench: there is nothing to get.")
+        raise InvalidInputError(f"{name} is part of zcbench: there is nothing to get.")
     if not info.remotes:
         raise DataMissingError(
             f"the table of {name} must be fetched by hand: {info.by_hand}. Then run  zcbench data import {name} FILE"
@@ -95,13 +95,13 @@ def download_benchmark(name: str, progress: Progress | None = None) -> Path:
 
 
 def cache_path(name: str) -> Path:
-    """Where the converted table of a benchmark is kept."""
+    """Return the path of the converted table of a benchmark."""
     return cache_folder() / f"{name}.npz"
 
 
 @functools.lru_cache(maxsize=8)
 def _load(name: str, data: str, cache: str) -> Benchmark:
-    # The folders are arguments so that a changed environment is not answered from memory.
+    # The folders are arguments, so that the cache of this function notices a changed environment.
     info = benchmark_info(name)
     if info.embedded:
         return make_benchmark(info, info.embedded())
@@ -109,8 +109,8 @@ def _load(name: str, data: str, cache: str) -> Benchmark:
         return make_benchmark(info, _cached(info, path))
     if not data or info.convert is None:
         raise DataMissingError(
-            f"the table of {name} is not on this machine: {info.how_to_get}, or set ZCBENCH_DATA to a folder that holds"
-            " it."
+            f"the table of {name} is not on this machine: {info.how_to_get}, or set ZCBENCH_DATA to a folder that "
+            "contains it."
         )
     try:
         folder = data_folder()
@@ -121,7 +121,7 @@ def _load(name: str, data: str, cache: str) -> Benchmark:
 
 
 def _cached(info: BenchmarkInfo, path: Path) -> Table:
-    """The table in the cache; some of its architectures are read, because to read all takes seconds."""
+    """Read the table in the cache; only some of its architectures are parsed, because parsing all takes seconds."""
     table = load_table(path)
     space = get_space(info.space)
     text = ""
@@ -129,11 +129,11 @@ def _cached(info: BenchmarkInfo, path: Path) -> Table:
         check_unique(table.architectures)
         for text in table.architectures[:: len(table.architectures) // 5000 + 1]:
             space.parse(text)
-    except Exception as error:  # the space may be a stranger's
+    except Exception as error:  # the space may be user-defined
         reason = (
             str(error)
             if isinstance(error, OddValueError)
-            else f"{shown(text)} is no architecture of the space {info.space}"
+            else f"{shown(text)} is not an architecture of the space {info.space}"
         )
         advice = f"delete it and get the benchmark again:  zcbench data get {info.name}"
         raise DataCorruptError(f"{path} cannot be read ({reason}): {advice}") from error
@@ -141,7 +141,7 @@ def _cached(info: BenchmarkInfo, path: Path) -> Table:
 
 
 def _checked(info: BenchmarkInfo, table: Table) -> Table:
-    """The table with architectures as the search space writes them, each once; OddValueError if it is malformed."""
+    """Return the table with architectures in the form of the search space, each once; OddValueError if malformed."""
     if not isinstance(table, Table):
         raise OddValueError(f"the reader of {info.name} returned {shown(table)}, not a Table")
     space = get_space(info.space)
@@ -150,7 +150,7 @@ def _checked(info: BenchmarkInfo, table: Table) -> Table:
     for row, text in enumerate(table.architectures, 1):
         try:
             keys.append(space.parse(text_of(text, "an architecture")).key)
-        except Exception as error:  # the space may be a stranger's
+        except Exception as error:  # the space may be user-defined
             reason = str(error) if isinstance(error, (ZcbenchError, OddValueError)) else first_line(error)
             raise DataCorruptError(f"{where}: row {row}: {reason}") from error
     table.architectures = keys
@@ -159,7 +159,7 @@ def _checked(info: BenchmarkInfo, table: Table) -> Table:
         for name, numbers in group.items():
             if np.isinf(numbers).any():
                 row = int(np.argwhere(np.isinf(numbers))[0, 0]) + 1
-                raise DataCorruptError(f"{where}: row {row}: {name} is infinite: write nan where nothing was measured.")
+                raise DataCorruptError(f"{where}: row {row}: {name} is infinite: write nan for a missing value.")
     return table
 
 
@@ -167,14 +167,14 @@ def _well_formed(table: Table, where: str) -> Table:
     try:
         check_table(table)
         check_unique(table.architectures)
-    except Exception as error:  # a stranger's table may hold anything
+    except Exception as error:  # a user-defined table may contain anything
         reason = str(error) if isinstance(error, OddValueError) else first_line(error)
         raise DataCorruptError(f"{where}: {reason}: get it again.") from error
     return table
 
 
 def make_benchmark(info: BenchmarkInfo, table: Table) -> Benchmark:
-    """A benchmark of what is declared of it and its table.
+    """Make a benchmark of its declaration and its table.
 
     Raises:
         DataCorruptError: the table is not well-formed.

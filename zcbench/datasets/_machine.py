@@ -1,11 +1,11 @@
-"""Read pickles: a small machine of our own that knows fifty instructions and calls nothing.
+"""Read pickles with a small interpreter that has fifty instructions and calls no function.
 
-Python's own unpicklers build whatever object a pickle asks for and let the pickle change it. Restricting the names does
-not help where a permitted object can be changed into one that reads and writes memory, as NumPy's can, and nothing
-bounds what they build. This machine makes None, booleans, numbers, text, bytes, lists, tuples, dicts, sets and the
-records of ``_inert``. It is a table of its own (``_opcodes``) rather than a check before Python's fast unpickler: so a
-single table decides, and no second implementation must agree with it about where an instruction ends and what it does.
-Every instruction takes a time in proportion to its bytes or to the memory that it is charged for.
+Python's unpicklers build any object that a pickle requests and let the pickle change it. A restriction of names is not
+enough: a permitted object may be changed into one that reads and writes memory, as NumPy's can, and the size of objects
+has no limit. This machine makes None, booleans, numbers, text, bytes, lists, tuples, dicts, sets and the records of
+``_inert``. It has a separate table of instructions (``_opcodes``) instead of a check before Python's fast unpickler.
+Therefore a single table decides, and no second implementation must agree with it on the end and the effect of an
+instruction. Every instruction takes a time in proportion to its bytes or to the memory that it is charged for.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from zcbench.datasets._opcodes import PER_MEMO, STEPS, Instructions, following, 
 from zcbench.datasets._settle import Settler
 from zcbench.datasets._source import LONGEST, Source
 
-#: parts of a tree that any pickle may hold
+#: number of parts of a tree that any pickle may contain
 _PARTS = 1 << 20
-#: strings of one text that are kept when a mapping is given away, should each be needed again
+#: number of strings of one text that are kept when a mapping is freed, in case they are needed again
 _COPIES = 3
-#: names that all mappings that are given away may share; authors' have some hundreds
+#: number of names that all freed mappings may share; authors' files have some hundreds
 _SHARED = 1 << 16
 _FLOAT, _UINT4 = Struct(">d"), Struct("<I")
 
 
 class GoneError(RefusedError):
-    """A part of a pickle is needed again that was freed."""
+    """A freed part of a pickle is needed again."""
 
 
 class Machine(Instructions):
     """Reads one pickle.
 
     With ``shrink``, parts of a large pickle are freed while it is read. A mapping with exactly the keys ``keys`` is
-    replaced by :class:`Shrunk` the moment it is whole, with what ``shrink`` made of it. What it was made of is
-    forgotten, but for the names that such mappings share; a later reference to it raises :class:`GoneError`.
+    replaced by :class:`Shrunk` as soon as it is complete, with the result of ``shrink``. Its parts are freed, except
+    for the names that such mappings share; a later reference to them raises :class:`GoneError`.
 
     Args:
-        source: where the bytes come from.
-        size: size of the file on disk, to which the memory is bounded.
+        source: the source of the bytes.
+        size: size of the file on disk, which limits the memory.
         keys: keys of the mappings to shrink.
-        shrink: from the whole mapping to what is kept.
+        shrink: converts the complete mapping to the part that is kept.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Machine(Instructions):
     ) -> None:
         super().__init__(source, size)
         self._keys, self._shrink = keys, shrink
-        #: numbers of what was read since a mapping was shrunk, and of those that were needed again
+        #: memo numbers of the objects since the last shrunk mapping, and of those that were needed again
         self._new: list[int] = []
         self._note = None if shrink is None else self._new.append
         self._needed: set[int] = set()
@@ -65,21 +65,21 @@ class Machine(Instructions):
         self._shrunk = False
 
     def load(self) -> Any:
-        """What the pickle holds, in plain data and NumPy's arrays and numbers.
+        """Return the content of the pickle, in plain data and NumPy's arrays and numbers.
 
         Raises:
-            RefusedError: it asks for what is not admitted, makes no sense, or needs too much memory.
+            RefusedError: it requests a forbidden object, is invalid, or needs too much memory.
         """
         try:
             self._run()
         except (IndexError, KeyError):
-            raise RefusedError("its instructions make no sense") from None
+            raise RefusedError("its instructions are invalid") from None
         if len(self._stack) != 1 or self._marks:
-            raise RefusedError("it ends before its content is whole")
+            raise RefusedError("it ends before its content is complete")
         return self._settled(self._stack[0])
 
     def _run(self) -> None:
-        """Carry out instructions until the last one: the most frequent here, the others by the table."""
+        """Execute instructions until the last one: the most frequent here, the others by the table."""
         source, stack, memo = self._source, self._stack, self._memo
         push, note, number_at, float_at = stack.append, self._note, _UINT4.unpack_from, _FLOAT.unpack_from
         recalled = self._recalled if note else memo.__getitem__
@@ -126,19 +126,19 @@ class Machine(Instructions):
             source.at = at
 
     def _settled(self, value: Any) -> Any:
-        """The value in plain data; walking over it takes a time in proportion to what was read for it."""
+        """Return the value in plain data; a walk over it takes a time in proportion to the bytes that were read."""
         return Settler(_PARTS + 8 * (self._source.count - self._began), self._charge).settle(value)
 
     # -- parts that are freed ------------------------------------------------------------------
 
     def _give_away(self, mapping: dict[str, Any]) -> None:
-        """Replace the mapping on top of the stack by what is kept of it."""
+        """Replace the mapping on top of the stack by its kept part."""
         assert self._shrink is not None
         self._stack[-1] = Shrunk(self._shrink(self._settled(mapping)))
         for number in self._new:
             if number in self._memo and not self._shared(number):
                 del self._memo[number]
-        if len(self._memo) > _SHARED:  # with numbers far apart, which can be chosen so that they take long to find
+        if len(self._memo) > _SHARED:  # with sparse numbers, which can be chosen so that the search takes long
             raise GoneError("too many names are shared")
         self._new.clear()
         self._needed.clear()
@@ -146,7 +146,7 @@ class Machine(Instructions):
         self._shrunk = True
 
     def _shared(self, number: int) -> bool:
-        """Whether later mappings may refer to it: names, strings of the first mapping, strings needed twice."""
+        """Return whether later mappings may refer to it: names, strings of the first mapping, strings needed twice."""
         value = self._memo[number]
         if type(value) is str and (not self._shrunk or (number in self._needed and self._kept[value] < _COPIES)):
             self._charge(PER_MEMO)

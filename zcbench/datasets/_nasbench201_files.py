@@ -1,7 +1,7 @@
 """Read the official files of NAS-Bench-201 and NATS-Bench (topology), one architecture at a time.
 
-Both hold the same records: for 12 and for 200 epochs, by data set and seed, accuracies and losses by "set@epoch". The
-fields are read here. (The ``nas-bench-201`` package's own classes hand a record that is text to ``torch.load``.)
+Both contain the same records: for 12 and for 200 epochs, by data set and seed, accuracies and losses by "set@epoch".
+The fields are read here. (The classes of the package ``nas-bench-201`` pass a record that is text to ``torch.load``.)
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ Run = Mapping[str, Any]
 Runs = dict[str, dict[tuple[str, int], Run]]
 
 SEEDS = (111, 777, 888, 999)
-#: numbers of epochs that the networks were trained for, by half of the benchmark; the longest gives curves
+#: numbers of epochs of the trainings, by half of the benchmark; the longest gives curves
 EPOCHS = {"topology": ("12", "200"), "size": ("01", "12", "90")}
 
 
 class Column(NamedTuple):
-    """Where a target stands in the official records."""
+    """The place of a target in the official records."""
 
     dataset: str
     part: str
@@ -40,7 +40,7 @@ class Column(NamedTuple):
 
 
 def columns_of(half: str) -> dict[str, Column]:
-    """Columns by "dataset_split_epochs" for one half of the benchmark."""
+    """Return the columns by "dataset_split_epochs" for one half of the benchmark."""
     return {
         f"{name}_{split}_{int(epochs)}ep": Column(dataset, part, int(epochs))
         for epochs in EPOCHS[half]
@@ -57,33 +57,33 @@ def columns_of(half: str) -> dict[str, Column]:
 
 
 def target_of(name: str) -> Target:
-    """What a column "dataset_split_metric_epochs" is."""
+    """Describe a column "dataset_split_metric_epochs"."""
     dataset, split, metric, epochs = name.removesuffix("_nats").split("_")
     what = {"accuracy": "accuracy, percent", "loss": "cross-entropy, nats"}[metric]
     description = f"{split} {what}, on {dataset} after {epochs.removesuffix('ep')} epochs"
     if name.endswith("_nats"):
-        description += " (as NATS-Bench averages the seeds)"
+        description += " (average over seeds by NATS-Bench)"
     return Target(name, dataset, metric == "accuracy", description)
 
 
 def read_official(path: Path, half: str = "topology") -> Table:
     """Read an official ``.pth`` file (topology), or a NATS-Bench ``-simple`` folder or its tar (either half).
 
-    All are read record by record, and of each record a row is kept: what is needed is the memory of the table, about
-    1 GB for 15,625 architectures. (The packages' own way of loading the 4.7 GB ``.pth`` takes 28 GB.)
+    All are read record by record, and one row is kept for each record. The memory is that of the table, about 1 GB for
+    15,625 architectures. (The packages load the 4.7 GB ``.pth`` with 28 GB.)
 
     Raises:
-        DataMissingError: nothing is there.
-        DataCorruptError: it is truncated, not of this format, or asks for forbidden objects.
+        DataMissingError: it does not exist.
+        DataCorruptError: it is truncated, not of this format, or requests forbidden objects.
     """
     if not path.exists():
         raise DataMissingError(f"{path} does not exist: give the official .pth file, or the -simple.tar or its folder.")
     simple = path.is_dir() or is_tar(path)
     if not simple and half == "size":
-        raise DataCorruptError(f"{path} is no tar: give NATS-sss-v1_0-50262-simple.tar or the folder that it holds.")
+        raise DataCorruptError(f"{path} is not a tar: give NATS-sss-v1_0-50262-simple.tar or the folder in it.")
     rows = list(_read_simple(path, half) if simple else _read_pth(path))
     if not rows:
-        raise DataCorruptError(f"{path} holds no records: download it again.")
+        raise DataCorruptError(f"{path} contains no records: download it again.")
     last = EPOCHS[half][-1]
     values = {name: np.asarray([row.values[name] for _, row in rows]) for name in rows[0][1].values}
     values = {name: column for name, column in values.items() if np.isfinite(column).any()}
@@ -102,7 +102,7 @@ def read_official(path: Path, half: str = "topology") -> Table:
 
 
 class Row(NamedTuple):
-    """What is kept of a record: by target a number per seed and a curve per seed, and facts."""
+    """The kept part of a record: by target a number per seed and a curve per seed, and facts."""
 
     values: dict[str, list[float]]
     curves: dict[str, Curves]
@@ -110,7 +110,7 @@ class Row(NamedTuple):
 
 
 def row_of(runs: Runs, half: str) -> Row:
-    """A record's row."""
+    """Return a record's row."""
     last = EPOCHS[half][-1]
     values: dict[str, list[float]] = {}
     curves: dict[str, Curves] = {}
@@ -126,14 +126,14 @@ def row_of(runs: Runs, half: str) -> Row:
 
 
 def _curve(by_seed: Mapping[int, Run], table: str, column: Column) -> Curves:
-    """Every epoch of every seed, or nan throughout where some epochs were not measured."""
+    """Return every epoch of every seed, or only nan if some epochs were not measured."""
     points = np.full((len(SEEDS), column.epochs), math.nan)
     for position, seed in enumerate(SEEDS):
         measured = by_seed[seed][table] if seed in by_seed else {}
         for epoch in range(column.epochs):
             if (point := measured.get(f"{column.part}@{epoch}")) is not None:
                 points[position, epoch] = point
-    with np.errstate(over="ignore"):  # what is too large for float32 counts as not measured
+    with np.errstate(over="ignore"):  # values too large for float32 count as not measured
         curve = points.astype(np.float32)
     whole = set(np.isfinite(curve).sum(1).tolist()) <= {0, column.epochs}
     return curve if whole else np.full_like(curve, math.nan)
@@ -146,7 +146,7 @@ def _last(by_seed: Mapping[int, Run], seed: int, table: str, column: Column) -> 
 
 
 def _genuine(runs: Mapping[tuple[str, int], Run], dataset: str) -> dict[int, Run]:
-    """Runs by seed without those that repeat another seed's losses exactly: they were copied, not trained."""
+    """Return runs by seed without exact copies of another seed's losses, which are not separate trainings."""
     kept: dict[int, Run] = {}
     seen: list[Any] = []
     for seed in SEEDS:
@@ -179,20 +179,20 @@ def _facts(runs: Runs, epochs_of: tuple[str, ...]) -> dict[str, float]:
 # -- records -----------------------------------------------------------------------------------
 
 
-#: tables of a training by epoch or "set@epoch", and what the authors' package puts where an older file lacks them
+#: tables of a training by epoch or "set@epoch", and the defaults of the authors' package for older files
 _TABLES: dict[str, Any] = {"train_losses": None, "train_times": None, "eval_acc1es": {}, "eval_losses": {}}
 _LONGEST = 10_000
 _NUMBERS = (int, float, np.integer, np.floating)
 
 
 def _runs(results: Any, fill: Mapping[str, Any]) -> dict[tuple[str, int], Run]:
-    """The trainings that count, with the fields that are used, of a record's ``all_results``.
+    """Return the valid trainings of a record's ``all_results``, with the fields that are used.
 
     Raises:
-        TypeError, KeyError: something is of another kind, or missing and not in ``fill``.
+        TypeError, KeyError: a field is of another kind, or missing and not in ``fill``.
     """
     if not isinstance(results, dict):
-        raise TypeError("'all_results' is no mapping")
+        raise TypeError("'all_results' is not a mapping")
     runs: dict[tuple[str, int], Run] = {}
     for dataset in ("cifar10-valid", "cifar10", "cifar100", "ImageNet16-120"):
         for seed in SEEDS:
@@ -200,10 +200,10 @@ def _runs(results: Any, fill: Mapping[str, Any]) -> dict[tuple[str, int], Run]:
             if training is None:
                 continue
             if not isinstance(training, dict):
-                raise TypeError("a training is no mapping")
+                raise TypeError("a training is not a mapping")
             run = {name: training[name] for name in ("params", "flop")}
             if not all(isinstance(number, _NUMBERS) for number in run.values()):
-                raise TypeError("'params' or 'flop' is no number")
+                raise TypeError("'params' or 'flop' is not a number")
             for name in _TABLES:
                 run[name] = _points(fill[name] if name in fill and name not in training else training[name], name)
             runs[dataset, seed] = run
@@ -214,22 +214,22 @@ def _points(table: Any, name: str) -> dict[Any, Any] | None:
     if table is None and _TABLES[name] is None:
         return None
     if not isinstance(table, dict) or len(table) > _LONGEST:
-        raise TypeError(f"{name!r} is no mapping of epochs")
+        raise TypeError(f"{name!r} is not a mapping of epochs")
     if not all(issubclass(kind, _NUMBERS) for kind in set(map(type, table.values()))):
-        raise TypeError(f"{name!r} has a value that is no number")
+        raise TypeError(f"{name!r} has a value that is not a number")
     return table
 
 
 def _shown(text: Any) -> str:
-    """A stranger's text as it can be printed."""
+    """Return a foreign text in a form that can be printed."""
     return ascii(text[:200])[1:-1] if isinstance(text, str) else "?"
 
 
 def _row(where: Path, text: Any, half: str, parts: Mapping[str, Any], fill: Mapping[str, Any]) -> Row:
-    """A record's row, from its ``all_results`` by number of epochs; DataCorruptError if it is of another form."""
+    """Make a record's row from its ``all_results`` by number of epochs; DataCorruptError for another form."""
     try:
         return row_of({epochs: _runs(results, fill) for epochs, results in parts.items()}, half)
-    except Exception as error:  # fields of the wrong kind can raise nearly anything
+    except Exception as error:  # fields of the wrong kind can raise nearly any exception
         reason = _shown(first_line(error))
         raise DataCorruptError(
             f"{where}: the record of {_shown(text)} is not in the official format ({reason})."
@@ -248,13 +248,13 @@ def _read_pth(path: Path) -> Iterator[tuple[str, Row]]:
         text = "?"
         for part in parts.values():
             if not isinstance(part, dict):
-                raise DataCorruptError(f"{path}: a record is not in the official format (it holds no mappings).")
+                raise DataCorruptError(f"{path}: a record is not in the official format (it contains no mappings).")
             text = part.get("arch_str", "?")
         return _row(path, text, "topology", {e: part.get("all_results") for e, part in parts.items()}, _TABLES)
 
     content = read_torch(path, frozenset(_PARTS.values()), shrink)
     if not isinstance(content, dict) or not isinstance(content.get("arch2infos"), dict):
-        raise DataCorruptError(f"{path} is no NAS-Bench-201 file: it lacks 'meta_archs' and 'arch2infos'.")
+        raise DataCorruptError(f"{path} is not a NAS-Bench-201 file: it lacks 'meta_archs' and 'arch2infos'.")
     infos = content["arch2infos"]
     for index, text in enumerate(_meta_archs(content, path)):
         if index in infos:
@@ -284,10 +284,10 @@ def _read_simple(path: Path, half: str) -> Iterator[tuple[str, Row]]:
                 parts = {epochs: record[epochs]["all_results"] for epochs in EPOCHS[half]}
             except (KeyError, TypeError, ValueError, IndexError):
                 wanted = " or ".join(map(repr, EPOCHS[half]))
-                raise DataCorruptError(f"{path / name} is no NATS-Bench record: it lacks {wanted}.") from None
+                raise DataCorruptError(f"{path / name} is not a NATS-Bench record: it lacks {wanted}.") from None
             yield text, _row(path / name, text, half, parts, {})
         if not found:
-            raise DataMissingError(f"{path} holds no records (000000.pickle.pbz2 …): unpack the whole archive.")
+            raise DataMissingError(f"{path} contains no records (000000.pickle.pbz2 …): unpack the whole archive.")
 
 
 def _meta_archs(content: Any, path: Path) -> list[str]:

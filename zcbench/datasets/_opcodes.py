@@ -1,11 +1,12 @@
-"""The instructions of pickles that plain data needs, each for what it may be used for and nothing else.
+"""The instructions of pickles that plain data needs, each limited to its permitted use.
 
-Instructions that fill or change something apply to lists, dicts, sets and the records of ``_inert``, by exact type.
-Not here, because no pickle of plain data has them: extension registry, persistent objects (tensors), classes called by
-NEWOBJ, OBJ or INST, buffers out of band, DUP, POP. Source of their meaning: ``pickletools`` of the standard library.
+Instructions that fill or change an object apply to lists, dicts, sets and the records of ``_inert``, by exact type.
+Instructions that no pickle of plain data has are not included: extension registry, persistent objects (tensors),
+classes called by NEWOBJ, OBJ or INST, buffers out of band, DUP, POP. ``pickletools`` of the standard library defines
+them.
 
-The memory in use is estimated from above, once per 64 KiB that are read and before anything large is made. It must stay
-below :data:`MEMORY` and :data:`RATIO` times the size of the file.
+An upper bound of the memory in use is computed once per 64 KiB of input and before each large object is made. It must
+stay below :data:`MEMORY` and :data:`RATIO` times the size of the file.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ from zcbench.datasets._inert import RefusedError, keys
 from zcbench.datasets._named import Bounds, build, make, named
 from zcbench.datasets._source import BULK, Source
 
-#: bytes of memory that any pickle may need, and bytes more for each of the file's own
+#: bytes of memory that any pickle may need, and additional bytes for each byte of the file
 MEMORY, RATIO = 64 << 20, 64
-#: estimates of memory, in bytes: for what is made of a byte that is read (a short text of two characters is the worst),
-#: of a byte of a long text, for a place in the stack, for a number in the memo
+#: estimates of memory, in bytes: for each byte that is read (a short text of two characters is the worst case), for a
+#: byte of a long text, for a place in the stack, for a number in the memo
 _PER_BYTE, _PER_BULK_BYTE, _PER_SLOT, PER_MEMO = 13, 4, 16, 128
-#: what is larger is accounted for at once
+#: larger objects are counted at once
 _LARGE = 1 << 16
 _INT_BYTES = 32
-#: Keys in containers that are larger than so many; those that are no text may be only so many in a pickle. The hash of
-#: a number can be chosen so that each costs as much time as all before it. NAS-Bench-201 needs 2 x 15,625.
+#: Size of large containers; and the maximum number of their keys that are not text, per pickle. The hash of a number
+#: can be chosen so that each key costs as much time as all before it. NAS-Bench-201 needs 2 x 15,625.
 _SMALL, _NUMBERS = 1000, 40_000
 _MARKS = 1000
 #: longest lines of numbers and names
@@ -44,18 +45,18 @@ _TEXTS = frozenset({str, bytes})
 
 
 def following(number: int, top: int) -> int:
-    """A new number in the memo; RefusedError unless it follows the largest there was, as all picklers count."""
+    """Return a new number in the memo; RefusedError unless it follows the largest, as in the output of all picklers."""
     if not 0 <= number <= top + 1:
         raise RefusedError("it numbers its parts out of order")
     return number
 
 
 class Instructions:
-    """A stack, a memo, and what the instructions do to them.
+    """A stack, a memo, and the effects of the instructions on them.
 
     Args:
-        source: where the bytes come from.
-        size: size of the file on disk, to which the memory is bounded.
+        source: the source of the bytes.
+        size: size of the file on disk, which limits the memory.
     """
 
     def __init__(self, source: Source, size: int) -> None:
@@ -63,12 +64,12 @@ class Instructions:
         self._budget = MEMORY + RATIO * size
         self._made = 0
         self._stack: list[Any] = []
-        #: where the marks lie in the stack
+        #: the places of the marks in the stack
         self._marks: list[int] = []
         self._memo: dict[int, Any] = {}
-        #: the largest number in the memo that a line of text gave
+        #: the largest number in the memo from a line of text
         self._top = 0
-        #: keys that are no text, in containers that are not small
+        #: number of keys that are not text, in large containers
         self._numbers = 0
         self._bounds = Bounds(self._charge, self._keys_of)
 
@@ -88,7 +89,7 @@ class Instructions:
             raise RefusedError("it needs far more memory than a table of its size")
 
     def _charge(self, count: int) -> None:
-        """Account for so many bytes that are about to be needed."""
+        """Count bytes that will be needed."""
         self._made += count
         if count > _LARGE:
             self._account()
@@ -96,7 +97,7 @@ class Instructions:
             raise RefusedError("it needs far more memory than a table of its size")
 
     def _taken(self, count: int) -> bytes:
-        """Bytes of a text that says how long it is."""
+        """Return the bytes of a text whose length is given."""
         if _PER_BULK_BYTE * count > self._budget:
             raise RefusedError("it has a text longer than a table of its size needs")
         if count >= BULK:
@@ -104,7 +105,7 @@ class Instructions:
         return self._source.take(count)
 
     def _line(self) -> bytes:
-        """A text that ends with its line."""
+        """Return a text that ends with its line."""
         line = self._source.line(self._budget // 8)
         self._account()
         return line
@@ -117,7 +118,7 @@ class Instructions:
         self._marks.append(len(self._stack))
 
     def _marked(self) -> list[Any]:
-        """Everything above the last mark, taken off the stack."""
+        """Remove all values above the last mark from the stack, and return them."""
         place = self._marks.pop()
         items = self._stack[place:]
         del self._stack[place:]
@@ -148,7 +149,7 @@ class Instructions:
             raise RefusedError("it is of an unknown protocol")
 
     def _frame(self) -> None:
-        self._source.take(8)  # a hint how much to read
+        self._source.take(8)  # a hint for the amount to read
 
     def _none(self) -> None:
         self._stack.append(None)
@@ -225,7 +226,7 @@ class Instructions:
         self._text(self._taken(_UINT8.unpack(self._source.take(8))[0]))
 
     def _old_text(self, raw: bytes) -> None:
-        """A string of Python 2: text if it is, else bytes."""
+        """Push a string of Python 2: as text if it is UTF-8, else as bytes."""
         try:
             self._stack.append(str(raw, "utf-8"))
         except UnicodeDecodeError:
@@ -295,10 +296,10 @@ class Instructions:
         self._set(self._marked())
 
     def _set(self, items: list[Any]) -> None:
-        """Fill the mapping on top of the stack with keys and values in turn."""
+        """Fill the mapping on top of the stack with alternating keys and values."""
         mapping = self._to(dict)
         if len(items) % 2:
-            raise RefusedError("its instructions make no sense")
+            raise RefusedError("its instructions are invalid")
         self._charge(50 * len(items))
         mapping.update(zip(self._keys_of(items[::2], len(mapping)), items[1::2], strict=True))
 
@@ -318,18 +319,18 @@ class Instructions:
         self._stack.append(frozenset(self._keys_of(items)))
 
     def _keys_of(self, values: list[Any], held: int = 0) -> list[Any]:
-        """Values as keys of a container that holds ``held`` already; RefusedError for what is no key, or too many."""
+        """Return values as keys of a container with ``held`` keys; RefusedError for invalid or too many keys."""
         found = keys(values)
         if held + len(found) > _SMALL and not set(map(type, found)) <= _TEXTS:
             self._numbers += sum(type(name) not in _TEXTS for name in found)
             if self._numbers > _NUMBERS:
-                raise RefusedError("it has more keys that are no text than a table needs")
+                raise RefusedError("it has more keys that are not text than a table needs")
         return found
 
     def _to(self, kind: type) -> Any:
-        """The container on top of the stack; RefusedError if it is another object."""
+        """Return the container on top of the stack; RefusedError if it is another object."""
         if type(self._stack[-1]) is not kind:
-            raise RefusedError("it adds to something that is no container")
+            raise RefusedError("it adds to a value that is not a container")
         return self._stack[-1]
 
     def _empty_tuple(self) -> None:
@@ -351,7 +352,7 @@ class Instructions:
 
     def _tuple_of(self, count: int) -> None:
         if len(self._stack) < count:
-            raise RefusedError("its instructions make no sense")
+            raise RefusedError("its instructions are invalid")
         self._charge(48 + 8 * count)
         items = tuple(self._stack[-count:])
         del self._stack[-count:]
@@ -377,7 +378,7 @@ class Instructions:
         build(self._stack[-1], state, self._charge)
 
 
-#: instructions and the methods that carry them out, without their underscores
+#: instructions and their methods, without the underscores
 STEPS = {
     pickle.PROTO: "proto",
     pickle.FRAME: "frame",
@@ -434,5 +435,5 @@ def unknown(code: int) -> Callable[[], None]:
 
     known = {ord(step.code): step for step in pickletools.opcodes}.get(code)
     if known is None:
-        raise RefusedError("it is no pickle: it has a byte that is no instruction")
+        raise RefusedError("it is not a pickle: it has a byte that is not an instruction")
     raise RefusedError(f"it has the instruction {known.name}, which no table needs")

@@ -1,4 +1,4 @@
-"""Folders: where tables are read from and where imported ones are kept."""
+"""The folders of tables and of imported tables."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from pathlib import Path
 
 from zcbench.errors import DataMissingError, StoreError
 
-#: what to do where the cache cannot be written
+#: advice if the cache cannot be written
 CACHE_ADVICE = "set ZCBENCH_CACHE to another folder."
 
 
 def data_folder(what: str = "tables") -> Path:
-    """The folder that ``ZCBENCH_DATA`` names.
+    """Return the folder that ``ZCBENCH_DATA`` names.
 
     Args:
-        what: what it is asked for, for messages.
+        what: the contents of the folder, for messages.
 
     Raises:
-        DataMissingError: the variable is not set, or names no folder.
+        DataMissingError: the variable is not set, or does not name a folder.
     """
     name = os.environ.get("ZCBENCH_DATA", "")
     if not name:
-        raise DataMissingError(f"ZCBENCH_DATA is not set: set it to the folder that holds the {what}.")
+        raise DataMissingError(f"ZCBENCH_DATA is not set: set it to the folder that contains the {what}.")
     folder = _expanded("ZCBENCH_DATA", name)
     if not folder.is_dir():
         raise DataMissingError(f"ZCBENCH_DATA names {folder}, which is not a folder: correct the path.")
@@ -30,25 +30,25 @@ def data_folder(what: str = "tables") -> Path:
 
 
 def cache_folder() -> Path:
-    """Where imported tables are kept: ``ZCBENCH_CACHE``, or ``zcbench`` in the user's cache folder.
+    """Return the folder of imported tables: ``ZCBENCH_CACHE``, or ``zcbench`` in the user's cache folder.
 
     Raises:
-        DataMissingError: ``ZCBENCH_CACHE`` names another user's home, and there is none.
-        StoreError: there is neither such a variable nor a home.
+        DataMissingError: ``ZCBENCH_CACHE`` names another user's home, which does not exist.
+        StoreError: neither the variable nor a home exists.
     """
     if name := os.environ.get("ZCBENCH_CACHE"):
         return _expanded("ZCBENCH_CACHE", name)
-    # As the XDG specification has it, a relative path counts as none.
+    # By the XDG specification a relative path is ignored.
     if (base := Path(os.environ.get("XDG_CACHE_HOME") or "")).is_absolute():
         return base / "zcbench"
     try:
         return Path.home() / ".cache" / "zcbench"
-    except RuntimeError:  # in a container, often: neither HOME nor an entry in the list of users
+    except RuntimeError:  # often in a container: neither HOME nor an entry in the list of users
         raise StoreError("this user has no home folder: set ZCBENCH_CACHE to a folder for tables.") from None
 
 
 def known_cache() -> Path | None:
-    """The cache folder; None where there is no home for one: what comes with zcbench needs none."""
+    """Return the cache folder; None without a home, because embedded tables need no cache."""
     try:
         return cache_folder()
     except StoreError:
@@ -56,10 +56,10 @@ def known_cache() -> Path | None:
 
 
 def cached(name: str) -> Path | None:
-    """The file ``name`` in the cache, None if it is not there.
+    """Return the file ``name`` in the cache, None if it does not exist.
 
     Raises:
-        StoreError: the cache cannot be looked at.
+        StoreError: the cache cannot be read.
     """
     if (folder := known_cache()) is None:
         return None

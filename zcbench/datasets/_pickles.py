@@ -1,7 +1,7 @@
-"""Foreign pickles: plain data and arrays, nothing else. Nothing that a pickle names is looked up or called.
+"""Foreign pickles: only plain data and arrays. No name in a pickle is looked up or called.
 
-``_machine`` reads the instructions, ``_inert`` stands for NumPy's objects meanwhile, ``_settle`` makes arrays of them
-afterwards, ``_limits`` bounds what is unpacked. What is read so, and what is guaranteed, is in docs/security.md.
+``_machine`` reads the instructions, ``_inert`` represents NumPy's objects meanwhile, ``_settle`` makes arrays of them
+afterwards, and ``_limits`` bounds the unpacked bytes. docs/security.md lists the formats and the guarantees.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _TORCH_MAGIC = 0x1950A86A20F9469CFC6C  # first of the pickles in the older of to
 
 
 def read_pickle(path: Path) -> Any:
-    """Content of a pickle, plain or compressed by bzip2 (``.pbz2``).
+    """Read a pickle, plain or compressed by bzip2 (``.pbz2``).
 
-    Returns None, booleans, numbers, text, bytes, lists, tuples, dicts, sets, NumPy's numbers and arrays.
+    It returns None, booleans, numbers, text, bytes, lists, tuples, dicts, sets, NumPy's numbers and arrays.
 
     Raises:
         DataMissingError: there is no such file.
-        DataCorruptError: it is damaged, or asks for what is not admitted; the message names it.
+        DataCorruptError: it is damaged, or requests a forbidden object; the message names it.
     """
     with _explained(path), path.open("rb") as file:
         size = path.stat().st_size
@@ -41,15 +41,15 @@ def read_pickle(path: Path) -> Any:
 
 
 def read_packed_pickle(file: IO[bytes], name: Path, size: int) -> Any:
-    """Content of a pickle that bzip2 compressed, from a stream.
+    """Read a pickle that bzip2 compressed, from a stream.
 
     Args:
         file: the compressed bytes.
-        name: what messages call it.
+        name: its name in messages.
         size: number of the compressed bytes.
 
     Raises:
-        DataCorruptError: as :func:`read_pickle`.
+        DataCorruptError: as in :func:`read_pickle`.
     """
     with _explained(name):
         return _unpacked(file, name, size)
@@ -63,24 +63,24 @@ def _unpacked(file: IO[bytes], name: Path, size: int) -> Any:
 def read_torch(
     path: Path, keys: frozenset[str] = frozenset(), shrink: Callable[[dict[str, Any]], Any] | None = None
 ) -> Any:
-    """Content of a file that ``torch.save`` wrote, if it holds no tensors.
+    """Read a file that ``torch.save`` wrote, if it contains no tensors.
 
     Args:
         path: the file.
         keys: with ``shrink``: keys of mappings that are replaced by ``Shrunk(shrink(mapping))`` while the file is read,
-            so that it need not fit into memory. No file can hold a ``Shrunk`` of its own.
-        shrink: what is kept of such a mapping.
+            so that it need not fit into memory. A file itself cannot contain a ``Shrunk``.
+        shrink: returns the kept part of such a mapping.
 
     Raises:
         DataMissingError: there is no such file.
-        DataCorruptError: it is damaged, or asks for what is not admitted; the message names it.
+        DataCorruptError: it is damaged, or requests a forbidden object; the message names it.
     """
-    # Not torch.load: it hands archives of TorchScript, which may run code, to torch.jit.load.
+    # Not torch.load: it passes archives of TorchScript, which may run code, to torch.jit.load.
     with _explained(path), path.open("rb") as file:
         if shrink is not None:
             try:
                 return _torch(path, file, keys, shrink)
-            except GoneError:  # parts are shared: then all of it is needed at once
+            except GoneError:  # parts are shared, so the whole content is needed at once
                 file.seek(0)
         return _torch(path, file)
 
@@ -88,7 +88,7 @@ def read_torch(
 def _whole(
     source: Source, size: int, keys: frozenset[str] = frozenset(), shrink: Callable[[dict[str, Any]], Any] | None = None
 ) -> Any:
-    """Content of a pickle with nothing behind it: wrong checksums show at the end."""
+    """Read a pickle up to the end of its file, where wrong checksums are detected."""
     content = Machine(source, size, keys, shrink).load()
     source.finish()
     return content
@@ -121,13 +121,13 @@ def _torch(
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Turn whatever a file makes its reader raise into one sentence."""
+    """Turn any exception of a reader into one sentence."""
     try:
         yield
     except FileNotFoundError:
         raise DataMissingError(f"{path} does not exist.") from None
     except ZcbenchError:
         raise
-    except Exception as error:  # a damaged container can raise nearly anything
+    except Exception as error:  # a damaged container can raise nearly any exception
         reason = str(error) if isinstance(error, RefusedError) else first_line(error)
         raise DataCorruptError(f"{path} was refused ({reason}): download it again from the authors.") from None

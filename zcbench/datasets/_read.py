@@ -1,4 +1,4 @@
-"""Read files of common formats; whatever is wrong with them becomes one sentence that names file and row."""
+"""Read files of common formats; any error becomes one sentence that names file and row."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from zcbench.errors import (
     first_line,
 )
 
-#: how packed files begin, whatever their names
+#: the first bytes of packed files, whatever their names
 _PACKED: tuple[tuple[bytes, Callable[[Path], Any]], ...] = (
     (b"\x1f\x8b", gzip.open),
     (b"BZh", bz2.open),
 )
-#: rows that are unpacked at once where they hold lists
+#: number of rows that are unpacked at once if they contain lists
 _BATCH = 256
-#: characters of a message, which may quote what a file holds
+#: number of characters of a message, which may quote the file
 LONGEST = 2000
 
 
@@ -42,10 +42,10 @@ LONGEST = 2000
 
 
 class Place:
-    """Where a reader is in its file: an error names it.
+    """The place of a reader in its file, which errors name.
 
     Attributes:
-        row: number of the row from 1, or the record in words; None outside of rows. Readers set it as they go on:
+        row: number of the row from 1, or the record in words; None outside of rows. Readers set it while they read:
             ``for at.row, entry in enumerate(entries, 1)``.
     """
 
@@ -60,14 +60,14 @@ class Place:
 
 @contextmanager
 def explained(path: Path | Sequence[Path]) -> Iterator[Place]:
-    """Turn whatever a reader raises into one sentence with file and row; the reader's own error is its ``__cause__``.
+    """Turn any exception of a reader into one sentence with file and row; the original exception is its ``__cause__``.
 
     Yields:
-        A place, in which the reader notes the row it is at.
+        A place, in which the reader sets the current row.
 
     Raises:
         DataMissingError: the file does not exist.
-        DataCorruptError: the reader raised anything else; our errors that name the file already pass as they are.
+        DataCorruptError: the reader raised any other exception; errors of zcbench with the file's name are not changed.
     """
     paths = [path] if isinstance(path, Path) else list(path)
     name = ", ".join(map(str, paths[:3])) + (" …" if len(paths) > 3 else "")
@@ -78,7 +78,7 @@ def explained(path: Path | Sequence[Path]) -> Iterator[Place]:
         raise
     except FileNotFoundError as error:
         raise DataMissingError(f"{error.filename or name} does not exist.") from error
-    except Exception as error:  # a damaged file can raise nearly anything
+    except Exception as error:  # a damaged file can raise nearly any exception
         if page := next(filter(None, map(_web_page, paths)), None):
             raise DataCorruptError(f"{page} is a web page, not a table: download the file itself.") from error
         if isinstance(error, ZcbenchError):
@@ -91,7 +91,7 @@ def explained(path: Path | Sequence[Path]) -> Iterator[Place]:
         if isinstance(error, IsADirectoryError):
             raise DataCorruptError(f"{name} is a folder: give the files in it.") from error
         if isinstance(error, MemoryError):
-            reason = "it needs more memory than there is"
+            reason = "it needs more memory than is available"
         else:
             reason = str(error) if isinstance(error, OddValueError) else first_line(error)[:300]
         raise DataCorruptError(
@@ -103,7 +103,7 @@ def explained(path: Path | Sequence[Path]) -> Iterator[Place]:
 
 
 def is_web_page(start: bytes) -> bool:
-    """Whether a file that begins so is a web page: drives and proxies give one where a file should be."""
+    """Return whether the first bytes of a file are a web page, which drives and proxies send instead of a file."""
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         start = start.decode("utf-16", errors="replace").encode()
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
@@ -113,7 +113,7 @@ def is_web_page(start: bytes) -> bool:
 
 
 def _web_page(path: Path) -> Path | None:
-    """The file, or one directly in the folder, that is a web page; None if there is none, or no file."""
+    """Return the file, or one directly in the folder, if it is a web page; else None."""
     try:
         for file in sorted(path.iterdir()) if path.is_dir() else [path]:
             if file.is_file():
@@ -126,7 +126,7 @@ def _web_page(path: Path) -> Path | None:
 
 
 def refuse_web_pages(paths: Sequence[Path]) -> None:
-    """DataCorruptError if one of the files is a web page, whatever its name and format."""
+    """Raise DataCorruptError if one of the files is a web page, whatever its name and format."""
     for path in paths:
         if path.is_file() and _web_page(path):
             raise DataCorruptError(f"{path} is a web page, not a table: download the file itself.")
@@ -136,10 +136,10 @@ def refuse_web_pages(paths: Sequence[Path]) -> None:
 
 
 def opened(path: Path) -> IO[bytes]:
-    """A file for reading, unpacked if gzip or bzip2 packed it, whatever its name, within its allowance.
+    """Open a file, unpacked if gzip or bzip2 packed it, whatever its name, within its allowance.
 
     Raises:
-        DataCorruptError: it is a web page. What it unpacks to is counted while it is read.
+        DataCorruptError: it is a web page. Unpacked bytes are counted while it is read.
     """
     with path.open("rb") as file:
         start = file.read(8)
@@ -159,19 +159,22 @@ def _seekable(stream: IO[bytes]) -> IO[bytes]:
 
 
 def bare_name(path: Path) -> str:
-    """The name that the authors gave, without what packers add and browsers: ``cora (1).bench.gz`` is cora.bench."""
+    """Return the authors' name of a file, without the additions of packers and browsers.
+
+    For example, ``cora (1).bench.gz`` is cora.bench.
+    """
     name = re.sub(r"\.(gz|bz2)$", "", path.name, flags=re.IGNORECASE)
     return re.sub(r" ?\(\d+\)(?=\.|$)", "", name)
 
 
 def bare_stem(path: Path) -> str:
-    """:func:`bare_name` without its last suffix."""
+    """Return :func:`bare_name` without its last suffix."""
     return Path(bare_name(path)).stem
 
 
 @contextmanager
 def members(path: Path, suffix: str) -> Iterator[Iterator[tuple[str, bytes]]]:
-    """Name and content of the members of a zip file whose names end in ``suffix``, within its allowance.
+    """Yield name and content of the members of a zip file whose names end in ``suffix``, within its allowance.
 
     Raises:
         DataCorruptError: a member is a web page.
@@ -194,11 +197,11 @@ def members(path: Path, suffix: str) -> Iterator[Iterator[tuple[str, bytes]]]:
 
 
 def read_parquet(path: Path, columns: Sequence[str] | None = None) -> dict[str, list[Any]]:
-    """Columns of a parquet file by name.
+    """Read columns of a parquet file by name.
 
     Raises:
         DataMissingError: there is no such file.
-        DataCorruptError: it is damaged, states more rows than a file of its size can hold, or lacks one of the columns.
+        DataCorruptError: it is damaged, declares more rows than its size allows, or lacks one of the columns.
     """
     if not path.is_file():
         raise DataMissingError(f"no table at {path}.")
@@ -215,9 +218,9 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> dict[str, 
         if missing:
             raise DataCorruptError(f"{path} lacks the column {missing[0]!r}: copy it again.")
         if len(set(present)) < len(present):
-            raise DataCorruptError(f"{path} has two columns of one name: copy it again.")
-        # Values that repeat pack to nothing: they are counted before they are unpacked. Not by the metadata of columns,
-        # as arrow ends the process where they are damaged.
+            raise DataCorruptError(f"{path} has two columns with the same name: copy it again.")
+        # Repeated values compress to almost no bytes, so they are counted before they are unpacked. The metadata of
+        # columns are not used, because arrow ends the process if they are damaged.
         allowance = Allowance.of(path)
         allowance.spend(8 * file.metadata.num_rows * len(names))
         allowance.spend(sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups)))
@@ -225,7 +228,7 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> dict[str, 
         allowance.spend(file.metadata.num_rows * sum(form.length or 0 for form in forms if form.length > 0))
         texts = [form.path for form in forms if form.physical_type == "BYTE_ARRAY"]
         file = pq.ParquetFile(source, read_dictionary=texts)
-        if any(form.max_repetition_level for form in forms):  # nothing tells how long lists are
+        if any(form.max_repetition_level for form in forms):  # the lengths of lists are not known
             frame: dict[str, list[Any]] = {name: [] for name in names}
             for batch in file.iter_batches(_BATCH, columns=names):
                 allowance.spend(8 * batch.nbytes)
@@ -237,7 +240,7 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None) -> dict[str, 
 
 
 def _listed(column: Any, allowance: Allowance) -> list[Any]:
-    """Values of an arrow column; equal texts are one object, and points in time are text."""
+    """Return the values of an arrow column; equal texts are one object, and times are text."""
     import pyarrow as pa
 
     if isinstance(column, pa.ChunkedArray):  # of no rows
@@ -245,7 +248,7 @@ def _listed(column: Any, allowance: Allowance) -> list[Any]:
     if pa.types.is_dictionary(column.type):
         words = _listed(column.dictionary, allowance)
         return [None if place is None else words[place] for place in column.indices.to_pylist()]
-    if pa.types.is_temporal(column.type):  # Python's own have neither nanoseconds nor years beyond 9999
+    if pa.types.is_temporal(column.type):  # Python's times have neither nanoseconds nor years beyond 9999
         whole = column.cast(pa.int32() if column.type.bit_width == 32 else pa.int64())
         unit = getattr(column.type, "unit", "d" if pa.types.is_date32(column.type) else "ms")
         try:
@@ -261,7 +264,7 @@ def _listed(column: Any, allowance: Allowance) -> list[Any]:
 
 
 def _leaves(column: Any) -> Iterator[Any]:
-    """What nested columns hold; nothing of one that is not nested."""
+    """Yield the contents of nested columns; nothing for a column that is not nested."""
     import pyarrow as pa
 
     if pa.types.is_nested(column.type):
@@ -272,23 +275,23 @@ def _leaves(column: Any) -> Iterator[Any]:
 
 
 def as_records(frame: dict[str, list[Any]]) -> list[dict[str, Any]]:
-    """Rows of columns, each by the columns' names."""
+    """Convert columns to rows, each a mapping by the columns' names."""
     return [dict(zip(frame, row, strict=True)) for row in zip(*frame.values(), strict=True)]
 
 
 def read_json(path: Path) -> Any:
-    """Content of a JSON file.
+    """Read a JSON file.
 
     Raises:
         DataMissingError: there is no such file.
-        DataCorruptError: it is damaged, or a name stands twice in a mapping.
+        DataCorruptError: it is damaged, or a mapping has a name twice.
     """
     with explained(path), opened(path) as file:
         return parse_json(file.read())
 
 
 def parse_json(content: bytes | str) -> Any:
-    """Content of JSON text; ValueError if it is malformed or a name stands twice in a mapping."""
+    """Parse JSON text; ValueError if it is malformed or a mapping has a name twice."""
     return json.loads(content, object_pairs_hook=_unique)
 
 
@@ -297,7 +300,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(mapping) < len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise OddValueError(f"{twice[:60]!r} stands twice in a mapping")
+        raise OddValueError(f"a mapping has {twice[:60]!r} twice")
     return mapping
 
 
@@ -306,13 +309,13 @@ def read_csv(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
     Raises:
         DataMissingError: there is no such file.
-        DataCorruptError: it is no text, two columns have one name, or a row has more or fewer cells than the header.
+        DataCorruptError: it is not text, two columns have the same name, or a row has another number of cells.
     """
     with explained(path) as at, opened(path) as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
         reader = csv.reader(text)
         header = next(reader, [])
         if len(set(header)) < len(header):
-            raise OddValueError("two columns have one name")
+            raise OddValueError("two columns have the same name")
         for row in reader:
             at.row = f"line {reader.line_num}"
             if not row:
@@ -323,7 +326,7 @@ def read_csv(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def single(reader: Callable[[Path], Table]) -> Callable[[Sequence[Path]], Table]:
-    """A reader of one file as a reader of a list of files; DataCorruptError for any other number."""
+    """Convert a reader of one file to a reader of a list of files; DataCorruptError for any other number."""
 
     def read(paths: Sequence[Path]) -> Table:
         if len(paths) != 1:

@@ -1,4 +1,4 @@
-"""The last look at what a pickle holds: records become arrays and numbers, and its form is bounded."""
+"""The last step of reading a pickle: records become arrays and numbers, and the form of the content is limited."""
 
 from __future__ import annotations
 
@@ -10,43 +10,43 @@ import numpy as np
 from zcbench.datasets._inert import Array, RefusedError, Scalar, Shrunk, array, scalar
 
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes, Shrunk})
-#: how deep containers may lie within each other; authors' files need ten levels
+#: maximum depth of nested containers; authors' files need ten levels
 DEPTH = 64
 
 
 class Settler:
-    """Replaces records by arrays and numbers anywhere in what a pickle holds, and bounds its form.
+    """Replaces records by arrays and numbers anywhere in the content of a pickle, and limits its form.
 
-    Shared parts are visited once. Afterwards all is None, bool, int, float, str, bytes, list, tuple, dict, set, NumPy's
-    numbers and arrays; no container contains itself; and walking over it as a tree takes a time in proportion to
+    Shared parts are visited once. Afterwards all values are None, bool, int, float, str, bytes, list, tuple, dict, set,
+    NumPy's numbers and arrays. No container contains itself, and a walk over the tree takes a time in proportion to
     ``parts``.
 
     Args:
-        parts: parts that the tree may have, counting a shared part as often as it is met.
-        charge: called with the bytes that are about to be needed.
+        parts: maximum number of parts of the tree, in which a shared part counts at each occurrence.
+        charge: called with the number of bytes that will be needed.
     """
 
     def __init__(self, parts: int, charge: Callable[[int], None]) -> None:
         self._parts, self._charge = parts, charge
-        #: by identity: the container (so that it lives and its identity is its own), what replaces it, parts and height
+        #: by identity: the container (kept alive, so that its identity stays unique), its replacement, parts and height
         self._done: dict[int, tuple[Any, Any, int, int]] = {}
         self._open: set[int] = set()
 
     def settle(self, value: Any) -> Any:
-        """The value with records replaced; containers other than tuples are changed in place.
+        """Return the value with records replaced; containers other than tuples are changed in place.
 
         Raises:
-            RefusedError: it is too deep or too large, contains itself, or a record makes no sense.
+            RefusedError: it is too deep or too large, contains itself, or a record is invalid.
         """
         return self._settle(value, 1)[0]
 
     def _settle(self, value: Any, depth: int) -> tuple[Any, int, int]:
-        """What replaces a value, the parts of its tree, and its height."""
+        """Return the replacement of a value, the parts of its tree, and its height."""
         kind = type(value)
         if kind in _PLAIN:
             return value, 1, 0
         number = id(value)
-        if self._is_flat(value, kind):  # most are: nothing is noted of them, and each visit is charged for
+        if self._is_flat(value, kind):  # most are flat: they are not cached, and each visit is charged for
             new, parts, height = value, 1 + len(value), 1
         elif number in self._done:
             _, new, parts, height = self._done[number]
@@ -64,13 +64,13 @@ class Settler:
         return new, parts, height
 
     def _is_flat(self, value: Any, kind: type) -> bool:
-        """Whether it is a container of nothing but plain data."""
+        """Return whether it is a container of plain data only."""
         if kind is list or kind is tuple:
             items = value
         elif kind is dict:
             items = value.values()
         else:
-            return kind is set or kind is frozenset  # of keys, which are plain
+            return kind is set or kind is frozenset  # their keys are plain
         self._charge(8 + 8 * len(items))
         return set(map(type, items)) <= _PLAIN
 
@@ -87,9 +87,9 @@ class Settler:
             items = list(value)
             _, parts, height = self._contents(items, items, enumerate(items), depth)
             return tuple(items), parts, height
-        if isinstance(value, (np.generic, np.ndarray)):  # made before, for a mapping that was given away
+        if isinstance(value, (np.generic, np.ndarray)):  # made before, for a mapping that was freed
             return value, 1, 0
-        raise RefusedError("it holds a class instead of data")
+        raise RefusedError("it contains a class instead of data")
 
     def _contents(self, value: Any, values: Any, items: Any, depth: int) -> tuple[Any, int, int]:
         self._charge(250 + 8 * len(values))
@@ -99,7 +99,7 @@ class Settler:
                 continue
             new, more, above = self._settle(item, depth + 1)
             if new is not item:
-                value[place] = new  # of a mapping too: no key is added, so that its order and size stay
+                value[place] = new  # also for a mapping: no key is added, so that its order and size do not change
             parts += more
             height = max(height, above + 1)
         return value, parts, height

@@ -1,4 +1,4 @@
-"""Read tables that people export: text in several dialects, or parquet, as rows of cells with their line numbers."""
+"""Read exported tables: text in several dialects, or parquet, as rows of cells with their line numbers."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from zcbench.errors import DataCorruptError, DataMissingError, InvalidInputError
 
 Row = tuple[int, list[str]]
 
-#: characters of a cell; a longer one is text after a quotation mark that nobody closed
+#: maximum length of a cell; a longer one is text after a quotation mark that was not closed
 LONGEST_CELL = 10_000_000
 #: characters of a cell that names of architectures rarely have
 _LONG = 100
-#: bytes that tell encoding, kind and separator
+#: number of bytes that determine encoding, kind and separator
 _START = 1 << 20
-#: rows that tell the separator
+#: number of rows that determine the separator
 _FIRST_ROWS = 50
-#: of equally good separators the first: what separates is rarer in names than a comma
+#: the first of equally good separators is used: separators are rarer in names than a comma
 _SEPARATORS = "\t;,| "
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\w\s"]|\t| )"?[\s;,]*', re.IGNORECASE)
 _INDEX = re.compile(r"__index_level_\d+__")
-#: first bytes of files that are no table of text
+#: first bytes of files that are not a table of text
 _KINDS = (
     (b"PK\x03\x04", "an Excel workbook or another zip archive: save the table as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook: save the table as CSV"),
@@ -56,15 +56,15 @@ _KINDS = (
 
 @dataclass(frozen=True)
 class Sheet:
-    """Cells as they stand.
+    """The unchanged cells of a table.
 
     Attributes:
         header: names of the columns; "" for one without a name.
         rows: number and cells of each row; as many cells as there are columns.
-        separator: what separates cells; "" in a parquet file.
-        unit: what the numbers count, "line" or "row".
-        comments: lines that were left out because they begin with "#".
-        typed: columns whose type is that of numbers.
+        separator: the separator of cells; "" in a parquet file.
+        unit: the unit of the row numbers, "line" or "row".
+        comments: lines that were skipped because they begin with "#".
+        typed: columns whose type is a number.
     """
 
     header: list[str]
@@ -76,7 +76,7 @@ class Sheet:
 
 
 def read_sheet(path: Path, limit: int | None, seed: int, most: int) -> Sheet:
-    """Read a file of at most ``most`` rows; the rest as of :func:`zcbench.datasets.read_columns`, errors too."""
+    """Read a file of at most ``most`` rows; arguments and errors are those of :func:`zcbench.datasets.read_columns`."""
     if path.is_dir():
         raise DataMissingError(f"{path} is a folder, not a file: give a table with one row per architecture.")
     if not path.is_file():
@@ -91,7 +91,7 @@ def read_sheet(path: Path, limit: int | None, seed: int, most: int) -> Sheet:
     rows = text.rows(comments)
     header = next(rows, None)
     if header is None:
-        what = "is empty" if not comments else "holds nothing but lines that begin with #"
+        what = "is empty" if not comments else "has only lines that begin with #"
         raise DataCorruptError(f"{path} {what}: its first line must name the columns.")
     names, kept = header[1], _sample(path, rows, limit, seed, most, text.rows)
     if not kept:
@@ -107,14 +107,17 @@ class _Text:
         self.encoding = _encoding(path, start)
         text = start.decode(self.encoding, errors="replace")
         if len(start) == _START and len(lines := text.splitlines(keepends=True)) > 1:
-            text = "".join(lines[:-1])  # the last may be cut
+            text = "".join(lines[:-1])  # the last line may be incomplete
         _refuse(path, text)
         told = _SEPARATOR_LINE.fullmatch(re.split(r"\r\n|\r|\n", text, maxsplit=1)[0])
         self.told = bool(told)  # Excel's first line, "sep=;"
         self.separator = told[1] if told else _separator(text)
 
     def rows(self, comments: list[int] | None = None) -> Iterator[Row]:
-        """Number of the first line and cells of each row that is not blank, the header first; ``comments`` grows."""
+        """Yield number of the first line and cells of each row that is not blank, the header first.
+
+        Line numbers of comments are appended to ``comments``.
+        """
         before = csv.field_size_limit(LONGEST_CELL)
         lines = _Lines(iter(()))
         try:
@@ -126,11 +129,11 @@ class _Text:
                 for row in csv.reader(lines, delimiter=self.separator, skipinitialspace=True):
                     if lines.unclosed:
                         raise DataCorruptError(
-                            f"{self.path}: a quotation mark opens in line {lines.first} and is never closed: close it."
+                            f"{self.path}: a quotation mark opens in line {lines.first} and is not closed: close it."
                         )
                     if lines.nul:
                         raise DataCorruptError(
-                            f"{self.path}, line {lines.nul}: it holds a NUL character: give a file of text."
+                            f"{self.path}, line {lines.nul}: it contains a NUL character: give a text file."
                         )
                     if header and (names := _commented_header(lines, row, self.separator)):
                         yield lines.comments.pop(), names
@@ -154,15 +157,15 @@ class _Text:
 
 
 class _Lines:
-    """Lines for a CSV reader, without blank ones and comments; knows in which line the record began.
+    """Lines for a CSV reader, without blank lines and comments; it keeps the first line of each record.
 
     Attributes:
-        number: of the line that was read last, as an editor counts.
-        first: of the line in which the present record began.
+        number: number of the last line, as in an editor.
+        first: number of the first line of the current record.
         comments: lines between records that begin with "#".
-        comment: the text of the last.
+        comment: the text of the last comment.
         unclosed: whether the file ended within a record.
-        nul: number of a line that holds a NUL character; 0 if there is none.
+        nul: number of a line with a NUL character; 0 if there is none.
     """
 
     def __init__(self, file: Iterator[str], comments: list[int] | None = None) -> None:
@@ -173,7 +176,7 @@ class _Lines:
         self.between, self.unclosed, self.nul = True, False, 0
 
     def skip(self) -> None:
-        """Pass over a line."""
+        """Skip a line."""
         next(self._file, "")
         self.number += 1
 
@@ -195,7 +198,7 @@ class _Lines:
 
 
 def _commented_header(lines: _Lines, row: list[str], separator: str) -> list[str]:
-    """Names in a comment right above the first row, as NumPy writes them; nothing if the row may be the header."""
+    """Return names in a comment directly above the first row, as NumPy writes; none if the row may be the header."""
     if not lines.comments or lines.comments[-1] != lines.first - 1 or not any(map(is_number, row)):
         return []
     names = next(csv.reader([lines.comment.lstrip("#").lstrip(" ")], delimiter=separator, skipinitialspace=True), [])
@@ -204,7 +207,7 @@ def _commented_header(lines: _Lines, row: list[str], separator: str) -> list[str
 
 
 def _encoding(path: Path, start: bytes) -> str:
-    """The encoding of a text that begins so; DataCorruptError for what is no text."""
+    """Determine the encoding of a text from its first bytes; DataCorruptError if it is not text."""
     for mark, encoding in (
         (b"\xff\xfe\x00\x00", "utf-32"),
         (b"\x00\x00\xfe\xff", "utf-32"),
@@ -226,7 +229,7 @@ def _encoding(path: Path, start: bytes) -> str:
 
 
 def _refuse(path: Path, text: str) -> None:
-    """DataCorruptError for text that is no table."""
+    """Raise DataCorruptError for text that is not a table."""
     if is_web_page(text.encode(errors="replace")):
         raise DataCorruptError(f"{path} is a web page, not a table: download the file itself.")
     begin = text.lstrip("\ufeff \t\r\n")
@@ -237,7 +240,7 @@ def _refuse(path: Path, text: str) -> None:
 
 
 def _separator(text: str) -> str:
-    """What separates cells: the one that gives every row as many cells as the header, more than one."""
+    """Determine the separator: it gives every row as many cells as the header, and more than one."""
     found = []
     for place, separator in enumerate(_SEPARATORS):
         lines = _Lines(iter(io.StringIO(text, newline="")))
@@ -258,7 +261,7 @@ def _separator(text: str) -> str:
             csv.field_size_limit(before)
         if widths and widths[0] > 1:
             even = len(set(widths)) == 1
-            if even or separator != " ":  # words of a name are no cells
+            if even or separator != " ":  # words of a name are not cells
                 found.append((even, widths[0] if not even else 0, -place, separator))
     return max(found)[-1] if found else ","
 
@@ -290,7 +293,7 @@ def _too_many(path: Path, most: int) -> str:
 
 
 def _squared(path: Path, header: list[str], rows: list[Row], separator: str) -> tuple[list[str], list[Row]]:
-    """Header and rows of one width: empty cells beyond the named columns are dropped."""
+    """Return header and rows of the same width: empty cells beyond the named columns are removed."""
     names = [" ".join(name.split()) for name in header]
     width = len(names)
     while width > 1 and not names[width - 1] and not any("".join(row[width - 1 :]).strip() for _, row in rows):
@@ -315,7 +318,7 @@ def _comma_hint(row: list[str], width: int) -> str:
 
 
 def _bad_line(path: Path) -> int:
-    """The first line that is not UTF-8, as an editor counts."""
+    """Return the number of the first line that is not UTF-8, as in an editor."""
     with path.open("rb") as file:
         number = 1
         for line in file:
@@ -334,7 +337,7 @@ def _parquet(path: Path, limit: int | None, seed: int, most: int) -> Sheet:
     if not count:
         raise DataCorruptError(f"{path} has no rows.")
     chosen = _drawn(count, limit, seed)
-    # pandas writes its index last, under this name if it has none; in text it comes first, without a name.
+    # pandas writes its index last, under this name if it has none; in text it is first, without a name.
     order = sorted(frame, key=lambda name: not _INDEX.fullmatch(name))
     header = ["" if _INDEX.fullmatch(name) else " ".join(name.split()) for name in order]
     cells = compress(enumerate(zip(*(frame[name] for name in order), strict=True), 1), chosen)
@@ -343,13 +346,13 @@ def _parquet(path: Path, limit: int | None, seed: int, most: int) -> Sheet:
         row = list(map(_as_cell, values))
         allowance.spend(
             sum(len(cell) for cell in row if len(cell) > _LONG)
-        )  # a long text that repeats packs to nothing
+        )  # a repeated long text compresses to almost no bytes
         rows.append((number, row))
     return Sheet(header, rows, unit="row", typed=typed)
 
 
 def _parquet_columns(path: Path, most: int | None) -> tuple[dict[str, list[Any]], frozenset[str]]:
-    """Columns by name, and names of those whose type is that of numbers."""
+    """Return columns by name, and the names of those whose type is a number."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq

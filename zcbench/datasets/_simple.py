@@ -1,7 +1,7 @@
-"""The compressed pickles of a NATS-Bench ``-simple`` folder, or of its tar as it is downloaded.
+"""The compressed pickles of a NATS-Bench ``-simple`` folder, or of its downloaded tar.
 
-A tar is read where it lies: nothing is unpacked to disk, so that no name in it can lead anywhere. Its headers (POSIX
-1003.1, "ustar") are read here, because Python's ``tarfile`` believes sizes of extended headers and keeps an object for
+A tar is read in place: nothing is unpacked to disk, so that no name in it can lead to another file. Its headers (POSIX
+1003.1, "ustar") are read here, because Python's ``tarfile`` trusts sizes of extended headers and keeps an object for
 each member. Members other than regular files, and those with other names, are skipped.
 """
 
@@ -17,7 +17,7 @@ from zcbench.datasets._pickles import read_packed_pickle, read_pickle
 from zcbench.errors import DataCorruptError
 
 _BLOCK = 512
-#: bytes that a compressed record may have; the authors' have less than 100,000, their list of cells has 300,000
+#: maximum bytes of a compressed record; the authors' have less than 100,000, their list of cells has 300,000
 _LARGEST = 32 << 20
 _MEMBER = re.compile(r"(?:\./)*(?:(?!\.\./)[^/]+/)?((?:[0-9]{6}|meta)\.pickle\.pbz2)", re.ASCII)
 
@@ -36,7 +36,7 @@ class SimpleFolder:
             self.names = frozenset(entry.name for entry in entries if entry.is_file())
 
     def read(self, name: str) -> Any:
-        """Content of a record; raises as :func:`read_pickle`."""
+        """Read a record; raises as :func:`read_pickle`."""
         return read_pickle(self.path / name)
 
     def __enter__(self) -> SimpleFolder:
@@ -68,7 +68,7 @@ class SimpleTar:
         self.names = frozenset(self._places)
 
     def read(self, name: str) -> Any:
-        """Content of a record; raises as :func:`read_pickle`."""
+        """Read a record; raises as :func:`read_pickle`."""
         place, size = self._places[name]
         if size > _LARGEST:
             raise DataCorruptError(f"{self.path / name} has {size:,} bytes, far more than a record: download it again.")
@@ -83,18 +83,18 @@ class SimpleTar:
 
 
 def open_simple(path: Path) -> SimpleFolder | SimpleTar:
-    """The records at a path, which is a folder or a tar."""
+    """Open the records at a path, which is a folder or a tar."""
     return SimpleFolder(path) if path.is_dir() else SimpleTar(path)
 
 
 def is_tar(path: Path) -> bool:
-    """Whether a file begins with a tar's header, or is named as one."""
+    """Return whether a file begins with a tar's header, or has the name of a tar."""
     with path.open("rb") as file:
         return file.read(_BLOCK)[257:262] == b"ustar" or path.suffix == ".tar"
 
 
 def _index(file: IO[bytes], path: Path) -> dict[str, tuple[int, int]]:
-    """Place and size of each record by name."""
+    """Return place and size of each record by name."""
     places: dict[str, tuple[int, int]] = {}
     end = file.seek(0, os.SEEK_END)
     place = 0
@@ -118,12 +118,12 @@ def _index(file: IO[bytes], path: Path) -> dict[str, tuple[int, int]]:
 
 
 def tar_header(header: bytes, path: Path, place: int) -> tuple[str, bytes, int]:
-    """Name, kind and size of a member; DataCorruptError if the header's checksum or a number is wrong."""
+    """Return name, kind and size of a member; DataCorruptError if the header's checksum or a number is wrong."""
     stated = header[148:156].strip(b" \0")
     size = header[124:136].strip(b" \0")
-    total = sum(header) - sum(header[148:156]) + 8 * 32  # the checksum counts as spaces
+    total = sum(header) - sum(header[148:156]) + 8 * 32  # the checksum itself counts as spaces
     if not re.fullmatch(rb"[0-7]{1,7}", stated) or int(stated, 8) != total or not re.fullmatch(rb"[0-7]{0,12}", size):
-        raise DataCorruptError(f"{path} is no tar, or is damaged at byte {place:,}: download it again.")
+        raise DataCorruptError(f"{path} is not a tar, or is damaged at byte {place:,}: download it again.")
     prefix, name = (part.split(b"\0", 1)[0] for part in (header[345:500], header[:100]))
     # GNU's headers ("ustar  ") have times where POSIX has the prefix.
     whole = prefix + b"/" + name if prefix and header[257:263] == b"ustar\0" else name

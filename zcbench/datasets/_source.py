@@ -1,4 +1,4 @@
-"""The bytes of a file, a piece at a time, for a machine that reads instructions."""
+"""The bytes of a file, in pieces, for a machine that reads instructions."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ from typing import IO
 
 from zcbench.datasets._inert import RefusedError
 
-#: bytes of the longest instruction without text of its own
+#: bytes of the longest instruction without text
 LONGEST = 9
-#: texts of so many bytes and more count as long
+#: minimum number of bytes of a long text
 BULK = 256
 _PIECE = 1 << 16
 
 
 class Source:
-    """The bytes of a file, a piece at a time; several pickles may follow each other."""
+    """The bytes of a file, in pieces; several pickles may follow each other."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        #: a piece, then padding where the file ends; place of the next byte; where the file's bytes end in the piece
+        #: a piece, padded at the end of the file; place of the next byte; end of the file's bytes in the piece
         self.data, self.at, self.end = bytes(LONGEST), 0, 0
         self._before = 0
-        #: bytes that came as long texts
+        #: number of bytes of long texts
         self.bulk = 0
 
     @property
     def count(self) -> int:
-        """Bytes that were read."""
+        """Number of bytes that were read."""
         return self._before + self.at
 
     def fill(self) -> None:
-        """Read on.
+        """Read the next piece.
 
-        Up to :data:`LONGEST` bytes before the end of ``data``, any instruction without text of its own is whole then,
-        or the file is over.
+        Up to :data:`LONGEST` bytes before the end of ``data``, any instruction without text is then complete, or the
+        file has ended.
         """
         rest = self.data[self.at : self.end]
         piece = self._file.read(_PIECE)
@@ -45,7 +45,7 @@ class Source:
             self.data += bytes(LONGEST)
 
     def take(self, count: int) -> bytes:
-        """The next bytes."""
+        """Return the next bytes."""
         if count >= BULK:
             self.bulk += count
         end = self.at + count
@@ -69,10 +69,10 @@ class Source:
     def finish(self) -> None:
         """Read to the end of the file, where containers compare checksums; RefusedError if anything follows."""
         if self.at < self.end or self._file.read(1):
-            raise RefusedError("something follows its end")
+            raise RefusedError("it has bytes after its end")
 
     def line(self, longest: int) -> bytes:
-        """What comes before the next line break, which is skipped; RefusedError if it is longer than ``longest``."""
+        """Return the bytes before the next line break, which is skipped; RefusedError if longer than ``longest``."""
         pieces: list[bytes] = []
         count = 0
         while (stop := self.data.find(b"\n", self.at, self.end)) < 0:

@@ -26,15 +26,15 @@ def read_suite_zero(path: Path, targets: Mapping[str, Target]) -> Table:
 
     Args:
         path: the file.
-        targets: what the accuracies of each data set are.
+        targets: the targets of the accuracies of each data set.
 
     Raises:
-        DataCorruptError: it is damaged, or holds none of the data sets.
+        DataCorruptError: it is damaged, or contains none of the data sets.
     """
     content = read_json(path)
     present = [name for name in targets if isinstance(content, dict) and name in content]
     if not present:
-        raise DataCorruptError(f"{path} holds none of the data sets {', '.join(targets)}: give the authors' file.")
+        raise DataCorruptError(f"{path} contains none of the data sets {', '.join(targets)}: give the authors' file.")
     with explained(path) as at:
         rows: dict[str, int] = {}
         for name in present:

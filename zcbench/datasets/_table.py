@@ -1,4 +1,4 @@
-"""A benchmark's table as columns: what readers of foreign files give, and the cache that keeps it."""
+"""A benchmark's table as columns: the result of readers of foreign files, and its cache."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from zcbench.errors import DataCorruptError, first_line
 from zcbench.types import Target
 
 Floats = NDArray[np.float64]
-#: raised when the layout of the cache changes; caches of another layout are made anew
+#: increased when the layout of the cache changes; caches of another layout are made again
 LAYOUT = 1
 
 
@@ -32,13 +32,13 @@ class Table:
     """Columns of a benchmark.
 
     Attributes:
-        architectures: strings of the architectures, as the search space writes them; no line breaks.
-        targets: what the columns are; the first is the default.
-        values: by target, ``(architectures, seeds)``, nan where nothing was measured.
-        seeds: by target, the seed of each column; only where the source tells seeds apart.
+        architectures: strings of the architectures, in the form of the search space; no line breaks.
+        targets: the descriptions of the columns; the first is the default.
+        values: by target, ``(architectures, seeds)``, nan for a missing value.
+        seeds: by target, the seed of each column; only if the source distinguishes seeds.
         curves: by target, ``(architectures, seeds, points)``.
         facts: by name, ``(architectures,)``.
-        source: where it was read from, in words.
+        source: its source, in words.
     """
 
     architectures: list[str]
@@ -54,10 +54,10 @@ class Table:
 
 
 def columns(values: Mapping[str, Any]) -> dict[str, Floats]:
-    """One measurement per architecture each: ``(architectures, 1)``, None as nan.
+    """Convert columns with one measurement per architecture to ``(architectures, 1)``, None as nan.
 
     Raises:
-        OddValueError: a value is no number, or is infinite.
+        OddValueError: a value is not a number, or is infinite.
     """
     return {name: column(entries, name)[:, None] for name, entries in values.items()}
 
@@ -87,22 +87,22 @@ def check_table(table: Table) -> None:
     for name, fact in table.facts.items():
         check_shape(name, fact.dtype, fact.shape, rows, 1)
     if odd := {*table.seeds, *table.curves} - set(names):
-        raise OddValueError(f"there are seeds or curves of {min(odd)!r}, which is no target")
+        raise OddValueError(f"there are seeds or curves of {min(odd)!r}, which is not a target")
     if not isinstance(table.curves, LazyCurves):
         for name, curve in table.curves.items():
             check_shape(name, curve.dtype, curve.shape, rows, 3)
 
 
 def check_unique(architectures: list[str]) -> None:
-    """Raise OddValueError if an architecture is there twice; the message gives both rows, counted from 1."""
+    """Raise OddValueError if an architecture occurs twice; the message gives both rows, counted from 1."""
     rows: dict[str, int] = {}
     for row, text in enumerate(architectures, 1):
         if rows.setdefault(text, row) != row:
-            raise OddValueError(f"the architecture {shown(text, 200)} is there twice, in rows {rows[text]} and {row}")
+            raise OddValueError(f"the architecture {shown(text, 200)} occurs twice, in rows {rows[text]} and {row}")
 
 
 def with_repeats(table: Table, most: int = 2) -> Table:
-    """The table with one row per architecture: further rows of one that was trained again become columns.
+    """Return the table with one row per architecture: further rows of an architecture become columns of repeats.
 
     At most ``most`` trainings are kept, in the order of the rows; curves and facts are those of the first.
     """
@@ -130,7 +130,7 @@ def save_table(table: Table, path: Path) -> None:
     """Write a table, whole or not at all.
 
     Raises:
-        StoreError: it cannot be written (disk full, no permission); nothing is left behind.
+        StoreError: it cannot be written (disk full, no permission); no partial file remains.
     """
     head = {
         "layout": LAYOUT,
@@ -147,14 +147,14 @@ def save_table(table: Table, path: Path) -> None:
         np.savez_compressed(
             file,
             head=np.frombuffer(json.dumps(head).encode(), np.uint8),
-            # One block of text: an array of strings would pad all to the longest.
+            # One block of text: an array of strings would pad all strings to the longest.
             architectures=np.frombuffer("\n".join(table.architectures).encode(), np.uint8),
             **arrays,  # type: ignore[arg-type]
         )
 
 
 def load_table(path: Path) -> Table:
-    """Read what :func:`save_table` wrote; curves are read when they are asked for.
+    """Read a table of :func:`save_table`; curves are read at their first use.
 
     Raises:
         DataCorruptError: it is damaged, or of another version of zcbench.
@@ -197,24 +197,24 @@ def _target(fields: Any) -> Target:
 
 @contextmanager
 def _damaged(path: Path, advice: str) -> Iterator[None]:
-    """Turn whatever a damaged cache raises into one sentence."""
+    """Turn any exception for a damaged cache into one sentence."""
     try:
         yield
     except DataCorruptError:
         raise
-    except Exception as error:  # a damaged file can raise nearly anything
+    except Exception as error:  # a damaged file can raise nearly any exception
         reason = str(error) if isinstance(error, OddValueError) else first_line(error)[:300]
         raise DataCorruptError(f"{path} cannot be read ({reason}): {advice}") from error
 
 
 def _mark(file: IO[bytes]) -> tuple[int, ...]:
-    """What another file of the same name does not share."""
+    """Return values that distinguish the file from another file with the same name."""
     known = os.fstat(file.fileno())
     return (known.st_dev, known.st_ino, known.st_size, known.st_mtime_ns)
 
 
 class LazyCurves(Mapping[str, NDArray[np.floating[Any]]]):
-    """Curves in a cache, each read when it is first asked for: DataCorruptError if the file is another by then."""
+    """Curves in a cache, each read at its first use: DataCorruptError if the file was replaced by then."""
 
     def __init__(self, path: Path, mark: tuple[int, ...], names: list[str], advice: str, rows: int) -> None:
         self._path, self._mark, self._names, self._advice, self._rows = path, mark, names, advice, rows

@@ -1,6 +1,6 @@
 """The text of chars-rnn and chars-bert as numbers: Python's reference, character by character.
 
-Source: ``pydoc_data.topics`` of CPython 3.11.7, the texts that ``help()`` shows. Copyright Python Software Foundation,
+Source: ``pydoc_data.topics`` of CPython 3.11.7, the texts of ``help()``. Copyright Python Software Foundation,
 PSF License version 2 (``data/LICENSE.pydoc_topics``). ``tools/make_text.py`` makes the file.
 """
 
@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 _FILE = Path(__file__).parent / "data" / "pydoc_topics.txt.xz"
-#: characters rarer than this in the training part are all "other"
+#: characters with fewer occurrences in the training part are "other"
 _RARE = 20
-#: blocks of characters are dealt to the parts in a frozen random order
+#: blocks of characters are assigned to the parts in a frozen random order
 _BLOCK, _SPLIT_SEED = 4096, 201
 _SHARES = {"valid": 0.1, "test": 0.2}
 
@@ -29,7 +29,7 @@ class Text:
 
     Attributes:
         parts: "train", "valid", "test": ids ``(blocks, 4096)`` int64; a block is contiguous text.
-        symbols: the characters in order of their ids; then come "other" and the mask.
+        symbols: the characters in order of their ids, followed by "other" and the mask.
     """
 
     parts: dict[str, NDArray[np.int64]]
@@ -42,18 +42,18 @@ class Text:
 
     @property
     def mask(self) -> int:
-        """Id that hides a character from a masked language model."""
+        """Id of the mask, which replaces a hidden character."""
         return len(self.symbols) + 1
 
     @property
     def words(self) -> int:
-        """Size of the vocabulary, "other" and mask included."""
+        """Size of the vocabulary, including "other" and the mask."""
         return len(self.symbols) + 2
 
 
 @functools.cache
 def load_text() -> Text:
-    """The fixed split of the text: 70 % training, 10 % validation, 20 % test blocks."""
+    """Load the fixed split of the text: 70 % training, 10 % validation, 20 % test blocks."""
     text = lzma.decompress(_FILE.read_bytes()).decode()
     blocks = [text[start : start + _BLOCK] for start in range(0, len(text) - _BLOCK + 1, _BLOCK)]
     order = np.random.RandomState(_SPLIT_SEED).permutation(len(blocks))

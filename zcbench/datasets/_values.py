@@ -1,4 +1,4 @@
-"""Values in foreign files: numbers are numbers and lists are as long as they should be, or the reader says so."""
+"""Checked values of foreign files: the reader reports values that are not numbers and lists of a wrong length."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zcbench.types import Target
 Floats = NDArray[np.float64]
 _DECIMAL = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
-#: trainings of an architecture, and points of its curve, that any table has
+#: maximum number of trainings of an architecture, and of points of its curve
 _MOST = (10_000, 1_000_000)
 
 
@@ -25,19 +25,19 @@ class OddValueError(ValueError):
 
 
 def number(value: Any, what: str, low: float = -math.inf, high: float = math.inf) -> float:
-    """A finite number as a float.
+    """Return a finite number as a float.
 
     Args:
-        value: an int or float, NumPy's included; no bool and no text.
+        value: an int or float, also of NumPy; not a bool or a text.
         what: its name in messages.
-        low: least value allowed.
-        high: greatest value allowed.
+        low: smallest permitted value.
+        high: largest permitted value.
 
     Raises:
         OddValueError: it is anything else.
     """
     if type(value) is float and low <= value <= high and value - value == 0:
-        return value  # nearly all are
+        return value  # nearly all values are
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise OddValueError(f"{what} is {shown(value)}, not a number")
     try:
@@ -52,7 +52,7 @@ def number(value: Any, what: str, low: float = -math.inf, high: float = math.inf
 
 
 def bounds_of(target: Target) -> tuple[float, float]:
-    """Least and greatest value that a column can have, by the unit that its description states."""
+    """Return the smallest and the largest value of a column, by the unit in its description."""
     if target.description.endswith("percent"):
         return 0.0, 100.0
     return (0.0, 1.0) if target.description.endswith("fraction") else (-math.inf, math.inf)
@@ -61,7 +61,7 @@ def bounds_of(target: Target) -> tuple[float, float]:
 def numbers(
     values: Any, what: str, length: int | None = None, low: float = -math.inf, high: float = math.inf
 ) -> list[float]:
-    """A list of finite numbers, of a certain length where one is given; OddValueError for anything else."""
+    """Return a list of finite numbers, of a given length if there is one; OddValueError for other values."""
     if isinstance(values, np.ndarray) and values.ndim == 1:
         values = values.tolist()
     if not isinstance(values, (list, tuple)):
@@ -72,7 +72,7 @@ def numbers(
 
 
 def integer(value: Any, what: str, low: int = 0, high: int = 2**53) -> int:
-    """An integer within bounds; OddValueError for anything else, 16.0 and True included."""
+    """Return an integer within bounds; OddValueError for other values, including 16.0 and True."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         raise OddValueError(f"{what} is {shown(value)}, not an integer")
     if not low <= value <= high:
@@ -81,43 +81,43 @@ def integer(value: Any, what: str, low: int = 0, high: int = 2**53) -> int:
 
 
 def text_of(value: Any, what: str) -> str:
-    """A text; OddValueError for anything else."""
+    """Return a text; OddValueError for other values."""
     if not isinstance(value, str):
         raise OddValueError(f"{what} is {shown(value)}, not a text")
     return value
 
 
 def mapping_of(value: Any, what: str) -> Mapping[Any, Any]:
-    """A mapping; OddValueError for anything else."""
+    """Return a mapping; OddValueError for other values."""
     if not isinstance(value, Mapping):
         raise OddValueError(f"{what} is {shown(value)}, not a mapping")
     return value
 
 
 def list_of(value: Any, what: str) -> Sequence[Any]:
-    """A list or tuple; OddValueError for anything else."""
+    """Return a list or tuple; OddValueError for other values."""
     if not isinstance(value, (list, tuple)):
         raise OddValueError(f"{what} is {shown(value)}, not a list")
     return value
 
 
 def is_decimal(text: str) -> bool:
-    """Whether a cell of a CSV file writes a number as :func:`decimal` reads it."""
+    """Return whether a cell of a CSV file is a number for :func:`decimal`."""
     return _DECIMAL.fullmatch(text.strip()) is not None
 
 
 def decimal(text: Any, what: str) -> float:
-    """The number that a cell of a CSV file writes; OddValueError for "", "nan", "1_000", "1,5" and the like."""
+    """Read the number in a cell of a CSV file; OddValueError for "", "nan", "1_000", "1,5" and similar texts."""
     if not isinstance(text, str) or not is_decimal(text):
         raise OddValueError(f"{what} is {shown(text)}, not a number")
     return number(float(text), what)
 
 
 def column(values: Iterable[Any], what: str) -> Floats:
-    """Numbers, one per row, float64 ``(rows,)``; None and nan are nan, "not measured".
+    """Return numbers, one per row, float64 ``(rows,)``; None and nan are nan, "not measured".
 
     Raises:
-        OddValueError: one of them is no number, or is infinite; the message names the row, counted from 1.
+        OddValueError: a value is not a number, or is infinite; the message names the row, counted from 1.
     """
     if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "iuf":
         result = values.astype(np.float64)
@@ -140,7 +140,7 @@ def column(values: Iterable[Any], what: str) -> Floats:
 
 
 def check_shape(name: str, dtype: np.dtype[Any], shape: Sequence[int], rows: int, dimensions: int) -> None:
-    """Raise OddValueError unless an array is of real numbers, has so many dimensions and a row per architecture."""
+    """Raise OddValueError unless an array is of real numbers, has the dimensions and a row per architecture."""
     if dtype.kind not in "fiu":
         raise OddValueError(f"the column {name!r} is not of numbers")
     if (

@@ -2,7 +2,7 @@
 
 Source: R. S. Sukthanker et al., "Weight-Entanglement Meets Gradient-Based Neural Architecture Search",
 arXiv:2312.10440; results in github.com/automl/TangleNAS. **Accuracies with inherited weights**, not of networks
-trained alone. Each of the supernets was sampled on its own, so a subnet has a value for few of them.
+trained alone. Each of the supernets was sampled separately, so a subnet has a value for few of them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from zcbench.spaces._forms import literal
 from zcbench.spaces.autoformer import DEPTHS, HEADS, RATIOS, AutoFormerSpace
 from zcbench.types import Target
 
-#: how the supernets were trained; those of gdas are degenerate (one accuracy for all subnets) and left out
+#: the optimizers of the supernets; those of gdas are degenerate (one accuracy for all subnets) and excluded
 SUPERNETS = tuple((optimizer, prior) for optimizer in ("drnas", "darts") for prior in (False, True))
 _FIELDS = (
     "optimizer",
@@ -43,14 +43,14 @@ _FIELDS = (
 
 
 def target(optimizer: str, prior: bool) -> Target:
-    """The column of a supernet."""
+    """Describe the column of a supernet."""
     name = f"top1_{optimizer}{'_prior' if prior else ''}"
     how = f"trained by {optimizer}{' with a prior' if prior else ''}"
     return Target(name, "cifar100", True, f"top-1 accuracy on CIFAR-100 with weights of the supernet {how}, percent")
 
 
 def convert(folder: Path, size: int) -> Table:
-    """The columns in ``ZCBENCH_DATA``."""
+    """Read the columns in ``ZCBENCH_DATA``."""
     path = folder / "autoformer_vit" / "tanglenas_autoformer_cifar100.parquet"
     frame = read_parquet(path, _FIELDS)
     with explained(path) as at:
@@ -61,10 +61,10 @@ def convert(folder: Path, size: int) -> Table:
 
 
 def read(path: Path, size: int) -> Table:
-    """The authors' ``results.zip``: Python literals in files named ``samples.json``.
+    """Read the authors' ``results.zip``: Python literals in files named ``samples.json``.
 
     Raises:
-        DataCorruptError: it is damaged or holds no samples.
+        DataCorruptError: it is damaged or contains no samples.
     """
     rows: list[dict[str, Any]] = []
     with explained(path) as at:
@@ -72,12 +72,12 @@ def read(path: Path, size: int) -> Table:
             for at.row, content in files:
                 rows += [dict(row) for row in _leaves(literal(content.decode()), {})]
         if not rows:
-            raise DataCorruptError(f"{path} holds no samples: give the authors' results.zip.")
+            raise DataCorruptError(f"{path} contains no samples: give the authors' results.zip.")
         return _table(rows, size, str(path), at)
 
 
 def _leaves(content: Any, above: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    """Records (mappings with an accuracy) anywhere below, with the fields of what encloses them."""
+    """Yield records (mappings with an accuracy) at any depth, with the fields of the enclosing mappings."""
     if isinstance(content, Mapping):
         fields = {
             **above,
@@ -124,7 +124,7 @@ def _table(rows: Iterable[Mapping[str, Any]], size: int, source: str, at: Place)
             facts["flops_G"].append(flops)
         cell, accuracy = (found[key], SUPERNETS.index(supernet)), number(row["acc1"], "acc1", 0, 100)
         if cells.setdefault(cell, accuracy) != accuracy:
-            raise OddValueError(f"{key} is there twice, with different accuracies")
+            raise OddValueError(f"{key} occurs twice, with different accuracies")
     at.row = None
     values = np.full((len(found), len(SUPERNETS)), np.nan)
     for cell, accuracy in cells.items():

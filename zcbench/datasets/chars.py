@@ -1,6 +1,6 @@
 """chars-rnn and chars-bert: language models trained by this project on the text of Python's help(), embedded.
 
-``tools/train_chars.py`` made the tables; ``docs/cards/chars-rnn.md`` and ``chars-bert.md`` say what they can tell.
+``tools/train_chars.py`` made the tables; ``docs/cards/chars-rnn.md`` and ``chars-bert.md`` describe their limitations.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from zcbench.datasets._table import Table
 from zcbench.errors import DataCorruptError, first_line
 from zcbench.types import Target
 
-#: symbols of the text, "other" and the mask included
+#: number of symbols of the text, including "other" and the mask
 WORDS = 90
 
 
 def targets(kind: str) -> tuple[Target, ...]:
-    """The columns of a table."""
+    """Return the columns of a table."""
     what = "next character" if kind == "rnn" else "hidden characters"
     dataset = "pydoc" if kind == "rnn" else "pydoc-masked"
     return (
@@ -33,7 +33,7 @@ def targets(kind: str) -> tuple[Target, ...]:
 
 
 def load(kind: str) -> Table:
-    """Read the committed table; cells whose training diverged with some seed are left out.
+    """Read the committed table; cells whose training diverged with a seed are excluded.
 
     Raises:
         DataCorruptError: the file in the package is damaged.
@@ -42,7 +42,7 @@ def load(kind: str) -> Table:
     try:
         with resource.open("rb") as file, np.load(file, allow_pickle=False) as data:
             table = {key: data[key] for key in data.files}
-    except Exception as error:  # a damaged file can raise nearly anything
+    except Exception as error:  # a damaged file can raise nearly any exception
         raise DataCorruptError(f"{resource} cannot be read ({first_line(error)}): install zcbench again.") from None
     good = np.isfinite(table["test_nll"]).all(1) & np.isfinite(table["valid_nll"]).all((1, 2))
     curve = table["valid_nll"][good].astype(np.float64)

@@ -1,6 +1,6 @@
 """digits-201: cells of NAS-Bench-201 trained by this project on handwritten digits; the embedded default.
 
-``tools/train_digits201.py`` made the table; ``docs/cards/digits-201.md`` says what it can and cannot tell.
+``tools/train_digits201.py`` made the table; ``docs/cards/digits-201.md`` describes its limitations.
 """
 
 from __future__ import annotations

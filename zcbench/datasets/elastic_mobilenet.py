@@ -1,6 +1,6 @@
-"""elastic-mobilenet: the subnets of a small supernet, each trained by itself on handwritten digits by this project.
+"""elastic-mobilenet: the subnets of a small supernet, each trained alone on handwritten digits by this project.
 
-``tools/train_elastic.py`` made the table; ``docs/cards/elastic-mobilenet.md`` says what it can and cannot tell.
+``tools/train_elastic.py`` made the table; ``docs/cards/elastic-mobilenet.md`` describes its limitations.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ register_benchmark(
     BenchmarkInfo(
         name="elastic-mobilenet",
         space="elastic-mobilenet",
-        summary="subnets of a small MobileNet on handwritten digits, each trained by itself; four seeds, curves",
+        summary="subnets of a small MobileNet on handwritten digits, each trained alone; four seeds, curves",
         rows=1_296,
         targets=len(TARGETS),
         licence="Apache-2.0 (digits: CC BY 4.0)",

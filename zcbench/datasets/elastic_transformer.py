@@ -1,6 +1,6 @@
-"""elastic-transformer: subnets of a small transformer supernet, each trained by itself on handwritten digits.
+"""elastic-transformer: subnets of a small transformer supernet, each trained alone on handwritten digits.
 
-``tools/train_elastic.py`` made the table; ``docs/cards/elastic-transformer.md`` says what it can and cannot tell.
+``tools/train_elastic.py`` made the table; ``docs/cards/elastic-transformer.md`` describes its limitations.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ register_benchmark(
     BenchmarkInfo(
         name="elastic-transformer",
         space="elastic-transformer",
-        summary="subnets of a small transformer on handwritten digits, each trained by itself; four seeds, curves",
+        summary="subnets of a small transformer on handwritten digits, each trained alone; four seeds, curves",
         rows=225,
         targets=len(TARGETS),
         licence="Apache-2.0 (digits: CC BY 4.0)",

@@ -1,7 +1,7 @@
 """500 encoders of the FlexiBERT space, pre-trained and evaluated on GLUE.
 
-Source: A. Serianni, J. Kalita, ACL 2023, arXiv:2306.00288; github.com/aaronserianni/training-free-nas. (The counts of
-parameters that they publish are of networks 256 wide with stacks 1,024 wide, whatever the architecture says.)
+Source: A. Serianni, J. Kalita, ACL 2023, arXiv:2306.00288; github.com/aaronserianni/training-free-nas. (The published
+counts of parameters are those of networks 256 wide with stacks 1,024 wide, for every architecture.)
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ TARGETS = tuple(Target(task, "glue", True, what) for task, what in TASKS.items()
 
 
 def key_of(width: int, layers: Sequence[Mapping[str, Any]]) -> str:
-    """The space's canonical string of an encoder as the authors describe it."""
+    """Return the space's canonical string for the authors' description of an encoder."""
     choices = [
         LayerChoice(
             f"{layer['operation_type']}-{layer['operation_parameter']}",
@@ -52,7 +52,7 @@ def key_of(width: int, layers: Sequence[Mapping[str, Any]]) -> str:
 
 
 def convert(folder: Path) -> Table:
-    """The columns in ``ZCBENCH_DATA``."""
+    """Read the columns in ``ZCBENCH_DATA``."""
     path = folder / "bert_nas" / "bert_benchmark_500.parquet"
     names = ["glue", *(f"glue_{task}" for task in TASKS if task != "glue")]
     frame = read_parquet(path, ["hidden_size", "layers", "time_to_train", *names])
@@ -73,7 +73,7 @@ def convert(folder: Path) -> Table:
 
 
 def read(path: Path) -> Table:
-    """The authors' ``BERT_benchmark.json``; encoders whose training was not completed are left out.
+    """Read the authors' ``BERT_benchmark.json``; encoders whose training was not completed are excluded.
 
     Raises:
         DataCorruptError: it is damaged or of another format.
@@ -107,7 +107,7 @@ register_benchmark(
         targets=len(TASKS),
         licence="CC BY 4.0",
         reference="Serianni and Kalita, ACL 2023, arXiv:2306.00288",
-        # The networks as they are pre-trained: they predict hidden words.
+        # The networks of the pre-training, which predict hidden words.
         classes={"glue": 30_522},
         batches={"glue": "wikitext2-masked"},
         read=single(read),

@@ -40,7 +40,7 @@ METRICS = (
 
 
 def target(metric: str, dataset: str) -> Target:
-    """The column of a metric for the networks of a data set."""
+    """Describe the column of a metric for the networks of a data set."""
     device, _, what = metric.partition("_")
     unit = {"latency": "milliseconds", "energy": "millijoules"}.get(what, "operations per byte")
     return Target(
@@ -52,7 +52,7 @@ def target(metric: str, dataset: str) -> Target:
 
 
 def _table(texts: list[str], values: Mapping[tuple[str, str], Sequence[float]], source: str) -> Table:
-    """A table of columns by metric and data set; the authors' -1, what a device cannot run, is no value."""
+    """Make a table of columns by metric and data set; the authors' -1 (the device cannot run it) is a missing value."""
     targets = {key: target(*key) for key in values}
     measured = columns({targets[key].name: v for key, v in values.items()})
     return Table(
@@ -64,7 +64,7 @@ def _table(texts: list[str], values: Mapping[tuple[str, str], Sequence[float]], 
 
 
 def convert(folder: Path) -> Table:
-    """The columns in ``ZCBENCH_DATA``, those of HELP included."""
+    """Read the columns in ``ZCBENCH_DATA``, including those of HELP."""
     path = folder / "hwnasbench" / "hwnasbench_nb201.parquet"
     frame = read_parquet(path, ["dataset", "index", "arch_str", *METRICS])
     rows: dict[str, list[int]] = {dataset: [] for dataset in DATASETS}
@@ -90,7 +90,7 @@ def convert(folder: Path) -> Table:
             raise OddValueError("index does not count the networks")
         order = np.argsort(index)
         extra = {
-            name: Target(f"help_{name}", "cifar10", False, f"latency on {name} as HELP measured it, milliseconds")
+            name: Target(f"help_{name}", "cifar10", False, f"latency on {name} measured by HELP, milliseconds")
             for name in more
         }
         measured = columns({extra[name].name: column(entries, name)[order] for name, entries in more.items()})
@@ -100,10 +100,10 @@ def convert(folder: Path) -> Table:
 
 
 def read(paths: Sequence[Path]) -> Table:
-    """The authors' pickle, or the three CSV files (one per data set) of the same numbers.
+    """Read the authors' pickle, or the three CSV files (one per data set) with the same numbers.
 
     Raises:
-        DataCorruptError: they are damaged, of another format, or ask for forbidden objects.
+        DataCorruptError: they are damaged, of another format, or request forbidden objects.
     """
     if len(paths) == 1 and Path(bare_name(paths[0])).suffix != ".csv":
         return _read_pickle(paths[0])
@@ -119,9 +119,11 @@ def read(paths: Sequence[Path]) -> Table:
             rows = list(read_csv(path))
             texts.append([row["arch_str"] for _, row in rows])
             if dataset not in DATASETS:
-                raise DataCorruptError(f"{path} is named for no data set: keep the authors' names, hw_cifar10.csv ….")
+                raise DataCorruptError(
+                    f"{path} does not have the name of a data set: keep the authors' names, hw_cifar10.csv …."
+                )
             if (METRICS[0], dataset) in values:
-                raise DataCorruptError(f"{path} is of the data set {dataset}, which was given already.")
+                raise DataCorruptError(f"{path} is of the data set {dataset}, which was already given.")
             for metric in METRICS:
                 measured = values[metric, dataset] = []
                 for line, row in rows:
@@ -132,9 +134,9 @@ def read(paths: Sequence[Path]) -> Table:
 
 
 def _same(texts: Sequence[list[str]]) -> list[str]:
-    """The architectures of all data sets; OddValueError unless they are the same, in the same order."""
+    """Return the architectures of all data sets; OddValueError unless they are the same, in the same order."""
     if any(other != texts[0] for other in texts):
-        raise OddValueError("the data sets have other architectures, or another order of them")
+        raise OddValueError("the data sets have different architectures, or different orders of them")
     return texts[0]
 
 

@@ -1,4 +1,4 @@
-"""LCDB 1.1: errors of 28 learners on 265 data sets against the size of the training set. No networks, and no epochs.
+"""LCDB 1.1: errors of 28 learners on 265 data sets by the size of the training set, without networks and epochs.
 
 Source: C. Yan, F. Mohr, T. Viering, "LCDB 1.1: A Database Illustrating Learning Curves Are More Ill-Behaved Than
 Previously Thought", 2025, arXiv:2505.15657; github.com/learning-curve-research/LCDB-1.1. A curve's point is the mean
@@ -38,7 +38,7 @@ _SHAPE = (len(LEARNERS), 2, ANCHORS, 3)
 
 
 def convert(folder: Path) -> Table:
-    """The arrays in ``ZCBENCH_DATA``."""
+    """Read the arrays in ``ZCBENCH_DATA``."""
     path = folder / "lcdb11" / "lcdb11_error_rates.npz"
     if not path.is_file():
         raise DataMissingError(f"no table at {path}.")
@@ -48,7 +48,7 @@ def convert(folder: Path) -> Table:
 
 
 def read(paths: Sequence[Path]) -> Table:
-    """The authors' JSON files, one for each data set with its number in OpenML as name, or a folder of them.
+    """Read the authors' JSON files, one for each data set with its number in OpenML as name, or a folder of them.
 
     Raises:
         DataCorruptError: one is damaged, of another format, or has another name.
@@ -59,7 +59,9 @@ def read(paths: Sequence[Path]) -> Table:
         with explained(file) as at:
             content = np.array(read_json(file), dtype=np.float64)  # null becomes nan
             if not bare_stem(file).isdecimal():
-                raise DataCorruptError(f"{file} is not named by a data set of OpenML: keep the authors' names, 3.json.")
+                raise DataCorruptError(
+                    f"{file} does not have the number of a data set of OpenML as name: keep the authors' names, 3.json."
+                )
             _table([(int(bare_stem(file)), content)], str(file), at)  # so that an error names this file
         found.append((int(bare_stem(file)), content))
     with explained(paths) as at:
@@ -67,7 +69,7 @@ def read(paths: Sequence[Path]) -> Table:
 
 
 def _table(sets: Iterable[tuple[int, NDArray[Any]]], source: str, at: Place) -> Table:
-    """A row for each learner that has a value on a data set."""
+    """Make a row for each learner that has a value on a data set."""
     names: list[str] = []
     numbers: list[int] = []
     learners: list[int] = []
@@ -78,7 +80,7 @@ def _table(sets: Iterable[tuple[int, NDArray[Any]]], source: str, at: Place) -> 
             raise OddValueError(f"the errors have the shape {errors.shape}, not {_SHAPE}")
         means = errors[:, 0].astype(np.float64)
         if not ((means >= 0) & (means <= 1) | np.isnan(means)).all():
-            raise OddValueError(f"an error of {shown(float(np.nanmax(means)))} is no fraction")
+            raise OddValueError(f"an error of {shown(float(np.nanmax(means)))} is not a fraction")
         for place in np.flatnonzero(np.isfinite(means[..., list(TARGETS.values())]).any((1, 2))).tolist():
             names.append(f"{number} {LEARNERS[place]}")
             numbers.append(number)
@@ -101,7 +103,7 @@ def _table(sets: Iterable[tuple[int, NDArray[Any]]], source: str, at: Place) -> 
 
 
 def _last(curves: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The last value of each row; nan where there is none."""
+    """Return the last value of each row; nan for a row without a value."""
     there = np.isfinite(curves)
     place = curves.shape[1] - 1 - there[:, ::-1].argmax(1)
     found: NDArray[np.float64] = curves[np.arange(len(curves)), place]
@@ -112,7 +114,7 @@ register_benchmark(
     BenchmarkInfo(
         name="lcdb11",
         space="table",
-        summary="errors of 28 learners on 265 data sets against the size of the training set, curves",
+        summary="errors of 28 learners on 265 data sets by the size of the training set, curves",
         rows=7_204,
         targets=len(TARGETS),
         licence="none is stated",

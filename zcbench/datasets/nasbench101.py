@@ -27,19 +27,19 @@ from zcbench.types import Target
 
 EPOCHS = (108, 36, 12, 4)
 REPEATS = 3
-#: bytes that a record may have; rows have about a thousand
+#: maximum bytes of a record; rows have about a thousand
 LONGEST = 1 << 20
 
 
 def target(split: str, epochs: int) -> Target:
-    """A column."""
+    """Describe a column."""
     return Target(
         f"{split}_accuracy_{epochs}ep", "cifar10", True, f"{split} accuracy on CIFAR-10 after {epochs} epochs, fraction"
     )
 
 
 def convert(folder: Path) -> Table:
-    """The columns in ``ZCBENCH_DATA``: one of the three trainings of 20,001 cells, validation accuracy only."""
+    """Read the columns in ``ZCBENCH_DATA``: one of the three trainings of 20,001 cells, only validation accuracy."""
     path = folder / "nasbench101" / "nb101_sample_20001.parquet"
     names = [f"val_acc_{epochs}ep" for epochs in EPOCHS]
     frame = read_parquet(path, ["adj_upper", "ops", "trainable_parameters", "final_training_time", *names])
@@ -58,7 +58,7 @@ def convert(folder: Path) -> Table:
 
 
 def read(path: Path) -> Table:
-    """The authors' ``nasbench_only108.tfrecord`` or ``nasbench_full.tfrecord``, row by row.
+    """Read the authors' ``nasbench_only108.tfrecord`` or ``nasbench_full.tfrecord``, row by row.
 
     Raises:
         DataCorruptError: it is truncated or not in this format.
@@ -82,7 +82,7 @@ def read(path: Path) -> Table:
             runs = found.setdefault((name, epochs), [])
             runs.append((number(last[4], "the accuracy", 0, 1), number(last[5], "the accuracy", 0, 1)))
             if len(runs) > REPEATS:
-                raise OddValueError(f"{shown(name)} is there more than {REPEATS} times with {epochs} epochs")
+                raise OddValueError(f"{shown(name)} occurs more than {REPEATS} times with {epochs} epochs")
             params[name] = integer(run.parameters, "the number of parameters")
             if epochs == EPOCHS[0]:
                 seconds.setdefault(name, []).append(number(last[2], "the training time", 0))
@@ -101,7 +101,7 @@ def read(path: Path) -> Table:
         list(texts.values()),
         tuple(target(split, epochs) for epochs in present for split in ("test", "valid")),
         values,
-        # The authors do not name the seeds: trainings are numbered as they stand in the file.
+        # The authors do not name the seeds: trainings are numbered in the order of the file.
         seeds=dict.fromkeys(values, tuple(range(REPEATS))),
         facts={
             "params_M": np.asarray([params[name] for name in texts]) / 1e6,
@@ -115,7 +115,7 @@ def read(path: Path) -> Table:
 
 
 def _records(path: Path) -> Iterator[bytes]:
-    """Records: length (8 bytes), its checksum, content, checksum of the content."""
+    """Yield records: length (8 bytes), its checksum, content, checksum of the content."""
     with opened(path) as file:
         place = 0
         while head := file.read(12):
@@ -124,10 +124,10 @@ def _records(path: Path) -> Iterator[bytes]:
                 raise DataCorruptError(f"{path} ends within record {place}: download it again.")
             length, check = struct.unpack("<QI", head)
             if _masked_crc32c(head[:8]) != check:
-                raise DataCorruptError(f"{path} is no TFRecord, or is damaged at record {place}: download it again.")
+                raise DataCorruptError(f"{path} is not a TFRecord, or is damaged at record {place}: download it again.")
             if length > LONGEST:
                 raise DataCorruptError(
-                    f"{path}: record {place} states {length:,} bytes, far more than any row: download it again."
+                    f"{path}: record {place} declares {length:,} bytes, far more than any row: download it again."
                 )
             content = file.read(length + 4)
             if len(content) < length + 4:
@@ -178,7 +178,7 @@ def _metrics(data: bytes) -> _Run:
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, int | float | bytes]]:
-    """Number and value of each field: varints, doubles, and bytes."""
+    """Yield number and value of each field: varints, doubles, and bytes."""
     place = 0
 
     def varint() -> int:
@@ -213,7 +213,7 @@ def _fields(data: bytes) -> Iterator[tuple[int, int | float | bytes]]:
 
 
 def _text(bits: str, operations: str) -> str:
-    """The space's string from the matrix, row by row, and the operations joined by commas."""
+    """Make the space's string from the matrix, row by row, and the operations joined by commas."""
     names = operations.split(",")
     n = len(names)
     if len(bits) != n * n or not set(bits) <= {"0", "1"}:

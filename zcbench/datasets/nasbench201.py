@@ -1,4 +1,4 @@
-"""NAS-Bench-201: accuracies of all 15,625 cells on three data sets, from whichever source is at hand.
+"""NAS-Bench-201: accuracies of all 15,625 cells on three data sets, from any available source.
 
 Source: X. Dong, Y. Yang, ICLR 2020, arXiv:2001.00326, and X. Dong et al., NATS-Bench, TPAMI 2021, arXiv:2009.00437.
 Accuracies are percentages. "test" of cifar10 is the official test set after training on all of train + valid; "valid"
@@ -16,7 +16,7 @@ from zcbench.datasets._table import Table, columns
 from zcbench.datasets._values import column
 
 CLASSES = {"cifar10": 10, "cifar10-valid": 10, "cifar100": 100, "ImageNet16-120": 120}
-#: ImageNet16-120 is not at hand: CIFAR-100 at its resolution stands in
+#: ImageNet16-120 is not available: CIFAR-100 at its resolution replaces it
 BATCHES = {"cifar10-valid": "cifar10", "ImageNet16-120": "cifar100@16"}
 #: columns of the parquet table in ZCBENCH_DATA, by target
 _PARQUET = {
@@ -38,7 +38,7 @@ _PARQUET = {
 
 
 def convert(folder: Path) -> Table:
-    """The columns in ``ZCBENCH_DATA``: averages over seeds, as API v1.1 and (``_nats``) NATS-Bench give them."""
+    """Read the columns in ``ZCBENCH_DATA``: averages over seeds by API v1.1 and (``_nats``) NATS-Bench."""
     path = folder / "nasbench201" / "nb201_accuracies.parquet"
     frame = read_parquet(path, ["arch_str", *_PARQUET.values(), "cifar10_params_M", "cifar10_cost_12ep_s"])
     with explained(path):

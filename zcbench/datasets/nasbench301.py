@@ -1,7 +1,7 @@
-"""The DARTS space: accuracies that NAS-Bench-301's surrogate predicts, and short trainings by the authors of SWAP.
+"""The DARTS space: accuracies predicted by NAS-Bench-301's surrogate, and short trainings by the authors of SWAP.
 
 Sources: J. Siems et al., arXiv:2008.09777, through NAS-Bench-Suite-Zero, arXiv:2210.03230 (**predictions of a
-surrogate, not trainings**); Y. Peng et al., "SWAP-NAS", ICLR 2024, arXiv:2403.04161 (real, short trainings).
+surrogate, not trainings**); Y. Peng et al., "SWAP-NAS", ICLR 2024, arXiv:2403.04161 (short trainings).
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from zcbench.errors import DataCorruptError
 from zcbench.types import Target
 
 SURROGATE = Target(
-    "valid_accuracy_surrogate", "cifar10", True, "validation accuracy on CIFAR-10 as NAS-Bench-301 predicts it, percent"
+    "valid_accuracy_surrogate", "cifar10", True, "validation accuracy on CIFAR-10 predicted by NAS-Bench-301, percent"
 )
 SHORT = Target("valid_accuracy", "cifar10", True, "validation accuracy on CIFAR-10 after short training, percent")
 
 
 def convert_surrogate(folder: Path) -> Table:
-    """The two published samples in ``ZCBENCH_DATA``, each architecture once."""
+    """Read the two published samples in ``ZCBENCH_DATA``, each architecture once."""
     paths = [folder / "nbsuitezero" / f"zc_nasbench301_{n}.parquet" for n in (725, 500)]
     rows: dict[str, list[float]] = {}
     for path in paths:
@@ -47,7 +47,7 @@ def convert_surrogate(folder: Path) -> Table:
 
 
 def convert_swap(folder: Path) -> Table:
-    """The 1,000 genotypes in ``ZCBENCH_DATA``."""
+    """Read the 1,000 genotypes in ``ZCBENCH_DATA``."""
     path = folder / "nasbench301" / "swap_darts_cifar10.parquet"
     frame = read_parquet(path, ["genotype", "valid_acc"])
     with explained(path):
@@ -55,7 +55,7 @@ def convert_swap(folder: Path) -> Table:
 
 
 def read_swap(path: Path) -> Table:
-    """The authors' CSV: a genotype and its accuracy in each row.
+    """Read the authors' CSV: a genotype and its accuracy in each row.
 
     Raises:
         DataCorruptError: it lacks the columns.

@@ -28,7 +28,7 @@ _MEASURES = {"perf": "test", "valid_perf": "valid"}
 
 
 def convert(folder: Path) -> Table:
-    """The columns in ``ZCBENCH_DATA``."""
+    """Read the columns in ``ZCBENCH_DATA``."""
     path = folder / "nasbenchgraph" / "nasbenchgraph_light.parquet"
     frame = read_parquet(path, ["dataset", "arch_hash", "perf", "valid_perf", "latency", "para"])
     with explained(path) as at:
@@ -36,18 +36,18 @@ def convert(folder: Path) -> Table:
 
 
 def read(paths: Sequence[Path]) -> Table:
-    """The authors' ``.bench`` files (pickles): architectures by number, each with its measures.
+    """Read the authors' ``.bench`` files (pickles): architectures by number, each with its measures.
 
     Raises:
-        DataCorruptError: one is damaged, of another format, or asks for forbidden objects.
+        DataCorruptError: one is damaged, of another format, or requests forbidden objects.
     """
     rows: list[tuple[Any, ...]] = []
     for path in paths:
         graph = bare_stem(path)
         if graph not in GRAPHS:
-            raise DataCorruptError(f"{path} is named for no graph: keep the authors' names, cora.bench ….")
+            raise DataCorruptError(f"{path} does not have the name of a graph: keep the authors' names, cora.bench ….")
         if any(row[0] == graph for row in rows[-1:]):
-            raise DataCorruptError(f"{path} is of the graph {graph}, which was given already.")
+            raise DataCorruptError(f"{path} is of the graph {graph}, which was already given.")
         content: Any = read_pickle(path)
         with explained(path) as at:
             for at.row, (name, row) in enumerate(mapping_of(content, "the content").items(), 1):
@@ -68,7 +68,7 @@ def _table(rows: Iterable[tuple[Any, ...]], source: str, at: Place) -> Table:
         if text_of(graph, "the graph") not in GRAPHS:
             raise OddValueError(f"{shown(graph)} is not one of the graphs")
         if (graph, text_of(name, "the architecture")) in seen:
-            raise OddValueError(f"the architecture {shown(name)} is there twice for {graph}")
+            raise OddValueError(f"the architecture {shown(name)} occurs twice for {graph}")
         seen.add((graph, name))
         row = place_of.setdefault(name, len(place_of))
         cells.setdefault(graph, []).append((row, tuple(number(measure, "a measure") for measure in measures)))

@@ -1,4 +1,4 @@
-"""networks of MobileNet blocks on CIFAR-10, three seeds each.
+"""NAS-Bench-Macro: networks of MobileNet blocks on CIFAR-10, three seeds each.
 
 Source: X. Su et al., CVPR 2021, arXiv:2103.11922.
 """
@@ -24,7 +24,7 @@ def _table(texts: list[str], accuracies: np.ndarray, params: np.ndarray, flops: 
         texts,
         (TARGET,),
         {TARGET.name: accuracies},
-        # The authors do not name the seeds: trainings are numbered as they stand in the file.
+        # The authors do not name the seeds: trainings are numbered in the order of the file.
         seeds={TARGET.name: (0, 1, 2)},
         facts={"params_M": params / 1e6, "flops_M": flops / 1e6},
         source=source,
@@ -32,7 +32,7 @@ def _table(texts: list[str], accuracies: np.ndarray, params: np.ndarray, flops: 
 
 
 def convert(folder: Path) -> Table:
-    """The columns in ``ZCBENCH_DATA``."""
+    """Read the columns in ``ZCBENCH_DATA``."""
     path = folder / "nasbenchmacro" / "nasbenchmacro_cifar10.parquet"
     frame = read_parquet(path, ["arch", "test_acc_0", "test_acc_1", "test_acc_2", "params", "flops"])
     with explained(path):
@@ -42,7 +42,7 @@ def convert(folder: Path) -> Table:
 
 
 def read(path: Path) -> Table:
-    """The authors' JSON: ``{"02012100": {"test_acc": [three], "mean_acc": …, "params": …, "flops": …}, …}``.
+    """Read the authors' JSON: ``{"02012100": {"test_acc": [three], "mean_acc": …, "params": …, "flops": …}, …}``.
 
     Raises:
         DataCorruptError: it is damaged or of another format.

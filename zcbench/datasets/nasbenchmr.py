@@ -24,7 +24,7 @@ from zcbench.datasets._values import OddValueError, integer, list_of, mapping_of
 from zcbench.errors import DataCorruptError
 from zcbench.types import Target
 
-#: by task: the metric that ranks it, and what it is
+#: by task: the metric of its ranking, and the description of the metric
 TASKS = {
     "cls-50-1000": ("top1", "top-1 accuracy, ImageNet, 50 classes, 1,000 images each, percent"),
     "cls-50-100": ("top1", "top-1 accuracy, ImageNet, 50 classes, 100 images each, percent"),
@@ -38,7 +38,7 @@ TASKS = {
 
 
 def convert(folder: Path) -> Table:
-    """The columns in ``ZCBENCH_DATA``."""
+    """Read the columns in ``ZCBENCH_DATA``."""
     path = folder / "nasbenchmr" / "nasbenchmr.parquet"
     frame = read_parquet(path, ["task", "embedding", "top1", "mIoU", "params", "flops"])
     rows = as_records(frame)
@@ -47,16 +47,18 @@ def convert(folder: Path) -> Table:
 
 
 def read(paths: Sequence[Path]) -> Table:
-    """The authors' pickles, each in a folder (or with a name) that says its task: ``cls-50-1000/trainval.pkl``.
+    """Read the authors' pickles, whose folder or name contains their task: ``cls-50-1000/trainval.pkl``.
 
     Raises:
-        DataCorruptError: one is damaged, of another format, or asks for forbidden objects.
+        DataCorruptError: one is damaged, of another format, or requests forbidden objects.
     """
     found = []
     for path in paths:
         task = next((name for name in (bare_stem(path), path.parent.name) if name in TASKS), None)
         if task is None:
-            raise DataCorruptError(f"{path} says no task: keep the authors' folders, cls-50-1000/trainval.pkl ….")
+            raise DataCorruptError(
+                f"{path} does not name a task: keep the authors' folders, cls-50-1000/trainval.pkl …."
+            )
         content: Any = read_pickle(path)
         with explained(path) as at:
             entries = list(content.values()) if isinstance(content, Mapping) else list_of(content, "the content")
@@ -86,7 +88,7 @@ def _table(rows: Iterable[tuple[Any, Any, Any]], source: str, at: Place) -> Tabl
             raise OddValueError(f"the embedding has {len(code)} entries, that of the first row {length}")
         key = json.dumps(code)
         if key in values.setdefault(task, {}):
-            raise OddValueError(f"the embedding {shown(key)} is there twice for {task}")
+            raise OddValueError(f"the embedding {shown(key)} occurs twice for {task}")
         values[task][key] = number(row[TASKS[task][0]], TASKS[task][0], 0, 100)
         facts.setdefault(key, (number(row["params"], "params", 0), number(row["flops"], "flops", 0)))
     at.row = None

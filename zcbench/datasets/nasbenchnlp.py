@@ -29,13 +29,13 @@ TARGETS = {
     "valid_nll": Target(
         "valid_nll", "wikitext2", False, "negative log-likelihood per word, validation text, best, nats"
     ),
-    "ptb_perplexity": Target("ptb_perplexity", "ptb", False, "perplexity on Penn Treebank as the authors give it"),
+    "ptb_perplexity": Target("ptb_perplexity", "ptb", False, "perplexity on Penn Treebank given by the authors"),
 }
 _FIELDS = ("recepie", "num_params", "wall_times", "val_losses", "test_losses", "status")
 
 
 def convert(folder: Path) -> Table:
-    """The runs in ``ZCBENCH_DATA``, with perplexities on Penn Treebank where they are known."""
+    """Read the runs in ``ZCBENCH_DATA``, with perplexities on Penn Treebank where they are known."""
     path = folder / "nasbenchnlp" / "wt2_runs.parquet"
     frame = read_parquet(path, [*_FIELDS, "ptb_perplexity"])
     with explained(path) as at:
@@ -46,10 +46,10 @@ def convert(folder: Path) -> Table:
 
 
 def read(path: Path) -> Table:
-    """The authors' ``logs.zip``: a JSON log per training.
+    """Read the authors' ``logs.zip``: a JSON log per training.
 
     Raises:
-        DataCorruptError: it is damaged or holds no logs.
+        DataCorruptError: it is damaged or contains no logs.
     """
     with explained(path) as at:
         runs = []
@@ -57,12 +57,12 @@ def read(path: Path) -> Table:
             for at.row, content in files:
                 runs.append(mapping_of(parse_json(content), "the log"))
         if not runs:
-            raise DataCorruptError(f"{path} holds no logs: give the authors' logs.zip.")
+            raise DataCorruptError(f"{path} contains no logs: give the authors' logs.zip.")
         return _table(runs, str(path), at)
 
 
 def _table(runs: Sequence[Mapping[str, Any]], source: str, at: Place) -> Table:
-    """Trainings that ended well. Recipes that denote one network (some were drawn again) are its repeats."""
+    """Make a table of successful trainings. Recipes that denote one network (some were drawn again) are its repeats."""
     space = get_space("nasbenchnlp")
     kept: list[Mapping[str, Any]] = []
     keys: list[str] = []
@@ -97,7 +97,7 @@ def _table(runs: Sequence[Mapping[str, Any]], source: str, at: Place) -> Table:
 
 
 def _checked(run: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The fields of a training as numbers."""
+    """Return the fields of a training as numbers."""
     valid, test = (numbers(run[name], name, low=0)[:EPOCHS] for name in ("val_losses", "test_losses"))
     if len(valid) != len(test):
         raise OddValueError(f"there are {len(valid)} validation and {len(test)} test losses")

@@ -1,8 +1,8 @@
-"""NATS-Bench, every epoch of a few networks: the complete records that its authors publish beside their code.
+"""NATS-Bench, every epoch of a few networks: the complete records that its authors publish with their code.
 
 Source: X. Dong, L. Liu, K. Musial, B. Gabrys, TPAMI 2021, arXiv:2009.00437. A row is a network, a data set, a part
-of it and a number of epochs; its curves are the trainings' from epoch 1 to the end, one for each seed. (The whole
-tables, ``nasbench201`` and ``nats-size``, have such curves too where they are read from the official files.)
+of it and a number of epochs; its curves are those of the trainings from epoch 1 to the end, one for each seed. (The
+whole tables, ``nasbench201`` and ``nats-size``, also have such curves if they are read from the official files.)
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ _HALF = 10**6
 
 
 def convert(folder: Path) -> Table:
-    """The table in ``ZCBENCH_DATA``."""
+    """Read the table in ``ZCBENCH_DATA``."""
     return read(folder / "nats_fixtures" / "curves.parquet")
 
 
 def read(path: Path) -> Table:
-    """A table with a row for each epoch, of the columns that ``_FIELDS`` names; epochs from 0.
+    """Read a table with a row for each epoch and the columns of ``_FIELDS``; epochs from 0.
 
     Raises:
-        DataCorruptError: it lacks a column, or holds something odd.
+        DataCorruptError: it lacks a column, or has an invalid value.
     """
     frame = read_parquet(path, list(_FIELDS))
     with explained(path) as at:
@@ -47,17 +47,17 @@ def read(path: Path) -> Table:
         for at.row, row in enumerate(as_records(frame), 1):
             run, seed, epoch, values = _point(row)
             if runs.setdefault(run, {}).setdefault(seed, {}).setdefault(epoch, values) is not values:
-                raise OddValueError("the epoch is there twice")
+                raise OddValueError("the epoch occurs twice")
         at.row = None
-        # Measured once at the end, or after one epoch of all: no curve.
+        # Measured only at the end, or after a single epoch: this is not a curve.
         return _table({run: seeds for run, seeds in runs.items() if max(map(len, seeds.values())) > 1}, str(path))
 
 
 def _point(row: Mapping[str, Any]) -> tuple[tuple[str, int, str, str, int], int, int, tuple[float, float]]:
-    """Of a row: half, network, data set, split and epochs; seed; epoch; accuracy and loss."""
+    """Parse a row: half, network, data set, split and epochs; seed; epoch; accuracy and loss."""
     space = text_of(row["space"], "space")
     if space not in ("tss", "sss"):
-        raise OddValueError(f"the space is {space!r}, and neither tss nor sss")
+        raise OddValueError(f"the space is {space!r}, which is neither tss nor sss")
     hp = text_of(row["hp"], "hp")
     if not (hp.isascii() and hp.isdecimal() and 1 <= int(hp[:9]) <= _MOST_EPOCHS and len(hp) < 9):
         raise OddValueError(f"hp is {hp!r}, not a number of epochs from 1 to {_MOST_EPOCHS:,}")

@@ -16,7 +16,7 @@ from zcbench.datasets.nasbench201 import BATCHES, CLASSES
 
 
 def convert(folder: Path) -> Table:
-    """The column in ``ZCBENCH_DATA``: test accuracy on CIFAR-10 after 90 epochs, as BossNAS published it."""
+    """Read the column in ``ZCBENCH_DATA``: test accuracy on CIFAR-10 after 90 epochs, published by BossNAS."""
     path = folder / "nats_sss" / "nats_sss_cifar10.parquet"
     frame = read_parquet(path, ["arch", "cifar10_acc"])
     name = "cifar10_test_accuracy_90ep"

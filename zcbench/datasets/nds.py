@@ -25,12 +25,12 @@ TARGETS = (
     Target("test_accuracy", "nds", True, "top-1 test accuracy after the last epoch, percent"),
     Target("test_accuracy_best", "nds", True, "top-1 test accuracy of the best epoch, percent"),
 )
-#: trainings of one network and recipe that no sweep exceeds
+#: maximum number of trainings of one network and recipe in any sweep
 REPEATS = 100
 
 
 def read(path: Path) -> Table:
-    """One of the authors' JSON files, ``DARTS.json`` … ``ResNet.json``: a list of trainings, or "top" and "mid".
+    """Read one of the authors' JSON files, ``DARTS.json`` … ``ResNet.json``: a list of trainings, or "top" and "mid".
 
     A network that was trained with several seeds or recipes is one row per recipe (its optimiser is part of its name),
     with a column per seed.
@@ -43,7 +43,7 @@ def read(path: Path) -> Table:
         if isinstance(content, Mapping):
             content = [*list_of(content["top"], "top"), *list_of(content["mid"], "mid")]
         if not list_of(content, "the content"):
-            raise DataCorruptError(f"{path} holds no trainings: download it again.")
+            raise DataCorruptError(f"{path} contains no trainings: download it again.")
         rows: dict[str, list[Mapping[str, Any]]] = {}
         for at.row, entry in enumerate(content, 1):
             recipe = [mapping_of(entry[part], part) for part in ("net", "optim")]
@@ -54,7 +54,7 @@ def read(path: Path) -> Table:
                 raise OddValueError("test_ep_top1 is empty")
             rows.setdefault(name, []).append({**facts, "test_ep_top1": errors})
             if len(rows[name]) > REPEATS:
-                raise OddValueError(f"one network is there more than {REPEATS} times")
+                raise OddValueError(f"one network occurs more than {REPEATS} times")
         at.row = None
         repeats = max(map(len, rows.values()))
         values = {target.name: np.full((len(rows), repeats), np.nan) for target in TARGETS}

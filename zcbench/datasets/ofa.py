@@ -1,4 +1,4 @@
-"""Once-for-all MobileNetV3: ImageNet accuracies of subnets that searches by Intel's DyNAS-T have measured.
+"""Once-for-all MobileNetV3: ImageNet accuracies of subnets, measured by searches of Intel's DyNAS-T.
 
 Source: the search logs in github.com/IntelLabs/DyNAS-T (D. Cummings, A. Sarah et al., arXiv:2202.12954); supernet: H.
 Cai et al., ICLR 2020, arXiv:1908.09791. **Accuracies with inherited weights**, of subnets that searches chose: the
@@ -27,7 +27,7 @@ _COLUMNS = {_NAME: "", "Top-1 Acc (%)": "", "Model Parameters": "params_M", "MAC
 
 
 def convert(folder: Path) -> Table:
-    """The columns in ``ZCBENCH_DATA``."""
+    """Read the columns in ``ZCBENCH_DATA``."""
     path = folder / "ofa_mbv3" / "dynas_mbv3_w10.parquet"
     frame = read_parquet(path, list(_COLUMNS))
     with explained(path) as at:
@@ -35,7 +35,7 @@ def convert(folder: Path) -> Table:
 
 
 def read(paths: Sequence[Path]) -> Table:
-    """The authors' CSV files, any number of them.
+    """Read the authors' CSV files, any number of them.
 
     Raises:
         DataCorruptError: one is damaged or lacks a column.
@@ -59,7 +59,7 @@ def read(paths: Sequence[Path]) -> Table:
 
 
 def _table(rows: Iterable[Mapping[str, Any]], source: str, at: Place) -> Table:
-    """Each subnet once: searches that met it again measured the same numbers."""
+    """Make a table with each subnet once: repeated measurements by other searches gave the same numbers."""
     space = get_space("ofa-mbv3")
     found: dict[str, Mapping[str, Any]] = {}
     for at.row, row in enumerate(rows, 1):

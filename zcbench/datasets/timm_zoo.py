@@ -21,7 +21,7 @@ from zcbench.datasets._values import OddValueError, decimal
 from zcbench.errors import DataCorruptError, DataMissingError
 from zcbench.types import Target
 
-#: by name of the authors' file: what the images are
+#: description of the images by name of the authors' file
 SETS = {
     "imagenet": "the ImageNet validation set",
     "imagenet-real": "ImageNet with reassessed labels (ReaL)",
@@ -34,12 +34,12 @@ _SPEED = "benchmark-infer-amp-nchw-pt240-cu124-rtx4090"
 
 
 def target(name: str) -> Target:
-    """The column of a set of images."""
+    """Describe the column of a set of images."""
     return Target(f"top1_{name}", "imagenet", True, f"top-1 accuracy of published weights on {SETS[name]}, percent")
 
 
 def convert(folder: Path) -> Table:
-    """The files in ``ZCBENCH_DATA``."""
+    """Read the files in ``ZCBENCH_DATA``."""
     files = [folder / "timm" / f"results-{name}.csv.gz" for name in SETS]
     if not files[0].is_file():
         raise DataMissingError(f"no table at {files[0]}.")
@@ -47,10 +47,10 @@ def convert(folder: Path) -> Table:
 
 
 def read(paths: Sequence[Path]) -> Table:
-    """The authors' CSV files by their names, compressed or not: ``results-imagenet.csv`` at least.
+    """Read the authors' CSV files by their names, compressed or not: ``results-imagenet.csv`` at least.
 
     Raises:
-        DataCorruptError: one is damaged, lacks a column, or is none of the authors' files.
+        DataCorruptError: one is damaged, lacks a column, or is not one of the authors' files.
     """
     columns: dict[str, dict[str, float]] = {}
     facts: dict[str, dict[str, float]] = {"params_M": {}, "image_size": {}, "gmacs": {}, "images_per_second": {}}
@@ -61,17 +61,19 @@ def read(paths: Sequence[Path]) -> Table:
         with explained(path) as at:
             images = stem.removeprefix("results-")
             if not stem.startswith("benchmark-infer") and (images == stem or images not in SETS):
-                raise DataCorruptError(f"{path} is none of timm's results: keep their names, results-imagenet.csv ….")
+                raise DataCorruptError(
+                    f"{path} is not one of timm's results: keep their names, results-imagenet.csv …."
+                )
             for line, row in read_csv(path):
                 at.row, model = f"line {line}", row["model"]
                 if stem.startswith("benchmark-infer"):
-                    # Speeds are of networks: all weights of one name share them.
+                    # Speeds belong to networks: all weights of one name share them.
                     facts["gmacs"][model.split(".")[0]] = _number(row, "infer_gmacs")
                     facts["images_per_second"][model.split(".")[0]] = _number(row, "infer_samples_per_sec")
                     continue
-                # Some stand there at two resolutions, of which the last counts.
+                # Some models are listed at two resolutions, of which the last counts.
                 if (images, model, row["img_size"]) in seen:
-                    raise OddValueError(f"the model {shown(model)} is there twice at {shown(row['img_size'])} pixels")
+                    raise OddValueError(f"the model {shown(model)} occurs twice at {shown(row['img_size'])} pixels")
                 seen.add((images, model, row["img_size"]))
                 columns.setdefault(images, {})[model] = _number(row, "top1")
                 if stem == "results-imagenet":

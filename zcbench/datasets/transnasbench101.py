@@ -1,6 +1,6 @@
 """TransNAS-Bench-101: cells and skeletons on seven tasks of Taskonomy.
 
-Source: Y. Duan et al., CVPR 2021, arXiv:2105.11871. zcbench has no samples of Taskonomy: proxies see CIFAR-10 images
+Source: Y. Duan et al., CVPR 2021, arXiv:2105.11871. zcbench has no samples of Taskonomy: proxies use CIFAR-10 images
 enlarged to a quarter of the tasks' resolution per side (64 pixels), and the networks' classifier.
 """
 
@@ -23,7 +23,7 @@ from zcbench.datasets._values import OddValueError, bounds_of, mapping_of, numbe
 from zcbench.errors import DataCorruptError
 from zcbench.types import Target
 
-#: by task: what was measured on the validation set, and its name in the authors' file
+#: by task: the metric on the validation set, and its name in the authors' file
 TASKS = {
     "class_scene": ("top-1 accuracy of 47 scenes, percent", "valid_top1"),
     "class_object": ("top-1 accuracy of 75 objects, percent", "valid_top1"),
@@ -34,7 +34,7 @@ TASKS = {
     "autoencoder": ("structural similarity of the image", "valid_ssim"),
 }
 TARGETS = {task: Target(task, task, True, f"validation {what}") for task, (what, _) in TASKS.items()}
-#: outputs of the classifier that proxies see; dense tasks have none of their own
+#: number of outputs of the classifier for proxies; dense tasks have no classifier
 CLASSES = {
     "class_scene": 47,
     "class_object": 75,
@@ -47,7 +47,7 @@ CLASSES = {
 
 
 def convert(folder: Path, half: str) -> Table:
-    """The columns in ``ZCBENCH_DATA``: validation metric of each task."""
+    """Read the columns in ``ZCBENCH_DATA``: validation metric of each task."""
     path = folder / "transnasbench101" / f"tnb101_{half}.parquet"
     frame = read_parquet(path, ["arch", *TASKS])
     texts = frame.pop("arch")
@@ -56,7 +56,7 @@ def convert(folder: Path, half: str) -> Table:
 
 
 def read(path: Path, half: str) -> Table:
-    """The authors' ``.pth`` file, or NAS-Bench-Suite-Zero's JSON.
+    """Read the authors' ``.pth`` file, or NAS-Bench-Suite-Zero's JSON.
 
     Raises:
         DataCorruptError: it is neither.
@@ -67,7 +67,7 @@ def read(path: Path, half: str) -> Table:
     with explained(path) as at:
         data = content.get("data") if isinstance(content, dict) else None
         if not isinstance(data, dict) or half not in data:
-            raise DataCorruptError(f"{path} is no file of TransNAS-Bench-101: it lacks 'data' with {half!r}.")
+            raise DataCorruptError(f"{path} is not a file of TransNAS-Bench-101: it lacks 'data' with {half!r}.")
         return _from_database(mapping_of(data[half], half), str(path), at)
 
 
