@@ -44,7 +44,7 @@ def test_patterns():
     assert matching_columns(table(**facts), None) == ["a b", "a[1]", "c"]
     assert matching_columns(table(**facts), ["a[1]", "a   b"]) == ["a b", "a[1]"]
     assert matching_columns(table(**facts), ["[ac]*"]) == ["a b", "a[1]", "c"]
-    with pytest.raises(InvalidInputError, match="no columns of numbers besides the target that --proxies names"):
+    with pytest.raises(UnknownNameError, match=r"no column matches 'x\*'"):
         matching_columns(table(**facts), ["x*"])
 
 

@@ -39,8 +39,8 @@ EXAMPLE = """examples:
   zcbench leaderboard everywhere                      # a row per benchmark
   zcbench leaderboard digits-201 --out leaderboards
   zcbench leaderboard digits-201 --common
-  zcbench leaderboard my.csv --out leaderboards          # your table
-  zcbench leaderboard mine --import my_benchmark.py      # registered by a file
+  zcbench leaderboard my.csv --out leaderboards       # your table
+  zcbench leaderboard mine --import my_benchmark.py   # registered by a file
   zcbench leaderboard curves-chars-rnn --metric crps     # learning curves
   zcbench leaderboard digits-201 --ensembles vote,"mean_rank(gradsign+naswot)"
 """
