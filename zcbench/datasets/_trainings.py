@@ -135,7 +135,7 @@ def complete_repeats(values: Floats) -> Floats:
 
 
 def _keys(texts: Sequence[str], reading: Reading) -> list[float | str | None]:
-    """Return what distinguishes trainings: numbers where the column has them, else its text; None where a cell is empty."""
+    """Return what distinguishes trainings: numbers or else text of the column; None where a cell is empty."""
     if reading.values is not None:
         return [None if np.isnan(value) else float(value) for value in reading.values]
     return [None if text.casefold() in _NOTHING else text for text in texts]
