@@ -57,6 +57,13 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     return with_links(markdown, source, place)
 
 
+def on_page_content(html: str, **_: Any) -> str:
+    """Drop the scripts that load formulas and diagrams from the network in pages of notebooks, which have neither."""
+    return re.sub(
+        r"<script\b(?:(?!</script>).)*?(?:cdnjs|mathjax)(?:(?!</script>).)*</script>", "", html, flags=re.S | re.I
+    )
+
+
 # ---------------------------------------------------------------------------------------------- pages
 
 

@@ -88,7 +88,7 @@ def test_rank_takes_options(cli, ranks):
         *("--optimizer", "adamw", "--rate", 0.01, "--seed", 1000, "--quick", "--json"),
     )
     result = cli("supernet", "rank", "--to", "there", *words)
-    assert json.loads(result.out)["rows"][0]["scorer"] == "one training of its own"
+    assert json.loads(result.out)["rows"][0]["scorer"] == "one stand-alone training"
     assert ranks == [
         {"folder": "there", "space": "elastic-transformer", "training_rules": ["single_path:subnets=4", "sandwich"],
          "subnet_steps": 9, "seeds": 3, "subnets": 30, "proxies": ["naswot", "*flow"], "few": ["ntk_cond"],

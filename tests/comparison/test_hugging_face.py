@@ -80,6 +80,8 @@ def test_what_networks_take():
     takes = source(VIT).takes()
     assert (takes.name, takes.shape, takes.words) == ("pixel_values", (1, 16, 24), False)
     assert source(T5, "T5ForConditionalGeneration").takes().decoder
+    assert source({"model_type": "resnet"}).takes().shape == (3, 224, 224)  # it takes any size
+    assert source({"model_type": "canine"}).takes().vocabulary == 256  # characters
     assert not source(BERT).takes().decoder
 
 
@@ -131,7 +133,9 @@ def test_files_that_are_no_configurations(place):
 def test_code_of_a_configuration_is_not_run(place):
     place.joinpath("own.py").write_text("raise SystemExit('hacked')")
     path = written({"model_type": "mine", "auto_map": {"AutoModel": "own.Model"}})
-    with pytest.raises(InvalidInputError, match=r"no model_type 'mine', which needs code of its own that zcbench does"):
+    with pytest.raises(
+        InvalidInputError, match=r"no model_type 'mine', which needs its own code, and zcbench does not run it"
+    ):
         configuration(path)
 
 

@@ -68,3 +68,8 @@ def test_a_link_to_a_file_without_a_page_becomes_text_and_code_stays():
 def test_links_of_the_readme_exist():
     for _, target in site_pages._LINK.findall((ROOT / "README.md").read_text(encoding="utf8")):
         assert target.startswith("http") or (ROOT / target.partition("#")[0]).exists(), target
+
+
+def test_no_script_of_a_page_is_loaded_from_the_network():
+    page = '<p>a</p><script>let x = 1</script><script type="module">import("https://cdnjs.org/x.js")</script><p>b</p>'
+    assert site_pages.on_page_content(page) == "<p>a</p><script>let x = 1</script><p>b</p>"
