@@ -111,10 +111,10 @@ class Prediction(Board):
         tried = ", ".join(f"{label} {fixed(value)}" for label, value in self.choice.tried.items())
         if self.forced:
             others = {label: value for label, value in self.choice.tried.items() if label != self.predictor}
-            beside = "".join(f"; {label}: {fixed(value)}" for label, value in others.items())
+            further = "".join(f"; {label}: {fixed(value)}" for label, value in others.items())
             return [
                 f"{self.predictor} ranks held-out networks with {tau_said} (95 % interval over {tau.n} networks; {how}"
-                f"{beside})."
+                f"{further})."
             ]
         corrected = (
             f"corrected for the choice (before: {fixed(self.choice.uncorrected)})"
