@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def test_a_ranking_is_printed_and_written(cli, files, monkeypatch):
         "10 candidates by predicted acc, highest first; learned from 30 trained networks of trained.csv" in result.out
     )
     assert "wrote out/ranked.csv" in result.err
-    with open("out/ranked.csv") as file:
+    with Path("out/ranked.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["rank", "model", "predicted_acc", "std", "line"]
     depth = {model: depth for model, depth, _ in files}

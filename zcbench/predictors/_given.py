@@ -9,7 +9,7 @@ from zcbench._arguments import shown
 from zcbench.datasets import Benchmark
 from zcbench.datasets._benchmark import Rows
 from zcbench.errors import InvalidArchitectureError, InvalidInputError
-from zcbench.spaces import accepting_spaces, get_space
+from zcbench.spaces import accepting_spaces, get_space, said_to_accept
 from zcbench.types import Architecture, SearchSpace
 
 
@@ -46,12 +46,7 @@ def _read(space: SearchSpace, text: str, number: int) -> Architecture:
     try:
         return space.parse(text)
     except InvalidArchitectureError as error:
-        raise InvalidArchitectureError(f"architecture {number}: {error}{_accepted(text)}") from None
-
-
-def _accepted(text: str) -> str:
-    some = accepting_spaces([text])
-    return f" {' and '.join(some[:3])} accept{'s' * (len(some) == 1)} it." if some else ""
+        raise InvalidArchitectureError(f"architecture {number}: {error}{said_to_accept(text)}") from None
 
 
 def _space_of(strings: Sequence[str], spaces: Sequence[str | SearchSpace]) -> SearchSpace:
