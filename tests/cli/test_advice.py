@@ -10,7 +10,7 @@ from zcbench.cli import _COMMANDS, _parser
 
 ROOT = Path(__file__).parents[2]
 #: what ends a command within a sentence
-_END = re.compile(r"  |\n|[;!?…`·(]|[.,:)](?=\s|$)| #| (?:or|and|is|has|does|takes|prints|will|of|then|when|on|with) ")
+_END = re.compile(r"  |\n|[;!?…`·()]|[.,:](?=\s|$)| #| (?:or|and|is|has|does|takes|prints|will|of|then|when|on|with) ")
 #: placeholders that stand for numbers
 _NUMBERS = {"N", "K", "B", "X", "M", "EPOCH", "SECONDS"}
 _NUMERIC = {"--limit", "--seed", "--horizon", "--batch-size", "--workers", "--shards"}

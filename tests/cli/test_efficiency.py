@@ -149,7 +149,7 @@ def test_ones_own_table_of_a_space(cli, place):
     [
         (("--predictors", "gpp"), "did you mean 'gp'"),
         (("--predictors", "gp:kernal=rbf"), "did you mean 'kernel'"),
-        (("--predictors", "gp:seed=x"), "'x' is not a int"),
+        (("--predictors", "gp:seed=x"), "'x' is not a whole number"),
         (("--predictors", "gp:encoding=proxies(a"), "brackets do not match"),
         (("--predictors", "gp", "--train-sizes", "10,many"), "write whole numbers"),
         (("--predictors", "gp", "--train-sizes", "9999"), "has only"),

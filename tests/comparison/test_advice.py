@@ -53,6 +53,21 @@ def test_size():
     assert size_of([1, 2, 3], {"a": [1, 2, 3]}).decides
     assert not size_of([1, 1, 1], {"a": [1, 2, 3]}).decides
     assert not size_of([1, 2, 3], {"params": [1, 2, 3]}).decides
+    assert size_of([1, 2, 3], {"params": [3, 2, 1], "flops": [3, 2, 1], "a": [1, 2, 3]}).others == 1
+
+
+def test_flops_may_decide_where_parameters_do_not():
+    values = {"params": [3, 1, 2], "flops": [1, 2, 3], "snip": [1, 2, 3], "naswot": [1, 2, 3]}
+    found = compared(values, parameters=(30, 10, 20))
+    assert found.size.measure == "flops"
+    assert "Their FLOPs alone give the ranking net2 > net1 > net0." in line(found, "Warning")
+
+
+def test_proxies_that_rank_nothing_do_not_hide_that_size_decides():
+    """Only proxies that are known from many benchmarks are compared with size."""
+    unknown = ("epe_nas", "fisher", "grasp", "lga", "zen", "zico")
+    found = compared({"params": [1, 2, 3], "snip": [1, 2, 3], **{proxy: [3, 1, 2] for proxy in unknown}})
+    assert found.size.decides
 
 
 def line(found, start):
@@ -131,6 +146,16 @@ def test_it_is_not_known(changes, message):
     assert message in last
 
 
+def test_models_of_texts_and_of_images():
+    found = compared({"params": [1, 2, 3], "snip": [3, 1, 2]}, kinds=("transformer",))
+    facts = tuple(
+        Facts(f.name, kinds=f.kinds, inputs=f.inputs, texts=k == 0, samples=4) for k, f in enumerate(found.facts)
+    )
+    other = Comparison(facts, found._scores, found.infos, "noise", (0,))
+    assert other.footnotes()[-1].startswith("Which proxy to believe is not known: some models read texts and others do")
+    assert other.belief.benchmarks == ()
+
+
 def test_none_of_the_proxies_was_measured():
     last = compared({"az_expressivity": [1, 1, 1]}).footnotes()[-1]
     assert "none of these proxies ranks the models and was measured there" in last
@@ -145,7 +170,9 @@ def test_a_model_that_failed_does_not_spoil_the_others():
 
 def test_scores_that_are_missing_have_a_reason():
     found = compared({"params": [1, 2, 3], "naswot": [1, None, None]})
-    assert "naswot, net1, net2: unsupported: no ReLU ran." in found.footnotes()
+    assert "Unsupported for net1, net2: naswot: no ReLU ran." in found.footnotes()
+    several = compared({"params": [1, 2, 3], "naswot": [None] * 3, "swap": [None] * 3})
+    assert "Unsupported for all models: naswot, swap: no ReLU ran." in several.footnotes()
     assert found.ranking == ("params",)
 
 

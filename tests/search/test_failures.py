@@ -15,6 +15,8 @@ def test_where_nothing_ever_gave_a_number():
         "10 evaluations in a row returned no number; the last reason: no memory. Correct the evaluation, and start "
         "with a new ledger."
     )
+    assert failures.notes() == ("The first evaluation without a number: no disk.",)
+    assert Failures(None).notes() == ()
 
 
 def test_where_numbers_end_the_line_of_the_first_without_is_named():

@@ -86,7 +86,7 @@ def import_batch(name: str, path: str | os.PathLike[str]) -> Path:
     layout, source, target = _layout(name), Path(path), _place(name)
     if not source.exists():
         raise DataMissingError(f"{source} does not exist: give the authors' archive or folder.")
-    with explained(source), tempfile.TemporaryDirectory(prefix="zcbench-") as folder:
+    with explained(source), tempfile.TemporaryDirectory(prefix="zcbench-", ignore_cleanup_errors=True) as folder:
         refuse_web_pages([source])
         if source.is_dir():
             found = read_layout(source, layout) or read_layout(source.resolve().parent, layout)

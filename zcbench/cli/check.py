@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zcbench.cli._shared import add_imports, add_json, filled, import_files, print_json, say, show
@@ -41,7 +42,7 @@ def execute(options: argparse.Namespace) -> int:
     import_files(options.imports)
     checks: dict[tuple[Callable[[str], Report], str], None] = {}  # each once, in the order given
     for name in options.names:
-        if name.endswith(".py"):
+        if name.endswith(".py") or Path(name).is_file():
             found, supernet = _registered_by(name)
             if supernet:
                 checks[_check_supernet_of, name] = None
@@ -151,8 +152,8 @@ def _registered_by(file: str) -> tuple[list[list[str]], bool]:
     found = [sorted({*after} - {*earlier}) for earlier, after in zip(before, _known(), strict=True)]
     if not any(found) and not supernet:
         raise InvalidInputError(
-            f"{file} registers no proxy, predictor, searcher, curve predictor or signal that was not there before, and "
-            "defines no  supernet = …"
+            f"{file} registers no new proxy, predictor, searcher, curve predictor or signal, and defines no  "
+            "supernet = …"
         )
     return found, supernet
 

@@ -143,7 +143,10 @@ def execute(options: argparse.Namespace) -> int:
     if options.out:
         _write(Path(options.out), report)
     if report.found is None and len(report):
-        say(f"zcbench: no evaluation gave a {report.guide}.")
+        from zcbench.search._failures import FIRST_REASON
+
+        reasons = [note.removeprefix(FIRST_REASON) for note in report.notes if note.startswith(FIRST_REASON)]
+        say(f"zcbench: no evaluation gave a {report.guide}{': ' + reasons[0] if reasons else '.'}")
         return 1
     return 0
 
@@ -154,7 +157,7 @@ def _searched(options: argparse.Namespace) -> SearchResult:
     from zcbench.search import Budget, guide_and_report, search
 
     if options.place is None:
-        raise InvalidInputError("say what to search: a benchmark, or a ledger with --show.")
+        raise InvalidInputError("say what to search:  zcbench search BENCHMARK  or  zcbench search --show LEDGER")
     budget = Budget.of(options.budget)
     further: dict[str, Any] = {
         "objectives": options.objective,

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from zcbench._display import brief, duration, fixed, many, plain, significant
-from zcbench.comparison._advice import CHANCE, Agreement, Size, agreement, notes, size_of
+from zcbench.comparison._advice import CHANCE, FLOPS, PARAMS, Agreement, Size, agreement, notes, size_of
 from zcbench.comparison._published import Belief, believed
 from zcbench.evaluation._board import Board, number_or_none
 from zcbench.types import ProxyInfo, Score, Status
@@ -153,8 +153,17 @@ class Comparison(Board):
 
     @cached_property
     def size(self) -> Size:
-        """How far the number of parameters alone ranks the models as the proxies do."""
-        return size_of([float(one.parameters) for one in self.called(self.facts)], self.columns)
+        """How far the number of parameters, or else FLOPs, ranks the models as the proxies do.
+
+        Compared are the proxies that are known from the published benchmarks, or all if there are none.
+        """
+        known = {p: c for p, c in self.columns.items() if self.infos[p].label in self.belief.candidates}
+        columns = known if set(known) - {PARAMS, FLOPS} else self.columns
+        found = size_of([float(one.parameters) for one in self.called(self.facts)], columns)
+        if found.decides or FLOPS not in self.columns:
+            return found
+        other = size_of(self.columns[FLOPS], columns, FLOPS)
+        return other if other.decides else found
 
     @cached_property
     def belief(self) -> Belief:
@@ -162,6 +171,8 @@ class Comparison(Board):
         called = self.called(self.facts)
         kinds = {one.kinds for one in called}
         common = set.intersection(*map(set, kinds)) if kinds else set()
+        if len({one.texts for one in called}) > 1:
+            common = set()  # no benchmark has networks of both
         inputs = "texts" if all(one.texts for one in called) else "images" if _images(called) else ""
         labels = {self.infos[p].label: p for p in self.ranking}
         return believed(sorted(common), inputs, list(labels))
@@ -268,7 +279,8 @@ class Comparison(Board):
                 "enough_models": self.agreement.enough,
             },
             "size": {
-                "mean_tau_with_params": number_or_none(self.size.tau),
+                "measure": self.size.measure,
+                "mean_tau_with_proxies": number_or_none(self.size.tau),
                 "differ_mostly_in_size": self.size.decides,
             },
             "published": {
@@ -300,7 +312,10 @@ class Comparison(Board):
 
     def _tau(self, proxy: str) -> str:
         standing = self.belief.standings.get(self.infos[proxy].label)
-        return "–" if standing is None else fixed(standing.mean)
+        if standing is None:
+            return "–"
+        count = len(standing.taus)
+        return fixed(standing.mean) + (f" ({count})" if count < len(self.belief.benchmarks) else "")
 
     def _cell(self, proxy: str, place: int) -> str:
         score, ranks = self.score(proxy, self.models[place]), self.ranks(proxy)
@@ -344,9 +359,11 @@ def _over_seeds(scores: tuple[Score, ...], seeds: tuple[int, ...]) -> Score:
     if len(scores) == 1:
         return scores[0]
     seconds = math.fsum(one.seconds for one in scores)
-    for seed, one in zip(seeds, scores, strict=True):
-        if one.value is None:
-            return replace(one, seconds=seconds, detail=f"seed {seed}: {one.detail}")
+    missing = [(seed, one) for seed, one in zip(seeds, scores, strict=True) if one.value is None]
+    if missing:
+        seed, one = missing[0]
+        same = len(missing) == len(scores) and len({(other.status, other.detail) for _, other in missing}) == 1
+        return replace(one, seconds=seconds, detail=one.detail if same else f"seed {seed}: {one.detail}")
     values = [float(one) for one in scores]
     detail = " ".join(dict.fromkeys(one.detail for one in scores if one.detail))
     spread = statistics.stdev(values)

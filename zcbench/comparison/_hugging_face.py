@@ -172,8 +172,8 @@ def takes(config: Any, head: Head) -> Takes:
     vision = getattr(config, "vision_config", config)
     side, channels = getattr(vision, "image_size", None), getattr(vision, "num_channels", 3)
     if name == "pixel_values":
-        side = side or _SIDE
-        height, width = side if isinstance(side, (list, tuple)) and len(side) == 2 else (side, side)
+        sizes: Any = side or _SIDE
+        height, width = sizes if isinstance(sizes, (list, tuple)) and len(sizes) == 2 else (sizes, sizes)
         return Takes(name=name, shape=(int(channels), int(height), int(width)))
     return Takes(name=name)
 

@@ -88,7 +88,9 @@ class Source:
         if call.kind is not None:
             raise InvalidInputError(f"{self.text} raised {call.said}{_about_arguments(factory, call.message)}")
         if not is_module:
-            raise InvalidInputError(f"{self.text} returned a {type(model).__name__}: it must return a torch.nn.Module.")
+            raise InvalidInputError(
+                f"{self.text} returned {type(model).__name__}, not a network: it must return a torch.nn.Module."
+            )
         found: nn.Module = model  # type: ignore[assignment]
         return found
 

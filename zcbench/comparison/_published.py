@@ -17,8 +17,6 @@ from zcbench.metrics import student
 
 #: below this mean tau nothing is to be believed
 WEAK = 0.2
-#: a proxy is a candidate if it was measured on this share of the benchmarks that fit
-_SHARE = 0.5
 TRAINING = "training"
 
 
@@ -72,9 +70,9 @@ class Belief:
         described: their networks, "convolutional networks with images".
         caveat: what makes them less suitable, a sentence; empty for nothing.
         standings: by proxy, of all that were measured on one of them at least.
-        candidates: labels of requested proxies that were measured on enough of them, the best mean tau first.
+        candidates: labels of requested proxies that were measured on more than half of them, the best mean tau first.
         alike: candidates whose mean tau cannot be distinguished from that of the best.
-        few: requested proxies that were measured on too few of them.
+        few: requested proxies that were measured on half of them or fewer.
         beyond: the proxy that was not requested and has the largest mean tau, if it exceeds that of the best
             candidate; empty otherwise.
     """
@@ -149,7 +147,7 @@ def believed(
             over = [one.taus[proxy] - one.taus["params"] for one in benchmarks if {proxy, "params"} <= one.taus.keys()]
             standings[proxy] = Standing(proxy, taus, math.fsum(over) / len(over) if over else math.nan)
     measured = [proxy for proxy in proxies if proxy in standings]
-    least = max(1, math.ceil(_SHARE * len(benchmarks)))
+    least = len(benchmarks) // 2 + 1
     few = [proxy for proxy in measured if len(standings[proxy].taus) < least]
     candidates = sorted((p for p in measured if p not in few), key=lambda p: -standings[p].mean)
     alike = [p for p in candidates[1:] if not _worse(standings[p], standings[candidates[0]])]

@@ -1,4 +1,4 @@
-"""What predictors are given: architectures, or strings of architectures, and the tables that they are rows of."""
+"""The input of predictors: architectures, or strings of architectures, and their tables."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def read_architectures(given: Iterable[Any], spaces: Sequence[str | SearchSpace]
 
     Args:
         given: architectures; or strings of one search space.
-        spaces: search spaces that strings may be of. Strings are read by the first that accepts all; without spaces by
-            the only registered one that does.
+        spaces: possible search spaces of strings. The first that accepts all strings reads them; without spaces the
+            only registered one that does.
 
     Raises:
-        InvalidInputError: it is no list of these, or the search space of strings is not known.
-        InvalidArchitectureError: a string is no architecture of the space.
+        InvalidInputError: it is not a list of these, or the search space of strings is not known.
+        InvalidArchitectureError: a string is not an architecture of the space.
     """
     try:
         items = [given] if isinstance(given, str) else list(given)
@@ -55,7 +55,7 @@ def _accepted(text: str) -> str:
 
 
 def _space_of(strings: Sequence[str], spaces: Sequence[str | SearchSpace]) -> SearchSpace:
-    """The search space of strings."""
+    """Determine the search space of strings."""
     known = [get_space(space) if isinstance(space, str) else space for space in spaces]
     if len(known) == 1:
         return known[0]
@@ -63,7 +63,7 @@ def _space_of(strings: Sequence[str], spaces: Sequence[str | SearchSpace]) -> Se
         if _accepts(space, strings):
             return space
     if known:
-        return known[0]  # its own message says what is wrong
+        return known[0]  # its message has the reason
     found = accepting_spaces(strings)
     if len(found) == 1:
         return get_space(found[0])
@@ -87,7 +87,7 @@ def _accepts(space: SearchSpace, strings: Sequence[str]) -> bool:
 
 
 def tables_of(given: object, table: Benchmark | None) -> list[Benchmark]:
-    """Return the table that a user named, or of which the given architectures are rows."""
+    """Return the table that a user named, or the table of the given architectures."""
     if table is not None:
         if not isinstance(table, Benchmark):
             raise InvalidInputError(f"table {shown(table)}: give a benchmark, such as zcbench.own_benchmark(…) makes.")

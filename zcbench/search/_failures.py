@@ -11,6 +11,9 @@ FIRST = 10
 #: the same for a search that had numbers
 LATER = 50
 
+#: how the sentence about a failed evaluation begins
+FIRST_REASON = "The first evaluation without a number: "
+
 
 class Failures:
     """Counter of consecutive evaluations without a number.
@@ -23,6 +26,7 @@ class Failures:
         self._ledger = ledger
         self._ever = False
         self._row, self._line = 0, 0
+        self._reason = ""
 
     def take(self, ok: bool, reason: str, line: int) -> str:
         """Record an evaluation.
@@ -42,6 +46,7 @@ class Failures:
             self._ever, self._row = True, 0
             return ""
         self._row += 1
+        self._reason = self._reason or reason
         if self._row == 1:
             self._line = line
         if self._row < (LATER if self._ever else FIRST):
@@ -54,3 +59,7 @@ class Failures:
         if not self._ever:
             raise InvalidInputError(said)
         return said
+
+    def notes(self) -> tuple[str, ...]:
+        """Return a sentence with the reason of the first evaluation that gave no number."""
+        return (f"{FIRST_REASON}{self._reason.rstrip('.')}.",) if self._reason else ()

@@ -398,7 +398,7 @@ class Loop:
     def _all_notes(self) -> tuple[str, ...]:
         kept = [self._stateless] if self._stateless else []
         further = (*self.clock.notes(), *self.search.problem.domain.notes(), *kept)
-        notes = (*self.notes, *self.evaluator.notes, *self.trace.notes, *further)
+        notes = (*self.notes, *self.evaluator.notes, *self.trace.notes, *further, *self._failures.notes())
         return tuple(dict.fromkeys(notes))
 
 
