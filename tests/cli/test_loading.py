@@ -1,4 +1,4 @@
-"""A message before torch is imported, on a terminal only."""
+"""A message before slow packages are imported, on a terminal only."""
 
 import os
 import pty
@@ -33,7 +33,7 @@ def on_terminal(*words):
 @pytest.mark.parametrize(
     ("words", "count"), [(["list", "proxies"], 1), (["list", "spaces"], 0), (["env", "--help"], 0)]
 )
-def test_it_is_said_on_a_terminal_before_torch_is_imported(words, count):
+def test_it_is_said_on_a_terminal_once(words, count):
     assert on_terminal(*words).count(_loading.MESSAGE) == count
 
 

@@ -74,7 +74,7 @@ MISTAKES = [
     ("run nasbenchmacro --limit 3", 2, "run  zcbench data get nasbenchmacro"),
     ("data get", 2, "say what to get: zcbench data get"),
     ("data gt nasbench201", 2, "'gt' is not a choice: did you mean 'get'?"),
-    ("data get digits-201", 2, "digits-201 comes with zcbench: there is nothing to get."),
+    ("data get digits-201", 2, "there is nothing to get."),
     ("data import nasbench201", 2, "say what to import: zcbench data import"),
     ("data import nets.py nasbench201", 2, "it is a file, and this argument is a name"),
     # -- your own table
@@ -130,7 +130,7 @@ MISTAKES = [
     # -- searches, curves, supernets
     ("search", 2, "zcbench search BENCHMARK  or  zcbench search --show LEDGER"),
     ("search digits-201 --searcher evolutin", 2, "unknown searcher 'evolutin': did you mean 'evolution'"),
-    ("search digits-201 --budget ten", 2, "the budget 'ten' is not like  100"),
+    ("search digits-201 --budget ten", 2, "write 100 or 12000s"),
     ("search digits-201 --scorer naswot --role filtr", 2, "unknown role 'filtr': did you mean 'filter'"),
     ("search digits-201 --objective acc", 2, "unknown column 'acc': known: test_accuracy"),
     ("search digits-201 --constraint params", 2, "write bounds like  params<=1e6"),
@@ -144,8 +144,8 @@ MISTAKES = [
     ("curves predict curves.csv --horizon 2", 1, "give a later horizon"),
     ("curves predict curves.csv --horizon 9 --bounds 0", 2, "--bounds '0': write two numbers, 0,100."),
     ("curves predict curves.csv --horizon 9 --curve loss", 2, "write one * for the number of the epoch"),
-    ("curves predict curves.csv --horizon 9 --figure f.xyz", 2, "let it end with one of .png"),
-    ("curves predict my.csv --horizon 9", 2, "name them with --curve or --epoch"),
+    ("curves predict curves.csv --horizon 9 --figure f.xyz", 2, ".png, .svg, .pdf"),
+    ("curves predict my.csv --horizon 9", 2, "with --curve or --epoch"),
     ("curves train --to folder", 2, "a name that ends in .safetensors"),
     ("supernet digits", 2, "missing: --to"),
     ("supernet digits --to x --rule sandwhich", 2, "unknown training rule 'sandwhich': did you mean 'sandwich'?"),

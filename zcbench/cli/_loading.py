@@ -1,4 +1,4 @@
-"""A message before torch is imported, which takes seconds in which nothing else is printed."""
+"""A message before the slow libraries are imported, which takes seconds in which nothing else is printed."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-MESSAGE = "zcbench: loading PyTorch …"
+MESSAGE = "zcbench: loading libraries …"
+#: packages whose import takes long, or begins a longer one
+_SLOW = ("torch", "scipy", "sklearn")
 
 
 class _Finder:
-    """Finds no module; prints the message when torch is looked for."""
+    """Finds no module; prints the message when a slow package is looked for."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name == "torch":
+        if name in _SLOW:
             from zcbench.cli._output import write_message
 
             _remove(self)
@@ -32,7 +34,7 @@ def _remove(finder: _Finder) -> None:
 
 @contextmanager
 def loading_is_said() -> Iterator[None]:
-    """Print the message once if torch is imported in the block, and only on a terminal."""
+    """Print the message once if a slow package is imported in the block, and only on a terminal."""
     if "torch" in sys.modules or sys.stderr is None or not sys.stderr.isatty():
         yield
         return
